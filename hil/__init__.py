@@ -1,0 +1,1 @@
+"""The bench: real Linux kernels you can boot, reach and debug. It knows nothing of BPF."""

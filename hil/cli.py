@@ -1,0 +1,47 @@
+"""The `hil` command: collects the subcommands every folder registers, and turns errors into one line and a status."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from hil.errors import HilError
+
+
+class _Registered(click.Group):
+    """A group whose subcommands are the entry points of the group `hil.commands`, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(entry.name for entry in entry_points(group="hil.commands"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entry in entry_points(group="hil.commands", name=cmd_name):
+            command = entry.load()
+            assert isinstance(command, click.Command)
+            return command
+        return None
+
+
+@click.command(cls=_Registered, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="hil")
+def hil() -> None:
+    """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
+
+
+def main() -> None:
+    """Entry point. Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed."""
+    try:
+        sys.exit(hil.main(standalone_mode=False) or 0)
+    except HilError as error:
+        click.echo(f"hil: {error}", err=True)
+        if error.details:
+            click.echo(error.details.rstrip("\n"), err=True)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("hil: interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,19 @@
+"""The user's folders, by the XDG base directory specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+_DIRS = PlatformDirs("hil", appauthor=False)
+
+
+def cache() -> Path:
+    """What can be fetched or built again: kernels, packages, guest roots, agents."""
+    return Path(_DIRS.user_cache_dir)
+
+
+def state() -> Path:
+    """What is ours and lasts: keys, the history of runs."""
+    return Path(_DIRS.user_state_dir)

@@ -1,0 +1,39 @@
+"""Errors a user can meet. Each says what happened, what it was about, and what to do next.
+
+User mistakes and trouble of the bench are different classes, because a CI job must treat them differently.
+"""
+
+from __future__ import annotations
+
+
+class HilError(Exception):
+    """Base of every error that is shown as one line instead of a traceback.
+
+    `what` says what happened and to what; `remedy` says what to do next; `details` (console lines, a command line) is
+    printed below the line.
+    """
+
+    exit_status = 3
+
+    def __init__(self, what: str, *, remedy: str = "", details: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}" if self.remedy else self.what
+
+
+class UserError(HilError):
+    """The request cannot be met as it was made: unknown lane, bad argument, malformed input."""
+
+    exit_status = 2
+
+
+class BenchError(HilError):
+    """The bench, its host or its cache failed; the request itself was fine."""
+
+
+class MachineLost(BenchError):
+    """A machine died or stopped answering while somebody still needed it."""
