@@ -1,0 +1,1 @@
+"""The BPF instruction set: encode, decode, assemble, disassemble."""

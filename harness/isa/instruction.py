@@ -1,0 +1,50 @@
+"""One BPF instruction: eight bytes, as `struct bpf_insn` in include/uapi/linux/bpf.h."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hil.errors import UserError
+
+SIZE = 8
+_LAYOUT = struct.Struct("<BBhi")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """`code`, two register numbers of four bits each, a signed 16 bit `off`, a signed 32 bit `imm`.
+
+    A 64 bit constant (`BPF_LD | BPF_IMM | BPF_DW`) is two instructions, as it is for the kernel.
+    """
+
+    code: int
+    dst: int = 0
+    src: int = 0
+    off: int = 0
+    imm: int = 0
+
+    def encode(self) -> bytes:
+        """The eight bytes of a little-endian kernel; UserError names a field that does not fit."""
+        try:
+            if not (0 <= self.dst < 16 and 0 <= self.src < 16):
+                raise struct.error("register number needs 4 bits")
+            return _LAYOUT.pack(self.code, self.dst | self.src << 4, self.off, self.imm)
+        except struct.error as error:
+            raise UserError(f"instruction {self} cannot be encoded: {error}") from None
+
+
+def encode(instructions: Iterable[Instruction]) -> bytes:
+    """The bytes of a whole program."""
+    return b"".join(instruction.encode() for instruction in instructions)
+
+
+def decode(code: bytes) -> tuple[Instruction, ...]:
+    """The instructions in `code`; UserError when its length is no multiple of eight."""
+    if len(code) % SIZE:
+        raise UserError(f"program of {len(code)} bytes", remedy=f"its length must be a multiple of {SIZE}")
+    return tuple(
+        Instruction(opcode, registers & 0xF, registers >> 4, off, imm)
+        for opcode, registers, off, imm in _LAYOUT.iter_unpack(code)
+    )

@@ -1,0 +1,1 @@
+"""Scripts: ordered lists of typed operations, and what an executor says of each."""

@@ -1,0 +1,336 @@
+"""The typed operations a script is made of.
+
+An operation that makes something (a map, a program, a probe, an event) names it; later operations refer to it by that
+name. A reference to something whose making failed stands for -1, in the guest as in the model, so error paths compose.
+Each operation is one system call, or the few that only make sense together (write `kprobe_events`, read the `id`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from harness.isa.instruction import Instruction
+
+
+class MapType(IntEnum):
+    """`enum bpf_map_type`, include/uapi/linux/bpf.h."""
+
+    UNSPEC = 0
+    HASH = 1
+    ARRAY = 2
+    PROG_ARRAY = 3
+    PERF_EVENT_ARRAY = 4
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    STACK_TRACE = 7
+    LRU_HASH = 9
+    LRU_PERCPU_HASH = 10
+    RINGBUF = 27
+
+
+class ProgramType(IntEnum):
+    """`enum bpf_prog_type`, include/uapi/linux/bpf.h."""
+
+    UNSPEC = 0
+    SOCKET_FILTER = 1
+    KPROBE = 2
+    SCHED_CLS = 3
+    SCHED_ACT = 4
+    TRACEPOINT = 5
+    XDP = 6
+    PERF_EVENT = 7
+
+
+class UpdateFlag(IntEnum):
+    """Flags of BPF_MAP_UPDATE_ELEM."""
+
+    ANY = 0
+    NOEXIST = 1
+    EXIST = 2
+
+
+class SampleType(IntFlag):
+    """`enum perf_event_sample_format`, include/uapi/linux/perf_event.h; the fields a sample record carries."""
+
+    IP = 1 << 0
+    TID = 1 << 1
+    TIME = 1 << 2
+    ADDR = 1 << 3
+    ID = 1 << 6
+    CPU = 1 << 7
+    PERIOD = 1 << 8
+    STREAM_ID = 1 << 9
+    RAW = 1 << 10
+
+
+@dataclass(frozen=True)
+class Ref:
+    """What an earlier operation of the script made under this name: a file descriptor, or the id of a trace event."""
+
+    name: str
+
+
+Descriptor = Ref | int
+"""A file descriptor: of something the script made, or a plain number for error paths."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Bytes the script puts into the memory of the calling process; stands for their address."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions, and the maps they refer to: `maps[i]` is the map whose descriptor goes into the immediate of
+    instruction `i`, the first half of a `BPF_LD_IMM64` with source `BPF_PSEUDO_MAP_FD`."""
+
+    instructions: tuple[Instruction, ...]
+    maps: tuple[tuple[int, Ref], ...] = ()
+
+
+@dataclass(frozen=True)
+class CreateMap:
+    """bpf(BPF_MAP_CREATE)."""
+
+    name: str
+    type: MapType | int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int = 0
+
+
+@dataclass(frozen=True)
+class LookupElement:
+    """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes."""
+
+    map: Descriptor
+    key: bytes
+    value_size: int
+
+
+@dataclass(frozen=True)
+class UpdateElement:
+    """bpf(BPF_MAP_UPDATE_ELEM)."""
+
+    map: Descriptor
+    key: bytes
+    value: bytes
+    flags: UpdateFlag | int = UpdateFlag.ANY
+
+
+@dataclass(frozen=True)
+class DeleteElement:
+    """bpf(BPF_MAP_DELETE_ELEM)."""
+
+    map: Descriptor
+    key: bytes
+
+
+@dataclass(frozen=True)
+class NextKey:
+    """bpf(BPF_MAP_GET_NEXT_KEY): the outcome's data is the next key. `key` None is a null pointer."""
+
+    map: Descriptor
+    key: bytes | None
+    key_size: int
+
+
+@dataclass(frozen=True)
+class LoadProgram:
+    """bpf(BPF_PROG_LOAD). `kern_version` None is the running kernel's own LINUX_VERSION_CODE.
+
+    With `log_level` the outcome's text is the verifier's log.
+    """
+
+    name: str
+    type: ProgramType | int
+    program: Program
+    license: str = "GPL"
+    kern_version: int | None = None
+    log_level: int = 0
+    log_size: int = 65536
+
+
+@dataclass(frozen=True)
+class CreateKprobe:
+    """Writes `p:` or `r:` (`returns`) into tracefs' kprobe_events and reads the id of the new trace event.
+
+    Success yields the id. The trace event is called `hil/<unique name>`, so that scripts never meet.
+    """
+
+    name: str
+    symbol: str
+    returns: bool = False
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class RemoveKprobe:
+    """Writes `-:` into kprobe_events for a probe of this script."""
+
+    probe: Ref
+
+
+@dataclass(frozen=True)
+class FindTracepoint:
+    """Reads the id of a static tracepoint, `sched/sched_switch` for one."""
+
+    name: str
+    tracepoint: str
+
+
+@dataclass(frozen=True)
+class OpenEvent:
+    """perf_event_open(2) of type PERF_TYPE_TRACEPOINT on the trace event with id `config`.
+
+    `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU.
+    """
+
+    name: str
+    config: Ref | int
+    pid: int = 0
+    cpu: int = -1
+    sample_period: int = 1
+    sample_type: SampleType = SampleType.TID | SampleType.CPU | SampleType.RAW
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
+class MapRing:
+    """mmap(2) of the event's ring buffer: one control page and `data_pages` (a power of two), writable."""
+
+    name: str
+    event: Descriptor
+    data_pages: int = 2
+
+
+@dataclass(frozen=True)
+class ReadRing:
+    """Consumes every record the ring buffer holds; the outcome's records, oldest first."""
+
+    ring: Ref
+
+
+@dataclass(frozen=True)
+class ReadCount:
+    """read(2) of the event: how many hits it counted."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Attach:
+    """ioctl(PERF_EVENT_IOC_SET_BPF)."""
+
+    event: Descriptor
+    program: Descriptor
+
+
+@dataclass(frozen=True)
+class Enable:
+    """ioctl(PERF_EVENT_IOC_ENABLE)."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Disable:
+    """ioctl(PERF_EVENT_IOC_DISABLE)."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Fire:
+    """Makes the calling process reach a probed kernel function with chosen arguments, `times` times.
+
+    `trigger` names a row of `harness.script.triggers`; `arguments` are the values that row lets one choose. The
+    outcome's value is what the system call returned (of the last round).
+    """
+
+    trigger: str
+    arguments: tuple[int | Buffer, ...] = ()
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """open(2) with O_RDWR | O_CLOEXEC: a descriptor that is neither map, program nor event."""
+
+    name: str
+    path: str = "/dev/null"
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """dup(2)."""
+
+    name: str
+    of: Descriptor
+
+
+@dataclass(frozen=True)
+class Close:
+    """close(2)."""
+
+    descriptor: Descriptor
+
+
+@dataclass(frozen=True)
+class Unmap:
+    """munmap(2) of a ring buffer."""
+
+    ring: Ref
+
+
+@dataclass(frozen=True)
+class FilterPacket:
+    """Attaches a socket filter (SO_ATTACH_BPF) to one end of a datagram socket pair and sends `packet` to it.
+
+    The outcome's value is how many bytes arrived, that is the program's verdict cut to the packet's length; 0 when the
+    program dropped the packet. The way to run a program where there are no kprobes.
+    """
+
+    program: Descriptor
+    packet: bytes
+
+
+Operation = (
+    CreateMap
+    | LookupElement
+    | UpdateElement
+    | DeleteElement
+    | NextKey
+    | LoadProgram
+    | CreateKprobe
+    | RemoveKprobe
+    | FindTracepoint
+    | OpenEvent
+    | MapRing
+    | ReadRing
+    | ReadCount
+    | Attach
+    | Enable
+    | Disable
+    | Fire
+    | OpenFile
+    | Duplicate
+    | Close
+    | Unmap
+    | FilterPacket
+)
+
+
+@dataclass(frozen=True)
+class Script:
+    """An ordered list of operations; `name` is unique and stable, `sentence` says what the script shows."""
+
+    name: str
+    sentence: str
+    operations: tuple[Operation, ...]
+    needs: frozenset[str] = field(default_factory=frozenset)
+    """What a lane must be able to do (`kprobes`), as the era's record names it."""

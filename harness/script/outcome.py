@@ -1,0 +1,117 @@
+"""What an executor says of one operation, and how a prediction admits an observation.
+
+Observation and prediction have one shape. In a prediction any leaf may be an `Unknown`: a value the model cannot know
+(time, a kernel address, a descriptor's number), which still says what it does know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that cannot be predicted. `why` names its source; `least` and `most` bound it; `same_as` says that it
+    equals what the operation of that name returned."""
+
+    why: str
+    least: int | None = None
+    most: int | None = None
+    same_as: str | None = None
+
+    def admits(self, value: int, returned: Mapping[str, int]) -> bool:
+        """Whether `value` may be it, given what the script's named operations returned."""
+        if self.same_as is not None and value != returned.get(self.same_as):
+            return False
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+DESCRIPTOR = Unknown("a new file descriptor", least=0, most=(1 << 31) - 1)
+KERNEL_ADDRESS = Unknown("a kernel address", least=1 << 63, most=(1 << 64) - 1)
+
+Value = int | Unknown
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of bytes inside a prediction that form one unknown little-endian number."""
+
+    offset: int
+    size: int
+    value: Unknown
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bytes of which some may be unknown. Bytes inside a `Piece` do not count in `content`."""
+
+    content: bytes
+    unknown: tuple[Piece, ...] = ()
+
+    def admits(self, observed: bytes, returned: Mapping[str, int]) -> bool:
+        """Whether `observed` has the same length, equal known bytes, and admissible unknown pieces."""
+        if len(observed) != len(self.content):
+            return False
+        position = 0
+        for piece in sorted(self.unknown, key=lambda piece: piece.offset):
+            end = piece.offset + piece.size
+            if observed[position : piece.offset] != self.content[position : piece.offset]:
+                return False
+            if not piece.value.admits(int.from_bytes(observed[piece.offset : end], "little"), returned):
+                return False
+            position = end
+        return observed[position:] == self.content[position:]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A PERF_RECORD_SAMPLE of a kprobe event, by the fields the event's sample_type asked for (else None).
+
+    `trace_event` is common_type of the raw payload, that is the event's id; `probe_ip` the first word behind the common
+    fields (for a return probe the address of the function); see kernel/trace/trace_kprobe.c.
+    """
+
+    ip: Value | None = None
+    pid: Value | None = None
+    tid: Value | None = None
+    time: Value | None = None
+    cpu: Value | None = None
+    period: Value | None = None
+    trace_event: Value | None = None
+    probe_ip: Value | None = None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A PERF_RECORD_LOST: so many records did not fit."""
+
+    count: Value
+
+
+Record = Sample | Lost
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
+
+    Exactly one of `value` and `errno` is set. `data` is bytes in an observation and `Bytes` in a prediction where some
+    are unknown. `log` is the verifier's text; None in a prediction means that the model does not predict the text.
+    """
+
+    value: Value | None = None
+    errno: str | None = None
+    data: bytes | Bytes | None = None
+    log: str | None = None
+    records: tuple[Record, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Unpredicted:
+    """The model has no rule for this operation in this era; `reason` says which rule is missing."""
+
+    reason: str
+
+
+Prediction = Outcome | Unpredicted

@@ -1,0 +1,99 @@
+"""Kernel functions that exist on every kernel of the matrix, and the system call that reaches each with chosen values.
+
+Found as text symbols once each in 4.1.52, 5.10, 6.1, 6.12 and 7.2 kernels of both architectures; call paths read in the
+sources. Scripts use magic argument values and programs compare them, because other callers reach these functions too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class From(Enum):
+    """Where an argument of the system call comes from, beside plain numbers."""
+
+    NULL_DEVICE = "a descriptor of /dev/null that the executor opens"
+    CHOSEN = "the next argument the script chose"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of the probed function: the script's `chosen`-th argument, of which `bits` low bits are passed, or
+    (None) something only the kernel knows, such as a pointer to its own object."""
+
+    chosen: int | None = None
+    bits: int = 64
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """`symbol` is reached by `system_call(*call)`; its arguments are `arguments`, it returns `returns` (the low
+    `return_bits` of it), and the system call returns `result`, or fails with `errno`.
+
+    `returns` and `result` are a number, or an `Argument` when the value is one the script chose.
+    """
+
+    symbol: str
+    system_call: str
+    call: tuple[int | From, ...]
+    arguments: tuple[Argument, ...]
+    returns: int | Argument
+    return_bits: int = 64
+    result: int | Argument = 0
+    errno: str | None = None
+    link: str = ""
+
+
+UNKNOWN_PRCTL = 0x7FFF0001
+"""An option no kernel knows, so that prctl(2) does nothing but ask the security hook, then fails with EINVAL."""
+
+TRIGGERS: dict[str, Trigger] = {
+    trigger.symbol: trigger
+    for trigger in (
+        Trigger(
+            symbol="cap_task_prctl",
+            system_call="prctl",
+            call=(From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN),
+            arguments=(Argument(0, bits=32), Argument(1), Argument(2), Argument(3), Argument(4)),
+            returns=(1 << 32) - 38,  # -ENOSYS: "not an option of mine", security/commoncap.c
+            return_bits=32,
+            errno="EINVAL",
+            link="https://elixir.bootlin.com/linux/v4.1/source/security/commoncap.c",
+        ),
+        Trigger(
+            symbol="null_lseek",
+            system_call="lseek",
+            call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            arguments=(Argument(), Argument(0), Argument(1, bits=32)),
+            returns=0,
+            link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
+        ),
+        Trigger(
+            symbol="write_null",
+            system_call="write",
+            call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            arguments=(Argument(), Argument(0), Argument(1), Argument()),
+            returns=Argument(1),
+            result=Argument(1),
+            link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
+        ),
+        Trigger(
+            symbol="read_null",
+            system_call="read",
+            call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            arguments=(Argument(), Argument(0), Argument(1), Argument()),
+            returns=0,
+            link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
+        ),
+        Trigger(
+            symbol="find_task_by_vpid",
+            system_call="getpgid",
+            call=(From.CHOSEN,),
+            arguments=(Argument(0, bits=32),),
+            returns=0,
+            errno="ESRCH",
+            link="https://elixir.bootlin.com/linux/v4.1/source/kernel/pid.c",
+        ),
+    )
+}
