@@ -1,0 +1,56 @@
+"""bpf(2): commands and the parts of `union bpf_attr` they use, include/uapi/linux/bpf.h of Linux 4.1.
+
+The union only ever grew at its end, so a 4.1 layout is valid on every later kernel, which takes absent bytes for zero.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from harness.abi.layout import Layout, u32, u64
+
+ATTR_SIZE = 48
+"""sizeof(union bpf_attr) in Linux 4.1."""
+
+PSEUDO_MAP_FD = 1
+"""Source register of a `BPF_LD_IMM64` whose immediate is a map's file descriptor."""
+
+
+class Command(IntEnum):
+    """`enum bpf_cmd`."""
+
+    MAP_CREATE = 0
+    MAP_LOOKUP_ELEM = 1
+    MAP_UPDATE_ELEM = 2
+    MAP_DELETE_ELEM = 3
+    MAP_GET_NEXT_KEY = 4
+    PROG_LOAD = 5
+
+
+MAP_CREATE = Layout(
+    "bpf_attr (map create)",
+    ATTR_SIZE,
+    {"map_type": u32(0), "key_size": u32(4), "value_size": u32(8), "max_entries": u32(12), "map_flags": u32(16)},
+)
+"""`map_flags` came in 4.6; on 4.1 a value other than 0 is a non-zero byte in the reserved tail."""
+
+ELEMENT = Layout(
+    "bpf_attr (map element)",
+    ATTR_SIZE,
+    {"map_fd": u32(0), "key": u64(8), "value": u64(16), "next_key": u64(16), "flags": u64(24)},
+)
+
+PROG_LOAD = Layout(
+    "bpf_attr (program load)",
+    ATTR_SIZE,
+    {
+        "prog_type": u32(0),
+        "insn_cnt": u32(4),
+        "insns": u64(8),
+        "license": u64(16),
+        "log_level": u32(24),
+        "log_size": u32(28),
+        "log_buf": u64(32),
+        "kern_version": u32(40),
+    },
+)

@@ -1,0 +1,100 @@
+"""Holding observations against predictions, operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from harness.script.operations import Operation, Script
+from harness.script.outcome import Bytes, Lost, Outcome, Prediction, Record, Sample, Unknown, Unpredicted, Value
+
+
+class Verdict(StrEnum):
+    """What a run says of one script on one lane."""
+
+    AGREE = "agree"
+    DIVERGE = "diverge"
+    KNOWN = "known-divergence"
+    UNSUPPORTED = "unsupported"
+    LOST = "lost"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first operation of a script whose observation the prediction does not admit."""
+
+    index: int
+    operation: Operation
+    prediction: Outcome
+    observation: Outcome
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of one script: agreement, or the first divergence; and which operations the model had no rule for."""
+
+    divergence: Divergence | None
+    unpredicted: tuple[tuple[int, str], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.DIVERGE if self.divergence else Verdict.AGREE
+
+
+def compare(script: Script, predictions: Sequence[Prediction], observations: Sequence[Outcome]) -> Comparison:
+    """Compare both executors' words on every operation of `script`; the sequences run parallel to its operations."""
+    returned: dict[str, int] = {}
+    unpredicted: list[tuple[int, str]] = []
+    for index, (operation, prediction, observation) in enumerate(
+        zip(script.operations, predictions, observations, strict=True)
+    ):
+        name = getattr(operation, "name", None)
+        if name is not None and isinstance(observation.value, int):
+            returned[name] = observation.value
+        if isinstance(prediction, Unpredicted):
+            unpredicted.append((index, prediction.reason))
+        elif not admits(prediction, observation, returned):
+            return Comparison(Divergence(index, operation, prediction, observation), tuple(unpredicted))
+    return Comparison(None, tuple(unpredicted))
+
+
+def admits(prediction: Outcome, observation: Outcome, returned: Mapping[str, int]) -> bool:
+    """Whether the observation is what was predicted; the only leaf that may go unpredicted is the log's text."""
+    return (
+        prediction.errno == observation.errno
+        and _value_admits(prediction.value, observation.value, returned)
+        and _data_admits(prediction.data, observation.data, returned)
+        and (prediction.log is None or prediction.log == observation.log)
+        and _records_admit(prediction.records, observation.records, returned)
+    )
+
+
+def _value_admits(predicted: Value | None, observed: Value | None, returned: Mapping[str, int]) -> bool:
+    if isinstance(predicted, Unknown):
+        return isinstance(observed, int) and predicted.admits(observed, returned)
+    return predicted == observed
+
+
+def _data_admits(predicted: bytes | Bytes | None, observed: bytes | Bytes | None, returned: Mapping[str, int]) -> bool:
+    if isinstance(predicted, Bytes):
+        return isinstance(observed, bytes) and predicted.admits(observed, returned)
+    return predicted == observed
+
+
+def _records_admit(
+    predicted: tuple[Record, ...] | None, observed: tuple[Record, ...] | None, returned: Mapping[str, int]
+) -> bool:
+    if predicted is None or observed is None:
+        return predicted is observed
+    if len(predicted) != len(observed):
+        return False
+    return all(_record_admits(*pair, returned) for pair in zip(predicted, observed, strict=True))
+
+
+def _record_admits(predicted: Sample | Lost, observed: Sample | Lost, returned: Mapping[str, int]) -> bool:
+    return type(predicted) is type(observed) and all(
+        _value_admits(getattr(predicted, field.name), getattr(observed, field.name), returned)
+        for field in fields(predicted)
+    )

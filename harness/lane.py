@@ -1,0 +1,58 @@
+"""Lanes: kernel x architecture x engine, written `debian-12/arm64/jit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from hil.errors import UserError
+
+
+class Engine(StrEnum):
+    """What runs the program in the guest, by sysctl net.core.bpf_jit_enable at the time of the load."""
+
+    INTERP = "interp"
+    JIT = "jit"
+
+
+@dataclass(frozen=True, order=True)
+class Lane:
+    """Names only; nothing here knows whether the kernel can be had."""
+
+    kernel: str
+    arch: str
+    engine: Engine
+
+    def __str__(self) -> str:
+        return f"{self.kernel}/{self.arch}/{self.engine}"
+
+
+def all_lanes(kernels: Iterable[tuple[str, Sequence[str]]]) -> tuple[Lane, ...]:
+    """Every lane of the given kernels, each with the architectures it exists for."""
+    return tuple(Lane(name, arch, engine) for name, archs in kernels for arch in archs for engine in Engine)
+
+
+def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
+    """The lanes that match any pattern, in the order of `known`.
+
+    A pattern is up to three parts with shell wildcards; parts left out mean any: `debian-12`, `*/arm64`, `debian-*/*/jit`.
+    UserError when a pattern matches nothing, because a typing mistake must not shrink a run.
+    """
+    chosen: set[Lane] = set()
+    for pattern in patterns:
+        parts = pattern.split("/")
+        if len(parts) > 3:
+            raise UserError(f"lane {pattern!r} has more than three parts", remedy="write KERNEL/ARCH/ENGINE")
+        parts += ["*"] * (3 - len(parts))
+        matches = {lane for lane in known if all(map(fnmatchcase, (lane.kernel, lane.arch, lane.engine), parts))}
+        if not matches:
+            kernels = ", ".join(dict.fromkeys(lane.kernel for lane in known))
+            archs = ", ".join(dict.fromkeys(lane.arch for lane in known))
+            raise UserError(
+                f"unknown lane {pattern!r}",
+                remedy=f"write KERNEL/ARCH/ENGINE with kernel of: {kernels}; arch of: {archs}; engine of: interp, jit",
+            )
+        chosen |= matches
+    return tuple(lane for lane in known if lane in chosen)
