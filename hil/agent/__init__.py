@@ -1,0 +1,1 @@
+"""The agent's side on the host: batches of primitive steps, their wire format, and the client that exchanges them."""
