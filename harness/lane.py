@@ -37,7 +37,7 @@ def all_lanes(kernels: Iterable[tuple[str, Sequence[str]]]) -> tuple[Lane, ...]:
 def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
     """The lanes that match any pattern, in the order of `known`.
 
-    A pattern is up to three parts with shell wildcards; parts left out mean any: `debian-12`, `*/arm64`, `debian-*/*/jit`.
+    A pattern is up to three parts with shell wildcards; parts left out mean any: `debian-12`, `*/arm64`, `*/*/jit`.
     UserError when a pattern matches nothing, because a typing mistake must not shrink a run.
     """
     chosen: set[Lane] = set()

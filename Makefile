@@ -1,0 +1,26 @@
+# make run    boots the default lanes, runs the checks, prints the table
+# make test   runs linters, types and every test, guest tests included
+# make bench  prints ratios, each against a baseline measured in the same run
+# Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
+
+ARGS =
+
+run: .venv/ready
+	.venv/bin/hil run --output runs $(ARGS)
+
+test: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest $(ARGS)
+
+bench: .venv/ready
+	.venv/bin/hil bench $(ARGS)
+
+.venv/ready: pyproject.toml ci/setup ci/host-packages.txt
+	ci/setup
+
+clean:
+	rm -rf .venv build dist runs
+
+.PHONY: run test bench clean

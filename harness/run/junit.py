@@ -1,0 +1,42 @@
+"""JUnit XML: a suite a lane, a case a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from harness.compare import Verdict
+from harness.run.results import RunReport, ScriptResult
+
+_ELEMENT = {
+    Verdict.DIVERGE: Failure,
+    Verdict.LOST: Error,
+    Verdict.ERROR: Error,
+    Verdict.UNSUPPORTED: Skipped,
+    Verdict.KNOWN: Skipped,
+}
+
+
+def write(report: RunReport, path: Path) -> None:
+    """Write the report for a CI server to read."""
+    document = JUnitXml("hil")
+    for lane in report.lanes:
+        suite = TestSuite(lane)
+        suite.add_testcases([_case(result) for result in report.results if result.lane == lane])
+        document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    document.write(str(path), pretty=True)
+
+
+def _case(result: ScriptResult) -> TestCase:
+    case = TestCase(result.script, classname=result.lane.replace("/", "."), time=result.seconds)
+    if element := _ELEMENT.get(result.verdict):
+        outcome = element(result.reason, str(result.verdict))
+        if result.operation:
+            step = result.operation
+            outcome.text = (
+                f"operation {step.index}: {step.operation}\npredicted: {step.prediction}\nobserved: {step.observation}"
+            )
+        case.result = [outcome]
+    return case

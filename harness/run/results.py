@@ -1,0 +1,89 @@
+"""What a run leaves: a record of plain data, written as `results.json`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.compare import Verdict
+from harness.lane import Lane
+
+FORMAT = 1
+"""Of `results.json`; grows when a reader of an older one would misread it."""
+
+
+@dataclass(frozen=True)
+class OperationReport:
+    """One operation in words: what was asked, what the model said, what the kernel said."""
+
+    index: int
+    operation: str
+    prediction: str
+    observation: str
+
+
+@dataclass(frozen=True)
+class ScriptResult:
+    """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged or was lost;
+    `unpredicted` are the operations the model has no rule for."""
+
+    lane: str
+    script: str
+    verdict: Verdict
+    reason: str = ""
+    operation: OperationReport | None = None
+    unpredicted: tuple[OperationReport, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class MachineReport:
+    """One machine of the run: what really booted and how to start the same again."""
+
+    kernel: str
+    arch: str
+    uname: str = ""
+    qemu_version: str = ""
+    command: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    boot_seconds: float | None = None
+    console: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A whole run."""
+
+    started: str
+    seconds: float
+    command: tuple[str, ...]
+    host: Mapping[str, str]
+    lanes: tuple[str, ...]
+    machines: tuple[MachineReport, ...]
+    results: tuple[ScriptResult, ...]
+
+    def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
+        """How often each verdict was given, on one lane or on all."""
+        return Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
+
+    @property
+    def exit_status(self) -> int:
+        """0 all as predicted, 1 a divergence, 3 the bench or a machine failed; an empty run is a failure, too.
+
+        A failure outranks a divergence: what was lost may hide more.
+        """
+        counts = self.counts()
+        if counts[Verdict.LOST] or counts[Verdict.ERROR] or not self.results:
+            return 3
+        return 1 if counts[Verdict.DIVERGE] else 0
+
+    def write(self, path: Path) -> None:
+        """Write `results.json` whole or not at all."""
+        temporary = path.with_suffix(".partial")
+        temporary.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1, default=str) + "\n")
+        temporary.replace(path)

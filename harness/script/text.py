@@ -1,0 +1,72 @@
+"""Operations and outcomes in a form people read, for tables and reports."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, fields
+from enum import Enum
+from typing import Any
+
+from harness.script.operations import Buffer, Operation, Program, Ref
+from harness.script.outcome import Bytes, Lost, Prediction, Sample, Unknown, Unpredicted
+
+
+def describe(operation: Operation) -> str:
+    """`Attach(event=e, program=p)`: the fields that differ from their defaults."""
+    shown = (f"{field.name}={_term(getattr(operation, field.name))}" for field in _told(operation))
+    return f"{type(operation).__name__}({', '.join(shown)})"
+
+
+def describe_outcome(outcome: Prediction) -> str:
+    """`EEXIST`, `0, data 0100000000000000`: everything the outcome says, unknown leaves in angle brackets."""
+    if isinstance(outcome, Unpredicted):
+        return f"unpredicted: {outcome.reason}"
+    parts = [outcome.errno if outcome.errno is not None else _term(outcome.value)]
+    if outcome.data is not None:
+        parts.append(f"data {_term(outcome.data)}")
+    if outcome.records is not None:
+        parts.append(f"records [{', '.join(_record(record) for record in outcome.records)}]")
+    if outcome.log is not None:
+        parts.append(f"log {outcome.log!r}")
+    return ", ".join(parts)
+
+
+def _told(thing: Any) -> list[Field[Any]]:
+    return [field for field in fields(thing) if field.default is MISSING or getattr(thing, field.name) != field.default]
+
+
+def _record(record: Sample | Lost) -> str:
+    return f"{type(record).__name__}({', '.join(f'{f.name}={_term(getattr(record, f.name))}' for f in _told(record))})"
+
+
+def _term(value: object) -> str:
+    match value:
+        case Ref(name):
+            return name
+        case Enum():
+            return str(value.name)
+        case bool() | None:
+            return str(value)
+        case int():
+            return str(value) if abs(value) < 0x10000 else hex(value)
+        case bytes():
+            return value.hex() or "(empty)"
+        case Buffer(content):
+            return f"&{_term(content)}"
+        case Program():
+            return f"<{len(value.instructions)} instructions>"
+        case Unknown():
+            return f"<{value.why}>"
+        case Bytes():
+            return _bytes(value)
+        case tuple():
+            return f"({', '.join(_term(item) for item in value)})"
+        case _:
+            return repr(value)
+
+
+def _bytes(value: Bytes) -> str:
+    text, position = "", 0
+    for piece in sorted(value.unknown, key=lambda piece: piece.offset):
+        text += f"{value.content[position : piece.offset].hex()}<{piece.size} bytes: {piece.value.why}>"
+        position = piece.offset + piece.size
+    return text + value.content[position:].hex()
