@@ -1,0 +1,1 @@
+"""The guest executor: lowers each operation to system calls for the agent, and reads observations from its answers."""

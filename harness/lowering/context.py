@@ -1,0 +1,118 @@
+"""What lowering one script needs to know and keeps: the batch under construction and what its names stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.abi.layout import Layout
+from harness.abi.system_calls import NUMBERS
+from harness.script.operations import Descriptor, Program, Ref, SampleType
+from harness.script.outcome import Outcome
+from hil.agent.builder import BatchBuilder
+from hil.agent.results import BatchResult
+from hil.agent.steps import Address, Operand, Result
+
+Reader = Callable[[BatchResult], Outcome]
+"""Makes an operation's observation from the results of its steps."""
+
+AT_FDCWD = -100
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted."""
+
+    arch: str
+    version_code: int
+    page_size: int = 4096
+    tracing: str = "/tracing"
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A mapped ring buffer: where it lies in the arena, and what its samples hold."""
+
+    control: Address
+    data: Address
+    size: int
+    sample_type: SampleType
+
+
+@dataclass
+class Lowering:
+    """One script on its way to one batch. `tag` makes the names of its trace events unique on the target."""
+
+    guest: Guest
+    tag: str
+    builder: BatchBuilder = field(default_factory=BatchBuilder)
+    names: dict[str, Operand] = field(default_factory=dict)
+    rings: dict[str, Ring] = field(default_factory=dict)
+    sample_types: dict[str, SampleType] = field(default_factory=dict)
+    probes: dict[str, str] = field(default_factory=dict)
+    _null_device: Result | None = None
+
+    def call(self, name: str, *arguments: Operand | int) -> Result:
+        """A system call by name."""
+        return self.builder.syscall(NUMBERS[self.guest.arch][name], *arguments)
+
+    def operand(self, descriptor: Descriptor) -> Operand | int:
+        """What a descriptor stands for; a name that was never given is -1, as one whose making failed is negative."""
+        return self.names.get(descriptor.name, -1) if isinstance(descriptor, Ref) else descriptor
+
+    def text(self, text: str) -> Address:
+        """A NUL-terminated string in the arena."""
+        return self.builder.alloc(text.encode() + b"\0", align=1)
+
+    def structure(self, layout: Layout, values: Mapping[str, Operand | int]) -> Address:
+        """A structure in the arena; fields that only the target knows are stored by steps of their own."""
+        known = {name: value for name, value in values.items() if isinstance(value, int)}
+        address = self.builder.alloc(layout.pack(known))
+        for name, value in values.items():
+            if not isinstance(value, int):
+                self.builder.store(address + layout.fields[name].offset, layout.fields[name].size, value)
+        return address
+
+    def program(self, program: Program) -> Address:
+        """The instructions, with map descriptors stored where the program refers to maps."""
+        address = self.builder.alloc(b"".join(instruction.encode() for instruction in program.instructions))
+        for index, reference in program.maps:
+            self.builder.store(address + 8 * index + 4, 4, self.operand(reference))
+        return address
+
+    def open(self, path: str, flags: int) -> Result:
+        return self.call("openat", AT_FDCWD, self.text(path), flags)
+
+    def null_device(self) -> Result:
+        """A descriptor of /dev/null, opened once a script."""
+        if self._null_device is None:
+            self._null_device = self.open("/dev/null", 0o2)
+        return self._null_device
+
+    def write_to(self, path: str, text: str, flags: int) -> tuple[Result, Result]:
+        """Open, write, close; the results of opening and of writing."""
+        content = text.encode()
+        descriptor = self.open(path, flags)
+        with self.builder.unless_failed(descriptor):
+            written = self.call("write", descriptor, self.builder.alloc(content, align=1), len(content))
+            self.call("close", descriptor)
+        return descriptor, written
+
+
+def returned(step: Result) -> Reader:
+    """The plain observation of one system call: its value, or its errno."""
+    return first_failure([step])
+
+
+def first_failure(steps: Iterable[Result], value: int | None = None) -> Reader:
+    """Of several steps that build on each other: the first errno; or, when none failed, `value` or the last one's."""
+    steps = tuple(steps)
+
+    def read(results: BatchResult) -> Outcome:
+        for step in steps:
+            result = results.done(step)
+            if result.errno:
+                return Outcome(errno=result.error)
+        return Outcome(value=results.done(steps[-1]).value if value is None else value)
+
+    return read

@@ -1,0 +1,145 @@
+"""Kprobe events of tracefs, perf events on them, and what closes and unmaps them."""
+
+from __future__ import annotations
+
+from harness.abi import perf
+from harness.lowering.context import Lowering, Reader, Ring, first_failure, returned
+from harness.script.operations import (
+    Attach,
+    Close,
+    CreateKprobe,
+    Disable,
+    Duplicate,
+    Enable,
+    FindTracepoint,
+    MapRing,
+    OpenEvent,
+    OpenFile,
+    Ref,
+    RemoveKprobe,
+    SampleType,
+    Unmap,
+)
+from hil.agent.steps import Result
+
+O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o2000, 0o2000000
+PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1 | 0x2, 0x01 | 0x10
+GROUP = "hil"
+
+
+def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
+    event = f"{GROUP}/{lowering.tag}_{operation.name}"
+    kind = "r" if operation.returns else "p"
+    place = f"{operation.symbol}+{operation.offset}" if operation.offset else operation.symbol
+    opened, written = _command(lowering, f"{kind}:{event} {place}\n")
+    lowering.probes[operation.name] = event
+    with lowering.builder.unless_failed(written):
+        found, number = _read_id(lowering, event)
+    lowering.names[operation.name] = number
+    return first_failure([opened, written, found, number])
+
+
+def remove_kprobe(lowering: Lowering, operation: RemoveKprobe) -> Reader:
+    event = lowering.probes.pop(operation.probe.name, f"{GROUP}/{lowering.tag}_{operation.probe.name}")
+    opened, written = _command(lowering, f"-:{event}\n")
+    return first_failure([opened, written], value=0)
+
+
+def find_tracepoint(lowering: Lowering, operation: FindTracepoint) -> Reader:
+    found, number = _read_id(lowering, operation.tracepoint)
+    lowering.names[operation.name] = number
+    return first_failure([found, number])
+
+
+def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
+    config = operation.config
+    attr = lowering.structure(
+        perf.ATTR,
+        {
+            "type": perf.TYPE_TRACEPOINT,
+            "size": perf.ATTR.size,
+            "config": lowering.operand(config) if isinstance(config, Ref) else config,
+            "sample_period": operation.sample_period,
+            "sample_type": int(operation.sample_type),
+            "flags": perf.DISABLED if operation.disabled else 0,
+            "wakeup_events": 1,
+        },
+    )
+    descriptor = lowering.call("perf_event_open", attr, operation.pid, operation.cpu, -1, perf.FLAG_FD_CLOEXEC)
+    lowering.names[operation.name] = descriptor
+    lowering.sample_types[operation.name] = operation.sample_type
+    return returned(descriptor)
+
+
+def attach(lowering: Lowering, operation: Attach) -> Reader:
+    return returned(
+        lowering.call("ioctl", lowering.operand(operation.event), perf.IOC_SET_BPF, lowering.operand(operation.program))
+    )
+
+
+def enable(lowering: Lowering, operation: Enable) -> Reader:
+    return returned(lowering.call("ioctl", lowering.operand(operation.event), perf.IOC_ENABLE, 0))
+
+
+def disable(lowering: Lowering, operation: Disable) -> Reader:
+    return returned(lowering.call("ioctl", lowering.operand(operation.event), perf.IOC_DISABLE, 0))
+
+
+def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
+    """The ring is mapped over pages of the arena, so that every address in it is known beforehand."""
+    page = lowering.guest.page_size
+    size = (1 + operation.data_pages) * page
+    control = lowering.builder.alloc(size, align=page)
+    event = lowering.operand(operation.event)
+    mapped = lowering.call("mmap", control, size, PROT_READ_WRITE, MAP_SHARED_FIXED, event, 0)
+    sample_type = lowering.sample_types.get(getattr(operation.event, "name", ""), SampleType(0))
+    lowering.rings[operation.name] = Ring(control, control + page, operation.data_pages * page, sample_type)
+    lowering.names[operation.name] = mapped
+    return first_failure([mapped], value=0)
+
+
+def unmap(lowering: Lowering, operation: Unmap) -> Reader:
+    ring = lowering.rings[operation.ring.name]
+    return returned(lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size))
+
+
+def open_file(lowering: Lowering, operation: OpenFile) -> Reader:
+    descriptor = lowering.open(operation.path, O_RDWR | O_CLOEXEC)
+    lowering.names[operation.name] = descriptor
+    return returned(descriptor)
+
+
+def duplicate(lowering: Lowering, operation: Duplicate) -> Reader:
+    descriptor = lowering.call("dup", lowering.operand(operation.of))
+    lowering.names[operation.name] = descriptor
+    return returned(descriptor)
+
+
+def close(lowering: Lowering, operation: Close) -> Reader:
+    return returned(lowering.call("close", lowering.operand(operation.descriptor)))
+
+
+def clean_up(lowering: Lowering) -> None:
+    """Steps that let go of everything that would keep the script's trace events busy, then remove them."""
+    for ring in lowering.rings.values():
+        lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
+    if lowering.probes:
+        for name, descriptor in lowering.names.items():
+            if name not in lowering.probes and name not in lowering.rings:
+                lowering.call("close", descriptor)
+    for event in lowering.probes.values():
+        _command(lowering, f"-:{event}\n")
+
+
+def _command(lowering: Lowering, command: str) -> tuple[Result, Result]:
+    return lowering.write_to(f"{lowering.guest.tracing}/kprobe_events", command, O_WRONLY | O_APPEND)
+
+
+def _read_id(lowering: Lowering, event: str) -> tuple[Result, Result]:
+    digits = lowering.builder.alloc(32)
+    opened = lowering.open(f"{lowering.guest.tracing}/events/{event}/id", O_RDONLY)
+    with lowering.builder.unless_failed(opened):
+        length = lowering.call("read", opened, digits, 32)
+        lowering.call("close", opened)
+        number = lowering.builder.parse(digits, length)
+    return opened, number

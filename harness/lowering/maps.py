@@ -1,0 +1,70 @@
+"""Map operations as bpf(2) calls."""
+
+from __future__ import annotations
+
+from harness.abi import bpf
+from harness.lowering.context import Lowering, Reader, returned
+from harness.script.operations import CreateMap, DeleteElement, Descriptor, LookupElement, NextKey, UpdateElement
+from harness.script.outcome import Outcome
+from hil.agent.results import BatchResult
+from hil.agent.steps import Address, Operand, Result
+
+
+def create(lowering: Lowering, operation: CreateMap) -> Reader:
+    attr = lowering.structure(
+        bpf.MAP_CREATE,
+        {
+            "map_type": int(operation.type),
+            "key_size": operation.key_size,
+            "value_size": operation.value_size,
+            "max_entries": operation.max_entries,
+            "map_flags": operation.flags,
+        },
+    )
+    descriptor = lowering.call("bpf", bpf.Command.MAP_CREATE, attr, bpf.ATTR_SIZE)
+    lowering.names[operation.name] = descriptor
+    return returned(descriptor)
+
+
+def lookup(lowering: Lowering, operation: LookupElement) -> Reader:
+    value = lowering.builder.alloc(operation.value_size)
+    call = _element(lowering, bpf.Command.MAP_LOOKUP_ELEM, operation.map, operation.key, value=value)
+    return _with_data(lowering, call, value, operation.value_size)
+
+
+def update(lowering: Lowering, operation: UpdateElement) -> Reader:
+    value = lowering.builder.alloc(operation.value)
+    flags = int(operation.flags)
+    return returned(
+        _element(lowering, bpf.Command.MAP_UPDATE_ELEM, operation.map, operation.key, value=value, flags=flags)
+    )
+
+
+def delete(lowering: Lowering, operation: DeleteElement) -> Reader:
+    return returned(_element(lowering, bpf.Command.MAP_DELETE_ELEM, operation.map, operation.key))
+
+
+def next_key(lowering: Lowering, operation: NextKey) -> Reader:
+    following = lowering.builder.alloc(operation.key_size)
+    call = _element(lowering, bpf.Command.MAP_GET_NEXT_KEY, operation.map, operation.key, next_key=following)
+    return _with_data(lowering, call, following, operation.key_size)
+
+
+def _element(
+    lowering: Lowering, command: bpf.Command, of: Descriptor, key: bytes | None, **fields: Operand | int
+) -> Result:
+    where: Address | int = 0 if key is None else lowering.builder.alloc(key)
+    attr = lowering.structure(bpf.ELEMENT, {"map_fd": lowering.operand(of), "key": where, **fields})
+    return lowering.call("bpf", command, attr, bpf.ATTR_SIZE)
+
+
+def _with_data(lowering: Lowering, call: Result, address: Address, size: int) -> Reader:
+    content = lowering.builder.read(address, size)
+
+    def read(results: BatchResult) -> Outcome:
+        result = results.done(call)
+        if result.errno:
+            return Outcome(errno=result.error)
+        return Outcome(value=result.value, data=results.done(content).data)
+
+    return read

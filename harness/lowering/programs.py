@@ -1,0 +1,68 @@
+"""Loading programs, and running them as socket filters."""
+
+from __future__ import annotations
+
+from harness.abi import bpf
+from harness.lowering.context import Lowering, Reader, returned
+from harness.script.operations import FilterPacket, LoadProgram
+from harness.script.outcome import Outcome
+from hil.agent.results import BatchResult
+
+AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT = 1, 2, 0x40
+SOL_SOCKET, SO_ATTACH_BPF = 1, 50
+
+
+def load(lowering: Lowering, operation: LoadProgram) -> Reader:
+    logs = operation.log_level != 0
+    log = lowering.builder.alloc(operation.log_size if logs else 0)
+    version = operation.kern_version
+    attr = lowering.structure(
+        bpf.PROG_LOAD,
+        {
+            "prog_type": int(operation.type),
+            "insn_cnt": len(operation.program.instructions),
+            "insns": lowering.program(operation.program),
+            "license": lowering.text(operation.license),
+            "log_level": operation.log_level,
+            "log_size": operation.log_size if logs else 0,
+            "log_buf": log if logs else 0,
+            "kern_version": lowering.guest.version_code if version is None else version,
+        },
+    )
+    descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, bpf.ATTR_SIZE)
+    lowering.names[operation.name] = descriptor
+    if not logs:
+        return returned(descriptor)
+    text = lowering.builder.read(log, operation.log_size)
+
+    def read(results: BatchResult) -> Outcome:
+        outcome = returned(descriptor)(results)
+        told = results.done(text).data.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
+        return Outcome(value=outcome.value, errno=outcome.errno, log=told)
+
+    return read
+
+
+def filter_packet(lowering: Lowering, operation: FilterPacket) -> Reader:
+    """A pair of Unix datagram sockets: the kernel runs the receiver's filter in the sender's system call."""
+    pair = lowering.builder.alloc(8)
+    made = lowering.call("socketpair", AF_UNIX, SOCK_DGRAM, 0, pair)
+    sender, receiver = lowering.builder.load(pair, 4), lowering.builder.load(pair + 4, 4)
+    program = lowering.builder.alloc(4)
+    lowering.builder.store(program, 4, lowering.operand(operation.program))
+    attached = lowering.call("setsockopt", receiver, SOL_SOCKET, SO_ATTACH_BPF, program, 4)
+    packet, room = lowering.builder.alloc(operation.packet), lowering.builder.alloc(len(operation.packet))
+    size = len(operation.packet)
+    sent = lowering.call("sendto", sender, packet, size, MSG_DONTWAIT)
+    received = lowering.call("recvfrom", receiver, room, size, MSG_DONTWAIT)
+    lowering.call("close", sender)
+    lowering.call("close", receiver)
+
+    def read(results: BatchResult) -> Outcome:
+        for step in (made, attached, sent):
+            if errno := results.done(step).error:
+                return Outcome(errno=errno)
+        arrived = results.done(received)
+        return Outcome(value=0 if arrived.error == "EAGAIN" else arrived.value)
+
+    return read

@@ -1,0 +1,95 @@
+"""What comes out of perf events: the ring buffer's records, and the count."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from harness.abi import perf
+from harness.lowering.context import Lowering, Reader, Ring, returned
+from harness.script.operations import ReadCount, ReadRing, SampleType
+from harness.script.outcome import Lost, Outcome, Record, Sample
+from hil.agent.results import BatchResult
+
+
+def read_count(lowering: Lowering, operation: ReadCount) -> Reader:
+    counter = lowering.builder.alloc(8)
+    call = lowering.call("read", lowering.operand(operation.event), counter, 8)
+    count = lowering.builder.load(counter, 8)
+
+    def read(results: BatchResult) -> Outcome:
+        outcome = returned(call)(results)
+        return outcome if outcome.errno else Outcome(value=results.done(count).unsigned)
+
+    return read
+
+
+def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
+    """Takes over what lies between tail and head, then moves the tail; the value is the number of records."""
+    ring = lowering.rings.get(operation.ring.name)
+    if ring is None:
+        return lambda _: Outcome(errno="EBADF")
+    tail = lowering.builder.load(ring.control + perf.RING_DATA_TAIL, 8)
+    head = lowering.builder.load(ring.control + perf.RING_DATA_HEAD, 8)
+    content = lowering.builder.read(ring.data, head, ring.size)
+    lowering.builder.store(ring.control + perf.RING_DATA_TAIL, 8, head)
+
+    def read(results: BatchResult) -> Outcome:
+        window = _between(
+            results.done(content).data, results.done(tail).unsigned, results.done(head).unsigned, ring.size
+        )
+        records = tuple(_records(window, ring))
+        return Outcome(value=len(records), records=records)
+
+    return read
+
+
+def _between(data: bytes, tail: int, head: int, size: int) -> bytes:
+    """The bytes from `tail` to `head`, which count for ever, of a buffer of `size` bytes that wraps."""
+    if head - tail == 0:
+        return b""
+    first, last = tail % size, head % size
+    return data[first:last] if first < last else data[first:] + data[:last]
+
+
+def _records(window: bytes, ring: Ring) -> Iterator[Record]:
+    position = 0
+    while position < len(window):
+        kind, _misc, size = struct.unpack_from("<IHH", window, position)
+        body = window[position + 8 : position + size]
+        if kind == perf.RECORD_SAMPLE:
+            yield _sample(body, ring.sample_type)
+        elif kind == perf.RECORD_LOST:
+            yield Lost(count=struct.unpack_from("<QQ", body)[1])
+        position += size
+
+
+def _sample(body: bytes, sample_type: SampleType) -> Sample:
+    """A sample's fields come in the order of the kernel's perf_output_sample(), kernel/events/core.c."""
+    fields: dict[str, int] = {}
+    position = 0
+
+    def take(layout: str) -> tuple[int, ...]:
+        nonlocal position
+        values = struct.unpack_from(layout, body, position)
+        position += struct.calcsize(layout)
+        return values
+
+    if SampleType.IP in sample_type:
+        (fields["ip"],) = take("<Q")
+    if SampleType.TID in sample_type:
+        fields["pid"], fields["tid"] = take("<II")
+    if SampleType.TIME in sample_type:
+        (fields["time"],) = take("<Q")
+    for unread in (SampleType.ADDR, SampleType.ID, SampleType.STREAM_ID):
+        if unread in sample_type:
+            take("<Q")
+    if SampleType.CPU in sample_type:
+        fields["cpu"], _ = take("<II")
+    if SampleType.PERIOD in sample_type:
+        (fields["period"],) = take("<Q")
+    if SampleType.RAW in sample_type:
+        # u32 size, then struct kprobe_trace_entry_head: the common fields (8 bytes) and the probe's address.
+        _, fields["trace_event"] = take("<IH")
+        (fields["probe_ip"],) = struct.unpack_from("<Q", body, position + 6)
+    return Sample(**fields)
