@@ -1,0 +1,111 @@
+"""Folders of the cache: filled once by whoever comes first, read by everyone after.
+
+A folder appears under its final name in one step and complete, so a reader needs no lock. Whoever fills one holds the
+lock beside it, works in a temporary folder on the same file system, and leaves nothing behind when it fails.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hil.errors import BenchError
+
+_ELSEWHERE = "set XDG_CACHE_HOME to a folder you can write to"
+_REMEDIES = {
+    errno.EACCES: f"make it writable, or {_ELSEWHERE}",
+    errno.EPERM: f"make it writable, or {_ELSEWHERE}",
+    errno.EROFS: _ELSEWHERE,
+    errno.ENOSPC: f"free space there, or {_ELSEWHERE}",
+    errno.EDQUOT: f"free space there, or {_ELSEWHERE}",
+    errno.ENOTDIR: f"move away the file that is in its place, or {_ELSEWHERE}",
+}
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Turn "cannot write here" of the operating system into a BenchError that says what to do; pass on the rest."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES or not _concerns(error, folder):
+            raise
+        raise BenchError(
+            f"cannot write to the cache at {error.filename or folder}: {error.strerror}",
+            remedy=_REMEDIES[error.errno],
+        ) from error
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Whether the error is about the cache, and not about a file somebody else gave us to read."""
+    if not isinstance(error.filename, str):
+        return True
+    path = Path(error.filename)
+    return path.is_relative_to(folder.parent) or folder.is_relative_to(path)
+
+
+@contextmanager
+def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Hold the lock that belongs to `folder`, beside it; other processes wait. Make the parent when there is none."""
+    path = folder.with_name(f".{folder.name}.lock")
+    with written(folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            notify(f"waiting for another process that is at work on {folder}")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder`, read-only, when the block ends well, and vanishes otherwise.
+
+    What was at `folder` before stays until that moment. The caller holds `locked(folder)`, which is why left-overs of
+    a process that was killed can be swept here.
+    """
+    with written(folder):
+        for left_over in folder.parent.glob(f".{folder.name}.new-*"):
+            remove(left_over)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
+        try:
+            yield new
+            freeze(new)
+            remove(folder)
+            # The same parent: moving a read-only folder to another one would need its write permission.
+            new.rename(folder)
+        except BaseException:
+            remove(new)
+            raise
+
+
+def freeze(folder: Path) -> None:
+    """Make all below `folder`, and itself, readable by everyone and writable by nobody."""
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = Path(parent, name)
+            if not path.is_symlink():
+                path.chmod(0o555 if path.stat().st_mode & stat.S_IXUSR else 0o444)
+        Path(parent).chmod(0o555)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder whether it is read-only or not; harmless when there is none."""
+    if not folder.exists():
+        return
+    for parent, _, _ in os.walk(folder):
+        Path(parent).chmod(0o755)
+    shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""Debian's packages, for any suite and architecture, without touching the host's own apt."""

@@ -1,0 +1,275 @@
+"""A private apt: one suite and one architecture, with its own sources, lists and cache below the user's cache folder.
+
+The host's apt is only asked how it reaches the network (proxy, time limits) and which mirror it uses. Nothing of its
+state is read or written, so a foreign architecture or suite never shows up there, and no root is needed.
+Signatures and hashes are checked by apt itself against Debian's archive keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hil import cache, directories
+from hil.arch import Architecture
+from hil.debian import mirror, package
+from hil.debian.package import Package
+from hil.errors import BenchError
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+# Lists this young are used as they are (seconds). Debian's archive is updated four times a day.
+FRESH = 6 * 3600.0
+
+# What of the host's configuration decides whether a mirror can be reached. Everything else stays out, above all
+# hooks, pins and whatever would loosen the checks of signatures.
+_REACH = re.compile(r"^Acquire::(https?|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until|Max-FutureTime)\b", re.I)
+
+_CONFIGURATION = """\
+Dir "{root}/";
+Dir::State::status "{root}/var/lib/dpkg/status";
+Dir::Cache::srcpkgcache "";
+// A host's passwords for its mirrors; a user who may not read them has none.
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+// The user _apt cannot look into somebody's home folder.
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::PDiffs "false";
+Acquire::GzipIndexes "true";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+"""
+
+_SOURCE = """\
+Types: deb
+URIs: {uri}
+Suites: {suites}
+Components: main
+Signed-By: {keyring}
+"""
+
+_FOLDERS = (
+    "etc/apt/apt.conf.d",
+    "etc/apt/preferences.d",
+    "etc/apt/sources.list.d",
+    "var/cache/apt/archives/partial",
+    "var/lib/apt/lists/partial",
+    "var/lib/dpkg",
+    "packages",
+)
+
+
+class PackageGone(BenchError):
+    """An index names the package, but the mirror no longer has its file."""
+
+
+class Apt:
+    """Packages of `suite` ("bookworm", with its -updates and -security) for `arch`. Safe for several processes."""
+
+    def __init__(self, suite: str, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> None:
+        self.suite = suite
+        self.arch = arch
+        self._notify = notify
+        self._root = directories.cache() / "debian" / f"{suite}-{arch.debian}"
+        self._settled = False
+        self._mirror: mirror.Mirror | None = None
+
+    def __str__(self) -> str:
+        return f"{self.suite}/{self.arch}"
+
+    @property
+    def mirror(self) -> mirror.Mirror:
+        """Where the packages come from; BenchError when the host knows no mirror."""
+        if self._mirror is None:
+            self._mirror = mirror.find()
+        return self._mirror
+
+    @property
+    def uris(self) -> list[str]:
+        """The archives that serve the suite."""
+        return list(self._suites())
+
+    def update(self, *, max_age: float = FRESH) -> None:
+        """Fetch the lists again when they are older than `max_age` seconds. Every query does this once.
+
+        Without a network old lists are used, and `notify` is told; BenchError when there are none.
+        """
+        with cache.locked(self._root, notify=self._notify):
+            self._update(max_age)
+
+    def resolve(self, name: str) -> list[Package]:
+        """Every version of the package called `name`, newest first; BenchError when the suite has none."""
+        found = self._show([name])
+        if not found:
+            raise BenchError(
+                f"there is no package {name} in Debian's {self}", remedy="check its name and the suite in the catalogue"
+            )
+        return package.newest_first(found)
+
+    def matching(self, pattern: re.Pattern[str]) -> list[Package]:
+        """Every version of every package whose whole name matches, newest version first; empty when there is none."""
+        names = [name for name in self._query("apt-cache", "pkgnames").split() if pattern.fullmatch(name)]
+        return package.newest_first(self._show(names)) if names else []
+
+    def dependencies(self, *names: str) -> list[Package]:
+        """The packages called `names` and all they need to run, from nothing, dependencies before their users."""
+        simulated = self._query(
+            "apt-get", "install", "--simulate", "--quiet=2", *names,
+            failure=f"Debian's {self} cannot install {' and '.join(names)}",
+        )  # fmt: skip
+        chosen = re.findall(r"^Inst (\S+) (?:\[[^\]]*\] )?\((\S+) ", simulated, re.MULTILINE)
+        described = {(item.name, item.version): item for item in self._show([f"{n}={v}" for n, v in chosen])}
+        return [described[name.partition(":")[0], version] for name, version in chosen]
+
+    def download(self, wanted: Package) -> Path:
+        """The .deb, fetched unless it is here already; apt has checked its hash.
+
+        PackageGone when the mirror has dropped the file; BenchError when it cannot be reached.
+        """
+        target = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
+        with cache.locked(self._root, notify=self._notify), cache.written(target):
+            if target.exists() and _sha256(target) == wanted.sha256:
+                return target
+            self._update(FRESH)
+            self._notify(f"downloading {wanted.name} {wanted.version} ({wanted.size / 1e6:.1f} MB)")
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder:
+                exact = f"{wanted.name}={wanted.version}"
+                done = self._run("apt-get", "download", "--quiet=2", exact, cwd=Path(folder))
+                fetched = next(Path(folder).glob("*.deb"), None)
+                if done.returncode or fetched is None:
+                    raise self._not_fetched(wanted, done.stderr)
+                fetched.replace(target)
+        return target
+
+    def discard(self, wanted: Package) -> None:
+        """Drop the .deb of a package that is not needed again; harmless when there is none."""
+        path = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
+        with cache.written(path):
+            path.unlink(missing_ok=True)
+
+    def _show(self, names: Sequence[str]) -> list[Package]:
+        return package.parse(self._query("apt-cache", "show", "--all-versions", *names, may_fail=True))
+
+    def _query(self, *argv: str, failure: str = "", may_fail: bool = False) -> str:
+        with cache.locked(self._root, notify=self._notify):
+            self._update(FRESH)
+            done = self._run(*argv)
+        if done.returncode and not may_fail:
+            raise BenchError(failure or f"apt failed for Debian's {self}", remedy=_first_error(done.stderr))
+        return done.stdout
+
+    def _update(self, max_age: float) -> None:
+        """Under the lock: write the configuration and fetch the lists unless they are fresh or were just tried."""
+        if self._settled and max_age:
+            return
+        stamp = self._root / "updated"
+        with cache.written(self._root):
+            sources = self._configure()
+            if stamp.exists() and stamp.read_text() == sources and time.time() - stamp.stat().st_mtime < max_age:
+                self._settled = True
+                return
+            self._notify(f"fetching the package lists of Debian's {self}")
+            done = self._run("apt-get", "update", "--quiet=2")
+            if done.returncode == 0 and "Failed to fetch" not in done.stderr:
+                stamp.write_text(sources)
+            elif self._have_lists():
+                since = f" of {_day(stamp)}" if stamp.exists() else ""
+                reason = _first_error(done.stderr)
+                self._notify(f"cannot refresh every list of Debian's {self}, using those at hand{since}: {reason}")
+            else:
+                origin = mirror.without_password(self.mirror.base)
+                raise BenchError(
+                    f"cannot fetch the package lists of Debian's {self} from {origin}",
+                    remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
+                    details=done.stderr,
+                )
+        self._settled = True
+
+    def _configure(self) -> str:
+        """Write this apt's own configuration; returns its sources."""
+        if not KEYRING.exists():
+            raise BenchError(f"Debian's archive keys are missing ({KEYRING})", remedy="install debian-archive-keyring")
+        sources = "\n".join(
+            _SOURCE.format(uri=uri, suites=" ".join(suites), keyring=KEYRING) for uri, suites in self._suites().items()
+        )
+        for folder in _FOLDERS:
+            (self._root / folder).mkdir(parents=True, exist_ok=True)
+        (self._root / "var/lib/dpkg/status").touch()
+        (self._root / "etc/apt/sources.list.d/debian.sources").write_text(sources)
+        configuration = _CONFIGURATION.format(root=self._root, architecture=self.arch.debian)
+        (self._root / "apt.conf").write_text(_reach() + configuration)
+        return sources
+
+    def _suites(self) -> dict[str, list[str]]:
+        """Archive to suites. Only released suites have updates and security support."""
+        if self.suite == "sid":
+            return {self.mirror.base: ["sid"]}
+        return {
+            self.mirror.base: [self.suite, f"{self.suite}-updates"],
+            self.mirror.security: [f"{self.suite}-security"],
+        }
+
+    def _have_lists(self) -> bool:
+        """Whether the index of the suite itself is here; its updates can be done without."""
+        columns = "$(RELEASE) $(FILENAME)"
+        listed = self._run("apt-get", "indextargets", "--format", columns, "Identifier: Packages")
+        rows = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
+        return any(release == self.suite and Path(path).exists() for release, path in rows)
+
+    def _not_fetched(self, wanted: Package, stderr: str) -> BenchError:
+        if re.search(r"\b(404|410)\b|File not found", stderr):
+            return PackageGone(
+                f"the mirror of Debian's {self} no longer has {wanted}", remedy="try again later or use another version"
+            )
+        return BenchError(
+            f"cannot download {wanted} of Debian's {self}",
+            remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
+            details=stderr,
+        )
+
+    def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "APT_CONFIG": str(self._root / "apt.conf"), "LC_ALL": "C"}
+        return subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def unpack(deb: Path, folder: Path) -> None:
+    """Unpack the files of a .deb below `folder`, without its scripts and without root; BenchError on failure."""
+    done = subprocess.run(["dpkg-deb", "--extract", deb, folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"cannot unpack {deb.name} to {folder}", remedy=_first_error(done.stderr))
+
+
+def _reach() -> str:
+    """The part of the host's configuration that says how to reach a mirror, in apt.conf(5) syntax."""
+    dump = subprocess.run(
+        ["apt-config", "dump", "--no-empty", "--format", '%F "%v";%n'],
+        env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    return "".join(line for line in dump.splitlines(keepends=True) if _REACH.match(line))
+
+
+def _first_error(stderr: str) -> str:
+    """The first line of apt's or dpkg's complaint that says something."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith(("E:", "W:"))), lines[0] if lines else "no reason given")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _day(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()

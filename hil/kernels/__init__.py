@@ -1,0 +1,1 @@
+"""Kernels: the catalogue of those we know, and the cache of those at hand."""

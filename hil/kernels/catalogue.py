@@ -1,0 +1,108 @@
+"""The kernels a lane can name, as data from `images/catalogue.toml`, and the eras they belong to."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+
+from hil import resources
+from hil.arch import Architecture
+from hil.errors import UserError
+
+
+@dataclass(frozen=True)
+class Debian:
+    """A kernel from Debian's archive: the flavour's metapackage in one suite."""
+
+    suite: str
+    package: str
+
+    def metapackage(self, arch: Architecture) -> str:
+        return self.package.format(debian=arch.debian)
+
+    def images(self, arch: Architecture, series: str) -> re.Pattern[str]:
+        """Names of the flavour's image packages of one series, whatever their ABI: linux-image-6.1.0-56-cloud-amd64."""
+        prefix, flavour = self.metapackage(arch).split("-cloud", 1)
+        numbered = re.escape(series) if series else r"[0-9]+\.[0-9]+"
+        return re.compile(rf"{re.escape(prefix)}-{numbered}\.[^-]+(-[0-9.]+)?-cloud{re.escape(flavour)}")
+
+    def __str__(self) -> str:
+        return f"Debian {self.suite}"
+
+
+@dataclass(frozen=True)
+class Tarball:
+    """A kernel's sources, by address and sha256."""
+
+    url: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kernel of the catalogue, for every architecture. `series` ("6.1") is empty when any may come."""
+
+    name: str
+    era: str
+    series: str
+    source: Debian | Tarball
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every kernel of the catalogue by name, in the order of the file."""
+    table = tomllib.loads((resources.folder("images") / "catalogue.toml").read_text())
+    return {name: _entry(name, row) for name, row in table.items()}
+
+
+def entry(name: str) -> Entry:
+    """The kernel called `name`; UserError when the catalogue has none."""
+    try:
+        return entries()[name]
+    except KeyError:
+        known = ", ".join(entries())
+        raise UserError(
+            f"there is no kernel {name!r}",
+            remedy=f"choose one of {known}, or import your own under that name with `hil kernels import`",
+        ) from None
+
+
+def eras() -> tuple[str, ...]:
+    """The eras of the catalogue, oldest first."""
+    return tuple(sorted({known.era for known in entries().values()}, key=numbers))
+
+
+def era_of(version: str) -> str:
+    """The era a release such as "5.15.3" falls under: the newest that is not later. UserError before the first one."""
+    known = [era for era in eras() if numbers(era) <= numbers(version)]
+    if not known:
+        raise UserError(
+            f"Linux {version} is older than the first era, {eras()[0]}",
+            remedy="it has no BPF programs on kprobes; use a later kernel",
+        )
+    return known[-1]
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """The numbers a version or release begins with: (6, 1, 192) of "6.1.192-2"."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    if not match:
+        raise ValueError(f"no version number in {version!r}")
+    return tuple(map(int, match[0].split(".")))
+
+
+def _entry(name: str, row: dict[str, str]) -> Entry:
+    source: Debian | Tarball
+    match row["source"]:
+        case "debian":
+            source = Debian(row["suite"], row["package"])
+        case "tarball":
+            source = Tarball(row["url"], row["sha256"])
+        case other:
+            raise ValueError(f"images/catalogue.toml: {name} has the unknown source {other!r}")
+    return Entry(name, row["era"], row.get("series", ""), source)

@@ -1,0 +1,34 @@
+"""What a kernel's configuration (.config) says of the kernel."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.errors import UserError
+
+# scripts/kconfig writes "# Linux/x86 4.1.52 Kernel Configuration"; the name is SRCARCH, the same for 32 and 64 bits.
+_HEADER = re.compile(r"^# Linux/\w+ (?P<version>\d+\.\d+\S*) Kernel Configuration$", re.MULTILINE)
+_SYMBOLS = {"x86_64": "CONFIG_X86_64=y", "arm64": "CONFIG_ARM64=y"}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`version` is the upstream version ("4.1.52"), empty when the header was taken off; `arch` is our name."""
+
+    version: str
+    arch: str
+
+
+def read(path: Path) -> Configuration:
+    """UserError when it is no configuration of a kernel for an architecture we know."""
+    text = path.read_text(errors="replace")
+    lines = set(text.splitlines())
+    arch = next((name for name, symbol in _SYMBOLS.items() if symbol in lines), None)
+    if arch is None:
+        raise UserError(
+            f"{path} is no kernel configuration for {' or '.join(_SYMBOLS)}", remedy="give the .config of the build"
+        )
+    header = _HEADER.search(text)
+    return Configuration(header["version"] if header else "", arch)

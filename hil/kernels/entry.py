@@ -1,0 +1,132 @@
+"""One entry of the cache: a folder with a kernel's files and a metadata.json that describes and seals them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hil.arch import Architecture
+from hil.errors import BenchError
+from hil.kernels import catalogue
+from hil.kernels.kernel import Kernel
+
+METADATA = "metadata.json"
+
+# Debian's System.map is one line that names the package with the real one.
+_STUB = 4096
+
+# What Debian keeps beside the modules and nobody needs twice, or at all on QEMU's virtual boards.
+_NOT_MODULES = shutil.ignore_patterns("vmlinuz", "config", "System.map", "dtb", "build", "source")
+
+
+class Damaged(BenchError):
+    """The entry is not what was written."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The files of a kernel, wherever they are now. `modules` is the folder lib/modules/<release>."""
+
+    image: Path
+    config: Path
+    modules: Path | None = None
+    vmlinux: Path | None = None
+    system_map: Path | None = None
+
+
+def write(
+    folder: Path, name: str, arch: Architecture, parts: Parts, release: str, version: str, provenance: Mapping[str, Any]
+) -> None:
+    """Fill an empty folder with copies of the parts and their metadata.
+
+    `provenance` says where the parts came from; the hashes of image and configuration are added here.
+    """
+    files = {"image": "image", "config": "config"}
+    _copy(parts.image, folder / "image")
+    _copy(parts.config, folder / "config")
+    if parts.system_map and parts.system_map.stat().st_size > _STUB:
+        files["system_map"] = "System.map"
+        _copy(parts.system_map, folder / "System.map")
+    if parts.vmlinux:
+        files["vmlinux"] = "vmlinux"
+        _copy(parts.vmlinux, folder / "vmlinux")
+    if parts.modules:
+        files["modules"] = "modules"
+        target = folder / "modules/lib/modules" / release
+        shutil.copytree(parts.modules, target, symlinks=True, ignore=_NOT_MODULES)
+    metadata = {
+        "name": name,
+        "arch": arch.name,
+        "release": release,
+        "version": version,
+        "files": files,
+        "provenance": {**provenance, "sha256": {part: sha256(folder / part) for part in ("image", "config")}},
+    }
+    (folder / METADATA).write_text(json.dumps({**metadata, "digest": _digest(metadata)}, indent=2) + "\n")
+
+
+def read(folder: Path, arch: Architecture) -> Kernel:
+    """The kernel in `folder`, its metadata, image and configuration checked; Damaged when they are not as written."""
+    metadata = metadata_of(folder)
+    files = {part: folder / name for part, name in metadata["files"].items()}
+    for part, expected in metadata["provenance"]["sha256"].items():
+        try:
+            actual = sha256(files[part])
+        except OSError as error:
+            raise Damaged(f"{files[part]} cannot be read ({error.strerror})") from None
+        if actual != expected:
+            raise Damaged(f"{files[part]} is damaged: its sha256 is {actual}, not {expected}")
+    for path in files.values():
+        if not path.exists():
+            raise Damaged(f"{path} is missing")
+    name, version = metadata["name"], metadata["version"]
+    known = catalogue.entries().get(name)
+    return Kernel(
+        name=name,
+        arch=arch,
+        folder=folder,
+        image=files["image"],
+        config=files["config"],
+        modules=files.get("modules"),
+        vmlinux=files.get("vmlinux"),
+        system_map=files.get("system_map"),
+        release=metadata["release"],
+        version=version,
+        era=known.era if known else catalogue.era_of(version),
+        provenance=metadata["provenance"],
+    )
+
+
+def metadata_of(folder: Path) -> dict[str, Any]:
+    """The metadata of the entry; Damaged when there are none or they are not as written."""
+    path = folder / METADATA
+    try:
+        metadata = json.loads(path.read_bytes())
+        digest = metadata.pop("digest")
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, AttributeError, KeyError):
+        raise Damaged(f"{path} is damaged") from None
+    if digest != _digest(metadata):
+        raise Damaged(f"{path} is damaged: it does not have the digest it was written with")
+    assert isinstance(metadata, dict)
+    return metadata
+
+
+def sha256(path: Path) -> str:
+    """Of the content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(metadata: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)

@@ -1,0 +1,36 @@
+"""One kernel for one architecture, ready to boot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hil.arch import Architecture
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel in the cache; every path is below `folder` and read-only.
+
+    `release` is what uname -r prints ("6.1.0-56-cloud-amd64"), `version` the upstream version ("6.1.192"), `era` the
+    name the catalogue gives its generation ("6.1"). `modules` is the folder that holds lib/modules/<release>, as
+    depmod --basedir takes it. `provenance` tells packages or files it came from, with hashes, and when.
+    """
+
+    name: str
+    arch: Architecture
+    folder: Path
+    image: Path
+    config: Path
+    modules: Path | None
+    vmlinux: Path | None
+    system_map: Path | None
+    release: str
+    version: str
+    era: str
+    provenance: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.arch}"

@@ -1,0 +1,139 @@
+"""The kernels at hand: a cache with one folder a kernel and architecture, safe for several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hil import cache, directories
+from hil.arch import Architecture, architectures
+from hil.errors import BenchError, UserError
+from hil.kernels import catalogue, debian, entry
+from hil.kernels.catalogue import Debian, Tarball
+from hil.kernels.kernel import Kernel
+
+Notify = Callable[[str], None]
+
+IMPORTED = "imported"
+"""The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
+
+
+def root() -> Path:
+    return directories.cache() / "kernels"
+
+
+def location(name: str, arch: Architecture) -> Path:
+    """Where the entry is or would be."""
+    return root() / name / arch.name
+
+
+def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Kernel:
+    """The kernel, verified; fetched first when it is not here or damaged, while `notify` is told what is going on.
+
+    UserError when there is no such kernel; BenchError when it cannot be fetched or written, or is an imported one
+    that is damaged.
+    """
+    try:
+        return _at_hand(name, arch)
+    except (_Absent, entry.Damaged):
+        pass  # judged again under the lock, where nobody else is replacing it
+    folder = location(name, arch)
+    source = _source(name, arch)
+    with cache.locked(folder, notify=notify):
+        try:
+            return _at_hand(name, arch)
+        except _Absent:
+            pass
+        except entry.Damaged as damage:
+            if _was_imported(folder) or not isinstance(source, Debian):
+                raise BenchError(
+                    f"the kernel {name}/{arch} is damaged: {damage}",
+                    remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and import it again",
+                ) from None
+            notify(f"{damage}; fetching it again")
+            with cache.written(folder):
+                cache.remove(folder)
+        return _fetch(name, arch, notify)
+
+
+def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Kernel:
+    """Fetch the newest there is today, in place of what the cache holds; errors as `get`.
+
+    An imported kernel stays as it is, since replacing it would lose it.
+    """
+    folder = location(name, arch)
+    _source(name, arch)
+    with cache.locked(folder, notify=notify):
+        if _was_imported(folder):
+            raise UserError(
+                f"the kernel {name}/{arch} was imported", remedy=f"first `hil kernels remove {name} --arch {arch}`"
+            )
+        return _fetch(name, arch, notify)
+
+
+def find(name: str, arch: Architecture) -> Kernel | None:
+    """The kernel when it is at hand, verified; None when it is not; BenchError when it is damaged."""
+    try:
+        return _at_hand(name, arch)
+    except _Absent:
+        return None
+
+
+def remove(name: str, arch: Architecture) -> bool:
+    """Drop the entry; False when there is none."""
+    folder = location(name, arch)
+    if not folder.exists():
+        return False
+    with cache.locked(folder), cache.written(folder):
+        cache.remove(folder)
+    return True
+
+
+def names() -> Iterator[tuple[str, Architecture]]:
+    """Every kernel of the catalogue, then the imported ones under other names, for each architecture."""
+    for name in catalogue.entries():
+        for arch in architectures().values():
+            yield name, arch
+    for folder in sorted(root().glob("*/*")):
+        name = folder.parent.name
+        if name not in catalogue.entries() and folder.name in architectures():
+            yield name, architectures()[folder.name]
+
+
+class _Absent(Exception):
+    """Nothing is at the entry's place."""
+
+
+def _at_hand(name: str, arch: Architecture) -> Kernel:
+    folder = location(name, arch)
+    if not folder.is_dir():
+        raise _Absent
+    return entry.read(folder, arch)
+
+
+def _was_imported(folder: Path) -> bool:
+    try:
+        return bool(entry.metadata_of(folder)["provenance"]["source"] == IMPORTED)
+    except entry.Damaged:
+        return False
+
+
+def _source(name: str, arch: Architecture) -> Debian | Tarball | None:
+    """Where the kernel can be fetched from; None for a name only an import made known."""
+    if name not in catalogue.entries() and location(name, arch).is_dir():
+        return None
+    return catalogue.entry(name).source
+
+
+def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
+    """Under the lock: fill the entry from the source the catalogue names."""
+    known = catalogue.entry(name)
+    if isinstance(known.source, Tarball):
+        raise UserError(
+            f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
+            remedy=f"build or import it: `hil kernels import {name} --arch {arch} --image ... --config ...`",
+        )
+    folder = location(name, arch)
+    with cache.replaced(folder) as new:
+        debian.fill(new, known, known.source, arch, notify)
+    return entry.read(folder, arch)
