@@ -1,0 +1,115 @@
+"""Programs as text, in the notation of the verifier's log, both ways.
+
+    start:
+    (79) r2 = *(u64 *)(r1 +112)      the opcode in front is optional and must be right
+    if r2 == 0x0 goto out            a jump goes to a label, or `pc+1`
+    r1 = map counter                 a map of the script by its name
+    out: r0 = 0                      a label may share a line; `;` and `#` begin a comment
+    exit
+
+Where the log of 4.1 loses something (it prints `be16 r1` as `r1 endian (u32) r0`, a 64 bit constant by its low half,
+and no reserved field at all) this notation follows later kernels or says it in braces, so that
+`assemble(disassemble(program)) == program`. The log itself, loss and all, is printed by `harness.model.verifier.log`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.isa.assemble import aim
+from harness.isa.instruction import Instruction
+from harness.isa.notation import is_wide, parse, render
+from harness.isa.opcodes import LD_IMM64, Opcode, find
+from harness.script.operations import Program, Ref
+from hil.errors import UserError
+
+_COMMENT = re.compile(r"[;#].*$")
+_LABEL = re.compile(r"^([A-Za-z_]\w*):\s*")
+_INDEX = re.compile(r"^\d+:\s*")
+_CODE = re.compile(r"^\(([0-9a-f]{2})\)\s*")
+_TARGET = re.compile(r"\bgotol? (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
+_MAP = re.compile(r"^(r\d+ = )map ([\w.-]+)$")
+
+
+def disassemble(program: Program | Sequence[Instruction]) -> str:
+    """One line an instruction, `(b7) r0 = 0`; UserError names the first one that has no meaning.
+
+    A 64 bit constant takes one line though it takes two instructions.
+    """
+    maps: Mapping[int, Ref] = {}
+    if isinstance(program, Program):
+        maps, program = dict(program.maps), program.instructions
+    lines = []
+    index = 0
+    while index < len(program):
+        opcode = _opcode(program, index)
+        line = f"({opcode.code:02x}) {render(opcode, _fields(program, index))}"
+        if index in maps:
+            line = re.sub(r"map_fd -?\d+", f"map {maps[index].name}", line)
+        lines.append(line)
+        index += 2 if is_wide(opcode) else 1
+    return "".join(f"{line}\n" for line in lines)
+
+
+def assemble(text: str) -> Program:
+    """The program `text` says; UserError names the line that says nothing."""
+    instructions: list[Instruction] = []
+    maps: list[tuple[int, Ref]] = []
+    labels: dict[str, int] = {}
+    pending: list[tuple[int, str, int]] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = _COMMENT.sub("", raw).strip()
+        while match := _LABEL.match(line):
+            if match[1] in labels:
+                raise UserError(f"line {number}: label {match[1]} is there twice")
+            labels[match[1]] = len(instructions)
+            line = line[match.end() :]
+        line = _INDEX.sub("", line)
+        if not line:
+            continue
+        code = _CODE.match(line)
+        line = line[code.end() :] if code else line
+        if target := _TARGET.search(line):
+            pending.append((len(instructions), target["label"], number))
+            line = line[: target.start("label")] + "pc+0"
+        if named := _MAP.match(line):
+            maps.append((len(instructions), Ref(named[2])))
+            line = f"{named[1]}map_fd 0"
+        try:
+            instructions += _instructions(line, int(code[1], 16) if code else None)
+        except UserError as error:
+            raise UserError(f"line {number}: {error.what}", remedy=error.remedy) from None
+    for index, name, number in pending:
+        if name not in labels:
+            raise UserError(f"line {number}: no label {name}")
+        instructions[index] = aim(instructions[index], labels[name] - index - 1)
+    return Program(tuple(instructions), tuple(maps))
+
+
+def _instructions(line: str, expected: int | None) -> list[Instruction]:
+    opcode, fields = parse(line)
+    if expected is not None and expected != opcode.code:
+        raise UserError(f"`{line}` is opcode {opcode.code:02x}, not {expected:02x}")
+    first = Instruction(opcode.code, fields["dst"], fields["src"], fields["off"], fields["imm"])
+    if find(first) is not opcode:
+        raise UserError(f"`{line}` reads as another opcode", remedy="its fields in braces select one")
+    return [first, Instruction(0, imm=fields["next"])] if is_wide(opcode) else [first]
+
+
+def _opcode(program: Sequence[Instruction], index: int) -> Opcode:
+    instruction = program[index]
+    opcode = find(instruction)
+    if opcode is None:
+        raise UserError(f"instruction {index} has no meaning: {instruction}")
+    if is_wide(opcode):
+        second = program[index + 1] if index + 1 < len(program) else None
+        if second is None or (second.code, second.dst, second.src, second.off) != (0, 0, 0, 0):
+            raise UserError(f"instruction {index} is a 64 bit constant without a proper second half")
+    return opcode
+
+
+def _fields(program: Sequence[Instruction], index: int) -> dict[str, int]:
+    one = program[index]
+    following = program[index + 1].imm if one.code == LD_IMM64 else 0
+    return {"dst": one.dst, "src": one.src, "off": one.off, "imm": one.imm, "next": following}
