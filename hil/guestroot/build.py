@@ -1,0 +1,135 @@
+"""Puts a guest root together: the first root file system of a kernel, and its only one.
+
+The archive is put together on every call, which takes a fraction of a second, and kept under the hash of its bytes:
+nothing can go stale, and the same inputs give the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil import cache, directories
+from hil.arch import Architecture
+from hil.guestroot import cpio, keys, modules
+from hil.guestroot.recipe import recipe
+from hil.guestroot.userland import userland
+from hil.kernels.kernel import Kernel
+
+AGENT = "bin/hil-agent"
+
+# A guest root nobody has asked for in this long (seconds) is removed when another one is made.
+_KEPT = 30 * 86400.0
+
+_POWER_OFF = b"""\
+#!/bin/busybox sh
+echo "hil: ready"
+exec /bin/busybox poweroff -f
+"""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a guest root, for the record of a run.
+
+    `sha256` of the archive, `agent` the agent's; `packages` as in Userland; `modules` in the order they load in.
+    """
+
+    sha256: str
+    agent: str
+    packages: Mapping[str, Mapping[str, str]]
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GuestRoot:
+    """A file for QEMU's -initrd, the private key that opens the guest, and the public key the guest will show."""
+
+    initramfs: Path
+    key: Path
+    host_key: str
+    contents: Contents
+
+
+def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
+    """The guest root for `kernel`. BenchError when a part of it cannot be had."""
+    parts = recipe()
+    programs = userland(parts, kernel.arch, notify=notify)
+    drivers = modules.needed(kernel, parts.drivers)
+    agent = _agent(kernel.arch)
+    client, host = keys.client(), keys.host()
+    authorized = cpio.regular(f"{client.public_line}\n".encode())
+    library = f"lib/modules/{kernel.release}"
+    loaded = " ".join(driver.module for driver in parts.drivers if driver.module in {each.name for each in drivers})
+    archive = cpio.archive(
+        {
+            **parts.entries,
+            **programs.entries(),
+            **{f"{library}/{module.name}.ko": cpio.regular(module.data) for module in drivers},
+            f"{library}/modules.dep": cpio.regular(modules.dependency_file(drivers)),
+            "etc/drivers": cpio.regular(f"{loaded}\n".encode()),
+            "etc/dropbear/host_key": cpio.regular(host.dropbear(), 0o600),
+            "root/.ssh/authorized_keys": authorized,
+            "home/hil/.ssh/authorized_keys": authorized,
+            AGENT: cpio.regular(agent, 0o755),
+        }
+    )
+    contents = Contents(
+        sha256=hashlib.sha256(archive).hexdigest(),
+        agent=hashlib.sha256(agent).hexdigest(),
+        packages=programs.packages,
+        modules=tuple(module.name for module in drivers),
+    )
+    return GuestRoot(_kept(f"{kernel.name}-{kernel.arch}", archive), client.path, host.public_line, contents)
+
+
+def _agent(arch: Architecture) -> bytes:
+    try:
+        from hil.agent.build import agent_binary
+    except ImportError:  # until the agent can be built
+        return b"#!/bin/sh\nexit 127\n"
+    return bytes(agent_binary(arch).read_bytes())
+
+
+def bare(kernel: Kernel) -> Path:
+    """The least a kernel can boot into: an archive whose init powers off at once. What a boot costs without us."""
+    parts = recipe()
+    busybox = "bin/busybox"
+    archive = cpio.archive(
+        {
+            **{name: entry for name, entry in parts.entries.items() if name.startswith("dev/")},
+            busybox: userland(parts, kernel.arch).entries()[busybox],
+            "init": cpio.regular(_POWER_OFF, 0o755),
+        }
+    )
+    return _kept(f"bare-{kernel.arch}", archive)
+
+
+def _kept(name: str, archive: bytes) -> Path:
+    """A read-only file in the cache with these bytes. Not compressed: to unpack it costs a translated guest 0.4 s."""
+    folder = directories.cache() / "guestroots"
+    path = folder / f"{name}-{hashlib.sha256(archive).hexdigest()[:16]}.cpio"
+    with cache.written(path):
+        if path.exists() and path.stat().st_size == len(archive):
+            os.utime(path)
+            return path
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.glob(f"{name}-*.cpio"):
+            if time.time() - other.stat().st_mtime > _KEPT:
+                other.unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}-", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(archive)
+                file.flush()
+                temporary.chmod(0o444)
+                temporary.rename(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    return path

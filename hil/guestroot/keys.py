@@ -1,0 +1,86 @@
+"""The two SSH keys of a user: the one the bench logs in with, and the one every guest shows as its own.
+
+Both are made on first use and kept in the state folder. The guest's key travels inside the guest root, so the client
+knows it beforehand and never has to trust a machine on first sight.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
+from filelock import FileLock
+
+from hil import directories
+from hil.errors import BenchError
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An ed25519 key: where its private half is, in OpenSSH's format, and the key itself."""
+
+    path: Path
+    private: Ed25519PrivateKey
+
+    @property
+    def public_line(self) -> str:
+        """The public half as `authorized_keys` and `known_hosts` want it: `ssh-ed25519 AAAA...`."""
+        return self.private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+    def dropbear(self) -> bytes:
+        """The private half in dropbear's own format (`buf_put_ed25519_priv_key`, src/ed25519.c, since 2020.79)."""
+        seed = self.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        public = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return _string(b"ssh-ed25519") + _string(seed + public)
+
+
+def client() -> KeyPair:
+    """The key the bench logs in with; made on first use."""
+    return _pair("client_ed25519")
+
+
+def host() -> KeyPair:
+    """The key every guest of this user shows; made on first use."""
+    return _pair("host_ed25519")
+
+
+def _pair(name: str) -> KeyPair:
+    folder = directories.state() / "keys"
+    path = folder / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            with FileLock(folder / f".{name}.lock"):
+                if not path.exists():
+                    _make(path)
+        key = load_ssh_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise BenchError(f"cannot keep SSH keys in {folder}: {error.strerror}", remedy="make it writable") from error
+    except ValueError as error:
+        raise BenchError(f"{path} is not an SSH private key", remedy="remove it, and a new one is made") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BenchError(f"{path} is not an ed25519 key", remedy="remove it, and a new one is made")
+    return KeyPair(path, key)
+
+
+def _make(path: Path) -> None:
+    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # left by a process that died; we hold the lock
+    temporary.touch(mode=0o600, exist_ok=False)
+    temporary.write_bytes(data)
+    temporary.rename(path)
+
+
+def _string(data: bytes) -> bytes:
+    """RFC 4251, section 5: a length of four bytes, then the bytes."""
+    return struct.pack(">I", len(data)) + data

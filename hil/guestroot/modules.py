@@ -1,0 +1,138 @@
+"""The kernel modules a guest needs, and the order they load in.
+
+Each module says in its section `.modinfo` what it depends on (scripts/mod/modpost.c, add_depends, writes it). depmod
+reads the same; asking the few modules we need is faster than a depmod over all, and wants no kmod on the host.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from hil.errors import BenchError
+from hil.guestroot.recipe import Driver
+from hil.kernels.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module as insmod(8) takes it: uncompressed. `depends` are names; names have no dashes."""
+
+    name: str
+    depends: tuple[str, ...]
+    data: bytes
+
+
+def needed(kernel: Kernel, drivers: Iterable[Driver]) -> list[Module]:
+    """The modules of `kernel` that make up `drivers`, each after all it depends on; empty when all is built in.
+
+    BenchError when the kernel lacks a required driver, or its modules do not hold one that it should have.
+    """
+    built = _options(kernel.config)
+    names = []
+    for driver in drivers:
+        state = built.get(driver.option, "n")
+        if state == "m":
+            names.append(driver.module)
+        elif state != "y" and driver.required:
+            raise BenchError(
+                f"{kernel} has no driver {driver.module}: {driver.option} is off in its configuration",
+                remedy=f"build it with {driver.option}=y and import it again",
+            )
+    return _in_order(kernel, names) if names else []
+
+
+def dependency_file(modules: Iterable[Module]) -> bytes:
+    """A modules.dep(5) beside the modules, which come as `needed` orders them.
+
+    A line names all a module depends on, directly or not, what loads first at the end: modprobe reads it backwards.
+    """
+    known: dict[str, set[str]] = {}
+    lines = []
+    for module in modules:
+        below = set(module.depends).union(*(known[name] for name in module.depends))
+        backwards = [name for name in reversed(known) if name in below]
+        lines.append(f"{module.name}.ko:" + "".join(f" {name}.ko" for name in backwards) + "\n")
+        known[module.name] = below
+    return "".join(lines).encode()
+
+
+def _options(config: Path) -> Mapping[str, str]:
+    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", config.read_text(), re.MULTILINE))
+
+
+def _in_order(kernel: Kernel, names: Iterable[str]) -> list[Module]:
+    files = _files(kernel)
+    done: dict[str, Module] = {}
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        if name not in files:
+            raise BenchError(
+                f"{kernel} has no module {name}, which its configuration promises",
+                remedy="fetch or import the kernel again, with its modules",
+            )
+        module = _read(name, files[name])
+        for dependency in module.depends:
+            visit(dependency)
+        done[name] = module
+
+    for name in names:
+        visit(name)
+    return list(done.values())
+
+
+def _files(kernel: Kernel) -> dict[str, Path]:
+    """Every module by name. In names a dash is the same as an underscore, see modprobe(8)."""
+    if kernel.modules is None:
+        return {}
+    folder = kernel.modules / "lib" / "modules" / kernel.release
+    return {path.name.partition(".")[0].replace("-", "_"): path for path in folder.rglob("*.ko*")}
+
+
+def _read(name: str, path: Path) -> Module:
+    try:
+        data = _DECOMPRESS[path.suffix](path.read_bytes())
+        depends = _depends(data)
+    except (KeyError, OSError, EOFError, lzma.LZMAError, ELFError) as error:
+        raise BenchError(
+            f"{path} is no kernel module we can read ({error})", remedy="fetch the kernel again"
+        ) from error
+    return Module(name, depends, data)
+
+
+def _depends(data: bytes) -> tuple[str, ...]:
+    """The names after `depends=` in .modinfo, which holds strings that end with a NUL byte."""
+    section = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
+    if section is None:
+        raise ELFError("no section .modinfo")
+    names = re.search(rb"(?:^|\0)depends=([^\0]*)", section.data())
+    return tuple(names[1].decode().replace("-", "_").split(",")) if names and names[1] else ()
+
+
+def _unzstd(data: bytes) -> bytes:
+    """Python has zstd from 3.14 on; until then the program."""
+    try:
+        return subprocess.run(["zstd", "--decompress", "--stdout"], input=data, capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        raise BenchError("the kernel's modules are compressed with zstd", remedy="install the program zstd") from None
+    except subprocess.CalledProcessError as error:
+        raise OSError(error.stderr.decode(errors="replace").strip()) from None
+
+
+_DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    ".ko": bytes,
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".zst": _unzstd,
+}
