@@ -55,7 +55,7 @@ class BatchBuilder:
         return address
 
     def alloc_before_guard(self, content: bytes | int) -> BeforeGuard:
-        """The same, but ending where the arena ends: the byte after it faults. Unaligned; the next one comes before it."""
+        """The same, but ending where the arena ends: the byte after it faults. Unaligned."""
         size = content if isinstance(content, int) else len(content)
         self._tail += size
         place = BeforeGuard(self._tail)

@@ -2,37 +2,106 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
 
+from hil.agent.channel import AgentLost, FrameChannel
 from hil.agent.results import BatchResult, Hello
 from hil.agent.steps import Batch
-from hil.errors import MachineLost
+from hil.agent.wire import NO_TAG, WireError, decode_answer, decode_hello, encode_batch
+from hil.errors import HilError
 from hil.target import ByteStream
 
+__all__ = ["Agent", "AgentLost"]
 
-class AgentLost(MachineLost):
-    """The agent's stream ended, or stayed silent, while it owed answers.
+# How much may be under way at once: enough that the agent never waits for us, little enough to hold in memory.
+WINDOW_BATCHES = 64
+WINDOW_BYTES = 8 << 20
 
-    What had arrived by then was yielded; `answered` says how many batches of the exchange that were.
-    """
 
-    def __init__(self, what: str, *, answered: int = 0, remedy: str = "", details: str = "") -> None:
-        super().__init__(what, remedy=remedy, details=details)
-        self.answered = answered
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """What we must remember of a batch until its answer comes."""
+
+    tag: int
+    steps: int
+    deadline: float
+    size: int
 
 
 class Agent:
-    """An agent at the other end of `stream`. Reads its greeting at once; AgentLost when there is none."""
+    """An agent at the other end of `stream`, which must allow one thread to read while another one writes.
 
-    hello: Hello
+    Reads the agent's greeting at once; AgentLost when there is none, WireError when it is something else's.
+    `patience`: seconds without a sign of life, on top of the deadline of the batch we wait for, after which the agent
+    counts as lost. The agent ends overdue batches itself; patience only runs out when the whole target hangs.
+    """
 
     def __init__(self, stream: ByteStream, *, patience: float = 60.0) -> None:
-        raise NotImplementedError
+        self._channel = FrameChannel(stream)
+        self._patience = patience
+        self._next_tag = 0
+        self._under_way: deque[_UnderWay] = deque()
+        try:
+            self.hello: Hello = decode_hello(self._channel.receive(patience))
+        except HilError:
+            self._channel.close()
+            raise
 
     def exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
-        """One result a batch, in order."""
-        raise NotImplementedError
+        """One result a batch, in order. Batches are taken, and sent, well ahead of the results.
+
+        BatchError when a batch breaks a limit of the format, AgentLost when the agent is gone (as is this object then).
+        An exchange that is abandoned half-way ends by collecting what the agent still owes.
+        """
+        if self._under_way:
+            raise RuntimeError("an agent carries out one exchange at a time")
+        answered = 0
+        try:
+            for batch in batches:
+                frame = encode_batch(batch, self._next_tag)
+                while self._full(len(frame)):
+                    yield self._answer()
+                    answered += 1
+                self._send(batch, frame)
+            while self._under_way:
+                yield self._answer()
+                answered += 1
+        except AgentLost as lost:
+            lost.answered = answered
+            raise
+        finally:
+            while self._under_way:
+                self._answer()
 
     def close(self) -> None:
         """End the agent; harmless when repeated."""
-        raise NotImplementedError
+        self._channel.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _full(self, size: int) -> bool:
+        """Whether something must come back before `size` more bytes are sent. One batch may always be under way."""
+        sent = sum(batch.size for batch in self._under_way)
+        return bool(self._under_way) and (len(self._under_way) >= WINDOW_BATCHES or sent + size > WINDOW_BYTES)
+
+    def _send(self, batch: Batch, frame: bytes) -> None:
+        self._under_way.append(_UnderWay(self._next_tag, len(batch.steps), batch.deadline, len(frame)))
+        self._next_tag = (self._next_tag + 1) % NO_TAG
+        self._channel.send(frame)
+
+    def _answer(self) -> BatchResult:
+        """The answer to the batch that was sent first."""
+        batch = self._under_way.popleft()
+        try:
+            return decode_answer(self._channel.receive(batch.deadline + self._patience), batch.tag, batch.steps)
+        except (AgentLost, WireError):
+            self._under_way.clear()
+            self._channel.close()
+            raise

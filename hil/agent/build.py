@@ -1,0 +1,59 @@
+"""The agent's binary for an architecture: compiled once, then taken from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+
+from hil import directories, resources
+from hil.arch import Architecture
+from hil.errors import BenchError
+
+
+def agent_binary(arch: Architecture) -> Path:
+    """The static agent for `arch`; BenchError when there is no compiler for it, or it fails."""
+    compiler = shutil.which(arch.gcc)
+    if compiler is None:
+        raise BenchError(
+            f"no C compiler for {arch}: {arch.gcc} is not installed",
+            remedy=f"install the Debian package {arch.gcc_package}",
+        )
+    sources = resources.folder("guest")
+    folder = directories.cache() / "agent" / _digest(sources, compiler) / arch.name
+    binary = folder / "hil-agent"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not binary.exists():
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                built = Path(scratch) / "hil-agent"
+                compile_agent(compiler, built, sources)
+                built.rename(binary)
+    return binary
+
+
+def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> None:
+    """Compile the agent, with `extra` flags behind the usual ones (the file `flags` beside the sources)."""
+    files = sorted(str(path) for path in sources.glob("*.c"))
+    command = [compiler, f"@{sources / 'flags'}", *extra, "-o", str(output), *files]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError(
+            f"the agent cannot be compiled: {compiler} ended with status {done.returncode}",
+            remedy="see its messages; a missing C library is in the packages libc6-dev and libc6-dev-*-cross",
+            details=done.stderr,
+        )
+
+
+def _digest(sources: Path, compiler: str) -> str:
+    """Names what the binary is made from: sources, flags and the compiler's release."""
+    digest = hashlib.sha256()
+    for path in sorted([*sources.glob("*.[ch]"), sources / "flags"]):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+    digest.update(version)
+    return digest.hexdigest()[:16]

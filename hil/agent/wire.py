@@ -1,0 +1,227 @@
+"""The agent's wire format (`guest/WIRE.md`): batches to frames, frames to results."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
+from hil.agent.steps import (
+    MAX_ANSWER,
+    MAX_ARENA,
+    MAX_ARGUMENTS,
+    MAX_DEADLINE,
+    MAX_FRAME,
+    MAX_STEPS,
+    Address,
+    Batch,
+    BeforeGuard,
+    Immediate,
+    Join,
+    Load,
+    Operand,
+    Parse,
+    Pin,
+    Process,
+    Read,
+    Repeat,
+    Result,
+    Skip,
+    Step,
+    Store,
+    Syscall,
+    Thread,
+    Value,
+    Write,
+)
+from hil.errors import BenchError, UserError
+
+PROTOCOL_VERSION = 1
+NO_TAG = 0xFFFF_FFFF
+MAGIC = 0x4C48
+BATCH, HELLO, RESULT, ERROR = 1, 2, 3, 4
+
+_HEADER = struct.Struct("<HHII")
+_BATCH = struct.Struct("<IIII")
+_OPERAND = struct.Struct("<BQ")
+_RESULT = struct.Struct("<HHIiQ")
+_RECORD = struct.Struct("<IHHqI")
+_HELLO = struct.Struct("<IIII")
+_U64 = 0xFFFF_FFFF_FFFF_FFFF
+_VALUE_KINDS = {1: 4, 2: 5, 4: 6, 8: 7}
+
+
+class WireError(BenchError):
+    """What came from the agent is not its wire format: another program, another version, or a damaged stream."""
+
+
+class BatchError(UserError):
+    """A batch that cannot be sent: it breaks a limit, or a number does not fit its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame from the agent."""
+
+    type: int
+    tag: int
+    payload: bytes
+
+
+def encode_frame(type: int, tag: int, payload: bytes) -> bytes:
+    return _HEADER.pack(MAGIC, type, tag, len(payload)) + payload
+
+
+def encode_batch(batch: Batch, tag: int) -> bytes:
+    """The BATCH frame; BatchError when the batch breaks a limit. Rules on blocks and indices are left to the agent."""
+    _check(len(batch.steps) <= MAX_STEPS, f"{len(batch.steps)} steps, at most {MAX_STEPS} fit into one")
+    _check(0 <= batch.arena <= MAX_ARENA, f"an arena of {batch.arena} bytes, at most {MAX_ARENA} are possible")
+    _check(0.001 <= batch.deadline <= MAX_DEADLINE, f"a deadline of {batch.deadline} s, not 0.001 to {MAX_DEADLINE}")
+    answer = sum(step.maximum for step in batch.steps if isinstance(step, Read))
+    _check(answer <= MAX_ANSWER, f"reads of up to {answer} bytes, at most {MAX_ANSWER} are possible")
+    header = _BATCH.pack(round(batch.deadline * 1000), batch.arena, len(batch.image), len(batch.steps))
+    parts = [header, *map(_piece, batch.image)]
+    for index, step in enumerate(batch.steps):
+        try:
+            parts.append(_step(step))
+        except (struct.error, KeyError) as error:
+            raise BatchError(
+                f"step {index} cannot be sent: {step}", remedy=f"keep within the format: {error}"
+            ) from None
+    payload = b"".join(parts)
+    _check(len(payload) <= MAX_FRAME, f"{len(payload)} bytes, at most {MAX_FRAME} fit into one")
+    return encode_frame(BATCH, tag, payload)
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise BatchError(f"the batch cannot be sent: {what}", remedy="make it smaller, or several of it")
+
+
+def _operand(operand: Operand) -> bytes:
+    match operand:
+        case Immediate(value):
+            return _OPERAND.pack(0, value & _U64)
+        case Address(offset):
+            return _OPERAND.pack(1, offset)
+        case BeforeGuard(distance):
+            return _OPERAND.pack(2, distance)
+        case Result(step):
+            return _OPERAND.pack(3, step)
+        case Value(offset, width):
+            return _OPERAND.pack(_VALUE_KINDS[width], offset)
+
+
+def _piece(piece: Write) -> bytes:
+    return _operand(piece.place) + struct.pack("<I", len(piece.data)) + piece.data
+
+
+def _step(step: Step) -> bytes:
+    match step:
+        case Write():
+            return b"\x01" + _piece(step)
+        case Store(address, width, value):
+            return struct.pack("<BB", 2, width) + _operand(address) + _operand(value)
+        case Load(address, width):
+            return struct.pack("<BB", 3, width) + _operand(address)
+        case Syscall(number, arguments):
+            if len(arguments) > MAX_ARGUMENTS:
+                raise BatchError(f"system call {number} with {len(arguments)} arguments", remedy="there are at most 6")
+            return struct.pack("<BIB", 4, number, len(arguments)) + b"".join(map(_operand, arguments))
+        case Read(address, length, maximum):
+            return b"\x05" + _operand(address) + _operand(length) + struct.pack("<I", maximum)
+        case Parse(address, length, base):
+            return b"\x06" + _operand(address) + _operand(length) + struct.pack("<B", base)
+        case Skip(condition, count):
+            return b"\x07" + _operand(condition) + struct.pack("<I", count)
+        case Repeat(times, count):
+            return struct.pack("<BII", 8, times, count)
+        case Thread(count):
+            return struct.pack("<BI", 9, count)
+        case Join(thread):
+            return struct.pack("<BI", 10, thread)
+        case Process(count):
+            return struct.pack("<BI", 11, count)
+        case Pin(cpu):
+            return b"\x0c" + _operand(cpu)
+
+
+class FrameReader:
+    """Cuts a stream into frames, however it is chopped up. WireError at the first byte that cannot be right."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    @property
+    def partial(self) -> int:
+        """Bytes that wait for the rest of their frame."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take in `data` (when iterated) and yield the frames that are complete."""
+        self._buffer += data
+        at = 0
+        try:
+            while len(self._buffer) - at >= _HEADER.size:
+                magic, type, tag, length = _HEADER.unpack_from(self._buffer, at)
+                if magic != MAGIC or type not in (HELLO, RESULT, ERROR):
+                    raise WireError(
+                        "this is not an agent's answer",
+                        remedy="see what the program printed",
+                        details=repr(bytes(self._buffer[at : at + 200])),
+                    )
+                end = at + _HEADER.size + length
+                if len(self._buffer) < end:
+                    break
+                frame = Frame(type, tag, bytes(self._buffer[at + _HEADER.size : end]))
+                at = end
+                yield frame
+        finally:
+            del self._buffer[:at]
+
+
+def decode_hello(frame: Frame) -> Hello:
+    """The greeting; WireError when it is another frame, or of another version of the protocol."""
+    if frame.type != HELLO:
+        raise WireError("the agent does not begin with its greeting", details=repr(frame)[:200])
+    try:
+        version, page_size, cpus, pid = _HELLO.unpack_from(frame.payload)
+        if version != PROTOCOL_VERSION:
+            raise WireError(
+                f"the agent speaks version {version} of the protocol, we speak {PROTOCOL_VERSION}",
+                remedy="build the guest root again",
+            )
+        texts, at = [], _HELLO.size
+        for _ in range(2):
+            (length,) = struct.unpack_from("<H", frame.payload, at)
+            (text,) = struct.unpack_from(f"{length}s", frame.payload, at + 2)
+            texts.append(text.decode())
+            at += 2 + length
+    except (struct.error, UnicodeDecodeError) as error:
+        raise WireError(f"the agent's greeting is damaged: {error}") from None
+    return Hello(version, page_size, cpus, pid, *texts)
+
+
+def decode_answer(frame: Frame, tag: int, count: int) -> BatchResult:
+    """The answer to batch `tag`, which has `count` steps; WireError when it is no such thing."""
+    if frame.type == ERROR:
+        text = frame.payload.decode(errors="replace")
+        if frame.tag != tag:
+            raise WireError(f"the agent gave up on the stream: {text}")
+        return BatchResult(End(How.REJECTED, text=text), (None,) * count)
+    if frame.type != RESULT or frame.tag != tag:
+        raise WireError(f"the agent answers batch {frame.tag} (frame type {frame.type}) instead of {tag}")
+    try:
+        how, records, step, detail, elapsed = _RESULT.unpack_from(frame.payload)
+        end = End(How(how), step, detail, elapsed / 1e9)
+        data = _RESULT.size + records * _RECORD.size
+        steps: list[StepResult | None] = [None] * count
+        for index, status, errno, value, length in _RECORD.iter_unpack(frame.payload[_RESULT.size : data]):
+            steps[index] = StepResult(Status(status), value, errno, frame.payload[data : data + length])
+            data += length
+    except (struct.error, ValueError, IndexError) as error:
+        raise WireError(f"the agent's answer to batch {tag} is damaged: {error}") from None
+    if data != len(frame.payload):
+        raise WireError(f"the agent's answer to batch {tag} is damaged: {len(frame.payload)} bytes instead of {data}")
+    return BatchResult(end, tuple(steps))
