@@ -1,0 +1,16 @@
+"""Machines: QEMU processes with a kernel inside, that one can log in to."""
+
+from hil.machine.lifeline import GuestPanicked, MachineStopped, QemuExited, WaitFailed
+from hil.machine.machine import Ending, Machine, Wait
+from hil.machine.spec import MachineSpec
+
+__all__ = [
+    "Ending",
+    "GuestPanicked",
+    "Machine",
+    "MachineSpec",
+    "MachineStopped",
+    "QemuExited",
+    "Wait",
+    "WaitFailed",
+]

@@ -1,0 +1,65 @@
+"""Whether QEMU can use the host's CPU (KVM) or has to translate (TCG)."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.arch import Architecture
+from hil.errors import UserError
+
+_KVM = Path("/dev/kvm")
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """One of QEMU's accelerators; `cpu` overrides the architecture's CPU model where it has to."""
+
+    name: str
+    accel: str
+    cpu: str | None = None
+
+    def options(self, arch: Architecture) -> tuple[str, ...]:
+        return ("-accel", self.accel, "-cpu", self.cpu or arch.cpu)
+
+
+# One translating thread: it measured as fast as `multi` for the one CPU we give a guest, and it is what makes runs
+# repeatable for guests with more.
+TCG = Accelerator("tcg", "tcg,thread=single")
+KVM = Accelerator("kvm", "kvm", cpu="host")
+_BY_NAME = {"tcg": TCG, "kvm": KVM}
+
+
+def choose(arch: Architecture, environment: dict[str, str] | None = None) -> Accelerator:
+    """KVM where this host can run `arch` with it, else TCG. HIL_ACCELERATOR=tcg or =kvm decides instead."""
+    wanted = (os.environ if environment is None else environment).get("HIL_ACCELERATOR", "")
+    if wanted:
+        if wanted not in _BY_NAME:
+            raise UserError(f"HIL_ACCELERATOR={wanted!r} names no accelerator", remedy="set it to tcg or kvm")
+        return _BY_NAME[wanted]
+    return KVM if kvm_usable(arch) else TCG
+
+
+def kvm_usable(
+    arch: Architecture,
+    *,
+    machine: Callable[[], str] = platform.machine,
+    device: Path = _KVM,
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+) -> bool:
+    """Whether KVM exists here, is ours to open, and runs guests of `arch` that know nothing of it."""
+    if machine().lower() not in arch.host_machines or not os.access(device, os.R_OK | os.W_OK):
+        return False
+    # An x86 host can offer /dev/kvm without VMX or SVM (PVM, https://lwn.net/Articles/963718/): it accepts virtual
+    # machines, but only kernels made for it get anywhere.
+    return arch.name != "x86_64" or _cpu_flags(cpuinfo) & {"vmx", "svm"} != set()
+
+
+def _cpu_flags(cpuinfo: Path) -> set[str]:
+    for line in cpuinfo.read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()

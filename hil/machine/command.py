@@ -1,0 +1,90 @@
+"""The command line of QEMU, made from data; nothing here touches the host."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hil import resources
+from hil.arch import Architecture
+from hil.machine.accelerator import Accelerator
+from hil.machine.spec import MachineSpec
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """How a bench talks to its QEMU: two inherited sockets (file descriptors) and the gdb stub's socket (a path).
+
+    Inherited sockets exist before QEMU does, so nobody has to wait for them to appear, nobody else can connect to them,
+    and they leave nothing behind.  gdb connects on its own and needs a path.
+    """
+
+    console: int
+    qmp: int
+    gdb: Path
+
+
+@dataclass(frozen=True)
+class BootOption:
+    """One word of the kernel command line; the fields are explained in `images/boot.toml`."""
+
+    text: str
+    why: str
+    architectures: tuple[str, ...] = ()
+
+    def fits(self, arch: Architecture) -> bool:
+        return not self.architectures or arch.name in self.architectures
+
+
+@cache
+def boot_options() -> tuple[BootOption, ...]:
+    """Every option of `images/boot.toml`, in the order of the file."""
+    table = tomllib.loads((resources.folder("images") / "boot.toml").read_text())
+    return tuple(
+        BootOption(text=row["text"], why=row["why"], architectures=tuple(row.get("architectures", ())))
+        for row in table["option"]
+    )
+
+
+def kernel_command_line(arch: Architecture, extra: tuple[str, ...] = ()) -> str:
+    """What the kernel is told. `extra` comes last, because the last word on an option wins."""
+    words = [option.text.format(arch=arch) for option in boot_options() if option.fits(arch)]
+    return " ".join([*words, *extra])
+
+
+def qemu_command(spec: MachineSpec, accelerator: Accelerator, wiring: Wiring) -> list[str]:
+    """The argument list that starts `spec`.
+
+    Read the options in the QEMU manual page, qemu-system-x86_64(1).
+    """
+    arch = spec.kernel.arch
+    return [
+        arch.qemu,
+        # Nothing that we did not ask for: no default devices, no configuration of the user, no window.
+        *("-nodefaults", "-no-user-config", "-display", "none"),
+        # A kernel that panics reboots at once (panic=-1), and this turns the reboot into the end of QEMU.
+        "-no-reboot",
+        *("-machine", arch.machine, *accelerator.options(arch)),
+        *("-smp", str(spec.cpus), "-m", str(spec.memory)),
+        *("-kernel", str(spec.kernel.image), "-initrd", str(spec.root.initramfs)),
+        *("-append", kernel_command_line(arch, spec.append)),
+        # QEMU writes the log itself, so it is complete even when we are killed.
+        *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend=off"),
+        *("-serial", "chardev:console"),
+        *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
+        # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
+        *("-device", f"virtio-rng-{arch.virtio_bus}"),
+        # `restrict`: the guest reaches nothing outside.  Port 0: the host's kernel picks a free port, so two benches
+        # cannot race for one; `info usernet` tells it to us.
+        *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
+        # `romfile=`: no network boot ROM; the firmware would only spend time on it.
+        *("-device", f"virtio-net-{arch.virtio_bus},netdev=net,romfile="),
+    ]
+
+
+def _value(path: Path) -> str:
+    """A path inside a QEMU option, where a comma is written twice."""
+    return str(path).replace(",", ",,")

@@ -1,0 +1,101 @@
+"""The guest's console: watched live, kept whole, searched for signs of trouble."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+
+from hil import resources
+from hil.machine.lifeline import GuestPanicked, Lifeline, Loss
+
+# "[    1.234567] " or, with CONFIG_PRINTK_CALLER, "[    1.234567][    T1] "; absent with printk.time=0.
+_STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """How the kernel announces trouble; the fields are explained in `images/boot.toml`."""
+
+    text: str
+    fatal: bool
+    why: str
+
+
+@cache
+def symptoms() -> tuple[Symptom, ...]:
+    """Every symptom of `images/boot.toml`, in the order of the file."""
+    table = tomllib.loads((resources.folder("images") / "boot.toml").read_text())
+    return tuple(Symptom(**row) for row in table["symptom"])
+
+
+def diagnose(line: str) -> Symptom | None:
+    """The symptom that a line of the console shows. Only what the kernel says first on a line counts."""
+    message = _STAMP.sub("", line, count=1)
+    return next((symptom for symptom in symptoms() if message.startswith(symptom.text)), None)
+
+
+class Console:
+    """Reads the console to its end in a thread of its own; the end is the end of QEMU."""
+
+    def __init__(self, stream: socket.socket, lifeline: Lifeline) -> None:
+        self._stream = stream
+        self._lifeline = lifeline
+        self._lines: list[str] = [""]
+        self._first_trouble: str | None = None
+        self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
+        self._thread.start()
+
+    @property
+    def lines(self) -> list[str]:
+        """What was printed so far, a line an entry, without line ends."""
+        return list(self._lines)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def tail(self, count: int = 25) -> str:
+        """The last `count` lines."""
+        return "\n".join(self.lines[-count:]).strip("\n")
+
+    def shows(self, text: str) -> bool:
+        """Whether a line contains `text`."""
+        return any(text in line for line in self.lines)
+
+    def drain(self, seconds: float) -> None:
+        """Wait until everything that a dead QEMU left in the stream is read."""
+        self._thread.join(seconds)
+
+    def _watch(self) -> None:
+        with self._stream:
+            while data := self._receive():
+                # Bytes that are no UTF-8 are as good as any other garbage a dying kernel prints.
+                first, *rest = data.decode(errors="replace").replace("\r", "").split("\n")
+                self._lines[-1] += first
+                for line in rest:
+                    self._examine(self._lines[-1])
+                    self._lines.append(line)
+                self._lifeline.wake()
+        self._examine(self._lines[-1])
+
+    def _receive(self) -> bytes:
+        try:
+            return self._stream.recv(1 << 16)
+        except OSError:
+            return b""
+
+    def _examine(self, line: str) -> None:
+        symptom = diagnose(line)
+        if symptom is None:
+            return
+        message = _STAMP.sub("", line, count=1).strip()
+        # A panic is often the consequence of what was printed before; name both.
+        if not symptom.fatal:
+            self._first_trouble = self._first_trouble or message
+            return
+        cause = f" (first: {self._first_trouble})" if self._first_trouble else ""
+        self._lifeline.lose(Loss(f"the guest's kernel panicked: {message}{cause}", GuestPanicked))

@@ -1,0 +1,268 @@
+"""One machine: a QEMU process, its console, its QMP, and SSH into its guest."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import paramiko
+
+from hil.arch import Architecture
+from hil.errors import BenchError, MachineLost
+from hil.machine import accelerator, speed
+from hil.machine.command import Wiring, qemu_command
+from hil.machine.console import Console
+from hil.machine.lifeline import GuestPanicked, Lifeline, Loss, MachineStopped, QemuExited, WaitFailed
+from hil.machine.monitor import Monitor, MonitorFailed
+from hil.machine.process import QemuProcess, require_program
+from hil.machine.sockets import SocketFolder
+from hil.machine.spec import MachineSpec
+from hil.machine.ssh import Connection, Credentials, Stream
+from hil.target import Completed
+
+_T = TypeVar("_T")
+
+READY = "hil: ready"
+"""What the guest's init prints when its SSH server listens."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something we wait for: its name in messages, and how long, in nominal seconds."""
+
+    name: str
+    seconds: float
+
+
+# Generous: a deadline is there to end what hangs, and nothing is waited for once it has happened or cannot happen.
+QMP_ANSWER = Wait("QEMU to answer on QMP", 30)
+BOOT = Wait("the guest to boot", 120)
+LOGIN = Wait("the guest's SSH server to let us in", 30)
+QUIT = Wait("QEMU to quit", 3)
+TERMINATE = Wait("QEMU to end on SIGTERM", 3)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a machine ended: the reason, QEMU's return code (negative for a signal), and what made it end, if we did."""
+
+    reason: str
+    returncode: int | None
+    by: str
+
+
+class Machine:
+    """A machine from start to stop; a context manager that starts on entry and always stops.
+
+    Every wait ends at once when QEMU exits or the guest panics, with an error that says so and holds the command line,
+    QEMU's complaints and the last lines of the console.
+    """
+
+    def __init__(self, spec: MachineSpec) -> None:
+        self.spec = spec
+        self.command: list[str] = []
+        self.ending: Ending | None = None
+        self._lifeline = Lifeline()
+        self._process: QemuProcess | None = None
+        self._console: Console | None = None
+        self._monitor: Monitor | None = None
+        self._connection: Connection | None = None
+        self._sockets: SocketFolder | None = None
+
+    def __enter__(self) -> Machine:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- What it is
+
+    @property
+    def arch(self) -> Architecture:
+        return self.spec.kernel.arch
+
+    @property
+    def console(self) -> Console:
+        return _started(self._console)
+
+    @property
+    def qmp(self) -> Monitor:
+        return _started(self._monitor)
+
+    @property
+    def pid(self) -> int:
+        """The process id of QEMU."""
+        return _started(self._process).pid
+
+    @property
+    def gdb_socket(self) -> Path:
+        """The unix socket of QEMU's gdb stub, for gdb's `target remote`."""
+        return _started(self._sockets).path / "gdb"
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._lifeline.loss is None
+
+    def lost_reason(self) -> str | None:
+        """Why the machine is no longer there; None while it is."""
+        return self._lifeline.loss.reason if self._lifeline.loss else None
+
+    # --- Life
+
+    def start(self) -> None:
+        """Start QEMU and boot to a logged-in SSH connection; on any failure nothing is left running."""
+        try:
+            self._launch()
+            self._boot()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End QEMU, orderly and quickly, and release everything; harmless when repeated."""
+        self._lifeline.lose(Loss("the bench stopped the machine", MachineStopped))
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None and self.ending is None:
+            by = self._end(self._process)
+            self.ending = Ending(self.lost_reason() or "", self._process.returncode, by)
+        if self._monitor is not None:
+            self._monitor.close()
+        if self._sockets is not None:
+            self._sockets.remove()
+
+    # --- Use
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
+        """Run a command in the guest; see `hil.target.Target`."""
+        return self._ssh().run(argv, stdin=stdin, timeout=timeout * speed.scale())
+
+    def open(self, argv: Sequence[str]) -> Stream:
+        """Start a command in the guest and talk to it; see `hil.target.Target`."""
+        return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
+
+    def wait_for(self, wait: Wait, happened: Callable[[], bool]) -> None:
+        """Wait until `happened()`; it is asked whenever the console prints. MachineLost when it cannot happen or does
+        not in time."""
+        if not self._lifeline.wait(happened, wait.seconds * speed.scale()):
+            raise self._error(f"waiting for {wait.name}", timeout=wait)
+
+    # --- Inside
+
+    def _launch(self) -> None:
+        require_program(self.arch.qemu, self.arch.qemu_package)
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        self._sockets = SocketFolder()
+        console, console_of_qemu = socket.socketpair()
+        qmp, qmp_of_qemu = socket.socketpair()
+        with console_of_qemu, qmp_of_qemu:
+            wiring = Wiring(console_of_qemu.fileno(), qmp_of_qemu.fileno(), self.gdb_socket)
+            self.command = qemu_command(self.spec, accelerator.choose(self.arch), wiring)
+            self.spec.command_file.write_text(shlex.join(self.command) + "\n")
+            self._console = Console(console, self._lifeline)
+            self._process = QemuProcess(
+                self.command,
+                inherit=(wiring.console, wiring.qmp),
+                stderr=self.spec.stderr_file,
+                on_exit=self._exited,
+            )
+        try:
+            self._monitor = Monitor(qmp, timeout=QMP_ANSWER.seconds * speed.scale())
+        except MonitorFailed as error:
+            raise self._error(f"waiting for {QMP_ANSWER.name}") from error
+
+    def _boot(self) -> None:
+        credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
+        address = ("127.0.0.1", self.qmp.forwarded_port())
+        self.wait_for(BOOT, lambda: self.console.shows(READY))
+        self._connection = self._log_in(address, credentials)
+        self._lifeline.on_loss(self._connection.abort)
+
+    def _log_in(self, address: tuple[str, int], credentials: Credentials) -> Connection:
+        seconds = LOGIN.seconds * speed.scale()
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return Connection(
+                    address,
+                    credentials,
+                    timeout=seconds,
+                    patience=self.spec.patience * speed.scale(),
+                    explain=self._error,
+                )
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                # QEMU itself takes the connection and drops it again when nobody in the guest answers.
+                if self._lifeline.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
+                    raise self._error(f"waiting for {LOGIN.name}: {error}", timeout=LOGIN) from error
+
+    def _ssh(self) -> Connection:
+        if self._lifeline.loss is not None:
+            raise self._error("the machine is gone")
+        return _started(self._connection)
+
+    def _exited(self, returncode: int) -> None:
+        # The console's last words come first: a panic is the better reason than the exit that follows it.
+        self.console.drain(2)
+        if returncode < 0:
+            how = f"was killed by {signal.Signals(-returncode).name}"
+        else:
+            cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
+            how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
+        self._lifeline.lose(Loss(f"QEMU {how}", QemuExited))
+
+    def _end(self, process: QemuProcess) -> str:
+        """End QEMU; what it took."""
+        if process.wait(0):
+            return "itself"
+        if self._monitor is not None:
+            # It may be dying or stuck; what follows is for both.
+            with contextlib.suppress(MonitorFailed):
+                self._monitor.quit(QUIT.seconds * speed.scale())
+            if process.wait(QUIT.seconds * speed.scale()):
+                return "quit"
+        for number, seconds in ((signal.SIGTERM, TERMINATE.seconds * speed.scale()), (signal.SIGKILL, None)):
+            process.send(number)
+            if process.wait(seconds):
+                return number.name
+        raise AssertionError("nothing survives SIGKILL")
+
+    def _error(self, what: str, *, timeout: Wait | None = None) -> MachineLost:
+        """The error for `what` went wrong: the loss of the machine if that is behind it, else the wait that failed."""
+        # A broken connection is often the first we hear of a death that the other threads are about to see.
+        self._lifeline.wait(lambda: False, 1)
+        loss = self._lifeline.loss
+        if loss is not None:
+            if loss.error is GuestPanicked and self._process is not None:
+                self._process.wait(1)  # The trace comes after the first words, and then the end.
+            return loss.error(f"{what}: {loss.reason}", details=self._details())
+        seconds = f" ({timeout.seconds:.0f} nominal s)" if timeout else ""
+        return WaitFailed(f"{what}: timed out{seconds}" if timeout else what, details=self._details())
+
+    def _details(self) -> str:
+        complaints = self.spec.stderr_file.read_text(errors="replace") if self.spec.stderr_file.exists() else ""
+        last = self._console.tail() if self._console else ""
+        return "\n".join(
+            [
+                f"command: {shlex.join(self.command)}",
+                f"QEMU's messages: {complaints.strip() or 'none'}",
+                f"last lines of the console ({self.spec.console_log}):",
+                last or "(nothing)",
+            ]
+        )
+
+
+def _started(part: _T | None) -> _T:
+    if part is None:
+        raise BenchError("the machine is not started")
+    return part

@@ -1,0 +1,100 @@
+"""QMP, QEMU's own control channel, as plain function calls over the `qemu.qmp` package."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from qemu.qmp import EventListener, QMPClient, QMPError
+
+from hil.errors import BenchError
+
+_T = TypeVar("_T")
+
+
+class MonitorFailed(BenchError):
+    """QEMU refused a command or is no longer there to hear it."""
+
+
+class Monitor:
+    """One QMP connection. `qemu.qmp` is asynchronous; its loop runs in a thread of its own."""
+
+    def __init__(self, stream: socket.socket, *, timeout: float) -> None:
+        """Negotiate over `stream`; MonitorFailed when QEMU does not answer within `timeout` seconds."""
+        self._timeout = timeout
+        self._client = QMPClient("hil")
+        self._loop = asyncio.new_event_loop()
+        self._shutdown = EventListener("SHUTDOWN")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
+        self._thread.start()
+        try:
+            self._wait("qmp_capabilities", self._begin(stream))
+        except BaseException:
+            stream.close()
+            self.close()
+            raise
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Run a QMP command and return its result; MonitorFailed when it is refused."""
+        return self._wait(command, self._client.execute(command, arguments))
+
+    def human(self, command_line: str) -> str:
+        """Run a command of the human monitor, for what QMP does not offer."""
+        return str(self.execute("human-monitor-command", **{"command-line": command_line}))
+
+    def forwarded_port(self) -> int:
+        """The host's port that leads to the guest's port 22, as the only forwarding in `info usernet`."""
+        listing = self.human("info usernet")
+        found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", listing)
+        if found is None:
+            raise MonitorFailed("QEMU forwards no port to the guest", details=listing)
+        return int(found[1])
+
+    def shutdown_reason(self) -> str | None:
+        """Why QEMU is ending, as QMP's ShutdownCause (guest-shutdown, guest-reset, host-qmp-quit, ...); None if unsaid.
+
+        For when QEMU has exited: its last message may still be on the way, so this waits a moment for it.
+        """
+        try:
+            event: Any = self._wait("SHUTDOWN", asyncio.wait_for(self._shutdown.get(), timeout=0.5), 1)
+        except (MonitorFailed, TimeoutError):
+            return None
+        return str(event["data"]["reason"])
+
+    def quit(self, timeout: float) -> None:
+        """Have QEMU end itself; MonitorFailed when it does not say yes within `timeout` seconds."""
+        self._wait("quit", self._client.execute("quit"), timeout)
+
+    def close(self) -> None:
+        """End the connection and the thread; harmless when repeated or when QEMU is gone."""
+        if self._loop.is_closed():
+            return
+        with contextlib.suppress(MonitorFailed):
+            self._wait("disconnect", self._client.disconnect(), 1)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _begin(self, stream: socket.socket) -> None:
+        self._client.register_listener(self._shutdown)
+        await self._client.connect(stream)
+
+    def _wait(self, what: str, action: Coroutine[Any, Any, _T], timeout: float | None = None) -> _T:
+        if self._loop.is_closed():
+            action.close()
+            raise MonitorFailed(f"QMP {what}: the connection is closed")
+        timeout = self._timeout if timeout is None else timeout
+        future = asyncio.run_coroutine_threadsafe(action, self._loop)
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            future.cancel()
+            raise MonitorFailed(f"QMP {what}: QEMU did not answer in {timeout:.0f} s") from None
+        except (QMPError, EOFError, OSError) as error:
+            raise MonitorFailed(f"QMP {what}: {error}") from error

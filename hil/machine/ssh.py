@@ -1,0 +1,187 @@
+"""SSH to a target: one connection, a channel a command."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import math
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+
+import paramiko
+
+from hil.errors import BenchError, MachineLost
+from hil.target import Completed
+
+# Broken connections are our errors to raise, not lines on the user's terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+# One choice each, so that no other can be picked: the cheapest of those that dropbear and OpenSSH both know, for a
+# guest whose CPU is translated.
+_KEY_EXCHANGE = ("curve25519-sha256@libssh.org",)
+_CIPHERS = ("aes128-ctr",)
+_MACS = ("hmac-sha2-256",)
+
+_CHUNK = 1 << 16
+
+Explain = Callable[[str], MachineLost]
+"""Makes the error for what went wrong; it knows whether the target is still there."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who we are and who has to answer: an ed25519 private key, and the exact public host key."""
+
+    key: paramiko.PKey
+    host_key: paramiko.PKey
+    user: str = "root"
+
+    @classmethod
+    def load(cls, key: Path, host_key: str) -> Credentials:
+        """From a private key file and a public key line ("ssh-ed25519 <base64> [comment]"); BenchError otherwise."""
+        try:
+            private = paramiko.Ed25519Key.from_private_key_file(str(key))
+        except (OSError, paramiko.SSHException) as error:
+            raise BenchError(f"cannot read the SSH key {key}: {error}") from error
+        try:
+            kind, encoded = host_key.split()[:2]
+            public = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded, validate=True))
+        except (ValueError, paramiko.SSHException) as error:
+            raise BenchError(f"not a public SSH host key: {host_key!r}") from error
+        return cls(private, public)
+
+
+class Connection:
+    """An authenticated connection. Its commands share it, so each costs no more than a channel."""
+
+    def __init__(
+        self, address: tuple[str, int], credentials: Credentials, *, timeout: float, patience: float, explain: Explain
+    ) -> None:
+        """Connect and log in within `timeout` seconds, or raise OSError or paramiko.SSHException (both worth a retry
+        while the target comes up); `explain`'s error when another host key answers.
+
+        A stream fails when it is read and nothing comes for `patience` seconds (inf: wait for ever).
+        """
+        self._patience = patience
+        self._explain = explain
+        self._socket = socket.create_connection(address, timeout=timeout)
+        # Requests are small and each waits for its answer.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._transport = paramiko.Transport(self._socket)
+        self._transport.daemon = True
+        self._transport.banner_timeout = self._transport.auth_timeout = timeout
+        options = self._transport.get_security_options()
+        options.kex, options.ciphers, options.digests = _KEY_EXCHANGE, _CIPHERS, _MACS
+        options.key_types = (credentials.host_key.get_name(),)
+        try:
+            self._transport.start_client(timeout=timeout)
+            if not self._transport.initial_kex_done:
+                raise TimeoutError(f"no key exchange in {timeout:.0f} s")
+            # Pinned: there is no list of known hosts that could hold another key, and nobody to ask.
+            if self._transport.get_remote_server_key() != credentials.host_key:
+                raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
+            self._transport.auth_publickey(credentials.user, credentials.key)
+        except paramiko.AuthenticationException as error:
+            raise explain(f"SSH: the server does not let {credentials.user} in with our key") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
+        """Run a command to its end, at most `timeout` seconds; see `hil.target.Target.run`."""
+        deadline = time.monotonic() + timeout
+        # The shell stays to tell death by a signal as 128 + n; SSH servers differ in how they tell it.
+        channel = self._start(f"{shlex.join(argv)}; exit $?", timeout)
+        with channel:
+            if stdin:
+                # Of its own thread, so that a command that prints before it has read everything cannot block us.
+                threading.Thread(target=_feed, args=(channel, stdin), name="ssh-stdin", daemon=True).start()
+            else:
+                channel.shutdown_write()
+            stdout, stderr = bytearray(), bytearray()
+            while True:
+                if not select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                    raise self._explain(f"{shlex.join(argv)} did not end in {timeout:.0f} s")
+                more_errors = channel.recv_stderr_ready()
+                if more_errors:
+                    stderr += channel.recv_stderr(_CHUNK)
+                if channel.recv_ready():
+                    stdout += channel.recv(_CHUNK)
+                elif not more_errors and (channel.eof_received or channel.closed):
+                    break
+            if not channel.status_event.wait(max(0.0, deadline - time.monotonic())) or channel.exit_status < 0:
+                raise self._explain(f"{shlex.join(argv)} ended without a status")
+            return Completed(channel.exit_status, bytes(stdout), bytes(stderr))
+
+    def open(self, argv: Sequence[str], *, timeout: float) -> Stream:
+        """Start a command and talk to it; see `hil.target.ByteStream`."""
+        return Stream(self._start(f"exec {shlex.join(argv)}", timeout), self._patience, self._explain)
+
+    def abort(self) -> None:
+        """Cut the connection: every read and write on it ends at once. Safe from any thread."""
+        with contextlib.suppress(OSError):  # It may be closed already.
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Release the connection; harmless when repeated."""
+        self.abort()
+        self._transport.close()
+
+    def _start(self, command: str, timeout: float) -> paramiko.Channel:
+        try:
+            channel = self._transport.open_session(timeout=timeout)
+            channel.settimeout(timeout)
+            channel.exec_command(command)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._explain(f"SSH: cannot start {command!r}: {error or type(error).__name__}") from error
+        return channel
+
+
+class Stream:
+    """A `hil.target.ByteStream` to a command's standard input and output."""
+
+    def __init__(self, channel: paramiko.Channel, patience: float, explain: Explain) -> None:
+        self._channel = channel
+        self._explain = explain
+        self._closed = False
+        channel.settimeout(None if math.isinf(patience) else patience)
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except OSError as error:
+            raise self._explain(f"SSH: the command takes no more input: {error}") from error
+
+    def read(self, size: int) -> bytes:
+        try:
+            data: bytes = self._channel.recv(size)
+        except TimeoutError as error:
+            raise self._explain(f"SSH: no answer for {self._channel.gettimeout():.0f} s") from error
+        # A command that ends closes its channel in order; a connection that breaks only looks like it.
+        if not data and not self._channel.eof_received and not self._closed:
+            raise self._explain("SSH: the connection broke")
+        return data
+
+    def errors(self) -> bytes:
+        """What the command has written to its standard error and nobody has read yet."""
+        data = bytearray()
+        while self._channel.recv_stderr_ready():
+            data += self._channel.recv_stderr(_CHUNK)
+        return bytes(data)
+
+    def close(self) -> None:
+        self._closed = True
+        self._channel.close()
+
+
+def _feed(channel: paramiko.Channel, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # The command reads no more, or the target died; the reader tells which.
+        channel.sendall(data)
+        channel.shutdown_write()
