@@ -29,9 +29,9 @@ class Lane:
         return f"{self.kernel}/{self.arch}/{self.engine}"
 
 
-def all_lanes(kernels: Iterable[tuple[str, Sequence[str]]]) -> tuple[Lane, ...]:
-    """Every lane of the given kernels, each with the architectures it exists for."""
-    return tuple(Lane(name, arch, engine) for name, archs in kernels for arch in archs for engine in Engine)
+def all_lanes(kernels: Iterable[tuple[str, str]]) -> tuple[Lane, ...]:
+    """Every lane of the given kernels, which are pairs of name and architecture."""
+    return tuple(Lane(name, arch, engine) for name, arch in kernels for engine in Engine)
 
 
 def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:

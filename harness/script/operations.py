@@ -7,7 +7,7 @@ Each operation is one system call, or the few that only make sense together (wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from harness.isa.instruction import Instruction
@@ -332,5 +332,3 @@ class Script:
     name: str
     sentence: str
     operations: tuple[Operation, ...]
-    needs: frozenset[str] = field(default_factory=frozenset)
-    """What a lane must be able to do (`kprobes`), as the era's record names it."""

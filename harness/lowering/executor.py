@@ -1,0 +1,128 @@
+"""The guest executor: runs scripts on a target through the agent, many in one exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from harness.lane import Engine
+from harness.lowering.context import Guest, Lowering
+from harness.lowering.lower import Lowered, lower
+from harness.script.operations import Script
+from harness.script.outcome import Outcome
+from hil.agent.client import Agent
+from hil.agent.results import BatchResult
+from hil.agent.steps import Batch
+from hil.errors import BenchError, MachineLost
+from hil.target import Target
+
+AGENT = "/bin/hil-agent"
+JIT_SWITCH = "/proc/sys/net/core/bpf_jit_enable"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the guest said of one script: an observation an operation, and the seconds it took on the guest's clock."""
+
+    script: Script
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A script the guest did not finish: at which operation it was, where that is known, and what became of it."""
+
+    script: Script
+    operation: int | None
+    reason: str
+
+
+class EngineUnavailable(Exception):
+    """The guest cannot run programs in this engine; the text says why."""
+
+
+class GuestExecutor:
+    """Scripts on one target. A context manager: the agent ends with it.
+
+    A script that kills its agent costs that script: the agent is started again for the rest. A target that dies costs
+    every script that was not done.
+    """
+
+    def __init__(self, target: Target, guest: Guest) -> None:
+        self.target = target
+        self.guest = guest
+        self._serial = 0
+        self._agent = self._start()
+
+    def __enter__(self) -> GuestExecutor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._agent.close()
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that runs now; another one after a loss."""
+        return self._agent
+
+    def switch(self, engine: Engine) -> None:
+        """Choose what runs programs that are loaded from now on; EngineUnavailable when the kernel offers no choice."""
+        wanted = "1" if engine is Engine.JIT else "0"
+        lowering = Lowering(self.guest, "engine")
+        lowering.write_to(JIT_SWITCH, wanted, 0o1)
+        shown = lowering.builder.alloc(1)
+        opened = lowering.open(JIT_SWITCH, 0)
+        lowering.call("read", opened, shown, 1)
+        content = lowering.builder.read(shown, 1)
+        result = self._once(lowering.builder.build())
+        if error := result.done(opened).error:
+            if engine is Engine.INTERP and error == "ENOENT":
+                return  # a kernel without the JIT has nothing but the interpreter
+            raise EngineUnavailable(f"{JIT_SWITCH}: {error}; the kernel was built without CONFIG_BPF_JIT")
+        if (now := result.done(content).data.decode("ascii", "replace")) != wanted:
+            raise EngineUnavailable(f"{JIT_SWITCH} stays {now}; the kernel was built with one engine only")
+
+    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+        """One result a script, in order, as they come; all scripts are one exchange unless one of them is lost."""
+        todo = list(scripts)
+        while todo:
+            lowered = [lower(script, self.guest, self._tag(script)) for script in todo]
+            done = 0
+            try:
+                for result in self._agent.exchange([one.batch for one in lowered]):
+                    yield _observe(todo[done], lowered[done], result)
+                    done += 1
+                return
+            except MachineLost as loss:
+                yield Missed(todo[done], None, str(loss))
+                todo = todo[done + 1 :]
+            if todo:
+                try:
+                    self._agent.close()
+                    self._agent = self._start()
+                except MachineLost as loss:
+                    yield from (Missed(script, None, str(loss)) for script in todo)
+                    return
+
+    def _start(self) -> Agent:
+        return Agent(self.target.open([AGENT]))
+
+    def _once(self, batch: Batch) -> BatchResult:
+        (result,) = self._agent.exchange([batch])
+        if not result.completed:
+            raise BenchError(f"the agent could not do what the bench itself needs: {result.end}")
+        return result
+
+    def _tag(self, script: Script) -> str:
+        self._serial += 1
+        return f"s{self._serial}_{''.join(c if c.isalnum() else '_' for c in script.name)}"[:40]
+
+
+def _observe(script: Script, lowered: Lowered, result: BatchResult) -> Observed | Missed:
+    if not result.completed:
+        return Missed(script, lowered.operation_at(result.end.step), f"its process was {result.end}")
+    return Observed(script, lowered.observations(result), result.end.elapsed)

@@ -1,0 +1,94 @@
+"""A whole run: its machines side by side, and the run folder it leaves."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.model.executor import ModelExecutor
+from harness.run import junit
+from harness.run.plan import Share
+from harness.run.results import RunReport
+from harness.run.watch import Watch
+from harness.run.worker import Model, Worker
+from hil.errors import BenchError
+
+
+def run(
+    shares: Sequence[Share], folder: Path, watch: Watch, *, jobs: int | None = None, model: Model = ModelExecutor
+) -> RunReport:
+    """Run every share, `jobs` machines at once (by default one a CPU), and write `results.json` and `junit.xml`.
+
+    An interrupt (Ctrl-C) stops every machine, writes what there is, and is raised again.
+    """
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    workers = [Worker(share, folder, watch, model) for share in shares]
+    try:
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
+            try:
+                for future in [pool.submit(worker.run) for worker in workers]:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in workers:
+                    worker.stop()
+                raise
+    finally:
+        report = RunReport(
+            started=started,
+            seconds=round(time.monotonic() - clock, 2),
+            command=tuple(sys.argv),
+            host=_host(),
+            lanes=tuple(str(lane) for share in shares for lane in share.lanes),
+            machines=tuple(worker.report for worker in workers),
+            results=tuple(result for worker in workers for result in worker.results),
+        )
+        report.write(folder / "results.json")
+        junit.write(report, folder / "junit.xml")
+    return report
+
+
+def make_folder(parent: Path) -> Path:
+    """A new folder for one run, named after the time, and `latest` beside it."""
+    name = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = next(path for path in _names(parent / name) if _made(path))
+        latest = parent / f".latest-{os.getpid()}"
+        latest.symlink_to(folder.name)
+        latest.replace(parent / "latest")
+    except OSError as error:
+        raise BenchError(
+            f"cannot make a run folder in {parent}: {error.strerror}", remedy="name another place with --output"
+        ) from error
+    return folder
+
+
+def _names(first: Path) -> Iterator[Path]:
+    yield first
+    yield from (first.with_name(f"{first.name}-{number}") for number in range(2, 1000))
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _host() -> dict[str, str]:
+    return {
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "hil": version("hil"),
+    }

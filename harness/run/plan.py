@@ -1,0 +1,38 @@
+"""What a run consists of: lanes, grouped by the machine that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.lane import Engine, Lane
+from harness.script.operations import Script
+
+
+@dataclass(frozen=True)
+class Share:
+    """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each."""
+
+    kernel: str
+    arch: str
+    engines: tuple[Engine, ...]
+    scripts: tuple[Script, ...]
+
+    @property
+    def name(self) -> str:
+        """As a folder's name and in messages."""
+        return f"{self.kernel}-{self.arch}"
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return tuple(Lane(self.kernel, self.arch, engine) for engine in self.engines)
+
+
+def shares(lanes: Sequence[Lane], scripts: Callable[[str, str], tuple[Script, ...]]) -> tuple[Share, ...]:
+    """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
+    engines: dict[tuple[str, str], list[Engine]] = {}
+    for lane in lanes:
+        engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
+    return tuple(
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch)) for (kernel, arch), chosen in engines.items()
+    )

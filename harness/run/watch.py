@@ -1,0 +1,101 @@
+"""What a run tells while it works: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.compare import Verdict
+from harness.lane import Lane
+from harness.run.plan import Share
+from harness.run.results import ScriptResult
+
+STYLES = {
+    Verdict.AGREE: "green",
+    Verdict.DIVERGE: "bold red",
+    Verdict.KNOWN: "yellow",
+    Verdict.UNSUPPORTED: "dim",
+    Verdict.LOST: "bold magenta",
+    Verdict.ERROR: "bold magenta",
+}
+
+
+class Watch(Protocol):
+    """Told of progress, from any thread."""
+
+    def state(self, share: Share, text: str) -> None:
+        """What the machine of `share` is doing now."""
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        """One more result."""
+
+
+class Plain:
+    """A line for every change of state and every result that is no agreement."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def state(self, share: Share, text: str) -> None:
+        self._console.print(f"{share.name}: {text}", highlight=False, markup=False, soft_wrap=True)
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        if result.verdict is not Verdict.AGREE:
+            line = f"{lane} {result.script}: {result.verdict}: {result.reason}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveTable:
+    """A table with a row a lane, redrawn in place."""
+
+    def __init__(self, console: Console, shares: tuple[Share, ...]) -> None:
+        self._lock = threading.Lock()
+        self._shares = shares
+        self._states = dict.fromkeys(shares, "waiting")
+        self._counts: dict[Lane, Counter[Verdict]] = {lane: Counter() for share in shares for lane in share.lanes}
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveTable:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def state(self, share: Share, text: str) -> None:
+        with self._lock:
+            self._states[share] = text
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        with self._lock:
+            self._counts[lane][result.verdict] += 1
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("lane", "", "done", "verdicts", "machine"):
+            table.add_column(heading)
+        with self._lock:
+            for share in self._shares:
+                for lane in share.lanes:
+                    counts = self._counts[lane]
+                    done, total = counts.total(), len(share.scripts)
+                    bar = ProgressBar(total=total, completed=done, width=20)
+                    state = self._states[share] if done < total else "done"
+                    table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), state)
+        return table
+
+
+def verdicts(counts: Counter[Verdict]) -> Text:
+    """`12 agree  1 diverge`, coloured; verdicts nobody got are left out."""
+    parts = [Text(f"{counts[verdict]} {verdict}", style=STYLES[verdict]) for verdict in Verdict if counts[verdict]]
+    return Text("  ").join(parts)
