@@ -1,0 +1,25 @@
+"""The verifier of Linux 4.1, to be read next to kernel/bpf/verifier.c of that release.
+
+One module a group of the kernel's functions, one function a check, named after the kernel's where it has a name; the
+order of the checks is the kernel's order, and what the kernel lets pass by mistake passes here. `verify` is the way in.
+"""
+
+from harness.model.verifier.context import LINUX_4_1, Limits, LogRequest, MapShape, VerifierContext
+from harness.model.verifier.prototypes import SCHED_ACT, SCHED_CLS, SOCKET_FILTER, ProgramKind, kprobe
+from harness.model.verifier.verdict import Verdict
+from harness.model.verifier.verify import verify
+
+__all__ = [
+    "LINUX_4_1",
+    "SCHED_ACT",
+    "SCHED_CLS",
+    "SOCKET_FILTER",
+    "Limits",
+    "LogRequest",
+    "MapShape",
+    "ProgramKind",
+    "Verdict",
+    "VerifierContext",
+    "kprobe",
+    "verify",
+]

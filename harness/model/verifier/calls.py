@@ -1,0 +1,102 @@
+"""Calls of helpers: check_call(), check_func_arg(), check_stack_boundary(), kernel/bpf/verifier.c of 4.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, R1, STACK_SIZE
+from harness.model.verifier.context import MapShape
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.prototypes import Argument, Prototype, Return
+from harness.model.verifier.state import (
+    CONST_IMM,
+    CONST_PTR_TO_MAP,
+    MISC,
+    NAMES,
+    NOT_INIT,
+    PTR_TO_CTX,
+    PTR_TO_MAP_VALUE_OR_NULL,
+    PTR_TO_STACK,
+    UNKNOWN_VALUE,
+    Register,
+    RegisterType,
+    State,
+    as_int,
+    reset_caller_saved,
+)
+from harness.model.verifier.verdict import Refused
+
+_EXPECTED: Mapping[Argument, RegisterType] = {
+    Argument.MAP: CONST_PTR_TO_MAP,
+    Argument.MAP_KEY: PTR_TO_STACK,
+    Argument.MAP_VALUE: PTR_TO_STACK,
+    Argument.STACK: PTR_TO_STACK,
+    Argument.STACK_SIZE: CONST_IMM,
+    Argument.CONTEXT: PTR_TO_CTX,
+}
+
+
+def check_call(env: Environment, insn: Instruction) -> None:
+    """The helper, the license, the arguments in order; then R1 to R5 are lost and R0 is the result."""
+    if insn.code & 0x08 or insn.off or insn.src or insn.dst:
+        raise Refused("EINVAL", "BPF_CALL uses reserved fields")
+    prototype = find_helper(env, insn.imm)
+    check_license(env, prototype)
+    registers = env.state.registers
+    shape: MapShape | None = None
+    for number, argument in enumerate(prototype.arguments, start=R1):
+        check_argument(env.state, number, argument, shape)
+        if argument is Argument.MAP:
+            shape = registers[number].map
+    reset_caller_saved(registers)
+    if prototype.returns is Return.MAP_VALUE_OR_NULL:
+        registers[R0] = Register(PTR_TO_MAP_VALUE_OR_NULL, map=shape)
+    else:
+        registers[R0] = registers[R0].overwritten(UNKNOWN_VALUE)
+
+
+def find_helper(env: Environment, number: int) -> Prototype:
+    """Refuses a number that means nothing otherwise than a helper the program type does not offer."""
+    if not 0 <= number < env.context.limits.helpers:
+        raise Refused("EINVAL", f"invalid func {number}")
+    prototype = env.context.kind.helpers.get(number)
+    if prototype is None:
+        raise Refused("EINVAL", f"unknown func {number}")
+    return prototype
+
+
+def check_license(env: Environment, prototype: Prototype) -> None:
+    """Some helpers are for GPL compatible programs."""
+    if prototype.gpl_only and not env.context.gpl:
+        raise Refused("EINVAL", "cannot call GPL only function from proprietary program")
+
+
+def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+    """One argument register; `shape` is the map among the arguments before it."""
+    register = state.registers[number]
+    if register.type is NOT_INIT:
+        raise Refused("EACCES", f"R{number} !read_ok")
+    if argument is Argument.ANYTHING:
+        return
+    expected = _EXPECTED[argument]
+    if register.type is not expected:
+        raise Refused("EACCES", f"R{number} type={NAMES[register.type]} expected={NAMES[expected]}")
+    if argument is Argument.MAP_KEY:
+        assert shape is not None
+        check_stack_boundary(state, number, as_int(shape.key_size))
+    elif argument is Argument.MAP_VALUE:
+        assert shape is not None
+        check_stack_boundary(state, number, as_int(shape.value_size))
+    elif argument is Argument.STACK_SIZE:
+        check_stack_boundary(state, number - 1, register.imm)
+
+
+def check_stack_boundary(state: State, number: int, size: int) -> None:
+    """`size` bytes from register `number` on lie in the stack and are plain data, also where the helper only writes."""
+    off = state.registers[number].imm
+    if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
+        raise Refused("EACCES", f"invalid stack type R{number} off={off} access_size={size}")
+    for position in range(size):
+        if state.kind(off + position) != MISC:
+            raise Refused("EACCES", f"invalid indirect read from stack off {off}+{position} size {size}")

@@ -1,0 +1,91 @@
+"""Second pass: every jump lands inside, nothing loops, everything can be reached.
+
+Source: check_cfg(), push_insn(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump, Source
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.verdict import Refused
+
+_NEW, _DISCOVERED, _EXPLORED = range(3)
+
+
+def check_cfg(env: Environment) -> None:
+    """A depth-first walk from the first instruction, falling through before branching.
+
+    Marks in `env.explored` where paths will be compared: targets of conditional jumps, and what follows a goto.
+    """
+    count = len(env.program)
+    progress = [_NEW] * count
+    edges = [0] * count
+    path = [0]
+    progress[0] = _DISCOVERED
+    while path:
+        source = env.at = path[-1]
+        targets = successors(env.program, source)
+        while edges[source] < len(targets):
+            target = targets[edges[source]]
+            check_range(source, target, count)
+            if edges[source]:
+                env.explored[target] = []
+            check_loop(source, target, progress[target])
+            edges[source] += 1
+            if progress[target] == _NEW:
+                progress[target] = _DISCOVERED
+                path.append(target)
+                break
+        else:
+            if is_goto(env.program[source]) and source + 1 < count:
+                env.explored[source + 1] = []
+            progress[source] = _EXPLORED
+            path.pop()
+    check_reached(env, progress)
+
+
+def successors(program: Sequence[Instruction], index: int) -> tuple[int, ...]:
+    """Where control goes from here; the taken side of a conditional jump, whatever its operation, comes second.
+
+    A goto with the source bit set is refused without a word.
+    """
+    insn = program[index]
+    if insn.code & 7 != Class.JMP or insn.code & 0xF0 == Jump.CALL:
+        return (index + 1,)
+    match insn.code & 0xF0:
+        case Jump.EXIT:
+            return ()
+        case Jump.JA:
+            if insn.code & Source.X:
+                raise Refused("EINVAL")
+            return (index + insn.off + 1,)
+        case _:
+            return index + 1, index + insn.off + 1
+
+
+def is_goto(insn: Instruction) -> bool:
+    """BPF_JA."""
+    return insn.code & 0xF7 == Class.JMP | Jump.JA
+
+
+def check_range(source: int, target: int, count: int) -> None:
+    """Also for falling off the end."""
+    if not 0 <= target < count:
+        raise Refused("EINVAL", f"jump out of range from insn {source} to {target}")
+
+
+def check_loop(source: int, target: int, progress: int) -> None:
+    """An edge back to an instruction the walk is still inside of closes a loop."""
+    if progress == _DISCOVERED:
+        raise Refused("EINVAL", f"back-edge from insn {source} to {target}")
+
+
+def check_reached(env: Environment, progress: Sequence[int]) -> None:
+    """Both halves of a 64 bit constant count."""
+    for index, state in enumerate(progress):
+        if state != _EXPLORED:
+            env.at = index
+            raise Refused("EINVAL", f"unreachable insn {index}")

@@ -1,0 +1,62 @@
+"""The LD class: 64 bit constants and maps, and reads of a packet.
+
+Source: check_ld_imm(), check_ld_abs(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, R6, Mode, Size
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.state import (
+    CONST_PTR_TO_MAP,
+    PTR_TO_CTX,
+    UNKNOWN_VALUE,
+    Register,
+    check_destination,
+    check_source,
+    reset_caller_saved,
+)
+from harness.model.verifier.verdict import Refused
+
+
+def check_ld(env: Environment, index: int, insn: Instruction) -> int:
+    """One instruction of the class; returns the index of the next."""
+    match insn.code & 0xE0:
+        case Mode.ABS | Mode.IND:
+            check_packet(env, insn)
+            return index + 1
+        case Mode.IMM:
+            check_imm(env, index, insn)
+            return index + 2
+        case _:
+            raise Refused("EINVAL", "invalid BPF_LD mode")
+
+
+def check_imm(env: Environment, index: int, insn: Instruction) -> None:
+    """A constant is taken for an unknown number; a map is known. A path that enters at the second half, which has
+    another size, ends here."""
+    if insn.code & 0x18 != Size.DW:
+        raise Refused("EINVAL", "invalid BPF_LD_IMM insn")
+    if insn.off:
+        raise Refused("EINVAL", "BPF_LD_IMM64 uses reserved fields")
+    registers = env.state.registers
+    check_destination(registers, insn.dst)
+    if shape := env.maps.get(index):
+        registers[insn.dst] = Register(CONST_PTR_TO_MAP, map=shape)
+
+
+def check_packet(env: Environment, insn: Instruction) -> None:
+    """LD_ABS and LD_IND are calls in disguise: they take the context from R6 and lose R1 to R5."""
+    if not env.context.kind.packet:
+        raise Refused("EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
+    indirect = insn.code & 0xE0 == Mode.IND
+    if insn.dst or insn.off or insn.code & 0x18 == Size.DW or (insn.src and not indirect):
+        raise Refused("EINVAL", "BPF_LD_ABS uses reserved fields")
+    registers = env.state.registers
+    if check_source(registers, R6).type is not PTR_TO_CTX:
+        raise Refused("EINVAL", "at the time of BPF_LD_ABS|IND R6 != pointer to skb")
+    if indirect:
+        check_source(registers, insn.src)
+    reset_caller_saved(registers)
+    registers[R0] = registers[R0].overwritten(UNKNOWN_VALUE)

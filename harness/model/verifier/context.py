@@ -1,0 +1,64 @@
+"""What the verifier asks its surroundings: program type, license, maps behind descriptors, log, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.model.verifier.prototypes import ProgramKind
+
+
+@dataclass(frozen=True, eq=False)
+class MapShape:
+    """One map. Two of the same shape are two maps: identity counts, so a duplicated descriptor must find the same one.
+
+    `key_size` and `value_size` are bytes, unsigned 32 bit.
+    """
+
+    type: int
+    key_size: int
+    value_size: int
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """The log fields of BPF_PROG_LOAD; `buffer` is whether log_buf is not null."""
+
+    level: int = 0
+    size: int = 0
+    buffer: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers one release of the verifier counts up to."""
+
+    instructions: int = 4096
+    """BPF_MAXINSNS: bpf_check() refuses more; bpf_prog_load() already refused 4096 itself."""
+    simulated: int = 32768
+    pending: int = 1024
+    maps: int = 64
+    helpers: int = 12
+    """__BPF_FUNC_MAX_ID, the first helper number that means nothing."""
+    least_log: int = 128
+    most_log: int = (1 << 32) - 1 >> 8
+
+
+LINUX_4_1 = Limits()
+
+
+def no_maps(fd: int) -> MapShape | str:
+    """A process without any map: every descriptor is closed."""
+    return "EBADF"
+
+
+@dataclass(frozen=True)
+class VerifierContext:
+    """`kind` is the program type with what it offers, `gpl` whether its license is compatible; `find_map` gives the map
+    behind a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another sort)."""
+
+    kind: ProgramKind
+    gpl: bool = True
+    find_map: Callable[[int], MapShape | str] = no_maps
+    log: LogRequest = LogRequest()
+    limits: Limits = LINUX_4_1

@@ -1,0 +1,50 @@
+"""What one verification carries along: struct verifier_env, kernel/bpf/verifier.c of 4.1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.isa.instruction import Instruction
+from harness.model.verifier.context import MapShape, VerifierContext
+from harness.model.verifier.log import Writer
+from harness.model.verifier.state import RegisterType, State
+from harness.model.verifier.verdict import Refused
+
+
+class Branch(NamedTuple):
+    """A path that waits: the state in which it goes on at `target`, and the jump it left at."""
+
+    state: State
+    target: int
+    source: int
+
+
+class Environment:
+    """`at` is the instruction under the lens; `state` what is believed before it.
+
+    `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches to come,
+    last in first out. `explored` has an entry for each instruction at which paths are compared: the states that went
+    through it. `loaded` is the type of base each 32 bit load was met with first.
+    """
+
+    __slots__ = ("at", "context", "explored", "loaded", "log", "maps", "pending", "program", "state")
+
+    def __init__(self, program: Sequence[Instruction], context: VerifierContext, log: Writer | None) -> None:
+        self.program = program
+        self.context = context
+        self.log = log
+        self.at: int | None = None
+        self.state = State.at_entry()
+        self.maps: dict[int, MapShape] = {}
+        self.pending: list[Branch] = []
+        self.explored: dict[int, list[State]] = {}
+        self.loaded: dict[int, RegisterType] = {}
+
+    def push(self, target: int, source: int) -> State:
+        """push_stack(): a branch with a copy of the current state, which is returned for refinement."""
+        state = self.state.copy()
+        self.pending.append(Branch(state, target, source))
+        if len(self.pending) > self.context.limits.pending:
+            raise Refused("EFAULT", "BPF program is too complex")
+        return state

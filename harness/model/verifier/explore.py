@@ -1,0 +1,90 @@
+"""Third pass: every path is simulated, a branch at a time, until it ends or comes to what was seen before.
+
+Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class
+from harness.model.verifier.alu import check_alu
+from harness.model.verifier.constants import check_ld
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.jumps import END_OF_PATH, check_jmp
+from harness.model.verifier.log import Writer
+from harness.model.verifier.memory import check_ldx, check_st, check_stx
+from harness.model.verifier.print_insn import print_insn
+from harness.model.verifier.state import covers
+from harness.model.verifier.verdict import Refused
+
+
+def check_unknown_class(env: Environment, index: int, insn: Instruction) -> int:
+    """Class 6, which became JMP32 in 5.1."""
+    raise Refused("EINVAL", f"unknown insn class {insn.code & 7}")
+
+
+_CHECKS = {
+    Class.LD: check_ld,
+    Class.LDX: check_ldx,
+    Class.ST: check_st,
+    Class.STX: check_stx,
+    Class.ALU: check_alu,
+    Class.JMP: check_jmp,
+    Class.JMP32: check_unknown_class,
+    Class.ALU64: check_alu,
+}
+_CHECK = tuple(_CHECKS[kind] for kind in Class)
+
+
+def explore(env: Environment) -> None:
+    """From the first instruction with the context in R1 and the stack in R10. Falling through comes before branching,
+    and of the branches that wait the last one comes first."""
+    index = 0
+    simulated = 0
+    came_from: int | None = None
+    while True:
+        env.at = index
+        insn = env.program[index]
+        simulated += 1
+        check_budget(env, simulated)
+        seen = is_seen(env, index)
+        if env.log:
+            write_step(env, env.log, index, came_from, seen=seen)
+        if seen:
+            index = END_OF_PATH
+        else:
+            came_from = None
+            index = _CHECK[insn.code & 7](env, index, insn)
+        if index == END_OF_PATH:
+            if not env.pending:
+                return
+            env.state, index, came_from = env.pending.pop()
+
+
+def check_budget(env: Environment, simulated: int) -> None:
+    """So many instructions on all paths together; the kernel's spelling."""
+    if simulated > env.context.limits.simulated:
+        raise Refused("E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
+
+
+def is_seen(env: Environment, index: int) -> bool:
+    """is_state_visited(): at a marked instruction, whether a state seen there covers this one; if none does, this one
+    is remembered. It counts as safe at once, because nothing loops."""
+    states = env.explored.get(index)
+    if states is None:
+        return False
+    if any(covers(old, env.state) for old in states):
+        return True
+    states.append(env.state.copy())
+    return False
+
+
+def write_step(env: Environment, log: Writer, index: int, came_from: int | None, *, seen: bool) -> None:
+    """The instruction, and before it where a branch begins, from which jump and in which state."""
+    if seen:
+        log.write(f"{index}: safe\n" if came_from is None else f"\nfrom {came_from} to {index}: safe\n")
+        return
+    if came_from is not None:
+        log.write(f"\nfrom {came_from} to {index}:{env.state}\n")
+    address = index in env.maps or index - 1 in env.maps
+    log.write(f"{index}: ", *print_insn(env.program[index], address=address))

@@ -1,0 +1,79 @@
+"""Jumps, and what a comparison teaches about a register.
+
+Source: check_cond_jmp_op(), the JMP arm of do_check(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, Jump, Source
+from harness.model.verifier.calls import check_call
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.state import (
+    CONST_IMM,
+    PTR_TO_MAP_VALUE,
+    PTR_TO_MAP_VALUE_OR_NULL,
+    Register,
+    State,
+    check_source,
+)
+from harness.model.verifier.verdict import Refused
+
+END_OF_PATH = -1
+"""Stands for the index after an exit."""
+
+
+def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
+    """One jump, call or exit; returns the index the path goes on at."""
+    match insn.code & 0xF0:
+        case Jump.CALL:
+            check_call(env, insn)
+            return index + 1
+        case Jump.JA:
+            if insn.code & Source.X or insn.imm or insn.src or insn.dst:
+                raise Refused("EINVAL", "BPF_JA uses reserved fields")
+            return index + insn.off + 1
+        case Jump.EXIT:
+            check_exit(env, insn)
+            return END_OF_PATH
+        case _:
+            return check_conditional(env, index, insn)
+
+
+def check_exit(env: Environment, insn: Instruction) -> None:
+    """R0 holds something, anything. `off` is not looked at."""
+    if insn.code & Source.X or insn.imm or insn.src or insn.dst:
+        raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
+    check_source(env.state.registers, R0)
+
+
+def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
+    """Falls through and leaves the taken side for later, unless a known constant decides."""
+    operation = insn.code & 0xF0
+    if operation > Jump.EXIT:
+        raise Refused("EINVAL", f"invalid BPF_JMP opcode {operation:x}")
+    registers = env.state.registers
+    constant = not insn.code & Source.X
+    if insn.src if constant else insn.imm:
+        raise Refused("EINVAL", "BPF_JMP uses reserved fields")
+    if not constant:
+        check_source(registers, insn.src)
+    register = check_source(registers, insn.dst)
+    equality = constant and operation in (Jump.JEQ, Jump.JNE)
+    if equality and register.type is CONST_IMM and register.imm == insn.imm:
+        return index + 1 + (insn.off if operation == Jump.JEQ else 0)
+    taken = env.push(index + insn.off + 1, index)
+    if equality:
+        equal, unequal = (taken, env.state) if operation == Jump.JEQ else (env.state, taken)
+        refine(equal, unequal, insn.dst, register, insn.imm)
+    if env.log:
+        env.log.write(f"{env.state}\n")
+    return index + 1
+
+
+def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
+    """Where the register equals `imm` it is that constant, even if it was a pointer, even R10; where the result of a
+    lookup is not 0 it is a map value. Copies of the register learn nothing."""
+    if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
+        unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
+    equal.registers[number] = register.overwritten(CONST_IMM, imm)

@@ -1,0 +1,100 @@
+"""The verifier's log: text, except where it shows what no model can know.
+
+Source: verbose() and print_verifier_state(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Text that cannot be predicted: `why`, the `pattern` it follows, and its length between `least` and `most`."""
+
+    why: str
+    pattern: str
+    least: int
+    most: int
+
+
+ADDRESS_HALF = Hole("half of a map's address", "[0-9a-f]{1,8}", 1, 8)
+BEYOND_TABLE = Hole("whatever lies behind a table of names", "[^\n]*", 0, 1 << 24)
+"""print_bpf_insn() of 4.1 prints unknown operators by reading past the end of a table of strings."""
+UNINITIALISED = Hole("one byte of an uninitialised buffer", ".?", 0, 1)
+"""What a log without any text shows: bpf_check() copies `log_len + 1` bytes of a buffer nobody cleared."""
+
+Text = str | Hole
+
+
+@dataclass(frozen=True)
+class Log:
+    """Pieces of text and holes, in order. `limit` is how many characters the buffer held, None when all of them."""
+
+    pieces: tuple[Text, ...]
+    limit: int | None = None
+
+    def __str__(self) -> str:
+        text = "".join(piece if isinstance(piece, str) else f"<{piece.why}>" for piece in self.pieces)
+        return text[: self.limit]
+
+    @property
+    def lines(self) -> list[str]:
+        """Lines without their ends; a hole stands in angle brackets."""
+        return str(self).splitlines()
+
+    @property
+    def text(self) -> str | None:
+        """The text when all of it is known, else None."""
+        return str(self) if all(isinstance(piece, str) for piece in self.pieces) else None
+
+    @property
+    def length(self) -> tuple[int, int]:
+        """The least and the most characters the whole text can have."""
+        least = sum(len(piece) if isinstance(piece, str) else piece.least for piece in self.pieces)
+        most = sum(len(piece) if isinstance(piece, str) else piece.most for piece in self.pieces)
+        return least, most
+
+    def admits(self, observed: str) -> bool:
+        """Whether the kernel may have written `observed`."""
+        if self.limit is None:
+            pattern = "".join(re.escape(piece) if isinstance(piece, str) else piece.pattern for piece in self.pieces)
+            return re.fullmatch(pattern, observed, re.DOTALL) is not None
+        return len(observed) == self.limit and self._begins_with(observed)
+
+    def _begins_with(self, observed: str) -> bool:
+        position = 0
+        for piece in self.pieces:
+            rest = observed[position:]
+            if isinstance(piece, str):
+                if not rest.startswith(piece[: len(rest)]):
+                    return False
+                position += len(piece)
+            elif rest:
+                match = re.match(piece.pattern, rest)
+                if match is None:
+                    return False
+                position += match.end()
+        return True
+
+
+class Writer:
+    """Collects a log."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Text] = []
+
+    def write(self, *pieces: Text) -> None:
+        """verbose()"""
+        self._pieces.extend(pieces)
+
+    def log(self) -> Log:
+        """What was written so far."""
+        joined: list[Text] = []
+        for piece in self._pieces:
+            if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+                joined[-1] += piece
+            else:
+                joined.append(piece)
+        return Log(tuple(joined) or (UNINITIALISED,))

@@ -1,0 +1,168 @@
+"""Loads and stores: the stack, map values, the context.
+
+Source: check_mem_access() and what it calls, check_xadd(), the LDX, ST and STX arms of do_check(),
+kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import STACK_SIZE, Mode, Size
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.state import (
+    EMPTY_SLOT,
+    FRAME_PTR,
+    MISC,
+    NAMES,
+    PTR_TO_CTX,
+    PTR_TO_MAP_VALUE,
+    PTR_TO_STACK,
+    SPILL,
+    SPILLED,
+    UNKNOWN,
+    UNSET,
+    Register,
+    RegisterType,
+    Slot,
+    State,
+    as_int,
+    check_destination,
+    check_source,
+)
+from harness.model.verifier.verdict import Refused
+
+_OCTETS = {size.value: size.octets for size in Size}
+
+
+def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
+    """`dst = *(src + off)`; mode and `imm` were checked by the scan."""
+    registers = env.state.registers
+    base = check_source(registers, insn.src).type
+    check_destination(registers, insn.dst, mark=False)
+    size = _OCTETS[insn.code & 0x18]
+    check_read(env, insn.src, insn.off, size, insn.dst)
+    if size == 4:
+        check_same_pointer(env, index, base)
+    return index + 1
+
+
+def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None:
+    """A 32 bit load is rewritten for the context, so it must not meet the context on one path and memory on another."""
+    first = env.loaded.setdefault(index, base)
+    if first is not base and PTR_TO_CTX in (first, base):
+        raise Refused("EINVAL", "same insn cannot be used with different pointers")
+
+
+def check_stx(env: Environment, index: int, insn: Instruction) -> int:
+    """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
+    if insn.code & 0xE0 == Mode.ATOMIC:
+        check_xadd(env, insn)
+        return index + 1
+    if insn.code & 0xE0 != Mode.MEM or insn.imm:
+        raise Refused("EINVAL", "BPF_STX uses reserved fields")
+    registers = env.state.registers
+    value = check_source(registers, insn.src)
+    check_source(registers, insn.dst)
+    check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], value)
+    return index + 1
+
+
+def check_st(env: Environment, index: int, insn: Instruction) -> int:
+    """`*(dst + off) = imm`"""
+    if insn.code & 0xE0 != Mode.MEM or insn.src:
+        raise Refused("EINVAL", "BPF_ST uses reserved fields")
+    check_source(env.state.registers, insn.dst)
+    check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], UNKNOWN)
+    return index + 1
+
+
+def check_xadd(env: Environment, insn: Instruction) -> None:
+    """Memory that may be read and then written; a saved register read so becomes plain data."""
+    size = _OCTETS[insn.code & 0x18]
+    if size not in (4, 8) or insn.imm:
+        raise Refused("EINVAL", "BPF_XADD uses reserved fields")
+    registers = env.state.registers
+    check_source(registers, insn.src)
+    check_source(registers, insn.dst)
+    check_read(env, insn.dst, insn.off, size, None)
+    check_write(env, insn.dst, insn.off, size, UNKNOWN)
+
+
+def check_read(env: Environment, base: int, off: int, size: int, into: int | None) -> None:
+    """check_mem_access(BPF_READ): what is read goes into register `into`, if any."""
+    registers = env.state.registers
+    check_access(env, base, off, size, write=False)
+    value = check_stack_read(env.state, off, size) if registers[base].type is FRAME_PTR else UNKNOWN
+    if into is not None:
+        registers[into] = value
+
+
+def check_write(env: Environment, base: int, off: int, size: int, value: Register) -> None:
+    """check_mem_access(BPF_WRITE)"""
+    check_access(env, base, off, size, write=True)
+    if env.state.registers[base].type is FRAME_PTR:
+        check_stack_write(env.state, off, size, value)
+
+
+def check_access(env: Environment, base: int, off: int, size: int, *, write: bool) -> None:
+    """Alignment first, whatever the base is, then the base's own bounds."""
+    register = env.state.registers[base]
+    if off % size:
+        raise Refused("EACCES", f"misaligned access off {off} size {size}")
+    if register.type is PTR_TO_MAP_VALUE:
+        check_map_access(register, off, size)
+    elif register.type is PTR_TO_CTX:
+        check_context_access(env, off, size, write=write)
+    elif register.type is FRAME_PTR:
+        check_stack_bounds(off, size)
+    else:
+        raise Refused("EACCES", f"R{base} invalid mem access '{NAMES[register.type]}'")
+
+
+def check_map_access(register: Register, off: int, size: int) -> None:
+    """Inside of one value of the map."""
+    assert register.map is not None
+    if off < 0 or off + size > register.map.value_size:
+        value_size = as_int(register.map.value_size)
+        raise Refused("EACCES", f"invalid access to map value, value_size={value_size} off={off} size={size}")
+
+
+def check_context_access(env: Environment, off: int, size: int, *, write: bool) -> None:
+    """What the program type allows."""
+    if not env.context.kind.context.allows(off, size, write=write):
+        raise Refused("EACCES", f"invalid bpf_context access off={off} size={size}")
+
+
+def check_stack_bounds(off: int, size: int) -> None:
+    """-512 to -1."""
+    if not -STACK_SIZE <= off < 0:
+        raise Refused("EACCES", f"invalid stack off={off} size={size}")
+
+
+def check_stack_write(state: State, off: int, size: int, value: Register) -> None:
+    """A pointer to a map value, to the stack or to the context is saved with its type, which takes a whole slot; all
+    else becomes plain data. Access is aligned, so it never leaves its slot."""
+    number, first = divmod(STACK_SIZE + off, 8)
+    if value.type in (PTR_TO_MAP_VALUE, PTR_TO_STACK, PTR_TO_CTX):
+        if size != 8:
+            raise Refused("EACCES", "invalid size of register spill")
+        state.stack[number] = Slot(SPILLED, value)
+    else:
+        kinds = state.stack.get(number, EMPTY_SLOT).kinds
+        state.stack[number] = Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :], UNSET)
+
+
+def check_stack_read(state: State, off: int, size: int) -> Register:
+    """What is read: a saved register when it begins at one, else a number out of plain data."""
+    number, first = divmod(STACK_SIZE + off, 8)
+    slot = state.stack.get(number, EMPTY_SLOT)
+    if slot.kinds[first] == SPILL:
+        if size != 8:
+            raise Refused("EACCES", "invalid size of register spill")
+        if slot.kinds != SPILLED:
+            raise Refused("EACCES", "corrupted spill memory")
+        return slot.spilled
+    for position in range(size):
+        if slot.kinds[first + position] != MISC:
+            raise Refused("EACCES", f"invalid read from stack off {off}+{position} size {size}")
+    return UNKNOWN

@@ -1,0 +1,84 @@
+"""An instruction as the log of 4.1 shows it: print_bpf_insn(), kernel/bpf/verifier.c.
+
+This is what the kernel prints, for any eight bytes at all, also where it loses something; the notation that loses
+nothing is in `harness.isa.text`.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump, Mode, Size, Source
+from harness.model.verifier.log import ADDRESS_HALF, BEYOND_TABLE, Text
+
+_ALU = ("+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>=", "endian")
+_JUMP = ("jmp", "==", ">", ">=", "&", "!=", "s>", "s>=", "call", "exit")
+_TYPE = {size.value: size.type for size in Size}
+
+
+def print_insn(insn: Instruction, *, address: bool = False) -> tuple[Text, ...]:
+    """The line, without its index and with its end. `address` says that `imm` was replaced by half of an address."""
+    text: tuple[Text, ...]
+    match insn.code & 7:
+        case Class.ALU | Class.ALU64:
+            text = _alu(insn)
+        case Class.JMP:
+            text = _jump(insn)
+        case Class.LD:
+            text = _ld(insn, address)
+        case Class.JMP32:
+            text = ("BUG",)
+        case _:
+            text = (_memory(insn),)
+    if isinstance(text[0], str) and text[0].startswith("BUG_"):
+        return (*text, "\n")
+    return (f"({insn.code:02x}) ", *text, "\n")
+
+
+def _alu(insn: Instruction) -> tuple[Text, ...]:
+    cast = "(u32) " if insn.code & 7 == Class.ALU else ""
+    operand = f"r{insn.src}" if insn.code & Source.X else str(insn.imm)
+    return f"{cast}r{insn.dst} ", _name(_ALU, insn.code >> 4), f" {cast}{operand}"
+
+
+def _jump(insn: Instruction) -> tuple[Text, ...]:
+    operation = insn.code & 0xF0
+    if operation == Jump.CALL:
+        return (f"call {insn.imm}",)
+    if insn.code == Class.JMP | Jump.JA:
+        return (f"goto pc{insn.off:+d}",)
+    if insn.code == Class.JMP | Jump.EXIT:
+        return ("exit",)
+    operand = f"r{insn.src}" if insn.code & Source.X else f"{insn.imm & 0xFFFFFFFF:#x}"
+    return f"if r{insn.dst} ", _name(_JUMP, insn.code >> 4), f" {operand} goto pc{insn.off:+d}"
+
+
+def _ld(insn: Instruction, address: bool) -> tuple[Text, ...]:
+    match insn.code & 0xE0:
+        case Mode.ABS:
+            return (f"r0 = *({_TYPE[insn.code & 0x18]} *)skb[{insn.imm}]",)
+        case Mode.IND:
+            return (f"r0 = *({_TYPE[insn.code & 0x18]} *)skb[r{insn.src} + {insn.imm}]",)
+        case Mode.IMM:
+            return f"r{insn.dst} = 0x", ADDRESS_HALF if address else f"{insn.imm & 0xFFFFFFFF:x}"
+        case _:
+            return (f"BUG_ld_{insn.code:02x}",)
+
+
+def _memory(insn: Instruction) -> str:
+    mode, kind = insn.code & 0xE0, insn.code & 7
+    place = f"*({_TYPE[insn.code & 0x18]} *)(r{insn.src if kind == Class.LDX else insn.dst} {insn.off:+d})"
+    if mode == Mode.MEM:
+        match kind:
+            case Class.LDX:
+                return f"r{insn.dst} = {place}"
+            case Class.ST:
+                return f"{place} = {insn.imm}"
+            case _:
+                return f"{place} = r{insn.src}"
+    if kind == Class.STX:
+        return f"lock {place} += r{insn.src}" if mode == Mode.ATOMIC else f"BUG_{insn.code:02x}"
+    return f"BUG_{'st' if kind == Class.ST else 'ldx'}_{insn.code:02x}"
+
+
+def _name(table: tuple[str, ...], index: int) -> Text:
+    return table[index] if index < len(table) else BEYOND_TABLE

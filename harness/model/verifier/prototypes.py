@@ -1,0 +1,107 @@
+"""What a program type offers: its context, its helpers, and how each helper is called. Linux 4.1.
+
+Sources: kernel/trace/bpf_trace.c, net/core/filter.c, kernel/bpf/helpers.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from harness.isa.opcodes import Helper
+
+
+class Argument(Enum):
+    """`enum bpf_arg_type`, include/linux/bpf.h: what a helper demands of one argument."""
+
+    MAP = auto()
+    MAP_KEY = auto()
+    MAP_VALUE = auto()
+    STACK = auto()
+    STACK_SIZE = auto()
+    """How many bytes of the argument before it, which is STACK, the helper touches."""
+    CONTEXT = auto()
+    ANYTHING = auto()
+
+
+class Return(Enum):
+    """`enum bpf_return_type`; no helper of 4.1 returns nothing."""
+
+    INTEGER = auto()
+    MAP_VALUE_OR_NULL = auto()
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """`struct bpf_func_proto`. Registers behind the last argument are not looked at."""
+
+    arguments: tuple[Argument, ...] = ()
+    returns: Return = Return.INTEGER
+    gpl_only: bool = False
+
+
+@dataclass(frozen=True)
+class ContextAccess:
+    """Reads of the context: `size` bytes of which aligned pieces of these `widths` may be read, none written."""
+
+    size: int
+    widths: frozenset[int]
+
+    def allows(self, off: int, width: int, *, write: bool) -> bool:
+        """The is_valid_access() of the type. Only where an access begins is held against `size`."""
+        return not write and 0 <= off < self.size and width in self.widths and off % width == 0
+
+
+@dataclass(frozen=True)
+class ProgramKind:
+    """A program type: its context, whether LD_ABS and LD_IND may read a packet, its helpers by number."""
+
+    name: str
+    context: ContextAccess
+    helpers: Mapping[int, Prototype]
+    packet: bool = False
+
+
+_MAPS: dict[int, Prototype] = {
+    Helper.MAP_LOOKUP_ELEM: Prototype((Argument.MAP, Argument.MAP_KEY), Return.MAP_VALUE_OR_NULL),
+    Helper.MAP_UPDATE_ELEM: Prototype((Argument.MAP, Argument.MAP_KEY, Argument.MAP_VALUE, Argument.ANYTHING)),
+    Helper.MAP_DELETE_ELEM: Prototype((Argument.MAP, Argument.MAP_KEY)),
+}
+
+_TRACING: Mapping[int, Prototype] = {
+    **_MAPS,
+    Helper.PROBE_READ: Prototype((Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True),
+    Helper.KTIME_GET_NS: Prototype(gpl_only=True),
+    Helper.TRACE_PRINTK: Prototype((Argument.STACK, Argument.STACK_SIZE), gpl_only=True),
+}
+
+_FILTER: Mapping[int, Prototype] = {
+    **_MAPS,
+    Helper.GET_PRANDOM_U32: Prototype(),
+    Helper.GET_SMP_PROCESSOR_ID: Prototype(),
+}
+
+_CHECKSUM = Prototype((Argument.CONTEXT, Argument.ANYTHING, Argument.ANYTHING, Argument.ANYTHING, Argument.ANYTHING))
+
+_TRAFFIC_CONTROL: Mapping[int, Prototype] = {
+    **_FILTER,
+    Helper.SKB_STORE_BYTES: Prototype(
+        (Argument.CONTEXT, Argument.ANYTHING, Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING)
+    ),
+    Helper.L3_CSUM_REPLACE: _CHECKSUM,
+    Helper.L4_CSUM_REPLACE: _CHECKSUM,
+}
+
+_SK_BUFF = ContextAccess(36, frozenset({4}))
+"""struct __sk_buff of 4.1: nine u32 fields."""
+
+
+def kprobe(pt_regs_size: int) -> ProgramKind:
+    """BPF_PROG_TYPE_KPROBE, whose context is the struct pt_regs of the architecture (168 bytes on x86_64)."""
+    return ProgramKind("kprobe", ContextAccess(pt_regs_size, frozenset({1, 2, 4, 8})), _TRACING)
+
+
+SOCKET_FILTER = ProgramKind("socket_filter", _SK_BUFF, _FILTER, packet=True)
+SCHED_CLS = ProgramKind("sched_cls", _SK_BUFF, _TRAFFIC_CONTROL, packet=True)
+SCHED_ACT = ProgramKind("sched_act", _SK_BUFF, _TRAFFIC_CONTROL, packet=True)

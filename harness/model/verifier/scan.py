@@ -1,0 +1,63 @@
+"""First pass, in order of the instructions: fields of loads, and maps behind descriptors.
+
+Source: replace_map_fd_with_map_ptr(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import LD_IMM64, Class, Mode, Pseudo
+from harness.model.verifier.context import MapShape
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.verdict import Refused
+
+
+def resolve_maps(env: Environment) -> None:
+    """Fills `env.maps`. Both halves of a 64 bit constant are stepped over together, whatever jumps to the second."""
+    index, count = 0, len(env.program)
+    used: set[MapShape] = set()
+    while index < count:
+        env.at = index
+        insn = env.program[index]
+        check_ldx(insn)
+        if insn.code == LD_IMM64:
+            check_second_half(env.program[index + 1] if index + 1 < count else None)
+            check_pseudo(insn)
+            if insn.src == Pseudo.MAP_FD:
+                env.maps[index] = find_map(env, insn.imm)
+                used.add(env.maps[index])
+                check_map_count(env, used)
+            index += 1
+        index += 1
+
+
+def check_ldx(insn: Instruction) -> None:
+    """Loads have one mode and no constant; the rest of their fields is looked at when a path reaches them."""
+    if insn.code & 7 == Class.LDX and (insn.code & 0xE0 != Mode.MEM or insn.imm):
+        raise Refused("EINVAL", "BPF_LDX uses reserved fields")
+
+
+def check_second_half(insn: Instruction | None) -> None:
+    """The second half is there and holds nothing but `imm`, which is free."""
+    if insn is None or insn.code or insn.dst or insn.src or insn.off:
+        raise Refused("EINVAL", "invalid bpf_ld_imm64 insn")
+
+
+def check_pseudo(insn: Instruction) -> None:
+    """A constant stands for itself or for a map."""
+    if insn.src not in (Pseudo.CONSTANT, Pseudo.MAP_FD):
+        raise Refused("EINVAL", "unrecognized bpf_ld_imm64 insn")
+
+
+def find_map(env: Environment, fd: int) -> MapShape:
+    """bpf_map_get(): EBADF for a closed descriptor, EINVAL for one of another sort."""
+    found = env.context.find_map(fd)
+    if isinstance(found, str):
+        raise Refused(found, f"fd {fd} is not pointing to valid bpf_map")
+    return found
+
+
+def check_map_count(env: Environment, used: set[MapShape]) -> None:
+    """So many different maps; refused without a word."""
+    if len(used) > env.context.limits.maps:
+        raise Refused("E2BIG")

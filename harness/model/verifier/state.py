@@ -1,0 +1,179 @@
+"""What the verifier believes at one point of one path: the types of eleven registers and of the stack.
+
+Source: struct reg_state, struct verifier_state, check_reg_arg(), states_equal(), kernel/bpf/verifier.c of 4.1.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from harness.isa.opcodes import FRAME_POINTER, R0, R1, R2, R3, R4, R5, REGISTERS, STACK_SIZE
+from harness.model.verifier.context import MapShape
+from harness.model.verifier.verdict import Refused
+
+
+class RegisterType(IntEnum):
+    """`enum bpf_reg_type`."""
+
+    NOT_INIT = 0
+    UNKNOWN_VALUE = 1
+    PTR_TO_CTX = 2
+    CONST_PTR_TO_MAP = 3
+    PTR_TO_MAP_VALUE = 4
+    PTR_TO_MAP_VALUE_OR_NULL = 5
+    FRAME_PTR = 6
+    PTR_TO_STACK = 7
+    CONST_IMM = 8
+
+
+NOT_INIT = RegisterType.NOT_INIT
+UNKNOWN_VALUE = RegisterType.UNKNOWN_VALUE
+PTR_TO_CTX = RegisterType.PTR_TO_CTX
+CONST_PTR_TO_MAP = RegisterType.CONST_PTR_TO_MAP
+PTR_TO_MAP_VALUE = RegisterType.PTR_TO_MAP_VALUE
+PTR_TO_MAP_VALUE_OR_NULL = RegisterType.PTR_TO_MAP_VALUE_OR_NULL
+FRAME_PTR = RegisterType.FRAME_PTR
+PTR_TO_STACK = RegisterType.PTR_TO_STACK
+CONST_IMM = RegisterType.CONST_IMM
+
+NAMES = ("?", "inv", "ctx", "map_ptr", "map_value", "map_value_or_null", "fp", "fp", "imm")
+"""reg_type_str[]: a type as the log shows it."""
+
+
+class Register(NamedTuple):
+    """`imm` counts for CONST_IMM and PTR_TO_STACK, `map` for the three map types.
+
+    In the kernel both share eight bytes, of which `imm` is four: writing a constant over a map's address leaves the
+    upper half of the address behind. `stale` says so, for states are compared byte by byte, and a constant with a stale
+    half is not the same as one without. (The halves of two maps are taken to be the same: both addresses lie in the
+    kernel's linear map, whose first 4 GiB share it.)
+    """
+
+    type: RegisterType
+    imm: int = 0
+    map: MapShape | None = None
+    stale: bool = False
+
+    def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
+        """`type` and `imm` assigned, and nothing else."""
+        return Register(kind, imm, None, self.stale or self.map is not None)
+
+
+UNSET = Register(NOT_INIT)
+UNKNOWN = Register(UNKNOWN_VALUE)
+CONTEXT = Register(PTR_TO_CTX)
+FRAME = Register(FRAME_PTR)
+
+INVALID, SPILL, MISC = 0, 1, 2
+"""`enum bpf_stack_slot_type`: a byte nothing was stored in, one of a saved register, one of plain data."""
+
+
+class Slot(NamedTuple):
+    """Eight bytes of stack: the kind of each, and the register saved there."""
+
+    kinds: bytes = bytes(8)
+    spilled: Register = UNSET
+
+
+EMPTY_SLOT = Slot()
+SPILLED = bytes([SPILL]) * 8
+
+
+class State:
+    """Registers, and the slots of the stack that were ever written, by their number from the lowest address."""
+
+    __slots__ = ("registers", "stack")
+
+    def __init__(self, registers: list[Register], stack: dict[int, Slot]) -> None:
+        self.registers = registers
+        self.stack = stack
+
+    @classmethod
+    def at_entry(cls) -> State:
+        """init_reg_state(): the context in R1, the frame pointer in R10."""
+        registers = [UNSET] * REGISTERS
+        registers[R1] = CONTEXT
+        registers[FRAME_POINTER] = FRAME
+        return cls(registers, {})
+
+    def copy(self) -> State:
+        """A state of its own with the same content."""
+        return State(self.registers.copy(), self.stack.copy())
+
+    def kind(self, off: int) -> int:
+        """The kind of the stack's byte at R10 + off."""
+        slot = self.stack.get((STACK_SIZE + off) >> 3)
+        return slot.kinds[(STACK_SIZE + off) & 7] if slot else INVALID
+
+    def __str__(self) -> str:
+        """print_verifier_state(), without the line's end."""
+        parts = [
+            f" R{number}={NAMES[register.type]}{_detail(register)}"
+            for number, register in enumerate(self.registers)
+            if register.type is not NOT_INIT
+        ]
+        parts += [
+            f" fp{8 * number - STACK_SIZE}={NAMES[slot.spilled.type]}"
+            for number, slot in sorted(self.stack.items())
+            if slot.kinds[0] == SPILL
+        ]
+        return "".join(parts)
+
+
+def _detail(register: Register) -> str:
+    if register.type in (CONST_IMM, PTR_TO_STACK):
+        return str(register.imm)
+    if register.map is not None and register.type in (CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE, PTR_TO_MAP_VALUE_OR_NULL):
+        return f"(ks={as_int(register.map.key_size)},vs={as_int(register.map.value_size)})"
+    return ""
+
+
+def as_int(value: int) -> int:
+    """An unsigned 32 bit number as a C int shows it."""
+    return value - (1 << 32) if value >> 31 else value
+
+
+def check_source(registers: list[Register], number: int) -> Register:
+    """check_reg_arg(SRC_OP): the register exists and was written."""
+    if number >= REGISTERS:
+        raise Refused("EINVAL", f"R{number} is invalid")
+    register = registers[number]
+    if register.type is NOT_INIT:
+        raise Refused("EACCES", f"R{number} !read_ok")
+    return register
+
+
+def check_destination(registers: list[Register], number: int, *, mark: bool = True) -> None:
+    """check_reg_arg(DST_OP), which marks the register as unknown, or without `mark` DST_OP_NO_MARK."""
+    if number >= REGISTERS:
+        raise Refused("EINVAL", f"R{number} is invalid")
+    if number == FRAME_POINTER:
+        raise Refused("EACCES", "frame pointer is read only")
+    if mark:
+        registers[number] = UNKNOWN
+
+
+def reset_caller_saved(registers: list[Register]) -> None:
+    """What a call leaves of R0 to R5: nothing readable."""
+    for number in (R0, R1, R2, R3, R4, R5):
+        registers[number] = registers[number].overwritten(NOT_INIT)
+
+
+def covers(old: State, new: State) -> bool:
+    """states_equal(): whether `new` needs no simulation since `old`, which asks for no less, went through it."""
+    for before, now in zip(old.registers, new.registers, strict=True):
+        if before is now or before == now or before.type is NOT_INIT:
+            continue
+        if before.type is not UNKNOWN_VALUE or now.type is NOT_INIT:
+            return False
+    return all(_slot_covers(before, new.stack.get(number, EMPTY_SLOT)) for number, before in old.stack.items())
+
+
+def _slot_covers(old: Slot, new: Slot) -> bool:
+    if old is new:
+        return True
+    for before, now in zip(old.kinds, new.kinds, strict=True):
+        if before not in (INVALID, now):
+            return False
+    return old.kinds[0] == INVALID or old.spilled == new.spilled

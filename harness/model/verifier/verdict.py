@@ -1,0 +1,38 @@
+"""What the verifier says of a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.model.verifier.log import Log
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`errno` is None for an accepted program, else the errno's name.
+
+    `message` is the line that says why, without its end ("" where the kernel says nothing) and `at` the index of the
+    instruction it is about; both also stand without a log, and beside ENOSPC, which takes a refusal's place when the
+    log's buffer overflows. `log` is the whole log, None when none was asked for. `doubt` is not empty when `errno`
+    hangs on something that cannot be known, and says on what.
+    """
+
+    errno: str | None = None
+    message: str = ""
+    at: int | None = None
+    log: Log | None = None
+    doubt: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the program loads."""
+        return self.errno is None
+
+
+class Refused(Exception):
+    """Raised by a check: the program is refused with this errno and this line of the log."""
+
+    def __init__(self, errno: str, message: str = "") -> None:
+        super().__init__(errno, message)
+        self.errno = errno
+        self.message = message

@@ -1,0 +1,48 @@
+"""bpf_check(), kernel/bpf/verifier.c of 4.1: the passes in their order; the first refusal is the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.isa.instruction import Instruction
+from harness.model.verifier.cfg import check_cfg
+from harness.model.verifier.context import VerifierContext
+from harness.model.verifier.entry import check_length, check_log, overflows
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.explore import explore
+from harness.model.verifier.log import Log, Writer
+from harness.model.verifier.scan import resolve_maps
+from harness.model.verifier.verdict import Refused, Verdict
+
+
+def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
+    """What Linux 4.1.52 says of `program`, with the whole text of its log if `context.log` asks for one.
+
+    Never raises, whatever the bytes; always ends, because 4.1 refuses loops and counts what it simulates.
+    """
+    try:
+        check_length(len(program), context.limits)
+        check_log(context.log, context.limits)
+    except Refused as refusal:
+        return Verdict(refusal.errno)
+    writer = Writer() if context.log.level else None
+    env = Environment(program, context, writer)
+    verdict = Verdict()
+    try:
+        resolve_maps(env)
+        check_cfg(env)
+        explore(env)
+    except Refused as refusal:
+        verdict = Verdict(refusal.errno, refusal.message, env.at)
+        if writer and refusal.message:
+            writer.write(f"{refusal.message}\n")
+    return _with_log(verdict, writer.log(), context.log.size) if writer else verdict
+
+
+def _with_log(verdict: Verdict, log: Log, size: int) -> Verdict:
+    """The log as far as the buffer holds it; ENOSPC takes the place of any verdict when the buffer is full."""
+    full = overflows(log, size)
+    errno = "ENOSPC" if full else verdict.errno
+    limit = size - 1 if full else None
+    doubt = "" if full is not None else "whether the log fits its buffer hangs on a map's address"
+    return Verdict(errno, verdict.message, verdict.at, Log(log.pieces, limit), doubt)
