@@ -1,0 +1,91 @@
+"""`struct pt_regs`, the context of a program on a kprobe, by architecture and era, as data.
+
+x86_64: arch/x86/include/asm/ptrace.h, one layout from 4.1 to 7.2. arm64: arch/arm64/include/asm/ptrace.h; the fields
+before `orig_x0` never moved, the bookkeeping behind them did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hil.errors import UserError
+
+
+@dataclass(frozen=True)
+class PtRegs:
+    """Offsets in bytes of 64 bit registers, and which of them the C calling convention uses.
+
+    At an entry probe `arguments[n]` holds the function's n-th argument; at a return probe `returns` holds the returned
+    value. The field `ip` of an entry probe is the probe's address plus `ip_bias`. `address_bits` is the width of an
+    address: one whose higher bits are not all alike faults.
+    """
+
+    size: int
+    offsets: Mapping[str, int]
+    arguments: tuple[str, ...]
+    returns: str
+    ip: str
+    sp: str
+    ip_bias: int
+    address_bits: int
+
+    def argument(self, index: int) -> int:
+        """Offset of the index-th argument, counted from 0."""
+        return self.offsets[self.arguments[index]]
+
+
+_X86_64 = (
+    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di"),
+    *("orig_ax", "ip", "cs", "flags", "sp", "ss"),
+)
+
+X86_64 = PtRegs(
+    size=168,
+    offsets={name: 8 * index for index, name in enumerate(_X86_64)},
+    arguments=("di", "si", "dx", "cx", "r8", "r9"),
+    returns="ax",
+    ip="ip",
+    sp="sp",
+    ip_bias=1,  # every kind of probe pretends to be an int3, which has run when the handler looks
+    address_bits=57,  # five-level paging, which QEMU's `max` has and kernels from 4.14 on use
+)
+
+_ARM64 = {**{f"x{n}": 8 * n for n in range(31)}, "sp": 248, "pc": 256, "pstate": 264, "orig_x0": 272, "syscallno": 280}
+
+
+def _arm64(size: int) -> PtRegs:
+    return PtRegs(
+        size=size,
+        offsets=_ARM64,
+        arguments=tuple(f"x{n}" for n in range(8)),
+        returns="x0",
+        ip="pc",
+        sp="sp",
+        ip_bias=0,  # BRK does not advance the program counter
+        address_bits=48,
+    )
+
+
+LAYOUTS: dict[str, dict[str, PtRegs]] = {
+    "x86_64": dict.fromkeys(("4.1", "5.10", "6.1", "6.12", "7.2"), X86_64),
+    "arm64": {
+        "4.1": _arm64(304),  # orig_addr_limit, unused; no kprobes yet
+        "5.10": _arm64(336),  # grew stackframe, lockdep_hardirqs, exit_rcu
+        "6.1": _arm64(336),
+        "6.12": _arm64(336),
+        "7.2": _arm64(320),  # a frame record took the place of stackframe; the entry state moved out
+    },
+}
+"""By architecture, then by era."""
+
+
+def pt_regs(architecture: str, era: str) -> PtRegs:
+    """The layout of one architecture in one era; UserError when there is none."""
+    try:
+        return LAYOUTS[architecture][era]
+    except KeyError:
+        raise UserError(
+            f"no layout of struct pt_regs for {architecture} in era {era}",
+            remedy="add one to harness/abi/pt_regs.py",
+        ) from None

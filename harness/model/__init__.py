@@ -1,0 +1,1 @@
+"""The model: an executable specification of BPF programs on kprobes, era by era."""

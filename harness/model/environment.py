@@ -1,0 +1,48 @@
+"""What the model has to know of the lane it speaks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.abi.pt_regs import PtRegs, pt_regs
+from harness.model.eras import Era, era
+
+ROOT = frozenset({"CAP_SYS_ADMIN"})
+
+
+@dataclass(frozen=True)
+class Environment:
+    """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
+
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online.
+
+    `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
+    """
+
+    era: str
+    arch: str
+    version_code: int
+    engine: str = "interp"
+    cpus: int = 1
+    uid: int = 0
+    capabilities: frozenset[str] = ROOT
+    symbols: frozenset[str] | None = None
+
+    @property
+    def rules(self) -> Era:
+        """The era's record; UserError when there is no such era."""
+        return era(self.era)
+
+    @property
+    def registers(self) -> PtRegs:
+        """The context of a kprobe program here."""
+        return pt_regs(self.arch, self.era)
+
+    @property
+    def privileged(self) -> bool:
+        return "CAP_SYS_ADMIN" in self.capabilities
+
+    @property
+    def kprobes(self) -> bool:
+        """Whether this kernel has kprobes, and therefore programs of type KPROBE."""
+        return self.arch in self.rules.kprobes

@@ -1,0 +1,20 @@
+"""Errors as the model speaks of them: by name, and as what a helper leaves in R0."""
+
+from __future__ import annotations
+
+import errno
+
+from harness.model.value import M64
+
+
+class Errno(Exception):
+    """A system call or helper fails with the errno of this name. Never leaves the model."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def negative(name: str) -> int:
+    """-errno as 64 bits of a register: Linux' generic numbers, which both architectures and this host share."""
+    return -int(getattr(errno, name)) & M64

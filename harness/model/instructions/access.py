@@ -1,0 +1,130 @@
+"""Loads and stores: kernel/bpf/core.c, __bpf_prog_run(), labels LD*, ST* and STX*. Memory is little endian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Atomic, Pseudo, Size
+from harness.model.memory import load, store
+from harness.model.state import GARBAGE, Handler, State
+from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, sign_extend
+
+
+def accesses() -> Iterator[tuple[str, Handler]]:
+    """Every load's and store's name and function."""
+    for size in Size:
+        letter, octets = size.name.lower(), size.octets
+        yield f"ldx_{letter}", _load(octets)
+        yield f"ldxsx_{letter}", _load_extended(octets)
+        yield f"st_{letter}", _store_constant(octets)
+        yield f"stx_{letter}", _store_register(octets)
+        yield f"ld_abs_{letter}", _load_packet(octets, indirect=False)
+        yield f"ld_ind_{letter}", _load_packet(octets, indirect=True)
+    for size in (Size.W, Size.DW):
+        yield from _atomics(size.name.lower(), size.octets)
+    yield "ld_imm64", load_constant
+    yield f"ld_{Pseudo.MAP_FD.name.lower()}", load_map
+
+
+def _load(octets: int) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        state.registers[instruction.dst] = load(state.registers[instruction.src], instruction.off, octets)
+
+    return execute
+
+
+def _load_extended(octets: int) -> Handler:
+    """Since 6.6."""
+
+    def execute(state: State, instruction: Instruction) -> None:
+        value = load(state.registers[instruction.src], instruction.off, octets)
+        state.registers[instruction.dst] = sign_extend(value, 8 * octets)
+
+    return execute
+
+
+def _store_constant(octets: int) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        store(state.registers[instruction.dst], instruction.off, octets, instruction.imm & M64)
+
+    return execute
+
+
+def _store_register(octets: int) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        store(state.registers[instruction.dst], instruction.off, octets, state.registers[instruction.src])
+
+    return execute
+
+
+def _load_packet(octets: int, *, indirect: bool) -> Handler:
+    """R0 is read from the packet in network order; a place outside of it ends the program with 0. Spoils R1 to R5."""
+
+    def execute(state: State, instruction: Instruction) -> Value | None:
+        offset = instruction.imm
+        if indirect:
+            offset = exactly(state.registers[instruction.src] & M32) + offset
+            offset = (offset & M32) - (1 << 32) if offset & 1 << 31 else offset & M32
+        if offset < 0 or state.packet is None:
+            raise Unpredictable("the model knows no headers before the packet's data")
+        if offset + octets > len(state.packet):
+            return 0
+        state.registers[0] = int.from_bytes(state.packet[offset : offset + octets], "big")
+        state.registers[1:6] = [GARBAGE] * 5
+        return None
+
+    return execute
+
+
+def _atomics(letter: str, octets: int) -> Iterator[tuple[str, Handler]]:
+    mask = M64 if octets == 8 else M32
+    operations: dict[Atomic, Callable[[Value, Value], Value]] = {
+        Atomic.ADD: lambda old, operand: old + operand,
+        Atomic.OR: lambda old, operand: old | operand,
+        Atomic.AND: lambda old, operand: old & operand,
+        Atomic.XOR: lambda old, operand: old ^ operand,
+    }
+    for kind, operation in operations.items():
+        name = kind.name.lower()
+        yield f"atomic_{name}_{letter}", _modify(octets, mask, operation, fetch=False)
+        yield f"atomic_fetch_{name}_{letter}", _modify(octets, mask, operation, fetch=True)
+    yield f"atomic_xchg_{letter}", _modify(octets, mask, lambda _, operand: operand, fetch=True)
+    yield f"atomic_cmpxchg_{letter}", _compare_and_exchange(octets, mask)
+
+
+def _modify(octets: int, mask: int, operation: Callable[[Value, Value], Value], *, fetch: bool) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        address, operand = state.registers[instruction.dst], state.registers[instruction.src]
+        old = load(address, instruction.off, octets)
+        store(address, instruction.off, octets, operation(old, operand & mask) & mask)
+        if fetch:
+            state.registers[instruction.src] = old
+
+    return execute
+
+
+def _compare_and_exchange(octets: int, mask: int) -> Handler:
+    """R0 is compared and takes the old value; the 32 bit form clears its high half either way."""
+
+    def execute(state: State, instruction: Instruction) -> None:
+        address = state.registers[instruction.dst]
+        old = load(address, instruction.off, octets)
+        if old == state.registers[0] & mask:
+            store(address, instruction.off, octets, state.registers[instruction.src] & mask)
+        state.registers[0] = old
+
+    return execute
+
+
+def load_constant(state: State, instruction: Instruction) -> None:
+    """LD_IMM64: the low half here, the high half in the instruction that follows and is skipped."""
+    high = state.instructions[state.pc].imm
+    state.registers[instruction.dst] = (instruction.imm & M32) | (high & M32) << 32
+    state.pc += 1
+
+
+def load_map(state: State, instruction: Instruction) -> None:
+    """LD_IMM64 of a map: the address of the kernel's `struct bpf_map`."""
+    state.registers[instruction.dst] = Pointer(state.maps[state.pc - 1].handle)
+    state.pc += 1

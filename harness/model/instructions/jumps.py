@@ -1,0 +1,103 @@
+"""Jumps, calls and exit: kernel/bpf/core.c, __bpf_prog_run(), labels JMP_*.
+
+Distances count from the following instruction. Comparisons of a constant sign-extend it first.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import FRAME_POINTER
+from harness.model.state import GARBAGE, Handler, State, new_stack
+from harness.model.value import M32, M64, SIGN32, SIGN64, Value
+
+Comparison = Callable[[Value, Value], bool]
+
+_UNSIGNED: dict[str, Comparison] = {
+    "jeq": operator.eq,
+    "jne": operator.ne,
+    "jgt": operator.gt,
+    "jge": operator.ge,
+    "jlt": operator.lt,
+    "jle": operator.le,
+    "jset": lambda left, right: (left & right) != 0,
+}
+_SIGNED: dict[str, Comparison] = {
+    "jsgt": operator.gt,
+    "jsge": operator.ge,
+    "jslt": operator.lt,
+    "jsle": operator.le,
+}
+
+
+def jumps() -> Iterator[tuple[str, Handler]]:
+    """Every jump's name and function."""
+    for suffix, mask, sign in (("", M64, SIGN64), ("32", M32, SIGN32)):
+        for name, comparison in _UNSIGNED.items():
+            yield f"{name}{suffix}_reg", _register(comparison, mask)
+            yield f"{name}{suffix}_imm", _constant(comparison, mask)
+        for name, comparison in _SIGNED.items():
+            signed = _signed(comparison, sign)
+            yield f"{name}{suffix}_reg", _register(signed, mask)
+            yield f"{name}{suffix}_imm", _constant(signed, mask)
+    yield "ja", jump
+    yield "gotol", jump_long
+    yield "call", call_helper
+    yield "call_local", call_local
+    yield "exit", leave
+
+
+def _register(comparison: Comparison, mask: int) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        registers = state.registers
+        if comparison(registers[instruction.dst] & mask, registers[instruction.src] & mask):
+            state.pc += instruction.off
+
+    return execute
+
+
+def _constant(comparison: Comparison, mask: int) -> Handler:
+    def execute(state: State, instruction: Instruction) -> None:
+        if comparison(state.registers[instruction.dst] & mask, instruction.imm & mask):
+            state.pc += instruction.off
+
+    return execute
+
+
+def _signed(comparison: Comparison, sign: int) -> Comparison:
+    """Two's complement numbers are in order once their sign bit is flipped."""
+    return lambda left, right: comparison(left ^ sign, right ^ sign)
+
+
+def jump(state: State, instruction: Instruction) -> None:
+    state.pc += instruction.off
+
+
+def jump_long(state: State, instruction: Instruction) -> None:
+    """`gotol`, since 6.6: the distance is in `imm`."""
+    state.pc += instruction.imm
+
+
+def call_helper(state: State, instruction: Instruction) -> None:
+    """R0 is the helper's result; R1 to R5 are spoilt."""
+    registers = state.registers
+    registers[0] = state.helper(instruction.imm, *registers[1:6])
+    registers[1:6] = [GARBAGE] * 5
+
+
+def call_local(state: State, instruction: Instruction) -> None:
+    """A call of the program's own function: R6 to R9 are saved, and it has a stack of its own."""
+    state.callers.append((state.pc, state.registers[6:11]))
+    state.registers[FRAME_POINTER] = new_stack()
+    state.pc += instruction.imm
+
+
+def leave(state: State, _: Instruction) -> Value | None:
+    """Back to the caller, or the end of the program with R0."""
+    if not state.callers:
+        return state.registers[0]
+    state.pc, state.registers[6:11] = state.callers.pop()
+    state.registers[1:6] = [GARBAGE] * 5
+    return None

@@ -1,0 +1,23 @@
+"""The instruction table of an era."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from harness.isa.opcodes import OPCODES
+from harness.model.eras import Era
+from harness.model.instructions.access import accesses
+from harness.model.instructions.arithmetic import arithmetic
+from harness.model.instructions.jumps import jumps
+from harness.model.state import Handler
+
+Table = dict[str, Handler]
+"""Opcode names of `harness.isa.opcodes` to what they do."""
+
+
+@cache
+def instruction_table(era: Era) -> Table:
+    """Every instruction the era has. To plant a fault, copy it and replace a function."""
+    existing = {opcode.name for opcode in OPCODES if opcode.since <= era.release}
+    functions = (*arithmetic(era), *jumps(), *accesses())
+    return {name: function for name, function in functions if name in existing}

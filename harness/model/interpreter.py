@@ -1,0 +1,113 @@
+"""Runs a program: kernel/bpf/core.c, __bpf_prog_run(), by the rules of one era."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import find
+from harness.model.eras import Era
+from harness.model.instructions.table import Table, instruction_table
+from harness.model.memory import Fault
+from harness.model.state import Handler, State, Undefined
+from harness.model.value import Unpredictable, Value
+
+MOST_STEPS = 1_000_000
+"""More than any verified program takes: BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf_verifier.h."""
+
+
+class Stop(Enum):
+    """Why a run has no result."""
+
+    FAULT = "an access no verified program makes"
+    UNDEFINED = "behaviour the era does not define"
+    UNPREDICTABLE = "the run depends on a value the model cannot know"
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The program ended with `value`, 64 bits of R0 (or 0, where the era ends programs that divide by zero)."""
+
+    value: Value
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run ended before the program did, at instruction `pc`."""
+
+    stop: Stop
+    why: str
+    pc: int
+
+
+Ended = Returned | Stopped
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction as it was carried out; registers R0 to R10 before and after it."""
+
+    pc: int
+    instruction: Instruction
+    before: tuple[Value, ...]
+    after: tuple[Value, ...]
+
+
+Sink = Callable[[Step], None]
+Code = Sequence[tuple[Handler, Instruction]]
+
+
+class Interpreter:
+    """`table` replaces the era's instruction table."""
+
+    def __init__(self, era: Era, table: Table | None = None) -> None:
+        self._table = instruction_table(era) if table is None else table
+
+    def compile(self, instructions: Sequence[Instruction]) -> Code:
+        """Each instruction with its function; done once a program, so that running it only follows a list."""
+        return [(self._handler(instruction), instruction) for instruction in instructions]
+
+    def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
+        """Run to the end. With `sink`, tell it of every instruction."""
+        try:
+            return Returned(_follow(code, state) if sink is None else _follow_and_tell(code, state, sink))
+        except Fault as fault:
+            return Stopped(Stop.FAULT, fault.name, state.pc - 1)
+        except Undefined as undefined:
+            return Stopped(Stop.UNDEFINED, undefined.why, state.pc - 1)
+        except Unpredictable as unpredictable:
+            return Stopped(Stop.UNPREDICTABLE, unpredictable.why, state.pc - 1)
+
+    def _handler(self, instruction: Instruction) -> Handler:
+        opcode = find(instruction)
+        return self._table.get(opcode.name if opcode else "", _unknown)
+
+
+def _follow(code: Code, state: State) -> Value:
+    for _ in range(MOST_STEPS):
+        handler, instruction = code[state.pc]
+        state.pc += 1
+        result = handler(state, instruction)
+        if result is not None:
+            return result
+    raise Unpredictable(f"the program did not end within {MOST_STEPS} instructions")
+
+
+def _follow_and_tell(code: Code, state: State, sink: Sink) -> Value:
+    for _ in range(MOST_STEPS):
+        pc = state.pc
+        handler, instruction = code[pc]
+        before = tuple(state.registers)
+        state.pc += 1
+        result = handler(state, instruction)
+        sink(Step(pc, instruction, before, tuple(state.registers)))
+        if result is not None:
+            return result
+    raise Unpredictable(f"the program did not end within {MOST_STEPS} instructions")
+
+
+def _unknown(_: State, instruction: Instruction) -> Value | None:
+    """Also the second half of an LD_IMM64, which is never carried out by itself."""
+    raise Unpredictable(f"the model has no rule for {instruction}")

@@ -1,0 +1,57 @@
+"""What a running program consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
+from harness.model.memory import Region
+from harness.model.value import Pointer, Unpredictable, Value, unknown
+
+if TYPE_CHECKING:
+    from harness.model.maps import Map
+
+HelperCall = Callable[[int, Value, Value, Value, Value, Value], Value]
+"""A helper's id and R1..R5 to the new R0."""
+
+GARBAGE = unknown("a register nobody wrote")
+
+
+class Undefined(Unpredictable):
+    """The program did what C leaves undefined and the era does not define either."""
+
+
+class State:
+    """Registers, program counter and stack of one run. `pc` is the index of the next instruction."""
+
+    __slots__ = ("callers", "helper", "instructions", "maps", "packet", "pc", "registers")
+
+    def __init__(
+        self,
+        instructions: tuple[Instruction, ...],
+        maps: Mapping[int, Map],
+        context: Value,
+        helper: HelperCall,
+        packet: bytes | None = None,
+    ) -> None:
+        self.instructions = instructions
+        self.maps = maps
+        self.helper = helper
+        self.packet = packet
+        self.callers: list[tuple[int, list[Value]]] = []
+        self.pc = 0
+        # __bpf_prog_run() of 4.1 clears R0 and R7; verified programs cannot tell.
+        self.registers: list[Value] = [GARBAGE] * 11
+        self.registers[1] = context
+        self.registers[FRAME_POINTER] = new_stack()
+
+
+def new_stack() -> Pointer:
+    """The frame pointer of a new frame: the end of its stack."""
+    return Pointer(Region("the stack", STACK_SIZE, garbage="stack nobody wrote"), STACK_SIZE)
+
+
+Handler = Callable[[State, Instruction], Value | None]
+"""Carries out one instruction; `pc` is already the next one's. A result ends the program with it."""
