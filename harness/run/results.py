@@ -73,12 +73,13 @@ class RunReport:
 
     @property
     def exit_status(self) -> int:
-        """0 all as predicted, 1 a divergence, 3 the bench or a machine failed; an empty run is a failure, too.
+        """0 all as predicted, 1 a divergence, 3 the bench or a machine failed.
 
-        A failure outranks a divergence: what was lost may hide more.
+        A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too.
         """
         counts = self.counts()
-        if counts[Verdict.LOST] or counts[Verdict.ERROR] or not self.results:
+        judged = counts.total() - counts[Verdict.UNSUPPORTED]
+        if counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:
             return 3
         return 1 if counts[Verdict.DIVERGE] else 0
 

@@ -1,0 +1,81 @@
+"""Lowering is checked where it can be without a guest: shapes of batches and the way back from steps to operations."""
+
+import pytest
+
+from harness.essentials import essentials
+from harness.lowering.context import Guest
+from harness.lowering.lower import lower
+from harness.script.operations import (
+    Attach,
+    Close,
+    CreateKprobe,
+    CreateMap,
+    Fire,
+    LookupElement,
+    MapRing,
+    MapType,
+    OpenEvent,
+    Ref,
+    Script,
+)
+from hil.agent.steps import Immediate, Result, Syscall
+
+GUEST = Guest(arch="x86_64", version_code=0x60180)
+
+
+def calls(script: Script, guest: Guest = GUEST) -> list[Syscall]:
+    return [step for step in lower(script, guest, "t").batch.steps if isinstance(step, Syscall)]
+
+
+def test_an_operation_finds_its_way_back_from_any_of_its_steps() -> None:
+    script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), CreateKprobe("p", "f"), Close(Ref("m"))))
+    lowered = lower(script, GUEST, "t")
+    assert lowered.first_steps[0] == 0
+    for index, first in enumerate(lowered.first_steps):
+        assert lowered.operation_at(first) == index
+    assert lowered.operation_at(lowered.first_steps[2] - 1) == 1
+    assert lowered.operation_at(len(lowered.batch.steps) - 1) == 2  # the clean-up belongs to the last
+
+
+def test_a_name_is_the_result_of_the_step_that_made_it() -> None:
+    script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), Close(Ref("m")), Close(Ref("nothing"))))
+    create, close, other = calls(script)
+    assert (create.number, close.number) == (321, 3)
+    assert close.arguments == (Result(0),)
+    assert other.arguments == (Immediate(-1),)
+
+
+@pytest.mark.parametrize(("arch", "ioctl", "opener"), [("x86_64", 16, 298), ("arm64", 29, 241)])
+def test_numbers_of_system_calls_are_the_architectures(arch: str, ioctl: int, opener: int) -> None:
+    script = Script("s", "", (OpenEvent("e", 7), Attach(Ref("e"), 5)))
+    opened, attached = calls(script, Guest(arch=arch, version_code=0))
+    assert opened.number == opener
+    assert (attached.number, attached.arguments) == (ioctl, (Result(0), Immediate(0x40042408), Immediate(5)))
+
+
+def test_probes_are_removed_after_everything_that_keeps_them_busy_is_closed() -> None:
+    script = Script("s", "", (CreateKprobe("p", "f"), OpenEvent("e", Ref("p")), MapRing("r", Ref("e"))))
+    lowered = lower(script, GUEST, "tag")
+    numbers = [step.number for step in lowered.batch.steps if isinstance(step, Syscall)]
+    munmap, close, write = 11, 3, 1
+    tail = numbers[numbers.index(munmap) :]
+    assert tail.index(close) < tail.index(write)
+    image = b"".join(write.data for write in lowered.batch.image)
+    assert b"p:hil/tag_p f\n" in image and b"-:hil/tag_p\n" in image
+
+
+def test_repeated_triggers_are_one_block() -> None:
+    one, many = (lower(Script("s", "", (Fire("cap_task_prctl", (1,), times),)), GUEST, "t") for times in (1, 10_000))
+    assert len(one.batch.steps) == len(many.batch.steps)
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "arm64"])
+def test_every_essential_script_can_be_lowered(arch: str) -> None:
+    for script in essentials(arch, "6.1"):
+        lowered = lower(script, Guest(arch=arch, version_code=0), "t")
+        assert len(lowered.readers) == len(lowered.first_steps) == len(script.operations)
+
+
+def test_values_read_back_have_the_size_asked_for() -> None:
+    lowered = lower(Script("s", "", (LookupElement(3, b"\0" * 4, 24),)), GUEST, "t")
+    assert lowered.batch.arena >= 24 + 4

@@ -1,0 +1,40 @@
+import pytest
+
+from harness.script.operations import Attach, Buffer, CreateMap, Fire, LookupElement, MapType, Operation, Ref
+from harness.script.outcome import DESCRIPTOR, Bytes, Lost, Outcome, Piece, Prediction, Sample, Unknown, Unpredicted
+from harness.script.text import describe, describe_outcome
+
+
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        (Attach(Ref("event"), Ref("program")), "Attach(event=event, program=program)"),
+        (Attach(-1, 1000), "Attach(event=-1, program=1000)"),
+        (
+            CreateMap("m", MapType.HASH, 4, 8, 70000),
+            "CreateMap(name='m', type=HASH, key_size=4, value_size=8, max_entries=0x11170)",
+        ),
+        (LookupElement(Ref("m"), b"\1\0", 8), "LookupElement(map=m, key=0100, value_size=8)"),
+        (Fire("write_null", (Buffer(b"\xff"), 8)), "Fire(trigger='write_null', arguments=(&ff, 8))"),
+    ],
+)
+def test_operations(operation: Operation, text: str) -> None:
+    assert describe(operation) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome(errno="EEXIST"), "EEXIST"),
+        (Outcome(value=0, data=b"\1\2"), "0, data 0102"),
+        (Outcome(value=DESCRIPTOR), "<a new file descriptor>"),
+        (
+            Outcome(value=0, data=Bytes(b"\1\0\0\2", (Piece(1, 2, Unknown("clock")),))),
+            "0, data 01<2 bytes: clock>02",
+        ),
+        (Outcome(value=2, records=(Sample(cpu=0), Lost(3))), "2, records [Sample(cpu=0), Lost(count=3)]"),
+        (Unpredicted("no rule"), "unpredicted: no rule"),
+    ],
+)
+def test_outcomes(outcome: Prediction, text: str) -> None:
+    assert describe_outcome(outcome) == text

@@ -1,0 +1,36 @@
+import pytest
+
+from harness.lane import Engine, Lane, all_lanes, select
+from hil.errors import UserError
+
+KNOWN = all_lanes([("linux-4.1", "x86_64"), ("linux-4.1", "arm64"), ("debian-12", "x86_64"), ("debian-12", "arm64")])
+
+
+def test_a_lane_is_written_in_three_parts() -> None:
+    assert str(Lane("debian-12", "arm64", Engine.JIT)) == "debian-12/arm64/jit"
+
+
+def test_parts_left_out_mean_any() -> None:
+    assert [str(lane) for lane in select(["debian-12"], KNOWN)] == [
+        "debian-12/x86_64/interp",
+        "debian-12/x86_64/jit",
+        "debian-12/arm64/interp",
+        "debian-12/arm64/jit",
+    ]
+
+
+def test_wildcards_and_several_patterns_keep_the_order_of_the_catalogue() -> None:
+    chosen = select(["debian-*/arm64/jit", "linux-4.1/*/interp", "debian-12/arm64"], KNOWN)
+    assert [str(lane) for lane in chosen] == [
+        "linux-4.1/x86_64/interp",
+        "linux-4.1/arm64/interp",
+        "debian-12/arm64/interp",
+        "debian-12/arm64/jit",
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["debian-21", "debian-12/mips", "debian-12/arm64/compiled", "", "a/b/c/d"])
+def test_a_pattern_that_matches_nothing_is_the_users_mistake(pattern: str) -> None:
+    with pytest.raises(UserError) as caught:
+        select(["debian-12", pattern], KNOWN)
+    assert repr(pattern) in str(caught.value) and "KERNEL/ARCH/ENGINE" in str(caught.value)
