@@ -43,7 +43,7 @@ class FrameChannel:
         self._outgoing.put(frame)
 
     def receive(self, limit: float) -> Frame:
-        """The next frame. AgentLost when the stream ends, or `limit` seconds pass without a byte in either direction."""
+        """The next frame. AgentLost when the stream ends, or `limit` seconds pass without a byte either way."""
         if self._lost:
             raise AgentLost(f"the agent was lost before: {self._lost.what}", remedy="start another one")
         try:
@@ -52,11 +52,15 @@ class FrameChannel:
                 self._frames.extend(self._reader.feed(self._read(limit)))
             return self._frames.popleft()
         except (AgentLost, WireError) as error:
-            self._lost = error
-            self.close()
+            self.lose(error)
             raise
         finally:
             self._watchdog.disarm()
+
+    def lose(self, error: HilError) -> None:
+        """Nothing sensible can come any more: the channel is closed, and every later `receive` says so."""
+        self._lost = error
+        self.close()
 
     def close(self) -> None:
         """End the agent and our threads; harmless when repeated."""

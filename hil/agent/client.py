@@ -101,7 +101,7 @@ class Agent:
         batch = self._under_way.popleft()
         try:
             return decode_answer(self._channel.receive(batch.deadline + self._patience), batch.tag, batch.steps)
-        except (AgentLost, WireError):
+        except (AgentLost, WireError) as error:
             self._under_way.clear()
-            self._channel.close()
+            self._channel.lose(error)
             raise

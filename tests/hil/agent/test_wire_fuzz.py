@@ -1,0 +1,172 @@
+"""Garbage for the agent, built with sanitizers: it answers or gives up in its own words, and never crashes or over-reads."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hil.agent import wire
+from hil.agent.client import Agent
+from hil.agent.local import ProcessStream
+from hil.agent.results import How
+from hil.agent.steps import (
+    Address,
+    Batch,
+    BeforeGuard,
+    Immediate,
+    Join,
+    Load,
+    Operand,
+    Parse,
+    Pin,
+    Process,
+    Read,
+    Repeat,
+    Result,
+    Skip,
+    Step,
+    Store,
+    Syscall,
+    Thread,
+    Value,
+    Write,
+)
+from hil.errors import BenchError
+from tests.hil.agent.calls import NR
+from tests.hil.agent.conftest import CompileAgent
+
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-fPIE", "-pie")
+# The batch's process has to die of its own signals, as it does without the sanitizers.
+OPTIONS = "handle_segv=0:handle_sigbus=0:detect_leaks=0:abort_on_error=1"
+
+FEW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def sanitized(compile_host_agent: CompileAgent) -> Path:
+    try:
+        binary = compile_host_agent(*SANITIZERS, "-dynamic", "-Wl,-Bdynamic")
+    except BenchError as error:
+        pytest.skip(f"no sanitizers: {error.details.strip().splitlines()[-1]}")
+    return binary
+
+
+def check(sanitized: Path, data: bytes) -> list[wire.Frame]:
+    """What the agent says to `data` when it only decodes, checked for sense."""
+    environment = {**os.environ, "ASAN_OPTIONS": OPTIONS}
+    done = subprocess.run(
+        [sanitized, "--check"], input=data, capture_output=True, timeout=60, env=environment, check=False
+    )
+    assert done.stderr == b"", done.stderr.decode(errors="replace")
+    reader = wire.FrameReader()
+    frames = list(reader.feed(done.stdout))
+    assert reader.partial == 0
+    gave_up = frames[-1].type == wire.ERROR and frames[-1].tag == wire.NO_TAG
+    assert done.returncode == (2 if gave_up else 0)
+    return frames[1:]
+
+
+small = st.one_of(st.integers(0, 20), st.sampled_from([4095, 4096, 4097, 1 << 26, 2**31, 2**32 - 1]))
+offsets = st.one_of(small, st.integers(0, 2**64 - 1))
+widths = st.sampled_from([1, 2, 4, 8])
+operands: st.SearchStrategy[Operand] = st.one_of(
+    st.builds(Immediate, offsets),
+    st.builds(Address, offsets),
+    st.builds(BeforeGuard, offsets),
+    st.builds(Result, offsets),
+    st.builds(Value, offsets, widths),
+)
+places = st.one_of(st.builds(Address, small), st.builds(BeforeGuard, small))
+steps: st.SearchStrategy[Step] = st.one_of(
+    st.builds(Write, places, st.binary(max_size=40)),
+    st.builds(Store, operands, st.integers(0, 9), operands),
+    st.builds(Load, operands, st.integers(0, 9)),
+    st.builds(Syscall, small, st.lists(operands, max_size=6).map(tuple)),
+    st.builds(Read, operands, operands, st.integers(0, 1 << 25)),
+    st.builds(Parse, operands, operands, st.integers(0, 20)),
+    st.builds(Skip, operands, small),
+    st.builds(Repeat, small, small),
+    st.builds(Thread, small),
+    st.builds(Join, small),
+    st.builds(Process, small),
+    st.builds(Pin, operands),
+)
+batches = st.builds(
+    Batch, st.lists(steps, max_size=12).map(tuple), st.sampled_from([0, 1, 64, 4096, 8192]), st.just(()), st.just(1.0)
+)
+
+
+@FEW
+@given(data=st.binary(max_size=200))
+def test_any_bytes(sanitized: Path, data: bytes) -> None:
+    check(sanitized, data)
+
+
+@FEW
+@given(payloads=st.lists(st.binary(max_size=120), min_size=1, max_size=8))
+def test_any_payload(sanitized: Path, payloads: list[bytes]) -> None:
+    frames = check(sanitized, b"".join(wire.encode_frame(wire.BATCH, n, data) for n, data in enumerate(payloads)))
+    assert [frame.tag for frame in frames] == list(range(len(payloads)))
+
+
+@FEW
+@given(some=st.lists(batches, min_size=1, max_size=8))
+def test_any_steps(sanitized: Path, some: list[Batch]) -> None:
+    frames = check(sanitized, b"".join(wire.encode_batch(batch, n) for n, batch in enumerate(some)))
+    assert [frame.tag for frame in frames] == list(range(len(some)))
+
+
+@FEW
+@given(batch=batches, data=st.data())
+def test_damaged_batches(sanitized: Path, batch: Batch, data: st.DataObject) -> None:
+    payload = bytearray(wire.encode_batch(batch, 0)[12:])
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(payload)))
+    frames = check(
+        sanitized, wire.encode_frame(wire.BATCH, 1, bytes(payload[:cut])) + wire.encode_frame(wire.BATCH, 2, b"")
+    )
+    assert [frame.tag for frame in frames] == [1, 2]
+
+
+def test_huge_counts_take_no_memory(sanitized: Path) -> None:
+    payload = struct.pack("<IIII", 1000, 0, 0xFFFF_FFFF, 65535)
+    (frame,) = check(sanitized, wire.encode_frame(wire.BATCH, 0, payload))
+    assert frame.type == wire.ERROR
+
+
+# What may be run for real: memory at will, but of system calls only those that do nothing.
+harmless: st.SearchStrategy[Step] = st.one_of(
+    st.builds(Write, places, st.binary(max_size=40)),
+    st.builds(Store, operands, widths, operands),
+    st.builds(Load, operands, widths),
+    st.builds(Syscall, st.sampled_from([NR["getpid"], NR["gettid"], NR["getuid"]]), st.just(())),
+    st.builds(Read, operands, operands, st.integers(0, 1 << 16)),
+    st.builds(Parse, operands, operands, st.sampled_from([8, 10, 16])),
+    st.builds(Skip, operands, st.integers(0, 3)),
+    st.builds(Repeat, st.integers(0, 5), st.integers(0, 3)),
+    st.builds(Thread, st.integers(0, 3)),
+    st.builds(Process, st.integers(0, 3)),
+    st.builds(Pin, operands),
+)
+harmless_batches = st.builds(
+    Batch, st.lists(harmless, max_size=12).map(tuple), st.sampled_from([0, 64, 8192]), st.just(()), st.just(5.0)
+)
+
+
+@settings(FEW, max_examples=60)
+@given(some=st.lists(harmless_batches, min_size=1, max_size=6))
+def test_any_harmless_batch_runs_to_an_end(sanitized: Path, some: list[Batch]) -> None:
+    environment = ["env", f"ASAN_OPTIONS={OPTIONS}", str(sanitized)]
+    with Agent(ProcessStream(environment)) as agent:
+        *results, last = agent.exchange([*some, Batch((Syscall(NR["getpid"]),))])
+    assert last.completed
+    for result in results:
+        if result.end.how is How.SIGNALLED:  # the sanitizers abort
+            assert result.end.detail != 6
