@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil import cache, directories
-from hil.arch import Architecture
+from hil.agent.build import agent_binary
 from hil.guestroot import cpio, keys, modules
 from hil.guestroot.recipe import recipe
 from hil.guestroot.userland import userland
@@ -61,7 +61,7 @@ def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> 
     parts = recipe()
     programs = userland(parts, kernel.arch, notify=notify)
     drivers = modules.needed(kernel, parts.drivers)
-    agent = _agent(kernel.arch)
+    agent = agent_binary(kernel.arch).read_bytes()
     client, host = keys.client(), keys.host()
     authorized = cpio.regular(f"{client.public_line}\n".encode())
     library = f"lib/modules/{kernel.release}"
@@ -86,14 +86,6 @@ def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> 
         modules=tuple(module.name for module in drivers),
     )
     return GuestRoot(_kept(f"{kernel.name}-{kernel.arch}", archive), client.path, host.public_line, contents)
-
-
-def _agent(arch: Architecture) -> bytes:
-    try:
-        from hil.agent.build import agent_binary
-    except ImportError:  # until the agent can be built
-        return b"#!/bin/sh\nexit 127\n"
-    return bytes(agent_binary(arch).read_bytes())
 
 
 def bare(kernel: Kernel) -> Path:

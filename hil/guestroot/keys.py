@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -65,8 +66,8 @@ def _pair(name: str) -> KeyPair:
         key = load_ssh_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise BenchError(f"cannot keep SSH keys in {folder}: {error.strerror}", remedy="make it writable") from error
-    except ValueError as error:
-        raise BenchError(f"{path} is not an SSH private key", remedy="remove it, and a new one is made") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a pass phrase
+        raise BenchError(f"{path} is not a plain SSH private key", remedy="remove it, and a new one is made") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise BenchError(f"{path} is not an ed25519 key", remedy="remove it, and a new one is made")
     return KeyPair(path, key)
