@@ -94,11 +94,11 @@ def _arithmetic(
         )
         for number, operation in enumerate(operations)
     ]
-    results = tuple(read_u64("results", number) for number in range(len(operations)))
+    results: tuple[Operation, ...] = tuple(read_u64("results", number) for number in range(len(operations)))
     return (
         array("results", entries=len(operations)),
         *probed(on_our_prctl(registers, body, mov64_imm(R0, 0))),
-        *chain.from_iterable((prctl(*pair), *results) for pair in pairs),
+        *chain.from_iterable([prctl(*pair), *results] for pair in pairs),
     )
 
 
@@ -108,11 +108,11 @@ def _stored(registers: PtRegs, pieces: Sequence[Piece], *values: int) -> tuple[O
         (ldx(DW, R7, R6, registers.argument(1)), piece, element("results", number), stx(DW, R0, 0, R7))
         for number, piece in enumerate(pieces)
     ]
-    results = tuple(read_u64("results", number) for number in range(len(pieces)))
+    results: tuple[Operation, ...] = tuple(read_u64("results", number) for number in range(len(pieces)))
     return (
         array("results", entries=len(pieces)),
         *probed(on_our_prctl(registers, body, mov64_imm(R0, 0))),
-        *chain.from_iterable((prctl(value), *results) for value in values),
+        *chain.from_iterable([prctl(value), *results] for value in values),
     )
 
 

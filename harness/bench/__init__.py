@@ -1,0 +1,1 @@
+"""Benchmarks: ratios, each against a baseline measured in the same run, because absolute times say more of the host."""

@@ -1,0 +1,63 @@
+"""`hil bench`: the figures, as ratios."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.bench.batching import batching_ratios
+from harness.bench.boot import boot_ratio
+from harness.bench.ratio import Ratio
+from harness.lowering.context import Guest
+from hil import guestroot
+from hil.arch import architectures
+from hil.kernels import store
+from hil.kernels.kernel import Kernel
+from hil.machine import Machine, MachineSpec
+
+
+@click.command()
+@click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
+def bench(name: str, rounds: int) -> None:
+    """Measure what the bench adds and saves; every figure is a ratio to a baseline of the same run."""
+    console = Console()
+
+    def notify(line: str) -> None:
+        console.print(f"bench: {line}", highlight=False, style="dim")
+
+    ratios: list[Ratio] = []
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        for arch in architectures().values():
+            kernel = store.get(name, arch, notify=notify)
+            ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
+            ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))
+    console.print(_table(ratios))
+
+
+def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
+    with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
+        guest = Guest(arch=kernel.arch.name, version_code=0)
+        return batching_ratios(machine, guest, f"{kernel.name}/{kernel.arch}", rounds, notify)
+
+
+def _table(ratios: list[Ratio]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "ratio", "range", "measured", "baseline", "unit", "goal"):
+        table.add_column(heading, justify="left" if heading in ("", "goal", "unit") else "right")
+    for ratio in ratios:
+        table.add_row(
+            ratio.name,
+            f"{ratio.median:.2f}",
+            f"{min(ratio.pairs):.2f}-{max(ratio.pairs):.2f}",
+            f"{statistics.median(ratio.measured):.1f}",
+            f"{statistics.median(ratio.baseline):.1f}",
+            ratio.unit,
+            ratio.goal,
+        )
+    return table

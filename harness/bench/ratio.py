@@ -1,0 +1,34 @@
+"""A measured ratio: two quantities in turn, pair by pair, so that a host that changes its speed changes both."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`measured` over `baseline`, pair by pair, both in `unit`; `goal` is what the median should keep to."""
+
+    name: str
+    unit: str
+    measured: tuple[float, ...]
+    baseline: tuple[float, ...]
+    goal: str
+
+    @property
+    def pairs(self) -> tuple[float, ...]:
+        return tuple(a / b for a, b in zip(self.measured, self.baseline, strict=True))
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.pairs)
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long `action` took, on the host's clock."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
