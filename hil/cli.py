@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil.errors import HilError
+from hil.errors import BenchError, HilError, UserError
 
 
 class _Registered(click.Group):
@@ -41,7 +41,11 @@ def main() -> None:
         sys.exit(error.exit_status)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        sys.exit(UserError.exit_status)
+    except OSError as error:
+        # A disk can be full, a folder read-only, anywhere; what the system says is the message.
+        click.echo(f"hil: {error}", err=True)
+        sys.exit(BenchError.exit_status)
     except (click.Abort, KeyboardInterrupt):
         click.echo("hil: interrupted", err=True)
         sys.exit(130)
