@@ -30,18 +30,33 @@ _REMEDIES = {
 }
 
 
+class Unwritable(BenchError):
+    """The cache cannot be written: no permission, no space, read-only."""
+
+    def __init__(self, path: str | Path, number: int) -> None:
+        super().__init__(f"cannot write to the cache at {path}: {os.strerror(number)}", remedy=_REMEDIES[number])
+
+
+def complaint(folder: Path, text: str) -> Unwritable | None:
+    """The same trouble when a program we ran met it below `folder` and could only print what the C library calls it."""
+    return next((Unwritable(folder, number) for number in _REMEDIES if os.strerror(number) in text), None)
+
+
+def ensure_room(folder: Path, size: int) -> None:
+    """Unwritable when the file system of `folder`, which exists, has less than `size` bytes left."""
+    if shutil.disk_usage(folder).free < size:
+        raise Unwritable(folder, errno.ENOSPC)
+
+
 @contextmanager
 def written(folder: Path) -> Iterator[None]:
-    """Turn "cannot write here" of the operating system into a BenchError that says what to do; pass on the rest."""
+    """Turn "cannot write here" of the operating system into Unwritable, which says what to do; pass on the rest."""
     try:
         yield
     except OSError as error:
         if error.errno not in _REMEDIES or not _concerns(error, folder):
             raise
-        raise BenchError(
-            f"cannot write to the cache at {error.filename or folder}: {error.strerror}",
-            remedy=_REMEDIES[error.errno],
-        ) from error
+        raise Unwritable(error.filename or folder, error.errno) from error
 
 
 def _concerns(error: OSError, folder: Path) -> bool:

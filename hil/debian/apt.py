@@ -28,6 +28,11 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Lists this young are used as they are (seconds). Debian's archive is updated four times a day.
 FRESH = 6 * 3600.0
 
+# Room that the lists of a suite take while they are fetched and indexed (bytes; sid needs 100 MB). Asked for beforehand
+# because apt's http method does not end when it meets a full disk: it tries to write for ever (seen with apt 2.6.1).
+_ROOM_FOR_LISTS = 128 << 20
+_ROOM_TO_SPARE = 8 << 20
+
 # What of the host's configuration decides whether a mirror can be reached. Everything else stays out, above all
 # hooks, pins and whatever would loosen the checks of signatures.
 _REACH = re.compile(r"^Acquire::(https?|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until|Max-FutureTime)\b", re.I)
@@ -143,6 +148,7 @@ class Apt:
             if target.exists() and _sha256(target) == wanted.sha256:
                 return target
             self._update(FRESH)
+            cache.ensure_room(self._root, wanted.size + _ROOM_TO_SPARE)
             self._notify(f"downloading {wanted.name} {wanted.version} ({wanted.size / 1e6:.1f} MB)")
             with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder:
                 exact = f"{wanted.name}={wanted.version}"
@@ -180,6 +186,7 @@ class Apt:
             if stamp.exists() and stamp.read_text() == sources and time.time() - stamp.stat().st_mtime < max_age:
                 self._settled = True
                 return
+            cache.ensure_room(self._root, _ROOM_FOR_LISTS)
             self._notify(f"fetching the package lists of Debian's {self}")
             done = self._run("apt-get", "update", "--quiet=2")
             if done.returncode == 0 and "Failed to fetch" not in done.stderr:
@@ -241,13 +248,20 @@ class Apt:
 
     def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self._root / "apt.conf"), "LC_ALL": "C"}
-        return subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode and (trouble := cache.complaint(self._root, done.stderr)):
+            raise trouble
+        return done
 
 
 def unpack(deb: Path, folder: Path) -> None:
     """Unpack the files of a .deb below `folder`, without its scripts and without root; BenchError on failure."""
-    done = subprocess.run(["dpkg-deb", "--extract", deb, folder], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "LC_ALL": "C"}
+    argv = ["dpkg-deb", "--extract", str(deb), str(folder)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
+        if trouble := cache.complaint(folder, done.stderr):
+            raise trouble
         raise BenchError(f"cannot unpack {deb.name} to {folder}", remedy=_first_error(done.stderr))
 
 

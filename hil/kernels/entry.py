@@ -21,7 +21,7 @@ METADATA = "metadata.json"
 _STUB = 4096
 
 # What Debian keeps beside the modules and nobody needs twice, or at all on QEMU's virtual boards.
-_NOT_MODULES = shutil.ignore_patterns("vmlinuz", "config", "System.map", "dtb", "build", "source")
+_NOT_MODULES = frozenset({"vmlinuz", "config", "System.map", "dtb", "build", "source"})
 
 
 class Damaged(BenchError):
@@ -47,18 +47,17 @@ def write(
     `provenance` says where the parts came from; the hashes of image and configuration are added here.
     """
     files = {"image": "image", "config": "config"}
-    _copy(parts.image, folder / "image")
-    _copy(parts.config, folder / "config")
+    shutil.copyfile(parts.image, folder / "image")
+    shutil.copyfile(parts.config, folder / "config")
     if parts.system_map and parts.system_map.stat().st_size > _STUB:
         files["system_map"] = "System.map"
-        _copy(parts.system_map, folder / "System.map")
+        shutil.copyfile(parts.system_map, folder / "System.map")
     if parts.vmlinux:
         files["vmlinux"] = "vmlinux"
-        _copy(parts.vmlinux, folder / "vmlinux")
+        shutil.copyfile(parts.vmlinux, folder / "vmlinux")
     if parts.modules:
         files["modules"] = "modules"
-        target = folder / "modules/lib/modules" / release
-        shutil.copytree(parts.modules, target, symlinks=True, ignore=_NOT_MODULES)
+        _copy_modules(parts.modules, folder / "modules/lib/modules" / release)
     metadata = {
         "name": name,
         "arch": arch.name,
@@ -128,5 +127,13 @@ def _digest(metadata: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
+def _copy_modules(source: Path, target: Path) -> None:
+    """Copy the tree; unlike shutil.copytree it stops at the first error, which keeps its errno."""
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.name in _NOT_MODULES:
+            continue
+        if path.is_dir():
+            _copy_modules(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)

@@ -9,7 +9,7 @@ from hil import cache, directories
 from hil.arch import Architecture, architectures
 from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, debian, entry
-from hil.kernels.catalogue import Debian, Tarball
+from hil.kernels.catalogue import Debian, Entry
 from hil.kernels.kernel import Kernel
 
 Notify = Callable[[str], None]
@@ -38,14 +38,15 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
     except (_Absent, entry.Damaged):
         pass  # judged again under the lock, where nobody else is replacing it
     folder = location(name, arch)
-    source = _source(name, arch)
+    if not folder.is_dir():
+        _fetchable(name, arch)
     with cache.locked(folder, notify=notify):
         try:
             return _at_hand(name, arch)
         except _Absent:
             pass
         except entry.Damaged as damage:
-            if _was_imported(folder) or not isinstance(source, Debian):
+            if _was_imported(folder) or not _can_fetch(name):
                 raise BenchError(
                     f"the kernel {name}/{arch} is damaged: {damage}",
                     remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and import it again",
@@ -62,7 +63,6 @@ def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> 
     An imported kernel stays as it is, since replacing it would lose it.
     """
     folder = location(name, arch)
-    _source(name, arch)
     with cache.locked(folder, notify=notify):
         if _was_imported(folder):
             raise UserError(
@@ -118,22 +118,39 @@ def _was_imported(folder: Path) -> bool:
         return False
 
 
-def _source(name: str, arch: Architecture) -> Debian | Tarball | None:
-    """Where the kernel can be fetched from; None for a name only an import made known."""
-    if name not in catalogue.entries() and location(name, arch).is_dir():
-        return None
-    return catalogue.entry(name).source
+def _can_fetch(name: str) -> bool:
+    known = catalogue.entries().get(name)
+    return known is not None and isinstance(known.source, Debian)
+
+
+def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
+    """The entry of the catalogue with a source we can fetch; UserError when there is none."""
+    known = catalogue.entry(name)
+    if isinstance(known.source, Debian):
+        return known, known.source
+    raise UserError(
+        f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
+        remedy=f"build or import it: {_how_to_import(name)}",
+    )
 
 
 def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
     """Under the lock: fill the entry from the source the catalogue names."""
-    known = catalogue.entry(name)
-    if isinstance(known.source, Tarball):
-        raise UserError(
-            f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
-            remedy=f"build or import it: `hil kernels import {name} --arch {arch} --image ... --config ...`",
-        )
+    known, source = _fetchable(name, arch)
     folder = location(name, arch)
-    with cache.replaced(folder) as new:
-        debian.fill(new, known, known.source, arch, notify)
+    try:
+        with cache.replaced(folder) as new:
+            debian.fill(new, known, source, arch, notify)
+    except cache.Unwritable:
+        raise
+    except BenchError as error:
+        raise BenchError(
+            f"the kernel {name}/{arch} is not at hand and cannot be fetched: {error.what}",
+            remedy=f"{error.remedy}; or import one: {_how_to_import(name)}",
+            details=error.details,
+        ) from error
     return entry.read(folder, arch)
+
+
+def _how_to_import(name: str) -> str:
+    return f"`hil kernels import {name} --image ... --config ...`"

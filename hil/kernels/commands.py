@@ -1,0 +1,201 @@
+"""`hil kernels`: see, fetch, import and remove kernels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hil.arch import Architecture, architecture, architectures
+from hil.errors import BenchError, HilError, UserError
+from hil.kernels import catalogue, entry, importing, store
+from hil.kernels.catalogue import Debian
+from hil.kernels.entry import Parts
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+_architecture = click.option("--arch", "chosen", multiple=True, metavar="ARCH", help="Architecture; may be repeated.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+@click.group()
+def kernels() -> None:
+    """See, fetch, import and remove the kernels that lanes run on."""
+
+
+@kernels.command("list")
+@_as_json
+def list_(as_json: bool) -> None:
+    """List the catalogue's kernels and those at hand."""
+    rows = [_row(name, arch) for name, arch in store.names()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # nobody's lines to fit into
+    table = Table("name", "arch", "era", "version", "state", "source", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(row[column] for column in ("name", "arch", "era", "version", "state", "source")))
+    console.print(table)
+
+
+@kernels.command()
+@click.argument("names", nargs=-1)
+@_architecture
+@click.option("--refresh", is_flag=True, help="Fetch the newest even when there is one at hand.")
+def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
+    """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen."""
+    wanted = names or [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
+    lanes = [(name, arch) for name in wanted for arch in _chosen(chosen)]
+    failures = []
+    for name, arch in lanes:
+        try:
+            with _progress(f"{name}/{arch}") as notify:
+                get = store.fetch if refresh else store.get
+                kernel = get(name, arch, notify=notify)
+            click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")
+        except HilError as error:
+            if len(lanes) == 1:
+                raise
+            failures.append(error)
+            click.echo(f"hil: {error}", err=True)
+    if failures:
+        kind = UserError if all(isinstance(error, UserError) for error in failures) else BenchError
+        raise kind(f"{len(failures)} of {len(lanes)} kernels could not be fetched", remedy="see above")
+
+
+@kernels.command()
+@click.argument("name")
+@_architecture
+@_as_json
+def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
+    """Show a kernel at hand, after verifying it: release, files, where it came from."""
+    found = [kernel for arch in _chosen(chosen) if (kernel := store.find(name, arch))]
+    if not found:
+        raise _not_at_hand(name)
+    shown: list[dict[str, Any]] = [
+        {"folder": str(kernel.folder), "era": kernel.era, **entry.metadata_of(kernel.folder)} for kernel in found
+    ]
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    for kernel, metadata in zip(found, shown, strict=True):
+        click.echo(f"{kernel}")
+        for field in ("era", "version", "release", "folder", "files", "provenance"):
+            _print(field, metadata[field], depth=1)
+
+
+@kernels.command("import")
+@click.argument("name")
+@click.option("--image", required=True, type=_FILE, help="bzImage, Image or Image.gz.")
+@click.option("--config", required=True, type=_FILE, help="The .config it was built with.")
+@click.option("--arch", help="Architecture, checked against the image.")
+@click.option("--vmlinux", type=_FILE, help="The ELF file with symbols, for gdb.")
+@click.option("--modules", type=_FOLDER, help="lib/modules/RELEASE, or what INSTALL_MOD_PATH was.")
+@click.option("--system-map", type=_FILE, help="System.map.")
+@click.option("--release", default="", help="What uname -r prints, when neither image nor modules tell.")
+def import_(
+    name: str,
+    image: Path,
+    config: Path,
+    arch: str | None,
+    vmlinux: Path | None,
+    modules: Path | None,
+    system_map: Path | None,
+    release: str,
+) -> None:
+    """Copy your own kernel into the cache as NAME.
+
+    Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own, with the rules
+    of the era its version falls under.
+    """
+    with _progress(name) as notify:
+        kernel = importing.add(
+            name,
+            Parts(image, config, modules, vmlinux, system_map),
+            arch=architecture(arch) if arch else None,
+            release=release,
+            notify=notify,
+        )
+    click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}), era {kernel.era}, in {kernel.folder}")
+
+
+@kernels.command()
+@click.argument("name")
+@_architecture
+def remove(name: str, chosen: tuple[str, ...]) -> None:
+    """Remove a kernel from the cache, for every architecture or those chosen."""
+    removed = [arch for arch in _chosen(chosen) if store.remove(name, arch)]
+    if not removed:
+        raise _not_at_hand(name)
+    for arch in removed:
+        click.echo(f"removed {name}/{arch}")
+
+
+def _chosen(names: tuple[str, ...]) -> list[Architecture]:
+    return [architecture(name) for name in names] or list(architectures().values())
+
+
+def _not_at_hand(name: str) -> UserError:
+    return UserError(f"no kernel {name} is at hand", remedy="see `hil kernels list`, then fetch or import it")
+
+
+def _row(name: str, arch: Architecture) -> dict[str, str]:
+    """What `list` says of one kernel; its metadata are read, its files are not verified."""
+    known = catalogue.entries().get(name)
+    row = {"name": name, "arch": arch.name, "era": known.era if known else "", "version": "", "release": ""}
+    source = str(known.source) if known else ""
+    try:
+        metadata = entry.metadata_of(store.location(name, arch))
+    except entry.Damaged as damage:
+        if store.location(name, arch).exists():
+            return {**row, "state": "damaged", "source": str(damage)}
+        fetchable = known is not None and isinstance(known.source, Debian)
+        return {**row, "state": "available" if fetchable else "not available, import it", "source": source}
+    imported = metadata["provenance"]["source"] == store.IMPORTED
+    return {
+        **row,
+        "era": row["era"] or catalogue.era_of(metadata["version"]),
+        "version": metadata["version"],
+        "release": metadata["release"],
+        "state": "cached",
+        "source": store.IMPORTED if imported else source,
+    }
+
+
+def _print(field: str, value: Any, depth: int) -> None:
+    """Nested metadata as indented lines, one value a line."""
+    margin = "  " * depth
+    if isinstance(value, dict):
+        click.echo(f"{margin}{field}:")
+        for key, item in value.items():
+            _print(key, item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _print(field, item, depth)
+    else:
+        click.echo(f"{margin}{field}: {value}")
+
+
+@contextmanager
+def _progress(subject: str) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is going on: with a spinner on a terminal, as plain lines elsewhere."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda message: click.echo(f"{subject}: {message}", err=True)
+        return
+    with console.status(subject) as status:
+
+        def notify(message: str) -> None:
+            console.print(f"{subject}: {message}", style="dim", markup=False)
+            status.update(f"{subject}: {message}")
+
+        yield notify
