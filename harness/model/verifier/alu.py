@@ -19,15 +19,20 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
+_X, _ALU64 = Source.X.value, Class.ALU64.value
+_ADD, _DIV, _LSH, _RSH = Alu.ADD.value, Alu.DIV.value, Alu.LSH.value, Alu.RSH.value
+_NEG, _MOD, _MOV, _ARSH, _END = Alu.NEG.value, Alu.MOD.value, Alu.MOV.value, Alu.ARSH.value, Alu.END.value
+
 
 def check_alu(env: Environment, index: int, insn: Instruction) -> int:
     """One arithmetic instruction; returns the index of the next."""
     operation = insn.code & 0xF0
-    if operation == Alu.MOV:
+    if operation == _MOV:
         check_mov(env, insn)
-    elif operation in (Alu.END, Alu.NEG):
+    elif operation in (_END, _NEG):
         check_unary(env, insn, operation)
-    elif operation > Alu.END:
+    elif operation > _END:
         raise Refused("EINVAL", f"invalid BPF_ALU opcode {operation:x}")
     else:
         check_binary(env, insn, operation)
@@ -37,10 +42,10 @@ def check_alu(env: Environment, index: int, insn: Instruction) -> int:
 def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
     """Negation and byte order."""
     registers = env.state.registers
-    if operation == Alu.NEG:
-        if insn.code & Source.X or insn.src or insn.off or insn.imm:
+    if operation == _NEG:
+        if insn.code & _X or insn.src or insn.off or insn.imm:
             raise Refused("EINVAL", "BPF_NEG uses reserved fields")
-    elif insn.src or insn.off or insn.imm not in (16, 32, 64) or insn.code & 7 == Class.ALU64:
+    elif insn.src or insn.off or insn.imm not in (16, 32, 64) or insn.code & 7 == _ALU64:
         raise Refused("EINVAL", "BPF_END uses reserved fields")
     check_source(registers, insn.dst)
     check_destination(registers, insn.dst)
@@ -50,12 +55,12 @@ def check_mov(env: Environment, insn: Instruction) -> None:
     """A copy keeps the type, a constant is remembered with its sign, also by the 32 bit move, which is wrong there
     (CVE-2017-16995). The destination is marked before the copy, so that `r1 = r1` forgets what r1 was."""
     registers = env.state.registers
-    if insn.code & Source.X:
+    if insn.code & _X:
         if insn.imm or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
         check_source(registers, insn.src)
         check_destination(registers, insn.dst)
-        registers[insn.dst] = registers[insn.src] if insn.code & 7 == Class.ALU64 else UNKNOWN
+        registers[insn.dst] = registers[insn.src] if insn.code & 7 == _ALU64 else UNKNOWN
     else:
         if insn.src or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
@@ -66,36 +71,36 @@ def check_mov(env: Environment, insn: Instruction) -> None:
 def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     """All the others."""
     registers = env.state.registers
-    constant = not insn.code & Source.X
+    constant = not insn.code & _X
     if insn.off or (insn.src if constant else insn.imm):
         raise Refused("EINVAL", "BPF_ALU uses reserved fields")
     if not constant:
         check_source(registers, insn.src)
     before = check_source(registers, insn.dst)
-    wide = insn.code & 7 == Class.ALU64
+    wide = insn.code & 7 == _ALU64
     if constant:
         check_divisor(insn, operation)
     check_arsh(operation, wide)
     if constant:
         check_shift(insn, operation, 64 if wide else 32)
     check_destination(registers, insn.dst)
-    if operation == Alu.ADD and wide and constant and before.type is FRAME_PTR:
+    if operation == _ADD and wide and constant and before.type is FRAME_PTR:
         registers[insn.dst] = Register(PTR_TO_STACK, insn.imm)
 
 
 def check_divisor(insn: Instruction, operation: int) -> None:
     """A constant divisor is not 0; one in a register ends the program when it runs."""
-    if operation in (Alu.MOD, Alu.DIV) and insn.imm == 0:
+    if operation in (_MOD, _DIV) and insn.imm == 0:
         raise Refused("EINVAL", "div by zero")
 
 
 def check_arsh(operation: int, wide: bool) -> None:
     """The interpreter has no 32 bit arithmetic shift before 5.0."""
-    if operation == Alu.ARSH and not wide:
+    if operation == _ARSH and not wide:
         raise Refused("EINVAL", "BPF_ARSH not supported for 32 bit ALU")
 
 
 def check_shift(insn: Instruction, operation: int, bits: int) -> None:
     """A constant count is below the width; one in a register is not checked."""
-    if operation in (Alu.LSH, Alu.RSH, Alu.ARSH) and not 0 <= insn.imm < bits:
+    if operation in (_LSH, _RSH, _ARSH) and not 0 <= insn.imm < bits:
         raise Refused("EINVAL", f"invalid shift {insn.imm}")

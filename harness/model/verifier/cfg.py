@@ -5,7 +5,7 @@ Source: check_cfg(), push_insn(), kernel/bpf/verifier.c of 4.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class, Jump, Source
@@ -13,6 +13,8 @@ from harness.model.verifier.environment import Environment
 from harness.model.verifier.verdict import Refused
 
 _NEW, _DISCOVERED, _EXPLORED = range(3)
+_JMP = Class.JMP.value
+_GOTO = Class.JMP | Jump.JA
 
 
 def check_cfg(env: Environment) -> None:
@@ -22,28 +24,30 @@ def check_cfg(env: Environment) -> None:
     """
     count = len(env.program)
     progress = [_NEW] * count
-    edges = [0] * count
-    path = [0]
-    progress[0] = _DISCOVERED
-    while path:
-        source = env.at = path[-1]
-        targets = successors(env.program, source)
-        while edges[source] < len(targets):
-            target = targets[edges[source]]
+    walk: list[tuple[int, Iterator[tuple[int, int]]]] = []
+
+    def enter(index: int) -> None:
+        env.at = index
+        progress[index] = _DISCOVERED
+        walk.append((index, enumerate(successors(env.program, index))))
+
+    enter(0)
+    while walk:
+        source, edges = walk[-1]
+        env.at = source
+        for branch, target in edges:
             check_range(source, target, count)
-            if edges[source]:
+            if branch:
                 env.explored[target] = []
             check_loop(source, target, progress[target])
-            edges[source] += 1
             if progress[target] == _NEW:
-                progress[target] = _DISCOVERED
-                path.append(target)
+                enter(target)
                 break
         else:
-            if is_goto(env.program[source]) and source + 1 < count:
+            if env.program[source].code == _GOTO and source + 1 < count:
                 env.explored[source + 1] = []
             progress[source] = _EXPLORED
-            path.pop()
+            walk.pop()
     check_reached(env, progress)
 
 
@@ -53,22 +57,19 @@ def successors(program: Sequence[Instruction], index: int) -> tuple[int, ...]:
     A goto with the source bit set is refused without a word.
     """
     insn = program[index]
-    if insn.code & 7 != Class.JMP or insn.code & 0xF0 == Jump.CALL:
+    if insn.code & 7 != _JMP:
         return (index + 1,)
     match insn.code & 0xF0:
+        case Jump.CALL:
+            return (index + 1,)
         case Jump.EXIT:
             return ()
+        case Jump.JA if insn.code & Source.X:
+            raise Refused("EINVAL")
         case Jump.JA:
-            if insn.code & Source.X:
-                raise Refused("EINVAL")
             return (index + insn.off + 1,)
         case _:
             return index + 1, index + insn.off + 1
-
-
-def is_goto(insn: Instruction) -> bool:
-    """BPF_JA."""
-    return insn.code & 0xF7 == Class.JMP | Jump.JA
 
 
 def check_range(source: int, target: int, count: int) -> None:

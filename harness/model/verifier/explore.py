@@ -38,7 +38,8 @@ _CHECK = tuple(_CHECKS[kind] for kind in Class)
 
 def explore(env: Environment) -> None:
     """From the first instruction with the context in R1 and the stack in R10. Falling through comes before branching,
-    and of the branches that wait the last one comes first."""
+    and of the branches that wait the last one comes first. All paths together simulate so many instructions and no
+    more (the message has the kernel's spelling)."""
     index = 0
     simulated = 0
     came_from: int | None = None
@@ -46,8 +47,9 @@ def explore(env: Environment) -> None:
         env.at = index
         insn = env.program[index]
         simulated += 1
-        check_budget(env, simulated)
-        seen = is_seen(env, index)
+        if simulated > env.context.limits.simulated:
+            raise Refused("E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
+        seen = index in env.explored and is_seen(env, index)
         if env.log:
             write_step(env, env.log, index, came_from, seen=seen)
         if seen:
@@ -61,18 +63,10 @@ def explore(env: Environment) -> None:
             env.state, index, came_from = env.pending.pop()
 
 
-def check_budget(env: Environment, simulated: int) -> None:
-    """So many instructions on all paths together; the kernel's spelling."""
-    if simulated > env.context.limits.simulated:
-        raise Refused("E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
-
-
 def is_seen(env: Environment, index: int) -> bool:
-    """is_state_visited(): at a marked instruction, whether a state seen there covers this one; if none does, this one
-    is remembered. It counts as safe at once, because nothing loops."""
-    states = env.explored.get(index)
-    if states is None:
-        return False
+    """is_state_visited(): whether a state seen at this marked instruction covers the current one; if none does, the
+    current one is remembered. It counts as safe at once, because nothing loops."""
+    states = env.explored[index]
     if any(covers(old, env.state) for old in states):
         return True
     states.append(env.state.copy())

@@ -19,30 +19,38 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
+_X, _CALL, _JA, _EXIT = Source.X.value, Jump.CALL.value, Jump.JA.value, Jump.EXIT.value
+_JEQ, _JNE = Jump.JEQ.value, Jump.JNE.value
+
 END_OF_PATH = -1
 """Stands for the index after an exit."""
 
 
 def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
     """One jump, call or exit; returns the index the path goes on at."""
-    match insn.code & 0xF0:
-        case Jump.CALL:
-            check_call(env, insn)
-            return index + 1
-        case Jump.JA:
-            if insn.code & Source.X or insn.imm or insn.src or insn.dst:
-                raise Refused("EINVAL", "BPF_JA uses reserved fields")
-            return index + insn.off + 1
-        case Jump.EXIT:
-            check_exit(env, insn)
-            return END_OF_PATH
-        case _:
-            return check_conditional(env, index, insn)
+    operation = insn.code & 0xF0
+    if operation == _CALL:
+        check_call(env, insn)
+        return index + 1
+    if operation == _JA:
+        check_ja(insn)
+        return index + insn.off + 1
+    if operation == _EXIT:
+        check_exit(env, insn)
+        return END_OF_PATH
+    return check_conditional(env, index, insn)
+
+
+def check_ja(insn: Instruction) -> None:
+    """A goto has a distance and nothing else."""
+    if insn.code & _X or insn.imm or insn.src or insn.dst:
+        raise Refused("EINVAL", "BPF_JA uses reserved fields")
 
 
 def check_exit(env: Environment, insn: Instruction) -> None:
     """R0 holds something, anything. `off` is not looked at."""
-    if insn.code & Source.X or insn.imm or insn.src or insn.dst:
+    if insn.code & _X or insn.imm or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
     check_source(env.state.registers, R0)
 
@@ -50,21 +58,21 @@ def check_exit(env: Environment, insn: Instruction) -> None:
 def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
     """Falls through and leaves the taken side for later, unless a known constant decides."""
     operation = insn.code & 0xF0
-    if operation > Jump.EXIT:
+    if operation > _EXIT:
         raise Refused("EINVAL", f"invalid BPF_JMP opcode {operation:x}")
     registers = env.state.registers
-    constant = not insn.code & Source.X
+    constant = not insn.code & _X
     if insn.src if constant else insn.imm:
         raise Refused("EINVAL", "BPF_JMP uses reserved fields")
     if not constant:
         check_source(registers, insn.src)
     register = check_source(registers, insn.dst)
-    equality = constant and operation in (Jump.JEQ, Jump.JNE)
+    equality = constant and operation in (_JEQ, _JNE)
     if equality and register.type is CONST_IMM and register.imm == insn.imm:
-        return index + 1 + (insn.off if operation == Jump.JEQ else 0)
+        return index + 1 + (insn.off if operation == _JEQ else 0)
     taken = env.push(index + insn.off + 1, index)
     if equality:
-        equal, unequal = (taken, env.state) if operation == Jump.JEQ else (env.state, taken)
+        equal, unequal = (taken, env.state) if operation == _JEQ else (env.state, taken)
         refine(equal, unequal, insn.dst, register, insn.imm)
     if env.log:
         env.log.write(f"{env.state}\n")

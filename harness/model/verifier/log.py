@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,6 @@ class Writer:
     def log(self) -> Log:
         """What was written so far."""
         joined: list[Text] = []
-        for piece in self._pieces:
-            if isinstance(piece, str) and joined and isinstance(joined[-1], str):
-                joined[-1] += piece
-            else:
-                joined.append(piece)
+        for kind, pieces in groupby(self._pieces, key=type):
+            joined += ["".join(map(str, pieces))] if kind is str else pieces
         return Log(tuple(joined) or (UNINITIALISED,))

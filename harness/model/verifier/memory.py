@@ -31,6 +31,8 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
+_MEM, _ATOMIC = Mode.MEM.value, Mode.ATOMIC.value
 _OCTETS = {size.value: size.octets for size in Size}
 
 
@@ -55,10 +57,10 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
 
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
-    if insn.code & 0xE0 == Mode.ATOMIC:
+    if insn.code & 0xE0 == _ATOMIC:
         check_xadd(env, insn)
         return index + 1
-    if insn.code & 0xE0 != Mode.MEM or insn.imm:
+    if insn.code & 0xE0 != _MEM or insn.imm:
         raise Refused("EINVAL", "BPF_STX uses reserved fields")
     registers = env.state.registers
     value = check_source(registers, insn.src)
@@ -69,7 +71,7 @@ def check_stx(env: Environment, index: int, insn: Instruction) -> int:
 
 def check_st(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = imm`"""
-    if insn.code & 0xE0 != Mode.MEM or insn.src:
+    if insn.code & 0xE0 != _MEM or insn.src:
         raise Refused("EINVAL", "BPF_ST uses reserved fields")
     check_source(env.state.registers, insn.dst)
     check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], UNKNOWN)

@@ -57,6 +57,8 @@ class Register(NamedTuple):
 
     def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
         """`type` and `imm` assigned, and nothing else."""
+        if self is UNSET and kind is NOT_INIT:
+            return self
         return Register(kind, imm, None, self.stale or self.map is not None)
 
 
