@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from harness.script.operations import Operation, Script
-from harness.script.outcome import Bytes, Lost, Outcome, Prediction, Record, Sample, Unknown, Unpredicted, Value
+from harness.script.outcome import Bytes, Lost, OneOf, Outcome, Prediction, Record, Sample, Unknown, Unpredicted, Value
+
+Data = bytes | Bytes | OneOf
 
 
 class Verdict(StrEnum):
@@ -77,8 +79,8 @@ def _value_admits(predicted: Value | None, observed: Value | None, returned: Map
     return predicted == observed
 
 
-def _data_admits(predicted: bytes | Bytes | None, observed: bytes | Bytes | None, returned: Mapping[str, int]) -> bool:
-    if isinstance(predicted, Bytes):
+def _data_admits(predicted: Data | None, observed: Data | None, returned: Mapping[str, int]) -> bool:
+    if isinstance(predicted, Bytes | OneOf):
         return isinstance(observed, bytes) and predicted.admits(observed, returned)
     return predicted == observed
 

@@ -217,7 +217,12 @@ LINUX_5_10 = replace(
         most_array_bytes=None,
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
     ),
-    load_checks=(LoadCheck.LENGTH, LoadCheck.TYPE, LoadCheck.LOG),  # kern_version is not looked at since 5.0
+    load_checks=(
+        LoadCheck.LENGTH,
+        LoadCheck.EMPTY,
+        LoadCheck.TYPE,
+        LoadCheck.LOG,
+    ),  # kern_version is not looked at since 5.0
     instruction_limit=1_000_000,
     too_many_instructions="E2BIG",
     log=LogRule(least_size=128, most_size=(1 << 30) - 1, levels=7),

@@ -65,6 +65,17 @@ class Bytes:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of several byte strings, where the kernel leaves open which: the keys of a hash map have no order."""
+
+    choices: tuple[bytes, ...]
+
+    def admits(self, observed: bytes, returned: Mapping[str, int]) -> bool:
+        """Whether `observed` is one of them."""
+        return observed in self.choices
+
+
+@dataclass(frozen=True)
 class Sample:
     """A PERF_RECORD_SAMPLE of a kprobe event, by the fields the event's sample_type asked for (else None).
 
@@ -96,13 +107,13 @@ Record = Sample | Lost
 class Outcome:
     """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
-    Exactly one of `value` and `errno` is set. `data` is bytes in an observation and `Bytes` in a prediction where some
-    are unknown. `log` is the verifier's text; None in a prediction means that the model does not predict the text.
+    Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and `Bytes` or `OneOf` in a prediction
+    where some are unknown. `log` is the verifier's text; None in a prediction means that the model does not predict the text.
     """
 
     value: Value | None = None
     errno: str | None = None
-    data: bytes | Bytes | None = None
+    data: bytes | Bytes | OneOf | None = None
     log: str | None = None
     records: tuple[Record, ...] | None = None
 

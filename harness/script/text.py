@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from harness.script.operations import Buffer, Operation, Program, Ref
-from harness.script.outcome import Bytes, Lost, Prediction, Sample, Unknown, Unpredicted
+from harness.script.outcome import Bytes, Lost, OneOf, Prediction, Sample, Unknown, Unpredicted
 
 
 def describe(operation: Operation) -> str:
@@ -58,6 +58,8 @@ def _term(value: object) -> str:
             return f"<{value.why}>"
         case Bytes():
             return _bytes(value)
+        case OneOf(choices):
+            return f"one of {', '.join(map(_term, choices))}"
         case tuple():
             return f"({', '.join(_term(item) for item in value)})"
         case _:

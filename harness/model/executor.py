@@ -1,0 +1,113 @@
+"""The model's executor: a prediction for every operation of a script.
+
+    predictions = ModelExecutor(Environment(era="4.1", arch="x86_64", version_code=262452)).run(script)
+
+Later eras differ by their records in `harness.model.eras`. A fault is planted by handing over an instruction table with
+one function replaced:
+
+    ModelExecutor(environment, instructions={**instruction_table(era("4.1")), "add64_imm": broken})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from harness.model.environment import Environment
+from harness.model.errno import Errno
+from harness.model.instructions.table import Table
+from harness.model.interface import bpf, files, firing, perf, probes, sockets
+from harness.model.interface.descriptors import Doubtful, Reused
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
+from harness.model.interpreter import Interpreter, Sink
+from harness.model.maps import Map
+from harness.model.value import Unpredictable
+from harness.script import operations as op
+from harness.script.operations import Operation, Ref, Script
+from harness.script.outcome import Outcome, Prediction, Unpredicted
+
+__all__ = ["Environment", "ModelExecutor"]
+
+_OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
+    op.CreateMap: bpf.create_map,
+    op.LookupElement: bpf.lookup,
+    op.UpdateElement: bpf.update,
+    op.DeleteElement: bpf.delete,
+    op.NextKey: bpf.next_key,
+    op.LoadProgram: bpf.load_program,
+    op.CreateKprobe: probes.create_kprobe,
+    op.RemoveKprobe: probes.remove_kprobe,
+    op.FindTracepoint: probes.find_tracepoint,
+    op.OpenEvent: perf.open_event,
+    op.MapRing: perf.map_ring,
+    op.ReadRing: perf.read_ring,
+    op.ReadCount: perf.read_count,
+    op.Attach: perf.attach,
+    op.Enable: perf.enable,
+    op.Disable: perf.disable,
+    op.Unmap: perf.unmap,
+    op.Fire: firing.fire,
+    op.OpenFile: files.open_file,
+    op.Duplicate: files.duplicate,
+    op.Close: files.close,
+    op.FilterPacket: sockets.filter_packet,
+}
+_ONLY_READ = (op.LookupElement, op.NextKey, op.ReadCount)
+"""Operations that leave everything as it was, whatever they return."""
+
+
+class ModelExecutor:
+    """Predicts scripts for one lane.
+
+    `instructions` replaces the era's table; `sink` is told of every instruction that runs.
+    """
+
+    def __init__(self, environment: Environment, instructions: Table | None = None, sink: Sink | None = None) -> None:
+        self.environment = environment
+        self._interpreter = Interpreter(environment.rules, instructions)
+        self._sink = sink
+
+    def run(self, script: Script) -> list[Prediction]:
+        """One prediction an operation, in their order; every script begins with a fresh kernel."""
+        kernel = Kernel(self.environment, self._interpreter, self._sink)
+        predictions: list[Prediction] = []
+        lost = ""
+        for operation in script.operations:
+            if lost:
+                predictions.append(Unpredicted(lost))
+                continue
+            try:
+                predictions.append(_OPERATIONS[type(operation)](kernel, operation))
+            except Errno as error:
+                predictions.append(Outcome(errno=error.name))
+            except Unpredictable as unpredictable:
+                predictions.append(Unpredicted(unpredictable.why))
+                _spread(kernel, operation, unpredictable.why)
+                if isinstance(unpredictable, Reused):
+                    lost = unpredictable.why
+        return predictions
+
+
+def _spread(kernel: Kernel, operation: Operation, why: str) -> None:
+    """What an unpredicted operation may have changed is in doubt from now on."""
+    if isinstance(operation, _ONLY_READ):
+        return
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if isinstance(value, Ref):
+            _doubt(kernel.names.peek(value.name), why)
+    if isinstance(name := getattr(operation, "name", None), str):
+        kernel.names.put(name, Doubtful(why))
+
+
+def _doubt(thing: object, why: str) -> None:
+    match thing:
+        case Map() | TraceEvent():
+            thing.doubt = thing.doubt or why
+        case PerfEvent():
+            thing.doubt = thing.doubt or why
+            thing.trace_event.doubt = thing.trace_event.doubt or why
+        case LoadedProgram():
+            thing.doubt_maps(why)

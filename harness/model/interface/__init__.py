@@ -1,0 +1,1 @@
+"""The system-call interface: descriptors, bpf(2), perf_event_open(2), kprobe_events, and what a hit does."""

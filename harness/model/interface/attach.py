@@ -1,0 +1,98 @@
+"""PERF_EVENT_IOC_SET_BPF and what ends an attachment: kernel/events/core.c, perf_event_set_bpf_prog().
+
+One function a check; the era says in which order they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.model.eras import AttachCheck, Attachment, Era
+from harness.model.errno import Errno
+from harness.model.interface.descriptors import Names
+from harness.model.interface.objects import LoadedProgram, PerfEvent
+from harness.model.value import Unpredictable
+from harness.script.operations import Descriptor, ProgramType
+
+
+@dataclass(frozen=True)
+class Request:
+    """An event and the descriptor of a program that is to be attached."""
+
+    event: PerfEvent
+    program: Descriptor
+    names: Names
+    rules: Era
+
+    @property
+    def loaded(self) -> LoadedProgram:
+        """bpf_prog_get(): Errno EBADF, or EINVAL for a file of another sort."""
+        return self.names.content(self.program, LoadedProgram, "EINVAL")
+
+
+def attach(request: Request) -> None:
+    """Errno EEXIST, EINVAL, EBADF, E2BIG by the era's checks; otherwise the program runs from now on."""
+    trace_event = request.event.trace_event
+    if trace_event.doubt:
+        raise Unpredictable(trace_event.doubt)
+    for check in request.rules.attach_checks:
+        _CHECKS[check](request)
+    trace_event.programs.append((request.event, request.loaded))
+    if trace_event.foreign:
+        request.loaded.doubt_maps(f"others than the script reach {trace_event.name}")
+
+
+def occupied(request: Request) -> None:
+    """EEXIST: in the first eras when the trace event has a program, later when this perf event has one."""
+    for owner, _ in request.event.trace_event.programs:
+        if request.rules.attachment is Attachment.ONE or owner is request.event:
+            raise Errno("EEXIST")
+
+
+def trace_event_kind(request: Request) -> None:
+    """EINVAL for what is no kprobe. Static tracepoints pass here since 4.7, and their programs have another type."""
+    if request.event.trace_event.symbol is None and request.rules.attachment is Attachment.ONE:
+        raise Errno("EINVAL")
+
+
+def descriptor(request: Request) -> None:
+    """EBADF, or EINVAL when it is not a program's."""
+    _ = request.loaded
+
+
+def program_type(request: Request) -> None:
+    """EINVAL for a program of another type than the trace event takes."""
+    wanted = ProgramType.TRACEPOINT if request.event.trace_event.symbol is None else ProgramType.KPROBE
+    if request.loaded.type != wanted:
+        raise Errno("EINVAL")
+
+
+def room(request: Request) -> None:
+    """E2BIG when the array of programs is full, EEXIST when it has this program; kernel/bpf/core.c."""
+    programs = request.event.trace_event.programs
+    if len(programs) >= request.rules.programs_per_trace_event:
+        raise Errno("E2BIG")
+    if any(program is request.loaded for _, program in programs):
+        raise Errno("EEXIST")
+
+
+_CHECKS: dict[AttachCheck, Callable[[Request], None]] = {
+    AttachCheck.OCCUPIED: occupied,
+    AttachCheck.TRACE_EVENT_KIND: trace_event_kind,
+    AttachCheck.DESCRIPTOR: descriptor,
+    AttachCheck.PROGRAM_TYPE: program_type,
+    AttachCheck.ROOM: room,
+}
+
+
+def detach_on_close(attachment: Attachment, event: PerfEvent) -> None:
+    """The last reference to a perf event went away.
+
+    With one program a trace event, any of its perf events takes the program along, whoever attached it (DET-02).
+    """
+    trace_event = event.trace_event
+    if attachment is Attachment.ONE:
+        trace_event.programs.clear()
+    else:
+        trace_event.programs = [(owner, program) for owner, program in trace_event.programs if owner is not event]

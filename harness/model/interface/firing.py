@@ -1,0 +1,106 @@
+"""Triggers: which calls reach the probed function, and what the system call returns.
+
+What `harness.script.triggers` says of a trigger holds for the arguments checked here; others fail earlier, are cut, or
+do things the model does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from harness.model.errno import Errno
+from harness.model.interface.hits import Call, hit
+from harness.model.interface.kernel import Kernel
+from harness.model.value import M32, M64, Unpredictable
+from harness.script.operations import Buffer, Fire
+from harness.script.outcome import Outcome
+from harness.script.triggers import TRIGGERS
+
+MOST_BYTES = 0x7FFFF000
+"""MAX_RW_COUNT, include/linux/fs.h: what read(2) and write(2) cut a count to."""
+LEAST_UNKNOWN_PRCTL = 0x7FFF0000
+MOST_PIDS = 1 << 22
+LAST_WHENCE = 4
+"""SEEK_HOLE; lseek(2) refuses more by itself."""
+LEAST_USER = 1 << 16
+MOST_USER = 1 << 46
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Whether the function is reached, with which arguments, and what the system call returns then."""
+
+    arguments: tuple[int | Buffer, ...]
+    errno: str | None = None
+    """Of a call that fails before it gets there."""
+
+
+def fire(kernel: Kernel, operation: Fire) -> Outcome:
+    trigger = TRIGGERS.get(operation.trigger)
+    if trigger is None:
+        raise Unpredictable(f"the model knows no trigger {operation.trigger}")
+    reached = _ON_THE_WAY[trigger.system_call](operation.arguments)
+    if reached.errno:
+        raise Errno(reached.errno)
+    operation = replace(operation, arguments=reached.arguments)
+    call = Call(trigger, operation)
+    for _ in range(operation.times):
+        hit(kernel, trigger.symbol, call)
+    if operation.times < 1:
+        raise Unpredictable("nothing was called")
+    if trigger.errno:
+        raise Errno(trigger.errno)
+    result = trigger.result if isinstance(trigger.result, int) else call.value(trigger.result)
+    if not isinstance(result, int):
+        raise Unpredictable("the result hangs on an address")
+    return Outcome(value=result)
+
+
+def _prctl(arguments: tuple[int | Buffer, ...]) -> Reached:
+    option = _number(arguments, 0) & M32
+    if option < LEAST_UNKNOWN_PRCTL:
+        raise Unpredictable(f"what prctl(2) does with option {option:#x}")
+    return Reached(arguments)
+
+
+def _lseek(arguments: tuple[int | Buffer, ...]) -> Reached:
+    return Reached(arguments, "EINVAL" if _number(arguments, 1) & M32 > LAST_WHENCE else None)
+
+
+def _transfer(arguments: tuple[int | Buffer, ...]) -> Reached:
+    """read(2), write(2): the buffer must be in user space, the count is not negative and cut."""
+    count = _number(arguments, 1) & M64
+    buffer = arguments[0] if arguments else 0
+    if isinstance(buffer, int):
+        address = buffer & M64
+        if address >> 63:
+            return Reached(arguments, "EFAULT")
+        if address + count > MOST_USER:
+            raise Unpredictable("whether the buffer ends in user space")
+    elif count > MOST_USER:
+        return Reached(arguments, "EFAULT")
+    return Reached((buffer, min(count, MOST_BYTES)))
+
+
+def _getpgid(arguments: tuple[int | Buffer, ...]) -> Reached:
+    pid = _number(arguments, 0) & M32
+    if pid <= MOST_PIDS:
+        raise Unpredictable(f"whether there is a process {pid}")
+    return Reached(arguments)
+
+
+def _number(arguments: tuple[int | Buffer, ...], index: int) -> int:
+    value = arguments[index] if index < len(arguments) else 0
+    if isinstance(value, Buffer):
+        raise Unpredictable("an address where a number is expected")
+    return value
+
+
+_ON_THE_WAY: dict[str, Callable[[tuple[int | Buffer, ...]], Reached]] = {
+    "prctl": _prctl,
+    "lseek": _lseek,
+    "read": _transfer,
+    "write": _transfer,
+    "getpgid": _getpgid,
+}

@@ -1,0 +1,167 @@
+"""What happens when a probed function is reached: contexts, programs, counts, samples.
+
+kernel/trace/trace_kprobe.c: kprobe_perf_func(), kretprobe_perf_func(); kernel/events/core.c: perf_swevent_event().
+"""
+
+from __future__ import annotations
+
+from harness.model.eras import Keep
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
+from harness.model.interpreter import Returned
+from harness.model.memory import USER_ADDRESS, Region
+from harness.model.state import State
+from harness.model.value import M32, M64, Pointer, Unpredictable, Value, partial, partial_of, unknown
+from harness.script.operations import Buffer, Fire, SampleType
+from harness.script.outcome import KERNEL_ADDRESS, Sample, Unknown
+from harness.script.triggers import Argument, Trigger
+
+PID = Unknown("the calling process", least=1, most=(1 << 22) - 1)
+TIME = Unknown("the time of the hit", least=1)
+
+
+class Call:
+    """One probed function's call: the values that its arguments and its result have."""
+
+    def __init__(self, trigger: Trigger, operation: Fire) -> None:
+        self._trigger = trigger
+        self._chosen = [_chosen(value) for value in operation.arguments]
+        self.arguments = [self.value(argument) for argument in trigger.arguments]
+        self.returns = self.value(trigger.returns, trigger.return_bits)
+
+    def value(self, argument: int | Argument, bits: int = 64) -> Value:
+        """What a register holds for it; above the bits that are passed, anything."""
+        if isinstance(argument, int):
+            return _low(argument, bits)
+        if argument.chosen is None:
+            return unknown("an argument only the kernel knows")
+        whole = self._chosen[argument.chosen] if argument.chosen < len(self._chosen) else 0
+        return _low(whole, min(bits, argument.bits))
+
+
+def hit(kernel: Kernel, symbol: str, call: Call) -> None:
+    """The function is entered and returns.
+
+    Of several probes on one function the newest runs first at entry, and last at return: kprobes are put at the head
+    of the list of their address, and each return probe takes over the return address from the one before it.
+    """
+    probes = [event for event in kernel.trace_events if event.symbol == symbol and not event.removed and event.events]
+    for trace_event in reversed([probe for probe in probes if not probe.returns]):
+        _reach(kernel, trace_event, call)
+    for trace_event in (probe for probe in probes if probe.returns):
+        _reach(kernel, trace_event, call)
+
+
+def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
+    if trace_event.doubt:
+        _doubt(trace_event, trace_event.doubt)
+        raise Unpredictable(trace_event.doubt)
+    try:
+        kept = _run_programs(kernel, trace_event, call)
+    except Unpredictable as unpredictable:
+        _doubt(trace_event, unpredictable.why)
+        raise
+    if kept:
+        for event in trace_event.events:
+            if event.counts and event.enabled:
+                _count(kernel, event)
+
+
+def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> bool:
+    """Every program runs, whatever the others return; the hit is kept when all of them want it."""
+    if not trace_event.programs:
+        return True
+    context = context_of(kernel, trace_event, call)
+    verdicts = [
+        run(kernel, program, State(program.instructions, program.maps, Pointer(context), kernel.helpers))
+        for _, program in trace_event.programs
+    ]
+    if kernel.rules.keep is Keep.NON_ZERO:
+        return all(verdict & M32 != 0 for verdict in verdicts)
+    return all(verdict & 1 == 1 for verdict in verdicts)
+
+
+def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
+    """The program's return value; Unpredictable, and doubt about its maps, when the model cannot know it."""
+    ended = kernel.interpreter.run(program.code, state, kernel.sink)
+    if isinstance(ended, Returned):
+        return ended.value
+    why = f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}"
+    program.doubt_maps(why)
+    raise Unpredictable(why)
+
+
+def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:
+    """struct pt_regs at the hit: what the calling convention says, everything else unknown."""
+    layout = kernel.environment.registers
+    region = Region("the context", layout.size, garbage="a register the calling convention leaves open")
+    region.store(layout.offsets[layout.ip], 8, partial_of(KERNEL_ADDRESS))
+    region.store(layout.offsets[layout.sp], 8, partial_of(KERNEL_ADDRESS))
+    if trace_event.returns:
+        region.store(layout.offsets[layout.returns], 8, call.returns)
+    else:
+        for index, value in enumerate(call.arguments):
+            region.store(layout.argument(index), 8, value)
+    region.writable = False
+    return region
+
+
+def _count(kernel: Kernel, event: PerfEvent) -> None:
+    """perf_swevent_event(): every hit counts; which one is a sample depends on the period."""
+    event.count = event.count + 1 & M64
+    if event.sample_period == 0:
+        return
+    if SampleType.PERIOD in event.sample_type:
+        _sample(kernel, event, period=1)
+        return
+    event.until_sample -= 1
+    if event.until_sample == 0:
+        event.until_sample = event.sample_period
+        _sample(kernel, event, period=event.sample_period)
+
+
+def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
+    if event.ring is None:
+        return
+    wanted, trace_event = event.sample_type, event.trace_event
+    raw = SampleType.RAW in wanted
+    cpus = kernel.environment.cpus
+    sample = Sample(
+        ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
+        pid=PID if SampleType.TID in wanted else None,
+        tid=PID if SampleType.TID in wanted else None,
+        time=TIME if SampleType.TIME in wanted else None,
+        cpu=(0 if cpus == 1 else Unknown("a CPU", least=0, most=cpus - 1)) if SampleType.CPU in wanted else None,
+        period=period if SampleType.PERIOD in wanted else None,
+        trace_event=Unknown("the id of the trace event", same_as=trace_event.name) if raw else None,
+        probe_ip=KERNEL_ADDRESS if raw else None,
+    )
+    event.ring.write(sample, _size(event))
+
+
+def _size(event: PerfEvent) -> int:
+    """Of a sample in the ring: a header, 8 bytes a field, and the raw payload with its own size in front (RB-11)."""
+    fields = sum(bit in event.sample_type for bit in SampleType if bit is not SampleType.RAW)
+    raw = (32 if event.trace_event.returns else 24) if SampleType.RAW in event.sample_type else 0
+    return 8 + 8 * fields + raw
+
+
+def _doubt(trace_event: TraceEvent, why: str) -> None:
+    """The hit may have been kept or not, and programs after an unpredictable one may have done anything."""
+    for event in trace_event.events:
+        event.doubt = event.doubt or why
+    for _, program in trace_event.programs:
+        program.doubt_maps(why)
+
+
+def _chosen(value: int | Buffer) -> Value:
+    if isinstance(value, Buffer):
+        return Pointer(Region("the caller's buffer", len(value.content), value.content, address=USER_ADDRESS))
+    return value & M64
+
+
+def _low(value: Value, bits: int) -> Value:
+    if bits == 64:
+        return value
+    high = M64 & ~((1 << bits) - 1)
+    return value & ((1 << bits) - 1) | partial(0, high, f"a register above the {bits} bits that are passed")

@@ -1,0 +1,75 @@
+"""BPF_PROG_LOAD: what the kernel looks at before the verifier, and the verifier's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.model.eras import LoadCheck
+from harness.model.errno import Errno
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import LoadedProgram
+from harness.model.interface.verification import MapReferences, verdict
+from harness.script.operations import LoadProgram, ProgramType
+from harness.script.outcome import DESCRIPTOR, Outcome
+
+
+def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
+    """A descriptor, or Errno by the era's checks and the verifier."""
+    for check in kernel.rules.load_checks:
+        _CHECKS[check](kernel, operation)
+    references = MapReferences(kernel.names, operation.program)
+    said = verdict(kernel.environment, operation, references)
+    if said.errno is not None:
+        return Outcome(errno=said.errno, log=said.log)
+    program = LoadedProgram(
+        int(operation.type),
+        operation.program.instructions,
+        kernel.interpreter.compile(operation.program.instructions),
+        references.maps(),
+    )
+    kernel.names.open(operation.name, program)
+    return Outcome(value=DESCRIPTOR, log=said.log)
+
+
+def length(kernel: Kernel, operation: LoadProgram) -> None:
+    """LOAD-06, LOAD-07."""
+    if len(operation.program.instructions) > kernel.rules.instruction_limit:
+        raise Errno(kernel.rules.too_many_instructions)
+
+
+def kernel_version(kernel: Kernel, operation: LoadProgram) -> None:
+    """LOAD-09."""
+    wanted = operation.kern_version
+    if operation.type == ProgramType.KPROBE and wanted not in (None, kernel.environment.version_code):
+        raise Errno("EINVAL")
+
+
+def program_type(kernel: Kernel, operation: LoadProgram) -> None:
+    """LOAD-12, LOAD-13: a kernel without kprobes does not know their programs either."""
+    known = operation.type in kernel.rules.program_types
+    if not known or (operation.type == ProgramType.KPROBE and not kernel.environment.kprobes):
+        raise Errno("EINVAL")
+
+
+def empty(kernel: Kernel, operation: LoadProgram) -> None:
+    """LOAD-08."""
+    if not operation.program.instructions:
+        raise Errno("E2BIG")
+
+
+def log(kernel: Kernel, operation: LoadProgram) -> None:
+    """LOG-02. Without a level the executor sends no buffer and no size either."""
+    rule = kernel.rules.log
+    if operation.log_level == 0:
+        return
+    if operation.log_level & ~rule.levels or not rule.least_size <= operation.log_size <= rule.most_size:
+        raise Errno("EINVAL")
+
+
+_CHECKS: dict[LoadCheck, Callable[[Kernel, LoadProgram], None]] = {
+    LoadCheck.LENGTH: length,
+    LoadCheck.KERNEL_VERSION: kernel_version,
+    LoadCheck.TYPE: program_type,
+    LoadCheck.EMPTY: empty,
+    LoadCheck.LOG: log,
+}

@@ -1,0 +1,71 @@
+"""tracefs: kprobe_events and the ids of trace events; kernel/trace/trace_kprobe.c."""
+
+from __future__ import annotations
+
+from harness.model.errno import Errno
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import TraceEvent
+from harness.model.value import Unpredictable
+from harness.script.operations import CreateKprobe, FindTracepoint, RemoveKprobe
+from harness.script.outcome import Outcome, Unknown
+from harness.script.triggers import TRIGGERS
+
+TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
+NOBODYS = "no_such"
+"""No kernel has a function or a tracepoint with this in its name: scripts use it where there must be none."""
+TRACEPOINTS = frozenset(
+    {"sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit", "irq/softirq_entry"}
+)
+"""Static tracepoints of every kernel in the matrix."""
+
+
+def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
+    """The id of the new trace event; Errno ENOENT for an unknown symbol, EINVAL for a return probe with an offset."""
+    if not kernel.environment.kprobes:
+        raise Errno("ENOENT")
+    if not kernel.environment.privileged:
+        raise Errno("EACCES")
+    if operation.returns and operation.offset:
+        raise Errno("EINVAL")
+    if not _exists(kernel, operation.symbol):
+        raise Errno("ENOENT")
+    if operation.offset:
+        raise Unpredictable("whether an instruction begins there")
+    trace_event = TraceEvent(
+        operation.name, operation.symbol, operation.returns, foreign=operation.symbol not in TRIGGERS
+    )
+    kernel.trace_events.append(trace_event)
+    kernel.names.put(operation.name, trace_event)
+    return Outcome(value=TRACE_EVENT_ID)
+
+
+def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
+    """Errno EBUSY while any perf event on it is open, ENOENT when there is none of this name."""
+    trace_event = kernel.names.trace_event(operation.probe.name)
+    if trace_event is None or trace_event.removed:
+        raise Errno("ENOENT")
+    if trace_event.events:
+        raise Errno("EBUSY")
+    trace_event.removed = True
+    return Outcome(value=0)
+
+
+def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
+    if NOBODYS in operation.tracepoint:
+        raise Errno("ENOENT")
+    if operation.tracepoint not in TRACEPOINTS:
+        raise Unpredictable(f"whether the kernel has the tracepoint {operation.tracepoint}")
+    trace_event = TraceEvent(operation.name, None, foreign=True)
+    kernel.trace_events.append(trace_event)
+    kernel.names.put(operation.name, trace_event)
+    return Outcome(value=TRACE_EVENT_ID)
+
+
+def _exists(kernel: Kernel, symbol: str) -> bool:
+    if kernel.environment.symbols is not None:
+        return symbol in kernel.environment.symbols
+    if symbol in TRIGGERS:
+        return True
+    if NOBODYS in symbol:
+        return False
+    raise Unpredictable(f"whether the kernel has a function {symbol}")

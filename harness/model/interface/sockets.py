@@ -1,0 +1,28 @@
+"""Socket filters: net/core/filter.c, sk_attach_bpf() and sk_filter()."""
+
+from __future__ import annotations
+
+from harness.model.errno import Errno
+from harness.model.interface.hits import run
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import LoadedProgram
+from harness.model.memory import Region
+from harness.model.state import State
+from harness.model.value import M32, Pointer, exactly
+from harness.script.operations import FilterPacket, ProgramType
+from harness.script.outcome import Outcome
+
+SK_BUFF_SIZE = 256
+"""More than any era's `struct __sk_buff`, of which only `len`, at 0, is known here."""
+
+
+def filter_packet(kernel: Kernel, operation: FilterPacket) -> Outcome:
+    """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL."""
+    program = kernel.names.content(operation.program, LoadedProgram, "EINVAL")
+    if program.type != ProgramType.SOCKET_FILTER:
+        raise Errno("EINVAL")
+    context = Region("the socket buffer", SK_BUFF_SIZE, garbage="a field of the socket buffer")
+    context.store(0, 4, len(operation.packet))
+    state = State(program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet)
+    verdict = exactly(run(kernel, program, state) & M32)
+    return Outcome(value=min(verdict, len(operation.packet)))

@@ -1,0 +1,174 @@
+"""Between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other eras.
+
+Only 4.1's verifier is specified. What it accepts later ones accept too, and what it refuses for a reason that never
+changed they refuse with the same errno; of anything else nothing is predicted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import LD_IMM64, Helper, Jump, Pseudo
+from harness.model import verifier
+from harness.model.environment import Environment
+from harness.model.errno import Errno
+from harness.model.interface.descriptors import Names
+from harness.model.maps import Map
+from harness.model.value import Unpredictable
+from harness.model.verifier.prototypes import Argument, Prototype
+from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
+
+GPL_COMPATIBLE = frozenset(
+    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
+)
+"""license_is_gpl_compatible(), include/linux/license.h."""
+LICENSE_SIZE = 127
+
+LATER_HELPERS: dict[int, Prototype] = {
+    Helper.GET_PRANDOM_U32: Prototype(),
+    Helper.GET_SMP_PROCESSOR_ID: Prototype(),
+    Helper.GET_CURRENT_PID_TGID: Prototype(),
+    Helper.GET_CURRENT_UID_GID: Prototype(),
+    Helper.GET_CURRENT_COMM: Prototype((Argument.STACK, Argument.STACK_SIZE)),
+    Helper.GET_CURRENT_TASK: Prototype(gpl_only=True),
+    **dict.fromkeys(
+        (
+            Helper.PROBE_READ_STR,
+            Helper.PROBE_READ_USER,
+            Helper.PROBE_READ_KERNEL,
+            Helper.PROBE_READ_USER_STR,
+            Helper.PROBE_READ_KERNEL_STR,
+        ),
+        Prototype((Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True),
+    ),
+}
+"""Helpers of later kprobe programs as strictly as 4.1 would have typed them."""
+
+UNCHANGED = re.compile(
+    "|".join(
+        (
+            r"R\d+ is invalid",
+            r"R\d+ !read_ok",
+            r"frame pointer is read only",
+            r"invalid access to map value,",
+            r"invalid stack (off|type)",
+            r"invalid bpf_context access off=\d+ size=\d+",
+            r"R\d+ invalid mem access 'map_value_or_null'",
+            r"(invalid|unknown) func",
+            r"cannot call GPL only function",
+            r"BPF_(NEG|END|MOV|ALU|JMP|CALL|JA|LD_IMM64) uses reserved fields",
+            r"div by zero",
+            r"invalid shift",
+            r"jump out of range",
+            r"unreachable insn",
+            r"(invalid|unrecognized) bpf_ld_imm64 insn",
+            r"fd -?\d+ is not pointing to valid bpf_map",
+            r"BPF_LD_ABS\|IND instructions not allowed",
+        )
+    )
+)
+"""Refusals that all eras make with the same errno (the table in section 4.11 of the facts)."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """The errno, None for an accepted program, and the log as far as it is known."""
+
+    errno: str | None
+    log: str | None = None
+
+
+class MapReferences:
+    """The maps a program's instructions name. To the verifier each descriptor is a number of our own."""
+
+    _FIRST = 1 << 24
+
+    def __init__(self, names: Names, program: Program) -> None:
+        self._names = names
+        self._shapes: dict[Map, verifier.MapShape] = {}
+        self._descriptors: dict[int, Descriptor] = {}
+        patched = list(program.instructions)
+        for index, reference in program.maps:
+            number = self._FIRST + index
+            self._descriptors[number] = reference
+            patched[index] = replace(patched[index], imm=number)
+        self.instructions: tuple[Instruction, ...] = tuple(patched)
+
+    def find(self, number: int) -> verifier.MapShape | str:
+        """The shape of the map behind a descriptor, or the errno's name."""
+        try:
+            map = self._names.content(self._descriptors.get(number, number), Map, "EINVAL")
+        except Errno as error:
+            return error.name
+        return self._shapes.setdefault(map, verifier.MapShape(map.type, map.key_size, map.value_size))
+
+    def maps(self) -> dict[int, Map]:
+        """Every map by the index of the instruction that loads it; for accepted programs only."""
+        return {
+            index: self._names.content(self._descriptors.get(load.imm, load.imm), Map, "EINVAL")
+            for index, load in _map_loads(self.instructions)
+        }
+
+
+def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
+    """What the era's verifier says; Unpredictable where the model cannot know."""
+    said = verifier.verify(references.instructions, _context(environment, operation, references))
+    if said.doubt:
+        raise Unpredictable(said.doubt)
+    if environment.era == "4.1":
+        return Said(said.errno, said.log.text if said.log else None)
+    if said.accepted and _ends_properly(references.instructions):
+        return Said(None)
+    if said.errno is not None and UNCHANGED.match(said.message):
+        return Said(said.errno)
+    raise Unpredictable(
+        f"the model knows no verifier of era {environment.era}; 4.1's says: {said.message or said.errno}"
+    )
+
+
+def _context(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
+    rules = environment.rules
+    kind = _kind(environment, operation)
+    later: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
+    if operation.type == ProgramType.KPROBE:
+        kind = replace(kind, helpers={**kind.helpers, **later})
+    logs = operation.log_level != 0 and environment.era == "4.1"
+    return verifier.VerifierContext(
+        kind=kind,
+        gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
+        find_map=references.find,
+        log=verifier.LogRequest(operation.log_level, operation.log_size, True) if logs else verifier.LogRequest(),
+        limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
+    )
+
+
+def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:
+    if operation.type == ProgramType.KPROBE:
+        return verifier.kprobe(environment.registers.size)
+    kinds: dict[int, verifier.ProgramKind] = {
+        ProgramType.SOCKET_FILTER: verifier.SOCKET_FILTER,
+        ProgramType.SCHED_CLS: verifier.SCHED_CLS,
+        ProgramType.SCHED_ACT: verifier.SCHED_ACT,
+    }
+    if operation.type in kinds:
+        return kinds[operation.type]
+    raise Unpredictable(f"the model has no verifier for programs of type {int(operation.type)}")
+
+
+def _map_loads(instructions: tuple[Instruction, ...]) -> Iterator[tuple[int, Instruction]]:
+    second_half = False
+    for index, instruction in enumerate(instructions):
+        if second_half:
+            second_half = False
+        elif instruction.code == LD_IMM64:
+            second_half = True
+            if instruction.src == Pseudo.MAP_FD:
+                yield index, instruction
+
+
+def _ends_properly(instructions: tuple[Instruction, ...]) -> bool:
+    """Later verifiers want an exit or a jump at the end (CFG-06)."""
+    return instructions[-1].code in (0x05 | Jump.EXIT, 0x05 | Jump.JA)
