@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,12 +47,15 @@ class Worker:
         """Fill `report` and `results`: every script gets a verdict on every lane, whatever happens."""
         try:
             self._run()
-        except store.NotInCache as error:
+        except store.NotAtHand as error:
             self._rest(Verdict.UNSUPPORTED, str(error))
         except MachineLost as error:
             self._rest(Verdict.LOST, str(error), details=error.details)
         except HilError as error:
             self._rest(Verdict.ERROR, str(error), details=error.details)
+        except Exception as error:
+            # A fault of ours must not take other machines' results with it; it is told as what it is.
+            self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
         finally:
             self._watch.state(self.share, "done")
 
@@ -87,7 +91,7 @@ class Worker:
         self.report = replace(
             self.report,
             uname=uname,
-            qemu_version=machine.qmp.version,
+            qemu_version=machine.qemu_version,
             boot_seconds=round(seconds, 2),
             console=str(machine.spec.console_log.relative_to(self._folder.parent)),
         )

@@ -38,7 +38,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
     except (_Absent, entry.Damaged):
         pass  # judged again under the lock, where nobody else is replacing it
     folder = location(name, arch)
-    if not folder.is_dir():
+    if not _present(folder):
         _fetchable(name, arch)
     with cache.locked(folder, notify=notify):
         try:
@@ -82,7 +82,7 @@ def find(name: str, arch: Architecture) -> Kernel | None:
 def remove(name: str, arch: Architecture) -> bool:
     """Drop the entry; False when there is none."""
     folder = location(name, arch)
-    if not folder.exists():
+    if not _present(folder):
         return False
     with cache.locked(folder), cache.written(folder):
         cache.remove(folder)
@@ -100,15 +100,24 @@ def names() -> Iterator[tuple[str, Architecture]]:
             yield name, architectures()[folder.name]
 
 
+class NotAtHand(UserError):
+    """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
+
+
 class _Absent(Exception):
     """Nothing is at the entry's place."""
 
 
 def _at_hand(name: str, arch: Architecture) -> Kernel:
     folder = location(name, arch)
-    if not folder.is_dir():
+    if not _present(folder):
         raise _Absent
     return entry.read(folder, arch)
+
+
+def _present(folder: Path) -> bool:
+    with cache.written(folder):
+        return folder.is_dir()
 
 
 def _was_imported(folder: Path) -> bool:
@@ -141,7 +150,7 @@ def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
     try:
         with cache.replaced(folder) as new:
             debian.fill(new, known, source, arch, notify)
-    except cache.Unwritable:
+    except cache.Unusable:
         raise
     except BenchError as error:
         raise BenchError(

@@ -106,6 +106,12 @@ class Machine:
         return _started(self._process).pid
 
     @property
+    def qemu_version(self) -> str:
+        """Of the QEMU that runs, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
+        answer = self.qmp.execute("query-version")
+        return f"{'.'.join(str(answer['qemu'][part]) for part in ('major', 'minor', 'micro'))} {answer['package']}".strip()
+
+    @property
     def gdb_socket(self) -> Path:
         """The unix socket of QEMU's gdb stub, for gdb's `target remote`."""
         return _started(self._sockets).path / "gdb"
@@ -117,6 +123,10 @@ class Machine:
     def lost_reason(self) -> str | None:
         """Why the machine is no longer there; None while it is."""
         return self._lifeline.loss.reason if self._lifeline.loss else None
+
+    def on_loss(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, from the thread that notices, when the machine is lost; at once when it already is."""
+        self._lifeline.on_loss(callback)
 
     # --- Life
 

@@ -1,0 +1,172 @@
+"""The main job on real guests: agreement, a model broken on purpose, and machines that die in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import psutil
+import pytest
+
+from harness.compare import Verdict
+from harness.essentials import essentials
+from harness.essentials.parts import prctl
+from harness.lane import Engine, Lane
+from harness.run.plan import Share
+from harness.run.results import ScriptResult
+from harness.run.worker import Worker
+from harness.script.operations import Script
+
+pytestmark = pytest.mark.guest
+
+ARCHITECTURES = ("x86_64", "arm64")
+ENDLESS = Script("endless", "fires longer than any test waits", (prctl(times=1_000_000_000),))
+AFTER = Script("after", "whatever comes behind it", (prctl(),))
+
+
+class Silent:
+    """A watch that keeps what it is told, and calls `on_result` for each result."""
+
+    def __init__(self, on_result: Callable[[ScriptResult], None] = lambda _: None) -> None:
+        self.states: list[str] = []
+        self._on_result = on_result
+
+    def state(self, share: Share, text: str) -> None:
+        self.states.append(text)
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        self._on_result(result)
+
+
+def hil(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "hil", *arguments], capture_output=True, text=True, timeout=900)
+
+
+def test_every_essential_script_agrees_on_both_architectures_and_engines(tmp_path: Path) -> None:
+    done = hil("run", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "latest"
+    report = json.loads((folder / "results.json").read_text())
+    assert len(report["lanes"]) == 4
+    assert len(report["results"]) == 4 * len(essentials("arm64", "6.1"))
+    assert {result["verdict"] for result in report["results"]} == {"agree"}
+    assert [machine["uname"].split()[-2] for machine in report["machines"]] == ["x86_64", "aarch64"]
+    for machine in report["machines"]:
+        assert "Linux version" in (folder / machine["console"]).read_text(errors="replace")
+        assert machine["command"][0].startswith("qemu-system-")
+        assert machine["provenance"]["sha256"]
+        assert machine["uname"] in done.stdout
+    suites = ElementTree.parse(folder / "junit.xml").getroot()
+    assert [suite.attrib["name"] for suite in suites] == report["lanes"]
+
+
+def share(arch: str, *scripts: Script, engines: tuple[Engine, ...] = (Engine.INTERP,)) -> Share:
+    return Share("debian-12", arch, engines, scripts)
+
+
+def run_while(sabotage: Callable[[Worker], None], folder: Path, *scripts: Script) -> dict[str, Worker]:
+    """Both architectures side by side; `sabotage` strikes x86_64 once its first script is done."""
+    struck = threading.Event()
+    first_done = Silent(lambda _: struck.set())
+    victim = Worker(share("x86_64", *scripts), folder, first_done)
+    bystander = Worker(share("arm64", essentials("arm64", "6.1")[0]), folder, Silent())
+    threads = [threading.Thread(target=worker.run) for worker in (victim, bystander)]
+    for thread in threads:
+        thread.start()
+    assert struck.wait(300), victim.report
+    time.sleep(1)  # so that the next script, which never ends by itself, is under way
+    sabotage(victim)
+    started = time.monotonic()
+    threads[0].join(60)
+    assert not threads[0].is_alive(), "the loss was not noticed"
+    print(f"noticed after {time.monotonic() - started:.1f} s")
+    threads[1].join(300)
+    assert [result.verdict for result in bystander.results] == [Verdict.AGREE]
+    return {"victim": victim, "bystander": bystander}
+
+
+def kill_qemu(worker: Worker) -> None:
+    assert worker.machine is not None
+    os.kill(worker.machine.pid, signal.SIGKILL)
+
+
+def crash(worker: Worker) -> None:
+    """`echo c >/proc/sysrq-trigger`: the command never returns, since the kernel is gone."""
+    assert worker.machine is not None
+    machine = worker.machine
+    threading.Thread(target=lambda: _ignore(lambda: machine.run(["sh", "-c", "echo c >/proc/sysrq-trigger"]))).start()
+
+
+def _ignore(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except Exception as error:
+        print(f"as expected: {error}")
+
+
+@pytest.mark.parametrize(("sabotage", "said"), [(kill_qemu, "SIGKILL"), (crash, "panic")])
+def test_a_machine_that_dies_costs_what_it_had_left_and_nobody_else(
+    sabotage: Callable[[Worker], None], said: str, tmp_path: Path
+) -> None:
+    first = essentials("x86_64", "6.1")[0]
+    victim = run_while(sabotage, tmp_path, first, ENDLESS, AFTER)["victim"]
+    assert [(result.script, result.verdict) for result in victim.results] == [
+        (first.name, Verdict.AGREE),
+        ("endless", Verdict.LOST),
+        ("after", Verdict.LOST),
+    ]
+    for result in victim.results[1:]:
+        assert said in result.reason, result.reason
+
+
+def test_an_agent_that_dies_costs_its_script_and_the_rest_goes_on(tmp_path: Path) -> None:
+    def kill_agent(worker: Worker) -> None:
+        assert worker.machine is not None
+        worker.machine.run(["killall", "-9", "hil-agent"])
+
+    first = essentials("x86_64", "6.1")[0]
+    victim = run_while(kill_agent, tmp_path, first, ENDLESS, AFTER)["victim"]
+    assert [(result.script, result.verdict) for result in victim.results] == [
+        (first.name, Verdict.AGREE),
+        ("endless", Verdict.LOST),
+        ("after", Verdict.AGREE),
+    ]
+
+
+def test_a_script_that_does_not_end_is_lost_at_the_operation_it_hangs_in(tmp_path: Path) -> None:
+    worker = Worker(share("arm64", ENDLESS, AFTER), tmp_path, Silent())
+    worker.run()
+    endless, after = worker.results
+    assert endless.verdict is Verdict.LOST and "deadline" in endless.reason
+    assert endless.operation is not None and endless.operation.index == 0
+    assert after.verdict is Verdict.AGREE
+
+
+def test_an_interrupt_leaves_no_machine_and_writes_what_there_is(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hil", "run", "--lanes", "debian-12/x86_64", "--output", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "booting" in line:
+            break
+    deadline = time.monotonic() + 60
+    while not (guests := _descendants(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert guests
+    psutil.wait_procs(guests, timeout=10)
+    assert not [guest for guest in guests if guest.is_running()]
+    assert json.loads((tmp_path / "latest" / "results.json").read_text())["results"]
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children(recursive=True) if "qemu" in child.name()]

@@ -1,0 +1,47 @@
+"""The built wheel, in an environment of its own, has everything it needs: recipes and the agent's sources, too."""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that holds nothing but the wheel and what it asks for."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True, timeout=600)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "environment", with_pip=True)
+    python = folder / "environment" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True, timeout=600)
+    return python
+
+
+def run(python: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([python, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_knows_lanes_and_scripts(python: Path, tmp_path: Path) -> None:
+    done = run(python, tmp_path, "-m", "hil", "run", "--list", "--lanes", "debian-12/*/jit")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["debian-12/x86_64/jit", "debian-12/arm64/jit"]
+
+
+def test_the_agent_is_built_from_the_sources_in_the_wheel(python: Path, tmp_path: Path) -> None:
+    program = (
+        "from hil import resources\n"
+        "from hil.agent.build import agent_binary\n"
+        "from hil.arch import architecture\n"
+        "print(resources.folder('guest'))\n"
+        "print(agent_binary(architecture('x86_64')))\n"
+    )
+    done = run(python, tmp_path, "-c", program)
+    assert done.returncode == 0, done.stderr
+    sources, binary = done.stdout.split()
+    assert "site-packages" in sources
+    assert Path(binary).stat().st_size > 10_000
