@@ -51,10 +51,10 @@ class Credentials:
         except (OSError, paramiko.SSHException) as error:
             raise BenchError(f"cannot read the SSH key {key}: {error}") from error
         try:
-            kind, encoded = host_key.split()[:2]
-            public = paramiko.PKey.from_type_string(kind, base64.b64decode(encoded, validate=True))
+            _, encoded = host_key.split()[:2]
+            public = paramiko.Ed25519Key(data=base64.b64decode(encoded, validate=True))
         except (ValueError, paramiko.SSHException) as error:
-            raise BenchError(f"not a public SSH host key: {host_key!r}") from error
+            raise BenchError(f"not a public ed25519 SSH host key: {host_key!r}") from error
         return cls(private, public)
 
 
@@ -109,12 +109,14 @@ class Connection:
             while True:
                 if not select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
                     raise self._explain(f"{shlex.join(argv)} did not end in {timeout:.0f} s")
-                more_errors = channel.recv_stderr_ready()
-                if more_errors:
-                    stderr += channel.recv_stderr(_CHUNK)
-                if channel.recv_ready():
+                # Asked before the buffers are looked at: what comes after the end cannot be missed then.
+                ended = channel.eof_received or channel.closed
+                out, err = channel.recv_ready(), channel.recv_stderr_ready()
+                if out:
                     stdout += channel.recv(_CHUNK)
-                elif not more_errors and (channel.eof_received or channel.closed):
+                if err:
+                    stderr += channel.recv_stderr(_CHUNK)
+                if ended and not out and not err:
                     break
             if not channel.status_event.wait(max(0.0, deadline - time.monotonic())) or channel.exit_status < 0:
                 raise self._explain(f"{shlex.join(argv)} ended without a status")

@@ -1,0 +1,41 @@
+"""A machine's parts without a kernel: enough for everything that is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hil.arch import architecture
+from hil.guestroot import GuestRoot
+from hil.kernels.kernel import Kernel
+from hil.machine import MachineSpec
+
+MakeSpec = Callable[..., MachineSpec]
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path) -> MakeSpec:
+    """Makes a spec for an architecture by name; its files do not exist."""
+
+    def make(arch: str, folder: Path = tmp_path, **fields: object) -> MachineSpec:
+        cache = Path("/cache/k")
+        kernel = Kernel(
+            name="debian-12",
+            arch=architecture(arch),
+            folder=cache,
+            image=cache / "image",
+            config=cache / "config",
+            modules=None,
+            vmlinux=None,
+            system_map=None,
+            release="6.1.0-56-cloud",
+            version="6.1.192",
+            era="6.1",
+            provenance={},
+        )
+        root = GuestRoot(initramfs=Path("/cache/g/initramfs"), key=Path("/state/key"), host_key="ssh-ed25519 AAAA")
+        return MachineSpec(kernel, root, folder, **fields)  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,62 @@
+"""The command lines, whole, against files; and the pieces that vary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hil.arch import architecture, architectures
+from hil.machine.accelerator import KVM, TCG
+from hil.machine.command import Wiring, boot_options, kernel_command_line, qemu_command
+from tests.hil.machine.conftest import MakeSpec
+
+_GOLDEN = Path(__file__).parent / "golden"
+_WIRING = Wiring(console=5, qmp=7, gdb=Path("/run/user/1/hil-x/gdb"))
+
+
+@pytest.mark.parametrize("arch", list(architectures()))
+def test_command_line_is_the_recorded_one(arch: str, make_spec: MakeSpec) -> None:
+    # One argument a line. To change it on purpose, write what the failure shows into the file.
+    command = qemu_command(make_spec(arch, Path("/runs/1")), TCG, _WIRING)
+    assert "\n".join(command) + "\n" == (_GOLDEN / f"{arch}.txt").read_text()
+
+
+def test_kvm_uses_the_host_cpu(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("arm64"), KVM, _WIRING)
+    assert command[command.index("-cpu") + 1] == "host"
+    assert command[command.index("-accel") + 1] == "kvm"
+
+
+def test_memory_and_cpus_come_from_the_spec(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("x86_64", memory=1536, cpus=3), TCG, _WIRING)
+    assert command[command.index("-m") + 1] == "1536"
+    assert command[command.index("-smp") + 1] == "3"
+
+
+def test_comma_in_a_path_does_not_end_the_option(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("x86_64", Path("/runs/a,b")), TCG, _WIRING)
+    assert any("logfile=/runs/a,,b/console.log," in argument for argument in command)
+
+
+def test_extra_words_come_last() -> None:
+    assert kernel_command_line(architecture("x86_64"), ("panic=5", "debug")).endswith(" panic=5 debug")
+
+
+def test_console_is_the_one_of_the_architecture() -> None:
+    assert "console=ttyS0" in kernel_command_line(architecture("x86_64")).split()
+    assert "console=ttyAMA0" in kernel_command_line(architecture("arm64")).split()
+
+
+def test_options_of_one_architecture_stay_there() -> None:
+    limited = [option for option in boot_options() if option.architectures == ("x86_64",)]
+    assert limited
+    arm64 = kernel_command_line(architecture("arm64")).split()
+    assert not [option.text for option in limited if option.text in arm64]
+
+
+@pytest.mark.parametrize("option", boot_options(), ids=lambda option: option.text)
+def test_every_option_has_a_reason_and_known_architectures(option) -> None:  # type: ignore[no-untyped-def]
+    assert len(option.why) > 10
+    assert set(option.architectures) <= set(architectures())
+    assert " " not in option.text

@@ -1,0 +1,111 @@
+"""What the console makes of the kernel's words. A socket pair stands for QEMU."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from hil.machine.console import Console, diagnose, symptoms
+from hil.machine.lifeline import GuestPanicked, Lifeline
+
+
+class Wire:
+    """A console and the end that QEMU writes to."""
+
+    def __init__(self) -> None:
+        self.lifeline = Lifeline()
+        ours, self.qemu = socket.socketpair()
+        self.console = Console(ours, self.lifeline)
+
+    def prints(self, data: bytes) -> None:
+        self.qemu.sendall(data)
+
+    def end(self) -> None:
+        self.qemu.close()
+        self.console.drain(10)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.end()
+
+
+@pytest.mark.parametrize(
+    ("line", "symptom"),
+    [
+        ("[    1.2] Kernel panic - not syncing: Attempted to kill init!", "Kernel panic - not syncing"),
+        ("[12345.678901][    T1] Kernel panic - not syncing: x", "Kernel panic - not syncing"),
+        ("Kernel panic - not syncing: without a time", "Kernel panic - not syncing"),
+        ("[    3.141592] BUG: kernel NULL pointer dereference, address: 0000000000000000", "BUG: "),
+        ("[    3.1] Oops: 0002 [#1] PREEMPT SMP", "Oops"),
+        ("[    3.1] Internal error: Oops: 96000044 [#1] SMP", "Internal error: "),
+        ("[    3.1] Unable to handle kernel NULL pointer dereference at virtual address 0", "Unable to handle kernel "),
+        ("[    3.1] kernel BUG at kernel/bpf/core.c:12!", "kernel BUG at "),
+    ],
+)
+def test_trouble_is_recognised(line: str, symptom: str) -> None:
+    found = diagnose(line)
+    assert found is not None
+    assert found.text == symptom
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[    0.000000] Kernel command line: panic=-1 oops=panic",
+        "[    1.0] printk: the words Kernel panic - not syncing inside a line",
+        "[    1.0] Debugging: nothing",
+        "",
+    ],
+)
+def test_harmless_lines_are_no_trouble(line: str) -> None:
+    assert diagnose(line) is None
+
+
+def test_every_symptom_has_a_reason() -> None:
+    assert all(len(symptom.why) > 10 for symptom in symptoms())
+    assert any(symptom.fatal for symptom in symptoms())
+
+
+def test_text_is_seen_though_its_line_has_not_ended(wire: Wire) -> None:
+    wire.prints(b"[ 1.0] init\r\nhil: re")
+    wire.prints(b"ady")
+    assert wire.lifeline.wait(lambda: wire.console.shows("hil: ready"), 10)
+    assert wire.console.lines == ["[ 1.0] init", "hil: ready"]
+
+
+def test_panic_loses_the_machine_and_ends_waits(wire: Wire) -> None:
+    wire.prints(b"[ 1.0] Kernel panic - not syncing: sysrq triggered crash\n")
+    assert not wire.lifeline.wait(lambda: False, 10)
+    assert wire.lifeline.loss is not None
+    assert wire.lifeline.loss.error is GuestPanicked
+    assert "sysrq triggered crash" in wire.lifeline.loss.reason
+
+
+def test_panic_names_the_first_trouble_too(wire: Wire) -> None:
+    wire.prints(b"[ 1.0] BUG: first thing\n[ 1.1] Oops: second\n[ 1.2] Kernel panic - not syncing: Fatal exception\n")
+    wire.end()
+    assert wire.lifeline.loss is not None
+    assert "Fatal exception (first: BUG: first thing)" in wire.lifeline.loss.reason
+
+
+def test_an_oops_alone_loses_nothing(wire: Wire) -> None:
+    wire.prints(b"[ 1.0] Oops: 0002 [#1]\n")
+    wire.end()
+    assert wire.lifeline.loss is None
+
+
+def test_a_panic_in_the_last_unended_line_counts(wire: Wire) -> None:
+    wire.prints(b"[ 1.0] Kernel panic - not syncing: cut o")
+    wire.end()
+    assert wire.lifeline.loss is not None
+
+
+def test_garbage_is_kept_readable(wire: Wire) -> None:
+    wire.prints(b"a\xff\xfeb\n")
+    wire.end()
+    assert wire.console.tail() == "a��b"

@@ -1,0 +1,103 @@
+"""The supervision of QEMU, with `sleep` in its place."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hil.errors import BenchError
+from hil.machine.process import QemuProcess, require_program
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    # A zombie that nobody has reaped yet has ended, too.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def _eventually(condition: object, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_end_is_told_with_the_return_code(tmp_path: Path) -> None:
+    codes: queue.SimpleQueue[int] = queue.SimpleQueue()
+    process = QemuProcess(["sleep", "600"], inherit=(), stderr=tmp_path / "stderr", on_exit=codes.put)
+    process.send(signal.SIGKILL)
+    assert codes.get(timeout=30) == -signal.SIGKILL
+    assert process.wait(30)
+    process.send(signal.SIGKILL)
+
+
+def test_complaints_are_kept(tmp_path: Path) -> None:
+    process = QemuProcess(["ls", "/absent"], inherit=(), stderr=tmp_path / "stderr", on_exit=lambda code: None)
+    assert process.wait(30)
+    assert process.returncode not in (0, None)
+    assert "/absent" in (tmp_path / "stderr").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys, time; from hil.machine.process import QemuProcess;"
+        "p = QemuProcess(['sleep', '600'], inherit=(), stderr=pathlib.Path(sys.argv[1]), on_exit=print);"
+        "print(p.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "stderr")], stdout=subprocess.PIPE, text=True
+    ) as bench:
+        assert bench.stdout is not None
+        pid = int(bench.stdout.readline())
+        assert not _gone(pid)
+        bench.send_signal(number)
+    assert _eventually(lambda: _gone(pid))
+
+
+def test_survives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
+    import threading
+
+    processes: list[QemuProcess] = []
+    thread = threading.Thread(
+        target=lambda: processes.append(
+            QemuProcess(["sleep", "600"], inherit=(), stderr=tmp_path / "stderr", on_exit=lambda code: None)
+        )
+    )
+    thread.start()
+    thread.join()
+    [process] = processes
+    # The death signal would have come at the end of the thread that forked.
+    assert not process.wait(0.3)
+    process.send(signal.SIGKILL)
+    assert process.wait(30)
+
+
+def test_missing_program_names_the_package() -> None:
+    with pytest.raises(BenchError, match="apt-get install qemu-system-x86") as caught:
+        require_program("qemu-system-absent", "qemu-system-x86")
+    assert caught.value.exit_status == 3
+
+
+def test_orphaned_launch_does_not_start_the_program(tmp_path: Path) -> None:
+    from hil.machine import launch
+
+    # A parent that is not the one named: the bench died before the death signal was asked for.
+    marker = tmp_path / "started"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", launch.__file__, "1", "touch", str(marker)], capture_output=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert not marker.exists()

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from hil.errors import BenchError, MachineLost
+from hil.machine.ssh import Connection, Credentials
+from tests.hil.machine.server import Command, Server
+
+
+class Told(MachineLost):
+    """What `explain` made."""
+
+
+def _key(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    return path
+
+
+def _public(path: Path) -> str:
+    key = paramiko.Ed25519Key.from_private_key_file(str(path))
+    return f"ssh-ed25519 {base64.b64encode(key.asbytes()).decode()} a comment"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    """The client's and the host's private key."""
+    return _key(tmp_path, "client"), _key(tmp_path, "host")
+
+
+Connect = Callable[..., tuple[Connection, Server]]
+
+
+@pytest.fixture
+def connect(keys: tuple[Path, Path]) -> Iterator[Connect]:
+    made: list[Connection | Server] = []
+
+    def connect(command: Command, *, patience: float = 60, key: Path = keys[0], host: Path = keys[1]):  # type: ignore[no-untyped-def]
+        server = Server(
+            paramiko.Ed25519Key.from_private_key_file(str(keys[1])),
+            paramiko.Ed25519Key.from_private_key_file(str(keys[0])),
+            command,
+        )
+        made.append(server)
+        credentials = Credentials.load(key, _public(host))
+        connection = Connection(server.address, credentials, timeout=30, patience=patience, explain=Told)
+        made.append(connection)
+        return connection, server
+
+    yield connect
+    for each in made:
+        each.close()
+
+
+def _echo(command: str, channel: paramiko.Channel) -> None:
+    while data := channel.recv(1 << 16):
+        channel.sendall(data)
+    channel.send_exit_status(0)
+    channel.close()
+
+
+def _speak(command: str, channel: paramiko.Channel) -> None:
+    channel.recv(1)  # The client sends, or ends its input, once it knows that the command has started.
+    channel.sendall(b"out:" + command.encode())
+    channel.sendall_stderr(b"err")
+    channel.send_exit_status(7)
+    channel.close()
+
+
+def _silence(command: str, channel: paramiko.Channel) -> None:
+    threading.Event().wait(60)
+
+
+def test_run_gives_status_and_both_outputs(connect: Connect) -> None:
+    done = connect(_speak)[0].run(["a b", "c"], timeout=30)
+    assert (done.status, done.stdout, done.stderr) == (7, b"out:'a b' c; exit $?", b"err")
+
+
+def test_run_carries_more_than_a_window_both_ways(connect: Connect) -> None:
+    data = bytes(range(256)) * (1 << 14)
+    assert connect(_echo)[0].run(["cat"], stdin=data, timeout=60).stdout == data
+
+
+def test_run_that_does_not_end_is_told(connect: Connect) -> None:
+    with pytest.raises(Told, match="sleep 9 did not end"):
+        connect(_silence)[0].run(["sleep", "9"], timeout=0.2)
+
+
+def test_stream_carries_bytes_and_ends(connect: Connect) -> None:
+    connection, _ = connect(_echo)
+    stream = connection.open(["cat"], timeout=30)
+    for word in (b"one", b"\0two"):
+        stream.write(word)
+        assert stream.read(100) == word
+    stream.close()
+    stream.close()
+    assert stream.read(1) == b""
+
+
+def test_end_of_the_command_is_the_end_of_the_stream(connect: Connect) -> None:
+    stream = connect(_speak)[0].open(["x"], timeout=30)
+    stream.write(b"!")
+    data = b""
+    while piece := stream.read(3):
+        data += piece
+    assert data == b"out:exec x"
+    assert stream.errors() == b"err"
+
+
+def test_broken_connection_is_no_end_of_stream(connect: Connect) -> None:
+    connection, server = connect(_silence)
+    stream = connection.open(["x"], timeout=30)
+    threading.Timer(0.1, server.close).start()
+    with pytest.raises(Told, match="broke"):
+        stream.read(1)
+
+
+def test_abort_ends_a_read_at_once(connect: Connect) -> None:
+    connection, _ = connect(_silence)
+    stream = connection.open(["x"], timeout=30)
+    threading.Timer(0.1, connection.abort).start()
+    started = time.monotonic()
+    with pytest.raises(Told):
+        stream.read(1)
+    assert time.monotonic() - started < 30
+    with pytest.raises(Told):
+        stream.write(b"x")
+    with pytest.raises(Told):
+        connection.run(["x"], timeout=30)
+
+
+def test_silence_beyond_patience_is_told(connect: Connect) -> None:
+    stream = connect(_silence, patience=0.1)[0].open(["x"], timeout=30)
+    with pytest.raises(Told, match="no answer"):
+        stream.read(1)
+
+
+def test_other_host_key_is_refused(connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(Told, match="host key differs"):
+        connect(_echo, host=_key(tmp_path, "other"))
+
+
+def test_other_client_key_is_refused(connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(Told, match="does not let root in"):
+        connect(_echo, key=_key(tmp_path, "other"))
+
+
+@pytest.mark.parametrize("line", ["", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-none AAAA", "ssh-ed25519 AAAA"])
+def test_malformed_host_key_is_an_error_of_the_bench(line: str, keys: tuple[Path, Path]) -> None:
+    with pytest.raises(BenchError, match="host key"):
+        Credentials.load(keys[0], line)
+
+
+def test_unreadable_key_is_an_error_of_the_bench(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    with pytest.raises(BenchError, match="absent"):
+        Credentials.load(tmp_path / "absent", _public(keys[1]))
