@@ -14,6 +14,9 @@ from hil import directories, resources
 from hil.arch import Architecture
 from hil.errors import BenchError
 
+# The guest has no C library. Apart from the other flags, because sanitizers cannot be linked that way.
+LINK = ("-static",)
+
 
 def agent_binary(arch: Architecture) -> Path:
     """The static agent for `arch`; BenchError when there is no compiler for it, or it fails."""
@@ -31,13 +34,13 @@ def agent_binary(arch: Architecture) -> Path:
         if not binary.exists():
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 built = Path(scratch) / "hil-agent"
-                compile_agent(compiler, built, sources)
+                compile_agent(compiler, built, sources, *LINK)
                 built.rename(binary)
     return binary
 
 
 def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> None:
-    """Compile the agent, with `extra` flags behind the usual ones (the file `flags` beside the sources)."""
+    """Compile the agent, with `extra` flags after the common ones (the file `flags` beside the sources)."""
     files = sorted(str(path) for path in sources.glob("*.c"))
     command = [compiler, f"@{sources / 'flags'}", *extra, "-o", str(output), *files]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -55,5 +58,5 @@ def _digest(sources: Path, compiler: str) -> str:
     for path in sorted([*sources.glob("*.[ch]"), sources / "flags"]):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    digest.update(version)
+    digest.update(version + " ".join(LINK).encode())
     return digest.hexdigest()[:16]

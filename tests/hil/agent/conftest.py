@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil import resources
-from hil.agent.build import compile_agent
+from hil.agent.build import LINK, compile_agent
 from hil.agent.client import Agent
 from hil.agent.local import ProcessStream, host_architecture
 from hil.agent.results import BatchResult
@@ -42,7 +42,7 @@ def compile_host_agent(tmp_path_factory: pytest.TempPathFactory) -> CompileAgent
 
 @pytest.fixture(scope="session")
 def binary(compile_host_agent: CompileAgent) -> Path:
-    return compile_host_agent("-Werror")
+    return compile_host_agent(*LINK, "-Werror")
 
 
 @pytest.fixture

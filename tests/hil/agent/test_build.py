@@ -38,7 +38,7 @@ def test_binary_is_static_and_of_its_architecture(name: str) -> None:
 @pytest.mark.parametrize("name", architectures())
 def test_sources_are_free_of_warnings(name: str, tmp_path: Path) -> None:
     arch = available(architecture(name))
-    build.compile_agent(arch.gcc, tmp_path / "agent", resources.folder("guest"), "-Werror")
+    build.compile_agent(arch.gcc, tmp_path / "agent", resources.folder("guest"), *build.LINK, "-Werror")
 
 
 def test_second_call_takes_the_cached_binary() -> None:

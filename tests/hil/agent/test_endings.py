@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hil.agent import wire
+from hil.agent.build import LINK
 from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent, AgentLost
 from hil.agent.local import ProcessStream
@@ -183,7 +184,7 @@ int main(void) { return setresuid(0, 0, 0) ? 1 : (alarm(120), pause()); }
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a setuid program, which takes root")
 def test_a_process_that_cannot_be_killed_is_left_behind(compile_host_agent: CompileAgent, tmp_path: Path) -> None:
     """An agent without privileges stands before a process of root's, as one with them stands before a stuck one."""
-    folder = compile_host_agent("-DGRACE_MS=300")
+    folder = compile_host_agent(*LINK, "-DGRACE_MS=300")
     if os.statvfs(folder.parent).f_flag & os.ST_NOSUID:
         pytest.skip("the folder for temporary files does not honour setuid")
     program = folder.parent / "pinned"
@@ -298,31 +299,35 @@ def test_unknown_arguments_are_refused(binary: Path) -> None:
     assert done.stderr.startswith(b"usage: hil-agent")
 
 
-def start_sleeper(stream: ProcessStream) -> tuple[Agent, Callable[[], list[int]]]:
-    """An agent in the middle of a batch with two processes, and how to ask for the pids of its processes."""
-    agent = Agent(stream)
+def descendants(pid: int) -> list[int]:
+    found, todo = [], [pid]
+    while todo:
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(todo.pop())], capture_output=True, text=True)
+        todo += (new := [int(child) for child in listed.stdout.split()])
+        found += new
+    return found
+
+
+def sleeping_batch() -> bytes:
+    """The frame of a batch that sleeps in two processes."""
     b = BatchBuilder()
     with b.process():
         sleeping(b)
     sleeping(b)
-    stream.write(wire.encode_batch(b.build(300), 0))
+    return wire.encode_batch(b.build(300), 0)
 
-    def pids() -> list[int]:
-        found, todo = [], [stream.pid]
-        while todo:
-            listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(todo.pop())], capture_output=True, text=True)
-            todo += (new := [int(pid) for pid in listed.stdout.split()])
-            found += new
-        return found
 
-    assert eventually(lambda: len(pids()) == 2)
-    return agent, pids
+def start_sleeping(stream: ProcessStream) -> Agent:
+    agent = Agent(stream)
+    stream.write(sleeping_batch())
+    assert eventually(lambda: len(descendants(stream.pid)) == 2)
+    return agent
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_to_the_agent_end_its_batch(stream: ProcessStream, number: signal.Signals) -> None:
-    agent, pids = start_sleeper(stream)
-    children = pids()
+    agent = start_sleeping(stream)
+    children = descendants(stream.pid)
     os.kill(stream.pid, number)
     assert stream.wait() == 128 + number
     assert eventually(lambda: not any(map(alive, children)))
@@ -331,23 +336,23 @@ def test_signals_to_the_agent_end_its_batch(stream: ProcessStream, number: signa
 
 
 def test_the_batch_process_ends_when_the_agent_is_killed(stream: ProcessStream) -> None:
-    _, pids = start_sleeper(stream)
-    child = pids()[0]
+    start_sleeping(stream)
+    child, grandchild = descendants(stream.pid)
     os.kill(stream.pid, signal.SIGKILL)
     assert eventually(lambda: not alive(child))
-    for pid in pids():
-        os.kill(pid, signal.SIGKILL)
+    os.kill(grandchild, signal.SIGKILL)
 
 
 def test_a_batch_nobody_waits_for_is_killed(binary: Path) -> None:
-    process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     assert process.stdin is not None and process.stdout is not None
-    b = BatchBuilder()
-    sleeping(b)
-    process.stdin.write(wire.encode_batch(b.build(300), 0))
-    process.stdin.flush()
+    process.stdout.read(12)
+    process.stdin.write(sleeping_batch())
+    assert eventually(lambda: len(descendants(process.pid)) == 2)
+    children = descendants(process.pid)
     process.stdout.close()
     assert process.wait(60) == 1
+    assert not any(map(alive, children))
     process.stdin.close()
 
 
