@@ -30,41 +30,42 @@ _REMEDIES = {
 }
 
 
-class Unwritable(BenchError):
-    """The cache cannot be written: no permission, no space, read-only."""
+class Unusable(BenchError):
+    """The cache cannot be written or entered: no permission, no space, read-only."""
 
     def __init__(self, path: str | Path, number: int) -> None:
-        super().__init__(f"cannot write to the cache at {path}: {os.strerror(number)}", remedy=_REMEDIES[number])
+        super().__init__(f"cannot use the cache at {path}: {os.strerror(number)}", remedy=_REMEDIES[number])
 
 
-def complaint(folder: Path, text: str) -> Unwritable | None:
+def complaint(folder: Path, text: str) -> Unusable | None:
     """The same trouble when a program we ran met it below `folder` and could only print what the C library calls it."""
-    return next((Unwritable(folder, number) for number in _REMEDIES if os.strerror(number) in text), None)
+    return next((Unusable(folder, number) for number in _REMEDIES if os.strerror(number) in text), None)
 
 
 def ensure_room(folder: Path, size: int) -> None:
-    """Unwritable when the file system of `folder`, which exists, has less than `size` bytes left."""
+    """Unusable when the file system of `folder`, which exists, has less than `size` bytes left."""
     if shutil.disk_usage(folder).free < size:
-        raise Unwritable(folder, errno.ENOSPC)
+        raise Unusable(folder, errno.ENOSPC)
 
 
 @contextmanager
 def written(folder: Path) -> Iterator[None]:
-    """Turn "cannot write here" of the operating system into Unwritable, which says what to do; pass on the rest."""
+    """Turn "cannot write here" of the operating system into Unusable, which says what to do; pass on the rest."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _REMEDIES or not _concerns(error, folder):
+        culprit = _culprit(error, folder)
+        if error.errno not in _REMEDIES or culprit is None:
             raise
-        raise Unwritable(error.filename or folder, error.errno) from error
+        raise Unusable(culprit, error.errno) from error
 
 
-def _concerns(error: OSError, folder: Path) -> bool:
-    """Whether the error is about the cache, and not about a file somebody else gave us to read."""
-    if not isinstance(error.filename, str):
-        return True
-    path = Path(error.filename)
-    return path.is_relative_to(folder.parent) or folder.is_relative_to(path)
+def _culprit(error: OSError, folder: Path) -> Path | None:
+    """The folder to blame: ours or one above it; None when the error is about a file somebody gave us to read."""
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
+    if path.is_relative_to(folder.parent):
+        return folder
+    return path if folder.is_relative_to(path) else None
 
 
 @contextmanager

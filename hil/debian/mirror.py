@@ -10,7 +10,6 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 from hil.errors import BenchError
 
@@ -66,8 +65,7 @@ def parse(listing: str) -> Mirror:
 
 def without_password(uri: str) -> str:
     """The URI as it may be printed and recorded."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"(?<=://)[^/@]*@", "", uri)
 
 
 def _configured() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +13,6 @@ from hil.errors import UserError
 from hil.kernels import catalogue, configuration, entry, image, store
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
-
-# A name is a folder of the cache and the first part of a lane's name.
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 
 
 def add(
@@ -33,8 +29,6 @@ def add(
     when given and read from the image otherwise; `release` (uname -r) is needed only when neither image nor modules
     show it. UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
     """
-    if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name for a kernel", remedy="use a to z, 0 to 9 and . _ + -")
     try:
         arch, release, version, parts = _examine(parts, arch, release)
         _fits(name, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hil.kernels.kernel import Kernel
 
 Notify = Callable[[str], None]
 
+# A name is a folder of the cache and the first part of a lane's name.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+
 IMPORTED = "imported"
 """The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
 
@@ -23,7 +27,9 @@ def root() -> Path:
 
 
 def location(name: str, arch: Architecture) -> Path:
-    """Where the entry is or would be."""
+    """Where the entry is or would be; UserError for what cannot be a kernel's name."""
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no name for a kernel", remedy="use a to z, 0 to 9 and . _ + -")
     return root() / name / arch.name
 
 

@@ -1,0 +1,71 @@
+"""The catalogue as it is shipped, and the rules of eras."""
+
+import re
+
+import pytest
+
+from hil.arch import architecture, architectures
+from hil.errors import UserError
+from hil.kernels import catalogue
+from hil.kernels.catalogue import Debian, Tarball
+
+
+def test_every_entry_is_of_a_series_of_its_era() -> None:
+    for known in catalogue.entries().values():
+        assert known.series in ("", known.era)
+
+
+def test_the_reference_generation_is_named_by_hash() -> None:
+    source = catalogue.entry("linux-4.1").source
+    assert isinstance(source, Tarball)
+    assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+
+
+def test_debians_flavour_by_architecture() -> None:
+    source = catalogue.entry("debian-12").source
+    assert isinstance(source, Debian)
+    names = {arch.name: source.metapackage(arch) for arch in architectures().values()}
+    assert names == {"x86_64": "linux-image-cloud-amd64", "arm64": "linux-image-cloud-arm64"}
+
+
+# Names from the indexes of bullseye, bookworm, trixie and sid.
+@pytest.mark.parametrize(
+    ("name", "package", "fits"),
+    [
+        ("debian-11", "linux-image-5.10.0-46-cloud-arm64", True),
+        ("debian-11", "linux-image-5.10.0-46-cloud-arm64-dbg", False),
+        ("debian-11", "linux-image-5.10.0-46-cloud-arm64-unsigned", False),
+        ("debian-11", "linux-image-5.10.0-46-cloud-amd64", False),
+        ("debian-11", "linux-image-6.1.0-0.deb11.50-cloud-arm64", False),
+        ("debian-12", "linux-image-6.1.0-56-cloud-arm64", True),
+        ("debian-12", "linux-image-6.12.117+deb12-cloud-arm64", False),
+        ("debian-13", "linux-image-6.12.117+deb13-cloud-arm64", True),
+        ("debian-13", "linux-image-6.12-cloud-arm64", False),
+        ("debian-sid", "linux-image-7.2.13+deb14-cloud-arm64", True),
+        ("debian-sid", "linux-image-cloud-arm64", False),
+    ],
+)
+def test_which_packages_are_the_image(name: str, package: str, fits: bool) -> None:
+    known = catalogue.entry(name)
+    assert isinstance(known.source, Debian)
+    pattern = known.source.images(architecture("arm64"), known.series)
+    assert bool(pattern.fullmatch(package)) is fits
+
+
+@pytest.mark.parametrize(
+    ("version", "era"),
+    [("4.1.52", "4.1"), ("4.1", "4.1"), ("5.4.0-rc1", "4.1"), ("5.10.0-46-cloud-arm64", "5.10"), ("6.6.3", "6.1"),
+     ("6.12.117+deb13", "6.12"), ("7.3", "7.2"), ("10.0", "7.2")],
+)  # fmt: skip
+def test_a_release_falls_under_the_newest_era_that_is_not_later(version: str, era: str) -> None:
+    assert catalogue.era_of(version) == era
+
+
+def test_before_the_first_era_there_is_nothing_to_test() -> None:
+    with pytest.raises(UserError, match=r"4\.0\.9 is older than the first era, 4\.1"):
+        catalogue.era_of("4.0.9")
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"'debian-10'.*debian-11.*hil kernels import"):
+        catalogue.entry("debian-10")

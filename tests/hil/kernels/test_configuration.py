@@ -1,0 +1,27 @@
+"""Configurations: which architecture, which version."""
+
+from pathlib import Path
+
+import pytest
+
+from hil.errors import UserError
+from hil.kernels import configuration
+
+from . import conftest
+
+
+def test_version_and_architecture(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(conftest.configuration("arm64", "6.1.192"))
+    assert configuration.read(tmp_path / "config") == configuration.Configuration("6.1.192", "arm64")
+
+
+def test_a_header_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("CONFIG_X86_64=y\n")
+    assert configuration.read(tmp_path / "config") == configuration.Configuration("", "x86_64")
+
+
+@pytest.mark.parametrize("text", ["", "\x7fELF", "# CONFIG_X86_64=y\n# CONFIG_ARM64 is not set\n", "CONFIG_ARM=y\n"])
+def test_what_is_no_configuration_we_know(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(UserError, match="no kernel configuration"):
+        configuration.read(tmp_path / "config")

@@ -1,0 +1,50 @@
+"""Images: which architecture, which release."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from hil.errors import UserError
+from hil.kernels import image
+from hil.kernels.image import Image
+
+from .conftest import arm64_image, bzimage
+
+
+def zboot(payload: bytes, kind: bytes) -> bytes:
+    """An EFI zboot image: "MZ", "zimg", offset and size of the payload, reserved, compression."""
+    header = b"MZ\0\0zimg" + (64).to_bytes(4, "little") + len(payload).to_bytes(4, "little") + bytes(8) + kind
+    return header.ljust(64, b"\0") + payload + b"behind"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (bzimage("6.1.0-56-cloud-amd64"), Image("x86_64", "6.1.0-56-cloud-amd64")),
+        (bzimage("")[:0x20E] + bytes(0x300), Image("x86_64", "")),
+        (arm64_image("6.12.117+deb13-cloud-arm64"), Image("arm64", "6.12.117+deb13-cloud-arm64")),
+        (gzip.compress(arm64_image("4.1.52")), Image("arm64", "4.1.52")),
+        (zboot(gzip.compress(arm64_image("7.2.13")), b"gzip"), Image("arm64", "7.2.13")),
+        (zboot(b"\x28\xb5\x2f\xfd", b"zstd"), Image("arm64", "")),
+    ],
+)
+def test_what_an_image_says(tmp_path: Path, data: bytes, expected: Image) -> None:
+    (tmp_path / "image").write_bytes(data)
+    assert image.read(tmp_path / "image") == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"", "no kernel image"),
+        (b"MZ" + bytes(100), "no kernel image"),
+        (b"\x7fELF" + bytes(100), "not the ELF file vmlinux"),
+        (gzip.compress(arm64_image())[:-12], "damaged"),
+        (zboot(b"\x1f\x8b\x08garbage", b"gzip"), "damaged"),
+    ],
+)
+def test_what_is_no_image(tmp_path: Path, data: bytes, hint: str) -> None:
+    (tmp_path / "image").write_bytes(data)
+    with pytest.raises(UserError, match=hint):
+        image.read(tmp_path / "image")

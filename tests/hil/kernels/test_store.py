@@ -1,0 +1,167 @@
+"""The cache of kernels: filled once, verified when used, mended or refused when damaged."""
+
+import errno
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hil import cache
+from hil.arch import architecture
+from hil.errors import BenchError, UserError
+from hil.kernels import debian, entry, importing, store
+from hil.kernels.entry import Parts
+
+from .conftest import fill_with
+
+ARM64 = architecture("arm64")
+
+
+@pytest.fixture
+def archive(cached: Path, build: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Debian's archive has a kernel; returns what was asked of it."""
+    asked: list[str] = []
+    fill = fill_with(build("arm64", "6.1.192", "6.1.0-56-cloud-arm64", modules=True), "6.1.0-56-cloud-arm64", "6.1.192")
+
+    def counted(folder: Path, *rest: object) -> None:
+        asked.append(folder.name)
+        fill(folder, *rest)
+
+    monkeypatch.setattr(debian, "fill", counted)
+    return asked
+
+
+def spoil(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def test_a_kernel_is_fetched_once(archive: list[str], cached: Path) -> None:
+    kernel = store.get("debian-12", ARM64)
+    assert store.get("debian-12", ARM64) == kernel
+    assert len(archive) == 1
+    assert (kernel.era, kernel.version, kernel.release) == ("6.1", "6.1.192", "6.1.0-56-cloud-arm64")
+    assert kernel.folder == cached / "debian-12/arm64"
+    assert kernel.provenance["sha256"]["image"] == entry.sha256(kernel.image)
+
+
+@pytest.mark.parametrize("part", ["image", "config", "metadata.json"])
+def test_a_damaged_kernel_is_fetched_again(archive: list[str], cached: Path, part: str) -> None:
+    kernel = store.get("debian-12", ARM64)
+    spoil(kernel.folder / part)
+    said: list[str] = []
+    again = store.get("debian-12", ARM64, notify=said.append)
+    assert len(archive) == 2
+    assert again == kernel
+    assert "damaged" in said[0]
+
+
+def test_a_missing_file_counts_as_damage(archive: list[str], cached: Path) -> None:
+    kernel = store.get("debian-12", ARM64)
+    kernel.folder.chmod(0o755)
+    kernel.config.unlink()
+    store.get("debian-12", ARM64)
+    assert len(archive) == 2
+
+
+def test_metadata_cannot_be_changed_unnoticed(archive: list[str], cached: Path) -> None:
+    path = store.get("debian-12", ARM64).folder / entry.METADATA
+    changed = {**json.loads(path.read_text()), "release": "6.1.0-99"}
+    path.chmod(0o644)
+    path.write_text(json.dumps(changed))
+    with pytest.raises(entry.Damaged, match="digest"):
+        store.find("debian-12", ARM64)
+
+
+def test_a_damaged_import_is_never_thrown_away(cached: Path, build: Callable[..., Parts]) -> None:
+    kernel = importing.add("linux-4.1", build("arm64"))
+    spoil(kernel.image)
+    with pytest.raises(BenchError, match=r"damaged.*import it again"):
+        store.get("linux-4.1", ARM64)
+    assert kernel.image.exists()
+
+
+def test_an_imported_kernel_is_not_replaced_by_a_fetch(archive: list[str], build: Callable[..., Parts]) -> None:
+    importing.add("debian-12", build("arm64", "6.1.1"))
+    with pytest.raises(UserError, match="imported"):
+        store.fetch("debian-12", ARM64)
+    assert store.get("debian-12", ARM64).version == "6.1.1"
+    assert archive == []
+
+
+def test_two_processes_fetch_once(cached: Path, build: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) -> None:
+    log = cached.parent.parent / "log"
+    fill = fill_with(build("arm64", "6.1.192"), "6.1.192", "6.1.192")
+
+    def slow(folder: Path, *rest: object) -> None:
+        with log.open("a") as file:
+            file.write("fetched\n")
+        time.sleep(0.3)  # long enough for the other process to arrive
+        fill(folder, *rest)
+
+    monkeypatch.setattr(debian, "fill", slow)
+    cached.mkdir(parents=True)
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=store.get, args=("debian-12", ARM64)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert log.read_text() == "fetched\n"
+    assert store.find("debian-12", ARM64) is not None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_cache_that_cannot_be_written_is_one_error_and_no_half_entry(
+    archive: list[str], cached: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        target.touch()
+        raise OSError(number, os.strerror(number), str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(cache.Unusable, match=os.strerror(number)):
+        store.get("debian-12", ARM64)
+    assert [path.name for path in (cached / "debian-12").iterdir()] == [".arm64.lock"]
+
+
+def test_without_network_the_error_names_the_kernel_and_the_way_out(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise BenchError("cannot fetch the package lists", remedy="check the network", details="apt said")
+
+    monkeypatch.setattr(debian, "fill", unreachable)
+    with pytest.raises(BenchError) as caught:
+        store.get("debian-12", ARM64)
+    for text in ("debian-12/arm64", "package lists", "check the network", "hil kernels import debian-12"):
+        assert text in str(caught.value)
+    assert caught.value.details == "apt said"
+    assert [path.name for path in (cached / "debian-12").iterdir()] == [".arm64.lock"]
+
+
+def test_sources_alone_are_no_kernel(cached: Path) -> None:
+    with pytest.raises(UserError, match=r"linux-4\.1/arm64.*hil kernels import linux-4\.1"):
+        store.get("linux-4.1", ARM64)
+    assert not cached.exists()
+
+
+def test_remove(archive: list[str], cached: Path) -> None:
+    store.get("debian-12", ARM64)
+    assert store.remove("debian-12", ARM64)
+    assert not store.remove("debian-12", ARM64)
+    assert store.find("debian-12", ARM64) is None
+
+
+def test_names_are_the_catalogue_and_what_was_imported(cached: Path, build: Callable[..., Parts]) -> None:
+    importing.add("mine", build("arm64", "5.15.3"))
+    names = [f"{name}/{arch}" for name, arch in store.names()]
+    assert names[0] == "linux-4.1/x86_64"
+    assert names[-1] == "mine/arm64"
+    assert store.get("mine", ARM64).era == "5.10"
