@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import find
+from harness.isa.opcodes import OPCODES, find
 from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
@@ -55,6 +56,10 @@ class Step:
     after: tuple[Value, ...]
 
 
+_SHARED = Counter(opcode.code for opcode in OPCODES)
+_ALONE = {opcode.code: opcode.name for opcode in OPCODES if _SHARED[opcode.code] == 1}
+"""Opcodes that `code` alone tells, which are most."""
+
 Sink = Callable[[Step], None]
 Code = Sequence[tuple[Handler, Instruction]]
 
@@ -64,6 +69,7 @@ class Interpreter:
 
     def __init__(self, era: Era, table: Table | None = None) -> None:
         self._table = instruction_table(era) if table is None else table
+        self._alone = {code: self._table.get(name, _unknown) for code, name in _ALONE.items()}
 
     def compile(self, instructions: Sequence[Instruction]) -> Code:
         """Each instruction with its function; done once a program, so that running it only follows a list."""
@@ -81,6 +87,8 @@ class Interpreter:
             return Stopped(Stop.UNPREDICTABLE, unpredictable.why, state.pc - 1)
 
     def _handler(self, instruction: Instruction) -> Handler:
+        if handler := self._alone.get(instruction.code):
+            return handler
         opcode = find(instruction)
         return self._table.get(opcode.name if opcode else "", _unknown)
 

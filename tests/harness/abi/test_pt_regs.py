@@ -1,0 +1,35 @@
+"""Layouts of struct pt_regs against section 11 of the facts, spot by spot."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.abi.pt_regs import LAYOUTS, pt_regs
+from harness.model.eras import ERAS
+from hil.arch import architectures
+from hil.errors import UserError
+
+
+def test_every_architecture_and_era_has_a_layout() -> None:
+    assert {arch: set(eras) for arch, eras in LAYOUTS.items()} == {arch: set(ERAS) for arch in architectures()}
+
+
+def test_x86_64() -> None:
+    layout = pt_regs("x86_64", "4.1")
+    assert layout.size == 168
+    assert [layout.argument(index) for index in range(6)] == [112, 104, 96, 88, 72, 64]
+    assert layout.offsets[layout.returns] == 80
+    assert (layout.offsets["ip"], layout.offsets["sp"], layout.offsets["orig_ax"]) == (128, 152, 120)
+
+
+@pytest.mark.parametrize(("era", "size"), [("4.1", 304), ("5.10", 336), ("6.1", 336), ("6.12", 336), ("7.2", 320)])
+def test_arm64(era: str, size: int) -> None:
+    layout = pt_regs("arm64", era)
+    assert layout.size == size
+    assert [layout.argument(index) for index in range(8)] == [8 * index for index in range(8)]
+    assert (layout.offsets[layout.sp], layout.offsets[layout.ip]) == (248, 256)
+
+
+def test_an_unknown_era_is_the_users_mistake() -> None:
+    with pytest.raises(UserError, match=r"no layout .* era 3\.19"):
+        pt_regs("x86_64", "3.19")
