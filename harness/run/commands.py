@@ -22,7 +22,7 @@ from harness.script.operations import Script
 from hil import directories
 from hil.arch import architecture
 from hil.errors import BenchError, UserError
-from hil.kernels import catalogue, store
+from hil.kernels import store
 
 DEFAULT_LANES = "debian-12"
 
@@ -48,7 +48,10 @@ def run(
     console = Console()
     wanted = [*(lanes.split(",") if lanes else ()), *kernels] or [DEFAULT_LANES]
     chosen = select(wanted, known_lanes())
-    plan = shares(chosen, lambda kernel, arch: _scripts(era_of(kernel, arch), arch, pattern))
+    plan = shares(chosen, lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, pattern))
+    for kernel in require:
+        if kernel not in {lane.kernel for lane in chosen}:
+            raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
     if listing:
         _list(console, plan)
         return 0
@@ -67,14 +70,6 @@ def run(
 def known_lanes() -> tuple[Lane, ...]:
     """Every lane of the catalogue, and of the kernels the user imported."""
     return all_lanes((name, arch.name) for name, arch in store.names())
-
-
-def era_of(kernel: str, arch: str) -> str:
-    """The era of a kernel: the catalogue's word, or for an imported one what its version says."""
-    if kernel in catalogue.entries():
-        return catalogue.entry(kernel).era
-    imported = store.find(kernel, architecture(arch))
-    return imported.era if imported else catalogue.eras()[0]
 
 
 def summarize(console: Console, report: RunReport, folder: Path) -> None:
@@ -121,9 +116,6 @@ def _list(console: Console, plan: Sequence[Share]) -> None:
 
 
 def _check_required(kernel: str, report: RunReport) -> None:
-    lanes = [result for result in report.results if result.lane.split("/")[0] == kernel]
-    if not lanes:
-        raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
-    for result in lanes:
-        if result.verdict is Verdict.UNSUPPORTED:
+    for result in report.results:
+        if result.lane.startswith(f"{kernel}/") and result.verdict is Verdict.UNSUPPORTED:
             raise BenchError(f"{kernel} is required, but {result.lane} is unsupported: {result.reason}")

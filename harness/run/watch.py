@@ -39,16 +39,18 @@ class Watch(Protocol):
 
 
 class Plain:
-    """A line for every change of state and every result that is no agreement."""
+    """A line for every change of state and every result that is no agreement; what befalls many is said once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._told: set[str] = set()
 
     def state(self, share: Share, text: str) -> None:
         self._console.print(f"{share.name}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
-        if result.verdict is not Verdict.AGREE:
+        if result.verdict is not Verdict.AGREE and result.reason not in self._told:
+            self._told.add(result.reason)
             line = f"{lane} {result.script}: {result.verdict}: {result.reason}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -53,10 +53,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
             pass
         except entry.Damaged as damage:
             if _was_imported(folder) or not _can_fetch(name):
-                raise BenchError(
-                    f"the kernel {name}/{arch} is damaged: {damage}",
-                    remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and import it again",
-                ) from None
+                raise _lost_for_good(name, arch, damage) from None
             notify(f"{damage}; fetching it again")
             with cache.written(folder):
                 cache.remove(folder)
@@ -83,6 +80,18 @@ def find(name: str, arch: Architecture) -> Kernel | None:
         return _at_hand(name, arch)
     except _Absent:
         return None
+    except entry.Damaged as damage:
+        raise _lost_for_good(name, arch, damage) from None
+
+
+def era(name: str, arch: Architecture) -> str:
+    """The era of a kernel that `names` yields, without a look at its image: the catalogue's word, else its own."""
+    if name in catalogue.entries():
+        return catalogue.entry(name).era
+    try:
+        return catalogue.era_of(entry.metadata_of(location(name, arch))["version"])
+    except entry.Damaged as damage:
+        raise _lost_for_good(name, arch, damage) from None
 
 
 def remove(name: str, arch: Architecture) -> bool:
@@ -108,6 +117,13 @@ def names() -> Iterator[tuple[str, Architecture]]:
 
 class NotAtHand(UserError):
     """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
+
+
+def _lost_for_good(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
+    return BenchError(
+        f"the kernel {name}/{arch} is damaged: {damage}",
+        remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and import it again",
+    )
 
 
 class _Absent(Exception):
@@ -139,11 +155,11 @@ def _can_fetch(name: str) -> bool:
 
 
 def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
-    """The entry of the catalogue with a source we can fetch; UserError when there is none."""
+    """The entry of the catalogue with a source we can fetch; NotAtHand when there is none."""
     known = catalogue.entry(name)
     if isinstance(known.source, Debian):
         return known, known.source
-    raise UserError(
+    raise NotAtHand(
         f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
         remedy=f"build or import it: {_how_to_import(name)}",
     )
