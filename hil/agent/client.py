@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -50,11 +50,11 @@ class Agent:
             self._channel.close()
             raise
 
-    def exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
+    def exchange(self, batches: Iterable[Batch]) -> Generator[BatchResult, None, None]:
         """One result a batch, in order. Batches are taken, and sent, well ahead of the results.
 
         BatchError when a batch breaks a limit of the format, AgentLost when the agent is gone (as is this object then).
-        An exchange that is abandoned half-way ends by collecting what the agent still owes.
+        An exchange that is abandoned half-way (closed) ends by collecting what the agent still owes.
         """
         if self._under_way:
             raise RuntimeError("an agent carries out one exchange at a time")

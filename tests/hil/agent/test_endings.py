@@ -176,6 +176,7 @@ def test_a_process_that_left_the_group_of_its_batch_is_still_killed(run: Run) ->
 
 
 PINNED = r"""
+#define _GNU_SOURCE
 #include <unistd.h>
 int main(void) { return setresuid(0, 0, 0) ? 1 : (alarm(120), pause()); }
 """

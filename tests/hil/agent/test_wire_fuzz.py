@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,30 +47,58 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 # The batch's process has to die of its own signals, as it does without the sanitizers.
 OPTIONS = "handle_segv=0:handle_sigbus=0:detect_leaks=0:abort_on_error=1"
 
-FEW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
 def sanitized(compile_host_agent: CompileAgent) -> Path:
     try:
-        binary = compile_host_agent(*SANITIZERS)
+        return compile_host_agent(*SANITIZERS)
     except BenchError as error:
         pytest.skip(f"no sanitizers: {error.details.strip().splitlines()[-1]}")
-    return binary
 
 
-def check(sanitized: Path, data: bytes) -> list[wire.Frame]:
-    """What the agent says to `data` when it only decodes, checked for sense."""
-    environment = {**os.environ, "ASAN_OPTIONS": OPTIONS}
-    done = subprocess.run(
-        [sanitized, "--check"], input=data, capture_output=True, timeout=60, env=environment, check=False
-    )
-    reader = wire.FrameReader()
-    frames = list(reader.feed(done.stdout))
-    assert reader.partial == 0
-    gave_up = frames[-1].type == wire.ERROR and frames[-1].tag == wire.NO_TAG
-    assert done.returncode == (2 if gave_up else 0)
-    return frames[1:]
+class Checker:
+    """A sanitized agent that decodes batches, but runs nothing."""
+
+    def __init__(self, binary: Path) -> None:
+        environment = {**os.environ, "ASAN_OPTIONS": OPTIONS + f":log_path={binary.parent}/complaint"}
+        self._logs = binary.parent
+        self._process = subprocess.Popen(
+            [binary, "--check"], bufsize=0, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._reader = wire.FrameReader()
+        (self.hello,) = self._frames(1)
+
+    def answers(self, payloads: list[bytes]) -> list[wire.Frame]:
+        """What it says to batches with these payloads, which get the tags 0, 1, ..."""
+        self._stdin.write(b"".join(wire.encode_frame(wire.BATCH, tag, data) for tag, data in enumerate(payloads)))
+        frames = self._frames(len(payloads))
+        assert [frame.tag for frame in frames] == list(range(len(payloads)))
+        return frames
+
+    def end(self, data: bytes) -> tuple[int, list[wire.Frame]]:
+        """Give it `data` and the end of its input; its exit status and last frames."""
+        rest, _ = self._process.communicate(data, timeout=60)
+        return self._process.returncode, list(self._reader.feed(rest))
+
+    def _frames(self, count: int) -> list[wire.Frame]:
+        frames: list[wire.Frame] = []
+        while len(frames) < count:
+            data = self._stdout.read(1 << 16)
+            complaints = [log.read_text() for log in self._logs.glob("complaint*")]
+            assert data, f"the agent ended with status {self._process.wait()}: {complaints}"
+            frames.extend(self._reader.feed(data))
+        return frames
+
+
+@pytest.fixture(scope="module")
+def checker(sanitized: Path) -> Iterator[Checker]:
+    checker = Checker(sanitized)
+    yield checker
+    assert checker.end(b"") == (0, [])
 
 
 small = st.one_of(st.integers(0, 20), st.sampled_from([4095, 4096, 4097, 1 << 26, 2**31, 2**32 - 1]))
@@ -102,43 +131,46 @@ batches = st.builds(
 )
 
 
-@FEW
+def payload(batch: Batch) -> bytes:
+    return wire.encode_batch(batch, 0)[12:]
+
+
+@settings(FEW, max_examples=40)
 @given(data=st.binary(max_size=200))
 def test_any_bytes(sanitized: Path, data: bytes) -> None:
-    check(sanitized, data)
+    status, frames = Checker(sanitized).end(data)
+    gave_up = bool(frames) and frames[-1].type == wire.ERROR and frames[-1].tag == wire.NO_TAG
+    assert status == (2 if gave_up else 0)
 
 
 @FEW
-@given(payloads=st.lists(st.binary(max_size=120), min_size=1, max_size=8))
-def test_any_payload(sanitized: Path, payloads: list[bytes]) -> None:
-    frames = check(sanitized, b"".join(wire.encode_frame(wire.BATCH, n, data) for n, data in enumerate(payloads)))
-    assert [frame.tag for frame in frames] == list(range(len(payloads)))
+@given(payloads=st.lists(st.binary(max_size=120), max_size=8))
+def test_any_payload(checker: Checker, payloads: list[bytes]) -> None:
+    checker.answers(payloads)
 
 
 @FEW
-@given(some=st.lists(batches, min_size=1, max_size=8))
-def test_any_steps(sanitized: Path, some: list[Batch]) -> None:
-    frames = check(sanitized, b"".join(wire.encode_batch(batch, n) for n, batch in enumerate(some)))
-    assert [frame.tag for frame in frames] == list(range(len(some)))
+@given(some=st.lists(batches, max_size=8))
+def test_any_steps(checker: Checker, some: list[Batch]) -> None:
+    for batch, frame in zip(some, checker.answers([payload(batch) for batch in some]), strict=True):
+        assert frame.type in (wire.RESULT, wire.ERROR)
+        wire.decode_answer(frame, frame.tag, len(batch.steps))
 
 
 @FEW
 @given(batch=batches, data=st.data())
-def test_damaged_batches(sanitized: Path, batch: Batch, data: st.DataObject) -> None:
-    payload = bytearray(wire.encode_batch(batch, 0)[12:])
+def test_damaged_batches(checker: Checker, batch: Batch, data: st.DataObject) -> None:
+    damaged = bytearray(payload(batch))
     for _ in range(data.draw(st.integers(1, 4))):
-        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
-    cut = data.draw(st.integers(0, len(payload)))
-    frames = check(
-        sanitized, wire.encode_frame(wire.BATCH, 1, bytes(payload[:cut])) + wire.encode_frame(wire.BATCH, 2, b"")
-    )
-    assert [frame.tag for frame in frames] == [1, 2]
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(damaged)))
+    checker.answers([bytes(damaged[:cut]), b""])
 
 
-def test_huge_counts_take_no_memory(sanitized: Path) -> None:
-    payload = struct.pack("<IIII", 1000, 0, 0xFFFF_FFFF, 65535)
-    (frame,) = check(sanitized, wire.encode_frame(wire.BATCH, 0, payload))
+def test_huge_counts_take_no_memory(checker: Checker) -> None:
+    (frame,) = checker.answers([struct.pack("<IIII", 1000, 0, 0xFFFF_FFFF, 65535)])
     assert frame.type == wire.ERROR
+    assert b"4294967295 pieces in 16 bytes" in frame.payload
 
 
 # What may be run for real: memory at will, but of system calls only those that do nothing.
