@@ -53,7 +53,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
             pass
         except entry.Damaged as damage:
             if _was_imported(folder) or not _can_fetch(name):
-                raise _lost_for_good(name, arch, damage) from None
+                raise _damaged(name, arch, damage) from None
             notify(f"{damage}; fetching it again")
             with cache.written(folder):
                 cache.remove(folder)
@@ -81,7 +81,7 @@ def find(name: str, arch: Architecture) -> Kernel | None:
     except _Absent:
         return None
     except entry.Damaged as damage:
-        raise _lost_for_good(name, arch, damage) from None
+        raise _damaged(name, arch, damage) from None
 
 
 def era(name: str, arch: Architecture) -> str:
@@ -91,7 +91,7 @@ def era(name: str, arch: Architecture) -> str:
     try:
         return catalogue.era_of(entry.metadata_of(location(name, arch))["version"])
     except entry.Damaged as damage:
-        raise _lost_for_good(name, arch, damage) from None
+        raise _damaged(name, arch, damage) from None
 
 
 def remove(name: str, arch: Architecture) -> bool:
@@ -119,10 +119,12 @@ class NotAtHand(UserError):
     """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
 
 
-def _lost_for_good(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
+def _damaged(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
+    """The error for who cannot, or was not asked to, fetch the kernel again."""
+    again = "fetch" if _can_fetch(name) and not _was_imported(location(name, arch)) else "import"
     return BenchError(
         f"the kernel {name}/{arch} is damaged: {damage}",
-        remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and import it again",
+        remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and {again} it again",
     )
 
 
