@@ -17,8 +17,7 @@ class PtRegs:
     """Offsets in bytes of 64 bit registers, and which of them the C calling convention uses.
 
     At an entry probe `arguments[n]` holds the function's n-th argument; at a return probe `returns` holds the returned
-    value. The field `ip` of an entry probe is the probe's address plus `ip_bias`. `address_bits` is the width of an
-    address: one whose higher bits are not all alike faults.
+    value. The field `ip` of an entry probe is the probe's address plus `ip_bias`.
     """
 
     size: int
@@ -28,7 +27,6 @@ class PtRegs:
     ip: str
     sp: str
     ip_bias: int
-    address_bits: int
 
     def argument(self, index: int) -> int:
         """Offset of the index-th argument, counted from 0."""
@@ -48,7 +46,6 @@ X86_64 = PtRegs(
     ip="ip",
     sp="sp",
     ip_bias=1,  # every kind of probe pretends to be an int3, which has run when the handler looks
-    address_bits=57,  # five-level paging, which QEMU's `max` has and kernels from 4.14 on use
 )
 
 _ARM64 = {**{f"x{n}": 8 * n for n in range(31)}, "sp": 248, "pc": 256, "pstate": 264, "orig_x0": 272, "syscallno": 280}
@@ -63,7 +60,6 @@ def _arm64(size: int) -> PtRegs:
         ip="pc",
         sp="sp",
         ip_bias=0,  # BRK does not advance the program counter
-        address_bits=48,
     )
 
 

@@ -91,6 +91,22 @@ class MapRules:
 
 
 @dataclass(frozen=True)
+class PrintkRules:
+    """Which formats bpf_trace_printk takes, kernel/trace/bpf_trace.c (TP-01 to TP-08)."""
+
+    conversions: str
+    """Letters, each but `p` also with `l` or `ll` in front."""
+    others_refused: bool
+    """Any other conversion is EINVAL; else there are some that the model does not know."""
+    percent: bool
+    """`%%` prints a percent sign and is not counted; else it is EINVAL."""
+    eight_bit: bool
+    """Bytes from 0x80 on may stand in the text."""
+    inner_nul: bool
+    """Any NUL inside the size ends the format; else only the last byte may be NUL, and must be."""
+
+
+@dataclass(frozen=True)
 class Era:
     """One kernel generation. `kprobes` and `ibt` are architectures."""
 
@@ -119,14 +135,9 @@ class Era:
     helper_limit: int
     """The first id that is no helper at all."""
     probe_read_clears: bool
-    printk_formats: str
-    """Conversions of bpf_trace_printk the era allows, beside the `l` and `ll` modifiers."""
-    printk_percent: bool
-    """`%%` prints a percent sign; else it is EINVAL."""
-    printk_8bit: bool
-    """Bytes from 0x80 on may stand in the format."""
-    printk_inner_nul: bool
-    """Any NUL inside the size ends the format; else only the last byte may be NUL, and must be."""
+    kernel_reads_refuse_user: frozenset[str]
+    """Architectures where probe_read_kernel surely fails on an address of user space."""
+    printk: PrintkRules
 
     # kprobes and perf events
     kprobes: frozenset[str]
@@ -180,10 +191,8 @@ LINUX_4_1 = Era(
     helpers=_4_1_HELPERS,
     helper_limit=12,
     probe_read_clears=False,  # PR-05
-    printk_formats="duxp",
-    printk_percent=False,
-    printk_8bit=False,
-    printk_inner_nul=False,
+    kernel_reads_refuse_user=frozenset(),  # no such helper
+    printk=PrintkRules("duxp", others_refused=True, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64"}),  # LOAD-13: arm64 got kprobes in 4.8
     ibt=frozenset(),
     # kernel/events/core.c: perf_event_set_bpf_prog(), perf_event_free_bpf_prog()
@@ -231,7 +240,8 @@ LINUX_5_10 = replace(
     helpers=_4_1_HELPERS | {7, 8, 12, 14, 15, 16, 22, 25, 27, 35, 36, 45, 67, 80, *range(112, 116), *range(130, 135)},
     helper_limit=156,
     probe_read_clears=True,
-    printk_formats="duxpi",
+    kernel_reads_refuse_user=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c
+    printk=PrintkRules("duxpi", others_refused=False, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64", "arm64"}),
     # kernel/trace/bpf_trace.c: perf_event_attach_bpf_prog(), trace_call_bpf()
     attachment=Attachment.EACH,
@@ -256,11 +266,9 @@ LINUX_6_1 = replace(
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
     helpers=LINUX_5_10.helpers | {173, 174},
+    kernel_reads_refuse_user=frozenset({"x86_64", "arm64"}),  # arch/arm64/mm/maccess.c, since 5.18
     helper_limit=210,
-    printk_formats="duxpiX",
-    printk_percent=True,
-    printk_8bit=True,
-    printk_inner_nul=True,
+    printk=PrintkRules("duxpiX", others_refused=False, percent=True, eight_bit=True, inner_nul=True),
     # kernel/events/core.c: _perf_ioctl() resolves the descriptor first (ATTACH-04)
     attach_checks=(
         AttachCheck.DESCRIPTOR,

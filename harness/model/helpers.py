@@ -13,13 +13,18 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno, negative
 from harness.model.maps import Map, MapHandle
 from harness.model.memory import Fault
-from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, number, partial_of, signed64, unknown
+from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, number, partial_of, unknown
 from harness.script.outcome import Unknown
 
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 LOWEST_MAPPABLE = 1 << 16
 """No process maps anything below: vm.mmap_min_addr."""
 COMM_SIZE = 16
+ALIKE = {
+    "x86_64": (56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
+    "arm64": (48, 55),  # 48 bit addresses; the byte above may be a tag
+}
+"""Bits of an address that must all be the same, lowest and highest; an access faults when they are not."""
 
 
 class Helpers:
@@ -70,10 +75,24 @@ def probe_read(environment: Environment, to: Value, size: Value, address: Value,
         return 0
     if not isinstance(address, int) or not _unmapped(environment, address):
         return _read_blindly(target, octets, f"memory at {_told(address)}")
-    if environment.rules.probe_read_clears:
-        for at in range(octets):
-            target.region.store(target.offset + at, 1, 0)
-    return negative("EFAULT")
+    return _failed_read(environment, target, octets)
+
+
+def probe_read_user(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
+    """As probe_read, of user space only."""
+    if isinstance(address, Pointer) and not address.region.user:
+        return _failed_read(environment, _pointer(to), exactly(size))
+    return probe_read(environment, to, size, address)
+
+
+def probe_read_kernel(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
+    """As probe_read, of kernel memory only."""
+    if isinstance(address, Pointer) and address.region.user:
+        target, octets = _pointer(to), exactly(size)
+        if environment.arch in environment.rules.kernel_reads_refuse_user:
+            return _failed_read(environment, target, octets)
+        return _read_blindly(target, octets, "user space by a kernel read")
+    return probe_read(environment, to, size, address)
 
 
 def probe_read_str(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
@@ -88,8 +107,7 @@ def probe_read_str(environment: Environment, to: Value, size: Value, address: Va
         text = text[:-1] + b"\0"
     else:
         return _read_blindly(target, octets, f"what lies around {address.region.name}")
-    for at, code in enumerate(text):
-        target.region.store(target.offset + at, 1, code)
+    target.region.store_bytes(target.offset, text)
     return len(text)
 
 
@@ -101,7 +119,7 @@ def trace_printk(environment: Environment, text: Value, size: Value, *arguments:
     """The length of what was printed, or -EINVAL. Scripts do not read the trace buffer."""
     first, second, third = arguments[:3]
     try:
-        return printk.length(environment.rules, _bytes(text, exactly(size)), (first, second, third))
+        return printk.length(environment.rules.printk, _bytes(text, exactly(size)), (first, second, third))
     except Unpredictable as unpredictable:
         return unknown(f"the length of a printed text: {unpredictable.why}", bits=10)
 
@@ -150,8 +168,8 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.GET_CURRENT_COMM: get_current_comm,
     Helper.GET_CURRENT_TASK: get_current_task,
     Helper.PROBE_READ_STR: probe_read_str,
-    Helper.PROBE_READ_USER: probe_read,
-    Helper.PROBE_READ_KERNEL: probe_read,
+    Helper.PROBE_READ_USER: probe_read_user,
+    Helper.PROBE_READ_KERNEL: probe_read_kernel,
     Helper.PROBE_READ_USER_STR: probe_read_str,
     Helper.PROBE_READ_KERNEL_STR: probe_read_str,
 }
@@ -175,9 +193,16 @@ def _bytes(value: Value, size: int) -> bytes:
 
 
 def _unmapped(environment: Environment, address: int) -> bool:
-    """Whether an access must fault: the lowest pages, and addresses whose high bits are neither all 0 nor all 1."""
-    sign = signed64(address) >> environment.registers.address_bits - 1
-    return address < LOWEST_MAPPABLE or (sign not in (0, -1) and address >> 48 & 0xFF not in (0, 0xFF))
+    """Whether an access must fault: the lowest pages, and addresses no page table reaches."""
+    lowest, highest = ALIKE[environment.arch]
+    ones = (1 << highest - lowest + 1) - 1
+    return address < LOWEST_MAPPABLE or address >> lowest & ones not in (0, ones)
+
+
+def _failed_read(environment: Environment, target: Pointer, octets: int) -> Value:
+    if environment.rules.probe_read_clears:
+        target.region.store_bytes(target.offset, bytes(octets))
+    return negative("EFAULT")
 
 
 def _read_blindly(target: Pointer, octets: int, what: str) -> Value:

@@ -47,6 +47,11 @@ class Region:
         self._unknown = bytearray(b"\1" * size) if content is None else bytearray(size)
         self._cells: dict[int, tuple[Value, int]] = {}
 
+    @property
+    def user(self) -> bool:
+        """Whether it lies in user space."""
+        return self.address is USER_ADDRESS
+
     def load(self, offset: int, size: int) -> Value:
         """The number in `size` bytes at `offset`; Fault when they are not all inside."""
         end = offset + size
@@ -76,6 +81,11 @@ class Region:
                 else:
                     self._unknown[offset + index] = 0
                     self._content[offset + index] = known.value >> 8 * index & 0xFF
+
+    def store_bytes(self, offset: int, content: bytes) -> None:
+        """Puts known bytes; Fault as `store`."""
+        for at, byte in enumerate(content, offset):
+            self.store(at, 1, byte)
 
     def blur(self, offset: int, size: int, why: str) -> None:
         """Makes `size` bytes at `offset` unknown; Fault as `store`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.model.eras import Era
+from harness.model.eras import PrintkRules
 from harness.model.errno import Errno
 from harness.model.value import M32, Unpredictable, Value, exactly, signed64
 
@@ -16,19 +16,19 @@ _SPACE = b"\t\n\v\f\r "
 _PUNCTUATION = bytes(code for code in range(0x21, 0x7F) if not chr(code).isalnum())
 
 
-def length(era: Era, text: bytes, arguments: tuple[Value, Value, Value]) -> int:
+def length(rules: PrintkRules, text: bytes, arguments: tuple[Value, Value, Value]) -> int:
     """How many characters are printed; Errno EINVAL for a format the era refuses.
 
     Unpredictable when the length hangs on an argument that is not known.
     """
-    pieces = list(_pieces(era, _format(era, text)))
+    pieces = list(_pieces(rules, _format(rules, text)))
     values = iter(arguments)
     return min(sum(len(_convert(piece, next(values))) if piece[0] == "%" else 1 for piece in pieces), LONGEST)
 
 
-def _format(era: Era, text: bytes) -> bytes:
+def _format(rules: PrintkRules, text: bytes) -> bytes:
     """The format without its NUL."""
-    if era.printk_inner_nul:
+    if rules.inner_nul:
         if 0 not in text:
             raise Errno("EINVAL")
         return text[: text.index(0)]
@@ -37,43 +37,43 @@ def _format(era: Era, text: bytes) -> bytes:
     return text[:-1]
 
 
-def _pieces(era: Era, text: bytes) -> Iterator[str]:
+def _pieces(rules: PrintkRules, text: bytes) -> Iterator[str]:
     """The format cut into plain text and conversions, which keep their percent sign; Errno EINVAL."""
     conversions = at = 0
     while at < len(text):
         code = text[at]
-        if not (0x20 <= code < 0x7F or code in _SPACE or (era.printk_8bit and code >= 0x80)):
+        if not (0x20 <= code < 0x7F or code in _SPACE or (rules.eight_bit and code >= 0x80)):
             raise Errno("EINVAL")
         at += 1
         if code != ord("%"):
             yield chr(code)
-        elif era.printk_percent and text[at : at + 1] == b"%":
+        elif rules.percent and text[at : at + 1] == b"%":
             yield "."
             at += 1
         elif conversions == MOST_CONVERSIONS:
             raise Errno("EINVAL")
         else:
-            conversion, at = _conversion(era, text, at)
+            conversion, at = _conversion(rules, text, at)
             conversions += 1
             yield "%" + conversion
 
 
-def _conversion(era: Era, text: bytes, at: int) -> tuple[str, int]:
+def _conversion(rules: PrintkRules, text: bytes, at: int) -> tuple[str, int]:
     """The conversion that begins behind a percent sign, and where the format goes on."""
     rest = text[at:].decode("latin-1")
     for modifier in ("ll", "l", ""):
         if rest.startswith(modifier):
             letter = rest[len(modifier) : len(modifier) + 1]
-            if letter and letter in era.printk_formats.replace("p", "" if modifier else "p"):
+            if letter and letter in rules.conversions.replace("p", "" if modifier else "p"):
                 at += len(modifier) + 1
-                return (modifier + letter, _behind_pointer(era, text, at) if letter == "p" else at)
+                return (modifier + letter, _behind_pointer(rules, text, at) if letter == "p" else at)
             break
-    if era.printk_formats == "duxp":
+    if rules.others_refused or rest.startswith("%"):
         raise Errno("EINVAL")
     raise Unpredictable(f"the model does not know the conversion %{rest[:4]!r} of trace_printk")
 
 
-def _behind_pointer(era: Era, text: bytes, at: int) -> int:
+def _behind_pointer(rules: PrintkRules, text: bytes, at: int) -> int:
     """`%p` must stand before white space, punctuation or the end.
 
     4.1 does not look at that character again, so that a conversion hidden there is printed unchecked (HOLE-02).
@@ -81,7 +81,7 @@ def _behind_pointer(era: Era, text: bytes, at: int) -> int:
     if text[at : at + 1] == b"%":
         raise Unpredictable("a conversion right behind %p escapes the check of trace_printk")
     if at < len(text) and text[at] not in _SPACE + _PUNCTUATION:
-        if era.printk_formats == "duxp":
+        if rules.others_refused:
             raise Errno("EINVAL")
         raise Unpredictable("the model does not know extended pointer conversions of trace_printk")
     return at
