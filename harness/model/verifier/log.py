@@ -94,5 +94,6 @@ class Writer:
         """What was written so far."""
         joined: list[Text] = []
         for kind, pieces in groupby(self._pieces, key=type):
-            joined += ["".join(map(str, pieces))] if kind is str else pieces
+            run = list(pieces)
+            joined += ["".join(map(str, run))] if kind is str else run
         return Log(tuple(joined) or (UNINITIALISED,))
