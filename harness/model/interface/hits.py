@@ -57,26 +57,35 @@ def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
         _doubt(trace_event, trace_event.doubt)
         raise Unpredictable(trace_event.doubt)
     try:
-        kept = _run_programs(kernel, trace_event, call)
+        verdicts = _run_programs(kernel, trace_event, call)
     except Unpredictable as unpredictable:
         _doubt(trace_event, unpredictable.why)
         raise
+    try:
+        kept = _kept(kernel.rules.keep, verdicts)
+    except Unpredictable as unpredictable:
+        _doubt_counts(trace_event, unpredictable.why)
+        return
     if kept:
         for event in trace_event.events:
             if event.counts and event.enabled:
                 _count(kernel, event)
 
 
-def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> bool:
-    """Every program runs, whatever the others return; the hit is kept when all of them want it."""
+def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[Value]:
+    """What every program returns; each runs, whatever the others say."""
     if not trace_event.programs:
-        return True
+        return []
     context = context_of(kernel, trace_event, call)
-    verdicts = [
+    return [
         run(kernel, program, State(program.instructions, program.maps, Pointer(context), kernel.helpers))
         for _, program in trace_event.programs
     ]
-    if kernel.rules.keep is Keep.NON_ZERO:
+
+
+def _kept(keep: Keep, verdicts: list[Value]) -> bool:
+    """Whether the hit counts: all programs must want it."""
+    if keep is Keep.NON_ZERO:
         return all(verdict & M32 != 0 for verdict in verdicts)
     return all(verdict & 1 == 1 for verdict in verdicts)
 
@@ -148,10 +157,14 @@ def _size(event: PerfEvent) -> int:
 
 def _doubt(trace_event: TraceEvent, why: str) -> None:
     """The hit may have been kept or not, and programs after an unpredictable one may have done anything."""
-    for event in trace_event.events:
-        event.doubt = event.doubt or why
+    _doubt_counts(trace_event, why)
     for _, program in trace_event.programs:
         program.doubt_maps(why)
+
+
+def _doubt_counts(trace_event: TraceEvent, why: str) -> None:
+    for event in trace_event.events:
+        event.doubt = event.doubt or why
 
 
 def _chosen(value: int | Buffer) -> Value:

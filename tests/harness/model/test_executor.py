@@ -377,7 +377,7 @@ def test_what_is_no_filter() -> None:
 # Doubt -------------------------------------------------------------------------------------------------------------
 
 
-def undecided(verdict_too: bool = False) -> LoadProgram:
+def undecided() -> LoadProgram:
     """A program whose branch hangs on a register nobody knows (r15)."""
     return load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), *element(0), mov64_imm(R0, 1), exit_())
 
@@ -391,6 +391,13 @@ def test_an_unpredictable_run_takes_its_maps_and_counts_along_and_nothing_else()
     assert isinstance(ours, Unpredicted) and isinstance(count, Unpredicted)
     assert data(others) == bytes(8)
     assert isinstance(closed, Outcome)
+
+
+def test_an_unknown_verdict_leaves_only_counts_open() -> None:
+    program = load("program", *element(0), st(DW, R0, 0, 7), exit_())  # returns an address, as 4.1 allows
+    script = (MAP, program, PROBE, EVENT, ATTACH, FIRE, read(), ReadCount(Ref("event")))
+    assert results(*script)[-3:] == ["EINVAL", 0, "?"]
+    assert data(predict(*script)[-2]) == u64(7)
 
 
 def test_an_undefined_shift_is_reported_as_such() -> None:
