@@ -73,7 +73,7 @@ class FrameChannel:
         cause: Exception | None = None
         try:
             data = self._stream.read(_CHUNK)
-        except MachineLost as error:
+        except (MachineLost, OSError) as error:
             data, cause = b"", error
         if data and not self._watchdog.rang:
             self._watchdog.touch()
