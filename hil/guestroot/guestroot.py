@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hil import cache, directories
@@ -38,12 +38,13 @@ class Contents:
     """What is in a guest root, for the record of a run.
 
     `sha256` of the archive, `agent` the agent's; `packages` as in Userland; `modules` in the order they load in.
+    Empty for a guest root that was not put together here.
     """
 
-    sha256: str
-    agent: str
-    packages: Mapping[str, Mapping[str, str]]
-    modules: tuple[str, ...]
+    sha256: str = ""
+    agent: str = ""
+    packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class GuestRoot:
     initramfs: Path
     key: Path
     host_key: str
-    contents: Contents
+    contents: Contents = field(default_factory=Contents)
 
 
 def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
