@@ -109,7 +109,9 @@ class Machine:
     def qemu_version(self) -> str:
         """Of the QEMU that runs, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
         answer = self.qmp.execute("query-version")
-        return f"{'.'.join(str(answer['qemu'][part]) for part in ('major', 'minor', 'micro'))} {answer['package']}".strip()
+        return (
+            f"{'.'.join(str(answer['qemu'][part]) for part in ('major', 'minor', 'micro'))} {answer['package']}".strip()
+        )
 
     @property
     def gdb_socket(self) -> Path:

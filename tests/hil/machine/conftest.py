@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hil.arch import architecture
-from hil.guestroot import GuestRoot
+from hil.guestroot.guestroot import Contents, GuestRoot
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
 
@@ -35,7 +35,8 @@ def make_spec(tmp_path: Path) -> MakeSpec:
             era="6.1",
             provenance={},
         )
-        root = GuestRoot(initramfs=Path("/cache/g/initramfs"), key=Path("/state/key"), host_key="ssh-ed25519 AAAA")
+        contents = Contents(sha256="0" * 64, agent="0" * 64, packages={}, modules=())
+        root = GuestRoot(Path("/cache/g/initramfs"), Path("/state/key"), "ssh-ed25519 AAAA", contents)
         return MachineSpec(kernel, root, folder, **fields)  # type: ignore[arg-type]
 
     return make

@@ -7,12 +7,15 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hil.errors import BenchError
+from hil.machine import launch
 from hil.machine.process import QemuProcess, require_program
 
 
@@ -25,9 +28,9 @@ def _gone(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def _eventually(condition: object, seconds: float = 30) -> bool:
+def _eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -53,7 +56,8 @@ def test_complaints_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> None:
     script = (
-        "import pathlib, sys, time; from hil.machine.process import QemuProcess;"
+        "import pathlib, sys, time; from hil.machine import launch
+from hil.machine.process import QemuProcess;"
         "p = QemuProcess(['sleep', '600'], inherit=(), stderr=pathlib.Path(sys.argv[1]), on_exit=print);"
         "print(p.pid, flush=True); time.sleep(600)"
     )
@@ -68,8 +72,6 @@ def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> N
 
 
 def test_survives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
-    import threading
-
     processes: list[QemuProcess] = []
     thread = threading.Thread(
         target=lambda: processes.append(
@@ -92,8 +94,6 @@ def test_missing_program_names_the_package() -> None:
 
 
 def test_orphaned_launch_does_not_start_the_program(tmp_path: Path) -> None:
-    from hil.machine import launch
-
     # A parent that is not the one named: the bench died before the death signal was asked for.
     marker = tmp_path / "started"
     done = subprocess.run(

@@ -1,0 +1,184 @@
+"""Machines that really boot: their life, and every way it can end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hil import guestroot
+from hil.arch import architecture, architectures
+from hil.errors import BenchError
+from hil.kernels import store
+from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, speed
+
+pytestmark = pytest.mark.guest
+
+_KERNEL = "debian-12"
+
+
+def _spec(arch: str, folder: Path) -> MachineSpec:
+    kernel = store.get(_KERNEL, architecture(arch))
+    return MachineSpec(kernel, guestroot.build(kernel), folder)
+
+
+@pytest.fixture(params=list(architectures()))
+def spec(request: pytest.FixtureRequest, tmp_path: Path) -> MachineSpec:
+    return _spec(request.param, tmp_path)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine of the architecture that boots faster, for what does not depend on it."""
+    with Machine(_spec("arm64", tmp_path)) as machine:
+        yield machine
+
+
+def _took(action: Callable[[], object]) -> float:
+    """Nominal seconds."""
+    scale = speed.scale()
+    started = time.monotonic()
+    action()
+    return (time.monotonic() - started) / max(scale, speed.scale())
+
+
+def _gone(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+def test_boots_and_answers(spec: MachineSpec) -> None:
+    machine = Machine(spec)
+    with machine:
+        assert machine.alive
+        assert machine.run(["uname", "-r"]).stdout.decode().strip() == spec.kernel.release
+        assert machine.run(["sh", "-c", "cat; echo oh >&2; exit 7"], stdin=b"in").stderr == b"oh\n"
+        assert machine.run(["sh", "-c", "kill -9 $$"]).status == 128 + signal.SIGKILL
+        stream = machine.open(["cat"])
+        stream.write(b"\0binary\xff")
+        assert stream.read(100) == b"\0binary\xff"
+        stream.close()
+        assert machine.qmp.execute("query-status")["status"] == "running"
+        assert machine.gdb_socket.is_socket()
+        pid, sockets = machine.pid, machine.gdb_socket.parent
+    assert not machine.alive
+    assert machine.ending is not None
+    assert (machine.ending.by, machine.ending.returncode) == ("quit", 0)
+    assert _gone(pid)
+    assert not sockets.exists()
+    assert "hil: ready" in spec.console_log.read_text()
+    assert spec.command_file.read_text().startswith(spec.kernel.arch.qemu)
+    machine.stop()
+    with pytest.raises(MachineStopped):
+        machine.run(["true"])
+
+
+def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
+    with Machine(spec) as machine:
+        stream = machine.open(["sh", "-c", "echo c > /proc/sysrq-trigger; cat"])
+        with pytest.raises(GuestPanicked, match=r"panicked: .*sysrq triggered crash") as caught:
+            stream.read(1)
+        assert "sysrq_handle_crash" in machine.console.text
+        assert "command: qemu-system-" in caught.value.details
+        assert "Kernel panic" in caught.value.details
+        with pytest.raises(GuestPanicked):
+            machine.run(["true"])
+    assert machine.ending is not None
+    assert "panicked" in machine.ending.reason
+
+
+def test_death_of_qemu_ends_a_read_at_once(machine: Machine) -> None:
+    stream = machine.open(["sleep", "600"])
+    os.kill(machine.pid, signal.SIGKILL)
+
+    def read() -> None:
+        with pytest.raises(QemuExited, match="SIGKILL"):
+            stream.read(1)
+
+    assert _took(read) < 5
+    assert not machine.alive
+    assert "SIGKILL" in (machine.lost_reason() or "")
+
+
+def test_power_off_is_told(machine: Machine) -> None:
+    stream = machine.open(["poweroff", "-f"])
+    with pytest.raises(QemuExited, match="guest-shutdown"):
+        while stream.read(1):
+            pass
+        machine.wait_for(Wait("the power to go", 30), lambda: False)
+
+
+def test_command_that_hangs_is_ended_by_its_deadline(machine: Machine) -> None:
+    with pytest.raises(WaitFailed, match="sleep 600 did not end"):
+        machine.run(["sleep", "600"], timeout=0.5)
+    assert machine.run(["true"]).status == 0
+
+
+def test_stuck_qemu_is_killed(tmp_path: Path) -> None:
+    machine = Machine(_spec("arm64", tmp_path))
+    machine.start()
+    os.kill(machine.pid, signal.SIGSTOP)
+    machine.stop()
+    assert machine.ending is not None
+    assert machine.ending.by == "SIGKILL"
+    assert _gone(machine.pid)
+
+
+def test_kernel_that_cannot_boot_names_the_reason(tmp_path: Path) -> None:
+    spec = _spec("arm64", tmp_path)
+    broken = MachineSpec(spec.kernel, spec.root, tmp_path, append=("rdinit=/absent", "root=/dev/absent"))
+    machine = Machine(broken)
+    with pytest.raises(GuestPanicked, match="waiting for the guest to boot: .*panic"):
+        machine.start()
+    assert machine.ending is not None
+    assert _gone(machine.pid)
+
+
+def test_bad_qemu_command_shows_what_qemu_said(tmp_path: Path) -> None:
+    spec = _spec("arm64", tmp_path)
+    with pytest.raises(QemuExited) as caught:
+        Machine(MachineSpec(spec.kernel, spec.root, tmp_path, memory=0, cpus=100000)).start()
+    assert "CPU" in caught.value.details.split("last lines")[0]
+
+
+def test_missing_qemu_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = _spec("arm64", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BenchError, match="apt-get install qemu-system-arm"):
+        Machine(spec).start()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_outlives_the_bench(number: signal.Signals, tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from hil.machine import Machine
+        from tests.hil.machine.test_machine import _spec
+        with Machine(_spec("arm64", Path(sys.argv[1]))) as machine:
+            print(machine.pid, machine.gdb_socket, flush=True)
+            time.sleep(600)
+        """
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as bench:
+        assert bench.stdout is not None
+        pid, gdb = bench.stdout.readline().split()
+        assert not _gone(int(pid))
+        bench.send_signal(number)
+    deadline = time.monotonic() + 30 * speed.scale()
+    while not _gone(int(pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _gone(int(pid))
+    # SIGKILL and SIGTERM leave a folder for the next start to remove; Ctrl-C does not.
+    assert Path(gdb).exists() == (number != signal.SIGINT)
