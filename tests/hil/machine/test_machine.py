@@ -137,7 +137,7 @@ def test_kernel_that_cannot_boot_names_the_reason(tmp_path: Path) -> None:
     spec = _spec("arm64", tmp_path)
     broken = MachineSpec(spec.kernel, spec.root, tmp_path, append=("rdinit=/absent", "root=/dev/absent"))
     machine = Machine(broken)
-    with pytest.raises(GuestPanicked, match="waiting for the guest to boot: .*panic"):
+    with pytest.raises(GuestPanicked, match=r"waiting for the guest to boot: .*panic"):
         machine.start()
     assert machine.ending is not None
     assert _gone(machine.pid)

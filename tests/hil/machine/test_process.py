@@ -56,8 +56,7 @@ def test_complaints_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> None:
     script = (
-        "import pathlib, sys, time; from hil.machine import launch
-from hil.machine.process import QemuProcess;"
+        "import pathlib, sys, time; from hil.machine.process import QemuProcess;"
         "p = QemuProcess(['sleep', '600'], inherit=(), stderr=pathlib.Path(sys.argv[1]), on_exit=print);"
         "print(p.pid, flush=True); time.sleep(600)"
     )
