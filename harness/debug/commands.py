@@ -1,0 +1,76 @@
+"""`hil debug`: a look at the kernel at the moment it runs a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from harness.compare import Verdict
+from harness.debug import interactive as by_hand
+from harness.debug.bench import booted
+from harness.debug.hooks import hook
+from harness.debug.looking import look
+from harness.debug.showing import show
+from harness.essentials import essentials
+from harness.lane import Engine, Lane, select
+from harness.run import matrix
+from harness.run.commands import known_lanes
+from harness.script.operations import Script
+from hil import directories
+from hil.arch import architecture
+from hil.errors import UserError
+from hil.kernels import store
+
+_STATUS = {Verdict.AGREE: 0, Verdict.DIVERGE: 1}
+
+
+@click.command()
+@click.argument("lane")
+@click.option("--script", "name", default="counting", show_default=True, help="The essential script to run.")
+@click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
+@click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: Path | None) -> int:
+    """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
+    chosen = _lane(lane)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # nobody's lines to fit into
+
+    def notify(line: str) -> None:
+        console.print(Text(line, style="dim"), soft_wrap=True)
+
+    kernel = store.get(chosen.kernel, architecture(chosen.arch), notify=notify)
+    script = _script(chosen.arch, kernel.era, name)
+    symbol = symbol or hook(kernel.era).symbol
+    folder = matrix.make_folder(output or directories.state() / "debug")
+    with booted(chosen, kernel, folder, notify) as bench:
+        if interactive:
+            seen = by_hand.interact(bench, script, symbol, notify)
+        else:
+            seen = look(bench, script, symbol, lambda sight: show(console, sight))
+        result = bench.judge(seen)
+    reason = f": {result.reason}" if result.reason else ""
+    console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
+    return _STATUS.get(result.verdict, 3)
+
+
+def _lane(text: str) -> Lane:
+    """The one lane that `text` names; without an engine, the one with the interpreter. UserError otherwise."""
+    found = select([text], known_lanes())
+    if len(found) > 1 and text.count("/") == 1:
+        found = tuple(lane for lane in found if lane.engine is Engine.INTERP)
+    if len(found) != 1:
+        names = ", ".join(str(lane) for lane in found)
+        raise UserError(f"{text!r} names {len(found)} lanes", remedy=f"choose one of: {names}")
+    return found[0]
+
+
+def _script(arch: str, era: str, name: str) -> Script:
+    scripts = {script.name: script for script in essentials(arch, era)}
+    if name not in scripts:
+        raise UserError(f"there is no script {name!r}", remedy=f"choose one of: {', '.join(scripts)}")
+    return scripts[name]

@@ -1,0 +1,103 @@
+"""One stop: run a script up to the first time the kernel reaches a function, and write down what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+
+from harness.abi.pt_regs import pt_regs
+from harness.debug.bench import Bench
+from harness.debug.hooks import HOOKS, Hook
+from harness.lowering.executor import Missed, Observed
+from harness.script.operations import Script
+from hil.errors import BenchError, UserError
+from hil.gdb import Frame, GdbRefused, GdbSession, Stop, SymbolTable
+from hil.gdb.registers import REGISTERS
+from hil.gdb.unwind import unwinder
+from hil.machine import Wait, speed
+
+HIT = Wait("the script to reach the breakpoint", 120)
+RESULT = Wait("the script to end after the breakpoint", 120)
+
+
+class NeverReached(UserError):
+    """The script ended, and the kernel was never at the breakpoint."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """A program's context: the `struct pt_regs` at `address` tells which function was `probed` where, and its
+    `arguments` (only at an entry probe are they that)."""
+
+    address: int
+    probed: Frame
+    arguments: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What there was to see. `arguments` of the function by name, for those functions whose parameters we know."""
+
+    stop: Stop
+    registers: Mapping[str, int]
+    arguments: Mapping[str, int]
+    context: Context | None
+    backtrace: tuple[Frame, ...]
+
+
+def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None]) -> Observed | Missed:
+    """Stop at the first time the script makes the kernel reach `symbol`, `show` that, let it go on, and give the
+    guest's observations of the script, which are as if nobody had looked.
+
+    UnknownSymbol, NeverReached; what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
+    """
+    symbols = SymbolTable.of_elf(bench.symbols)
+    with GdbSession(bench.machine, bench.symbols) as gdb:
+        breakpoint = gdb.break_at(symbol)
+        gdb.continue_()
+        result = bench.start(script)
+        # A script that ends first stops the guest as well, so there is one thing to wait for.
+        result.add_done_callback(lambda _: gdb.interrupt())
+        stop = gdb.wait_for_stop(HIT)
+        if stop.breakpoint != breakpoint.number:
+            raise NeverReached(
+                f"{script.name} ended without reaching {symbol}", remedy="choose another script or function"
+            )
+        show(_sight(bench, gdb, symbols, stop, symbol))
+        gdb.delete(breakpoint)
+    try:
+        return result.result(RESULT.seconds * speed.scale())
+    except FutureTimeout:
+        raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
+
+
+def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
+    registers = gdb.registers()
+    arguments = _arguments(HOOKS.get(bench.kernel.era), symbol, bench.lane.arch, registers)
+    context = _context(bench, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
+    backtrace = tuple(unwinder(bench.kernel, symbols).frames(gdb))
+    return Sight(stop, registers, arguments, context, backtrace)
+
+
+def _arguments(known: Hook | None, symbol: str, arch: str, registers: Mapping[str, int]) -> Mapping[str, int]:
+    if known is None or known.symbol != symbol:
+        return {}
+    return dict(zip(known.arguments, (registers[name] for name in REGISTERS[arch].arguments), strict=False))
+
+
+def _context(bench: Bench, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:
+    layout = pt_regs(bench.lane.arch, bench.kernel.era)
+    try:
+        content = gdb.read_memory(address, layout.size)
+    except GdbRefused:
+        return None
+
+    def field(offset: int) -> int:
+        return int.from_bytes(content[offset : offset + 8], "little")
+
+    return Context(
+        address=address,
+        probed=symbols.frame(field(layout.offsets[layout.ip]) - layout.ip_bias, returns=False),
+        arguments=tuple(field(layout.argument(index)) for index in range(len(layout.arguments))),
+    )

@@ -1,0 +1,22 @@
+"""Debugging machines with gdb. Knows kernels, their symbols and their stacks; nothing of BPF."""
+
+from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
+from hil.gdb.frame import Frame
+from hil.gdb.session import Breakpoint, GdbSession, Stop
+from hil.gdb.symbols import NO_KASLR, symbol_file
+from hil.gdb.table import SymbolTable
+
+__all__ = [
+    "NO_KASLR",
+    "Breakpoint",
+    "Frame",
+    "GdbGone",
+    "GdbRefused",
+    "GdbSession",
+    "GdbSilent",
+    "Stop",
+    "SymbolTable",
+    "TargetGone",
+    "UnknownSymbol",
+    "symbol_file",
+]

@@ -1,0 +1,39 @@
+"""The command lines of gdb, for our sessions and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hil.arch import Architecture
+from hil.machine.process import require_program
+
+GDB = "gdb-multiarch"
+PACKAGE = "gdb-multiarch"
+
+# What gdb would pick up on its own must not change what we see: no init files (-nx), no scripts it finds beside symbol
+# files, nothing from the network. gdb(1).
+_ALONE = ("-nx", "-q", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off")
+
+
+def mi_command() -> list[str]:
+    """gdb for programs: GDB/MI on its standard input and output. BenchError when gdb is not installed."""
+    require_program(GDB, PACKAGE)
+    return [GDB, "--interpreter=mi3", *_ALONE]
+
+
+def interactive_command(arch: Architecture, socket: Path, symbols: Path, breakpoints: Sequence[str] = ()) -> list[str]:
+    """gdb for people: connected, with names, and `breakpoints` (names of functions) set at their first instruction.
+
+    BenchError when gdb is not installed.
+    """
+    require_program(GDB, PACKAGE)
+    commands = [
+        "set confirm off",
+        "set pagination off",
+        f"set architecture {arch.gdb_architecture}",
+        f"symbol-file {symbols}",
+        f"target remote {socket}",
+        *(f"hbreak *{name}" for name in breakpoints),
+    ]
+    return [GDB, *_ALONE, *(word for command in commands for word in ("-ex", command))]

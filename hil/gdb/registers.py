@@ -1,0 +1,44 @@
+"""The general registers of an architecture, under gdb's names, and what they are for; as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RegisterFile:
+    """`general` in the order people read them. `arguments` are those of a C function at its first instruction; `link`
+    holds its return address there, where the architecture does not push it."""
+
+    general: tuple[str, ...]
+    pc: str
+    sp: str
+    fp: str
+    link: str | None
+    arguments: tuple[str, ...]
+
+
+REGISTERS = {
+    # System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2
+    "x86_64": RegisterFile(
+        general=(
+            *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+            *(f"r{number}" for number in range(8, 16)),
+            *("rip", "eflags"),
+        ),
+        pc="rip",
+        sp="rsp",
+        fp="rbp",
+        link=None,
+        arguments=("rdi", "rsi", "rdx", "rcx", "r8", "r9"),
+    ),
+    # Procedure Call Standard for the Arm 64-bit Architecture (AAPCS64), 6.1
+    "arm64": RegisterFile(
+        general=(*(f"x{number}" for number in range(31)), "sp", "pc", "cpsr"),
+        pc="pc",
+        sp="sp",
+        fp="x29",
+        link="x30",
+        arguments=tuple(f"x{number}" for number in range(8)),
+    ),
+}

@@ -1,0 +1,96 @@
+"""The file that gives gdb a kernel's names: its vmlinux, or one we write from what the running kernel tells.
+
+Distributions ship vmlinux apart, in packages of hundreds of megabytes. The running kernel knows its own names, which is
+enough for breakpoints and backtraces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from hil import cache, directories
+from hil.arch import Architecture
+from hil.errors import BenchError
+from hil.gdb import elf, kallsyms
+from hil.gdb.table import Symbol, SymbolTable
+from hil.kernels.kernel import Kernel
+from hil.target import Target
+
+NO_KASLR = "nokaslr"
+"""The word on the kernel's command line without which its addresses are others at every boot."""
+
+# Part of the cached files' names: raise it when they would be written differently.
+_FORMAT = 1
+
+_FILE = "symbols.elf"
+
+# Pairs of symbols around a section, from include/asm-generic/sections.h; the same names from 4.1 to 7.2.
+_TEXT = (("_stext", "_etext"), ("_sinittext", "_einittext"))
+
+
+def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None] = lambda _: None) -> Path:
+    """An ELF file with the symbols of `kernel`, which runs on `target` (not stopped) with `NO_KASLR`.
+
+    Kept in the cache by what decides the addresses: the kernel's image, and which modules are loaded where.
+    BenchError when the guest does not tell.
+    """
+    if kernel.vmlinux is not None:
+        return kernel.vmlinux
+    modules = [line.split() for line in _read(target, "/proc/modules").splitlines()]
+    placed = sorted((fields[0], fields[5]) for fields in modules)
+    digest = hashlib.sha256(repr((_FORMAT, kernel.provenance["sha256"]["image"], placed)).encode()).hexdigest()
+    folder = directories.cache() / "symbols" / f"{kernel.name}-{kernel.arch}-{digest[:16]}"
+    if not folder.is_dir():
+        with cache.locked(folder, notify=notify):
+            if not folder.is_dir():
+                notify("reading the kernel's symbols")
+                symbols = tuple(kallsyms.parse(_read(target, "/proc/kallsyms")))
+                with cache.replaced(folder) as new:
+                    (new / _FILE).write_bytes(render(kernel.arch, symbols))
+    return folder / _FILE
+
+
+def render(arch: Architecture, symbols: Sequence[Symbol]) -> bytes:
+    """The ELF file for `symbols`; a symbol's size is the distance to the next one of its section."""
+    sections = list(_sections(symbols))
+    return elf.write(arch.elf_machine, sections, _entries(symbols, sections))
+
+
+def _read(target: Target, path: str) -> str:
+    done = target.run(["cat", path])
+    if done.status:
+        complaint = done.stderr.decode(errors="replace").strip()
+        raise BenchError(f"cannot read the guest's {path}: {complaint}", remedy="was it built with CONFIG_KALLSYMS?")
+    return done.stdout.decode(errors="replace")
+
+
+def _sections(symbols: Sequence[Symbol]) -> Iterator[elf.Section]:
+    """The kernel's text, and for each module the stretch of its functions."""
+    table = SymbolTable(symbol for symbol in symbols if symbol.module is None)
+    for name, (first, last) in zip((".text", ".init.text"), _TEXT, strict=True):
+        start, end = table.address(first), table.address(last)
+        if start is not None and end is not None and start < end:
+            yield elf.Section(name, start, end, executable=True)
+    functions: dict[str, list[int]] = {}
+    for symbol in symbols:
+        if symbol.module and symbol.function and symbol.address:
+            functions.setdefault(symbol.module, []).append(symbol.address)
+    for module, addresses in functions.items():
+        # Where the last function ends is not told, but it does not reach into the next page that is not the module's.
+        yield elf.Section(f".text.{module}", min(addresses), (max(addresses) | 0xFFF) + 1, executable=True)
+
+
+def _entries(symbols: Iterable[Symbol], sections: Sequence[elf.Section]) -> Iterator[elf.Entry]:
+    ordered = sorted({symbol.address for symbol in symbols} | {section.end for section in sections})
+    following = dict(pairwise(ordered))
+    for symbol in symbols:
+        size = following.get(symbol.address, symbol.address) - symbol.address
+        # Absolute symbols (the offsets of per-CPU variables) lie far from any neighbour.
+        yield elf.Entry(symbol.name, symbol.address, size if size < _LARGEST else 0, symbol.function)
+
+
+# No symbol of a kernel is larger; what is, is a gap between regions.
+_LARGEST = 1 << 24

@@ -1,0 +1,6 @@
+"""Backtraces of a stopped kernel without debug information: one file a method, and data that says which is right."""
+
+from hil.gdb.unwind.choice import unwinder
+from hil.gdb.unwind.stopped import Stopped, Unwinder
+
+__all__ = ["Stopped", "Unwinder", "unwinder"]

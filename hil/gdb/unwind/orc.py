@@ -1,0 +1,172 @@
+"""ORC, the tables that x86 kernels are built with to unwind themselves.
+
+Documentation/arch/x86/orc-unwinder.rst tells why. This is `unwind_next_frame` of arch/x86/kernel/unwind_orc.c, over
+memory that is read through gdb. A row of the table covers the instructions from its address up to the next row's, and
+says where the caller's stack pointer and frame pointer are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hil.gdb.frame import Frame
+from hil.gdb.table import SymbolTable
+from hil.gdb.unwind.orc_format import FRAME_POINTER, Base, Kind, OrcFormat, Row, orc_format
+from hil.gdb.unwind.stopped import LIMIT, Stopped, Unreadable, memory, word
+
+# Offsets in struct pt_regs, arch/x86/include/asm/ptrace.h; the same from 4.1 to 7.2.
+_BP, _IP, _CS, _SP = 32, 128, 136, 152
+_SAVED = {Base.R13: 16, Base.R10: 56, Base.AX: 80, Base.DX: 96, Base.DI: 112}
+
+_PAGE = 4096
+
+# The beginning of a trampoline that is like the original's: registers being saved, before anything is patched.
+_ALIKE = 32
+
+# A function that every kernel has and that is compiled from C.
+_PLAIN = "schedule"
+
+_SYMBOLS = ("__start_orc_unwind_ip", "__stop_orc_unwind_ip", "__start_orc_unwind")
+
+
+@dataclass
+class _State:
+    """Where we are. `interrupted`: `ip` is an instruction that was not carried out yet, and no return address. The
+    other registers are known of the `innermost` frame, and where an exception `saved` them all in a struct pt_regs."""
+
+    ip: int
+    sp: int
+    bp: int
+    interrupted: bool = True
+    innermost: Mapping[str, int] | None = None
+    saved: int | None = None
+
+
+class _Addresses(Sequence[int]):
+    """The column of addresses, `count` rows at `start`: each is a 32 bit distance from its own place."""
+
+    def __init__(self, cpu: Stopped, start: int, count: int) -> None:
+        self._cpu = cpu
+        self._start = start
+        self._count = count
+        self._known: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> int:  # type: ignore[override]  # nobody takes slices
+        if index not in self._known:
+            at = self._start + 4 * index
+            self._known[index] = at + int.from_bytes(memory(self._cpu, at, 4), "little", signed=True)
+        return self._known[index]
+
+
+class _Table:
+    """The kernel's table, of which only what is asked for is read."""
+
+    def __init__(self, cpu: Stopped, symbols: SymbolTable, version: str) -> None:
+        start, stop, self._rows, plain = (symbols.address(name) or 0 for name in (*_SYMBOLS, _PLAIN))
+        self._cpu = cpu
+        self._addresses = _Addresses(cpu, start, (stop - start) // 4)
+        self._format = orc_format(version, self._raw(plain))
+
+    def __contains__(self, ip: int) -> bool:
+        return self._addresses[0] <= ip < self._addresses[len(self._addresses) - 1]
+
+    def row(self, ip: int) -> Row:
+        return self._format.row(self._raw(ip))
+
+    def _raw(self, ip: int) -> bytes:
+        index = bisect_right(self._addresses, ip) - 1
+        return memory(self._cpu, self._rows + OrcFormat.size * index, OrcFormat.size)
+
+
+class Orc:
+    """Unwinds by the tables of the kernel proper and, for lack of theirs, modules by their frame pointers."""
+
+    def __init__(self, symbols: SymbolTable, version: str) -> None:
+        """`version` is the kernel's ("6.1.192")."""
+        self._symbols = symbols
+        self._version = version
+
+    @staticmethod
+    def possible(symbols: SymbolTable) -> bool:
+        """Whether the kernel names its tables, as it does with CONFIG_KALLSYMS_ALL."""
+        return all(symbols.address(name) is not None for name in (*_SYMBOLS, _PLAIN))
+
+    def frames(self, cpu: Stopped) -> Iterator[Frame]:
+        table = _Table(cpu, self._symbols, self._version)
+        registers = cpu.registers()
+        state: _State | None = _State(registers["rip"], registers["rsp"], registers["rbp"], innermost=registers)
+        for _ in range(LIMIT):
+            if state is None:
+                return
+            try:
+                text = self._text(cpu, state.ip, table)
+                frame = self._symbols.frame(text, returns=not state.interrupted)
+                yield replace(frame, address=state.ip)
+                # A call that never returns may be the last instruction of its function.
+                covered = text if state.interrupted else text - 1
+                state = self._caller(cpu, state, table.row(covered) if covered in table else FRAME_POINTER)
+            except Unreadable:
+                return
+
+    def _text(self, cpu: Stopped, ip: int, table: _Table) -> int:
+        """The place in the kernel's text that `ip`, in a trampoline of ftrace, is a copy of; else `ip` itself.
+
+        create_trampoline(), arch/x86/kernel/ftrace.c, copies the entry code to a page of its own. The kernel finds its
+        way back (`orc_ftrace_find`) by structures that cannot be read without debug information, so we compare.
+        """
+        if ip in table or self._symbols.function_at(ip):
+            return ip
+        page = ip - ip % _PAGE
+        beginning = memory(cpu, page, _ALIKE)
+        for name in ("ftrace_regs_caller", "ftrace_caller"):
+            address = self._symbols.address(name)
+            if address is not None and memory(cpu, address, _ALIKE) == beginning:
+                return address + ip % _PAGE
+        return ip
+
+    def _caller(self, cpu: Stopped, state: _State, row: Row) -> _State | None:
+        """The state of whoever called or was interrupted; None where the kernel was entered."""
+        if row.kind is Kind.END or row.sp_base is Base.UNDEFINED:
+            return None
+        sp = self._base(cpu, state, row.sp_base)
+        if row.sp_base is Base.SP_INDIRECT:
+            # Since 5.12 (aafeb14e9da2) the offset is added to what is read, before to where it is read.
+            sp = word(cpu, sp) + row.sp_offset
+        else:
+            sp += row.sp_offset
+            if row.sp_base is Base.BP_INDIRECT:
+                sp = word(cpu, sp)
+        bp = self._frame_pointer(cpu, state, row, sp)
+        if row.kind is Kind.CALL:
+            return _State(word(cpu, sp - 8), sp, bp, interrupted=False)
+        # The partial kind: only what the CPU itself pushes is there; sp points to it, the last five words of pt_regs.
+        saved = sp if row.kind is Kind.REGS else sp - _IP
+        if word(cpu, saved + _CS) & 3:
+            return None  # it came from user space
+        complete = row.kind is Kind.REGS
+        if complete and row.bp_base is Base.UNDEFINED:
+            bp = word(cpu, saved + _BP)
+        return _State(word(cpu, saved + _IP), word(cpu, saved + _SP), bp, saved=saved if complete else None)
+
+    def _base(self, cpu: Stopped, state: _State, base: Base) -> int:
+        if base in (Base.SP, Base.SP_INDIRECT):
+            return state.sp
+        if base in (Base.BP, Base.BP_INDIRECT):
+            return state.bp
+        if state.innermost is not None:
+            return state.innermost[base.value]
+        if state.saved is None:
+            raise Unreadable(f"nobody saved {base.value}")
+        return word(cpu, state.saved + _SAVED[base])
+
+    def _frame_pointer(self, cpu: Stopped, state: _State, row: Row, sp: int) -> int:
+        if row.bp_base is Base.PREV_SP:
+            return word(cpu, sp + row.bp_offset)
+        if row.bp_base is Base.BP:
+            return word(cpu, state.bp + row.bp_offset)
+        return state.bp
