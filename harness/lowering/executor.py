@@ -18,6 +18,7 @@ from hil.errors import BenchError, MachineLost
 from hil.target import Target
 
 AGENT = "/bin/hil-agent"
+PATIENCE = 60.0
 JIT_SWITCH = "/proc/sys/net/core/bpf_jit_enable"
 
 
@@ -50,9 +51,11 @@ class GuestExecutor:
     every script that was not done.
     """
 
-    def __init__(self, target: Target, guest: Guest) -> None:
+    def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
+        """`patience` is the agent's (`hil.agent.client.Agent`), infinite where the target is stopped on purpose."""
         self.target = target
         self.guest = guest
+        self._patience = patience
         self._serial = 0
         self._agent = self._start()
 
@@ -109,7 +112,7 @@ class GuestExecutor:
                     return
 
     def _start(self) -> Agent:
-        return Agent(self.target.open([AGENT]))
+        return Agent(self.target.open([AGENT]), patience=self._patience)
 
     def _once(self, batch: Batch) -> BatchResult:
         (result,) = self._agent.exchange([batch])

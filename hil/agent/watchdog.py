@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,8 +21,9 @@ class Watchdog:
         self.rang = False
 
     def arm(self, limit: float) -> None:
+        """Be armed from now on; an infinite limit never passes."""
         with self._changed:
-            self._limit = limit
+            self._limit = None if math.isinf(limit) else limit
             self._due = time.monotonic() + limit
             self._changed.notify()
 
