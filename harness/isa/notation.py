@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode, find
 from hil.errors import UserError
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([x+]))?\}")
@@ -58,6 +59,15 @@ def parse(line: str) -> tuple[Opcode, Fields]:
     raise UserError(
         f"`{line}` is no instruction", remedy="write it as the verifier's log does, `r1 = *(u64 *)(r10 -8)`"
     )
+
+
+def hidden_fields(instruction: Instruction) -> tuple[str, ...]:
+    """The fields whose value the instruction's notation does not show and that are not 0, of one slot; () when the
+    opcode is unknown."""
+    opcode = find(instruction)
+    if opcode is None:
+        return ()
+    return tuple(name for name in _hidden(opcode) if name != "next" and getattr(instruction, name))
 
 
 def is_wide(opcode: Opcode) -> bool:

@@ -243,6 +243,8 @@ ATOMICS: Release = (5, 12)
 """5ffa25502b5a and its neighbours."""
 CPU_V4: Release = (6, 6)
 """1f9a1ea821ff and its neighbours: sign extension, bswap, signed division, gotol."""
+MAY_GOTO: Release = (6, 9)
+"""BPF_JCOND: 011832b97b31."""
 OWN_CALLS: Release = (4, 16)
 """BPF-to-BPF calls: cc8b0b92a169."""
 KERNEL_CALLS: Release = (5, 13)
@@ -285,6 +287,7 @@ def _jumps() -> Iterator[Opcode]:
                 )
     yield Opcode("ja", Class.JMP | Jump.JA, "goto pc{off}")
     yield Opcode("gotol", Class.JMP32 | Jump.JA, "gotol pc{imm:+}", CPU_V4)
+    yield Opcode("may_goto", Class.JMP | 0xE0, "may_goto pc{off}", MAY_GOTO)
     yield Opcode("call_local", Class.JMP | Jump.CALL, "call pc{imm:+}", OWN_CALLS, "src", 1)
     yield Opcode("call_kfunc", Class.JMP | Jump.CALL, "call kernel-function {imm}", KERNEL_CALLS, "src", 2)
     yield Opcode("call", Class.JMP | Jump.CALL, "call {imm}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import MapShape, VerifierContext
@@ -20,6 +20,13 @@ class Branch(NamedTuple):
     source: int
 
 
+class Observer(Protocol):
+    """Looks on while paths are simulated."""
+
+    def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
+        """`insn` is about to be simulated in `env.state`; `resumed` says that a branch that waited begins with it."""
+
+
 class Environment:
     """`at` is the instruction under the lens; `state` what is believed before it.
 
@@ -28,12 +35,19 @@ class Environment:
     through it. `loaded` is the type of base each 32 bit load was met with first.
     """
 
-    __slots__ = ("at", "context", "explored", "loaded", "log", "maps", "pending", "program", "state")
+    __slots__ = ("at", "context", "explored", "loaded", "log", "maps", "observer", "pending", "program", "state")
 
-    def __init__(self, program: Sequence[Instruction], context: VerifierContext, log: Writer | None) -> None:
+    def __init__(
+        self,
+        program: Sequence[Instruction],
+        context: VerifierContext,
+        log: Writer | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self.program = program
         self.context = context
         self.log = log
+        self.observer = observer
         self.at: int | None = None
         self.state = State.at_entry()
         self.maps: dict[int, MapShape] = {}

@@ -55,6 +55,8 @@ def explore(env: Environment) -> None:
         if seen:
             index = END_OF_PATH
         else:
+            if env.observer:
+                env.observer.step(env, index, insn, resumed=came_from is not None)
             came_from = None
             index = _CHECK[insn.code & 7](env, index, insn)
         if index == END_OF_PATH:

@@ -26,17 +26,23 @@ def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
     except Refused as refusal:
         return Verdict(refusal.errno)
     writer = Writer() if context.log.level else None
-    env = Environment(program, context, writer)
-    verdict = Verdict()
+    verdict = run_passes(Environment(program, context, writer))
+    if writer is None:
+        return verdict
+    if verdict.message:
+        writer.write(f"{verdict.message}\n")
+    return _with_log(verdict, writer.log(), context.log.size)
+
+
+def run_passes(env: Environment) -> Verdict:
+    """The verdict on a program of proper length, without its log."""
     try:
         resolve_maps(env)
         check_cfg(env)
         explore(env)
     except Refused as refusal:
-        verdict = Verdict(refusal.errno, refusal.message, env.at)
-        if writer and refusal.message:
-            writer.write(f"{refusal.message}\n")
-    return _with_log(verdict, writer.log(), context.log.size) if writer else verdict
+        return Verdict(refusal.errno, refusal.message, env.at)
+    return Verdict()
 
 
 def _with_log(verdict: Verdict, log: Log, size: int) -> Verdict:

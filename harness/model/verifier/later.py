@@ -1,0 +1,126 @@
+"""What can be said of a later verifier, with 4.1's as the base.
+
+What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
+way is seen otherwise by verifiers that know more. In all other cases nothing is predicted, and the reason says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from harness.isa.instruction import Instruction
+from harness.isa.notation import hidden_fields
+from harness.isa.opcodes import BASELINE, LD_IMM64, OPCODES, REGISTERS, Alu, Class, Jump, Pseudo, Release, Source, find
+from harness.model.verifier.context import LogRequest, VerifierContext
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Access, Pass, find_rule
+from harness.model.verifier.verdict import Verdict
+from harness.model.verifier.verify import run_passes
+from harness.model.verifier.watch import Watch
+from harness.script.outcome import Unpredicted
+
+_PLAIN_MAPS = frozenset({1, 2, 5, 6, 9, 10})
+"""Hash and array, their per-CPU and LRU kin: programs may look up, update and delete in all of them."""
+_BYTE_ORDER = (Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END)
+_ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
+
+
+def predict(
+    program: Sequence[Instruction], context: VerifierContext, release: Release, offered: Collection[int]
+) -> Verdict | Unpredicted:
+    """The verdict of `release`, 5.10 or later, on a program loaded with all privileges; without its log.
+
+    `context` is that of the release (its pt_regs, its helpers); `offered` are the helpers the program type has there,
+    also those without a prototype in `context`.
+    """
+    if not program:
+        return Verdict("E2BIG")
+    for index, insn in first_halves(program):
+        opcode = find(insn)
+        if opcode is not None and BASELINE < opcode.since <= release:
+            return Unpredicted(
+                f"instruction {index} is {opcode.name}, which came with {'.'.join(map(str, opcode.since))}"
+            )
+    if program[-1].code not in _ENDS:
+        return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
+    watch = Watch()
+    env = Environment(program, replace(context, log=LogRequest()), observer=watch)
+    verdict = run_passes(env)
+    if any(shape.type not in _PLAIN_MAPS for shape in env.maps.values()):
+        return Unpredicted("the program uses a map of a type 4.1 does not have")
+    unknown = unknown_opcode(program, release)
+    if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
+        return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
+    odd = oddity(program)
+    if verdict.accepted:
+        doubt = odd or watch.hazard
+        return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else verdict
+    return _refusal(verdict, env, watch, release, offered, odd)
+
+
+def _refusal(
+    verdict: Verdict, env: Environment, watch: Watch, release: Release, offered: Collection[int], odd: str
+) -> Verdict | Unpredicted:
+    assert verdict.errno is not None
+    assert verdict.at is not None
+    insn = env.program[verdict.at]
+    said = f"4.1 refuses with {verdict.errno} ({verdict.message or 'no message'})"
+    access = Access.READ if insn.code & 7 == Class.LDX else Access.WRITE
+    rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, access)
+    if rule is None:
+        return Unpredicted(f"{said}, a rule not known to hold in {'.'.join(map(str, release))}")
+    if rule.row == "M-22" and insn.imm in offered:
+        return Unpredicted(f"{said}, but the helper exists now")
+    if verdict.errno != "EINVAL" and odd:
+        return Unpredicted(f"{said}, but {odd}, which may be seen first")
+    if rule.where is Pass.SCAN and verdict.errno != "EINVAL" and not _jumps_inside(env.program):
+        return Verdict("EINVAL", "jump out of range")
+    if rule.where is Pass.PATH and watch.hazard:
+        return Unpredicted(f"{said}, but {watch.hazard} before that")
+    if rule.where is Pass.PATH and not watch.certain:
+        return Unpredicted(f"{said} on a path that a later verifier may not take")
+    return verdict
+
+
+def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
+    """Every instruction with its index, of a 64 bit constant the first half only."""
+    index = 0
+    while index < len(program):
+        yield index, program[index]
+        index += 2 if program[index].code == LD_IMM64 else 1
+
+
+def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | None:
+    """The first instruction whose opcode means nothing: refused by the scan, which also resolves maps."""
+    known = {opcode.code for opcode in OPCODES if opcode.since <= release}
+    return next((index for index, insn in first_halves(program) if insn.code not in known), None)
+
+
+def oddity(program: Sequence[Instruction]) -> str:
+    """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean nothing,
+    registers that do not exist, a jump into a 64 bit constant."""
+    halves = set()
+    for index, insn in first_halves(program):
+        if insn.dst >= REGISTERS or insn.src >= REGISTERS:
+            return f"instruction {index} names a register that does not exist"
+        following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0
+        width = insn.imm in (16, 32, 64) or insn.code not in _BYTE_ORDER
+        if hidden_fields(insn) or not width or (insn.src == Pseudo.MAP_FD and insn.code == LD_IMM64 and following):
+            return f"instruction {index} has a value in a reserved field"
+        if insn.code == LD_IMM64:
+            halves.add(index + 1)
+    for index, target in _targets(program):
+        if target in halves:
+            return f"instruction {index} jumps into a 64 bit constant"
+    return ""
+
+
+def _targets(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
+    for index, insn in first_halves(program):
+        if insn.code & 7 == Class.JMP and insn.code & 0xF0 not in (Jump.CALL, Jump.EXIT):
+            yield index, index + insn.off + 1
+
+
+def _jumps_inside(program: Sequence[Instruction]) -> bool:
+    return all(0 <= target < len(program) for _, target in _targets(program))

@@ -1,0 +1,121 @@
+"""Looks on while 4.1 simulates, for what later verifiers would see otherwise.
+
+Later ones know more: they keep pointers that 4.1 forgets, compute with constants, and take only the side of a jump that
+can be taken. So what 4.1 accepts they may refuse where a pointer was forgotten, and what 4.1 refuses they may never
+reach. Both are noticed here; neither is decided.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.state import (
+    CONST_IMM,
+    CONST_PTR_TO_MAP,
+    FRAME_PTR,
+    NOT_INIT,
+    PTR_TO_CTX,
+    PTR_TO_MAP_VALUE,
+    PTR_TO_MAP_VALUE_OR_NULL,
+    SPILL,
+    UNKNOWN_VALUE,
+    Register,
+    RegisterType,
+)
+
+_POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
+_FAR = 1 << 29
+"""BPF_MAX_VAR_OFF of later verifiers: no pointer goes further from what it points at."""
+
+
+class Watch:
+    """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
+    verifier comes to the instruction under simulation: no branch was resumed and no jump passed that a better informed
+    verifier might decide against falling through. `simulated` are the instructions seen."""
+
+    def __init__(self) -> None:
+        self.hazard = ""
+        self.certain = True
+        self.simulated: set[int] = set()
+        self._bases: dict[int, RegisterType] = {}
+        self._opaque: set[int] = set()
+        """Registers that hold 64 bits nobody knows anything of."""
+
+    def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
+        """One instruction; fields that are out of order are left to the verifier."""
+        self.simulated.add(index)
+        self.certain = self.certain and not resumed
+        if insn.dst >= REGISTERS or insn.src >= REGISTERS:
+            return
+        dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
+        match insn.code & 7:
+            case Class.ALU | Class.ALU64:
+                self._arithmetic(index, insn, dst, src)
+            case Class.LDX:
+                self._load(index, insn, src)
+            case Class.ST | Class.STX:
+                self._store(env, index, insn, dst, src)
+            case Class.JMP:
+                self._jump(index, insn, dst)
+            case Class.LD:
+                self._opaque -= {insn.dst} if insn.code & 0xE0 == Mode.IMM else set(range(6))
+
+    def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
+        self._opaque.discard(insn.dst)
+        operation = insn.code & 0xF0
+        by_register = bool(insn.code & Source.X)
+        if operation == Alu.MOV:
+            return
+        if operation == Alu.ADD and insn.code & 7 == Class.ALU64 and not by_register and dst.type is FRAME_PTR:
+            if abs(insn.imm) >= _FAR:
+                self._note(index, "moves the frame pointer far away")
+        elif dst.type in _POINTERS or (by_register and src.type in _POINTERS):
+            self._note(index, "computes with a pointer, which 4.1 forgets")
+
+    def _load(self, index: int, insn: Instruction, base: Register) -> None:
+        first = self._bases.setdefault(index, base.type)
+        if first is not base.type and PTR_TO_CTX in (first, base.type):
+            self._note(index, "reads the context on one path and memory on another")
+        self._opaque.discard(insn.dst)
+        if insn.code & 0x18 == Size.DW and base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE):
+            self._opaque.add(insn.dst)
+
+    def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
+        if base.type is not FRAME_PTR or insn.code & 7 == Class.ST:
+            return
+        if value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL):
+            self._note(index, "stores a pointer that 4.1 forgets on the stack")
+        atomic = insn.code & 0xE0 == Mode.ATOMIC
+        if atomic and (value.type in _POINTERS or (-512 <= insn.off < 0 and env.state.kind(insn.off) == SPILL)):
+            self._note(index, "adds to a pointer on the stack, or adds one")
+
+    def _jump(self, index: int, insn: Instruction, register: Register) -> None:
+        operation = insn.code & 0xF0
+        if operation == Jump.CALL:
+            self._opaque -= set(range(6))
+            if insn.imm == Helper.KTIME_GET_NS:
+                self._opaque.add(R0)
+        elif operation not in (Jump.JA, Jump.EXIT):
+            self._comparison(index, insn, operation, register)
+
+    def _comparison(self, index: int, insn: Instruction, operation: int, register: Register) -> None:
+        constant = not insn.code & Source.X
+        equality = constant and operation in (Jump.JEQ, Jump.JNE)
+        null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
+        if equality and register.type in _POINTERS and not null_check:
+            self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
+        if equality and register.type is CONST_IMM and register.imm == insn.imm:
+            if insn.imm < 0:
+                self._note(index, "relies on a negative constant, of which 4.1 gets the upper half wrong")
+            return
+        same_way = (
+            null_check
+            or (register.type is CONST_IMM and constant and operation == Jump.JEQ)
+            or (insn.dst in self._opaque and constant and (operation, insn.imm) != (Jump.JGE, 0))
+        )
+        self.certain = self.certain and same_way
+        self._opaque.discard(insn.dst)
+
+    def _note(self, index: int, what: str) -> None:
+        self.hazard = self.hazard or f"instruction {index} {what}"

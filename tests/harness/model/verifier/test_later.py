@@ -1,0 +1,154 @@
+"""Later verifiers: what must be the same, what must not be predicted."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R6,
+    R10,
+    Piece,
+    add64_imm,
+    arsh32_imm,
+    call,
+    exit_,
+    ja,
+    jeq_imm,
+    jge_imm,
+    jgt_imm,
+    jlt_imm,
+    jne_imm,
+    ld_imm64,
+    ld_map_fd,
+    ldx,
+    mov32_imm,
+    mov64_imm,
+    mov64_reg,
+    movsx64_8,
+    program,
+    st,
+    stx,
+)
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Release
+from harness.model.verifier import Verdict, VerifierContext
+from harness.model.verifier.later import predict
+from harness.model.verifier.rules import RULES
+from harness.script.outcome import Unpredicted
+from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map
+from tests.harness.model.verifier.rejections import REJECTIONS
+
+LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
+TAIL = (mov64_imm(R0, 0), exit_())
+RELEASES: tuple[Release, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
+KPROBE = KINDS["kprobe"]
+
+
+def _predict(*pieces: Piece, release: Release = (6, 1), kind: str = "kprobe") -> Verdict | Unpredicted:
+    context = VerifierContext(KINDS[kind], True, find_map)
+    return predict(program(*pieces).instructions, context, release, offered=frozenset(range(1, 9)))
+
+
+def _errno(*pieces: Piece, release: Release = (6, 1)) -> str | None:
+    verdict = _predict(*pieces, release=release)
+    assert isinstance(verdict, Verdict), verdict
+    return verdict.errno
+
+
+def _reason(*pieces: Piece, release: Release = (6, 1)) -> str:
+    verdict = _predict(*pieces, release=release)
+    assert isinstance(verdict, Unpredicted), verdict
+    return verdict.reason
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_plain_program_stays_accepted(release: Release) -> None:
+    assert _errno(LOOKUP, jeq_imm(R0, 0, "out"), st(DW, R0, 0, 1), "out", *TAIL, release=release) is None
+    assert _errno(ldx(DW, R2, R1, 112), jgt_imm(R2, 7, 1), mov64_imm(R2, 0), *TAIL, release=release) is None
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_refusals_that_never_changed(release: Release) -> None:
+    assert _errno(mov64_reg(R0, R2), exit_(), release=release) == "EACCES"
+    assert _errno(mov64_imm(R10, 0), *TAIL, release=release) == "EACCES"
+    assert _errno(ldx(DW, R0, R1, 168), exit_(), release=release) == "EACCES"
+    assert _errno(LOOKUP, ldx(DW, R0, R0, 0), exit_(), release=release) == "EACCES"
+    assert _errno(st(DW, R10, 8, 0), *TAIL, release=release) == "EACCES"
+    assert _errno(call(100000), exit_(), release=release) == "EINVAL"
+    assert _errno(*TAIL, *TAIL, release=release) == "EINVAL"
+    assert _errno(ld_map_fd(R2, 99), *TAIL, release=release) == "EBADF"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ((ldx(DW, R0, R10, -8), exit_()), "not known to hold"),
+        ((mov64_imm(R0, 0), ja(-1), exit_()), "not known to hold"),
+        ((ldx(DW, R0, R1, 4), exit_()), "not known to hold"),
+        ((call(8), exit_()), "the helper exists now"),
+        ((mov64_imm(R0, 1), arsh32_imm(R0, 1), exit_()), "arsh32_imm, which came with 5.0"),
+        ((mov64_imm(R0, 1), jlt_imm(R0, 1, 0), exit_()), "jlt_imm, which came with 4.14"),
+        ((mov64_reg(R2, R1), add64_imm(R2, 8), *TAIL), "computes with a pointer"),
+        ((stx(DW, R10, -8, R10), *TAIL), "stores a pointer that 4.1 forgets"),
+        ((jeq_imm(R1, 0, 0), *TAIL), "compares a pointer with a constant"),
+        ((mov64_imm(R0, 0), Instruction(0x95, off=7)), "reserved field"),
+        ((Instruction(0x18, 2, 1, 0, ARRAY), Instruction(0, imm=7), *TAIL), "reserved field"),
+        ((mov32_imm(R0, -1), jne_imm(R0, -1, 1), exit_(), mov64_imm(R0, 0), exit_()), "negative constant"),
+        ((mov64_imm(R0, 0), jeq_imm(R0, 0, 1), ld_imm64(R2, 5), exit_()), "not known to hold"),
+        ((mov64_imm(R2, 5), add64_imm(R2, 1), jgt_imm(R2, 5, 2), mov64_reg(R0, R6), exit_(), *TAIL), "may not take"),
+        ((ldx(DW, R2, R1, 0), jge_imm(R2, 0, 2), mov64_reg(R0, R6), exit_(), *TAIL), "may not take"),
+    ],
+)
+def test_what_must_not_be_predicted(pieces: tuple[Piece, ...], reason: str) -> None:
+    if "not known to hold" in reason and pieces[0] == mov64_imm(R0, 0) and len(pieces) == 4:
+        reason = "jumps into a 64 bit constant|not known to hold|may not take"
+    assert any(part in _reason(*pieces) for part in reason.split("|"))
+
+
+def test_a_refusal_behind_an_open_jump_is_predicted() -> None:
+    behind = (jgt_imm(R2, 5, 2), mov64_reg(R0, R6), exit_(), *TAIL)
+    assert _errno(ldx(DW, R2, R1, 0), *behind) == "EACCES"
+    assert "may not take" in _reason(mov64_imm(R2, 0), add64_imm(R2, 1), *behind)
+
+
+def test_rules_of_their_own() -> None:
+    """CFG-06, M-41 before M-59, unknown opcodes whatever path leads there."""
+    ends_in_call = (
+        ldx(DW, R0, R1, 0),
+        jeq_imm(R0, 0, 2),
+        mov64_imm(R0, 0),
+        exit_(),
+        mov64_imm(R0, 0),
+        jeq_imm(R0, 0, -3),
+    )
+    assert _errno(*ends_in_call) == "EINVAL"
+    assert _errno(ld_map_fd(R2, 99), ja(5), exit_()) == "EINVAL"
+    assert _errno(mov64_imm(R0, 0), jeq_imm(R0, 0, 1), Instruction(0xF7), exit_()) == "EINVAL"
+    assert "seen first" in _reason(mov64_reg(R0, R6), mov64_imm(R2, 0), Instruction(0x07, 2, 5), exit_())
+
+
+def test_the_release_counts() -> None:
+    write = (st(DW, R1, 0, 0), *TAIL)
+    assert _errno(*write, release=(6, 1)) == "EACCES"
+    assert "not known to hold" in _reason(*write, release=(7, 2))
+    extend = (mov64_imm(R2, 0), movsx64_8(R0, R2), exit_())
+    assert _errno(*extend, release=(6, 1)) == "EINVAL"
+    assert "movsx64_8, which came with 6.6" in _reason(*extend, release=(6, 12))
+
+
+def test_every_rule_is_about_a_row_that_has_a_program() -> None:
+    assert {rule.row for rule in RULES} <= {rejection.row for rejection in REJECTIONS}
+
+
+@pytest.mark.parametrize("rejection", REJECTIONS, ids=lambda rejection: rejection.row)
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_prediction_contradicts_its_base(rejection, release: Release) -> None:
+    """A program 4.1 refuses is refused or unpredicted; only the errno of an earlier check may differ."""
+    context = VerifierContext(KINDS[rejection.kind], rejection.gpl, find_map)
+    verdict = predict(rejection.instructions, context, release, offered=frozenset(range(1, 9)))
+    if isinstance(verdict, Verdict):
+        assert verdict.errno in {rejection.errno, "EINVAL"}
