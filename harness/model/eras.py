@@ -86,6 +86,8 @@ class MapRules:
     most_array_value: int
     too_large_array_value: str
     most_array_bytes: int | None
+    array_mmap: bool
+    """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
     full_before_flags: bool
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
 
@@ -135,8 +137,12 @@ class Era:
     helper_limit: int
     """The first id that is no helper at all."""
     probe_read_clears: bool
-    kernel_reads_refuse_user: frozenset[str]
-    """Architectures where probe_read_kernel surely fails on an address of user space."""
+    reads_by_space: bool
+    """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""
+    kernel_reads_checked: frozenset[str]
+    """Architectures whose kernel reads refuse an address that is not the kernel's."""
+    gpl_clock: bool
+    """bpf_ktime_get_ns is for GPL programs only; until 5.8 (082b57e3eb09)."""
     printk: PrintkRules
 
     # kprobes and perf events
@@ -150,6 +156,8 @@ class Era:
     unprivileged_event: str
     """The errno of perf_event_open(2) with a raw sample for a caller without privileges."""
     recycles_trace_event_ids: bool
+    first_period_runs: bool
+    """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
 
 
 _4_1_HELPERS = frozenset(range(1, 7))
@@ -176,6 +184,7 @@ LINUX_4_1 = Era(
         most_array_value=0xFFFFFFF8,
         too_large_array_value="ENOMEM",
         most_array_bytes=0xFFFFFFFF - 72,
+        array_mmap=False,
         full_before_flags=True,  # htab_map_update_elem()
     ),
     # kernel/bpf/syscall.c: bpf_prog_load(); kernel/bpf/verifier.c: bpf_check() (LOAD-01)
@@ -191,7 +200,9 @@ LINUX_4_1 = Era(
     helpers=_4_1_HELPERS,
     helper_limit=12,
     probe_read_clears=False,  # PR-05
-    kernel_reads_refuse_user=frozenset(),  # no such helper
+    reads_by_space=False,
+    kernel_reads_checked=frozenset(),
+    gpl_clock=True,
     printk=PrintkRules("duxp", others_refused=True, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64"}),  # LOAD-13: arm64 got kprobes in 4.8
     ibt=frozenset(),
@@ -207,6 +218,7 @@ LINUX_4_1 = Era(
     keep=Keep.NON_ZERO,  # kernel/trace/trace_kprobe.c: `if (prog && !trace_call_bpf(prog, regs)) return`
     unprivileged_event="EPERM",  # kernel/trace/trace_event_perf.c: raw samples, perf_event_paranoid 1
     recycles_trace_event_ids=False,
+    first_period_runs=False,  # perf_trace_add() never calls perf_swevent_set_period(); seen on 4.1.52
 )
 
 LINUX_5_10 = replace(
@@ -219,11 +231,12 @@ LINUX_5_10 = replace(
         has_flags=True,
         most_hash_key=512,
         most_hash_element=4 << 20,  # KMALLOC_MAX_SIZE, less a header
-        most_hash_entries=1 << 31,
+        most_hash_entries=1 << 27,  # htab_map_alloc(): buckets of 16 bytes counted in 32 bits
         too_many_hash_entries="E2BIG",
         most_array_value=4 << 20,
         too_large_array_value="E2BIG",
         most_array_bytes=None,
+        array_mmap=True,  # 5.5
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
     ),
     load_checks=(
@@ -240,7 +253,9 @@ LINUX_5_10 = replace(
     helpers=_4_1_HELPERS | {7, 8, 12, 14, 15, 16, 22, 25, 27, 35, 36, 45, 67, 80, *range(112, 116), *range(130, 135)},
     helper_limit=156,
     probe_read_clears=True,
-    kernel_reads_refuse_user=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c
+    reads_by_space=True,
+    kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c
+    gpl_clock=False,
     printk=PrintkRules("duxpi", others_refused=False, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64", "arm64"}),
     # kernel/trace/bpf_trace.c: perf_event_attach_bpf_prog(), trace_call_bpf()
@@ -256,6 +271,7 @@ LINUX_5_10 = replace(
     keep=Keep.BIT_0,  # RUN-41: `ret &= prog(ctx)`, beginning with 1
     unprivileged_event="EACCES",  # Debian: perf_event_paranoid 3
     recycles_trace_event_ids=True,
+    first_period_runs=True,  # seen on 6.1.192
 )
 
 LINUX_6_1 = replace(
@@ -266,7 +282,7 @@ LINUX_6_1 = replace(
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
     helpers=LINUX_5_10.helpers | {173, 174},
-    kernel_reads_refuse_user=frozenset({"x86_64", "arm64"}),  # arch/arm64/mm/maccess.c, since 5.18
+    kernel_reads_checked=frozenset({"x86_64", "arm64"}),  # arch/arm64/mm/maccess.c, since 5.18
     helper_limit=210,
     printk=PrintkRules("duxpiX", others_refused=False, percent=True, eight_bit=True, inner_nul=True),
     # kernel/events/core.c: _perf_ioctl() resolves the descriptor first (ATTACH-04)

@@ -13,18 +13,12 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno, negative
 from harness.model.maps import Map, MapHandle
 from harness.model.memory import Fault
-from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, number, partial_of, unknown
+from harness.model.reading import Space, buffer, reader, string_reader
+from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, partial_of, unknown
 from harness.script.outcome import Unknown
 
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
-LOWEST_MAPPABLE = 1 << 16
-"""No process maps anything below: vm.mmap_min_addr."""
 COMM_SIZE = 16
-ALIKE = {
-    "x86_64": (56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
-    "arm64": (48, 55),  # 48 bit addresses; the byte above may be a tag
-}
-"""Bits of an address that must all be the same, lowest and highest; an access faults when they are not."""
 
 
 class Helpers:
@@ -53,7 +47,7 @@ def map_lookup_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value
 
 def map_update_elem(_: Environment, map: Value, key: Value, value: Value, flags: Value, *__: Value) -> Value:
     """0, -EINVAL, -E2BIG, -EEXIST or -ENOENT."""
-    of, source = _map(map), _pointer(value)
+    of, source = _map(map), buffer(value)
     of.update(_bytes(key, of.key_size), source.region, source.offset, exactly(flags))
     return 0
 
@@ -65,52 +59,6 @@ def map_delete_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value
     return 0
 
 
-def probe_read(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-    """Copies memory that may not be there; 0 or -EFAULT. Since 4.7 a failure clears what `to` points to."""
-    target, octets = _pointer(to), exactly(size)
-    if isinstance(address, Pointer):
-        if address.offset < 0 or address.offset + octets > address.region.size:
-            return _read_blindly(target, octets, f"what lies around {address.region.name}")
-        target.region.copy(target.offset, address.region, address.offset, octets)
-        return 0
-    if not isinstance(address, int) or not _unmapped(environment, address):
-        return _read_blindly(target, octets, f"memory at {_told(address)}")
-    return _failed_read(environment, target, octets)
-
-
-def probe_read_user(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-    """As probe_read, of user space only."""
-    if isinstance(address, Pointer) and not address.region.user:
-        return _failed_read(environment, _pointer(to), exactly(size))
-    return probe_read(environment, to, size, address)
-
-
-def probe_read_kernel(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-    """As probe_read, of kernel memory only."""
-    if isinstance(address, Pointer) and address.region.user:
-        target, octets = _pointer(to), exactly(size)
-        if environment.arch in environment.rules.kernel_reads_refuse_user:
-            return _failed_read(environment, target, octets)
-        return _read_blindly(target, octets, "user space by a kernel read")
-    return probe_read(environment, to, size, address)
-
-
-def probe_read_str(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-    """Copies up to and with a NUL, or cuts to `size` bytes with a NUL; the length with it, or -EFAULT."""
-    target, octets = _pointer(to), exactly(size)
-    if not isinstance(address, Pointer):
-        return probe_read(environment, to, size, address)
-    text = address.region.known(address.offset, max(min(octets, address.region.size - address.offset), 0))
-    if 0 in text:
-        text = text[: text.index(0) + 1]
-    elif len(text) == octets > 0:
-        text = text[:-1] + b"\0"
-    else:
-        return _read_blindly(target, octets, f"what lies around {address.region.name}")
-    target.region.store_bytes(target.offset, text)
-    return len(text)
-
-
 def ktime_get_ns(_: Environment, *__: Value) -> Value:
     return partial_of(CLOCK)
 
@@ -118,8 +66,9 @@ def ktime_get_ns(_: Environment, *__: Value) -> Value:
 def trace_printk(environment: Environment, text: Value, size: Value, *arguments: Value) -> Value:
     """The length of what was printed, or -EINVAL. Scripts do not read the trace buffer."""
     first, second, third = arguments[:3]
+    pieces = printk.parse(environment.rules.printk, _bytes(text, exactly(size)))
     try:
-        return printk.length(environment.rules.printk, _bytes(text, exactly(size)), (first, second, third))
+        return printk.length(pieces, (first, second, third))
     except Unpredictable as unpredictable:
         return unknown(f"the length of a printed text: {unpredictable.why}", bits=10)
 
@@ -144,8 +93,8 @@ def get_current_uid_gid(environment: Environment, *_: Value) -> Value:
     return unknown("the group id") & ~M32 & M64 | environment.uid
 
 
-def get_current_comm(_: Environment, buffer: Value, size: Value, *__: Value) -> Value:
-    target = _pointer(buffer)
+def get_current_comm(_: Environment, name: Value, size: Value, *__: Value) -> Value:
+    target = buffer(name)
     target.region.blur(target.offset, min(exactly(size), COMM_SIZE), "the process's name")
     return 0
 
@@ -158,7 +107,7 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.MAP_LOOKUP_ELEM: map_lookup_elem,
     Helper.MAP_UPDATE_ELEM: map_update_elem,
     Helper.MAP_DELETE_ELEM: map_delete_elem,
-    Helper.PROBE_READ: probe_read,
+    Helper.PROBE_READ: reader(Space.EITHER),
     Helper.KTIME_GET_NS: ktime_get_ns,
     Helper.TRACE_PRINTK: trace_printk,
     Helper.GET_PRANDOM_U32: get_prandom_u32,
@@ -167,49 +116,20 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.GET_CURRENT_UID_GID: get_current_uid_gid,
     Helper.GET_CURRENT_COMM: get_current_comm,
     Helper.GET_CURRENT_TASK: get_current_task,
-    Helper.PROBE_READ_STR: probe_read_str,
-    Helper.PROBE_READ_USER: probe_read_user,
-    Helper.PROBE_READ_KERNEL: probe_read_kernel,
-    Helper.PROBE_READ_USER_STR: probe_read_str,
-    Helper.PROBE_READ_KERNEL_STR: probe_read_str,
+    Helper.PROBE_READ_STR: string_reader(Space.EITHER),
+    Helper.PROBE_READ_USER: reader(Space.USER),
+    Helper.PROBE_READ_KERNEL: reader(Space.KERNEL),
+    Helper.PROBE_READ_USER_STR: string_reader(Space.USER),
+    Helper.PROBE_READ_KERNEL_STR: string_reader(Space.KERNEL),
 }
 
 
 def _map(value: Value) -> Map:
     if isinstance(value, Pointer) and isinstance(value.region, MapHandle):
         return value.region.map
-    raise Fault(f"a helper was given {_told(value)} for a map")
-
-
-def _pointer(value: Value) -> Pointer:
-    if isinstance(value, Pointer):
-        return value
-    raise Fault(f"a helper was given {_told(value)} for a buffer")
+    raise Fault(f"a helper was given {value} for a map")
 
 
 def _bytes(value: Value, size: int) -> bytes:
-    pointer = _pointer(value)
+    pointer = buffer(value)
     return pointer.region.known(pointer.offset, size)
-
-
-def _unmapped(environment: Environment, address: int) -> bool:
-    """Whether an access must fault: the lowest pages, and addresses no page table reaches."""
-    lowest, highest = ALIKE[environment.arch]
-    ones = (1 << highest - lowest + 1) - 1
-    return address < LOWEST_MAPPABLE or address >> lowest & ones not in (0, ones)
-
-
-def _failed_read(environment: Environment, target: Pointer, octets: int) -> Value:
-    if environment.rules.probe_read_clears:
-        target.region.store_bytes(target.offset, bytes(octets))
-    return negative("EFAULT")
-
-
-def _read_blindly(target: Pointer, octets: int, what: str) -> Value:
-    """A read of which neither the success nor the bytes are known."""
-    target.region.blur(target.offset, octets, what)
-    return unknown(f"whether {what} could be read")
-
-
-def _told(value: Value) -> str:
-    return hex(value) if isinstance(value, int) else number(value).why

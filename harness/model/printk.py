@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.model.eras import PrintkRules
 from harness.model.errno import Errno
@@ -16,12 +16,16 @@ _SPACE = b"\t\n\v\f\r "
 _PUNCTUATION = bytes(code for code in range(0x21, 0x7F) if not chr(code).isalnum())
 
 
-def length(rules: PrintkRules, text: bytes, arguments: tuple[Value, Value, Value]) -> int:
-    """How many characters are printed; Errno EINVAL for a format the era refuses.
+def parse(rules: PrintkRules, text: bytes) -> list[str]:
+    """The format cut into characters and conversions, which keep their percent sign.
 
-    Unpredictable when the length hangs on an argument that is not known.
+    Errno EINVAL for a format the era refuses; Unpredictable for one that only the era's kernel knows.
     """
-    pieces = list(_pieces(rules, _format(rules, text)))
+    return list(_pieces(rules, _format(rules, text)))
+
+
+def length(pieces: Sequence[str], arguments: tuple[Value, Value, Value]) -> int:
+    """How many characters are printed; Unpredictable when that hangs on an argument that is not known."""
     values = iter(arguments)
     return min(sum(len(_convert(piece, next(values))) if piece[0] == "%" else 1 for piece in pieces), LONGEST)
 
@@ -38,7 +42,6 @@ def _format(rules: PrintkRules, text: bytes) -> bytes:
 
 
 def _pieces(rules: PrintkRules, text: bytes) -> Iterator[str]:
-    """The format cut into plain text and conversions, which keep their percent sign; Errno EINVAL."""
     conversions = at = 0
     while at < len(text):
         code = text[at]
@@ -68,7 +71,7 @@ def _conversion(rules: PrintkRules, text: bytes, at: int) -> tuple[str, int]:
                 at += len(modifier) + 1
                 return (modifier + letter, _behind_pointer(rules, text, at) if letter == "p" else at)
             break
-    if rules.others_refused or rest.startswith("%"):
+    if rules.others_refused or modifier or rest[:1] in ("", "%"):
         raise Errno("EINVAL")
     raise Unpredictable(f"the model does not know the conversion %{rest[:4]!r} of trace_printk")
 

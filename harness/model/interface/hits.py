@@ -116,17 +116,26 @@ def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:
 
 
 def _count(kernel: Kernel, event: PerfEvent) -> None:
-    """perf_swevent_event(): every hit counts; which one is a sample depends on the period."""
+    """perf_swevent_event(): every hit counts; which one is a sample depends on the period.
+
+    Where the first period begins at its end, the first hit is two samples if the period is more than 1, and the next
+    sample comes a hit too soon.
+    """
     event.count = event.count + 1 & M64
     if event.sample_period == 0:
         return
     if SampleType.PERIOD in event.sample_type:
         _sample(kernel, event, period=1)
         return
-    event.until_sample -= 1
-    if event.until_sample == 0:
-        event.until_sample = event.sample_period
-        _sample(kernel, event, period=event.sample_period)
+    if event.sample_period == 1:
+        _sample(kernel, event, period=1)
+        return
+    event.period_left += 1
+    if event.period_left >= 0:  # perf_swevent_set_period()
+        periods = (event.sample_period + event.period_left) // event.sample_period
+        event.period_left -= periods * event.sample_period
+        for _ in range(periods):
+            _sample(kernel, event, period=event.sample_period)
 
 
 def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:

@@ -88,7 +88,8 @@ LOST_SIZE = 24
 
 @dataclass(eq=False)
 class PerfEvent:
-    """An open perf event. `counts` is whether hits of the calling thread are its hits."""
+    """An open perf event. `counts` is whether hits of the calling thread are its hits; `period_left` is negative while
+    a period runs, as in `struct hw_perf_event`."""
 
     trace_event: TraceEvent
     sample_type: SampleType
@@ -96,7 +97,7 @@ class PerfEvent:
     counts: bool
     enabled: bool
     count: int = 0
-    until_sample: int = 0
+    period_left: int = 0
     ring: Ring | None = None
     doubt: str = ""
 

@@ -6,6 +6,7 @@ from harness.model.errno import Errno
 from harness.model.interface import attach as attaching
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import File, Mapping, PerfEvent, PlainFile, Ring, TraceEvent
+from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script.operations import (
     Attach,
@@ -13,6 +14,7 @@ from harness.script.operations import (
     Disable,
     Enable,
     MapRing,
+    MapType,
     OpenEvent,
     ReadCount,
     ReadRing,
@@ -55,7 +57,7 @@ def open_event(kernel: Kernel, operation: OpenEvent) -> Outcome:
         operation.sample_period,
         counts=operation.pid != 1,
         enabled=not operation.disabled,
-        until_sample=operation.sample_period,
+        period_left=-operation.sample_period if kernel.rules.first_period_runs else operation.sample_period,
         doubt=_doubt(kernel, operation, trace_event),
     )
     trace_event.events.append(event)
@@ -88,6 +90,11 @@ def read_count(kernel: Kernel, operation: ReadCount) -> Outcome:
 
 def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
     """One control page and a power of two of data pages; a second mapping must have the first one's size."""
+    content = kernel.names.file(operation.event).content
+    if isinstance(content, Map) and kernel.rules.maps.array_mmap:
+        if content.type == MapType.ARRAY:
+            raise Errno("EINVAL")
+        raise Unpredictable("how the kernel refuses to map this map")
     event = _event(kernel, operation.event, otherwise="ENODEV")
     pages = operation.data_pages
     if pages < 0 or pages & (pages - 1) or (event.ring and event.ring.size != pages * PAGE_SIZE):

@@ -133,6 +133,8 @@ def _context(environment: Environment, operation: LoadProgram, references: MapRe
     rules = environment.rules
     kind = _kind(environment, operation)
     later: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
+    if not rules.gpl_clock:
+        later[Helper.KTIME_GET_NS] = Prototype()
     if operation.type == ProgramType.KPROBE:
         kind = replace(kind, helpers={**kind.helpers, **later})
     logs = operation.log_level != 0 and environment.era == "4.1"

@@ -16,6 +16,7 @@ from harness.script.outcome import Bytes
 from tests.harness.model.running import environment, memory
 
 EFAULT = -14 & M64
+ERANGE = -34 & M64
 later = [name for name in ERAS if name != "4.1"]
 
 
@@ -111,9 +112,10 @@ def test_probe_read_str_stops_at_the_nul_and_always_ends_with_one() -> None:
     ],
 )
 def test_pr_04_the_later_helpers_read_one_kind_of_memory(helper: Helper, address: str, works: bool) -> None:
+    error = EFAULT if helper == Helper.PROBE_READ_USER else ERANGE
     kernel, user = memory(b"abcd"), Pointer(Region("user", 4, b"abcd", address=USER_ADDRESS))
     target = memory(b"\xaa" * 4)
-    assert call(helper, target, 4, kernel if address == "kernel" else user, name="6.1") == (0 if works else EFAULT)
+    assert call(helper, target, 4, kernel if address == "kernel" else user, name="6.1") == (0 if works else error)
     assert target.region.prediction() == (b"abcd" if works else bytes(4))
 
 
@@ -142,7 +144,7 @@ def test_a_helper_without_a_rule_and_a_bad_argument() -> None:
 def printed(text: bytes, *arguments: Value, name: str = "4.1") -> int | str:
     first, second, third = (*arguments, 0, 0, 0)[:3]
     try:
-        return printk.length(era(name).printk, text, (first, second, third))
+        return printk.length(printk.parse(era(name).printk, text), (first, second, third))
     except Errno as error:
         return error.name
 
@@ -197,3 +199,20 @@ def test_an_unknown_argument_leaves_the_length_open() -> None:
     length = call(Helper.TRACE_PRINTK, memory(b"%d\0"), 3, unknown("a clock"))
     assert isinstance(length, Partial) and length < 1024
     assert call(Helper.TRACE_PRINTK, memory(b"%d %s\0"), 6, unknown("a clock")) == -22 & M64
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "helper", "address", "expected"),
+    [
+        ("4.1", "x86_64", Helper.PROBE_READ, 1 << 63, EFAULT),
+        ("6.1", "x86_64", Helper.PROBE_READ, 0, EFAULT),
+        ("6.1", "x86_64", Helper.PROBE_READ, 1 << 63, ERANGE),
+        ("6.1", "x86_64", Helper.PROBE_READ_KERNEL, 0, ERANGE),
+        ("6.1", "x86_64", Helper.PROBE_READ_USER, 1 << 63, EFAULT),
+        ("6.1", "arm64", Helper.PROBE_READ_KERNEL, 0, ERANGE),
+        ("5.10", "arm64", Helper.PROBE_READ_KERNEL, 0, EFAULT),
+        ("5.10", "x86_64", Helper.PROBE_READ_KERNEL_STR, 0, ERANGE),
+    ],
+)
+def test_which_errno_a_bad_address_gives(name: str, arch: str, helper: Helper, address: int, expected: int) -> None:
+    assert call(helper, memory(bytes(8)), 8, address, name=name, arch=arch) == expected

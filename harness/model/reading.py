@@ -1,0 +1,146 @@
+"""bpf_probe_read and its later kin: copies of memory that may not be there; kernel/trace/bpf_trace.c.
+
+4.1 has one helper, which reads anything. Since 5.5 there is one for user space and one for the kernel, and the old one
+takes the address for a user's when it is below TASK_SIZE. Kernel reads check the address first, where the architecture
+has a check (copy_from_kernel_nofault_allowed()), and say ERANGE then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from harness.model.environment import Environment
+from harness.model.errno import negative
+from harness.model.memory import Fault
+from harness.model.value import Pointer, Value, exactly, number, unknown
+
+LOWEST_MAPPABLE = 1 << 16
+"""No process maps anything below: vm.mmap_min_addr."""
+SURELY_USER = 1 << 47
+"""Below TASK_SIZE on every architecture."""
+ALIKE = {
+    "x86_64": (56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
+    "arm64": (48, 55),  # 48 bit addresses; the byte above may be a tag
+}
+"""Bits of an address, lowest and highest, that are all 0 in user space and all 1 in the kernel; others are nowhere."""
+
+
+class Space(Enum):
+    """Which memory a helper reads."""
+
+    USER = auto()
+    KERNEL = auto()
+    EITHER = auto()
+
+
+class Half(Enum):
+    """Which half of the address space an address lies in."""
+
+    USER = auto()
+    KERNEL = auto()
+    NEITHER = auto()
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of a read before it is made: the memory, or the errno it fails with, or why it is unknown."""
+
+    memory: Pointer | None = None
+    errno: str = ""
+    why: str = ""
+
+
+def reader(space: Space) -> Callable[..., Value]:
+    """probe_read*(to, size, address): 0 or a negative errno."""
+
+    def probe_read(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
+        target, octets = buffer(to), exactly(size)
+        source = _source(environment, space, address, octets)
+        if source.memory is None:
+            return _without_memory(environment, target, octets, source)
+        target.region.copy(target.offset, source.memory.region, source.memory.offset, octets)
+        return 0
+
+    return probe_read
+
+
+def string_reader(space: Space) -> Callable[..., Value]:
+    """probe_read*_str(to, size, address): copies up to and with a NUL, which it makes when `size` ends before; its
+    length with the NUL, or a negative errno."""
+
+    def probe_read_str(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
+        target, octets = buffer(to), exactly(size)
+        source = _source(environment, space, address, 1)
+        if source.memory is None:
+            return _without_memory(environment, target, octets, source)
+        region, offset = source.memory.region, source.memory.offset
+        text = region.known(offset, min(octets, region.size - offset))
+        if 0 in text:
+            text = text[: text.index(0) + 1]
+        elif len(text) == octets:
+            text = text[:-1] + b"\0"
+        else:
+            return _without_memory(environment, target, octets, Source(why=f"what lies behind {region.name}"))
+        target.region.store_bytes(target.offset, text)
+        return len(text)
+
+    return probe_read_str
+
+
+def buffer(value: Value) -> Pointer:
+    """The memory a helper was given; Fault when it is no pointer."""
+    if isinstance(value, Pointer):
+        return value
+    raise Fault(f"a helper was given {_told(value)} for a buffer")
+
+
+def _source(environment: Environment, space: Space, address: Value, octets: int) -> Source:
+    if isinstance(address, Pointer):
+        errno = _refusal(environment, space, Half.USER if address.region.user else Half.KERNEL)
+        if errno is not None:
+            return Source(errno=errno) if errno else Source(why="user space read as the kernel's")
+        if address.offset >= 0 and address.offset + octets <= address.region.size:
+            return Source(memory=address)
+        return Source(why=f"what lies around {address.region.name}")
+    if not isinstance(address, int):
+        return Source(why=f"memory at {_told(address)}")
+    half = _half(environment, address)
+    if environment.rules.reads_by_space and space is Space.EITHER:
+        space = Space.USER if address < SURELY_USER else Space.KERNEL
+    errno = _refusal(environment, space, half)
+    if errno:
+        return Source(errno=errno)
+    if half is Half.NEITHER or (half is Half.USER and address < LOWEST_MAPPABLE):
+        return Source(errno="EFAULT")
+    return Source(why=f"memory at {address:#x}")
+
+
+def _half(environment: Environment, address: int) -> Half:
+    lowest, highest = ALIKE[environment.arch]
+    ones = (1 << highest - lowest + 1) - 1
+    return {0: Half.USER, ones: Half.KERNEL}.get(address >> lowest & ones, Half.NEITHER)
+
+
+def _refusal(environment: Environment, space: Space, half: Half) -> str | None:
+    """The errno of a read that is not even tried; "" when the architecture decides, None when it is tried."""
+    if space is Space.USER and half is not Half.USER:
+        return "EFAULT"
+    if space is Space.KERNEL and half is not Half.KERNEL:
+        return "ERANGE" if environment.arch in environment.rules.kernel_reads_checked else ""
+    return None
+
+
+def _without_memory(environment: Environment, target: Pointer, octets: int, source: Source) -> Value:
+    """A read that fails, or of which neither the success nor the bytes are known."""
+    if not source.errno:
+        target.region.blur(target.offset, octets, source.why)
+        return unknown(f"whether {source.why} could be read")
+    if environment.rules.probe_read_clears:
+        target.region.store_bytes(target.offset, bytes(octets))
+    return negative(source.errno)
+
+
+def _told(value: Value) -> str:
+    return hex(value) if isinstance(value, int) else number(value).why
