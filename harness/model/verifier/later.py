@@ -98,8 +98,8 @@ def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | No
 
 
 def oddity(program: Sequence[Instruction]) -> str:
-    """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean nothing,
-    registers that do not exist, a jump into a 64 bit constant."""
+    """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
+    nothing, registers that do not exist, a jump into a 64 bit constant."""
     halves = set()
     for index, insn in first_halves(program):
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
