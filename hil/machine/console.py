@@ -58,7 +58,7 @@ class Console:
     def text(self) -> str:
         return "\n".join(self._lines)
 
-    def tail(self, count: int = 25) -> str:
+    def tail(self, count: int = 40) -> str:
         """The last `count` lines."""
         return "\n".join(self.lines[-count:]).strip("\n")
 
