@@ -65,7 +65,8 @@ def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> N
     ) as bench:
         assert bench.stdout is not None
         pid = int(bench.stdout.readline())
-        assert not _gone(pid)
+        # Before that, it would end for another reason: `launch` itself looks whether the bench is there.
+        assert _eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
         bench.send_signal(number)
     assert _eventually(lambda: _gone(pid))
 
