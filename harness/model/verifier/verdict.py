@@ -13,8 +13,10 @@ class Verdict:
 
     `message` is the line that says why, without its end ("" where the kernel says nothing) and `at` the index of the
     instruction it is about; both also stand without a log, and beside ENOSPC, which takes a refusal's place when the
-    log's buffer overflows. `log` is the whole log, None when none was asked for. `doubt` is not empty when `errno`
-    hangs on something that cannot be known, and says on what.
+    log's buffer overflows. `log` is the whole log, None when none was asked for.
+
+    `doubt` is not empty when the outcome of the load cannot be predicted, and says why. With `oops` the verifier accepts
+    and the kernel then dies of the program while it loads it: a generator must not let such a program near a machine.
     """
 
     errno: str | None = None
@@ -22,11 +24,12 @@ class Verdict:
     at: int | None = None
     log: Log | None = None
     doubt: str = ""
+    oops: bool = False
 
     @property
     def accepted(self) -> bool:
         """Whether the program loads."""
-        return self.errno is None
+        return self.errno is None and not self.oops
 
 
 class Refused(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.cfg import check_cfg
@@ -10,6 +11,7 @@ from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.entry import check_length, check_log, overflows
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.explore import explore
+from harness.model.verifier.fixup import missing_helper
 from harness.model.verifier.log import Log, Writer
 from harness.model.verifier.scan import resolve_maps
 from harness.model.verifier.verdict import Refused, Verdict
@@ -27,11 +29,15 @@ def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
         return Verdict(refusal.errno)
     writer = Writer() if context.log.level else None
     verdict = run_passes(Environment(program, context, writer))
-    if writer is None:
+    if writer:
+        if verdict.message:
+            writer.write(f"{verdict.message}\n")
+        verdict = _with_log(verdict, writer.log(), context.log.size)
+    missing = missing_helper(program, context.kind.helpers) if verdict.errno is None else None
+    if missing is None:
         return verdict
-    if verdict.message:
-        writer.write(f"{verdict.message}\n")
-    return _with_log(verdict, writer.log(), context.log.size)
+    doubt = f"the kernel oopses: no path reaches the call at {missing}, whose helper the program type does not offer"
+    return replace(verdict, at=missing, doubt=doubt, oops=True)
 
 
 def run_passes(env: Environment) -> Verdict:

@@ -206,6 +206,17 @@ def test_the_passes_come_in_their_order() -> None:
     assert _check(bad_type, exit_()).message == "R2 !read_ok"
 
 
+def test_a_hidden_call_of_nothing_brings_the_kernel_down() -> None:
+    """fixup_bpf_calls() follows a null pointer; a kernel of 4.1.52 did."""
+    hidden = (mov64_imm(R0, 0), jeq_imm(R0, 0, 1), call(7), exit_())
+    verdict = _check(*hidden)
+    assert (verdict.oops, verdict.errno, verdict.at) == (True, None, 2)
+    assert not verdict.accepted
+    assert "oopses" in verdict.doubt
+    assert not _check(*hidden, kind="socket_filter").oops
+    assert not _check(mov64_imm(R0, 1), *hidden[1:]).oops  # refused first
+
+
 def test_constant_conditions_hide_code() -> None:
     """V-05, CFG-08, J-02: what no path reaches is not looked at, except by the scan."""
     hidden = (mov64_imm(R0, 0), jeq_imm(R0, 0, 1))
@@ -293,7 +304,8 @@ def test_a_stale_half_of_an_address_keeps_states_apart() -> None:
 def test_any_bytes_have_a_verdict(kind: str, instructions: tuple[Instruction, ...]) -> None:
     verdict = check(instructions, kind)
     assert verdict.errno in (None, "EINVAL", "EACCES", "EBADF", "E2BIG", "EFAULT")
-    assert verdict.accepted == (verdict.message == "" and verdict.at is None and bool(instructions))
+    refused = verdict.errno is not None
+    assert refused == (verdict.message != "" or (verdict.at is not None and not verdict.oops) or not instructions)
     if verdict.log is not None and verdict.log.text is not None:
         assert verdict.log.admits(verdict.log.text)
 
