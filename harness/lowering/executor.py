@@ -100,16 +100,16 @@ class GuestExecutor:
                     yield _observe(todo[done], lowered[done], result)
                     done += 1
                 return
-            except MachineLost as loss:
-                yield Missed(todo[done], None, str(loss))
-                todo = todo[done + 1 :]
-            if todo:
+            except MachineLost as agents_end:
                 try:
                     self._agent.close()
                     self._agent = self._start()
-                except MachineLost as loss:
-                    yield from (Missed(script, None, str(loss)) for script in todo)
+                except MachineLost as targets_end:
+                    # The agent ended because the target did, and that is the better reason.
+                    yield from (Missed(script, None, str(targets_end)) for script in todo[done:])
                     return
+                yield Missed(todo[done], None, str(agents_end))
+                todo = todo[done + 1 :]
 
     def _start(self) -> Agent:
         return Agent(self.target.open([AGENT]), patience=self._patience)

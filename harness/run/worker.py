@@ -133,9 +133,9 @@ class Worker:
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
     """The verdict on one script: what the guest said, held against what the model says."""
     script = seen.script
-    predictions = model.run(script)
     if isinstance(seen, Missed):
-        return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen, predictions))
+        return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
+    predictions = model.run(script)
     comparison = compare(script, predictions, seen.outcomes)
     result = ScriptResult(
         str(lane),
@@ -158,11 +158,10 @@ def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptRe
     return result
 
 
-def _missed(seen: Missed, predictions: Sequence[Prediction]) -> OperationReport | None:
+def _missed(seen: Missed) -> OperationReport | None:
     if seen.operation is None:
         return None
-    operation, prediction = seen.script.operations[seen.operation], predictions[seen.operation]
-    return OperationReport(seen.operation, describe(operation), describe_outcome(prediction), "(none)")
+    return OperationReport(seen.operation, describe(seen.script.operations[seen.operation]), "", "(none)")
 
 
 def _unpredicted(
