@@ -15,8 +15,8 @@ class Verdict:
     instruction it is about; both also stand without a log, and beside ENOSPC, which takes a refusal's place when the
     log's buffer overflows. `log` is the whole log, None when none was asked for.
 
-    `doubt` is not empty when the outcome of the load cannot be predicted, and says why. With `oops` the verifier accepts
-    and the kernel then dies of the program while it loads it: a generator must not let such a program near a machine.
+    `doubt` is not empty when the outcome of the load cannot be predicted, and says why. With `oops` the verifier
+    accepts and the kernel then dies while it loads the program: a generator must not let it near a machine.
     """
 
     errno: str | None = None
