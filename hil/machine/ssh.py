@@ -23,8 +23,8 @@ from hil.target import Completed
 # Broken connections are our errors to raise, not lines on the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-# One choice each, so that no other can be picked: the cheapest of those that dropbear and OpenSSH both know, for a
-# guest whose CPU is translated.
+# One choice each, so that no other can be picked: short keys and plain counters, which dropbear and OpenSSH both know.
+# A whole login costs a translated guest about 0.2 s of CPU time with them; others were not compared.
 _KEY_EXCHANGE = ("curve25519-sha256@libssh.org",)
 _CIPHERS = ("aes128-ctr",)
 _MACS = ("hmac-sha2-256",)
