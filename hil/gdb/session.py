@@ -215,6 +215,8 @@ class GdbSession:
         self._stops.clear()
 
     def _command(self, text: str, wait: Wait = ANSWER) -> mi.Record:
+        # gdb answers from memory what it once knew of a machine that is gone.
+        self._check_alive(text)
         token = next(self._tokens)
         self._gdb.write(f"{token}{text}")
         self._wait(wait, lambda: token in self._results, text)

@@ -1,0 +1,76 @@
+"""Looking at a program about to run, on real guests of both architectures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.compare import Verdict
+from harness.debug.bench import booted
+from harness.debug.hooks import hook
+from harness.debug.looking import NeverReached, Sight, look
+from harness.essentials import essentials
+from harness.lane import Engine, Lane
+from harness.script.triggers import UNKNOWN_PRCTL
+from hil.arch import architecture
+from hil.gdb import GdbGone, UnknownSymbol
+from hil.gdb.registers import REGISTERS
+from hil.kernels import store
+
+pytestmark = pytest.mark.guest
+
+# From the probe's program up to the system call, with the probed function in between; both as 6.1 has them.
+CHAINS = {
+    "x86_64": [
+        *("trace_call_bpf", "kprobe_perf_func", "kprobe_ftrace_handler", "ftrace_regs_call", "cap_task_prctl"),
+        *("security_task_prctl", "__do_sys_prctl", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"),
+    ],
+    "arm64": [
+        *("trace_call_bpf", "kprobe_perf_func", "kprobe_dispatcher", "kprobe_breakpoint_handler", "el1h_64_sync"),
+        *("cap_task_prctl", "security_task_prctl", "__arm64_sys_prctl", "el0t_64_sync"),
+    ],
+}
+
+
+@pytest.mark.parametrize("arch", CHAINS)
+def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
+    kernel = store.get("debian-12", architecture(arch))
+    script = next(script for script in essentials(arch, kernel.era) if script.name == "counting")
+    seen: list[Sight] = []
+    with booted(Lane("debian-12", arch, Engine.JIT), kernel, tmp_path) as bench:
+        with pytest.raises(UnknownSymbol):
+            look(bench, script, "no_such_function", seen.append)
+        with pytest.raises(NeverReached):
+            look(bench, script, "proc_pid_stack", seen.append)
+        result = bench.judge(look(bench, script, hook(kernel.era).symbol, seen.append))
+        assert result.verdict is Verdict.AGREE, result.reason
+
+        # gdb dies while the guest stands still: an error, and the machine ends all the same.
+        def kill(_: Sight) -> None:
+            raise GdbGone("as if gdb had died")
+
+        with pytest.raises(GdbGone):
+            look(bench, script, hook(kernel.era).symbol, kill)
+    (sight,) = seen
+    assert sight.stop.function == "trace_call_bpf"
+    assert sight.registers[REGISTERS[arch].arguments[1]] == sight.arguments["ctx"]
+    assert sight.context is not None
+    assert sight.context.address == sight.arguments["ctx"]
+    assert (sight.context.probed.function, sight.context.probed.offset) == ("cap_task_prctl", 0)
+    assert sight.context.arguments[0] & 0xFFFF_FFFF == UNKNOWN_PRCTL
+    names = [frame.function for frame in sight.backtrace]
+    assert [name for name in names if name in CHAINS[arch]] == CHAINS[arch]
+    assert None not in names
+
+
+def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hil", "debug", "debian-12/x86_64", "--interactive", "--output", str(tmp_path)]
+    typed = "continue\nbacktrace 1\ndetach\nquit\n"
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "running: gdb-multiarch -nx -q" in done.stdout
+    assert "in trace_call_bpf ()" in done.stdout
+    assert done.stdout.rstrip().endswith("debian-12/x86_64/interp counting: agree")

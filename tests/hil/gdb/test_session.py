@@ -1,0 +1,160 @@
+"""Sessions with a gdb that misbehaves on cue: a script in its place that speaks just enough GDB/MI."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hil.arch import Architecture, architecture
+from hil.errors import BenchError
+from hil.gdb import GdbGone, GdbRefused, GdbSession, GdbSilent, Stop, TargetGone, UnknownSymbol
+
+# What it answers to a command that begins so; "{t}" is the command's token. The longest beginning counts.
+FAKE = """\
+#!{python}
+import sys
+ANSWERS = {answers!r}
+print("(gdb) ", flush=True)
+for line in sys.stdin:
+    digits = len(line) - len(line.lstrip("0123456789"))
+    token, command = line[:digits], line[digits:].strip()
+    for start in sorted(ANSWERS, key=len, reverse=True):
+        if command.startswith(start):
+            answer = ANSWERS[start]
+            if answer == "die":
+                print("~\\"internal-error: out of ideas\\"", flush=True)
+                sys.exit(3)
+            if answer:
+                print(answer.format(t=token), flush=True)
+            break
+"""
+OBEDIENT = {
+    "-": "{t}^done",
+    "-target-select": "{t}^connected",
+    "-exec-continue": '{t}^running\n*running,thread-id="all"',
+    "-gdb-exit": "die",
+}
+
+
+class Stub:
+    """A machine as far as gdb is concerned."""
+
+    arch: Architecture = architecture("x86_64")
+    gdb_socket = Path("/nowhere/gdb")
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+        self.reason: str | None = None
+
+    def lost_reason(self) -> str | None:
+        return self.reason
+
+    def on_loss(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def die(self, reason: str) -> None:
+        self.reason = reason
+        for callback in self.callbacks:
+            callback()
+
+
+Begin = Callable[..., GdbSession]
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """Begins a session with a gdb that answers as OBEDIENT says, with changes."""
+
+    def start(stub: Stub | None = None, changes: dict[str, str] | None = None) -> GdbSession:
+        program = tmp_path / "gdb-multiarch"
+        program.write_text(FAKE.format(python=sys.executable, answers={**OBEDIENT, **(changes or {})}))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        return GdbSession(stub or Stub(), tmp_path / "symbols.elf")
+
+    return start
+
+
+def test_missing_gdb_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BenchError, match="apt-get install gdb-multiarch"):
+        GdbSession(Stub(), tmp_path / "symbols.elf")
+
+
+def test_a_breakpoint_and_a_stop(begin: Begin) -> None:
+    bkpt = 'bkpt={{number="2",addr="0xffffffff81000000"}}'
+    frame = 'frame={{addr="0xffffffff81000000",func="schedule",args=[]}}'
+    answers = {
+        "-break-insert": f"{{t}}^done,{bkpt}",
+        "-exec-continue": f'{{t}}^running\n*running\n*stopped,reason="breakpoint-hit",bkptno="2",{frame}',
+    }
+    with begin(changes=answers) as session:
+        breakpoint = session.break_at("schedule")
+        assert (breakpoint.number, breakpoint.address) == ("2", 0xFFFF_FFFF_8100_0000)
+        session.continue_()
+        assert session.wait_for_stop() == Stop("breakpoint-hit", 0xFFFF_FFFF_8100_0000, "schedule", "2")
+
+
+def test_an_unknown_symbol_is_the_users_mistake(begin: Begin) -> None:
+    answer = '{t}^error,msg="No symbol \\"x\\" in current context."'
+    with begin(changes={"-break-insert": answer}) as session, pytest.raises(UnknownSymbol, match="'x'"):
+        session.break_at("x")
+
+
+def test_what_gdb_refuses_is_told_with_its_last_output(begin: Begin) -> None:
+    answers = {"-data-read": '{t}^error,msg="Unable to read memory."'}
+    with begin(changes=answers) as session, pytest.raises(GdbRefused, match="Unable to read memory") as caught:
+        session.read_memory(0x10, 4)
+    assert '^error,msg="Unable to read memory."' in caught.value.details
+
+
+def test_gdb_that_dies_ends_the_wait(begin: Begin) -> None:
+    with begin(changes={"-data-evaluate": "die"}) as session:
+        with pytest.raises(GdbGone, match="ended with status 3") as caught:
+            session.evaluate("1")
+        assert "out of ideas" in caught.value.details
+        with pytest.raises(GdbGone):
+            session.wait_for_stop()
+
+
+def test_gdb_that_is_killed_ends_the_wait(begin: Begin) -> None:
+    with begin() as session:
+        session.continue_()
+        psutil.Process(session.pid).kill()
+        with pytest.raises(GdbGone, match="killed by signal 9"):
+            session.wait_for_stop()
+
+
+def test_silence_ends_at_the_deadline(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    with begin(changes={"-data-evaluate": ""}) as session:
+        monkeypatch.setenv("HIL_TIME_SCALE", "0.01")
+        with pytest.raises(GdbSilent, match=r"waiting for gdb to answer.*timed out"):
+            session.evaluate("1")
+
+
+def test_a_machine_that_dies_ends_the_wait_with_its_reason(begin: Begin) -> None:
+    stub = Stub()
+    with begin(stub) as session:
+        session.continue_()
+        stub.die("QEMU was killed by SIGKILL")
+        with pytest.raises(TargetGone, match="waiting for the guest to stop: QEMU was killed by SIGKILL"):
+            session.wait_for_stop()
+
+
+def test_nothing_runs_on_after_a_failed_beginning(begin: Begin) -> None:
+    with pytest.raises(GdbRefused, match="cannot connect"):
+        begin(changes={"-target-select": '{t}^error,msg="cannot connect"'})
+    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_gdb_that_will_not_quit_is_killed(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = begin(changes={"-gdb-exit": ""})
+    monkeypatch.setenv("HIL_TIME_SCALE", "0.1")
+    process = psutil.Process(session.pid)
+    session.close()
+    session.close()
+    assert not process.is_running()

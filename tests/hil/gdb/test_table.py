@@ -1,0 +1,52 @@
+"""Names to addresses and back."""
+
+from __future__ import annotations
+
+from hil.gdb.frame import Frame
+from hil.gdb.table import Symbol, SymbolTable
+
+TABLE = SymbolTable(
+    (
+        Symbol("first_name", 0x1000, True, size=0x100),
+        Symbol("_alias", 0x1000, True, size=0x100),
+        Symbol("data", 0x1080, False, size=8),
+        Symbol("second", 0x1100, True, size=0x10),
+        Symbol("open_end", 0x2000, True),
+        Symbol("third", 0x3000, True, size=0x10),
+    )
+)
+
+
+def name_at(address: int) -> str | None:
+    found = TABLE.function_at(address)
+    return found.name if found else None
+
+
+def test_the_first_name_of_an_address_counts() -> None:
+    assert name_at(0x1000) == "first_name"
+    assert TABLE.address("_alias") == 0x1000
+
+
+def test_objects_are_no_functions() -> None:
+    assert name_at(0x1080) == "first_name"
+
+
+def test_sizes_bound_functions() -> None:
+    assert name_at(0xFFF) is None
+    assert name_at(0x110F) == "second"
+    assert name_at(0x1110) is None
+    assert name_at(0x300F) == "third"
+    assert name_at(0x3010) is None
+
+
+def test_without_a_size_a_function_reaches_to_the_next() -> None:
+    assert name_at(0x2FFF) == "open_end"
+
+
+def test_a_return_address_behind_a_function_is_the_functions() -> None:
+    assert TABLE.frame(0x1100, returns=True) == Frame(0x1100, "first_name", 0x100)
+    assert TABLE.frame(0x1100, returns=False) == Frame(0x1100, "second", 0)
+
+
+def test_an_address_nobody_covers_has_no_name() -> None:
+    assert str(TABLE.frame(0x10, returns=False)) == "0x0000000000000010 ??"
