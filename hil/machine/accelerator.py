@@ -26,8 +26,8 @@ class Accelerator:
         return ("-accel", self.accel, "-cpu", self.cpu or arch.cpu)
 
 
-# One translating thread: with the one CPU we give a guest `multi` has nothing to run beside it, and guests with more CPUs
-# take turns in it. No difference in speed showed above the noise.
+# One translating thread: with one CPU `multi` has nothing to run beside it, and the CPUs of guests that have more
+# take turns in it. No difference in speed showed above the noise of the measurement.
 TCG = Accelerator("tcg", "tcg,thread=single")
 KVM = Accelerator("kvm", "kvm", cpu="host")
 _BY_NAME = {"tcg": TCG, "kvm": KVM}
