@@ -155,6 +155,8 @@ class Era:
     keep: Keep
     unprivileged_event: str
     """The errno of perf_event_open(2) with a raw sample for a caller without privileges."""
+    unknown_symbol: str
+    """The errno of a probe on a function there is not."""
     recycles_trace_event_ids: bool
     first_period_runs: bool
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
@@ -217,6 +219,7 @@ LINUX_4_1 = Era(
     programs_per_trace_event=1,
     keep=Keep.NON_ZERO,  # kernel/trace/trace_kprobe.c: `if (prog && !trace_call_bpf(prog, regs)) return`
     unprivileged_event="EPERM",  # kernel/trace/trace_event_perf.c: raw samples, perf_event_paranoid 1
+    unknown_symbol="ENOENT",
     recycles_trace_event_ids=False,
     first_period_runs=False,  # perf_trace_add() never calls perf_swevent_set_period(); seen on 4.1.52
 )
@@ -303,6 +306,7 @@ LINUX_6_12 = replace(
     maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34))),
     log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15),  # kernel/bpf/log.c: bpf_vlog_init()
     helper_limit=212,
+    unknown_symbol="EINVAL",  # seen on 6.12.117
     ibt=frozenset({"x86_64"}),  # Debian: CONFIG_X86_KERNEL_IBT=y (REG-02)
 )
 

@@ -20,7 +20,8 @@ TRACEPOINTS = frozenset(
 
 
 def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
-    """The id of the new trace event; Errno ENOENT for an unknown symbol, EINVAL for a return probe with an offset."""
+    """The id of the new trace event; Errno EINVAL for a return probe with an offset, and for an unknown symbol ENOENT
+    or what else the era says."""
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
     if not kernel.environment.privileged:
@@ -28,7 +29,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     if operation.returns and operation.offset:
         raise Errno("EINVAL")
     if not _exists(kernel, operation.symbol):
-        raise Errno("ENOENT")
+        raise Errno(kernel.rules.unknown_symbol)
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")
     trace_event = TraceEvent(

@@ -1,31 +1,34 @@
 """Between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other eras.
 
-Only 4.1's verifier is specified. What it accepts later ones accept too, and what it refuses for a reason that never
-changed they refuse with the same errno; of anything else nothing is predicted.
+Only 4.1's verifier is specified; of later ones is said what follows from it (harness.model.verifier.later).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Helper, Jump, Pseudo
+from harness.isa.opcodes import BASELINE, LD_IMM64, Helper, Pseudo
 from harness.model import verifier
 from harness.model.environment import Environment
+from harness.model.eras import Era
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
+from harness.model.verifier import later
 from harness.model.verifier.prototypes import Argument, Prototype
 from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
+from harness.script.outcome import Unpredicted
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 )
 """license_is_gpl_compatible(), include/linux/license.h."""
 LICENSE_SIZE = 127
+LOG_OF_AN_INSTRUCTION = 512
+"""Bytes of log that later verifiers stay below, with all registers' states."""
 
 LATER_HELPERS: dict[int, Prototype] = {
     Helper.GET_PRANDOM_U32: Prototype(),
@@ -46,31 +49,6 @@ LATER_HELPERS: dict[int, Prototype] = {
     ),
 }
 """Helpers of later kprobe programs as strictly as 4.1 would have typed them."""
-
-UNCHANGED = re.compile(
-    "|".join(
-        (
-            r"R\d+ is invalid",
-            r"R\d+ !read_ok",
-            r"frame pointer is read only",
-            r"invalid access to map value,",
-            r"invalid stack (off|type)",
-            r"invalid bpf_context access off=\d+ size=\d+",
-            r"R\d+ invalid mem access 'map_value_or_null'",
-            r"(invalid|unknown) func",
-            r"cannot call GPL only function",
-            r"BPF_(NEG|END|MOV|ALU|JMP|CALL|JA|LD_IMM64) uses reserved fields",
-            r"div by zero",
-            r"invalid shift",
-            r"jump out of range",
-            r"unreachable insn",
-            r"(invalid|unrecognized) bpf_ld_imm64 insn",
-            r"fd -?\d+ is not pointing to valid bpf_map",
-            r"BPF_LD_ABS\|IND instructions not allowed",
-        )
-    )
-)
-"""Refusals that all eras make with the same errno (the table in section 4.11 of the facts)."""
 
 
 @dataclass(frozen=True)
@@ -115,34 +93,48 @@ class MapReferences:
 
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
     """What the era's verifier says; Unpredictable where the model cannot know."""
-    said = verifier.verify(references.instructions, _context(environment, operation, references))
+    context = _context(environment, operation, references)
+    if environment.rules.release == BASELINE:
+        return _specified(references.instructions, context, operation)
+    return _inferred(references.instructions, context, operation, environment.rules)
+
+
+def _specified(program: tuple[Instruction, ...], context: verifier.VerifierContext, operation: LoadProgram) -> Said:
+    """4.1 itself, with its log."""
+    if operation.log_level:
+        context = replace(context, log=verifier.LogRequest(operation.log_level, operation.log_size, True))
+    said = verifier.verify(program, context)
     if said.doubt:
         raise Unpredictable(said.doubt)
-    if environment.era == "4.1":
-        return Said(said.errno, said.log.text if said.log else None)
-    if said.accepted and _ends_properly(references.instructions):
-        return Said(None)
-    if said.errno is not None and UNCHANGED.match(said.message):
-        return Said(said.errno)
-    raise Unpredictable(
-        f"the model knows no verifier of era {environment.era}; 4.1's says: {said.message or said.errno}"
-    )
+    return Said(said.errno, said.log.text if said.log else None)
+
+
+def _inferred(
+    program: tuple[Instruction, ...], context: verifier.VerifierContext, operation: LoadProgram, rules: Era
+) -> Said:
+    """A later verifier, as far as it follows from 4.1's."""
+    if operation.log_level and operation.log_size < LOG_OF_AN_INSTRUCTION * (1 + len(program)):
+        raise Unpredictable("whether the log of this era's verifier fits the buffer")
+    said = later.predict(program, context, rules.release, rules.helpers)
+    if isinstance(said, Unpredicted):
+        raise Unpredictable(said.reason)
+    if said.doubt:
+        raise Unpredictable(said.doubt)
+    return Said(said.errno)
 
 
 def _context(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
     rules = environment.rules
     kind = _kind(environment, operation)
-    later: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
+    added: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
     if not rules.gpl_clock:
-        later[Helper.KTIME_GET_NS] = Prototype()
+        added[Helper.KTIME_GET_NS] = Prototype()
     if operation.type == ProgramType.KPROBE:
-        kind = replace(kind, helpers={**kind.helpers, **later})
-    logs = operation.log_level != 0 and environment.era == "4.1"
+        kind = replace(kind, helpers={**kind.helpers, **added})
     return verifier.VerifierContext(
         kind=kind,
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
         find_map=references.find,
-        log=verifier.LogRequest(operation.log_level, operation.log_size, True) if logs else verifier.LogRequest(),
         limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
     )
 
@@ -169,8 +161,3 @@ def _map_loads(instructions: tuple[Instruction, ...]) -> Iterator[tuple[int, Ins
             second_half = True
             if instruction.src == Pseudo.MAP_FD:
                 yield index, instruction
-
-
-def _ends_properly(instructions: tuple[Instruction, ...]) -> bool:
-    """Later verifiers want an exit or a jump at the end (CFG-06)."""
-    return instructions[-1].code in (0x05 | Jump.EXIT, 0x05 | Jump.JA)

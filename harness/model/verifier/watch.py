@@ -64,7 +64,7 @@ class Watch:
     def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
         self._opaque.discard(insn.dst)
         operation = insn.code & 0xF0
-        by_register = bool(insn.code & Source.X)
+        by_register = bool(insn.code & Source.X) and operation != Alu.END  # where the bit is the byte order
         if operation == Alu.MOV:
             return
         if operation == Alu.ADD and insn.code & 7 == Class.ALU64 and not by_register and dst.type is FRAME_PTR:
