@@ -120,6 +120,8 @@ class Atomic(IntEnum):
     FETCH = 0x01
     XCHG = 0xE1
     CMPXCHG = 0xF1
+    LOAD_ACQUIRE = 0x100
+    STORE_RELEASE = 0x110
 
 
 class Pseudo(IntEnum):
@@ -245,6 +247,8 @@ CPU_V4: Release = (6, 6)
 """1f9a1ea821ff and its neighbours: sign extension, bswap, signed division, gotol."""
 MAY_GOTO: Release = (6, 9)
 """BPF_JCOND: 011832b97b31."""
+ORDERED: Release = (6, 15)
+"""Load-acquire and store-release, in every size."""
 OWN_CALLS: Release = (4, 16)
 """BPF-to-BPF calls: cc8b0b92a169."""
 KERNEL_CALLS: Release = (5, 13)
@@ -325,6 +329,16 @@ def _atomics() -> Iterator[Opcode]:
         compare = f"r0 = atomic{bits}_cmpxchg({place}, r0, r{{src}})"
         yield Opcode(f"atomic_xchg_{letter}", code, exchange, ATOMICS, "imm", Atomic.XCHG)
         yield Opcode(f"atomic_cmpxchg_{letter}", code, compare, ATOMICS, "imm", Atomic.CMPXCHG)
+    for size in Size:
+        code = Class.STX | Mode.ATOMIC | size
+        letter, load, store = (
+            size.name.lower(),
+            f"({size.type} *)(r{{src}} {{off}})",
+            f"({size.type} *)(r{{dst}} {{off}})",
+        )
+        acquire, release = f"r{{dst}} = load_acquire({load})", f"store_release({store}, r{{src}})"
+        yield Opcode(f"load_acquire_{letter}", code, acquire, ORDERED, "imm", Atomic.LOAD_ACQUIRE)
+        yield Opcode(f"store_release_{letter}", code, release, ORDERED, "imm", Atomic.STORE_RELEASE)
 
 
 def _constants() -> Iterator[Opcode]:

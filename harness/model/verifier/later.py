@@ -11,9 +11,23 @@ from dataclasses import replace
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import hidden_fields
-from harness.isa.opcodes import BASELINE, LD_IMM64, OPCODES, REGISTERS, Alu, Class, Jump, Pseudo, Release, Source, find
+from harness.isa.opcodes import (
+    BASELINE,
+    LD_IMM64,
+    OPCODES,
+    REGISTERS,
+    Alu,
+    Class,
+    Helper,
+    Jump,
+    Pseudo,
+    Release,
+    Source,
+    find,
+)
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
@@ -22,6 +36,10 @@ from harness.script.outcome import Unpredicted
 
 _PLAIN_MAPS = frozenset({1, 2, 5, 6, 9, 10})
 """Hash and array, their per-CPU and LRU kin: programs may look up, update and delete in all of them."""
+_KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}
+"""gotol came with 6.6, but 6.1 lets its opcode pass already (seen on 6.1.192), 5.10 does not."""
+_FREED: dict[int, Prototype] = {Helper.KTIME_GET_NS: Prototype()}
+"""Helpers that are no longer for GPL programs only (since 5.8; seen on 5.10.262)."""
 _BYTE_ORDER = (Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END)
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 
@@ -38,14 +56,12 @@ def predict(
         return Verdict("E2BIG")
     for index, insn in first_halves(program):
         opcode = find(insn)
-        if opcode is not None and BASELINE < opcode.since <= release:
-            return Unpredicted(
-                f"instruction {index} is {opcode.name}, which came with {'.'.join(map(str, opcode.since))}"
-            )
+        if opcode is not None and BASELINE < _KNOWN_EARLIER.get(insn.code, opcode.since) <= release:
+            return Unpredicted(f"instruction {index} is {opcode.name}, which came with {_dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
     watch = Watch()
-    env = Environment(program, replace(context, log=LogRequest()), observer=watch)
+    env = Environment(program, _without_log(context), observer=watch)
     verdict = run_passes(env)
     if any(shape.type not in _PLAIN_MAPS for shape in env.maps.values()):
         return Unpredicted("the program uses a map of a type 4.1 does not have")
@@ -59,6 +75,16 @@ def predict(
     return _refusal(verdict, env, watch, release, offered, odd)
 
 
+def _without_log(context: VerifierContext) -> VerifierContext:
+    freed = {number: prototype for number, prototype in _FREED.items() if number in context.kind.helpers}
+    kind = replace(context.kind, helpers={**context.kind.helpers, **freed})
+    return replace(context, kind=kind, log=LogRequest())
+
+
+def _dotted(release: Release) -> str:
+    return ".".join(map(str, release))
+
+
 def _refusal(
     verdict: Verdict, env: Environment, watch: Watch, release: Release, offered: Collection[int], odd: str
 ) -> Verdict | Unpredicted:
@@ -69,7 +95,7 @@ def _refusal(
     access = Access.READ if insn.code & 7 == Class.LDX else Access.WRITE
     rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, access)
     if rule is None:
-        return Unpredicted(f"{said}, a rule not known to hold in {'.'.join(map(str, release))}")
+        return Unpredicted(f"{said}, a rule not known to hold in {_dotted(release)}")
     if rule.row == "M-22" and insn.imm in offered:
         return Unpredicted(f"{said}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:

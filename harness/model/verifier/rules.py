@@ -57,8 +57,6 @@ RULES: tuple[Rule, ...] = (
     # Not `fp` (any constant distance from R10 may be a base since 4.14) and not `map_ptr` (readable with BTF).
     Rule("M-12", "EACCES", r"R\d+ invalid mem access '(inv|imm|map_value_or_null)'"),
     Rule("M-13", "EINVAL", r"BPF_XADD uses reserved fields"),
-    # Some helpers take a size of 0 since 4.14, so only proper sizes.
-    Rule("M-14", "EACCES", r"invalid stack type R\d+ off=-?\d+ access_size=[1-9]\d*"),
     Rule("M-17", "EACCES", r"R\d+ type=\S+ expected=(map_ptr|ctx)"),
     Rule("M-17", "EACCES", r"R\d+ type=(inv|imm|ctx|map_value_or_null) expected=fp"),
     Rule("M-21", "EINVAL", r"invalid func -?\d+"),

@@ -200,7 +200,7 @@ REJECTIONS: tuple[Rejection, ...] = (
     Rejection("M-22", (call(8), exit_()), "EINVAL", "unknown func 8", 0),
     Rejection("M-22", (call(5), exit_()), "EINVAL", "unknown func 5", 0, "socket_filter"),
     Rejection(
-        "M-23", (call(5), exit_()), "EINVAL", "cannot call GPL only function from proprietary program", 0, gpl=False
+        "M-23", (call(4), exit_()), "EINVAL", "cannot call GPL only function from proprietary program", 0, gpl=False
     ),
     *_reserved(
         "M-26",

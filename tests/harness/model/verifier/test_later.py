@@ -131,6 +131,22 @@ def test_the_release_counts() -> None:
     assert "movsx64_8, which came with 6.6" in _reason(*extend, release=(6, 12))
 
 
+def test_what_kernels_were_seen_to_do() -> None:
+    """Against the first guess from their sources: these were run on Debian's 5.10, 6.1, 6.12 and 7.2."""
+    context = VerifierContext(KPROBE, False, find_map)
+    proprietary = predict(program(call(5), exit_()).instructions, context, (5, 10), range(1, 9))
+    assert isinstance(proprietary, Verdict)
+    assert proprietary.accepted
+    gotol = (mov64_imm(R0, 0), Instruction(0x06), exit_())
+    assert _errno(*gotol, release=(5, 10)) == "EINVAL"
+    assert "gotol" in _reason(*gotol, release=(6, 1))
+    past_the_end = (mov64_reg(R1, R10), add64_imm(R1, -8), mov64_imm(R2, 9), call(6), exit_())
+    assert "not known to hold" in _reason(*past_the_end)
+    narrow = (Instruction(0xCB, R10, R1, -8), *TAIL)
+    assert _errno(*narrow, release=(6, 12)) == "EINVAL"
+    assert _errno(*narrow, release=(7, 2)) == "EINVAL"
+
+
 def test_every_rule_is_about_a_row_that_has_a_program() -> None:
     assert {rule.row for rule in RULES} <= {rejection.row for rejection in REJECTIONS}
 
