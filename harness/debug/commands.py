@@ -22,6 +22,7 @@ from harness.script.operations import Script
 from hil import directories
 from hil.arch import architecture
 from hil.errors import UserError
+from hil.gdb.command import require_gdb
 from hil.kernels import store
 
 _STATUS = {Verdict.AGREE: 0, Verdict.DIVERGE: 1}
@@ -36,6 +37,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.DIVERGE: 1}
 def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: Path | None) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
     chosen = _lane(lane)
+    require_gdb()  # before anything boots
     console = Console()
     if not console.is_terminal:
         console.width = 200  # nobody's lines to fit into

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None
         gdb.continue_()
         result = bench.start(script)
         # A script that ends first stops the guest as well, so there is one thing to wait for.
-        result.add_done_callback(lambda _: gdb.interrupt())
+        result.add_done_callback(lambda _: _wake(gdb))
         stop = gdb.wait_for_stop(HIT)
         if stop.breakpoint != breakpoint.number:
             raise NeverReached(
@@ -70,6 +71,12 @@ def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None
         return result.result(RESULT.seconds * speed.scale())
     except FutureTimeout:
         raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
+
+
+def _wake(gdb: GdbSession) -> None:
+    """Stop the guest. Whoever waits for the stop also hears of a gdb or machine that is gone."""
+    with contextlib.suppress(BenchError):
+        gdb.interrupt()
 
 
 def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:

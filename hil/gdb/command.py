@@ -16,9 +16,14 @@ PACKAGE = "gdb-multiarch"
 _ALONE = ("-nx", "-q", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off")
 
 
+def require_gdb() -> None:
+    """BenchError that names the package when gdb is not installed."""
+    require_program(GDB, PACKAGE)
+
+
 def mi_command() -> list[str]:
     """gdb for programs: GDB/MI on its standard input and output. BenchError when gdb is not installed."""
-    require_program(GDB, PACKAGE)
+    require_gdb()
     return [GDB, "--interpreter=mi3", *_ALONE]
 
 
@@ -27,7 +32,7 @@ def interactive_command(arch: Architecture, socket: Path, symbols: Path, breakpo
 
     BenchError when gdb is not installed.
     """
-    require_program(GDB, PACKAGE)
+    require_gdb()
     commands = [
         "set confirm off",
         "set pagination off",

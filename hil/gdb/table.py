@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from elftools.elf.elffile import ELFFile
 from hil.errors import BenchError
 from hil.gdb.frame import Frame
 
-# Elf64_Sym and the types of symbols (NOTYPE and OBJECT come before FUNC), elf(5).
+# Elf64_Sym, the types of symbols (NOTYPE, OBJECT, FUNC; others follow), and the flag of sections with code; elf(5).
 _SYMBOL = struct.Struct("<IBBHQQ")
-_STT_FUNC = 2
+_STT_NOTYPE, _STT_FUNC = 0, 2
+_SHF_EXECINSTR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,13 @@ class SymbolTable:
             strings = elf.get_section(table["sh_link"])
             assert strings is not None
             names = strings.data()
+            code = {index for index, section in enumerate(elf.iter_sections()) if section["sh_flags"] & _SHF_EXECINSTR}
             # pyelftools makes an object of each symbol; of a kernel's hundred thousands that takes half a minute.
             return cls(
-                Symbol(names[name : names.index(b"\0", name)].decode(), address, kind & 0xF == _STT_FUNC, size=size)
-                for name, kind, _, _, address, size in _SYMBOL.iter_unpack(table.data())
-                if name and kind & 0xF <= _STT_FUNC
+                # Assembler code often has labels that nobody declared to be functions.
+                Symbol(name, address, kind == _STT_FUNC or (kind == _STT_NOTYPE and section in code), size=size)
+                for name, kind, section, address, size in _symbols(table.data(), names)
+                if kind <= _STT_FUNC and not name.startswith("$")
             )
 
     def address(self, name: str) -> int | None:
@@ -80,3 +83,10 @@ class SymbolTable:
         that is a function's last instruction returns to whatever comes next."""
         symbol = self.function_at(address - 1 if returns else address)
         return Frame(address, symbol.name, address - symbol.address) if symbol else Frame(address)
+
+
+def _symbols(table: bytes, names: bytes) -> Iterator[tuple[str, int, int, int, int]]:
+    """Name, type, section, address and size of each symbol that has a name."""
+    for name, info, _, section, address, size in _SYMBOL.iter_unpack(table):
+        if name:
+            yield names[name : names.index(b"\0", name)].decode(), info & 0xF, section, address, size

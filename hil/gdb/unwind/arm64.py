@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.frame_pointer import Place
 from hil.gdb.unwind.stopped import Stopped, word
 
@@ -14,8 +15,8 @@ _LINKS, _LINKS_MASK = 0x910003FD, 0xFFC003FF
 # struct pt_regs, arch/arm64/include/asm/ptrace.h.
 _X29, _X30, _SP, _PC = 232, 240, 248, 256
 
-# Where in struct pt_regs the entry code keeps the record it links: (offset, "the record is all zeros and this word
-# behind it says what it is").
+# Where in struct pt_regs the entry code keeps the record it links, and whether that record is all zeros and followed by
+# a word that says what it is.
 _RECORDS = (
     (304, False),  # 4.19 to 6.12: `stackframe`, a copy of x29 and pc
     (288, False),  # 4.10 to 4.18, without `pmr_save`
@@ -44,6 +45,9 @@ class Arm64:
     def return_address(self, value: int) -> int:
         # With pointer authentication the bits above the 48 of an address hold a signature; bit 55 tells the half.
         return value | 0xFFFF << 48 if value >> 55 & 1 else value
+
+    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+        return address
 
     def _candidates(self, cpu: Stopped, record: int) -> Iterator[int]:
         """Where a struct pt_regs around the record at `record` begins."""

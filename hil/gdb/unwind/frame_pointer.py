@@ -7,7 +7,7 @@ exception interrupted. Each architecture keeps both in a place of its own, which
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hil.gdb.frame import Frame
@@ -40,6 +40,9 @@ class Convention(Protocol):
     def return_address(self, value: int) -> int:
         """A return address as it was before it was signed."""
 
+    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+        """Where code that the kernel copied comes from; other addresses as they are."""
+
 
 class FramePointer:
     """Follows the chain."""
@@ -64,7 +67,7 @@ class FramePointer:
                 address = self._convention.return_address(word(cpu, record + 8))
                 if not _of_the_kernel(address):
                     return
-                yield self._symbols.frame(address, returns=True)
+                yield self._returned_to(cpu, address)
                 place = self._convention.interrupted(cpu, record)
                 record = word(cpu, record)
         except Unreadable:
@@ -79,7 +82,11 @@ class FramePointer:
         code = memory(cpu, place.pc - frame.offset, min(frame.offset, _LONGEST_PROLOGUE)) if frame.offset else b""
         address = self._convention.unlinked_return(cpu, code, place)
         if address is not None:
-            yield self._symbols.frame(self._convention.return_address(address), returns=True)
+            yield self._returned_to(cpu, self._convention.return_address(address))
+
+    def _returned_to(self, cpu: Stopped, address: int) -> Frame:
+        text = self._convention.original(cpu, self._symbols, address)
+        return replace(self._symbols.frame(text, returns=True), address=address)
 
 
 def _of_the_kernel(address: int) -> bool:

@@ -15,15 +15,11 @@ from hil.gdb.frame import Frame
 from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.orc_format import FRAME_POINTER, Base, Kind, OrcFormat, Row, orc_format
 from hil.gdb.unwind.stopped import LIMIT, Stopped, Unreadable, memory, word
+from hil.gdb.unwind.trampoline import original
 
 # Offsets in struct pt_regs, arch/x86/include/asm/ptrace.h; the same from 4.1 to 7.2.
 _BP, _IP, _CS, _SP = 32, 128, 136, 152
 _SAVED = {Base.R13: 16, Base.R10: 56, Base.AX: 80, Base.DX: 96, Base.DI: 112}
-
-_PAGE = 4096
-
-# The beginning of a trampoline that is like the original's: registers being saved, before anything is patched.
-_ALIKE = 32
 
 # A function that every kernel has and that is compiled from C.
 _PLAIN = "schedule"
@@ -104,7 +100,7 @@ class Orc:
             if state is None:
                 return
             try:
-                text = self._text(cpu, state.ip, table)
+                text = state.ip if state.ip in table else original(cpu, self._symbols, state.ip)
                 frame = self._symbols.frame(text, returns=not state.interrupted)
                 yield replace(frame, address=state.ip)
                 # A call that never returns may be the last instruction of its function.
@@ -112,22 +108,6 @@ class Orc:
                 state = self._caller(cpu, state, table.row(covered) if covered in table else FRAME_POINTER)
             except Unreadable:
                 return
-
-    def _text(self, cpu: Stopped, ip: int, table: _Table) -> int:
-        """The place in the kernel's text that `ip`, in a trampoline of ftrace, is a copy of; else `ip` itself.
-
-        create_trampoline(), arch/x86/kernel/ftrace.c, copies the entry code to a page of its own. The kernel finds its
-        way back (`orc_ftrace_find`) by structures that cannot be read without debug information, so we compare.
-        """
-        if ip in table or self._symbols.function_at(ip):
-            return ip
-        page = ip - ip % _PAGE
-        beginning = memory(cpu, page, _ALIKE)
-        for name in ("ftrace_regs_caller", "ftrace_caller"):
-            address = self._symbols.address(name)
-            if address is not None and memory(cpu, address, _ALIKE) == beginning:
-                return address + ip % _PAGE
-        return ip
 
     def _caller(self, cpu: Stopped, state: _State, row: Row) -> _State | None:
         """The state of whoever called or was interrupted; None where the kernel was entered."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hil.gdb.table import SymbolTable
+from hil.gdb.unwind import trampoline
 from hil.gdb.unwind.frame_pointer import Place
 from hil.gdb.unwind.stopped import Stopped, word
 
@@ -31,3 +33,6 @@ class X8664:
 
     def return_address(self, value: int) -> int:
         return value
+
+    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+        return trampoline.original(cpu, symbols, address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_nothing_runs_on_after_a_failed_beginning(begin: Begin) -> None:
     with pytest.raises(GdbRefused, match="cannot connect"):
         begin(changes={"-target-select": '{t}^error,msg="cannot connect"'})
     assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_gdb_does_not_outlive_a_bench_that_is_killed(begin: Begin, tmp_path: Path) -> None:
+    begin().close()  # writes the program
+    bench = (
+        "from pathlib import Path; import os, time; from tests.hil.gdb.test_session import Stub; "
+        f"from hil.gdb import GdbSession; gdb = GdbSession(Stub(), Path({str(tmp_path)!r})); "
+        "print(gdb.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", bench], stdout=subprocess.PIPE, text=True) as popen:
+        assert popen.stdout is not None
+        gdb = psutil.Process(int(popen.stdout.readline()))
+        popen.kill()
+    gone, alive = psutil.wait_procs([gdb], timeout=30)
+    assert gone and not alive
 
 
 def test_gdb_that_will_not_quit_is_killed(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

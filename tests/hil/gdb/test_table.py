@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from hil.errors import BenchError
+from hil.gdb import elf
 from hil.gdb.frame import Frame
 from hil.gdb.table import Symbol, SymbolTable
 
@@ -50,3 +56,30 @@ def test_a_return_address_behind_a_function_is_the_functions() -> None:
 
 def test_an_address_nobody_covers_has_no_name() -> None:
     assert str(TABLE.frame(0x10, returns=False)) == "0x0000000000000010 ??"
+
+
+def test_labels_in_code_are_functions_and_mapping_symbols_are_nothing(tmp_path: Path) -> None:
+    text = elf.Section(".text", 0x1000, 0x2000, executable=True)
+    data = elf.Section(".data", 0x2000, 0x3000, executable=False)
+    names = ("label", "$x", "variable")
+    content = bytearray(
+        elf.write(
+            "EM_AARCH64",
+            (text, data),
+            [elf.Entry(n, a, 0, True) for n, a in zip(names, (0x1010, 0x1020, 0x2010), strict=True)],
+        )
+    )
+    # What an assembler writes for names that nobody declared: no type.
+    for index in (1, 2, 3):
+        content[64 + 24 * index + 4] = 0x10
+    path = tmp_path / "vmlinux"
+    path.write_bytes(content)
+    table = SymbolTable.of_elf(path)
+    assert [(symbol.name, symbol.function) for symbol in table.symbols] == [("label", True), ("variable", False)]
+
+
+def test_a_stripped_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "vmlinux"
+    path.write_bytes(elf.write("EM_X86_64", (), ()).replace(b".symtab", b".nothin"))
+    with pytest.raises(BenchError, match="not stripped"):
+        SymbolTable.of_elf(path)

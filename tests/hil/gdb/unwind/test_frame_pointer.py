@@ -105,3 +105,16 @@ def test_a_chain_that_leads_in_circles_ends() -> None:
     cpu = arm64(ADDRESS["probed"] + 0x10, fp=STACK, lr=0)
     cpu.words(STACK, STACK, ADDRESS["caller"])
     assert len(unwound(cpu)) < 100
+
+
+def test_x86_copies_of_the_ftrace_entry_have_its_name() -> None:
+    copy = 0xFFFF_FFFF_A000_0000
+    symbols = SymbolTable((*SYMBOLS.symbols, Symbol("ftrace_regs_caller", TEXT + 0x1000, True, size=0x100)))
+    cpu = x86(ADDRESS["handler"] + 0x10, fp=STACK)
+    for address in (copy, TEXT + 0x1000):
+        cpu.write(address, bytes(range(32)))
+    cpu.words(STACK, STACK + 0x80, copy + 0xD5, *[0] * 21)
+    cpu.words(STACK + 0x80, 0, ADDRESS["entry"] + 0x40)
+    frames = list(FramePointer(symbols, REGISTERS["x86_64"], X8664()).frames(cpu))
+    assert [frame.function for frame in frames] == ["handler", "ftrace_regs_caller", "entry"]
+    assert (frames[1].address, frames[1].offset) == (copy + 0xD5, 0xD5)
