@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
     Rule("M-17", "EACCES", r"R\d+ type=\S+ expected=(map_ptr|ctx)"),
     Rule("M-17", "EACCES", r"R\d+ type=(inv|imm|ctx|map_value_or_null) expected=fp"),
     Rule("M-21", "EINVAL", r"invalid func -?\d+"),
-    Rule("M-22", "EINVAL", r"unknown func \d+"),
+    Rule("M-22", "EINVAL", r"unknown func \d+", kind="kprobe"),
     Rule("M-23", "EINVAL", r"cannot call GPL only function from proprietary program"),
     Rule("M-26", "EINVAL", r"BPF_NEG uses reserved fields"),
     Rule("M-27", "EINVAL", r"BPF_END uses reserved fields"),
