@@ -92,6 +92,29 @@ class MapRules:
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
 
 
+def version(major: int, minor: int, sublevel: int) -> int:
+    """LINUX_VERSION_CODE."""
+    return major << 16 | minor << 8 | sublevel
+
+
+@dataclass(frozen=True)
+class Backport:
+    """A change that stable releases brought into an era: the last release seen without it, the first seen with it."""
+
+    last_without: int
+    first_with: int
+
+    def in_release(self, version_code: int) -> bool | None:
+        """Whether a release has it; None between the two."""
+        if version_code >= self.first_with:
+            return True
+        return False if version_code <= self.last_without else None
+
+
+NEVER = Backport(1 << 32, 1 << 33)
+ALWAYS = Backport(-1, 0)
+
+
 @dataclass(frozen=True)
 class PrintkRules:
     """Which formats bpf_trace_printk takes, kernel/trace/bpf_trace.c (TP-01 to TP-08)."""
@@ -158,7 +181,7 @@ class Era:
     unknown_symbol: str
     """The errno of a probe on a function there is not."""
     recycles_trace_event_ids: bool
-    first_period_runs: bool
+    first_period_runs: Backport
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
 
 
@@ -221,7 +244,7 @@ LINUX_4_1 = Era(
     unprivileged_event="EPERM",  # kernel/trace/trace_event_perf.c: raw samples, perf_event_paranoid 1
     unknown_symbol="ENOENT",
     recycles_trace_event_ids=False,
-    first_period_runs=False,  # perf_trace_add() never calls perf_swevent_set_period(); seen on 4.1.52
+    first_period_runs=NEVER,  # perf_trace_add() never calls perf_swevent_set_period(); seen on 4.1.52
 )
 
 LINUX_5_10 = replace(
@@ -257,7 +280,7 @@ LINUX_5_10 = replace(
     helper_limit=156,
     probe_read_clears=True,
     reads_by_space=True,
-    kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c
+    kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
     gpl_clock=False,
     printk=PrintkRules("duxpi", others_refused=False, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64", "arm64"}),
@@ -274,7 +297,7 @@ LINUX_5_10 = replace(
     keep=Keep.BIT_0,  # RUN-41: `ret &= prog(ctx)`, beginning with 1
     unprivileged_event="EACCES",  # Debian: perf_event_paranoid 3
     recycles_trace_event_ids=True,
-    first_period_runs=True,  # seen on 6.1.192
+    first_period_runs=Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
 )
 
 LINUX_6_1 = replace(
@@ -285,7 +308,7 @@ LINUX_6_1 = replace(
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
     helpers=LINUX_5_10.helpers | {173, 174},
-    kernel_reads_checked=frozenset({"x86_64", "arm64"}),  # arch/arm64/mm/maccess.c, since 5.18
+    first_period_runs=Backport(0, version(6, 1, 192)),
     helper_limit=210,
     printk=PrintkRules("duxpiX", others_refused=False, percent=True, eight_bit=True, inner_nul=True),
     # kernel/events/core.c: _perf_ioctl() resolves the descriptor first (ATTACH-04)
@@ -307,10 +330,11 @@ LINUX_6_12 = replace(
     log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15),  # kernel/bpf/log.c: bpf_vlog_init()
     helper_limit=212,
     unknown_symbol="EINVAL",  # seen on 6.12.117
+    first_period_runs=Backport(0, version(6, 12, 117)),
     ibt=frozenset({"x86_64"}),  # Debian: CONFIG_X86_KERNEL_IBT=y (REG-02)
 )
 
-LINUX_7_2 = replace(LINUX_6_12, name="7.2", release=(7, 2))
+LINUX_7_2 = replace(LINUX_6_12, name="7.2", release=(7, 2), first_period_runs=ALWAYS)
 
 ERAS: dict[str, Era] = {era.name: era for era in (LINUX_4_1, LINUX_5_10, LINUX_6_1, LINUX_6_12, LINUX_7_2)}
 """Every era by the name the catalogue of kernels uses."""

@@ -57,7 +57,7 @@ def open_event(kernel: Kernel, operation: OpenEvent) -> Outcome:
         operation.sample_period,
         counts=operation.pid != 1,
         enabled=not operation.disabled,
-        period_left=-operation.sample_period if kernel.rules.first_period_runs else operation.sample_period,
+        period_left=_period_left(kernel, operation.sample_period),
         doubt=_doubt(kernel, operation, trace_event),
     )
     trace_event.events.append(event)
@@ -128,6 +128,13 @@ def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
             mapping.event.ring = None
         kernel.names.drop(mapping.file)
     return Outcome(value=0)
+
+
+def _period_left(kernel: Kernel, period: int) -> int:
+    runs = kernel.rules.first_period_runs.in_release(kernel.environment.version_code)
+    if runs is None and period > 1:
+        raise Unpredictable("whether this stable release begins sample periods at their beginning")
+    return -period if runs else period
 
 
 def _trace_event(kernel: Kernel, config: Ref | int) -> TraceEvent | None:

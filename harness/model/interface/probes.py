@@ -26,8 +26,8 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
         raise Errno("ENOENT")
     if not kernel.environment.privileged:
         raise Errno("EACCES")
-    if operation.returns and operation.offset:
-        raise Errno("EINVAL")
+    if operation.returns and operation.offset and kernel.environment.arch not in kernel.rules.ibt:
+        raise Errno("EINVAL")  # with landing pads, an offset of 4 is still the function's entry
     if not _exists(kernel, operation.symbol):
         raise Errno(kernel.rules.unknown_symbol)
     if operation.offset:

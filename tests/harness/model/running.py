@@ -18,7 +18,7 @@ VERSION_CODES = {"4.1": 262452, "5.10": 330495, "6.1": 393664, "6.12": 396405, "
 
 
 def environment(name: str = "4.1", arch: str = "x86_64", **more: object) -> Environment:
-    return Environment(era=name, arch=arch, version_code=VERSION_CODES[name], **more)  # type: ignore[arg-type]
+    return Environment(**{"era": name, "arch": arch, "version_code": VERSION_CODES[name], **more})  # type: ignore[arg-type]
 
 
 def run(*instructions: Instruction, name: str = "4.1", context: Value = 0, packet: bytes | None = None) -> Ended:

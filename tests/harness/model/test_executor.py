@@ -298,6 +298,8 @@ def test_peo_16_17_periods() -> None:
     assert len(samples(event(0), fires=5)) == 0
     assert [len(samples(event(3), fires=fires)) for fires in (1, 2, 3, 5, 6, 7)] == [2, 2, 3, 3, 4, 4]
     assert len(samples(event(3, SampleType.PERIOD), fires=5)) == 5
+    assert [len(samples(event(3), fires=fires, name="6.1")) for fires in (2, 3, 5, 6)] == [0, 1, 1, 2]
+    assert last(PROBE, event(3), name="5.10", version_code=(5 << 16) + (10 << 8) + 240) == "?"
     assert last(PROBE, event(0), FIRE, ReadCount(Ref("event"))) == 1
     assert last(PROBE, event(1 << 63)) == "EINVAL"
 

@@ -209,7 +209,7 @@ def test_an_unknown_argument_leaves_the_length_open() -> None:
         ("6.1", "x86_64", Helper.PROBE_READ, 1 << 63, ERANGE),
         ("6.1", "x86_64", Helper.PROBE_READ_KERNEL, 0, ERANGE),
         ("6.1", "x86_64", Helper.PROBE_READ_USER, 1 << 63, EFAULT),
-        ("6.1", "arm64", Helper.PROBE_READ_KERNEL, 0, ERANGE),
+        ("6.1", "arm64", Helper.PROBE_READ_KERNEL, 0, EFAULT),
         ("5.10", "arm64", Helper.PROBE_READ_KERNEL, 0, EFAULT),
         ("5.10", "x86_64", Helper.PROBE_READ_KERNEL_STR, 0, ERANGE),
     ],
