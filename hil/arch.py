@@ -26,7 +26,7 @@ class Architecture:
     cpu: str
     console: str
     early_console: str
-    virtio_bus: str
+    pci_host: str
     gdb_architecture: str
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ from elftools.elf.elffile import ELFFile
 
 from hil.errors import BenchError
 from hil.guestroot.recipe import Driver
+from hil.kernels import configuration
 from hil.kernels.kernel import Kernel
 
 
@@ -40,7 +41,7 @@ def needed(kernel: Kernel, drivers: Iterable[Driver]) -> list[Module]:
 
     BenchError when the kernel lacks a required driver, or its modules do not hold one that it should have.
     """
-    built = _options(kernel.config)
+    built = configuration.options(kernel.config)
     names = []
     for driver in drivers:
         state = built.get(driver.option, "n")
@@ -67,10 +68,6 @@ def dependency_file(modules: Iterable[Module]) -> bytes:
         lines.append(f"{module.name}.ko:" + "".join(f" {name}.ko" for name in backwards) + "\n")
         known[module.name] = below
     return "".join(lines).encode()
-
-
-def _options(config: Path) -> Mapping[str, str]:
-    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", config.read_text(), re.MULTILINE))
 
 
 def _in_order(kernel: Kernel, names: Iterable[str]) -> list[Module]:

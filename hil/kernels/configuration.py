@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,3 +33,8 @@ def read(path: Path) -> Configuration:
         )
     header = _HEADER.search(text)
     return Configuration(header["version"] if header else "", arch)
+
+
+def options(path: Path) -> Mapping[str, str]:
+    """What is built in ("y") or a module ("m"), by name with its CONFIG_; what is off is not there."""
+    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", path.read_text(), re.MULTILINE))

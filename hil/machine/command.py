@@ -11,6 +11,7 @@ from hil import resources
 from hil.arch import Architecture
 from hil.machine.accelerator import Accelerator
 from hil.machine.spec import MachineSpec
+from hil.machine.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def kernel_command_line(arch: Architecture, extra: tuple[str, ...] = ()) -> str:
     return " ".join([*words, *extra])
 
 
-def qemu_command(spec: MachineSpec, accelerator: Accelerator, wiring: Wiring) -> list[str]:
+def qemu_command(spec: MachineSpec, accelerator: Accelerator, transport: Transport, wiring: Wiring) -> list[str]:
     """The argument list that starts `spec`.
 
     Read the options in the QEMU manual page, qemu-system-x86_64(1).
@@ -76,12 +77,11 @@ def qemu_command(spec: MachineSpec, accelerator: Accelerator, wiring: Wiring) ->
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
         # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
-        *("-device", f"virtio-rng-{arch.virtio_bus}"),
+        *("-device", f"virtio-rng-{transport.suffix}"),
         # `restrict`: the guest reaches nothing outside.  Port 0: the host's kernel picks a free port, so two benches
         # cannot race for one; `info usernet` tells it to us.
         *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
-        # `romfile=`: no network boot ROM; the firmware would only spend time on it.
-        *("-device", f"virtio-net-{arch.virtio_bus},netdev=net,romfile="),
+        *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
     ]
 
 

@@ -17,7 +17,7 @@ import paramiko
 
 from hil.arch import Architecture
 from hil.errors import BenchError, MachineLost
-from hil.machine import accelerator, speed
+from hil.machine import accelerator, speed, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
 from hil.machine.lifeline import GuestPanicked, Lifeline, Loss, MachineStopped, QemuExited, WaitFailed
@@ -180,7 +180,9 @@ class Machine:
         qmp, qmp_of_qemu = socket.socketpair()
         with console_of_qemu, qmp_of_qemu:
             wiring = Wiring(console_of_qemu.fileno(), qmp_of_qemu.fileno(), self.gdb_socket)
-            self.command = qemu_command(self.spec, accelerator.choose(self.arch), wiring)
+            self.command = qemu_command(
+                self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel), wiring
+            )
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             self._console = Console(console, self._lifeline)
             self._process = QemuProcess(

@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
-_PREFIX = "hil-"
+_PREFIX = "hil-machine-"
 
 
 class SocketFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from hil.arch import architecture, architectures
 from hil.machine.accelerator import KVM, TCG
 from hil.machine.command import BootOption, Wiring, boot_options, kernel_command_line, qemu_command
+from hil.machine.transport import MMIO, PCI, Transport, choose
 from tests.hil.machine.conftest import MakeSpec
 
 _GOLDEN = Path(__file__).parent / "golden"
@@ -18,25 +20,50 @@ _WIRING = Wiring(console=5, qmp=7, gdb=Path("/run/user/1/hil-x/gdb"))
 @pytest.mark.parametrize("arch", list(architectures()))
 def test_command_line_is_the_recorded_one(arch: str, make_spec: MakeSpec) -> None:
     # One argument a line. To change it on purpose, write what the failure shows into the file.
-    command = qemu_command(make_spec(arch, Path("/runs/1")), TCG, _WIRING)
+    command = qemu_command(make_spec(arch, Path("/runs/1")), TCG, PCI, _WIRING)
     assert "\n".join(command) + "\n" == (_GOLDEN / f"{arch}.txt").read_text()
 
 
 def test_kvm_uses_the_host_cpu(make_spec: MakeSpec) -> None:
-    command = qemu_command(make_spec("arm64"), KVM, _WIRING)
+    command = qemu_command(make_spec("arm64"), KVM, PCI, _WIRING)
     assert command[command.index("-cpu") + 1] == "host"
     assert command[command.index("-accel") + 1] == "kvm"
 
 
 def test_memory_and_cpus_come_from_the_spec(make_spec: MakeSpec) -> None:
-    command = qemu_command(make_spec("x86_64", memory=1536, cpus=3), TCG, _WIRING)
+    command = qemu_command(make_spec("x86_64", memory=1536, cpus=3), TCG, PCI, _WIRING)
     assert command[command.index("-m") + 1] == "1536"
     assert command[command.index("-smp") + 1] == "3"
 
 
 def test_comma_in_a_path_does_not_end_the_option(make_spec: MakeSpec) -> None:
-    command = qemu_command(make_spec("x86_64", Path("/runs/a,b")), TCG, _WIRING)
+    command = qemu_command(make_spec("x86_64", Path("/runs/a,b")), TCG, PCI, _WIRING)
     assert any("logfile=/runs/a,,b/console.log," in argument for argument in command)
+
+
+def test_a_kernel_that_finds_no_pci_gets_its_devices_on_the_mmio_bus(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("arm64"), TCG, MMIO, _WIRING)
+    assert [argument for argument in command if argument.startswith("virtio-")] == [
+        "virtio-rng-device",
+        "virtio-net-device,netdev=net",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arch", "line", "transport"),
+    [
+        ("arm64", "CONFIG_PCI_HOST_GENERIC=y", PCI),
+        ("arm64", "# CONFIG_PCI_HOST_GENERIC is not set", MMIO),
+        ("arm64", "CONFIG_PCI=y", MMIO),
+        ("x86_64", "CONFIG_PCI=y", PCI),
+    ],
+)
+def test_the_configuration_decides_on_the_bus(
+    arch: str, line: str, transport: Transport, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"CONFIG_ARM64=y\n{line}\n")
+    assert choose(replace(make_spec(arch).kernel, config=config)) == transport
 
 
 def test_extra_words_come_last() -> None:
