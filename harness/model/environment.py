@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.abi.pt_regs import PtRegs, pt_regs
-from harness.model.eras import Era, era
+from harness.model.eras import era
+from harness.model.rules import Era
 
 ROOT = frozenset({"CAP_SYS_ADMIN"})
 

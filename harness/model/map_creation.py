@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.model.eras import MapRules
 from harness.model.errno import Errno
 from harness.model.maps import ArrayMap, HashMap, Map
+from harness.model.rules import MapRules
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType
 

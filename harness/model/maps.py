@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.model.eras import MapRules
 from harness.model.errno import Errno
 from harness.model.memory import Region
+from harness.model.rules import MapRules
 from harness.model.value import Unpredictable
 from harness.script.operations import MapType, UpdateFlag
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.model.eras import PrintkRules
 from harness.model.errno import Errno
+from harness.model.rules import PrintkRules
 from harness.model.value import M32, Unpredictable, Value, exactly, signed64
 
 MOST_CONVERSIONS = 3

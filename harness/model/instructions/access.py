@@ -19,6 +19,9 @@ def accesses() -> Iterator[tuple[str, Handler]]:
         yield f"ldxsx_{letter}", _load_extended(octets)
         yield f"st_{letter}", _store_constant(octets)
         yield f"stx_{letter}", _store_register(octets)
+        # Ordering shows on several CPUs only; to one program they are plain accesses.
+        yield f"load_acquire_{letter}", _load(octets)
+        yield f"store_release_{letter}", _store_register(octets)
         yield f"ld_abs_{letter}", _load_packet(octets, indirect=False)
         yield f"ld_ind_{letter}", _load_packet(octets, indirect=True)
     for size in (Size.W, Size.DW):

@@ -5,11 +5,11 @@ kernel/trace/trace_kprobe.c: kprobe_perf_func(), kretprobe_perf_func(); kernel/e
 
 from __future__ import annotations
 
-from harness.model.eras import Keep
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
 from harness.model.interpreter import Returned
 from harness.model.memory import USER_ADDRESS, Region
+from harness.model.rules import Keep
 from harness.model.state import State
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, Fire, SampleType

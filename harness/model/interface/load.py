@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.model.eras import LoadCheck
 from harness.model.errno import Errno
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
+from harness.model.rules import LoadCheck
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import DESCRIPTOR, Outcome
 

@@ -12,10 +12,10 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, LD_IMM64, Helper, Pseudo
 from harness.model import verifier
 from harness.model.environment import Environment
-from harness.model.eras import Era
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
+from harness.model.rules import Era
 from harness.model.value import Unpredictable
 from harness.model.verifier import later
 from harness.model.verifier.prototypes import Argument, Prototype

@@ -29,7 +29,7 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 
 def conditional() -> list[Opcode]:
     kinds = (Class.JMP, Class.JMP32)
-    plain = ("ja", "gotol", "call", "call_local", "call_kfunc", "exit")
+    plain = ("ja", "gotol", "call", "call_local", "call_kfunc", "may_goto", "exit")
     return [opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.name not in plain]
 
 

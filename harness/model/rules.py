@@ -1,0 +1,179 @@
+"""What eras differ in: the shape of an era's record, and of the rules it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from harness.isa.opcodes import Release
+
+
+class DivisionByZero(Enum):
+    """What dividing by a register that holds 0 does."""
+
+    ENDS_PROGRAM = auto()  # with return value 0
+    HAS_RESULT = auto()  # quotient 0, remainder the dividend
+
+
+class LongShift(Enum):
+    """What shifting by a register does whose value is the operand's width or more."""
+
+    UNDEFINED = auto()  # undefined in C; the hardware takes the count modulo the width
+    MODULO = auto()
+
+
+class Keep(Enum):
+    """Which return values of a program keep a hit; the value is cut to 32 bits first."""
+
+    NON_ZERO = auto()
+    BIT_0 = auto()
+
+
+class Attachment(Enum):
+    """Where a trace event keeps its programs."""
+
+    ONE = auto()  # in the trace event: whoever closes any of its perf events takes the program away
+    EACH = auto()  # one for each perf event, in an array of the trace event
+
+
+class AttachCheck(Enum):
+    """What PERF_EVENT_IOC_SET_BPF looks at. The functions are in `harness.model.interface.attach`."""
+
+    OCCUPIED = auto()
+    TRACE_EVENT_KIND = auto()
+    DESCRIPTOR = auto()
+    PROGRAM_TYPE = auto()
+    ROOM = auto()
+
+
+class LoadCheck(Enum):
+    """What BPF_PROG_LOAD looks at before the verifier. The functions are in `harness.model.interface.load`."""
+
+    LENGTH = auto()
+    KERNEL_VERSION = auto()
+    TYPE = auto()
+    EMPTY = auto()
+    LOG = auto()
+
+
+@dataclass(frozen=True)
+class LogRule:
+    """Which log parameters BPF_PROG_LOAD takes."""
+
+    least_size: int
+    most_size: int
+    levels: int
+    """The bits that may be set in log_level."""
+
+
+@dataclass(frozen=True)
+class MapRules:
+    """Where versions of kernel/bpf/hashtab.c and arraymap.c differ to the eye. Sizes are bytes; None is no limit."""
+
+    types: frozenset[int]
+    has_flags: bool
+    """map_flags exists; before, its bytes were in the reserved tail and had to be 0."""
+    most_hash_key: int | None
+    most_hash_element: int | None
+    most_hash_entries: int
+    too_many_hash_entries: str
+    most_array_value: int
+    too_large_array_value: str
+    most_array_bytes: int | None
+    array_mmap: bool
+    """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
+    full_before_flags: bool
+    """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
+
+
+def version(major: int, minor: int, sublevel: int) -> int:
+    """LINUX_VERSION_CODE."""
+    return major << 16 | minor << 8 | sublevel
+
+
+@dataclass(frozen=True)
+class Backport:
+    """A change that stable releases brought into an era: the last release seen without it, the first seen with it."""
+
+    last_without: int
+    first_with: int
+
+    def in_release(self, version_code: int) -> bool | None:
+        """Whether a release has it; None between the two."""
+        if version_code >= self.first_with:
+            return True
+        return False if version_code <= self.last_without else None
+
+
+NEVER = Backport(1 << 32, 1 << 33)
+ALWAYS = Backport(-1, 0)
+
+
+@dataclass(frozen=True)
+class PrintkRules:
+    """Which formats bpf_trace_printk takes, kernel/trace/bpf_trace.c (TP-01 to TP-08)."""
+
+    conversions: str
+    """Letters, each but `p` also with `l` or `ll` in front."""
+    others_refused: bool
+    """Any other conversion is EINVAL; else there are some that the model does not know."""
+    percent: bool
+    """`%%` prints a percent sign and is not counted; else it is EINVAL."""
+    eight_bit: bool
+    """Bytes from 0x80 on may stand in the text."""
+    inner_nul: bool
+    """Any NUL inside the size ends the format; else only the last byte may be NUL, and must be."""
+
+
+@dataclass(frozen=True)
+class Era:
+    """One kernel generation. `kprobes` and `ibt` are architectures."""
+
+    name: str
+    release: Release
+    """Which rows of `harness.isa.opcodes` exist."""
+
+    # bpf(2)
+    privileged_commands: frozenset[str]
+    """Commands that need CAP_SYS_ADMIN, by operation of the script."""
+    program_types: frozenset[int]
+    maps: MapRules
+
+    # BPF_PROG_LOAD
+    load_checks: tuple[LoadCheck, ...]
+    instruction_limit: int
+    too_many_instructions: str
+    no_instructions: str
+    log: LogRule
+
+    # running programs
+    division_by_zero: DivisionByZero
+    long_shift: LongShift
+    helpers: frozenset[int]
+    """Ids that kprobe programs may call."""
+    helper_limit: int
+    """The first id that is no helper at all."""
+    probe_read_clears: bool
+    reads_by_space: bool
+    """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""
+    kernel_reads_checked: frozenset[str]
+    """Architectures whose kernel reads refuse an address that is not the kernel's."""
+    gpl_clock: bool
+    """bpf_ktime_get_ns is for GPL programs only; until 5.8 (082b57e3eb09)."""
+    printk: PrintkRules
+
+    # kprobes and perf events
+    kprobes: frozenset[str]
+    ibt: frozenset[str]
+    """Architectures whose distribution kernels put a landing pad before the probed instruction (if the CPU has it)."""
+    attachment: Attachment
+    attach_checks: tuple[AttachCheck, ...]
+    programs_per_trace_event: int
+    keep: Keep
+    unprivileged_event: str
+    """The errno of perf_event_open(2) with a raw sample for a caller without privileges."""
+    unknown_symbol: str
+    """The errno of a probe on a function there is not."""
+    recycles_trace_event_ids: bool
+    first_period_runs: Backport
+    """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
