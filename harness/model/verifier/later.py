@@ -68,7 +68,7 @@ def predict(
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
-    odd = oddity(program)
+    odd = oddity(program, release)
     if verdict.accepted:
         doubt = odd or watch.hazard
         return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else verdict
@@ -123,11 +123,14 @@ def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | No
     return next((index for index, insn in first_halves(program) if insn.code not in known), None)
 
 
-def oddity(program: Sequence[Instruction]) -> str:
+def oddity(program: Sequence[Instruction], release: Release) -> str:
     """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
     nothing, registers that do not exist, a jump into a 64 bit constant."""
     halves = set()
     for index, insn in first_halves(program):
+        opcode = find(insn)
+        if opcode is None or opcode.since > release:
+            return f"instruction {index} has an operation the release does not know"
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             return f"instruction {index} names a register that does not exist"
         following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0

@@ -142,6 +142,8 @@ def test_what_kernels_were_seen_to_do() -> None:
     assert "gotol" in _reason(*gotol, release=(6, 1))
     past_the_end = (mov64_reg(R1, R10), add64_imm(R1, -8), mov64_imm(R2, 9), call(6), exit_())
     assert "not known to hold" in _reason(*past_the_end)
+    atomic = Instruction(0xDB, R10, R0, -8, 2)
+    assert "seen first" in _reason(mov64_reg(R0, R6), atomic, exit_(), release=(5, 10))
     narrow = (mov64_imm(R0, 0), Instruction(0xCB, R10, R0, -8), exit_())
     assert _errno(*narrow, release=(6, 12)) == "EINVAL"
     assert _errno(*narrow, release=(7, 2)) == "EINVAL"
