@@ -99,7 +99,15 @@ def _spread(kernel: Kernel, operation: Operation, why: str) -> None:
         if isinstance(value, Ref):
             _doubt(kernel.names.peek(value.name), why)
     if isinstance(name := getattr(operation, "name", None), str):
-        kernel.names.put(name, Doubtful(why))
+        kernel.names.put(name, Doubtful(why, _maps(kernel, operation)))
+
+
+def _maps(kernel: Kernel, operation: Operation) -> tuple[Map, ...]:
+    """The maps that a program would reach if it were loaded after all."""
+    if not isinstance(operation, op.LoadProgram):
+        return ()
+    named = (kernel.names.peek(reference.name) for _, reference in operation.program.maps)
+    return tuple(map for map in named if isinstance(map, Map))
 
 
 def _doubt(thing: object, why: str) -> None:
@@ -111,3 +119,6 @@ def _doubt(thing: object, why: str) -> None:
             thing.trace_event.doubt = thing.trace_event.doubt or why
         case LoadedProgram():
             thing.doubt_maps(why)
+        case Doubtful():
+            for map in thing.maps:
+                _doubt(map, why)

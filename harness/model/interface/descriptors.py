@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from harness.model.errno import Errno
 from harness.model.interface.objects import Content, File, Mapping, PerfEvent, PlainFile, TraceEvent
+from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script.operations import Descriptor, Ref
 
@@ -29,9 +30,10 @@ class OpenDescriptor:
 
 @dataclass(frozen=True)
 class Doubtful:
-    """A name of which nobody knows what it stands for."""
+    """A name of which nobody knows what it stands for; perhaps a program, which would reach these `maps`."""
 
     why: str
+    maps: tuple[Map, ...] = ()
 
 
 class Names:
@@ -110,14 +112,14 @@ class Names:
             return named
         raise Unpredictable(named.why if isinstance(named, Doubtful) else f"{name} is not mapped")
 
-    def peek(self, name: str) -> Content | TraceEvent | PerfEvent | None:
+    def peek(self, name: str) -> Content | TraceEvent | PerfEvent | Doubtful | None:
         """What a name may stand for, without any check."""
         named = self._named.get(name)
         if isinstance(named, OpenDescriptor):
             return named.file.content if named.file else None
         if isinstance(named, Mapping):
             return named.event
-        return named if isinstance(named, TraceEvent) else None
+        return named
 
 
 class Reused(Unpredictable):

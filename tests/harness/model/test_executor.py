@@ -419,6 +419,13 @@ def test_what_an_unpredicted_operation_made_is_in_doubt() -> None:
     assert results(unknown_type, read(), counting("program"), MAP, name="5.10") == ["?", "?", "?", "ok"]
 
 
+def test_a_program_that_may_have_been_loaded_leaves_its_maps_open_once_it_may_run() -> None:
+    other = CreateMap("other", MapType.ARRAY, 4, 8, 1)
+    maybe = LoadProgram("program", ProgramType.TRACEPOINT, counting("program").program)
+    script = (MAP, other, maybe, PROBE, EVENT, read(), ATTACH, FIRE, read(), read(map="other"))
+    assert results(*script, name="6.1")[2:] == ["?", "ok", "ok", 0, "?", "?", "?", 0]
+
+
 def test_probes_that_others_reach_leave_their_maps_open() -> None:
     facts = {"symbols": frozenset({"vfs_read"})}
     probe = CreateKprobe("probe", "vfs_read")
