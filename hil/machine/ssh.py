@@ -31,6 +31,9 @@ _MACS = ("hmac-sha2-256",)
 
 _CHUNK = 1 << 16
 
+_GRACE = 2.0
+"""Seconds a command may take to end once its input has. Not scaled: nothing fails when it is too short."""
+
 Explain = Callable[[str], MachineLost]
 """Makes the error for what went wrong; it knows whether the target is still there."""
 
@@ -179,7 +182,15 @@ class Stream:
         return bytes(data)
 
     def close(self) -> None:
+        """End the command's input, give it a moment to end by itself, then let go of it."""
+        if self._closed:
+            return
         self._closed = True
+        # dropbear 2022.83 gives a freed channel's number to the next one while the old command still dies, and then
+        # closes the new channel in its stead ("Channel closed", about one time in ten). So the command ends first.
+        with contextlib.suppress(OSError, EOFError):  # The connection may be gone.
+            self._channel.shutdown_write()
+            self._channel.status_event.wait(_GRACE)
         self._channel.close()
 
 
