@@ -17,7 +17,7 @@ from hil.gdb import GdbGone, GdbRefused, GdbSession, GdbSilent, Stop, TargetGone
 # What it answers to a command that begins so; "{t}" is the command's token. The longest beginning counts.
 FAKE = """\
 #!{python}
-import sys
+import sys, time
 ANSWERS = {answers!r}
 print("(gdb) ", flush=True)
 for line in sys.stdin:
@@ -32,6 +32,7 @@ for line in sys.stdin:
             if answer:
                 print(answer.format(t=token), flush=True)
             break
+time.sleep(120)  # the end of its input is no reason for this one to end
 """
 OBEDIENT = {
     "-": "{t}^done",

@@ -65,10 +65,10 @@ def test_the_row_of_the_place_inside_the_function_counts() -> None:
     assert unwound(cpu) == ["handler+0x14", "entry+0x40"]
 
 
-def test_a_call_that_ends_a_function_belongs_to_it() -> None:
-    cpu = machine(ADDRESS["probed"])
-    cpu.words(STACK, ADDRESS["syscall"] + 0x100, ADDRESS["entry"] + 0x40)
-    assert unwound(cpu)[1] == "syscall+0x100"
+def test_a_call_that_ends_a_function_belongs_to_it_and_to_its_row() -> None:
+    cpu = machine(ADDRESS["handler"])
+    cpu.words(STACK, ADDRESS["probed"] + 0x100, ADDRESS["entry"] + 0x40, 0, 0)
+    assert unwound(cpu) == ["handler+0x0", "probed+0x100", "entry+0x40"]
 
 
 @pytest.mark.parametrize(("cs", "expected"), [(0x10, ["probed+0x3", "entry+0x40"]), (0x33, [])])
