@@ -7,7 +7,19 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from harness.script.operations import Operation, Script
-from harness.script.outcome import Bytes, Lost, OneOf, Outcome, Prediction, Record, Sample, Unknown, Unpredicted, Value
+from harness.script.outcome import (
+    Bytes,
+    Lost,
+    OneOf,
+    Outcome,
+    Prediction,
+    Record,
+    Sample,
+    Text,
+    Unknown,
+    Unpredicted,
+    Value,
+)
 
 Data = bytes | Bytes | OneOf
 
@@ -68,7 +80,7 @@ def admits(prediction: Outcome, observation: Outcome, returned: Mapping[str, int
         prediction.errno == observation.errno
         and _value_admits(prediction.value, observation.value, returned)
         and _data_admits(prediction.data, observation.data, returned)
-        and (prediction.log is None or prediction.log == observation.log)
+        and _log_admits(prediction.log, observation.log)
         and _records_admit(prediction.records, observation.records, returned)
     )
 
@@ -83,6 +95,12 @@ def _data_admits(predicted: Data | None, observed: Data | None, returned: Mappin
     if isinstance(predicted, Bytes | OneOf):
         return isinstance(observed, bytes) and predicted.admits(observed, returned)
     return predicted == observed
+
+
+def _log_admits(predicted: str | Text | None, observed: str | Text | None) -> bool:
+    if predicted is None or isinstance(predicted, str):
+        return predicted in (None, observed)
+    return isinstance(observed, str) and predicted.admits(observed)
 
 
 def _records_admit(

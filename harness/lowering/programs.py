@@ -37,7 +37,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
 
     def read(results: BatchResult) -> Outcome:
         outcome = returned(descriptor)(results)
-        told = results.done(text).data.split(b"\0", 1)[0].decode("ascii", "backslashreplace")
+        told = results.done(text).data.split(b"\0", 1)[0].decode("latin-1")  # a character a byte, whatever it is
         return Outcome(value=outcome.value, errno=outcome.errno, log=told)
 
     return read

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ class OneOf:
         return observed in self.choices
 
 
+class Text(Protocol):
+    """Text of which some may be unknown; `str` shows it, unknown parts in angle brackets."""
+
+    def admits(self, observed: str) -> bool:
+        """Whether the kernel may have written `observed`."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A PERF_RECORD_SAMPLE of a kprobe event, by the fields the event's sample_type asked for (else None).
@@ -108,13 +116,14 @@ class Outcome:
     """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
     Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and `Bytes` or `OneOf` in a prediction
-    where some are unknown. `log` is the verifier's text; None in a prediction means that the model does not predict the text.
+    where some are unknown. `log` is the verifier's text, in a prediction perhaps a `Text`; None there means that the
+    model does not predict the text.
     """
 
     value: Value | None = None
     errno: str | None = None
     data: bytes | Bytes | OneOf | None = None
-    log: str | None = None
+    log: str | Text | None = None
     records: tuple[Record, ...] | None = None
 
 

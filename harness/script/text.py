@@ -26,7 +26,7 @@ def describe_outcome(outcome: Prediction) -> str:
     if outcome.records is not None:
         parts.append(f"records [{', '.join(_record(record) for record in outcome.records)}]")
     if outcome.log is not None:
-        parts.append(f"log {outcome.log!r}")
+        parts.append(f"log {str(outcome.log)!r}")
     return ", ".join(parts)
 
 

@@ -69,6 +69,17 @@ def test_a_log_is_compared_only_where_it_is_predicted() -> None:
     assert not admits(Outcome(errno="EACCES", log="R1 !read_ok"), seen, {})
 
 
+def test_of_a_log_the_known_parts_are_compared() -> None:
+    class Ends:
+        def admits(self, observed: str) -> bool:
+            return observed.endswith("read_ok")
+
+    predicted = Outcome(errno="EACCES", log=Ends())
+    assert admits(predicted, Outcome(errno="EACCES", log="R7 !read_ok"), {})
+    assert not admits(predicted, Outcome(errno="EACCES", log="R7 is invalid"), {})
+    assert not admits(predicted, Outcome(errno="EACCES"), {})
+
+
 def test_records_are_compared_field_by_field() -> None:
     predicted = Outcome(value=1, records=(Sample(pid=Unknown("ours"), cpu=0, probe_ip=KERNEL_ADDRESS),))
     sample = Sample(pid=7, cpu=0, probe_ip=(1 << 64) - 4096)

@@ -5,6 +5,7 @@ Only 4.1's verifier is specified; of later ones is said what follows from it (ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,9 +19,10 @@ from harness.model.maps import Map
 from harness.model.rules import Era
 from harness.model.value import Unpredictable
 from harness.model.verifier import later
+from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.prototypes import Argument, Prototype
 from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
-from harness.script.outcome import Unpredicted
+from harness.script.outcome import Text, Unpredicted
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
@@ -56,7 +58,7 @@ class Said:
     """The errno, None for an accepted program, and the log as far as it is known."""
 
     errno: str | None
-    log: str | None = None
+    log: str | Text | None = None
 
 
 class MapReferences:
@@ -83,6 +85,15 @@ class MapReferences:
             return error.name
         return self._shapes.setdefault(map, verifier.MapShape(map.type, map.key_size, map.value_size))
 
+    def hide(self, log: Log) -> Log:
+        """The log without numbers of our own: only the complaint about a descriptor shows one, and it comes first."""
+        first, *rest = log.pieces
+        shown = re.match(r"fd (\d+)\b", first) if isinstance(first, str) else None
+        if shown is None or int(shown[1]) not in self._descriptors:
+            return log
+        assert isinstance(first, str)
+        return replace(log, pieces=("fd ", DESCRIPTOR_NUMBER, first[shown.end() :], *rest))
+
     def maps(self) -> dict[int, Map]:
         """Every map by the index of the instruction that loads it; for accepted programs only."""
         return {
@@ -95,18 +106,21 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
     """What the era's verifier says; Unpredictable where the model cannot know."""
     context = _context(environment, operation, references)
     if environment.rules.release == BASELINE:
-        return _specified(references.instructions, context, operation)
+        return _specified(references, context, operation)
     return _inferred(references.instructions, context, operation, environment.rules)
 
 
-def _specified(program: tuple[Instruction, ...], context: verifier.VerifierContext, operation: LoadProgram) -> Said:
+def _specified(references: MapReferences, context: verifier.VerifierContext, operation: LoadProgram) -> Said:
     """4.1 itself, with its log."""
     if operation.log_level:
         context = replace(context, log=verifier.LogRequest(operation.log_level, operation.log_size, True))
-    said = verifier.verify(program, context)
+    said = verifier.verify(references.instructions, context)
     if said.doubt:
         raise Unpredictable(said.doubt)
-    return Said(said.errno, said.log.text if said.log else None)
+    if said.log is None:
+        return Said(said.errno)
+    log = references.hide(said.log)
+    return Said(said.errno, log if log.text is None else log.text)
 
 
 def _inferred(

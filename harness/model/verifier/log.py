@@ -26,6 +26,8 @@ BEYOND_TABLE = Hole("whatever lies behind a table of names", "[^\n]*", 0, 1 << 2
 UNINITIALISED = Hole("one byte of an uninitialised buffer", ".?", 0, 1)
 """What a log without any text shows: bpf_check() copies `log_len + 1` bytes of a buffer nobody cleared."""
 
+DESCRIPTOR_NUMBER = Hole("a descriptor", "-?[0-9]+", 1, 11)
+
 Text = str | Hole
 
 

@@ -22,6 +22,7 @@ from harness.isa.assemble import (
     ldx,
     mov64_imm,
     mov64_reg,
+    program,
     st,
     stx,
 )
@@ -138,8 +139,21 @@ def test_log_02_03_log_parameters() -> None:
     assert [last(logged(1, size)) for size in (127, 128, 0xFFFFFF, 0x1000000)] == ["EINVAL", "ok", "ok", "EINVAL"]
     assert last(logged(8, 128)) == "ok" and last(logged(8, 128), name="5.10") == "EINVAL"
     (prediction,) = predict(logged(1, 4096))
-    assert isinstance(prediction, Outcome) and prediction.log is not None
+    assert isinstance(prediction, Outcome) and isinstance(prediction.log, str)
     assert prediction.log.startswith("0: (b7) r0 = 0\n1: (95) exit\n")
+
+
+def test_a_log_shows_what_nobody_can_know_of_maps() -> None:
+    loading = program(ld_map(R1, "map"), mov64_imm(R0, 0), exit_())
+    logged = LoadProgram("p", ProgramType.KPROBE, loading, log_level=1)
+    accepted = predict(MAP, logged)[-1]
+    assert isinstance(accepted, Outcome) and accepted.log is not None and not isinstance(accepted.log, str)
+    assert accepted.log.admits("0: (18) r1 = 0x7c10a000\n2: (b7) r0 = 0\n3: (95) exit\n")
+    assert not accepted.log.admits("0: (18) r1 = 0x7c10a000\n2: (b7) r0 = 1\n3: (95) exit\n")
+    refused = predict(OpenFile("map"), logged)[-1]
+    assert isinstance(refused, Outcome) and refused.log is not None and not isinstance(refused.log, str)
+    assert refused.log.admits("fd 5 is not pointing to valid bpf_map\n")
+    assert not refused.log.admits("fd 5 is not pointing\n")
 
 
 def test_m_59_maps_that_are_none() -> None:
