@@ -1,4 +1,4 @@
-"""`hil kernels`: see, fetch, import and remove kernels."""
+"""`hil kernels`: see, fetch, build, import and remove kernels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from hil.arch import Architecture, architecture, architectures
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
+from hil.kernels.build.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
 
@@ -27,7 +28,10 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for 
 
 @click.group()
 def kernels() -> None:
-    """See, fetch, import and remove the kernels that lanes run on."""
+    """See, fetch, build, import and remove the kernels that lanes run on."""
+
+
+kernels.add_command(build)
 
 
 @kernels.command("list")
@@ -145,7 +149,7 @@ def _chosen(names: tuple[str, ...]) -> list[Architecture]:
 
 
 def _not_at_hand(name: str) -> UserError:
-    return UserError(f"no kernel {name} is at hand", remedy="see `hil kernels list`, then fetch or import it")
+    return UserError(f"no kernel {name} is at hand", remedy="see `hil kernels list`, then fetch, build or import it")
 
 
 def _row(name: str, arch: Architecture) -> dict[str, str]:
@@ -159,7 +163,7 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
         if store.location(name, arch).exists():
             return {**row, "state": "damaged", "source": str(damage)}
         fetchable = known is not None and isinstance(known.source, Debian)
-        return {**row, "state": "available" if fetchable else "not available, import it", "source": source}
+        return {**row, "state": "available" if fetchable else "not available: build or import it", "source": source}
     imported = metadata["provenance"]["source"] == store.IMPORTED
     return {
         **row,

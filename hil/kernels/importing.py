@@ -30,7 +30,7 @@ def add(
     show it. UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
     """
     try:
-        arch, release, version, parts = _examine(parts, arch, release)
+        arch, release, version, parts = examine(parts, arch, release)
         _fits(name, version)
         folder = store.location(name, arch)
         provenance = {
@@ -51,7 +51,7 @@ def add(
     return entry.read(folder, arch)
 
 
-def _examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Architecture, str, str, Parts]:
+def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Architecture, str, str, Parts]:
     """Architecture, release and upstream version that all parts agree on, and the parts with their modules found."""
     seen, config = image.read(parts.image), configuration.read(parts.config)
     if seen.arch != config.arch:

@@ -21,6 +21,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 IMPORTED = "imported"
 """The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
 
+BUILT = "built"
+"""The `source` in the provenance of a kernel made from its sources by `hil.kernels.build`."""
+
 
 def root() -> Path:
     return directories.cache() / "kernels"
@@ -121,7 +124,10 @@ class NotAtHand(UserError):
 
 def _damaged(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
     """The error for who cannot, or was not asked to, fetch the kernel again."""
-    again = "fetch" if _can_fetch(name) and not _was_imported(location(name, arch)) else "import"
+    if name not in catalogue.entries() or _was_imported(location(name, arch)):
+        again = "import"
+    else:
+        again = "fetch" if _can_fetch(name) else "build"
     return BenchError(
         f"the kernel {name}/{arch} is damaged: {damage}",
         remedy=f"remove it with `hil kernels remove {name} --arch {arch}` and {again} it again",
@@ -163,7 +169,7 @@ def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
         return known, known.source
     raise NotAtHand(
         f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
-        remedy=f"build or import it: {_how_to_import(name)}",
+        remedy=f"build it with `hil kernels build {name} --arch {arch}`, or import one: {_how_to_import(name)}",
     )
 
 

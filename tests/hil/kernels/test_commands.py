@@ -39,7 +39,7 @@ def states() -> dict[str, str]:
 
 def test_states(archive: None, build: Build) -> None:
     assert states()["debian-12/arm64"] == "available"
-    assert states()["linux-4.1/x86_64"] == "not available, import it"
+    assert states()["linux-4.1/x86_64"] == "not available: build or import it"
     run("fetch", "debian-12", "--arch", "arm64")
     import_41(build())
     assert states()["debian-12/arm64"] == "cached"

@@ -1,0 +1,97 @@
+"""From the catalogue's word to a kernel in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hil import cache, directories
+from hil.arch import Architecture
+from hil.errors import UserError
+from hil.kernels import entry, importing, store
+from hil.kernels.build import options, recipe, tarball, toolchain, workshop
+from hil.kernels.build.job import Log
+from hil.kernels.build.progress import Listener, Silent
+from hil.kernels.build.recipe import Recipe
+from hil.kernels.build.workshop import Workshop
+from hil.kernels.catalogue import Entry, Tarball
+from hil.kernels.kernel import Kernel
+
+
+def build(
+    known: Entry,
+    arch: Architecture,
+    *,
+    own: Path | None = None,
+    jobs: int | None = None,
+    again: bool = False,
+    progress: Listener | None = None,
+) -> Kernel:
+    """Build a kernel into the cache from the tarball its entry names, or take the one there when it was made so.
+
+    `own` is the user's copy of the tarball, which otherwise is downloaded; `jobs` compilers run at a time, one for each
+    processor when None; `again` builds even when nothing has changed. What was in the cache stays until all is done.
+
+    UserError when there is nothing to build, an imported kernel is in its place, or `own` is another file; BenchError
+    when the host lacks something, the download or the build fails.
+    """
+    progress = progress or Silent()
+    source = known.source
+    if not isinstance(source, Tarball):
+        raise UserError(
+            f"{known.name} is a package, not sources to build", remedy=f"use `hil kernels fetch {known.name}`"
+        )
+    instructions = recipe.load(known.name, arch)
+    tools = toolchain.find(instructions, arch)
+    made_from = _made_from(source, instructions)
+    folder = store.location(known.name, arch)
+    with cache.locked(folder, notify=progress.step):
+        if _is_current(folder, known, arch, made_from) and not again:
+            return entry.read(folder, arch)
+        path = tarball.at_hand(source, own, progress)
+        if not tools.known:
+            releases = ", ".join(map(str, instructions.gcc))
+            progress.step(f"trying {tools.compiler}; GCC {releases} is known to work")
+        log = Log(directories.state() / "builds" / f"{known.name}-{arch}.log")
+        with closing(log), cache.replaced(folder) as new, workshop.opened(folder) as bench:
+            work = Workshop(bench, instructions, tools, log, progress)
+            parts = work.build(path, jobs or len(os.sched_getaffinity(0)))
+            _, release, version, parts = importing.examine(parts, arch, release="")
+            progress.step("copying into the cache")
+            provenance = {
+                "source": store.BUILT,
+                **made_from,
+                "compiler": tools.compiler,
+                "commands": work.commands,
+                "built": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            entry.write(new, known.name, arch, parts, release, version, provenance)
+    return entry.read(folder, arch)
+
+
+def _made_from(source: Tarball, instructions: Recipe) -> dict[str, Any]:
+    """The part of the provenance that says what is built and how; the same again means the same kernel."""
+    fragment = options.fragment(instructions.options)
+    return {
+        "tarball": {"url": source.url, "sha256": source.sha256},
+        "flags": {tool: " ".join(flags) for tool, flags in instructions.flags.items()},
+        "fragment": {"base": instructions.defconfig, "sha256": hashlib.sha256(fragment.encode()).hexdigest()},
+    }
+
+
+def _is_current(folder: Path, known: Entry, arch: Architecture, made_from: dict[str, Any]) -> bool:
+    """Whether what the cache holds was made the same way; UserError when it is a user's own kernel."""
+    try:
+        provenance = entry.read(folder, arch).provenance
+    except entry.Damaged:
+        return False
+    if provenance["source"] == store.IMPORTED:
+        raise UserError(
+            f"the kernel {known.name}/{arch} was imported",
+            remedy=f"first `hil kernels remove {known.name} --arch {arch}`",
+        )
+    return all(provenance.get(key) == value for key, value in made_from.items())

@@ -1,0 +1,49 @@
+"""Options of a kernel's configuration: asked for as a fragment, and looked up in what Kconfig made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# scripts/kconfig/confdata.c: an option that is off is a comment, one that cannot be chosen is not mentioned.
+_SET = re.compile(r"^CONFIG_(?P<name>\w+)=(?P<value>.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Option:
+    """`name` without CONFIG_; `value` is y, m, n, or anything else as .config writes it."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"# CONFIG_{self.name} is not set" if self.value == "n" else f"CONFIG_{self.name}={self.value}"
+
+
+def fragment(options: Iterable[Option]) -> str:
+    """Lines to append to a .config: of two that name the same option, Kconfig takes the later one."""
+    return "".join(f"{option}\n" for option in options)
+
+
+def read(config: str) -> dict[str, str]:
+    """The options a .config sets; those that are off, or cannot be chosen, are missing."""
+    return {match["name"]: match["value"] for match in _SET.finditer(config)}
+
+
+def complaints(config: str, asked: Iterable[Option], impossible: Mapping[str, str]) -> list[str]:
+    """What `config` has otherwise than asked for, a line each; empty when all is well."""
+    actual = read(config)
+    return [
+        f"{option.name} is {_word(actual.get(option.name))}, not {option.value}"
+        for option in asked
+        if actual.get(option.name, "n") != option.value
+    ] + [
+        f"{name} is {actual[name]}, but the recipe says it is impossible: {reason}"
+        for name, reason in impossible.items()
+        if name in actual
+    ]
+
+
+def _word(value: str | None) -> str:
+    return "not set" if value is None else value

@@ -1,0 +1,77 @@
+"""Telling somebody how far a long job is: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Listener(Protocol):
+    """Is told of steps, and within a step how much is done. It may be told very often."""
+
+    def step(self, what: str) -> None:
+        """A step begins, and with it the one before ends."""
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """`done` of `total` of the step; None when nobody knows how much there will be."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def step(self, what: str) -> None:
+        pass
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        pass
+
+
+class Lines:
+    """A line for each step, and one for each tenth of it; of unknown totals, one for each 1000."""
+
+    def __init__(self, subject: str, write: Callable[[str], None]) -> None:
+        self._subject, self._write = subject, write
+        self._what, self._mark = "", 0
+
+    def step(self, what: str) -> None:
+        self._what, self._mark = what, 0
+        self._write(f"{self._subject}: {what}")
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        mark = done * 10 // total if total else done // 1000
+        if mark > self._mark:
+            self._mark = mark
+            self._write(f"{self._subject}: {self._what}: {f'{mark * 10} %' if total else f'{mark * 1000} steps'}")
+
+
+class Bars:
+    """One bar a step; those that are over stay above it."""
+
+    def __init__(self, subject: str, bars: Progress) -> None:
+        self._subject, self._bars = subject, bars
+        self._end: Callable[[], None] = lambda: None
+
+    def step(self, what: str) -> None:
+        self._end()
+        self._task = self._bars.add_task(f"{self._subject}: {what}", total=None, amount="")
+        self._end = lambda: self._bars.update(self._task, total=1, completed=1, amount="")
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        amount = f"{done * 100 // total} %" if total else f"{done} steps"
+        self._bars.update(self._task, total=total, completed=done, amount=amount)
+
+
+@contextmanager
+def shown(subject: str) -> Iterator[Listener]:
+    """A listener that shows what it is told on stderr, for as long as the block runs."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield Lines(subject, lambda line: console.print(line, markup=False, soft_wrap=True))
+        return
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}")
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        yield Bars(subject, bars)
