@@ -31,8 +31,9 @@ class Guest:
 
 @dataclass(frozen=True)
 class Ring:
-    """A mapped ring buffer: where it lies in the arena, and what its samples hold."""
+    """A mapped ring buffer: the step that maps it, where it lies in the arena, and what its samples hold."""
 
+    mapped: Result
     control: Address
     data: Address
     size: int

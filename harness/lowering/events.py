@@ -93,7 +93,7 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
     event = lowering.operand(operation.event)
     mapped = lowering.call("mmap", control, size, PROT_READ_WRITE, MAP_SHARED_FIXED, event, 0)
     sample_type = lowering.sample_types.get(getattr(operation.event, "name", ""), SampleType(0))
-    lowering.rings[operation.name] = Ring(control, control + page, operation.data_pages * page, sample_type)
+    lowering.rings[operation.name] = Ring(mapped, control, control + page, operation.data_pages * page, sample_type)
     lowering.names[operation.name] = mapped
     return first_failure([mapped], value=0)
 

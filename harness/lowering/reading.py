@@ -25,7 +25,10 @@ def read_count(lowering: Lowering, operation: ReadCount) -> Reader:
 
 
 def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
-    """Takes over what lies between tail and head, then moves the tail; the value is the number of records."""
+    """Takes over what lies between tail and head, then moves the tail; the value is the number of records.
+
+    EBADF when the ring could not be mapped: there is no system call here that would say so itself.
+    """
     ring = lowering.rings.get(operation.ring.name)
     if ring is None:
         return lambda _: Outcome(errno="EBADF")
@@ -35,6 +38,8 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
     lowering.builder.store(ring.control + perf.RING_DATA_TAIL, 8, head)
 
     def read(results: BatchResult) -> Outcome:
+        if results.done(ring.mapped).errno:
+            return Outcome(errno="EBADF")
         window = _between(
             results.done(content).data, results.done(tail).unsigned, results.done(head).unsigned, ring.size
         )

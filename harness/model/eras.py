@@ -66,6 +66,7 @@ LINUX_4_1 = Era(
     # kernel/trace/bpf_trace.c: kprobe_prog_func_proto()
     helpers=_4_1_HELPERS,
     helper_limit=12,
+    int_map_calls=frozenset(),
     probe_read_clears=False,  # PR-05
     reads_by_space=False,
     kernel_reads_checked=frozenset(),
@@ -120,6 +121,8 @@ LINUX_5_10 = replace(
     long_shift=LongShift.MODULO,
     helpers=_4_1_HELPERS | {7, 8, 12, 14, 15, 16, 22, 25, 27, 35, 36, 45, 67, 80, *range(112, 116), *range(130, 135)},
     helper_limit=156,
+    # kernel/bpf/verifier.c: do_misc_fixups() (fixup_bpf_calls() in 5.10) replaces the helper when a JIT was asked for
+    int_map_calls=frozenset({"jit"}),
     probe_read_clears=True,
     reads_by_space=True,
     kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
@@ -166,6 +169,7 @@ LINUX_6_1 = replace(
 LINUX_6_12 = replace(
     LINUX_6_1,
     name="6.12",
+    int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34))),

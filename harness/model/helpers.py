@@ -33,9 +33,12 @@ class Helpers:
         if function is None:
             raise Unpredictable(f"the model has no rule for helper {number}")
         try:
-            return function(self._environment, *arguments)
+            result = function(self._environment, *arguments)
         except Errno as error:
-            return negative(error.name)
+            result = negative(error.name)
+        if number in _MAP_CHANGES and self._environment.engine in self._environment.rules.int_map_calls:
+            return unknown("what a function that returns an int leaves in the upper half") & ~M32 & M64 | result & M32
+        return result
 
 
 def map_lookup_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value:
@@ -122,6 +125,8 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.PROBE_READ_USER_STR: string_reader(Space.USER),
     Helper.PROBE_READ_KERNEL_STR: string_reader(Space.KERNEL),
 }
+
+_MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
 
 
 def _map(value: Value) -> Map:

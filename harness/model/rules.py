@@ -153,6 +153,9 @@ class Era:
     """Ids that kprobe programs may call."""
     helper_limit: int
     """The first id that is no helper at all."""
+    int_map_calls: frozenset[str]
+    """Engines in which programs call a map's own functions, and these return an int: its upper half is whatever is left
+    in the register."""
     probe_read_clears: bool
     reads_by_space: bool
     """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""

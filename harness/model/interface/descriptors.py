@@ -106,11 +106,13 @@ class Names:
         return named if isinstance(named, TraceEvent) else None
 
     def mapping(self, name: str) -> Mapping:
-        """The mapping of this name; Unpredictable when there is none (any more)."""
+        """The mapping of this name; EBADF, as executors say it, when its making failed."""
         named = self._named.get(name)
         if isinstance(named, Mapping):
             return named
-        raise Unpredictable(named.why if isinstance(named, Doubtful) else f"{name} is not mapped")
+        if isinstance(named, Doubtful):
+            raise Unpredictable(named.why)
+        raise Errno("EBADF")
 
     def peek(self, name: str) -> Content | TraceEvent | PerfEvent | Doubtful | None:
         """What a name may stand for, without any check."""

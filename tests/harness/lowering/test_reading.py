@@ -8,11 +8,11 @@ from harness.lowering.context import Ring
 from harness.lowering.reading import _between, _records
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Sample
-from hil.agent.steps import Address
+from hil.agent.steps import Address, Result
 
 
 def ring(sample_type: SampleType) -> Ring:
-    return Ring(Address(0), Address(4096), 4096, sample_type)
+    return Ring(Result(0), Address(0), Address(4096), 4096, sample_type)
 
 
 def raw(event: int, ip: int) -> bytes:

@@ -68,6 +68,30 @@ def test_every_essential_script_agrees_on_both_architectures_and_engines(tmp_pat
     assert [suite.attrib["name"] for suite in suites] == report["lanes"]
 
 
+def adds_one_too_many(state: State, instruction: Instruction) -> None:
+    """`dst += src`, wrong by one."""
+    dst, src = state.registers[instruction.dst], state.registers[instruction.src]
+    state.registers[instruction.dst] = dst + src + 1
+
+
+def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: Path) -> None:
+    def broken(environment: Environment) -> ModelExecutor:
+        table = instruction_table(environment.rules)
+        return ModelExecutor(environment, instructions={**table, "add64_reg": compiled(adds_one_too_many)})
+
+    plan = [share(arch, *essentials(arch, "6.1"), engines=tuple(Engine)) for arch in ARCHITECTURES]
+    report = matrix.run(plan, tmp_path, Silent(), model=broken)
+    assert report.exit_status == 1
+    diverged = [result for result in report.results if result.verdict is Verdict.DIVERGE]
+    assert {(result.lane, result.script) for result in diverged} == {(lane, "arithmetic-64") for lane in report.lanes}
+    console = Console(file=io.StringIO(), width=300)
+    commands.summarize(console, report, tmp_path)
+    told = console.file.getvalue()
+    for lane in report.lanes:
+        assert f"diverge: {lane} arithmetic-64" in told
+    assert "operation 6, LookupElement(map=results, key=00000000, value_size=8): predicted" in told
+
+
 def share(arch: str, *scripts: Script, engines: tuple[Engine, ...] = (Engine.INTERP,)) -> Share:
     return Share("debian-12", arch, engines, scripts)
 

@@ -76,11 +76,16 @@ def test_refusals_that_never_changed(release: Release) -> None:
     assert _errno(mov64_reg(R0, R2), exit_(), release=release) == "EACCES"
     assert _errno(mov64_imm(R10, 0), *TAIL, release=release) == "EACCES"
     assert _errno(ldx(DW, R0, R1, 168), exit_(), release=release) == "EACCES"
-    assert _errno(LOOKUP, ldx(DW, R0, R0, 0), exit_(), release=release) == "EACCES"
     assert _errno(st(DW, R10, 8, 0), *TAIL, release=release) == "EACCES"
     assert _errno(call(100000), exit_(), release=release) == "EINVAL"
     assert _errno(*TAIL, *TAIL, release=release) == "EINVAL"
     assert _errno(ld_map_fd(R2, 99), *TAIL, release=release) == "EBADF"
+
+
+def test_a_missing_null_check_is_refused_until_verifiers_know_indices_of_arrays() -> None:
+    unchecked = (LOOKUP, ldx(DW, R0, R0, 0), exit_())
+    assert _errno(*unchecked, release=(6, 12)) == "EACCES"
+    assert "not known to hold" in _reason(*unchecked, release=(7, 2))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from harness.isa.assemble import (
     R6,
     R7,
     R10,
-    B,
     Piece,
     W,
     add64_imm,
@@ -33,12 +32,12 @@ from harness.isa.assemble import (
     mov64_reg,
     program,
     stx,
-    xadd,
 )
 from harness.isa.assemble import st as store
 from harness.isa.instruction import Instruction
 from harness.model.verifier import LogRequest, Verdict
 from tests.harness.isa.strategies import any_instructions, encodings
+from tests.harness.model.verifier.acceptances import ACCEPTANCES, Acceptance
 from tests.harness.model.verifier.lanes import ARRAY, ARRAY_AGAIN, HASH, KINDS, check
 
 LOOKUP = (store(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
@@ -226,33 +225,10 @@ def test_constant_conditions_hide_code() -> None:
     assert not _check(mov64_imm(R0, 0), jeq_imm(R0, 1, 1), exit_(), Instruction(0xF7), exit_()).accepted
 
 
-@pytest.mark.parametrize(
-    ("hole", "pieces"),
-    [
-        ("HOLE-01", (mov32_imm(R0, -1), jne_imm(R0, -1, 1), exit_(), Instruction(0xF7), exit_())),
-        ("HOLE-03", (mov64_reg(R0, R10), exit_())),
-        ("HOLE-06", (mov64_imm(R0, 0), Instruction(0x95, off=7))),
-        ("T-05", (mov64_reg(R0, R1), add64_imm(R0, 1), exit_())),
-        ("CFG-06", (ldx(DW, R0, R1, 0), jeq_imm(R0, 0, 2), mov64_imm(R0, 0), exit_(), ja(-3))),
-        ("ISA-18", (Instruction(0x18, 2, 1, 0, ARRAY), Instruction(0, imm=7), *TAIL)),
-        ("ST-13", (stx(DW, R10, -8, R1), xadd(DW, R10, -8, R1), *TAIL)),
-        (
-            "CALL-15",
-            (
-                mov64_reg(R3, R1),
-                store(B, R10, -1, 0),
-                mov64_reg(R1, R10),
-                add64_imm(R1, -1),
-                mov64_imm(R2, 1),
-                call(4),
-                *TAIL,
-            ),
-        ),
-    ],
-)
-def test_what_4_1_lets_pass(hole: str, pieces: tuple[Piece, ...]) -> None:
-    verdict = _check(*pieces)
-    assert verdict.accepted, f"{hole}: {verdict.message}"
+@pytest.mark.parametrize("program_", ACCEPTANCES, ids=lambda program_: program_.row)
+def test_what_4_1_lets_pass(program_: Acceptance) -> None:
+    verdict = check(program_.instructions, program_.kind)
+    assert verdict.accepted, f"{program_.row}: {verdict.message}"
 
 
 def test_the_frame_pointer_can_be_forgotten() -> None:

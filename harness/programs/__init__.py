@@ -1,0 +1,1 @@
+"""Programs that people bring, in whatever form, and what the model says of them: `hil model`."""

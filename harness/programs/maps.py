@@ -1,0 +1,40 @@
+"""Maps as a user writes them: `hits:array:4:8:1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.programs.source import Source
+from harness.script.operations import CreateMap, MapType
+from hil.errors import UserError
+
+_REMEDY = "write NAME:TYPE:KEY_SIZE:VALUE_SIZE:ENTRIES, as in hits:array:4:8:1"
+
+
+def parse(text: str) -> CreateMap:
+    """One map; the type is a name of `MapType` or a number. UserError when it is not of that form."""
+    parts = text.split(":")
+    if len(parts) != 5 or not parts[0]:
+        raise UserError(f"--map {text!r} is no map", remedy=_REMEDY)
+    name, kind, *sizes = parts
+    try:
+        type = MapType[kind.upper()] if kind.upper() in MapType.__members__ else int(kind, 0)
+        key_size, value_size, entries = (int(size, 0) for size in sizes)
+    except ValueError:
+        raise UserError(f"--map {text!r} is no map", remedy=_REMEDY) from None
+    if not all(0 <= number < 1 << 32 for number in (type, key_size, value_size, entries)):
+        raise UserError(f"--map {text!r}: a number does not fit into 32 bits", remedy=_REMEDY)
+    return CreateMap(name, type, key_size, value_size, entries)
+
+
+def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
+    """Every map there is, those given on the command line before those of the file; UserError for a name that the
+    program refers to and nobody defines."""
+    maps = {map.name: map for map in (*source.maps, *given)}
+    for index, reference in source.program.maps:
+        if reference.name not in maps:
+            raise UserError(
+                f"instruction {index} refers to map {reference.name}, which is not defined",
+                remedy=f"add --map {reference.name}:TYPE:KEY_SIZE:VALUE_SIZE:ENTRIES",
+            )
+    return tuple(maps.values())

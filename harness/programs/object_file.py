@@ -1,0 +1,175 @@
+"""Programs in ELF object files, as clang -target bpf makes them and libbpf loads them.
+
+Understood is what is well defined without BTF: a section with the instructions of one program, its relocations against
+maps, the `license` section, and maps defined in the legacy `maps` section by `struct bpf_map_def`
+(tools/lib/bpf/bpf_helpers.h up to libbpf 0.8). Of maps in `.maps`, which BTF defines, only the names are known. All
+else that would change the program, such as global data or functions of other sections, is refused by name.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+
+from harness.isa.instruction import SIZE, Instruction, decode
+from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.programs.source import MOST_INSTRUCTIONS, Source
+from harness.script.operations import CreateMap, Program, ProgramType, Ref
+from hil.errors import HilError, UserError
+
+EM_NONE, EM_BPF = 0, 247
+SHF_EXECINSTR = 4
+R_BPF_64_64 = 1
+"""Of a 64 bit constant: Documentation/bpf/llvm_reloc.rst."""
+LEGACY_MAPS, BTF_MAPS = "maps", ".maps"
+_MAP_DEFINITION = struct.Struct("<4I")
+_TYPES = {"kprobe": ProgramType.KPROBE, "kretprobe": ProgramType.KPROBE, "socket": ProgramType.SOCKET_FILTER}
+
+
+@dataclass(frozen=True)
+class _Symbol:
+    name: str
+    kind: str
+    section: int | None
+    value: int
+    size: int
+
+
+def read(content: bytes, section: str | None = None) -> Source:
+    """The program of `section`, by default of the only section that has one; UserError for what is not understood."""
+    try:
+        return _read(ELFFile(BytesIO(content)), section)
+    except (HilError, MemoryError):
+        raise
+    except Exception as error:
+        # pyelftools raises whatever its parser stumbles over: its own errors, those of construct, KeyError, ...
+        raise UserError(f"the object file is damaged: {error or type(error).__name__}") from error
+
+
+def _read(elf: Any, wanted: str | None) -> Source:
+    if elf.elfclass != 64 or not elf.little_endian or elf["e_type"] != "ET_REL" or _machine(elf) not in (EM_NONE, EM_BPF):
+        raise UserError(
+            f"an ELF file of {elf['e_machine']}, {elf['e_type']}", remedy="give a little-endian BPF object file"
+        )
+    sections = list(elf.iter_sections())
+    symbols = [_symbol(symbol) for table in sections if table["sh_type"] == "SHT_SYMTAB" for symbol in table.iter_symbols()]
+    index = _pick(sections, wanted)
+    name = sections[index].name
+    _check_functions(name, [symbol for symbol in symbols if symbol.section == index and symbol.kind == "STT_FUNC"])
+    code = sections[index].data()
+    if len(code) > MOST_INSTRUCTIONS * SIZE:
+        raise UserError(f"section {name} has {len(code) // SIZE} instructions", remedy="no kernel takes so many")
+    return Source(
+        _relocated(decode(code), list(_relocations(sections, index)), symbols, sections),
+        tuple(_legacy_maps(sections, symbols)),
+        _license(sections),
+        _TYPES.get(name.partition("/")[0].rstrip("0123456789")),
+    )
+
+
+def _machine(elf: Any) -> object:
+    """The number of the machine; pyelftools names those it knows."""
+    return {"EM_BPF": EM_BPF, "EM_NONE": EM_NONE}.get(elf["e_machine"], elf["e_machine"])
+
+
+def _symbol(symbol: Any) -> _Symbol:
+    section = symbol["st_shndx"]
+    return _Symbol(
+        symbol.name,
+        symbol["st_info"]["type"],
+        section if isinstance(section, int) else None,
+        symbol["st_value"],
+        symbol["st_size"],
+    )
+
+
+def _pick(sections: Sequence[Any], wanted: str | None) -> int:
+    """The index of the section with the program."""
+    programs = {
+        section.name: index
+        for index, section in enumerate(sections)
+        if section["sh_type"] == "SHT_PROGBITS" and section["sh_flags"] & SHF_EXECINSTR and section["sh_size"]
+    }
+    if wanted in programs:
+        return programs[wanted]
+    if not programs:
+        raise UserError("the object file has no section with instructions")
+    choice = f"choose with --section: {', '.join(programs)}"
+    if wanted is not None:
+        raise UserError(f"the object file has no program in section {wanted!r}", remedy=choice)
+    if len(programs) > 1:
+        raise UserError(f"the object file has {len(programs)} sections with instructions", remedy=choice)
+    return next(iter(programs.values()))
+
+
+def _check_functions(section: str, functions: Sequence[_Symbol]) -> None:
+    """Which of several functions is the program, and which it calls, is not said in a section."""
+    starts = {function.value: function.name for function in functions}
+    if len(starts) > 1:
+        raise UserError(
+            f"section {section} holds {len(starts)} functions: {', '.join(starts.values())}",
+            remedy="give each program a section of its own",
+        )
+
+
+def _relocations(sections: Sequence[Any], index: int) -> Iterator[Any]:
+    for section in sections:
+        if section["sh_type"] in ("SHT_REL", "SHT_RELA") and section["sh_info"] == index:
+            if section["sh_type"] == "SHT_RELA":
+                raise UserError(f"section {section.name} has relocations with addends, which BPF does not use")
+            yield from section.iter_relocations()
+
+
+def _relocated(
+    instructions: tuple[Instruction, ...],
+    relocations: Sequence[Any],
+    symbols: Sequence[_Symbol],
+    sections: Sequence[Any],
+) -> Program:
+    patched, maps = list(instructions), []
+    for relocation in relocations:
+        index, rest = divmod(relocation["r_offset"], SIZE)
+        if rest or index >= len(patched):
+            raise UserError(f"a relocation at byte {relocation['r_offset']}, where no instruction begins")
+        symbol, instruction = symbols[relocation["r_info_sym"]], patched[index]
+        home = sections[symbol.section].name if symbol.section is not None else None
+        kind = relocation["r_info_type"]
+        if kind == R_BPF_64_64 and home in (LEGACY_MAPS, BTF_MAPS) and instruction.code == LD_IMM64:
+            if not symbol.name or symbol.kind == "STT_SECTION":
+                raise UserError(f"instruction {index} refers to a map without a name", remedy="do not make it static")
+            patched[index] = replace(instruction, src=Pseudo.MAP_FD, imm=0)
+            maps.append((index, Ref(symbol.name)))
+        else:
+            what = symbol.name or home or "something without a name"
+            where = f"in section {home}" if home else "defined nowhere"
+            raise UserError(
+                f"instruction {index} refers to {what}, {where} (relocation type {kind})",
+                remedy="only maps can be referred to; inline functions, and keep no global data",
+            )
+    return Program(tuple(patched), tuple(maps))
+
+
+def _legacy_maps(sections: Sequence[Any], symbols: Sequence[_Symbol]) -> Iterator[CreateMap]:
+    for index, section in enumerate(sections):
+        if section.name != LEGACY_MAPS:
+            continue
+        content, own = section.data(), [s for s in symbols if s.section == index and s.kind != "STT_SECTION"]
+        for symbol in own:
+            definition = content[symbol.value : symbol.value + (symbol.size or len(content) // len(own))]
+            if len(definition) < _MAP_DEFINITION.size:
+                raise UserError(f"map {symbol.name} has a definition of {len(definition)} bytes, of at least 16")
+            type, key_size, value_size, entries = _MAP_DEFINITION.unpack_from(definition)
+            flags = int.from_bytes(definition[16:20], "little")
+            yield CreateMap(symbol.name, type, key_size, value_size, entries, flags)
+
+
+def _license(sections: Sequence[Any]) -> str | None:
+    for section in sections:
+        if section.name == "license":
+            return str(section.data().split(b"\0", 1)[0].decode("ascii", "replace"))
+    return None

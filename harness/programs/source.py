@@ -1,0 +1,108 @@
+"""A program from a file: which form it has is seen in its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.isa.instruction import SIZE, decode
+from harness.isa.text import assemble
+from harness.programs import hexadecimal
+from harness.script.operations import CreateMap, Program, ProgramType
+from hil.errors import UserError
+
+MOST_INSTRUCTIONS = 1_000_000
+"""BPF_COMPLEXITY_LIMIT_INSNS: what the most generous kernel takes."""
+MOST_TEXT = 1 << 20
+"""Bytes of assembler text, about 50,000 instructions; the assembler is no fast one."""
+MOST_CONTENT = 64 << 20
+"""Bytes of any form; object files bring debug information along."""
+
+
+class Format(StrEnum):
+    """The forms a program may have."""
+
+    ASSEMBLER = "asm"
+    BYTES = "raw"
+    HEXADECIMAL = "hex"
+    OBJECT_FILE = "elf"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A program, and what its file says about it: maps it defines, names it refers to, license and type."""
+
+    program: Program
+    maps: tuple[CreateMap, ...] = ()
+    license: str | None = None
+    type: ProgramType | None = None
+
+
+def read(content: bytes, format: Format | None = None, section: str | None = None) -> Source:
+    """The program in `content`; UserError says what is wrong with it.
+
+    `section` picks one of several programs of an object file.
+    """
+    if len(content) > MOST_CONTENT:
+        raise UserError(f"a program of more than {MOST_CONTENT >> 20} MiB", remedy="no kernel takes so much")
+    if not content.strip():
+        raise UserError("the program is empty", remedy="give instructions as text, bytes, hex or an object file")
+    format = format or detect(content)
+    if section is not None and format is not Format.OBJECT_FILE:
+        raise UserError(f"--section {section}: the program is no object file", remedy="leave --section out")
+    if format is Format.OBJECT_FILE:
+        from harness.programs import object_file  # pyelftools takes its time, and few programs need it
+
+        return object_file.read(content, section)
+    return Source(_READERS[format](content))
+
+
+def detect(content: bytes) -> Format:
+    """The form of `content`: an ELF magic, hexadecimal digits alone, text, and bytes where nothing else fits."""
+    if content.startswith(b"\x7fELF"):
+        return Format.OBJECT_FILE
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return Format.BYTES
+    # Every program has zero bytes in some immediate or offset; text has none.
+    if any(character < " " and character not in "\t\n\r\f" for character in text):
+        return Format.BYTES
+    return Format.HEXADECIMAL if hexadecimal.is_hexadecimal(text) else Format.ASSEMBLER
+
+
+def from_bytes(content: bytes) -> Program:
+    """The instructions in `content`; UserError when there are too many, or half of one."""
+    if len(content) > MOST_INSTRUCTIONS * SIZE:
+        raise UserError(
+            f"a program of {len(content) // SIZE} instructions", remedy=f"no kernel takes more than {MOST_INSTRUCTIONS}"
+        )
+    return Program(decode(content))
+
+
+def _from_text(content: bytes) -> Program:
+    if len(content) > MOST_TEXT:
+        raise UserError(f"{len(content)} bytes of assembler text", remedy=f"give at most {MOST_TEXT}, or bytes")
+    program = assemble(_text(content))
+    if not program.instructions:
+        raise UserError("the program has no instructions", remedy="end it at least with `exit`")
+    return program
+
+
+def _from_hexadecimal(content: bytes) -> Program:
+    return from_bytes(hexadecimal.parse(_text(content), "the program"))
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"the program is no text at byte {error.start}", remedy="choose another --format") from None
+
+
+_READERS: dict[Format, Callable[[bytes], Program]] = {
+    Format.ASSEMBLER: _from_text,
+    Format.BYTES: from_bytes,
+    Format.HEXADECIMAL: _from_hexadecimal,
+}

@@ -1,0 +1,69 @@
+"""What must hold of a program before running it means anything.
+
+The interpreter trusts its programs as the kernel's does, because a verifier looked at them. These checks are the part
+of that trust which needs no simulation, so that any bytes can be run: they end, fault or return.
+"""
+
+from __future__ import annotations
+
+from harness.isa.instruction import Instruction
+from harness.isa.notation import is_wide
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Class, Jump, Opcode, Pseudo, Release, find
+from harness.script.operations import Program
+from hil.errors import UserError
+
+_NEVER_GO_ON = frozenset({"exit", "ja", "gotol"})
+_JUMP_CLASSES = (Class.JMP, Class.JMP32)
+
+
+def check(program: Program, release: Release) -> None:
+    """UserError names the first instruction that `release` has no opcode for, that jumps out of the program or into
+    half an instruction, uses a register there is not, or has no successor."""
+    instructions, named = program.instructions, {index for index, _ in program.maps}
+    if not instructions:
+        raise UserError("the program has no instructions")
+    starts: set[int] = set()
+    targets: list[tuple[int, int]] = []
+    index, opcode = 0, None
+    while index < len(instructions):
+        instruction = instructions[index]
+        opcode = _opcode(index, instruction, release)
+        starts.add(index)
+        if instruction.dst >= REGISTERS or instruction.src >= REGISTERS:
+            raise _wrong(index, f"names r{max(instruction.dst, instruction.src)}, which does not exist")
+        if instruction.code == LD_IMM64 and instruction.src == Pseudo.MAP_FD and index not in named:
+            raise _wrong(index, f"loads the map of descriptor {instruction.imm}; name it in text: `r1 = map NAME`")
+        if (distance := target_distance(instruction, opcode)) is not None:
+            targets.append((index, index + 1 + distance))
+        index += 2 if is_wide(opcode) else 1
+    if index > len(instructions):
+        raise _wrong(len(instructions) - 1, "is half a 64 bit constant")
+    for index, target in targets:
+        if target not in starts:
+            inside = 0 <= target < len(instructions)
+            raise _wrong(index, f"jumps into the 64 bit constant at {target - 1}" if inside else f"jumps to {target}")
+    if opcode is None or opcode.name not in _NEVER_GO_ON:
+        raise _wrong(max(starts), "is the last one, but no exit or jump")
+
+
+def target_distance(instruction: Instruction, opcode: Opcode) -> int | None:
+    """How far an instruction names another one, counted from the one that follows it; None when it names none."""
+    if opcode.name in ("gotol", "call_local", "ld_function"):
+        return instruction.imm
+    if instruction.code & 7 in _JUMP_CLASSES and instruction.code & 0xF0 not in (Jump.CALL, Jump.EXIT):
+        return instruction.off
+    return None
+
+
+def _opcode(index: int, instruction: Instruction, release: Release) -> Opcode:
+    opcode = find(instruction)
+    if opcode is None:
+        raise _wrong(index, f"has no meaning: opcode {instruction.code:02x}")
+    if opcode.since > release:
+        came, era = ".".join(map(str, opcode.since)), ".".join(map(str, release))
+        raise _wrong(index, f"is {opcode.name}, which came with {came}; the era is {era}")
+    return opcode
+
+
+def _wrong(index: int, what: str) -> UserError:
+    return UserError(f"instruction {index} {what}")
