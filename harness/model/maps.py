@@ -57,6 +57,11 @@ class Map:
         self._certain()
         return self._following(key)
 
+    def stored(self) -> tuple[tuple[bytes, Region], ...]:
+        """Keys and live values of every element somebody may have stored into, by key."""
+        self._certain()
+        return tuple(sorted(self._stored(), key=lambda element: element[0]))
+
     def _certain(self) -> None:
         if self.doubt:
             raise Unpredictable(self.doubt)
@@ -71,6 +76,9 @@ class Map:
         raise NotImplementedError
 
     def _following(self, key: bytes | None) -> tuple[bytes, ...]:
+        raise NotImplementedError
+
+    def _stored(self) -> Iterable[tuple[bytes, Region]]:
         raise NotImplementedError
 
 
@@ -114,6 +122,9 @@ class HashMap(Map):
             raise Unpredictable("the order of a hash map's keys is unspecified, and this key may be its last")
         raise Errno("ENOENT")
 
+    def _stored(self) -> Iterable[tuple[bytes, Region]]:
+        return self._values.items()
+
 
 class ArrayMap(Map):
     """BPF_MAP_TYPE_ARRAY: all elements exist from the beginning and are zero. A key is a u32 index."""
@@ -143,6 +154,9 @@ class ArrayMap(Map):
             raise Errno("ENOENT")
         following = index + 1 if index < self.max_entries else 0
         return (following.to_bytes(4, "little"),)
+
+    def _stored(self) -> Iterable[tuple[bytes, Region]]:
+        return ((index.to_bytes(4, "little"), value) for index, value in self._values.items())
 
     def _element(self, index: int) -> Region:
         if index not in self._values:

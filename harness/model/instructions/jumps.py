@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterator
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER
+from harness.model.memory import Fault
 from harness.model.state import GARBAGE, Handler, State, new_stack
 from harness.model.value import M32, M64, SIGN32, SIGN64, Value
+
+MOST_FRAMES = 8
+"""MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program goes deeper."""
 
 Comparison = Callable[[Value, Value], bool]
 
@@ -89,6 +93,8 @@ def call_helper(state: State, instruction: Instruction) -> None:
 
 def call_local(state: State, instruction: Instruction) -> None:
     """A call of the program's own function: R6 to R9 are saved, and it has a stack of its own."""
+    if len(state.callers) + 1 >= MOST_FRAMES:
+        raise Fault(f"a call stack of more than {MOST_FRAMES} frames")
     state.callers.append((state.pc, state.registers[6:11]))
     state.registers[FRAME_POINTER] = new_stack()
     state.pc += instruction.imm

@@ -15,8 +15,7 @@ from harness.script.outcome import DESCRIPTOR, Outcome
 
 def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     """A descriptor, or Errno by the era's checks and the verifier."""
-    for check in kernel.rules.load_checks:
-        _CHECKS[check](kernel, operation)
+    check(kernel, operation)
     references = MapReferences(kernel.names, operation.program)
     said = verdict(kernel.environment, operation, references)
     if said.errno is not None:
@@ -29,6 +28,12 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     )
     kernel.names.open(operation.name, program)
     return Outcome(value=DESCRIPTOR, log=said.log)
+
+
+def check(kernel: Kernel, operation: LoadProgram) -> None:
+    """Errno by what the era looks at before the verifier."""
+    for step in kernel.rules.load_checks:
+        _CHECKS[step](kernel, operation)
 
 
 def length(kernel: Kernel, operation: LoadProgram) -> None:

@@ -104,7 +104,7 @@ class MapReferences:
 
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
     """What the era's verifier says; Unpredictable where the model cannot know."""
-    context = _context(environment, operation, references)
+    context = context_of(environment, operation, references)
     if environment.rules.release == BASELINE:
         return _specified(references, context, operation)
     return _inferred(references.instructions, context, operation, environment.rules)
@@ -137,7 +137,8 @@ def _inferred(
     return Said(said.errno)
 
 
-def _context(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
+def context_of(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
+    """What the verifier asks its surroundings, without a log; Unpredictable for a program type it has no rules for."""
     rules = environment.rules
     kind = _kind(environment, operation)
     added: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
