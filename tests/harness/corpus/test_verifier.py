@@ -1,0 +1,44 @@
+"""What real kernels say of every program in the verifier's tables; of 4.1 on x86_64, every word of its log."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.lane import Engine
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.script.outcome import Outcome, Unpredicted
+from tests.harness.corpus.verifier import corpus
+from tests.harness.guests import SharedGuest, tell
+from tests.harness.model.running import VERSION_CODES
+from tests.harness.model.verifier.acceptances import ACCEPTANCES
+from tests.harness.model.verifier.rejections import REJECTIONS
+
+
+UNBOUNDED = {"M-29", "M-34"}
+"""Rows whose log shows what lies behind a table of names, and nobody knows how much that is."""
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("engine", Engine)
+def test_kernels_agree_with_the_verifiers_model(shared_guest: SharedGuest, engine: Engine) -> None:
+    disagreed = tell(shared_guest.judge(engine, corpus()))
+    assert not disagreed, "\n".join(disagreed)
+
+
+def test_on_4_1_everything_is_predicted_to_the_log() -> None:
+    model = ModelExecutor(Environment("4.1", "x86_64", VERSION_CODES["4.1"]))
+    expected = {row.errno for row in REJECTIONS} | {None}
+    for script in corpus():
+        *_, silent, logged = model.run(script)
+        assert isinstance(silent, Outcome) and silent.errno in expected, script.name
+        if script.name.split()[0] in UNBOUNDED:
+            assert isinstance(logged, Unpredicted)
+        else:
+            assert isinstance(logged, Outcome) and logged.log is not None, script.name
+            assert logged.errno in (silent.errno, "ENOSPC")
+
+
+def test_the_corpus_has_every_program_of_the_tables() -> None:
+    assert len(corpus()) == len(REJECTIONS) + len(ACCEPTANCES)
+    assert len({script.name for script in corpus()}) == len(corpus())

@@ -1,0 +1,74 @@
+"""Machines that many tests share, each with the model of its lane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.compare import Verdict
+from harness.lane import Engine, Lane
+from harness.lowering.context import Guest
+from harness.lowering.executor import EngineUnavailable, GuestExecutor
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.run.results import ScriptResult
+from harness.run.worker import judge, version_code
+from harness.script.operations import Script
+from hil import guestroot
+from hil.arch import Architecture
+from hil.kernels import store
+from hil.kernels.kernel import Kernel
+from hil.machine import Machine, MachineSpec
+
+
+@dataclass(frozen=True)
+class SharedGuest:
+    """A running guest. What one test leaves in it, others may meet."""
+
+    kernel: Kernel
+    executor: GuestExecutor
+
+    def environment(self, engine: Engine) -> Environment:
+        """What the model is told of the lane."""
+        return Environment(
+            era=self.kernel.era,
+            arch=self.kernel.arch.name,
+            engine=str(engine),
+            version_code=self.executor.guest.version_code,
+            cpus=self.executor.agent.hello.cpus,
+        )
+
+    def judge(self, engine: Engine, scripts: Sequence[Script]) -> list[ScriptResult]:
+        """Every script, here and in the model; skips where the kernel does not have the engine."""
+        lane = Lane(self.kernel.name, self.kernel.arch.name, engine)
+        try:
+            self.executor.switch(engine)
+        except EngineUnavailable as error:
+            pytest.skip(f"{lane}: {error}")
+        model = ModelExecutor(self.environment(engine))
+        return [judge(lane, seen, model) for seen in self.executor.run(scripts)]
+
+
+@contextmanager
+def booted(name: str, arch: Architecture, folder: Path) -> Iterator[SharedGuest]:
+    """Skips when the kernel is not at hand."""
+    try:
+        kernel = store.get(name, arch)
+    except store.NotAtHand as error:
+        pytest.skip(str(error))
+    with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
+        guest = Guest(arch=arch.name, version_code=version_code(kernel.version))
+        with GuestExecutor(machine, guest) as executor:
+            yield SharedGuest(kernel, executor)
+
+
+def tell(results: Sequence[ScriptResult]) -> list[str]:
+    """Print the counts of one lane; what did not agree, in words."""
+    unpredicted = sum(len(result.unpredicted) for result in results)
+    agreed = sum(result.verdict is Verdict.AGREE for result in results)
+    print(f"\n{results[0].lane}: {agreed} of {len(results)} agree, {unpredicted} operations unpredicted")
+    return [f"{result.script}: {result.verdict}: {result.reason}" for result in results if result.verdict != "agree"]
