@@ -25,6 +25,7 @@ class Stop(Enum):
     FAULT = "an access no verified program makes"
     UNDEFINED = "behaviour the era does not define"
     UNPREDICTABLE = "the run depends on a value the model cannot know"
+    ENDLESS = "more instructions than any verified program takes"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ _SHARED = Counter(opcode.code for opcode in OPCODES)
 _ALONE = {opcode.code: opcode.name for opcode in OPCODES if _SHARED[opcode.code] == 1}
 """Opcodes that `code` alone tells, which are most."""
 
+class _Endless(Exception):
+    """The program would not end."""
+
+
 Sink = Callable[[Step], None]
 Code = Sequence[tuple[Handler, Instruction]]
 
@@ -85,6 +90,8 @@ class Interpreter:
             return Stopped(Stop.UNDEFINED, undefined.why, state.pc - 1)
         except Unpredictable as unpredictable:
             return Stopped(Stop.UNPREDICTABLE, unpredictable.why, state.pc - 1)
+        except _Endless:
+            return Stopped(Stop.ENDLESS, f"{MOST_STEPS} were carried out", state.pc)
 
     def _handler(self, instruction: Instruction) -> Handler:
         if handler := self._alone.get(instruction.code):
@@ -100,7 +107,7 @@ def _follow(code: Code, state: State) -> Value:
         result = handler(state, instruction)
         if result is not None:
             return result
-    raise Unpredictable(f"the program did not end within {MOST_STEPS} instructions")
+    raise _Endless
 
 
 def _follow_and_tell(code: Code, state: State, sink: Sink) -> Value:
@@ -113,7 +120,7 @@ def _follow_and_tell(code: Code, state: State, sink: Sink) -> Value:
         sink(Step(pc, instruction, before, tuple(state.registers)))
         if result is not None:
             return result
-    raise Unpredictable(f"the program did not end within {MOST_STEPS} instructions")
+    raise _Endless
 
 
 def _unknown(_: State, instruction: Instruction) -> Value | None:
