@@ -14,7 +14,6 @@ from tests.harness.model.running import VERSION_CODES
 from tests.harness.model.verifier.acceptances import ACCEPTANCES
 from tests.harness.model.verifier.rejections import REJECTIONS
 
-
 UNBOUNDED = {"M-29", "M-34"}
 """Rows whose log shows what lies behind a table of names, and nobody knows how much that is."""
 
