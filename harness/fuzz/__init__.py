@@ -1,0 +1,1 @@
+"""The differential engine: programs nobody wrote, run by kernels and by the model."""

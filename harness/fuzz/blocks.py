@@ -1,0 +1,263 @@
+"""Random pieces of programs that every verifier accepts.
+
+Between two pieces nine registers hold plain numbers (R6 keeps the context), and a few words of the stack do, too. A
+piece may spoil what it likes as long as that is true again at its end; so pieces can follow one another, and a jump
+can leave any of them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    B,
+    H,
+    Helper,
+    LabelledJump,
+    Piece,
+    W,
+    add64_imm,
+    and64_imm,
+    call,
+    jeq_imm,
+    ld_abs,
+    ld_imm64,
+    ld_ind,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    st,
+    stx,
+    xadd,
+)
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
+from harness.model.rules import Era, LongShift
+from harness.script.operations import ProgramType
+
+NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
+"""Registers with plain numbers."""
+LOST = (R0, R1, R2, R3, R4, R5)
+"""What a call spoils."""
+WORDS = (-16, -24, -32, -40)
+"""Words of the stack with plain numbers; above them is the key of `harness.essentials.parts.element`."""
+KEY = -48
+"""The word of the stack that pieces use for a key."""
+KEYS = 4
+"""Keys of the table are below."""
+PACKET = bytes(range(0x11, 0x11 + 32))
+
+EDGES = (0, 1, 2, 7, 8, 31, 32, 63, 64, 0xFF, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, 1 << 63)
+"""Around these numbers arithmetic goes wrong; also their negatives and neighbours."""
+
+_SHIFTS = (Alu.LSH, Alu.RSH, Alu.ARSH)
+_DIVISIONS = (Alu.DIV, Alu.MOD)
+
+
+def _baseline(kinds: tuple[Class, ...]) -> tuple[Opcode, ...]:
+    return tuple(opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.since == BASELINE)
+
+
+ARITHMETIC = _baseline((Class.ALU, Class.ALU64))
+JUMPS = tuple(opcode for opcode in _baseline((Class.JMP,)) if opcode.name not in ("ja", "call", "exit"))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a program may use: its type, the era's rules, and offsets of context fields with known numbers."""
+
+    type: ProgramType
+    rules: Era
+    fields: tuple[int, ...]
+
+    @property
+    def reads_packets(self) -> bool:
+        return self.type == ProgramType.SOCKET_FILTER
+
+
+class Blocks:
+    """Draws pieces; the same random numbers give the same pieces."""
+
+    def __init__(self, random: Random, around: Surroundings) -> None:
+        self._random = random
+        self._around = around
+        self._labels = count()
+        self._kinds: dict[Callable[[], Piece], int] = {
+            self.arithmetic: 12,
+            self.constant: 3,
+            self.memory: 4,
+            self.context: 1,
+            self.lookup: 2,
+            self.change: 1,
+            self.helper: 1,
+            self.branch: 3,
+        }
+        if around.reads_packets:
+            self._kinds[self.packet] = 1
+
+    def any(self, branches: bool = True) -> Piece:
+        """One piece of any kind; without `branches` none that jumps over others."""
+        kinds = {kind: weight for kind, weight in self._kinds.items() if branches or kind != self.branch}
+        (kind,) = self._random.choices(tuple(kinds), tuple(kinds.values()))
+        return kind()
+
+    def prologue(self) -> Piece:
+        """Establishes what pieces rely on."""
+        return (
+            mov64_reg(R6, R1),
+            [self.constant(register) for register in NUMBERS],
+            [stx(DW, R10, word, self._number()) for word in WORDS],
+        )
+
+    def number(self) -> int:
+        """A number of 64 bits, often one at an edge."""
+        if self._random.random() < 0.3:
+            return self._random.getrandbits(64)
+        edge = self._random.choice(EDGES) + self._random.choice((-1, 0, 0, 1))
+        return self._random.choice((edge, -edge)) & ((1 << 64) - 1)
+
+    def constant(self, register: int | None = None) -> Piece:
+        """A new number for a register."""
+        register = self._number() if register is None else register
+        if self._random.random() < 0.5:
+            return mov64_imm(register, self._imm())
+        return ld_imm64(register, self.number())
+
+    def arithmetic(self) -> Piece:
+        """One operation on registers."""
+        opcode = self._random.choice(ARITHMETIC)
+        kind, operation = opcode.code & 7, opcode.code & 0xF0
+        bits = 64 if kind == Class.ALU64 else 32
+        dst, src = self._number(), self._number()
+        if operation == Alu.END:
+            return Instruction(opcode.code, dst, imm=self._random.choice((16, 32, 64)))
+        if operation == Alu.NEG:
+            return Instruction(opcode.code, dst)
+        if opcode.code & Source.X:
+            defined = operation not in _SHIFTS or self._around.rules.long_shift is LongShift.MODULO
+            return (() if defined else and64_imm(src, bits - 1), Instruction(opcode.code, dst, src))
+        if operation in _SHIFTS:
+            return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
+        imm = self._imm()
+        return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm)
+
+    def memory(self) -> Piece:
+        """A store to the stack, an addition there, or a load; every width, aligned as all verifiers want it."""
+        size = self._random.choice((B, H, W, DW))
+        place = self._random.choice(WORDS) + self._random.randrange(0, 8, size.octets)
+        choice = self._random.randrange(4)
+        if choice == 0:
+            return st(size, R10, place, self._imm())
+        if choice == 1:
+            return stx(size, R10, place, self._number())
+        if choice == 2 and size in (W, DW):
+            return xadd(size, R10, place, self._number())
+        return ldx(size, self._number(), R10, place)
+
+    def context(self) -> Piece:
+        """A field of the context whose number the script chose."""
+        size = W if self._around.reads_packets else self._random.choice((B, H, W, DW))
+        return ldx(size, self._number(), R6, self._random.choice(self._around.fields))
+
+    def packet(self) -> Piece:
+        """A load from the packet, perhaps from behind its end, which ends the program."""
+        size = self._random.choice((B, H, W))
+        if self._random.random() < 0.5:
+            load: Piece = ld_abs(size, self._random.randrange(len(PACKET) + 1))
+        else:
+            index = self._random.choice((R7, R8, R9))
+            load = (and64_imm(index, 15), ld_ind(size, index, self._random.randrange(12)))
+        return (load, self._renew(R1, R2, R3, R4, R5))
+
+    def lookup(self) -> Piece:
+        """An element of the table, if there is one, is read, written or added to."""
+        miss, value = self._label(), self._random.choice((R7, R8, R9))
+        size = self._random.choice((W, DW))
+        use = self._random.choice(
+            (
+                ldx(size, value, R0, 0),
+                stx(size, R0, 0, value),
+                xadd(size, R0, 0, value),
+                st(B, R0, self._random.randrange(8), self._imm()),
+            )
+        )
+        return (
+            self._key(),
+            ld_map(R1, "table"),
+            call(Helper.MAP_LOOKUP_ELEM),
+            jeq_imm(R0, 0, miss),
+            use,
+            miss,
+            self._renew(*LOST),
+        )
+
+    def change(self) -> Piece:
+        """An element of the table is updated or deleted; what the helper says stays in R0."""
+        if self._random.random() < 0.3:
+            work: Piece = (ld_map(R1, "table"), call(Helper.MAP_DELETE_ELEM))
+        else:
+            work = (
+                mov64_reg(R3, R10),
+                add64_imm(R3, self._random.choice(WORDS)),
+                mov64_imm(R4, self._random.choice((0, 0, 1, 2, 3))),
+                ld_map(R1, "table"),
+                call(Helper.MAP_UPDATE_ELEM),
+            )
+        return (self._key(), work, self._renew(R1, R2, R3, R4, R5))
+
+    def helper(self) -> Piece:
+        """A helper whose result is known, or seldom one whose result is not."""
+        known = Helper.GET_SMP_PROCESSOR_ID if self._around.reads_packets else None
+        if known is None or self._random.random() < 0.2:
+            known = Helper.GET_PRANDOM_U32 if self._around.reads_packets else Helper.KTIME_GET_NS
+            return (call(known), self._renew(*LOST) if self._random.random() < 0.9 else self._renew(*LOST[1:]))
+        return (call(known), self._renew(*LOST[1:]))
+
+    def branch(self) -> Piece:
+        """A conditional jump over a few pieces."""
+        label = self._label()
+        opcode = self._random.choice(JUMPS)
+        if opcode.code & Source.X:
+            jump = Instruction(opcode.code, self._number(), self._number())
+        else:
+            jump = Instruction(opcode.code, self._number(), imm=self._imm())
+        skipped = [self.any(branches=False) for _ in range(self._random.randrange(1, 4))]
+        return (LabelledJump(jump, label), skipped, label)
+
+    def _number(self) -> int:
+        return self._random.choice(NUMBERS)
+
+    def _imm(self) -> int:
+        value = self.number() & 0xFFFFFFFF
+        return value - (1 << 32) if value >> 31 else value
+
+    def _key(self) -> Piece:
+        """A key in its place, R2 pointing to it."""
+        if self._random.random() < 0.5:
+            put: Piece = st(DW, R10, KEY, self._random.randrange(KEYS))
+        else:
+            register = self._number()
+            put = (and64_imm(register, KEYS - 1), stx(DW, R10, KEY, register))
+        return (put, mov64_reg(R2, R10), add64_imm(R2, KEY))
+
+    def _renew(self, *registers: int) -> Piece:
+        return [mov64_imm(register, self._imm()) for register in registers]
+
+    def _label(self) -> str:
+        return f"label {next(self._labels)}"

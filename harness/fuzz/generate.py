@@ -1,0 +1,139 @@
+"""Cases: scripts around random programs. One seed and one number give the same case on every host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+from harness.abi.pt_regs import pt_regs
+from harness.essentials.parts import PRCTL, array, element, on_our_prctl, prctl, u64
+from harness.fuzz.blocks import KEYS, NUMBERS, PACKET, WORDS, Blocks, Surroundings
+from harness.isa.assemble import DW, R0, R1, R10, Piece, exit_, ldx, program, stx
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import BASELINE, Class
+from harness.model.rules import Era
+from harness.model.verifier.fixup import missing_helper
+from harness.model.verifier.prototypes import SOCKET_FILTER, kprobe
+from harness.script.operations import (
+    Attach,
+    CreateKprobe,
+    CreateMap,
+    FilterPacket,
+    LoadProgram,
+    LookupElement,
+    MapType,
+    OpenEvent,
+    Operation,
+    Program,
+    ProgramType,
+    Ref,
+    Script,
+    UpdateElement,
+)
+
+SAVED = -112
+"""Below here the epilogue keeps the registers while it looks up where they go."""
+RESULTS = 8 * (len(NUMBERS) + len(WORDS))
+MUTANTS = 0.15
+"""Of all cases so many are programs with a few fields changed; these are loaded and never run."""
+LOG_SIZE = 1 << 15
+
+
+def cases(seed: int, count: int, era: Era, arch: str) -> Iterator[Script]:
+    """The first `count` cases of a seed for the lanes of one kernel. Between kernels they differ where one has kprobes
+    and the other not, and in what the era leaves undefined."""
+    return (case(seed, number, era, arch) for number in range(count))
+
+
+def case(seed: int, number: int, era: Era, arch: str) -> Script:
+    """One case. Half of them run on a probe where the kernel has probes, the others as socket filters."""
+    random = Random(f"{seed}/{number}")
+    probed = random.random() < 0.5 and arch in era.kprobes
+    mutant = random.random() < MUTANTS
+    kind = ProgramType.KPROBE if probed else ProgramType.SOCKET_FILTER
+    code = _program(random, kind, era, arch)
+    operations = (*_maps(random), *(_mutant(random, kind, code, era, arch) if mutant else _run(random, kind, code)))
+    return Script(f"case-{seed}-{number}", "a generated program", operations)
+
+
+def _program(random: Random, kind: ProgramType, era: Era, arch: str) -> Program:
+    registers = pt_regs(arch, era.name)
+    fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
+    blocks = Blocks(random, Surroundings(kind, era, fields))
+    body = (blocks.prologue(), [blocks.any() for _ in range(random.randrange(6, 24))], _epilogue())
+    if kind == ProgramType.KPROBE:
+        return on_our_prctl(registers, R1_AGAIN, *body)
+    return program(*body, exit_())
+
+
+R1_AGAIN: Piece = Instruction(Class.ALU64 | 0xB8, R1, 6)
+"""`r1 = r6`: where `on_our_prctl` has put the context."""
+
+
+def _epilogue() -> Piece:
+    """Registers and words of the stack go to the map `results`; R0 is what it was."""
+    saved = [SAVED - 8 * index for index in range(len(NUMBERS))]
+    return (
+        [stx(DW, R10, place, register) for place, register in zip(saved, NUMBERS, strict=True)],
+        element("results"),
+        [(ldx(DW, R1, R10, word), stx(DW, R0, 8 * slot, R1)) for slot, word in enumerate((*saved, *WORDS))],
+        ldx(DW, R0, R10, saved[NUMBERS.index(R0)]),
+    )
+
+
+def _maps(random: Random) -> tuple[Operation, ...]:
+    present = random.sample(range(KEYS), 2)
+    return (
+        array("results", value_size=RESULTS),
+        CreateMap("table", MapType.HASH, 8, 8, KEYS - 1),
+        *(UpdateElement(Ref("table"), u64(key), u64(random.getrandbits(64))) for key in present),
+    )
+
+
+def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation]:
+    """Load, run once, look at everything the program could have changed."""
+    yield LoadProgram("program", kind, code)
+    if kind == ProgramType.KPROBE:
+        yield CreateKprobe("probe", PRCTL)
+        yield OpenEvent("event", Ref("probe"))
+        yield Attach(Ref("event"), Ref("program"))
+        yield prctl(*(random.getrandbits(64) for _ in range(4)))
+    else:
+        yield FilterPacket(Ref("program"), PACKET)
+    yield LookupElement(Ref("results"), bytes(4), RESULTS)
+    for key in range(KEYS):
+        yield LookupElement(Ref("table"), u64(key), 8)
+
+
+def _mutant(random: Random, kind: ProgramType, code: Program, era: Era, arch: str) -> Iterator[Operation]:
+    """A program that may be refused: what matters is how."""
+    instructions = list(code.instructions)
+    for _ in range(random.randrange(1, 4)):
+        index = random.randrange(len(instructions))
+        instructions[index] = _changed(random, instructions[index])
+    if _deadly(instructions, kind, era, arch):
+        instructions = list(code.instructions)
+    changed = replace(code, instructions=tuple(instructions))
+    yield LoadProgram("program", kind, changed)
+    if era.release == BASELINE:  # no other log is predicted
+        yield LoadProgram("logged", kind, changed, log_level=1, log_size=LOG_SIZE)
+
+
+def _changed(random: Random, instruction: Instruction) -> Instruction:
+    field = random.choice(("code", "dst", "src", "off", "imm"))
+    values = {
+        "code": random.randrange(256),
+        "dst": random.randrange(16),
+        "src": random.randrange(16),
+        "off": random.choice((random.randrange(-8, 9), random.randrange(-512, 512))),
+        "imm": random.choice((random.randrange(-8, 9), random.randrange(-(1 << 31), 1 << 31))),
+    }
+    return replace(instruction, **{field: values[field]})
+
+
+def _deadly(instructions: list[Instruction], kind: ProgramType, era: Era, arch: str) -> bool:
+    """Whether 4.1 may follow a null pointer while it loads the program (harness.model.verifier.fixup)."""
+    size = pt_regs(arch, era.name).size
+    offered = (kprobe(size) if kind == ProgramType.KPROBE else SOCKET_FILTER).helpers
+    return missing_helper(instructions, offered) is not None
