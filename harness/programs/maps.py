@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.model import map_creation
+from harness.model.environment import Environment
+from harness.model.errno import Errno
+from harness.model.maps import Map
+from harness.model.value import Unpredictable
 from harness.programs.source import Source
 from harness.script.operations import CreateMap, MapType
 from hil.errors import UserError
@@ -38,3 +43,14 @@ def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
                 remedy=f"add --map {reference.name}:TYPE:KEY_SIZE:VALUE_SIZE:ENTRIES",
             )
     return tuple(maps.values())
+
+
+def create(environment: Environment, wanted: CreateMap) -> Map:
+    """The map in the model; UserError when the era's kernel refuses it, or the model does not know it."""
+    try:
+        return map_creation.create(environment.rules.maps, wanted)
+    except Errno as error:
+        why = f"the kernel of era {environment.era} refuses it with {error.name}"
+    except Unpredictable as unpredictable:
+        why = unpredictable.why
+    raise UserError(f"map {wanted.name}: {why}")

@@ -52,12 +52,19 @@ def read(content: bytes, section: str | None = None) -> Source:
 
 
 def _read(elf: Any, wanted: str | None) -> Source:
-    if elf.elfclass != 64 or not elf.little_endian or elf["e_type"] != "ET_REL" or _machine(elf) not in (EM_NONE, EM_BPF):
+    if (
+        elf.elfclass != 64
+        or not elf.little_endian
+        or elf["e_type"] != "ET_REL"
+        or _machine(elf) not in (EM_NONE, EM_BPF)
+    ):
         raise UserError(
             f"an ELF file of {elf['e_machine']}, {elf['e_type']}", remedy="give a little-endian BPF object file"
         )
     sections = list(elf.iter_sections())
-    symbols = [_symbol(symbol) for table in sections if table["sh_type"] == "SHT_SYMTAB" for symbol in table.iter_symbols()]
+    symbols = [
+        _symbol(symbol) for table in sections if table["sh_type"] == "SHT_SYMTAB" for symbol in table.iter_symbols()
+    ]
     index = _pick(sections, wanted)
     name = sections[index].name
     _check_functions(name, [symbol for symbol in symbols if symbol.section == index and symbol.kind == "STT_FUNC"])

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.model import map_creation
 from harness.model.environment import Environment
-from harness.model.errno import Errno
 from harness.model.helpers import Helpers
 from harness.model.interpreter import Ended, Interpreter, Sink
 from harness.model.maps import Map
 from harness.model.memory import Region
 from harness.model.state import State
-from harness.model.value import M64, Pointer, Unpredictable, partial_of
+from harness.model.value import M64, Pointer, partial_of
+from harness.programs.maps import create
 from harness.programs.structure import check
 from harness.script.operations import CreateMap, Program
 from harness.script.outcome import KERNEL_ADDRESS
@@ -28,13 +27,21 @@ class Ran:
     maps: Mapping[str, Map]
 
 
-def on_memory(environment: Environment, program: Program, memory: bytes, maps: Sequence[CreateMap] = (), sink: Sink | None = None) -> Ran:
+def on_memory(
+    environment: Environment, program: Program, memory: bytes, maps: Sequence[CreateMap] = (), sink: Sink | None = None
+) -> Ran:
     """R1 is the address of a copy of `memory`, R2 its length in bytes; both are 0 when there is none."""
     region = Region("the memory", len(memory), memory)
     return _run(environment, program, maps, sink, Pointer(region) if memory else 0, len(memory))
 
 
-def on_context(environment: Environment, program: Program, arguments: Mapping[int, int], maps: Sequence[CreateMap] = (), sink: Sink | None = None) -> Ran:
+def on_context(
+    environment: Environment,
+    program: Program,
+    arguments: Mapping[int, int],
+    maps: Sequence[CreateMap] = (),
+    sink: Sink | None = None,
+) -> Ran:
     """R1 is the address of a `struct pt_regs` at entry of a function with these arguments, counted from 1."""
     layout = environment.registers
     region = Region("the context", layout.size, garbage="a register the calling convention leaves open")
@@ -59,19 +66,10 @@ def _run(
     second: int | None,
 ) -> Ran:
     check(program, environment.rules.release)
-    made = {map.name: _made(environment, map) for map in maps}
+    made = {map.name: create(environment, map) for map in maps}
     by_index = {index: made[reference.name] for index, reference in program.maps}
     state = State(program.instructions, by_index, first, Helpers(environment))
     if second is not None:
         state.registers[2] = second
     interpreter = Interpreter(environment.rules)
     return Ran(interpreter.run(interpreter.compile(program.instructions), state, sink), made)
-
-
-def _made(environment: Environment, wanted: CreateMap) -> Map:
-    try:
-        return map_creation.create(environment.rules.maps, wanted)
-    except Errno as error:
-        raise UserError(f"map {wanted.name}: the kernel refuses it with {error.name}") from None
-    except Unpredictable as unpredictable:
-        raise UserError(f"map {wanted.name}: {unpredictable.why}") from None

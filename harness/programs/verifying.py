@@ -9,15 +9,15 @@ from harness.isa.opcodes import BASELINE
 from harness.model import verifier
 from harness.model.environment import Environment
 from harness.model.errno import Errno
-from harness.model.interface import bpf, load
+from harness.model.interface import load
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import MapReferences, context_of
 from harness.model.interpreter import Interpreter
 from harness.model.value import Unpredictable
 from harness.model.verifier import LogRequest, Verdict, later
+from harness.programs.maps import create
 from harness.script.operations import CreateMap, LoadProgram
 from harness.script.outcome import Unpredicted
-from hil.errors import UserError
 
 WHOLE_LOG = LogRequest(level=1, size=0xFFFFFF, buffer=True)
 """The largest buffer that 4.1 takes: bpf_check()."""
@@ -35,12 +35,7 @@ def verify(environment: Environment, maps: Sequence[CreateMap], operation: LoadP
     """The opinion on a program whose maps are `maps`; UserError when one of them cannot be made."""
     kernel = Kernel(environment, Interpreter(environment.rules))
     for map in maps:
-        try:
-            bpf.create_map(kernel, map)
-        except Errno as error:
-            raise UserError(f"map {map.name}: the kernel refuses it with {error.name}") from None
-        except Unpredictable as unpredictable:
-            raise UserError(f"map {map.name}: {unpredictable.why}") from None
+        kernel.names.open(map.name, create(environment, map))
     try:
         load.check(kernel, operation)
     except Errno as error:

@@ -1,0 +1,126 @@
+"""The caller's side of a background machine: start it when there is none, ask it, stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.plugin.home import Home, receive, send
+from harness.plugin.request import Request
+from hil.errors import BenchError, HilError
+
+ATTEMPTS = 3
+"""A machine may end, idle or told to, just when it is called."""
+STOP = 30.0
+"""Seconds of an orderly end: it finishes the call it is at, then stops QEMU."""
+_MOST_ANSWER = 1 << 22
+_ABSENT = (FileNotFoundError, ConnectionRefusedError)
+
+
+class Failed(HilError):
+    """An error that another process met, told as it was there."""
+
+    def __init__(self, of: dict[str, Any]) -> None:
+        super().__init__(of["what"], remedy=of["remedy"], details=of["details"])
+        self.exit_status = of["status"]
+
+
+def ask(place: Home, request: Request, idle: float) -> int:
+    """R0 of the program on the lane, whose machine is started when there is none, to end after `idle` seconds without
+    a call. HilError as the lane met it."""
+    for _ in range(ATTEMPTS):
+        try:
+            answer = _call(place, request)
+        except _ABSENT:
+            start(place, idle)
+            continue
+        if answer:
+            if "r0" in answer:
+                return int(answer["r0"])
+            raise Failed(answer)
+    raise BenchError(
+        f"the machine of {place.lane} ended {ATTEMPTS} times when it was called", remedy=f"see {place.log}"
+    )
+
+
+def _call(place: Home, request: Request) -> dict[str, Any]:
+    """The answer; nothing when the machine ended instead of answering."""
+    with place.connect() as connection:
+        try:
+            send(connection, json.dumps(request.to_json()).encode())
+            message = receive(connection, _MOST_ANSWER)
+        except (ConnectionResetError, BrokenPipeError):
+            return {}
+    return dict(json.loads(message)) if message else {}
+
+
+def start(place: Home, idle: float) -> None:
+    """Start the machine, unless somebody else just did; HilError when it cannot be had."""
+    _check_lane(place)
+    place.make()
+    with FileLock(place.birth):
+        with contextlib.suppress(*_ABSENT):
+            place.connect().close()
+            return
+        with place.log.open("wb") as log:
+            server = subprocess.Popen(
+                [sys.executable, "-P", "-m", "harness.plugin.server", str(place.lane), str(idle)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=place.folder,
+                start_new_session=True,  # it outlives this call, and Ctrl-C here is not for it
+            )
+        assert server.stdout is not None
+        with server.stdout:
+            line = server.stdout.readline()
+    if not line:
+        raise BenchError(
+            f"the machine of {place.lane} did not start (status {server.wait()})",
+            remedy=f"see {place.log}",
+            details=place.log.read_text(errors="replace"),
+        )
+    if said := json.loads(line):
+        raise Failed(said)
+
+
+def stop(place: Home) -> bool:
+    """End the machine and wait until it has ended; False when there is none. BenchError when it cannot be ended."""
+    if not place.folder.is_dir():
+        return False
+    life = FileLock(place.life)
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
+        if number is not None and (process := _process(place)) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        try:
+            with life.acquire(timeout=0 if number is None else STOP):
+                return number is not None
+        except Timeout:
+            continue
+    raise BenchError(f"the machine of {place.lane} does not end", remedy=f"see {place.pid} for its process")
+
+
+def _process(place: Home) -> int | None:
+    """The process of the machine. Numbers are used again, so it must be one that was started for this lane."""
+    try:
+        process = int(place.pid.read_text())
+        command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return process if str(place.lane).encode() in command else None
+
+
+def _check_lane(place: Home) -> None:
+    from harness.lane import select  # what is needed to start is not needed to call
+    from harness.run.commands import known_lanes
+
+    select([str(place.lane)], known_lanes())

@@ -1,0 +1,189 @@
+"""`hil model`: what the model says of a program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
+
+import click
+
+from harness.abi.pt_regs import LAYOUTS
+from harness.lane import Engine
+from harness.model.environment import Environment
+from harness.model.eras import ERAS, era
+from harness.model.interpreter import Returned
+from harness.model.rules import version
+from harness.model.verifier import Verdict
+from harness.programs import hexadecimal, maps, showing, source
+from harness.programs.running import on_context, on_memory
+from harness.programs.source import Format, Source
+from harness.programs.verifying import verify as verify_program
+from harness.script.operations import LoadProgram, ProgramType
+from harness.script.outcome import Unpredicted
+from hil.errors import UserError
+
+_F = TypeVar("_F", bound=Callable[..., object])
+_TYPES = {type.name.lower(): type for type in (ProgramType.KPROBE, ProgramType.SOCKET_FILTER)}
+
+
+def _program(function: _F) -> _F:
+    """The options that say which program is meant."""
+    function = click.option("--section", help="Of an object file, the section with the program.")(function)
+    function = click.option(
+        "--format",
+        type=click.Choice([format.value for format in Format]),
+        help="The form of PROGRAM; by default seen in its content.",
+    )(function)
+    return click.argument("program", type=click.File("rb"))(function)
+
+
+def _lane(function: _F) -> _F:
+    """The options that say which kernel is meant."""
+    function = click.option(
+        "--map",
+        "given",
+        metavar="NAME:TYPE:KEY:VALUE:ENTRIES",
+        multiple=True,
+        help="A map, sizes in bytes. Repeatable.",
+    )(function)
+    function = click.option("--arch", type=click.Choice([*LAYOUTS]), default="x86_64", show_default=True)(function)
+    return click.option("--era", "era_name", type=click.Choice([*ERAS]), default="4.1", show_default=True)(function)
+
+
+@click.group()
+def model() -> None:
+    """Ask the model about a program.
+
+    PROGRAM is a file with assembler text, hexadecimal text, bytes, or an object file; - is standard input.
+    """
+
+
+@model.command()
+@_program
+def disasm(program: BinaryIO, format: str | None, section: str | None) -> int:
+    """Print PROGRAM in the notation of the verifier's log."""
+    for index, line in showing.numbered(_read(program, format, section).program).items():
+        click.echo(f"{index}: {line}")
+    return 0
+
+
+@model.command()
+@_program
+@_lane
+@click.option("--type", "kind", type=click.Choice([*_TYPES]), help="By default the section's, else kprobe.")
+@click.option("--license", help="By default the object file's, else GPL.")
+def verify(
+    program: BinaryIO,
+    format: str | None,
+    section: str | None,
+    era_name: str,
+    arch: str,
+    given: tuple[str, ...],
+    kind: str | None,
+    license: str | None,
+) -> int:
+    """Say whether the era's verifier takes PROGRAM, and print 4.1's log.
+
+    Exit status: 0 accepted, 1 refused or unpredicted, 2 wrong input.
+    """
+    brought = _read(program, format, section)
+    opinion = verify_program(
+        environment(era_name, arch),
+        maps.gather(brought, map(maps.parse, given)),
+        LoadProgram(
+            "program",
+            _TYPES[kind] if kind else brought.type or ProgramType.KPROBE,
+            brought.program,
+            license=_first(license, brought.license, "GPL"),
+        ),
+    )
+    if isinstance(opinion.verdict, Unpredicted):
+        click.echo(f"unpredicted: {opinion.verdict.reason}")
+        return 1
+    if opinion.verdict.log is not None:
+        click.echo(str(opinion.verdict.log), nl=not str(opinion.verdict.log).endswith("\n"))
+    click.echo(_word(opinion.verdict, opinion.verifier))
+    if opinion.verdict.doubt:
+        click.echo(f"warning: {opinion.verdict.doubt}", err=True)
+    return 0 if opinion.verdict.accepted else 1
+
+
+@model.command()
+@_program
+@_lane
+@click.option("--engine", type=click.Choice([engine.value for engine in Engine]), default="interp", show_default=True)
+@click.option(
+    "--memory", metavar="HEX", help="R1 points to these bytes, R2 is their length; else R1 is a struct pt_regs."
+)
+@click.option(
+    "--argument",
+    "arguments",
+    metavar="N=VALUE",
+    multiple=True,
+    help="The probed function's N-th argument, from 1. Repeatable.",
+)
+@click.option("--trace", is_flag=True, help="Print every instruction and the registers it changed.")
+def run(
+    program: BinaryIO,
+    format: str | None,
+    section: str | None,
+    era_name: str,
+    arch: str,
+    given: tuple[str, ...],
+    engine: str,
+    memory: str | None,
+    arguments: tuple[str, ...],
+    trace: bool,
+) -> int:
+    """Run PROGRAM in the model, without asking the verifier; print R0, and what it stored in maps.
+
+    Exit status: 0 it returned, 1 it did not, 2 wrong input.
+    """
+    if memory is not None and arguments:
+        raise UserError("--memory and --argument both say what R1 is", remedy="give one of them")
+    brought = _read(program, format, section)
+    lane, wanted = environment(era_name, arch, engine), maps.gather(brought, map(maps.parse, given))
+    sink = showing.tracer(brought.program, click.echo) if trace else None
+    if memory is not None:
+        ran = on_memory(lane, brought.program, hexadecimal.parse(memory, "--memory"), wanted, sink)
+    else:
+        ran = on_context(lane, brought.program, dict(map(_argument, arguments)), wanted, sink)
+    if isinstance(ran.ended, Returned):
+        click.echo(f"r0 = {showing.value(ran.ended.value)}")
+    else:
+        click.echo(f"no result: {ran.ended.stop.value}: {ran.ended.why}, at instruction {ran.ended.pc}")
+    for line in showing.maps(ran.maps):
+        click.echo(line)
+    return 0 if isinstance(ran.ended, Returned) else 1
+
+
+def environment(era_name: str, arch: str, engine: str = "interp") -> Environment:
+    """The lane of an era as the model knows it, without a kernel at hand; UserError for an unknown era."""
+    return Environment(era_name, arch, version(*era(era_name).release, 0), engine)
+
+
+def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:
+    return source.read(program.read(source.MOST_CONTENT + 1), Format(format) if format else None, section)
+
+
+def _word(verdict: Verdict, verifier: bool) -> str:
+    if verdict.oops:
+        return "accepted, and then the kernel dies"
+    if verdict.errno is None:
+        return "accepted"
+    place = f", at instruction {verdict.at}" if verdict.at is not None else ""
+    why = f": {verdict.message}{place}" if verdict.message else "" if verifier else ", before the verifier looks at it"
+    return f"refused: {verdict.errno}{why}"
+
+
+def _argument(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,2})=(-?(?:0x[0-9a-fA-F]{1,16}|\d{1,20}))", text)
+    if match is None:
+        raise UserError(f"--argument {text!r}", remedy="write N=VALUE, as in 1=0x10")
+    return int(match[1]), int(match[2], 16 if "x" in match[2] else 10)
+
+
+def _first(*candidates: str | None) -> str:
+    """The first that is given, be it empty."""
+    return next(candidate for candidate in candidates if candidate is not None)
