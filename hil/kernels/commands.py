@@ -15,7 +15,7 @@ from rich.table import Table
 from hil.arch import Architecture, architecture, architectures
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
-from hil.kernels.build.command import build
+from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
 

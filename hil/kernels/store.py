@@ -22,7 +22,7 @@ IMPORTED = "imported"
 """The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
 
 BUILT = "built"
-"""The `source` in the provenance of a kernel made from its sources by `hil.kernels.build`."""
+"""The `source` in the provenance of a kernel made from its sources by `hil.kernels.building`."""
 
 
 def root() -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from hil import resources
 from hil.arch import Architecture
 from hil.errors import UserError
-from hil.kernels.build.options import Option
+from hil.kernels.building.options import Option
 
 
 @dataclass(frozen=True)

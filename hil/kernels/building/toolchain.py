@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hil.arch import Architecture
 from hil.errors import BenchError
-from hil.kernels.build.recipe import Program, Recipe
+from hil.kernels.building.recipe import Program, Recipe
 
 # What a build sees of the user's environment. The rest stays out, because kbuild listens to many variables: ARCH,
 # KCFLAGS, KBUILD_*, MAKEFLAGS.

@@ -8,8 +8,8 @@ from pathlib import Path
 from hil import cache, directories
 from hil.errors import BenchError, UserError
 from hil.kernels import entry
-from hil.kernels.build.download import download
-from hil.kernels.build.progress import Listener
+from hil.kernels.building.download import download
+from hil.kernels.building.progress import Listener
 from hil.kernels.catalogue import Tarball
 
 

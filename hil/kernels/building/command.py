@@ -13,8 +13,8 @@ import click
 
 from hil.arch import architecture, architectures
 from hil.kernels import catalogue
-from hil.kernels.build import builder
-from hil.kernels.build.progress import shown
+from hil.kernels.building import builder
+from hil.kernels.building.progress import shown
 
 
 @click.command()

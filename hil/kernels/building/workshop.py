@@ -12,11 +12,11 @@ from pathlib import Path
 
 from hil import cache
 from hil.errors import BenchError
-from hil.kernels.build import job, options, toolchain
-from hil.kernels.build.job import Log
-from hil.kernels.build.progress import Listener
-from hil.kernels.build.recipe import Recipe
-from hil.kernels.build.toolchain import Toolchain
+from hil.kernels.building import job, options, toolchain
+from hil.kernels.building.job import Log
+from hil.kernels.building.progress import Listener
+from hil.kernels.building.recipe import Recipe
+from hil.kernels.building.toolchain import Toolchain
 from hil.kernels.entry import Parts
 
 # Paths that make, the shell and GCC's -fdebug-prefix-map all take as they are.
@@ -68,7 +68,7 @@ class Workshop:
         self.progress.step(f"compiling, {jobs} jobs; log: {self.log.path}")
         self._run(tools.make(f"-j{jobs}", self.recipe.image.name, "modules"), tree)
         self.progress.step("installing modules")
-        self._run(tools.make("modules_install", "INSTALL_MOD_PATH=../installed"), tree)
+        self._run(tools.make("modules_install", "INSTALL_MOD_PATH=../../installed"), tree)
         parts = Parts(
             image=tree / self.recipe.image,
             config=tree / ".config",

@@ -13,11 +13,11 @@ from hil import cache, directories
 from hil.arch import Architecture
 from hil.errors import UserError
 from hil.kernels import entry, importing, store
-from hil.kernels.build import options, recipe, tarball, toolchain, workshop
-from hil.kernels.build.job import Log
-from hil.kernels.build.progress import Listener, Silent
-from hil.kernels.build.recipe import Recipe
-from hil.kernels.build.workshop import Workshop
+from hil.kernels.building import options, recipe, tarball, toolchain, workshop
+from hil.kernels.building.job import Log
+from hil.kernels.building.progress import Listener, Silent
+from hil.kernels.building.recipe import Recipe
+from hil.kernels.building.workshop import Workshop
 from hil.kernels.catalogue import Entry, Tarball
 from hil.kernels.kernel import Kernel
 
