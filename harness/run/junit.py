@@ -20,13 +20,18 @@ _ELEMENT = {
 
 def write(report: RunReport, path: Path) -> None:
     """Write the report for a CI server to read."""
+    document(report).write(str(path), pretty=True)
+
+
+def document(report: RunReport) -> JUnitXml:
+    """The report as a CI server reads it."""
     document = JUnitXml("hil")
     for lane in report.lanes:
         suite = TestSuite(lane)
         suite.add_testcases([_case(result) for result in report.results if result.lane == lane])
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
-    document.write(str(path), pretty=True)
+    return document
 
 
 def _case(result: ScriptResult) -> TestCase:

@@ -1,0 +1,35 @@
+"""What users call a run: its number, `latest`, its folder, or its `results.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.history.store import History
+from harness.run.document import read
+from harness.run.results import RunReport
+from hil.errors import UserError
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run, and what to call it. `folder` holds its console logs; None when it is gone."""
+
+    name: str
+    folder: Path | None
+    report: RunReport
+
+
+def find(text: str) -> Found:
+    """The run that `text` means; UserError when there is none. A number is always one of the history."""
+    if text == "latest" or (text.isascii() and text.isdecimal()):
+        run = History().get(None if text == "latest" else int(text))
+        return Found(f"run {run.id}", run.folder if run.folder.is_dir() else None, run.report)
+    path = Path(text)
+    if path.is_dir():
+        path /= "results.json"
+    elif not path.exists():
+        raise UserError(
+            f"there is no run {text!r}", remedy="give a number of `hil history list`, latest, or a results.json"
+        )
+    return Found(str(path), path.parent, read(path))

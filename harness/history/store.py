@@ -1,0 +1,179 @@
+"""The history's file.
+
+Writers are serialized by SQLite: one transaction a run, so a run is there whole or not at all, whatever happens to the
+process, the host or the disk in between. Readers do not wait for writers (WAL, https://www.sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.compare import Verdict
+from harness.history.schema import STEPS
+from harness.run.document import document, parse
+from harness.run.results import RunReport
+from hil import directories
+from hil.errors import BenchError, UserError
+
+PATIENCE = 60.0
+"""Seconds a writer waits for others; each of them needs some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One run of the history. `folder` is where its run folder was."""
+
+    id: int
+    folder: Path
+    report: RunReport
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run in a list: no more than a line shows."""
+
+    id: int
+    started: str
+    seconds: float
+    exit_status: int
+    folder: Path
+    command: tuple[str, ...]
+    lanes: tuple[str, ...]
+    counts: Counter[Verdict]
+
+
+def default_path() -> Path:
+    """`HIL_HISTORY`, or `history.sqlite` among what is ours and lasts."""
+    return Path(os.environ.get("HIL_HISTORY") or directories.state() / "history.sqlite")
+
+
+class History:
+    """The runs in the file at `path`, which appears with the first one. Every trouble is a BenchError."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or default_path()
+
+    def record(self, report: RunReport, folder: Path) -> int:
+        """Add a finished run; the number it has from now on. Nothing is added when this raises."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchError(f"cannot make {self.path.parent}: {error.strerror}", remedy="set HIL_HISTORY") from error
+        row = (
+            report.started,
+            report.seconds,
+            report.exit_status,
+            str(folder.absolute()),
+            json.dumps(document(report)),
+        )
+        with self._connection() as connection, _transaction(connection):
+            cursor = connection.execute(
+                "INSERT INTO run (started, seconds, exit_status, folder, report) VALUES (?, ?, ?, ?, ?)", row
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def entries(self, limit: int) -> list[Entry]:
+        """The newest runs, newest first; none when nothing was ever recorded."""
+        if not self.path.exists():
+            return []
+        with self._connection() as connection:
+            rows = connection.execute(
+                """
+                SELECT id, started, seconds, exit_status, folder,
+                       json_extract(report, '$.command'), json_extract(report, '$.lanes')
+                FROM run ORDER BY id DESC LIMIT ?
+                """,
+                (limit,),
+            ).fetchall()
+            counts: dict[int, Counter[Verdict]] = {row[0]: Counter() for row in rows}
+            for run, verdict, count in connection.execute(
+                "SELECT run, verdict, count(*) FROM result WHERE run >= ? GROUP BY run, verdict",
+                (min(counts, default=0),),
+            ):
+                if run in counts:
+                    counts[run][Verdict(verdict)] += count
+        return [
+            Entry(row[0], row[1], row[2], row[3], Path(row[4]), _words(row[5]), _words(row[6]), counts[row[0]])
+            for row in rows
+        ]
+
+    def get(self, number: int | None = None) -> Recorded:
+        """The run of that number, or the latest; UserError when there is none."""
+        row = None
+        if self.path.exists():
+            with self._connection() as connection:
+                row = connection.execute(
+                    "SELECT id, folder, report FROM run WHERE id = coalesce(?, (SELECT max(id) FROM run))", (number,)
+                ).fetchone()
+        if row is None:
+            which = "run yet" if number is None else f"run {number}"
+            raise UserError(f"the history {self.path} has no {which}", remedy="see `hil history list`")
+        return Recorded(row[0], Path(row[1]), parse(row[2], f"run {row[0]} in {self.path}"))
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            try:
+                self._prepare(connection)
+                # One sync a run costs nothing beside the run, and a power cut then takes none that was told as kept.
+                connection.execute("PRAGMA synchronous = FULL")
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise BenchError(
+                f"the history {self.path}: {error}", remedy="look at its disk, or name another with HIL_HISTORY"
+            ) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Bring the file to today's layout."""
+        taken = _version(connection)
+        if taken > len(STEPS):
+            raise BenchError(
+                f"the history {self.path} has layout {taken}, this hil knows {len(STEPS)}",
+                remedy="use a newer hil, or name another with HIL_HISTORY",
+            )
+        if taken == len(STEPS):
+            return
+        # Turning WAL on needs the file alone, and SQLite does not wait for that as it waits for a writer.
+        with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=PATIENCE):
+            connection.execute("PRAGMA journal_mode = WAL")
+            with _transaction(connection):
+                for number, step in enumerate(STEPS[_version(connection) :], _version(connection) + 1):
+                    for statement in step:
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {number}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction from its first statement on: it waits for other writers here, and nowhere later."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have rolled back already; https://www.sqlite.org/lang_transaction.html
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))

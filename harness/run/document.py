@@ -1,0 +1,97 @@
+"""`results.json` as data, and the report back from it.
+
+Reading goes by the fields the record has today: unknown ones are ignored and missing ones take their defaults, so that
+a file outlives the release that wrote it. What cannot be a report is a user's mistake and told as one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from harness.run.results import FORMAT, RunReport
+from hil.errors import UserError
+
+
+class _Misfit(Exception):
+    """A value that is not of its field's type; says where."""
+
+
+def document(report: RunReport) -> dict[str, Any]:
+    """What `RunReport.write` writes, as plain data."""
+    plain: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(report)}, default=str))
+    return plain
+
+
+def read(path: Path) -> RunReport:
+    """The report in a `results.json`; UserError when there is none or it is something else."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}", remedy="name a results.json, a run folder or a run") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> RunReport:
+    """The report written in `text`, which messages call `name`."""
+    remedy = "name the results.json of a run of hil"
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{name} is not JSON: {error}", remedy=remedy) from error
+    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
+        raise UserError(f"{name} is not the record of a run", remedy=remedy)
+    if data["format"] > FORMAT:
+        raise UserError(f"{name} has format {data['format']}, this hil reads up to {FORMAT}", remedy="use a newer hil")
+    try:
+        report = _structured(RunReport, data, "")
+    except _Misfit as error:
+        raise UserError(f"{name} is not the record of a run: {error}", remedy=remedy) from error
+    assert isinstance(report, RunReport)
+    return report
+
+
+def _structured(kind: Any, value: Any, where: str) -> Any:
+    """`value`, which is JSON, as a `kind`: a dataclass of strings, numbers, enums, tuples, mappings and dataclasses."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin is UnionType:
+        (other,) = (argument for argument in arguments if argument is not type(None))
+        return None if value is None else _structured(other, value, where)
+    if origin is tuple:
+        items = _expect(list, value, where)
+        return tuple(_structured(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(items))
+    if origin is Mapping:
+        pairs = _expect(dict, value, where).items()
+        return {key: _structured(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+    if is_dataclass(kind):
+        return _record(kind, _expect(dict, value, where), where)
+    if issubclass(kind, Enum):
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise _Misfit(f"{where} is {value!r}, not one of {', '.join(map(str, kind))}") from error
+    return float(_expect((int, float), value, where)) if kind is float else _expect(kind, value, where)
+
+
+def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
+    hints, given = get_type_hints(kind), {}
+    for field in fields(kind):
+        place = f"{where}.{field.name}".lstrip(".")
+        if field.name in value:
+            given[field.name] = _structured(hints[field.name], value[field.name], place)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise _Misfit(f"{place} is missing")
+    return kind(**given)
+
+
+def _expect(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise _Misfit(f"{where or 'the document'} is {type(value).__name__}")
+    return value
