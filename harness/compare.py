@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from harness.script.expectation import Expectation
 from harness.script.operations import Operation, Script
 from harness.script.outcome import (
     Bytes,
@@ -35,14 +36,25 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+class Blame(StrEnum):
+    """Whose word stands alone where kernel, model and (if the script carries expectations) clause do not agree."""
+
+    KERNEL = "kernel"
+    MODEL = "model"
+    CLAUSE = "clause"
+    UNCLEAR = "unclear"
+
+
 @dataclass(frozen=True)
 class Divergence:
-    """The first operation of a script whose observation the prediction does not admit."""
+    """The first operation of a script of which not everybody says the same."""
 
     index: int
     operation: Operation
-    prediction: Outcome
+    prediction: Prediction
     observation: Outcome
+    expectation: Expectation | None = None
+    blame: Blame = Blame.UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -58,20 +70,42 @@ class Comparison:
 
 
 def compare(script: Script, predictions: Sequence[Prediction], observations: Sequence[Outcome]) -> Comparison:
-    """Compare both executors' words on every operation of `script`; the sequences run parallel to its operations."""
+    """Compare both executors' words on every operation of `script`; the sequences run parallel to its operations.
+
+    Where the script carries an expectation, it is a third word, held against the other two.
+    """
     returned: dict[str, int] = {}
     unpredicted: list[tuple[int, str]] = []
-    for index, (operation, prediction, observation) in enumerate(
-        zip(script.operations, predictions, observations, strict=True)
+    expected = script.expected or (None,) * len(script.operations)
+    for index, (operation, prediction, observation, expectation) in enumerate(
+        zip(script.operations, predictions, observations, expected, strict=True)
     ):
         name = getattr(operation, "name", None)
         if name is not None and isinstance(observation.value, int):
             returned[name] = observation.value
         if isinstance(prediction, Unpredicted):
             unpredicted.append((index, prediction.reason))
-        elif not admits(prediction, observation, returned):
-            return Comparison(Divergence(index, operation, prediction, observation), tuple(unpredicted))
+        if blame := _blame(prediction, observation, expectation, returned):
+            divergence = Divergence(index, operation, prediction, observation, expectation, blame)
+            return Comparison(divergence, tuple(unpredicted))
     return Comparison(None, tuple(unpredicted))
+
+
+def _blame(
+    prediction: Prediction, observation: Outcome, expectation: Expectation | None, returned: Mapping[str, int]
+) -> Blame | None:
+    """Who differs; None when nobody does. With two words only, nobody can tell whose is wrong."""
+    predicted = isinstance(prediction, Unpredicted) or admits(prediction, observation, returned)
+    expected = expectation is None or expectation.admits(observation, returned)
+    if predicted and expected:
+        return None
+    if expectation is None or isinstance(prediction, Unpredicted):
+        return Blame.UNCLEAR
+    if predicted:
+        return Blame.CLAUSE
+    if expected:
+        return Blame.MODEL
+    return Blame.KERNEL if expectation.admits(prediction, returned) else Blame.UNCLEAR
 
 
 def admits(prediction: Outcome, observation: Outcome, returned: Mapping[str, int]) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.essentials import attaching, context, filtering, instructions, lifetime, maps, refusals
 from harness.script.operations import Script
+
+KNOWN = Path(__file__).parent / "known.toml"
+"""Divergences of these scripts that are understood, see `harness.run.known`."""
 
 _MODULES: tuple[Callable[[PtRegs], tuple[Script, ...]], ...] = (
     context.scripts,

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.compare import Verdict
-from harness.essentials import essentials
+from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, select
-from harness.run import matrix
+from harness.run import known, matrix
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.run.watch import STYLES, LiveTable, Plain, verdicts
@@ -48,23 +48,30 @@ def run(
     console = Console()
     wanted = [*(lanes.split(",") if lanes else ()), *kernels] or [DEFAULT_LANES]
     chosen = select(wanted, known_lanes())
-    plan = shares(chosen, lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, pattern))
-    for kernel in require:
-        if kernel not in {lane.kernel for lane in chosen}:
-            raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
+    check_chosen(require, chosen)
+    plan = shares(
+        chosen,
+        lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, pattern),
+        known.read(KNOWN),
+    )
     if listing:
-        _list(console, plan)
+        list_plan(console, plan)
         return 0
+    report = carry_out(console, plan, output, jobs)
+    check_required(require, report)
+    return report.exit_status
+
+
+def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None) -> RunReport:
+    """Run a plan before the user's eyes, into a new run folder, and sum it up."""
     folder = matrix.make_folder(output or directories.state() / "runs")
     if console.is_terminal:
-        with LiveTable(console, plan) as table:
+        with LiveTable(console, tuple(plan)) as table:
             report = matrix.run(plan, folder, table, jobs=jobs)
     else:
         report = matrix.run(plan, folder, Plain(console), jobs=jobs)
     summarize(console, report, folder)
-    for kernel in require:
-        _check_required(kernel, report)
-    return report.exit_status
+    return report
 
 
 def known_lanes() -> tuple[Lane, ...]:
@@ -107,7 +114,7 @@ def _scripts(era: str, arch: str, pattern: str) -> tuple[Script, ...]:
     return found
 
 
-def _list(console: Console, plan: Sequence[Share]) -> None:
+def list_plan(console: Console, plan: Sequence[Share]) -> None:
     for share in plan:
         for lane in share.lanes:
             console.print(str(lane), highlight=False)
@@ -115,7 +122,17 @@ def _list(console: Console, plan: Sequence[Share]) -> None:
         console.print(f"  {script.name}: {script.sentence}", highlight=False, soft_wrap=True)
 
 
-def _check_required(kernel: str, report: RunReport) -> None:
-    for result in report.results:
-        if result.lane.startswith(f"{kernel}/") and result.verdict is Verdict.UNSUPPORTED:
-            raise BenchError(f"{kernel} is required, but {result.lane} is unsupported: {result.reason}")
+def check_chosen(require: Sequence[str], chosen: Sequence[Lane]) -> None:
+    """UserError for a required kernel that has no lane in this run."""
+    for kernel in require:
+        if kernel not in {lane.kernel for lane in chosen}:
+            raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
+
+
+def check_required(require: Sequence[str], report: RunReport) -> None:
+    """BenchError for a lane of a required kernel that could carry nothing out."""
+    for lane in report.lanes:
+        kernel = lane.split("/")[0]
+        results = [result for result in report.results if result.lane == lane]
+        if kernel in require and all(result.verdict is Verdict.UNSUPPORTED for result in results):
+            raise BenchError(f"{kernel} is required, but {lane} is unsupported: {results[0].reason}")

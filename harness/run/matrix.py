@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from harness import history
 from harness.model.executor import ModelExecutor
 from harness.run import junit
 from harness.run.plan import Share
 from harness.run.results import RunReport
+from harness.run.texts import texts
 from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
 from hil.errors import BenchError
@@ -26,7 +28,8 @@ def run(
 ) -> RunReport:
     """Run every share, `jobs` machines at once (by default one a CPU), and write `results.json` and `junit.xml`.
 
-    An interrupt (Ctrl-C) stops every machine, writes what there is, and is raised again.
+    A finished run is recorded in the history. An interrupt (Ctrl-C) stops every machine, writes what there is, and is
+    raised again.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     workers = [Worker(share, folder, watch, model) for share in shares]
@@ -47,11 +50,13 @@ def run(
             command=tuple(sys.argv),
             host=_host(),
             lanes=tuple(str(lane) for share in shares for lane in share.lanes),
-            machines=tuple(worker.report for worker in workers),
+            machines=tuple(report for worker in workers for report in worker.reports),
             results=tuple(result for worker in workers for result in worker.results),
+            scripts=texts(shares),
         )
         report.write(folder / "results.json")
         junit.write(report, folder / "junit.xml")
+    history.keep(report, folder)
     return report
 
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.lane import Engine, Lane
+from harness.run.known import KnownDivergence
 from harness.script.operations import Script
 
 
 @dataclass(frozen=True)
 class Share:
-    """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each."""
+    """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, and which
+    of their divergences are known."""
 
     kernel: str
     arch: str
     engines: tuple[Engine, ...]
     scripts: tuple[Script, ...]
+    known: tuple[KnownDivergence, ...] = ()
 
     @property
     def name(self) -> str:
@@ -28,11 +31,15 @@ class Share:
         return tuple(Lane(self.kernel, self.arch, engine) for engine in self.engines)
 
 
-def shares(lanes: Sequence[Lane], scripts: Callable[[str, str], tuple[Script, ...]]) -> tuple[Share, ...]:
+def shares(
+    lanes: Sequence[Lane],
+    scripts: Callable[[str, str], tuple[Script, ...]],
+    known: tuple[KnownDivergence, ...] = (),
+) -> tuple[Share, ...]:
     """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch)) for (kernel, arch), chosen in engines.items()
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known) for (kernel, arch), chosen in engines.items()
     )

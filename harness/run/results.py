@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.compare import Verdict
+from harness.compare import Blame, Verdict
 from harness.lane import Lane
 
 FORMAT = 1
@@ -18,18 +18,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class OperationReport:
-    """One operation in words: what was asked, what the model said, what the kernel said."""
+    """One operation in words: what was asked, what the model said, what the kernel said; what a clause says, if any."""
 
     index: int
     operation: str
     prediction: str
     observation: str
+    expectation: str = ""
 
 
 @dataclass(frozen=True)
 class ScriptResult:
     """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged or was lost;
-    `unpredicted` are the operations the model has no rule for."""
+    `unpredicted` are the operations the model has no rule for; `blame` says whose word stands alone in a divergence."""
 
     lane: str
     script: str
@@ -38,6 +39,7 @@ class ScriptResult:
     operation: OperationReport | None = None
     unpredicted: tuple[OperationReport, ...] = ()
     seconds: float = 0.0
+    blame: Blame | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,16 @@ class MachineReport:
 
 
 @dataclass(frozen=True)
+class ScriptText:
+    """A script in words, as it is on `machines`, which are written `debian-12/arm64`."""
+
+    script: str
+    sentence: str
+    operations: tuple[str, ...]
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A whole run."""
 
@@ -66,6 +78,7 @@ class RunReport:
     lanes: tuple[str, ...]
     machines: tuple[MachineReport, ...]
     results: tuple[ScriptResult, ...]
+    scripts: tuple[ScriptText, ...] = ()
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """How often each verdict was given, on one lane or on all."""

@@ -6,14 +6,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
-from harness.compare import Comparison, Verdict, compare
+from harness.compare import Blame, Comparison, Verdict, compare
 from harness.lane import Lane
 from harness.lowering.context import Guest
 from harness.lowering.executor import EngineUnavailable, GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.run.known import excuse
+from harness.run.needs import unmet
 from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.watch import Watch
@@ -23,28 +27,41 @@ from harness.script.text import describe, describe_outcome
 from hil import guestroot
 from hil.arch import architecture
 from hil.errors import HilError, MachineLost
+from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
+REPLACEMENTS = 3
+"""Machines that may be lost in a share before the rest of it is given up."""
 
 
 class Worker:
-    """Runs one share. `machine` is there while it runs, so that an impatient user's Ctrl-C can stop it."""
+    """Runs one share. `machine` is there while it runs, so that an impatient user's Ctrl-C can stop it.
+
+    A machine that dies costs the script it was at; another one is booted for the rest.
+    """
 
     def __init__(self, share: Share, folder: Path, watch: Watch, model: Model = ModelExecutor) -> None:
         self.share = share
         self.machine: Machine | None = None
-        self.report = MachineReport(share.kernel, share.arch)
+        self.reports = [MachineReport(share.kernel, share.arch)]
+        """One a machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
-        self._folder = folder / share.name
+        self._folder = folder
+        self._stopped = False
         self._watch = watch
         self._model = model
 
+    @property
+    def report(self) -> MachineReport:
+        """Of the machine that runs now, or ran last."""
+        return self.reports[-1]
+
     def run(self) -> None:
-        """Fill `report` and `results`: every script gets a verdict on every lane, whatever happens."""
+        """Fill `reports` and `results`: every script gets a verdict on every lane, whatever happens."""
         try:
             self._run()
         except store.NotAtHand as error:
@@ -61,6 +78,7 @@ class Worker:
 
     def stop(self) -> None:
         """End the machine under the worker's feet; from another thread."""
+        self._stopped = True
         if self.machine is not None:
             self.machine.stop()
 
@@ -69,12 +87,28 @@ class Worker:
         kernel = store.get(
             self.share.kernel, architecture(self.share.arch), notify=lambda line: self._watch.state(self.share, line)
         )
-        self.report = replace(self.report, provenance=dict(kernel.provenance))
+        self._know(provenance=dict(kernel.provenance))
         self._watch.state(self.share, "guest root")
         root = guestroot.build(kernel)
+        for number in count(1):
+            done = len(self.results)
+            try:
+                self._serve(kernel, root, number)
+                return
+            except MachineLost as loss:
+                # A machine that ran nothing would be followed by another such.
+                if self._stopped or len(self.results) == done or number > REPLACEMENTS:
+                    raise
+                self._know(trouble=f"{loss}\n{loss.details}".strip())
+                self._watch.state(self.share, f"lost a machine, goes on with another: {loss}")
+                self.reports.append(MachineReport(kernel.name, kernel.arch.name, provenance=dict(kernel.provenance)))
+
+    def _serve(self, kernel: Kernel, root: GuestRoot, number: int) -> None:
+        """Boot the share's machine `number` and run on it what has no result yet."""
         self._watch.state(self.share, "booting")
         started = time.monotonic()
-        self.machine = Machine(MachineSpec(kernel, root, self._folder))
+        folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
+        self.machine = Machine(MachineSpec(kernel, root, folder))
         try:
             with self.machine:
                 guest = Guest(arch=self.share.arch, version_code=version_code(kernel.version))
@@ -83,51 +117,62 @@ class Worker:
                     for lane in self.share.lanes:
                         self._lane(lane, kernel, executor)
         finally:
-            self.report = replace(self.report, command=tuple(self.machine.command))
+            self._know(command=tuple(self.machine.command))
 
     def _booted(self, machine: Machine, seconds: float) -> None:
         uname = machine.run(["uname", "-a"]).stdout.decode(errors="replace").strip()
         self._watch.state(self.share, f"booted in {seconds:.1f} s: {uname}")
-        self.report = replace(
-            self.report,
+        self._know(
             uname=uname,
             qemu_version=machine.qemu_version,
             boot_seconds=round(seconds, 2),
-            console=str(machine.spec.console_log.relative_to(self._folder.parent)),
+            console=str(machine.spec.console_log.relative_to(self._folder)),
         )
 
     def _lane(self, lane: Lane, kernel: Kernel, executor: GuestExecutor) -> None:
         self._watch.state(self.share, f"running {lane.engine}")
+        todo = list(self._unjudged(lane))
+        if not todo:
+            return
         try:
             executor.switch(lane.engine)
         except EngineUnavailable as error:
-            for script in self.share.scripts:
+            for script in todo:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
             return
-        model = self._model(
-            Environment(
-                era=kernel.era,
-                arch=lane.arch,
-                engine=str(lane.engine),
-                version_code=executor.guest.version_code,
-                cpus=executor.agent.hello.cpus,
-            )
+        environment = Environment(
+            era=kernel.era,
+            arch=lane.arch,
+            engine=str(lane.engine),
+            version_code=executor.guest.version_code,
+            cpus=executor.agent.hello.cpus,
         )
-        for seen in executor.run(self.share.scripts):
+        missing = {script.name: unmet(script.needs, environment) for script in todo}
+        for script in todo:
+            if reason := missing[script.name]:
+                self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
+        model = self._model(environment)
+        for seen in executor.run([script for script in todo if not missing[script.name]]):
             self._add(lane, judge(lane, seen, model))
 
+    def _unjudged(self, lane: Lane) -> Iterator[Script]:
+        judged = {result.script for result in self.results if result.lane == str(lane)}
+        return (script for script in self.share.scripts if script.name not in judged)
+
+    def _know(self, **facts: Any) -> None:
+        self.reports[-1] = replace(self.report, **facts)
+
     def _add(self, lane: Lane, result: ScriptResult) -> None:
+        result = excuse(result, self.share.known)
         self.results.append(result)
         self._watch.done(lane, result)
 
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
         """Give the same verdict to whatever has none."""
-        self.report = replace(self.report, trouble=f"{reason}\n{details}".strip())
-        judged = {(result.lane, result.script) for result in self.results}
+        self._know(trouble=f"{reason}\n{details}".strip())
         for lane in self.share.lanes:
-            for script in self.share.scripts:
-                if (str(lane), script.name) not in judged:
-                    self._add(lane, ScriptResult(str(lane), script.name, verdict, reason))
+            for script in tuple(self._unjudged(lane)):
+                self._add(lane, ScriptResult(str(lane), script.name, verdict, reason))
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
@@ -150,12 +195,25 @@ def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptRe
             describe(found.operation),
             describe_outcome(found.prediction),
             describe_outcome(found.observation),
+            "" if found.expectation is None else str(found.expectation),
         )
-        reason = (
-            f"operation {report.index}, {report.operation}: predicted {report.prediction}; saw {report.observation}"
-        )
-        return replace(result, reason=reason, operation=report)
+        return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
     return result
+
+
+def _reason(report: OperationReport, blame: Blame) -> str:
+    said = f"predicted {report.prediction}; saw {report.observation}"
+    if report.expectation:
+        said = f"expected {report.expectation}; {said} ({_TOLD[blame]})"
+    return f"operation {report.index}, {report.operation}: {said}"
+
+
+_TOLD = {
+    Blame.KERNEL: "the kernel differs from clause and model",
+    Blame.CLAUSE: "the clause differs from kernel and model",
+    Blame.MODEL: "the model differs from kernel and clause",
+    Blame.UNCLEAR: "no two agree",
+}
 
 
 def _missed(seen: Missed) -> OperationReport | None:

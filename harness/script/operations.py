@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from harness.isa.instruction import Instruction
+from harness.script.expectation import Expectation
+from harness.script.needs import Need
 
 
 class MapType(IntEnum):
@@ -327,8 +329,14 @@ Operation = (
 
 @dataclass(frozen=True)
 class Script:
-    """An ordered list of operations; `name` is unique and stable, `sentence` says what the script shows."""
+    """An ordered list of operations; `name` is unique and stable, `sentence` says what the script shows.
+
+    `expected`, if it is not empty, runs parallel to the operations: what somebody who read the kernel's rules says of
+    each, beside the model; None where it does not matter. On a lane without all of `needs` the script is not run.
+    """
 
     name: str
     sentence: str
     operations: tuple[Operation, ...]
+    expected: tuple[Expectation | None, ...] = ()
+    needs: frozenset[Need] = frozenset()

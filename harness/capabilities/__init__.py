@@ -1,0 +1,1 @@
+"""What each lane can do, and why not where it cannot: a table made from the catalogue and the model's eras."""

@@ -1,0 +1,112 @@
+"""The table of capabilities. A row is a kernel and an architecture; both engines can do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.lane import Engine
+from harness.model.eras import era
+from harness.model.rules import Attachment, DivisionByZero, Era, Keep, LoadCheck
+from hil.arch import Architecture, architectures
+from hil.kernels import catalogue
+from hil.kernels.catalogue import Entry, Tarball
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and what a row says under it."""
+
+    heading: str
+    cell: Callable[[Entry, Era, Architecture], str]
+
+
+def _lane(entry: Entry, _: Era, arch: Architecture) -> str:
+    return f"`{entry.name}/{arch}`"
+
+
+def _origin(entry: Entry, _: Era, __: Architecture) -> str:
+    return "built or imported" if isinstance(entry.source, Tarball) else str(entry.source)
+
+
+def _kprobes(_: Entry, rules: Era, arch: Architecture) -> str:
+    if arch.name in rules.kprobes:
+        return "yes"
+    return (
+        f"no: {arch} has kprobes since 4.8, so loading such a program fails with EINVAL, and there is no kprobe_events"
+    )
+
+
+def _sockets(_: Entry, __: Era, ___: Architecture) -> str:
+    return "yes"
+
+
+def _version(_: Entry, rules: Era, __: Architecture) -> str:
+    return "must match" if LoadCheck.KERNEL_VERSION in rules.load_checks else "ignored"
+
+
+def _programs(_: Entry, rules: Era, arch: Architecture) -> str:
+    return str(rules.programs_per_trace_event) if arch.name in rules.kprobes else "-"
+
+
+def _detaching(_: Entry, rules: Era, arch: Architecture) -> str:
+    if arch.name not in rules.kprobes:
+        return "-"
+    return "any event on the probe" if rules.attachment is Attachment.ONE else "its own event"
+
+
+def _stored(_: Entry, rules: Era, arch: Architecture) -> str:
+    if arch.name not in rules.kprobes:
+        return "-"
+    return "any but 0" if rules.keep is Keep.NON_ZERO else "odd"
+
+
+def _division(_: Entry, rules: Era, __: Architecture) -> str:
+    ends = rules.division_by_zero is DivisionByZero.ENDS_PROGRAM
+    return "ends the program with 0" if ends else "quotient 0, remainder the dividend"
+
+
+def _limit(_: Entry, rules: Era, __: Architecture) -> str:
+    return str(rules.instruction_limit)
+
+
+COLUMNS = (
+    Column("lane", _lane),
+    Column("kernel from", _origin),
+    Column("programs on kprobes", _kprobes),
+    Column("as socket filters", _sockets),
+    Column("kern_version", _version),
+    Column("programs a probe", _programs),
+    Column("detached by closing", _detaching),
+    Column("return values that store", _stored),
+    Column("division by zero", _division),
+    Column("instructions", _limit),
+)
+
+
+def rows() -> tuple[tuple[str, ...], ...]:
+    """A row for every kernel of the catalogue and every architecture, in the order of `COLUMNS`."""
+    return tuple(
+        tuple(column.cell(entry, era(entry.era), arch) for column in COLUMNS)
+        for entry in catalogue.entries().values()
+        for arch in architectures().values()
+    )
+
+
+def markdown() -> str:
+    """The page docs/lanes.md."""
+    lines = [
+        "# What each lane can do",
+        "",
+        f"Every row is two lanes, one for each engine: {' and '.join(f'`{engine}`' for engine in Engine)}.",
+        "This page is written by `hil lanes --markdown` from the catalogue of kernels and the rules of the model.",
+        "",
+        _row(column.heading for column in COLUMNS),
+        _row("---" for _ in COLUMNS),
+        *(_row(cells) for cells in rows()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,22 @@
+"""Whether a lane has what a script needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from harness.lane import Engine
+from harness.model.environment import Environment
+from harness.script.needs import Need
+
+_HAS: dict[Need, Callable[[Environment], bool]] = {
+    Need.KPROBES: lambda lane: lane.kprobes,
+    Need.JIT: lambda lane: lane.engine == Engine.JIT,
+    Need.INTERPRETER: lambda lane: lane.engine == Engine.INTERP,
+    Need.TWO_CPUS: lambda lane: lane.cpus >= 2,
+}
+
+
+def unmet(needs: Iterable[Need], lane: Environment) -> str:
+    """What is missing, in words; empty when nothing is."""
+    missing = sorted(need for need in needs if not _HAS[need](lane))
+    return f"needs {' and '.join(missing)}" if missing else ""

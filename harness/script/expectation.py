@@ -1,0 +1,66 @@
+"""What a clause says of one operation, written by hand: the model is not the only one to speak for the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.script.outcome import Bytes, OneOf, Outcome, Text, Unknown, Value
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Of one operation: that it fails with `errno`; or that it succeeds, and then whatever else is given.
+
+    `value` is what it returns, `data` what it reads, `records` how many records there are; None says nothing of it.
+    `log` is a part of the verifier's log, of failures too.
+    """
+
+    errno: str | None = None
+    value: int | None = None
+    data: bytes | OneOf | None = None
+    records: int | None = None
+    log: str | None = None
+
+    def admits(self, outcome: Outcome, returned: Mapping[str, int]) -> bool:
+        """Whether `outcome`, an observation or a prediction, may be what is expected."""
+        return (
+            outcome.errno == self.errno
+            and (self.value is None or _value(outcome.value, self.value, returned))
+            and (self.data is None or _data(outcome.data, self.data, returned))
+            and (self.records is None or (outcome.records is not None and len(outcome.records) == self.records))
+            and (self.log is None or _log(outcome.log, self.log))
+        )
+
+    def __str__(self) -> str:
+        parts = [self.errno or ("success" if self.value is None else str(self.value))]
+        if self.data is not None:
+            choices = self.data.choices if isinstance(self.data, OneOf) else (self.data,)
+            parts.append(f"data {' or '.join(choice.hex() for choice in choices)}")
+        if self.records is not None:
+            parts.append(f"{self.records} records")
+        if self.log is not None:
+            parts.append(f"log with {self.log!r}")
+        return ", ".join(parts)
+
+
+SUCCESS = Expectation()
+
+
+def _value(said: Value | None, expected: int, returned: Mapping[str, int]) -> bool:
+    if isinstance(said, Unknown):
+        return said.admits(expected, returned)
+    return said == expected
+
+
+def _data(said: bytes | Bytes | OneOf | None, expected: bytes | OneOf, returned: Mapping[str, int]) -> bool:
+    if isinstance(expected, OneOf):
+        return any(_data(said, choice, returned) for choice in expected.choices)
+    if isinstance(said, Bytes | OneOf):
+        return said.admits(expected, returned)
+    return said == expected
+
+
+def _log(said: str | Text | None, expected: str) -> bool:
+    """A prediction that leaves the text open, or a part of it, contradicts nothing."""
+    return not isinstance(said, str) or expected in said
