@@ -47,8 +47,7 @@ class EngineUnavailable(Exception):
 class GuestExecutor:
     """Scripts on one target. A context manager: the agent ends with it.
 
-    A script that kills its agent costs that script: the agent is started again for the rest. A target that dies costs
-    every script that was not done.
+    A script that kills its agent costs that script: the agent is started again for the rest.
     """
 
     def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
@@ -90,7 +89,10 @@ class GuestExecutor:
             raise EngineUnavailable(f"{JIT_SWITCH} stays {now}; the kernel was built with one engine only")
 
     def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
-        """One result a script, in order, as they come; all scripts are one exchange unless one of them is lost."""
+        """One result a script, in order, as they come; all scripts are one exchange unless one of them is lost.
+
+        MachineLost when the target died and there is more to run; the script it died of has got its result then.
+        """
         todo = list(scripts)
         while todo:
             lowered = [lower(script, self.guest, self._tag(script)) for script in todo]
@@ -106,7 +108,9 @@ class GuestExecutor:
                     self._agent = self._start()
                 except MachineLost as targets_end:
                     # The agent ended because the target did, and that is the better reason.
-                    yield from (Missed(script, None, str(targets_end)) for script in todo[done:])
+                    yield Missed(todo[done], None, str(targets_end))
+                    if todo[done + 1 :]:
+                        raise
                     return
                 yield Missed(todo[done], None, str(agents_end))
                 todo = todo[done + 1 :]

@@ -1,0 +1,26 @@
+"""The conformance clauses: what the interface must do, statement by statement, under stable names.
+
+A module is a section of the interface. Names such as ATTACH-03 are those of the project's notes on Linux 4.1; a clause
+lists what later kernels do otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.abi.pt_regs import PtRegs, pt_regs
+from harness.clauses import attach, detach, execution, maps
+from harness.clauses.clause import Clause
+
+_SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
+    maps.clauses,
+    attach.clauses,
+    execution.clauses,
+    detach.clauses,
+)
+
+
+def clauses(arch: str, era: str) -> tuple[Clause, ...]:
+    """Every clause that holds on this architecture in this era."""
+    registers = pt_regs(arch, era)
+    return tuple(clause for section in _SECTIONS for clause in section(registers) if clause.holds(era))

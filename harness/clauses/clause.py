@@ -1,0 +1,98 @@
+"""A clause: one testable statement about the interface, with the script that shows it and what each step must give.
+
+Expectations are written here by people who read the kernel, not derived from the model, so that either can be wrong and
+be found out. Where a later kernel does otherwise, the clause has one more row, not a twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from harness.isa.opcodes import Release
+from harness.script.expectation import SUCCESS, Expectation
+from harness.script.needs import Need
+from harness.script.operations import Operation, Script
+from harness.script.outcome import OneOf
+
+Said = Expectation | str | int | bytes | OneOf | None
+"""An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
+
+FIRST = "4.1"
+KPROBES = frozenset({Need.KPROBES})
+NOTHING: frozenset[Need] = frozenset()
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation, and what is said of it by the first era of which it is said."""
+
+    operation: Operation
+    said: Mapping[str, Said]
+
+    def expected(self, era: str) -> Expectation | None:
+        """What holds in `era`."""
+        known = [since for since in self.said if release(since) <= release(era)]
+        return _expectation(self.said[max(known, key=release)]) if known else None
+
+
+def expect(operation: Operation, said: Said, later: Mapping[str, Said] = MappingProxyType({})) -> Step:
+    """`operation` gives `said` in 4.1, and from the eras on that `later` names what it says there."""
+    return Step(operation, {FIRST: said, **later})
+
+
+@dataclass(frozen=True)
+class Clause:
+    """`id` is stable; a part behind a dot tells variants of one statement apart. `sentence` is what holds.
+
+    The clause is for the eras from `since` to `until`, both included; None is no limit.
+    """
+
+    id: str
+    sentence: str
+    steps: tuple[Operation | Step, ...]
+    needs: frozenset[Need] = KPROBES
+    since: str = FIRST
+    until: str | None = None
+
+    def holds(self, era: str) -> bool:
+        """Whether the clause says anything of `era`."""
+        return release(self.since) <= release(era) and (self.until is None or release(era) <= release(self.until))
+
+    def script(self, era: str) -> Script:
+        """The clause as it is in one era."""
+        steps = [step if isinstance(step, Step) else Step(step, {}) for step in self.steps]
+        return Script(
+            self.id,
+            self.sentence,
+            tuple(step.operation for step in steps),
+            tuple(step.expected(era) for step in steps),
+            self.needs,
+        )
+
+
+def release(era: str) -> Release:
+    """An era's name as numbers that can be ordered."""
+    major, minor = era.split(".")
+    return int(major), int(minor)
+
+
+def _expectation(said: Said) -> Expectation | None:
+    match said:
+        case None | Expectation():
+            return said
+        case str():
+            return Expectation(errno=said)
+        case int():
+            return Expectation(value=said)
+        case _:
+            return Expectation(value=0, data=said)
+
+
+def records(count: int) -> Expectation:
+    """So many records, of whatever kind."""
+    return Expectation(value=count, records=count)
+
+
+WORKS = SUCCESS

@@ -1,0 +1,41 @@
+"""Pieces that clauses share: a program that loads everywhere, an open event, and what a counter must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from harness.clauses.clause import Said, Step, expect
+from harness.essentials.parts import PRCTL, read_u64, u64
+from harness.isa.assemble import R0, exit_, mov64_imm, program
+from harness.script.operations import CreateKprobe, LoadProgram, OpenEvent, Operation, ProgramType, Ref
+
+EVENT, PROGRAM, PROBE = Ref("event"), Ref("program"), Ref("probe")
+SPARE, RING, MAP = Ref("spare"), Ref("ring"), Ref("map")
+RETURN_0 = program(mov64_imm(R0, 0), exit_())
+
+
+def accepted(name: str, type: ProgramType = ProgramType.KPROBE) -> LoadProgram:
+    """The shortest program."""
+    return LoadProgram(name, type, RETURN_0)
+
+
+def opened(symbol: str = PRCTL) -> tuple[Operation, ...]:
+    """A probe and an open event on it."""
+    return CreateKprobe("probe", symbol), OpenEvent("event", PROBE)
+
+
+def second_event() -> OpenEvent:
+    """One more perf event on the same probe."""
+    return OpenEvent("spare", PROBE)
+
+
+def holds(map_name: str, value: int, later: Mapping[str, int] = MappingProxyType({}), key: int = 0) -> Step:
+    """An element of eight bytes of a map holds a number."""
+    rows: dict[str, Said] = {era: u64(number) for era, number in later.items()}
+    return expect(read_u64(map_name, key), u64(value), rows)
+
+
+def hits_are(count: int, later: Mapping[str, int] = MappingProxyType({})) -> Step:
+    """The map "hits" has counted so many runs of a program."""
+    return holds("hits", count, later)

@@ -1,0 +1,1 @@
+"""The conformance run: every clause on every lane, kernel, model and clause held against each other."""
