@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from harness.plugin.home import Home, receive, send
 from harness.plugin.request import Request
@@ -94,33 +95,37 @@ def start(place: Home, idle: float) -> None:
 
 def stop(place: Home) -> bool:
     """End the machine and wait until it has ended; False when there is none. BenchError when it cannot be ended."""
-    if not place.folder.is_dir():
+    process = _process(place)
+    if process is None:
         return False
-    life = FileLock(place.life)
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
-        if number is not None and (process := _process(place)) is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
-        try:
-            with life.acquire(timeout=0 if number is None else STOP):
-                return number is not None
-        except Timeout:
-            continue
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(process, number)
+            if select.select([process], [], [], STOP)[0]:
+                return True
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(process)
     raise BenchError(f"the machine of {place.lane} does not end", remedy=f"see {place.pid} for its process")
 
 
 def _process(place: Home) -> int | None:
-    """The process of the machine. Numbers are used again, so it must be one that was started for this lane."""
+    """A descriptor of the machine's process. Numbers are used again: it must be one that was started for this lane."""
     try:
-        process = int(place.pid.read_text())
-        command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        number = int(place.pid.read_text())
+        descriptor = os.pidfd_open(number)
     except (OSError, ValueError):
         return None
-    return process if str(place.lane).encode() in command else None
+    with contextlib.suppress(OSError):
+        if str(place.lane).encode() in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0"):
+            return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _check_lane(place: Home) -> None:
-    from harness.lane import select  # what is needed to start is not needed to call
+    from harness import lane  # what is needed to start is not needed to call
     from harness.run.commands import known_lanes
 
-    select([str(place.lane)], known_lanes())
+    lane.select([str(place.lane)], known_lanes())
