@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode, find
+from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode
 from hil.errors import UserError
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([x+]))?\}")
@@ -61,12 +61,8 @@ def parse(line: str) -> tuple[Opcode, Fields]:
     )
 
 
-def hidden_fields(instruction: Instruction) -> tuple[str, ...]:
-    """The fields whose value the instruction's notation does not show and that are not 0, of one slot; () when the
-    opcode is unknown."""
-    opcode = find(instruction)
-    if opcode is None:
-        return ()
+def hidden_fields(opcode: Opcode, instruction: Instruction) -> tuple[str, ...]:
+    """The fields whose value the notation of the instruction's opcode does not show and that are not 0, of one slot."""
     return tuple(name for name in _hidden(opcode) if name != "next" and getattr(instruction, name))
 
 

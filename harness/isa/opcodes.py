@@ -184,12 +184,13 @@ BASELINE: Release = (4, 1)
 LD_IMM64 = Class.LD | Mode.IMM | Size.DW
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Opcode:
     """One row: `name` in this project's words, `code`, the first `since` release that accepts it, its `notation`, and
     where `code` alone does not tell, the field (`off`, `imm` or `src`) and the value that select the row.
 
     The notation's placeholders are the fields of an instruction; a field it does not show is 0 in a valid program.
+    Rows are compared by identity, which is all a table needs and quick.
     """
 
     name: str
@@ -198,12 +199,6 @@ class Opcode:
     since: Release = BASELINE
     selector: str = ""
     value: int = 0
-
-    def selects(self, instruction: Instruction) -> bool:
-        """Whether `instruction` is this opcode."""
-        return instruction.code == self.code and (
-            not self.selector or getattr(instruction, self.selector) == self.value
-        )
 
 
 _OPERATOR = {
@@ -365,4 +360,7 @@ for _opcode in OPCODES:
 
 def find(instruction: Instruction) -> Opcode | None:
     """The row of `instruction`, None when no release known here gives it a meaning."""
-    return next((opcode for opcode in _BY_CODE.get(instruction.code, ()) if opcode.selects(instruction)), None)
+    for opcode in _BY_CODE.get(instruction.code, ()):
+        if not opcode.selector or getattr(instruction, opcode.selector) == opcode.value:
+            return opcode
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import hidden_fields
@@ -40,7 +41,9 @@ _KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}
 """gotol came with 6.6, but 6.1 lets its opcode pass already (seen on 6.1.192), 5.10 does not."""
 _FREED: dict[int, Prototype] = {Helper.KTIME_GET_NS: Prototype()}
 """Helpers that are no longer for GPL programs only (since 5.8; seen on 5.10.262)."""
-_BYTE_ORDER = (Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END)
+_BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
+_JMP = Class.JMP.value
+_NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 
 
@@ -119,8 +122,13 @@ def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruct
 
 def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | None:
     """The first instruction whose opcode means nothing: refused by the scan, which also resolves maps."""
-    known = {opcode.code for opcode in OPCODES if opcode.since <= release}
+    known = _codes(release)
     return next((index for index, insn in first_halves(program) if insn.code not in known), None)
+
+
+@cache
+def _codes(release: Release) -> frozenset[int]:
+    return frozenset(opcode.code for opcode in OPCODES if opcode.since <= release)
 
 
 def oddity(program: Sequence[Instruction], release: Release) -> str:
@@ -134,8 +142,9 @@ def oddity(program: Sequence[Instruction], release: Release) -> str:
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             return f"instruction {index} names a register that does not exist"
         following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0
-        width = insn.imm in (16, 32, 64) or insn.code not in _BYTE_ORDER
-        if hidden_fields(insn) or not width or (insn.src == Pseudo.MAP_FD and insn.code == LD_IMM64 and following):
+        width = insn.code not in _BYTE_ORDER or insn.imm in (16, 32, 64)
+        second = insn.code == LD_IMM64 and insn.src == Pseudo.MAP_FD and following
+        if hidden_fields(opcode, insn) or not width or second:
             return f"instruction {index} has a value in a reserved field"
         if insn.code == LD_IMM64:
             halves.add(index + 1)
@@ -147,7 +156,7 @@ def oddity(program: Sequence[Instruction], release: Release) -> str:
 
 def _targets(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
     for index, insn in first_halves(program):
-        if insn.code & 7 == Class.JMP and insn.code & 0xF0 not in (Jump.CALL, Jump.EXIT):
+        if insn.code & 7 == _JMP and insn.code & 0xF0 not in _NO_JUMPS:
             yield index, index + insn.off + 1
 
 

@@ -24,6 +24,11 @@ from harness.model.verifier.state import (
     RegisterType,
 )
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
+_LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
+_ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
+_ADD, _MOV, _END, _X = Alu.ADD.value, Alu.MOV.value, Alu.END.value, Source.X.value
+
 _POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
 _FAR = 1 << 29
 """BPF_MAX_VAR_OFF of later verifiers: no pointer goes further from what it points at."""
@@ -49,25 +54,25 @@ class Watch:
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             return
         dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
-        match insn.code & 7:
-            case Class.ALU | Class.ALU64:
-                self._arithmetic(index, insn, dst, src)
-            case Class.LDX:
-                self._load(index, insn, src)
-            case Class.ST | Class.STX:
-                self._store(env, index, insn, dst, src)
-            case Class.JMP:
-                self._jump(index, insn, dst)
-            case Class.LD:
-                self._opaque -= {insn.dst} if insn.code & 0xE0 == Mode.IMM else set(range(6))
+        kind = insn.code & 7
+        if kind in (_ALU, _ALU64):
+            self._arithmetic(index, insn, dst, src)
+        elif kind == _LDX:
+            self._load(index, insn, src)
+        elif kind in (_ST, _STX):
+            self._store(env, index, insn, dst, src)
+        elif kind == _JMP:
+            self._jump(index, insn, dst)
+        elif kind == _LD:
+            self._opaque -= {insn.dst} if insn.code & 0xE0 == Mode.IMM else set(range(6))
 
     def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
         self._opaque.discard(insn.dst)
         operation = insn.code & 0xF0
-        by_register = bool(insn.code & Source.X) and operation != Alu.END  # where the bit is the byte order
-        if operation == Alu.MOV:
+        by_register = bool(insn.code & _X) and operation != _END  # where the bit is the byte order
+        if operation == _MOV:
             return
-        if operation == Alu.ADD and insn.code & 7 == Class.ALU64 and not by_register and dst.type is FRAME_PTR:
+        if operation == _ADD and insn.code & 7 == _ALU64 and not by_register and dst.type is FRAME_PTR:
             if abs(insn.imm) >= _FAR:
                 self._note(index, "moves the frame pointer far away")
         elif dst.type in _POINTERS or (by_register and src.type in _POINTERS):
