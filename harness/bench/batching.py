@@ -1,4 +1,5 @@
-"""What batching is worth: cases a second in one exchange, over one exchange a case, over one agent a case."""
+"""What batching is worth: cases a second in one exchange, over one exchange a case, over one agent a case; and whether
+the model keeps up."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from harness.essentials.parts import array, element, read_u64
 from harness.isa.assemble import DW, R0, R7, add64_imm, exit_, mov64_imm, program, stx
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed
+from harness.model.executor import ModelExecutor
 from harness.script.operations import FilterPacket, LoadProgram, ProgramType, Ref, Script
 from hil.errors import BenchError
 from hil.target import Target
@@ -38,20 +40,22 @@ CASE = Script(
 
 
 def batching_ratios(
-    target: Target, guest: Guest, lane: str, rounds: int, notify: Callable[[str], None]
+    target: Target, guest: Guest, model: ModelExecutor, lane: str, rounds: int, notify: Callable[[str], None]
 ) -> tuple[Ratio, ...]:
     """Cases a second, all ways in turn on one machine that is up already."""
-    batched, exchanged, started = [], [], []
+    batched, exchanged, started, predicted = [], [], [], []
     with GuestExecutor(target, guest) as executor:
         _run(executor, 20)  # warm: the translator's cache, the guest's slabs
         for number in range(1, rounds + 1):
             notify(f"cases on {lane}, round {number} of {rounds}")
             batched.append(400 / seconds(lambda: _run(executor, 400)))
+            predicted.append(400 / seconds(lambda: _predict(model, 400)))
             exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
             started.append(8 / seconds(lambda: _afresh(target, guest, 8)))
     return (
         Ratio(f"{lane}: batched / one agent a case", "cases/s", tuple(batched), tuple(started), "at least 10"),
         Ratio(f"{lane}: batched / one exchange a case", "cases/s", tuple(batched), tuple(exchanged), ""),
+        Ratio(f"{lane}: the model / batched", "cases/s", tuple(predicted), tuple(batched), "at least 1"),
     )
 
 
@@ -64,6 +68,11 @@ def _afresh(target: Target, guest: Guest, count: int) -> None:
     for _ in range(count):
         with GuestExecutor(target, guest) as executor:
             _run(executor, 1)
+
+
+def _predict(model: ModelExecutor, count: int) -> None:
+    for _ in range(count):
+        model.run(CASE)
 
 
 def _run(executor: GuestExecutor, count: int) -> None:

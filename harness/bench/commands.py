@@ -12,8 +12,12 @@ from rich.table import Table
 
 from harness.bench.batching import batching_ratios
 from harness.bench.boot import boot_ratio
+from harness.bench.model import model_ratios
 from harness.bench.ratio import Ratio
 from harness.lowering.context import Guest
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.run.worker import version_code
 from hil import guestroot
 from hil.arch import architectures
 from hil.kernels import store
@@ -31,7 +35,7 @@ def bench(name: str, rounds: int) -> None:
     def notify(line: str) -> None:
         console.print(f"bench: {line}", highlight=False, style="dim")
 
-    ratios: list[Ratio] = []
+    ratios = list(model_ratios(rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         for arch in architectures().values():
             kernel = store.get(name, arch, notify=notify)
@@ -42,8 +46,9 @@ def bench(name: str, rounds: int) -> None:
 
 def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
     with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest(arch=kernel.arch.name, version_code=0)
-        return batching_ratios(machine, guest, f"{kernel.name}/{kernel.arch}", rounds, notify)
+        guest = Guest(arch=kernel.arch.name, version_code=version_code(kernel.version))
+        model = ModelExecutor(Environment(kernel.era, kernel.arch.name, guest.version_code))
+        return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
 
 
 def _table(ratios: list[Ratio]) -> Table:
