@@ -38,6 +38,9 @@ CASE = Script(
 )
 """One differential case, the unit of a fuzzing run."""
 
+TOGETHER = 50
+"""Cases that share a process, as in a fuzzing run."""
+
 
 def batching_ratios(
     target: Target, guest: Guest, model: ModelExecutor, lane: str, rounds: int, notify: Callable[[str], None]
@@ -76,6 +79,6 @@ def _predict(model: ModelExecutor, count: int) -> None:
 
 
 def _run(executor: GuestExecutor, count: int) -> None:
-    for seen in executor.run([CASE] * count):
+    for seen in executor.run([CASE] * count, together=TOGETHER):
         if isinstance(seen, Missed):
             raise BenchError(f"a benchmark case was lost: {seen.reason}")

@@ -46,7 +46,7 @@ class Lowering:
 
     guest: Guest
     tag: str
-    builder: BatchBuilder = field(default_factory=BatchBuilder)
+    builder: BatchBuilder
     names: dict[str, Operand] = field(default_factory=dict)
     rings: dict[str, Ring] = field(default_factory=dict)
     sample_types: dict[str, SampleType] = field(default_factory=dict)
@@ -89,6 +89,11 @@ class Lowering:
         if self._null_device is None:
             self._null_device = self.open("/dev/null", 0o2)
         return self._null_device
+
+    def forget_null_device(self) -> None:
+        """Close it, when it was opened."""
+        if self._null_device is not None:
+            self.call("close", self._null_device)
 
     def write_to(self, path: str, text: str, flags: int) -> tuple[Result, Result]:
         """Open, write, close; the results of opening and of writing."""

@@ -119,14 +119,18 @@ def close(lowering: Lowering, operation: Close) -> Reader:
     return returned(lowering.call("close", lowering.operand(operation.descriptor)))
 
 
-def clean_up(lowering: Lowering) -> None:
-    """Steps that let go of everything that would keep the script's trace events busy, then remove them."""
+def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
+    """Steps that let go of everything that would keep the script's trace events busy, then remove them.
+
+    A process that ends closes its descriptors itself, which saves the steps where there are no trace events.
+    """
     for ring in lowering.rings.values():
         lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
-    if lowering.probes:
+    if lowering.probes or not process_ends:
         for name, descriptor in lowering.names.items():
             if name not in lowering.probes and name not in lowering.rings:
                 lowering.call("close", descriptor)
+        lowering.forget_null_device()
     for event in lowering.probes.values():
         _command(lowering, f"-:{event}\n")
 

@@ -11,6 +11,7 @@ from harness.lowering.context import Guest, Lowering
 from harness.lowering.lower import Lowered, lower
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
+from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult
 from hil.agent.steps import Batch
@@ -74,7 +75,7 @@ class GuestExecutor:
     def switch(self, engine: Engine) -> None:
         """Choose what runs programs that are loaded from now on; EngineUnavailable when the kernel offers no choice."""
         wanted = "1" if engine is Engine.JIT else "0"
-        lowering = Lowering(self.guest, "engine")
+        lowering = Lowering(self.guest, "engine", BatchBuilder())
         lowering.write_to(JIT_SWITCH, wanted, 0o1)
         shown = lowering.builder.alloc(1)
         opened = lowering.open(JIT_SWITCH, 0)
@@ -88,32 +89,37 @@ class GuestExecutor:
         if (now := result.done(content).data.decode("ascii", "replace")) != wanted:
             raise EngineUnavailable(f"{JIT_SWITCH} stays {now}; the kernel was built with one engine only")
 
-    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
-        """One result a script, in order, as they come; all scripts are one exchange unless one of them is lost.
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
+        """One result a script, as they come; all scripts are one exchange unless one of them is lost.
 
-        MachineLost when the target died and there is more to run; the script it died of has got its result then.
+        `together` scripts share a process, which is the greater part of a small script's cost; those behind a script
+        that did not end are run again, after all others.
+
+        MachineLost when the target died and there is more to run; the scripts it died of have got their results then.
         """
         todo = list(scripts)
         while todo:
-            lowered = [lower(script, self.guest, self._tag(script)) for script in todo]
+            groups = [todo[start : start + together] for start in range(0, len(todo), together)]
+            todo = []
+            lowered = [lower(group, self.guest, [self._tag(script) for script in group]) for group in groups]
             done = 0
             try:
-                for result in self._agent.exchange([one.batch for one in lowered]):
-                    yield _observe(todo[done], lowered[done], result)
+                for result in self._agent.exchange([batch for batch, _ in lowered]):
+                    yield from _observe(lowered[done][1], result, todo)
                     done += 1
-                return
             except MachineLost as agents_end:
+                rest = [script for group in groups[done + 1 :] for script in group]
                 try:
                     self._agent.close()
                     self._agent = self._start()
                 except MachineLost as targets_end:
                     # The agent ended because the target did, and that is the better reason.
-                    yield Missed(todo[done], None, str(targets_end))
-                    if todo[done + 1 :]:
+                    yield from (Missed(script, None, str(targets_end)) for script in groups[done])
+                    if rest or todo:
                         raise
                     return
-                yield Missed(todo[done], None, str(agents_end))
-                todo = todo[done + 1 :]
+                yield from (Missed(script, None, str(agents_end)) for script in groups[done])
+                todo += rest
 
     def _start(self) -> Agent:
         return Agent(self.target.open([AGENT]), patience=self._patience)
@@ -129,7 +135,13 @@ class GuestExecutor:
         return f"s{self._serial}_{''.join(c if c.isalnum() else '_' for c in script.name)}"[:40]
 
 
-def _observe(script: Script, lowered: Lowered, result: BatchResult) -> Observed | Missed:
-    if not result.completed:
-        return Missed(script, lowered.operation_at(result.end.step), f"its process was {result.end}")
-    return Observed(script, lowered.observations(result), result.end.elapsed)
+def _observe(group: Sequence[Lowered], result: BatchResult, again: list[Script]) -> Iterator[Observed | Missed]:
+    """The results of scripts that shared a process; those it did not come to are added to `again`."""
+    seconds = result.end.elapsed / len(group)
+    for position, lowered in enumerate(group):
+        if result.completed or lowered.end <= result.end.step:
+            yield Observed(lowered.script, lowered.observations(result), seconds)
+            continue
+        yield Missed(lowered.script, lowered.operation_at(result.end.step), f"its process was {result.end}")
+        again += [behind.script for behind in group[position + 1 :]]
+        return

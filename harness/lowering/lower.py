@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
+from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult
 from hil.agent.steps import Batch
 
@@ -43,10 +44,12 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
 
 @dataclass(frozen=True)
 class Lowered:
-    """A script as a batch. `first_steps[i]` is the first step of operation `i`; `readers[i]` makes its observation."""
+    """One script of a batch. `first_steps[i]` is the first step of operation `i`, `end` the step behind the script's
+    last one; `readers[i]` makes the observation of operation `i`."""
 
-    batch: Batch
+    script: Script
     first_steps: tuple[int, ...]
+    end: int
     readers: tuple[Reader, ...]
 
     def operation_at(self, step: int) -> int:
@@ -54,17 +57,30 @@ class Lowered:
         return min(max(bisect_right(self.first_steps, step) - 1, 0), len(self.first_steps) - 1)
 
     def observations(self, results: BatchResult) -> tuple[Outcome, ...]:
-        """What the guest says of each operation; the batch must have been completed."""
+        """What the guest says of each operation; every step of the script must have been carried out."""
         return tuple(reader(results) for reader in self.readers)
 
 
-def lower(script: Script, guest: Guest, tag: str, *, deadline: float = 20.0) -> Lowered:
-    """Lower a script for a target. `tag` (letters, digits, _) names its trace events; `deadline` in seconds."""
-    lowering = Lowering(guest, tag)
+def lower(
+    scripts: Sequence[Script], guest: Guest, tags: Sequence[str], *, deadline: float = 20.0
+) -> tuple[Batch, tuple[Lowered, ...]]:
+    """Lower scripts for a target, to run one after the other in one process, each letting go of all it opened.
+
+    A script's tag (letters, digits, _) names its trace events; `deadline` is in seconds, for all of them.
+    """
+    builder = BatchBuilder()
+    lowered = tuple(
+        _lower(script, Lowering(guest, tag, builder), alone=len(scripts) == 1)
+        for script, tag in zip(scripts, tags, strict=True)
+    )
+    return builder.build(deadline), lowered
+
+
+def _lower(script: Script, lowering: Lowering, *, alone: bool) -> Lowered:
     first_steps: list[int] = []
     readers: list[Reader] = []
     for operation in script.operations:
         first_steps.append(len(lowering.builder))
         readers.append(_LOWERINGS[type(operation)](lowering, operation))
-    events.clean_up(lowering)
-    return Lowered(lowering.builder.build(deadline), tuple(first_steps), tuple(readers))
+    events.clean_up(lowering, process_ends=alone)
+    return Lowered(script, tuple(first_steps), len(lowering.builder), tuple(readers))

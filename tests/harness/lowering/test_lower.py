@@ -4,7 +4,8 @@ import pytest
 
 from harness.essentials import essentials
 from harness.lowering.context import Guest
-from harness.lowering.lower import lower
+from harness.lowering.lower import Lowered
+from harness.lowering.lower import lower as lower_together
 from harness.script.operations import (
     Attach,
     Close,
@@ -15,26 +16,32 @@ from harness.script.operations import (
     MapRing,
     MapType,
     OpenEvent,
+    OpenFile,
     Ref,
     Script,
 )
-from hil.agent.steps import Immediate, Result, Syscall
+from hil.agent.steps import Batch, Immediate, Result, Syscall
 
 GUEST = Guest(arch="x86_64", version_code=0x60180)
 
 
+def lower(script: Script, guest: Guest, tag: str) -> tuple[Batch, Lowered]:
+    batch, (lowered,) = lower_together([script], guest, [tag])
+    return batch, lowered
+
+
 def calls(script: Script, guest: Guest = GUEST) -> list[Syscall]:
-    return [step for step in lower(script, guest, "t").batch.steps if isinstance(step, Syscall)]
+    return [step for step in lower(script, guest, "t")[0].steps if isinstance(step, Syscall)]
 
 
 def test_an_operation_finds_its_way_back_from_any_of_its_steps() -> None:
     script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), CreateKprobe("p", "f"), Close(Ref("m"))))
-    lowered = lower(script, GUEST, "t")
+    batch, lowered = lower(script, GUEST, "t")
     assert lowered.first_steps[0] == 0
     for index, first in enumerate(lowered.first_steps):
         assert lowered.operation_at(first) == index
     assert lowered.operation_at(lowered.first_steps[2] - 1) == 1
-    assert lowered.operation_at(len(lowered.batch.steps) - 1) == 2  # the clean-up belongs to the last
+    assert lowered.operation_at(len(batch.steps) - 1) == 2  # the clean-up belongs to the last
 
 
 def test_a_name_is_the_result_of_the_step_that_made_it() -> None:
@@ -55,27 +62,38 @@ def test_numbers_of_system_calls_are_the_architectures(arch: str, ioctl: int, op
 
 def test_probes_are_removed_after_everything_that_keeps_them_busy_is_closed() -> None:
     script = Script("s", "", (CreateKprobe("p", "f"), OpenEvent("e", Ref("p")), MapRing("r", Ref("e"))))
-    lowered = lower(script, GUEST, "tag")
-    numbers = [step.number for step in lowered.batch.steps if isinstance(step, Syscall)]
+    batch, _ = lower(script, GUEST, "tag")
+    numbers = [step.number for step in batch.steps if isinstance(step, Syscall)]
     munmap, close, write = 11, 3, 1
     tail = numbers[numbers.index(munmap) :]
     assert tail.index(close) < tail.index(write)
-    image = b"".join(write.data for write in lowered.batch.image)
+    image = b"".join(write.data for write in batch.image)
     assert b"p:hil/tag_p f\n" in image and b"-:hil/tag_p\n" in image
 
 
 def test_repeated_triggers_are_one_block() -> None:
     one, many = (lower(Script("s", "", (Fire("cap_task_prctl", (1,), times),)), GUEST, "t") for times in (1, 10_000))
-    assert len(one.batch.steps) == len(many.batch.steps)
+    assert len(one[0].steps) == len(many[0].steps)
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 def test_every_essential_script_can_be_lowered(arch: str) -> None:
     for script in essentials(arch, "6.1"):
-        lowered = lower(script, Guest(arch=arch, version_code=0), "t")
+        _, lowered = lower(script, Guest(arch=arch, version_code=0), "t")
         assert len(lowered.readers) == len(lowered.first_steps) == len(script.operations)
 
 
 def test_values_read_back_have_the_size_asked_for() -> None:
-    lowered = lower(Script("s", "", (LookupElement(3, b"\0" * 4, 24),)), GUEST, "t")
-    assert lowered.batch.arena >= 24 + 4
+    batch, _ = lower(Script("s", "", (LookupElement(3, b"\0" * 4, 24),)), GUEST, "t")
+    assert batch.arena >= 24 + 4
+
+
+def test_scripts_that_share_a_process_close_what_they_opened() -> None:
+    one = Script("one", "", (OpenFile("f"), CreateMap("m", MapType.ARRAY, 4, 8, 1)))
+    two = Script("two", "", (Close(Ref("f")),))
+    batch, (first, second) = lower_together([one, two], GUEST, ["a", "b"])
+    closed = [step.arguments for step in batch.steps[: first.end] if isinstance(step, Syscall) and step.number == 3]
+    assert closed == [(Result(first.first_steps[0]),), (Result(first.first_steps[1]),)]
+    # Names do not reach over to the next script.
+    assert batch.steps[second.first_steps[0]] == Syscall(3, (Immediate(-1),))
+    assert second.end == len(batch.steps)
