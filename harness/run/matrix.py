@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness import history
 from harness.model.executor import ModelExecutor
+from harness.report import page
 from harness.run import junit
 from harness.run.plan import Share
 from harness.run.results import RunReport
@@ -26,7 +27,8 @@ from hil.errors import BenchError
 def run(
     shares: Sequence[Share], folder: Path, watch: Watch, *, jobs: int | None = None, model: Model = ModelExecutor
 ) -> RunReport:
-    """Run every share, `jobs` machines at once (by default one a CPU), and write `results.json` and `junit.xml`.
+    """Run every share, `jobs` machines at once (by default one a CPU), and write `results.json`, `junit.xml` and
+    `report.html`.
 
     A finished run is recorded in the history. An interrupt (Ctrl-C) stops every machine, writes what there is, and is
     raised again.
@@ -56,6 +58,7 @@ def run(
         )
         report.write(folder / "results.json")
         junit.write(report, folder / "junit.xml")
+        page.write(report, folder, folder / "report.html")
     history.keep(report, folder)
     return report
 

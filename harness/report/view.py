@@ -1,0 +1,175 @@
+"""What the page shows, in the order it shows it; the template only puts it into words.
+
+Lanes that say the same of a script are told together, so that a page of many lanes stays short.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.compare import Verdict
+from harness.report.console import tail
+from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
+
+SEVERITY = (Verdict.ERROR, Verdict.LOST, Verdict.DIVERGE, Verdict.KNOWN, Verdict.UNSUPPORTED, Verdict.AGREE)
+"""The gravest first: what a cell shows when a script was repeated."""
+
+_CHOOSES = {"run": "--scripts", "conform": "--clauses"}
+"""The option that chooses among a subcommand's scripts."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column heading over the lanes with these numbers."""
+
+    text: str
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A script on a lane; `anchor` is the place of its detail. Without results `verdict` is None."""
+
+    lane: int
+    anchor: str
+    verdict: Verdict | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What several lanes have in common: the same verdict of one script, for the same reason."""
+
+    verdict: Verdict
+    reason: str
+    operation: OperationReport | None
+    blame: str
+    places: tuple[tuple[str, str, float], ...]  # lane, anchor, seconds
+    repeat: str
+    consoles: tuple[tuple[str, str], ...]  # machine, end of its log
+
+
+@dataclass(frozen=True)
+class Row:
+    """A script: its cells, one a lane, and what was found, the gravest first."""
+
+    script: str
+    anchor: str
+    texts: tuple[ScriptText, ...]
+    cells: tuple[Cell, ...]
+    findings: tuple[Finding, ...]
+    unpredicted: tuple[tuple[str, OperationReport], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return min((finding.verdict for finding in self.findings), key=SEVERITY.index)
+
+    @property
+    def sentence(self) -> str:
+        return self.texts[0].sentence if self.texts else ""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A machine and the end of its console log."""
+
+    machine: MachineReport
+    anchor: str
+    console: str
+
+
+def headings(lanes: Sequence[str]) -> tuple[tuple[Heading, ...], ...]:
+    """Three rows of headings: kernels, architectures, engines; neighbours that agree share one."""
+    parts = [tuple(lane.split("/")) for lane in lanes]
+    rows = []
+    for depth in (1, 2, 3):
+        row: list[Heading] = []
+        for number, part in enumerate(parts):
+            if row and parts[row[-1].lanes[-1]][:depth] == part[:depth] and depth < 3:
+                row[-1] = Heading(row[-1].text, (*row[-1].lanes, number))
+            else:
+                row.append(Heading(part[depth - 1], (number,)))
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
+def screens(report: RunReport, folder: Path | None) -> tuple[Screen, ...]:
+    """Every machine of the run, in its order."""
+    return tuple(
+        Screen(machine, f"machine-{number}", tail(folder / machine.console) if folder and machine.console else "")
+        for number, machine in enumerate(report.machines, 1)
+    )
+
+
+def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
+    """Every script of the run, in the order of its first result."""
+    scripts: dict[str, list[ScriptResult]] = {}
+    for result in report.results:
+        scripts.setdefault(result.script, []).append(result)
+    return tuple(
+        _row(report, number, script, results, machines) for number, (script, results) in enumerate(scripts.items(), 1)
+    )
+
+
+def _row(
+    report: RunReport, number: int, script: str, results: Sequence[ScriptResult], machines: Sequence[Screen]
+) -> Row:
+    anchors = {lane: f"s{number}-l{column}" for column, lane in enumerate(report.lanes)}
+    found: dict[tuple[object, ...], list[ScriptResult]] = {}
+    for result in results:
+        found.setdefault((result.verdict, result.reason, result.operation), []).append(result)
+    findings = [_finding(report, same, anchors, machines) for same in found.values()]
+    return Row(
+        script,
+        f"s{number}",
+        tuple(text for text in report.scripts if text.script == script),
+        tuple(
+            _cell(column, anchors[lane], [result for result in results if result.lane == lane])
+            for column, lane in enumerate(report.lanes)
+        ),
+        tuple(sorted(findings, key=lambda finding: SEVERITY.index(finding.verdict))),
+        tuple((result.lane, operation) for result in results for operation in result.unpredicted),
+    )
+
+
+def _cell(column: int, anchor: str, results: Sequence[ScriptResult]) -> Cell:
+    if not results:
+        return Cell(column, anchor, None, "not run")
+    worst = min((result.verdict for result in results), key=SEVERITY.index)
+    same = sum(result.verdict is worst for result in results)
+    return Cell(column, anchor, worst, str(worst) if len(results) == 1 else f"{worst} in {same} of {len(results)}")
+
+
+def _finding(
+    report: RunReport, same: Sequence[ScriptResult], anchors: dict[str, str], machines: Sequence[Screen]
+) -> Finding:
+    first = same[0]
+    lanes = list(dict.fromkeys(result.lane for result in same))
+    grave = first.verdict in (Verdict.LOST, Verdict.ERROR)
+    return Finding(
+        first.verdict,
+        first.reason,
+        first.operation,
+        str(first.blame or ""),
+        tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
+        repeat(report, lanes, first.script),
+        tuple(_consoles(lanes, machines)) if grave else (),
+    )
+
+
+def _consoles(lanes: Iterable[str], machines: Sequence[Screen]) -> Iterable[tuple[str, str]]:
+    wanted = {lane.rpartition("/")[0] for lane in lanes}
+    for screen in machines:
+        name = f"{screen.machine.kernel}/{screen.machine.arch}"
+        if name in wanted and screen.machine.trouble and screen.console:
+            yield name, screen.console
+
+
+def repeat(report: RunReport, lanes: Iterable[str], script: str) -> str:
+    """The command that runs `script` on `lanes` again; the same subcommand that ran it."""
+    subcommand = next((word for word in report.command[1:2] if word in _CHOOSES), "run")
+    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
+    return shlex.join(["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern])
