@@ -61,6 +61,7 @@ _SHARED = Counter(opcode.code for opcode in OPCODES)
 _ALONE = {opcode.code: opcode.name for opcode in OPCODES if _SHARED[opcode.code] == 1}
 """Opcodes that `code` alone tells, which are most."""
 
+
 class _Endless(Exception):
     """The program would not end."""
 

@@ -153,6 +153,8 @@ class Era:
     """Ids that kprobe programs may call."""
     helper_limit: int
     """The first id that is no helper at all."""
+    jit_helpers: frozenset[tuple[str, int]]
+    """Architectures and ids of helpers that only the JIT can call: the verifier leaves them to it."""
     int_map_calls: frozenset[str]
     """Engines in which programs call a map's own functions, and these return an int: its upper half is whatever is left
     in the register."""

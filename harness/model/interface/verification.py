@@ -16,7 +16,6 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
-from harness.model.rules import Era
 from harness.model.value import Unpredictable
 from harness.model.verifier import later
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
@@ -107,7 +106,7 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
     context = context_of(environment, operation, references)
     if environment.rules.release == BASELINE:
         return _specified(references, context, operation)
-    return _inferred(references.instructions, context, operation, environment.rules)
+    return _inferred(references.instructions, context, operation, environment)
 
 
 def _specified(references: MapReferences, context: verifier.VerifierContext, operation: LoadProgram) -> Said:
@@ -124,12 +123,18 @@ def _specified(references: MapReferences, context: verifier.VerifierContext, ope
 
 
 def _inferred(
-    program: tuple[Instruction, ...], context: verifier.VerifierContext, operation: LoadProgram, rules: Era
+    program: tuple[Instruction, ...],
+    context: verifier.VerifierContext,
+    operation: LoadProgram,
+    environment: Environment,
 ) -> Said:
     """A later verifier, as far as it follows from 4.1's."""
     if operation.log_level and operation.log_size < LOG_OF_AN_INSTRUCTION * (1 + len(program)):
         raise Unpredictable("whether the log of this era's verifier fits the buffer")
-    said = later.predict(program, context, rules.release, rules.helpers)
+    rules = environment.rules
+    compiled_only = {helper for arch, helper in rules.jit_helpers if arch == environment.arch}
+    missing = compiled_only if environment.engine == "interp" else ()
+    said = later.predict(program, context, rules.release, rules.helpers, missing)
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
     if said.doubt:

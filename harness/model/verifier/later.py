@@ -43,17 +43,22 @@ _FREED: dict[int, Prototype] = {Helper.KTIME_GET_NS: Prototype()}
 """Helpers that are no longer for GPL programs only (since 5.8; seen on 5.10.262)."""
 _BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
 _JMP = Class.JMP.value
+_CALL = Class.JMP | Jump.CALL
 _NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 
 
 def predict(
-    program: Sequence[Instruction], context: VerifierContext, release: Release, offered: Collection[int]
+    program: Sequence[Instruction],
+    context: VerifierContext,
+    release: Release,
+    offered: Collection[int],
+    missing: Collection[int] = (),
 ) -> Verdict | Unpredicted:
     """The verdict of `release`, 5.10 or later, on a program loaded with all privileges; without its log.
 
     `context` is that of the release (its pt_regs, its helpers); `offered` are the helpers the program type has there,
-    also those without a prototype in `context`.
+    also those without a prototype in `context`, and `missing` those that the engine cannot call all the same.
     """
     if not program:
         return Verdict("E2BIG")
@@ -74,8 +79,19 @@ def predict(
     odd = oddity(program, release)
     if verdict.accepted:
         doubt = odd or watch.hazard
-        return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else verdict
+        return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else _callable(program, watch, missing)
     return _refusal(verdict, env, watch, release, offered, odd)
+
+
+def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
+    """After the verifier, which takes out what no path reaches."""
+    calls = [index for index, insn in first_halves(program) if insn.code == _CALL and insn.imm in missing]
+    for index in calls:
+        if index in watch.reached:
+            return Verdict("EINVAL", f"only the JIT can call func {program[index].imm}", index)
+    if calls:
+        return Unpredicted(f"4.1 accepts, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
+    return Verdict()
 
 
 def _without_log(context: VerifierContext) -> VerifierContext:

@@ -37,12 +37,14 @@ _FAR = 1 << 29
 class Watch:
     """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
     verifier comes to the instruction under simulation: no branch was resumed and no jump passed that a better informed
-    verifier might decide against falling through. `simulated` are the instructions seen."""
+    verifier might decide against falling through. `simulated` are the instructions seen, `reached` those every verifier
+    comes to."""
 
     def __init__(self) -> None:
         self.hazard = ""
         self.certain = True
         self.simulated: set[int] = set()
+        self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
         self._opaque: set[int] = set()
         """Registers that hold 64 bits nobody knows anything of."""
@@ -51,6 +53,8 @@ class Watch:
         """One instruction; fields that are out of order are left to the verifier."""
         self.simulated.add(index)
         self.certain = self.certain and not resumed
+        if self.certain:
+            self.reached.add(index)
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             return
         dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]

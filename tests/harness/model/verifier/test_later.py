@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.isa.assemble import (
@@ -37,6 +39,7 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Release
 from harness.model.verifier import Verdict, VerifierContext
 from harness.model.verifier.later import predict
+from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import RULES
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map
@@ -134,6 +137,26 @@ def test_the_release_counts() -> None:
     extend = (mov64_imm(R2, 0), movsx64_8(R0, R2), exit_())
     assert _errno(*extend, release=(6, 1)) == "EINVAL"
     assert "movsx64_8, which came with 6.6" in _reason(*extend, release=(6, 12))
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ((), "EINVAL"),
+        ((ldx(DW, R2, R1, 0), jgt_imm(R2, 7, "out")), "EINVAL"),
+        ((mov64_imm(R2, 0), jgt_imm(R2, 7, "out")), "open"),
+        ((mov64_imm(R2, 7), jeq_imm(R2, 7, "out")), "open"),
+    ],
+)
+def test_helpers_the_engine_cannot_call(before: tuple[Piece, ...], said: str) -> None:
+    """What no path reaches is gone before anybody looks: seen on arm64 with 7.2.13, net.core.bpf_jit_enable 0."""
+    instructions = program(*before, call(8), "out", *TAIL).instructions
+    kind = replace(KPROBE, helpers={**KPROBE.helpers, 8: Prototype()})
+    context = VerifierContext(kind, True, find_map)
+    free = predict(instructions, context, (7, 2), range(1, 9))
+    assert isinstance(free, Verdict) and free.accepted
+    missing = predict(instructions, context, (7, 2), range(1, 9), missing=(8,))
+    assert missing.errno == said if isinstance(missing, Verdict) else said in missing.reason
 
 
 def test_what_kernels_were_seen_to_do() -> None:
