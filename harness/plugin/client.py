@@ -18,6 +18,7 @@ from harness.plugin.home import Home, receive, send
 from harness.plugin.request import Request
 from hil.errors import BenchError, HilError
 
+SERVER = (sys.executable, "-P", "-m", "harness.plugin.server")
 ATTEMPTS = 3
 """A machine may end, idle or told to, just when it is called."""
 STOP = 30.0
@@ -73,7 +74,7 @@ def start(place: Home, idle: float) -> None:
             return
         with place.log.open("wb") as log:
             server = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.plugin.server", str(place.lane), str(idle)],
+                [*SERVER, str(place.lane), str(idle)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -26,6 +26,7 @@ from hil.errors import BenchError, UserError
 NEWEST = (1 << 16, 0)
 """A release that has every opcode: which of them the kernel knows is for the kernel to say."""
 _KEY = bytes(4)
+_STATISTICS = ("processed ", "verification time ", "stack depth ")
 _PACKET = bytes(STORED)
 
 
@@ -43,8 +44,7 @@ def execute(executor: GuestExecutor, request: Request) -> int:
             raise BenchError(f"the guest cannot make the maps of a program: {outcome.errno}")
     if loaded.errno:
         log = str(_run(executor, script(request, log=True))[-3].log or "")
-        last = next(reversed(log.strip().splitlines()), "no message")
-        raise ProgramFailed(f"the kernel refuses the program with {loaded.errno}: {last}", details=log)
+        raise ProgramFailed(f"the kernel refuses the program with {loaded.errno}: {_reason(log)}", details=log)
     if filtered.value == ENDED_EARLY and not filtered.errno:
         return 0
     if filtered.value != STORED or not isinstance(stored.data, bytes):
@@ -71,6 +71,12 @@ def script(request: Request, *, log: bool = False) -> Script:
             LookupElement(Ref(RESULT), _KEY, 8),
         ),
     )
+
+
+def _reason(log: str) -> str:
+    """The line that says why; later kernels put statistics behind it."""
+    lines = [line for line in log.splitlines() if line and not line.startswith(_STATISTICS)]
+    return lines[-1] if lines else "no message"
 
 
 def _run(executor: GuestExecutor, wanted: Script) -> tuple[Outcome, ...]:

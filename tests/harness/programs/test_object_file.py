@@ -1,0 +1,134 @@
+"""Object files: what is read from them, and what is refused by name."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.isa.assemble import R0, R1, Piece, exit_, ld_imm64, ld_map_fd, mov64_imm, program
+from harness.isa.instruction import encode
+from harness.programs import object_file, source
+from harness.programs.source import Format
+from harness.script.operations import CreateMap, ProgramType, Ref
+from hil.errors import UserError
+from tests.harness.programs.elf import ALLOC, EXEC, FUNC, Relocation, Section, Symbol
+from tests.harness.programs.elf import object_file as build
+
+HITS = struct.pack("<5I", 1, 4, 8, 64, 1)
+
+
+def code(*pieces: Piece) -> bytes:
+    return encode(program(*pieces).instructions)
+
+
+def section(name: str, *pieces: Piece) -> Section:
+    return Section(name, code(*pieces), ALLOC | EXEC)
+
+
+LOADS_A_MAP = (ld_imm64(R1, 0), mov64_imm(R0, 1), exit_())
+WITH_MAP = build(
+    section("kprobe/sys_write", *LOADS_A_MAP),
+    Section("maps", bytes(20) + HITS),
+    Section("license", b"Dual BSD/GPL\0"),
+    symbols=(
+        Symbol("prog", 1, FUNC, 0, 32),
+        Symbol("first", 2, value=0, size=20),
+        Symbol("hits", 2, value=20, size=20),
+    ),
+    relocations=(Relocation(1, 0, 3),),
+)
+
+
+def refused(content: bytes, wanted: str | None = None) -> str:
+    with pytest.raises(UserError) as error:
+        object_file.read(content, wanted)
+    return str(error.value)
+
+
+def test_a_program_with_its_map_license_and_type() -> None:
+    brought = source.read(WITH_MAP)
+    assert brought.program.instructions == program(ld_map_fd(R1, 0), mov64_imm(R0, 1), exit_()).instructions
+    assert brought.program.maps == ((0, Ref("hits")),)
+    assert brought.maps[1] == CreateMap("hits", 1, 4, 8, 64, 1)
+    assert (brought.license, brought.type) == ("Dual BSD/GPL", ProgramType.KPROBE)
+
+
+def test_of_a_map_that_btf_defines_the_name_is_known() -> None:
+    content = build(
+        section("socket", *LOADS_A_MAP),
+        Section(".maps", bytes(32)),
+        symbols=(Symbol("hits", 2, size=32),),
+        relocations=(Relocation(1, 0, 1),),
+    )
+    brought = source.read(content)
+    assert (brought.program.maps, brought.maps) == (((0, Ref("hits")),), ())
+    assert (brought.license, brought.type) == (None, ProgramType.SOCKET_FILTER)
+
+
+def test_one_of_several_programs() -> None:
+    content = build(section("kprobe/a", exit_()), section("kprobe/b", mov64_imm(R0, 2), exit_()))
+    assert "2 sections with instructions; choose with --section: kprobe/a, kprobe/b" in refused(content)
+    assert "no program in section 'kprobe/c'" in refused(content, "kprobe/c")
+    assert len(object_file.read(content, "kprobe/b").program.instructions) == 2
+
+
+def test_two_functions_in_one_section_are_not_one_program() -> None:
+    content = build(section("kprobe/a", exit_(), exit_()), symbols=(Symbol("f", 1, FUNC), Symbol("g", 1, FUNC, 8)))
+    assert "section kprobe/a holds 2 functions: f, g" in refused(content)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "type", "said"),
+    [
+        (Symbol("counter", 2), 1, "instruction 0 refers to counter, in section .data (relocation type 1)"),
+        (Symbol("helper", 0), 10, "instruction 0 refers to helper, defined nowhere (relocation type 10)"),
+    ],
+)
+def test_what_is_no_map_is_refused_by_name(symbol: Symbol, type: int, said: str) -> None:
+    content = build(
+        section("kprobe/a", *LOADS_A_MAP),
+        Section(".data", bytes(8)),
+        symbols=(symbol,),
+        relocations=(Relocation(1, 0, 1, type),),
+    )
+    assert said in refused(content)
+
+
+def test_a_relocation_where_no_instruction_begins() -> None:
+    content = build(
+        section("kprobe/a", exit_()),
+        Section("maps", HITS),
+        symbols=(Symbol("m", 2),),
+        relocations=(Relocation(1, 4, 1),),
+    )
+    assert "relocation at byte 4" in refused(content)
+
+
+def test_other_machines_programs() -> None:
+    assert "ELF file of EM_X86_64" in refused(build(section("a", exit_()), machine=62))
+
+
+def test_no_program() -> None:
+    assert "no section with instructions" in refused(build(Section("license", b"GPL\0")))
+
+
+def test_half_an_instruction() -> None:
+    assert "12 bytes" in refused(build(Section("a", bytes(12), ALLOC | EXEC)))
+
+
+@given(cut=st.integers(4, len(WITH_MAP) - 1))
+def test_a_file_cut_short_is_a_users_error(cut: int) -> None:
+    with pytest.raises(UserError):
+        source.read(WITH_MAP[:cut], Format.OBJECT_FILE)
+
+
+@given(at=st.integers(0, len(WITH_MAP) - 1), byte=st.integers(0, 255))
+def test_a_damaged_file_is_read_or_a_users_error(at: int, byte: int) -> None:
+    damaged = WITH_MAP[:at] + bytes([byte]) + WITH_MAP[at + 1 :]
+    try:
+        source.read(damaged, Format.OBJECT_FILE)
+    except UserError as error:
+        assert "\n" not in str(error)
