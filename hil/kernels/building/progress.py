@@ -31,7 +31,7 @@ class Silent:
 
 
 class Lines:
-    """A line for each step, and one for each tenth of it; of unknown totals, one for each 1000."""
+    """A line for each step, and one for each tenth of it; of an unknown total, one for each 1000 lines."""
 
     def __init__(self, subject: str, write: Callable[[str], None]) -> None:
         self._subject, self._write = subject, write
@@ -45,23 +45,22 @@ class Lines:
         mark = done * 10 // total if total else done // 1000
         if mark > self._mark:
             self._mark = mark
-            self._write(f"{self._subject}: {self._what}: {f'{mark * 10} %' if total else f'{mark * 1000} steps'}")
+            self._write(f"{self._subject}: {self._what}: {f'{mark * 10} %' if total else f'{mark * 1000} lines'}")
 
 
 class Bars:
-    """One bar a step; those that are over stay above it."""
+    """A bar for the step at work, below a line for each step so far."""
 
     def __init__(self, subject: str, bars: Progress) -> None:
         self._subject, self._bars = subject, bars
-        self._end: Callable[[], None] = lambda: None
+        self._task = bars.add_task(subject, total=None, amount="")
 
     def step(self, what: str) -> None:
-        self._end()
-        self._task = self._bars.add_task(f"{self._subject}: {what}", total=None, amount="")
-        self._end = lambda: self._bars.update(self._task, total=1, completed=1, amount="")
+        self._bars.console.print(f"{self._subject}: {what}", style="dim", markup=False, soft_wrap=True)
+        self._bars.reset(self._task, total=None, amount="")
 
     def advance(self, done: int, total: int | None = None) -> None:
-        amount = f"{done * 100 // total} %" if total else f"{done} steps"
+        amount = f"{done * 100 // total} %" if total else f"{done} lines"
         self._bars.update(self._task, total=total, completed=done, amount=amount)
 
 

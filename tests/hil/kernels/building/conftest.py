@@ -134,7 +134,7 @@ def host(cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A host with an empty cache and all that a build needs; the folder of programs that stand in for missing ones."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("bc", "perl", "depmod"):
+    for name in ("bc", "depmod"):
         (programs / name).write_text("#!/bin/sh\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

@@ -25,12 +25,12 @@ def test_a_line_for_each_thousand_of_nobody_knows_how_many() -> None:
     told.step("compiling")
     for done in range(2500):
         told.advance(done)
-    assert lines == ["toy: compiling", "toy: compiling: 1000 steps", "toy: compiling: 2000 steps"]
+    assert lines == ["toy: compiling", "toy: compiling: 1000 lines", "toy: compiling: 2000 lines"]
 
 
-def test_bars_end_where_the_next_begins() -> None:
+def test_a_bar_below_the_steps() -> None:
     text = StringIO()
-    console = Console(file=text, force_terminal=True, width=80)
+    console = Console(file=text, force_terminal=True, width=80, color_system=None)
     columns = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[amount]}")
     with Progress(*columns, console=console, auto_refresh=False) as bars:
         told = Bars("toy", bars)
@@ -40,9 +40,8 @@ def test_bars_end_where_the_next_begins() -> None:
         told.step("compiling")
         told.advance(7)
         bars.refresh()
-        assert bars.tasks[0].finished and not bars.tasks[1].finished
-    assert "toy: downloading [1] 25 %" in text.getvalue()
-    assert "toy: compiling       7 steps" in text.getvalue()
+    for line in ("toy: downloading [1]", "toy 25 %", "toy: compiling", "toy 7 lines"):
+        assert line in text.getvalue()
 
 
 def test_plain_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
