@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.abi.pt_regs import PtRegs, pt_regs
-from harness.clauses import attach, detach, execution, maps
+from harness.clauses import attach, detach, execution, isa, maps, registers, ring, verifier
 from harness.clauses.clause import Clause
 
 _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     maps.clauses,
     attach.clauses,
+    isa.clauses,
+    verifier.clauses,
+    registers.clauses,
     execution.clauses,
+    ring.clauses,
     detach.clauses,
 )
 
 
 def clauses(arch: str, era: str) -> tuple[Clause, ...]:
     """Every clause that holds on this architecture in this era."""
-    registers = pt_regs(arch, era)
-    return tuple(clause for section in _SECTIONS for clause in section(registers) if clause.holds(era))
+    layout = pt_regs(arch, era)
+    return tuple(clause for section in _SECTIONS for clause in section(layout) if clause.holds(era))

@@ -333,7 +333,12 @@ def _descriptors() -> tuple[Clause, ...]:
         ("MAP-23", "next key", lambda map: NextKey(map, None, 4)),
     )
     return tuple(
-        _clause(f"{id}.{what}", f"{command}: the descriptor is {what.replace('-', ' ')}", *made, expect(call(descriptor), errno))
+        _clause(
+            f"{id}.{what}",
+            f"{command}: the descriptor is {what.replace('-', ' ')}",
+            *made,
+            expect(call(descriptor), errno),
+        )
         for id, command, call in calls
         for what, made, descriptor, errno in things
     )

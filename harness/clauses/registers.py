@@ -1,0 +1,188 @@
+"""The context: what `struct pt_regs` holds at an entry and at a return, and how programs may reach it."""
+
+from __future__ import annotations
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import WORKS, Clause, Said, Step, expect
+from harness.clauses.parts import holds
+from harness.essentials.parts import MAGIC, array, element, on_our_prctl, prctl, probed
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R6,
+    R7,
+    B,
+    H,
+    Piece,
+    W,
+    exit_,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    program,
+    rsh64_imm,
+    st,
+    stx,
+    xadd,
+)
+from harness.isa.opcodes import Size
+from harness.script.expectation import Expectation
+from harness.script.operations import Fire, LoadProgram, Operation, Program, ProgramType
+from harness.script.triggers import UNKNOWN_PRCTL
+
+ARGUMENTS = (UNKNOWN_PRCTL, MAGIC, (1 << 64) - 1, 1 << 63, 0x0102_0304_0506_0708)
+PASSED_WHOLE = range(1, 5)
+"""The arguments of prctl that reach the probed function with all 64 bits."""
+
+
+def clauses(registers: PtRegs) -> tuple[Clause, ...]:
+    return (
+        *(_argument(registers, number) for number in PASSED_WHOLE),
+        Clause(
+            f"REG-01.{registers.arguments[0]}",
+            "an argument of 32 bits is in the register's low half",
+            (*_storing(registers, ldx(W, R7, R6, registers.argument(0))), prctl(*ARGUMENTS[1:]), _seen(UNKNOWN_PRCTL)),
+        ),
+        *(_lseek(registers, number, value) for number, value in enumerate((-1, 0, 1 << 62, MAGIC))),
+        *(
+            Clause(
+                f"REG-06.{size.type}.{offset}",
+                "a load narrower than the register sees a part of it, and fills up with zeros",
+                (
+                    *_storing(registers, ldx(size, R7, R6, registers.argument(1) + offset)),
+                    prctl(MAGIC),
+                    _seen(MAGIC >> 8 * offset & ((1 << 8 * size.octets) - 1)),
+                ),
+            )
+            for size in (B, H, W)
+            for offset in range(0, 8, size.octets)
+        ),
+        *(_readable(name, offset) for name, offset in registers.offsets.items()),
+        *(_refused(*row) for row in _outside(registers)),
+        *(_written(*row) for row in _stores(registers)),
+        Clause(
+            "REG-03",
+            "the stack pointer at an entry is an address of the kernel's",
+            (*_storing(registers, _top_bit(registers.offsets[registers.sp])), prctl(), _seen(1)),
+        ),
+        Clause(
+            "REG-02",
+            "so is the program counter",
+            (*_storing(registers, _top_bit(registers.offsets[registers.ip])), prctl(), _seen(1)),
+        ),
+        *(_returned(registers, *row) for row in _RETURNS),
+    )
+
+
+def _argument(registers: PtRegs, number: int) -> Clause:
+    return Clause(
+        f"REG-01.{registers.arguments[number]}",
+        "an argument is in the register of the calling convention, whole",
+        (
+            *_storing(registers, ldx(DW, R7, R6, registers.argument(number))),
+            prctl(*ARGUMENTS[1:]),
+            _seen(ARGUMENTS[number]),
+        ),
+    )
+
+
+def _lseek(registers: PtRegs, number: int, offset: int) -> Clause:
+    """The offset is a signed number; every caller of the probed function is somebody's lseek of /dev/null."""
+    offset &= (1 << 64) - 1
+    code = program(mov64_reg(R6, R1), ldx(DW, R7, R6, registers.argument(1)), *_keep(), exit_())
+    return Clause(
+        f"REG-01.lseek-{number}",
+        "signed arguments keep all their bits",
+        (array("seen"), *probed(code, symbol="null_lseek"), Fire("null_lseek", (offset, 0)), _seen(offset)),
+    )
+
+
+_RETURNS: tuple[tuple[str, Fire, int, Size], ...] = (
+    ("prctl", prctl(), (1 << 32) - 38, W),
+    ("write", Fire("write_null", (0, 12345)), 12345, DW),
+    ("read", Fire("read_null", (0, 12345)), 0, DW),
+    ("lseek", Fire("null_lseek", (5, 0)), 0, DW),
+)
+
+
+def _returned(registers: PtRegs, name: str, fire: Fire, value: int, size: Size) -> Clause:
+    load = ldx(size, R7, R6, registers.offsets[registers.returns])
+    code = program(mov64_reg(R6, R1), load, *_keep(), exit_())
+    return Clause(
+        f"RUN-55.{name}",
+        "at a return probe the register of results has what the function returned",
+        (array("seen"), *probed(code, symbol=fire.trigger, returns=True), fire, _seen(value)),
+    )
+
+
+def _readable(name: str, offset: int) -> Clause:
+    code = program(ldx(DW, R7, R1, offset), mov64_imm(R0, 0), exit_())
+    return Clause(f"MEM-05.{name}", "every register of the context may be read", (expect(_load(code), WORKS),))
+
+
+def _outside(registers: PtRegs) -> tuple[tuple[str, Piece, str, Said], ...]:
+    bad = "invalid bpf_context access off={} size={}"
+    end = registers.size
+    return (
+        ("REG-07", ldx(DW, R7, R1, end), bad.format(end, 8), "EACCES"),
+        ("MEM-06.byte", ldx(B, R7, R1, end), bad.format(end, 1), "EACCES"),
+        ("MEM-06.below", ldx(DW, R7, R1, -8), bad.format(-8, 8), "EACCES"),
+        ("MEM-06.far", ldx(DW, R7, R1, 32760), bad.format(32760, 8), "EACCES"),
+        ("MEM-01.context", ldx(DW, R7, R1, 4), "misaligned access off 4 size 8", "EACCES"),
+        ("MEM-01.half", ldx(H, R7, R1, 1), "misaligned access off 1 size 2", "EACCES"),
+    )
+
+
+def _refused(id: str, load: Piece, message: str, later: Said) -> Clause:
+    code = program(load, mov64_imm(R0, 0), exit_())
+    return Clause(
+        id,
+        "what is not a whole, aligned part of the context cannot be read",
+        (expect(_load(code), Expectation("EACCES", log=message), {"5.10": later}),),
+    )
+
+
+def _stores(registers: PtRegs) -> tuple[tuple[str, Piece, str], ...]:
+    offset = registers.argument(0)
+    return (
+        ("MEM-07.st", st(DW, R1, offset, 0), f"invalid bpf_context access off={offset} size=8"),
+        ("MEM-07.stx", stx(DW, R1, offset, R1), f"invalid bpf_context access off={offset} size=8"),
+        ("MEM-07.byte", st(B, R1, offset, 0), f"invalid bpf_context access off={offset} size=1"),
+        (
+            "MEM-07.xadd",
+            (mov64_imm(R7, 1), xadd(DW, R1, offset, R7)),
+            f"invalid bpf_context access off={offset} size=8",
+        ),
+    )
+
+
+def _written(id: str, store: Piece, message: str) -> Clause:
+    code = program(store, mov64_imm(R0, 0), exit_())
+    later: dict[str, Said] = {"5.10": "EACCES", "7.2": "EACCES" if id == "MEM-07.xadd" else WORKS}
+    return Clause(
+        id,
+        "the context cannot be written; in 7.2 such a program loads (and cannot be attached)",
+        (expect(_load(code), Expectation("EACCES", log=message), later),),
+    )
+
+
+def _load(code: Program) -> LoadProgram:
+    return LoadProgram("program", ProgramType.KPROBE, code, log_level=1)
+
+
+def _storing(registers: PtRegs, piece: Piece) -> tuple[Operation, ...]:
+    """A probe whose program leaves R7 in "seen" for our own prctl; `piece` finds the context in R6."""
+    return array("seen"), *probed(on_our_prctl(registers, piece, *_keep()))
+
+
+def _keep() -> tuple[Piece, ...]:
+    return element("seen"), stx(DW, R0, 0, R7), mov64_imm(R0, 0)
+
+
+def _top_bit(offset: int) -> tuple[Piece, ...]:
+    return ldx(DW, R7, R6, offset), rsh64_imm(R7, 63)
+
+
+def _seen(value: int) -> Step:
+    return holds("seen", value)
