@@ -10,17 +10,16 @@ import click
 from rich.console import Console
 
 from harness.compare import Verdict
+from harness.fuzz import KNOWN
 from harness.fuzz.generate import cases
 from harness.isa.text import disassemble
 from harness.lane import select
 from harness.model.eras import era
-from harness.run import matrix
-from harness.run.commands import DEFAULT_LANES, known_lanes, summarize
+from harness.run import known
+from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
-from harness.run.watch import Plain
 from harness.script.operations import LoadProgram, Program, Script
-from hil import directories
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
@@ -47,10 +46,8 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         return tuple(cases(seed, count, era(store.era(kernel, architecture(arch))), arch))
 
-    plan = shares(select(lanes.split(","), known_lanes()), scripts)
-    folder = matrix.make_folder(output or directories.state() / "runs")
-    report = matrix.run(plan, folder, Plain(console), jobs=jobs)
-    summarize(console, report, folder)
+    plan = shares(select(lanes.split(","), known_lanes()), scripts, known.read(KNOWN))
+    report = carry_out(console, plan, output, jobs)
     for line in (*paces(report), *listings(report, plan)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"again: hil fuzz --lanes {lanes} --seed {seed} --cases {count}", highlight=False, soft_wrap=True)

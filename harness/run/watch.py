@@ -61,7 +61,7 @@ class LiveTable:
     def __init__(self, console: Console, shares: tuple[Share, ...]) -> None:
         self._lock = threading.Lock()
         self._shares = shares
-        self._states = dict.fromkeys(shares, "waiting")
+        self._states = {share.name: "waiting" for share in shares}
         self._counts: dict[Lane, Counter[Verdict]] = {lane: Counter() for share in shares for lane in share.lanes}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4, transient=True)
 
@@ -76,7 +76,7 @@ class LiveTable:
 
     def state(self, share: Share, text: str) -> None:
         with self._lock:
-            self._states[share] = text
+            self._states[share.name] = text
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
         with self._lock:
@@ -92,7 +92,7 @@ class LiveTable:
                     counts = self._counts[lane]
                     done, total = counts.total(), len(share.scripts)
                     bar = ProgressBar(total=total, completed=done, width=20)
-                    state = self._states[share] if done < total else "done"
+                    state = self._states[share.name] if done < total else "done"
                     table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), state)
         return table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from harness.lowering.context import Guest
 from harness.lowering.executor import EngineUnavailable, GuestExecutor
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.run.known import KnownDivergence, excuse
 from harness.run.results import ScriptResult
 from harness.run.worker import judge, version_code
 from harness.script.operations import Script
@@ -42,7 +44,9 @@ class SharedGuest:
             cpus=self.executor.agent.hello.cpus,
         )
 
-    def judge(self, engine: Engine, scripts: Sequence[Script]) -> list[ScriptResult]:
+    def judge(
+        self, engine: Engine, scripts: Sequence[Script], known: Sequence[KnownDivergence] = ()
+    ) -> list[ScriptResult]:
         """Every script, here and in the model; skips where the kernel does not have the engine."""
         lane = Lane(self.kernel.name, self.kernel.arch.name, engine)
         try:
@@ -50,7 +54,7 @@ class SharedGuest:
         except EngineUnavailable as error:
             pytest.skip(f"{lane}: {error}")
         model = ModelExecutor(self.environment(engine))
-        return [judge(lane, seen, model) for seen in self.executor.run(scripts)]
+        return [excuse(judge(lane, seen, model), known) for seen in self.executor.run(scripts)]
 
 
 @contextmanager
@@ -69,6 +73,7 @@ def booted(name: str, arch: Architecture, folder: Path) -> Iterator[SharedGuest]
 def tell(results: Sequence[ScriptResult]) -> list[str]:
     """Print the counts of one lane; what did not agree, in words."""
     unpredicted = sum(len(result.unpredicted) for result in results)
-    agreed = sum(result.verdict is Verdict.AGREE for result in results)
-    print(f"\n{results[0].lane}: {agreed} of {len(results)} agree, {unpredicted} operations unpredicted")
-    return [f"{result.script}: {result.verdict}: {result.reason}" for result in results if result.verdict != "agree"]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(one.verdict for one in results).items())
+    print(f"\n{results[0].lane}: of {len(results)} {counts}; {unpredicted} operations unpredicted")
+    fine = (Verdict.AGREE, Verdict.KNOWN)
+    return [f"{result.script}: {result.verdict}: {result.reason}" for result in results if result.verdict not in fine]
