@@ -12,10 +12,8 @@ from pathlib import Path
 
 from harness.compare import Verdict
 from harness.report.console import tail
+from harness.run.gravity import gravity, worst
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
-
-SEVERITY = (Verdict.ERROR, Verdict.LOST, Verdict.DIVERGE, Verdict.KNOWN, Verdict.UNSUPPORTED, Verdict.AGREE)
-"""The gravest first: what a cell shows when a script was repeated."""
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
@@ -65,7 +63,7 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        return min((finding.verdict for finding in self.findings), key=SEVERITY.index)
+        return self.findings[0].verdict
 
     @property
     def sentence(self) -> str:
@@ -130,7 +128,7 @@ def _row(
             _cell(column, anchors[lane], [result for result in results if result.lane == lane])
             for column, lane in enumerate(report.lanes)
         ),
-        tuple(sorted(findings, key=lambda finding: SEVERITY.index(finding.verdict))),
+        tuple(sorted(findings, key=lambda finding: gravity(finding.verdict), reverse=True)),
         tuple((result.lane, operation) for result in results for operation in result.unpredicted),
     )
 
@@ -138,9 +136,10 @@ def _row(
 def _cell(column: int, anchor: str, results: Sequence[ScriptResult]) -> Cell:
     if not results:
         return Cell(column, anchor, None, "not run")
-    worst = min((result.verdict for result in results), key=SEVERITY.index)
-    same = sum(result.verdict is worst for result in results)
-    return Cell(column, anchor, worst, str(worst) if len(results) == 1 else f"{worst} in {same} of {len(results)}")
+    gravest = worst(results).verdict
+    same = sum(result.verdict is gravest for result in results)
+    note = str(gravest) if len(results) == 1 else f"{gravest} in {same} of {len(results)}"
+    return Cell(column, anchor, gravest, note)
 
 
 def _finding(

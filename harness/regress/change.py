@@ -1,0 +1,132 @@
+"""What changed from one run to another, script by script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.compare import Verdict
+from harness.regress.side import Side, operation
+from harness.run.results import ScriptResult
+
+_FAILED = (Verdict.LOST, Verdict.ERROR)
+
+
+class Kind(StrEnum):
+    """Of a change; those that are worse come first."""
+
+    DIVERGES = "new divergence"
+    MOVED = "moved"
+    FAILED = "no verdict any more"
+    UNSUPPORTED = "unsupported now"
+    FLAKY = "flaky"
+    DISAPPEARED = "disappeared"
+    STALE = "stale baseline entry"
+    SLOWER = "slower"
+    CHANGED = "changed"
+    VERDICT = "other verdict"
+    APPEARED = "appeared"
+    IDLE = "idle baseline entry"
+    FIXED = "fixed"
+
+
+WORSE = frozenset({Kind.DIVERGES, Kind.MOVED, Kind.FAILED, Kind.UNSUPPORTED, Kind.FLAKY, Kind.DISAPPEARED, Kind.STALE})
+"""What makes a comparison fail. A divergence that moved to another operation is another divergence; a script that is
+gone is one that nobody checks any more. Time is not among them: it depends on the host."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that changed; `script` is empty when it is about a whole lane."""
+
+    kind: Kind
+    lane: str
+    script: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def worse(self) -> bool:
+        return self.kind in WORSE
+
+
+def changes(before: Side, after: Side) -> tuple[Change, ...]:
+    """Every change of verdicts. A run has none against itself."""
+    return ordered((*_lanes(before, after), *_scripts(before, after)))
+
+
+def ordered(found: Iterable[Change]) -> tuple[Change, ...]:
+    """By kind, the worst first, then by lane and script."""
+    kinds = list(Kind)
+    return tuple(sorted(found, key=lambda change: (kinds.index(change.kind), change.lane, change.script)))
+
+
+def _lanes(before: Side, after: Side) -> Iterator[Change]:
+    """Lanes only one side has are told once, not script by script; what fails there is told all the same."""
+    for lane in before.lanes:
+        if lane not in after.lanes:
+            yield Change(Kind.DISAPPEARED, lane, "")
+    for lane in after.lanes:
+        if lane not in before.lanes:
+            yield Change(Kind.APPEARED, lane, "")
+
+
+def _scripts(before: Side, after: Side) -> Iterator[Change]:
+    for (lane, script), seen in before.seen.items():
+        if (lane, script) not in after.seen and lane in after.lanes:
+            yield Change(Kind.DISAPPEARED, lane, script, told(seen.worst))
+    for (lane, script), seen in after.seen.items():
+        earlier = before.seen.get((lane, script))
+        now = seen.worst
+        if seen.flaky and not (earlier and earlier.flaky):
+            verdicts = ", ".join(str(result.verdict) for result in seen.results)
+            yield Change(Kind.FLAKY, lane, script, told(earlier.worst) if earlier else "", verdicts)
+        if earlier is not None:
+            if kind := _kind(earlier.worst, now):
+                yield Change(kind, lane, script, told(earlier.worst), told(now))
+        elif kind := _verdict_alone(now):
+            yield Change(kind, lane, script, "", told(now))
+        elif lane in before.lanes:
+            yield Change(Kind.APPEARED, lane, script, "", told(now))
+
+
+def trouble(side: Side) -> tuple[Change, ...]:
+    """What is wrong with a run by itself: divergences nobody knows, failures, repeats that differ."""
+    nothing = Side(side.lanes, {}, {}, {})
+    return tuple(change for change in changes(nothing, side) if change.worse)
+
+
+def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
+    if after.verdict in _FAILED:
+        return None if before.verdict in _FAILED else Kind.FAILED
+    if after.verdict is Verdict.DIVERGE:
+        if before.verdict is not Verdict.DIVERGE:
+            return Kind.DIVERGES
+        if operation(before) != operation(after):
+            return Kind.MOVED
+        return Kind.CHANGED if _said(before) != _said(after) else None
+    if before.verdict is after.verdict:
+        return None
+    if after.verdict is Verdict.UNSUPPORTED:
+        return Kind.VERDICT if before.verdict in _FAILED else Kind.UNSUPPORTED
+    if after.verdict is Verdict.AGREE and before.verdict is not Verdict.UNSUPPORTED:
+        return Kind.FIXED
+    return Kind.VERDICT
+
+
+def _verdict_alone(result: ScriptResult) -> Kind | None:
+    if result.verdict in _FAILED:
+        return Kind.FAILED
+    return Kind.DIVERGES if result.verdict is Verdict.DIVERGE else None
+
+
+def _said(result: ScriptResult) -> tuple[str, str] | str:
+    if step := result.operation:
+        return step.prediction, step.observation
+    return result.reason
+
+
+def told(result: ScriptResult) -> str:
+    """A verdict and why, on one line."""
+    return " ".join(f"{result.verdict}: {result.reason}".split()) if result.reason else str(result.verdict)

@@ -1,0 +1,88 @@
+"""One side of a comparison: a run, some lanes of it, or one lane under a name both sides share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.lane import Engine, Lane, select
+from harness.run.gravity import worst
+from harness.run.results import MachineReport, RunReport, ScriptResult
+from hil.errors import UserError
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A script on a lane: all its results in a run, in their order; mostly one."""
+
+    results: tuple[ScriptResult, ...]
+
+    @property
+    def worst(self) -> ScriptResult:
+        """The gravest result; of several such the first."""
+        return worst(self.results)
+
+    @property
+    def flaky(self) -> bool:
+        """Whether repeats of the same script on the same machine ended differently."""
+        return len({(result.verdict, operation(result)) for result in self.results}) > 1
+
+
+@dataclass(frozen=True)
+class Side:
+    """Results by lane and script; machines by name, of several by one name the last that booted, else the last."""
+
+    lanes: tuple[str, ...]
+    seen: Mapping[tuple[str, str], Seen]
+    machines: Mapping[str, MachineReport]
+    host: Mapping[str, str]
+
+
+def operation(result: ScriptResult) -> tuple[int, str] | None:
+    """Number and words of the operation a result is about, if it is about one."""
+    return (result.operation.index, result.operation.operation) if result.operation else None
+
+
+def whole(report: RunReport, patterns: Sequence[str] = ()) -> Side:
+    """The run, or those of its lanes that match any pattern; UserError when a pattern matches none."""
+    chosen = lanes(report, patterns) if patterns else report.lanes
+    machines: dict[str, MachineReport] = {}
+    for machine in report.machines:
+        name = f"{machine.kernel}/{machine.arch}"
+        if name not in machines or machine.boot_seconds is not None:
+            machines[name] = machine
+    seen: dict[tuple[str, str], tuple[ScriptResult, ...]] = {}
+    for result in report.results:
+        if result.lane in chosen:
+            place = (result.lane, result.script)
+            seen[place] = (*seen.get(place, ()), result)
+    wanted = {lane.rpartition("/")[0] for lane in chosen}
+    return Side(
+        chosen,
+        {place: Seen(results) for place, results in seen.items()},
+        {name: machine for name, machine in machines.items() if name in wanted},
+        report.host,
+    )
+
+
+def one_lane(report: RunReport, pattern: str, name: str) -> Side:
+    """The one lane that matches, called `name`."""
+    chosen = lanes(report, (pattern,))
+    if len(chosen) != 1:
+        raise UserError(f"--lane {pattern} means {', '.join(chosen)}", remedy="name one lane, KERNEL/ARCH/ENGINE")
+    side = whole(report, chosen)
+    return Side(
+        (name,),
+        {(name, script): seen for (_, script), seen in side.seen.items()},
+        dict(zip((name,), side.machines.values(), strict=False)),
+        report.host,
+    )
+
+
+def lanes(report: RunReport, patterns: Sequence[str]) -> tuple[str, ...]:
+    """The run's lanes that match, in its order."""
+    known = []
+    for name in report.lanes:
+        kernel, arch, engine = name.split("/")
+        known.append(Lane(kernel, arch, Engine(engine)))
+    return tuple(str(lane) for lane in select(patterns, known))

@@ -1,0 +1,20 @@
+"""Which verdict counts when there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.compare import Verdict
+from harness.run.results import ScriptResult
+
+_ORDER = (Verdict.AGREE, Verdict.UNSUPPORTED, Verdict.KNOWN, Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
+
+
+def gravity(verdict: Verdict) -> int:
+    """Grows with what it says against the run: of a divergence something is known, of a failure nothing."""
+    return _ORDER.index(verdict)
+
+
+def worst(results: Iterable[ScriptResult]) -> ScriptResult:
+    """The gravest result; of several such the first."""
+    return max(results, key=lambda result: gravity(result.verdict))
