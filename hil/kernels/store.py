@@ -55,7 +55,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
         except _Absent:
             pass
         except entry.Damaged as damage:
-            if _was_imported(folder) or not _can_fetch(name):
+            if was_imported(folder) or not _can_fetch(name):
                 raise _damaged(name, arch, damage) from None
             notify(f"{damage}; fetching it again")
             with cache.written(folder):
@@ -70,7 +70,7 @@ def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> 
     """
     folder = location(name, arch)
     with cache.locked(folder, notify=notify):
-        if _was_imported(folder):
+        if was_imported(folder):
             raise UserError(
                 f"the kernel {name}/{arch} was imported", remedy=f"first `hil kernels remove {name} --arch {arch}`"
             )
@@ -118,13 +118,21 @@ def names() -> Iterator[tuple[str, Architecture]]:
             yield name, architectures()[folder.name]
 
 
+def was_imported(folder: Path) -> bool:
+    """Whether the entry in `folder` is a user's own kernel, which must not be replaced; False when nobody can tell."""
+    try:
+        return bool(entry.metadata_of(folder)["provenance"]["source"] == IMPORTED)
+    except entry.Damaged:
+        return False
+
+
 class NotAtHand(UserError):
     """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
 
 
 def _damaged(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
     """The error for who cannot, or was not asked to, fetch the kernel again."""
-    if name not in catalogue.entries() or _was_imported(location(name, arch)):
+    if name not in catalogue.entries() or was_imported(location(name, arch)):
         again = "import"
     else:
         again = "fetch" if _can_fetch(name) else "build"
@@ -148,13 +156,6 @@ def _at_hand(name: str, arch: Architecture) -> Kernel:
 def _present(folder: Path) -> bool:
     with cache.written(folder):
         return folder.is_dir()
-
-
-def _was_imported(folder: Path) -> bool:
-    try:
-        return bool(entry.metadata_of(folder)["provenance"]["source"] == IMPORTED)
-    except entry.Damaged:
-        return False
 
 
 def _can_fetch(name: str) -> bool:

@@ -85,13 +85,13 @@ def _made_from(source: Tarball, instructions: Recipe) -> dict[str, Any]:
 
 def _is_current(folder: Path, known: Entry, arch: Architecture, made_from: dict[str, Any]) -> bool:
     """Whether what the cache holds was made the same way; UserError when it is a user's own kernel."""
-    try:
-        provenance = entry.read(folder, arch).provenance
-    except entry.Damaged:
-        return False
-    if provenance["source"] == store.IMPORTED:
+    if store.was_imported(folder):
         raise UserError(
             f"the kernel {known.name}/{arch} was imported",
             remedy=f"first `hil kernels remove {known.name} --arch {arch}`",
         )
+    try:
+        provenance = entry.read(folder, arch).provenance
+    except entry.Damaged:
+        return False
     return all(provenance.get(key) == value for key, value in made_from.items())

@@ -113,6 +113,29 @@ def test_an_imported_kernel_is_left_alone(toy: Callable[..., Kernel], build: Cal
     assert store.find("linux-4.1", X86_64) == imported
 
 
+def damage(kernel: Kernel) -> None:
+    kernel.image.chmod(0o644)
+    kernel.image.write_bytes(b"rubbish")
+
+
+def test_an_imported_kernel_is_left_alone_even_when_damaged(
+    toy: Callable[..., Kernel], build: Callable[..., Parts]
+) -> None:
+    damage(importing.add("linux-4.1", build()))
+    with pytest.raises(UserError, match="was imported"):
+        toy()
+    with pytest.raises(BenchError, match="and import it again"):
+        store.find("linux-4.1", X86_64)
+
+
+def test_a_damaged_kernel_is_built_again(toy: Callable[..., Kernel]) -> None:
+    before = toy()
+    damage(before)
+    with pytest.raises(BenchError, match=r"is damaged: .* and build it again"):
+        store.find("linux-4.1", X86_64)
+    assert toy().provenance["sha256"] == before.provenance["sha256"]
+
+
 def test_a_package_is_not_built() -> None:
     with pytest.raises(UserError, match="debian-12 is a package, not sources to build; use `hil kernels fetch"):
         builder.build(catalogue.entry("debian-12"), X86_64)
