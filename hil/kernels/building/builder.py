@@ -17,9 +17,20 @@ from hil.kernels.building import options, recipe, tarball, toolchain, workshop
 from hil.kernels.building.job import Log
 from hil.kernels.building.progress import Listener, Silent
 from hil.kernels.building.recipe import Recipe
+from hil.kernels.building.toolchain import Toolchain
 from hil.kernels.building.workshop import Workshop
 from hil.kernels.catalogue import Entry, Tarball
 from hil.kernels.kernel import Kernel
+
+
+def requirements(known: Entry, arch: Architecture) -> tuple[Tarball, Recipe, Toolchain]:
+    """What a build takes; UserError when the kernel is not one to build, BenchError when the host lacks programs."""
+    if not isinstance(known.source, Tarball):
+        raise UserError(
+            f"{known.name} is a package, not sources to build", remedy=f"use `hil kernels fetch {known.name}`"
+        )
+    instructions = recipe.load(known.name, arch)
+    return known.source, instructions, toolchain.find(instructions, arch)
 
 
 def build(
@@ -40,13 +51,7 @@ def build(
     when the host lacks something, the download or the build fails.
     """
     progress = progress or Silent()
-    source = known.source
-    if not isinstance(source, Tarball):
-        raise UserError(
-            f"{known.name} is a package, not sources to build", remedy=f"use `hil kernels fetch {known.name}`"
-        )
-    instructions = recipe.load(known.name, arch)
-    tools = toolchain.find(instructions, arch)
+    source, instructions, tools = requirements(known, arch)
     made_from = _made_from(source, instructions)
     folder = store.location(known.name, arch)
     with cache.locked(folder, notify=progress.step):

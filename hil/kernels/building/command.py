@@ -44,7 +44,10 @@ def build(name: str, chosen: tuple[str, ...], tarball: Path | None, jobs: int | 
         hil kernels build linux-4.1 --tarball ~/linux-4.1.52.tar.xz
     """
     known = catalogue.entry(name)
-    for arch in [architecture(given) for given in chosen] or list(architectures().values()):
+    archs = [architecture(given) for given in chosen] or list(architectures().values())
+    for arch in archs:
+        builder.requirements(known, arch)  # all of them now, not after the first has been built
+    for arch in archs:
         with _cleaning_up(), shown(f"{name}/{arch}") as progress:
             kernel = builder.build(known, arch, own=tarball, jobs=jobs, again=again, progress=progress)
         click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hil.errors import UserError
+from hil.errors import BenchError, UserError
 from hil.kernels import catalogue
 from hil.kernels.commands import kernels
 
@@ -47,6 +48,22 @@ def test_a_build(host: Path, server: Server, monkeypatch: pytest.MonkeyPatch) ->
     rows = {f"{row['name']}/{row['arch']}": row for row in json.loads(run("list", "--json").stdout)}
     assert rows["linux-4.1/x86_64"]["state"] == "cached"
     assert rows["linux-4.1/arm64"]["state"] == "not available: build or import it"
+
+
+def test_all_compilers_are_looked_for_before_the_first_build(
+    host: Path, cached: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.content = sources()
+    monkeypatch.setattr(catalogue, "entry", lambda _: server.entry())
+    hide(monkeypatch, "aarch64-linux-gnu-gcc")
+    with pytest.raises(BenchError, match="for arm64: aarch64-linux-gnu-gcc not installed"):
+        run("build", "linux-4.1")
+    assert not list(cached.glob("*/*"))
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **more: None if name == program else which(name, **more))
 
 
 def test_what_is_missing_names_both_ways(host: Path) -> None:
