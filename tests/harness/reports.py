@@ -1,0 +1,102 @@
+"""Small made-up runs: what a run leaves, without machines."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from harness.compare import Verdict
+from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
+
+LANES = ("debian-12/x86_64/jit", "debian-12/arm64/interp", "debian-12/arm64/jit")
+SCRIPTS = ("counting", "lookup", "attach-twice")
+ATTACH = OperationReport(4, "Attach(event=e, program=p)", "EEXIST", "0")
+
+
+def result(lane: str, script: str, verdict: Verdict = Verdict.AGREE, seconds: float = 0.25) -> ScriptResult:
+    """A result as runs have it: a divergence names an operation, a failure a reason."""
+    if verdict is Verdict.AGREE:
+        return ScriptResult(lane, script, verdict, seconds=seconds)
+    if verdict is Verdict.DIVERGE:
+        return ScriptResult(lane, script, verdict, "operation 4, Attach: differs", ATTACH, seconds=seconds)
+    return ScriptResult(lane, script, verdict, f"why it is {verdict}", seconds=seconds)
+
+
+def machine(kernel: str, arch: str, image: str = "c0ffee", boot: float | None = 9.5) -> MachineReport:
+    return MachineReport(
+        kernel,
+        arch,
+        uname=f"Linux hil 6.1.0 {arch}",
+        qemu_version="7.2.22",
+        command=("qemu-system-x", "-append", "console=ttyS0 quiet"),
+        provenance={
+            "source": "debian",
+            "metapackage": {"name": f"linux-image-{arch}", "version": "6.1.192-2"},
+            "packages": [{"name": f"linux-image-6.1.0-{arch}", "version": "6.1.192-2"}],
+            "sha256": {"image": image * 10 + arch, "config": "beef"},
+        },
+        boot_seconds=boot,
+        console=f"{kernel}-{arch}/console.log",
+    )
+
+
+def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES) -> RunReport:
+    machines = dict.fromkeys(tuple(lane.split("/")[:2]) for lane in lanes)
+    names = dict.fromkeys(result.script for result in results)
+    where = tuple("/".join(machine) for machine in machines)
+    return RunReport(
+        started="2026-01-02T03:04:05+00:00",
+        seconds=12.5,
+        command=("/usr/bin/hil", "run", "--lanes", "debian-12"),
+        host={"system": "Linux", "cpus": "2", "hil": "0.1.0"},
+        lanes=lanes,
+        machines=tuple(machine(kernel, arch) for kernel, arch in machines),
+        results=results,
+        scripts=tuple(
+            ScriptText(name, f"what {name} shows", ("OpenEvent(name='e')", "Attach(event=e, program=p)"), where)
+            for name in names
+        ),
+    )
+
+
+def everything() -> RunReport:
+    """Every verdict once, on three lanes."""
+    verdicts = [*Verdict, Verdict.AGREE, Verdict.AGREE, Verdict.AGREE]
+    places = [(lane, script) for lane in LANES for script in SCRIPTS]
+    return report(*(result(*place, verdict) for place, verdict in zip(places, verdicts, strict=True)))
+
+
+def agreeing() -> RunReport:
+    """The same lanes and scripts, all as predicted."""
+    return report(*(result(lane, script) for lane in LANES for script in SCRIPTS))
+
+
+operations = st.builds(
+    OperationReport,
+    st.integers(0, 5),
+    st.sampled_from(["Attach(event=e, program=p)", "ReadCount(event=e)"]),
+    st.sampled_from(["0", "EEXIST"]),
+    st.sampled_from(["1", "EINVAL"]),
+)
+
+
+@st.composite
+def results(draw: st.DrawFn, lane: str, script: str) -> ScriptResult:
+    verdict = draw(st.sampled_from(list(Verdict)))
+    made = result(lane, script, verdict, draw(st.floats(0.001, 10)))
+    if verdict is Verdict.DIVERGE:
+        operation = draw(operations)
+        return ScriptResult(lane, script, verdict, f"operation {operation.index}", operation, seconds=made.seconds)
+    return made
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> RunReport:
+    """Runs of some lanes and scripts, perhaps with repeats, in any order."""
+    lanes = tuple(draw(st.lists(st.sampled_from(LANES), min_size=1, unique=True)))
+    found = [
+        draw(results(lane, script))
+        for lane in lanes
+        for script in SCRIPTS
+        for _ in range(draw(st.integers(0, 2), label="repeats"))
+    ]
+    return report(*draw(st.permutations(found)), lanes=lanes)

@@ -1,0 +1,70 @@
+"""A run written and read again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from harness.run.document import document, parse, read
+from harness.run.results import FORMAT, RunReport
+from hil.errors import UserError
+from tests.harness.reports import everything, reports
+
+
+@given(reports())
+def test_what_is_read_is_what_was_written(report: RunReport) -> None:
+    assert parse(json.dumps(document(report)), "a run") == report
+
+
+def test_the_document_is_what_a_run_folder_holds(tmp_path: Path) -> None:
+    everything().write(tmp_path / "results.json")
+    assert json.loads((tmp_path / "results.json").read_text()) == document(everything())
+    assert read(tmp_path / "results.json") == everything()
+
+
+def test_a_file_of_another_release_is_read() -> None:
+    written = document(everything())
+    written["weather"] = "fine"
+    written["results"][0]["mood"] = {"good": 1}
+    del written["scripts"], written["results"][0]["seconds"]
+    read_again = parse(json.dumps(written), "a run")
+    assert read_again.scripts == ()
+    assert read_again.results[0].seconds == 0.0
+    assert read_again.results[1:] == everything().results[1:]
+
+
+def damaged(path: str, value: Any) -> str:
+    written: Any = document(everything())
+    *parents, last = path.split(".")
+    place = written
+    for part in parents:
+        place = place[int(part) if part.isdigit() else part]
+    place[int(last) if last.isdigit() else last] = value
+    return json.dumps(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not JSON"),
+        ("[]", "not the record of a run"),
+        ("{}", "not the record of a run"),
+        (damaged("format", FORMAT + 1), "newer hil"),
+        (damaged("results", 3), "results is int"),
+        (damaged("results.1.verdict", "perhaps"), "results[1].verdict is 'perhaps'"),
+        (damaged("machines.0.command", ["qemu", 1]), "machines[0].command[1] is int"),
+        (damaged("seconds", "long"), "seconds is str"),
+        (damaged("machines.0", {}), "machines[0].kernel is missing"),
+    ],
+)
+def test_anything_else_is_refused_with_the_place(text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(text, "it")
+    assert said in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read"):
+        read(tmp_path / "results.json")
