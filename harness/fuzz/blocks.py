@@ -40,6 +40,7 @@ from harness.isa.assemble import (
     ld_ind,
     ld_map,
     ldx,
+    mov32_reg,
     mov64_imm,
     mov64_reg,
     st,
@@ -48,7 +49,7 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
-from harness.model.rules import Era, LongShift
+from harness.model.rules import DivisionByZero, Era, LongShift
 from harness.script.operations import ProgramType
 
 NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
@@ -150,12 +151,22 @@ class Blocks:
         if operation == Alu.NEG:
             return Instruction(opcode.code, dst)
         if opcode.code & Source.X:
-            defined = operation not in _SHIFTS or self._around.rules.long_shift is LongShift.MODULO
-            return (() if defined else and64_imm(src, bits - 1), Instruction(opcode.code, dst, src))
+            return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src))
         if operation in _SHIFTS:
             return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
         imm = self._imm()
         return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm)
+
+    def _tamed(self, operation: int, register: int, bits: int) -> Piece:
+        """What makes the second operand one the era can bear."""
+        rules = self._around.rules
+        if operation in _SHIFTS and rules.long_shift is LongShift.UNDEFINED:
+            return and64_imm(register, bits - 1)
+        if operation in _DIVISIONS and bits == 32 and rules.division_by_zero is DivisionByZero.ENDS_PROGRAM:
+            # arch/x86/net/bpf_jit_comp.c of 4.1.52 compares 64 bits with zero and divides by 32: a divisor whose lower
+            # half alone is zero brings the machine down. Seen; mended by 68fda450a7df and its neighbours in 4.16.
+            return mov32_reg(register, register)
+        return ()
 
     def memory(self) -> Piece:
         """A store to the stack, an addition there, or a load; every width, aligned as all verifiers want it."""

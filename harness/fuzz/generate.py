@@ -114,7 +114,8 @@ def _mutant(random: Random, kind: ProgramType, code: Program, era: Era, arch: st
         instructions[index] = _changed(random, instructions[index])
     if _deadly(instructions, kind, era, arch):
         instructions = list(code.instructions)
-    changed = replace(code, instructions=tuple(instructions))
+    maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
+    changed = Program(tuple(instructions), maps)
     yield LoadProgram("program", kind, changed)
     if era.release == BASELINE:  # no other log is predicted
         yield LoadProgram("logged", kind, changed, log_level=1, log_size=LOG_SIZE)

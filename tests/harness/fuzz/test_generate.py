@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -101,3 +102,11 @@ def as_seen(said: Prediction) -> Outcome:
 def test_a_program_without_meaning_can_still_be_listed() -> None:
     assert listing(Program((Instruction(0xB7), Instruction(0x95)))) == "(b7) r0 = 0\n(95) exit\n"
     assert "code=255" in listing(Program((Instruction(0xFF),)))
+
+
+def test_nothing_divides_by_a_lower_half_that_4_1s_jit_does_not_look_at() -> None:
+    """Which would be the end of the machine: every 32 bit division by a register follows a move that clears the rest."""
+    for load in programs([script for script in generated(count=400) if runs(script)]):
+        for before, insn in pairwise(load.program.instructions):
+            if insn.code in (0x3C, 0x9C):
+                assert (before.code, before.dst, before.src) == (0xBC, insn.src, insn.src)
