@@ -25,18 +25,18 @@ _SIGNS = {
     Verdict.ERROR: "!",
 }
 _GRAVE = (Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
+# Autoescape by name would leave a `.j2` alone; everything on the page that guests or users wrote is escaped.
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 
 
 def render(report: RunReport, folder: Path | None) -> str:
     """The page. `folder` holds the console logs; without it their excerpts are left out."""
-    # Autoescape by name would leave a `.j2` alone; everything on the page that guests or users wrote is escaped.
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     machines = screens(report, folder)
     shown = rows(report, machines)
     script = (_HERE / "page.js").read_text()
-    return environment.get_template("page.html.j2").render(
+    return _TEMPLATES.get_template("page.html.j2").render(
         report=report,
         counts=report.counts(),
         verdicts=list(Verdict),

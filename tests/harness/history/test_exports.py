@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from kcidb_io.schema import LATEST
+from hypothesis import given, settings
+from kcidb_io.schema import LATEST  # type: ignore[import-untyped]
 
 from harness.compare import Verdict
 from harness.history import kcidb, ktap
@@ -28,6 +28,7 @@ def test_ktap_keeps_a_line_a_line() -> None:
     assert "  not ok 1 coun_ting # ERROR it panicked\n" in lines
 
 
+@settings(deadline=None)
 @given(reports())
 def test_ktap_counts_what_it_plans(made: RunReport) -> None:
     lines = ktap.text(made).splitlines()
@@ -36,6 +37,7 @@ def test_ktap_counts_what_it_plans(made: RunReport) -> None:
     assert sum(line.startswith(("  ok ", "  not ok ")) for line in lines) == len(made.results)
 
 
+@settings(deadline=None)
 @given(reports())
 def test_kcidb_accepts_what_is_exported(made: RunReport) -> None:
     exported = json.loads(json.dumps(kcidb.document(made)))

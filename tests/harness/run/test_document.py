@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from harness.run.document import document, parse, read
 from harness.run.results import FORMAT, RunReport
@@ -13,6 +13,7 @@ from hil.errors import UserError
 from tests.harness.reports import everything, reports
 
 
+@settings(deadline=None)
 @given(reports())
 def test_what_is_read_is_what_was_written(report: RunReport) -> None:
     assert parse(json.dumps(document(report)), "a run") == report

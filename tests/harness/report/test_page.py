@@ -1,0 +1,149 @@
+"""The page: what it tells, that it needs nothing, and that nothing in it comes alive."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+
+from harness.compare import Verdict
+from harness.report import page
+from harness.report.commands import report as command
+from harness.run.results import RunReport, ScriptResult
+from hil.errors import UserError
+from tests.harness.reports import LANES, agreeing, everything, report, reports, result
+
+VOID = {"meta", "input", "br", "link", "img", "hr"}
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, ids, the text; fails on tags that do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self._open):
+            self.words += data
+
+    def every(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def outline(made: RunReport, folder: Path | None = None) -> Outline:
+    return Outline(page.render(made, folder))
+
+
+def test_the_matrix_has_a_cell_for_every_script_and_lane() -> None:
+    cells = outline(everything()).every("td")
+    assert [cell["class"] for cell in cells] == [
+        str(next(one.verdict for one in everything().results if (one.lane, one.script) == (lane, script)))
+        for script in ("counting", "lookup", "attach-twice")
+        for lane in LANES
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(reports())
+def test_every_link_leads_somewhere_on_the_page_and_nothing_is_loaded(made: RunReport) -> None:
+    seen = outline(made)
+    ids = [attributes["id"] for _, attributes in seen.tags if attributes.get("id")]
+    assert len([one for one in ids if one]) >= len(ids)
+    for tag, attributes in seen.tags:
+        assert not {"src", "srcset", "data", "action", "background"} & attributes.keys(), tag
+        if link := attributes.get("href"):
+            assert link.startswith("#") and link[1:] in ids
+    assert seen.every("link") == []
+    assert "url(" not in page.render(made, None) and "@import" not in page.render(made, None)
+
+
+def test_only_the_own_script_may_run() -> None:
+    html = page.render(everything(), None)
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [meta["content"] for meta in Outline(html).every("meta") if "http-equiv" in meta]
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def test_what_a_guest_says_stays_text(tmp_path: Path) -> None:
+    evil = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>"
+    made = report(ScriptResult(LANES[0], evil, Verdict.LOST, evil), lanes=LANES[:1])
+    (only,) = made.machines
+    (tmp_path / only.console).parent.mkdir()
+    (tmp_path / only.console).write_text(evil)
+    made = replace(made, machines=(replace(only, uname=evil, trouble=evil),))
+    seen = outline(made, tmp_path)
+    assert len(seen.every("script")) == 1 and seen.every("img") == []
+    assert seen.words.count(evil) >= 5
+
+
+def test_a_divergence_is_told_with_both_words_and_the_command_that_repeats_it() -> None:
+    words = outline(everything()).words
+    for told in ("operation 4", "Attach(event=e, program=p)", "EEXIST", "what lookup shows", "OpenEvent(name='e')"):
+        assert told in words
+    assert "hil run --lanes debian-12/x86_64/jit --scripts lookup" in words
+
+
+def test_clauses_are_repeated_with_their_own_command() -> None:
+    made = replace(agreeing(), command=("hil", "conform", "--lanes", "debian-12"))
+    assert "hil conform --lanes debian-12/x86_64/jit," in outline(made).words
+    assert "--clauses counting" in outline(made).words
+
+
+def test_the_console_of_a_machine_that_died_is_shown_where_it_is_missed(tmp_path: Path) -> None:
+    made = report(result(LANES[0], "counting", Verdict.LOST), lanes=LANES[:1])
+    (only,) = made.machines
+    made = replace(made, machines=(replace(only, trouble="it panicked"),))
+    (tmp_path / only.console).parent.mkdir()
+    lines = [f"line {number}" for number in range(100)]
+    (tmp_path / only.console).write_bytes("\r\n".join([*lines, "\x1b[31mKernel panic\x1b[0m\0"]).encode())
+    words = outline(made, tmp_path).words
+    assert words.count("line 99\nKernel panic") == 2  # beside the script, and beside the machine
+    assert "line 61" in words and "line 60\n" not in words
+
+
+def test_a_run_without_its_folder_is_shown_without_consoles() -> None:
+    assert "end of the console" not in outline(everything()).words
+
+
+def test_repeats_show_the_gravest() -> None:
+    made = report(result(LANES[0], "counting"), result(LANES[0], "counting", Verdict.DIVERGE), lanes=LANES[:1])
+    (cell,) = [link for link in outline(made).every("a") if link.get("title")]
+    assert cell["title"] == f"{LANES[0]}: diverge in 1 of 2"
+
+
+def test_a_run_of_nothing_is_a_page() -> None:
+    assert "0 scripts on 3 lanes" in outline(report()).words
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    everything().write(tmp_path / "results.json")
+    arguments = [str(tmp_path), "-o", str(tmp_path / "page.html")]
+    CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    assert (tmp_path / "page.html").read_text() == page.render(everything(), tmp_path)
+    with pytest.raises(UserError):
+        CliRunner().invoke(command, [str(tmp_path / "no")], catch_exceptions=False, standalone_mode=False)

@@ -1,0 +1,33 @@
+from harness.report.timings import timings
+from harness.report.view import headings, repeat
+from tests.harness.reports import LANES, agreeing, report, result
+
+
+def test_headings_are_shared_by_neighbours() -> None:
+    kernels, archs, engines = headings(LANES)
+    assert [(one.text, one.lanes) for one in kernels] == [("debian-12", (0, 1, 2))]
+    assert [(one.text, one.lanes) for one in archs] == [("x86_64", (0,)), ("arm64", (1, 2))]
+    assert [one.text for one in engines] == ["jit", "interp", "jit"]
+
+
+def test_a_heading_is_not_shared_across_kernels() -> None:
+    _, archs, _ = headings(("debian-12/arm64/jit", "debian-13/arm64/jit"))
+    assert [one.lanes for one in archs] == [(0,), (1,)]
+
+
+def test_the_repeating_command_chooses_exactly_the_script() -> None:
+    assert repeat(agreeing(), LANES[:1], "odd*name").endswith("--scripts 'odd[*]name'")
+
+
+def test_times_lie_on_the_axis() -> None:
+    seen = timings(report(*(result(LANES[0], f"script-{n}", seconds=0.004 * 3**n) for n in range(6))))
+    (lane,) = seen.lanes
+    assert lane.boot == 9.5
+    assert abs(lane.boot_width + lane.scripts_width - 100) < 1e-9
+    assert [label for label, _ in seen.ticks] == ["1 ms", "10 ms", "100 ms", "1 s"]
+    places = [mark.at for mark in lane.marks]
+    assert places == sorted(places) and places[0] > 0 and places[-1] < 100
+
+
+def test_a_lane_where_nothing_ran_has_no_times() -> None:
+    assert timings(report(result(LANES[0], "counting", seconds=0.0))).lanes == ()
