@@ -105,7 +105,7 @@ def test_a_program_without_meaning_can_still_be_listed() -> None:
 
 
 def test_nothing_divides_by_a_lower_half_that_4_1s_jit_does_not_look_at() -> None:
-    """Which would be the end of the machine: every 32 bit division by a register follows a move that clears the rest."""
+    """Which would be the end of the machine: a move that clears the rest comes before every such division."""
     for load in programs([script for script in generated(count=400) if runs(script)]):
         for before, insn in pairwise(load.program.instructions):
             if insn.code in (0x3C, 0x9C):
