@@ -9,11 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.abi.pt_regs import PtRegs, pt_regs
-from harness.clauses import attach, detach, execution, isa, maps, registers, ring, verifier
+from harness.clauses import (
+    attach,
+    bpf,
+    detach,
+    execution,
+    isa,
+    kprobe_events,
+    load,
+    maps,
+    perf_event_open,
+    registers,
+    ring,
+    verifier,
+)
 from harness.clauses.clause import Clause
 
 _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
+    bpf.clauses,
     maps.clauses,
+    load.clauses,
+    kprobe_events.clauses,
+    perf_event_open.clauses,
     attach.clauses,
     isa.clauses,
     verifier.clauses,

@@ -37,8 +37,6 @@ from harness.script.operations import ProgramType
 RETURN: tuple[Piece, ...] = (mov64_imm(R0, 0), exit_())
 START: tuple[Piece, ...] = (mov64_imm(R0, 0), mov64_imm(R2, 1))
 ACCEPTED: dict[str, Said] = {"5.10": WORKS}
-OPEN: dict[str, Said] = {"5.10": None}
-"""Nothing is said of later kernels."""
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, programs, reading
+from harness.lowering import events, firing, maps, programs, raw, reading
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script.operations import Script
@@ -39,6 +39,10 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.ReadRing: reading.read_ring,
     op.ReadCount: reading.read_count,
     op.Fire: firing.fire,
+    op.RawBpf: raw.bpf,
+    op.RawOpenEvent: raw.open_event,
+    op.Ioctl: raw.ioctl,
+    op.WriteKprobeEvents: raw.write_kprobe_events,
 }
 
 

@@ -33,6 +33,9 @@ _4_1_HELPERS = frozenset(range(1, 7))
 LINUX_4_1 = Era(
     name="4.1",
     release=(4, 1),
+    attr_size=48,
+    attr_address_first=True,  # sys_bpf(): access_ok() of one byte
+    license_first=True,
     # kernel/bpf/syscall.c: sys_bpf() starts with capable(CAP_SYS_ADMIN)
     privileged_commands=frozenset(
         {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram"}
@@ -96,6 +99,8 @@ LINUX_5_10 = replace(
     LINUX_4_1,
     name="5.10",
     release=(5, 10),
+    attr_size=120,
+    attr_address_first=False,  # bpf_check_uarg_tail_zero()
     program_types=frozenset(range(1, 31)),
     maps=MapRules(
         types=frozenset(range(1, 28)),
@@ -151,6 +156,7 @@ LINUX_6_1 = replace(
     LINUX_5_10,
     name="6.1",
     release=(6, 1),
+    attr_size=144,
     privileged_commands=frozenset({"CreateMap", "LoadProgram"}),
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
@@ -173,9 +179,12 @@ LINUX_6_12 = replace(
     name="6.12",
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
+    attr_size=152,
+    license_first=False,
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34))),
-    log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15),  # kernel/bpf/log.c: bpf_vlog_init()
+    # kernel/bpf/log.c: bpf_vlog_init()
+    log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True),
     helper_limit=212,
     unknown_symbol="EINVAL",  # seen on 6.12.117
     first_period_runs=Backport(0, version(6, 12, 117)),
@@ -186,6 +195,7 @@ LINUX_7_2 = replace(
     LINUX_6_12,
     name="7.2",
     release=(7, 2),
+    attr_size=168,
     first_period_runs=ALWAYS,
     # arch/arm64/net/bpf_jit_comp.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and
     # did not on 6.12.117. 158 is bpf_get_current_task_btf.

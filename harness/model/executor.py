@@ -10,14 +10,14 @@ one function replaced:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.instructions.table import Table
-from harness.model.interface import bpf, files, firing, perf, probes, sockets
+from harness.model.interface import bpf, files, firing, perf, probes, raw, raw_events, sockets
 from harness.model.interface.descriptors import Doubtful, Reused
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
@@ -53,6 +53,10 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.Duplicate: files.duplicate,
     op.Close: files.close,
     op.FilterPacket: sockets.filter_packet,
+    op.RawBpf: raw.raw_bpf,
+    op.RawOpenEvent: raw_events.open_event,
+    op.Ioctl: raw_events.ioctl,
+    op.WriteKprobeEvents: raw_events.write_kprobe_events,
 }
 _ONLY_READ = (op.LookupElement, op.NextKey, op.ReadCount)
 """Operations that leave everything as it was, whatever they return."""
@@ -94,12 +98,18 @@ def _spread(kernel: Kernel, operation: Operation, why: str) -> None:
     """What an unpredicted operation may have changed is in doubt from now on."""
     if isinstance(operation, _ONLY_READ):
         return
-    for field in fields(operation):
-        value = getattr(operation, field.name)
+    for value in _values(operation):
         if isinstance(value, Ref):
             _doubt(kernel.names.peek(value.name), why)
     if isinstance(name := getattr(operation, "name", None), str):
         kernel.names.put(name, Doubtful(why, _maps(kernel, operation)))
+
+
+def _values(operation: Operation) -> Iterator[object]:
+    for field in fields(operation):
+        yield getattr(operation, field.name)
+    if isinstance(operation, op.RawBpf | op.RawOpenEvent):
+        yield from (part.value for part in operation.parts)
 
 
 def _maps(kernel: Kernel, operation: Operation) -> tuple[Map, ...]:

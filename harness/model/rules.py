@@ -64,6 +64,8 @@ class LogRule:
     most_size: int
     levels: int
     """The bits that may be set in log_level."""
+    level_alone: bool = False
+    """A level needs no buffer; but buffer and size come together."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,12 @@ class Era:
     """Which rows of `harness.isa.opcodes` exist."""
 
     # bpf(2)
+    attr_size: int
+    """sizeof(union bpf_attr): what a caller hands over beyond it must be zero."""
+    attr_address_first: bool
+    """The attribute's address is looked at before its size."""
+    license_first: bool
+    """BPF_PROG_LOAD reads the licence before anything else; later after the instructions."""
     privileged_commands: frozenset[str]
     """Commands that need CAP_SYS_ADMIN, by operation of the script."""
     program_types: frozenset[int]

@@ -6,8 +6,8 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from typing import Any
 
-from harness.script.operations import Buffer, Operation, Program, Ref
-from harness.script.outcome import Bytes, Lost, OneOf, Prediction, Sample, Unknown, Unpredicted
+from harness.script.operations import Buffer, Operation, Part, Program, Ref
+from harness.script.outcome import Bytes, OneOf, Prediction, Record, Unknown, Unpredicted
 
 
 def describe(operation: Operation) -> str:
@@ -34,7 +34,7 @@ def _told(thing: Any) -> list[Field[Any]]:
     return [field for field in fields(thing) if field.default is MISSING or getattr(thing, field.name) != field.default]
 
 
-def _record(record: Sample | Lost) -> str:
+def _record(record: Record) -> str:
     return f"{type(record).__name__}({', '.join(f'{f.name}={_term(getattr(record, f.name))}' for f in _told(record))})"
 
 
@@ -50,6 +50,8 @@ def _term(value: object) -> str:
             return str(value) if abs(value) < 0x10000 else hex(value)
         case bytes():
             return value.hex() or "(empty)"
+        case Part(offset, size, inner):
+            return f"{offset}:{size}={_term(inner)}"
         case Buffer(content):
             return f"&{_term(content)}"
         case Program():

@@ -23,7 +23,6 @@ LEAST_UNKNOWN_PRCTL = 0x7FFF0000
 MOST_PIDS = 1 << 22
 LAST_WHENCE = 4
 """SEEK_HOLE; lseek(2) refuses more by itself."""
-LEAST_USER = 1 << 16
 MOST_USER = 1 << 46
 
 

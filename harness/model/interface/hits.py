@@ -24,7 +24,6 @@ class Call:
     """One probed function's call: the values that its arguments and its result have."""
 
     def __init__(self, trigger: Trigger, operation: Fire) -> None:
-        self._trigger = trigger
         self._chosen = [_chosen(value) for value in operation.arguments]
         self.arguments = [self.value(argument) for argument in trigger.arguments]
         self.returns = self.value(trigger.returns, trigger.return_bits)

@@ -29,7 +29,7 @@ PAGE_SIZE = 4096
 MOST_PIDS = 1 << 22
 """PID_MAX_LIMIT of 64 bit kernels, include/linux/threads.h."""
 MOST_TRACE_EVENTS = (1 << 16) - 1
-KNOWN_SAMPLES = SampleType(sum(SampleType))
+KNOWN_SAMPLES = sum(SampleType)
 MOST_CERTAIN_PAGES = 128
 """Data pages that perf_event_mlock_kb (516) allows in any case."""
 
@@ -37,7 +37,7 @@ MOST_CERTAIN_PAGES = 128
 def open_event(kernel: Kernel, operation: OpenEvent) -> Outcome:
     """The order of PEO-01: period, task, CPU, then the trace event."""
     trace_event = _trace_event(kernel, operation.config)
-    if operation.sample_type & ~KNOWN_SAMPLES:
+    if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
     if not kernel.environment.privileged:
         _check_unprivileged(kernel, operation)

@@ -115,6 +115,8 @@ def _refusal(
     rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, access)
     if rule is None:
         return Unpredicted(f"{said}, a rule not known to hold in {_dotted(release)}")
+    if watch.checks_copies and "map_value_or_null" in verdict.message:
+        return Unpredicted(f"{said}, but a copy may have been checked")
     if rule.row == "M-22" and insn.imm in offered:
         return Unpredicted(f"{said}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:

@@ -38,11 +38,13 @@ class Watch:
     """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
     verifier comes to the instruction under simulation: no branch was resumed and no jump passed that a better informed
     verifier might decide against falling through. `simulated` are the instructions seen, `reached` those every verifier
-    comes to."""
+    comes to. `checks_copies` is whether a lookup's result was compared with 0 while another register held one, too: if
+    that is a copy, later verifiers know it is no null either (J-03)."""
 
     def __init__(self) -> None:
         self.hazard = ""
         self.certain = True
+        self.checks_copies = False
         self.simulated: set[int] = set()
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
@@ -66,7 +68,7 @@ class Watch:
         elif kind in (_ST, _STX):
             self._store(env, index, insn, dst, src)
         elif kind == _JMP:
-            self._jump(index, insn, dst)
+            self._jump(env, index, insn, dst)
         elif kind == _LD:
             self._opaque -= {insn.dst} if insn.code & 0xE0 == Mode.IMM else set(range(6))
 
@@ -99,19 +101,23 @@ class Watch:
         if atomic and (value.type in _POINTERS or (-512 <= insn.off < 0 and env.state.kind(insn.off) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
-    def _jump(self, index: int, insn: Instruction, register: Register) -> None:
+    def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
         operation = insn.code & 0xF0
         if operation == Jump.CALL:
             self._opaque -= set(range(6))
             if insn.imm == Helper.KTIME_GET_NS:
                 self._opaque.add(R0)
         elif operation not in (Jump.JA, Jump.EXIT):
-            self._comparison(index, insn, operation, register)
+            self._comparison(env, index, insn, operation, register)
 
-    def _comparison(self, index: int, insn: Instruction, operation: int, register: Register) -> None:
+    def _comparison(
+        self, env: Environment, index: int, insn: Instruction, operation: int, register: Register
+    ) -> None:
         constant = not insn.code & Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
+        if null_check and sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers) > 1:
+            self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
         if equality and register.type is CONST_IMM and register.imm == insn.imm:

@@ -1,0 +1,62 @@
+"""System calls with arguments no well-behaved caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.lowering.context import Lowering, Reader, first_failure, returned
+from harness.lowering.events import GROUP, O_APPEND, O_WRONLY
+from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
+from hil.agent.steps import Address, BeforeGuard
+
+
+def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
+    length = operation.size if operation.length is None else operation.length
+    if operation.address is not None:
+        call = lowering.call("bpf", operation.command, operation.address, operation.size)
+    else:
+        guarded = operation.length is not None
+        where = _structure(lowering, operation.parts, length, guarded) if length else 0
+        call = lowering.call("bpf", operation.command, where, operation.size)
+    if operation.name is not None:
+        lowering.names[operation.name] = call
+    return returned(call)
+
+
+def open_event(lowering: Lowering, operation: RawOpenEvent) -> Reader:
+    where = _structure(lowering, operation.parts, operation.length, guarded=False) if operation.length else 0
+    descriptor = lowering.call("perf_event_open", where, operation.pid, operation.cpu, operation.group, operation.flags)
+    lowering.names[operation.name] = descriptor
+    lowering.sample_types[operation.name] = SampleType(
+        next((part.value for part in operation.parts if part.offset == 24 and isinstance(part.value, int)), 0)
+    )
+    return returned(descriptor)
+
+
+def ioctl(lowering: Lowering, operation: Ioctl) -> Reader:
+    descriptor = lowering.operand(operation.descriptor)
+    return returned(lowering.call("ioctl", descriptor, operation.request, operation.argument))
+
+
+def write_kprobe_events(lowering: Lowering, operation: WriteKprobeEvents) -> Reader:
+    command = operation.command.replace("{}", f"{GROUP}/{lowering.tag}_")
+    opened, written = lowering.write_to(f"{lowering.guest.tracing}/kprobe_events", f"{command}\n", O_WRONLY | O_APPEND)
+    return first_failure([opened, written], value=0)
+
+
+def _structure(lowering: Lowering, parts: Iterable[Part], length: int, guarded: bool) -> Address | BeforeGuard:
+    image = bytearray(length)
+    for part in parts:
+        if isinstance(part.value, int):
+            cut = part.value & ((1 << 8 * part.size) - 1)
+            image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
+    content = bytes(image[:length])
+    if guarded:
+        return lowering.builder.alloc_before_guard(content)
+    address = lowering.builder.alloc(content)
+    for part in parts:
+        if not isinstance(part.value, int):
+            value = part.value
+            stored = lowering.builder.alloc(value.content) if isinstance(value, Buffer) else lowering.operand(value)
+            lowering.builder.store(address + part.offset, part.size, stored)
+    return address

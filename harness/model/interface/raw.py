@@ -1,0 +1,212 @@
+"""bpf(2) as it comes: what is looked at before a command, and commands whose fields nobody filled in for the caller.
+
+kernel/bpf/syscall.c: sys_bpf(), bpf_check_uarg_tail_zero(), and the commands' functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.abi import bpf
+from harness.isa.instruction import decode
+from harness.model import map_creation
+from harness.model.errno import Errno
+from harness.model.interface import load
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
+from harness.model.maps import Map
+from harness.model.memory import Region
+from harness.model.rules import LogRule
+from harness.model.value import Unpredictable
+from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
+from harness.script.outcome import DESCRIPTOR, Outcome
+
+PAGE_SIZE = 4096
+LAST_FIELDS = {0: 16, 1: 24, 2: 32, 3: 16, 4: 24, 5: 44}
+"""Where each command's fields end in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
+NEVER_GREW = frozenset({2, 3, 4})
+"""Commands that use no more of the union today."""
+SURELY_UNKNOWN = range(1000, 1 << 16)
+SURELY_UNMAPPED = PAGE_SIZE
+
+
+@dataclass(frozen=True)
+class Attr:
+    """The union's parts by offset, and the bytes of those that are plain numbers."""
+
+    parts: Mapping[int, Part]
+    image: bytes
+
+    def number(self, offset: int, size: int = 4) -> int:
+        return int.from_bytes(self.image[offset : offset + size], "little")
+
+    def given(self, offset: int) -> bool:
+        """Whether the field is anything but zero."""
+        part = self.parts.get(offset)
+        return (part is not None and not isinstance(part.value, int)) or self.number(offset, 8) != 0
+
+    def buffer(self, offset: int) -> bytes:
+        """What lies at an address the caller gave; Errno EFAULT where nothing can."""
+        part = self.parts.get(offset)
+        if part is not None and isinstance(part.value, Buffer):
+            return part.value.content
+        address = self.number(offset, 8)
+        if address < SURELY_UNMAPPED or address >> 63:
+            raise Errno("EFAULT")
+        raise Unpredictable(f"what lies at {address:#x}")
+
+    def ends_at(self, last: int) -> bool:
+        """Whether everything from `last` on is zero."""
+        named = (part for part in self.parts.values() if not isinstance(part.value, int))
+        return not any(self.image[last:]) and all(part.offset < last for part in named)
+
+
+def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
+    """The order of SYS-02; then the command's own."""
+    if not kernel.environment.privileged:
+        raise Unpredictable("what an unprivileged caller is told first")
+    attr = _copied(kernel, operation)
+    if operation.command not in _COMMANDS:
+        if _first_era(kernel) or operation.command in SURELY_UNKNOWN:
+            raise Errno("EINVAL")
+        raise Unpredictable(f"what command {operation.command} does")
+    if not attr.ends_at(LAST_FIELDS[operation.command]):
+        if _first_era(kernel) or operation.command in NEVER_GREW:
+            raise Errno("EINVAL")
+        raise Unpredictable(f"what later fields of command {operation.command} mean")
+    return _COMMANDS[operation.command](kernel, operation, attr)
+
+
+def _first_era(kernel: Kernel) -> bool:
+    """Whether the union is the one whose fields are known here."""
+    return kernel.rules.attr_size == bpf.ATTR_SIZE
+
+
+def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
+    """The union as the kernel sees it; Errno EFAULT, E2BIG."""
+    size, known = operation.size & 0xFFFFFFFF, kernel.rules.attr_size
+    there = _image(operation)
+    if kernel.rules.attr_address_first and operation.address is not None and operation.address >> 63:
+        raise Errno("EFAULT")
+    if size > PAGE_SIZE or any(there[known:size]):
+        raise Errno("E2BIG")
+    if len(there) < size:
+        raise Errno("EFAULT")
+    return Attr({part.offset: part for part in operation.parts}, there[: min(size, known)].ljust(known, b"\0"))
+
+
+def _image(operation: RawBpf) -> bytes:
+    """The bytes at the caller's address, as many as can be read."""
+    if operation.address is not None:
+        if operation.address < SURELY_UNMAPPED or operation.address >> 63:
+            return b""
+        raise Unpredictable(f"what lies at {operation.address:#x}")
+    length = operation.size if operation.length is None else operation.length
+    image = bytearray(length)
+    for part in operation.parts:
+        if isinstance(part.value, int):
+            cut = part.value & ((1 << 8 * part.size) - 1)
+            image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
+    return bytes(image[:length])
+
+
+def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
+    wanted = CreateMap(operation.name or "", *(attr.number(offset) for offset in (0, 4, 8, 12, 16)))
+    made = map_creation.create(kernel.rules.maps, wanted)
+    if operation.name is not None:
+        kernel.names.open(operation.name, made)
+    return Outcome(value=DESCRIPTOR)
+
+
+def _map(kernel: Kernel, attr: Attr) -> Map:
+    part = attr.parts.get(0)
+    if part is not None and isinstance(part.value, Ref):
+        return kernel.names.content(part.value, Map, "EINVAL")
+    number = attr.number(0)
+    return kernel.names.content(number - (1 << 32) if number >> 31 else number, Map, "EINVAL")
+
+
+def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
+    map = _map(kernel, attr)
+    if map.lookup(_sized(attr.buffer(8), map.key_size)) is None:
+        raise Errno("ENOENT")
+    attr.buffer(16)
+    return Outcome(value=0)
+
+
+def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
+    map = _map(kernel, attr)
+    flags = attr.number(24, 8)
+    if flags & 4 and not _first_era(kernel):
+        raise Errno("EINVAL")  # BPF_F_LOCK, and there is no lock in our values (MAP-25)
+    key = _sized(attr.buffer(8), map.key_size)
+    value = _sized(attr.buffer(16), map.value_size)
+    map.update(key, Region("the caller's value", len(value), value), 0, flags)
+    return Outcome(value=0)
+
+
+def _delete(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
+    map = _map(kernel, attr)
+    map.delete(_sized(attr.buffer(8), map.key_size))
+    return Outcome(value=0)
+
+
+def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
+    map = _map(kernel, attr)
+    map.following(_sized(attr.buffer(8), map.key_size) if attr.given(8) else None)
+    attr.buffer(16)
+    return Outcome(value=0)
+
+
+def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
+    """The order of LOAD-01: what is read when, then what load.py knows."""
+    rules, count = kernel.rules, attr.number(4)
+    licence = attr.buffer(16) if rules.license_first else b""
+    if count > rules.instruction_limit:
+        raise Errno(rules.too_many_instructions)
+    if count == 0 and not _first_era(kernel):
+        raise Errno(rules.no_instructions)
+    code = _sized(attr.buffer(8), 8 * count)
+    licence = attr.buffer(16).split(b"\0")[0]
+    wanted = LoadProgram(
+        operation.name or "",
+        attr.number(0),
+        Program(decode(code)),
+        licence.decode("latin-1"),
+        kern_version=attr.number(40),
+    )
+    load.check(kernel, wanted)
+    _check_log(rules.log, attr)
+    if attr.given(32):
+        attr.buffer(32)
+        if attr.number(28) < LOG_OF_AN_INSTRUCTION * (1 + count):
+            raise Unpredictable("whether the log fits")
+    return load.load(kernel, wanted)
+
+
+def _check_log(rule: LogRule, attr: Attr) -> None:
+    """LOG-02: level, size and buffer, in later kernels the last two together."""
+    level, size, buffer = attr.number(24), attr.number(28), attr.given(32)
+    if not level and not size and not buffer:
+        return
+    sane = level & ~rule.levels == 0 and size <= rule.most_size and (level or not buffer)
+    together = bool(size) == buffer if rule.level_alone else bool(level) and buffer and size >= rule.least_size
+    if not sane or not together:
+        raise Errno("EINVAL")
+
+
+def _sized(content: bytes, size: int) -> bytes:
+    if len(content) < size:
+        raise Unpredictable("what lies behind the caller's buffer")
+    return content[:size]
+
+
+_COMMANDS: dict[int, Callable[[Kernel, RawBpf, Attr], Outcome]] = {
+    0: _create_map,
+    1: _lookup,
+    2: _update,
+    3: _delete,
+    4: _next_key,
+    5: _load,
+}

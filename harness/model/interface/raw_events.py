@@ -1,0 +1,94 @@
+"""perf_event_open(2), ioctl(2) and kprobe_events as they come, as far as there is a rule.
+
+kernel/events/core.c: sys_perf_event_open(), perf_copy_attr(), perf_ioctl(); kernel/trace/trace_kprobe.c.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.abi import perf as abi
+from harness.model.errno import Errno
+from harness.model.interface import perf
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import PerfEvent
+from harness.model.value import Unpredictable
+from harness.script.operations import Ioctl, OpenEvent, RawOpenEvent, Ref, SampleType, WriteKprobeEvents
+from harness.script.outcome import Outcome
+
+FIRST_SIZE, PAGE_SIZE = 64, 4096
+"""PERF_ATTR_SIZE_VER0, and the most that is looked at."""
+KNOWN_OPEN_FLAGS = 0xF
+INHERIT, EXCLUDE_KERNEL, FREQUENCY, USE_CLOCK = 1 << 1, 1 << 5, 1 << 10, 1 << 25
+MOST_SAMPLES = 100_000
+"""kernel.perf_event_max_sample_rate."""
+CLOCKS = frozenset({0, 1, 4, 7, 11})
+"""Those an event may use: perf_event_set_clock()."""
+SURELY_NO_FLAG, SURELY_NO_SAMPLE = 48, 32
+"""Bits of the attribute's flags and of its sample type from here on have no meaning in any release."""
+SURELY_NO_TYPE = range(1 << 16, 1 << 32)
+SURELY_NO_IOCTL = range(0x5000, 0x5100)
+_COMMENT = re.compile(r"\s*(#.*)?")
+
+
+def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
+    """The order of PEO-01."""
+    fields = {part.offset: part.value for part in operation.parts}
+    config = fields.pop(8, 0)
+    numbers = {offset: value for offset, value in fields.items() if isinstance(value, int)}
+    if numbers.keys() != fields.keys() or not isinstance(config, int | Ref):
+        raise Unpredictable("a name where a number is expected")
+    if operation.flags & ~KNOWN_OPEN_FLAGS:
+        raise Errno("EINVAL")
+    if operation.length == 0:
+        raise Errno("EFAULT")
+    size = numbers.get(4) or FIRST_SIZE
+    if not FIRST_SIZE <= size <= PAGE_SIZE:
+        raise Errno("E2BIG")
+    flags, period = numbers.get(40, 0), numbers.get(16, 0)
+    if flags & FREQUENCY and period > MOST_SAMPLES:
+        raise Errno("EINVAL")
+    if flags >> SURELY_NO_FLAG or numbers.get(24, 0) >> SURELY_NO_SAMPLE:
+        raise Errno("EINVAL")
+    if numbers.get(0, 0) in SURELY_NO_TYPE:
+        raise Errno("ENOENT")
+    _check_known(operation, size, numbers, flags)
+    outcome = perf.open_event(kernel, _plain(operation, config, numbers, flags))
+    event = kernel.names.content(Ref(operation.name), PerfEvent, "EBADF")
+    event.counts = event.counts and not flags & EXCLUDE_KERNEL
+    if flags & USE_CLOCK and numbers.get(92, 0) not in CLOCKS:
+        # The half-made event is freed, and takes along what the close of any event does (DET-03).
+        kernel.names.close(Ref(operation.name))
+        raise Errno("EINVAL")
+    return outcome
+
+
+def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
+    """Only what no event knows: ENOTTY (ATTACH-20)."""
+    kernel.names.content(operation.descriptor, PerfEvent, "ENOTTY")
+    if operation.request in SURELY_NO_IOCTL:
+        raise Errno("ENOTTY")
+    raise Unpredictable(f"what ioctl {operation.request:#x} does")
+
+
+def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome:
+    """Only what needs no parser."""
+    if not kernel.environment.kprobes:
+        raise Errno("ENOENT")
+    if _COMMENT.fullmatch(operation.command):
+        return Outcome(value=0)
+    raise Unpredictable("the model does not parse commands of kprobe_events")
+
+
+def _check_known(operation: RawOpenEvent, size: int, numbers: dict[int, int], flags: int) -> None:
+    if size > abi.ATTR.size or flags & ~(abi.DISABLED | EXCLUDE_KERNEL | USE_CLOCK) or operation.group != -1:
+        raise Unpredictable("what these fields of the attribute mean")
+    if numbers.get(0) != abi.TYPE_TRACEPOINT or numbers.get(24, 0) & ~perf.KNOWN_SAMPLES:
+        raise Unpredictable("the model knows events of tracepoints only")
+
+
+def _plain(operation: RawOpenEvent, config: int | Ref, numbers: dict[int, int], flags: int) -> OpenEvent:
+    sample_type = SampleType(numbers.get(24, 0))
+    disabled = bool(flags & abi.DISABLED)
+    period = numbers.get(16, 0)
+    return OpenEvent(operation.name, config, operation.pid, operation.cpu, period, sample_type, disabled)
