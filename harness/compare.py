@@ -10,12 +10,10 @@ from harness.script.expectation import Expectation
 from harness.script.operations import Operation, Script
 from harness.script.outcome import (
     Bytes,
-    Lost,
     OneOf,
     Outcome,
     Prediction,
     Record,
-    Sample,
     Text,
     Unknown,
     Unpredicted,
@@ -105,7 +103,7 @@ def _blame(
         return Blame.CLAUSE
     if expected:
         return Blame.MODEL
-    return Blame.KERNEL if expectation.admits(prediction, returned) else Blame.UNCLEAR
+    return Blame.KERNEL if expectation.allows(prediction, returned) else Blame.UNCLEAR
 
 
 def admits(prediction: Outcome, observation: Outcome, returned: Mapping[str, int]) -> bool:
@@ -147,7 +145,7 @@ def _records_admit(
     return all(_record_admits(*pair, returned) for pair in zip(predicted, observed, strict=True))
 
 
-def _record_admits(predicted: Sample | Lost, observed: Sample | Lost, returned: Mapping[str, int]) -> bool:
+def _record_admits(predicted: Record, observed: Record, returned: Mapping[str, int]) -> bool:
     return type(predicted) is type(observed) and all(
         _value_admits(getattr(predicted, field.name), getattr(observed, field.name), returned)
         for field in fields(predicted)

@@ -20,6 +20,8 @@ from harness.script.operations import (
     SampleType,
     Unmap,
 )
+from harness.script.outcome import Outcome
+from hil.agent.results import BatchResult
 from hil.agent.steps import Result
 
 O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o2000, 0o2000000
@@ -99,8 +101,17 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
 
 
 def unmap(lowering: Lowering, operation: Unmap) -> Reader:
-    ring = lowering.rings[operation.ring.name]
-    return returned(lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size))
+    """EBADF when the ring could not be mapped, as `harness.lowering.reading.read_ring` says it."""
+    ring = lowering.rings.get(operation.ring.name)
+    if ring is None:
+        return lambda _: Outcome(errno="EBADF")
+    with lowering.builder.unless_failed(ring.mapped):
+        unmapped = lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
+
+    def read(results: BatchResult) -> Outcome:
+        return Outcome(errno="EBADF") if results.done(ring.mapped).errno else returned(unmapped)(results)
+
+    return read
 
 
 def open_file(lowering: Lowering, operation: OpenFile) -> Reader:
@@ -112,6 +123,8 @@ def open_file(lowering: Lowering, operation: OpenFile) -> Reader:
 def duplicate(lowering: Lowering, operation: Duplicate) -> Reader:
     descriptor = lowering.call("dup", lowering.operand(operation.of))
     lowering.names[operation.name] = descriptor
+    if isinstance(operation.of, Ref) and operation.of.name in lowering.sample_types:
+        lowering.sample_types[operation.name] = lowering.sample_types[operation.of.name]
     return returned(descriptor)
 
 

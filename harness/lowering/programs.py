@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.abi import bpf
-from harness.lowering.context import Lowering, Reader, returned
+from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.operations import FilterPacket, LoadProgram
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
@@ -45,7 +45,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
 
 def filter_packet(lowering: Lowering, operation: FilterPacket) -> Reader:
     """A pair of Unix datagram sockets: the kernel runs the receiver's filter in the sender's system call."""
-    pair = lowering.builder.alloc(8)
+    pair = lowering.builder.alloc(b"\xff" * 8)  # -1, so that no other descriptor is used when there is no pair
     made = lowering.call("socketpair", AF_UNIX, SOCK_DGRAM, 0, pair)
     sender, receiver = lowering.builder.load(pair, 4), lowering.builder.load(pair + 4, 4)
     program = lowering.builder.alloc(4)
@@ -59,10 +59,8 @@ def filter_packet(lowering: Lowering, operation: FilterPacket) -> Reader:
     lowering.call("close", receiver)
 
     def read(results: BatchResult) -> Outcome:
-        for step in (made, attached, sent):
-            if errno := results.done(step).error:
-                return Outcome(errno=errno)
-        arrived = results.done(received)
-        return Outcome(value=0 if arrived.error == "EAGAIN" else arrived.value)
+        if results.done(received).error == "EAGAIN":  # nothing came, which is the program's word if all else went well
+            return first_failure([made, attached, sent], value=0)(results)
+        return first_failure([made, attached, sent, received])(results)
 
     return read

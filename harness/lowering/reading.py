@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from harness.abi import perf
 from harness.lowering.context import Lowering, Reader, Ring, returned
 from harness.script.operations import ReadCount, ReadRing, SampleType
-from harness.script.outcome import Lost, Outcome, Record, Sample
+from harness.script.outcome import Lost, Other, Outcome, Record, Sample
 from hil.agent.results import BatchResult
+
+HEADER = 8
+"""sizeof(struct perf_event_header)."""
 
 
 def read_count(lowering: Lowering, operation: ReadCount) -> Reader:
@@ -58,15 +61,26 @@ def _between(data: bytes, tail: int, head: int, size: int) -> bytes:
 
 
 def _records(window: bytes, ring: Ring) -> Iterator[Record]:
+    """Every record, also those no script asks for: the kernel writes none that the model would not predict."""
     position = 0
     while position < len(window):
-        kind, _misc, size = struct.unpack_from("<IHH", window, position)
-        body = window[position + 8 : position + size]
-        if kind == perf.RECORD_SAMPLE:
-            yield _sample(body, ring.sample_type)
-        elif kind == perf.RECORD_LOST:
-            yield Lost(count=struct.unpack_from("<QQ", body)[1])
+        kind, _misc, size = struct.unpack_from("<IHH", window.ljust(position + HEADER, b"\0"), position)
+        if size < HEADER or position + size > len(window):
+            yield Other(kind)  # it breaks off, and where the next one begins nobody knows
+            return
+        yield _record(kind, window[position + HEADER : position + size], ring.sample_type)
         position += size
+
+
+def _record(kind: int, body: bytes, sample_type: SampleType) -> Record:
+    try:
+        if kind == perf.RECORD_SAMPLE:
+            return _sample(body, sample_type)
+        if kind == perf.RECORD_LOST:
+            return Lost(count=struct.unpack_from("<QQ", body)[1])
+    except struct.error:
+        pass  # shorter than its kind
+    return Other(kind)
 
 
 def _sample(body: bytes, sample_type: SampleType) -> Sample:

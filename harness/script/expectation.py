@@ -22,8 +22,12 @@ class Expectation:
     records: int | None = None
     log: str | None = None
 
-    def admits(self, outcome: Outcome, returned: Mapping[str, int]) -> bool:
-        """Whether `outcome`, an observation or a prediction, may be what is expected."""
+    def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
+        """Whether `observation` is what is expected; a log that nobody asked for is not."""
+        return self.allows(observation, returned) and (self.log is None or observation.log is not None)
+
+    def allows(self, outcome: Outcome, returned: Mapping[str, int]) -> bool:
+        """Whether `outcome`, which may be a prediction and leave things open, does not contradict what is expected."""
         return (
             outcome.errno == self.errno
             and (self.value is None or _value(outcome.value, self.value, returned))

@@ -108,7 +108,14 @@ class Lost:
     count: Value
 
 
-Record = Sample | Lost
+@dataclass(frozen=True)
+class Other:
+    """A record of any other `kind` (`enum perf_event_type`), or one that breaks off; no script asks for any."""
+
+    kind: int
+
+
+Record = Sample | Lost | Other
 
 
 @dataclass(frozen=True)

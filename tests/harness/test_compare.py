@@ -11,6 +11,7 @@ from harness.script.outcome import (
     KERNEL_ADDRESS,
     Bytes,
     Lost,
+    Other,
     Outcome,
     Piece,
     Sample,
@@ -89,6 +90,7 @@ def test_records_are_compared_field_by_field() -> None:
     assert not admits(predicted, Outcome(value=1, records=(replace(sample, pid=None),)), {})
     assert not admits(predicted, Outcome(value=1, records=(sample, sample)), {})
     assert not admits(predicted, Outcome(value=1, records=(Lost(1),)), {})
+    assert not admits(predicted, Outcome(value=1, records=(Other(5),)), {})
     assert not admits(predicted, Outcome(value=1), {})
 
 

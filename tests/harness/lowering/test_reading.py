@@ -7,7 +7,7 @@ import pytest
 from harness.lowering.context import Ring
 from harness.lowering.reading import _between, _records
 from harness.script.operations import SampleType
-from harness.script.outcome import Lost, Sample
+from harness.script.outcome import Lost, Other, Sample
 from hil.agent.steps import Address, Result
 
 
@@ -44,9 +44,30 @@ def test_fields_in_between_are_passed_over() -> None:
     assert sample == Sample(pid=2, tid=3, cpu=5)
 
 
-def test_lost_records_and_others() -> None:
-    window = record(2, struct.pack("<QQ", 1, 17)) + record(5, bytes(8)) + record(9, struct.pack("<II", 1, 1))
+def test_lost_records() -> None:
+    window = record(2, struct.pack("<QQ", 1, 17)) + record(9, struct.pack("<II", 1, 1))
     assert list(_records(window, ring(SampleType.TID))) == [Lost(17), Sample(pid=1, tid=1)]
+
+
+def test_records_nobody_asked_for_are_not_passed_over() -> None:
+    window = record(5, bytes(8)) + record(9, struct.pack("<II", 1, 1))
+    assert list(_records(window, ring(SampleType.TID))) == [Other(5), Sample(pid=1, tid=1)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        struct.pack("<IHH", 9, 1, 0),  # of no size: it would be read for ever
+        struct.pack("<IHH", 9, 1, 400) + bytes(8),
+        struct.pack("<IH", 9, 1),
+        record(9, bytes(4)),
+        record(2, bytes(8)),
+    ],
+)
+def test_a_record_that_breaks_off_is_told_as_what_it_is(broken: bytes) -> None:
+    first, second = _records(record(9, struct.pack("<II", 1, 1)) + broken, ring(SampleType.TID))
+    assert first == Sample(pid=1, tid=1)
+    assert second == Other(broken[0])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""What a clause admits; against predictions it is more lenient, because they may leave things open."""
+
+import pytest
+
+from harness.script.expectation import SUCCESS, Expectation
+from harness.script.outcome import DESCRIPTOR, Bytes, OneOf, Outcome, Piece, Sample, Unknown
+
+
+@pytest.mark.parametrize(
+    ("expectation", "right", "wrong"),
+    [
+        (SUCCESS, Outcome(value=7), Outcome(errno="EPERM")),
+        (Expectation("EBADF"), Outcome(errno="EBADF"), Outcome(value=0)),
+        (Expectation(value=1), Outcome(value=1), Outcome(value=0)),
+        (Expectation(data=b"ab"), Outcome(value=0, data=b"ab"), Outcome(value=0, data=b"ac")),
+        (Expectation(data=b"ab"), Outcome(value=0, data=b"ab"), Outcome(value=0)),
+        (Expectation(data=OneOf((b"a", b"b"))), Outcome(value=0, data=b"b"), Outcome(value=0, data=b"c")),
+        (Expectation(records=1), Outcome(value=1, records=(Sample(),)), Outcome(value=1, records=())),
+        (Expectation(records=0), Outcome(value=0, records=()), Outcome(value=0)),
+        (Expectation("EACCES", log="!read_ok"), Outcome(errno="EACCES", log="R2 !read_ok\n"), Outcome(errno="EACCES")),
+        (Expectation("EACCES", log="R2"), Outcome(errno="EACCES", log="R2"), Outcome(errno="EACCES", log="R1")),
+    ],
+)
+def test_an_observation_is_what_is_expected_or_not(expectation: Expectation, right: Outcome, wrong: Outcome) -> None:
+    assert expectation.admits(right, {})
+    assert not expectation.admits(wrong, {})
+
+
+def test_what_a_prediction_leaves_open_contradicts_nothing() -> None:
+    assert Expectation("EACCES", log="!read_ok").allows(Outcome(errno="EACCES"), {})
+    assert Expectation(value=5).allows(Outcome(value=DESCRIPTOR), {})
+    open_byte = Outcome(value=0, data=Bytes(b"a?", (Piece(1, 1, Unknown("a letter", most=0x7F)),)))
+    assert Expectation(data=b"az").allows(open_byte, {})
+    assert not Expectation(data=b"bz").allows(open_byte, {})
+    assert not Expectation(data=b"a\xff").allows(open_byte, {})
