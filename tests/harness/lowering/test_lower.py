@@ -3,7 +3,8 @@
 import pytest
 
 from harness.essentials import essentials
-from harness.lowering.context import Guest
+from harness.lowering import events
+from harness.lowering.context import Guest, Lowering
 from harness.lowering.lower import Lowered
 from harness.lowering.lower import lower as lower_together
 from harness.script.operations import (
@@ -11,6 +12,8 @@ from harness.script.operations import (
     Close,
     CreateKprobe,
     CreateMap,
+    Duplicate,
+    FilterPacket,
     Fire,
     LookupElement,
     MapRing,
@@ -18,9 +21,14 @@ from harness.script.operations import (
     OpenEvent,
     OpenFile,
     Ref,
+    SampleType,
     Script,
+    Unmap,
 )
-from hil.agent.steps import Batch, Immediate, Result, Syscall
+from harness.script.outcome import Outcome
+from hil.agent.builder import BatchBuilder
+from hil.agent.results import BatchResult, End, How, Status, StepResult
+from hil.agent.steps import Batch, Immediate, Result, Skip, Syscall
 
 GUEST = Guest(arch="x86_64", version_code=0x60180)
 
@@ -97,3 +105,58 @@ def test_scripts_that_share_a_process_close_what_they_opened() -> None:
     # Names do not reach over to the next script.
     assert batch.steps[second.first_steps[0]] == Syscall(3, (Immediate(-1),))
     assert second.end == len(batch.steps)
+
+
+def outcomes(script: Script, *returned: StepResult | None) -> list[Outcome]:
+    """What the operations' readers make of the results of the script's first steps."""
+    _, lowered = lower(script, GUEST, "t")
+    return [reader(BatchResult(End(How.COMPLETED), returned)) for reader in lowered.readers]
+
+
+def done(value: int, errno: int = 0) -> StepResult:
+    return StepResult(Status.DONE, value, errno)
+
+
+def test_a_ring_that_was_not_mapped_cannot_be_unmapped() -> None:
+    script = Script("s", "", (MapRing("r", 9), Unmap(Ref("r"))))
+    skipped = StepResult(Status.SKIPPED, -1)
+    failed = outcomes(script, done(-9, 9), skipped, skipped)
+    assert failed == [Outcome(errno="EBADF"), Outcome(errno="EBADF")]
+    assert outcomes(script, done(1 << 20), done(0), done(0)) == [Outcome(value=0), Outcome(value=0)]
+    batch, _ = lower(script, GUEST, "t")
+    assert isinstance(batch.steps[1], Skip) and batch.steps[1].condition == Result(0)
+    assert outcomes(Script("s", "", (Unmap(Ref("nothing")),))) == [Outcome(errno="EBADF")]
+
+
+def test_samples_are_read_alike_through_a_copy_of_the_descriptor() -> None:
+    lowering = Lowering(GUEST, "t", BatchBuilder())
+    events.open_event(lowering, OpenEvent("e", 7, sample_type=SampleType.TIME))
+    events.duplicate(lowering, Duplicate("copy", Ref("e")))
+    events.map_ring(lowering, MapRing("r", Ref("copy")))
+    assert lowering.rings["r"].sample_type == SampleType.TIME
+
+
+@pytest.mark.parametrize(
+    ("errnos", "outcome"),
+    [
+        ((0, 0, 0, 0), Outcome(value=4)),
+        ((0, 0, 0, 11), Outcome(value=0)),
+        ((0, 0, 0, 14), Outcome(errno="EFAULT")),
+        ((0, 22, 0, 11), Outcome(errno="EINVAL")),
+        ((24, 9, 9, 9), Outcome(errno="EMFILE")),
+    ],
+)
+def test_a_packet_arrives_is_dropped_or_something_failed(errnos: tuple[int, ...], outcome: Outcome) -> None:
+    script = Script("s", "", (FilterPacket(5, b"packet"),))
+    batch, _ = lower(script, GUEST, "t")
+    codes = iter(errnos)
+    results: list[StepResult] = []
+    for step in batch.steps:
+        if isinstance(step, Syscall) and step.number != 3:  # close(2) may fail as it likes
+            errno = next(codes)
+            results.append(done(-errno if errno else 4, errno))
+        else:
+            results.append(done(0))
+    assert outcomes(script, *results) == [outcome]
+    # No pair was made, so no descriptor is closed but -1.
+    assert any(write.data == b"\xff" * 8 for write in batch.image)
