@@ -118,8 +118,8 @@ def list_plan(console: Console, plan: Sequence[Share]) -> None:
     for share in plan:
         for lane in share.lanes:
             console.print(str(lane), highlight=False)
-    for script in plan[0].scripts:
-        console.print(f"  {script.name}: {script.sentence}", highlight=False, soft_wrap=True)
+    for name, sentence in {script.name: script.sentence for share in plan for script in share.scripts}.items():
+        console.print(f"  {name}: {sentence}", highlight=False, soft_wrap=True)
 
 
 def check_chosen(require: Sequence[str], chosen: Sequence[Lane]) -> None:

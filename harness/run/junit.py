@@ -40,8 +40,8 @@ def _case(result: ScriptResult) -> TestCase:
         outcome = element(result.reason, str(result.verdict))
         if result.operation:
             step = result.operation
-            outcome.text = (
-                f"operation {step.index}: {step.operation}\npredicted: {step.prediction}\nobserved: {step.observation}"
-            )
+            lines = [f"operation {step.index}: {step.operation}"]
+            lines += [f"expected: {step.expectation}"] if step.expectation else []
+            outcome.text = "\n".join([*lines, f"predicted: {step.prediction}", f"observed: {step.observation}"])
         case.result = [outcome]
     return case

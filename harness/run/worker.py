@@ -109,6 +109,8 @@ class Worker:
         started = time.monotonic()
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
         self.machine = Machine(MachineSpec(kernel, root, folder))
+        if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
+            raise MachineLost("the run was stopped before the machine was started")
         try:
             with self.machine:
                 guest = Guest(arch=self.share.arch, version_code=version_code(kernel.version))
@@ -189,6 +191,9 @@ def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptRe
         unpredicted=tuple(_unpredicted(script, comparison, predictions, seen.outcomes)),
         seconds=seen.seconds,
     )
+    if not comparison.divergence and len(comparison.unpredicted) == len(predictions) and not any(script.expected):
+        _, why = comparison.unpredicted[0]
+        return replace(result, verdict=Verdict.UNSUPPORTED, reason=f"nothing of it is predicted: {why}")
     if found := comparison.divergence:
         report = OperationReport(
             found.index,
