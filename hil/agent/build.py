@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-from filelock import FileLock
-
-from hil import directories, resources
+from hil import cache, directories, resources
 from hil.arch import Architecture
 from hil.errors import BenchError
 
@@ -29,13 +26,11 @@ def agent_binary(arch: Architecture) -> Path:
     sources = resources.folder("guest")
     folder = directories.cache() / "agent" / _digest(sources, compiler) / arch.name
     binary = folder / "hil-agent"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        if not binary.exists():
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                built = Path(scratch) / "hil-agent"
-                compile_agent(compiler, built, sources, *LINK)
-                built.rename(binary)
+    if not binary.exists():
+        with cache.locked(folder):
+            if not binary.exists():
+                with cache.replaced(folder) as new:
+                    compile_agent(compiler, new / binary.name, sources, *LINK)
     return binary
 
 
