@@ -10,7 +10,7 @@ from types import TracebackType
 from hil.agent.channel import AgentLost, FrameChannel
 from hil.agent.results import BatchResult, Hello
 from hil.agent.steps import Batch
-from hil.agent.wire import NO_TAG, WireError, decode_answer, decode_hello, encode_batch
+from hil.agent.wire import NO_TAG, decode_answer, decode_hello, encode_batch
 from hil.errors import HilError
 from hil.target import ByteStream
 
@@ -101,7 +101,8 @@ class Agent:
         batch = self._under_way.popleft()
         try:
             return decode_answer(self._channel.receive(batch.deadline + self._patience), batch.tag, batch.steps)
-        except (AgentLost, WireError) as error:
+        except BaseException as error:
+            # An interrupt as well: from here on the answers would be taken for those of other batches.
             self._under_way.clear()
-            self._channel.lose(error)
+            self._channel.lose(error if isinstance(error, HilError) else AgentLost("interrupted while it owed answers"))
             raise

@@ -138,3 +138,21 @@ def test_one_exchange_at_a_time() -> None:
         next(first)
         with pytest.raises(RuntimeError, match="one exchange"):
             next(agent.exchange([BATCH]))
+
+
+def test_an_interrupt_stays_one_and_ends_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = ScriptedStream(completed)
+    agent = Agent(stream)
+    results = agent.exchange([BATCH] * 3)
+    assert next(results).completed
+    with monkeypatch.context() as patch:
+
+        def interrupt(size: int) -> bytes:
+            raise KeyboardInterrupt
+
+        agent._channel._frames.clear()
+        patch.setattr(stream, "read", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    with pytest.raises(AgentLost, match="interrupted"):
+        list(agent.exchange([BATCH]))
