@@ -79,7 +79,9 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = paramiko.Transport(self._socket)
         self._transport.daemon = True
-        self._transport.banner_timeout = self._transport.auth_timeout = timeout
+        # paramiko has a limit of its own for each part of a login; a slow target needs the caller's for all of them.
+        for part in ("banner_timeout", "handshake_timeout", "auth_timeout"):
+            setattr(self._transport, part, timeout)
         options = self._transport.get_security_options()
         options.kex, options.ciphers, options.digests = _KEY_EXCHANGE, _CIPHERS, _MACS
         options.key_types = (credentials.host_key.get_name(),)
@@ -92,6 +94,7 @@ class Connection:
                 raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
             self._transport.auth_publickey(credentials.user, credentials.key)
         except paramiko.AuthenticationException as error:
+            self.close()
             raise explain(f"SSH: the server does not let {credentials.user} in with our key") from error
         except BaseException:
             self.close()

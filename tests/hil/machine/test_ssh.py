@@ -150,8 +150,17 @@ def test_other_host_key_is_refused(connect: Connect, tmp_path: Path) -> None:
 
 
 def test_other_client_key_is_refused(connect: Connect, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     with pytest.raises(Told, match="does not let root in"):
         connect(_echo, key=_key(tmp_path, "other"))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)  # The server's end as soon as ours has hung up.
+        assert not thread.is_alive()
+
+
+def test_one_limit_holds_for_every_part_of_a_login(connect: Connect) -> None:
+    transport = connect(_echo)[0]._transport
+    assert (transport.banner_timeout, transport.handshake_timeout, transport.auth_timeout) == (30, 30, 30)
 
 
 @pytest.mark.parametrize("line", ["", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-none AAAA", "ssh-ed25519 AAAA"])
