@@ -37,4 +37,4 @@ def read(path: Path) -> Configuration:
 
 def options(path: Path) -> Mapping[str, str]:
     """What is built in ("y") or a module ("m"), by name with its CONFIG_; what is off is not there."""
-    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", path.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", path.read_text(errors="replace"), re.MULTILINE))

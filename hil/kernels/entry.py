@@ -109,7 +109,7 @@ def metadata_of(folder: Path) -> dict[str, Any]:
         digest = metadata.pop("digest")
     except OSError as error:
         raise Damaged(f"{path} cannot be read ({error.strerror})") from None
-    except (ValueError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         raise Damaged(f"{path} is damaged") from None
     if digest != _digest(metadata):
         raise Damaged(f"{path} is damaged: it does not have the digest it was written with")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ from hil.errors import UserError
 from hil.kernels import catalogue, configuration, entry, image, store
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
+
+# What scripts/setlocalversion puts together; also the name of a folder here and in the guest.
+_RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
 
 
 def add(
@@ -68,6 +72,8 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
     release = release or (modules.name if modules else "")
     if not release:
         raise UserError(f"{parts.image} does not show its release", remedy="give what uname -r prints as --release")
+    if not _RELEASE.fullmatch(release):
+        raise UserError(f"{release!r} is no release of a kernel", remedy="give what uname -r prints as --release")
     version = config.version or _numbers(release)
     if catalogue.numbers(version)[:2] != catalogue.numbers(release)[:2]:
         raise UserError(

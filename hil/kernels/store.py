@@ -69,6 +69,8 @@ def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> 
     An imported kernel stays as it is, since replacing it would lose it.
     """
     folder = location(name, arch)
+    if not _present(folder):
+        _fetchable(name, arch)
     with cache.locked(folder, notify=notify):
         if was_imported(folder):
             raise UserError(

@@ -25,3 +25,10 @@ def test_what_is_no_configuration_we_know(tmp_path: Path, text: str) -> None:
     (tmp_path / "config").write_text(text)
     with pytest.raises(UserError, match="no kernel configuration"):
         configuration.read(tmp_path / "config")
+
+
+def test_options_are_found_between_bytes_of_any_encoding(tmp_path: Path) -> None:
+    (tmp_path / "config").write_bytes(
+        b'CONFIG_LOCALVERSION="-b\xfcro"\nCONFIG_BPF=y\nCONFIG_VETH=m\n# CONFIG_X is not set\n'
+    )
+    assert configuration.options(tmp_path / "config") == {"CONFIG_BPF": "y", "CONFIG_VETH": "m"}

@@ -72,6 +72,15 @@ def test_a_release_nobody_shows_must_be_given(cached: Path, build: Build) -> Non
     assert importing.add("mine", parts, release="4.1.52-x").release == "4.1.52-x"
 
 
+@pytest.mark.parametrize("release", ["mine", "4.1.52/../../../x", "4.1.52 x", "4"])
+def test_a_release_no_kernel_has_is_refused(cached: Path, build: Build, release: str) -> None:
+    parts = build("arm64")
+    parts.image.write_bytes(arm64_image("4.1.52")[:0x400])
+    with pytest.raises(UserError, match=r"is no release of a kernel.*--release"):
+        importing.add("mine", parts, release=release)
+    assert not cached.exists()
+
+
 def test_a_release_the_modules_show_need_not_be_given(cached: Path, build: Build) -> None:
     parts = build("arm64", "4.1.52", "4.1.52-y", modules=True)
     parts.image.write_bytes(arm64_image("4.1.52")[:0x400])

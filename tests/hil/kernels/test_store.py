@@ -78,6 +78,15 @@ def test_metadata_cannot_be_changed_unnoticed(archive: list[str], cached: Path) 
         store.find("debian-12", ARM64)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "[1]", "1", "{}", '{"digest": 1}', "\x00"])
+def test_metadata_of_any_other_shape_are_damage(archive: list[str], cached: Path, text: str) -> None:
+    path = store.get("debian-12", ARM64).folder / entry.METADATA
+    path.chmod(0o644)
+    path.write_text(text)
+    with pytest.raises(entry.Damaged, match="damaged"):
+        entry.metadata_of(path.parent)
+
+
 def test_a_damaged_import_is_never_thrown_away(cached: Path, build: Callable[..., Parts]) -> None:
     kernel = importing.add("linux-4.1", build("arm64"))
     spoil(kernel.image)
@@ -144,6 +153,13 @@ def test_without_network_the_error_names_the_kernel_and_the_way_out(
         assert text in str(caught.value)
     assert caught.value.details == "apt said"
     assert [path.name for path in (cached / "debian-12").iterdir()] == [".arm64.lock"]
+
+
+@pytest.mark.parametrize("get", [store.get, store.fetch])
+def test_a_name_nobody_knows_leaves_nothing(cached: Path, get: Callable[..., object]) -> None:
+    with pytest.raises(UserError, match="there is no kernel 'absent'"):
+        get("absent", ARM64)
+    assert not cached.exists()
 
 
 def test_sources_alone_are_no_kernel(cached: Path) -> None:
