@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hil.arch import Architecture
+from hil.gdb import mi
 from hil.machine.process import require_program
 
 GDB = "gdb-multiarch"
@@ -37,7 +38,7 @@ def interactive_command(arch: Architecture, socket: Path, symbols: Path, breakpo
         "set confirm off",
         "set pagination off",
         f"set architecture {arch.gdb_architecture}",
-        f"symbol-file {symbols}",
+        f"symbol-file {mi.quoted(str(symbols))}",
         f"target remote {socket}",
         *(f"hbreak *{name}" for name in breakpoints),
     ]

@@ -249,6 +249,8 @@ class GdbSession:
         if record is None:
             return
         if record.kind == "result" and record.token is not None:
+            # Before whoever sent the command goes on: an `interrupt` may follow at once, and `*running` comes later.
+            self._running = self._running or record.message == "running"
             self._results[record.token] = record
         elif record.kind == "notify" and record.message == "running":
             self._running = True

@@ -13,6 +13,7 @@ import pytest
 from hil.arch import Architecture, architecture
 from hil.errors import BenchError
 from hil.gdb import GdbGone, GdbRefused, GdbSession, GdbSilent, Stop, TargetGone, UnknownSymbol
+from hil.gdb.command import interactive_command
 
 # What it answers to a command that begins so; "{t}" is the command's token. The longest beginning counts.
 FAKE = """\
@@ -99,6 +100,23 @@ def test_a_breakpoint_and_a_stop(begin: Begin) -> None:
         assert (breakpoint.number, breakpoint.address) == ("2", 0xFFFF_FFFF_8100_0000)
         session.continue_()
         assert session.wait_for_stop() == Stop("breakpoint-hit", 0xFFFF_FFFF_8100_0000, "schedule", "2")
+
+
+def test_an_interrupt_right_after_going_on_is_not_lost(begin: Begin) -> None:
+    answers = {
+        "-exec-continue": "{t}^running",  # `*running` is still on its way
+        "-exec-interrupt": '{t}^done\n*stopped,reason="signal-received"',
+    }
+    with begin(changes=answers) as session:
+        session.continue_()
+        session.interrupt()
+        assert session.wait_for_stop().reason == "signal-received"
+
+
+def test_a_command_for_people_names_symbols_in_any_folder(begin: Begin, tmp_path: Path) -> None:
+    begin().close()  # puts a gdb on PATH
+    words = interactive_command(Stub.arch, Stub.gdb_socket, tmp_path / "my cache" / 'v"x')
+    assert f'symbol-file "{tmp_path}/my cache/v\\"x"' in words
 
 
 def test_an_unknown_symbol_is_the_users_mistake(begin: Begin) -> None:
