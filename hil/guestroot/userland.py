@@ -57,7 +57,7 @@ def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None
 def _make(recipe: Recipe, arch: Architecture, folder: Path, notify: Callable[[str], None]) -> None:
     apt = Apt(recipe.suite, arch, notify=notify)
     record = {}
-    with tempfile.TemporaryDirectory(prefix="hil-userland-") as name:
+    with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as name:
         unpacked = Path(name)
         for package in (apt.resolve(wanted)[0] for wanted in recipe.packages):
             unpack(apt.download(package), unpacked)
