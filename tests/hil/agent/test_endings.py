@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hil.agent import wire
@@ -301,12 +302,7 @@ def test_unknown_arguments_are_refused(binary: Path) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    found, todo = [], [pid]
-    while todo:
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(todo.pop())], capture_output=True, text=True)
-        todo += (new := [int(child) for child in listed.stdout.split()])
-        found += new
-    return found
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def sleeping_batch() -> bytes:
