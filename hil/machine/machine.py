@@ -174,6 +174,7 @@ class Machine:
 
     def _launch(self) -> None:
         require_program(self.arch.qemu, self.arch.qemu_package)
+        speed.scale()  # What is wrong with it must be told before there is something to end in time.
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         self._sockets = SocketFolder()
         console, console_of_qemu = socket.socketpair()
