@@ -83,14 +83,18 @@ class ModelExecutor:
                 predictions.append(Unpredicted(lost))
                 continue
             try:
-                predictions.append(_OPERATIONS[type(operation)](kernel, operation))
+                outcome = _OPERATIONS[type(operation)](kernel, operation)
             except Errno as error:
-                predictions.append(Outcome(errno=error.name))
+                outcome = Outcome(errno=error.name)
             except Unpredictable as unpredictable:
                 predictions.append(Unpredicted(unpredictable.why))
                 _spread(kernel, operation, unpredictable.why)
                 if isinstance(unpredictable, Reused):
                     lost = unpredictable.why
+                continue
+            if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
+                kernel.names.forget(name)
+            predictions.append(outcome)
         return predictions
 
 

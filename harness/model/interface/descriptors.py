@@ -59,6 +59,10 @@ class Names:
         """A name for what is not a descriptor."""
         self._named[name] = thing
 
+    def forget(self, name: str) -> None:
+        """Making what has this name failed; what had it before is open still, but has no name any more."""
+        self._named.pop(name, None)
+
     def close(self, descriptor: Descriptor) -> None:
         """close(2); Errno EBADF."""
         file = self.file(descriptor)

@@ -474,3 +474,11 @@ def test_every_step_can_be_watched() -> None:
     ModelExecutor(environment(), sink=steps.append).run(script)
     assert [(step.pc, step.instruction.code) for step in steps] == [(0, 0xB7), (1, 0x95)]
     assert steps[0].after[0] == 7 and steps[0].before[10] is steps[0].after[10]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_name_given_again_stands_for_nothing_when_the_second_making_fails(name: str) -> None:
+    broken = CreateMap("x", MapType.HASH, 0, 8, 1)
+    assert results(OpenFile("x"), broken, Close(Ref("x")), name=name) == ["ok", "EINVAL", "EBADF"]
+    unloadable = LoadProgram("x", ProgramType.SOCKET_FILTER, Program(()))
+    assert results(OpenFile("x"), unloadable, Close(Ref("x")), name=name) == ["ok", "E2BIG", "EBADF"]
