@@ -14,8 +14,9 @@ from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
 from hil.errors import BenchError, MachineLost
 from hil.gdb.command import interactive_command
-from hil.gdb.process import environment, under_launch
+from hil.gdb.process import environment
 from hil.machine import speed
+from hil.machine.tied import tied
 
 
 def interact(bench: Bench, script: Script, symbol: str, notify: Callable[[str], None]) -> Observed | Missed:
@@ -31,7 +32,7 @@ def interact(bench: Bench, script: Script, symbol: str, notify: Callable[[str], 
     notify("`continue` runs the script to the breakpoint; `detach` or `quit` lets the guest go on")
     before = signal.signal(signal.SIGINT, _not_for_us)
     try:
-        status = subprocess.run(under_launch(command), env=environment(), check=False).returncode
+        status = subprocess.run(tied(command), env=environment(), check=False).returncode
     except OSError as error:
         raise BenchError(f"cannot start {command[0]}: {error.strerror}") from error
     finally:

@@ -1,10 +1,10 @@
-"""Runs in the child, as a script: become QEMU, but never outlive the bench.
+"""Runs in the child, as a script: become a program, but never outlive the bench.
 
     python -I -S launch.py <pid of the bench> <program> <argument>...
 
-`PR_SET_PDEATHSIG` (prctl(2)) has the kernel kill QEMU however the bench ends, SIGKILL included.  It is a script of its
-own because the other ways are worse: `preexec_fn` runs Python between fork and exec of a program with threads, and
-`setpriv --pdeathsig` cannot notice that the bench died before the call.
+`PR_SET_PDEATHSIG` (prctl(2)) has the kernel kill the program however the bench ends, SIGKILL included.  It is a script
+of its own because the other ways are worse: `preexec_fn` runs Python between fork and exec of a program with threads,
+and `setpriv --pdeathsig` cannot notice that the bench died before the call.
 """
 
 import ctypes

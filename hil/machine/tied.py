@@ -1,0 +1,62 @@
+"""Programs that cannot outlive the bench."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hil.errors import BenchError
+from hil.machine import launch
+
+
+class TiedProcess:
+    """A program from exec to exit, in a process group of its own: Ctrl-C is for the bench, which then ends it in order.
+
+    `PR_SET_PDEATHSIG` (see `launch`) counts the death of the *thread* that forked as the death of the parent. So the
+    thread that starts the program stays until it ends; it is also the one that reaps it, and so knows at once.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, name: str, watch: Callable[[subprocess.Popen[Any]], None], **options: Any
+    ) -> None:
+        """Start `argv` with `options` of `subprocess.Popen`; BenchError when that fails.
+
+        `watch` runs in the thread called `name`, and returns when the program has ended and is reaped.
+        """
+        started: queue.SimpleQueue[subprocess.Popen[Any] | OSError] = queue.SimpleQueue()
+
+        def live() -> None:
+            try:
+                popen = subprocess.Popen(tied(argv), process_group=0, **options)
+            except OSError as error:
+                started.put(error)
+                return
+            started.put(popen)
+            watch(popen)
+
+        self._thread = threading.Thread(target=live, name=name, daemon=True)
+        self._thread.start()
+        outcome = started.get()
+        if isinstance(outcome, OSError):
+            raise BenchError(f"cannot start {argv[0]}: {outcome.strerror}") from outcome
+        self._popen = outcome
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait, for ever with None, until the program is gone and `watch` has returned; whether that is so."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """The command that becomes `argv`, tied to the life of the thread that starts it."""
+    return [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid()), *argv]
