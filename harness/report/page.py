@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.compare import Verdict
 from harness.report.timings import timings
-from harness.report.view import headings, rows, screens
+from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
 
 _HERE = Path(__file__).parent
@@ -24,7 +24,6 @@ _SIGNS = {
     Verdict.LOST: "†",
     Verdict.ERROR: "!",
 }
-_GRAVE = (Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
 # Autoescape by name would leave a `.j2` alone; everything on the page that guests or users wrote is escaped.
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -43,7 +42,7 @@ def render(report: RunReport, folder: Path | None) -> str:
         signs=_SIGNS,
         headings=headings(report.lanes),
         rows=shown,
-        news=[(row, finding) for row in shown for finding in row.findings if finding.verdict in _GRAVE],
+        news=news(shown),
         machines=machines,
         timings=timings(report),
         command=shlex.join(("hil", *report.command[1:])),

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.compare import Verdict
+from harness.compare import Blame, Verdict
 from harness.report.console import tail
 from harness.run.gravity import gravity, worst
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
+_GRAVE = (Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class News:
+    """What was not as predicted: all scripts and lanes it befell, since one dead machine takes many scripts along."""
+
+    verdict: Verdict
+    reason: str
+    rows: tuple[Row, ...]
+    lanes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Screen:
     """A machine and the end of its console log."""
 
@@ -110,6 +121,25 @@ def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
     return tuple(
         _row(report, number, script, results, machines) for number, (script, results) in enumerate(scripts.items(), 1)
     )
+
+
+def news(shown: Iterable[Row]) -> tuple[News, ...]:
+    """Everything that was not as predicted, the gravest first."""
+    found: dict[tuple[Verdict, str], list[tuple[Row, Finding]]] = {}
+    for row in shown:
+        for finding in row.findings:
+            if finding.verdict in _GRAVE:
+                found.setdefault((finding.verdict, finding.reason), []).append((row, finding))
+    made = [
+        News(
+            verdict,
+            reason,
+            tuple(dict.fromkeys(row for row, _ in befallen)),
+            tuple(dict.fromkeys(lane for _, finding in befallen for lane, _, _ in finding.places)),
+        )
+        for (verdict, reason), befallen in found.items()
+    ]
+    return tuple(sorted(made, key=lambda one: gravity(one.verdict), reverse=True))
 
 
 def _row(
@@ -152,7 +182,7 @@ def _finding(
         first.verdict,
         first.reason,
         first.operation,
-        str(first.blame or ""),
+        "" if first.blame in (None, Blame.UNCLEAR) else str(first.blame),
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
         repeat(report, lanes, first.script),
         tuple(_consoles(lanes, machines)) if grave else (),

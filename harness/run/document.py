@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -81,7 +82,7 @@ def _structured(kind: Any, value: Any, where: str) -> Any:
 
 
 def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
-    hints, given = get_type_hints(kind), {}
+    hints, given = _hints(kind), {}
     for field in fields(kind):
         place = f"{where}.{field.name}".lstrip(".")
         if field.name in value:
@@ -89,6 +90,9 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
         elif field.default is MISSING and field.default_factory is MISSING:
             raise _Misfit(f"{place} is missing")
     return kind(**given)
+
+
+_hints = cache(get_type_hints)  # looked up once a class, not once a result
 
 
 def _expect(kind: Any, value: Any, where: str) -> Any:

@@ -1,5 +1,6 @@
+from harness.compare import Verdict
 from harness.report.timings import timings
-from harness.report.view import headings, repeat
+from harness.report.view import headings, news, repeat, rows
 from tests.harness.reports import LANES, agreeing, report, result
 
 
@@ -31,3 +32,18 @@ def test_times_lie_on_the_axis() -> None:
 
 def test_a_lane_where_nothing_ran_has_no_times() -> None:
     assert timings(report(result(LANES[0], "counting", seconds=0.0))).lanes == ()
+
+
+def test_what_befell_many_scripts_is_told_once_the_gravest_first() -> None:
+    made = report(
+        result(LANES[0], "lookup", Verdict.DIVERGE),
+        *(result(lane, script, Verdict.LOST) for lane in LANES[1:] for script in ("counting", "lookup")),
+        result(LANES[0], "counting"),
+    )
+    lost, diverged = news(rows(made, ()))
+    assert (lost.verdict, [row.script for row in lost.rows], lost.lanes) == (
+        Verdict.LOST,
+        ["lookup", "counting"],
+        LANES[1:],
+    )
+    assert (diverged.verdict, diverged.lanes) == (Verdict.DIVERGE, LANES[:1])
