@@ -50,8 +50,8 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         _clause(
             "KP-18",
             "each of many trace events has a number of its own",
-            *(CreateKprobe(f"probe {number}", PRCTL) for number in range(8)),
-            *(OpenEvent(f"event {number}", Ref(f"probe {number}")) for number in range(8)),
+            *(CreateKprobe(f"probe{number}", PRCTL) for number in range(8)),
+            *(OpenEvent(f"event {number}", Ref(f"probe{number}")) for number in range(8)),
             prctl(),
             *(expect(ReadCount(Ref(f"event {number}")), 1) for number in range(8)),
         ),
@@ -107,15 +107,15 @@ def _made(id: str, sentence: str, command: str) -> Clause:
     )
 
 
-_REFUSED: tuple[tuple[str, str, str, Said, Mapping[str, Said]], ...] = (
+_REFUSED: tuple[tuple[str, str, str, Said, Mapping[str, Said], *tuple[str, ...]], ...] = (
     ("KP-05.digit", "a name does not begin with a digit", f"p:hil/1probe {PRCTL}", "EINVAL", {}),
     ("KP-05.dash", "nor holds a dash", f"p:{{}}a-b {PRCTL}", "EINVAL", {}),
-    ("KP-05.group", "nor does a group", f"p:h-il/probe {PRCTL}", "EINVAL", {}),
+    ("KP-05.group", "nor does a group", f"p:h-il/probe {PRCTL}", "EINVAL", {}, "4.1"),
     ("KP-05.empty-group", "a group has a name", f"p:/probe {PRCTL}", "EINVAL", {}),
     ("KP-13", "a probe is somewhere", "p:{}probe", "EINVAL", {}),
     ("KP-08.write", "a symbol exists", "p:{}probe no_such_function", "ENOENT", {"6.12": "EINVAL"}),
-    ("KP-12.address", "a return probe is not at an address", "r:{}probe 0x1000", "EINVAL", {}),
-    ("KP-10.address", "an address is code", "p:{}probe 0x1000", "EINVAL", {}),
+    ("KP-12.address", "a return probe is not at an address", "r:{}probe 0x1000", "EINVAL", {}, "4.1"),
+    ("KP-10.address", "an address is code", "p:{}probe 0x1000", "EINVAL", {}, "4.1"),
     ("KP-21.retval-entry", "an entry has no result", f"p:{{}}probe {PRCTL} $retval", "EINVAL", {}),
     ("KP-21.unknown", "there are no other variables", f"p:{{}}probe {PRCTL} $nonsense", "EINVAL", {}),
     ("KP-21.register", "nor other registers", f"p:{{}}probe {PRCTL} %nonsense", "EINVAL", {}),
@@ -127,5 +127,8 @@ _REFUSED: tuple[tuple[str, str, str, Said, Mapping[str, Said]], ...] = (
 )
 
 
-def _refused(id: str, sentence: str, command: str, said: Said, later: Mapping[str, Said]) -> Clause:
-    return _clause(id, f"kprobe_events insists: {sentence}", expect(WriteKprobeEvents(command), said, later))
+def _refused(
+    id: str, sentence: str, command: str, said: Said, later: Mapping[str, Said], until: str | None = None
+) -> Clause:
+    steps = (expect(WriteKprobeEvents(command), said, later),)
+    return Clause(id, f"kprobe_events insists: {sentence}", steps, until=until)

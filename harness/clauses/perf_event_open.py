@@ -138,7 +138,7 @@ _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
         "PEO-13",
         "there are no branches to sample",
         _event(Part(24, 8, BRANCH_STACK), Part(72, 8, 1 << 3)),
-        "EOPNOTSUPP",
+        "ENOTSUP",  # another name of EOPNOTSUPP, and the one observations use
         NO_ROWS,
     ),
     (

@@ -1,0 +1,78 @@
+"""What a kernel that does as the model says would be observed to do: predictions with their unknown parts filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+from harness.model.verifier.log import Log
+from harness.script.expectation import Expectation
+from harness.script.operations import Script
+from harness.script.outcome import Bytes, OneOf, Outcome, Prediction, Record, Text, Unknown, Unpredicted, Value
+
+
+def observe(script: Script, predictions: list[Prediction]) -> list[Outcome]:
+    """One observation an operation. Where the model says nothing, the kernel does what the clause says."""
+    returned: dict[str, int] = {}
+    observations = []
+    for operation, prediction, expectation in zip(script.operations, predictions, script.expected, strict=True):
+        if isinstance(prediction, Unpredicted):
+            observation = _as_expected(expectation)
+        else:
+            observation = _settled(prediction, expectation, returned)
+        name = getattr(operation, "name", None)
+        if name is not None and isinstance(observation.value, int):
+            returned[name] = observation.value
+        observations.append(observation)
+    return observations
+
+
+def _as_expected(expectation: Expectation | None) -> Outcome:
+    if expectation is None:
+        return Outcome(value=0)
+    if expectation.errno:
+        return Outcome(errno=expectation.errno, log=expectation.log)
+    data = expectation.data.choices[0] if isinstance(expectation.data, OneOf) else expectation.data
+    return Outcome(value=3 if expectation.value is None else expectation.value, data=data, log=expectation.log)
+
+
+def _settled(prediction: Outcome, expectation: Expectation | None, returned: Mapping[str, int]) -> Outcome:
+    records = prediction.records
+    told = expectation.log if expectation and expectation.log else ""
+    return Outcome(
+        value=_value(prediction.value, returned),
+        errno=prediction.errno,
+        data=_data(prediction.data, returned),
+        log=_text(prediction.log, told),
+        records=None if records is None else tuple(_record(record, returned) for record in records),
+    )
+
+
+def _value(value: Value | None, returned: Mapping[str, int]) -> int | None:
+    if not isinstance(value, Unknown):
+        return value
+    if value.same_as is not None:
+        return returned[value.same_as]
+    return value.least if value.least is not None else 0
+
+
+def _data(data: bytes | Bytes | OneOf | None, returned: Mapping[str, int]) -> bytes | None:
+    if isinstance(data, OneOf):
+        return data.choices[0]
+    if isinstance(data, Bytes):
+        content = bytearray(data.content)
+        for piece in data.unknown:
+            number = _value(piece.value, returned) or 0
+            content[piece.offset : piece.offset + piece.size] = number.to_bytes(piece.size, "little")
+        return bytes(content)
+    return data
+
+
+def _record(record: Record, returned: Mapping[str, int]) -> Record:
+    return replace(record, **{field.name: _value(getattr(record, field.name), returned) for field in fields(record)})
+
+
+def _text(log: str | Text | None, expected: str) -> str | None:
+    if isinstance(log, Log):
+        return "".join(piece if isinstance(piece, str) else "0" * piece.least for piece in log.pieces)[: log.limit]
+    return log if isinstance(log, str) else expected

@@ -1,0 +1,72 @@
+"""Every clause can fail: whichever of kernel, model and clause is altered, the comparison turns red and names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from harness.compare import Blame, Verdict, compare
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.script.expectation import Expectation
+from harness.script.operations import Script
+from harness.script.outcome import Outcome, Prediction, Unpredicted
+from tests.harness.clauses.lanes import LANES, scripts
+from tests.harness.clauses.observing import observe
+
+
+def altered(expectation: Expectation) -> Expectation:
+    """Something else."""
+    if expectation.errno is not None:
+        return replace(expectation, errno="EXDEV")
+    if isinstance(expectation.data, bytes):
+        return replace(expectation, data=bytes(255 - octet for octet in expectation.data))
+    if expectation.records is not None:
+        return replace(expectation, records=expectation.records + 1)
+    if expectation.value is not None:
+        return replace(expectation, value=expectation.value + 1)
+    return Expectation(errno="EXDEV")
+
+
+def wrong(outcome: Outcome) -> Outcome:
+    return Outcome(value=0) if outcome.errno is not None else Outcome(errno="EXDEV")
+
+
+def put(things: Sequence[object], index: int, thing: object) -> list[object]:
+    return [*things[:index], thing, *things[index + 1 :]]
+
+
+def expecting(script: Script, index: int, expectation: Expectation) -> Script:
+    return replace(script, expected=(*script.expected[:index], expectation, *script.expected[index + 1 :]))
+
+
+def verdict(script: Script, predictions: Sequence[object], observations: Sequence[object]) -> tuple[Verdict, object]:
+    said = compare(script, predictions, observations)  # type: ignore[arg-type]
+    return said.verdict, (said.divergence.index, said.divergence.blame) if said.divergence else None
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_whoever_is_altered_is_found_and_named(lane: Environment) -> None:
+    model = ModelExecutor(lane)
+    checked = 0
+    for script in scripts(lane):
+        predictions: list[Prediction] = model.run(script)
+        seen = observe(script, predictions)
+        assert verdict(script, predictions, seen) == (Verdict.AGREE, None), script.name
+        for index, expectation in enumerate(script.expected):
+            if expectation is None:
+                continue
+            where = f"{script.name}, operation {index}"
+            alone = isinstance(predictions[index], Unpredicted)
+            clause, kernel = (Blame.UNCLEAR, Blame.UNCLEAR) if alone else (Blame.CLAUSE, Blame.KERNEL)
+            mutated = expecting(script, index, altered(expectation))
+            assert verdict(mutated, predictions, seen) == (Verdict.DIVERGE, (index, clause)), where
+            strange = put(seen, index, wrong(seen[index]))
+            assert verdict(script, predictions, strange) == (Verdict.DIVERGE, (index, kernel)), where
+            if not alone:
+                broken = put(predictions, index, wrong(seen[index]))
+                assert verdict(script, broken, seen) == (Verdict.DIVERGE, (index, Blame.MODEL)), where
+            checked += 1
+    assert checked > 100
