@@ -41,10 +41,14 @@ def run(
                 for future in [pool.submit(worker.run) for worker in workers]:
                     future.result()
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in workers:
+                for worker in reversed(workers):  # those that wait first, so that none of them begins
                     worker.stop()
                 raise
+    except BaseException:
+        for worker in workers:
+            if not worker.results:
+                worker.run()  # it was stopped before it began, and says so
+        raise
     finally:
         report = RunReport(
             started=started,

@@ -83,6 +83,8 @@ class Worker:
             self.machine.stop()
 
     def _run(self) -> None:
+        if self._stopped:
+            raise MachineLost("the run was stopped before the machine was started")
         self._watch.state(self.share, "kernel")
         kernel = store.get(
             self.share.kernel, architecture(self.share.arch), notify=lambda line: self._watch.state(self.share, line)

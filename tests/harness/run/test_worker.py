@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
+import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ from harness.lane import Engine, Lane
 from harness.lowering.executor import Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.run import matrix
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.worker import Worker, judge
@@ -76,3 +80,37 @@ def test_a_worker_that_is_stopped_while_it_fetches_its_kernel_boots_nothing(
     worker.run()
     (result,) = worker.results
     assert (result.verdict, "stopped" in result.reason) == (Verdict.LOST, True), result
+
+
+def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    fetched: list[str] = []
+
+    def fetch(name: str, *_: object, **__: object) -> object:
+        fetched.append(name)
+        _thread.interrupt_main()
+        assert stopped.wait(60)
+        return SimpleNamespace(provenance={}, name=name)
+
+    class Told(Worker):
+        def stop(self) -> None:
+            super().stop()
+            if self.share.kernel == "first":
+                stopped.set()
+
+    monkeypatch.setattr("hil.kernels.store.get", fetch)
+    monkeypatch.setattr("hil.guestroot.build", lambda _: None)
+    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_: None)
+    monkeypatch.setattr("harness.run.worker.Machine", lambda _: SimpleNamespace(stop=lambda: None, command=()))
+    monkeypatch.setattr("harness.run.matrix.Worker", Told)
+    shares = [Share(name, "arm64", (Engine.JIT,), (UNPREDICTED,)) for name in ("first", "second")]
+    with pytest.raises(KeyboardInterrupt):
+        matrix.run(shares, tmp_path, Silent(), jobs=1)
+    assert fetched == ["first"]
+    results = json.loads((tmp_path / "results.json").read_text())["results"]
+    assert [(result["lane"], result["verdict"]) for result in results] == [
+        ("first/arm64/jit", "lost"),
+        ("second/arm64/jit", "lost"),
+    ]
