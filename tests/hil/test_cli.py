@@ -1,0 +1,35 @@
+"""The command as a process: what it says and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HIL = [sys.executable, "-m", "hil"]
+
+
+def hil(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HIL, *arguments], env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["absent"], ["kernels", "list", "--absent"], ["kernels", "show", "absent"], ["kernels", "show", "/"]]
+)
+def test_wrong_usage_is_told_without_a_traceback(arguments: list[str], tmp_path: Path) -> None:
+    done = hil(*arguments, environment={"XDG_CACHE_HOME": str(tmp_path)})
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr and "Traceback" not in done.stderr
+
+
+def test_trouble_of_the_host_has_another_status(tmp_path: Path) -> None:
+    (tmp_path / "hil").write_text("a file in the place of the cache")
+    done = hil("kernels", "fetch", "debian-12", "--arch", "arm64", environment={"XDG_CACHE_HOME": str(tmp_path)})
+    assert done.returncode == 3
+    assert done.stderr.startswith("hil: cannot use the cache") and len(done.stderr.splitlines()) == 1
