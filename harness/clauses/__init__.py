@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.clauses import (
+    arithmetic,
     attach,
     bpf,
     detach,
@@ -34,6 +35,7 @@ _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     attach.clauses,
     isa.clauses,
     verifier.clauses,
+    arithmetic.clauses,
     registers.clauses,
     execution.clauses,
     ring.clauses,
