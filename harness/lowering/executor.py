@@ -14,12 +14,16 @@ from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult
-from hil.agent.steps import Batch
+from hil.agent.steps import MAX_DEADLINE, Batch
 from hil.errors import BenchError, MachineLost
+from hil.machine import speed
 from hil.target import Target
 
 AGENT = "/bin/hil-agent"
 PATIENCE = 60.0
+"""Nominal seconds the agent may be silent for."""
+DEADLINE = 20.0
+"""Nominal seconds for a script, or for all scripts that share a process."""
 JIT_SWITCH = "/proc/sys/net/core/bpf_jit_enable"
 
 
@@ -52,10 +56,13 @@ class GuestExecutor:
     """
 
     def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
-        """`patience` is the agent's (`hil.agent.client.Agent`), infinite where the target is stopped on purpose."""
+        """`patience` is the agent's (`hil.agent.client.Agent`), in nominal seconds; infinite where the target is stopped
+        on purpose."""
         self.target = target
         self.guest = guest
-        self._patience = patience
+        scale = speed.scale()
+        self._patience = patience * scale
+        self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
         self._agent = self._start()
 
@@ -81,7 +88,7 @@ class GuestExecutor:
         opened = lowering.open(JIT_SWITCH, 0)
         lowering.call("read", opened, shown, 1)
         content = lowering.builder.read(shown, 1)
-        result = self._once(lowering.builder.build())
+        result = self._once(lowering.builder.build(self._deadline))
         if error := result.done(opened).error:
             if engine is Engine.INTERP and error == "ENOENT":
                 return  # a kernel without the JIT has nothing but the interpreter
@@ -101,7 +108,7 @@ class GuestExecutor:
         while todo:
             groups = [todo[start : start + together] for start in range(0, len(todo), together)]
             todo = []
-            lowered = [lower(group, self.guest, [self._tag(script) for script in group]) for group in groups]
+            lowered = [self._lower(group) for group in groups]
             done = 0
             try:
                 for result in self._agent.exchange([batch for batch, _ in lowered]):
@@ -120,6 +127,10 @@ class GuestExecutor:
                     return
                 yield from (Missed(script, None, str(agents_end)) for script in groups[done])
                 todo += rest
+
+    def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
+        tags = [self._tag(script) for script in group]
+        return lower(group, self.guest, tags, deadline=self._deadline)
 
     def _start(self) -> Agent:
         return Agent(self.target.open([AGENT]), patience=self._patience)
