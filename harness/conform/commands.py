@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 
 from harness.clauses import clauses
-from harness.conform import known
 from harness.lane import select
+from harness.run import known
 from harness.run.commands import DEFAULT_LANES, carry_out, check_chosen, check_required, known_lanes, list_plan
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
@@ -21,6 +21,8 @@ from harness.script.operations import Script
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
+
+KNOWN = Path(__file__).with_name("known.toml")
 
 
 @click.command()
@@ -37,7 +39,7 @@ def conform(
     console = Console()
     chosen = select((lanes or DEFAULT_LANES).split(","), known_lanes())
     check_chosen(require, chosen)
-    excused = known.load()
+    excused = known.read(KNOWN)
     plan = shares(
         chosen, lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, patterns.split(",")), excused
     )

@@ -4,30 +4,60 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.compare import Verdict
-from harness.run.results import ScriptResult
+from harness.run.results import RunReport, ScriptResult
+from hil.errors import BenchError
 
 
 @dataclass(frozen=True)
 class KnownDivergence:
-    """`script` and `lane` are patterns with shell wildcards."""
+    """`script`, `lane` and `operation` (the text of the first one that differs) are patterns with shell wildcards.
+
+    All three must match, so that another divergence of the same script is no excuse.
+    """
 
     script: str
     lane: str
+    operation: str
     reason: str
     link: str
 
-    def covers(self, result: ScriptResult) -> bool:
+    def concerns(self, result: ScriptResult) -> bool:
+        """Whether it is about this script on this lane."""
         return fnmatchcase(result.script, self.script) and fnmatchcase(result.lane, self.lane)
+
+    def covers(self, result: ScriptResult) -> bool:
+        return (
+            self.concerns(result)
+            and result.operation is not None
+            and fnmatchcase(result.operation.operation, self.operation)
+        )
 
 
 def read(path: Path) -> tuple[KnownDivergence, ...]:
-    """The `[[known]]` tables of a TOML file, one an entry; all four fields are required."""
-    return tuple(KnownDivergence(**row) for row in tomllib.loads(path.read_text())["known"])
+    """The `[[known]]` tables of a TOML file, one an entry; BenchError for one that lacks a field."""
+    try:
+        rows = tomllib.loads(path.read_text()).get("known", [])
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"{path} is no TOML: {error}") from None
+    return tuple(_row(path, number, row) for number, row in enumerate(rows, 1))
+
+
+def stale(known: Sequence[KnownDivergence], report: RunReport) -> tuple[KnownDivergence, ...]:
+    """Entries about scripts that this run carried out and that all agreed."""
+    concerned = {one: [result.verdict for result in report.results if one.concerns(result)] for one in known}
+    return tuple(one for one, verdicts in concerned.items() if set(verdicts) == {Verdict.AGREE})
+
+
+def _row(path: Path, number: int, row: dict[str, str]) -> KnownDivergence:
+    names = [field.name for field in fields(KnownDivergence)]
+    if missing := [name for name in names if not row.get(name)]:
+        raise BenchError(f"{path}: known divergence {number} has no {', '.join(missing)}")
+    return KnownDivergence(*(row[name] for name in names))
 
 
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from harness.compare import Verdict
-from harness.conform import known
+from harness.conform.commands import KNOWN
+from harness.run import known
 from harness.run.known import KnownDivergence, excuse
-from harness.run.results import RunReport, ScriptResult
+from harness.run.results import OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
 
-ROW = KnownDivergence("ATTACH-*", "debian-12/*/jit", "it is so", "https://example.org/why")
-DIVERGED = ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.DIVERGE, "operation 3")
+ROW = KnownDivergence("ATTACH-*", "debian-12/*/jit", "Attach(*", "it is so", "https://example.org/why")
+STEP = OperationReport(3, "Attach(event=event)", "EEXIST", "0")
+DIVERGED = ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.DIVERGE, "operation 3", STEP)
 
 
 def report(*results: ScriptResult) -> RunReport:
@@ -21,7 +23,7 @@ def report(*results: ScriptResult) -> RunReport:
 
 
 def test_every_row_of_the_file_is_whole() -> None:
-    assert all(row.reason and row.link.startswith("https://") for row in known.load())
+    assert all(row.reason and row.link.startswith("https://") for row in known.read(KNOWN))
 
 
 def test_a_known_divergence_is_told_as_such_with_its_reason_and_link() -> None:
@@ -36,9 +38,10 @@ def test_a_known_divergence_is_told_as_such_with_its_reason_and_link() -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        ScriptResult("debian-12/arm64/interp", "ATTACH-02", Verdict.DIVERGE),
-        ScriptResult("debian-12/arm64/jit", "DET-02", Verdict.DIVERGE),
-        ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.LOST),
+        ScriptResult("debian-12/arm64/interp", "ATTACH-02", Verdict.DIVERGE, "", STEP),
+        ScriptResult("debian-12/arm64/jit", "DET-02", Verdict.DIVERGE, "", STEP),
+        ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.DIVERGE, "", OperationReport(0, "Close()", "", "")),
+        ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.LOST, "", STEP),
         ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.AGREE),
     ],
 )
@@ -53,18 +56,18 @@ def test_a_row_that_covers_no_divergence_any_more_is_told_of() -> None:
     assert known.stale((ROW,), report()) == ()
 
 
-@pytest.mark.parametrize("missing", ["clause", "lane", "reason", "link"])
+@pytest.mark.parametrize("missing", ["script", "lane", "operation", "reason", "link"])
 def test_a_row_needs_a_reason_and_a_link(missing: str, tmp_path: Path) -> None:
-    row = {"clause": "DET-02", "lane": "*", "reason": "because", "link": "https://example.org"}
+    row = {"script": "DET-02", "lane": "*", "operation": "*", "reason": "because", "link": "https://example.org"}
     del row[missing]
     file = tmp_path / "known.toml"
-    file.write_text("[[divergence]]\n" + "".join(f'{key} = "{value}"\n' for key, value in row.items()))
+    file.write_text("[[known]]\n" + "".join(f'{key} = "{value}"\n' for key, value in row.items()))
     with pytest.raises(BenchError, match=missing):
-        known.load(file)
+        known.read(file)
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
-    file.write_text("[[divergence]\n")
+    file.write_text("[[known]\n")
     with pytest.raises(BenchError, match=r"known\.toml"):
-        known.load(file)
+        known.read(file)
