@@ -48,7 +48,10 @@ class Lowering:
     tag: str
     builder: BatchBuilder
     names: dict[str, Operand] = field(default_factory=dict)
+    descriptors: list[Operand] = field(default_factory=list)
+    """Everything that was opened, also what lost its name to something later."""
     rings: dict[str, Ring] = field(default_factory=dict)
+    mapped: list[Ring] = field(default_factory=list)
     sample_types: dict[str, SampleType] = field(default_factory=dict)
     probes: dict[str, str] = field(default_factory=dict)
     _null_device: Result | None = None
@@ -56,6 +59,11 @@ class Lowering:
     def call(self, name: str, *arguments: Operand | int) -> Result:
         """A system call by name."""
         return self.builder.syscall(NUMBERS[self.guest.arch][name], *arguments)
+
+    def opened(self, name: str, descriptor: Operand) -> None:
+        """Give a new descriptor its name."""
+        self.names[name] = descriptor
+        self.descriptors.append(descriptor)
 
     def operand(self, descriptor: Descriptor) -> Operand | int:
         """What a descriptor stands for; a name that was never given is -1, as one whose making failed is negative."""

@@ -68,7 +68,7 @@ def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
         },
     )
     descriptor = lowering.call("perf_event_open", attr, operation.pid, operation.cpu, -1, perf.FLAG_FD_CLOEXEC)
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     lowering.sample_types[operation.name] = operation.sample_type
     return returned(descriptor)
 
@@ -95,7 +95,9 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
     event = lowering.operand(operation.event)
     mapped = lowering.call("mmap", control, size, PROT_READ_WRITE, MAP_SHARED_FIXED, event, 0)
     sample_type = lowering.sample_types.get(getattr(operation.event, "name", ""), SampleType(0))
-    lowering.rings[operation.name] = Ring(mapped, control, control + page, operation.data_pages * page, sample_type)
+    ring = Ring(mapped, control, control + page, operation.data_pages * page, sample_type)
+    lowering.rings[operation.name] = ring
+    lowering.mapped.append(ring)
     lowering.names[operation.name] = mapped
     return first_failure([mapped], value=0)
 
@@ -116,13 +118,13 @@ def unmap(lowering: Lowering, operation: Unmap) -> Reader:
 
 def open_file(lowering: Lowering, operation: OpenFile) -> Reader:
     descriptor = lowering.open(operation.path, O_RDWR | O_CLOEXEC)
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     return returned(descriptor)
 
 
 def duplicate(lowering: Lowering, operation: Duplicate) -> Reader:
     descriptor = lowering.call("dup", lowering.operand(operation.of))
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     if isinstance(operation.of, Ref) and operation.of.name in lowering.sample_types:
         lowering.sample_types[operation.name] = lowering.sample_types[operation.of.name]
     return returned(descriptor)
@@ -137,12 +139,11 @@ def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
 
     A process that ends closes its descriptors itself, which saves the steps where there are no trace events.
     """
-    for ring in lowering.rings.values():
+    for ring in lowering.mapped:
         lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
     if lowering.probes or not process_ends:
-        for name, descriptor in lowering.names.items():
-            if name not in lowering.probes and name not in lowering.rings:
-                lowering.call("close", descriptor)
+        for descriptor in lowering.descriptors:
+            lowering.call("close", descriptor)
         lowering.forget_null_device()
     for event in lowering.probes.values():
         _command(lowering, f"-:{event}\n")

@@ -56,7 +56,7 @@ class GuestExecutor:
     """
 
     def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
-        """`patience` is the agent's (`hil.agent.client.Agent`), in nominal seconds; infinite where the target is stopped
+        """`patience` is the agent's (`hil.agent.client.Agent`) in nominal seconds, infinite where the target is stopped
         on purpose."""
         self.target = target
         self.guest = guest

@@ -22,7 +22,7 @@ def create(lowering: Lowering, operation: CreateMap) -> Reader:
         },
     )
     descriptor = lowering.call("bpf", bpf.Command.MAP_CREATE, attr, bpf.ATTR_SIZE)
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     return returned(descriptor)
 
 

@@ -30,7 +30,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
         },
     )
     descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, bpf.ATTR_SIZE)
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     if not logs:
         return returned(descriptor)
     text = lowering.builder.read(log, operation.log_size)

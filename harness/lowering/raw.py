@@ -19,14 +19,14 @@ def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
         where = _structure(lowering, operation.parts, length, guarded) if length else 0
         call = lowering.call("bpf", operation.command, where, operation.size)
     if operation.name is not None:
-        lowering.names[operation.name] = call
+        lowering.opened(operation.name, call)
     return returned(call)
 
 
 def open_event(lowering: Lowering, operation: RawOpenEvent) -> Reader:
     where = _structure(lowering, operation.parts, operation.length, guarded=False) if operation.length else 0
     descriptor = lowering.call("perf_event_open", where, operation.pid, operation.cpu, operation.group, operation.flags)
-    lowering.names[operation.name] = descriptor
+    lowering.opened(operation.name, descriptor)
     lowering.sample_types[operation.name] = SampleType(
         next((part.value for part in operation.parts if part.offset == 24 and isinstance(part.value, int)), 0)
     )

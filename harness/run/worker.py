@@ -26,7 +26,7 @@ from harness.script.outcome import Outcome, Prediction
 from harness.script.text import describe, describe_outcome
 from hil import guestroot
 from hil.arch import architecture
-from hil.errors import HilError, MachineLost
+from hil.errors import BenchError, HilError, MachineLost
 from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
@@ -117,11 +117,19 @@ class Worker:
             with self.machine:
                 guest = Guest(arch=self.share.arch, version_code=version_code(kernel.version))
                 with GuestExecutor(self.machine, guest) as executor:
+                    self._check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
                     for lane in self.share.lanes:
                         self._lane(lane, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
+
+    def _check_release(self, kernel: Kernel, running: str) -> None:
+        if running != kernel.release:
+            raise BenchError(
+                f"{kernel} should be {kernel.release}, but what booted calls itself {running}",
+                remedy=f"fetch or import it again: hil kernels remove {kernel.name} --arch {kernel.arch}",
+            )
 
     def _booted(self, machine: Machine, seconds: float) -> None:
         uname = machine.run(["uname", "-a"]).stdout.decode(errors="replace").strip()
@@ -157,7 +165,15 @@ class Worker:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
         model = self._model(environment)
         for seen in executor.run([script for script in todo if not missing[script.name]]):
-            self._add(lane, judge(lane, seen, model))
+            self._add(lane, self._judge(lane, seen, model))
+
+    def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
+        try:
+            return judge(lane, seen, model)
+        except Exception as error:
+            # A fault of the model or of a reader costs the script it shows in, not what comes behind it.
+            self._know(trouble=traceback.format_exc())
+            return ScriptResult(str(lane), seen.script.name, Verdict.ERROR, f"internal error: {error!r}")
 
     def _unjudged(self, lane: Lane) -> Iterator[Script]:
         judged = {result.script for result in self.results if result.lane == str(lane)}
