@@ -110,9 +110,7 @@ class Watch:
         elif operation not in (Jump.JA, Jump.EXIT):
             self._comparison(env, index, insn, operation, register)
 
-    def _comparison(
-        self, env: Environment, index: int, insn: Instruction, operation: int, register: Register
-    ) -> None:
+    def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> None:
         constant = not insn.code & Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
