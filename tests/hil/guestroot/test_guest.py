@@ -12,7 +12,7 @@ import pytest
 from hil import guestroot
 from hil.arch import architecture, architectures
 from hil.guestroot import cpio
-from hil.kernels import catalogue, store
+from hil.kernels import catalogue, configuration, store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
 from hil.machine.command import kernel_command_line
@@ -70,6 +70,10 @@ def test_everything_is_mounted(machine: Machine) -> None:
 
 
 def test_one_path_leads_to_the_tracing_files(machine: Machine) -> None:
+    assert "nop" in shell(machine, "cat /tracing/available_tracers")[0]
+    if not {"CONFIG_KPROBE_EVENT", "CONFIG_KPROBE_EVENTS"} & configuration.options(machine.spec.kernel.config).keys():
+        assert shell(machine, "ls /tracing/kprobe_events 2>/dev/null || echo none") == ["none"]
+        return
     shell(machine, "echo 'p:hil_probe do_exit' > /tracing/kprobe_events")
     assert shell(machine, "cat /tracing/kprobe_events") == ["p:kprobes/hil_probe do_exit"]
     shell(machine, "echo > /tracing/kprobe_events")
