@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Machine:
         self.command: list[str] = []
         self.ending: Ending | None = None
         self._lifeline = Lifeline()
+        self._stopping = threading.RLock()
         self._process: QemuProcess | None = None
         self._console: Console | None = None
         self._monitor: Monitor | None = None
@@ -142,17 +144,19 @@ class Machine:
             raise
 
     def stop(self) -> None:
-        """End QEMU, orderly and quickly, and release everything; harmless when repeated."""
+        """End QEMU, orderly and quickly, and release everything; harmless when repeated, also by two threads at once."""
         self._lifeline.lose(Loss("the bench stopped the machine", MachineStopped))
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None and self.ending is None:
-            by = self._end(self._process)
-            self.ending = Ending(self.lost_reason() or "", self._process.returncode, by)
-        if self._monitor is not None:
-            self._monitor.close()
-        if self._sockets is not None:
-            self._sockets.remove()
+        # After an interrupt the thread that uses the machine and the one that was interrupted both come here.
+        with self._stopping:
+            if self._connection is not None:
+                self._connection.close()
+            if self._process is not None and self.ending is None:
+                by = self._end(self._process)
+                self.ending = Ending(self.lost_reason() or "", self._process.returncode, by)
+            if self._monitor is not None:
+                self._monitor.close()
+            if self._sockets is not None:
+                self._sockets.remove()
 
     # --- Use
 

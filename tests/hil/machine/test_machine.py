@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,20 @@ def test_death_of_qemu_ends_a_read_at_once(machine: Machine) -> None:
     assert _took(read) < 5
     assert not machine.alive
     assert "SIGKILL" in (machine.lost_reason() or "")
+
+
+def test_two_threads_may_stop_it_at_once(machine: Machine) -> None:
+    # As after Ctrl-C: the thread that was interrupted, and the one whose use of the machine ends by it.
+    together = threading.Barrier(4)
+
+    def stop() -> None:
+        together.wait()
+        machine.stop()
+
+    with ThreadPoolExecutor(4) as pool:
+        for stopped in [pool.submit(stop) for _ in range(4)]:
+            stopped.result()
+    assert machine.ending is not None and _gone(machine.pid)
 
 
 def test_power_off_is_told(machine: Machine) -> None:
