@@ -144,7 +144,7 @@ class Machine:
             raise
 
     def stop(self) -> None:
-        """End QEMU, orderly and quickly, and release everything; harmless when repeated, also by two threads at once."""
+        """End QEMU, orderly and quickly, and release everything; harmless when repeated, and from any thread."""
         self._lifeline.lose(Loss("the bench stopped the machine", MachineStopped))
         # After an interrupt the thread that uses the machine and the one that was interrupted both come here.
         with self._stopping:
