@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.model import map_creation
 from harness.model.environment import Environment
 from harness.model.errno import Errno
-from harness.model.maps import Map
+from harness.model.maps import Map, allocate
 from harness.model.value import Unpredictable
 from harness.programs.source import Source
 from harness.script.operations import CreateMap, MapType
@@ -48,7 +47,7 @@ def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
 def create(environment: Environment, wanted: CreateMap) -> Map:
     """The map in the model; UserError when the era's kernel refuses it, or the model does not know it."""
     try:
-        return map_creation.create(environment.rules.maps, wanted)
+        return allocate(environment.rules.maps, wanted)
     except Errno as error:
         why = f"the kernel of era {environment.era} refuses it with {error.name}"
     except Unpredictable as unpredictable:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from harness.model import map_creation
 from harness.model.errno import Errno
 from harness.model.interface import load
 from harness.model.interface.kernel import Kernel
-from harness.model.maps import Map
+from harness.model.maps import Map, allocate
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, UpdateElement
@@ -15,7 +14,7 @@ from harness.script.outcome import DESCRIPTOR, OneOf, Outcome
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
     _check_capability(kernel, operation)
-    kernel.names.open(operation.name, map_creation.create(kernel.rules.maps, operation))
+    kernel.names.open(operation.name, allocate(kernel.rules.maps, operation))
     return Outcome(value=DESCRIPTOR)
 
 

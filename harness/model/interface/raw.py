@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from harness.abi import bpf
 from harness.isa.instruction import decode
-from harness.model import map_creation
 from harness.model.errno import Errno
 from harness.model.interface import load
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
-from harness.model.maps import Map
+from harness.model.maps import Map, allocate
 from harness.model.memory import Region
 from harness.model.rules import LogRule
 from harness.model.value import Unpredictable
@@ -113,7 +112,7 @@ def _image(operation: RawBpf) -> bytes:
 
 def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     wanted = CreateMap(operation.name or "", *(attr.number(offset) for offset in (0, 4, 8, 12, 16)))
-    made = map_creation.create(kernel.rules.maps, wanted)
+    made = allocate(kernel.rules.maps, wanted)
     if operation.name is not None:
         kernel.names.open(operation.name, made)
     return Outcome(value=DESCRIPTOR)

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from harness.model.eras import ERAS, era
 from harness.model.errno import Errno
-from harness.model.map_creation import create
-from harness.model.maps import Map
+from harness.model.maps import Map, allocate
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType
@@ -19,7 +18,7 @@ names = sorted(ERAS)
 
 
 def make(type: int, key: int, value: int, entries: int, flags: int = 0, name: str = "4.1") -> Map:
-    return create(era(name).maps, CreateMap("m", type, key, value, entries, flags))
+    return allocate(era(name).maps, CreateMap("m", type, key, value, entries, flags))
 
 
 def put(map: Map, key: bytes, value: bytes, flags: int = 0) -> str:

@@ -1,0 +1,11 @@
+"""Maps, as programs and system calls see them alike: one module a family of types, as the kernel has its files.
+
+`allocate` makes one as BPF_MAP_CREATE does. A new type is a subclass of `Map` and a row of `creation._MAKERS`.
+"""
+
+from harness.model.maps.array import ArrayMap
+from harness.model.maps.base import Map, MapHandle
+from harness.model.maps.creation import allocate
+from harness.model.maps.hash import HashMap
+
+__all__ = ["ArrayMap", "HashMap", "Map", "MapHandle", "allocate"]

@@ -1,0 +1,81 @@
+"""What every type of map is to programs and system calls: `struct bpf_map` and its `struct bpf_map_ops`.
+
+A value is a `Region`, so that a program may store through the pointer a lookup gave it. Operations fail with `Errno`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.model.errno import Errno
+from harness.model.memory import Region
+from harness.model.value import Unpredictable
+from harness.script.operations import MapType, UpdateFlag
+
+
+class MapHandle(Region):
+    """The kernel's `struct bpf_map`: programs hold its address but cannot look inside."""
+
+    __slots__ = ("map",)
+
+    def __init__(self, of: Map) -> None:
+        super().__init__("a map", 0, b"")
+        self.map = of
+
+
+class Map:
+    """What all types of maps share. `doubt` says why the content cannot be known any more."""
+
+    def __init__(self, type: MapType, key_size: int, value_size: int, max_entries: int) -> None:
+        self.type = type
+        self.key_size = key_size
+        self.value_size = value_size
+        self.max_entries = max_entries
+        self.handle = MapHandle(self)
+        self.doubt = ""
+
+    def lookup(self, key: bytes) -> Region | None:
+        """The live value, None when there is none."""
+        self._certain()
+        return self._lookup(key)
+
+    def update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+        """Takes `value_size` bytes at `offset` of `value`; Errno EINVAL, E2BIG, EEXIST, ENOENT."""
+        self._certain()
+        if flags > UpdateFlag.EXIST:
+            raise Errno("EINVAL")
+        self._update(key, value, offset, flags)
+
+    def delete(self, key: bytes) -> None:
+        """Errno ENOENT, EINVAL."""
+        self._certain()
+        self._delete(key)
+
+    def following(self, key: bytes | None) -> tuple[bytes, ...]:
+        """The keys of which one is next after `key` (None: after a null pointer); Errno ENOENT."""
+        self._certain()
+        return self._following(key)
+
+    def stored(self) -> tuple[tuple[bytes, Region], ...]:
+        """Keys and live values of every element somebody may have stored into, by key."""
+        self._certain()
+        return tuple(sorted(self._stored(), key=lambda element: element[0]))
+
+    def _certain(self) -> None:
+        if self.doubt:
+            raise Unpredictable(self.doubt)
+
+    def _lookup(self, key: bytes) -> Region | None:
+        raise NotImplementedError
+
+    def _update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+        raise NotImplementedError
+
+    def _delete(self, key: bytes) -> None:
+        raise NotImplementedError
+
+    def _following(self, key: bytes | None) -> tuple[bytes, ...]:
+        raise NotImplementedError
+
+    def _stored(self) -> Iterable[tuple[bytes, Region]]:
+        raise NotImplementedError

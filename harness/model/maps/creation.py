@@ -1,0 +1,30 @@
+"""BPF_MAP_CREATE: find_and_alloc_map() (map_create() in later releases), kernel/bpf/syscall.c."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.model.errno import Errno
+from harness.model.maps.array import create_array
+from harness.model.maps.base import Map
+from harness.model.maps.hash import create_hash
+from harness.model.rules import MapRules
+from harness.model.value import Unpredictable
+from harness.script.operations import CreateMap, MapType
+
+_MAKERS: Mapping[int, Callable[[MapRules, CreateMap], Map]] = {
+    MapType.HASH: create_hash,
+    MapType.ARRAY: create_array,
+}
+"""One function a type, which makes the checks of that type's allocation in the kernel's order."""
+
+
+def allocate(rules: MapRules, wanted: CreateMap) -> Map:
+    """The new map; Errno EINVAL, E2BIG, ENOMEM as the era's kernel says."""
+    if wanted.flags and not rules.has_flags:
+        raise Errno("EINVAL")
+    if wanted.type not in rules.types:
+        raise Errno("EINVAL")
+    if wanted.type not in _MAKERS:
+        raise Unpredictable(f"the model has no maps of type {wanted.type}")
+    return _MAKERS[wanted.type](rules, wanted)
