@@ -18,6 +18,7 @@ from hil.agent.client import Agent
 from hil.agent.local import ProcessStream
 from hil.agent.results import How
 from hil.agent.steps import (
+    MAX_ANSWER,
     Address,
     Batch,
     BeforeGuard,
@@ -101,6 +102,7 @@ def checker(sanitized: Path) -> Iterator[Checker]:
     assert checker.end(b"") == (0, [])
 
 
+MOST_STEPS = 12  # all of them may be reads, and must not ask for more than can be sent
 small = st.one_of(st.integers(0, 20), st.sampled_from([4095, 4096, 4097, 1 << 26, 2**31, 2**32 - 1]))
 offsets = st.one_of(small, st.integers(0, 2**64 - 1))
 widths = st.sampled_from([1, 2, 4, 8])
@@ -117,7 +119,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Store, operands, st.integers(0, 9), operands),
     st.builds(Load, operands, st.integers(0, 9)),
     st.builds(Syscall, small, st.lists(operands, max_size=6).map(tuple)),
-    st.builds(Read, operands, operands, st.integers(0, 1 << 25)),
+    st.builds(Read, operands, operands, st.integers(0, MAX_ANSWER // MOST_STEPS)),
     st.builds(Parse, operands, operands, st.integers(0, 20)),
     st.builds(Skip, operands, small),
     st.builds(Repeat, small, small),
@@ -127,7 +129,11 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Pin, operands),
 )
 batches = st.builds(
-    Batch, st.lists(steps, max_size=12).map(tuple), st.sampled_from([0, 1, 64, 4096, 8192]), st.just(()), st.just(1.0)
+    Batch,
+    st.lists(steps, max_size=MOST_STEPS).map(tuple),
+    st.sampled_from([0, 1, 64, 4096, 8192]),
+    st.just(()),
+    st.just(1.0),
 )
 
 
