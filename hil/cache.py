@@ -30,6 +30,10 @@ _REMEDIES = {
 }
 
 
+_OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Nobody meets these by reading."""
+
+
 class Unusable(BenchError):
     """The cache cannot be written or entered: no permission, no space, read-only."""
 
@@ -62,6 +66,8 @@ def written(folder: Path) -> Iterator[None]:
 
 def _culprit(error: OSError, folder: Path) -> Path | None:
     """The folder to blame: ours or one above it; None when the error is about a file somebody gave us to read."""
+    if error.errno in _OF_WRITING:  # shutil names the file it copies from
+        return folder
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
     if path.is_relative_to(folder.parent):
         return folder

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 
 import click
 
 from hil.errors import BenchError, HilError, UserError
+
+_SIGPIPE = 128 + 13
+"""What a shell reports of a program that a closed pipe ended."""
 
 
 class _Registered(click.Group):
@@ -22,6 +26,15 @@ class _Registered(click.Group):
             assert isinstance(command, click.Command)
             return command
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough, as `head` does. What is still buffered has nowhere to go; and
+            # click's own status would be 1, which is that of a divergence.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_SIGPIPE)
 
 
 @click.command(cls=_Registered, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

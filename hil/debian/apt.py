@@ -7,7 +7,6 @@ Signatures and hashes are checked by apt itself against Debian's archive keys.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import subprocess
@@ -21,7 +20,8 @@ from hil import cache, directories
 from hil.arch import Architecture
 from hil.debian import mirror, package
 from hil.debian.package import Package
-from hil.errors import BenchError
+from hil.digest import sha256
+from hil.errors import BenchError, UserError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -76,6 +76,10 @@ _FOLDERS = (
 )
 
 
+# apt-cache(8) fails when there is none at all of the packages it was asked for.
+_NONE_FOUND = "E: No packages found"
+
+
 class PackageGone(BenchError):
     """An index names the package, but the mirror no longer has its file."""
 
@@ -128,16 +132,6 @@ class Apt:
         names = [name for name in self._query("apt-cache", "pkgnames").split() if pattern.fullmatch(name)]
         return package.newest_first(self._show(names)) if names else []
 
-    def dependencies(self, *names: str) -> list[Package]:
-        """The packages called `names` and all they need to run, from nothing, dependencies before their users."""
-        simulated = self._query(
-            "apt-get", "install", "--simulate", "--quiet=2", *names,
-            failure=f"Debian's {self} cannot install {' and '.join(names)}",
-        )  # fmt: skip
-        chosen = re.findall(r"^Inst (\S+) (?:\[[^\]]*\] )?\((\S+) ", simulated, re.MULTILINE)
-        described = {(item.name, item.version): item for item in self._show([f"{n}={v}" for n, v in chosen])}
-        return [described[name.partition(":")[0], version] for name, version in chosen]
-
     def download(self, wanted: Package) -> Path:
         """The .deb, fetched unless it is here already; apt has checked its hash.
 
@@ -145,7 +139,7 @@ class Apt:
         """
         target = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
         with cache.locked(self._root, notify=self._notify), cache.written(target):
-            if target.exists() and _sha256(target) == wanted.sha256:
+            if target.exists() and sha256(target) == wanted.sha256:
                 return target
             self._update(FRESH)
             cache.ensure_room(self._root, wanted.size + _ROOM_TO_SPARE)
@@ -166,14 +160,18 @@ class Apt:
             path.unlink(missing_ok=True)
 
     def _show(self, names: Sequence[str]) -> list[Package]:
-        return package.parse(self._query("apt-cache", "show", "--all-versions", *names, may_fail=True))
+        return package.parse(self._query("apt-cache", "show", "--all-versions", *names))
 
-    def _query(self, *argv: str, failure: str = "", may_fail: bool = False) -> str:
+    def _query(self, *argv: str) -> str:
+        """What it prints; nothing when it is about packages that there are not."""
         with cache.locked(self._root, notify=self._notify):
             self._update(FRESH)
             done = self._run(*argv)
-        if done.returncode and not may_fail:
-            raise BenchError(failure or f"apt failed for Debian's {self}", remedy=_first_error(done.stderr))
+        if done.returncode and _NONE_FOUND not in done.stderr:
+            raise BenchError(
+                f"apt failed for Debian's {self}: {_first_error(done.stderr)}",
+                remedy=f"if it complains of its lists, remove {self._root / 'var/lib/apt/lists'}",
+            )
         return done.stdout
 
     def _update(self, max_age: float) -> None:
@@ -206,6 +204,8 @@ class Apt:
 
     def _configure(self) -> str:
         """Write this apt's own configuration; returns its sources."""
+        if '"' in str(self._root):
+            raise UserError(f"apt cannot work below {self._root}", remedy="set XDG_CACHE_HOME to a path without quotes")
         if not KEYRING.exists():
             raise BenchError(f"Debian's archive keys are missing ({KEYRING})", remedy="install debian-archive-keyring")
         sources = "\n".join(
@@ -216,7 +216,9 @@ class Apt:
         (self._root / "var/lib/dpkg/status").touch()
         (self._root / "etc/apt/sources.list.d/debian.sources").write_text(sources)
         configuration = _CONFIGURATION.format(root=self._root, architecture=self.arch.debian)
-        (self._root / "apt.conf").write_text(_reach() + configuration)
+        private = self._root / "apt.conf"
+        private.touch(mode=0o600)  # a proxy's address may hold a password
+        private.write_text(_reach() + configuration)
         return sources
 
     def _suites(self) -> dict[str, list[str]]:
@@ -278,11 +280,6 @@ def _first_error(stderr: str) -> str:
     """The first line of apt's or dpkg's complaint that says something."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     return next((line for line in lines if line.startswith(("E:", "W:"))), lines[0] if lines else "no reason given")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _day(path: Path) -> str:

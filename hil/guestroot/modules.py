@@ -41,7 +41,7 @@ def needed(kernel: Kernel, drivers: Iterable[Driver]) -> list[Module]:
 
     BenchError when the kernel lacks a required driver, or its modules do not hold one that it should have.
     """
-    built = configuration.options(kernel.config)
+    built = configuration.options_of(kernel.config)
     names = []
     for driver in drivers:
         state = built.get(driver.option, "n")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hil.arch import Architecture, architecture, architectures
+from hil.arch import Architecture, architecture
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
 from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
+from hil.kernels.parameters import chosen_architectures, every_architecture_or
+from hil.kernels.progress import shown
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
-_architecture = click.option("--arch", "chosen", multiple=True, metavar="ARCH", help="Architecture; may be repeated.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -53,18 +52,18 @@ def list_(as_json: bool) -> None:
 
 @kernels.command()
 @click.argument("names", nargs=-1)
-@_architecture
+@chosen_architectures
 @click.option("--refresh", is_flag=True, help="Fetch the newest even when there is one at hand.")
 def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
     """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen."""
     wanted = names or [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
-    lanes = [(name, arch) for name in wanted for arch in _chosen(chosen)]
+    lanes = [(name, arch) for name in wanted for arch in every_architecture_or(chosen)]
     failures = []
     for name, arch in lanes:
         try:
-            with _progress(f"{name}/{arch}") as notify:
+            with shown(f"{name}/{arch}") as progress:
                 get = store.fetch if refresh else store.get
-                kernel = get(name, arch, notify=notify)
+                kernel = get(name, arch, notify=progress.step)
             click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")
         except HilError as error:
             if len(lanes) == 1:
@@ -78,11 +77,11 @@ def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> Non
 
 @kernels.command()
 @click.argument("name")
-@_architecture
+@chosen_architectures
 @_as_json
 def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
     """Show a kernel at hand, after verifying it: release, files, where it came from."""
-    found = [kernel for arch in _chosen(chosen) if (kernel := store.find(name, arch))]
+    found = [kernel for arch in every_architecture_or(chosen) if (kernel := store.find(name, arch))]
     if not found:
         raise _not_at_hand(name)
     shown: list[dict[str, Any]] = [
@@ -121,31 +120,27 @@ def import_(
     Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own, with the rules
     of the era its version falls under.
     """
-    with _progress(name) as notify:
+    with shown(name) as progress:
         kernel = importing.add(
             name,
             Parts(image, config, modules, vmlinux, system_map),
             arch=architecture(arch) if arch else None,
             release=release,
-            notify=notify,
+            notify=progress.step,
         )
     click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}), era {kernel.era}, in {kernel.folder}")
 
 
 @kernels.command()
 @click.argument("name")
-@_architecture
+@chosen_architectures
 def remove(name: str, chosen: tuple[str, ...]) -> None:
     """Remove a kernel from the cache, for every architecture or those chosen."""
-    removed = [arch for arch in _chosen(chosen) if store.remove(name, arch)]
+    removed = [arch for arch in every_architecture_or(chosen) if store.remove(name, arch)]
     if not removed:
         raise _not_at_hand(name)
     for arch in removed:
         click.echo(f"removed {name}/{arch}")
-
-
-def _chosen(names: tuple[str, ...]) -> list[Architecture]:
-    return [architecture(name) for name in names] or list(architectures().values())
 
 
 def _not_at_hand(name: str) -> UserError:
@@ -187,19 +182,3 @@ def _print(field: str, value: Any, depth: int) -> None:
             _print(field, item, depth)
     else:
         click.echo(f"{margin}{field}: {value}")
-
-
-@contextmanager
-def _progress(subject: str) -> Iterator[Callable[[str], None]]:
-    """Say on stderr what is going on: with a spinner on a terminal, as plain lines elsewhere."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda message: click.echo(f"{subject}: {message}", err=True)
-        return
-    with console.status(subject) as status:
-
-        def notify(message: str) -> None:
-            console.print(f"{subject}: {message}", style="dim", markup=False)
-            status.update(f"{subject}: {message}")
-
-        yield notify

@@ -11,6 +11,8 @@ from hil.errors import UserError
 
 # scripts/kconfig writes "# Linux/x86 4.1.52 Kernel Configuration"; the name is SRCARCH, the same for 32 and 64 bits.
 _HEADER = re.compile(r"^# Linux/\w+ (?P<version>\d+\.\d+\S*) Kernel Configuration$", re.MULTILINE)
+# scripts/kconfig/confdata.c: an option that is off is a comment, one that cannot be chosen is not mentioned.
+_SET = re.compile(r"^(CONFIG_\w+)=(.*)$", re.MULTILINE)
 _SYMBOLS = {"x86_64": "CONFIG_X86_64=y", "arm64": "CONFIG_ARM64=y"}
 
 
@@ -35,6 +37,11 @@ def read(path: Path) -> Configuration:
     return Configuration(header["version"] if header else "", arch)
 
 
-def options(path: Path) -> Mapping[str, str]:
-    """What is built in ("y") or a module ("m"), by name with its CONFIG_; what is off is not there."""
-    return dict(re.findall(r"^(CONFIG_\w+)=([ym])$", path.read_text(errors="replace"), re.MULTILINE))
+def options(config: str) -> dict[str, str]:
+    """The options a .config sets, by name with its CONFIG_; those that are off, or cannot be chosen, are missing."""
+    return dict(_SET.findall(config))
+
+
+def options_of(path: Path) -> Mapping[str, str]:
+    """The same of a file."""
+    return options(path.read_text(errors="replace"))

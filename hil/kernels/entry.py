@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.arch import Architecture
+from hil.digest import sha256
 from hil.errors import BenchError
 from hil.kernels import catalogue
 from hil.kernels.kernel import Kernel
@@ -115,12 +116,6 @@ def metadata_of(folder: Path) -> dict[str, Any]:
         raise Damaged(f"{path} is damaged: it does not have the digest it was written with")
     assert isinstance(metadata, dict)
     return metadata
-
-
-def sha256(path: Path) -> str:
-    """Of the content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(metadata: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The guest's console: watched live, kept whole, searched for signs of trouble."""
+"""The guest's console: watched live, its last lines kept, searched for signs of trouble."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import tomllib
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +15,11 @@ from hil.machine.lifeline import GuestPanicked, Lifeline, Loss
 
 # "[    1.234567] " or, with CONFIG_PRINTK_CALLER, "[    1.234567][    T1] "; absent with printk.time=0.
 _STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
+
+
+# A guest that prints without end must not take the host's memory.
+_MOST_LINES = 100_000
+_LONGEST_LINE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -44,19 +50,19 @@ class Console:
     def __init__(self, stream: socket.socket, lifeline: Lifeline) -> None:
         self._stream = stream
         self._lifeline = lifeline
-        self._lines: list[str] = [""]
+        self._lines = deque([""], _MOST_LINES)
         self._first_trouble: str | None = None
         self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
         self._thread.start()
 
     @property
     def lines(self) -> list[str]:
-        """What was printed so far, a line an entry, without line ends."""
+        """What was printed last, a line an entry, without line ends. The log file has all of it."""
         return list(self._lines)
 
     @property
     def text(self) -> str:
-        return "\n".join(self._lines)
+        return "\n".join(self.lines)
 
     def tail(self, count: int = 40) -> str:
         """The last `count` lines."""
@@ -77,10 +83,15 @@ class Console:
                 first, *rest = data.decode(errors="replace").replace("\r", "").split("\n")
                 self._lines[-1] += first
                 for line in rest:
-                    self._examine(self._lines[-1])
-                    self._lines.append(line)
+                    self._end_line(line)
+                if len(self._lines[-1]) > _LONGEST_LINE:
+                    self._end_line("")
                 self._lifeline.wake()
         self._examine(self._lines[-1])
+
+    def _end_line(self, following: str) -> None:
+        self._examine(self._lines[-1])
+        self._lines.append(following)
 
     def _receive(self) -> bytes:
         try:

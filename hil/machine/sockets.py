@@ -7,10 +7,14 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "hil-machine-"
+_INSTANT = 3600.0
+"""Seconds, more than any host takes for it."""
 
 
 class SocketFolder:
@@ -38,7 +42,7 @@ class SocketFolder:
 def remove_stale(parent: Path) -> list[Path]:
     """Remove the folders whose owner is gone; the removed ones."""
     removed = []
-    for folder in parent.glob(f"{_PREFIX}*"):
+    for folder in (*parent.glob(f"{_PREFIX}*"), *_never_locked(parent)):
         # Not ours, or gone meanwhile.
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -53,6 +57,14 @@ def remove_stale(parent: Path) -> list[Path]:
             _remove(folder, descriptor)
             removed.append(folder)
     return removed
+
+
+def _never_locked(parent: Path) -> Iterator[Path]:
+    """Folders whose owner died in the instant between making and locking them: old ones, since that takes no time."""
+    for folder in parent.glob(f".{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _INSTANT:
+                yield folder
 
 
 def _parent() -> Path:

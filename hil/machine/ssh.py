@@ -94,7 +94,11 @@ class Connection:
                 raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
             self._transport.auth_publickey(credentials.user, credentials.key)
         except paramiko.AuthenticationException as error:
+            # paramiko calls it the same when the server dies, or is too slow to answer.
+            answered = self._transport.is_active() and str(error) != "Authentication timeout."
             self.close()
+            if not answered:
+                raise
             raise explain(f"SSH: the server does not let {credentials.user} in with our key") from error
         except BaseException:
             self.close()

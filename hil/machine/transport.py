@@ -23,4 +23,4 @@ MMIO = Transport("device")
 
 def choose(kernel: Kernel) -> Transport:
     """PCI where the kernel has the driver of the board's PCI host, as `pci_host` of the architecture names it."""
-    return PCI if configuration.options(kernel.config).get(kernel.arch.pci_host) == "y" else MMIO
+    return PCI if configuration.options_of(kernel.config).get(kernel.arch.pci_host) == "y" else MMIO

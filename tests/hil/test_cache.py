@@ -77,3 +77,9 @@ def test_remove_copes_with_read_only_folders(tmp_path: Path) -> None:
     cache.remove(target)
     cache.remove(target)
     assert not target.exists()
+
+
+def test_a_full_disk_is_ours_whatever_file_was_copied(tmp_path: Path) -> None:
+    """shutil names the source, not the target, when sendfile(2) fails."""
+    with pytest.raises(cache.Unusable, match="No space left"), cache.written(tmp_path / "cache" / "entry"):
+        raise OSError(errno.ENOSPC, "No space left on device", "/home/somebody/bzImage")

@@ -33,3 +33,17 @@ def test_trouble_of_the_host_has_another_status(tmp_path: Path) -> None:
     done = hil("kernels", "fetch", "debian-12", "--arch", "arm64", environment={"XDG_CACHE_HOME": str(tmp_path)})
     assert done.returncode == 3
     assert done.stderr.startswith("hil: cannot use the cache") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        done = subprocess.run(
+            [*HIL, "kernels", "list", "--json"],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")

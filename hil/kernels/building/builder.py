@@ -15,12 +15,12 @@ from hil.errors import UserError
 from hil.kernels import entry, importing, store
 from hil.kernels.building import options, recipe, tarball, toolchain, workshop
 from hil.kernels.building.job import Log
-from hil.kernels.building.progress import Listener, Silent
 from hil.kernels.building.recipe import Recipe
 from hil.kernels.building.toolchain import Toolchain
 from hil.kernels.building.workshop import Workshop
 from hil.kernels.catalogue import Entry, Tarball
 from hil.kernels.kernel import Kernel
+from hil.kernels.progress import Listener, Silent
 
 
 def requirements(known: Entry, arch: Architecture) -> tuple[Tarball, Recipe, Toolchain]:

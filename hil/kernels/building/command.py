@@ -11,17 +11,15 @@ from types import FrameType
 
 import click
 
-from hil.arch import architecture, architectures
 from hil.kernels import catalogue
 from hil.kernels.building import builder
-from hil.kernels.building.progress import shown
+from hil.kernels.parameters import chosen_architectures, every_architecture_or
+from hil.kernels.progress import shown
 
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--arch", "chosen", multiple=True, metavar="ARCH", help="Architecture; may be repeated. All when left out."
-)
+@chosen_architectures
 @click.option(
     "--tarball",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -44,7 +42,7 @@ def build(name: str, chosen: tuple[str, ...], tarball: Path | None, jobs: int | 
         hil kernels build linux-4.1 --tarball ~/linux-4.1.52.tar.xz
     """
     known = catalogue.entry(name)
-    archs = [architecture(given) for given in chosen] or list(architectures().values())
+    archs = every_architecture_or(chosen)
     for arch in archs:
         builder.requirements(known, arch)  # all of them now, not after the first has been built
     for arch in archs:

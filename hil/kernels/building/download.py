@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from hil import cache
 from hil.errors import BenchError
-from hil.kernels.building.progress import Listener
+from hil.kernels.progress import Listener
 
 # Tries in a row that brought not one byte; others do not count, since a slow line gets there too.
 FRUITLESS = 3

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# scripts/kconfig/confdata.c: an option that is off is a comment, one that cannot be chosen is not mentioned.
-_SET = re.compile(r"^CONFIG_(?P<name>\w+)=(?P<value>.*)$", re.MULTILINE)
+from hil.kernels import configuration
 
 
 @dataclass(frozen=True)
@@ -26,14 +24,9 @@ def fragment(options: Iterable[Option]) -> str:
     return "".join(f"{option}\n" for option in options)
 
 
-def read(config: str) -> dict[str, str]:
-    """The options a .config sets; those that are off, or cannot be chosen, are missing."""
-    return {match["name"]: match["value"] for match in _SET.finditer(config)}
-
-
 def complaints(config: str, asked: Iterable[Option], impossible: Mapping[str, str]) -> list[str]:
     """What `config` has otherwise than asked for, a line each; empty when all is well."""
-    actual = read(config)
+    actual = {name.removeprefix("CONFIG_"): value for name, value in configuration.options(config).items()}
     return [
         f"{option.name} is {_word(actual.get(option.name))}, not {option.value}"
         for option in asked

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from hil import cache, directories
+from hil.digest import sha256
 from hil.errors import BenchError, UserError
-from hil.kernels import entry
 from hil.kernels.building.download import download
-from hil.kernels.building.progress import Listener
 from hil.kernels.catalogue import Tarball
+from hil.kernels.progress import Listener
 
 
 def at_hand(source: Tarball, own: Path | None, progress: Listener) -> Path:
@@ -20,7 +20,7 @@ def at_hand(source: Tarball, own: Path | None, progress: Listener) -> Path:
     """
     target = directories.cache() / "sources" / str(source)
     with cache.locked(target, notify=progress.step):
-        if target.exists() and entry.sha256(target) == source.sha256:
+        if target.exists() and sha256(target) == source.sha256:
             return target
         partial = target.with_name(f"{target.name}.part")
         if own is not None:
@@ -39,7 +39,7 @@ def _copy(source: Tarball, own: Path, partial: Path, progress: Listener) -> None
         # Not shutil.copyfile(): it blames the file it reads when there is no space for the one it writes.
         with cache.written(partial), own.open("rb") as reader, partial.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
-        actual = entry.sha256(partial)  # of the copy: the user's file can change
+        actual = sha256(partial)  # of the copy: the user's file can change
         if actual != source.sha256:
             raise UserError(
                 f"{own} is not {source}: its sha256 is {actual}, not {source.sha256}",
@@ -58,7 +58,7 @@ def _download(source: Tarball, partial: Path, progress: Listener) -> None:
     # What an earlier run left may be the beginning of another file; then there is a second try without it.
     for left_over in (partial.exists(), False):
         download(source.url, partial, progress)
-        actual = entry.sha256(partial)
+        actual = sha256(partial)
         if actual == source.sha256:
             return
         partial.unlink()

@@ -14,10 +14,10 @@ from hil import cache
 from hil.errors import BenchError
 from hil.kernels.building import job, options, toolchain
 from hil.kernels.building.job import Log
-from hil.kernels.building.progress import Listener
 from hil.kernels.building.recipe import Recipe
 from hil.kernels.building.toolchain import Toolchain
 from hil.kernels.entry import Parts
+from hil.kernels.progress import Listener
 
 # Paths that make, the shell and GCC's -fdebug-prefix-map all take as they are.
 _HARMLESS = re.compile(r"[\w/.,+@~-]+", re.ASCII)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hil.arch import architecture
 from hil.debian import apt
 from hil.debian.apt import Apt, PackageGone
 from hil.debian.package import Package
-from hil.errors import BenchError
+from hil.errors import BenchError, UserError
 
 from .test_package import INDEX
 
@@ -155,15 +156,24 @@ def test_a_file_the_mirror_has_dropped_is_told_from_other_failures(host: Host) -
     assert not isinstance(caught.value, PackageGone)
 
 
-def test_dependencies_are_what_apt_would_install_in_its_order(host: Host) -> None:
-    install = (
-        "Inst libx (1:2-1 Debian:12 [arm64])\nInst busybox [0.9] (1:1.35-1 Debian:12 [arm64]) []\nConf libx (1:2-1)"
-    )
-    stanza = "Package: {}\nVersion: {}\nArchitecture: arm64\nFilename: f\nSize: 1\nSHA256: 0\n\n"
-    host.on("apt-get install", f"echo '{install}'")
-    host.on("apt-cache show", f"printf '{stanza.format('busybox', '1:1.35-1')}{stanza.format('libx', '1:2-1')}'")
-    found = Apt("sid", architecture("arm64")).dependencies("busybox")
-    assert [item.name for item in found] == ["libx", "busybox"]
+def test_no_such_package_is_no_trouble_but_damaged_lists_are(host: Host) -> None:
+    host.on("apt-cache show", "echo 'E: No packages found' >&2; exit 100")
+    with pytest.raises(BenchError, match="there is no package busybox"):
+        Apt("sid", architecture("arm64")).resolve("busybox")
+    host.on("apt-cache show", "echo 'E: The package lists or status file could not be parsed' >&2; exit 100")
+    with pytest.raises(BenchError, match=r"could not be parsed.*remove .*/var/lib/apt/lists"):
+        Apt("sid", architecture("arm64")).resolve("busybox")
+
+
+def test_what_may_hold_a_password_is_for_nobody_else(host: Host, tmp_path: Path) -> None:
+    Apt("sid", architecture("arm64")).update()
+    assert stat.S_IMODE((root(tmp_path, "sid-arm64") / "apt.conf").stat().st_mode) == 0o600
+
+
+def test_a_cache_that_apt_cannot_spell_is_refused(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / 'a "b"'))
+    with pytest.raises(UserError, match="without quotes"):
+        Apt("sid", architecture("arm64")).update()
 
 
 def test_missing_archive_keys_are_named(host: Host, tmp_path: Path) -> None:

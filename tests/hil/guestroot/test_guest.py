@@ -71,7 +71,10 @@ def test_everything_is_mounted(machine: Machine) -> None:
 
 def test_one_path_leads_to_the_tracing_files(machine: Machine) -> None:
     assert "nop" in shell(machine, "cat /tracing/available_tracers")[0]
-    if not {"CONFIG_KPROBE_EVENT", "CONFIG_KPROBE_EVENTS"} & configuration.options(machine.spec.kernel.config).keys():
+    if (
+        not {"CONFIG_KPROBE_EVENT", "CONFIG_KPROBE_EVENTS"}
+        & configuration.options_of(machine.spec.kernel.config).keys()
+    ):
         assert shell(machine, "ls /tracing/kprobe_events 2>/dev/null || echo none") == ["none"]
         return
     shell(machine, "echo 'p:hil_probe do_exit' > /tracing/kprobe_events")

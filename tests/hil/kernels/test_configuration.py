@@ -31,4 +31,8 @@ def test_options_are_found_between_bytes_of_any_encoding(tmp_path: Path) -> None
     (tmp_path / "config").write_bytes(
         b'CONFIG_LOCALVERSION="-b\xfcro"\nCONFIG_BPF=y\nCONFIG_VETH=m\n# CONFIG_X is not set\n'
     )
-    assert configuration.options(tmp_path / "config") == {"CONFIG_BPF": "y", "CONFIG_VETH": "m"}
+    assert configuration.options_of(tmp_path / "config") == {
+        "CONFIG_LOCALVERSION": '"-b\ufffdro"',
+        "CONFIG_BPF": "y",
+        "CONFIG_VETH": "m",
+    }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hil.machine import console
 from hil.machine.console import Console, diagnose, symptoms
 from hil.machine.lifeline import GuestPanicked, Lifeline
 
@@ -109,3 +110,17 @@ def test_garbage_is_kept_readable(wire: Wire) -> None:
     wire.prints(b"a\xff\xfeb\n")
     wire.end()
     assert wire.console.tail() == "a��b"
+
+
+def test_a_line_without_end_is_cut(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_LONGEST_LINE", 1000)
+    wire.prints(b"x" * 1001)
+    assert wire.lifeline.wait(lambda: sum(map(len, wire.console.lines)) == 1001, 30)
+    wire.prints(b"y")
+    assert wire.lifeline.wait(lambda: wire.console.lines[-1] == "y", 30)
+
+
+def test_only_the_last_lines_are_kept(wire: Wire) -> None:
+    wire.prints(b"\n" * (console._MOST_LINES + 10) + b"the end")
+    assert wire.lifeline.wait(lambda: wire.console.shows("the end"), 30)
+    assert len(wire.console.lines) == console._MOST_LINES

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -55,3 +56,12 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "hil-agent").write_text("a file")
     assert remove_stale(tmp_path) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hil-agent", "other-x"]
+
+
+def test_folder_that_nobody_came_to_lock_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    young, old = tmp_path / ".hil-machine-young", tmp_path / ".hil-machine-old"
+    for folder in (young, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    assert remove_stale(tmp_path) == [old]
+    assert list(tmp_path.iterdir()) == [young]

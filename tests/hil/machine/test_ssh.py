@@ -44,7 +44,9 @@ Connect = Callable[..., tuple[Connection, Server]]
 def connect(keys: tuple[Path, Path]) -> Iterator[Connect]:
     made: list[Connection | Server] = []
 
-    def connect(command: Command, *, patience: float = 60, key: Path = keys[0], host: Path = keys[1]):  # type: ignore[no-untyped-def]
+    def connect(
+        command: Command, *, patience: float = 60, timeout: float = 30, key: Path = keys[0], host: Path = keys[1]
+    ):  # type: ignore[no-untyped-def]
         server = Server(
             paramiko.Ed25519Key.from_private_key_file(str(keys[1])),
             paramiko.Ed25519Key.from_private_key_file(str(keys[0])),
@@ -52,7 +54,7 @@ def connect(keys: tuple[Path, Path]) -> Iterator[Connect]:
         )
         made.append(server)
         credentials = Credentials.load(key, _public(host))
-        connection = Connection(server.address, credentials, timeout=30, patience=patience, explain=Told)
+        connection = Connection(server.address, credentials, timeout=timeout, patience=patience, explain=Told)
         made.append(connection)
         return connection, server
 
@@ -156,6 +158,24 @@ def test_other_client_key_is_refused(connect: Connect, tmp_path: Path) -> None:
     for thread in set(threading.enumerate()) - before:
         thread.join(30)  # The server's end as soon as ours has hung up.
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("how", ["slow", "gone"])
+def test_a_login_without_an_answer_is_no_refusal(
+    how: str, connect: Connect, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is worth a retry while a target comes up."""
+
+    def judge(server: Server, username: str, key: paramiko.PKey) -> int:
+        if how == "gone":
+            server.close()
+        else:
+            time.sleep(2)
+        return paramiko.AUTH_FAILED
+
+    monkeypatch.setattr(Server, "check_auth_publickey", judge)
+    with pytest.raises(paramiko.SSHException):
+        connect(_echo, timeout=1.0 if how == "slow" else 30.0)
 
 
 def test_one_limit_holds_for_every_part_of_a_login(connect: Connect) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hil.cache import Unusable
 from hil.errors import BenchError
 from hil.kernels.building.download import FRUITLESS, download
-from hil.kernels.building.progress import Silent
+from hil.kernels.progress import Silent
 
 from .conftest import Server, Told
 

@@ -1,6 +1,7 @@
 """Fragments, and what is made of them."""
 
-from hil.kernels.building.options import Option, complaints, fragment, read
+from hil.kernels import configuration
+from hil.kernels.building.options import Option, complaints, fragment
 
 CONFIG = """
 # Linux/x86 4.1.52 Kernel Configuration
@@ -18,7 +19,12 @@ def test_a_fragment_is_lines_of_a_configuration() -> None:
 
 
 def test_reading_keeps_what_is_set() -> None:
-    assert read(CONFIG) == {"BPF_SYSCALL": "y", "TEST_BPF": "m", "NR_CPUS": "8", "CMDLINE": '""'}
+    assert configuration.options(CONFIG) == {
+        "CONFIG_BPF_SYSCALL": "y",
+        "CONFIG_TEST_BPF": "m",
+        "CONFIG_NR_CPUS": "8",
+        "CONFIG_CMDLINE": '""',
+    }
 
 
 def test_all_granted() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from hil.kernels.building.progress import Bars, Lines, shown
+from hil.kernels.progress import Bars, Lines, shown
 
 
 def test_a_line_for_each_tenth() -> None:
