@@ -152,7 +152,7 @@ def _on_constants(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...
         for held, (left, right, result) in enumerate(rows)
     ]
     return Clause(
-        f"{id}.on-constants",
+        f"{id}{'-' if '.' in id else '.'}on-constants",
         f"{sentence}, on constants",
         (
             LoadProgram("judge", ProgramType.SOCKET_FILTER, program(*checks, mov64_imm(R0, len(_PACKET)), exit_())),
