@@ -28,6 +28,7 @@ class Verdict(StrEnum):
 
     AGREE = "agree"
     DIVERGE = "diverge"
+    FLAKY = "flaky"
     KNOWN = "known-divergence"
     UNSUPPORTED = "unsupported"
     LOST = "lost"

@@ -13,7 +13,17 @@ from rich.console import Console
 from harness.clauses import clauses
 from harness.lane import select
 from harness.run import known
-from harness.run.commands import DEFAULT_LANES, carry_out, check_chosen, check_required, known_lanes, list_plan
+from harness.run.commands import (
+    DEFAULT_LANES,
+    carry_out,
+    check_chosen,
+    check_predicted,
+    check_required,
+    known_lanes,
+    list_plan,
+    repeat,
+    require_predicted,
+)
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
 from harness.run.results import RunReport
@@ -30,10 +40,19 @@ KNOWN = Path(__file__).with_name("known.toml")
 @click.option("--clauses", "patterns", default="*", show_default=True, help="Only clauses with such names, by commas.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
+@require_predicted
+@repeat
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
 def conform(
-    lanes: str | None, patterns: str, jobs: int | None, require: tuple[str, ...], output: Path | None, listing: bool
+    lanes: str | None,
+    patterns: str,
+    jobs: int | None,
+    require: tuple[str, ...],
+    require_predicted: bool,
+    rounds: int,
+    output: Path | None,
+    listing: bool,
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
     console = Console()
@@ -41,7 +60,10 @@ def conform(
     check_chosen(require, chosen)
     excused = known.read(KNOWN)
     plan = shares(
-        chosen, lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, patterns.split(",")), excused
+        chosen,
+        lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, patterns.split(",")),
+        excused,
+        rounds,
     )
     if listing:
         list_plan(console, plan)
@@ -49,6 +71,7 @@ def conform(
     report = carry_out(console, plan, output, jobs)
     _summarize(console, report, excused)
     check_required(require, report)
+    check_predicted(require_predicted, report)
     return report.exit_status
 
 

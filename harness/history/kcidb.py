@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import shlex
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from hil.errors import UserError
 _STATUS = {
     Verdict.AGREE: "PASS",
     Verdict.DIVERGE: "FAIL",
+    Verdict.FLAKY: "FAIL",
     Verdict.KNOWN: "FAIL",  # KCIDB tells known failures by issues, which whoever triages them submits
     Verdict.UNSUPPORTED: "SKIP",
     Verdict.LOST: "ERROR",
@@ -35,13 +35,10 @@ def document(report: RunReport, origin: str = "hil") -> dict[str, Any]:
         raise UserError(f"{origin!r} is no origin of KCIDB", remedy="use lower-case letters, digits and underscores")
     run = hashlib.sha256(json.dumps(as_document(report), sort_keys=True).encode()).hexdigest()[:16]
     machines = {f"{machine.kernel}/{machine.arch}": machine for machine in report.machines}
-    seen: Counter[str] = Counter()
-    tests = []
-    for result in report.results:
-        place = f"{result.lane}/{result.script}"
-        seen[place] += 1
-        machine = machines[result.lane.rpartition("/")[0]]
-        tests.append(_test(report, machine, result, origin, f"{run}/{place}/{seen[place]}"))
+    tests = [
+        _test(report, machines[result.lane.rpartition("/")[0]], result, origin, f"{run}/{result.lane}/{result.script}")
+        for result in report.results
+    ]
     checkouts = {entry["id"]: entry for entry in (_checkout(machine, origin) for machine in report.machines)}
     builds = {entry["id"]: entry for entry in (_build(machine, origin) for machine in report.machines)}
     return {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.compare import Verdict
 from harness.run.results import RunReport, ScriptResult
+from harness.run.rounds import told
 
 _DIRECTIVE = {
     # kselftest.h's ksft_test_result_xfail() says "ok", and parsers that do not know the directive fall back to that.
@@ -14,7 +15,7 @@ _DIRECTIVE = {
     Verdict.LOST: "ERROR",
     Verdict.ERROR: "ERROR",
 }
-_NOT_OK = {Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR}
+_NOT_OK = {Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR}
 
 
 def text(report: RunReport) -> str:
@@ -34,7 +35,9 @@ def _lines(report: RunReport) -> Iterator[str]:
 def _lane(results: Sequence[ScriptResult]) -> Iterator[str]:
     yield from _head(len(results))
     for number, result in enumerate(results, 1):
-        if step := result.operation:
+        if result.sightings:
+            yield from (f"# {result.script}: {_flat(told(sighting))}" for sighting in result.sightings)
+        elif step := result.operation:
             yield f"# {result.script}: operation {step.index}: {_flat(step.operation)}"
             if step.prediction:
                 yield f"# {result.script}: predicted {_flat(step.prediction)}"

@@ -44,5 +44,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
         FROM run, json_each(run.report, '$.results') AS entry
         """,
     ),
+    (
+        "DROP VIEW result",
+        """
+        CREATE VIEW result AS SELECT
+            run.id AS run,
+            json_extract(entry.value, '$.lane') AS lane,
+            json_extract(entry.value, '$.script') AS script,
+            json_extract(entry.value, '$.verdict') AS verdict,
+            json_extract(entry.value, '$.reason') AS reason,
+            json_extract(entry.value, '$.operation.index') AS operation,
+            json_extract(entry.value, '$.seconds') AS seconds,
+            coalesce(json_extract(entry.value, '$.rounds'), 1) AS rounds,
+            json_array_length(entry.value, '$.unpredicted') AS unpredicted
+        FROM run, json_each(run.report, '$.results') AS entry
+        """,
+    ),
 )
 """Statements by step; a step, once released, is never edited."""

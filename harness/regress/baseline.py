@@ -39,8 +39,8 @@ class Known:
         return result.script == self.script and fnmatchcase(result.lane, self.lane)
 
     def excuses(self, result: ScriptResult) -> bool:
-        """Whether the result is the divergence that is known."""
-        return result.verdict is Verdict.DIVERGE and self.about(result) and _operation(result) == self.operation
+        """Whether the result is the divergence that is known; of one that was repeated, in every round."""
+        return _diverges_at_one_place(result) and self.about(result) and _operation(result) == self.operation
 
 
 def read(path: Path, *, complete: bool = True) -> tuple[Known, ...]:
@@ -95,6 +95,8 @@ def unused(report: RunReport, entries: tuple[Known, ...]) -> Iterator[Change]:
             continue
         said = f"known at {known.operation}"
         about = [result for result in report.results if known.about(result)]
+        if any(result.verdict is Verdict.FLAKY for result in about):
+            continue  # which fails by itself; whether the entry is stale cannot be told
         judged = [result for result in about if result.verdict in (Verdict.AGREE, Verdict.DIVERGE, Verdict.KNOWN)]
         if judged:
             now = ", ".join(dict.fromkeys(f"{result.lane}: {result.verdict}" for result in judged))
@@ -107,7 +109,7 @@ def draft(report: RunReport, reason: str, link: str, kept: tuple[Known, ...]) ->
     """An entry for every divergence of the run; reason and link from `kept` where it knows the divergence already."""
     entries = []
     for result in report.results:
-        if result.verdict is Verdict.DIVERGE:
+        if _diverges_at_one_place(result):
             same = next((known for known in kept if known.excuses(result)), None)
             entries.append(same or Known(result.lane, result.script, _operation(result), reason, link))
     return tuple(dict.fromkeys(entries))
@@ -116,6 +118,14 @@ def draft(report: RunReport, reason: str, link: str, kept: tuple[Known, ...]) ->
 def text(entries: tuple[Known, ...]) -> str:
     """The file's contents."""
     return json.dumps({"format": FORMAT, "known": [asdict(known) for known in entries]}, indent=2) + "\n"
+
+
+def _diverges_at_one_place(result: ScriptResult) -> bool:
+    """Also where repeats see something else there each time."""
+    if result.verdict is Verdict.FLAKY:
+        words = {(seen.verdict, seen.operation and seen.operation.operation) for seen in result.sightings}
+        return len(words) == 1 and result.sightings[0].verdict is Verdict.DIVERGE
+    return result.verdict is Verdict.DIVERGE
 
 
 def _operation(result: ScriptResult) -> str:

@@ -73,18 +73,14 @@ def _lanes(before: Side, after: Side) -> Iterator[Change]:
 
 
 def _scripts(before: Side, after: Side) -> Iterator[Change]:
-    for (lane, script), seen in before.seen.items():
+    for (lane, script), result in before.seen.items():
         if (lane, script) not in after.seen and lane in after.lanes:
-            yield Change(Kind.DISAPPEARED, lane, script, told(seen.worst))
-    for (lane, script), seen in after.seen.items():
+            yield Change(Kind.DISAPPEARED, lane, script, told(result))
+    for (lane, script), now in after.seen.items():
         earlier = before.seen.get((lane, script))
-        now = seen.worst
-        if seen.flaky and not (earlier and earlier.flaky):
-            verdicts = ", ".join(str(result.verdict) for result in seen.results)
-            yield Change(Kind.FLAKY, lane, script, told(earlier.worst) if earlier else "", verdicts)
         if earlier is not None:
-            if kind := _kind(earlier.worst, now):
-                yield Change(kind, lane, script, told(earlier.worst), told(now))
+            if kind := _kind(earlier, now):
+                yield Change(kind, lane, script, told(earlier), told(now))
         elif kind := _verdict_alone(now):
             yield Change(kind, lane, script, "", told(now))
         elif lane in before.lanes:
@@ -100,6 +96,8 @@ def trouble(side: Side) -> tuple[Change, ...]:
 def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
     if after.verdict in _FAILED:
         return None if before.verdict in _FAILED else Kind.FAILED
+    if after.verdict is Verdict.FLAKY:
+        return None if before.verdict is Verdict.FLAKY else Kind.FLAKY
     if after.verdict is Verdict.DIVERGE:
         if before.verdict is not Verdict.DIVERGE:
             return Kind.DIVERGES
@@ -118,7 +116,7 @@ def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
 def _verdict_alone(result: ScriptResult) -> Kind | None:
     if result.verdict in _FAILED:
         return Kind.FAILED
-    return Kind.DIVERGES if result.verdict is Verdict.DIVERGE else None
+    return {Verdict.DIVERGE: Kind.DIVERGES, Verdict.FLAKY: Kind.FLAKY}.get(result.verdict)
 
 
 def _said(result: ScriptResult) -> tuple[str, str] | str:

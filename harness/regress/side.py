@@ -6,26 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.lane import Engine, Lane, select
-from harness.run.gravity import worst
 from harness.run.results import MachineReport, RunReport, ScriptResult
 from hil.errors import UserError
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A script on a lane: all its results in a run, in their order; mostly one."""
-
-    results: tuple[ScriptResult, ...]
-
-    @property
-    def worst(self) -> ScriptResult:
-        """The gravest result; of several such the first."""
-        return worst(self.results)
-
-    @property
-    def flaky(self) -> bool:
-        """Whether repeats of the same script on the same machine ended differently."""
-        return len({(result.verdict, operation(result)) for result in self.results}) > 1
 
 
 @dataclass(frozen=True)
@@ -33,7 +15,7 @@ class Side:
     """Results by lane and script; machines by name, of several by one name the last that booted, else the last."""
 
     lanes: tuple[str, ...]
-    seen: Mapping[tuple[str, str], Seen]
+    seen: Mapping[tuple[str, str], ScriptResult]
     machines: Mapping[str, MachineReport]
     host: Mapping[str, str]
 
@@ -51,15 +33,10 @@ def whole(report: RunReport, patterns: Sequence[str] = ()) -> Side:
         name = f"{machine.kernel}/{machine.arch}"
         if name not in machines or machine.boot_seconds is not None:
             machines[name] = machine
-    seen: dict[tuple[str, str], tuple[ScriptResult, ...]] = {}
-    for result in report.results:
-        if result.lane in chosen:
-            place = (result.lane, result.script)
-            seen[place] = (*seen.get(place, ()), result)
     wanted = {lane.rpartition("/")[0] for lane in chosen}
     return Side(
         chosen,
-        {place: Seen(results) for place, results in seen.items()},
+        {(result.lane, result.script): result for result in report.results if result.lane in chosen},
         {name: machine for name, machine in machines.items() if name in wanted},
         report.host,
     )
@@ -73,7 +50,7 @@ def one_lane(report: RunReport, pattern: str, name: str) -> Side:
     side = whole(report, chosen)
     return Side(
         (name,),
-        {(name, script): seen for (_, script), seen in side.seen.items()},
+        {(name, script): result for (_, script), result in side.seen.items()},
         dict(zip((name,), side.machines.values(), strict=False)),
         report.host,
     )

@@ -1,10 +1,10 @@
 """Whether a script became slower, told from a host that did.
 
 Two runs are rarely made on an equally busy host, and a script's time is some milliseconds. So times are compared as
-ratios within a lane: of each script, the median of its repeats after over that before. The median of those ratios is
-how much the lane as a whole changed, which is mostly the host; their median absolute deviation (MAD) is the noise. Both
-hardly notice a few scripts that really changed (Rousseeuw and Croux, 1993). A script is slower when it is so by more
-than the lane is, than `SPREADS` times the noise, than `FACTOR`, and by more than `SECONDS` of time.
+ratios within a lane: of each script, the time after (the median, of one that was repeated) over that before. The median
+of those ratios is how much the lane as a whole changed, which is mostly the host; their median absolute deviation (MAD)
+is the noise. Both hardly notice a few scripts that really changed (Rousseeuw and Croux, 1993). A script is slower when
+it is so by more than the lane is, than `SPREADS` times the noise, than `FACTOR`, and by more than `SECONDS` of time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Iterator
 
 from harness.regress.change import Change, Kind
-from harness.regress.side import Seen, Side
+from harness.regress.side import Side
 
 SPREADS = 5.0
 FACTOR = 1.5
@@ -33,9 +33,9 @@ def slower(before: Side, after: Side) -> tuple[Change, ...]:
 def _lane(lane: str, before: Side, after: Side) -> Iterator[Change]:
     pairs = {
         script: (old, new)
-        for (where, script), seen in after.seen.items()
+        for (where, script), result in after.seen.items()
         if where == lane and (lane, script) in before.seen
-        if (old := _median(before.seen[lane, script])) and (new := _median(seen))
+        if (old := before.seen[lane, script].seconds) and (new := result.seconds)  # 0 is of what did not run
     }
     if len(pairs) < FEWEST:
         return
@@ -49,8 +49,3 @@ def _lane(lane: str, before: Side, after: Side) -> Iterator[Change]:
             lane_said = f"the lane as a whole x{lane_factor:.1f}, noise up to x{math.exp(limit):.1f}"
             said = f"{new:.3f} s, x{new / old:.1f} ({lane_said})"
             yield Change(Kind.SLOWER, lane, script, f"{old:.3f} s", said)
-
-
-def _median(seen: Seen) -> float:
-    """Seconds; 0 when it did not run."""
-    return statistics.median(result.seconds for result in seen.results)

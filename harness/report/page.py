@@ -14,11 +14,13 @@ from harness.compare import Verdict
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
+from harness.run.rounds import numbers
 
 _HERE = Path(__file__).parent
 _SIGNS = {
     Verdict.AGREE: "✓",
     Verdict.DIVERGE: "✗",
+    Verdict.FLAKY: "~",
     Verdict.KNOWN: "≈",
     Verdict.UNSUPPORTED: "–",
     Verdict.LOST: "†",
@@ -47,6 +49,7 @@ def render(report: RunReport, folder: Path | None) -> str:
         timings=timings(report),
         command=shlex.join(("hil", *report.command[1:])),
         join=shlex.join,
+        numbers=numbers,
         style=Markup((_HERE / "page.css").read_text()),
         script=Markup(script),
         # The browser is told to run this script and load nothing: https://www.w3.org/TR/CSP3/

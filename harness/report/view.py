@@ -12,12 +12,12 @@ from pathlib import Path
 
 from harness.compare import Blame, Verdict
 from harness.report.console import tail
-from harness.run.gravity import gravity, worst
-from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
+from harness.run.gravity import gravity
+from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
-_GRAVE = (Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
+_GRAVE = (Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Finding:
     verdict: Verdict
     reason: str
     operation: OperationReport | None
+    sightings: tuple[Sighting, ...]
     blame: str
     places: tuple[tuple[str, str, float], ...]  # lane, anchor, seconds
     repeat: str
@@ -155,7 +156,7 @@ def _row(
         f"s{number}",
         tuple(text for text in report.scripts if text.script == script),
         tuple(
-            _cell(column, anchors[lane], [result for result in results if result.lane == lane])
+            _cell(column, anchors[lane], next((result for result in results if result.lane == lane), None))
             for column, lane in enumerate(report.lanes)
         ),
         tuple(sorted(findings, key=lambda finding: gravity(finding.verdict), reverse=True)),
@@ -163,13 +164,11 @@ def _row(
     )
 
 
-def _cell(column: int, anchor: str, results: Sequence[ScriptResult]) -> Cell:
-    if not results:
+def _cell(column: int, anchor: str, result: ScriptResult | None) -> Cell:
+    if result is None:
         return Cell(column, anchor, None, "not run")
-    gravest = worst(results).verdict
-    same = sum(result.verdict is gravest for result in results)
-    note = str(gravest) if len(results) == 1 else f"{gravest} in {same} of {len(results)}"
-    return Cell(column, anchor, gravest, note)
+    note = f"{result.verdict} in {result.rounds} rounds" if result.rounds > 1 else str(result.verdict)
+    return Cell(column, anchor, result.verdict, note)
 
 
 def _finding(
@@ -182,9 +181,10 @@ def _finding(
         first.verdict,
         first.reason,
         first.operation,
+        first.sightings,
         "" if first.blame in (None, Blame.UNCLEAR) else str(first.blame),
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
-        repeat(report, lanes, first.script),
+        repeat(report, lanes, first.script, first.rounds),
         tuple(_consoles(lanes, machines)) if grave else (),
     )
 
@@ -197,8 +197,9 @@ def _consoles(lanes: Iterable[str], machines: Sequence[Screen]) -> Iterable[tupl
             yield name, screen.console
 
 
-def repeat(report: RunReport, lanes: Iterable[str], script: str) -> str:
-    """The command that runs `script` on `lanes` again; the same subcommand that ran it."""
+def repeat(report: RunReport, lanes: Iterable[str], script: str, rounds: int = 1) -> str:
+    """The command that runs `script` on `lanes` again, as often; the same subcommand that ran it."""
     subcommand = next((word for word in report.command[1:2] if word in _CHOOSES), "run")
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
-    return shlex.join(["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern])
+    words = ["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern]
+    return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,12 +28,23 @@ from hil.kernels import store
 DEFAULT_LANES = "debian-12"
 
 
+repeat = click.option(
+    "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="Rounds over all of it."
+)
+"""Of every command whose scripts can be repeated; one that differs from round to round is flaky, and fails the run."""
+require_predicted = click.option(
+    "--require-predicted", is_flag=True, help="Fail when neither the model nor a clause says what an operation gives."
+)
+
+
 @click.command()
 @click.option("--lanes", help=f"KERNEL/ARCH/ENGINE patterns, separated by commas; {DEFAULT_LANES} if there are none.")
 @click.option("--kernel", "kernels", multiple=True, help="All lanes of a kernel. Repeatable.")
 @click.option("--scripts", "pattern", default="*", show_default=True, help="Only scripts whose names match.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
+@require_predicted
+@repeat
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
 def run(
@@ -41,6 +53,8 @@ def run(
     pattern: str,
     jobs: int | None,
     require: tuple[str, ...],
+    require_predicted: bool,
+    rounds: int,
     output: Path | None,
     listing: bool,
 ) -> int:
@@ -53,12 +67,14 @@ def run(
         chosen,
         lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, pattern),
         known.read(KNOWN),
+        rounds,
     )
     if listing:
         list_plan(console, plan)
         return 0
     report = carry_out(console, plan, output, jobs)
     check_required(require, report)
+    check_predicted(require_predicted, report)
     return report.exit_status
 
 
@@ -88,9 +104,13 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     table.add_column("lane")
     table.add_column("scripts", justify="right")
     table.add_column("verdicts")
+    unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
+    if unpredicted:
+        table.add_column("unpredicted", justify="right")
     for lane in report.lanes:
         counts = report.counts(lane)
-        table.add_row(lane, str(counts.total()), verdicts(counts))
+        row = lane, str(counts.total()), verdicts(counts)
+        table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
     console.print(table)
     told: set[str] = set()
     for result in report.results:
@@ -100,9 +120,9 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         head = Text(f"{result.verdict}: {result.lane} {result.script}", style=STYLES[result.verdict])
         console.print(head, soft_wrap=True)
         console.print(Text(f"    {result.reason}"), soft_wrap=True)
-    unpredicted = sum(len(result.unpredicted) for result in report.results)
     if unpredicted:
-        console.print(f"{unpredicted} operations were unpredicted: the model has no rule for them (see results.json)")
+        said = f"the model has no rule for {unpredicted.total()} operations, and no clause a word for"
+        console.print(f"{said} {len(report.unjudged)} of them: see report.html", soft_wrap=True)
     console.print(f"{len(report.results)} results in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True)
 
 
@@ -136,3 +156,14 @@ def check_required(require: Sequence[str], report: RunReport) -> None:
         results = [result for result in report.results if result.lane == lane]
         if kernel in require and all(result.verdict is Verdict.UNSUPPORTED for result in results):
             raise BenchError(f"{kernel} is required, but {lane} is unsupported: {results[0].reason}")
+
+
+def check_predicted(required: bool, report: RunReport) -> None:
+    """BenchError for a run in which anything would have passed somewhere, if that is not to be."""
+    if required and report.unjudged:
+        result, operation = report.unjudged[0]
+        raise BenchError(
+            f"neither the model nor a clause says what {len(report.unjudged)} operations give; the first is "
+            f"{operation.operation} of {result.script} on {result.lane}: {operation.prediction}",
+            remedy="give the model the rule or the clause an expectation, or run without --require-predicted",
+        )

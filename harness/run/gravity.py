@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from harness.compare import Verdict
 from harness.run.results import ScriptResult
 
-_ORDER = (Verdict.AGREE, Verdict.UNSUPPORTED, Verdict.KNOWN, Verdict.DIVERGE, Verdict.LOST, Verdict.ERROR)
+_ORDER = (
+    Verdict.AGREE,
+    Verdict.UNSUPPORTED,
+    Verdict.KNOWN,
+    Verdict.DIVERGE,
+    Verdict.FLAKY,
+    Verdict.LOST,
+    Verdict.ERROR,
+)
 
 
 def gravity(verdict: Verdict) -> int:

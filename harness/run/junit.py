@@ -7,10 +7,12 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.compare import Verdict
-from harness.run.results import RunReport, ScriptResult
+from harness.run.results import OperationReport, RunReport, ScriptResult
+from harness.run.rounds import told
 
 _ELEMENT = {
     Verdict.DIVERGE: Failure,
+    Verdict.FLAKY: Failure,
     Verdict.LOST: Error,
     Verdict.ERROR: Error,
     Verdict.UNSUPPORTED: Skipped,
@@ -38,10 +40,19 @@ def _case(result: ScriptResult) -> TestCase:
     case = TestCase(result.script, classname=result.lane.replace("/", "."), time=result.seconds)
     if element := _ELEMENT.get(result.verdict):
         outcome = element(result.reason, str(result.verdict))
-        if result.operation:
+        if result.sightings:
+            outcome.text = "\n".join(map(told, result.sightings))
+        elif result.operation:
             step = result.operation
             lines = [f"operation {step.index}: {step.operation}"]
             lines += [f"expected: {step.expectation}"] if step.expectation else []
             outcome.text = "\n".join([*lines, f"predicted: {step.prediction}", f"observed: {step.observation}"])
         case.result = [outcome]
+    if result.unpredicted:
+        case.system_out = "\n".join(map(_unpredicted, result.unpredicted))
     return case
+
+
+def _unpredicted(step: OperationReport) -> str:
+    held = f"held against {step.expectation} alone" if step.expectation else "held against nothing"
+    return f"operation {step.index}, {step.operation}: {step.prediction}; {held}; saw {step.observation}"

@@ -18,6 +18,7 @@ from harness.report import page
 from harness.run import junit
 from harness.run.plan import Share
 from harness.run.results import RunReport
+from harness.run.rounds import summed
 from harness.run.texts import texts
 from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
@@ -57,7 +58,7 @@ def run(
             host=_host(),
             lanes=tuple(str(lane) for share in shares for lane in share.lanes),
             machines=tuple(report for worker in workers for report in worker.reports),
-            results=tuple(result for worker in workers for result in worker.results),
+            results=tuple(result for worker in workers for result in summed(worker.results)),
             scripts=texts(shares),
         )
         report.write(folder / "results.json")

@@ -12,14 +12,15 @@ from harness.script.operations import Script
 
 @dataclass(frozen=True)
 class Share:
-    """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, and which
-    of their divergences are known."""
+    """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
+    their divergences are known, and how many rounds to make over all of it."""
 
     kernel: str
     arch: str
     engines: tuple[Engine, ...]
     scripts: tuple[Script, ...]
     known: tuple[KnownDivergence, ...] = ()
+    rounds: int = 1
 
     @property
     def name(self) -> str:
@@ -35,11 +36,13 @@ def shares(
     lanes: Sequence[Lane],
     scripts: Callable[[str, str], tuple[Script, ...]],
     known: tuple[KnownDivergence, ...] = (),
+    rounds: int = 1,
 ) -> tuple[Share, ...]:
     """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known) for (kernel, arch), chosen in engines.items()
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds)
+        for (kernel, arch), chosen in engines.items()
     )

@@ -12,7 +12,7 @@ from typing import Any
 from harness.compare import Blame, Verdict
 from harness.lane import Lane
 
-FORMAT = 1
+FORMAT = 2
 """Of `results.json`; grows when a reader of an older one would misread it."""
 
 
@@ -28,9 +28,24 @@ class OperationReport:
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """What some rounds of a script, counted from 1, have in common where not all are alike."""
+
+    rounds: tuple[int, ...]
+    verdict: Verdict
+    reason: str = ""
+    operation: OperationReport | None = None
+
+
+@dataclass(frozen=True)
 class ScriptResult:
     """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged or was lost;
-    `unpredicted` are the operations the model has no rule for; `blame` says whose word stands alone in a divergence."""
+    `unpredicted` are the operations the model has no rule for, which were held against the clause's expectation alone,
+    if there is one; `blame` says whose word stands alone in a divergence.
+
+    Of a script that was repeated, `rounds` times in all, this is what every round gave; `seconds` is the median. Where
+    the rounds gave different things, `sightings` are those, in the order they were first seen.
+    """
 
     lane: str
     script: str
@@ -40,6 +55,8 @@ class ScriptResult:
     unpredicted: tuple[OperationReport, ...] = ()
     seconds: float = 0.0
     blame: Blame | None = None
+    rounds: int = 1
+    sightings: tuple[Sighting, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,8 +102,13 @@ class RunReport:
         return Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
 
     @property
+    def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
+        """Unpredicted operations no clause has a word for either: whatever the kernel did there, it was accepted."""
+        return tuple((one, step) for one in self.results for step in one.unpredicted if not step.expectation)
+
+    @property
     def exit_status(self) -> int:
-        """0 all as predicted, 1 a divergence, 3 the bench or a machine failed.
+        """0 all as predicted, 1 a divergence or repeats that differ, 3 the bench or a machine failed.
 
         A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too.
         """
@@ -94,7 +116,7 @@ class RunReport:
         judged = counts.total() - counts[Verdict.UNSUPPORTED]
         if counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:
             return 3
-        return 1 if counts[Verdict.DIVERGE] else 0
+        return 1 if counts[Verdict.DIVERGE] or counts[Verdict.FLAKY] else 0
 
     def write(self, path: Path) -> None:
         """Write `results.json` whole or not at all."""

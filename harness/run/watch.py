@@ -21,6 +21,7 @@ from harness.run.results import ScriptResult
 STYLES = {
     Verdict.AGREE: "green",
     Verdict.DIVERGE: "bold red",
+    Verdict.FLAKY: "bold red",
     Verdict.KNOWN: "yellow",
     Verdict.UNSUPPORTED: "dim",
     Verdict.LOST: "bold magenta",
@@ -35,7 +36,7 @@ class Watch(Protocol):
         """What the machine of `share` is doing now."""
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
-        """One more result."""
+        """One more result, of one round."""
 
 
 class Plain:
@@ -90,7 +91,7 @@ class LiveTable:
             for share in self._shares:
                 for lane in share.lanes:
                     counts = self._counts[lane]
-                    done, total = counts.total(), len(share.scripts)
+                    done, total = counts.total(), len(share.scripts) * share.rounds
                     bar = ProgressBar(total=total, completed=done, width=20)
                     state = self._states[share.name] if done < total else "done"
                     table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), state)

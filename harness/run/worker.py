@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Worker:
         self.reports = [MachineReport(share.kernel, share.arch)]
         """One a machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
+        """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
         self._folder = folder
         self._stopped = False
         self._watch = watch
@@ -61,7 +63,7 @@ class Worker:
         return self.reports[-1]
 
     def run(self) -> None:
-        """Fill `reports` and `results`: every script gets a verdict on every lane, whatever happens."""
+        """Fill `reports` and `results`: every script gets a verdict on every lane in every round, whatever happens."""
         try:
             self._run()
         except store.NotAtHand as error:
@@ -119,8 +121,8 @@ class Worker:
                 with GuestExecutor(self.machine, guest) as executor:
                     self._check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
-                    for lane in self.share.lanes:
-                        self._lane(lane, kernel, executor)
+                    for round_, lane in self._visits():
+                        self._lane(lane, round_, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
 
@@ -141,11 +143,12 @@ class Worker:
             console=str(machine.spec.console_log.relative_to(self._folder)),
         )
 
-    def _lane(self, lane: Lane, kernel: Kernel, executor: GuestExecutor) -> None:
-        self._watch.state(self.share, f"running {lane.engine}")
-        todo = list(self._unjudged(lane))
+    def _lane(self, lane: Lane, round_: int, kernel: Kernel, executor: GuestExecutor) -> None:
+        todo = list(self._unjudged(lane, round_))
         if not todo:
             return
+        which = f", round {round_} of {self.share.rounds}" if self.share.rounds > 1 else ""
+        self._watch.state(self.share, f"running {lane.engine}{which}")
         try:
             executor.switch(lane.engine)
         except EngineUnavailable as error:
@@ -175,9 +178,13 @@ class Worker:
             self._know(trouble=traceback.format_exc())
             return ScriptResult(str(lane), seen.script.name, Verdict.ERROR, f"internal error: {error!r}")
 
-    def _unjudged(self, lane: Lane) -> Iterator[Script]:
-        judged = {result.script for result in self.results if result.lane == str(lane)}
-        return (script for script in self.share.scripts if script.name not in judged)
+    def _visits(self) -> Iterator[tuple[int, Lane]]:
+        """Every lane once a round, so that a round meets whatever all lanes left over in the one before."""
+        return product(range(1, self.share.rounds + 1), self.share.lanes)
+
+    def _unjudged(self, lane: Lane, round_: int) -> Iterator[Script]:
+        judged = Counter(result.script for result in self.results if result.lane == str(lane))
+        return (script for script in self.share.scripts if judged[script.name] < round_)
 
     def _know(self, **facts: Any) -> None:
         self.reports[-1] = replace(self.report, **facts)
@@ -190,8 +197,8 @@ class Worker:
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
         """Give the same verdict to whatever has none."""
         self._know(trouble=f"{reason}\n{details}".strip())
-        for lane in self.share.lanes:
-            for script in tuple(self._unjudged(lane)):
+        for round_, lane in self._visits():
+            for script in tuple(self._unjudged(lane, round_)):
                 self._add(lane, ScriptResult(str(lane), script.name, verdict, reason))
 
 
@@ -250,7 +257,13 @@ def _unpredicted(
 ) -> Iterator[OperationReport]:
     for index, _ in comparison.unpredicted:
         operation = describe(script.operations[index])
-        yield OperationReport(index, operation, describe_outcome(predictions[index]), describe_outcome(outcomes[index]))
+        yield OperationReport(
+            index,
+            operation,
+            describe_outcome(predictions[index]),
+            describe_outcome(outcomes[index]),
+            str(script.expected[index] or "") if script.expected else "",
+        )
 
 
 def version_code(version: str) -> int:

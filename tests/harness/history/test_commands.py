@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from harness.history.commands import history
 from harness.history.find import find
 from harness.history.store import History
+from harness.run.results import FORMAT
 from hil.errors import UserError
 from tests.harness.reports import agreeing, everything
 
@@ -53,7 +54,7 @@ def test_every_format_is_exported(tmp_path: Path) -> None:
     assert hil("export", "2", "--format", "ktap").startswith("KTAP version 1\n1..3\n")
     assert json.loads(hil("export", "2", "--format", "kcidb"))["version"]["major"] == 5
     hil("export", "latest", "-o", str(tmp_path / "out.json"))
-    assert json.loads((tmp_path / "out.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "out.json").read_text())["format"] == FORMAT
 
 
 def test_a_run_is_found_by_number_folder_file_and_as_the_latest(recorded: Path) -> None:

@@ -50,7 +50,7 @@ def test_kcidb_accepts_what_is_exported(made: RunReport) -> None:
 
 def test_kcidb_tells_what_failed() -> None:
     tests = kcidb.document(everything(), "our_ci")["tests"]
-    assert [test["status"] for test in tests[:6]] == ["PASS", "FAIL", "FAIL", "SKIP", "ERROR", "MISS"]
+    assert [test["status"] for test in tests[:7]] == ["PASS", "FAIL", "FAIL", "FAIL", "SKIP", "ERROR", "MISS"]
     assert tests[1]["path"] == "hil.lookup"
     assert tests[1]["id"].startswith("our_ci:")
     assert tests[1]["log_excerpt"] == "operation 4, Attach: differs"

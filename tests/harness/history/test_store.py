@@ -107,6 +107,20 @@ def test_the_views_answer_in_sql(store: History) -> None:
         ]
 
 
+def test_a_history_of_an_older_hil_is_brought_to_the_layout_of_today(
+    store: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("harness.history.store.STEPS", STEPS[:1])
+        store.record(agreeing(), Path("/runs/old"))
+    store.record(everything(), Path("/runs/new"))
+    assert store.get(1).report == agreeing()
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        repeated = "SELECT run, script, rounds, unpredicted FROM result WHERE rounds > 1"
+        assert connection.execute(repeated).fetchall() == [(2, "attach-twice", 3, 0)]
+
+
 def test_several_processes_write_at_once_from_the_first_moment(store: History) -> None:
     processes = [writer(store, 5) for _ in range(3)]
     for process in processes:

@@ -15,6 +15,7 @@ from harness.regress.baseline import Known
 from harness.regress.change import Kind, trouble
 from harness.regress.side import whole
 from harness.run.results import RunReport
+from harness.run.rounds import summed
 from hil.errors import UserError
 from tests.harness.reports import ATTACH, LANES, agreeing, everything, report, reports, result
 
@@ -52,6 +53,30 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, data: object, said: str)
     with pytest.raises(UserError) as caught:
         baseline.read(written(tmp_path, data))
     assert said in str(caught.value)
+
+
+def repeated(*observations: str) -> RunReport:
+    """A script that diverges at the same operation in every round, with these observations; "" is agreement."""
+    diverging, agreeing_ = (result(LANES[0], "lookup", verdict) for verdict in (Verdict.DIVERGE, Verdict.AGREE))
+    rounds = (
+        replace(diverging, operation=replace(ATTACH, observation=seen)) if seen else agreeing_ for seen in observations
+    )
+    return report(*summed(rounds), lanes=LANES[:1])
+
+
+def test_a_divergence_is_known_by_its_operation_whatever_repeats_see_there() -> None:
+    made = repeated("1", "2")
+    assert made.results[0].verdict is Verdict.FLAKY
+    assert baseline.draft(made, ENTRY.reason, ENTRY.link, ()) == (ENTRY,)
+    assert baseline.excused(made, (ENTRY,)).results[0].verdict is Verdict.KNOWN
+    assert list(baseline.unused(made, (ENTRY,))) == []
+
+
+def test_a_divergence_that_comes_and_goes_is_flaky_however_well_known() -> None:
+    made = repeated("1", "", "1")
+    assert baseline.draft(made, "", "", ()) == ()
+    assert baseline.excused(made, (ENTRY,)) == made
+    assert list(baseline.unused(made, (ENTRY,))) == []
 
 
 def test_a_known_divergence_is_excused_where_it_is_known_and_nowhere_else() -> None:

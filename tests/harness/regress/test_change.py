@@ -30,12 +30,13 @@ def diverging(**differently: object) -> ScriptResult:
     return replace(result(LANE, "counting", Verdict.DIVERGE), operation=replace(ATTACH, **differently))  # type: ignore[arg-type]
 
 
-OK, NO, KNOWN, UNSUPPORTED, LOST, ERROR = (
+OK, NO, KNOWN, FLAKY, UNSUPPORTED, LOST, ERROR = (
     result(LANE, "counting", verdict)
     for verdict in (
         Verdict.AGREE,
         Verdict.DIVERGE,
         Verdict.KNOWN,
+        Verdict.FLAKY,
         Verdict.UNSUPPORTED,
         Verdict.LOST,
         Verdict.ERROR,
@@ -67,6 +68,12 @@ OK, NO, KNOWN, UNSUPPORTED, LOST, ERROR = (
         (OK, LOST, Kind.FAILED),
         (NO, ERROR, Kind.FAILED),
         (LOST, ERROR, None),
+        (OK, FLAKY, Kind.FLAKY),
+        (NO, FLAKY, Kind.FLAKY),
+        (FLAKY, FLAKY, None),
+        (FLAKY, OK, Kind.FIXED),
+        (FLAKY, NO, Kind.DIVERGES),
+        (FLAKY, LOST, Kind.FAILED),
     ],
 )
 def test_a_change_has_its_kind(before: ScriptResult, after: ScriptResult, kind: Kind | None) -> None:
@@ -96,11 +103,11 @@ def test_a_script_that_comes_with_a_divergence_is_worse() -> None:
     assert change.kind is Kind.DIVERGES
 
 
-def test_repeats_that_differ_are_flaky_unless_they_were() -> None:
-    flaky = one(OK, NO)
-    kinds = [change.kind for change in compared(one(OK, OK), flaky)]
-    assert kinds == [Kind.DIVERGES, Kind.FLAKY]
-    assert compared(flaky, one(NO, OK)) == ()
+def test_repeats_that_differ_are_worse_and_tell_the_rounds() -> None:
+    (change,) = compared(one(OK), one(FLAKY))
+    assert (change.kind, change.worse) == (Kind.FLAKY, True)
+    assert change.after == ("flaky: agree in rounds 1, 3; diverge in round 2: operation 4, Attach: differs")
+    assert trouble(whole(one(FLAKY))) == (replace(change, before=""),)
 
 
 def test_two_lanes_of_a_run_are_compared_under_one_name() -> None:
@@ -150,27 +157,16 @@ def test_nothing_that_fails_goes_untold(before: RunReport, after: RunReport) -> 
         step: OperationReport | None = found.operation
         if found.verdict is Verdict.DIVERGE and step and (found.lane, found.script) not in failed:
             now = (found.lane, found.script, step.index, step.operation)
-            lost = any(
-                other.verdict in (Verdict.LOST, Verdict.ERROR)
-                for other in after.results
-                if (other.lane, other.script) == (found.lane, found.script)
-            )
-            if now not in earlier and not lost and alone(after, found):
+            if now not in earlier:
                 assert (found.lane, found.script) in worse
-
-
-def alone(made: RunReport, found: ScriptResult) -> bool:
-    """Whether the script was not repeated; of repeats only the first of the gravest is compared."""
-    return sum((one.lane, one.script) == (found.lane, found.script) for one in made.results) == 1
 
 
 @settings(deadline=None)
 @given(reports())
 def test_trouble_is_what_the_exit_status_tells(made: RunReport) -> None:
     counts = made.counts()
-    bad = counts[Verdict.DIVERGE] + counts[Verdict.LOST] + counts[Verdict.ERROR]
-    found = [change for change in trouble(whole(made)) if change.kind is not Kind.FLAKY]
-    assert bool(found) == bool(bad)
+    bad = counts[Verdict.DIVERGE] + counts[Verdict.FLAKY] + counts[Verdict.LOST] + counts[Verdict.ERROR]
+    assert bool(trouble(whole(made))) == bool(bad)
 
 
 def test_another_image_is_a_difference_and_no_regression() -> None:

@@ -10,13 +10,14 @@ import pytest
 from harness.regress.side import whole
 from harness.regress.timing import slower
 from harness.run.results import RunReport
+from harness.run.rounds import summed
 from tests.harness.reports import LANES, report, result
 
 
 def timed(times: Sequence[Sequence[float]]) -> RunReport:
     """A lane's run with so many scripts, each with its repeats' seconds."""
     return report(
-        *(result(LANES[0], f"script-{n}", seconds=one) for n, repeats in enumerate(times) for one in repeats),
+        *summed(result(LANES[0], f"script-{n}", seconds=one) for n, repeats in enumerate(times) for one in repeats),
         lanes=LANES[:1],
     )
 

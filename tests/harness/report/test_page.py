@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from harness.compare import Verdict
 from harness.report import page
 from harness.report.commands import report as command
-from harness.run.results import RunReport, ScriptResult
+from harness.run.results import OperationReport, RunReport, ScriptResult
 from hil.errors import UserError
 from tests.harness.reports import LANES, agreeing, everything, report, reports, result
 
@@ -89,6 +89,15 @@ def test_only_the_own_script_may_run() -> None:
     assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
+def test_what_an_unpredicted_operation_was_held_against_is_told() -> None:
+    step = OperationReport(1, "Close(event=e)", "unpredicted: no rule", "0")
+    both = (step, replace(step, index=2, expectation="success"))
+    words = outline(report(replace(result(LANES[0], "counting"), unpredicted=both), lanes=LANES[:1])).words
+    assert "2 operations the model has no rule for" in words
+    assert "operation 1 Close(event=e): unpredicted: no rule; held against nothing; saw 0" in words
+    assert "operation 2 Close(event=e): unpredicted: no rule; held against success alone; saw 0" in words
+
+
 def test_what_a_guest_says_stays_text(tmp_path: Path) -> None:
     evil = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>"
     made = report(ScriptResult(LANES[0], evil, Verdict.LOST, evil), lanes=LANES[:1])
@@ -130,10 +139,13 @@ def test_a_run_without_its_folder_is_shown_without_consoles() -> None:
     assert "end of the console" not in outline(everything()).words
 
 
-def test_repeats_show_the_gravest() -> None:
-    made = report(result(LANES[0], "counting"), result(LANES[0], "counting", Verdict.DIVERGE), lanes=LANES[:1])
-    (cell,) = [link for link in outline(made).every("a") if link.get("title")]
-    assert cell["title"] == f"{LANES[0]}: diverge in 1 of 2"
+def test_repeats_that_differ_are_told_round_by_round() -> None:
+    seen = outline(report(result(LANES[0], "counting", Verdict.FLAKY), lanes=LANES[:1]))
+    (cell,) = [link for link in seen.every("a") if link.get("title")]
+    assert cell["title"] == f"{LANES[0]}: flaky in 3 rounds"
+    words = " ".join(seen.words.split())
+    assert "rounds 1, 3✓ agree round 2✗ diverge operation 4, Attach: differs" in words
+    assert "--scripts counting --repeat 3" in words
 
 
 def test_a_run_of_nothing_is_a_page() -> None:

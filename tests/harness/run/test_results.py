@@ -1,12 +1,18 @@
+import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from harness.compare import Verdict
-from harness.run import junit
+from harness.run import commands, junit
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
+from hil.errors import BenchError
+from tests.harness.reports import everything
 
 LANE = "debian-12/arm64/jit"
 
@@ -27,6 +33,7 @@ def report(*verdicts: Verdict) -> RunReport:
         ((Verdict.AGREE, Verdict.KNOWN), 0),
         ((Verdict.AGREE, Verdict.UNSUPPORTED), 0),
         ((Verdict.AGREE, Verdict.DIVERGE), 1),
+        ((Verdict.AGREE, Verdict.FLAKY), 1),
         ((Verdict.DIVERGE, Verdict.LOST), 3),
         ((Verdict.AGREE, Verdict.ERROR), 3),
         ((Verdict.UNSUPPORTED,), 3),
@@ -40,10 +47,41 @@ def test_the_exit_status_fails_closed(verdicts: tuple[Verdict, ...], status: int
 def test_results_are_written_whole(tmp_path: Path) -> None:
     report(Verdict.AGREE, Verdict.DIVERGE).write(tmp_path / "results.json")
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["format"] == 1
+    assert written["format"] == 2
     assert [result["verdict"] for result in written["results"]] == ["agree", "diverge"]
     assert written["results"][1]["operation"]["prediction"] == "EEXIST"
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_junit_tells_what_repeats_gave(tmp_path: Path) -> None:
+    junit.write(everything(), tmp_path / "junit.xml")
+    failure = ElementTree.parse(tmp_path / "junit.xml").find(".//failure[@type='flaky']")
+    assert failure is not None and failure.text is not None
+    assert failure.text.splitlines() == ["agree in rounds 1, 3", "diverge in round 2: operation 4, Attach: differs"]
+
+
+def unpredicted(expectation: str) -> RunReport:
+    step = OperationReport(1, "Close(event=e)", "unpredicted: no rule", "0", expectation)
+    made = report(Verdict.AGREE)
+    return replace(made, results=(replace(made.results[0], unpredicted=(step,)),))
+
+
+def test_junit_lists_what_the_model_has_no_rule_for(tmp_path: Path) -> None:
+    junit.write(unpredicted("success"), tmp_path / "junit.xml")
+    said = ElementTree.parse(tmp_path / "junit.xml").findtext(".//system-out")
+    assert said == "operation 1, Close(event=e): unpredicted: no rule; held against success alone; saw 0"
+
+
+def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    commands.summarize(console, unpredicted(""), tmp_path)
+    told = console.file.getvalue()
+    assert re.search(r"lane +scripts +verdicts +unpredicted\n\S+ +1 +1 agree +1\n", told)
+    assert "no rule for 1 operations, and no clause a word for 1 of them" in told
+    with pytest.raises(BenchError, match=r"1 operations give; the first is Close\(event=e\) of script-0"):
+        commands.check_predicted(True, unpredicted(""))
+    commands.check_predicted(False, unpredicted(""))
+    commands.check_predicted(True, unpredicted("success"))
 
 
 def test_junit_counts_what_a_ci_server_shows(tmp_path: Path) -> None:

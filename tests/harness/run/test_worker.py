@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import json
 import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +24,8 @@ from harness.run.worker import Worker, judge
 from harness.script.expectation import SUCCESS
 from harness.script.operations import Close, Script
 from harness.script.outcome import Outcome
+from hil.arch import architecture
+from hil.errors import MachineLost
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
 MODEL = ModelExecutor(Environment(era="6.1", arch="arm64", version_code=0x601C0))
@@ -114,3 +118,87 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
         ("first/arm64/jit", "lost"),
         ("second/arm64/jit", "lost"),
     ]
+
+
+class Scene:
+    """Stands for machines and their executors: keeps what it was asked for, and loses the machine when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, lose_at: int = 0) -> None:
+        self.visits: list[tuple[int, str, tuple[str, ...]]] = []
+        """Machine, engine, scripts; in order."""
+        self.machines = 0
+        self._engine = ""
+        self._lose_at = lose_at
+        self.agent = SimpleNamespace(hello=SimpleNamespace(release="6.1.0", cpus=2))
+        self.guest = SimpleNamespace(version_code=0x601C0)
+        kernel = SimpleNamespace(
+            provenance={}, name="debian-12", arch=architecture("arm64"), version="6.1.0", release="6.1.0", era="6.1"
+        )
+        monkeypatch.setattr("hil.kernels.store.get", lambda *_, **__: kernel)
+        monkeypatch.setattr("hil.guestroot.build", lambda _: None)
+        monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_: None)
+        monkeypatch.setattr("harness.run.worker.Machine", lambda _: self)
+        monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
+        monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))
+        self.command = ()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def switch(self, engine: Engine) -> None:
+        self._engine = str(engine)
+
+    def run(self, scripts: Sequence[Script]) -> Iterator[Observed]:
+        self.visits.append((self.machines, self._engine, tuple(script.name for script in scripts)))
+        for script in scripts:
+            if len(self.visits) == self._lose_at and script is scripts[-1]:
+                raise MachineLost("it died")
+            # The second visit of the interpreter finds what the first left over.
+            left_over = self.visits[-1][1] == "interp" and len(self.visits) > 2
+            yield Observed(script, (Outcome(errno="EEXIST") if left_over else Outcome(value=0),), 0.1)
+
+
+EXPECTED = tuple(Script(name, "", (Close(100),), expected=(SUCCESS,)) for name in ("first", "second"))
+REPEATED = Share("debian-12", "arm64", tuple(Engine), EXPECTED, rounds=2)
+
+
+def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(monkeypatch)
+    report = matrix.run((REPEATED,), tmp_path, Silent())
+    both = ("first", "second")
+    assert scene.visits == [(1, "interp", both), (1, "jit", both), (1, "interp", both), (1, "jit", both)]
+    assert [(result.lane.split("/")[2], result.script, result.verdict) for result in report.results] == [
+        ("interp", "first", Verdict.FLAKY),
+        ("interp", "second", Verdict.FLAKY),
+        ("jit", "first", Verdict.AGREE),
+        ("jit", "second", Verdict.AGREE),
+    ]
+    assert {result.rounds for result in report.results} == {2}
+    assert report.exit_status == 1
+
+
+def test_a_machine_lost_in_a_round_is_followed_by_another_for_what_is_left_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(monkeypatch, lose_at=2)
+    worker = Worker(REPEATED, tmp_path, Silent())
+    worker.run()
+    assert scene.visits[1:] == [
+        (1, "jit", ("first", "second")),
+        (2, "jit", ("second",)),
+        (2, "interp", ("first", "second")),
+        (2, "jit", ("first", "second")),
+    ]
+    assert len(worker.results) == 8
+
+
+def test_a_share_that_cannot_be_run_has_a_verdict_for_every_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Scene(monkeypatch, lose_at=1)
+    worker = Worker(replace(REPEATED, scripts=EXPECTED[:1]), tmp_path, Silent())
+    worker.run()
+    assert [result.verdict for result in worker.results] == [Verdict.LOST] * 4
