@@ -9,6 +9,7 @@ from enum import StrEnum
 from harness.script.expectation import Expectation
 from harness.script.operations import Operation, Script
 from harness.script.outcome import (
+    Addresses,
     Bytes,
     OneOf,
     Outcome,
@@ -20,7 +21,7 @@ from harness.script.outcome import (
     Value,
 )
 
-Data = bytes | Bytes | OneOf
+Data = bytes | Bytes | OneOf | Addresses
 
 
 class Verdict(StrEnum):
@@ -125,7 +126,7 @@ def _value_admits(predicted: Value | None, observed: Value | None, returned: Map
 
 
 def _data_admits(predicted: Data | None, observed: Data | None, returned: Mapping[str, int]) -> bool:
-    if isinstance(predicted, Bytes | OneOf):
+    if isinstance(predicted, Bytes | OneOf | Addresses):
         return isinstance(observed, bytes) and predicted.admits(observed, returned)
     return predicted == observed
 
@@ -148,6 +149,17 @@ def _records_admit(
 
 def _record_admits(predicted: Record, observed: Record, returned: Mapping[str, int]) -> bool:
     return type(predicted) is type(observed) and all(
-        _value_admits(getattr(predicted, field.name), getattr(observed, field.name), returned)
+        _leaf_admits(getattr(predicted, field.name), getattr(observed, field.name), returned)
         for field in fields(predicted)
     )
+
+
+def _leaf_admits(
+    predicted: Value | bytes | Bytes | None, observed: Value | bytes | Bytes | None, returned: Mapping[str, int]
+) -> bool:
+    match predicted, observed:
+        case Unknown(), int():
+            return predicted.admits(observed, returned)
+        case Bytes(), bytes():
+            return predicted.admits(observed, returned)
+    return predicted == observed

@@ -16,6 +16,10 @@ PSEUDO_MAP_FD = 1
 """Source register of a `BPF_LD_IMM64` whose immediate is a map's file descriptor."""
 
 
+RING_BUSY, RING_DISCARD, RING_HEADER_SIZE = 1 << 31, 1 << 30, 8
+"""BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ: the header of a record in a ring buffer map."""
+
+
 class Command(IntEnum):
     """`enum bpf_cmd`."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from harness.abi.layout import Layout, u32, u64
 
+TYPE_SOFTWARE = 1
 TYPE_TRACEPOINT = 2
+COUNT_SW_BPF_OUTPUT = 10
 FLAG_FD_CLOEXEC = 8
 DISABLED = 1 << 0
 """Bit `disabled` of the flag word of `struct perf_event_attr`."""

@@ -30,14 +30,39 @@ class Guest:
 
 
 @dataclass(frozen=True)
-class Ring:
-    """A mapped ring buffer: the step that maps it, where it lies in the arena, and what its samples hold."""
+class Mapped:
+    """Something mapped over `length` bytes of the arena from `start` on, so that every address in it is known
+    beforehand; `mapped` is the step that did it."""
 
     mapped: Result
-    control: Address
+    start: Address
+    length: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What an event's samples hold; with `output` their raw payload is a program's, not a trace event's record."""
+
+    type: SampleType
+    output: bool = False
+
+
+@dataclass(frozen=True)
+class Ring(Mapped):
+    """A perf event's ring buffer: the control page, then `size` bytes of `data`."""
+
     data: Address
     size: int
-    sample_type: SampleType
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class RingBuffer(Mapped):
+    """A map of type RINGBUF: the pages of consumer and of producer, then `size` bytes of `data`, twice."""
+
+    producer: Address
+    data: Address
+    size: int
 
 
 @dataclass
@@ -50,9 +75,10 @@ class Lowering:
     names: dict[str, Operand] = field(default_factory=dict)
     descriptors: list[Operand] = field(default_factory=list)
     """Everything that was opened, also what lost its name to something later."""
-    rings: dict[str, Ring] = field(default_factory=dict)
-    mapped: list[Ring] = field(default_factory=list)
-    sample_types: dict[str, SampleType] = field(default_factory=dict)
+    mappings: dict[str, Mapped] = field(default_factory=dict)
+    """What was mapped last under each name."""
+    mapped: list[Mapped] = field(default_factory=list)
+    samplings: dict[str, Sampling] = field(default_factory=dict)
     probes: dict[str, str] = field(default_factory=dict)
     _null_device: Result | None = None
 
@@ -68,6 +94,13 @@ class Lowering:
     def operand(self, descriptor: Descriptor) -> Operand | int:
         """What a descriptor stands for; a name that was never given is -1, as one whose making failed is negative."""
         return self.names.get(descriptor.name, -1) if isinstance(descriptor, Ref) else descriptor
+
+    def map_over(self, name: str, mapped: Mapped) -> Reader:
+        """Remember a mapping under its name; the observation of making it."""
+        self.mappings[name] = mapped
+        self.mapped.append(mapped)
+        self.names[name] = mapped.mapped
+        return first_failure([mapped.mapped], value=0)
 
     def text(self, text: str) -> Address:
         """A NUL-terminated string in the arena."""

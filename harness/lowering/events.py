@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.abi import perf
-from harness.lowering.context import Lowering, Reader, Ring, first_failure, returned
+from harness.lowering.context import Lowering, Reader, Ring, Sampling, first_failure, returned
 from harness.script.operations import (
     Attach,
     Close,
@@ -15,6 +15,7 @@ from harness.script.operations import (
     MapRing,
     OpenEvent,
     OpenFile,
+    OpenOutput,
     Ref,
     RemoveKprobe,
     SampleType,
@@ -25,7 +26,7 @@ from hil.agent.results import BatchResult
 from hil.agent.steps import Result
 
 O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o2000, 0o2000000
-PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1 | 0x2, 0x01 | 0x10
+PROT_READ, PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1, 0x1 | 0x2, 0x01 | 0x10
 GROUP = "hil"
 
 
@@ -69,7 +70,26 @@ def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
     )
     descriptor = lowering.call("perf_event_open", attr, operation.pid, operation.cpu, -1, perf.FLAG_FD_CLOEXEC)
     lowering.opened(operation.name, descriptor)
-    lowering.sample_types[operation.name] = operation.sample_type
+    lowering.samplings[operation.name] = Sampling(operation.sample_type)
+    return returned(descriptor)
+
+
+def open_output(lowering: Lowering, operation: OpenOutput) -> Reader:
+    attr = lowering.structure(
+        perf.ATTR,
+        {
+            "type": perf.TYPE_SOFTWARE,
+            "size": perf.ATTR.size,
+            "config": perf.COUNT_SW_BPF_OUTPUT,
+            "sample_period": 1,
+            "sample_type": int(operation.sample_type),
+            "flags": perf.DISABLED if operation.disabled else 0,
+            "wakeup_events": 1,
+        },
+    )
+    descriptor = lowering.call("perf_event_open", attr, operation.pid, operation.cpu, -1, perf.FLAG_FD_CLOEXEC)
+    lowering.opened(operation.name, descriptor)
+    lowering.samplings[operation.name] = Sampling(operation.sample_type, output=True)
     return returned(descriptor)
 
 
@@ -88,30 +108,26 @@ def disable(lowering: Lowering, operation: Disable) -> Reader:
 
 
 def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
-    """The ring is mapped over pages of the arena, so that every address in it is known beforehand."""
     page = lowering.guest.page_size
     size = (1 + operation.data_pages) * page
     control = lowering.builder.alloc(size, align=page)
     event = lowering.operand(operation.event)
     mapped = lowering.call("mmap", control, size, PROT_READ_WRITE, MAP_SHARED_FIXED, event, 0)
-    sample_type = lowering.sample_types.get(getattr(operation.event, "name", ""), SampleType(0))
-    ring = Ring(mapped, control, control + page, operation.data_pages * page, sample_type)
-    lowering.rings[operation.name] = ring
-    lowering.mapped.append(ring)
-    lowering.names[operation.name] = mapped
-    return first_failure([mapped], value=0)
+    sampling = lowering.samplings.get(getattr(operation.event, "name", ""), Sampling(SampleType(0)))
+    ring = Ring(mapped, control, size, control + page, operation.data_pages * page, sampling)
+    return lowering.map_over(operation.name, ring)
 
 
 def unmap(lowering: Lowering, operation: Unmap) -> Reader:
     """EBADF when the ring could not be mapped, as `harness.lowering.reading.read_ring` says it."""
-    ring = lowering.rings.get(operation.ring.name)
-    if ring is None:
+    mapping = lowering.mappings.get(operation.ring.name)
+    if mapping is None:
         return lambda _: Outcome(errno="EBADF")
-    with lowering.builder.unless_failed(ring.mapped):
-        unmapped = lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
+    with lowering.builder.unless_failed(mapping.mapped):
+        unmapped = lowering.call("munmap", mapping.start, mapping.length)
 
     def read(results: BatchResult) -> Outcome:
-        return Outcome(errno="EBADF") if results.done(ring.mapped).errno else returned(unmapped)(results)
+        return Outcome(errno="EBADF") if results.done(mapping.mapped).errno else returned(unmapped)(results)
 
     return read
 
@@ -125,8 +141,8 @@ def open_file(lowering: Lowering, operation: OpenFile) -> Reader:
 def duplicate(lowering: Lowering, operation: Duplicate) -> Reader:
     descriptor = lowering.call("dup", lowering.operand(operation.of))
     lowering.opened(operation.name, descriptor)
-    if isinstance(operation.of, Ref) and operation.of.name in lowering.sample_types:
-        lowering.sample_types[operation.name] = lowering.sample_types[operation.of.name]
+    if isinstance(operation.of, Ref) and operation.of.name in lowering.samplings:
+        lowering.samplings[operation.name] = lowering.samplings[operation.of.name]
     return returned(descriptor)
 
 
@@ -139,8 +155,8 @@ def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
 
     A process that ends closes its descriptors itself, which saves the steps where there are no trace events.
     """
-    for ring in lowering.mapped:
-        lowering.call("munmap", ring.control, ring.size + lowering.guest.page_size)
+    for mapping in lowering.mapped:
+        lowering.call("munmap", mapping.start, mapping.length)
     if lowering.probes or not process_ends:
         for descriptor in lowering.descriptors:
             lowering.call("close", descriptor)

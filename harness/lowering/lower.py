@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, programs, raw, reading
+from harness.lowering import events, firing, maps, programs, raw, reading, ring_buffers
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script.operations import Script
@@ -28,6 +28,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.RemoveKprobe: events.remove_kprobe,
     op.FindTracepoint: events.find_tracepoint,
     op.OpenEvent: events.open_event,
+    op.OpenOutput: events.open_output,
     op.MapRing: events.map_ring,
     op.Unmap: events.unmap,
     op.Attach: events.attach,
@@ -38,6 +39,9 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.Close: events.close,
     op.ReadRing: reading.read_ring,
     op.ReadCount: reading.read_count,
+    op.MapRingBuffer: ring_buffers.map_ring_buffer,
+    op.ReadRingBuffer: ring_buffers.read_ring_buffer,
+    op.MapPages: ring_buffers.map_pages,
     op.Fire: firing.fire,
     op.RawBpf: raw.bpf,
     op.RawOpenEvent: raw.open_event,

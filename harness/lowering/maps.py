@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from harness.abi import bpf
 from harness.lowering.context import Lowering, Reader, returned
-from harness.script.operations import CreateMap, DeleteElement, Descriptor, LookupElement, NextKey, UpdateElement
+from harness.script.operations import (
+    CreateMap,
+    DeleteElement,
+    Descriptor,
+    LookupElement,
+    NextKey,
+    Ref,
+    UpdateElement,
+)
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
@@ -33,10 +41,13 @@ def lookup(lowering: Lowering, operation: LookupElement) -> Reader:
 
 
 def update(lowering: Lowering, operation: UpdateElement) -> Reader:
-    value = lowering.builder.alloc(operation.value)
+    value = operation.value
+    where = lowering.builder.alloc(value if isinstance(value, bytes) else 4)
+    if isinstance(value, Ref):
+        lowering.builder.store(where, 4, lowering.operand(value))
     flags = int(operation.flags)
     return returned(
-        _element(lowering, bpf.Command.MAP_UPDATE_ELEM, operation.map, operation.key, value=value, flags=flags)
+        _element(lowering, bpf.Command.MAP_UPDATE_ELEM, operation.map, operation.key, value=where, flags=flags)
     )
 
 

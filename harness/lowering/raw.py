@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.lowering.context import Lowering, Reader, first_failure, returned
+from harness.abi import perf
+from harness.lowering.context import Lowering, Reader, Sampling, first_failure, returned
 from harness.lowering.events import GROUP, O_APPEND, O_WRONLY
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from hil.agent.steps import Address, BeforeGuard
@@ -27,9 +28,9 @@ def open_event(lowering: Lowering, operation: RawOpenEvent) -> Reader:
     where = _structure(lowering, operation.parts, operation.length, guarded=False) if operation.length else 0
     descriptor = lowering.call("perf_event_open", where, operation.pid, operation.cpu, operation.group, operation.flags)
     lowering.opened(operation.name, descriptor)
-    lowering.sample_types[operation.name] = SampleType(
-        next((part.value for part in operation.parts if part.offset == 24 and isinstance(part.value, int)), 0)
-    )
+    numbers = {part.offset: part.value for part in operation.parts if isinstance(part.value, int)}
+    output = (numbers.get(0), numbers.get(8)) == (perf.TYPE_SOFTWARE, perf.COUNT_SW_BPF_OUTPUT)
+    lowering.samplings[operation.name] = Sampling(SampleType(numbers.get(24, 0)), output)
     return returned(descriptor)
 
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from harness.abi import perf
-from harness.lowering.context import Lowering, Reader, Ring, returned
+from harness.lowering.context import Lowering, Reader, Ring, Sampling, returned
 from harness.script.operations import ReadCount, ReadRing, SampleType
 from harness.script.outcome import Lost, Other, Outcome, Record, Sample
 from hil.agent.results import BatchResult
@@ -32,18 +32,18 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
 
     EBADF when the ring could not be mapped: there is no system call here that would say so itself.
     """
-    ring = lowering.rings.get(operation.ring.name)
-    if ring is None:
+    ring = lowering.mappings.get(operation.ring.name)
+    if not isinstance(ring, Ring):
         return lambda _: Outcome(errno="EBADF")
-    tail = lowering.builder.load(ring.control + perf.RING_DATA_TAIL, 8)
-    head = lowering.builder.load(ring.control + perf.RING_DATA_HEAD, 8)
+    tail = lowering.builder.load(ring.start + perf.RING_DATA_TAIL, 8)
+    head = lowering.builder.load(ring.start + perf.RING_DATA_HEAD, 8)
     content = lowering.builder.read(ring.data, head, ring.size)
-    lowering.builder.store(ring.control + perf.RING_DATA_TAIL, 8, head)
+    lowering.builder.store(ring.start + perf.RING_DATA_TAIL, 8, head)
 
     def read(results: BatchResult) -> Outcome:
         if results.done(ring.mapped).errno:
             return Outcome(errno="EBADF")
-        window = _between(
+        window = between(
             results.done(content).data, results.done(tail).unsigned, results.done(head).unsigned, ring.size
         )
         records = tuple(_records(window, ring))
@@ -52,7 +52,7 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
     return read
 
 
-def _between(data: bytes, tail: int, head: int, size: int) -> bytes:
+def between(data: bytes, tail: int, head: int, size: int) -> bytes:
     """The bytes from `tail` to `head`, which count for ever, of a buffer of `size` bytes that wraps."""
     if head - tail == 0:
         return b""
@@ -68,14 +68,14 @@ def _records(window: bytes, ring: Ring) -> Iterator[Record]:
         if size < HEADER or position + size > len(window):
             yield Other(kind)  # it breaks off, and where the next one begins nobody knows
             return
-        yield _record(kind, window[position + HEADER : position + size], ring.sample_type)
+        yield _record(kind, window[position + HEADER : position + size], ring.sampling)
         position += size
 
 
-def _record(kind: int, body: bytes, sample_type: SampleType) -> Record:
+def _record(kind: int, body: bytes, sampling: Sampling) -> Record:
     try:
         if kind == perf.RECORD_SAMPLE:
-            return _sample(body, sample_type)
+            return _sample(body, sampling)
         if kind == perf.RECORD_LOST:
             return Lost(count=struct.unpack_from("<QQ", body)[1])
     except struct.error:
@@ -83,9 +83,11 @@ def _record(kind: int, body: bytes, sample_type: SampleType) -> Record:
     return Other(kind)
 
 
-def _sample(body: bytes, sample_type: SampleType) -> Sample:
+def _sample(body: bytes, sampling: Sampling) -> Sample:
     """A sample's fields come in the order of the kernel's perf_output_sample(), kernel/events/core.c."""
     fields: dict[str, int] = {}
+    payload: bytes | None = None
+    sample_type = sampling.type
     position = 0
 
     def take(layout: str) -> tuple[int, ...]:
@@ -107,8 +109,11 @@ def _sample(body: bytes, sample_type: SampleType) -> Sample:
         fields["cpu"], _ = take("<II")
     if SampleType.PERIOD in sample_type:
         (fields["period"],) = take("<Q")
-    if SampleType.RAW in sample_type:
+    if SampleType.RAW in sample_type and sampling.output:
+        (length,) = take("<I")
+        (payload,) = struct.unpack_from(f"{length}s", body, position)
+    elif SampleType.RAW in sample_type:
         # u32 size, then struct kprobe_trace_entry_head: the common fields (8 bytes) and the probe's address.
         _, fields["trace_event"] = take("<IH")
         (fields["probe_ip"],) = struct.unpack_from("<Q", body, position + 6)
-    return Sample(**fields)
+    return Sample(**fields, raw=payload)

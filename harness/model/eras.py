@@ -56,6 +56,7 @@ LINUX_4_1 = Era(
         too_large_array_value="ENOMEM",
         most_array_bytes=0xFFFFFFFF - 72,
         array_mmap=False,
+        ring_overwrites=False,
         full_before_flags=True,  # htab_map_update_elem()
     ),
     # kernel/bpf/syscall.c: bpf_prog_load(); kernel/bpf/verifier.c: bpf_check() (LOAD-01)
@@ -92,6 +93,7 @@ LINUX_4_1 = Era(
     unprivileged_event="EPERM",  # kernel/trace/trace_event_perf.c: raw samples, perf_event_paranoid 1
     unknown_symbol="ENOENT",
     recycles_trace_event_ids=False,
+    output_events=False,
     first_period_runs=NEVER,  # perf_trace_add() never calls perf_swevent_set_period(); seen on 4.1.52
 )
 
@@ -113,6 +115,7 @@ LINUX_5_10 = replace(
         too_large_array_value="E2BIG",
         most_array_bytes=None,
         array_mmap=True,  # 5.5
+        ring_overwrites=False,
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
     ),
     load_checks=(
@@ -149,6 +152,7 @@ LINUX_5_10 = replace(
     keep=Keep.BIT_0,  # RUN-41: `ret &= prog(ctx)`, beginning with 1
     unprivileged_event="EACCES",  # Debian: perf_event_paranoid 3
     recycles_trace_event_ids=True,
+    output_events=True,
     first_period_runs=Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
 )
 
@@ -196,6 +200,7 @@ LINUX_7_2 = replace(
     name="7.2",
     release=(7, 2),
     attr_size=168,
+    maps=replace(LINUX_6_12.maps, ring_overwrites=True),
     first_period_runs=ALWAYS,
     # arch/arm64/net/bpf_jit_comp.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and
     # did not on 6.12.117. 158 is bpf_get_current_task_btf.

@@ -6,6 +6,9 @@ import errno
 
 from harness.model.value import M64
 
+NOT_SUPPORTED = "errno 524"
+"""ENOTSUPP, which is the kernel's own and has no name for user space."""
+
 
 class Errno(Exception):
     """A system call or helper fails with the errno of this name. Never leaves the model."""
@@ -17,4 +20,5 @@ class Errno(Exception):
 
 def negative(name: str) -> int:
     """-errno as 64 bits of a register: Linux' generic numbers, which both architectures and this host share."""
-    return -int(getattr(errno, name)) & M64
+    number = 524 if name == NOT_SUPPORTED else int(getattr(errno, name))
+    return -number & M64

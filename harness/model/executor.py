@@ -17,10 +17,10 @@ from typing import Any
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.instructions.table import Table
-from harness.model.interface import bpf, files, firing, perf, probes, raw, raw_events, sockets
+from harness.model.interface import bpf, files, firing, mapping, perf, probes, raw, raw_events, sockets
 from harness.model.interface.descriptors import Doubtful, Reused
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
+from harness.model.interface.objects import Event, LoadedProgram, TraceEvent
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
@@ -41,13 +41,17 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.RemoveKprobe: probes.remove_kprobe,
     op.FindTracepoint: probes.find_tracepoint,
     op.OpenEvent: perf.open_event,
-    op.MapRing: perf.map_ring,
-    op.ReadRing: perf.read_ring,
+    op.OpenOutput: perf.open_output,
+    op.MapRing: mapping.map_ring,
+    op.ReadRing: mapping.read_ring,
+    op.MapRingBuffer: mapping.map_ring_buffer,
+    op.ReadRingBuffer: mapping.read_ring_buffer,
+    op.MapPages: mapping.map_pages,
     op.ReadCount: perf.read_count,
     op.Attach: perf.attach,
     op.Enable: perf.enable,
     op.Disable: perf.disable,
-    op.Unmap: perf.unmap,
+    op.Unmap: mapping.unmap,
     op.Fire: firing.fire,
     op.OpenFile: files.open_file,
     op.Duplicate: files.duplicate,
@@ -126,11 +130,10 @@ def _maps(kernel: Kernel, operation: Operation) -> tuple[Map, ...]:
 
 def _doubt(thing: object, why: str) -> None:
     match thing:
-        case Map() | TraceEvent():
+        case TraceEvent():
             thing.doubt = thing.doubt or why
-        case PerfEvent():
-            thing.doubt = thing.doubt or why
-            thing.trace_event.doubt = thing.trace_event.doubt or why
+        case Map() | Event():
+            thing.distrust(why)
         case LoadedProgram():
             thing.doubt_maps(why)
         case Doubtful():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from harness.model.value import Pointer, Unpredictable, Value, number, unknown
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Piece, Unknown
 
@@ -160,6 +162,16 @@ class Region:
                 byte = (value >> 8 * part) & 0xFF
             result = result | (byte << 8 * index)
         return result
+
+
+class Context(Region):
+    """A program's context. Where `place` is the same, so is the chain of calls that leads there."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, name: str, size: int, *, place: Hashable, garbage: str) -> None:
+        super().__init__(name, size, garbage=garbage)
+        self.place = place
 
 
 def load(address: Value, offset: int, size: int) -> Value:

@@ -84,6 +84,8 @@ class MapRules:
     most_array_bytes: int | None
     array_mmap: bool
     """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
+    ring_overwrites: bool
+    """Ring buffers take BPF_F_RB_OVERWRITE, since 6.19."""
     full_before_flags: bool
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
 
@@ -188,5 +190,7 @@ class Era:
     unknown_symbol: str
     """The errno of a probe on a function there is not."""
     recycles_trace_event_ids: bool
+    output_events: bool
+    """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.3 (a43eec304259)."""
     first_period_runs: Backport
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.script.outcome import Bytes, OneOf, Outcome, Text, Unknown, Value
+from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, Text, Unknown, Value
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Expectation:
 
     errno: str | None = None
     value: int | None = None
-    data: bytes | OneOf | None = None
+    data: bytes | OneOf | Addresses | None = None
     records: int | None = None
     log: str | None = None
 
@@ -39,8 +39,7 @@ class Expectation:
     def __str__(self) -> str:
         parts = [self.errno or ("success" if self.value is None else str(self.value))]
         if self.data is not None:
-            choices = self.data.choices if isinstance(self.data, OneOf) else (self.data,)
-            parts.append(f"data {' or '.join(choice.hex() for choice in choices)}")
+            parts.append(f"data {_words(self.data)}")
         if self.records is not None:
             parts.append(f"{self.records} records")
         if self.log is not None:
@@ -57,12 +56,22 @@ def _value(said: Value | None, expected: int, returned: Mapping[str, int]) -> bo
     return said == expected
 
 
-def _data(said: bytes | Bytes | OneOf | None, expected: bytes | OneOf, returned: Mapping[str, int]) -> bool:
+def _data(
+    said: bytes | Bytes | OneOf | Addresses | None, expected: bytes | OneOf | Addresses, returned: Mapping[str, int]
+) -> bool:
     if isinstance(expected, OneOf):
         return any(_data(said, choice, returned) for choice in expected.choices)
-    if isinstance(said, Bytes | OneOf):
+    if isinstance(expected, Addresses):
+        return expected.admits(said, returned) if isinstance(said, bytes) else said == expected
+    if isinstance(said, Bytes | OneOf | Addresses):
         return said.admits(expected, returned)
     return said == expected
+
+
+def _words(data: bytes | OneOf | Addresses) -> str:
+    if isinstance(data, Addresses):
+        return f"kernel addresses, then zeros up to {data.size} bytes"
+    return " or ".join(choice.hex() for choice in (data.choices if isinstance(data, OneOf) else (data,)))
 
 
 def _log(said: str | Text | None, expected: str) -> bool:

@@ -107,29 +107,29 @@ class CreateMap:
 
 @dataclass(frozen=True)
 class LookupElement:
-    """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes."""
+    """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes. `key` None is a null pointer."""
 
     map: Descriptor
-    key: bytes
+    key: bytes | None
     value_size: int
 
 
 @dataclass(frozen=True)
 class UpdateElement:
-    """bpf(BPF_MAP_UPDATE_ELEM)."""
+    """bpf(BPF_MAP_UPDATE_ELEM). `key` None is a null pointer; a `Ref` as value is the descriptor's number, 32 bits."""
 
     map: Descriptor
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | Ref
     flags: UpdateFlag | int = UpdateFlag.ANY
 
 
 @dataclass(frozen=True)
 class DeleteElement:
-    """bpf(BPF_MAP_DELETE_ELEM)."""
+    """bpf(BPF_MAP_DELETE_ELEM). `key` None is a null pointer."""
 
     map: Descriptor
-    key: bytes
+    key: bytes | None
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,19 @@ class OpenEvent:
 
 
 @dataclass(frozen=True)
+class OpenOutput:
+    """perf_event_open(2) of type PERF_TYPE_SOFTWARE, PERF_COUNT_SW_BPF_OUTPUT: an event that samples only what programs
+    hand to bpf_perf_event_output through a map that holds it. `pid` and `cpu` are as in `OpenEvent`.
+    """
+
+    name: str
+    pid: int = 0
+    cpu: int = -1
+    sample_type: SampleType = SampleType.TID | SampleType.CPU | SampleType.RAW
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
 class MapRing:
     """mmap(2) of the event's ring buffer: one control page and `data_pages` (a power of two), writable."""
 
@@ -215,6 +228,33 @@ class ReadRing:
     """Consumes every record the ring buffer holds; the outcome's records, oldest first."""
 
     ring: Ref
+
+
+@dataclass(frozen=True)
+class MapRingBuffer:
+    """mmap(2) of a map of type RINGBUF with `size` bytes of data, as consumers do it: the consumer's page writable,
+    then the producer's page and the data, twice in a row, to be read only. One outcome for both calls."""
+
+    name: str
+    map: Descriptor
+    size: int
+
+
+@dataclass(frozen=True)
+class ReadRingBuffer:
+    """Consumes every record of a mapped ring buffer map, discarded ones too; the outcome's records, oldest first."""
+
+    buffer: Ref
+
+
+@dataclass(frozen=True)
+class MapPages:
+    """mmap(2), shared, of `count` pages of a descriptor from page `first` on, and munmap(2) if that worked."""
+
+    descriptor: Descriptor
+    first: int
+    count: int
+    writable: bool = False
 
 
 @dataclass(frozen=True)
@@ -284,7 +324,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Unmap:
-    """munmap(2) of a ring buffer."""
+    """munmap(2) of what MapRing or MapRingBuffer mapped."""
 
     ring: Ref
 
@@ -370,8 +410,12 @@ Operation = (
     | RemoveKprobe
     | FindTracepoint
     | OpenEvent
+    | OpenOutput
     | MapRing
     | ReadRing
+    | MapRingBuffer
+    | ReadRingBuffer
+    | MapPages
     | ReadCount
     | Attach
     | Enable

@@ -29,7 +29,8 @@ class Unknown:
 
 
 DESCRIPTOR = Unknown("a new file descriptor", least=0, most=(1 << 31) - 1)
-KERNEL_ADDRESS = Unknown("a kernel address", least=1 << 63, most=(1 << 64) - 1)
+KERNEL_SPACE = 1 << 63
+KERNEL_ADDRESS = Unknown("a kernel address", least=KERNEL_SPACE, most=(1 << 64) - 1)
 
 Value = int | Unknown
 
@@ -76,6 +77,20 @@ class OneOf:
         return observed in self.choices
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """A call chain as the kernel stores it: at least one kernel address of 8 bytes, then zeros up to `size` bytes."""
+
+    size: int
+
+    def admits(self, observed: bytes, _: Mapping[str, int]) -> bool:
+        """Whether `observed` is of that form and size."""
+        found = [int.from_bytes(observed[at : at + 8], "little") for at in range(0, len(observed), 8)]
+        while found and found[-1] == 0:
+            found.pop()
+        return len(observed) == self.size and bool(found) and all(address >= KERNEL_SPACE for address in found)
+
+
 class Text(Protocol):
     """Text of which some may be unknown; `str` shows it, unknown parts in angle brackets."""
 
@@ -85,10 +100,11 @@ class Text(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """A PERF_RECORD_SAMPLE of a kprobe event, by the fields the event's sample_type asked for (else None).
+    """A PERF_RECORD_SAMPLE, by the fields the event's sample_type asked for (else None).
 
-    `trace_event` is common_type of the raw payload, that is the event's id; `probe_ip` the first word behind the common
-    fields (for a return probe the address of the function); see kernel/trace/trace_kprobe.c.
+    Of a kprobe event, `trace_event` is common_type of the raw payload, that is the event's id; `probe_ip` the first
+    word behind the common fields (for a return probe the address of the function); see kernel/trace/trace_kprobe.c.
+    Of an event for bpf_perf_event_output, `raw` is what the program handed over, with the kernel's padding behind it.
     """
 
     ip: Value | None = None
@@ -99,6 +115,17 @@ class Sample:
     period: Value | None = None
     trace_event: Value | None = None
     probe_ip: Value | None = None
+    raw: bytes | Bytes | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record of a map of type RINGBUF. `page` is pg_off of its header: how many pages it lies behind the beginning of
+    the kernel's `struct bpf_ringbuf`, kernel/bpf/ringbuf.c."""
+
+    data: bytes | Bytes
+    page: Value
+    discarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,21 +142,21 @@ class Other:
     kind: int
 
 
-Record = Sample | Lost | Other
+Record = Sample | Message | Lost | Other
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
-    Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and `Bytes` or `OneOf` in a prediction
-    where some are unknown. `log` is the verifier's text, in a prediction perhaps a `Text`; None there means that the
-    model does not predict the text.
+    Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and in a prediction `Bytes`, `OneOf`
+    or `Addresses` where some are unknown. `log` is the verifier's text, in a prediction perhaps a `Text`; None there
+    means that the model does not predict the text.
     """
 
     value: Value | None = None
     errno: str | None = None
-    data: bytes | Bytes | OneOf | None = None
+    data: bytes | Bytes | OneOf | Addresses | None = None
     log: str | Text | None = None
     records: tuple[Record, ...] | None = None
 

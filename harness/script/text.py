@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from harness.script.operations import Buffer, Operation, Part, Program, Ref
-from harness.script.outcome import Bytes, OneOf, Prediction, Record, Unknown, Unpredicted
+from harness.script.outcome import Addresses, Bytes, OneOf, Prediction, Record, Unknown, Unpredicted
 
 
 def describe(operation: Operation) -> str:
@@ -60,6 +60,8 @@ def _term(value: object) -> str:
             return f"<{value.why}>"
         case Bytes():
             return _bytes(value)
+        case Addresses(size):
+            return f"<{size} bytes: kernel addresses, then zeros>"
         case OneOf(choices):
             return f"one of {', '.join(map(_term, choices))}"
         case tuple():

@@ -5,11 +5,12 @@ from __future__ import annotations
 from harness.model.errno import Errno
 from harness.model.interface import load
 from harness.model.interface.kernel import Kernel
-from harness.model.maps import Map, allocate
+from harness.model.interface.objects import Event
+from harness.model.maps import EventArrayMap, Map, StackTraceMap, allocate
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
-from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, UpdateElement
-from harness.script.outcome import DESCRIPTOR, OneOf, Outcome
+from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, Ref, UpdateElement
+from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
@@ -21,18 +22,22 @@ def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
 def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
-    value = map.lookup(_exactly(operation.key, map.key_size, "key"))
+    value = map.lookup(_key(operation.key, map))
     if value is None:
         raise Errno("ENOENT")
     if operation.value_size != map.value_size:
         raise Unpredictable("the buffer for the value is not of the value's size")
-    return Outcome(value=0, data=value.prediction())
+    return Outcome(value=0, data=Addresses(map.value_size) if isinstance(map, StackTraceMap) else value.prediction())
 
 
 def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
-    key = _exactly(operation.key, map.key_size, "key")
+    key = _key(operation.key, map)
+    if isinstance(map, EventArrayMap):
+        return _store_event(kernel, map, key, operation)
+    if isinstance(operation.value, Ref):
+        raise Unpredictable("the number of a descriptor as a value")
     value = _exactly(operation.value, map.value_size, "value")
     map.update(key, Region("the caller's value", len(value), value), 0, int(operation.flags))
     return Outcome(value=0)
@@ -41,14 +46,18 @@ def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
 def delete(kernel: Kernel, operation: DeleteElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
-    map.delete(_exactly(operation.key, map.key_size, "key"))
+    key = _key(operation.key, map)
+    if isinstance(map, EventArrayMap):
+        kernel.names.drop(map.take(key))
+    else:
+        map.delete(key)
     return Outcome(value=0)
 
 
 def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
-    key = None if operation.key is None else _exactly(operation.key, map.key_size, "key")
+    key = None if operation.key is None else _key(operation.key, map)
     keys = map.following(key)
     if operation.key_size != map.key_size:
         raise Unpredictable("the buffer for the key is not of the key's size")
@@ -58,6 +67,32 @@ def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
 def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
     _check_capability(kernel, operation)
     return load.load(kernel, operation)
+
+
+def _store_event(kernel: Kernel, map: EventArrayMap, key: bytes, operation: UpdateElement) -> Outcome:
+    """perf_event_fd_array_get_ptr(): Errno EBADF for all but perf events."""
+    map.check_update(key, int(operation.flags))
+    value = operation.value
+    if not isinstance(value, Ref):
+        number = int.from_bytes(_exactly(value, map.value_size, "value"), "little")
+        file = kernel.names.file(number - (1 << 32) if number >> 31 else number)
+    else:
+        file = kernel.names.file(value)
+    if not isinstance(file.content, Event):
+        raise Errno("EBADF")
+    file.references += 1
+    if former := map.put(key, file, file.content):
+        kernel.names.drop(former)
+    return Outcome(value=0)
+
+
+def _key(key: bytes | None, map: Map) -> bytes:
+    """__bpf_copy_key(): Errno EINVAL for a key where there is none, EFAULT for none where there is one."""
+    if map.key_size == 0 and key is not None:
+        raise Errno("EINVAL")
+    if map.key_size and key is None:
+        raise Errno("EFAULT")
+    return _exactly(key or b"", map.key_size, "key")
 
 
 def _check_capability(kernel: Kernel, operation: object) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.model.errno import Errno
-from harness.model.interface.objects import Content, File, Mapping, PerfEvent, PlainFile, TraceEvent
+from harness.model.interface.objects import Content, File, Mapping, PlainFile, TraceEvent
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script.operations import Descriptor, Ref
 
 T = TypeVar("T", bound=Content)
+M = TypeVar("M", bound=Mapping)
 
 STANDARD = 3
 """Descriptors below are the calling process's standard streams, which are plain files here."""
@@ -109,22 +110,22 @@ class Names:
             raise Unpredictable(named.why)
         return named if isinstance(named, TraceEvent) else None
 
-    def mapping(self, name: str) -> Mapping:
-        """The mapping of this name; EBADF, as executors say it, when its making failed."""
+    def mapping(self, name: str, kind: type[M]) -> M:
+        """The mapping of this name; EBADF, as executors say it, when its making failed or it is of another kind."""
         named = self._named.get(name)
-        if isinstance(named, Mapping):
+        if isinstance(named, kind):
             return named
         if isinstance(named, Doubtful):
             raise Unpredictable(named.why)
         raise Errno("EBADF")
 
-    def peek(self, name: str) -> Content | TraceEvent | PerfEvent | Doubtful | None:
+    def peek(self, name: str) -> Content | TraceEvent | Doubtful | None:
         """What a name may stand for, without any check."""
         named = self._named.get(name)
         if isinstance(named, OpenDescriptor):
             return named.file.content if named.file else None
         if isinstance(named, Mapping):
-            return named.event
+            return named.file.content
         return named
 
 

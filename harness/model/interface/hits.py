@@ -5,19 +5,19 @@ kernel/trace/trace_kprobe.c: kprobe_perf_func(), kretprobe_perf_func(); kernel/e
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
+from harness.model.interface.samples import fields, size_of_fields
 from harness.model.interpreter import Returned
-from harness.model.memory import USER_ADDRESS, Region
+from harness.model.memory import USER_ADDRESS, Context, Region
 from harness.model.rules import Keep
 from harness.model.state import State
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, Fire, SampleType
-from harness.script.outcome import KERNEL_ADDRESS, Sample, Unknown
+from harness.script.outcome import KERNEL_ADDRESS, Unknown
 from harness.script.triggers import Argument, Trigger
-
-PID = Unknown("the calling process", least=1, most=(1 << 22) - 1)
-TIME = Unknown("the time of the hit", least=1)
 
 
 class Call:
@@ -102,7 +102,8 @@ def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
 def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:
     """struct pt_regs at the hit: what the calling convention says, everything else unknown."""
     layout = kernel.environment.registers
-    region = Region("the context", layout.size, garbage="a register the calling convention leaves open")
+    place = (trace_event.symbol, trace_event.name if trace_event.returns else None)
+    region = Context("the context", layout.size, place=place, garbage="a register the calling convention leaves open")
     region.store(layout.offsets[layout.ip], 8, partial_of(KERNEL_ADDRESS))
     region.store(layout.offsets[layout.sp], 8, partial_of(KERNEL_ADDRESS))
     if trace_event.returns:
@@ -140,27 +141,17 @@ def _count(kernel: Kernel, event: PerfEvent) -> None:
 def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
     if event.ring is None:
         return
-    wanted, trace_event = event.sample_type, event.trace_event
-    raw = SampleType.RAW in wanted
-    cpus = kernel.environment.cpus
-    sample = Sample(
-        ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
-        pid=PID if SampleType.TID in wanted else None,
-        tid=PID if SampleType.TID in wanted else None,
-        time=TIME if SampleType.TIME in wanted else None,
-        cpu=(0 if cpus == 1 else Unknown("a CPU", least=0, most=cpus - 1)) if SampleType.CPU in wanted else None,
-        period=period if SampleType.PERIOD in wanted else None,
-        trace_event=Unknown("the id of the trace event", same_as=trace_event.name) if raw else None,
-        probe_ip=KERNEL_ADDRESS if raw else None,
-    )
+    sample = fields(kernel.environment, event.sample_type, period)
+    if SampleType.RAW in event.sample_type:
+        trace_event = Unknown("the id of the trace event", same_as=event.trace_event.name)
+        sample = replace(sample, trace_event=trace_event, probe_ip=KERNEL_ADDRESS)
     event.ring.write(sample, _size(event))
 
 
 def _size(event: PerfEvent) -> int:
     """Of a sample in the ring: a header, 8 bytes a field, and the raw payload with its own size in front (RB-11)."""
-    fields = sum(bit in event.sample_type for bit in SampleType if bit is not SampleType.RAW)
     raw = (32 if event.trace_event.returns else 24) if SampleType.RAW in event.sample_type else 0
-    return 8 + 8 * fields + raw
+    return 8 + size_of_fields(event.sample_type) + raw
 
 
 def _doubt(trace_event: TraceEvent, why: str) -> None:

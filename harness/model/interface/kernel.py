@@ -8,6 +8,7 @@ from harness.model.interface.attach import detach_on_close
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import Content, PerfEvent, TraceEvent
 from harness.model.interpreter import Interpreter, Sink
+from harness.model.maps import EventArrayMap
 
 
 class Kernel:
@@ -25,6 +26,9 @@ class Kernel:
 
     def _release(self, content: Content) -> None:
         """The last reference to a file went away."""
-        if isinstance(content, PerfEvent):
+        if isinstance(content, EventArrayMap):
+            for file in content.clear():
+                self.names.drop(file)
+        elif isinstance(content, PerfEvent):
             detach_on_close(self.rules.attachment, content)
             content.trace_event.events.remove(content)

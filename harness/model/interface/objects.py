@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.isa.instruction import Instruction
+from harness.model.environment import Environment
+from harness.model.errno import Errno
+from harness.model.interface.samples import fields, size_of_fields
 from harness.model.interpreter import Code
-from harness.model.maps import Map
+from harness.model.maps import Map, RingBufferMap
+from harness.model.memory import Region
+from harness.model.value import Unpredictable
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Record, Sample
 
@@ -26,7 +31,7 @@ class LoadedProgram:
     def doubt_maps(self, why: str) -> None:
         """The program may have stored anything into its maps."""
         for map in self.maps.values():
-            map.doubt = map.doubt or why
+            map.distrust(why)
 
 
 @dataclass(eq=False)
@@ -57,22 +62,23 @@ class Ring:
     _used: int = 0
     _lost: int = 0
 
-    def write(self, sample: Sample, size: int) -> None:
+    def write(self, sample: Sample, size: int) -> bool:
         """perf_output_begin(): a record that does not fit is counted, and told of before the next one that does.
 
-        The head may not reach the tail, so one byte always stays free.
+        The head may not reach the tail, so one byte always stays free. The result is whether the record fits.
         """
         if self.size == 0:
-            return
+            return False
         needed = size + (LOST_SIZE if self._lost else 0)
         if self.size - 1 - self._used < needed:
             self._lost += 1
-            return
+            return False
         if self._lost:
             self.records.append(Lost(self._lost))
             self._lost = 0
         self.records.append(sample)
         self._used += needed
+        return True
 
     def drain(self) -> tuple[Record, ...]:
         """Everything there is; the reader's tail moves up to the head."""
@@ -86,20 +92,74 @@ LOST_SIZE = 24
 """PERF_RECORD_LOST: a header, an id and a count."""
 
 
-@dataclass(eq=False)
-class PerfEvent:
-    """An open perf event. `counts` is whether hits of the calling thread are its hits; `period_left` is negative while
-    a period runs, as in `struct hw_perf_event`."""
+@dataclass(eq=False, kw_only=True)
+class Event:
+    """An open perf event of any type. `counts` is whether what the calling thread does counts for it."""
 
-    trace_event: TraceEvent
     sample_type: SampleType
-    sample_period: int
     counts: bool
     enabled: bool
     count: int = 0
-    period_left: int = 0
     ring: Ring | None = None
     doubt: str = ""
+
+    @property
+    def why_unknown(self) -> str:
+        """Why its count and its ring cannot be known; empty while they can."""
+        return self.doubt
+
+    def distrust(self, why: str) -> None:
+        """Anything may have happened to it."""
+        self.doubt = self.doubt or why
+
+    def output(self, environment: Environment, payload: Region) -> None:
+        """What bpf_perf_event_output() does to it: Errno EINVAL for all but events of one type."""
+        raise Errno("EINVAL")
+
+    def count_here(self) -> int:
+        """perf_event_read_local(): Errno EINVAL for the event of another task."""
+        if self.why_unknown:
+            raise Unpredictable(self.why_unknown)
+        if not self.counts:
+            raise Errno("EINVAL")
+        return self.count
+
+
+@dataclass(eq=False, kw_only=True)
+class PerfEvent(Event):
+    """One of a trace event. `period_left` is negative while a period runs, as in `struct hw_perf_event`."""
+
+    trace_event: TraceEvent
+    sample_period: int
+    period_left: int = 0
+
+    @property
+    def why_unknown(self) -> str:
+        return self.doubt or self.trace_event.doubt
+
+    def distrust(self, why: str) -> None:
+        super().distrust(why)
+        self.trace_event.doubt = self.trace_event.doubt or why
+
+
+@dataclass(eq=False, kw_only=True)
+class OutputEvent(Event):
+    """One of type PERF_COUNT_SW_BPF_OUTPUT: it counts nothing, and samples what programs hand to it."""
+
+    def output(self, environment: Environment, payload: Region) -> None:
+        """Errno EOPNOTSUPP when it does not run on the program's CPU, ENOSPC when there is no room or no ring."""
+        if self.why_unknown:
+            raise Unpredictable(self.why_unknown)
+        if not (self.counts and self.enabled):
+            raise Errno("EOPNOTSUPP")
+        size = 8 + size_of_fields(self.sample_type)
+        sample = fields(environment, self.sample_type, period=0)
+        if SampleType.RAW in self.sample_type:
+            padded = Region("a sample", (payload.size + 4 + 7 & ~7) - 4, garbage="padding of a sample")
+            padded.copy(0, payload, 0, payload.size)
+            sample, size = replace(sample, raw=padded.prediction()), size + 4 + padded.size
+        if self.ring is None or not self.ring.write(sample, size):
+            raise Errno("ENOSPC")
 
 
 @dataclass(eq=False)
@@ -111,12 +171,25 @@ class PlainFile:
 
 @dataclass(eq=False)
 class Mapping:
-    """A mapping of a perf event's ring buffer; holds the event's file open until it is unmapped."""
+    """A mapping of a file, which it holds open until it is unmapped."""
 
-    event: PerfEvent
-    ring: Ring
     file: File
     unmapped: bool = False
+
+
+@dataclass(eq=False, kw_only=True)
+class RingMapping(Mapping):
+    """Of a perf event's ring buffer."""
+
+    event: Event
+    ring: Ring
+
+
+@dataclass(eq=False, kw_only=True)
+class BufferMapping(Mapping):
+    """Of a map of type RINGBUF."""
+
+    map: RingBufferMap
 
 
 @dataclass(eq=False)
@@ -127,4 +200,4 @@ class File:
     references: int = 1
 
 
-Content = Map | LoadedProgram | PerfEvent | PlainFile
+Content = Map | LoadedProgram | Event | PlainFile

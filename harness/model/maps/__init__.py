@@ -6,6 +6,18 @@
 from harness.model.maps.array import ArrayMap
 from harness.model.maps.base import Map, MapHandle
 from harness.model.maps.creation import allocate
+from harness.model.maps.event_array import EventArrayMap
 from harness.model.maps.hash import HashMap
+from harness.model.maps.ring_buffer import RingBufferMap
+from harness.model.maps.stack_trace import StackTraceMap
 
-__all__ = ["ArrayMap", "HashMap", "Map", "MapHandle", "allocate"]
+__all__ = [
+    "ArrayMap",
+    "EventArrayMap",
+    "HashMap",
+    "Map",
+    "MapHandle",
+    "RingBufferMap",
+    "StackTraceMap",
+    "allocate",
+]

@@ -49,11 +49,7 @@ class ArrayMap(Map):
         raise Errno("EINVAL")
 
     def _following(self, key: bytes | None) -> tuple[bytes, ...]:
-        index = (1 << 32) - 1 if key is None else int.from_bytes(key, "little")
-        if index == self.max_entries - 1:
-            raise Errno("ENOENT")
-        following = index + 1 if index < self.max_entries else 0
-        return (following.to_bytes(4, "little"),)
+        return following_index(key, self.max_entries)
 
     def _stored(self) -> Iterable[tuple[bytes, Region]]:
         return ((index.to_bytes(4, "little"), value) for index, value in self._values.items())
@@ -62,3 +58,12 @@ class ArrayMap(Map):
         if index not in self._values:
             self._values[index] = Region("a map value", self.value_size, bytes(self.value_size))
         return self._values[index]
+
+
+def following_index(key: bytes | None, entries: int) -> tuple[bytes, ...]:
+    """array_map_get_next_key(): the next index, the first one after what is none; Errno ENOENT after the last."""
+    index = (1 << 32) - 1 if key is None else int.from_bytes(key, "little")
+    if index == entries - 1:
+        raise Errno("ENOENT")
+    following = index + 1 if index < entries else 0
+    return (following.to_bytes(4, "little"),)

@@ -34,6 +34,10 @@ class Map:
         self.handle = MapHandle(self)
         self.doubt = ""
 
+    def distrust(self, why: str) -> None:
+        """Anything may have been done to the map."""
+        self.doubt = self.doubt or why
+
     def lookup(self, key: bytes) -> Region | None:
         """The live value, None when there is none."""
         self._certain()

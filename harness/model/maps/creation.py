@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from harness.model.errno import Errno
 from harness.model.maps.array import create_array
 from harness.model.maps.base import Map
+from harness.model.maps.event_array import create_event_array
 from harness.model.maps.hash import create_hash
+from harness.model.maps.ring_buffer import create_ring_buffer
+from harness.model.maps.stack_trace import create_stack_trace
 from harness.model.rules import MapRules
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType
@@ -15,6 +18,9 @@ from harness.script.operations import CreateMap, MapType
 _MAKERS: Mapping[int, Callable[[MapRules, CreateMap], Map]] = {
     MapType.HASH: create_hash,
     MapType.ARRAY: create_array,
+    MapType.PERF_EVENT_ARRAY: create_event_array,
+    MapType.STACK_TRACE: create_stack_trace,
+    MapType.RINGBUF: create_ring_buffer,
 }
 """One function a type, which makes the checks of that type's allocation in the kernel's order."""
 

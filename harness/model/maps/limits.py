@@ -7,6 +7,8 @@ from harness.model.value import Unpredictable
 
 NO_PREALLOC = 1
 """BPF_F_NO_PREALLOC, which a hash map takes since 4.6 and which nothing here shows."""
+NUMA_NODE = 4
+"""BPF_F_NUMA_NODE since 4.14; the node is 0 unless numa_node says otherwise, and guests have one."""
 MEANINGLESS_FLAGS = 0xFFFF0000
 """No release gave these bits of map_flags a meaning yet."""
 LARGEST_CERTAIN = 16 << 20

@@ -133,7 +133,7 @@ def test_samples_are_read_alike_through_a_copy_of_the_descriptor() -> None:
     events.open_event(lowering, OpenEvent("e", 7, sample_type=SampleType.TIME))
     events.duplicate(lowering, Duplicate("copy", Ref("e")))
     events.map_ring(lowering, MapRing("r", Ref("copy")))
-    assert lowering.rings["r"].sample_type == SampleType.TIME
+    assert lowering.mappings["r"].sampling.type == SampleType.TIME
 
 
 @pytest.mark.parametrize(

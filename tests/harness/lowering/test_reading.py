@@ -4,15 +4,15 @@ import struct
 
 import pytest
 
-from harness.lowering.context import Ring
-from harness.lowering.reading import _between, _records
+from harness.lowering.context import Ring, Sampling
+from harness.lowering.reading import _records, between
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Other, Sample
 from hil.agent.steps import Address, Result
 
 
 def ring(sample_type: SampleType) -> Ring:
-    return Ring(Result(0), Address(0), Address(4096), 4096, sample_type)
+    return Ring(Result(0), Address(0), 8192, Address(4096), 4096, Sampling(sample_type))
 
 
 def raw(event: int, ip: int) -> bytes:
@@ -83,4 +83,4 @@ def test_a_record_that_breaks_off_is_told_as_what_it_is(broken: bytes) -> None:
     ],
 )
 def test_the_window_between_tail_and_head_wraps(tail: int, head: int, window: bytes) -> None:
-    assert _between(b"01234567", tail, head, 8) == window
+    assert between(b"01234567", tail, head, 8) == window

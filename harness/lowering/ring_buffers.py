@@ -1,0 +1,80 @@
+"""Maps of type RINGBUF as their consumers see them: mmap(2), positions, records; kernel/bpf/ringbuf.c."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from harness.abi import bpf
+from harness.lowering.context import Lowering, Reader, RingBuffer, first_failure
+from harness.lowering.events import MAP_SHARED_FIXED, PROT_READ, PROT_READ_WRITE
+from harness.lowering.reading import between
+from harness.script.operations import MapPages, MapRingBuffer, ReadRingBuffer
+from harness.script.outcome import Message, Other, Outcome, Record
+from hil.agent.results import BatchResult
+
+
+def map_ring_buffer(lowering: Lowering, operation: MapRingBuffer) -> Reader:
+    page = lowering.guest.page_size
+    length = 2 * page + 2 * operation.size
+    start = lowering.builder.alloc(length, align=page)
+    map = lowering.operand(operation.map)
+    written = lowering.call("mmap", start, page, PROT_READ_WRITE, MAP_SHARED_FIXED, map, 0)
+    mapped = lowering.call("mmap", start + page, length - page, PROT_READ, MAP_SHARED_FIXED, map, page)
+    buffer = RingBuffer(mapped, start, length, start + page, start + 2 * page, operation.size)
+    lowering.map_over(operation.name, buffer)
+    return first_failure([written, mapped], value=0)
+
+
+def read_ring_buffer(lowering: Lowering, operation: ReadRingBuffer) -> Reader:
+    """Takes over what lies between both positions, then moves the consumer's; the value is the number of records.
+
+    EBADF when the buffer could not be mapped, as `harness.lowering.reading.read_ring` says it.
+    """
+    buffer = lowering.mappings.get(operation.buffer.name)
+    if not isinstance(buffer, RingBuffer):
+        return lambda _: Outcome(errno="EBADF")
+    with lowering.builder.unless_failed(buffer.mapped):
+        consumed = lowering.builder.load(buffer.start, 8)
+        produced = lowering.builder.load(buffer.producer, 8)
+        content = lowering.builder.read(buffer.data, produced, buffer.size)
+        lowering.builder.store(buffer.start, 8, produced)
+
+    def read(results: BatchResult) -> Outcome:
+        if results.done(buffer.mapped).errno:
+            return Outcome(errno="EBADF")
+        positions = results.done(consumed).unsigned, results.done(produced).unsigned
+        found = tuple(records(between(results.done(content).data, *positions, buffer.size)))
+        return Outcome(value=len(found), records=found)
+
+    return read
+
+
+def records(window: bytes) -> Iterator[Record]:
+    """Every record from a header of u32 length (with two bits of state) and u32 pg_off on, aligned to 8 bytes. One that
+    is still being written when nobody runs, or breaks off, ends the list."""
+    position = 0
+    while position < len(window):
+        if len(window) - position < bpf.RING_HEADER_SIZE:
+            yield Other(0)
+            return
+        head, page = struct.unpack_from("<II", window, position)
+        size = head & ~(bpf.RING_BUSY | bpf.RING_DISCARD)
+        start = position + bpf.RING_HEADER_SIZE
+        if head & bpf.RING_BUSY or start + size > len(window):
+            yield Other(head)
+            return
+        yield Message(window[start : start + size], page, bool(head & bpf.RING_DISCARD))
+        position = start + size + -size % 8
+
+
+def map_pages(lowering: Lowering, operation: MapPages) -> Reader:
+    page = lowering.guest.page_size
+    protection = PROT_READ_WRITE if operation.writable else PROT_READ
+    length = operation.count * page
+    where = lowering.builder.alloc(length, align=page)
+    descriptor, offset = lowering.operand(operation.descriptor), operation.first * page
+    mapped = lowering.call("mmap", where, length, protection, MAP_SHARED_FIXED, descriptor, offset)
+    with lowering.builder.unless_failed(mapped):
+        lowering.call("munmap", where, length)
+    return first_failure([mapped], value=0)

@@ -1,0 +1,107 @@
+"""mmap(2) and munmap(2) of perf events and of maps, and what is read there.
+
+kernel/events/core.c: perf_mmap(); kernel/bpf/syscall.c: bpf_map_mmap(); kernel/bpf/ringbuf.c: ringbuf_map_mmap().
+"""
+
+from __future__ import annotations
+
+from harness.model.errno import NOT_SUPPORTED, Errno
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import BufferMapping, Mapping, Ring, RingMapping
+from harness.model.interface.perf import event_of
+from harness.model.maps import Map, RingBufferMap
+from harness.model.value import Unpredictable
+from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
+from harness.script.outcome import Outcome
+
+PAGE_SIZE = 4096
+"""Of all kernels in the matrix."""
+MOST_CERTAIN_PAGES = 128
+"""Data pages that perf_event_mlock_kb (516) allows in any case."""
+
+
+def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
+    """One control page and a power of two of data pages; a second mapping must have the first one's size."""
+    file, pages = kernel.names.file(operation.event), operation.data_pages
+    if isinstance(file.content, Map):
+        _check_map(kernel, file.content, first=0, count=1 + pages, writable=True)
+        raise Unpredictable("what a map's memory holds, read as a ring of samples")
+    event = event_of(kernel, operation.event, otherwise="ENODEV")
+    if pages < 0 or pages & (pages - 1) or (event.ring and event.ring.size != pages * PAGE_SIZE):
+        raise Errno("EINVAL")
+    if pages > MOST_CERTAIN_PAGES:
+        raise Unpredictable("how much memory a caller may lock")
+    event.ring = event.ring or Ring(pages * PAGE_SIZE)
+    event.ring.mappings += 1
+    file.references += 1
+    kernel.names.put(operation.name, RingMapping(file, event=event, ring=event.ring))
+    return Outcome(value=0)
+
+
+def read_ring(kernel: Kernel, operation: ReadRing) -> Outcome:
+    mapping = kernel.names.mapping(operation.ring.name, RingMapping)
+    if mapping.event.why_unknown or mapping.unmapped:
+        raise Unpredictable(mapping.event.why_unknown or f"{operation.ring.name} is not mapped any more")
+    records = mapping.ring.drain()
+    return Outcome(value=len(records), records=records)
+
+
+def map_ring_buffer(kernel: Kernel, operation: MapRingBuffer) -> Outcome:
+    """The consumer's page alone may be written to."""
+    file = kernel.names.file(operation.map)
+    if not isinstance(file.content, Map):
+        event_of(kernel, operation.map, otherwise="ENODEV")
+        raise Unpredictable("an event mapped as a ring buffer map")
+    _check_map(kernel, file.content, first=0, count=1, writable=True)
+    _check_map(kernel, file.content, first=1, count=1 + 2 * -(-operation.size // PAGE_SIZE), writable=False)
+    if not isinstance(file.content, RingBufferMap) or operation.size != file.content.max_entries:
+        raise Unpredictable("a map's memory read as a ring buffer it is not")
+    file.references += 1
+    kernel.names.put(operation.name, BufferMapping(file, map=file.content))
+    return Outcome(value=0)
+
+
+def read_ring_buffer(kernel: Kernel, operation: ReadRingBuffer) -> Outcome:
+    mapping = kernel.names.mapping(operation.buffer.name, BufferMapping)
+    if mapping.unmapped:
+        raise Unpredictable(f"{operation.buffer.name} is not mapped any more")
+    records = mapping.map.consume()
+    return Outcome(value=len(records), records=records)
+
+
+def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
+    """Errno of a map's mmap(2); Unpredictable for what is no map."""
+    content = kernel.names.file(operation.descriptor).content
+    if not isinstance(content, Map):
+        event_of(kernel, operation.descriptor, otherwise="ENODEV")
+        raise Unpredictable("which pages of a perf event may be mapped")
+    _check_map(kernel, content, operation.first, operation.count, operation.writable)
+    return Outcome(value=0)
+
+
+def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
+    """The mapping held the file open; with its last one a ring goes. munmap(2) of nothing succeeds too."""
+    mapping = kernel.names.mapping(operation.ring.name, Mapping)
+    if not mapping.unmapped:
+        mapping.unmapped = True
+        if isinstance(mapping, RingMapping):
+            mapping.ring.mappings -= 1
+            if mapping.ring.mappings == 0:
+                mapping.event.ring = None
+        kernel.names.drop(mapping.file)
+    return Outcome(value=0)
+
+
+def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool) -> None:
+    """bpf_map_mmap() and ringbuf_map_mmap(): Errno ENODEV, EINVAL, EPERM, ENOTSUPP."""
+    if count < 1:
+        raise Errno("EINVAL")
+    if not kernel.rules.maps.array_mmap:
+        raise Errno("ENODEV")
+    if isinstance(map, RingBufferMap):
+        if writable and (first, count) != (0, 1):
+            raise Errno("EPERM")
+        if first + count > 2 + 2 * map.max_entries // PAGE_SIZE:
+            raise Errno("EINVAL")
+    else:
+        raise Errno("EINVAL" if map.type == MapType.ARRAY else NOT_SUPPORTED)

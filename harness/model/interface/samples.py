@@ -1,0 +1,28 @@
+"""The fields of a sample that are the same for events of every type: perf_prepare_sample(), kernel/events/core.c."""
+
+from __future__ import annotations
+
+from harness.model.environment import Environment
+from harness.script.operations import SampleType
+from harness.script.outcome import KERNEL_ADDRESS, Sample, Unknown
+
+PID = Unknown("the calling process", least=1, most=(1 << 22) - 1)
+TIME = Unknown("the time of the hit", least=1)
+
+
+def fields(environment: Environment, wanted: SampleType, period: int) -> Sample:
+    """A sample with what `wanted` asks for, but for the raw payload."""
+    cpus = environment.cpus
+    return Sample(
+        ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
+        pid=PID if SampleType.TID in wanted else None,
+        tid=PID if SampleType.TID in wanted else None,
+        time=TIME if SampleType.TIME in wanted else None,
+        cpu=(0 if cpus == 1 else Unknown("a CPU", least=0, most=cpus - 1)) if SampleType.CPU in wanted else None,
+        period=period if SampleType.PERIOD in wanted else None,
+    )
+
+
+def size_of_fields(wanted: SampleType) -> int:
+    """Bytes these fields take in the ring (RB-11)."""
+    return 8 * sum(bit in wanted for bit in SampleType if bit is not SampleType.RAW)

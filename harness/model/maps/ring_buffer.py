@@ -1,0 +1,155 @@
+"""BPF_MAP_TYPE_RINGBUF, since 5.8: kernel/bpf/ringbuf.c.
+
+Programs append records, a consumer takes them from mapped memory. A position counts bytes for ever; where it points to
+is its remainder by the size. A record is a header of 8 bytes, the u32 length with two bits of state and the u32 page
+offset, then the data, and takes a multiple of 8 bytes.
+"""
+
+from __future__ import annotations
+
+from harness.abi import bpf
+from harness.model.errno import NOT_SUPPORTED, Errno
+from harness.model.maps.base import Map
+from harness.model.maps.limits import NUMA_NODE, check_flags, check_memory
+from harness.model.memory import Fault, Region
+from harness.model.rules import MapRules
+from harness.model.value import Unpredictable, Value
+from harness.script.operations import CreateMap, MapType, UpdateFlag
+from harness.script.outcome import Message
+
+PAGE_SIZE = 4096
+PAGES_BEFORE_DATA = 3
+"""What pg_off counts from: a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
+OVERWRITE = 1 << 19
+"""BPF_F_RB_OVERWRITE."""
+REFUSED_FLAGS = 0x7FB
+"""NO_PREALLOC, COMMON_LRU, RDONLY, WRONLY and what came up to MMAPABLE, all but NUMA_NODE."""
+LARGEST_RECORD = 0xFFFFFFFF // 4
+LOCK = 4
+"""BPF_F_LOCK, which needs a lock in the value."""
+NO_WAKEUP, FORCE_WAKEUP = 1, 2
+"""Flags of output, submit and discard, which only decide whom poll(2) wakes."""
+
+
+class Reserved(Region):
+    """The data of a record that was not given back yet; `position` is its header's."""
+
+    __slots__ = ("given_back", "position", "ring")
+
+    def __init__(self, ring: RingBufferMap, position: int, size: int) -> None:
+        super().__init__("a reserved record", size, bytes(size))
+        self.ring = ring
+        self.position = position
+        self.given_back = False
+
+
+class RingBufferMap(Map):
+    """`max_entries` bytes of data. Memory is reused as it is: what a program reserves holds what lay there before."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(MapType.RINGBUF, 0, 0, size)
+        self.produced = 0
+        self.consumed = 0
+        self._data = Region("a ring buffer", size, bytes(size))
+        self._messages: list[tuple[int, int, bool]] = []
+        """Position, size, and whether it was discarded, of records that nobody consumed yet."""
+
+    def lookup(self, key: bytes) -> Region | None:
+        raise Errno(NOT_SUPPORTED)
+
+    def update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+        if flags & LOCK:
+            raise Errno("EINVAL")
+        if flags > UpdateFlag.EXIST:
+            raise Unpredictable("which flags of an update are looked at first")
+        raise Errno(NOT_SUPPORTED)
+
+    def delete(self, key: bytes) -> None:
+        raise Errno(NOT_SUPPORTED)
+
+    def following(self, key: bytes | None) -> tuple[bytes, ...]:
+        raise Errno(NOT_SUPPORTED)
+
+    def stored(self) -> tuple[tuple[bytes, Region], ...]:
+        """Records nobody consumed yet, by position."""
+        self._certain()
+        return tuple(
+            (position.to_bytes(8, "little"), self._copy(position, size)) for position, size, _ in self._messages
+        )
+
+    def reserve(self, size: int) -> Reserved | None:
+        """__bpf_ringbuf_reserve(): None when there is no room. The producer never catches up with the consumer, so one
+        byte at least stays free."""
+        self._certain()
+        length = _whole(size)
+        if size > LARGEST_RECORD or self.produced + length - self.consumed >= self.max_entries:
+            return None
+        record = Reserved(self, self.produced, size)
+        self._put(self.produced, 8, self._header(self.produced, size | bpf.RING_BUSY))
+        self._take(record)
+        self.produced += length
+        return record
+
+    def give_back(self, record: Reserved, *, discarded: bool = False) -> None:
+        """bpf_ringbuf_commit()."""
+        if record.given_back:
+            raise Fault("a record was given back twice")
+        record.given_back = True
+        for at in range(record.size):
+            self._data.copy((record.position + 8 + at) % self.max_entries, record, at, 1)
+        state = bpf.RING_DISCARD if discarded else 0
+        self._put(record.position, 8, self._header(record.position, record.size | state))
+        self._messages.append((record.position, record.size, discarded))
+        self._messages.sort()
+
+    def query(self, flags: int) -> int | None:
+        """bpf_ringbuf_query(): what BPF_RB_AVAIL_DATA and its kin ask for, None for what they do not."""
+        self._certain()
+        answers = (self.produced - self.consumed, self.max_entries, self.consumed, self.produced)
+        return answers[flags] if flags < len(answers) else None
+
+    def consume(self) -> tuple[Message, ...]:
+        """Everything there is; the consumer's position moves up to the producer's."""
+        self._certain()
+        taken = tuple(
+            Message(self._copy(position, size).prediction(), self._page(position), discarded)
+            for position, size, discarded in self._messages
+        )
+        self._messages.clear()
+        self.consumed = self.produced
+        return taken
+
+    def _copy(self, position: int, size: int) -> Reserved:
+        record = Reserved(self, position, size)
+        self._take(record)
+        return record
+
+    def _take(self, record: Reserved) -> None:
+        for at in range(record.size):
+            record.copy(at, self._data, (record.position + 8 + at) % self.max_entries, 1)
+
+    def _put(self, position: int, size: int, value: Value) -> None:
+        self._data.store(position % self.max_entries, size, value)
+
+    def _header(self, position: int, length: int) -> int:
+        return self._page(position) << 32 | length
+
+    def _page(self, position: int) -> int:
+        return PAGES_BEFORE_DATA + position % self.max_entries // PAGE_SIZE
+
+
+def create_ring_buffer(rules: MapRules, wanted: CreateMap) -> RingBufferMap:
+    """ringbuf_map_alloc(): Errno EINVAL."""
+    if wanted.flags & OVERWRITE and rules.ring_overwrites:
+        raise Unpredictable("the model has no ring buffers that overwrite")
+    check_flags(wanted.flags, taken=NUMA_NODE, refused=REFUSED_FLAGS)
+    size = wanted.max_entries
+    if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % PAGE_SIZE:
+        raise Errno("EINVAL")
+    check_memory(size)
+    return RingBufferMap(size)
+
+
+def _whole(size: int) -> int:
+    """How much of the ring a record with `size` bytes of data takes."""
+    return (size + 8 + 7) & ~7
