@@ -1,1 +1,1 @@
-"""A run as one HTML file that needs nothing else: no server, no network, and to be read no script either."""
+"""A run for people: one HTML file that needs nothing else, and a summary in Markdown for a CI job's page."""

@@ -7,16 +7,29 @@ from pathlib import Path
 import click
 
 from harness.history.find import find
-from harness.report import page
+from harness.regress import baseline as known
+from harness.report import markdown, page
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("run")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("report.html"), show_default=True
-)
-def report(run: str, output: Path) -> None:
-    """Write a run as one HTML file. RUN is a number of `hil history list`, `latest`, a run folder or a results.json."""
+@click.option("--format", "format_", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
+@click.option("-o", "--output", type=_FILE, help="report.html if there is none; Markdown goes to the terminal.")
+@click.option("--baseline", type=_FILE, help="A file of divergences that are told as known; see `hil baseline`.")
+def report(run: str, format_: str, output: Path | None, baseline: Path | None) -> None:
+    """Write a run as one HTML file, or as a summary in Markdown for a CI job's page.
+
+    RUN is a number of `hil history list`, `latest`, a run folder or a results.json.
+    """
     found = find(run)
-    page.write(found.report, found.folder, output)
-    click.echo(f"{found.name}: {output}")
+    shown = known.excused(found.report, known.read(baseline)) if baseline else found.report
+    if format_ == "html":
+        output = output or Path("report.html")
+        page.write(shown, found.folder, output)
+        click.echo(f"{found.name}: {output}")
+    elif output is None:
+        click.echo(markdown.render(shown), nl=False)
+    else:
+        output.write_text(markdown.render(shown))

@@ -1,0 +1,184 @@
+"""A run as Markdown, for the page a CI server shows of a job: what a reader must know, and how to repeat it.
+
+GitHub shows at most 1 MiB of a step's summary and nothing at all of a longer one, so what does not fit is left out and
+counted. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
+Whatever guests or users wrote stands in code, where nothing comes alive.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.compare import Verdict
+from harness.report.gfm import block, cell, code, line
+from harness.report.view import repeat
+from harness.run.gravity import gravity
+from harness.run.results import MachineReport, RunReport, ScriptResult
+
+LIMIT = 1 << 20
+"""Bytes of UTF-8."""
+_REASON = 4000  # characters; a verifier's log can have a mebibyte of its own
+_NAMES = 8  # scripts, or lanes, that are named one by one
+_FOLDED = {Verdict.KNOWN: "Known divergences", Verdict.UNSUPPORTED: "Unsupported"}
+_LINKED = re.compile(r"(?P<reason>.*) \((?P<link>https?://[^\s()<>|\\]+)\)", re.DOTALL)
+"""How a known divergence says why."""
+_LEFT_OUT = "\n{} more do not fit here; report.html has them.\n"
+_TITLES = {0: "as predicted", 1: "not as predicted", 3: "the bench or a machine failed, or nothing was judged"}
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Results with the same verdict for the same reason, which lanes and scripts often share."""
+
+    verdict: Verdict
+    reason: str
+    results: tuple[ScriptResult, ...]
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(result.script for result in self.results))
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(result.lane for result in self.results))
+
+
+@dataclass(frozen=True)
+class _Section:
+    """Pieces of which only some may fit, and what is there in any case."""
+
+    opening: str
+    pieces: Sequence[str]
+    closing: str = ""
+
+    @property
+    def frame(self) -> int:
+        """Bytes of what is there in any case, the line on pieces left out among it."""
+        return _size(self.opening) + _size(self.closing) + _size(_LEFT_OUT.format(len(self.pieces)))
+
+
+def render(report: RunReport, limit: int = LIMIT) -> str:
+    """The summary, at most `limit` bytes long unless what frames its findings alone is longer."""
+    groups = _groups(report)
+    head, kernels = _head(report), _kernels(report.machines)
+    sections = []
+    if grave := [_told(report, group) for group in groups if group.verdict not in _FOLDED]:
+        sections.append(_Section("\n### Not as predicted\n", grave))
+    for verdict, title in _FOLDED.items():
+        if rows := [_row(group) for group in groups if group.verdict is verdict]:
+            opening = _opening(f"{title}: {report.counts()[verdict]} results", "scripts", "lanes", "reason")
+            sections.append(_Section(opening, rows, _CLOSING))
+    room = limit - _size(head) - _size(kernels) - sum(section.frame for section in sections)
+    told = [head]
+    for section in sections:
+        pieces, room = _fitting(section.pieces, room)
+        told += [section.opening, *pieces, section.closing]
+    return "".join([*told, kernels])
+
+
+def _groups(report: RunReport) -> list[_Group]:
+    """All but agreement, the gravest first."""
+    found: dict[tuple[Verdict, str], list[ScriptResult]] = {}
+    for result in report.results:
+        if result.verdict is not Verdict.AGREE:
+            found.setdefault((result.verdict, _why(result)), []).append(result)
+    groups = [_Group(verdict, reason, tuple(results)) for (verdict, reason), results in found.items()]
+    return sorted(groups, key=lambda group: gravity(group.verdict), reverse=True)
+
+
+def _why(result: ScriptResult) -> str:
+    """The reason; of a known divergence without the operation behind it, so that an entry's cases are one group."""
+    if result.verdict is Verdict.KNOWN and result.operation:
+        return result.reason.partition(f"; operation {result.operation.index}, ")[0]
+    return result.reason
+
+
+def _head(report: RunReport) -> str:
+    counts = report.counts()
+    unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
+    given = [verdict for verdict in Verdict if counts[verdict]]
+    columns = ["lane", "scripts", *map(str, given), *(["operations unpredicted"] if unpredicted else [])]
+    lines = [
+        f"## hil: {_TITLES[report.exit_status]}",
+        "",
+        f"{code(shlex.join(('hil', *report.command[1:])))}: {len(report.results)} results in {report.seconds:.0f} s, "
+        f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}",
+        "",
+        line(columns),
+        line(["---", *["--:"] * (len(columns) - 1)]),
+    ]
+    for lane in report.lanes:
+        counts = report.counts(lane)
+        cells = [str(counts.total()), *(str(counts[verdict] or "") for verdict in given)]
+        lines.append(line([cell(lane), *cells, *([str(unpredicted[lane])] if unpredicted else [])]))
+    if report.unjudged:
+        lines += ["", f"Neither the model nor a clause says what {len(report.unjudged)} operations give."]
+    return "\n".join(lines) + "\n"
+
+
+def _told(report: RunReport, group: _Group) -> str:
+    """What befell which scripts where, the reason, and the command that repeats the first of them."""
+    first = group.results[0]
+    sentence = next((text.sentence for text in report.scripts if text.script == first.script), "")
+    alone = f": {code(sentence)}" if sentence and len(group.scripts) == 1 else ""
+    again = repeat(report, group.lanes, first.script, first.rounds)
+    return (
+        f"\n**{group.verdict}** {_names(group.scripts, 'scripts')} on {_names(group.lanes, 'lanes')}{alone}\n\n"
+        f"{block(_short(group.reason), 'text')}\n{block(again, 'sh')}"
+    )
+
+
+def _row(group: _Group) -> str:
+    scripts, lanes = _names(group.scripts, "scripts"), _names(group.lanes, "lanes")
+    linked = _LINKED.fullmatch(group.reason)
+    why = f"{cell(linked['reason'])} <{linked['link']}>" if linked else cell(_short(group.reason))
+    return line([scripts, lanes, why]) + "\n"
+
+
+def _kernels(machines: Iterable[MachineReport]) -> str:
+    rows = [
+        line(
+            [
+                cell(f"{machine.kernel}/{machine.arch}"),
+                cell(machine.uname or "did not boot"),
+                cell(str((machine.provenance.get("sha256") or {}).get("image", "unknown"))[:16]),
+                cell(machine.qemu_version or "not started"),
+            ]
+        )
+        for machine in machines
+    ]
+    return _opening("Kernels", "machine", "uname", "image, sha256", "QEMU") + "\n".join(rows) + "\n" + _CLOSING
+
+
+def _opening(summary: str, *columns: str) -> str:
+    return f"\n<details><summary>{summary}</summary>\n\n{line(columns)}\n{line(['---'] * len(columns))}\n"
+
+
+_CLOSING = "\n</details>\n"
+
+
+def _fitting(pieces: Sequence[str], room: int) -> tuple[list[str], int]:
+    """As many of the pieces as there is room for, and a line on those left out; and what room is left then."""
+    kept, left = list(pieces), room - sum(map(_size, pieces))
+    while kept and left < 0:
+        left += _size(kept.pop())
+    if len(kept) < len(pieces):
+        kept.append(_LEFT_OUT.format(len(pieces) - len(kept)))
+    return kept, left
+
+
+def _names(names: Sequence[str], noun: str) -> str:
+    more = f" and {len(names) - _NAMES} more {noun}" if len(names) > _NAMES else ""
+    return ", ".join(map(cell, names[:_NAMES])) + more
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _REASON else f"{text[:_REASON]} ... ({len(text) - _REASON} more characters)"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
