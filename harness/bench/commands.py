@@ -17,7 +17,6 @@ from harness.bench.ratio import Ratio
 from harness.lowering.context import Guest
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.run.worker import version_code
 from hil import guestroot
 from hil.arch import architectures
 from hil.kernels import store
@@ -46,7 +45,7 @@ def bench(name: str, rounds: int) -> None:
 
 def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
     with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest(arch=kernel.arch.name, version_code=version_code(kernel.version))
+        guest = Guest(kernel.arch.name, kernel.version_code)
         model = ModelExecutor(Environment(kernel.era, kernel.arch.name, guest.version_code))
         return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
 

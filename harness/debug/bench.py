@@ -16,7 +16,7 @@ from harness.lowering.executor import EngineUnavailable, GuestExecutor, Missed, 
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.results import ScriptResult
-from harness.run.worker import judge, version_code
+from harness.run.worker import judge
 from harness.script.operations import Script
 from hil import guestroot
 from hil.errors import UserError
@@ -46,13 +46,7 @@ class Bench:
 
     def judge(self, seen: Observed | Missed) -> ScriptResult:
         """The verdict on what the guest made of a script."""
-        environment = Environment(
-            era=self.kernel.era,
-            arch=self.lane.arch,
-            engine=str(self.lane.engine),
-            version_code=self.executor.guest.version_code,
-            cpus=self.executor.agent.hello.cpus,
-        )
+        environment = Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello)
         return judge(self.lane, seen, ModelExecutor(environment))
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
@@ -75,7 +69,7 @@ def booted(lane: Lane, kernel: Kernel, folder: Path, notify: Notify = lambda _: 
     spec = MachineSpec(kernel, root, folder, append=(NO_KASLR,), patience=math.inf)
     with Machine(spec) as machine:
         symbols = symbol_file(kernel, machine, notify=notify)
-        guest = Guest(arch=lane.arch, version_code=version_code(kernel.version))
+        guest = Guest(lane.arch, kernel.version_code)
         with GuestExecutor(machine, guest, patience=math.inf) as executor:
             try:
                 executor.switch(lane.engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.lane import Engine
@@ -59,12 +59,12 @@ class GuestExecutor:
         """`patience` is the agent's (`hil.agent.client.Agent`) in nominal seconds, infinite where the target is stopped
         on purpose."""
         self.target = target
-        self.guest = guest
         scale = speed.scale()
         self._patience = patience * scale
         self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
         self._agent = self._start()
+        self.guest = replace(guest, page_size=self._agent.hello.page_size)
 
     def __enter__(self) -> GuestExecutor:
         return self

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.abi.pt_regs import PtRegs, pt_regs
+from harness.lane import Engine
 from harness.model.eras import era
 from harness.model.rules import Era
+from hil.agent.results import Hello
+from hil.kernels.kernel import Kernel
 
 ROOT = frozenset({"CAP_SYS_ADMIN"})
 
@@ -15,7 +18,7 @@ ROOT = frozenset({"CAP_SYS_ADMIN"})
 class Environment:
     """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
 
-    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online.
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `page_size` in bytes.
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
     """
@@ -25,9 +28,22 @@ class Environment:
     version_code: int
     engine: str = "interp"
     cpus: int = 1
+    page_size: int = 4096
     uid: int = 0
     capabilities: frozenset[str] = ROOT
     symbols: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, kernel: Kernel, engine: Engine, hello: Hello) -> Environment:
+        """That of a kernel that runs: the greeting of the agent in it tells what its image does not."""
+        return cls(
+            era=kernel.era,
+            arch=kernel.arch.name,
+            version_code=kernel.version_code,
+            engine=str(engine),
+            cpus=hello.cpus,
+            page_size=hello.page_size,
+        )
 
     @property
     def rules(self) -> Era:

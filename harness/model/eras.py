@@ -36,6 +36,8 @@ LINUX_4_1 = Era(
     attr_size=48,
     attr_address_first=True,  # sys_bpf(): access_ok() of one byte
     license_first=True,
+    first_unknown_command=6,  # enum bpf_cmd
+    grown_commands=frozenset(),
     # kernel/bpf/syscall.c: sys_bpf() starts with capable(CAP_SYS_ADMIN)
     privileged_commands=frozenset(
         {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram"}
@@ -46,6 +48,8 @@ LINUX_4_1 = Era(
     maps=MapRules(
         types=frozenset({MapType.HASH, MapType.ARRAY}),
         has_flags=False,
+        preallocates=False,
+        lock_flag=False,
         # htab_map_alloc(): MAX_BPF_STACK, and bucket heads of 8 bytes counted in 32 bits (MAP-03 to MAP-06)
         most_hash_key=512,
         most_hash_element=None,
@@ -64,6 +68,7 @@ LINUX_4_1 = Era(
     instruction_limit=4095,  # insn_cnt >= BPF_MAXINSNS is refused
     too_many_instructions="EINVAL",
     no_instructions="E2BIG",
+    empty_first=False,  # bpf_check(), after licence and instructions were read
     log=LogRule(least_size=128, most_size=0xFFFFFF, levels=0xFFFFFFFF),  # bpf_check(): log_size > UINT_MAX >> 8
     # kernel/bpf/core.c: __bpf_prog_run()
     division_by_zero=DivisionByZero.ENDS_PROGRAM,
@@ -82,6 +87,7 @@ LINUX_4_1 = Era(
     ibt=frozenset(),
     # kernel/events/core.c: perf_event_set_bpf_prog(), perf_event_free_bpf_prog()
     attachment=Attachment.ONE,
+    static_tracepoints=False,
     attach_checks=(
         AttachCheck.OCCUPIED,
         AttachCheck.TRACE_EVENT_KIND,
@@ -103,10 +109,15 @@ LINUX_5_10 = replace(
     release=(5, 10),
     attr_size=120,
     attr_address_first=False,  # bpf_check_uarg_tail_zero()
+    first_unknown_command=1000,  # enum bpf_cmd grows by backports; no release is near this
+    # BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, BPF_PROG_LOAD; include/uapi/linux/bpf.h: union bpf_attr
+    grown_commands=frozenset({0, 1, 5}),
     program_types=frozenset(range(1, 31)),
     maps=MapRules(
         types=frozenset(range(1, 28)),
         has_flags=True,
+        preallocates=True,
+        lock_flag=True,
         most_hash_key=512,
         most_hash_element=4 << 20,  # KMALLOC_MAX_SIZE, less a header
         most_hash_entries=1 << 27,  # htab_map_alloc(): buckets of 16 bytes counted in 32 bits
@@ -126,6 +137,7 @@ LINUX_5_10 = replace(
     ),  # kern_version is not looked at since 5.0
     instruction_limit=1_000_000,
     too_many_instructions="E2BIG",
+    empty_first=True,  # bpf_prog_load(): one condition with the limit
     log=LogRule(least_size=128, most_size=(1 << 30) - 1, levels=7),
     division_by_zero=DivisionByZero.HAS_RESULT,
     long_shift=LongShift.MODULO,
@@ -141,6 +153,7 @@ LINUX_5_10 = replace(
     kprobes=frozenset({"x86_64", "arm64"}),
     # kernel/trace/bpf_trace.c: perf_event_attach_bpf_prog(), trace_call_bpf()
     attachment=Attachment.EACH,
+    static_tracepoints=True,
     attach_checks=(
         AttachCheck.TRACE_EVENT_KIND,
         AttachCheck.DESCRIPTOR,

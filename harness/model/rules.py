@@ -75,6 +75,10 @@ class MapRules:
     types: frozenset[int]
     has_flags: bool
     """map_flags exists; before, its bytes were in the reserved tail and had to be 0."""
+    preallocates: bool
+    """Hash maps allocate all elements beforehand (4.6, 6c9059817432); before, only the heads of their buckets."""
+    lock_flag: bool
+    """BPF_F_LOCK exists (5.1, 96049f3afd50): values without a lock refuse it before anything is read."""
     most_hash_key: int | None
     most_hash_element: int | None
     most_hash_entries: int
@@ -144,6 +148,10 @@ class Era:
     """The attribute's address is looked at before its size."""
     license_first: bool
     """BPF_PROG_LOAD reads the licence before anything else; later after the instructions."""
+    first_unknown_command: int
+    """Commands from this number on, and negative ones, are EINVAL for certain."""
+    grown_commands: frozenset[int]
+    """Commands that use more of the union than 4.1's did, in ways the model does not know."""
     privileged_commands: frozenset[str]
     """Commands that need CAP_SYS_ADMIN, by operation of the script."""
     program_types: frozenset[int]
@@ -154,6 +162,8 @@ class Era:
     instruction_limit: int
     too_many_instructions: str
     no_instructions: str
+    empty_first: bool
+    """No instructions are told together with too many of them, before anything is read."""
     log: LogRule
 
     # running programs
@@ -182,6 +192,8 @@ class Era:
     ibt: frozenset[str]
     """Architectures whose distribution kernels put a landing pad before the probed instruction (if the CPU has it)."""
     attachment: Attachment
+    static_tracepoints: bool
+    """Static tracepoints take programs, too, of a type of their own (4.7, 98b5c2c65c29)."""
     attach_checks: tuple[AttachCheck, ...]
     programs_per_trace_event: int
     keep: Keep

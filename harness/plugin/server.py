@@ -26,7 +26,6 @@ from harness.plugin import on_lane
 from harness.plugin.home import Home, home, receive, send
 from harness.plugin.request import MOST_MEMORY, Request
 from harness.programs.source import MOST_INSTRUCTIONS
-from harness.run.worker import version_code
 from hil import guestroot
 from hil.arch import architecture
 from hil.errors import BenchError, HilError, UserError
@@ -84,7 +83,7 @@ def _live(place: Home, idle: float) -> None:
     spec = MachineSpec(kernel, guestroot.build(kernel), place.folder / "machine")
     with (
         Machine(spec) as machine,
-        GuestExecutor(machine, Guest(lane.arch, version_code(kernel.version))) as executor,
+        GuestExecutor(machine, Guest(lane.arch, kernel.version_code)) as executor,
     ):
         try:
             executor.switch(lane.engine)

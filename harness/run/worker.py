@@ -117,7 +117,7 @@ class Worker:
             raise MachineLost("the run was stopped before the machine was started")
         try:
             with self.machine:
-                guest = Guest(arch=self.share.arch, version_code=version_code(kernel.version))
+                guest = Guest(self.share.arch, kernel.version_code)
                 with GuestExecutor(self.machine, guest) as executor:
                     self._check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
@@ -155,13 +155,7 @@ class Worker:
             for script in todo:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
             return
-        environment = Environment(
-            era=kernel.era,
-            arch=lane.arch,
-            engine=str(lane.engine),
-            version_code=executor.guest.version_code,
-            cpus=executor.agent.hello.cpus,
-        )
+        environment = Environment.of(kernel, lane.engine, executor.agent.hello)
         missing = {script.name: unmet(script.needs, environment) for script in todo}
         for script in todo:
             if reason := missing[script.name]:
@@ -264,9 +258,3 @@ def _unpredicted(
             describe_outcome(outcomes[index]),
             str(script.expected[index] or "") if script.expected else "",
         )
-
-
-def version_code(version: str) -> int:
-    """LINUX_VERSION_CODE of a version such as "6.1.192"; the top Makefile lets a sublevel above 255 count as 255."""
-    major, minor, sublevel = (int(part) for part in [*version.split("."), "0"][:3])
-    return major << 16 | minor << 8 | min(sublevel, 255)

@@ -34,3 +34,9 @@ class Kernel:
 
     def __str__(self) -> str:
         return f"{self.name}/{self.arch}"
+
+    @property
+    def version_code(self) -> int:
+        """LINUX_VERSION_CODE; the top Makefile lets a sublevel above 255 count as 255."""
+        major, minor, sublevel = (int(part) for part in [*self.version.split("."), "0"][:3])
+        return major << 16 | minor << 8 | min(sublevel, 255)

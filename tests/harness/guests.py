@@ -18,7 +18,7 @@ from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.known import KnownDivergence, excuse
 from harness.run.results import ScriptResult
-from harness.run.worker import judge, version_code
+from harness.run.worker import judge
 from harness.script.operations import Script
 from hil import guestroot
 from hil.arch import Architecture
@@ -36,13 +36,7 @@ class SharedGuest:
 
     def environment(self, engine: Engine) -> Environment:
         """What the model is told of the lane."""
-        return Environment(
-            era=self.kernel.era,
-            arch=self.kernel.arch.name,
-            engine=str(engine),
-            version_code=self.executor.guest.version_code,
-            cpus=self.executor.agent.hello.cpus,
-        )
+        return Environment.of(self.kernel, engine, self.executor.agent.hello)
 
     def judge(
         self, engine: Engine, scripts: Sequence[Script], known: Sequence[KnownDivergence] = ()
@@ -65,7 +59,7 @@ def booted(name: str, arch: Architecture, folder: Path) -> Iterator[SharedGuest]
     except store.NotAtHand as error:
         pytest.skip(str(error))
     with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest(arch=arch.name, version_code=version_code(kernel.version))
+        guest = Guest(arch.name, kernel.version_code)
         with GuestExecutor(machine, guest) as executor:
             yield SharedGuest(kernel, executor)
 

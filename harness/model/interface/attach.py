@@ -52,7 +52,7 @@ def occupied(request: Request) -> None:
 
 def trace_event_kind(request: Request) -> None:
     """EINVAL for what is no kprobe. Static tracepoints pass here since 4.7, and their programs have another type."""
-    if request.event.trace_event.symbol is None and request.rules.attachment is Attachment.ONE:
+    if request.event.trace_event.symbol is None and not request.rules.static_tracepoints:
         raise Errno("EINVAL")
 
 

@@ -14,8 +14,6 @@ from harness.model.value import Unpredictable
 from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
 from harness.script.outcome import Outcome
 
-PAGE_SIZE = 4096
-"""Of all kernels in the matrix."""
 MOST_CERTAIN_PAGES = 128
 """Data pages that perf_event_mlock_kb (516) allows in any case."""
 
@@ -27,11 +25,12 @@ def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
         _check_map(kernel, file.content, first=0, count=1 + pages, writable=True)
         raise Unpredictable("what a map's memory holds, read as a ring of samples")
     event = event_of(kernel, operation.event, otherwise="ENODEV")
-    if pages < 0 or pages & (pages - 1) or (event.ring and event.ring.size != pages * PAGE_SIZE):
+    size = pages * kernel.environment.page_size
+    if pages < 0 or pages & (pages - 1) or (event.ring and event.ring.size != size):
         raise Errno("EINVAL")
     if pages > MOST_CERTAIN_PAGES:
         raise Unpredictable("how much memory a caller may lock")
-    event.ring = event.ring or Ring(pages * PAGE_SIZE)
+    event.ring = event.ring or Ring(size)
     event.ring.mappings += 1
     file.references += 1
     kernel.names.put(operation.name, RingMapping(file, event=event, ring=event.ring))
@@ -53,7 +52,8 @@ def map_ring_buffer(kernel: Kernel, operation: MapRingBuffer) -> Outcome:
         event_of(kernel, operation.map, otherwise="ENODEV")
         raise Unpredictable("an event mapped as a ring buffer map")
     _check_map(kernel, file.content, first=0, count=1, writable=True)
-    _check_map(kernel, file.content, first=1, count=1 + 2 * -(-operation.size // PAGE_SIZE), writable=False)
+    pages = -(-operation.size // kernel.environment.page_size)
+    _check_map(kernel, file.content, first=1, count=1 + 2 * pages, writable=False)
     if not isinstance(file.content, RingBufferMap) or operation.size != file.content.max_entries:
         raise Unpredictable("a map's memory read as a ring buffer it is not")
     file.references += 1
@@ -101,7 +101,7 @@ def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool)
     if isinstance(map, RingBufferMap):
         if writable and (first, count) != (0, 1):
             raise Errno("EPERM")
-        if first + count > 2 + 2 * map.max_entries // PAGE_SIZE:
+        if first + count > 2 + 2 * map.max_entries // kernel.environment.page_size:
             raise Errno("EINVAL")
     else:
         raise Errno("EINVAL" if map.type == MapType.ARRAY else NOT_SUPPORTED)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.abi import bpf
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
 from harness.model.interface import load
@@ -21,13 +20,12 @@ from harness.model.value import Unpredictable
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
 
-PAGE_SIZE = 4096
 LAST_FIELDS = {0: 16, 1: 24, 2: 32, 3: 16, 4: 24, 5: 44}
 """Where each command's fields end in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
-NEVER_GREW = frozenset({2, 3, 4})
-"""Commands that use no more of the union today."""
-SURELY_UNKNOWN = range(1000, 1 << 16)
-SURELY_UNMAPPED = PAGE_SIZE
+LOCK_FLAG = 4
+"""BPF_F_LOCK."""
+SURELY_UNMAPPED = 4096
+"""Addresses below it: vm.mmap_min_addr is no smaller anywhere."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,14 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
         raise Unpredictable("what an unprivileged caller is told first")
     attr = _copied(kernel, operation)
     if operation.command not in _COMMANDS:
-        if _first_era(kernel) or operation.command in SURELY_UNKNOWN:
+        if not 0 <= operation.command < kernel.rules.first_unknown_command:
             raise Errno("EINVAL")
         raise Unpredictable(f"what command {operation.command} does")
     if not attr.ends_at(LAST_FIELDS[operation.command]):
-        if _first_era(kernel) or operation.command in NEVER_GREW:
-            raise Errno("EINVAL")
-        raise Unpredictable(f"what later fields of command {operation.command} mean")
+        if operation.command in kernel.rules.grown_commands:
+            raise Unpredictable(f"what later fields of command {operation.command} mean")
+        raise Errno("EINVAL")
     return _COMMANDS[operation.command](kernel, operation, attr)
-
-
-def _first_era(kernel: Kernel) -> bool:
-    """Whether the union is the one whose fields are known here."""
-    return kernel.rules.attr_size == bpf.ATTR_SIZE
 
 
 def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
@@ -88,7 +81,7 @@ def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
     there = _image(operation)
     if kernel.rules.attr_address_first and operation.address is not None and operation.address >> 63:
         raise Errno("EFAULT")
-    if size > PAGE_SIZE or any(there[known:size]):
+    if size > kernel.environment.page_size or any(there[known:size]):
         raise Errno("E2BIG")
     if len(there) < size:
         raise Errno("EFAULT")
@@ -137,8 +130,8 @@ def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     flags = attr.number(24, 8)
-    if flags & 4 and not _first_era(kernel):
-        raise Errno("EINVAL")  # BPF_F_LOCK, and there is no lock in our values (MAP-25)
+    if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
+        raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
     key = _sized(attr.buffer(8), map.key_size)
     value = _sized(attr.buffer(16), map.value_size)
     map.update(key, Region("the caller's value", len(value), value), 0, flags)
@@ -164,7 +157,7 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     licence = attr.buffer(16) if rules.license_first else b""
     if count > rules.instruction_limit:
         raise Errno(rules.too_many_instructions)
-    if count == 0 and not _first_era(kernel):
+    if count == 0 and rules.empty_first:
         raise Errno(rules.no_instructions)
     code = _sized(attr.buffer(8), 8 * count)
     licence = attr.buffer(16).split(b"\0")[0]

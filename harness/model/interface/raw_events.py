@@ -16,8 +16,8 @@ from harness.model.value import Unpredictable
 from harness.script.operations import Ioctl, OpenEvent, RawOpenEvent, Ref, SampleType, WriteKprobeEvents
 from harness.script.outcome import Outcome
 
-FIRST_SIZE, PAGE_SIZE = 64, 4096
-"""PERF_ATTR_SIZE_VER0, and the most that is looked at."""
+FIRST_SIZE = 64
+"""PERF_ATTR_SIZE_VER0."""
 KNOWN_OPEN_FLAGS = 0xF
 INHERIT, EXCLUDE_KERNEL, FREQUENCY, USE_CLOCK = 1 << 1, 1 << 5, 1 << 10, 1 << 25
 MOST_SAMPLES = 100_000
@@ -43,7 +43,7 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
     if operation.length == 0:
         raise Errno("EFAULT")
     size = numbers.get(4) or FIRST_SIZE
-    if not FIRST_SIZE <= size <= PAGE_SIZE:
+    if not FIRST_SIZE <= size <= kernel.environment.page_size:
         raise Errno("E2BIG")
     flags, period = numbers.get(40, 0), numbers.get(16, 0)
     if flags & FREQUENCY and period > MOST_SAMPLES:

@@ -26,7 +26,7 @@ def create_hash(rules: MapRules, wanted: CreateMap) -> Map:
     if wanted.max_entries > rules.most_hash_entries:
         raise Errno(rules.too_many_hash_entries)
     # Since 4.6 all elements are allocated beforehand; in 4.1 the bucket heads are.
-    check_memory(wanted.max_entries * (element if rules.has_flags else 8))
+    check_memory(wanted.max_entries * (element if rules.preallocates else 8))
     return HashMap(wanted.key_size, wanted.value_size, wanted.max_entries, rules)
 
 

@@ -45,6 +45,11 @@ def test_the_first_era_looks_at_the_address_before_the_size() -> None:
     assert last(call, name="5.10") == "E2BIG"
 
 
+def test_a_union_may_be_as_large_as_a_page_of_the_guest() -> None:
+    assert last(RawBpf(0, HASH_MAP, size=65536), page_size=65536) == "ok"
+    assert last(RawBpf(0, HASH_MAP, size=65537), page_size=65536) == "E2BIG"
+
+
 def test_an_update_reaches_the_map() -> None:
     key, value = Buffer(bytes(4)), Buffer(u64(7))
     parts = (Part(0, 4, Ref("map")), Part(8, 8, key), Part(16, 8, value))
