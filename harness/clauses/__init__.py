@@ -20,8 +20,10 @@ from harness.clauses import (
     load,
     maps,
     perf_event_open,
+    permissions,
     registers,
     ring,
+    tasks,
     verifier,
 )
 from harness.clauses.clause import Clause
@@ -40,6 +42,8 @@ _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     execution.clauses,
     ring.clauses,
     detach.clauses,
+    tasks.clauses,
+    permissions.clauses,
 )
 
 

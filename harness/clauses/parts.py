@@ -9,6 +9,7 @@ from harness.clauses.clause import Said, Step, expect
 from harness.essentials.parts import PRCTL, read_u64, u64
 from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.script.operations import CreateKprobe, LoadProgram, OpenEvent, Operation, ProgramType, Ref
+from harness.script.processes import Exit, Fork
 
 EVENT, PROGRAM, PROBE = Ref("event"), Ref("program"), Ref("probe")
 SPARE, RING, MAP = Ref("spare"), Ref("ring"), Ref("map")
@@ -28,6 +29,11 @@ def opened(symbol: str = PRCTL) -> tuple[Operation, ...]:
 def second_event() -> OpenEvent:
     """One more perf event on the same probe."""
     return OpenEvent("spare", PROBE)
+
+
+def in_child(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
+    """A child does these, and exits in peace."""
+    return Fork(), *steps, expect(Exit(), 0)
 
 
 def holds(map_name: str, value: int, later: Mapping[str, int] = MappingProxyType({}), key: int = 0) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from harness.abi.layout import Layout
@@ -65,6 +66,19 @@ class RingBuffer(Mapped):
     size: int
 
 
+@dataclass(frozen=True)
+class _Parent:
+    """What a process that waits for its child goes on with: its names, descriptors and mappings."""
+
+    child: Result
+    block: AbstractContextManager[Result]
+    names: dict[str, Operand]
+    descriptors: list[Operand]
+    mappings: dict[str, Mapped]
+    mapped: list[Mapped]
+    null_device: Result | None
+
+
 @dataclass
 class Lowering:
     """One script on its way to one batch. `tag` makes the names of its trace events unique on the target."""
@@ -81,6 +95,7 @@ class Lowering:
     samplings: dict[str, Sampling] = field(default_factory=dict)
     probes: dict[str, str] = field(default_factory=dict)
     _null_device: Result | None = None
+    _parents: list[_Parent] = field(default_factory=list)
 
     def call(self, name: str, *arguments: Operand | int) -> Result:
         """A system call by name."""
@@ -135,6 +150,25 @@ class Lowering:
         """Close it, when it was opened."""
         if self._null_device is not None:
             self.call("close", self._null_device)
+
+    def enter_child(self) -> Result:
+        """What follows is done by a forked process, whose number this is."""
+        block = self.builder.process()
+        child = block.__enter__()
+        kept = dict(self.names), list(self.descriptors), dict(self.mappings), list(self.mapped)
+        self._parents.append(_Parent(child, block, *kept, self._null_device))
+        return child
+
+    def leave_child(self) -> Result:
+        """What follows is the parent's again, to which nothing is known of what the child opened; but a probe's id is a
+        number for everybody."""
+        parent = self._parents.pop()
+        parent.block.__exit__(None, None, None)
+        probes = {name: number for name, number in self.names.items() if name in self.probes}
+        self.names, self.descriptors = {**parent.names, **probes}, parent.descriptors
+        self.mappings, self.mapped = parent.mappings, parent.mapped
+        self._null_device = parent.null_device
+        return parent.child
 
     def write_to(self, path: str, text: str, flags: int) -> tuple[Result, Result]:
         """Open, write, close; the results of opening and of writing."""

@@ -64,11 +64,15 @@ def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
             "config": lowering.operand(config) if isinstance(config, Ref) else config,
             "sample_period": operation.sample_period,
             "sample_type": int(operation.sample_type),
-            "flags": perf.DISABLED if operation.disabled else 0,
+            "flags": perf.DISABLED * operation.disabled
+            | perf.INHERIT * operation.inherit
+            | perf.ENABLE_ON_EXEC * operation.enable_on_exec,
             "wakeup_events": 1,
         },
     )
-    descriptor = lowering.call("perf_event_open", attr, operation.pid, operation.cpu, -1, perf.FLAG_FD_CLOEXEC)
+    pid = lowering.operand(operation.pid) if isinstance(operation.pid, Ref) else operation.pid
+    flags = perf.FLAG_FD_CLOEXEC * operation.close_on_exec
+    descriptor = lowering.call("perf_event_open", attr, pid, operation.cpu, -1, flags)
     lowering.opened(operation.name, descriptor)
     lowering.samplings[operation.name] = Sampling(operation.sample_type)
     return returned(descriptor)

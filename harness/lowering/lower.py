@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, programs, raw, reading, ring_buffers
+from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
+from harness.script import processes as child
 from harness.script.operations import Script
-from harness.script.outcome import Outcome
+from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from hil.agent.builder import BatchBuilder
-from hil.agent.results import BatchResult
+from hil.agent.results import BatchResult, NotCarriedOut
 from hil.agent.steps import Batch
 
 _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
@@ -47,6 +48,13 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.RawOpenEvent: raw.open_event,
     op.Ioctl: raw.ioctl,
     op.WriteKprobeEvents: raw.write_kprobe_events,
+    child.Fork: processes.fork,
+    child.Exit: processes.exit,
+    child.Become: processes.become,
+    child.Execute: processes.execute,
+    child.LimitLockedMemory: processes.limit_locked_memory,
+    child.SetName: processes.set_name,
+    child.GetProcessId: processes.get_process_id,
 }
 
 
@@ -65,8 +73,16 @@ class Lowered:
         return min(max(bisect_right(self.first_steps, step) - 1, 0), len(self.first_steps) - 1)
 
     def observations(self, results: BatchResult) -> tuple[Outcome, ...]:
-        """What the guest says of each operation; every step of the script must have been carried out."""
-        return tuple(reader(results) for reader in self.readers)
+        """What the guest says of each operation; the main line must have come to the script's end, but a child may not
+        have come to its own."""
+        return tuple(_observed(reader, results) for reader in self.readers)
+
+
+def _observed(reader: Reader, results: BatchResult) -> Outcome:
+    try:
+        return reader(results)
+    except NotCarriedOut:
+        return Outcome(errno=NOT_CARRIED_OUT)
 
 
 def lower(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.lane import Engine
 from harness.model.eras import era
@@ -11,14 +12,15 @@ from harness.model.rules import Era
 from hil.agent.results import Hello
 from hil.kernels.kernel import Kernel
 
-ROOT = frozenset({"CAP_SYS_ADMIN"})
+ROOT = frozenset(Capability)
 
 
 @dataclass(frozen=True)
 class Environment:
     """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
 
-    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `page_size` in bytes.
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `page_size` in bytes. `uid` and
+    `capabilities` are those a script begins with.
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
     """
@@ -30,7 +32,7 @@ class Environment:
     cpus: int = 1
     page_size: int = 4096
     uid: int = 0
-    capabilities: frozenset[str] = ROOT
+    capabilities: frozenset[Capability] = ROOT
     symbols: frozenset[str] | None = None
 
     @classmethod
@@ -54,10 +56,6 @@ class Environment:
     def registers(self) -> PtRegs:
         """The context of a kprobe program here."""
         return pt_regs(self.arch, self.era)
-
-    @property
-    def privileged(self) -> bool:
-        return "CAP_SYS_ADMIN" in self.capabilities
 
     @property
     def kprobes(self) -> bool:

@@ -7,11 +7,13 @@ kernels were what taught it.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from harness.isa.opcodes import Helper
 from harness.model.rules import (
     ALWAYS,
     NEVER,
+    OTHER_COMMAND,
     AttachCheck,
     Attachment,
     Backport,
@@ -30,6 +32,14 @@ from hil.errors import UserError
 
 _4_1_HELPERS = frozenset(range(1, 7))
 
+SETTINGS = {
+    "kernel/perf_event_paranoid": 1,
+    "kernel/perf_event_mlock_kb": 516,
+    "kernel/perf_event_max_sample_rate": 100_000,
+    "kernel/kptr_restrict": 0,
+}
+DEBIAN_SETTINGS = {**SETTINGS, "kernel/perf_event_paranoid": 3, "kernel/unprivileged_bpf_disabled": 2}
+
 LINUX_4_1 = Era(
     name="4.1",
     release=(4, 1),
@@ -40,8 +50,12 @@ LINUX_4_1 = Era(
     grown_commands=frozenset(),
     # kernel/bpf/syscall.c: sys_bpf() starts with capable(CAP_SYS_ADMIN)
     privileged_commands=frozenset(
-        {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram"}
+        {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram", OTHER_COMMAND}
     ),
+    permission_after_tail=False,
+    splits_admin=False,
+    settings=MappingProxyType(SETTINGS),
+    charges_locked_memory=False,  # since 4.4: aaac3ba95e4c, "bpf: charge user for creation of BPF maps and programs"
     program_types=frozenset(
         {ProgramType.SOCKET_FILTER, ProgramType.KPROBE, ProgramType.SCHED_CLS, ProgramType.SCHED_ACT}
     ),
@@ -96,7 +110,8 @@ LINUX_4_1 = Era(
     ),
     programs_per_trace_event=1,
     keep=Keep.NON_ZERO,  # kernel/trace/trace_kprobe.c: `if (prog && !trace_call_bpf(prog, regs)) return`
-    unprivileged_event="EPERM",  # kernel/trace/trace_event_perf.c: raw samples, perf_event_paranoid 1
+    paranoid_any=1 << 31,
+    inherits_program=False,
     unknown_symbol="ENOENT",
     recycles_trace_event_ids=False,
     output_events=False,
@@ -112,6 +127,9 @@ LINUX_5_10 = replace(
     first_unknown_command=1000,  # enum bpf_cmd grows by backports; no release is near this
     # BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, BPF_PROG_LOAD; include/uapi/linux/bpf.h: union bpf_attr
     grown_commands=frozenset({0, 1, 5}),
+    splits_admin=True,  # 5.8
+    settings=MappingProxyType(DEBIAN_SETTINGS),
+    charges_locked_memory=True,
     program_types=frozenset(range(1, 31)),
     maps=MapRules(
         types=frozenset(range(1, 28)),
@@ -132,6 +150,8 @@ LINUX_5_10 = replace(
     load_checks=(
         LoadCheck.LENGTH,
         LoadCheck.EMPTY,
+        LoadCheck.CAPABILITY,
+        LoadCheck.LOCKED_MEMORY,
         LoadCheck.TYPE,
         LoadCheck.LOG,
     ),  # kern_version is not looked at since 5.0
@@ -163,7 +183,7 @@ LINUX_5_10 = replace(
     ),
     programs_per_trace_event=64,  # BPF_TRACE_MAX_PROGS
     keep=Keep.BIT_0,  # RUN-41: `ret &= prog(ctx)`, beginning with 1
-    unprivileged_event="EACCES",  # Debian: perf_event_paranoid 3
+    paranoid_any=3,  # Debian: "security,perf: Allow further restriction of perf_event_open"
     recycles_trace_event_ids=True,
     output_events=True,
     first_period_runs=Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
@@ -175,6 +195,7 @@ LINUX_6_1 = replace(
     release=(6, 1),
     attr_size=144,
     privileged_commands=frozenset({"CreateMap", "LoadProgram"}),
+    charges_locked_memory=False,  # since 5.11 memory cgroups count it: 755e5d55367a
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
     helpers=LINUX_5_10.helpers | {173, 174},
@@ -194,6 +215,8 @@ LINUX_6_1 = replace(
 LINUX_6_12 = replace(
     LINUX_6_1,
     name="6.12",
+    permission_after_tail=True,  # map_create(), bpf_prog_load()
+    inherits_program=True,  # kernel/events/core.c: perf_event_alloc()
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
     attr_size=152,

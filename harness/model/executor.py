@@ -17,7 +17,7 @@ from typing import Any
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.instructions.table import Table
-from harness.model.interface import bpf, files, firing, mapping, perf, probes, raw, raw_events, sockets
+from harness.model.interface import bpf, files, firing, mapping, perf, probes, processes, raw, raw_events, sockets
 from harness.model.interface.descriptors import Doubtful, Reused
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, LoadedProgram, TraceEvent
@@ -25,6 +25,7 @@ from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script import operations as op
+from harness.script import processes as child
 from harness.script.operations import Operation, Ref, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
@@ -61,6 +62,13 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.RawOpenEvent: raw_events.open_event,
     op.Ioctl: raw_events.ioctl,
     op.WriteKprobeEvents: raw_events.write_kprobe_events,
+    child.Fork: processes.fork,
+    child.Exit: processes.exit,
+    child.Become: processes.become,
+    child.Execute: processes.execute,
+    child.LimitLockedMemory: processes.limit_locked_memory,
+    child.SetName: processes.set_name,
+    child.GetProcessId: processes.get_process_id,
 }
 _ONLY_READ = (op.LookupElement, op.NextKey, op.ReadCount)
 """Operations that leave everything as it was, whatever they return."""
@@ -93,7 +101,7 @@ class ModelExecutor:
             except Unpredictable as unpredictable:
                 predictions.append(Unpredicted(unpredictable.why))
                 _spread(kernel, operation, unpredictable.why)
-                if isinstance(unpredictable, Reused):
+                if isinstance(unpredictable, Reused) or isinstance(operation, child.ProcessOperation):
                     lost = unpredictable.why
                 continue
             if outcome.errno and isinstance(name := getattr(operation, "name", None), str):

@@ -14,26 +14,32 @@ from harness.model.errno import Errno, negative
 from harness.model.maps import Map, MapHandle
 from harness.model.memory import Fault
 from harness.model.reading import Space, buffer, reader, string_reader
+from harness.model.surroundings import Caller, Surroundings
+from harness.model.surroundings import of as surroundings_of
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, partial_of, unknown
 from harness.script.outcome import Unknown
 
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 COMM_SIZE = 16
+BOTH_HALVES = 1 << 32 | 1
 
 
 class Helpers:
     """The helpers of one kernel."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, surroundings: Surroundings | None = None) -> None:
         self._environment = environment
+        self._surroundings = surroundings or surroundings_of(environment)
 
     def __call__(self, number: int, *arguments: Value) -> Value:
         """Call a helper by its id; Unpredictable when the model has no rule for it."""
-        function = _FUNCTIONS.get(number)
-        if function is None:
-            raise Unpredictable(f"the model has no rule for helper {number}")
         try:
-            result = function(self._environment, *arguments)
+            if about_caller := _ABOUT_THE_CALLER.get(number):
+                result = about_caller(self._surroundings.caller, *arguments)
+            elif function := _FUNCTIONS.get(number):
+                result = function(self._environment, *arguments)
+            else:
+                raise Unpredictable(f"the model has no rule for helper {number}")
         except Errno as error:
             result = negative(error.name)
         if number in _MAP_CHANGES and self._environment.engine in self._environment.rules.int_map_calls:
@@ -86,19 +92,24 @@ def get_smp_processor_id(environment: Environment, *_: Value) -> Value:
     return partial_of(Unknown("a CPU's number", least=0, most=environment.cpus - 1))
 
 
-def get_current_pid_tgid(_: Environment, *__: Value) -> Value:
-    return partial_of(Unknown("the process and thread id", least=1 << 32 | 1))
+def get_current_pid_tgid(caller: Caller, *_: Value) -> Value:
+    """The process's number in both halves: its only thread has the same."""
+    pid = caller.pid
+    least, most = (BOTH_HALVES * bound for bound in (pid.least or 0, pid.most or M32))
+    return partial_of(Unknown("the process and thread id", least, most, pid.same_as, times=BOTH_HALVES))
 
 
-def get_current_uid_gid(environment: Environment, *_: Value) -> Value:
-    if environment.uid == 0:
-        return 0
-    return unknown("the group id") & ~M32 & M64 | environment.uid
+def get_current_uid_gid(caller: Caller, *_: Value) -> Value:
+    return caller.gid << 32 | caller.uid
 
 
-def get_current_comm(_: Environment, name: Value, size: Value, *__: Value) -> Value:
-    target = buffer(name)
-    target.region.blur(target.offset, min(exactly(size), COMM_SIZE), "the process's name")
+def get_current_comm(caller: Caller, name: Value, size: Value, *_: Value) -> Value:
+    """The name fills the buffer with zeros behind it, and is cut so that one zero ends it."""
+    target, room = buffer(name), exactly(size)
+    if caller.comm is None:
+        target.region.blur(target.offset, min(room, COMM_SIZE), "the process's name")
+    else:
+        target.region.store_bytes(target.offset, caller.comm[: room - 1].ljust(room, b"\0"))
     return 0
 
 
@@ -115,15 +126,18 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.TRACE_PRINTK: trace_printk,
     Helper.GET_PRANDOM_U32: get_prandom_u32,
     Helper.GET_SMP_PROCESSOR_ID: get_smp_processor_id,
-    Helper.GET_CURRENT_PID_TGID: get_current_pid_tgid,
-    Helper.GET_CURRENT_UID_GID: get_current_uid_gid,
-    Helper.GET_CURRENT_COMM: get_current_comm,
     Helper.GET_CURRENT_TASK: get_current_task,
     Helper.PROBE_READ_STR: string_reader(Space.EITHER),
     Helper.PROBE_READ_USER: reader(Space.USER),
     Helper.PROBE_READ_KERNEL: reader(Space.KERNEL),
     Helper.PROBE_READ_USER_STR: string_reader(Space.USER),
     Helper.PROBE_READ_KERNEL_STR: string_reader(Space.KERNEL),
+}
+
+_ABOUT_THE_CALLER: dict[int, Callable[..., Value]] = {
+    Helper.GET_CURRENT_PID_TGID: get_current_pid_tgid,
+    Helper.GET_CURRENT_UID_GID: get_current_uid_gid,
+    Helper.GET_CURRENT_COMM: get_current_comm,
 }
 
 _MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from harness.isa.opcodes import Release
@@ -50,6 +51,8 @@ class LoadCheck(Enum):
     """What BPF_PROG_LOAD looks at before the verifier. The functions are in `harness.model.interface.load`."""
 
     LENGTH = auto()
+    CAPABILITY = auto()
+    LOCKED_MEMORY = auto()
     KERNEL_VERSION = auto()
     TYPE = auto()
     EMPTY = auto()
@@ -133,6 +136,9 @@ class PrintkRules:
     """Any NUL inside the size ends the format; else only the last byte may be NUL, and must be."""
 
 
+OTHER_COMMAND = "another command"
+
+
 @dataclass(frozen=True)
 class Era:
     """One kernel generation. `kprobes` and `ibt` are architectures."""
@@ -153,7 +159,15 @@ class Era:
     grown_commands: frozenset[int]
     """Commands that use more of the union than 4.1's did, in ways the model does not know."""
     privileged_commands: frozenset[str]
-    """Commands that need CAP_SYS_ADMIN, by operation of the script."""
+    """Commands that are not for everybody, by operation of the script, and `OTHER_COMMAND`."""
+    permission_after_tail: bool
+    """Whether the caller may use a command is looked at behind what must be zero of its attribute."""
+    splits_admin: bool
+    """There are CAP_BPF and CAP_PERFMON."""
+    settings: Mapping[str, int] = field(hash=False)
+    """Defaults below /proc/sys, of a distribution's kernel the distribution's."""
+    charges_locked_memory: bool
+    """Maps and programs count against RLIMIT_MEMLOCK."""
     program_types: frozenset[int]
     maps: MapRules
 
@@ -197,8 +211,10 @@ class Era:
     attach_checks: tuple[AttachCheck, ...]
     programs_per_trace_event: int
     keep: Keep
-    unprivileged_event: str
-    """The errno of perf_event_open(2) with a raw sample for a caller without privileges."""
+    paranoid_any: int
+    """From this perf_event_paranoid on the unprivileged open no event at all: a patch of Debian's."""
+    inherits_program: bool
+    """The event a child inherits holds the program too, and takes it along when it is freed."""
     unknown_symbol: str
     """The errno of a probe on a function there is not."""
     recycles_trace_event_ids: bool

@@ -13,6 +13,7 @@ from enum import IntEnum, IntFlag
 from harness.isa.instruction import Instruction
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
+from harness.script.processes import ChildOnly, Execute, Exit, Fork, ProcessOperation
 
 
 class MapType(IntEnum):
@@ -189,16 +190,20 @@ class FindTracepoint:
 class OpenEvent:
     """perf_event_open(2) of type PERF_TYPE_TRACEPOINT on the trace event with id `config`.
 
-    `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU.
+    `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU. `inherit` lets it count children that are forked
+    later, `enable_on_exec` enables it when the task executes a program.
     """
 
     name: str
     config: Ref | int
-    pid: int = 0
+    pid: Ref | int = 0
     cpu: int = -1
     sample_period: int = 1
     sample_type: SampleType = SampleType.TID | SampleType.CPU | SampleType.RAW
     disabled: bool = False
+    inherit: bool = False
+    enable_on_exec: bool = False
+    close_on_exec: bool = True
 
 
 @dataclass(frozen=True)
@@ -430,6 +435,7 @@ Operation = (
     | RawOpenEvent
     | Ioctl
     | WriteKprobeEvents
+    | ProcessOperation
 )
 
 
@@ -446,3 +452,14 @@ class Script:
     operations: tuple[Operation, ...]
     expected: tuple[Expectation | None, ...] = ()
     needs: frozenset[Need] = frozenset()
+
+    def __post_init__(self) -> None:
+        depth = 0
+        for index, operation in enumerate(self.operations):
+            depth += isinstance(operation, Fork) - isinstance(operation, Exit)
+            if depth < 0 or (depth == 0 and isinstance(operation, ChildOnly)):
+                raise ValueError(f"{self.name}: operation {index}, {operation}, is for a child")
+            if isinstance(operation, Execute) and self.operations[index + 1 : index + 2] != (Exit(),):
+                raise ValueError(f"{self.name}: operation {index}: nothing but Exit comes after Execute")
+        if depth:
+            raise ValueError(f"{self.name}: a child does not exit")

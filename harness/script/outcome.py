@@ -14,16 +14,17 @@ from typing import Protocol
 @dataclass(frozen=True)
 class Unknown:
     """A value that cannot be predicted. `why` names its source; `least` and `most` bound it; `same_as` says that it
-    equals what the operation of that name returned."""
+    is `times` what the operation of that name returned."""
 
     why: str
     least: int | None = None
     most: int | None = None
     same_as: str | None = None
+    times: int = 1
 
     def admits(self, value: int, returned: Mapping[str, int]) -> bool:
         """Whether `value` may be it, given what the script's named operations returned."""
-        if self.same_as is not None and value != returned.get(self.same_as):
+        if self.same_as is not None and value != returned.get(self.same_as, -1) * self.times:
             return False
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
@@ -159,6 +160,10 @@ class Outcome:
     data: bytes | Bytes | OneOf | Addresses | None = None
     log: str | Text | None = None
     records: tuple[Record, ...] | None = None
+
+
+NOT_CARRIED_OUT = "(not carried out)"
+"""The errno of an observation that could not be made: the child that was to make it died before."""
 
 
 @dataclass(frozen=True)

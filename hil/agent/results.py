@@ -88,6 +88,10 @@ class End:
                 return f"rejected: {self.text}"
 
 
+class NotCarriedOut(LookupError):
+    """A step has no result: it was skipped, or its process died before it or in it."""
+
+
 @dataclass(frozen=True)
 class BatchResult:
     """How a batch ended and the result of each of its steps, None for those that were not reached."""
@@ -104,10 +108,10 @@ class BatchResult:
         return self.steps[step.step if isinstance(step, Result) else step]
 
     def done(self, step: Result | int) -> StepResult:
-        """The result of a step that was carried out; LookupError when it was not."""
+        """The result of a step that was carried out; NotCarriedOut when it was not."""
         result = self[step]
         if result is None or result.status is not Status.DONE:
-            raise LookupError(f"{step} was not carried out; the batch {self.end}")
+            raise NotCarriedOut(f"{step} was not carried out; the batch {self.end}")
         return result
 
 

@@ -38,16 +38,17 @@ def attach(request: Request) -> None:
         raise Unpredictable(trace_event.doubt)
     for check in request.rules.attach_checks:
         _CHECKS[check](request)
-    trace_event.programs.append((request.event, request.loaded))
+    request.event.program = request.loaded
+    trace_event.programs.append(request.loaded)
     if trace_event.foreign:
         request.loaded.doubt_maps(f"others than the script reach {trace_event.name}")
 
 
 def occupied(request: Request) -> None:
     """EEXIST: in the first eras when the trace event has a program, later when this perf event has one."""
-    for owner, _ in request.event.trace_event.programs:
-        if request.rules.attachment is Attachment.ONE or owner is request.event:
-            raise Errno("EEXIST")
+    one = request.rules.attachment is Attachment.ONE
+    if request.event.trace_event.programs if one else request.event.program:
+        raise Errno("EEXIST")
 
 
 def trace_event_kind(request: Request) -> None:
@@ -73,7 +74,7 @@ def room(request: Request) -> None:
     programs = request.event.trace_event.programs
     if len(programs) >= request.rules.programs_per_trace_event:
         raise Errno("E2BIG")
-    if any(program is request.loaded for _, program in programs):
+    if request.loaded in programs:
         raise Errno("EEXIST")
 
 
@@ -94,5 +95,5 @@ def detach_on_close(attachment: Attachment, event: PerfEvent) -> None:
     trace_event = event.trace_event
     if attachment is Attachment.ONE:
         trace_event.programs.clear()
-    else:
-        trace_event.programs = [(owner, program) for owner, program in trace_event.programs if owner is not event]
+    elif event.program in trace_event.programs:
+        trace_event.programs.remove(event.program)

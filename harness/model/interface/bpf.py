@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.model.errno import Errno
-from harness.model.interface import load
+from harness.model.interface import load, permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event
 from harness.model.maps import EventArrayMap, Map, StackTraceMap, allocate
@@ -15,8 +15,16 @@ from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
     _check_capability(kernel, operation)
-    kernel.names.open(operation.name, allocate(kernel.rules.maps, operation))
+    kernel.names.open(operation.name, make_map(kernel, operation))
     return Outcome(value=DESCRIPTOR)
+
+
+def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
+    """The map, for a caller who may use the command; its memory is counted last."""
+    permissions.map_type(kernel, wanted.type)
+    made = allocate(kernel.rules.maps, wanted)
+    permissions.charge(kernel)
+    return made
 
 
 def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
@@ -97,8 +105,7 @@ def _key(key: bytes | None, map: Map) -> bytes:
 
 def _check_capability(kernel: Kernel, operation: object) -> None:
     """SYS-01: before anything else."""
-    if not kernel.environment.privileged and type(operation).__name__ in kernel.rules.privileged_commands:
-        raise Errno("EPERM")
+    permissions.command(kernel, type(operation).__name__)
 
 
 def _exactly(content: bytes, size: int, what: str) -> bytes:

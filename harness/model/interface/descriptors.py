@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.model.errno import Errno
-from harness.model.interface.objects import Content, File, Mapping, PlainFile, TraceEvent
+from harness.model.interface.objects import Content, File, Mapping, PlainFile, RingMapping, TraceEvent
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script.operations import Descriptor, Ref
@@ -27,6 +27,7 @@ class OpenDescriptor:
 
     file: File | None
     closed_at: int = 0
+    close_on_exec: bool = True
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,84 @@ class Doubtful:
     maps: tuple[Map, ...] = ()
 
 
+@dataclass(frozen=True)
+class Number:
+    """A name that stands for a plain number, whatever that is."""
+
+    of: object
+
+
 class Names:
-    """What the script's names stand for. `release` is told of contents that nothing refers to any more."""
+    """What the script's names stand for in one process: its table of descriptors, its mappings, and what belongs to
+    nobody. `release` is told of contents that nothing refers to any more."""
 
     def __init__(self, release: Callable[[Content], None]) -> None:
         self._release = release
-        self._named: dict[str, OpenDescriptor | TraceEvent | Mapping | Doubtful] = {}
+        self._named: dict[str, OpenDescriptor | TraceEvent | Mapping | Number | Doubtful] = {}
+        self._descriptors: list[OpenDescriptor] = []
+        """All that were made, also those that lost their name."""
         self._opened = 0
 
-    def open(self, name: str, content: Content) -> File:
+    def forked(self) -> Names:
+        """A child's: copies of all descriptors, and no mapping (VM_DONTCOPY, perf_mmap() in kernel/events/core.c)."""
+        child = Names(self._release)
+        child._opened = self._opened
+        copies = {id(descriptor): replace(descriptor) for descriptor in self._descriptors}
+        child._descriptors = list(copies.values())
+        for descriptor in child._descriptors:
+            if descriptor.file is not None:
+                descriptor.file.references += 1
+        for name, named in self._named.items():
+            match named:
+                case OpenDescriptor():
+                    child._named[name] = copies[id(named)]
+                case Mapping():
+                    child._named[name] = Doubtful(f"whether {name} is mapped in a child")
+                case _:
+                    child._named[name] = named
+        return child
+
+    def exit(self, parent: Names) -> None:
+        """The process ends: its descriptors are closed and its mappings go; probes it made stay."""
+        self.execute(all_descriptors=True)
+        for name, named in self._named.items():
+            if isinstance(named, TraceEvent) and named.symbol is not None:
+                parent.put(name, named)
+
+    def execute(self, *, all_descriptors: bool = False) -> None:
+        """execve(2): descriptors that are to be closed are, and mappings go."""
+        for descriptor in self._descriptors:
+            if descriptor.file is not None and (all_descriptors or descriptor.close_on_exec):
+                file, descriptor.file = descriptor.file, None
+                self.drop(file)
+        for named in self._named.values():
+            if isinstance(named, Mapping):
+                self.unmap(named)
+
+    def unmap(self, mapping: Mapping) -> None:
+        """The mapping held the file open; with its last one a ring goes."""
+        if not mapping.unmapped:
+            mapping.unmapped = True
+            if isinstance(mapping, RingMapping):
+                mapping.ring.mappings -= 1
+                if mapping.ring.mappings == 0:
+                    mapping.event.ring = None
+            self.drop(mapping.file)
+
+    def open(self, name: str, content: Content, *, close_on_exec: bool = True) -> File:
         """A new descriptor of a new file."""
         file = File(content)
-        self.bind(name, file)
+        self.bind(name, file, close_on_exec=close_on_exec)
         return file
 
-    def bind(self, name: str, file: File) -> None:
+    def bind(self, name: str, file: File, *, close_on_exec: bool = True) -> None:
         """A new descriptor of a file that is open."""
         self._opened += 1
-        self._named[name] = OpenDescriptor(file)
+        descriptor = OpenDescriptor(file, close_on_exec=close_on_exec)
+        self._named[name] = descriptor
+        self._descriptors.append(descriptor)
 
-    def put(self, name: str, thing: TraceEvent | Mapping | Doubtful) -> None:
+    def put(self, name: str, thing: TraceEvent | Mapping | Number | Doubtful) -> None:
         """A name for what is not a descriptor."""
         self._named[name] = thing
 
@@ -110,6 +169,11 @@ class Names:
             raise Unpredictable(named.why)
         return named if isinstance(named, TraceEvent) else None
 
+    def number(self, name: str) -> object:
+        """What the number of this name belongs to, None when there is none."""
+        named = self._named.get(name)
+        return named.of if isinstance(named, Number) else None
+
     def mapping(self, name: str, kind: type[M]) -> M:
         """The mapping of this name; EBADF, as executors say it, when its making failed or it is of another kind."""
         named = self._named.get(name)
@@ -126,7 +190,7 @@ class Names:
             return named.file.content if named.file else None
         if isinstance(named, Mapping):
             return named.file.content
-        return named
+        return None if isinstance(named, Number) else named
 
 
 class Reused(Unpredictable):

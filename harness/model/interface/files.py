@@ -19,7 +19,7 @@ def open_file(kernel: Kernel, operation: OpenFile) -> Outcome:
 def duplicate(kernel: Kernel, operation: Duplicate) -> Outcome:
     file = kernel.names.file(operation.of)
     file.references += 1
-    kernel.names.bind(operation.name, file)
+    kernel.names.bind(operation.name, file, close_on_exec=False)
     return Outcome(value=DESCRIPTOR)
 
 

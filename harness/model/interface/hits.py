@@ -78,7 +78,7 @@ def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[V
     context = context_of(kernel, trace_event, call)
     return [
         run(kernel, program, State(program.instructions, program.maps, Pointer(context), kernel.helpers))
-        for _, program in trace_event.programs
+        for program in trace_event.programs
     ]
 
 
@@ -139,13 +139,14 @@ def _count(kernel: Kernel, event: PerfEvent) -> None:
 
 
 def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
-    if event.ring is None:
+    ring = (event.original or event).ring
+    if ring is None:
         return
-    sample = fields(kernel.environment, event.sample_type, period)
+    sample = fields(kernel.environment, kernel.surroundings, event.sample_type, period)
     if SampleType.RAW in event.sample_type:
         trace_event = Unknown("the id of the trace event", same_as=event.trace_event.name)
         sample = replace(sample, trace_event=trace_event, probe_ip=KERNEL_ADDRESS)
-    event.ring.write(sample, _size(event))
+    ring.write(sample, _size(event))
 
 
 def _size(event: PerfEvent) -> int:
@@ -157,7 +158,7 @@ def _size(event: PerfEvent) -> int:
 def _doubt(trace_event: TraceEvent, why: str) -> None:
     """The hit may have been kept or not, and programs after an unpredictable one may have done anything."""
     _doubt_counts(trace_event, why)
-    for _, program in trace_event.programs:
+    for program in trace_event.programs:
         program.doubt_maps(why)
 
 

@@ -7,8 +7,10 @@ from harness.model.helpers import Helpers
 from harness.model.interface.attach import detach_on_close
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import Content, PerfEvent, TraceEvent
+from harness.model.interface.task import Task
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import EventArrayMap
+from harness.model.surroundings import Surroundings
 
 
 class Kernel:
@@ -19,13 +21,27 @@ class Kernel:
         self.rules = environment.rules
         self.interpreter = interpreter
         self.sink = sink
-        self.helpers = Helpers(environment)
-        self.names = Names(self._release)
+        uid = environment.uid
+        self.task = Task(names=Names(self.release), uid=uid, gid=uid, capabilities=environment.capabilities)
+        """Who makes the script's system calls."""
+        self.surroundings = Surroundings(self.task)
+        self.helpers = Helpers(environment, self.surroundings)
+        self.settings = dict(self.rules.settings)
+        """What is below /proc/sys, by its path there."""
         self.trace_events: list[TraceEvent] = []
         """In the order they were made."""
 
-    def _release(self, content: Content) -> None:
-        """The last reference to a file went away."""
+    @property
+    def names(self) -> Names:
+        """What the script's names stand for now."""
+        return self.task.names
+
+    def switch(self, task: Task) -> None:
+        """From now on `task` makes the system calls."""
+        self.task = self.surroundings.caller = task
+
+    def release(self, content: Content) -> None:
+        """Nothing refers to it any more."""
         if isinstance(content, EventArrayMap):
             for file in content.clear():
                 self.names.drop(file)

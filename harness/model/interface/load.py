@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.model.errno import Errno
+from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
@@ -16,6 +17,7 @@ from harness.script.outcome import DESCRIPTOR, Outcome
 def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     """A descriptor, or Errno by the era's checks and the verifier."""
     check(kernel, operation)
+    permissions.verifier(kernel, operation.program.instructions)
     references = MapReferences(kernel.names, operation.program)
     said = verdict(kernel.environment, operation, references)
     if said.errno is not None:
@@ -38,7 +40,7 @@ def check(kernel: Kernel, operation: LoadProgram) -> None:
 
 def length(kernel: Kernel, operation: LoadProgram) -> None:
     """LOAD-06, LOAD-07."""
-    if len(operation.program.instructions) > kernel.rules.instruction_limit:
+    if len(operation.program.instructions) > permissions.instruction_limit(kernel):
         raise Errno(kernel.rules.too_many_instructions)
 
 
@@ -73,6 +75,8 @@ def log(kernel: Kernel, operation: LoadProgram) -> None:
 
 _CHECKS: dict[LoadCheck, Callable[[Kernel, LoadProgram], None]] = {
     LoadCheck.LENGTH: length,
+    LoadCheck.CAPABILITY: permissions.program_type,
+    LoadCheck.LOCKED_MEMORY: lambda kernel, _: permissions.charge(kernel),
     LoadCheck.KERNEL_VERSION: kernel_version,
     LoadCheck.TYPE: program_type,
     LoadCheck.EMPTY: empty,

@@ -6,16 +6,14 @@ kernel/events/core.c: perf_mmap(); kernel/bpf/syscall.c: bpf_map_mmap(); kernel/
 from __future__ import annotations
 
 from harness.model.errno import NOT_SUPPORTED, Errno
+from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import BufferMapping, Mapping, Ring, RingMapping
+from harness.model.interface.objects import BufferMapping, Mapping, PerfEvent, Ring, RingMapping
 from harness.model.interface.perf import event_of
 from harness.model.maps import Map, RingBufferMap
 from harness.model.value import Unpredictable
 from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
 from harness.script.outcome import Outcome
-
-MOST_CERTAIN_PAGES = 128
-"""Data pages that perf_event_mlock_kb (516) allows in any case."""
 
 
 def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
@@ -28,8 +26,10 @@ def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
     size = pages * kernel.environment.page_size
     if pages < 0 or pages & (pages - 1) or (event.ring and event.ring.size != size):
         raise Errno("EINVAL")
-    if pages > MOST_CERTAIN_PAGES:
-        raise Unpredictable("how much memory a caller may lock")
+    if isinstance(event, PerfEvent) and event.inherit and event.cpu == -1:
+        raise Errno("EINVAL")  # RB-02
+    if event.ring is None:
+        permissions.lock_ring(kernel, pages + 1)
     event.ring = event.ring or Ring(size)
     event.ring.mappings += 1
     file.references += 1
@@ -80,15 +80,8 @@ def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
 
 
 def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
-    """The mapping held the file open; with its last one a ring goes. munmap(2) of nothing succeeds too."""
-    mapping = kernel.names.mapping(operation.ring.name, Mapping)
-    if not mapping.unmapped:
-        mapping.unmapped = True
-        if isinstance(mapping, RingMapping):
-            mapping.ring.mappings -= 1
-            if mapping.ring.mappings == 0:
-                mapping.event.ring = None
-        kernel.names.drop(mapping.file)
+    """munmap(2) of nothing succeeds too."""
+    kernel.names.unmap(kernel.names.mapping(operation.ring.name, Mapping))
     return Outcome(value=0)
 
 

@@ -14,6 +14,7 @@ from harness.model.interface.samples import fields, size_of_fields
 from harness.model.interpreter import Code
 from harness.model.maps import Map, RingBufferMap
 from harness.model.memory import Region
+from harness.model.surroundings import Surroundings
 from harness.model.value import Unpredictable
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Record, Sample
@@ -38,7 +39,7 @@ class LoadedProgram:
 class TraceEvent:
     """A probe made by kprobe_events (`symbol`), or a static tracepoint (None). `name` is the script's.
 
-    `programs` are in the order they run; where an event takes one program only, its owner does not matter.
+    `programs` are in the order they run.
     `foreign` says that others than the script's own triggers reach it, at times nobody knows.
     """
 
@@ -48,7 +49,7 @@ class TraceEvent:
     foreign: bool = False
     removed: bool = False
     events: list[PerfEvent] = field(default_factory=list)
-    programs: list[tuple[PerfEvent, LoadedProgram]] = field(default_factory=list)
+    programs: list[LoadedProgram] = field(default_factory=list)
     doubt: str = ""
 
 
@@ -94,14 +95,25 @@ LOST_SIZE = 24
 
 @dataclass(eq=False, kw_only=True)
 class Event:
-    """An open perf event of any type. `counts` is whether what the calling thread does counts for it."""
+    """An open perf event of any type. `task` is whose doings it counts, None for everybody's."""
 
+    surroundings: Surroundings
     sample_type: SampleType
-    counts: bool
+    task: object | None
     enabled: bool
     count: int = 0
     ring: Ring | None = None
     doubt: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether what the calling process does counts for it."""
+        return self.task in (None, self.surroundings.caller)
+
+    @property
+    def family(self) -> tuple[Event, ...]:
+        """It and its children's: they are enabled, disabled and counted together."""
+        return (self,)
 
     @property
     def why_unknown(self) -> str:
@@ -127,11 +139,30 @@ class Event:
 
 @dataclass(eq=False, kw_only=True)
 class PerfEvent(Event):
-    """One of a trace event. `period_left` is negative while a period runs, as in `struct hw_perf_event`."""
+    """One of a trace event. `period_left` is negative while a period runs, as in `struct hw_perf_event`.
+
+    An event that children `inherit` has an event of its own in each of them, whose `original` it is.
+    """
 
     trace_event: TraceEvent
     sample_period: int
     period_left: int = 0
+    cpu: int = -1
+    excludes_kernel: bool = False
+    inherit: bool = False
+    enable_on_exec: bool = False
+    original: PerfEvent | None = None
+    inherited: list[PerfEvent] = field(default_factory=list)
+    program: LoadedProgram | None = None
+    """The program that was attached through it, where each perf event has its own."""
+
+    @property
+    def counts(self) -> bool:
+        return super().counts and not self.excludes_kernel
+
+    @property
+    def family(self) -> tuple[Event, ...]:
+        return (self, *self.inherited)
 
     @property
     def why_unknown(self) -> str:
@@ -153,7 +184,7 @@ class OutputEvent(Event):
         if not (self.counts and self.enabled):
             raise Errno("EOPNOTSUPP")
         size = 8 + size_of_fields(self.sample_type)
-        sample = fields(environment, self.sample_type, period=0)
+        sample = fields(environment, self.surroundings, self.sample_type, period=0)
         if SampleType.RAW in self.sample_type:
             padded = Region("a sample", (payload.size + 4 + 7 & ~7) - 4, garbage="padding of a sample")
             padded.copy(0, payload, 0, payload.size)

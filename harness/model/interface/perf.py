@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from harness.model.errno import Errno
 from harness.model.interface import attach as attaching
+from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, File, LoadedProgram, OutputEvent, PerfEvent, PlainFile, TraceEvent
+from harness.model.surroundings import MOST_PIDS
 from harness.model.value import Unpredictable
 from harness.script.operations import (
     Attach,
@@ -21,35 +23,43 @@ from harness.script.operations import (
 )
 from harness.script.outcome import DESCRIPTOR, Outcome
 
-MOST_PIDS = 1 << 22
-"""PID_MAX_LIMIT of 64 bit kernels, include/linux/threads.h."""
+EVERYBODY = None
+INIT = object()
+"""The first process, which reaches none of our probes."""
 MOST_TRACE_EVENTS = (1 << 16) - 1
 KNOWN_SAMPLES = sum(SampleType)
 
 
-def open_event(kernel: Kernel, operation: OpenEvent) -> Outcome:
-    """The order of PEO-01: period, task, CPU, then the trace event."""
+def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = False) -> Outcome:
+    """The order of PEO-01: who may at all, period, task, CPU, the trace event, and who may have this of it."""
     trace_event = _trace_event(kernel, operation.config)
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
-    if not kernel.environment.privileged:
-        _check_unprivileged(kernel, operation)
+    permissions.open_any(kernel, excludes_kernel)
     if operation.sample_period & 1 << 63:
         raise Errno("EINVAL")
-    _check_target(kernel, operation)
+    task = _target(kernel, operation)
     if trace_event is None or trace_event.removed:
         raise Errno("EINVAL")
+    if SampleType.RAW in operation.sample_type:
+        permissions.raw_samples(kernel)
     event = PerfEvent(
+        surroundings=kernel.surroundings,
         trace_event=trace_event,
         sample_type=SampleType(operation.sample_type),
         sample_period=operation.sample_period,
-        counts=operation.pid != 1,
+        task=task,
+        cpu=operation.cpu,
         enabled=not operation.disabled,
-        period_left=_period_left(kernel, operation.sample_period),
+        excludes_kernel=excludes_kernel,
+        inherit=operation.inherit,
+        enable_on_exec=operation.enable_on_exec,
+        period_left=period_left(kernel, operation.sample_period),
         doubt=_doubt(kernel, operation, trace_event),
     )
     trace_event.events.append(event)
-    kernel.names.open(operation.name, event)
+    _check_whole_cpu(kernel, event)
+    kernel.names.open(operation.name, event, close_on_exec=operation.close_on_exec)
     return Outcome(value=DESCRIPTOR)
 
 
@@ -57,17 +67,18 @@ def open_output(kernel: Kernel, operation: OpenOutput) -> Outcome:
     """Errno as above, and ENOENT where there are no such events."""
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
-    if not kernel.environment.privileged:
-        _check_unprivileged(kernel, operation)
-    _check_target(kernel, operation)
+    permissions.open_any(kernel, excludes_kernel=False)
+    task = _target(kernel, operation)
     if not kernel.rules.output_events:
         raise Errno("ENOENT")
     event = OutputEvent(
         sample_type=SampleType(operation.sample_type),
-        counts=operation.pid != 1,
+        surroundings=kernel.surroundings,
+        task=task,
         enabled=not operation.disabled,
         doubt=_unknown_cpu(kernel, operation),
     )
+    _check_whole_cpu(kernel, event)
     kernel.names.open(operation.name, event)
     return Outcome(value=DESCRIPTOR)
 
@@ -81,12 +92,14 @@ def attach(kernel: Kernel, operation: Attach) -> Outcome:
 
 
 def enable(kernel: Kernel, operation: Enable) -> Outcome:
-    kernel.names.content(operation.event, Event, "ENOTTY").enabled = True
+    for event in kernel.names.content(operation.event, Event, "ENOTTY").family:
+        event.enabled = True
     return Outcome(value=0)
 
 
 def disable(kernel: Kernel, operation: Disable) -> Outcome:
-    kernel.names.content(operation.event, Event, "ENOTTY").enabled = False
+    for event in kernel.names.content(operation.event, Event, "ENOTTY").family:
+        event.enabled = False
     return Outcome(value=0)
 
 
@@ -94,10 +107,10 @@ def read_count(kernel: Kernel, operation: ReadCount) -> Outcome:
     event = event_of(kernel, operation.event, otherwise="EINVAL")
     if event.why_unknown:
         raise Unpredictable(event.why_unknown)
-    return Outcome(value=event.count)
+    return Outcome(value=sum(member.count for member in event.family))
 
 
-def _period_left(kernel: Kernel, period: int) -> int:
+def period_left(kernel: Kernel, period: int) -> int:
     runs = kernel.rules.first_period_runs.in_release(kernel.environment.version_code)
     if runs is None and period > 1:
         raise Unpredictable("whether this stable release begins sample periods at their beginning")
@@ -123,22 +136,39 @@ def _attach_handler(kernel: Kernel, operation: Attach) -> Outcome:
     raise Unpredictable("the model has no programs on samples")
 
 
-def _check_target(kernel: Kernel, operation: OpenEvent | OpenOutput) -> None:
-    """The task, then the CPU: Errno ESRCH, EINVAL."""
-    if operation.pid < -1 or operation.pid > MOST_PIDS:
-        raise Errno("ESRCH")
-    if operation.pid > 1:
-        raise Unpredictable("the model does not know what other tasks there are")
-    if operation.cpu >= kernel.environment.cpus or operation.cpu < -1 or (operation.pid == operation.cpu == -1):
+def _target(kernel: Kernel, operation: OpenEvent | OpenOutput) -> object | None:
+    """Whose hits an event is to count, and on which CPU: Errno ESRCH, EACCES, EINVAL."""
+    task = _task(kernel, operation.pid)
+    if task is not EVERYBODY:
+        permissions.watch(kernel, task)
+    everywhere = operation.cpu == -1
+    if operation.cpu >= kernel.environment.cpus or operation.cpu < -1 or (task is EVERYBODY and everywhere):
         raise Errno("EINVAL")
+    return task
 
 
-def _check_unprivileged(kernel: Kernel, operation: OpenEvent | OpenOutput) -> None:
-    """PEO-10, by the distribution's setting of perf_event_paranoid."""
-    if kernel.rules.unprivileged_event == "EACCES" or operation.pid == -1:
-        raise Errno("EACCES")
-    if SampleType.RAW in operation.sample_type:
-        raise Errno(kernel.rules.unprivileged_event)
+def _check_whole_cpu(kernel: Kernel, event: Event) -> None:
+    """EACCES. The event was made then, and takes along what the close of any event does (DET-03)."""
+    if event.task is EVERYBODY:
+        try:
+            permissions.whole_cpu(kernel)
+        except Errno:
+            kernel.release(event)
+            raise
+
+
+def _task(kernel: Kernel, pid: Ref | int) -> object | None:
+    """Whose hits an event is to count; Errno ESRCH."""
+    if isinstance(pid, Ref):
+        found = kernel.names.number(pid.name)
+        if found is None:
+            raise Unpredictable(f"which process {pid.name} is")
+        return found
+    if pid < -1 or pid > MOST_PIDS:
+        raise Errno("ESRCH")
+    if pid > 1:
+        raise Unpredictable("the model does not know what other tasks there are")
+    return {-1: EVERYBODY, 0: kernel.task, 1: INIT}[pid]
 
 
 def _doubt(kernel: Kernel, operation: OpenEvent, trace_event: TraceEvent) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model.errno import Errno
+from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import TraceEvent
 from harness.model.value import Unpredictable
@@ -22,10 +23,9 @@ TRACEPOINTS = frozenset(
 def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     """The id of the new trace event; Errno EINVAL for a return probe with an offset, and for an unknown symbol ENOENT
     or what else the era says."""
+    permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
-    if not kernel.environment.privileged:
-        raise Errno("EACCES")
     if operation.returns and operation.offset and kernel.environment.arch not in kernel.rules.ibt:
         raise Errno("EINVAL")  # with landing pads, an offset of 4 is still the function's entry
     if not _exists(kernel, operation.symbol):
@@ -42,6 +42,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
 
 def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
     """Errno EBUSY while any perf event on it is open, ENOENT when there is none of this name."""
+    permissions.tracing_files(kernel)
     trace_event = kernel.names.trace_event(operation.probe.name)
     if trace_event is None or trace_event.removed:
         raise Errno("ENOENT")
@@ -52,6 +53,7 @@ def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
 
 
 def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
+    permissions.tracing_files(kernel)
     if NOBODYS in operation.tracepoint:
         raise Errno("ENOENT")
     if operation.tracepoint not in TRACEPOINTS:

@@ -10,18 +10,28 @@ from dataclasses import dataclass
 
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
-from harness.model.interface import load
+from harness.model.interface import load, permissions
+from harness.model.interface.bpf import make_map
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
-from harness.model.maps import Map, allocate
+from harness.model.maps import Map
 from harness.model.memory import Region
-from harness.model.rules import LogRule
+from harness.model.rules import OTHER_COMMAND, LogRule
 from harness.model.value import Unpredictable
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
 
 LAST_FIELDS = {0: 16, 1: 24, 2: 32, 3: 16, 4: 24, 5: 44}
 """Where each command's fields end in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
+NAMES = {
+    0: "CreateMap",
+    1: "LookupElement",
+    2: "UpdateElement",
+    3: "DeleteElement",
+    4: "NextKey",
+    5: "LoadProgram",
+}
+"""The operations of scripts that use the same commands."""
 LOCK_FLAG = 4
 """BPF_F_LOCK."""
 SURELY_UNMAPPED = 4096
@@ -61,8 +71,9 @@ class Attr:
 
 def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
     """The order of SYS-02; then the command's own."""
-    if not kernel.environment.privileged:
-        raise Unpredictable("what an unprivileged caller is told first")
+    name = NAMES.get(operation.command, OTHER_COMMAND)
+    if not kernel.rules.permission_after_tail:
+        permissions.command(kernel, name)
     attr = _copied(kernel, operation)
     if operation.command not in _COMMANDS:
         if not 0 <= operation.command < kernel.rules.first_unknown_command:
@@ -72,6 +83,7 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
         if operation.command in kernel.rules.grown_commands:
             raise Unpredictable(f"what later fields of command {operation.command} mean")
         raise Errno("EINVAL")
+    permissions.command(kernel, name)
     return _COMMANDS[operation.command](kernel, operation, attr)
 
 
@@ -105,7 +117,7 @@ def _image(operation: RawBpf) -> bytes:
 
 def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     wanted = CreateMap(operation.name or "", *(attr.number(offset) for offset in (0, 4, 8, 12, 16)))
-    made = allocate(kernel.rules.maps, wanted)
+    made = make_map(kernel, wanted)
     if operation.name is not None:
         kernel.names.open(operation.name, made)
     return Outcome(value=DESCRIPTOR)
@@ -155,7 +167,7 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     """The order of LOAD-01: what is read when, then what load.py knows."""
     rules, count = kernel.rules, attr.number(4)
     licence = attr.buffer(16) if rules.license_first else b""
-    if count > rules.instruction_limit:
+    if count > permissions.instruction_limit(kernel):
         raise Errno(rules.too_many_instructions)
     if count == 0 and rules.empty_first:
         raise Errno(rules.no_instructions)

@@ -53,9 +53,8 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
     if numbers.get(0, 0) in SURELY_NO_TYPE:
         raise Errno("ENOENT")
     _check_known(operation, size, numbers, flags)
-    outcome = perf.open_event(kernel, _plain(operation, config, numbers, flags))
-    event = kernel.names.content(Ref(operation.name), PerfEvent, "EBADF")
-    event.counts = event.counts and not flags & EXCLUDE_KERNEL
+    plain = _plain(operation, config, numbers, flags)
+    outcome = perf.open_event(kernel, plain, excludes_kernel=bool(flags & EXCLUDE_KERNEL))
     if flags & USE_CLOCK and numbers.get(92, 0) not in CLOCKS:
         # The half-made event is freed, and takes along what the close of any event does (DET-03).
         kernel.names.close(Ref(operation.name))

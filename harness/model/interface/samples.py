@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from harness.model.environment import Environment
+from harness.model.surroundings import Surroundings
 from harness.script.operations import SampleType
 from harness.script.outcome import KERNEL_ADDRESS, Sample, Unknown
 
-PID = Unknown("the calling process", least=1, most=(1 << 22) - 1)
 TIME = Unknown("the time of the hit", least=1)
 
 
-def fields(environment: Environment, wanted: SampleType, period: int) -> Sample:
+def fields(environment: Environment, surroundings: Surroundings, wanted: SampleType, period: int) -> Sample:
     """A sample with what `wanted` asks for, but for the raw payload."""
     cpus = environment.cpus
     return Sample(
         ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
-        pid=PID if SampleType.TID in wanted else None,
-        tid=PID if SampleType.TID in wanted else None,
+        pid=surroundings.caller.pid if SampleType.TID in wanted else None,
+        tid=surroundings.caller.pid if SampleType.TID in wanted else None,
         time=TIME if SampleType.TIME in wanted else None,
         cpu=(0 if cpus == 1 else Unknown("a CPU", least=0, most=cpus - 1)) if SampleType.CPU in wanted else None,
         period=period if SampleType.PERIOD in wanted else None,

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from harness.abi import bpf, perf
+from harness.abi import bpf, capabilities, perf
+from harness.abi.capabilities import Capability
 from harness.abi.layout import Layout
 from harness.abi.pt_regs import pt_regs
 from harness.abi.system_calls import NUMBERS
 from harness.isa.opcodes import Alu, Atomic, Class, Helper, Jump, Mode, Pseudo, Size, Source
-from harness.lowering import programs
+from harness.lowering import processes, programs
 from harness.script.operations import MapType, ProgramType, SampleType, UpdateFlag
 
 HEADERS = (
     *("asm/ptrace.h", "asm/unistd.h", "linux/bpf.h", "linux/perf_event.h", "stddef.h", "sys/ioctl.h"),
-    *("asm/socket.h", "sys/socket.h"),
+    *("asm/socket.h", "sys/socket.h", "linux/capability.h", "linux/prctl.h", "sys/resource.h"),
 )
 
 
@@ -59,6 +60,7 @@ def claims(arch: str) -> Iterator[Claim]:
 
 _ENUMERATIONS: tuple[tuple[str, Iterable[IntEnum | SampleType], Mapping[str, str]], ...] = (
     ("BPF_", bpf.Command, {}),
+    ("CAP_", Capability, {}),
     ("BPF_MAP_TYPE_", MapType, {}),
     ("BPF_PROG_TYPE_", ProgramType, {}),
     ("BPF_", UpdateFlag, {}),
@@ -111,6 +113,11 @@ def _constants() -> Iterator[Claim]:
     yield Claim("PERF_RECORD_SAMPLE", perf.RECORD_SAMPLE)
     yield Claim("offsetof(struct perf_event_mmap_page, data_head)", perf.RING_DATA_HEAD)
     yield Claim("offsetof(struct perf_event_mmap_page, data_tail)", perf.RING_DATA_TAIL)
+    yield Claim("_LINUX_CAPABILITY_VERSION_3", capabilities.VERSION)
+    yield Claim("sizeof(struct __user_cap_header_struct)", len(capabilities.header()))
+    yield Claim("sizeof(struct __user_cap_data_struct) * 2", len(capabilities.data(())))
+    for name in ("PR_SET_KEEPCAPS", "PR_SET_NAME", "RLIMIT_MEMLOCK"):
+        yield Claim(name, getattr(processes, name))
     for name in ("AF_UNIX", "SOCK_DGRAM", "MSG_DONTWAIT", "SOL_SOCKET", "SO_ATTACH_BPF"):
         yield Claim(name, getattr(programs, name))
 

@@ -1,0 +1,70 @@
+"""The process that carries out a script: children, credentials, limits, its name; clone(2) to wait4(2)."""
+
+from __future__ import annotations
+
+from harness.abi import capabilities
+from harness.lowering.context import Lowering, Reader, first_failure, returned
+from harness.script.outcome import Outcome
+from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
+from hil.agent.results import BatchResult, Status
+
+PR_SET_KEEPCAPS, PR_SET_NAME = 8, 15
+RLIMIT_MEMLOCK = 8
+ECHO = ("/bin/busybox", "echo")
+
+
+def fork(lowering: Lowering, _: Fork) -> Reader:
+    return first_failure([lowering.enter_child()], value=0)
+
+
+def exit(lowering: Lowering, _: Exit) -> Reader:
+    child = lowering.leave_child()
+    status = lowering.builder.alloc(4)
+    waited = lowering.call("wait4", child, status, 0, 0)
+    told = lowering.builder.load(status, 4)
+    return first_failure([waited, told])
+
+
+def become(lowering: Lowering, operation: Become) -> Reader:
+    """The capabilities survive the change of user, and are cut afterwards."""
+    builder, uid = lowering.builder, operation.uid
+    header, data = builder.alloc(capabilities.header()), builder.alloc(capabilities.data(operation.capabilities))
+    steps = (
+        lowering.call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0),
+        lowering.call("setgroups", 0, 0),
+        lowering.call("setresgid", uid, uid, uid),
+        lowering.call("setresuid", uid, uid, uid),
+        lowering.call("capset", header, data),
+    )
+    return first_failure(steps, value=0)
+
+
+def execute(lowering: Lowering, operation: Execute) -> Reader:
+    """The call that succeeds never returns."""
+    arguments = [lowering.text(text) for text in (*ECHO, operation.line)]
+    vector = lowering.builder.alloc(8 * (len(arguments) + 1))
+    for index, argument in enumerate(arguments):
+        lowering.builder.store(vector + 8 * index, 8, argument)
+    call = lowering.call("execve", arguments[0], vector, vector + 8 * len(arguments))
+
+    def read(results: BatchResult) -> Outcome:
+        result = results[call]
+        under_way = result is not None and result.status is Status.RUNNING
+        return Outcome(value=0) if under_way else returned(call)(results)
+
+    return read
+
+
+def limit_locked_memory(lowering: Lowering, operation: LimitLockedMemory) -> Reader:
+    limit = lowering.builder.alloc(2 * operation.octets.to_bytes(8, "little"))
+    return returned(lowering.call("setrlimit", RLIMIT_MEMLOCK, limit))
+
+
+def set_name(lowering: Lowering, operation: SetName) -> Reader:
+    return returned(lowering.call("prctl", PR_SET_NAME, lowering.builder.alloc(operation.content + b"\0"), 0, 0, 0))
+
+
+def get_process_id(lowering: Lowering, operation: GetProcessId) -> Reader:
+    number = lowering.call("getpid")
+    lowering.names[operation.name] = number
+    return returned(number)

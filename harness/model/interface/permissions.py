@@ -1,0 +1,150 @@
+"""What a caller may do: capabilities, file modes, and the settings and limits of those who have no capability.
+
+Where CAP_BPF and CAP_PERFMON exist, they are parts of CAP_SYS_ADMIN, which is still enough for everything.
+"""
+
+from __future__ import annotations
+
+from harness.abi.capabilities import Capability
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump
+from harness.model.errno import Errno
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.task import Task
+from harness.model.value import Unpredictable
+from harness.script.operations import LoadProgram, MapType, ProgramType
+
+PARANOID = "kernel/perf_event_paranoid"
+UNPRIVILEGED_BPF = "kernel/unprivileged_bpf_disabled"
+MLOCK = "kernel/perf_event_mlock_kb"
+"""Rings that every user may lock for each CPU."""
+MOST_CERTAIN_PAGES = 1024
+FEW_INSTRUCTIONS = 4096
+"""BPF_MAXINSNS, the limit of those who may not use more of BPF."""
+HARMLESS = frozenset({0xB4, 0xB7, Class.JMP | Jump.EXIT})
+"""Moves of constants, and exit: instructions no verifier minds."""
+
+
+def bpf_capable(kernel: Kernel) -> bool:
+    """bpf_capable(), include/linux/capability.h; before 5.8 capable(CAP_SYS_ADMIN)."""
+    return _split_admin(kernel, Capability.BPF)
+
+
+def perfmon_capable(kernel: Kernel) -> bool:
+    """perfmon_capable(), likewise."""
+    return _split_admin(kernel, Capability.PERFMON)
+
+
+def _split_admin(kernel: Kernel, part: Capability) -> bool:
+    return kernel.task.capable(Capability.SYS_ADMIN) or (kernel.rules.splits_admin and kernel.task.capable(part))
+
+
+# tracefs
+
+
+def tracing_files(kernel: Kernel) -> None:
+    """EACCES for everybody but root: the directory has mode 0700, and nothing behind it asks for a capability."""
+    if kernel.task.uid != 0 and not kernel.task.capable(Capability.DAC_OVERRIDE):
+        raise Errno("EACCES")
+
+
+# bpf(2)
+
+
+def command(kernel: Kernel, name: str) -> None:
+    """EPERM (SYS-01). Where there is the setting, it says whether the unprivileged may use bpf(2) at all."""
+    if name not in kernel.rules.privileged_commands or bpf_capable(kernel):
+        return
+    if kernel.settings.get(UNPRIVILEGED_BPF, 1):
+        raise Errno("EPERM")
+
+
+def map_type(kernel: Kernel, type: int) -> None:
+    """What the unprivileged may make once they may use bpf(2)."""
+    if not bpf_capable(kernel) and type not in (MapType.HASH, MapType.ARRAY):
+        raise Unpredictable("which types of maps the unprivileged may make")
+
+
+def program_type(kernel: Kernel, operation: LoadProgram) -> None:
+    """EPERM: socket filters are for everybody, programs that trace take CAP_PERFMON too, those of the network
+    CAP_NET_ADMIN; bpf_prog_load()."""
+    if operation.type == ProgramType.SOCKET_FILTER:
+        return
+    if not bpf_capable(kernel):
+        raise Errno("EPERM")
+    if operation.type == ProgramType.KPROBE:
+        if not perfmon_capable(kernel):
+            raise Errno("EPERM")
+    elif not kernel.task.capable(Capability.SYS_ADMIN):
+        raise Unpredictable("which capabilities programs of this type take")
+
+
+def instruction_limit(kernel: Kernel) -> int:
+    limit = kernel.rules.instruction_limit
+    return limit if bpf_capable(kernel) else min(limit, FEW_INSTRUCTIONS)
+
+
+def verifier(kernel: Kernel, program: tuple[Instruction, ...]) -> None:
+    """The verifier trusts only those with CAP_PERFMON (or, for kprobes, nobody else gets here) with addresses."""
+    if not perfmon_capable(kernel) and not all(instruction.code in HARMLESS for instruction in program):
+        raise Unpredictable("what the verifier says of the programs of the unprivileged")
+
+
+def charge(kernel: Kernel) -> None:
+    """EPERM: maps and programs count against RLIMIT_MEMLOCK, root's too; bpf_charge_memlock()."""
+    limit = kernel.task.locked_memory
+    if not kernel.rules.charges_locked_memory or limit is None:
+        return
+    if limit < kernel.environment.page_size:
+        raise Errno("EPERM")
+    raise Unpredictable("how much memory the caller's user has locked")
+
+
+# perf_event_open(2)
+
+
+def open_any(kernel: Kernel, excludes_kernel: bool) -> None:
+    """EACCES for an event of the kernel, and where a distribution has such a level, for any event (PEO-10)."""
+    paranoia = kernel.settings[PARANOID]
+    if perfmon_capable(kernel):
+        return
+    if paranoia >= kernel.rules.paranoid_any or (paranoia > 1 and not excludes_kernel):
+        raise Errno("EACCES")
+
+
+def watch(kernel: Kernel, task: object) -> None:
+    """EACCES for another user's task: ptrace_may_access(), kernel/ptrace.c."""
+    if task is kernel.task or kernel.task.capable(Capability.SYS_PTRACE):
+        return
+    if kernel.rules.splits_admin and perfmon_capable(kernel):
+        return
+    if not isinstance(task, Task) or task.uid != kernel.task.uid:
+        raise Errno("EACCES")
+    raise Unpredictable("whether a process lets others of its user look into it")
+
+
+def raw_samples(kernel: Kernel) -> None:
+    """EPERM: what a trace event tells of the kernel is not for everybody; trace_event_perf.c."""
+    if kernel.settings[PARANOID] > -1 and not perfmon_capable(kernel):
+        raise Errno("EPERM")
+
+
+def whole_cpu(kernel: Kernel) -> None:
+    """EACCES for watching every task on a CPU; find_get_context()."""
+    if kernel.settings[PARANOID] > 0 and not perfmon_capable(kernel):
+        raise Errno("EACCES")
+
+
+def lock_ring(kernel: Kernel, pages: int) -> None:
+    """EPERM for a ring beyond what every user may have, and beyond the caller's limit; perf_mmap()."""
+    if pages > MOST_CERTAIN_PAGES:
+        raise Unpredictable("whether there is so much memory")
+    free = (kernel.settings[MLOCK] << 10) // kernel.environment.page_size
+    beyond = pages - free * kernel.environment.cpus
+    limit = kernel.task.locked_memory
+    if beyond <= 0 or limit is None or kernel.settings[PARANOID] == -1 or kernel.task.capable(Capability.IPC_LOCK):
+        return
+    if any(event.ring for trace_event in kernel.trace_events for event in trace_event.events):
+        raise Unpredictable("how many pages the caller's user has locked")
+    if beyond > limit // kernel.environment.page_size:
+        raise Errno("EPERM")

@@ -1,0 +1,130 @@
+"""fork(2), exit(2), execve(2), and what a process does to itself: kernel/fork.c, exit.c and sys.c, fs/exec.c.
+
+What becomes of perf events then is kernel/events/core.c: perf_event_init_task(), perf_event_exit_task(),
+perf_event_exec().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness.abi.capabilities import Capability
+from harness.model.errno import Errno
+from harness.model.interface.descriptors import Number
+from harness.model.interface.hits import Call, hit
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import PerfEvent
+from harness.model.interface.perf import period_left
+from harness.model.interface.task import Task
+from harness.model.value import Unpredictable
+from harness.script.operations import Fire
+from harness.script.outcome import Outcome
+from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
+from harness.script.triggers import TRIGGERS
+
+MOST_NAME = 15
+"""Bytes of a process's name, without the zero behind it: TASK_COMM_LEN."""
+WRITTEN = "write_null"
+"""What a program that is executed reaches with its line."""
+NEW_CAPABILITIES = frozenset({Capability.BPF, Capability.PERFMON})
+
+
+def fork(kernel: Kernel, _: Fork) -> Outcome:
+    """The child gets an event of its own for each inheritable one that counts its parent's hits."""
+    parent, child = kernel.task, kernel.task.forked()
+    for event in tuple(_events(kernel, parent)):
+        if event.inherit:
+            _inherit(kernel, event, child)
+    kernel.switch(child)
+    return Outcome(value=0)
+
+
+def exit(kernel: Kernel, _: Exit) -> Outcome:
+    """Its events' counts go to those they were inherited from."""
+    child, parent = kernel.task, kernel.task.parent
+    assert parent is not None, "a script's children exit"
+    whole = all(event.inherit for event in _events(kernel, parent))
+    for event in tuple(_events(kernel, child)):
+        if event.original is not None:
+            _disinherit(kernel, event, event.original, swapped=whole)
+    child.names.exit(parent.names)
+    kernel.switch(parent)
+    return Outcome(value=0)
+
+
+def execute(kernel: Kernel, operation: Execute) -> Outcome:
+    """The new program writes its line."""
+    for event in _events(kernel, kernel.task):
+        event.enabled = event.enabled or event.enable_on_exec
+        event.enable_on_exec = False
+    kernel.names.execute()
+    kernel.task.comm = b"busybox"
+    trigger, octets = TRIGGERS[WRITTEN], len(operation.line.encode()) + 1
+    hit(kernel, trigger.symbol, Call(trigger, Fire(WRITTEN, (0, octets))))
+    return Outcome(value=0)
+
+
+def become(kernel: Kernel, operation: Become) -> Outcome:
+    known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
+    task = kernel.task
+    if not known <= task.capabilities or not task.capable(Capability.SYS_ADMIN):
+        raise Unpredictable("what a caller who is not root may become")
+    task.uid = task.gid = operation.uid
+    task.capabilities = known
+    return Outcome(value=0)
+
+
+def limit_locked_memory(kernel: Kernel, operation: LimitLockedMemory) -> Outcome:
+    limit = kernel.task.locked_memory
+    if limit is not None and operation.octets > limit and not kernel.task.capable(Capability.SYS_RESOURCE):
+        raise Errno("EPERM")
+    kernel.task.locked_memory = operation.octets
+    return Outcome(value=0)
+
+
+def set_name(kernel: Kernel, operation: SetName) -> Outcome:
+    kernel.task.comm = operation.content.split(b"\0")[0][:MOST_NAME]
+    return Outcome(value=0)
+
+
+def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
+    """From here on, what the kernel says of this process must be this number."""
+    told = kernel.task.pid
+    kernel.task.pid = replace(told, same_as=operation.name)
+    kernel.names.put(operation.name, Number(kernel.task))
+    return Outcome(value=told)
+
+
+def _events(kernel: Kernel, task: Task) -> Iterator[PerfEvent]:
+    return (event for trace_event in kernel.trace_events for event in trace_event.events if event.task is task)
+
+
+def _inherit(kernel: Kernel, event: PerfEvent, child: Task) -> None:
+    original = event.original or event
+    inherited = replace(
+        original,
+        task=child,
+        enabled=event.enabled,
+        count=0,
+        period_left=period_left(kernel, original.sample_period),
+        ring=None,
+        original=original,
+        inherited=[],
+        program=original.program if kernel.rules.inherits_program else None,
+    )
+    original.inherited.append(inherited)
+    original.trace_event.events.append(inherited)
+
+
+def _disinherit(kernel: Kernel, event: PerfEvent, original: PerfEvent, *, swapped: bool) -> None:
+    """An event of a task that ends is freed like any other.
+
+    If all of the parent's events were inherited, the kernel may have swapped parent's and child's when it switched from
+    one to the other (perf_event_context_sched_out()), and then it is not this one that is freed now.
+    """
+    original.count += event.count
+    original.inherited.remove(event)
+    if swapped and event.trace_event.programs:
+        event.trace_event.doubt = "whether an event that was inherited takes the program along"
+    kernel.release(event)

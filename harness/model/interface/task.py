@@ -1,0 +1,26 @@
+"""A process of the script, as the kernel knows it: kernel/fork.c, kernel/cred.c."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness.abi.capabilities import Capability
+from harness.model.interface.descriptors import Names
+from harness.model.surroundings import PID, Caller
+
+
+@dataclass(eq=False, kw_only=True)
+class Task(Caller):
+    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit."""
+
+    names: Names
+    capabilities: frozenset[Capability]
+    locked_memory: int | None = None
+    parent: Task | None = None
+
+    def forked(self) -> Task:
+        """A child: a copy of everything but the number."""
+        return replace(self, names=self.names.forked(), parent=self, pid=PID)
+
+    def capable(self, capability: Capability) -> bool:
+        return capability in self.capabilities

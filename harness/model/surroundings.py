@@ -1,0 +1,35 @@
+"""What a program's helpers see of the world beside memory and maps: who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.model.environment import Environment
+from harness.script.outcome import Unknown
+
+MOST_PIDS = 1 << 22
+"""PID_MAX_LIMIT of 64 bit kernels, include/linux/threads.h."""
+PID = Unknown("the calling process", least=1, most=MOST_PIDS - 1)
+
+
+@dataclass(eq=False)
+class Caller:
+    """The process in whose system calls programs run, with one thread. `comm` is its name, None when nobody gave it
+    one; `pid` its number, which is also its thread's."""
+
+    uid: int = 0
+    gid: int = 0
+    comm: bytes | None = None
+    pid: Unknown = PID
+
+
+@dataclass
+class Surroundings:
+    """Of a kernel at a time."""
+
+    caller: Caller = field(default_factory=Caller)
+
+
+def of(environment: Environment) -> Surroundings:
+    """The surroundings of a lane that does nothing."""
+    return Surroundings(Caller(environment.uid, environment.uid))

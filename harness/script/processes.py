@@ -1,0 +1,66 @@
+"""Operations of a script that are about the process that carries it out: children, credentials, limits, its name.
+
+What stands between `Fork` and `Exit` is done by a child, while its parent waits. Operations that change the process for
+good stand there only, so that what comes behind them, and other scripts in the same process, find it as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.abi.capabilities import Capability
+
+
+@dataclass(frozen=True)
+class Fork:
+    """fork(2): a child does what follows, up to its `Exit`."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The child exits and its parent goes on, after wait4(2); the value is the child's wait status, 0 if all went well.
+
+    What the child named has no meaning any more, except probes, which belong to nobody.
+    """
+
+
+@dataclass(frozen=True)
+class Become:
+    """The child takes the user and group `uid`, gives up supplementary groups, and keeps these capabilities only."""
+
+    uid: int
+    capabilities: frozenset[Capability] = frozenset()
+
+
+@dataclass(frozen=True)
+class Execute:
+    """execve(2) of a program that writes `line` and a newline to its standard output, which is /dev/null, in one
+    write(2), and ends. An `Exit` comes next."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class LimitLockedMemory:
+    """setrlimit(2) of RLIMIT_MEMLOCK, soft and hard, for the child."""
+
+    octets: int
+
+
+@dataclass(frozen=True)
+class SetName:
+    """prctl(PR_SET_NAME) for the child."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class GetProcessId:
+    """getpid(2); the name stands for the number, also where an event is opened."""
+
+    name: str
+
+
+ProcessOperation = Fork | Exit | Become | Execute | LimitLockedMemory | SetName | GetProcessId
+ChildOnly = (Become, Execute, LimitLockedMemory, SetName)
+"""What only a child may do."""
