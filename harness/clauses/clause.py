@@ -14,9 +14,9 @@ from harness.isa.opcodes import Release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
-from harness.script.outcome import Addresses, OneOf
+from harness.script.outcome import Addresses, OneOf, PerCpu
 
-Said = Expectation | str | int | bytes | OneOf | Addresses | None
+Said = Expectation | str | int | bytes | OneOf | PerCpu | Addresses | None
 """An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
 
 FIRST = "4.1"

@@ -22,12 +22,14 @@ AT_FDCWD = -100
 
 @dataclass(frozen=True)
 class Guest:
-    """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted."""
+    """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
+    possible."""
 
     arch: str
     version_code: int
     page_size: int = 4096
     tracing: str = "/tracing"
+    cpus: int = 1
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ class GuestExecutor:
         self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
         self._agent = self._start()
-        self.guest = replace(guest, page_size=self._agent.hello.page_size)
+        hello = self._agent.hello
+        self.guest = replace(guest, page_size=hello.page_size, cpus=hello.cpus)
 
     def __enter__(self) -> GuestExecutor:
         return self

@@ -13,7 +13,7 @@ from harness.script.operations import (
     Ref,
     UpdateElement,
 )
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, PerCpu
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
 
@@ -35,19 +35,19 @@ def create(lowering: Lowering, operation: CreateMap) -> Reader:
 
 
 def lookup(lowering: Lowering, operation: LookupElement) -> Reader:
-    value = lowering.builder.alloc(operation.value_size)
+    size = operation.value_size
+    if operation.per_cpu:
+        size = -(-size // 8) * 8 * lowering.guest.cpus
+    value = lowering.builder.alloc(size)
     call = _element(lowering, bpf.Command.MAP_LOOKUP_ELEM, operation.map, operation.key, value=value)
-    return _with_data(lowering, call, value, operation.value_size)
+    return _with_data(lowering, call, value, size)
 
 
 def update(lowering: Lowering, operation: UpdateElement) -> Reader:
-    value = operation.value
-    where = lowering.builder.alloc(value if isinstance(value, bytes) else 4)
-    if isinstance(value, Ref):
-        lowering.builder.store(where, 4, lowering.operand(value))
+    value = _value(lowering, operation.value)
     flags = int(operation.flags)
     return returned(
-        _element(lowering, bpf.Command.MAP_UPDATE_ELEM, operation.map, operation.key, value=where, flags=flags)
+        _element(lowering, bpf.Command.MAP_UPDATE_ELEM, operation.map, operation.key, value=value, flags=flags)
     )
 
 
@@ -67,6 +67,14 @@ def _element(
     where: Address | int = 0 if key is None else lowering.builder.alloc(key)
     attr = lowering.structure(bpf.ELEMENT, {"map_fd": lowering.operand(of), "key": where, **fields})
     return lowering.call("bpf", command, attr, bpf.ATTR_SIZE)
+
+
+def _value(lowering: Lowering, value: bytes | Ref | PerCpu) -> Address:
+    if isinstance(value, Ref):
+        where = lowering.builder.alloc(4)
+        lowering.builder.store(where, 4, lowering.operand(value))
+        return where
+    return lowering.builder.alloc(value.on(lowering.guest.cpus) if isinstance(value, PerCpu) else value)
 
 
 def _with_data(lowering: Lowering, call: Result, address: Address, size: int) -> Reader:

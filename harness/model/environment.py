@@ -19,8 +19,8 @@ ROOT = frozenset(Capability)
 class Environment:
     """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
 
-    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `page_size` in bytes. `uid` and
-    `capabilities` are those a script begins with.
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `cpu` the one that the calling thread
+    runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
     """
@@ -30,6 +30,7 @@ class Environment:
     version_code: int
     engine: str = "interp"
     cpus: int = 1
+    cpu: int = 0
     page_size: int = 4096
     uid: int = 0
     capabilities: frozenset[Capability] = ROOT

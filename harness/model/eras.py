@@ -76,6 +76,8 @@ LINUX_4_1 = Era(
         array_mmap=False,
         ring_overwrites=False,
         full_before_flags=True,  # htab_map_update_elem()
+        cpu_flags=False,
+        small_lru_batches=NEVER,  # and no LRU maps either
     ),
     # kernel/bpf/syscall.c: bpf_prog_load(); kernel/bpf/verifier.c: bpf_check() (LOAD-01)
     load_checks=(LoadCheck.LENGTH, LoadCheck.KERNEL_VERSION, LoadCheck.TYPE, LoadCheck.EMPTY, LoadCheck.LOG),
@@ -146,6 +148,8 @@ LINUX_5_10 = replace(
         array_mmap=True,  # 5.5
         ring_overwrites=False,
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
+        cpu_flags=False,
+        small_lru_batches=NEVER,
     ),
     load_checks=(
         LoadCheck.LENGTH,
@@ -222,7 +226,7 @@ LINUX_6_12 = replace(
     attr_size=152,
     license_first=False,
     program_types=frozenset(range(1, 33)),
-    maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34))),
+    maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34)), small_lru_batches=Backport(0, version(6, 12, 117))),
     # kernel/bpf/log.c: bpf_vlog_init()
     log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True),
     helper_limit=212,
@@ -236,7 +240,7 @@ LINUX_7_2 = replace(
     name="7.2",
     release=(7, 2),
     attr_size=168,
-    maps=replace(LINUX_6_12.maps, ring_overwrites=True),
+    maps=replace(LINUX_6_12.maps, ring_overwrites=True, cpu_flags=True, small_lru_batches=ALWAYS),
     first_period_runs=ALWAYS,
     # arch/arm64/net/bpf_jit_comp.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and
     # did not on 6.12.117. 158 is bpf_get_current_task_btf.

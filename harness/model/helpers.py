@@ -47,17 +47,17 @@ class Helpers:
         return result
 
 
-def map_lookup_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value:
+def map_lookup_elem(environment: Environment, map: Value, key: Value, *__: Value) -> Value:
     """The address of the live value, or 0."""
     of = _map(map)
-    value = of.lookup(_bytes(key, of.key_size))
+    value = of.lookup(_bytes(key, of.key_size), environment.cpu)
     return 0 if value is None else Pointer(value)
 
 
-def map_update_elem(_: Environment, map: Value, key: Value, value: Value, flags: Value, *__: Value) -> Value:
+def map_update_elem(environment: Environment, map: Value, key: Value, value: Value, flags: Value, *__: Value) -> Value:
     """0, -EINVAL, -E2BIG, -EEXIST or -ENOENT."""
     of, source = _map(map), buffer(value)
-    of.update(_bytes(key, of.key_size), source.region, source.offset, exactly(flags))
+    of.update(_bytes(key, of.key_size), source.region, source.offset, exactly(flags), environment.cpu)
     return 0
 
 

@@ -71,6 +71,29 @@ class LogRule:
     """A level needs no buffer; but buffer and size come together."""
 
 
+def version(major: int, minor: int, sublevel: int) -> int:
+    """LINUX_VERSION_CODE."""
+    return major << 16 | minor << 8 | sublevel
+
+
+@dataclass(frozen=True)
+class Backport:
+    """A change that stable releases brought into an era: the last release seen without it, the first seen with it."""
+
+    last_without: int
+    first_with: int
+
+    def in_release(self, version_code: int) -> bool | None:
+        """Whether a release has it; None between the two."""
+        if version_code >= self.first_with:
+            return True
+        return False if version_code <= self.last_without else None
+
+
+NEVER = Backport(1 << 32, 1 << 33)
+ALWAYS = Backport(-1, 0)
+
+
 @dataclass(frozen=True)
 class MapRules:
     """Where versions of kernel/bpf/hashtab.c and arraymap.c differ to the eye. Sizes are bytes; None is no limit."""
@@ -95,29 +118,11 @@ class MapRules:
     """Ring buffers take BPF_F_RB_OVERWRITE, since 6.19."""
     full_before_flags: bool
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
-
-
-def version(major: int, minor: int, sublevel: int) -> int:
-    """LINUX_VERSION_CODE."""
-    return major << 16 | minor << 8 | sublevel
-
-
-@dataclass(frozen=True)
-class Backport:
-    """A change that stable releases brought into an era: the last release seen without it, the first seen with it."""
-
-    last_without: int
-    first_with: int
-
-    def in_release(self, version_code: int) -> bool | None:
-        """Whether a release has it; None between the two."""
-        if version_code >= self.first_with:
-            return True
-        return False if version_code <= self.last_without else None
-
-
-NEVER = Backport(1 << 32, 1 << 33)
-ALWAYS = Backport(-1, 0)
+    cpu_flags: bool
+    """Updates of per-CPU maps by system calls take BPF_F_CPU and BPF_F_ALL_CPUS."""
+    small_lru_batches: Backport
+    """CPUs take free elements of an LRU map in batches of at most half their share of the map, not of 128: "bpf: Adjust
+    free target to avoid global starvation of LRU map", d4adf1c9ee77 (6.16)."""
 
 
 @dataclass(frozen=True)

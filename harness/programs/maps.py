@@ -47,7 +47,7 @@ def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
 def create(environment: Environment, wanted: CreateMap) -> Map:
     """The map in the model; UserError when the era's kernel refuses it, or the model does not know it."""
     try:
-        return allocate(environment.rules.maps, wanted)
+        return allocate(environment, wanted)
     except Errno as error:
         why = f"the kernel of era {environment.era} refuses it with {error.name}"
     except Unpredictable as unpredictable:

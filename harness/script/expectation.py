@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, Text, Unknown, Value
+from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Text, Unknown, Value
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Expectation:
 
     errno: str | None = None
     value: int | None = None
-    data: bytes | OneOf | Addresses | None = None
+    data: bytes | OneOf | PerCpu | Addresses | None = None
     records: int | None = None
     log: str | None = None
 
@@ -57,10 +57,15 @@ def _value(said: Value | None, expected: int, returned: Mapping[str, int]) -> bo
 
 
 def _data(
-    said: bytes | Bytes | OneOf | Addresses | None, expected: bytes | OneOf | Addresses, returned: Mapping[str, int]
+    said: bytes | Bytes | OneOf | Addresses | None,
+    expected: bytes | OneOf | PerCpu | Addresses,
+    returned: Mapping[str, int],
 ) -> bool:
     if isinstance(expected, OneOf):
         return any(_data(said, choice, returned) for choice in expected.choices)
+    if isinstance(expected, PerCpu):
+        content = said.content if isinstance(said, Bytes) else said
+        return isinstance(content, bytes) and _data(said, expected.of_size(len(content)), returned)
     if isinstance(expected, Addresses):
         return expected.admits(said, returned) if isinstance(said, bytes) else said == expected
     if isinstance(said, Bytes | OneOf | Addresses):
@@ -68,9 +73,12 @@ def _data(
     return said == expected
 
 
-def _words(data: bytes | OneOf | Addresses) -> str:
+def _words(data: bytes | OneOf | PerCpu | Addresses) -> str:
     if isinstance(data, Addresses):
         return f"kernel addresses, then zeros up to {data.size} bytes"
+    if isinstance(data, PerCpu):
+        others = "the same" if data.others is None else data.others.hex()
+        return f"{data.first.hex()}, and {others} for each further CPU"
     return " or ".join(choice.hex() for choice in (data.choices if isinstance(data, OneOf) else (data,)))
 
 

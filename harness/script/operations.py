@@ -13,6 +13,7 @@ from enum import IntEnum, IntFlag
 from harness.isa.instruction import Instruction
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
+from harness.script.outcome import PerCpu
 from harness.script.processes import ChildOnly, Execute, Exit, Fork, ProcessOperation
 
 
@@ -108,11 +109,15 @@ class CreateMap:
 
 @dataclass(frozen=True)
 class LookupElement:
-    """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes. `key` None is a null pointer."""
+    """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes. `key` None is a null pointer.
+
+    With `per_cpu`, as many for each possible CPU, each rounded up to a multiple of eight.
+    """
 
     map: Descriptor
     key: bytes | None
     value_size: int
+    per_cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class UpdateElement:
 
     map: Descriptor
     key: bytes | None
-    value: bytes | Ref
+    value: bytes | Ref | PerCpu
     flags: UpdateFlag | int = UpdateFlag.ANY
 
 

@@ -92,6 +92,28 @@ class Addresses:
         return len(observed) == self.size and bool(found) and all(address >= KERNEL_SPACE for address in found)
 
 
+@dataclass(frozen=True)
+class PerCpu:
+    """A value of a per-CPU map as system calls pass it: `first` is CPU 0's, `others` that of each further possible CPU
+    (None: the same), all of one size and each with zeros up to a multiple of eight bytes behind it."""
+
+    first: bytes
+    others: bytes | None = None
+
+    def __post_init__(self) -> None:
+        assert self.others is None or len(self.others) == len(self.first)
+
+    def on(self, cpus: int) -> bytes:
+        """The bytes where there are so many CPUs."""
+        padding = bytes(-len(self.first) % 8)
+        others = self.first if self.others is None else self.others
+        return self.first + padding + (others + padding) * (cpus - 1)
+
+    def of_size(self, size: int) -> bytes:
+        """The bytes for as many CPUs as `size` bytes are for."""
+        return self.on(max(1, size // (len(self.first) + -len(self.first) % 8)))
+
+
 class Text(Protocol):
     """Text of which some may be unknown; `str` shows it, unknown parts in angle brackets."""
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from harness.script.operations import Buffer, Operation, Part, Program, Ref
-from harness.script.outcome import Addresses, Bytes, OneOf, Prediction, Record, Unknown, Unpredicted
+from harness.script.outcome import Addresses, Bytes, OneOf, PerCpu, Prediction, Record, Unknown, Unpredicted
 
 
 def describe(operation: Operation) -> str:
@@ -52,6 +52,8 @@ def _term(value: object) -> str:
             return value.hex() or "(empty)"
         case Part(offset, size, inner):
             return f"{offset}:{size}={_term(inner)}"
+        case PerCpu(first, others):
+            return f"{_term(first)} on CPU 0, {'the same' if others is None else _term(others)} on others"
         case Buffer(content):
             return f"&{_term(content)}"
         case Program():

@@ -7,10 +7,11 @@ from harness.model.interface import load, permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event
 from harness.model.maps import EventArrayMap, Map, StackTraceMap, allocate
+from harness.model.maps.elements import Shape
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, Ref, UpdateElement
-from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome
+from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome, PerCpu
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
@@ -22,7 +23,7 @@ def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
 def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
     """The map, for a caller who may use the command; its memory is counted last."""
     permissions.map_type(kernel, wanted.type)
-    made = allocate(kernel.rules.maps, wanted)
+    made = allocate(kernel.environment, wanted)
     permissions.charge(kernel)
     return made
 
@@ -30,10 +31,11 @@ def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
 def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
-    value = map.lookup(_key(operation.key, map))
+    value = map.read(_key(operation.key, map))
     if value is None:
         raise Errno("ENOENT")
-    if operation.value_size != map.value_size:
+    shape = Shape(operation.value_size, kernel.environment.cpus if operation.per_cpu else None)
+    if shape.in_calls != map.size_in_calls:
         raise Unpredictable("the buffer for the value is not of the value's size")
     return Outcome(value=0, data=Addresses(map.value_size) if isinstance(map, StackTraceMap) else value.prediction())
 
@@ -44,10 +46,8 @@ def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
     key = _key(operation.key, map)
     if isinstance(map, EventArrayMap):
         return _store_event(kernel, map, key, operation)
-    if isinstance(operation.value, Ref):
-        raise Unpredictable("the number of a descriptor as a value")
-    value = _exactly(operation.value, map.value_size, "value")
-    map.update(key, Region("the caller's value", len(value), value), 0, int(operation.flags))
+    value = _exactly(_given(kernel, operation.value), map.size_in_calls, "value")
+    map.write(key, Region("the caller's value", len(value), value), int(operation.flags), kernel.environment.cpu)
     return Outcome(value=0)
 
 
@@ -82,7 +82,7 @@ def _store_event(kernel: Kernel, map: EventArrayMap, key: bytes, operation: Upda
     map.check_update(key, int(operation.flags))
     value = operation.value
     if not isinstance(value, Ref):
-        number = int.from_bytes(_exactly(value, map.value_size, "value"), "little")
+        number = int.from_bytes(_exactly(_given(kernel, value), map.value_size, "value"), "little")
         file = kernel.names.file(number - (1 << 32) if number >> 31 else number)
     else:
         file = kernel.names.file(value)
@@ -106,6 +106,13 @@ def _key(key: bytes | None, map: Map) -> bytes:
 def _check_capability(kernel: Kernel, operation: object) -> None:
     """SYS-01: before anything else."""
     permissions.command(kernel, type(operation).__name__)
+
+
+def _given(kernel: Kernel, value: bytes | Ref | PerCpu) -> bytes:
+    """The bytes at the caller's address."""
+    if isinstance(value, Ref):
+        raise Unpredictable("the number of a descriptor as a value")
+    return value.on(kernel.environment.cpus) if isinstance(value, PerCpu) else value
 
 
 def _exactly(content: bytes, size: int, what: str) -> bytes:

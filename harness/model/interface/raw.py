@@ -133,7 +133,7 @@ def _map(kernel: Kernel, attr: Attr) -> Map:
 
 def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
-    if map.lookup(_sized(attr.buffer(8), map.key_size)) is None:
+    if map.read(_sized(attr.buffer(8), map.key_size)) is None:
         raise Errno("ENOENT")
     attr.buffer(16)
     return Outcome(value=0)
@@ -145,8 +145,8 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
     key = _sized(attr.buffer(8), map.key_size)
-    value = _sized(attr.buffer(16), map.value_size)
-    map.update(key, Region("the caller's value", len(value), value), 0, flags)
+    value = _sized(attr.buffer(16), map.size_in_calls)
+    map.write(key, Region("the caller's value", len(value), value), flags, kernel.environment.cpu)
     return Outcome(value=0)
 
 

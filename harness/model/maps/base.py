@@ -24,7 +24,10 @@ class MapHandle(Region):
 
 
 class Map:
-    """What all types of maps share. `doubt` says why the content cannot be known any more."""
+    """What all types of maps share. `doubt` says why the content cannot be known any more.
+
+    Programs `lookup` and `update`, system calls `read` and `write`; `cpu` is the one the caller runs on.
+    """
 
     def __init__(self, type: MapType, key_size: int, value_size: int, max_entries: int) -> None:
         self.type = type
@@ -38,17 +41,30 @@ class Map:
         """Anything may have been done to the map."""
         self.doubt = self.doubt or why
 
-    def lookup(self, key: bytes) -> Region | None:
+    @property
+    def size_in_calls(self) -> int:
+        """How many bytes system calls copy for a value; bpf_map_value_size()."""
+        return self.value_size
+
+    def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
         """The live value, None when there is none."""
         self._certain()
-        return self._lookup(key)
+        return self._lookup(key, cpu)
 
-    def update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+    def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
         """Takes `value_size` bytes at `offset` of `value`; Errno EINVAL, E2BIG, EEXIST, ENOENT."""
         self._certain()
         if flags > UpdateFlag.EXIST:
             raise Errno("EINVAL")
-        self._update(key, value, offset, flags)
+        self._update(key, value, offset, flags, cpu)
+
+    def read(self, key: bytes) -> Region | None:
+        """`size_in_calls` bytes as they are now, None when there is no value; bpf_map_copy_value()."""
+        return self.lookup(key)
+
+    def write(self, key: bytes, value: Region, flags: int, cpu: int = 0) -> None:
+        """Takes `size_in_calls` bytes; Errno as `update`; bpf_map_update_value()."""
+        self.update(key, value, 0, flags, cpu)
 
     def delete(self, key: bytes) -> None:
         """Errno ENOENT, EINVAL."""
@@ -61,7 +77,7 @@ class Map:
         return self._following(key)
 
     def stored(self) -> tuple[tuple[bytes, Region], ...]:
-        """Keys and live values of every element somebody may have stored into, by key."""
+        """Keys and values, as system calls see them, of every element somebody may have stored into, by key."""
         self._certain()
         return tuple(sorted(self._stored(), key=lambda element: element[0]))
 
@@ -69,10 +85,10 @@ class Map:
         if self.doubt:
             raise Unpredictable(self.doubt)
 
-    def _lookup(self, key: bytes) -> Region | None:
+    def _lookup(self, key: bytes, cpu: int) -> Region | None:
         raise NotImplementedError
 
-    def _update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+    def _update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int) -> None:
         raise NotImplementedError
 
     def _delete(self, key: bytes) -> None:

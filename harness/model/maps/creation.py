@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.array import create_array
 from harness.model.maps.base import Map
 from harness.model.maps.event_array import create_event_array
 from harness.model.maps.hash import create_hash
+from harness.model.maps.lru import create_lru
 from harness.model.maps.ring_buffer import create_ring_buffer
 from harness.model.maps.stack_trace import create_stack_trace
-from harness.model.rules import MapRules
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType
 
-_MAKERS: Mapping[int, Callable[[MapRules, CreateMap], Map]] = {
+_MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
     MapType.HASH: create_hash,
     MapType.ARRAY: create_array,
     MapType.PERF_EVENT_ARRAY: create_event_array,
+    MapType.PERCPU_HASH: create_hash,
+    MapType.PERCPU_ARRAY: create_array,
     MapType.STACK_TRACE: create_stack_trace,
+    MapType.LRU_HASH: create_lru,
+    MapType.LRU_PERCPU_HASH: create_lru,
     MapType.RINGBUF: create_ring_buffer,
 }
 """One function a type, which makes the checks of that type's allocation in the kernel's order."""
 
 
-def allocate(rules: MapRules, wanted: CreateMap) -> Map:
-    """The new map; Errno EINVAL, E2BIG, ENOMEM as the era's kernel says."""
+def allocate(environment: Environment, wanted: CreateMap) -> Map:
+    """The new map; Errno EINVAL, E2BIG, ENOMEM, ENOTSUPP as the era's kernel says."""
+    rules = environment.rules.maps
     if wanted.flags and not rules.has_flags:
         raise Errno("EINVAL")
     if wanted.type not in rules.types:
         raise Errno("EINVAL")
     if wanted.type not in _MAKERS:
         raise Unpredictable(f"the model has no maps of type {wanted.type}")
-    return _MAKERS[wanted.type](rules, wanted)
+    return _MAKERS[wanted.type](environment, wanted)

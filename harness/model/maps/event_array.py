@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.array import following_index
 from harness.model.maps.base import Map
 from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Region
-from harness.model.rules import MapRules
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 if TYPE_CHECKING:
-    from harness.model.environment import Environment
     from harness.model.interface.objects import File
 
 INDEX_MASK = CURRENT_CPU = 0xFFFFFFFF
@@ -102,7 +101,7 @@ class EventArrayMap(Map):
         for _, event in self._files.values():
             event.distrust(why)
 
-    def lookup(self, key: bytes) -> Region | None:
+    def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
         raise Errno(NOT_SUPPORTED)
 
     def following(self, key: bytes | None) -> tuple[bytes, ...]:
@@ -115,7 +114,7 @@ class EventArrayMap(Map):
         return int.from_bytes(key, "little")
 
 
-def create_event_array(_: MapRules, wanted: CreateMap) -> EventArrayMap:
+def create_event_array(_: Environment, wanted: CreateMap) -> EventArrayMap:
     """fd_array_map_alloc_check(): Errno EINVAL."""
     check_flags(wanted.flags, taken=PRESERVE_ELEMS, refused=REFUSED_FLAGS)
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size != 4:

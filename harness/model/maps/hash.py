@@ -1,21 +1,29 @@
-"""Hash maps: kernel/bpf/hashtab.c."""
+"""Hash maps, also with a value for each CPU: kernel/bpf/hashtab.c."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.model.errno import Errno
+from harness.model.environment import Environment
+from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
-from harness.model.maps.limits import NO_PREALLOC, check_flags, check_memory
-from harness.model.memory import Region
-from harness.model.rules import MapRules
+from harness.model.maps.elements import PER_CPU, Element, ElementMap
+from harness.model.maps.limits import MapFlag, check_flags, check_memory, check_per_cpu
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
+LRU_TYPES = frozenset({MapType.LRU_HASH, MapType.LRU_PERCPU_HASH})
 
-def create_hash(rules: MapRules, wanted: CreateMap) -> Map:
-    """htab_map_alloc_check(), htab_map_alloc()."""
-    check_flags(wanted.flags, taken=NO_PREALLOC)
+
+def check(environment: Environment, wanted: CreateMap) -> None:
+    """htab_map_alloc_check(), htab_map_alloc(): Errno EINVAL, 524 (ENOTSUPP), E2BIG or ENOMEM."""
+    rules = environment.rules.maps
+    lru, per_cpu = wanted.type in LRU_TYPES, wanted.type in PER_CPU
+    check_flags(wanted.flags, taken=MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU)
+    if not lru and wanted.flags & MapFlag.NO_COMMON_LRU:
+        raise Errno("EINVAL")
+    if lru and wanted.flags & MapFlag.NO_PREALLOC:
+        raise Errno(NOT_SUPPORTED)
     if 0 in (wanted.max_entries, wanted.key_size, wanted.value_size):
         raise Errno("EINVAL")
     element = wanted.key_size + wanted.value_size
@@ -23,55 +31,67 @@ def create_hash(rules: MapRules, wanted: CreateMap) -> Map:
         raise Errno("E2BIG")
     if rules.most_hash_element is not None and element >= rules.most_hash_element:
         raise Errno("E2BIG")
+    if per_cpu:
+        check_per_cpu(wanted.value_size)
     if wanted.max_entries > rules.most_hash_entries:
         raise Errno(rules.too_many_hash_entries)
     # Since 4.6 all elements are allocated beforehand; in 4.1 the bucket heads are.
-    check_memory(wanted.max_entries * (element if rules.preallocates else 8))
-    return HashMap(wanted.key_size, wanted.value_size, wanted.max_entries, rules)
+    values = environment.cpus if per_cpu else 1
+    check_memory(wanted.max_entries * (element * values if rules.preallocates else 8))
 
 
-class HashMap(Map):
-    """BPF_MAP_TYPE_HASH."""
+def create_hash(environment: Environment, wanted: CreateMap) -> Map:
+    """BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_PERCPU_HASH."""
+    check(environment, wanted)
+    return HashMap(environment, wanted)
 
-    def __init__(self, key_size: int, value_size: int, max_entries: int, rules: MapRules) -> None:
-        super().__init__(MapType.HASH, key_size, value_size, max_entries)
-        self._rules = rules
-        self._values: dict[bytes, Region] = {}
 
-    def _lookup(self, key: bytes) -> Region | None:
-        return self._values.get(key)
+class HashMap(ElementMap):
+    """Elements by key. Where each CPU has a value of its own, an update changes the element that is there; elsewhere
+    a new one takes its place, and a pointer to the old value does not see the new one."""
 
-    def _update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
-        present = key in self._values
-        full = not present and len(self._values) >= self.max_entries
-        if full and self._rules.full_before_flags:
+    def __init__(self, environment: Environment, wanted: CreateMap) -> None:
+        super().__init__(environment, wanted)
+        self._full_before_flags = environment.rules.maps.full_before_flags
+        self._elements: dict[bytes, Element] = {}
+
+    def _find(self, key: bytes) -> Element | None:
+        return self._elements.get(key)
+
+    def _place(self, key: bytes, flags: int, cpu: int) -> Element:
+        """Errno E2BIG, EEXIST, ENOENT."""
+        full = key not in self._elements and len(self._elements) >= self.max_entries
+        if full and self._full_before_flags:
             raise Errno("E2BIG")
-        if present and flags == UpdateFlag.NOEXIST:
-            raise Errno("EEXIST")
-        if not present and flags == UpdateFlag.EXIST:
-            raise Errno("ENOENT")
+        self._check_flags(key, flags)
         if full:
             raise Errno("E2BIG")
-        # A new element takes the old one's place: a pointer to the old value does not see the new one.
-        element = Region("a map value", self.value_size)
-        element.copy(0, value, offset, self.value_size)
-        self._values[key] = element
+        if key not in self._elements or not self.per_cpu:
+            self._elements[key] = self.shape.zero()
+        return self._elements[key]
+
+    def _check_flags(self, key: bytes, flags: int) -> None:
+        """check_flags()."""
+        if key in self._elements and flags == UpdateFlag.NOEXIST:
+            raise Errno("EEXIST")
+        if key not in self._elements and flags == UpdateFlag.EXIST:
+            raise Errno("ENOENT")
 
     def _delete(self, key: bytes) -> None:
-        if self._values.pop(key, None) is None:
+        if self._elements.pop(key, None) is None:
             raise Errno("ENOENT")
 
     def _following(self, key: bytes | None) -> tuple[bytes, ...]:
         """The order is the hash function's business, so only few elements leave nothing open."""
-        if key not in self._values:
-            return _some(self._values)
-        others = [other for other in self._values if other != key]
+        if key not in self._elements:
+            return _some(self._elements)
+        others = [other for other in self._elements if other != key]
         if others:
             raise Unpredictable("the order of a hash map's keys is unspecified, and this key may be its last")
         raise Errno("ENOENT")
 
-    def _stored(self) -> Iterable[tuple[bytes, Region]]:
-        return self._values.items()
+    def _all(self) -> Iterable[tuple[bytes, Element]]:
+        return self._elements.items()
 
 
 def _some(keys: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -8,11 +8,11 @@ offset, then the data, and takes a multiple of 8 bytes.
 from __future__ import annotations
 
 from harness.abi import bpf
+from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
-from harness.model.maps.limits import NUMA_NODE, check_flags, check_memory
+from harness.model.maps.limits import MapFlag, check_flags, check_memory
 from harness.model.memory import Fault, Region
-from harness.model.rules import MapRules
 from harness.model.value import Unpredictable, Value
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 from harness.script.outcome import Message
@@ -54,10 +54,10 @@ class RingBufferMap(Map):
         self._messages: list[tuple[int, int, bool]] = []
         """Position, size, and whether it was discarded, of records that nobody consumed yet."""
 
-    def lookup(self, key: bytes) -> Region | None:
+    def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
         raise Errno(NOT_SUPPORTED)
 
-    def update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+    def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
         if flags & LOCK:
             raise Errno("EINVAL")
         if flags > UpdateFlag.EXIST:
@@ -138,11 +138,11 @@ class RingBufferMap(Map):
         return PAGES_BEFORE_DATA + position % self.max_entries // PAGE_SIZE
 
 
-def create_ring_buffer(rules: MapRules, wanted: CreateMap) -> RingBufferMap:
+def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBufferMap:
     """ringbuf_map_alloc(): Errno EINVAL."""
-    if wanted.flags & OVERWRITE and rules.ring_overwrites:
+    if wanted.flags & OVERWRITE and environment.rules.maps.ring_overwrites:
         raise Unpredictable("the model has no ring buffers that overwrite")
-    check_flags(wanted.flags, taken=NUMA_NODE, refused=REFUSED_FLAGS)
+    check_flags(wanted.flags, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
     size = wanted.max_entries
     if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % PAGE_SIZE:
         raise Errno("EINVAL")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
-from harness.model.maps.limits import NUMA_NODE, check_flags, check_memory
+from harness.model.maps.limits import MapFlag, check_flags, check_memory
 from harness.model.memory import Region
-from harness.model.rules import MapRules
 from harness.model.value import Unpredictable, Value, partial_of
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Unknown
@@ -52,10 +52,10 @@ class StackTraceMap(Map):
         self._numbers[chain] = number
         return number
 
-    def update(self, key: bytes, value: Region, offset: int, flags: int) -> None:
+    def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
         raise Errno("EINVAL")
 
-    def _lookup(self, key: bytes) -> Region | None:
+    def _lookup(self, key: bytes, cpu: int) -> Region | None:
         return self._chain() if self._holds(self._index(key)) else None
 
     def _delete(self, key: bytes) -> None:
@@ -106,9 +106,9 @@ def check_depth(flags: int) -> None:
         raise Unpredictable("how deep the stack is")
 
 
-def create_stack_trace(_: MapRules, wanted: CreateMap) -> StackTraceMap:
+def create_stack_trace(_: Environment, wanted: CreateMap) -> StackTraceMap:
     """stack_map_alloc(): Errno EINVAL."""
-    check_flags(wanted.flags, taken=NUMA_NODE, refused=REFUSED_FLAGS)
+    check_flags(wanted.flags, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
     size = wanted.value_size
     if wanted.max_entries == 0 or wanted.key_size != 4 or size < 8 or size % 8 or size // 8 > DEEPEST:
         raise Errno("EINVAL")

@@ -429,7 +429,7 @@ def test_an_undefined_shift_is_reported_as_such() -> None:
 
 
 def test_what_an_unpredicted_operation_made_is_in_doubt() -> None:
-    unknown_type = CreateMap("map", MapType.LRU_HASH, 4, 8, 4)
+    unknown_type = CreateMap("map", 13, 4, 8, 4)
     assert results(unknown_type, read(), counting("program"), MAP, name="5.10") == ["?", "?", "?", "ok"]
 
 

@@ -9,9 +9,10 @@ from harness.model import printk
 from harness.model.eras import ERAS, era
 from harness.model.errno import Errno, negative
 from harness.model.helpers import Helpers
-from harness.model.maps import ArrayMap, HashMap
+from harness.model.maps import Map, allocate
 from harness.model.memory import USER_ADDRESS, Fault, Region
 from harness.model.value import M64, Partial, Pointer, Unpredictable, Value, unknown
+from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Bytes
 from tests.harness.model.running import environment, memory
 
@@ -24,8 +25,12 @@ def call(helper: int, *arguments: Value, name: str = "4.1", **facts: object) -> 
     return Helpers(environment(name, **facts))(helper, *arguments, *[0] * (5 - len(arguments)))
 
 
+def a_map(type: MapType, key: int, value: int, entries: int) -> Map:
+    return allocate(environment("4.1"), CreateMap("map", type, key, value, entries))
+
+
 def test_h_01_to_03_map_helpers() -> None:
-    map = HashMap(2, 4, 1, era("4.1").maps)
+    map = a_map(MapType.HASH, 2, 4, 1)
     handle, key, value = Pointer(map.handle), memory(b"..ab"), memory(b"1234")
     assert call(Helper.MAP_LOOKUP_ELEM, handle, key + 2) == 0
     assert call(Helper.MAP_UPDATE_ELEM, handle, key + 2, value, 0) == 0
@@ -37,7 +42,7 @@ def test_h_01_to_03_map_helpers() -> None:
 
 
 def test_map_49_errors_are_sign_extended() -> None:
-    map = Pointer(HashMap(1, 1, 1, era("4.1").maps).handle)
+    map = Pointer(a_map(MapType.HASH, 1, 1, 1).handle)
     key, other = memory(b"a"), memory(b"b")
     assert call(Helper.MAP_UPDATE_ELEM, map, key, key, 2) == -2 & M64
     assert call(Helper.MAP_UPDATE_ELEM, map, key, key, 3) == -22 & M64
@@ -45,17 +50,17 @@ def test_map_49_errors_are_sign_extended() -> None:
     assert call(Helper.MAP_UPDATE_ELEM, map, key, key, 1) == -17 & M64
     assert call(Helper.MAP_UPDATE_ELEM, map, other, key, 0) == -7 & M64
     assert call(Helper.MAP_DELETE_ELEM, map, other) == -2 & M64
-    assert call(Helper.MAP_DELETE_ELEM, Pointer(ArrayMap(8, 1).handle), memory(bytes(4))) == -22 & M64
+    assert call(Helper.MAP_DELETE_ELEM, Pointer(a_map(MapType.ARRAY, 4, 8, 1).handle), memory(bytes(4))) == -22 & M64
     assert negative("E2BIG") == -7 & M64
 
 
 def test_map_50_flags_are_a_full_64_bit_number() -> None:
-    map = Pointer(HashMap(1, 1, 1, era("4.1").maps).handle)
+    map = Pointer(a_map(MapType.HASH, 1, 1, 1).handle)
     assert call(Helper.MAP_UPDATE_ELEM, map, memory(b"a"), memory(b"a"), 1 << 32) == -22 & M64
 
 
 def test_a_key_with_unknown_bytes_is_unpredictable() -> None:
-    map, stack = Pointer(ArrayMap(8, 1).handle), Region("the stack", 8)
+    map, stack = Pointer(a_map(MapType.ARRAY, 4, 8, 1).handle), Region("the stack", 8)
     with pytest.raises(Unpredictable):
         call(Helper.MAP_LOOKUP_ELEM, map, Pointer(stack))
 
