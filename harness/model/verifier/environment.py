@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from harness.isa.instruction import Instruction
@@ -32,10 +33,23 @@ class Environment:
 
     `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches to come,
     last in first out. `explored` has an entry for each instruction at which paths are compared: the states that went
-    through it. `loaded` is the type of base each 32 bit load was met with first.
+    through it. `loaded` is the type of base each 32 bit load was met with first. `fetches` is empty for 4.1: of a later
+    release it holds, by index, the register that an atomic operation puts the old value into.
     """
 
-    __slots__ = ("at", "context", "explored", "loaded", "log", "maps", "observer", "pending", "program", "state")
+    __slots__ = (
+        "at",
+        "context",
+        "explored",
+        "fetches",
+        "loaded",
+        "log",
+        "maps",
+        "observer",
+        "pending",
+        "program",
+        "state",
+    )
 
     def __init__(
         self,
@@ -43,11 +57,13 @@ class Environment:
         context: VerifierContext,
         log: Writer | None = None,
         observer: Observer | None = None,
+        fetches: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.program = program
         self.context = context
         self.log = log
         self.observer = observer
+        self.fetches = fetches
         self.at: int | None = None
         self.state = State.at_entry()
         self.maps: dict[int, MapShape] = {}

@@ -1,7 +1,8 @@
 """What can be said of a later verifier, with 4.1's as the base.
 
 What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
-way is seen otherwise by verifiers that know more. In all other cases nothing is predicted, and the reason says why.
+way is seen otherwise by verifiers that know more. Opcodes that came later are shown to it as some of its own
+(harness.model.verifier.stand_ins). In all other cases nothing is predicted, and the reason says why.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from harness.isa.opcodes import (
     Class,
     Helper,
     Jump,
+    Mode,
+    Opcode,
     Pseudo,
     Release,
     Source,
@@ -30,6 +33,7 @@ from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
+from harness.model.verifier.stand_ins import STAND_INS, translate
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch
@@ -64,12 +68,13 @@ def predict(
         return Verdict("E2BIG")
     for index, insn in first_halves(program):
         opcode = find(insn)
-        if opcode is not None and BASELINE < _KNOWN_EARLIER.get(insn.code, opcode.since) <= release:
+        if opcode is not None and _is_strange(opcode, release):
             return Unpredicted(f"instruction {index} is {opcode.name}, which came with {_dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
-    watch = Watch()
-    env = Environment(program, _without_log(context), observer=watch)
+    known = translate(program, release)
+    watch = Watch(known.ordered)
+    env = Environment(known.program, _without_log(context), observer=watch, fetches=known.fetches)
     verdict = run_passes(env)
     if any(shape.type not in _PLAIN_MAPS for shape in env.maps.values()):
         return Unpredicted("the program uses a map of a type 4.1 does not have")
@@ -81,6 +86,13 @@ def predict(
         doubt = odd or watch.hazard
         return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else _callable(program, watch, missing)
     return _refusal(verdict, env, watch, release, offered, odd)
+
+
+def _is_strange(opcode: Opcode, release: Release) -> bool:
+    """Whether the release has the opcode, or lets it pass, and 4.1 has nothing like it."""
+    if opcode.since > release:
+        return _KNOWN_EARLIER.get(opcode.code, opcode.since) <= release
+    return opcode.since > BASELINE and opcode.name not in STAND_INS
 
 
 def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
@@ -111,8 +123,7 @@ def _refusal(
     assert verdict.at is not None
     insn = env.program[verdict.at]
     said = f"4.1 refuses with {verdict.errno} ({verdict.message or 'no message'})"
-    access = Access.READ if insn.code & 7 == Class.LDX else Access.WRITE
-    rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, access)
+    rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, _access(insn))
     if rule is None:
         return Unpredicted(f"{said}, a rule not known to hold in {_dotted(release)}")
     if watch.checks_copies and "map_value_or_null" in verdict.message:
@@ -128,6 +139,12 @@ def _refusal(
     if rule.where is Pass.PATH and not watch.certain:
         return Unpredicted(f"{said} on a path that a later verifier may not take")
     return verdict
+
+
+def _access(insn: Instruction) -> Access:
+    if insn.code & 7 == Class.LDX:
+        return Access.READ
+    return Access.ATOMIC if insn.code & 0xE7 == Class.STX | Mode.ATOMIC else Access.WRITE
 
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
@@ -166,7 +183,7 @@ def oddity(program: Sequence[Instruction], release: Release) -> str:
             return f"instruction {index} has a value in a reserved field"
         if insn.code == LD_IMM64:
             halves.add(index + 1)
-    for index, target in _targets(program):
+    for index, target in _targets(translate(program, release).program):
         if target in halves:
             return f"instruction {index} jumps into a 64 bit constant"
     return ""

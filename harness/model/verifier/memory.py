@@ -58,7 +58,7 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
     if insn.code & 0xE0 == _ATOMIC:
-        check_xadd(env, insn)
+        check_xadd(env, index, insn)
         return index + 1
     if insn.code & 0xE0 != _MEM or insn.imm:
         raise Refused("EINVAL", "BPF_STX uses reserved fields")
@@ -78,15 +78,20 @@ def check_st(env: Environment, index: int, insn: Instruction) -> int:
     return index + 1
 
 
-def check_xadd(env: Environment, insn: Instruction) -> None:
-    """Memory that may be read and then written; a saved register read so becomes plain data."""
+def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
+    """Memory that may be read and then written; a saved register read so becomes plain data. Later atomic operations
+    (check_atomic() since 5.12) may put what was read into a register, which they read before."""
     size = _OCTETS[insn.code & 0x18]
     if size not in (4, 8) or insn.imm:
         raise Refused("EINVAL", "BPF_XADD uses reserved fields")
     registers = env.state.registers
     check_source(registers, insn.src)
     check_source(registers, insn.dst)
-    check_read(env, insn.dst, insn.off, size, None)
+    into = env.fetches.get(index)
+    if into is not None:
+        check_source(registers, into)
+        check_destination(registers, into, mark=False)
+    check_read(env, insn.dst, insn.off, size, into)
     check_write(env, insn.dst, insn.off, size, UNKNOWN)
 
 

@@ -27,6 +27,7 @@ class Access(Enum):
 
     READ = auto()
     WRITE = auto()
+    ATOMIC = auto()
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     Rule("M-09", "EACCES", r"invalid bpf_context access .*", kind="kprobe", access=Access.READ),
     # 7.2 loads a kprobe program that writes its context and refuses to attach it (MEM-07); 6.12 was not read.
     Rule("M-09", "EACCES", r"invalid bpf_context access .*", kind="kprobe", access=Access.WRITE, until=(6, 12)),
+    Rule("M-09", "EACCES", r"invalid bpf_context access .*", kind="kprobe", access=Access.ATOMIC),
     Rule("M-11", "EACCES", r"invalid stack off=.*"),
     # Not `fp` (any constant distance from R10 may be a base since 4.14) and not `map_ptr` (readable with BTF).
     Rule("M-12", "EACCES", r"R\d+ invalid mem access '(inv|imm)'"),

@@ -7,6 +7,8 @@ reach. Both are noticed here; neither is decided.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
 from harness.model.verifier.environment import Environment
@@ -41,9 +43,13 @@ class Watch:
     comes to. `checks_copies` is whether a lookup's result was compared with 0 while another register held one, too: if
     that is a copy, later verifiers know it is no null either (J-03)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ordered: Container[int] = ()) -> None:
+        """`ordered` are the indices of loads that are atomic."""
+        self._ordered = ordered
         self.hazard = ""
         self.certain = True
+        self._goes_on = True
+        """Whether every verifier falls through what was simulated last."""
         self.checks_copies = False
         self.simulated: set[int] = set()
         self.reached: set[int] = set()
@@ -54,7 +60,7 @@ class Watch:
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """One instruction; fields that are out of order are left to the verifier."""
         self.simulated.add(index)
-        self.certain = self.certain and not resumed
+        self._goes_on = self.certain = self._goes_on and not resumed
         if self.certain:
             self.reached.add(index)
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
@@ -88,11 +94,15 @@ class Watch:
         first = self._bases.setdefault(index, base.type)
         if first is not base.type and PTR_TO_CTX in (first, base.type):
             self._note(index, "reads the context on one path and memory on another")
+        if base.type is PTR_TO_CTX and index in self._ordered:
+            self._note(index, "reads the context atomically")
         self._opaque.discard(insn.dst)
         if insn.code & 0x18 == Size.DW and base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE):
             self._opaque.add(insn.dst)
 
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
+        if index in env.fetches:
+            self._opaque.discard(env.fetches[index])
         if base.type is not FRAME_PTR or insn.code & 7 == Class.ST:
             return
         if value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL):
@@ -127,7 +137,7 @@ class Watch:
             or (register.type is CONST_IMM and constant and operation == Jump.JEQ)
             or (insn.dst in self._opaque and constant and (operation, insn.imm) != (Jump.JGE, 0))
         )
-        self.certain = self.certain and same_way
+        self._goes_on = self.certain and same_way
         self._opaque.discard(insn.dst)
 
     def _note(self, index: int, what: str) -> None:

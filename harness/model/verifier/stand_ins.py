@@ -1,0 +1,120 @@
+"""Opcodes that came after 4.1, in the eyes of 4.1's verifier: which of its own each may be taken for.
+
+A stand-in asks of registers and memory what the newer opcode asks of them in later verifiers, and 4.1 learns nothing
+from it: a result is an unknown number, and both sides of a comparison are possible. What 4.1 accepts with stand-ins is
+therefore accepted with the opcodes themselves, by the releases that have them. Fields that mean nothing to the newer
+opcode stay where they are, and mean nothing to the stand-in either.
+
+Sources: check_alu_op(), check_cond_jmp_op(), check_atomic(), do_check(), kernel/bpf/verifier.c of 5.10, 6.1 and 6.12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import (
+    BASELINE,
+    OPCODES,
+    R0,
+    Alu,
+    Atomic,
+    Class,
+    Jump,
+    Mode,
+    Release,
+    Source,
+    find,
+)
+
+StandIn = Callable[[Instruction], Instruction]
+
+
+def _comparison(insn: Instruction) -> Instruction:
+    """`>=` is the comparison that teaches 4.1 nothing, and `>= 0` the one that no verifier which knows more is expected
+    to fall through."""
+    imm = insn.imm if insn.code & Source.X else 0
+    return replace(insn, code=Class.JMP | Jump.JGE | insn.code & _X, imm=imm)
+
+
+def _far_jump(insn: Instruction) -> Instruction:
+    return replace(insn, code=Class.JMP | Jump.JA, off=insn.imm, imm=insn.off)
+
+
+def _unsigned(insn: Instruction) -> Instruction:
+    """A division that differs by `off`."""
+    return replace(insn, off=0)
+
+
+def _narrow_move(insn: Instruction) -> Instruction:
+    """Part of a register is a number, also of a pointer."""
+    return replace(insn, code=Class.ALU | Alu.MOV | Source.X, off=0)
+
+
+def _narrow(operation: Alu) -> StandIn:
+    return lambda insn: replace(insn, code=Class.ALU | operation | insn.code & _X)
+
+
+def _load(insn: Instruction) -> Instruction:
+    return replace(insn, code=Class.LDX | Mode.MEM | insn.code & _SIZE)
+
+
+def _ordered(kind: Class) -> StandIn:
+    return lambda insn: replace(insn, code=kind | Mode.MEM | insn.code & _SIZE, imm=0)
+
+
+def _addition(insn: Instruction) -> Instruction:
+    return replace(insn, imm=Atomic.ADD)
+
+
+_X, _SIZE = Source.X.value, 0x18
+_FAMILIES: Mapping[str, StandIn] = {
+    "j": _comparison,
+    "gotol": _far_jump,
+    "arsh32": _narrow(Alu.RSH),
+    "sdiv": _unsigned,
+    "smod": _unsigned,
+    "movsx": _narrow_move,
+    "bswap": _narrow(Alu.END),
+    "ldxsx": _load,
+    "atomic": _addition,
+    "load_acquire": _ordered(Class.LDX),
+    "store_release": _ordered(Class.STX),
+}
+"""By the beginning of the names of opcodes."""
+
+STAND_INS: Mapping[str, StandIn] = {
+    opcode.name: stand_in
+    for opcode in OPCODES
+    for family, stand_in in _FAMILIES.items()
+    if opcode.since > BASELINE and opcode.name.startswith(family)
+}
+"""By the newer opcode's name."""
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A program of opcodes that 4.1 has, instruction for instruction. `fetches` are the registers that atomic
+    operations read and write besides, by index; `ordered` the loads that are atomic."""
+
+    program: tuple[Instruction, ...]
+    fetches: Mapping[int, int]
+    ordered: frozenset[int]
+
+
+def translate(program: Sequence[Instruction], release: Release) -> Translated:
+    """Puts stand-ins in the place of the newer opcodes that `release` has; others stay."""
+    stand_ins = list(program)
+    fetches: dict[int, int] = {}
+    ordered: set[int] = set()
+    for index, insn in enumerate(program):
+        opcode = find(insn)
+        if opcode is None or opcode.since > release or opcode.name not in STAND_INS:
+            continue
+        stand_ins[index] = STAND_INS[opcode.name](insn)
+        if opcode.name.startswith("load_acquire"):
+            ordered.add(index)
+        elif opcode.name.startswith("atomic") and opcode.value & Atomic.FETCH:
+            fetches[index] = R0 if opcode.value == Atomic.CMPXCHG else insn.src
+    return Translated(tuple(stand_ins), fetches, frozenset(ordered))

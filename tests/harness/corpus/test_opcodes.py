@@ -1,0 +1,47 @@
+"""What real kernels make of opcodes newer than 4.1's."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.compare import Verdict
+from harness.lane import Engine
+from harness.model.eras import ERAS, era
+from harness.model.executor import ModelExecutor
+from harness.script.outcome import Outcome
+from tests.harness.corpus.opcodes import corpus
+from tests.harness.corpus.verifier import script
+from tests.harness.guests import SharedGuest, tell
+from tests.harness.model.running import environment
+from tests.harness.model.verifier.newer import PROGRAMS
+
+LATER = [name for name in ERAS if name != "4.1"]
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("engine", Engine)
+def test_kernels_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
+    scripts = corpus(era(shared_guest.kernel.era).release)
+    if not scripts:
+        pytest.skip("4.1 has none of them")
+    results = shared_guest.judge(engine, scripts)
+    disagreed = tell(results)
+    assert not disagreed, "\n".join(disagreed)
+    assert all(result.verdict is Verdict.AGREE and not result.unpredicted for result in results)
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("engine", Engine)
+def test_verifiers_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
+    """Also those of releases that have no such opcode."""
+    scripts = [script(row.name, row.instructions, row.kind, gpl=True) for row in PROGRAMS]
+    disagreed = tell(shared_guest.judge(engine, scripts))
+    assert not disagreed, "\n".join(disagreed)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_everything_is_predicted(name: str) -> None:
+    model = ModelExecutor(environment(name))
+    for one in corpus(era(name).release):
+        for said in model.run(one):
+            assert isinstance(said, Outcome) and said.errno is None, (one.name, said)
