@@ -196,13 +196,20 @@ def _move_extended(width: int, mask: int) -> Handler:
     return execute
 
 
+_WIDTHS = (16, 32, 64)
+
+
 def little_endian(state: State, instruction: Instruction) -> None:
-    """On a little-endian machine: the low 16, 32 or 64 bits."""
+    """On a little-endian machine: the low 16, 32 or 64 bits. The interpreter leaves other widths alone."""
+    if instruction.imm not in _WIDTHS:
+        return
     state.registers[instruction.dst] = state.registers[instruction.dst] & ((1 << instruction.imm) - 1)
 
 
 def big_endian(state: State, instruction: Instruction) -> None:
-    """On a little-endian machine: the low 16, 32 or 64 bits, their bytes in reverse."""
+    """On a little-endian machine: the low 16, 32 or 64 bits, their bytes in reverse. Other widths as above."""
+    if instruction.imm not in _WIDTHS:
+        return
     value, octets = state.registers[instruction.dst], instruction.imm // 8
     if isinstance(value, int):
         state.registers[instruction.dst] = _reversed(value, octets)

@@ -156,6 +156,12 @@ def test_run_12_13_byte_order(bits: int, value: int) -> None:
         assert result[0] == int.from_bytes(image, "little" if order == "little" else "big")
 
 
+@pytest.mark.parametrize("bits", [-1, 0, 8, 17, 128])
+def test_another_width_leaves_the_register_alone(bits: int) -> None:
+    for code in (0xD4, 0xDC):
+        assert execute(Instruction(code, 0, imm=bits), R0=0x1122)[0] == 0x1122  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("code", "width", "bits"), [(0xBF, w, 64) for w in (8, 16, 32)] + [(0xBC, 8, 32), (0xBC, 16, 32)]
 )
