@@ -119,19 +119,12 @@ class Worker:
             with self.machine:
                 guest = Guest(self.share.arch, kernel.version_code)
                 with GuestExecutor(self.machine, guest) as executor:
-                    self._check_release(kernel, executor.agent.hello.release)
+                    check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
                     for round_, lane in self._visits():
                         self._lane(lane, round_, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
-
-    def _check_release(self, kernel: Kernel, running: str) -> None:
-        if running != kernel.release:
-            raise BenchError(
-                f"{kernel} should be {kernel.release}, but what booted calls itself {running}",
-                remedy=f"fetch or import it again: hil kernels remove {kernel.name} --arch {kernel.arch}",
-            )
 
     def _booted(self, machine: Machine, seconds: float) -> None:
         uname = machine.run(["uname", "-a"]).stdout.decode(errors="replace").strip()
@@ -194,6 +187,15 @@ class Worker:
         for round_, lane in self._visits():
             for script in tuple(self._unjudged(lane, round_)):
                 self._add(lane, ScriptResult(str(lane), script.name, verdict, reason))
+
+
+def check_release(kernel: Kernel, running: str) -> None:
+    """BenchError when what booted, and calls itself `running`, is another kernel: no prediction would be for it."""
+    if running != kernel.release:
+        raise BenchError(
+            f"{kernel} should be {kernel.release}, but what booted calls itself {running}",
+            remedy=f"fetch or import it again: hil kernels remove {kernel.name} --arch {kernel.arch}",
+        )
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:

@@ -90,11 +90,17 @@ def find(name: str, arch: Architecture) -> Kernel | None:
 
 
 def era(name: str, arch: Architecture) -> str:
-    """The era of a kernel that `names` yields, without a look at its image: the catalogue's word, else its own."""
+    """The era of a kernel that `names` yields, without a look at its image."""
+    return catalogue.era_of(version(name, arch))
+
+
+def version(name: str, arch: Architecture) -> str:
+    """The version of a kernel that `names` yields, without a look at its image: in full only where the catalogue does
+    not know the kernel, else MAJOR.MINOR."""
     if name in catalogue.entries():
         return catalogue.entry(name).era
     try:
-        return catalogue.era_of(entry.metadata_of(location(name, arch))["version"])
+        return str(entry.metadata_of(location(name, arch))["version"])
     except entry.Damaged as damage:
         raise _damaged(name, arch, damage) from None
 

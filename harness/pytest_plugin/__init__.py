@@ -1,0 +1,1 @@
+"""A plugin for pytest: tests that run on every lane of a matrix, and hold its kernels against the model."""

@@ -1,0 +1,126 @@
+"""A lane's guest as a test sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import NOTHING, Clause, Step
+from harness.compare import Verdict
+from harness.lane import Lane
+from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.refusals import logs
+from harness.run.known import KnownDivergence, excuse
+from harness.run.needs import unmet
+from harness.run.results import ScriptResult
+from harness.run.worker import judge
+from harness.script.operations import Operation, Script
+from harness.script.outcome import Outcome
+from hil.errors import BenchError
+from hil.machine import Machine
+
+EXCERPT = 40
+"""Lines of the console that a report shows."""
+
+
+class Diverged(AssertionError):
+    """The guest did not do what the model predicted, or not what was expected: the first operation, and who said what.
+
+    A divergence that is understood is `pytest.mark.xfail(raises=Diverged, reason=...)`.
+    """
+
+    def __init__(self, result: ScriptResult) -> None:
+        super().__init__(result.reason)
+        self.result = result
+
+
+class ScriptLost(BenchError):
+    """A script did not end: its process, the agent or the machine died, and what it was at where that is known."""
+
+
+@dataclass(repr=False)
+class LaneGuest:
+    """The guest one test works with. What a test leaves in it, later ones may meet."""
+
+    test: str
+    lane: Lane
+    machine: Machine
+    executor: GuestExecutor
+    model: ModelExecutor = field(init=False)
+    _seen: list[Observed] = field(init=False, default_factory=list)
+    _begin: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        kernel, hello = self.machine.spec.kernel, self.executor.agent.hello
+        self.model = ModelExecutor(Environment.of(kernel, self.lane.engine, hello))
+        self._begin = len(self._console())
+
+    def __repr__(self) -> str:
+        return f"<guest of {self.lane}>"
+
+    @property
+    def registers(self) -> PtRegs:
+        """The context of a kprobe program here: where arguments and the result are."""
+        return self.model.environment.registers
+
+    def run(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
+        """Carry out operations, or one whole script; an outcome each. ScriptLost when the guest does not end them."""
+        __tracebackhide__ = True
+        return self._observe(self._script(steps)).outcomes
+
+    def check(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
+        """Carry out operations, or one whole script, here and in the model; what the guest said, if both agree.
+
+        Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the script
+        needs what the lane does not have, and when the model predicts nothing of it.
+        """
+        __tracebackhide__ = True
+        script = self._script(steps)
+        if reason := unmet(script.needs, self.model.environment):
+            pytest.skip(f"{self.lane}: {reason}")
+        seen = self._observe(script)
+        result = judge(self.lane, seen, self.model)
+        if result.verdict is Verdict.UNSUPPORTED:
+            pytest.skip(f"{self.lane}: {result.reason}")
+        if result.verdict is not Verdict.AGREE:
+            raise Diverged(result)
+        return seen.outcomes
+
+    def judge(self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = ()) -> list[ScriptResult]:
+        """A verdict on each of many scripts, which go to the guest together."""
+        return [excuse(judge(self.lane, seen, self.model), known) for seen in self.executor.run(scripts)]
+
+    def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
+        """For the test's report: what the console printed meanwhile and, on failure, why programs were refused."""
+        lines = self._console()[self._begin :].decode(errors="replace").splitlines()[-EXCERPT:]
+        log = self.machine.spec.console_log
+        yield f"console of {self.lane}, {log}", "\n".join(lines) or "(nothing was printed during the test)"
+        if failed:
+            for program, text in logs(self.executor, self._seen):
+                yield f"verifier's log of {program!r} on {self.lane}", text
+
+    def _console(self) -> bytes:
+        return self.machine.spec.console_log.read_bytes()
+
+    def _script(self, steps: Sequence[Script | Operation | Step]) -> Script:
+        match steps:
+            case (Script() as script,):
+                return script
+        operations = tuple(step for step in steps if not isinstance(step, Script))
+        if len(operations) < len(steps):
+            raise TypeError("a script comes alone")
+        return Clause(self.test, "", operations, NOTHING).script(self.model.environment.era)
+
+    def _observe(self, script: Script) -> Observed:
+        __tracebackhide__ = True
+        (seen,) = self.executor.run([script])
+        if isinstance(seen, Missed):
+            at = judge(self.lane, seen, self.model).operation
+            raise ScriptLost(f"{seen.reason}, at operation {at.index}, {at.operation}" if at else seen.reason)
+        self._seen.append(seen)
+        return seen

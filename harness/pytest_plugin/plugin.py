@@ -1,0 +1,142 @@
+"""What pytest loads: options, markers and fixtures.
+
+pytest imports this in every session of whoever has the wheel installed; what it takes to boot a kernel is imported when
+a test asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.lane import Lane
+    from harness.model.executor import ModelExecutor
+    from harness.pytest_plugin.berth import Berth
+    from harness.pytest_plugin.guest import LaneGuest
+    from hil.machine import Machine
+
+MARKERS = (
+    "kernel_from(release): on a lane, only on kernels of this release (MAJOR.MINOR) and later ones",
+    "kernel_until(release): on a lane, only on kernels up to this release, which is included",
+    "arch(name, ...): on a lane, only on these architectures",
+    "needs(name, ...): on a lane, only where it has all of: kprobes, jit, interpreter, two-cpus",
+)
+# The names of fixtures that are the plugin's own business. What a test is parametrized with is one of them, because
+# tests that have nothing to do with lanes may call something of theirs a lane.
+_LANE, _BERTH = "_hil_lane", "_hil_berth"
+_CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
+_GUEST = pytest.StashKey["LaneGuest"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hil", "real kernels under QEMU, held against a model")
+    group.addoption(
+        "--hil-lanes", metavar="PATTERNS", help="KERNEL/ARCH/ENGINE patterns, by commas, for tests that ask for a lane"
+    )
+    group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
+    parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default="debian-12")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("--hil-lanes") is not None:
+        _lanes(config)  # a mistake is told before anything is collected
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if _LANE in metafunc.fixturenames:
+        lanes = _lanes(metafunc.config)
+        # The scope makes pytest run everything of one lane before the next.
+        metafunc.parametrize(_LANE, lanes, ids=map(str, lanes), indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and _LANE in item.fixturenames:
+            from harness.pytest_plugin.markers import exclusion
+
+            lane = cast("Lane", item.callspec.params[_LANE])
+            if reason := exclusion(item, lane):
+                item.add_marker(pytest.mark.skip(reason=f"{lane}: {reason}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call" and _GUEST in item.stash:
+        report.sections += item.stash[_GUEST].sections(failed=report.failed)
+    return report
+
+
+@pytest.fixture(scope="session")
+def lane(_hil_lane: Lane) -> Lane:
+    """Kernel, architecture and engine the test runs on."""
+    return _hil_lane
+
+
+@pytest.fixture
+def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) -> LaneGuest:
+    """The guest of the lane: `run` carries out operations, `check` also holds them against the model."""
+    from harness.lowering.executor import EngineUnavailable
+    from harness.pytest_plugin.guest import LaneGuest
+    from hil.errors import HilError
+    from hil.kernels.store import NotAtHand
+
+    try:
+        machine, executor = _hil_berth.board(_hil_lane)
+    except (NotAtHand, EngineUnavailable) as error:
+        pytest.skip(f"{_hil_lane}: {error}")
+    except HilError as error:
+        pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
+    guest = request.node.stash[_GUEST] = LaneGuest(request.node.name, _hil_lane, machine, executor)
+    return guest
+
+
+@pytest.fixture
+def model(guest: LaneGuest) -> ModelExecutor:
+    """The model of the lane: `run` takes a script and gives a prediction for every operation."""
+    return guest.model
+
+
+@pytest.fixture
+def machine(guest: LaneGuest) -> Machine:
+    """The machine the guest runs in, booted: run commands, read its console."""
+    return guest.machine
+
+
+@pytest.fixture(scope="session")
+def _hil_lane(request: pytest.FixtureRequest) -> Lane:
+    chosen: Lane = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def _hil_berth(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
+    from harness.pytest_plugin.berth import Berth
+    from harness.run.matrix import make_folder
+
+    output = pytestconfig.getoption("--hil-output")
+    with Berth(tmp_path_factory.mktemp("hil") if output is None else make_folder(output)) as berth:
+        yield berth
+
+
+def _lanes(config: pytest.Config) -> tuple[Lane, ...]:
+    if _CHOSEN not in config.stash:
+        from harness.lane import select
+        from harness.run.commands import known_lanes
+        from hil.errors import UserError
+
+        given = config.getoption("--hil-lanes")
+        patterns: str = config.getini("hil_lanes") if given is None else given
+        try:
+            config.stash[_CHOSEN] = select(patterns.split(","), known_lanes())
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[_CHOSEN]

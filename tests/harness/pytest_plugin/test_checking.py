@@ -1,0 +1,139 @@
+"""What a test is told of the guest, with the model in the place of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.clauses.clause import expect
+from harness.isa.assemble import exit_, program
+from harness.lane import Engine, Lane
+from harness.lowering.executor import Missed, Observed
+from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost
+from harness.script.needs import Need
+from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
+from harness.script.outcome import Outcome
+from hil.arch import architecture
+from hil.errors import MachineLost
+
+LANE = Lane("debian-12", "arm64", Engine.JIT)
+KERNEL = SimpleNamespace(era="6.1", arch=architecture("arm64"), version_code=0x601C0)
+AGENT = SimpleNamespace(hello=SimpleNamespace(cpus=1, page_size=4096))
+CLOSED = Close(-1)
+REFUSED = LoadProgram("short", ProgramType.SOCKET_FILTER, program(exit_()))
+
+Says = Callable[[Operation], Outcome]
+
+
+class Guest:
+    """Says of every operation what it is told to say."""
+
+    agent = AGENT
+
+    def __init__(self, says: Says) -> None:
+        self._says = says
+
+    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+        for script in scripts:
+            yield Observed(script, tuple(map(self._says, script.operations)), 0.0)
+
+
+class Dead:
+    """Ends while it is at the second operation."""
+
+    agent = AGENT
+
+    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+        yield from (Missed(script, 1, "its process was killed") for script in scripts)
+
+
+class Gone:
+    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+        raise MachineLost("the machine is gone")
+
+
+def guest(tmp_path: Path, executor: Any) -> LaneGuest:
+    log = tmp_path / "console.log"
+    log.write_text("before the test\n")
+    machine: Any = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
+    return LaneGuest("test_it", LANE, machine, executor)
+
+
+def ebadf(_: Operation) -> Outcome:
+    return Outcome(errno="EBADF")
+
+
+def refuses(operation: Operation) -> Outcome:
+    assert isinstance(operation, LoadProgram)
+    return Outcome(errno="EACCES", log="R0 !read_ok\n" if operation.log_level else None)
+
+
+def test_what_both_say_is_returned(tmp_path: Path) -> None:
+    assert guest(tmp_path, Guest(ebadf)).check(CLOSED, expect(CLOSED, "EBADF")) == (Outcome(errno="EBADF"),) * 2
+
+
+def test_a_divergence_names_operation_prediction_and_observation(tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(lambda _: Outcome(value=0)))
+    with pytest.raises(Diverged) as caught:
+        ours.check(CLOSED)
+    assert str(caught.value) == "operation 0, Close(descriptor=-1): predicted EBADF; saw 0"
+
+
+def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"expected 0; predicted EBADF; saw EBADF \(the clause differs"):
+        guest(tmp_path, Guest(ebadf)).check(expect(CLOSED, 0))
+
+
+def test_run_holds_nothing_against_the_model(tmp_path: Path) -> None:
+    assert guest(tmp_path, Guest(lambda _: Outcome(value=0))).run(CLOSED) == (Outcome(value=0),)
+
+
+def test_what_the_guest_does_not_finish_is_lost_with_the_operation_it_was_at(tmp_path: Path) -> None:
+    with pytest.raises(ScriptLost, match=r"its process was killed, at operation 1, CreateMap"):
+        guest(tmp_path, Dead()).check(CLOSED, CreateMap("map", MapType.ARRAY, 4, 8, 1))
+
+
+def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
+    script = Script("s", "", (CLOSED,), needs=frozenset({Need.INTERPRETER}))
+    with pytest.raises(pytest.skip.Exception, match="debian-12/arm64/jit: needs programs that the interpreter runs"):
+        guest(tmp_path, Guest(ebadf)).check(script)
+    assert guest(tmp_path, Guest(ebadf)).check(replace(script, needs=frozenset()))
+
+
+def test_a_script_comes_alone(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="a script comes alone"):
+        guest(tmp_path, Guest(ebadf)).check(Script("s", "", (CLOSED,)), CLOSED)
+
+
+def test_what_nobody_can_predict_is_a_skip(tmp_path: Path) -> None:
+    with pytest.raises(pytest.skip.Exception, match="debian-12/arm64/jit: nothing of it is predicted: "):
+        guest(tmp_path, Guest(lambda _: Outcome(value=0))).check(Close(100))
+
+
+def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(ebadf))
+    ((title, text),) = ours.sections(failed=True)
+    assert (title, text) == (f"console of {LANE}, {tmp_path / 'console.log'}", "(nothing was printed during the test)")
+    with (tmp_path / "console.log").open("a") as log:
+        log.write("during the test\r\nand \ufffd\n")
+    assert [text for _, text in ours.sections(failed=False)] == ["during the test\nand \ufffd"]
+
+
+def test_a_failed_test_tells_why_programs_were_refused(tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(refuses))
+    assert ours.run(REFUSED)[0].log is None
+    assert list(ours.sections(failed=True))[1:] == [(f"verifier's log of 'short' on {LANE}", "R0 !read_ok\n")]
+    assert len(list(ours.sections(failed=False))) == 1
+
+
+@pytest.mark.parametrize("dead", [Dead(), Gone()])
+def test_a_guest_that_is_gone_has_no_log_to_give(dead: Any, tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(refuses))
+    ours.run(REFUSED)
+    ours.executor = dead
+    assert len(list(ours.sections(failed=True))) == 1

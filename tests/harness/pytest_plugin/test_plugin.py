@@ -1,0 +1,141 @@
+"""The plugin in sessions of its own, as far as that needs no machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# Loaded here once, and not in every session below: some of it cannot be loaded twice.
+import harness.testing  # noqa: F401
+from harness.pytest_plugin.plugin import MARKERS
+
+pytest_plugins = ["pytester"]
+
+LANES = "debian-12/*/*,debian-13/arm64/jit"
+
+
+def test_loading_it_loads_nothing_else() -> None:
+    program = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import harness.pytest_plugin.plugin\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["harness", "harness.pytest_plugin", "harness.pytest_plugin.plugin"]
+
+
+def test_every_test_that_asks_for_a_lane_runs_on_each_lane_after_lane(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_first(lane):
+            assert lane.kernel.startswith("debian-")
+
+        def test_plain():
+            pass
+
+        def test_second(lane):
+            assert lane.arch in ("x86_64", "arm64")
+        """
+    )
+    result = pytester.runpytest_inprocess("-v", "--hil-lanes", LANES)
+    result.assert_outcomes(passed=11)
+    lanes = ["debian-12/x86_64/interp", "debian-12/x86_64/jit", "debian-12/arm64/interp", "debian-12/arm64/jit"]
+    wanted = [f"*::test_{name}[[]{lane}[]] PASSED*" for lane in lanes[1:] for name in ("first", "second")]
+    result.stdout.fnmatch_lines([*wanted, "*::test_first[[]debian-13/arm64/jit[]]*"])
+
+
+def test_without_the_option_lanes_are_what_the_ini_file_says(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(lane): assert str(lane) == 'debian-13/arm64/jit'")
+    pytester.makeini("[pytest]\nhil_lanes = debian-13/*/jit,*/arm64/jit")
+    pytester.runpytest_inprocess("-k", "debian-13/arm64").assert_outcomes(passed=1, deselected=5)
+    pytester.makeini("[pytest]")
+    result = pytester.runpytest_inprocess("--collect-only", "-q")
+    assert sum("::test_one[debian-12/" in line for line in result.outlines) == 4
+
+
+def test_what_others_call_a_lane_is_left_alone(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def guest():
+            return "mine"
+
+        @pytest.mark.parametrize("lane", ["left", "right"])
+        @pytest.mark.arch("sparc")
+        def test_of_mine(lane, guest):
+            assert (lane, guest) in [("left", "mine"), ("right", "mine")]
+        """
+    )
+    pytester.runpytest_inprocess("--hil-lanes", "*").assert_outcomes(passed=2)
+
+
+def test_a_lane_that_a_marker_excludes_is_skipped_with_the_reason(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("import pytest\n\n@pytest.mark.kernel_from('6.6')\ndef test_one(lane): pass")
+    result = pytester.runpytest_inprocess("-rs", "--strict-markers", "--hil-lanes", "debian-1[23]/arm64/jit")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*: debian-12/arm64/jit: for kernels from 6.6 on; this one is 6.1"])
+
+
+def test_all_markers_must_allow_a_lane(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.arch("arm64", "x86_64")
+
+        @pytest.mark.needs("kprobes", "jit")
+        @pytest.mark.kernel_from("5.4")
+        @pytest.mark.kernel_until("6.1")
+        def test_one(lane):
+            assert str(lane) in ("debian-11/arm64/jit", "debian-12/arm64/jit")
+        """
+    )
+    pytester.runpytest_inprocess("--hil-lanes", "*/arm64").assert_outcomes(passed=2, skipped=8)
+
+
+def test_a_marker_that_makes_no_sense_is_a_usage_error_of_one_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it="import pytest\n\n@pytest.mark.arch('sparc')\ndef test_one(lane): pass")
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    assert (
+        "ERROR: test_it.py::test_one[debian-12/arm64/jit]: arch('sparc'): choose from x86_64, arm64" in result.errlines
+    )
+
+
+@pytest.mark.parametrize("pattern", ["debian-21", "debian-12/sparc", "a/b/c/d", ""])
+def test_a_pattern_that_matches_nothing_is_a_usage_error_even_where_no_test_asks(
+    pattern: str, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile("def test_plain(): pass")
+    result = pytester.runpytest_inprocess("--hil-lanes", pattern)
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    (error,) = [line for line in result.errlines if line]
+    assert error.startswith(("ERROR: unknown lane ", "ERROR: lane "))
+    assert "write KERNEL/ARCH/ENGINE" in error
+
+
+def test_a_kernel_that_is_not_at_hand_is_a_skip_that_says_how_to_get_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "empty"))
+    pytester.makepyfile("def test_one(machine): pass\n\ndef test_two(model): pass")
+    result = pytester.runpytest_inprocess("-rs", "--hil-lanes", "linux-4.1/x86_64/jit")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED*linux-4.1/x86_64/jit: *not at hand*hil kernels build linux-4.1*"])
+
+
+def test_the_markers_are_listed(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--markers")
+    result.stdout.fnmatch_lines([f"@pytest.mark.{text.split(':')[0].replace('[', '[[]')}*" for text in MARKERS])
+
+
+def test_the_fixtures_are_listed_with_what_they_are(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--fixtures")
+    listed = [line.split()[0] for line in result.outlines if "pytest_plugin/plugin.py" in line.replace("\\", "/")]
+    assert sorted(listed) == ["guest", "lane", "machine", "model"]
+    assert "no docstring available" not in result.stdout.str().split("harness.pytest_plugin.plugin")[-1]
