@@ -129,10 +129,14 @@ class Scene:
         self.machines = 0
         self._engine = ""
         self._lose_at = lose_at
-        self.agent = SimpleNamespace(hello=SimpleNamespace(release="6.1.0", cpus=2))
-        self.guest = SimpleNamespace(version_code=0x601C0)
+        self.agent = SimpleNamespace(hello=SimpleNamespace(release="6.1.0", cpus=2, page_size=4096))
         kernel = SimpleNamespace(
-            provenance={}, name="debian-12", arch=architecture("arm64"), version="6.1.0", release="6.1.0", era="6.1"
+            provenance={},
+            name="debian-12",
+            arch=architecture("arm64"),
+            version_code=0x60100,
+            release="6.1.0",
+            era="6.1",
         )
         monkeypatch.setattr("hil.kernels.store.get", lambda *_, **__: kernel)
         monkeypatch.setattr("hil.guestroot.build", lambda _: None)
