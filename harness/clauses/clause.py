@@ -14,7 +14,7 @@ from harness.isa.opcodes import Release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
-from harness.script.outcome import Addresses, OneOf, PerCpu
+from harness.script.outcome import Addresses, OneOf, PerCpu, Record
 
 Said = Expectation | str | int | bytes | OneOf | PerCpu | Addresses | None
 """An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
@@ -93,6 +93,11 @@ def _expectation(said: Said) -> Expectation | None:
 def records(count: int) -> Expectation:
     """So many records, of whatever kind."""
     return Expectation(value=count, records=count)
+
+
+def found(*records: Record) -> Expectation:
+    """These records; fields that are None do not matter."""
+    return Expectation(value=len(records), records=records)
 
 
 WORKS = SUCCESS

@@ -31,6 +31,15 @@ from harness.script.operations import MapType, ProgramType
 from hil.errors import UserError
 
 _4_1_HELPERS = frozenset(range(1, 7))
+# Of later releases, what Debian's kernels do not call unknown to a kprobe program (both architectures).
+_5_10_HELPERS = _4_1_HELPERS | {
+    *(7, 8, 12, 14, 15, 16, 22, 25, 27, 35, 36, 37, 42, 45, 55, 67, 80, 87, 88, 89, 109, *range(112, 116)),
+    *(117, 118, 120, 125, *range(130, 135), 141, 149, 153, 154),
+}
+_6_1_HELPERS = _5_10_HELPERS | {
+    *(93, 94, 105, 106, 123, 148, 156, 157, 158, 164, 165, *range(169, 178), 180, 181, 182, 191, 194, 195),
+    *(*range(197, 204), 208, 209),
+}
 
 SETTINGS = {
     "kernel/perf_event_paranoid": 1,
@@ -165,7 +174,7 @@ LINUX_5_10 = replace(
     log=LogRule(least_size=128, most_size=(1 << 30) - 1, levels=7),
     division_by_zero=DivisionByZero.HAS_RESULT,
     long_shift=LongShift.MODULO,
-    helpers=_4_1_HELPERS | {7, 8, 12, 14, 15, 16, 22, 25, 27, 35, 36, 45, 67, 80, *range(112, 116), *range(130, 135)},
+    helpers=_5_10_HELPERS,
     helper_limit=156,
     # kernel/bpf/verifier.c: do_misc_fixups() (fixup_bpf_calls() in 5.10) replaces the helper when a JIT was asked for
     int_map_calls=frozenset({"jit"}),
@@ -202,7 +211,7 @@ LINUX_6_1 = replace(
     charges_locked_memory=False,  # since 5.11 memory cgroups count it: 755e5d55367a
     program_types=frozenset(range(1, 33)),
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
-    helpers=LINUX_5_10.helpers | {173, 174},
+    helpers=_6_1_HELPERS,
     first_period_runs=Backport(0, version(6, 1, 192)),
     helper_limit=210,
     printk=PrintkRules("duxpiX", others_refused=False, percent=True, eight_bit=True, inner_nul=True),
@@ -229,6 +238,7 @@ LINUX_6_12 = replace(
     maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34)), small_lru_batches=Backport(0, version(6, 12, 117))),
     # kernel/bpf/log.c: bpf_vlog_init()
     log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True),
+    helpers=_6_1_HELPERS | {210, 211},
     helper_limit=212,
     unknown_symbol="EINVAL",  # seen on 6.12.117
     first_period_runs=Backport(0, version(6, 12, 117)),
@@ -241,6 +251,7 @@ LINUX_7_2 = replace(
     release=(7, 2),
     attr_size=168,
     maps=replace(LINUX_6_12.maps, ring_overwrites=True, cpu_flags=True, small_lru_batches=ALWAYS),
+    helpers=LINUX_6_12.helpers | {17},
     first_period_runs=ALWAYS,
     # arch/arm64/net/bpf_jit_comp.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and
     # did not on 6.12.117. 158 is bpf_get_current_task_btf.

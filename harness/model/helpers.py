@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.isa.opcodes import Helper
-from harness.model import printk
+from harness.model import outputs, printk
 from harness.model.environment import Environment
 from harness.model.errno import Errno, negative
-from harness.model.maps import Map, MapHandle
-from harness.model.memory import Fault
+from harness.model.maps import Map
+from harness.model.maps.base import map_behind
 from harness.model.reading import Space, buffer, reader, string_reader
 from harness.model.surroundings import Caller, Surroundings
 from harness.model.surroundings import of as surroundings_of
@@ -49,21 +49,21 @@ class Helpers:
 
 def map_lookup_elem(environment: Environment, map: Value, key: Value, *__: Value) -> Value:
     """The address of the live value, or 0."""
-    of = _map(map)
+    of = map_behind(map, Map)
     value = of.lookup(_bytes(key, of.key_size), environment.cpu)
     return 0 if value is None else Pointer(value)
 
 
 def map_update_elem(environment: Environment, map: Value, key: Value, value: Value, flags: Value, *__: Value) -> Value:
     """0, -EINVAL, -E2BIG, -EEXIST or -ENOENT."""
-    of, source = _map(map), buffer(value)
+    of, source = map_behind(map, Map), buffer(value)
     of.update(_bytes(key, of.key_size), source.region, source.offset, exactly(flags), environment.cpu)
     return 0
 
 
 def map_delete_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value:
     """0, -ENOENT or -EINVAL."""
-    of = _map(map)
+    of = map_behind(map, Map)
     of.delete(_bytes(key, of.key_size))
     return 0
 
@@ -132,6 +132,16 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.PROBE_READ_KERNEL: reader(Space.KERNEL),
     Helper.PROBE_READ_USER_STR: string_reader(Space.USER),
     Helper.PROBE_READ_KERNEL_STR: string_reader(Space.KERNEL),
+    Helper.PERF_EVENT_READ: outputs.perf_event_read,
+    Helper.PERF_EVENT_READ_VALUE: outputs.perf_event_read_value,
+    Helper.PERF_EVENT_OUTPUT: outputs.perf_event_output,
+    Helper.GET_STACKID: outputs.get_stackid,
+    Helper.GET_STACK: outputs.get_stack,
+    Helper.RINGBUF_OUTPUT: outputs.ringbuf_output,
+    Helper.RINGBUF_RESERVE: outputs.ringbuf_reserve,
+    Helper.RINGBUF_SUBMIT: outputs.ringbuf_submit,
+    Helper.RINGBUF_DISCARD: outputs.ringbuf_discard,
+    Helper.RINGBUF_QUERY: outputs.ringbuf_query,
 }
 
 _ABOUT_THE_CALLER: dict[int, Callable[..., Value]] = {
@@ -141,12 +151,6 @@ _ABOUT_THE_CALLER: dict[int, Callable[..., Value]] = {
 }
 
 _MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
-
-
-def _map(value: Value) -> Map:
-    if isinstance(value, Pointer) and isinstance(value.region, MapHandle):
-        return value.region.map
-    raise Fault(f"a helper was given {value} for a map")
 
 
 def _bytes(value: Value, size: int) -> bytes:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Text, Unknown, Value
+from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Record, Text, Unknown, Value
 
 
 @dataclass(frozen=True)
 class Expectation:
     """Of one operation: that it fails with `errno`; or that it succeeds, and then whatever else is given.
 
-    `value` is what it returns, `data` what it reads, `records` how many records there are; None says nothing of it.
+    `value` is what it returns, `data` what it reads, `records` how many records there are, or which, fields of them
+    that are None left open; None says nothing of it.
     `log` is a part of the verifier's log, of failures too.
     """
 
     errno: str | None = None
     value: int | None = None
     data: bytes | OneOf | PerCpu | Addresses | None = None
-    records: int | None = None
+    records: int | tuple[Record, ...] | None = None
     log: str | None = None
 
     def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
@@ -32,7 +33,7 @@ class Expectation:
             outcome.errno == self.errno
             and (self.value is None or _value(outcome.value, self.value, returned))
             and (self.data is None or _data(outcome.data, self.data, returned))
-            and (self.records is None or (outcome.records is not None and len(outcome.records) == self.records))
+            and (self.records is None or _records(outcome.records, self.records, returned))
             and (self.log is None or _log(outcome.log, self.log))
         )
 
@@ -41,7 +42,8 @@ class Expectation:
         if self.data is not None:
             parts.append(f"data {_words(self.data)}")
         if self.records is not None:
-            parts.append(f"{self.records} records")
+            count = self.records if isinstance(self.records, int) else len(self.records)
+            parts.append(f"{count} records" + ("" if count == self.records else f": {self.records}"))
         if self.log is not None:
             parts.append(f"log with {self.log!r}")
         return ", ".join(parts)
@@ -70,6 +72,33 @@ def _data(
         return expected.admits(said, returned) if isinstance(said, bytes) else said == expected
     if isinstance(said, Bytes | OneOf | Addresses):
         return said.admits(expected, returned)
+    return said == expected
+
+
+def _records(said: tuple[Record, ...] | None, expected: int | tuple[Record, ...], returned: Mapping[str, int]) -> bool:
+    if said is None or isinstance(expected, int):
+        return said is not None and len(said) == expected
+    return len(said) == len(expected) and all(_record(*pair, returned) for pair in zip(said, expected, strict=True))
+
+
+def _record(said: Record, expected: Record, returned: Mapping[str, int]) -> bool:
+    wanted = {field.name: getattr(expected, field.name) for field in fields(expected)}
+    return type(said) is type(expected) and all(
+        _leaf(getattr(said, name), value, returned) for name, value in wanted.items() if value is not None
+    )
+
+
+def _leaf(said: object, expected: object, returned: Mapping[str, int]) -> bool:
+    """Either may leave something open; when both do, only whether they say the same of the same bytes is asked."""
+    match said, expected:
+        case Unknown(), int():
+            return said.admits(expected, returned)
+        case Bytes(), bytes():
+            return said.admits(expected, returned)
+        case bytes(), Bytes():
+            return expected.admits(said, returned)
+        case Bytes(), Bytes():
+            return len(said.content) == len(expected.content)
     return said == expected
 
 

@@ -19,8 +19,8 @@ from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.model.verifier import later
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
-from harness.model.verifier.prototypes import Argument, Prototype
-from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
+from harness.model.verifier.prototypes import Argument, Prototype, Return
+from harness.script.operations import Descriptor, LoadProgram, MapType, Program, ProgramType
 from harness.script.outcome import Text, Unpredicted
 
 GPL_COMPATIBLE = frozenset(
@@ -48,6 +48,32 @@ LATER_HELPERS: dict[int, Prototype] = {
         ),
         Prototype((Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True),
     ),
+    Helper.PERF_EVENT_READ: Prototype((Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.PERF_EVENT_ARRAY),
+    Helper.PERF_EVENT_READ_VALUE: Prototype(
+        (Argument.MAP, Argument.ANYTHING, Argument.STACK, Argument.STACK_SIZE),
+        gpl_only=True,
+        map=MapType.PERF_EVENT_ARRAY,
+    ),
+    Helper.PERF_EVENT_OUTPUT: Prototype(
+        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING, Argument.STACK, Argument.STACK_SIZE_OR_ZERO),
+        gpl_only=True,
+        map=MapType.PERF_EVENT_ARRAY,
+    ),
+    Helper.GET_STACKID: Prototype(
+        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.STACK_TRACE
+    ),
+    Helper.GET_STACK: Prototype(
+        (Argument.CONTEXT, Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True
+    ),
+    Helper.RINGBUF_OUTPUT: Prototype(
+        (Argument.MAP, Argument.STACK, Argument.STACK_SIZE_OR_ZERO, Argument.ANYTHING), map=MapType.RINGBUF
+    ),
+    Helper.RINGBUF_RESERVE: Prototype(
+        (Argument.MAP, Argument.RECORD_SIZE, Argument.ANYTHING), Return.RECORD_OR_NULL, map=MapType.RINGBUF
+    ),
+    Helper.RINGBUF_SUBMIT: Prototype((Argument.RECORD, Argument.ANYTHING), Return.NOTHING),
+    Helper.RINGBUF_DISCARD: Prototype((Argument.RECORD, Argument.ANYTHING), Return.NOTHING),
+    Helper.RINGBUF_QUERY: Prototype((Argument.MAP, Argument.ANYTHING), map=MapType.RINGBUF),
 }
 """Helpers of later kprobe programs as strictly as 4.1 would have typed them."""
 

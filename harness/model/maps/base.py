@@ -6,11 +6,14 @@ A value is a `Region`, so that a program may store through the pointer a lookup 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from harness.model.errno import Errno
-from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.memory import Fault, Region
+from harness.model.value import Pointer, Unpredictable, Value
 from harness.script.operations import MapType, UpdateFlag
+
+M = TypeVar("M", bound="Map")
 
 
 class MapHandle(Region):
@@ -21,6 +24,13 @@ class MapHandle(Region):
     def __init__(self, of: Map) -> None:
         super().__init__("a map", 0, b"")
         self.map = of
+
+
+def map_behind(value: Value, kind: type[M]) -> M:
+    """The map a helper was given; Fault when it was given none, or none of this kind."""
+    if isinstance(value, Pointer) and isinstance(value.region, MapHandle) and isinstance(value.region.map, kind):
+        return value.region.map
+    raise Fault(f"a helper was given {value} for a map it takes")
 
 
 class Map:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, STACK_SIZE
+from harness.isa.opcodes import R0, R1, R2, STACK_SIZE
+from harness.model.verifier import records
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.prototypes import Argument, Prototype, Return
@@ -16,6 +17,7 @@ from harness.model.verifier.state import (
     NAMES,
     NOT_INIT,
     PTR_TO_CTX,
+    PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
     UNKNOWN_VALUE,
@@ -33,6 +35,9 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
     Argument.MAP_VALUE: PTR_TO_STACK,
     Argument.STACK: PTR_TO_STACK,
     Argument.STACK_SIZE: CONST_IMM,
+    Argument.STACK_SIZE_OR_ZERO: CONST_IMM,
+    Argument.RECORD_SIZE: CONST_IMM,
+    Argument.RECORD: PTR_TO_MAP_VALUE,
     Argument.CONTEXT: PTR_TO_CTX,
 }
 
@@ -49,11 +54,19 @@ def check_call(env: Environment, insn: Instruction) -> None:
         check_argument(env.state, number, argument, shape)
         if argument is Argument.MAP:
             shape = registers[number].map
+    if shape is not None:
+        records.check_map(insn.imm, prototype, shape)
+    size = registers[R2].imm
+    if Argument.RECORD in prototype.arguments:
+        records.give_back(env.state, registers[R1])
     reset_caller_saved(registers)
-    if prototype.returns is Return.MAP_VALUE_OR_NULL:
-        registers[R0] = Register(PTR_TO_MAP_VALUE_OR_NULL, map=shape)
-    else:
-        registers[R0] = registers[R0].overwritten(UNKNOWN_VALUE)
+    match prototype.returns:
+        case Return.MAP_VALUE_OR_NULL:
+            registers[R0] = Register(PTR_TO_MAP_VALUE_OR_NULL, map=shape)
+        case Return.RECORD_OR_NULL:
+            registers[R0] = records.give_out(env.state, size)
+        case Return.INTEGER:
+            registers[R0] = registers[R0].overwritten(UNKNOWN_VALUE)
 
 
 def find_helper(env: Environment, number: int) -> Prototype:
@@ -80,7 +93,7 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     if argument is Argument.ANYTHING:
         return
     expected = _EXPECTED[argument]
-    if register.type is not expected:
+    if register.type is not expected or (argument is Argument.RECORD and not records.is_record(register)):
         raise Refused("EACCES", f"R{number} type={NAMES[register.type]} expected={NAMES[expected]}")
     if argument is Argument.MAP_KEY:
         assert shape is not None
@@ -88,7 +101,7 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     elif argument is Argument.MAP_VALUE:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.value_size))
-    elif argument is Argument.STACK_SIZE:
+    elif argument is Argument.STACK_SIZE or (argument is Argument.STACK_SIZE_OR_ZERO and register.imm):
         check_stack_boundary(state, number - 1, register.imm)
 
 

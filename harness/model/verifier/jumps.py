@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, Jump, Source
+from harness.model.verifier import records
 from harness.model.verifier.calls import check_call
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
@@ -52,6 +53,7 @@ def check_exit(env: Environment, insn: Instruction) -> None:
     """R0 holds something, anything. `off` is not looked at."""
     if insn.code & _X or insn.imm or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
+    records.check_leak(env.state)
     check_source(env.state.registers, R0)
 
 
@@ -84,4 +86,5 @@ def refine(equal: State, unequal: State, number: int, register: Register, imm: i
     lookup is not 0 it is a map value. Copies of the register learn nothing."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
         unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
+        records.was_null(equal, register)
     equal.registers[number] = register.overwritten(CONST_IMM, imm)

@@ -39,8 +39,9 @@ from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch
 from harness.script.outcome import Unpredicted
 
-_PLAIN_MAPS = frozenset({1, 2, 5, 6, 9, 10})
-"""Hash and array, their per-CPU and LRU kin: programs may look up, update and delete in all of them."""
+_KNOWN_MAPS = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 27})
+"""Hash and array, their per-CPU and LRU kin, in all of which programs may look up, update and delete; and those of
+`harness.model.verifier.records`."""
 _KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}
 """gotol came with 6.6, but 6.1 lets its opcode pass already (seen on 6.1.192), 5.10 does not."""
 _FREED: dict[int, Prototype] = {Helper.KTIME_GET_NS: Prototype()}
@@ -76,7 +77,7 @@ def predict(
     watch = Watch(known.ordered)
     env = Environment(known.program, _without_log(context), observer=watch, fetches=known.fetches)
     verdict = run_passes(env)
-    if any(shape.type not in _PLAIN_MAPS for shape in env.maps.values()):
+    if any(shape.type not in _KNOWN_MAPS for shape in env.maps.values()):
         return Unpredicted("the program uses a map of a type 4.1 does not have")
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):

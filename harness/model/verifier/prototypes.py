@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from harness.isa.opcodes import Helper
+from harness.script.operations import MapType
 
 
 class Argument(Enum):
@@ -21,24 +22,33 @@ class Argument(Enum):
     STACK = auto()
     STACK_SIZE = auto()
     """How many bytes of the argument before it, which is STACK, the helper touches."""
+    STACK_SIZE_OR_ZERO = auto()
+    RECORD_SIZE = auto()
+    """How many bytes the helper gives, which must be known."""
+    RECORD = auto()
+    """What a helper gave, which this one takes back."""
     CONTEXT = auto()
     ANYTHING = auto()
 
 
 class Return(Enum):
-    """`enum bpf_return_type`; no helper of 4.1 returns nothing."""
+    """`enum bpf_return_type`; no helper of 4.1 returns nothing, or memory that must be given back."""
 
     INTEGER = auto()
     MAP_VALUE_OR_NULL = auto()
+    RECORD_OR_NULL = auto()
+    NOTHING = auto()
 
 
 @dataclass(frozen=True)
 class Prototype:
-    """`struct bpf_func_proto`. Registers behind the last argument are not looked at."""
+    """`struct bpf_func_proto`. Registers behind the last argument are not looked at. `map` is the only type of map the
+    helper takes, where there is one: check_map_func_compatibility() of 4.2 and later."""
 
     arguments: tuple[Argument, ...] = ()
     returns: Return = Return.INTEGER
     gpl_only: bool = False
+    map: MapType | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ RULES: tuple[Rule, ...] = (
     Rule("M-17", "EACCES", r"R\d+ type=\S+ expected=(map_ptr|ctx)"),
     Rule("M-17", "EACCES", r"R\d+ type=(inv|imm|ctx) expected=fp"),
     Rule("M-17", "EACCES", r"R\d+ type=map_value_or_null expected=fp", until=(6, 14)),
+    Rule("R-01", "EINVAL", r"Unreleased reference"),
+    # Of 4.1's helpers none takes a value, so this is a record that is to be given back and is none.
+    Rule("R-03", "EACCES", r"R\d+ type=\S+ expected=map_value"),
+    Rule("R-02", "EINVAL", r"cannot pass map_type .*"),
     Rule("M-21", "EINVAL", r"invalid func -?\d+"),
     Rule("M-22", "EINVAL", r"unknown func \d+", kind="kprobe"),
     Rule("M-23", "EINVAL", r"cannot call GPL only function from proprietary program"),

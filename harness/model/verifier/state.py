@@ -83,13 +83,17 @@ SPILLED = bytes([SPILL]) * 8
 
 
 class State:
-    """Registers, and the slots of the stack that were ever written, by their number from the lowest address."""
+    """Registers, and the slots of the stack that were ever written, by their number from the lowest address; and, for
+    later releases only, the records that must be given back."""
 
-    __slots__ = ("registers", "stack")
+    __slots__ = ("records", "registers", "stack")
 
-    def __init__(self, registers: list[Register], stack: dict[int, Slot]) -> None:
+    def __init__(
+        self, registers: list[Register], stack: dict[int, Slot], records: frozenset[MapShape | None] = frozenset()
+    ) -> None:
         self.registers = registers
         self.stack = stack
+        self.records = records
 
     @classmethod
     def at_entry(cls) -> State:
@@ -101,7 +105,7 @@ class State:
 
     def copy(self) -> State:
         """A state of its own with the same content."""
-        return State(self.registers.copy(), self.stack.copy())
+        return State(self.registers.copy(), self.stack.copy(), self.records)
 
     def kind(self, off: int) -> int:
         """The kind of the stack's byte at R10 + off."""
@@ -164,6 +168,8 @@ def reset_caller_saved(registers: list[Register]) -> None:
 
 def covers(old: State, new: State) -> bool:
     """states_equal(): whether `new` needs no simulation since `old`, which asks for no less, went through it."""
+    if old.records != new.records:
+        return False
     for before, now in zip(old.registers, new.registers, strict=True):
         if before is now or before == now or before.type is NOT_INIT:
             continue

@@ -8,7 +8,19 @@ from dataclasses import fields, replace
 from harness.model.verifier.log import Log
 from harness.script.expectation import Expectation
 from harness.script.operations import Script
-from harness.script.outcome import Bytes, OneOf, Outcome, Prediction, Record, Text, Unknown, Unpredicted, Value
+from harness.script.outcome import (
+    KERNEL_SPACE,
+    Addresses,
+    Bytes,
+    OneOf,
+    Outcome,
+    Prediction,
+    Record,
+    Text,
+    Unknown,
+    Unpredicted,
+    Value,
+)
 
 
 def observe(script: Script, predictions: list[Prediction]) -> list[Outcome]:
@@ -56,9 +68,11 @@ def _value(value: Value | None, returned: Mapping[str, int]) -> int | None:
     return value.least if value.least is not None else 0
 
 
-def _data(data: bytes | Bytes | OneOf | None, returned: Mapping[str, int]) -> bytes | None:
+def _data(data: bytes | Bytes | OneOf | Addresses | None, returned: Mapping[str, int]) -> bytes | None:
     if isinstance(data, OneOf):
         return data.choices[0]
+    if isinstance(data, Addresses):
+        return KERNEL_SPACE.to_bytes(8, "little") + bytes(data.size - 8)
     if isinstance(data, Bytes):
         content = bytearray(data.content)
         for piece in data.unknown:
@@ -69,7 +83,10 @@ def _data(data: bytes | Bytes | OneOf | None, returned: Mapping[str, int]) -> by
 
 
 def _record(record: Record, returned: Mapping[str, int]) -> Record:
-    return replace(record, **{field.name: _value(getattr(record, field.name), returned) for field in fields(record)})
+    def settled(leaf: Value | bytes | Bytes | None) -> int | bytes | None:
+        return _data(leaf, returned) if isinstance(leaf, bytes | Bytes) else _value(leaf, returned)
+
+    return replace(record, **{field.name: settled(getattr(record, field.name)) for field in fields(record)})
 
 
 def _text(log: str | Text | None, expected: str) -> str | None:

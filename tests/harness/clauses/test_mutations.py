@@ -12,7 +12,7 @@ from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.script.expectation import Expectation
 from harness.script.operations import Script
-from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.outcome import Lost, Outcome, Prediction, Unpredicted
 from tests.harness.clauses.lanes import LANES, scripts
 from tests.harness.clauses.observing import observe
 
@@ -23,6 +23,8 @@ def altered(expectation: Expectation) -> Expectation:
         return replace(expectation, errno="EXDEV")
     if isinstance(expectation.data, bytes):
         return replace(expectation, data=bytes(255 - octet for octet in expectation.data))
+    if isinstance(expectation.records, tuple):
+        return replace(expectation, records=(*expectation.records, Lost(1)))
     if expectation.records is not None:
         return replace(expectation, records=expectation.records + 1)
     if expectation.value is not None:

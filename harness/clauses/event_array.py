@@ -1,0 +1,454 @@
+"""Maps of type PERF_EVENT_ARRAY, since 4.3, and the samples programs write through them.
+
+kernel/bpf/arraymap.c; kernel/trace/bpf_trace.c: bpf_perf_event_output(), bpf_perf_event_read().
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
+from harness.clauses.parts import EVENT, MAP, RING, accepted
+from harness.clauses.results import DATA, attached, data, keep, results_are
+from harness.essentials.parts import array, prctl, u32
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R10,
+    Helper,
+    Piece,
+    add64_imm,
+    call,
+    exit_,
+    ld_imm64,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    program,
+    st,
+)
+from harness.script.expectation import Expectation
+from harness.script.operations import (
+    Attach,
+    Close,
+    CreateMap,
+    DeleteElement,
+    Disable,
+    Enable,
+    LoadProgram,
+    LookupElement,
+    MapPages,
+    MapRing,
+    MapType,
+    NextKey,
+    OpenOutput,
+    Operation,
+    ProgramType,
+    ReadCount,
+    ReadRing,
+    Ref,
+    SampleType,
+    Unmap,
+    UpdateElement,
+)
+from harness.script.outcome import Bytes, Lost, Sample, Unknown
+from harness.script.outcome import Piece as Gap
+
+NOT_SUPPORTED = "errno 524"
+EVENTS = CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2)
+OUT = Ref("out")
+CURRENT_CPU = 0xFFFFFFFF
+E2BIG, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP = -7, -22, -2, -28, -95
+SAMPLE = 48
+"""Bytes of a sample with TID, CPU and sixteen bytes of data: header, two fields, size, data, padding."""
+ROOM = (4096 - 1) // SAMPLE
+
+
+def clauses(layout: PtRegs) -> tuple[Clause, ...]:
+    return tuple(chain(_before(), _map(), _events(), _output(layout), _lifetime(layout), _reading(layout), _verifier()))
+
+
+def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
+    return Clause(id, sentence, steps, since="5.10")
+
+
+def _before() -> tuple[Clause, ...]:
+    call_it = program(call(Helper.PERF_EVENT_OUTPUT), exit_())
+    load = LoadProgram("program", ProgramType.KPROBE, call_it, log_level=1)
+    return (
+        Clause(
+            "PEA-01",
+            "4.1 has neither arrays of perf events nor events for what programs write",
+            (expect(EVENTS, "EINVAL"), expect(OpenOutput("out"), "ENOENT")),
+            NOTHING,
+            until="4.1",
+        ),
+        Clause(
+            "PEA-02",
+            "nor the helper",
+            (expect(load, Expectation("EINVAL", log="invalid func 25")),),
+            until="4.1",
+        ),
+    )
+
+
+def _map() -> tuple[Clause, ...]:
+    rows: tuple[tuple[str, str, tuple[int, int, int, int], Said], ...] = (
+        ("PEA-03", "keys and values have four bytes", (4, 4, 1, 0), WORKS),
+        ("PEA-03.key", "keys of eight are refused", (8, 4, 1, 0), "EINVAL"),
+        ("PEA-03.value", "values too", (4, 8, 1, 0), "EINVAL"),
+        ("PEA-03.none", "there is an element", (4, 4, 0, 0), "EINVAL"),
+        ("PEA-03.prealloc", "flags of other maps are refused", (4, 4, 1, 1), "EINVAL"),
+        ("PEA-03.preserve", "elements may be preserved", (4, 4, 1, 1 << 11), WORKS),
+    )
+    return (
+        *(
+            Clause(id, sentence, (expect(CreateMap("map", MapType.PERF_EVENT_ARRAY, *sizes), said),), NOTHING, "5.10")
+            for id, sentence, sizes, said in rows
+        ),
+        Clause(
+            "PEA-04",
+            "nothing can be looked up or mapped, with the kernel's own errno",
+            (
+                EVENTS,
+                expect(LookupElement(MAP, u32(0), 4), NOT_SUPPORTED),
+                expect(LookupElement(MAP, u32(7), 4), NOT_SUPPORTED),
+                expect(MapPages(MAP, 0, 1), NOT_SUPPORTED),
+                expect(MapRing("ring", MAP), NOT_SUPPORTED),
+            ),
+            NOTHING,
+            "5.10",
+        ),
+        Clause(
+            "PEA-05",
+            "keys are those of an array",
+            (
+                EVENTS,
+                expect(NextKey(MAP, None, 4), u32(0)),
+                expect(NextKey(MAP, u32(0), 4), u32(1)),
+                expect(NextKey(MAP, u32(1), 4), "ENOENT"),
+                expect(NextKey(MAP, u32(9), 4), u32(0)),
+            ),
+            NOTHING,
+            "5.10",
+        ),
+        Clause(
+            "PEA-06",
+            "an update looks at its flags, then at the index, then at the descriptor",
+            (
+                EVENTS,
+                *(expect(UpdateElement(MAP, u32(2), u32(100_000), flags), "EINVAL") for flags in (1, 2, 3, 4)),
+                expect(UpdateElement(MAP, u32(2), u32(100_000)), "E2BIG"),
+                expect(UpdateElement(MAP, u32(0), u32(100_000)), "EBADF"),
+                expect(UpdateElement(MAP, u32(0), MAP), "EBADF"),
+                expect(UpdateElement(MAP, None, MAP), "EFAULT"),
+            ),
+            NOTHING,
+            "5.10",
+        ),
+        _clause(
+            "PEA-07",
+            "an event may be stored over and over, and be deleted once from each place",
+            EVENTS,
+            OpenOutput("out"),
+            expect(UpdateElement(MAP, u32(0), OUT), 0),
+            expect(UpdateElement(MAP, u32(0), OUT), 0),
+            expect(UpdateElement(MAP, u32(1), OUT), 0),
+            expect(DeleteElement(MAP, u32(0)), 0),
+            expect(DeleteElement(MAP, u32(0)), "ENOENT"),
+            expect(DeleteElement(MAP, u32(2)), "E2BIG"),
+            expect(DeleteElement(MAP, u32(1)), 0),
+        ),
+    )
+
+
+def _events() -> tuple[Clause, ...]:
+    return (
+        _clause(
+            "PEA-10",
+            "an event for output is opened like any other",
+            expect(OpenOutput("task"), WORKS),
+            expect(OpenOutput("cpu", pid=-1, cpu=0), WORKS),
+            expect(OpenOutput("nowhere", pid=-1, cpu=-1), "EINVAL"),
+            expect(OpenOutput("far", pid=-1, cpu=4096), "EINVAL"),
+            expect(OpenOutput("nobody", pid=-2), "ESRCH"),
+        ),
+        _clause(
+            "PEA-11",
+            "it counts nothing, and no program can be attached to it",
+            OpenOutput("out"),
+            expect(ReadCount(OUT), 0),
+            accepted("program"),
+            expect(Attach(OUT, Ref("program")), "EINVAL"),
+            expect(Attach(OUT, -1), "EBADF"),
+        ),
+    )
+
+
+def _put(size: int = 16, flags: int = 0) -> Piece:
+    """bpf_perf_event_output() of the data on the stack."""
+    where = (mov64_reg(R1, R6), ld_map(R2, "map"), ld_imm64(R3, flags))
+    return (where, mov64_reg(R4, R10), add64_imm(R4, -24), mov64_imm(R5, size), call(Helper.PERF_EVENT_OUTPUT))
+
+
+def _stored(out: OpenOutput | None = None, pages: int = 2) -> tuple[Operation | Step, ...]:
+    """An event with a ring, stored at index 0."""
+    return (
+        EVENTS,
+        out or OpenOutput("out"),
+        MapRing("ring", OUT, pages),
+        expect(UpdateElement(MAP, u32(0), OUT), 0),
+    )
+
+
+def _sample(size: int) -> Sample:
+    """With so many bytes of data, and padding up to where the next record can begin."""
+    padding = -(size + 4) % 8
+    unknown = (Gap(size, padding, Unknown("padding")),) if padding else ()
+    return Sample(raw=Bytes(DATA[:size] + bytes(padding), unknown))
+
+
+def _output(layout: PtRegs) -> tuple[Clause, ...]:
+    flags = (0, CURRENT_CPU, 1, 2, CURRENT_CPU - 1, 1 << 32, CURRENT_CPU | 1 << 32)
+    return (
+        _clause(
+            "PEA-20",
+            "a sample holds what the program hands over, padded to where the next record begins",
+            *_stored(),
+            *attached(layout, data(), _put(16), keep(0), _put(5), keep(1), _put(4), keep(2), _put(0), keep(3)),
+            prctl(),
+            *results_are(0, 0, 0, 0),
+            expect(ReadRing(RING), found(_sample(16), _sample(5), _sample(4), _sample(0))),
+            expect(ReadCount(OUT), 0),
+        ),
+        *(
+            Clause(
+                f"PEA-21.{field.name}",
+                "a sample carries the fields that were asked for",
+                (
+                    *_stored(OpenOutput("out", sample_type=field)),
+                    *attached(layout, data(), _put(), keep(0)),
+                    prctl(times=2),
+                    *results_are(0),
+                    expect(ReadRing(RING), records(2)),
+                ),
+                since="5.10",
+            )
+            for field in SampleType
+        ),
+        _clause(
+            "PEA-22",
+            "flags are an index, or the CPU the program runs on, and nothing else",
+            *_stored(),
+            *attached(layout, data(), *(piece for at, one in enumerate(flags) for piece in (_put(16, one), keep(at)))),
+            prctl(),
+            *results_are(0, 0, ENOENT, E2BIG, E2BIG, EINVAL, EINVAL),
+            expect(ReadRing(RING), found(_sample(16), _sample(16))),
+        ),
+        _clause(
+            "PEA-23",
+            "what does not fit is counted, and the program is told",
+            *_stored(pages=1),
+            *attached(layout, data(), _put(), keep(0)),
+            prctl(times=ROOM),
+            *results_are(0),
+            prctl(times=3),
+            *results_are(ENOSPC),
+            expect(ReadRing(RING), records(ROOM)),
+            prctl(),
+            *results_are(0),
+            expect(ReadRing(RING), found(Lost(3), _sample(16))),
+        ),
+        _clause(
+            "PEA-24",
+            "without a ring there is no room",
+            EVENTS,
+            OpenOutput("out"),
+            expect(UpdateElement(MAP, u32(0), OUT), 0),
+            *attached(layout, data(), _put(), keep(0)),
+            prctl(),
+            *results_are(ENOSPC),
+            expect(MapRing("empty", OUT, 0), 0),
+            prctl(),
+            *results_are(ENOSPC),
+        ),
+        _clause(
+            "PEA-25",
+            "an event that does not run on the program's CPU takes nothing",
+            *_stored(OpenOutput("out", disabled=True)),
+            *attached(layout, data(), _put(), keep(0)),
+            prctl(),
+            *results_are(EOPNOTSUPP),
+            expect(Enable(OUT), 0),
+            prctl(),
+            *results_are(0),
+            expect(Disable(OUT), 0),
+            prctl(),
+            *results_are(EOPNOTSUPP),
+            expect(ReadRing(RING), records(1)),
+        ),
+        _clause(
+            "PEA-25.task",
+            "that of another task does not",
+            *_stored(OpenOutput("out", pid=1)),
+            *attached(layout, data(), _put(), keep(0)),
+            prctl(),
+            *results_are(EOPNOTSUPP),
+            expect(ReadRing(RING), records(0)),
+        ),
+        _clause(
+            "PEA-26",
+            "events of other types take nothing",
+            EVENTS,
+            *attached(layout, data(), _put(), keep(0)),
+            expect(UpdateElement(MAP, u32(0), EVENT), 0),
+            prctl(),
+            *results_are(EINVAL),
+        ),
+    )
+
+
+def _lifetime(layout: PtRegs) -> tuple[Clause, ...]:
+    def outlives(id: str, sentence: str, *then: Operation | Step, map: CreateMap = EVENTS) -> Clause:
+        _, *rest = _stored()
+        return _clause(id, sentence, map, *rest, *attached(layout, data(), _put(), keep(0)), prctl(), *then)
+
+    preserving = CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2, 1 << 11)
+    return (
+        outlives(
+            "PEA-30",
+            "a map holds its events open",
+            expect(Close(OUT), 0),
+            prctl(),
+            *results_are(0),
+            expect(ReadRing(RING), records(2)),
+        ),
+        outlives(
+            "PEA-31",
+            "an element that is deleted is not there any more",
+            expect(DeleteElement(MAP, u32(0)), 0),
+            prctl(),
+            *results_are(ENOENT),
+            expect(ReadRing(RING), records(1)),
+        ),
+        outlives(
+            "PEA-32",
+            "who closes the map takes all its elements away, also from programs",
+            expect(Close(MAP), 0),
+            prctl(),
+            *results_are(ENOENT),
+            expect(ReadRing(RING), records(1)),
+        ),
+        outlives(
+            "PEA-32.preserve",
+            "unless they are preserved",
+            expect(Close(MAP), 0),
+            prctl(),
+            *results_are(0),
+            expect(ReadRing(RING), records(2)),
+            map=preserving,
+        ),
+        outlives("PEA-33", "without its ring an event has no room", Unmap(RING), prctl(), *results_are(ENOSPC)),
+    )
+
+
+def _read(flags: int) -> Piece:
+    return (ld_map(R1, "map"), ld_imm64(R2, flags), call(Helper.PERF_EVENT_READ))
+
+
+def _reading(layout: PtRegs) -> tuple[Clause, ...]:
+    flags = (0, CURRENT_CPU, 1, 2, 1 << 32)
+    into = (mov64_reg(R3, R10), add64_imm(R3, -32), mov64_imm(R4, 24))
+    return (
+        _clause(
+            "PEA-40",
+            "a program reads the count of a stored event; the hit it runs for is not counted yet",
+            EVENTS,
+            *attached(layout, _read(0), keep(0), verdict=1),
+            expect(UpdateElement(MAP, u32(0), EVENT), 0),
+            prctl(times=3),
+            *results_are(2),
+            expect(ReadCount(EVENT), 3),
+        ),
+        _clause(
+            "PEA-41",
+            "flags are those of output",
+            *_stored(),
+            *attached(layout, *(piece for at, one in enumerate(flags) for piece in (_read(one), keep(at)))),
+            prctl(),
+            *results_are(0, 0, ENOENT, E2BIG, EINVAL),
+        ),
+        _clause(
+            "PEA-42",
+            "the event of another task cannot be read",
+            *_stored(OpenOutput("out", pid=1)),
+            *attached(layout, _read(0), keep(0)),
+            prctl(),
+            *results_are(EINVAL),
+        ),
+        _clause(
+            "PEA-43",
+            "the count comes with times; an error clears them",
+            EVENTS,
+            *attached(
+                layout,
+                *(st(DW, R10, -at, -1) for at in (16, 24, 32)),
+                *((ld_map(R1, "map"), mov64_imm(R2, 0), into, call(Helper.PERF_EVENT_READ_VALUE)), keep(0)),
+                *(ldx(DW, R0, R10, -32), keep(1)),
+                *((ld_map(R1, "map"), mov64_imm(R2, 1), into, call(Helper.PERF_EVENT_READ_VALUE)), keep(2)),
+                *(ldx(DW, R0, R10, -16), keep(3)),
+                verdict=1,
+            ),
+            expect(UpdateElement(MAP, u32(0), EVENT), 0),
+            prctl(times=4),
+            *results_are(0, 3, ENOENT, 0),
+        ),
+    )
+
+
+def _verifier() -> tuple[Clause, ...]:
+    end = (mov64_imm(R0, 0), exit_())
+    first = (mov64_reg(R6, R1), data())
+
+    def load(said: Said, *pieces: Piece, license: str = "GPL") -> Step:
+        return expect(LoadProgram("program", ProgramType.KPROBE, program(*pieces), license), said)
+
+    return (
+        _clause("PEA-50", "output is for GPL programs", EVENTS, load("EINVAL", first, _put(), end, license="MIT")),
+        _clause("PEA-50.read", "so is reading", EVENTS, load("EINVAL", _read(0), end, license="MIT")),
+        _clause("PEA-51", "the context comes first", EVENTS, load("EACCES", mov64_imm(R6, 0), data(), _put(), end)),
+        _clause(
+            "PEA-52",
+            "the helpers are for arrays of events",
+            array("map"),
+            load("EINVAL", first, _put(), end),
+            load("EINVAL", _read(0), end),
+        ),
+        _clause(
+            "PEA-53",
+            "and programs can do nothing else with such an array",
+            EVENTS,
+            *(
+                load(
+                    "EINVAL",
+                    st(DW, R10, -8, 0),
+                    ld_map(R1, "map"),
+                    mov64_reg(R2, R10),
+                    add64_imm(R2, -4),
+                    mov64_reg(R3, R2),
+                    mov64_imm(R4, 0),
+                    call(helper),
+                    end,
+                )
+                for helper in (Helper.MAP_LOOKUP_ELEM, Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM)
+            ),
+        ),
+    )

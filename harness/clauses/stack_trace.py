@@ -1,0 +1,269 @@
+"""Maps of type STACK_TRACE, since 4.6, and the helpers that follow the calls to a probe; kernel/bpf/stackmap.c.
+
+Which number a call chain gets is a hash of kernel addresses; where there is one bucket, it is 0.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
+from harness.clauses.parts import MAP, SPARE
+from harness.clauses.results import attached, keep, results_are
+from harness.essentials.parts import array, prctl, u32
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R6,
+    R9,
+    R10,
+    Helper,
+    Piece,
+    add64_imm,
+    call,
+    exit_,
+    jeq_imm,
+    jeq_reg,
+    ld_imm64,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    program,
+    rsh64_imm,
+    st,
+)
+from harness.script.expectation import Expectation
+from harness.script.operations import (
+    Attach,
+    CreateKprobe,
+    CreateMap,
+    DeleteElement,
+    Fire,
+    LoadProgram,
+    LookupElement,
+    MapPages,
+    MapType,
+    NextKey,
+    OpenEvent,
+    Operation,
+    Program,
+    ProgramType,
+    Ref,
+    UpdateElement,
+)
+from harness.script.outcome import Addresses
+
+NOT_SUPPORTED = "errno 524"
+DEPTH = 20
+SIZE = 8 * DEPTH
+ONE = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 1)
+"""One bucket."""
+EEXIST, EFAULT, EINVAL, ENOMEM = -17, -14, -22, -12
+ALL_SKIPPED = 0xFF
+FAST, REUSE = 1 << 9, 1 << 10
+OTHER = "write_null"
+OUR_LENGTH = 4242
+WRITE = Fire(OTHER, (0, OUR_LENGTH))
+
+
+def clauses(layout: PtRegs) -> tuple[Clause, ...]:
+    return tuple(chain(_before(), _map(), _numbers(layout), _stacks(layout), _verifier()))
+
+
+def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
+    return Clause(id, sentence, steps, since="5.10")
+
+
+def _before() -> tuple[Clause, ...]:
+    load = LoadProgram("program", ProgramType.KPROBE, program(call(Helper.GET_STACKID), exit_()), log_level=1)
+    return (
+        Clause("STK-01", "4.1 stores no call chains", (expect(ONE, "EINVAL"),), NOTHING, until="4.1"),
+        Clause(
+            "STK-02",
+            "and has no helper that follows them",
+            (expect(load, Expectation("EINVAL", log="invalid func 27")),),
+            until="4.1",
+        ),
+    )
+
+
+def _map() -> tuple[Clause, ...]:
+    rows: tuple[tuple[str, str, tuple[int, int, int, int], Said], ...] = (
+        ("STK-03", "a key has four bytes, a value eight for each address", (4, 8, 1, 0), WORKS),
+        ("STK-03.key", "no other key", (8, 64, 1, 0), "EINVAL"),
+        ("STK-03.none", "not less", (4, 0, 1, 0), "EINVAL"),
+        ("STK-03.half", "not four", (4, 4, 1, 0), "EINVAL"),
+        ("STK-03.odd", "not twelve", (4, 12, 1, 0), "EINVAL"),
+        ("STK-03.deepest", "up to kernel.perf_event_max_stack, 127", (4, 1016, 1, 0), WORKS),
+        ("STK-03.deeper", "not more", (4, 1024, 1, 0), "EINVAL"),
+        ("STK-03.entries", "there is room for a chain", (4, 64, 0, 0), "EINVAL"),
+        ("STK-03.prealloc", "flags of other maps are refused", (4, 64, 1, 1), "EINVAL"),
+    )
+    return (
+        *(
+            Clause(id, sentence, (expect(CreateMap("map", MapType.STACK_TRACE, *sizes), said),), NOTHING, "5.10")
+            for id, sentence, sizes, said in rows
+        ),
+        Clause(
+            "STK-04",
+            "a map begins empty; the number of its buckets is a power of two",
+            (
+                CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 3),
+                expect(LookupElement(MAP, u32(0), SIZE), "ENOENT"),
+                expect(LookupElement(MAP, u32(4), SIZE), "ENOENT"),
+                expect(DeleteElement(MAP, u32(3)), "ENOENT"),
+                expect(DeleteElement(MAP, u32(4)), "E2BIG"),
+                expect(NextKey(MAP, None, 4), "ENOENT"),
+                expect(NextKey(MAP, u32(9), 4), "ENOENT"),
+            ),
+            NOTHING,
+            "5.10",
+        ),
+        Clause(
+            "STK-05",
+            "system calls store nothing",
+            (
+                ONE,
+                *(expect(UpdateElement(MAP, u32(0), bytes(SIZE), flags), "EINVAL") for flags in range(3)),
+                expect(UpdateElement(MAP, None, bytes(SIZE)), "EFAULT"),
+                expect(MapPages(MAP, 0, 1), NOT_SUPPORTED),
+            ),
+            NOTHING,
+            "5.10",
+        ),
+    )
+
+
+def _number(flags: int = 0) -> Piece:
+    return (mov64_reg(R1, R6), ld_map(R2, "map"), ld_imm64(R3, flags), call(Helper.GET_STACKID))
+
+
+def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
+    refused = (1 << 11, 1 << 12, 1 << 32)
+    many = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 64)
+    same = (_number(), mov64_reg(R9, R0), _number(FAST), jeq_reg(R0, R9, "same"), mov64_imm(R0, 1), keep(0), "same")
+    return (
+        _clause(
+            "STK-10",
+            "a chain is stored under its number: addresses in the kernel, then zeros",
+            ONE,
+            *attached(layout, _number(), keep(0)),
+            prctl(),
+            *results_are(0),
+            expect(NextKey(MAP, None, 4), u32(0)),
+            expect(NextKey(MAP, u32(0), 4), "ENOENT"),
+            expect(LookupElement(MAP, u32(0), SIZE), Addresses(SIZE)),
+            expect(LookupElement(MAP, u32(1), SIZE), "ENOENT"),
+        ),
+        _clause(
+            "STK-11",
+            "the same chain has the same number",
+            many,
+            *attached(layout, mov64_imm(R0, 0), keep(0), same, rsh64_imm(R9, 6), mov64_reg(R0, R9), keep(1)),
+            prctl(),
+            *results_are(0, 0),
+            prctl(times=2),
+            *results_are(0, 0),
+        ),
+        _clause(
+            "STK-12",
+            "flags nobody knows are refused",
+            ONE,
+            *attached(layout, *(piece for at, one in enumerate(refused) for piece in (_number(one), keep(at)))),
+            prctl(),
+            *results_are(EINVAL, EINVAL, EINVAL),
+            expect(NextKey(MAP, None, 4), "ENOENT"),
+        ),
+        _clause(
+            "STK-13",
+            "who skips the whole chain gets none",
+            ONE,
+            *attached(layout, _number(ALL_SKIPPED), keep(0)),
+            prctl(),
+            *results_are(EFAULT),
+        ),
+        _clause(
+            "STK-14",
+            "another chain does not take a stored one's place",
+            ONE,
+            *attached(layout, _number(), keep(0)),
+            CreateKprobe("other", OTHER),
+            OpenEvent("spare", Ref("other")),
+            expect(LoadProgram("second", ProgramType.KPROBE, _on_our_write(layout)), WORKS),
+            expect(Attach(SPARE, Ref("second")), 0),
+            prctl(),
+            WRITE,
+            *results_are(0, EEXIST, ENOMEM),
+            expect(DeleteElement(MAP, u32(0)), 0),
+            WRITE,
+            *results_are(0, 0, 0),
+            prctl(),
+            *results_are(EEXIST),
+            expect(DeleteElement(MAP, u32(0)), 0),
+            expect(DeleteElement(MAP, u32(0)), "ENOENT"),
+        ),
+    )
+
+
+def _on_our_write(layout: PtRegs) -> Program:
+    """Stores the chain that leads to our own write(2), once as it is and once in the place of another."""
+    ours = (_number(), keep(1), _number(REUSE), keep(2), mov64_imm(R0, 0), exit_())
+    length = (mov64_reg(R6, R1), ldx(DW, R0, R6, layout.argument(2)))
+    return program(length, jeq_imm(R0, OUR_LENGTH, "ours"), mov64_imm(R0, 0), exit_(), "ours", ours)
+
+
+def _stack(size: int, flags: int = 0) -> Piece:
+    """bpf_get_stack() into what lies below R10, from -24 on, all ones before."""
+    arguments = (mov64_reg(R1, R6), mov64_reg(R2, R10), add64_imm(R2, -24), mov64_imm(R3, size), mov64_imm(R4, flags))
+    return (st(DW, R10, -24, -1), st(DW, R10, -16, -1), arguments, call(Helper.GET_STACK))
+
+
+def _stacks(layout: PtRegs) -> tuple[Clause, ...]:
+    first = ldx(DW, R0, R10, -24)
+
+    def refused(id: str, sentence: str, said: int, piece: Piece) -> Clause:
+        steps = attached(layout, piece, keep(0), first, keep(1))
+        return _clause(id, sentence, *steps, prctl(), *results_are(said, 0))
+
+    return (
+        _clause(
+            "STK-20",
+            "a program may have the chain itself: as many addresses in the kernel as fit",
+            *attached(layout, _stack(8), keep(0), first, rsh64_imm(R0, 63), keep(1)),
+            prctl(),
+            *results_are(8, 1),
+        ),
+        refused("STK-21", "flags nobody knows are refused, and the memory is cleared", EINVAL, _stack(8, 1 << 9)),
+        refused("STK-22", "so is room for a part of an address", EINVAL, _stack(12)),
+        refused("STK-23", "who skips the whole chain gets none", EFAULT, _stack(8, ALL_SKIPPED)),
+    )
+
+
+def _verifier() -> tuple[Clause, ...]:
+    end = (mov64_imm(R0, 0), exit_())
+    first = mov64_reg(R6, R1)
+
+    def load(said: Said, *pieces: Piece, license: str = "GPL") -> Step:
+        return expect(LoadProgram("program", ProgramType.KPROBE, program(*pieces), license), said)
+
+    key = (st(DW, R10, -8, 0), ld_map(R1, "map"), mov64_reg(R2, R10), add64_imm(R2, -8))
+    return (
+        _clause(
+            "STK-30", "following calls is for GPL programs", ONE, load("EINVAL", first, _number(), end, license="MIT")
+        ),
+        _clause("STK-30.memory", "to memory too", load("EINVAL", first, _stack(8), end, license="MIT")),
+        _clause("STK-31", "it begins at the context", ONE, load("EACCES", mov64_imm(R6, 0), _number(), end)),
+        _clause("STK-32", "numbers are for maps of call chains", array("map"), load("EINVAL", first, _number(), end)),
+        _clause(
+            "STK-33",
+            "and programs can do nothing else with such a map",
+            ONE,
+            *(load("EINVAL", key, call(helper), end) for helper in (Helper.MAP_LOOKUP_ELEM, Helper.MAP_DELETE_ELEM)),
+        ),
+    )

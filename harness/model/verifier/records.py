@@ -1,0 +1,76 @@
+"""What later verifiers know of maps and helpers that belong together, and of records that must be given back.
+
+4.1 has neither. A reserved record is to it the value of a map nobody else has, so that all its checks of null and of
+bounds hold for records too. Sources: check_map_func_compatibility(), check_reference_leak() and their kin,
+kernel/bpf/verifier.c of 5.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.isa.opcodes import Helper
+from harness.model.verifier.context import MapShape
+from harness.model.verifier.prototypes import Prototype
+from harness.model.verifier.state import (
+    INVALID,
+    PTR_TO_MAP_VALUE_OR_NULL,
+    UNKNOWN,
+    UNSET,
+    Register,
+    Slot,
+    State,
+)
+from harness.model.verifier.verdict import Refused
+from harness.script.operations import MapType
+
+_HELPERS_OF: Mapping[int, frozenset[int]] = {
+    MapType.PERF_EVENT_ARRAY: frozenset(
+        {Helper.PERF_EVENT_READ, Helper.PERF_EVENT_READ_VALUE, Helper.PERF_EVENT_OUTPUT}
+    ),
+    MapType.STACK_TRACE: frozenset({Helper.GET_STACKID}),
+    MapType.RINGBUF: frozenset({Helper.RINGBUF_OUTPUT, Helper.RINGBUF_RESERVE, Helper.RINGBUF_QUERY}),
+}
+"""Types of maps that only these helpers take."""
+_RECORD = -1
+"""The type of map a record is a value of."""
+
+
+def check_map(number: int, prototype: Prototype, shape: MapShape) -> None:
+    """Helper and map must fit each other."""
+    if number not in _HELPERS_OF.get(shape.type, (number,)) or prototype.map not in (None, shape.type):
+        raise Refused("EINVAL", f"cannot pass map_type {shape.type} into func {number}")
+
+
+def give_out(state: State, size: int) -> Register:
+    """What a reservation of `size` bytes returns: each is a record of its own, to be given back on this path."""
+    record = MapShape(_RECORD, 0, size & 0xFFFFFFFF)
+    state.records |= {record}
+    return Register(PTR_TO_MAP_VALUE_OR_NULL, map=record)
+
+
+def is_record(register: Register) -> bool:
+    return register.map is not None and register.map.type == _RECORD
+
+
+def give_back(state: State, register: Register) -> None:
+    """release_reference(): no copy of the pointer means anything any more."""
+    record = register.map
+    state.records -= {record}
+    for number, other in enumerate(state.registers):
+        if other.map is record and is_record(other):
+            state.registers[number] = UNKNOWN
+    for number, slot in state.stack.items():
+        if slot.spilled.map is record and is_record(slot.spilled):
+            state.stack[number] = Slot(bytes([INVALID]) * 8, UNSET)
+
+
+def was_null(state: State, register: Register) -> None:
+    """On this path there was no room, so that nothing is to be given back."""
+    state.records -= {register.map}
+
+
+def check_leak(state: State) -> None:
+    """check_reference_leak(): before the exit looks at R0."""
+    if state.records:
+        raise Refused("EINVAL", "Unreleased reference")
