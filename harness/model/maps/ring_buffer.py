@@ -17,7 +17,6 @@ from harness.model.value import Unpredictable, Value
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 from harness.script.outcome import Message
 
-PAGE_SIZE = 4096
 PAGES_BEFORE_DATA = 3
 """What pg_off counts from: a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
 OVERWRITE = 1 << 19
@@ -46,8 +45,9 @@ class Reserved(Region):
 class RingBufferMap(Map):
     """`max_entries` bytes of data. Memory is reused as it is: what a program reserves holds what lay there before."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, page_size: int = 4096) -> None:
         super().__init__(MapType.RINGBUF, 0, 0, size)
+        self._page_size = page_size
         self.produced = 0
         self.consumed = 0
         self._data = Region("a ring buffer", size, bytes(size))
@@ -135,7 +135,7 @@ class RingBufferMap(Map):
         return self._page(position) << 32 | length
 
     def _page(self, position: int) -> int:
-        return PAGES_BEFORE_DATA + position % self.max_entries // PAGE_SIZE
+        return PAGES_BEFORE_DATA + position % self.max_entries // self._page_size
 
 
 def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBufferMap:
@@ -143,11 +143,11 @@ def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBuffe
     if wanted.flags & OVERWRITE and environment.rules.maps.ring_overwrites:
         raise Unpredictable("the model has no ring buffers that overwrite")
     check_flags(wanted.flags, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
-    size = wanted.max_entries
-    if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % PAGE_SIZE:
+    size, page = wanted.max_entries, environment.page_size
+    if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % page:
         raise Errno("EINVAL")
     check_memory(size)
-    return RingBufferMap(size)
+    return RingBufferMap(size, page)
 
 
 def _whole(size: int) -> int:

@@ -140,8 +140,8 @@ def test_who_runs_where() -> None:
 
 
 def test_a_helper_without_a_rule_and_a_bad_argument() -> None:
-    with pytest.raises(Unpredictable, match="helper 25"):
-        call(25)
+    with pytest.raises(Unpredictable, match="helper 58"):
+        call(Helper.OVERRIDE_RETURN)
     with pytest.raises(Fault, match="for a map"):
         call(Helper.MAP_LOOKUP_ELEM, 5)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.clauses import clauses
 from harness.isa.assemble import (
     DW,
     R0,
@@ -39,7 +40,7 @@ from harness.isa.opcodes import Release
 from harness.model.verifier import Verdict, VerifierContext
 from harness.model.verifier.later import predict
 from harness.model.verifier.prototypes import Prototype
-from harness.model.verifier.rules import RULES
+from harness.model.verifier.rules import ADDED, RULES
 from harness.model.verifier.stand_ins import translate
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map
@@ -179,6 +180,7 @@ def test_what_kernels_were_seen_to_do() -> None:
 
 def test_every_rule_is_about_a_row_that_has_a_program() -> None:
     assert {rule.row for rule in RULES} <= {rejection.row for rejection in REJECTIONS}
+    assert {rule.row for rule in ADDED} <= {clause.id for clause in clauses("x86_64", "6.1")}
 
 
 @pytest.mark.parametrize("rejection", REJECTIONS, ids=lambda rejection: rejection.row)
