@@ -18,6 +18,7 @@ Reader = Callable[[BatchResult], Outcome]
 """Makes an operation's observation from the results of its steps."""
 
 AT_FDCWD = -100
+O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000, 0o2000, 0o2000000
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ class RingBuffer(Mapped):
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A file below /proc/sys that was written to, and where its `length` bytes from before are."""
+
+    path: str
+    before: Address
+    length: Result
+
+
+@dataclass(frozen=True)
 class _Parent:
     """What a process that waits for its child goes on with: its names, descriptors and mappings."""
 
@@ -79,6 +89,7 @@ class _Parent:
     mappings: dict[str, Mapped]
     mapped: list[Mapped]
     null_device: Result | None
+    settings: list[Setting]
 
 
 @dataclass
@@ -96,6 +107,8 @@ class Lowering:
     mapped: list[Mapped] = field(default_factory=list)
     samplings: dict[str, Sampling] = field(default_factory=dict)
     probes: dict[str, str] = field(default_factory=dict)
+    settings: list[Setting] = field(default_factory=list)
+    """What this process has changed."""
     _null_device: Result | None = None
     _parents: list[_Parent] = field(default_factory=list)
 
@@ -158,19 +171,31 @@ class Lowering:
         block = self.builder.process()
         child = block.__enter__()
         kept = dict(self.names), list(self.descriptors), dict(self.mappings), list(self.mapped)
-        self._parents.append(_Parent(child, block, *kept, self._null_device))
+        self._parents.append(_Parent(child, block, *kept, self._null_device, self.settings))
+        self.settings = []
         return child
 
     def leave_child(self) -> Result:
         """What follows is the parent's again, to which nothing is known of what the child opened; but a probe's id is a
         number for everybody."""
+        self.put_settings_back()
         parent = self._parents.pop()
+        self.settings = parent.settings
         parent.block.__exit__(None, None, None)
         probes = {name: number for name, number in self.names.items() if name in self.probes}
         self.names, self.descriptors = {**parent.names, **probes}, parent.descriptors
         self.mappings, self.mapped = parent.mappings, parent.mapped
         self._null_device = parent.null_device
         return parent.child
+
+    def put_settings_back(self) -> None:
+        """What was changed last is put back first; what could not be read was not changed."""
+        while self.settings:
+            setting = self.settings.pop()
+            with self.builder.unless_failed(setting.length):
+                opened = self.open(setting.path, O_WRONLY)
+                self.call("write", opened, setting.before, setting.length)
+                self.call("close", opened)
 
     def write_to(self, path: str, text: str, flags: int) -> tuple[Result, Result]:
         """Open, write, close; the results of opening and of writing."""

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from harness.abi import perf
-from harness.lowering.context import Lowering, Reader, Ring, Sampling, first_failure, returned
+from harness.lowering.context import (
+    O_APPEND,
+    O_CLOEXEC,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    Lowering,
+    Reader,
+    Ring,
+    Sampling,
+    first_failure,
+    returned,
+)
 from harness.script.operations import (
     Attach,
     Close,
@@ -25,7 +37,6 @@ from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 from hil.agent.steps import Result
 
-O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o2000, 0o2000000
 PROT_READ, PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1, 0x1 | 0x2, 0x01 | 0x10
 GROUP = "hil"
 
@@ -165,6 +176,7 @@ def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
         for descriptor in lowering.descriptors:
             lowering.call("close", descriptor)
         lowering.forget_null_device()
+    lowering.put_settings_back()
     for event in lowering.probes.values():
         _command(lowering, f"-:{event}\n")
 

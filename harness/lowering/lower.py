@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers
+from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers, settings
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script import processes as child
+from harness.script import surroundings as around
 from harness.script.operations import Script
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from hil.agent.builder import BatchBuilder
@@ -48,6 +49,8 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.RawOpenEvent: raw.open_event,
     op.Ioctl: raw.ioctl,
     op.WriteKprobeEvents: raw.write_kprobe_events,
+    around.ReadSetting: settings.read,
+    around.SetSetting: settings.write,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
     child.Become: processes.become,

@@ -26,11 +26,12 @@ def exit(lowering: Lowering, _: Exit) -> Reader:
 
 
 def become(lowering: Lowering, operation: Become) -> Reader:
-    """The capabilities survive the change of user, and are cut afterwards."""
+    """Capabilities survive the change of user if that is asked for, and are cut afterwards."""
     builder, uid = lowering.builder, operation.uid
     header, data = builder.alloc(capabilities.header()), builder.alloc(capabilities.data(operation.capabilities))
+    kept = (lowering.call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0),) if operation.keeps else ()
     steps = (
-        lowering.call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0),
+        *kept,
         lowering.call("setgroups", 0, 0),
         lowering.call("setresgid", uid, uid, uid),
         lowering.call("setresuid", uid, uid, uid),

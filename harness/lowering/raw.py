@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.abi import perf
-from harness.lowering.context import Lowering, Reader, Sampling, first_failure, returned
-from harness.lowering.events import GROUP, O_APPEND, O_WRONLY
+from harness.lowering.context import O_APPEND, O_WRONLY, Lowering, Reader, Sampling, first_failure, returned
+from harness.lowering.events import GROUP
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from hil.agent.steps import Address, BeforeGuard
 

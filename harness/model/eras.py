@@ -61,7 +61,7 @@ LINUX_4_1 = Era(
     privileged_commands=frozenset(
         {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram", OTHER_COMMAND}
     ),
-    permission_after_tail=False,
+    commands_ask_who_calls=False,
     splits_admin=False,
     settings=MappingProxyType(SETTINGS),
     charges_locked_memory=False,  # since 4.4: aaac3ba95e4c, "bpf: charge user for creation of BPF maps and programs"
@@ -228,7 +228,7 @@ LINUX_6_1 = replace(
 LINUX_6_12 = replace(
     LINUX_6_1,
     name="6.12",
-    permission_after_tail=True,  # map_create(), bpf_prog_load()
+    commands_ask_who_calls=True,  # map_create(), bpf_prog_load()
     inherits_program=True,  # kernel/events/core.c: perf_event_alloc()
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),

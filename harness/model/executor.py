@@ -17,7 +17,19 @@ from typing import Any
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.instructions.table import Table
-from harness.model.interface import bpf, files, firing, mapping, perf, probes, processes, raw, raw_events, sockets
+from harness.model.interface import (
+    bpf,
+    files,
+    firing,
+    mapping,
+    perf,
+    probes,
+    processes,
+    raw,
+    raw_events,
+    settings,
+    sockets,
+)
 from harness.model.interface.descriptors import Doubtful, Reused
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, LoadedProgram, TraceEvent
@@ -26,6 +38,7 @@ from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
+from harness.script import surroundings as around
 from harness.script.operations import Operation, Ref, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
@@ -62,6 +75,8 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.RawOpenEvent: raw_events.open_event,
     op.Ioctl: raw_events.ioctl,
     op.WriteKprobeEvents: raw_events.write_kprobe_events,
+    around.ReadSetting: settings.read,
+    around.SetSetting: settings.write,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
     child.Become: processes.become,

@@ -165,8 +165,8 @@ class Era:
     """Commands that use more of the union than 4.1's did, in ways the model does not know."""
     privileged_commands: frozenset[str]
     """Commands that are not for everybody, by operation of the script, and `OTHER_COMMAND`."""
-    permission_after_tail: bool
-    """Whether the caller may use a command is looked at behind what must be zero of its attribute."""
+    commands_ask_who_calls: bool
+    """Commands ask for the caller's right themselves, after they looked at their attribute; else bpf(2) asks first."""
     splits_admin: bool
     """There are CAP_BPF and CAP_PERFMON."""
     settings: Mapping[str, int] = field(hash=False)
@@ -217,7 +217,7 @@ class Era:
     programs_per_trace_event: int
     keep: Keep
     paranoid_any: int
-    """From this perf_event_paranoid on the unprivileged open no event at all: a patch of Debian's."""
+    """From this perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event: a patch of Debian's."""
     inherits_program: bool
     """The event a child inherits holds the program too, and takes it along when it is freed."""
     unknown_symbol: str

@@ -15,6 +15,7 @@ from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.outcome import PerCpu
 from harness.script.processes import ChildOnly, Execute, Exit, Fork, ProcessOperation
+from harness.script.surroundings import SurroundingsOperation
 
 
 class MapType(IntEnum):
@@ -441,6 +442,7 @@ Operation = (
     | Ioctl
     | WriteKprobeEvents
     | ProcessOperation
+    | SurroundingsOperation
 )
 
 

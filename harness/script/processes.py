@@ -31,6 +31,11 @@ class Become:
     uid: int
     capabilities: frozenset[Capability] = frozenset()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it takes a prctl(PR_SET_KEEPCAPS)."""
+        return self.uid != 0 and bool(self.capabilities)
+
 
 @dataclass(frozen=True)
 class Execute:

@@ -21,9 +21,10 @@ def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
 
 
 def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
-    """The map, for a caller who may use the command; its memory is counted last."""
-    permissions.map_type(kernel, wanted.type)
+    """The map; its memory is counted last."""
     made = allocate(kernel.environment, wanted)
+    permissions.command(kernel, "CreateMap")
+    permissions.map_type(kernel, wanted.type)
     permissions.charge(kernel)
     return made
 
@@ -74,6 +75,7 @@ def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
 
 def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
     _check_capability(kernel, operation)
+    permissions.command(kernel, "LoadProgram")
     return load.load(kernel, operation)
 
 
@@ -105,7 +107,7 @@ def _key(key: bytes | None, map: Map) -> bytes:
 
 def _check_capability(kernel: Kernel, operation: object) -> None:
     """SYS-01: before anything else."""
-    permissions.command(kernel, type(operation).__name__)
+    permissions.entry(kernel, type(operation).__name__)
 
 
 def _given(kernel: Kernel, value: bytes | Ref | PerCpu) -> bytes:

@@ -14,6 +14,9 @@ from harness.model.interface.task import Task
 from harness.model.value import Unpredictable
 from harness.script.operations import LoadProgram, MapType, ProgramType
 
+TRACING = frozenset({ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.PERF_EVENT})
+NETWORK = frozenset({ProgramType.SCHED_CLS, ProgramType.SCHED_ACT, ProgramType.XDP})
+"""is_perfmon_prog_type(), is_net_admin_prog_type(); kernel/bpf/syscall.c."""
 PARANOID = "kernel/perf_event_paranoid"
 UNPRIVILEGED_BPF = "kernel/unprivileged_bpf_disabled"
 MLOCK = "kernel/perf_event_mlock_kb"
@@ -51,8 +54,20 @@ def tracing_files(kernel: Kernel) -> None:
 # bpf(2)
 
 
+def entry(kernel: Kernel, name: str) -> None:
+    """EPERM (SYS-01) where bpf(2) itself asks, before anything else. `name` is the operation's of a script."""
+    if not kernel.rules.commands_ask_who_calls:
+        _use_bpf(kernel, name)
+
+
 def command(kernel: Kernel, name: str) -> None:
-    """EPERM (SYS-01). Where there is the setting, it says whether the unprivileged may use bpf(2) at all."""
+    """EPERM where the command asks."""
+    if kernel.rules.commands_ask_who_calls:
+        _use_bpf(kernel, name)
+
+
+def _use_bpf(kernel: Kernel, name: str) -> None:
+    """Where there is the setting, it says whether the unprivileged may."""
     if name not in kernel.rules.privileged_commands or bpf_capable(kernel):
         return
     if kernel.settings.get(UNPRIVILEGED_BPF, 1):
@@ -72,8 +87,11 @@ def program_type(kernel: Kernel, operation: LoadProgram) -> None:
         return
     if not bpf_capable(kernel):
         raise Errno("EPERM")
-    if operation.type == ProgramType.KPROBE:
+    if operation.type in TRACING:
         if not perfmon_capable(kernel):
+            raise Errno("EPERM")
+    elif operation.type in NETWORK:
+        if not kernel.task.capable(Capability.NET_ADMIN) and not kernel.task.capable(Capability.SYS_ADMIN):
             raise Errno("EPERM")
     elif not kernel.task.capable(Capability.SYS_ADMIN):
         raise Unpredictable("which capabilities programs of this type take")
@@ -106,9 +124,9 @@ def charge(kernel: Kernel) -> None:
 def open_any(kernel: Kernel, excludes_kernel: bool) -> None:
     """EACCES for an event of the kernel, and where a distribution has such a level, for any event (PEO-10)."""
     paranoia = kernel.settings[PARANOID]
-    if perfmon_capable(kernel):
-        return
-    if paranoia >= kernel.rules.paranoid_any or (paranoia > 1 and not excludes_kernel):
+    if paranoia >= kernel.rules.paranoid_any and not kernel.task.capable(Capability.SYS_ADMIN):
+        raise Errno("EACCES")
+    if paranoia > 1 and not excludes_kernel and not perfmon_capable(kernel):
         raise Errno("EACCES")
 
 

@@ -18,13 +18,14 @@ from harness.model.interface.objects import PerfEvent
 from harness.model.interface.perf import period_left
 from harness.model.interface.task import Task
 from harness.model.value import Unpredictable
-from harness.script.operations import Fire
+from harness.script.operations import Buffer, Fire
 from harness.script.outcome import Outcome
 from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
-from harness.script.triggers import TRIGGERS
+from harness.script.triggers import TRIGGERS, Argument
 
 MOST_NAME = 15
 """Bytes of a process's name, without the zero behind it: TASK_COMM_LEN."""
+PRCTL, PR_SET_KEEPCAPS, PR_SET_NAME = "cap_task_prctl", 8, 15
 WRITTEN = "write_null"
 """What a program that is executed reaches with its line."""
 NEW_CAPABILITIES = frozenset({Capability.BPF, Capability.PERFMON})
@@ -66,6 +67,8 @@ def execute(kernel: Kernel, operation: Execute) -> Outcome:
 
 
 def become(kernel: Kernel, operation: Become) -> Outcome:
+    if operation.keeps:
+        _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0)
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
     if not known <= task.capabilities or not task.capable(Capability.SYS_ADMIN):
@@ -84,6 +87,7 @@ def limit_locked_memory(kernel: Kernel, operation: LimitLockedMemory) -> Outcome
 
 
 def set_name(kernel: Kernel, operation: SetName) -> Outcome:
+    _prctl(kernel, Fire(PRCTL, (PR_SET_NAME, Buffer(operation.content + b"\0"))), returns=TRIGGERS[PRCTL].returns)
     kernel.task.comm = operation.content.split(b"\0")[0][:MOST_NAME]
     return Outcome(value=0)
 
@@ -94,6 +98,12 @@ def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
     kernel.task.pid = replace(told, same_as=operation.name)
     kernel.names.put(operation.name, Number(kernel.task))
     return Outcome(value=told)
+
+
+def _prctl(kernel: Kernel, operation: Fire, returns: int | Argument) -> None:
+    """Every prctl(2) reaches this function first."""
+    trigger = replace(TRIGGERS[PRCTL], returns=returns)
+    hit(kernel, trigger.symbol, Call(trigger, operation))
 
 
 def _events(kernel: Kernel, task: Task) -> Iterator[PerfEvent]:

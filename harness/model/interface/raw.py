@@ -71,9 +71,7 @@ class Attr:
 
 def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
     """The order of SYS-02; then the command's own."""
-    name = NAMES.get(operation.command, OTHER_COMMAND)
-    if not kernel.rules.permission_after_tail:
-        permissions.command(kernel, name)
+    permissions.entry(kernel, NAMES.get(operation.command, OTHER_COMMAND))
     attr = _copied(kernel, operation)
     if operation.command not in _COMMANDS:
         if not 0 <= operation.command < kernel.rules.first_unknown_command:
@@ -83,7 +81,6 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
         if operation.command in kernel.rules.grown_commands:
             raise Unpredictable(f"what later fields of command {operation.command} mean")
         raise Errno("EINVAL")
-    permissions.command(kernel, name)
     return _COMMANDS[operation.command](kernel, operation, attr)
 
 
@@ -165,6 +162,7 @@ def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 
 def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     """The order of LOAD-01: what is read when, then what load.py knows."""
+    permissions.command(kernel, "LoadProgram")
     rules, count = kernel.rules, attr.number(4)
     licence = attr.buffer(16) if rules.license_first else b""
     if count > permissions.instruction_limit(kernel):

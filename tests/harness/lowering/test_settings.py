@@ -1,0 +1,36 @@
+"""What a script sets, it puts back: the parent at its end, a child at its own."""
+
+from harness.lowering.context import Guest
+from harness.lowering.lower import lower
+from harness.script.operations import Operation, Script
+from harness.script.processes import Exit, Fork
+from harness.script.surroundings import SetSetting
+from hil.agent.steps import Process, Syscall
+
+GUEST = Guest(arch="x86_64", version_code=0)
+READ, WRITE = 0, 1
+
+
+def transfers(*operations: Operation) -> list[tuple[int, object]]:
+    """What is read to and written from, in order."""
+    batch, _ = lower([Script("s", "", operations)], GUEST, ["t"])
+    return [
+        (step.number, step.arguments[1])
+        for step in batch.steps
+        if isinstance(step, Syscall) and step.number in (READ, WRITE)
+    ]
+
+
+def test_what_was_set_last_is_put_back_first() -> None:
+    first, one, second, two, *back = transfers(SetSetting("a", 1), SetSetting("b", 2))
+    assert [call for call, _ in (first, one, second, two)] == [READ, WRITE, READ, WRITE]
+    assert back == [(WRITE, second[1]), (WRITE, first[1])]
+
+
+def test_a_child_puts_back_before_it_exits() -> None:
+    operations = (Fork(), SetSetting("a", 1), Exit())
+    batch, _ = lower([Script("s", "", operations)], GUEST, ["t"])
+    child = batch.steps[0]
+    assert isinstance(child, Process)
+    written = [i for i, step in enumerate(batch.steps) if isinstance(step, Syscall) and step.number == WRITE]
+    assert len(written) == 2 and written[-1] <= child.count
