@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.metadata import entry_points
+from types import FrameType
 
 import click
 
@@ -43,8 +45,15 @@ def hil() -> None:
     """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
 
 
+def _leave(number: int, _: FrameType | None) -> None:
+    """Leave by an exception on SIGTERM too, as CI sends it: machines and builds must end, and results be written."""
+    click.echo("hil: ended by SIGTERM", err=True)
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Entry point. Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
         sys.exit(hil.main(standalone_mode=False) or 0)
     except HilError as error:

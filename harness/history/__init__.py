@@ -1,4 +1,4 @@
-"""Runs that last: a SQLite file of every finished run, and the formats others read them in."""
+"""Runs that last: a SQLite file of every run, and the formats others read them in."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def keep(report: RunReport, folder: Path) -> None:
     try:
         History().record(report, folder)
     except (HilError, OSError) as error:
-        click.echo(f"hil: the run is not in the history: {error}", err=True)
+        click.echo(f"hil: the run in {folder} is not in the history: {error}", err=True)

@@ -45,6 +45,7 @@ class Entry:
     started: str
     seconds: float
     exit_status: int
+    interrupted: bool
     folder: Path
     command: tuple[str, ...]
     lanes: tuple[str, ...]
@@ -63,7 +64,7 @@ class History:
         self.path = path or default_path()
 
     def record(self, report: RunReport, folder: Path) -> int:
-        """Add a finished run; the number it has from now on. Nothing is added when this raises."""
+        """Add a run; the number it has from now on. Nothing is added when this raises."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,7 +91,8 @@ class History:
             rows = connection.execute(
                 """
                 SELECT id, started, seconds, exit_status, folder,
-                       json_extract(report, '$.command'), json_extract(report, '$.lanes')
+                       json_extract(report, '$.command'), json_extract(report, '$.lanes'),
+                       coalesce(json_extract(report, '$.interrupted'), 0)
                 FROM run ORDER BY id DESC LIMIT ?
                 """,
                 (limit,),
@@ -103,7 +105,17 @@ class History:
                 if run in counts:
                     counts[run][Verdict(verdict)] += count
         return [
-            Entry(row[0], row[1], row[2], row[3], Path(row[4]), _words(row[5]), _words(row[6]), counts[row[0]])
+            Entry(
+                id=row[0],
+                started=row[1],
+                seconds=row[2],
+                exit_status=row[3],
+                interrupted=bool(row[7]),
+                folder=Path(row[4]),
+                command=_words(row[5]),
+                lanes=_words(row[6]),
+                counts=counts[row[0]],
+            )
             for row in rows
         ]
 

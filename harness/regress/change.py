@@ -16,6 +16,7 @@ _FAILED = (Verdict.LOST, Verdict.ERROR)
 class Kind(StrEnum):
     """Of a change; those that are worse come first."""
 
+    INTERRUPTED = "interrupted"
     DIVERGES = "new divergence"
     MOVED = "moved"
     FAILED = "no verdict any more"
@@ -31,7 +32,18 @@ class Kind(StrEnum):
     FIXED = "fixed"
 
 
-WORSE = frozenset({Kind.DIVERGES, Kind.MOVED, Kind.FAILED, Kind.UNSUPPORTED, Kind.FLAKY, Kind.DISAPPEARED, Kind.STALE})
+WORSE = frozenset(
+    {
+        Kind.INTERRUPTED,
+        Kind.DIVERGES,
+        Kind.MOVED,
+        Kind.FAILED,
+        Kind.UNSUPPORTED,
+        Kind.FLAKY,
+        Kind.DISAPPEARED,
+        Kind.STALE,
+    }
+)
 """What makes a comparison fail. A divergence that moved to another operation is another divergence; a script that is
 gone is one that nobody checks any more. Time is not among them: it depends on the host."""
 
@@ -52,14 +64,21 @@ class Change:
 
 
 def changes(before: Side, after: Side) -> tuple[Change, ...]:
-    """Every change of verdicts. A run has none against itself."""
-    return ordered((*_lanes(before, after), *_scripts(before, after)))
+    """Every change of verdicts, and a run that is not complete. A complete one has none against itself."""
+    return ordered((*_interrupted(before, after), *_lanes(before, after), *_scripts(before, after)))
 
 
 def ordered(found: Iterable[Change]) -> tuple[Change, ...]:
     """By kind, the worst first, then by lane and script."""
     kinds = list(Kind)
     return tuple(sorted(found, key=lambda change: (kinds.index(change.kind), change.lane, change.script)))
+
+
+def _interrupted(before: Side, after: Side) -> Iterator[Change]:
+    """A run that is not complete is neither good nor a measure of good."""
+    if before.interrupted or after.interrupted:
+        told = ["not complete" if side.interrupted else "complete" for side in (before, after)]
+        yield Change(Kind.INTERRUPTED, "the whole run", "", *told)
 
 
 def _lanes(before: Side, after: Side) -> Iterator[Change]:

@@ -18,6 +18,7 @@ class Side:
     seen: Mapping[tuple[str, str], ScriptResult]
     machines: Mapping[str, MachineReport]
     host: Mapping[str, str]
+    interrupted: bool = False
 
 
 def operation(result: ScriptResult) -> tuple[int, str] | None:
@@ -39,6 +40,7 @@ def whole(report: RunReport, patterns: Sequence[str] = ()) -> Side:
         {(result.lane, result.script): result for result in report.results if result.lane in chosen},
         {name: machine for name, machine in machines.items() if name in wanted},
         report.host,
+        report.interrupted,
     )
 
 
@@ -53,6 +55,7 @@ def one_lane(report: RunReport, pattern: str, name: str) -> Side:
         {(name, script): result for (_, script), result in side.seen.items()},
         dict(zip((name,), side.machines.values(), strict=False)),
         report.host,
+        report.interrupted,
     )
 
 

@@ -103,7 +103,7 @@ def _head(report: RunReport) -> str:
     given = [verdict for verdict in Verdict if counts[verdict]]
     columns = ["lane", "scripts", *map(str, given), *(["operations unpredicted"] if unpredicted else [])]
     lines = [
-        f"## hil: {_TITLES[report.exit_status]}",
+        f"## hil: {'interrupted, not complete' if report.interrupted else _TITLES[report.exit_status]}",
         "",
         f"{code(shlex.join(('hil', *report.command[1:])))}: {len(report.results)} results in {report.seconds:.0f} s, "
         f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}",

@@ -15,6 +15,7 @@ from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
 from harness.run.rounds import numbers
+from hil.whole import write_whole
 
 _HERE = Path(__file__).parent
 _SIGNS = {
@@ -59,6 +60,4 @@ def render(report: RunReport, folder: Path | None) -> str:
 
 def write(report: RunReport, folder: Path | None, path: Path) -> None:
     """Write the page whole or not at all."""
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(render(report, folder))
-    temporary.replace(path)
+    write_whole(path, render(report, folder))

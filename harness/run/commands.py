@@ -16,6 +16,7 @@ from harness.compare import Verdict
 from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, select
 from harness.run import known, matrix
+from harness.run.leaving import NotLeft
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.run.watch import STYLES, LiveTable, Plain, verdicts
@@ -81,11 +82,15 @@ def run(
 def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None) -> RunReport:
     """Run a plan before the user's eyes, into a new run folder, and sum it up."""
     folder = matrix.make_folder(output or directories.state() / "runs")
-    if console.is_terminal:
-        with LiveTable(console, tuple(plan)) as table:
-            report = matrix.run(plan, folder, table, jobs=jobs)
-    else:
-        report = matrix.run(plan, folder, Plain(console), jobs=jobs)
+    try:
+        if console.is_terminal:
+            with LiveTable(console, tuple(plan)) as table:
+                report = matrix.run(plan, folder, table, jobs=jobs)
+        else:
+            report = matrix.run(plan, folder, Plain(console), jobs=jobs)
+    except NotLeft as error:
+        summarize(console, error.report, folder)  # all the more
+        raise
     summarize(console, report, folder)
     return report
 
@@ -97,6 +102,8 @@ def known_lanes() -> tuple[Lane, ...]:
 
 def summarize(console: Console, report: RunReport, folder: Path) -> None:
     """Print the table of lanes, every result that is no agreement, and where the rest is."""
+    if report.interrupted:
+        console.print("the run was interrupted: it is not complete", style="bold magenta")
     for machine in report.machines:
         if machine.uname:
             console.print(f"{machine.kernel}/{machine.arch}: {machine.uname}", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from harness.compare import Verdict
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.run.rounds import told
+from hil.whole import write_whole
 
 _ELEMENT = {
     Verdict.DIVERGE: Failure,
@@ -22,7 +23,7 @@ _ELEMENT = {
 
 def write(report: RunReport, path: Path) -> None:
     """Write the report for a CI server to read."""
-    document(report).write(str(path), pretty=True)
+    write_whole(path, document(report).tostring().decode())  # type: ignore[no-untyped-call]
 
 
 def document(report: RunReport) -> JUnitXml:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import history
+import click
+
 from harness.model.executor import ModelExecutor
-from harness.report import page
-from harness.run import junit
+from harness.run.leaving import NotLeft, leave
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.rounds import summed
@@ -28,14 +28,42 @@ from hil.errors import BenchError
 def run(
     shares: Sequence[Share], folder: Path, watch: Watch, *, jobs: int | None = None, model: Model = ModelExecutor
 ) -> RunReport:
-    """Run every share, `jobs` machines at once (by default one a CPU), and write `results.json`, `junit.xml` and
-    `report.html`.
+    """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.leaving` does.
 
-    A finished run is recorded in the history. An interrupt (Ctrl-C) stops every machine, writes what there is, and is
-    raised again.
+    An interrupt (Ctrl-C, SIGTERM) stops every machine, leaves what there is, marked as such, and is raised again.
+    NotLeft when something could not be written.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     workers = [Worker(share, folder, watch, model) for share in shares]
+
+    def report(*, interrupted: bool) -> RunReport:
+        return RunReport(
+            started=started,
+            seconds=round(time.monotonic() - clock, 2),
+            command=tuple(sys.argv),
+            host=_host(),
+            lanes=tuple(str(lane) for share in shares for lane in share.lanes),
+            machines=tuple(report for worker in workers for report in worker.reports),
+            results=tuple(result for worker in workers for result in summed(worker.results)),
+            scripts=texts(shares),
+            interrupted=interrupted,
+        )
+
+    try:
+        _work(workers, jobs)
+    except BaseException:
+        try:
+            leave(report(interrupted=True), folder)
+        except NotLeft as error:
+            click.echo(f"hil: {error}", err=True)  # and let the interrupt go on: it is what ended the run
+        raise
+    finished = report(interrupted=False)
+    leave(finished, folder)
+    return finished
+
+
+def _work(workers: Sequence[Worker], jobs: int | None) -> None:
+    """Let every worker run; an interrupt stops all of them, and is raised again when each has said so."""
     try:
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
             try:
@@ -50,22 +78,6 @@ def run(
             if not worker.results:
                 worker.run()  # it was stopped before it began, and says so
         raise
-    finally:
-        report = RunReport(
-            started=started,
-            seconds=round(time.monotonic() - clock, 2),
-            command=tuple(sys.argv),
-            host=_host(),
-            lanes=tuple(str(lane) for share in shares for lane in share.lanes),
-            machines=tuple(report for worker in workers for report in worker.reports),
-            results=tuple(result for worker in workers for result in summed(worker.results)),
-            scripts=texts(shares),
-        )
-        report.write(folder / "results.json")
-        junit.write(report, folder / "junit.xml")
-        page.write(report, folder, folder / "report.html")
-    history.keep(report, folder)
-    return report
 
 
 def make_folder(parent: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.compare import Blame, Verdict
 from harness.lane import Lane
+from hil.whole import write_whole
 
 FORMAT = 2
 """Of `results.json`; grows when a reader of an older one would misread it."""
@@ -96,6 +97,8 @@ class RunReport:
     machines: tuple[MachineReport, ...]
     results: tuple[ScriptResult, ...]
     scripts: tuple[ScriptText, ...] = ()
+    interrupted: bool = False
+    """Somebody ended the run before it was through; what it had not come to is lost."""
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """How often each verdict was given, on one lane or on all."""
@@ -110,16 +113,15 @@ class RunReport:
     def exit_status(self) -> int:
         """0 all as predicted, 1 a divergence or repeats that differ, 3 the bench or a machine failed.
 
-        A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too.
+        A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too, as is
+        one that was interrupted.
         """
         counts = self.counts()
         judged = counts.total() - counts[Verdict.UNSUPPORTED]
-        if counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:
+        if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:
             return 3
         return 1 if counts[Verdict.DIVERGE] or counts[Verdict.FLAKY] else 0
 
     def write(self, path: Path) -> None:
         """Write `results.json` whole or not at all."""
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1, default=str) + "\n")
-        temporary.replace(path)
+        write_whole(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, default=str) + "\n")

@@ -43,7 +43,7 @@ def machine(kernel: str, arch: str, image: str = "c0ffee", boot: float | None = 
     )
 
 
-def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES) -> RunReport:
+def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES, interrupted: bool = False) -> RunReport:
     machines = dict.fromkeys(tuple(lane.split("/")[:2]) for lane in lanes)
     names = dict.fromkeys(result.script for result in results)
     where = tuple("/".join(machine) for machine in machines)
@@ -59,6 +59,7 @@ def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES) -> RunReport:
             ScriptText(name, f"what {name} shows", ("OpenEvent(name='e')", "Attach(event=e, program=p)"), where)
             for name in names
         ),
+        interrupted=interrupted,
     )
 
 

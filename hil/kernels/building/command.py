@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -46,20 +41,6 @@ def build(name: str, chosen: tuple[str, ...], tarball: Path | None, jobs: int | 
     for arch in archs:
         builder.requirements(known, arch)  # all of them now, not after the first has been built
     for arch in archs:
-        with _cleaning_up(), shown(f"{name}/{arch}") as progress:
+        with shown(f"{name}/{arch}") as progress:
             kernel = builder.build(known, arch, own=tarball, jobs=jobs, again=again, progress=progress)
         click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")
-
-
-@contextmanager
-def _cleaning_up() -> Iterator[None]:
-    """Leave by an exception on SIGTERM too, as CI sends it: a build must not go on, nor its gigabytes stay."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

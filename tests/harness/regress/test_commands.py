@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_something_worse(good: Path, bad: Path) -> None:
         "    debian-12/arm64/jit lookup: agree -> diverge: operation 4, Attach: differs",
         "9 compared: 1 worse, 0 fixed, 0 other changes",
     ]
+
+
+def test_an_interrupted_run_never_passes(tmp_path: Path, good: Path) -> None:
+    half = kept(tmp_path, "half", replace(agreeing(), interrupted=True))
+    for runs in ((good, half), (half, good), (half, half)):
+        done = hil("compare", *runs)
+        assert done.returncode == 1
+        assert done.stdout.startswith("interrupted: 1\n    the whole run: ")
+    (tmp_path / "baseline.json").write_text('{"format": 1, "known": []}')
+    assert hil("compare", half, "--baseline", tmp_path / "baseline.json").returncode == 1
 
 
 def test_only_some_lanes(good: Path, bad: Path) -> None:

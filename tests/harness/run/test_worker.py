@@ -113,7 +113,9 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
     with pytest.raises(KeyboardInterrupt):
         matrix.run(shares, tmp_path, Silent(), jobs=1)
     assert fetched == ["first"]
-    results = json.loads((tmp_path / "results.json").read_text())["results"]
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written["interrupted"]
+    results = written["results"]
     assert [(result["lane"], result["verdict"]) for result in results] == [
         ("first/arm64/jit", "lost"),
         ("second/arm64/jit", "lost"),

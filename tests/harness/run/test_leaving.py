@@ -1,0 +1,93 @@
+"""What a run leaves when some of it cannot be written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.compare import Verdict
+from harness.history import commands, store
+from harness.history.store import History
+from harness.report import markdown, page
+from harness.run.document import read
+from harness.run.leaving import NotLeft, leave
+from hil import cli
+from tests.harness.reports import LANES, agreeing, report, result
+
+INTERRUPTED = report(*(result(lane, "counting", Verdict.AGREE) for lane in LANES), interrupted=True)
+
+
+def test_everything_is_left(tmp_path: Path) -> None:
+    leave(agreeing(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "report.html", "results.json"]
+    assert read(tmp_path / "results.json") == agreeing()
+
+
+@pytest.mark.parametrize("spoiled", ["results.json", "junit.xml", "report.html"])
+def test_what_one_file_fails_at_costs_no_other(spoiled: str, tmp_path: Path) -> None:
+    (tmp_path / f"{spoiled}.partial").mkdir()
+    latest = History().record(agreeing(), tmp_path)
+    with pytest.raises(NotLeft, match=f"lacks {spoiled} .*--output") as caught:
+        leave(agreeing(), tmp_path)
+    assert caught.value.report == agreeing()
+    assert caught.value.exit_status == 3
+    left = {"results.json", "junit.xml", "report.html"} - {spoiled}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == left
+    assert History().get().id == latest + 1
+
+
+def test_a_fault_of_ours_is_told_with_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "render", lambda *_: 1 / 0)
+    with pytest.raises(NotLeft, match="division by zero") as caught:
+        leave(agreeing(), tmp_path)
+    assert "ZeroDivisionError" in caught.value.details
+    assert (tmp_path / "results.json").exists() and (tmp_path / "junit.xml").exists()
+
+
+def test_a_history_somebody_holds_locked_costs_the_entry_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
+    history = History()
+    before = history.record(agreeing(), tmp_path)
+    with closing(sqlite3.connect(history.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        leave(agreeing(), tmp_path)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "locked" in line and str(tmp_path) in line and "HIL_HISTORY" in line
+        assert (tmp_path / "results.json").exists()
+        other.execute("ROLLBACK")
+        assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert history.record(agreeing(), tmp_path) == before + 1
+
+
+def test_an_interrupted_run_is_never_a_good_one(tmp_path: Path) -> None:
+    assert report(*INTERRUPTED.results).exit_status == 0
+    assert INTERRUPTED.exit_status == 3
+    leave(INTERRUPTED, tmp_path)
+    assert read(tmp_path / "results.json").interrupted
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda: page.render(INTERRUPTED, None),
+        lambda: markdown.render(INTERRUPTED),
+        lambda: CliRunner().invoke(commands.show, ["latest"]).output,
+        lambda: CliRunner().invoke(commands.list_, ["--limit", "1"]).output,
+    ],
+)
+def test_who_looks_at_an_interrupted_run_is_told(shown: Callable[[], str], tmp_path: Path) -> None:
+    leave(INTERRUPTED, tmp_path)
+    assert "interrupted" in shown()
+
+
+def test_sigterm_ends_a_command_as_an_interrupt_does() -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli._leave(15, None)
+    assert caught.value.code == 143
