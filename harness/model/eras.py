@@ -7,6 +7,7 @@ kernels were what taught it.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from types import MappingProxyType
 
 from harness.isa.opcodes import Helper
@@ -103,6 +104,7 @@ LINUX_4_1 = Era(
     helper_limit=12,
     jit_helpers=frozenset(),
     int_map_calls=frozenset(),
+    counts_empty_slots=frozenset(),  # and no tail calls either
     probe_read_clears=False,  # PR-05
     reads_by_space=False,
     kernel_reads_checked=frozenset(),
@@ -178,6 +180,7 @@ LINUX_5_10 = replace(
     helper_limit=156,
     # kernel/bpf/verifier.c: do_misc_fixups() (fixup_bpf_calls() in 5.10) replaces the helper when a JIT was asked for
     int_map_calls=frozenset({"jit"}),
+    counts_empty_slots=frozenset(product(("x86_64", "arm64"), ("interp", "jit"))),
     probe_read_clears=True,
     reads_by_space=True,
     kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
@@ -230,6 +233,8 @@ LINUX_6_12 = replace(
     name="6.12",
     commands_ask_who_calls=True,  # map_create(), bpf_prog_load()
     inherits_program=True,  # kernel/events/core.c: perf_event_alloc()
+    # seen on 6.12.117, whose JIT for x86_64 looks into the slot first
+    counts_empty_slots=LINUX_6_1.counts_empty_slots - {("x86_64", "jit")},
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
     attr_size=152,
@@ -252,6 +257,7 @@ LINUX_7_2 = replace(
     attr_size=168,
     maps=replace(LINUX_6_12.maps, ring_overwrites=True, cpu_flags=True, small_lru_batches=ALWAYS),
     helpers=LINUX_6_12.helpers | {17},
+    counts_empty_slots=frozenset(),  # seen on 7.2.13
     first_period_runs=ALWAYS,
     # arch/arm64/net/bpf_jit_comp.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and
     # did not on 6.12.117. 158 is bpf_get_current_task_btf.

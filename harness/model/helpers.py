@@ -6,12 +6,13 @@ A helper takes R1 to R5 and gives the new R0; a negative errno is sign-extended 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness.isa.opcodes import Helper
 from harness.model import outputs, printk
 from harness.model.environment import Environment
 from harness.model.errno import Errno, negative
-from harness.model.maps import Map
+from harness.model.maps import Map, ProgramArrayMap
 from harness.model.maps.base import map_behind
 from harness.model.reading import Space, buffer, reader, string_reader
 from harness.model.surroundings import Caller, Surroundings
@@ -19,8 +20,13 @@ from harness.model.surroundings import of as surroundings_of
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, partial_of, unknown
 from harness.script.outcome import Unknown
 
+if TYPE_CHECKING:
+    from harness.model.interface.objects import LoadedProgram
+
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 COMM_SIZE = 16
+MOST_TAIL_CALLS = 33
+"""MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32 and compared otherwise (seen in every era and engine)."""
 BOTH_HALVES = 1 << 32 | 1
 
 
@@ -45,6 +51,18 @@ class Helpers:
         if number in _MAP_CHANGES and self._environment.engine in self._environment.rules.int_map_calls:
             return unknown("what a function that returns an int leaves in the upper half") & ~M32 & M64 | result & M32
         return result
+
+    def tail_call(self, map: Value, index: Value, made: int) -> tuple[LoadedProgram | None, int]:
+        """bpf_tail_call(): the program to go on with, and how many calls count then. There is none behind the end of
+        the array, in an empty slot, and after the last call that is allowed."""
+        of, number = map_behind(map, ProgramArrayMap), exactly(index) & M32
+        if number >= of.max_entries or made >= MOST_TAIL_CALLS:
+            return None, made
+        program = of.program(number)
+        lane = (self._environment.arch, self._environment.engine)
+        if program is None and lane not in self._environment.rules.counts_empty_slots:
+            return None, made
+        return program, made + 1
 
 
 def map_lookup_elem(environment: Environment, map: Value, key: Value, *__: Value) -> Value:

@@ -12,7 +12,7 @@ from harness.isa.opcodes import OPCODES, find
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
 from harness.model.rules import Era
-from harness.model.state import Handler, State, Undefined
+from harness.model.state import Handler, State, TailCall, Undefined
 from harness.model.value import Unpredictable, Value
 
 MOST_STEPS = 1_000_000
@@ -84,7 +84,12 @@ class Interpreter:
     def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
         """Run to the end. With `sink`, tell it of every instruction."""
         try:
-            return Returned(_follow(code, state) if sink is None else _follow_and_tell(code, state, sink))
+            while True:
+                try:
+                    return Returned(_follow(code, state) if sink is None else _follow_and_tell(code, state, sink))
+                except TailCall as change:
+                    code = change.program.code
+                    state.begin(change.program.instructions, change.program.maps, state.registers[1])
         except Fault as fault:
             return Stopped(Stop.FAULT, fault.name, state.pc - 1)
         except Undefined as undefined:

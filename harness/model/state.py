@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
@@ -11,10 +11,19 @@ from harness.model.memory import Region
 from harness.model.value import Pointer, Unpredictable, Value, unknown
 
 if TYPE_CHECKING:
+    from harness.model.interface.objects import LoadedProgram
     from harness.model.maps import Map
 
-HelperCall = Callable[[int, Value, Value, Value, Value, Value], Value]
-"""A helper's id and R1..R5 to the new R0."""
+
+class HelperCall(Protocol):
+    """What programs call."""
+
+    def __call__(self, number: int, *arguments: Value) -> Value:
+        """A helper's id and R1..R5 to the new R0."""
+
+    def tail_call(self, map: Value, index: Value, made: int) -> tuple[LoadedProgram | None, int]:
+        """What a run that made so many tail calls goes on with, None when it stays, and how many are made then."""
+
 
 GARBAGE = unknown("a register nobody wrote")
 
@@ -23,10 +32,19 @@ class Undefined(Unpredictable):
     """The program did what C leaves undefined and the era does not define either."""
 
 
-class State:
-    """Registers, program counter and stack of one run. `pc` is the index of the next instruction."""
+class TailCall(Exception):
+    """The run goes on with another program. Never leaves the interpreter."""
 
-    __slots__ = ("callers", "helper", "instructions", "maps", "packet", "pc", "registers")
+    def __init__(self, program: LoadedProgram) -> None:
+        super().__init__(program)
+        self.program = program
+
+
+class State:
+    """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
+    of them count against the limit."""
+
+    __slots__ = ("callers", "helper", "instructions", "maps", "packet", "pc", "registers", "tail_calls")
 
     def __init__(
         self,
@@ -36,11 +54,16 @@ class State:
         helper: HelperCall,
         packet: bytes | None = None,
     ) -> None:
-        self.instructions = instructions
-        self.maps = maps
         self.helper = helper
         self.packet = packet
         self.callers: list[tuple[int, list[Value]]] = []
+        self.tail_calls = 0
+        self.begin(instructions, maps, context)
+
+    def begin(self, instructions: tuple[Instruction, ...], maps: Mapping[int, Map], context: Value) -> None:
+        """The program that runs from now on; it may read nothing of what another one left."""
+        self.instructions = instructions
+        self.maps = maps
         self.pc = 0
         # __bpf_prog_run() of 4.1 clears R0 and R7; verified programs cannot tell.
         self.registers: list[Value] = [GARBAGE] * 11

@@ -9,13 +9,15 @@ import operator
 from collections.abc import Callable, Iterator
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER
+from harness.isa.opcodes import FRAME_POINTER, Helper
 from harness.model.memory import Fault
-from harness.model.state import GARBAGE, Handler, State, new_stack
-from harness.model.value import M32, M64, SIGN32, SIGN64, Value
+from harness.model.state import GARBAGE, Handler, State, TailCall, new_stack
+from harness.model.value import M32, M64, SIGN32, SIGN64, Unpredictable, Value
 
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program goes deeper."""
+
+_TAIL_CALL = Helper.TAIL_CALL.value
 
 Comparison = Callable[[Value, Value], bool]
 
@@ -87,8 +89,22 @@ def jump_long(state: State, instruction: Instruction) -> None:
 def call_helper(state: State, instruction: Instruction) -> None:
     """R0 is the helper's result; R1 to R5 are spoilt."""
     registers = state.registers
+    if instruction.imm == _TAIL_CALL:
+        tail_call(state)
+        return
     registers[0] = state.helper(instruction.imm, *registers[1:6])
     registers[1:6] = [GARBAGE] * 5
+
+
+def tail_call(state: State) -> None:
+    """bpf_tail_call(context, map, index): another program takes over, for good; else R0 to R5 are spoilt."""
+    if state.callers:
+        raise Unpredictable("the model has no rule for a tail call of a program's own function")
+    _, _, map, index = state.registers[:4]
+    program, state.tail_calls = state.helper.tail_call(map, index, state.tail_calls)
+    if program is not None:
+        raise TailCall(program)
+    state.registers[:6] = [GARBAGE] * 6
 
 
 def call_local(state: State, instruction: Instruction) -> None:

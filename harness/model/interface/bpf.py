@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.model.errno import Errno
 from harness.model.interface import load, permissions
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import Event
-from harness.model.maps import EventArrayMap, Map, StackTraceMap, allocate
+from harness.model.interface.objects import Event, LoadedProgram
+from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.elements import Shape
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
@@ -45,8 +47,8 @@ def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
     key = _key(operation.key, map)
-    if isinstance(map, EventArrayMap):
-        return _store_event(kernel, map, key, operation)
+    if isinstance(map, FileArrayMap):
+        return _store_file(kernel, map, key, operation)
     value = _exactly(_given(kernel, operation.value), map.size_in_calls, "value")
     map.write(key, Region("the caller's value", len(value), value), int(operation.flags), kernel.environment.cpu)
     return Outcome(value=0)
@@ -56,7 +58,7 @@ def delete(kernel: Kernel, operation: DeleteElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
     key = _key(operation.key, map)
-    if isinstance(map, EventArrayMap):
+    if isinstance(map, FileArrayMap):
         kernel.names.drop(map.take(key))
     else:
         map.delete(key)
@@ -79,17 +81,23 @@ def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
     return load.load(kernel, operation)
 
 
-def _store_event(kernel: Kernel, map: EventArrayMap, key: bytes, operation: UpdateElement) -> Outcome:
-    """perf_event_fd_array_get_ptr(): Errno EBADF for all but perf events."""
+def _store_file(kernel: Kernel, map: FileArrayMap[Any], key: bytes, operation: UpdateElement) -> Outcome:
+    """bpf_fd_array_map_update_elem(): Errno EINVAL, E2BIG, EBADF."""
     map.check_update(key, int(operation.flags))
     value = operation.value
-    if not isinstance(value, Ref):
+    if isinstance(value, Ref):
+        file = kernel.names.file(value)
+    else:
         number = int.from_bytes(_exactly(_given(kernel, value), map.value_size, "value"), "little")
         file = kernel.names.file(number - (1 << 32) if number >> 31 else number)
-    else:
-        file = kernel.names.file(value)
-    if not isinstance(file.content, Event):
-        raise Errno("EBADF")
+    match map:
+        case EventArrayMap():  # perf_event_fd_array_get_ptr()
+            if not isinstance(file.content, Event):
+                raise Errno("EBADF")
+        case ProgramArrayMap():  # prog_fd_array_get_ptr()
+            if not isinstance(file.content, LoadedProgram):
+                raise Errno("EINVAL")
+            map.admit(file.content.type)
     file.references += 1
     if former := map.put(key, file, file.content):
         kernel.names.drop(former)

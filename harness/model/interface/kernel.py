@@ -9,7 +9,7 @@ from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import Content, PerfEvent, TraceEvent
 from harness.model.interface.task import Task
 from harness.model.interpreter import Interpreter, Sink
-from harness.model.maps import EventArrayMap
+from harness.model.maps import FileArrayMap
 from harness.model.surroundings import Surroundings
 
 
@@ -42,8 +42,8 @@ class Kernel:
 
     def release(self, content: Content) -> None:
         """Nothing refers to it any more."""
-        if isinstance(content, EventArrayMap):
-            for file in content.clear():
+        if isinstance(content, FileArrayMap):
+            for file in content.abandon():
                 self.names.drop(file)
         elif isinstance(content, PerfEvent):
             detach_on_close(self.rules.attachment, content)

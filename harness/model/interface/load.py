@@ -9,6 +9,7 @@ from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
+from harness.model.maps import ProgramArrayMap
 from harness.model.rules import LoadCheck
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import DESCRIPTOR, Outcome
@@ -28,6 +29,9 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
         kernel.interpreter.compile(operation.program.instructions),
         references.maps(),
     )
+    for map in program.maps.values():
+        if isinstance(map, ProgramArrayMap):  # bpf_check_tail_call(), kernel/bpf/core.c, after the verifier
+            map.admit(program.type)
     kernel.names.open(operation.name, program)
     return Outcome(value=DESCRIPTOR, log=said.log)
 

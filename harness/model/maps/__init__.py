@@ -7,16 +7,20 @@ from harness.model.maps.array import ArrayMap
 from harness.model.maps.base import Map, MapHandle
 from harness.model.maps.creation import allocate
 from harness.model.maps.event_array import EventArrayMap
+from harness.model.maps.file_array import FileArrayMap
 from harness.model.maps.hash import HashMap
+from harness.model.maps.program_array import ProgramArrayMap
 from harness.model.maps.ring_buffer import RingBufferMap
 from harness.model.maps.stack_trace import StackTraceMap
 
 __all__ = [
     "ArrayMap",
     "EventArrayMap",
+    "FileArrayMap",
     "HashMap",
     "Map",
     "MapHandle",
+    "ProgramArrayMap",
     "RingBufferMap",
     "StackTraceMap",
     "allocate",

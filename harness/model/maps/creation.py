@@ -11,6 +11,7 @@ from harness.model.maps.base import Map
 from harness.model.maps.event_array import create_event_array
 from harness.model.maps.hash import create_hash
 from harness.model.maps.lru import create_lru
+from harness.model.maps.program_array import create_program_array
 from harness.model.maps.ring_buffer import create_ring_buffer
 from harness.model.maps.stack_trace import create_stack_trace
 from harness.model.value import Unpredictable
@@ -19,6 +20,7 @@ from harness.script.operations import CreateMap, MapType
 _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
     MapType.HASH: create_hash,
     MapType.ARRAY: create_array,
+    MapType.PROG_ARRAY: create_program_array,
     MapType.PERF_EVENT_ARRAY: create_event_array,
     MapType.PERCPU_HASH: create_hash,
     MapType.PERCPU_ARRAY: create_array,

@@ -1,0 +1,76 @@
+"""Arrays of open files: what program arrays and perf event arrays share, kernel/bpf/arraymap.c.
+
+Only system calls store: a descriptor goes in, and the file behind it stays open for as long as it is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from harness.model.errno import Errno
+from harness.model.maps.array import following_index, index_of
+from harness.model.maps.base import Map
+from harness.model.maps.limits import check_flags, check_memory
+from harness.model.memory import Region
+from harness.model.value import Unpredictable
+from harness.script.operations import CreateMap, MapType, UpdateFlag
+
+if TYPE_CHECKING:
+    from harness.model.interface.objects import File
+
+T = TypeVar("T")
+
+
+def check(wanted: CreateMap, *, taken: int, refused: int) -> None:
+    """fd_array_map_alloc_check(): Errno EINVAL; flags as `check_flags` takes them."""
+    check_flags(wanted.flags, taken=taken, refused=refused)
+    if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size != 4:
+        raise Errno("EINVAL")
+    check_memory(wanted.max_entries * 8)
+
+
+class FileArrayMap(Map, Generic[T]):
+    """A key is a u32 index, a value the descriptor of a file whose content is a `T`."""
+
+    def __init__(self, wanted: CreateMap) -> None:
+        super().__init__(MapType(wanted.type), 4, 4, wanted.max_entries)
+        self._files: dict[int, tuple[File, T]] = {}
+
+    def check_update(self, key: bytes, flags: int) -> None:
+        """bpf_fd_array_map_update_elem() before it looks at the descriptor: Errno EINVAL, E2BIG."""
+        self._certain()
+        if flags != UpdateFlag.ANY:
+            raise Errno("EINVAL")
+        if index_of(key) >= self.max_entries:
+            raise Errno("E2BIG")
+
+    def put(self, key: bytes, file: File, content: T) -> File | None:
+        """Takes the place of what was there, which is the result, for the caller to let go of."""
+        former = self._files.get(index_of(key))
+        self._files[index_of(key)] = (file, content)
+        return former[0] if former else None
+
+    def take(self, key: bytes) -> File:
+        """fd_array_map_delete_elem(): what was there; Errno E2BIG, ENOENT."""
+        self._certain()
+        if index_of(key) >= self.max_entries:
+            raise Errno("E2BIG")
+        former = self._files.pop(index_of(key), None)
+        if former is None:
+            raise Errno("ENOENT")
+        return former[0]
+
+    def abandon(self) -> tuple[File, ...]:
+        """The map_release_uref() of the type, when the map's last descriptor is closed: what goes at once."""
+        files = tuple(file for file, _ in self._files.values())
+        self._files.clear()
+        return files
+
+    def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
+        raise Unpredictable("what a number stands for where a descriptor is expected")
+
+    def delete(self, key: bytes) -> None:
+        raise Unpredictable("which file a map lets go of")
+
+    def following(self, key: bytes | None) -> tuple[bytes, ...]:
+        return following_index(key, self.max_entries)
