@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 COMM_SIZE = 16
 MOST_TAIL_CALLS = 33
-"""MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32 and compared otherwise (seen in every era and engine)."""
+"""MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32 and compared otherwise (seen in all eras and engines)."""
 BOTH_HALVES = 1 << 32 | 1
 
 
