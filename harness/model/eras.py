@@ -7,7 +7,6 @@ kernels were what taught it.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from types import MappingProxyType
 
 from harness.isa.opcodes import Helper
@@ -180,7 +179,7 @@ LINUX_5_10 = replace(
     helper_limit=156,
     # kernel/bpf/verifier.c: do_misc_fixups() (fixup_bpf_calls() in 5.10) replaces the helper when a JIT was asked for
     int_map_calls=frozenset({"jit"}),
-    counts_empty_slots=frozenset(product(("x86_64", "arm64"), ("interp", "jit"))),
+    counts_empty_slots=frozenset({"interp", "jit"}),
     probe_read_clears=True,
     reads_by_space=True,
     kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
@@ -233,8 +232,7 @@ LINUX_6_12 = replace(
     name="6.12",
     commands_ask_who_calls=True,  # map_create(), bpf_prog_load()
     inherits_program=True,  # kernel/events/core.c: perf_event_alloc()
-    # seen on 6.12.117, whose JIT for x86_64 looks into the slot first
-    counts_empty_slots=LINUX_6_1.counts_empty_slots - {("x86_64", "jit")},
+    counts_empty_slots=frozenset({"interp"}),  # seen on 6.12.117, whose JITs look into the slot first
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
     attr_size=152,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 COMM_SIZE = 16
 MOST_TAIL_CALLS = 33
-"""MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32 and compared otherwise (seen in all eras and engines)."""
+"""MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32, and compared otherwise (all eras seen)."""
 BOTH_HALVES = 1 << 32 | 1
 
 
@@ -59,8 +59,7 @@ class Helpers:
         if number >= of.max_entries or made >= MOST_TAIL_CALLS:
             return None, made
         program = of.program(number)
-        lane = (self._environment.arch, self._environment.engine)
-        if program is None and lane not in self._environment.rules.counts_empty_slots:
+        if program is None and self._environment.engine not in self._environment.rules.counts_empty_slots:
             return None, made
         return program, made + 1
 

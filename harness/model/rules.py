@@ -197,8 +197,8 @@ class Era:
     int_map_calls: frozenset[str]
     """Engines in which programs call a map's own functions, and these return an int: its upper half is whatever is left
     in the register."""
-    counts_empty_slots: frozenset[tuple[str, str]]
-    """Architectures and engines in which tail calls into empty slots count against the limit."""
+    counts_empty_slots: frozenset[str]
+    """Engines in which tail calls into empty slots count against the limit."""
     probe_read_clears: bool
     reads_by_space: bool
     """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""

@@ -31,7 +31,14 @@ LICENSE_SIZE = 127
 LOG_OF_AN_INSTRUCTION = 512
 """Bytes of log that later verifiers stay below, with all registers' states."""
 
+LATER_HELPERS_OF_ALL: dict[int, Prototype] = {
+    Helper.TAIL_CALL: Prototype(
+        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING), Return.NOTHING, map=MapType.PROG_ARRAY
+    ),
+}
+"""Helpers of later programs of every type the model knows."""
 LATER_HELPERS: dict[int, Prototype] = {
+    **LATER_HELPERS_OF_ALL,
     Helper.GET_PRANDOM_U32: Prototype(),
     Helper.GET_SMP_PROCESSOR_ID: Prototype(),
     Helper.GET_CURRENT_PID_TGID: Prototype(),
@@ -172,11 +179,12 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
     """What the verifier asks its surroundings, without a log; Unpredictable for a program type it has no rules for."""
     rules = environment.rules
     kind = _kind(environment, operation)
-    added: dict[int, Prototype] = {id: prototype for id, prototype in LATER_HELPERS.items() if id in rules.helpers}
-    if not rules.gpl_clock:
+    kprobe = operation.type == ProgramType.KPROBE
+    later_ones = LATER_HELPERS if kprobe else LATER_HELPERS_OF_ALL
+    added: dict[int, Prototype] = {id: prototype for id, prototype in later_ones.items() if id in rules.helpers}
+    if kprobe and not rules.gpl_clock:
         added[Helper.KTIME_GET_NS] = Prototype()
-    if operation.type == ProgramType.KPROBE:
-        kind = replace(kind, helpers={**kind.helpers, **added})
+    kind = replace(kind, helpers={**kind.helpers, **added})
     return verifier.VerifierContext(
         kind=kind,
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,

@@ -39,7 +39,7 @@ from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch
 from harness.script.outcome import Unpredicted
 
-_KNOWN_MAPS = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 27})
+_KNOWN_MAPS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 27})
 """Hash and array, their per-CPU and LRU kin, in all of which programs may look up, update and delete; and those of
 `harness.model.verifier.records`."""
 _KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}

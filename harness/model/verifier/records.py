@@ -25,6 +25,7 @@ from harness.model.verifier.verdict import Refused
 from harness.script.operations import MapType
 
 _HELPERS_OF: Mapping[int, frozenset[int]] = {
+    MapType.PROG_ARRAY: frozenset({Helper.TAIL_CALL}),
     MapType.PERF_EVENT_ARRAY: frozenset(
         {Helper.PERF_EVENT_READ, Helper.PERF_EVENT_READ_VALUE, Helper.PERF_EVENT_OUTPUT}
     ),
