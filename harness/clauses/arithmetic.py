@@ -94,7 +94,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
             asm.div32_reg(R7, R8),
             1 << 32,
             0,
-            frozenset({Need.INTERPRETER}),
+            frozenset({Need.DIVISOR}),
         ),
         *(
             Clause(

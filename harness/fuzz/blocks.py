@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from random import Random
 
@@ -25,6 +26,7 @@ from harness.isa.assemble import (
     R8,
     R9,
     R10,
+    Atomic,
     B,
     H,
     Helper,
@@ -33,23 +35,29 @@ from harness.isa.assemble import (
     W,
     add64_imm,
     and64_imm,
+    atomic,
     call,
+    gotol,
+    ja,
     jeq_imm,
     ld_abs,
     ld_imm64,
     ld_ind,
     ld_map,
     ldx,
+    ldxsx,
+    load_acquire,
     mov32_reg,
     mov64_imm,
     mov64_reg,
     st,
+    store_release,
     stx,
     xadd,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
-from harness.model.rules import DivisionByZero, Era, LongShift
+from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, Alu, Class, Opcode, Release, Source
+from harness.model.rules import Era, JitFault, LongShift
 from harness.script.operations import ProgramType
 
 NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
@@ -62,7 +70,7 @@ KEY = -48
 """The word of the stack that pieces use for a key."""
 KEYS = 4
 """Keys of the table are below."""
-PACKET = bytes(range(0x11, 0x11 + 32))
+PACKET = bytes(range(0x11, 0x11 + 32)) * 32
 
 EDGES = (0, 1, 2, 7, 8, 31, 32, 63, 64, 0xFF, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, 1 << 63)
 """Around these numbers arithmetic goes wrong; also their negatives and neighbours."""
@@ -71,25 +79,36 @@ _SHIFTS = (Alu.LSH, Alu.RSH, Alu.ARSH)
 _DIVISIONS = (Alu.DIV, Alu.MOD)
 
 
-def _baseline(kinds: tuple[Class, ...]) -> tuple[Opcode, ...]:
-    return tuple(opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.since == BASELINE)
+_OTHER_JUMPS = ("ja", "gotol", "may_goto", "call", "call_local", "call_kfunc", "exit")
+_PLAIN = (Atomic.ADD, Atomic.OR, Atomic.AND, Atomic.XOR)
+_FETCHES = (*(one | Atomic.FETCH for one in _PLAIN), Atomic.XCHG)
 
 
-ARITHMETIC = _baseline((Class.ALU, Class.ALU64))
-JUMPS = tuple(opcode for opcode in _baseline((Class.JMP,)) if opcode.name not in ("ja", "call", "exit"))
+@cache
+def _opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
+    """What a release has of some classes, but for jumps that compare nothing."""
+    having = (opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.since <= release)
+    return tuple(opcode for opcode in having if opcode.name not in _OTHER_JUMPS)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a program may use: its type, the era's rules, and offsets of context fields with known numbers."""
+    """What a program may use: its type, the era's rules, offsets of context fields with known numbers, whether it has a
+    stack, and what its JIT gets wrong."""
 
     type: ProgramType
     rules: Era
     fields: tuple[int, ...]
+    stack: bool = True
+    faults: frozenset[JitFault] = frozenset()
 
     @property
     def reads_packets(self) -> bool:
         return self.type == ProgramType.SOCKET_FILTER
+
+    def has(self, since: Release) -> bool:
+        """Whether the era has what came with a release."""
+        return self.rules.release >= since
 
 
 class Blocks:
@@ -102,13 +121,14 @@ class Blocks:
         self._kinds: dict[Callable[[], Piece], int] = {
             self.arithmetic: 12,
             self.constant: 3,
-            self.memory: 4,
             self.context: 1,
-            self.lookup: 2,
-            self.change: 1,
             self.helper: 1,
             self.branch: 3,
         }
+        if around.stack:
+            self._kinds |= {self.memory: 4, self.lookup: 2, self.change: 1}
+        if around.stack and around.has(ATOMICS):
+            self._kinds[self.atomic] = 3
         if around.reads_packets:
             self._kinds[self.packet] = 1
 
@@ -123,7 +143,7 @@ class Blocks:
         return (
             mov64_reg(R6, R1),
             [self.constant(register) for register in NUMBERS],
-            [stx(DW, R10, word, self._number()) for word in WORDS],
+            [stx(DW, R10, word, self._number()) for word in WORDS if self._around.stack],
         )
 
     def number(self) -> int:
@@ -142,7 +162,8 @@ class Blocks:
 
     def arithmetic(self) -> Piece:
         """One operation on registers."""
-        opcode = self._random.choice(ARITHMETIC)
+        opcode = self._random.choice(_opcodes(self._around.rules.release, Class.ALU, Class.ALU64))
+        selected = {opcode.selector: opcode.value} if opcode.selector else {}
         kind, operation = opcode.code & 7, opcode.code & 0xF0
         bits = 64 if kind == Class.ALU64 else 32
         dst, src = self._number(), self._number()
@@ -151,28 +172,32 @@ class Blocks:
         if operation == Alu.NEG:
             return Instruction(opcode.code, dst)
         if opcode.code & Source.X:
-            return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src))
+            return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src, **selected))
         if operation in _SHIFTS:
             return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
         imm = self._imm()
-        return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm)
+        return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm, **selected)
 
     def _tamed(self, operation: int, register: int, bits: int) -> Piece:
-        """What makes the second operand one the era can bear."""
+        """What makes the second operand one the kernel can bear."""
         rules = self._around.rules
         if operation in _SHIFTS and rules.long_shift is LongShift.UNDEFINED:
             return and64_imm(register, bits - 1)
-        if operation in _DIVISIONS and bits == 32 and rules.division_by_zero is DivisionByZero.ENDS_PROGRAM:
-            # arch/x86/net/bpf_jit_comp.c of 4.1.52 compares 64 bits with zero and divides by 32: a divisor whose lower
-            # half alone is zero brings the machine down. Seen; mended by 68fda450a7df and its neighbours in 4.16.
-            return mov32_reg(register, register)
+        if operation in _DIVISIONS and bits == 32 and JitFault.DIVISOR in self._around.faults:
+            return mov32_reg(register, register)  # else the machine is gone: seen on 4.1.52
         return ()
 
     def memory(self) -> Piece:
         """A store to the stack, an addition there, or a load; every width, aligned as all verifiers want it."""
         size = self._random.choice((B, H, W, DW))
         place = self._random.choice(WORDS) + self._random.randrange(0, 8, size.octets)
-        choice = self._random.randrange(4)
+        choice = self._random.randrange(7 if self._around.has(ORDERED) else 5 if self._around.has(CPU_V4) else 4)
+        if choice == 4 and size is not DW:
+            return ldxsx(size, self._number(), R10, place)
+        if choice == 5:
+            return load_acquire(size, self._number(), R10, place)
+        if choice == 6:
+            return store_release(size, R10, place, self._number())
         if choice == 0:
             return st(size, R10, place, self._imm())
         if choice == 1:
@@ -181,10 +206,17 @@ class Blocks:
             return xadd(size, R10, place, self._number())
         return ldx(size, self._number(), R10, place)
 
+    def atomic(self) -> Piece:
+        """An operation on a word of the stack that 4.1 does not have."""
+        size, place = self._random.choice((W, DW)), self._random.choice(WORDS)
+        place += self._random.randrange(0, 8, size.octets)
+        return atomic(size, self._random.choice((*_PLAIN, *_FETCHES, Atomic.CMPXCHG)), R10, place, self._number())
+
     def context(self) -> Piece:
         """A field of the context whose number the script chose."""
         size = W if self._around.reads_packets else self._random.choice((B, H, W, DW))
-        return ldx(size, self._number(), R6, self._random.choice(self._around.fields))
+        signed = self._around.has(CPU_V4) and size is not DW and self._random.random() < 0.5
+        return (ldxsx if signed else ldx)(size, self._number(), R6, self._random.choice(self._around.fields))
 
     def packet(self) -> Piece:
         """A load from the packet, perhaps from behind its end, which ends the program."""
@@ -200,14 +232,16 @@ class Blocks:
         """An element of the table, if there is one, is read, written or added to."""
         miss, value = self._label(), self._random.choice((R7, R8, R9))
         size = self._random.choice((W, DW))
-        use = self._random.choice(
-            (
-                ldx(size, value, R0, 0),
-                stx(size, R0, 0, value),
-                xadd(size, R0, 0, value),
-                st(B, R0, self._random.randrange(8), self._imm()),
-            )
-        )
+        uses: list[Piece] = [
+            ldx(size, value, R0, 0),
+            stx(size, R0, 0, value),
+            xadd(size, R0, 0, value),
+            st(B, R0, self._random.randrange(8), self._imm()),
+        ]
+        if self._around.has(ATOMICS):
+            uses.append(atomic(size, self._random.choice((*_PLAIN, *_FETCHES)), R0, 0, value))
+            uses.append((mov64_reg(R1, R0), mov64_reg(R0, value), atomic(size, Atomic.CMPXCHG, R1, 0, value)))
+        use = self._random.choice(uses)
         return (
             self._key(),
             ld_map(R1, "table"),
@@ -241,15 +275,23 @@ class Blocks:
         return (call(known), self._renew(*LOST[1:]))
 
     def branch(self) -> Piece:
-        """A conditional jump over a few pieces."""
-        label = self._label()
-        opcode = self._random.choice(JUMPS)
+        """A conditional jump over a few pieces, perhaps to others that are taken in their stead."""
+        label, end = self._label(), self._label()
+        opcode = self._random.choice(_opcodes(self._around.rules.release, Class.JMP, Class.JMP32))
         if opcode.code & Source.X:
             jump = Instruction(opcode.code, self._number(), self._number())
         else:
             jump = Instruction(opcode.code, self._number(), imm=self._imm())
-        skipped = [self.any(branches=False) for _ in range(self._random.randrange(1, 4))]
-        return (LabelledJump(jump, label), skipped, label)
+        skipped = self._few()
+        if self._random.random() < 0.7:
+            return (LabelledJump(jump, label), skipped, label)
+        leave = gotol if self._around.has(CPU_V4) and self._random.random() < 0.5 else ja
+        return (LabelledJump(jump, label), skipped, leave(end), label, self._few(), end)
+
+    def _few(self) -> Piece:
+        """One to three pieces, behind which a jump may lead."""
+        pieces = [self.any(branches=False) for _ in range(self._random.randrange(1, 4))]
+        return (pieces, mov64_reg(R7, R7) if JitFault.TARGET in self._around.faults else ())
 
     def _number(self) -> int:
         return self._random.choice(NUMBERS)

@@ -24,6 +24,8 @@ from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
 
+TOGETHER = 8
+"""Cases that share a process: a third more of them a second. A case that does not end has its neighbours run again."""
 MOST_LISTED = 5
 """Divergences with their programs; the rest is in results.json, and the seed makes them again."""
 
@@ -46,7 +48,7 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         return tuple(cases(seed, count, era(store.era(kernel, architecture(arch))), arch))
 
-    plan = shares(select(lanes.split(","), known_lanes()), scripts, known.read(KNOWN))
+    plan = shares(select(lanes.split(","), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER)
     report = carry_out(console, plan, output, jobs)
     for line in (*paces(report), *listings(report, plan)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

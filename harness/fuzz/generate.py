@@ -9,12 +9,29 @@ from random import Random
 from harness.abi.pt_regs import pt_regs
 from harness.essentials.parts import PRCTL, array, element, on_our_prctl, prctl, u64
 from harness.fuzz.blocks import KEYS, NUMBERS, PACKET, WORDS, Blocks, Surroundings
-from harness.isa.assemble import DW, R0, R1, R10, Piece, exit_, ldx, program, stx
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R10,
+    Piece,
+    add64_reg,
+    and64_imm,
+    exit_,
+    ldx,
+    mov64_reg,
+    mul64_imm,
+    program,
+    rsh64_imm,
+    stx,
+    xor64_reg,
+)
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, Class
-from harness.model.rules import Era
+from harness.model.rules import Era, JitFault
 from harness.model.verifier.fixup import missing_helper
 from harness.model.verifier.prototypes import SOCKET_FILTER, kprobe
+from harness.script.needs import Need
 from harness.script.operations import (
     Attach,
     CreateKprobe,
@@ -38,11 +55,13 @@ RESULTS = 8 * (len(NUMBERS) + len(WORDS))
 MUTANTS = 0.15
 """Of all cases so many are programs with a few fields changed; these are loaded and never run."""
 LOG_SIZE = 1 << 15
+STACKLESS, STACKLESS_BY_NEED = 0.05, 0.6
+"""Of the filters so many use no stack and no map: in general, and where the JIT does not bear any other."""
 
 
 def cases(seed: int, count: int, era: Era, arch: str) -> Iterator[Script]:
     """The first `count` cases of a seed for the lanes of one kernel. Between kernels they differ where one has kprobes
-    and the other not, and in what the era leaves undefined."""
+    or opcodes and the other not, in what the era leaves undefined, and in what its JIT gets wrong."""
     return (case(seed, number, era, arch) for number in range(count))
 
 
@@ -51,20 +70,40 @@ def case(seed: int, number: int, era: Era, arch: str) -> Script:
     random = Random(f"{seed}/{number}")
     probed = random.random() < 0.5 and arch in era.kprobes
     mutant = random.random() < MUTANTS
+    stack = random.random() >= (STACKLESS_BY_NEED if JitFault.STACK in era.faults(arch) else STACKLESS)
     kind = ProgramType.KPROBE if probed else ProgramType.SOCKET_FILTER
+    name, words = f"case-{seed}-{number}", "a generated program"
+    if not (stack or probed or mutant):
+        return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era, arch))))
     code = _program(random, kind, era, arch)
     operations = (*_maps(random), *(_mutant(random, kind, code, era, arch) if mutant else _run(random, kind, code)))
-    return Script(f"case-{seed}-{number}", "a generated program", operations)
+    return Script(name, words, operations, needs=frozenset() if mutant else frozenset({Need.STACK}))
 
 
 def _program(random: Random, kind: ProgramType, era: Era, arch: str) -> Program:
     registers = pt_regs(arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
-    blocks = Blocks(random, Surroundings(kind, era, fields))
-    body = (blocks.prologue(), [blocks.any() for _ in range(random.randrange(6, 24))], _epilogue())
+    body = _body(random, Surroundings(kind, era, fields, faults=era.faults(arch))), _epilogue()
     if kind == ProgramType.KPROBE:
         return on_our_prctl(registers, R1_AGAIN, *body)
     return program(*body, exit_())
+
+
+def _in_registers(random: Random, era: Era, arch: str) -> Program:
+    """A filter whose verdict depends on every register; it tells as much of it as the packet is long."""
+    around = Surroundings(ProgramType.SOCKET_FILTER, era, (0,), stack=False, faults=era.faults(arch))
+    mixed = [(mul64_imm(R0, PRIME), add64_reg(R0, register)) for register in NUMBERS if register != R0]
+    folded = [(mov64_reg(R1, R0), rsh64_imm(R1, shift), xor64_reg(R0, R1)) for shift in (32, 16, 8)]
+    return program(_body(random, around), mixed, folded, and64_imm(R0, len(PACKET) - 1), exit_())
+
+
+PRIME = 0x01000193
+"""What FNV hashes multiply by."""
+
+
+def _body(random: Random, around: Surroundings) -> Piece:
+    blocks = Blocks(random, around)
+    return (blocks.prologue(), [blocks.any() for _ in range(random.randrange(6, 24))])
 
 
 R1_AGAIN: Piece = Instruction(Class.ALU64 | 0xB8, R1, 6)
@@ -93,17 +132,22 @@ def _maps(random: Random) -> tuple[Operation, ...]:
 
 def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation]:
     """Load, run once, look at everything the program could have changed."""
-    yield LoadProgram("program", kind, code)
     if kind == ProgramType.KPROBE:
+        yield LoadProgram("program", kind, code)
         yield CreateKprobe("probe", PRCTL)
         yield OpenEvent("event", Ref("probe"))
         yield Attach(Ref("event"), Ref("program"))
         yield prctl(*(random.getrandbits(64) for _ in range(4)))
     else:
-        yield FilterPacket(Ref("program"), PACKET)
+        yield from _filter(code)
     yield LookupElement(Ref("results"), bytes(4), RESULTS)
     for key in range(KEYS):
         yield LookupElement(Ref("table"), u64(key), 8)
+
+
+def _filter(code: Program) -> Iterator[Operation]:
+    yield LoadProgram("program", ProgramType.SOCKET_FILTER, code)
+    yield FilterPacket(Ref("program"), PACKET)
 
 
 def _mutant(random: Random, kind: ProgramType, code: Program, era: Era, arch: str) -> Iterator[Operation]:

@@ -265,6 +265,16 @@ def atomic(size: Size, operation: int, dst: int, off: int, src: int) -> Instruct
     return Instruction(Class.STX | Mode.ATOMIC | size, dst, src, off, operation)
 
 
+def load_acquire(size: Size, dst: int, src: int, off: int) -> Instruction:
+    """The load that nothing behind it overtakes, since 6.15"""
+    return atomic(size, Atomic.LOAD_ACQUIRE, dst, off, src)
+
+
+def store_release(size: Size, dst: int, off: int, src: int) -> Instruction:
+    """The store that overtakes nothing before it, since 6.15"""
+    return atomic(size, Atomic.STORE_RELEASE, dst, off, src)
+
+
 def ld_abs(size: Size, imm: int) -> Instruction:
     """`R0 = packet[imm]` in socket filters; needs the context in R6, loses R1 to R5"""
     return Instruction(Class.LD | Mode.ABS | size, imm=imm)

@@ -8,7 +8,7 @@ from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.lane import Engine
 from harness.model.eras import era
-from harness.model.rules import Era
+from harness.model.rules import Era, JitFault
 from hil.agent.results import Hello
 from hil.kernels.kernel import Kernel
 
@@ -57,6 +57,11 @@ class Environment:
     def registers(self) -> PtRegs:
         """The context of a kprobe program here."""
         return pt_regs(self.arch, self.era)
+
+    @property
+    def faults(self) -> frozenset[JitFault]:
+        """What the engine gets wrong here."""
+        return self.rules.faults(self.arch) if self.engine == Engine.JIT else frozenset()
 
     @property
     def kprobes(self) -> bool:

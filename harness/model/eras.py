@@ -19,6 +19,7 @@ from harness.model.rules import (
     Backport,
     DivisionByZero,
     Era,
+    JitFault,
     Keep,
     LoadCheck,
     LogRule,
@@ -107,6 +108,9 @@ LINUX_4_1 = Era(
     probe_read_clears=False,  # PR-05
     reads_by_space=False,
     kernel_reads_checked=frozenset(),
+    # arch/arm64/net/bpf_jit_comp.c: mended in 4.4 (643c332d519b) and 4.12 (ddc665a4bb4b); arch/x86/net/bpf_jit_comp.c:
+    # in 4.16 (68fda450a7df and its neighbours)
+    jit_faults=frozenset({("arm64", JitFault.STACK), ("arm64", JitFault.TARGET), ("x86_64", JitFault.DIVISOR)}),
     gpl_clock=True,
     printk=PrintkRules("duxp", others_refused=True, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64"}),  # LOAD-13: arm64 got kprobes in 4.8
@@ -183,6 +187,7 @@ LINUX_5_10 = replace(
     probe_read_clears=True,
     reads_by_space=True,
     kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
+    jit_faults=frozenset(),
     gpl_clock=False,
     printk=PrintkRules("duxpi", others_refused=False, percent=False, eight_bit=False, inner_nul=False),
     kprobes=frozenset({"x86_64", "arm64"}),

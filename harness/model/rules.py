@@ -23,6 +23,17 @@ class LongShift(Enum):
     MODULO = auto()
 
 
+class JitFault(Enum):
+    """What a JIT gets wrong, so that a program that relies on it must be spared the engine."""
+
+    STACK = auto()
+    """The stack of a program is below the stack pointer: helpers overwrite what they are given there (JIT-21)."""
+    TARGET = auto()
+    """A jump to what follows a 64 bit constant goes to the beginning of the program instead (JIT-23)."""
+    DIVISOR = auto()
+    """Whether a 32 bit divisor is 0 is asked of all 64 bits, and dividing by the low half then faults (JIT-02)."""
+
+
 class Keep(Enum):
     """Which return values of a program keep a hit; the value is cut to 32 bits first."""
 
@@ -204,6 +215,8 @@ class Era:
     """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""
     kernel_reads_checked: frozenset[str]
     """Architectures whose kernel reads refuse an address that is not the kernel's."""
+    jit_faults: frozenset[tuple[str, JitFault]]
+    """Architectures whose JIT is wrong, and in what."""
     gpl_clock: bool
     """bpf_ktime_get_ns is for GPL programs only; until 5.8 (082b57e3eb09)."""
     printk: PrintkRules
@@ -229,3 +242,7 @@ class Era:
     """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.3 (a43eec304259)."""
     first_period_runs: Backport
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
+
+    def faults(self, arch: str) -> frozenset[JitFault]:
+        """What the JIT of an architecture gets wrong."""
+        return frozenset(fault for where, fault in self.jit_faults if where == arch)

@@ -13,7 +13,8 @@ from harness.script.operations import Script
 @dataclass(frozen=True)
 class Share:
     """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
-    their divergences are known, and how many rounds to make over all of it."""
+    their divergences are known, how many rounds to make over all of it, and how many scripts share a process
+    (`GuestExecutor.run`)."""
 
     kernel: str
     arch: str
@@ -21,6 +22,7 @@ class Share:
     scripts: tuple[Script, ...]
     known: tuple[KnownDivergence, ...] = ()
     rounds: int = 1
+    together: int = 1
 
     @property
     def name(self) -> str:
@@ -37,12 +39,13 @@ def shares(
     scripts: Callable[[str, str], tuple[Script, ...]],
     known: tuple[KnownDivergence, ...] = (),
     rounds: int = 1,
+    together: int = 1,
 ) -> tuple[Share, ...]:
     """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds)
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together)
         for (kernel, arch), chosen in engines.items()
     )

@@ -153,8 +153,9 @@ class Worker:
         for script in todo:
             if reason := missing[script.name]:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
+        able = [script for script in todo if not missing[script.name]]
         model = self._model(environment)
-        for seen in executor.run([script for script in todo if not missing[script.name]]):
+        for seen in executor.run(able, together=self.share.together):
             self._add(lane, self._judge(lane, seen, model))
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:

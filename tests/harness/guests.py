@@ -39,7 +39,7 @@ class SharedGuest:
         return Environment.of(self.kernel, engine, self.executor.agent.hello)
 
     def judge(
-        self, engine: Engine, scripts: Sequence[Script], known: Sequence[KnownDivergence] = ()
+        self, engine: Engine, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
     ) -> list[ScriptResult]:
         """Every script, here and in the model; skips where the kernel does not have the engine."""
         lane = Lane(self.kernel.name, self.kernel.arch.name, engine)
@@ -48,7 +48,7 @@ class SharedGuest:
         except EngineUnavailable as error:
             pytest.skip(f"{lane}: {error}")
         model = ModelExecutor(self.environment(engine))
-        return [excuse(judge(lane, seen, model), known) for seen in self.executor.run(scripts)]
+        return [excuse(judge(lane, seen, model), known) for seen in self.executor.run(scripts, together=together)]
 
 
 @contextmanager

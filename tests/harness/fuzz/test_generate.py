@@ -11,10 +11,11 @@ from harness.compare import Verdict, compare
 from harness.fuzz.commands import listing
 from harness.fuzz.generate import cases
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES
+from harness.isa.opcodes import LD_IMM64, OPCODES, Class, find
 from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
 from harness.model.verifier import SOCKET_FILTER, MapShape, VerifierContext, kprobe, verify
+from harness.run.needs import unmet
 from harness.script.operations import FilterPacket, Fire, LoadProgram, Program, ProgramType, Script
 from harness.script.outcome import Bytes, Outcome, Prediction, Unknown, Unpredicted
 from tests.harness.model.running import environment
@@ -55,10 +56,14 @@ def test_what_runs_is_accepted_and_predicted_to_the_end(name: str, arch: str) ->
     assert open_ends <= 3
 
 
-def test_every_sort_of_instruction_turns_up() -> None:
-    codes = {insn.code for load in programs(generated(count=200)) for insn in load.program.instructions}
-    meant = {opcode.code for opcode in OPCODES if opcode.since == (4, 1)}
-    assert len(meant - codes) <= 3, sorted(hex(code) for code in meant - codes)
+@pytest.mark.parametrize("name", ERAS)
+def test_every_opcode_of_the_era_turns_up_and_no_other_runs(name: str) -> None:
+    loads = programs([script for script in generated(name, "arm64", 250) if runs(script)])
+    found = {opcode for load in loads for insn in load.program.instructions if (opcode := find(insn))}
+    assert all(opcode.since <= era(name).release for opcode in found)
+    without = ("may_goto", "call_local", "call_kfunc", "ld_btf_id", "ld_function", "ld_map_")
+    meant = {one for one in OPCODES if one.since <= era(name).release and not one.name.startswith(without)}
+    assert len(meant - found) <= len(meant) // 10, sorted(opcode.name for opcode in meant - found)
 
 
 def test_mutants_are_refused_for_many_reasons_and_none_is_deadly() -> None:
@@ -102,6 +107,34 @@ def as_seen(said: Prediction) -> Outcome:
 def test_a_program_without_meaning_can_still_be_listed() -> None:
     assert listing(Program((Instruction(0xB7), Instruction(0x95)))) == "(b7) r0 = 0\n(95) exit\n"
     assert "code=255" in listing(Program((Instruction(0xFF),)))
+
+
+def test_nothing_jumps_behind_a_constant_where_4_1s_jit_would_start_again() -> None:
+    for load in programs([script for script in generated("4.1", "arm64", 400) if runs(script)]):
+        halves = {index + 1 for index, insn in enumerate(load.program.instructions) if insn.code == LD_IMM64}
+        jumps = {
+            index + insn.off
+            for index, insn in enumerate(load.program.instructions)
+            if insn.code & 7 == Class.JMP and insn.code not in (0x85, 0x95)
+        }
+        assert not halves & jumps
+
+
+def test_where_the_jit_spoils_stacks_it_is_given_programs_without_one() -> None:
+    interp, jit = (environment("4.1", "arm64", engine=engine) for engine in ("interp", "jit"))
+    running = [script for script in generated("4.1", "arm64", 200) if runs(script)]
+    assert not any(unmet(script.needs, interp) for script in running)
+    spared = [script for script in running if not unmet(script.needs, jit)]
+    assert 50 < len(spared) < 150
+    for load in programs(spared):
+        assert not any(10 in (insn.dst, insn.src) for insn in load.program.instructions)
+
+
+def test_verdicts_made_of_registers_are_all_different() -> None:
+    model = ModelExecutor(environment("4.1", "arm64"))
+    seen = [model.run(script)[1] for script in generated("4.1", "arm64", 300) if len(script.operations) == 2]
+    verdicts = {said.value for said in seen if isinstance(said, Outcome)}
+    assert len(verdicts) > 0.8 * len(seen) > 50
 
 
 def test_nothing_divides_by_a_lower_half_that_4_1s_jit_does_not_look_at() -> None:

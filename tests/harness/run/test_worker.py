@@ -128,6 +128,7 @@ class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lose_at: int = 0) -> None:
         self.visits: list[tuple[int, str, tuple[str, ...]]] = []
         """Machine, engine, scripts; in order."""
+        self.together = 0
         self.machines = 0
         self._engine = ""
         self._lose_at = lose_at
@@ -157,7 +158,8 @@ class Scene:
     def switch(self, engine: Engine) -> None:
         self._engine = str(engine)
 
-    def run(self, scripts: Sequence[Script]) -> Iterator[Observed]:
+    def run(self, scripts: Sequence[Script], *, together: int) -> Iterator[Observed]:
+        self.together = together
         self.visits.append((self.machines, self._engine, tuple(script.name for script in scripts)))
         for script in scripts:
             if len(self.visits) == self._lose_at and script is scripts[-1]:
@@ -184,6 +186,12 @@ def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monk
     ]
     assert {result.rounds for result in report.results} == {2}
     assert report.exit_status == 1
+
+
+def test_scripts_share_a_process_as_the_share_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(monkeypatch)
+    Worker(replace(REPEATED, together=5), tmp_path, Silent()).run()
+    assert scene.together == 5
 
 
 def test_a_machine_lost_in_a_round_is_followed_by_another_for_what_is_left_of_it(
