@@ -94,7 +94,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
             asm.div32_reg(R7, R8),
             1 << 32,
             0,
-            frozenset({Need.DIVISOR}),
+            Need.DIVISOR,
         ),
         *(
             Clause(
@@ -119,11 +119,12 @@ _BY_ZERO: tuple[tuple[str, str, Piece, int, int], ...] = (
 )
 
 
-def _by_zero(
-    id: str, sentence: str, operation: Piece, divisor: int, later: int, needs: frozenset[Need] = NOTHING
-) -> Clause:
-    """In 4.1 nothing is stored, and a program that ends with 0 drops the packet."""
-    return Clause(id, sentence, (*_made(operation), *_round(X, divisor, 99, {"5.10": later}, 0)), needs)
+def _by_zero(id: str, sentence: str, operation: Piece, divisor: int, later: int, *needs: Need) -> Clause:
+    """In 4.1 nothing is stored, and a program that ends with 0 drops the packet; which is also what becomes of a program
+    that does not find its operands."""
+    return Clause(
+        id, sentence, (*_made(operation), *_round(X, divisor, 99, {"5.10": later}, 0)), frozenset({Need.STACK, *needs})
+    )
 
 
 def _computes(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...]) -> Clause:
