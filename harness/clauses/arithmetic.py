@@ -120,7 +120,7 @@ _BY_ZERO: tuple[tuple[str, str, Piece, int, int], ...] = (
 
 
 def _by_zero(id: str, sentence: str, operation: Piece, divisor: int, later: int, *needs: Need) -> Clause:
-    """In 4.1 nothing is stored, and a program that ends with 0 drops the packet; which is also what becomes of a program
+    """In 4.1 nothing is stored, and a program that ends with 0 drops the packet; which is also what befalls a program
     that does not find its operands."""
     return Clause(
         id, sentence, (*_made(operation), *_round(X, divisor, 99, {"5.10": later}, 0)), frozenset({Need.STACK, *needs})
