@@ -144,7 +144,7 @@ def test_repeats_that_differ_are_told_round_by_round() -> None:
     (cell,) = [link for link in seen.every("a") if link.get("title")]
     assert cell["title"] == f"{LANES[0]}: flaky in 3 rounds"
     words = " ".join(seen.words.split())
-    assert "rounds 1, 3✓ agree round 2✗ diverge operation 4, Attach: differs" in words
+    assert "✓ agree in rounds 1, 3 ✗ diverge in round 2 operation 4, Attach: differs" in words
     assert "--scripts counting --repeat 3" in words
 
 
