@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,7 +34,8 @@ from harness.run import commands, matrix
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.worker import Worker
-from harness.script.operations import Script
+from harness.script.expectation import SUCCESS
+from harness.script.operations import Script, WriteKprobeEvents
 
 pytestmark = pytest.mark.guest
 
@@ -207,3 +209,18 @@ def test_an_interrupt_leaves_no_machine_and_writes_what_there_is(tmp_path: Path)
 
 def _descendants(pid: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(pid).children(recursive=True) if "qemu" in child.name()]
+
+
+def test_what_a_script_leaves_over_shows_in_the_next_round(tmp_path: Path) -> None:
+    probe = WriteKprobeEvents("p:left/over cap_task_prctl")
+    leaving = Script("leaving", "makes a kprobe event and does not remove it", (probe,), expected=(SUCCESS,))
+    once = replace(share("x86_64", leaving, AFTER), rounds=3)
+    report = matrix.run([once], tmp_path, Silent())
+    assert report.exit_status == 1
+    flaky, after = report.results
+    assert (flaky.verdict, flaky.rounds, after.verdict) == (Verdict.FLAKY, 3, Verdict.AGREE)
+    assert [(seen.rounds, seen.verdict) for seen in flaky.sightings] == [
+        ((1,), Verdict.AGREE),
+        ((2, 3), Verdict.DIVERGE),
+    ]
+    assert "saw EEXIST" in flaky.reason
