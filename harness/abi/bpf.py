@@ -29,6 +29,7 @@ class Command(IntEnum):
     MAP_DELETE_ELEM = 3
     MAP_GET_NEXT_KEY = 4
     PROG_LOAD = 5
+    OBJ_GET_INFO_BY_FD = 15
 
 
 MAP_CREATE = Layout(
@@ -58,3 +59,10 @@ PROG_LOAD = Layout(
         "kern_version": u32(40),
     },
 )
+
+OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len": u32(4), "info": u64(8)})
+PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})
+"""The kernel fills in as much as the caller has room for."""
+
+WITHOUT_OBJECT_INFO = frozenset({"4.1"})
+"""Eras without BPF_OBJ_GET_INFO_BY_FD, which came in 4.13 (1e2709769086): nothing tells there what runs a program."""

@@ -45,7 +45,7 @@ def bench(name: str, rounds: int) -> None:
 
 def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
     with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest(kernel.arch.name, kernel.version_code)
+        guest = Guest.of(kernel)
         model = ModelExecutor(Environment(kernel.era, kernel.arch.name, guest.version_code))
         return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
 

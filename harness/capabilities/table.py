@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from harness.abi import bpf
 from harness.lane import Engine
 from harness.model.eras import era
 from harness.model.rules import Attachment, DivisionByZero, Era, Keep, LoadCheck
@@ -70,11 +71,18 @@ def _limit(_: Entry, rules: Era, __: Architecture) -> str:
     return str(rules.instruction_limit)
 
 
+def _engine(entry: Entry, _: Era, __: Architecture) -> str:
+    if entry.era in bpf.WITHOUT_OBJECT_INFO:
+        return "taken from the sysctl: before 4.13 no kernel says what runs a program"
+    return "checked: the kernel says how long a program's machine code is"
+
+
 COLUMNS = (
     Column("lane", _lane),
     Column("kernel from", _origin),
     Column("programs on kprobes", _kprobes),
     Column("as socket filters", _sockets),
+    Column("engine", _engine),
     Column("kern_version", _version),
     Column("programs a probe", _programs),
     Column("detached by closing", _detaching),

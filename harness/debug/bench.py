@@ -12,7 +12,8 @@ from pathlib import Path
 
 from harness.lane import Lane
 from harness.lowering.context import Guest
-from harness.lowering.executor import EngineUnavailable, GuestExecutor, Missed, Observed
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.results import ScriptResult
@@ -69,7 +70,7 @@ def booted(lane: Lane, kernel: Kernel, folder: Path, notify: Notify = lambda _: 
     spec = MachineSpec(kernel, root, folder, append=(NO_KASLR,), patience=math.inf)
     with Machine(spec) as machine:
         symbols = symbol_file(kernel, machine, notify=notify)
-        guest = Guest(lane.arch, kernel.version_code)
+        guest = Guest.of(kernel)
         with GuestExecutor(machine, guest, patience=math.inf) as executor:
             try:
                 executor.switch(lane.engine)

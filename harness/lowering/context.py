@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from harness.abi import bpf
 from harness.abi.layout import Layout
 from harness.abi.system_calls import NUMBERS
 from harness.script.operations import Descriptor, Program, Ref, SampleType
@@ -13,6 +14,7 @@ from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
+from hil.kernels.kernel import Kernel
 
 Reader = Callable[[BatchResult], Outcome]
 """Makes an operation's observation from the results of its steps."""
@@ -24,13 +26,19 @@ O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000
 @dataclass(frozen=True)
 class Guest:
     """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
-    possible."""
+    possible, `tells_engine` whether the kernel says what runs a program."""
 
     arch: str
     version_code: int
     page_size: int = 4096
     tracing: str = "/tracing"
     cpus: int = 1
+    tells_engine: bool = True
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> Guest:
+        """Before it runs; its agent knows the rest."""
+        return cls(kernel.arch.name, kernel.version_code, tells_engine=kernel.era not in bpf.WITHOUT_OBJECT_INFO)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.lane import Engine
-from harness.lowering.context import Guest, Lowering
+from harness.lowering.context import Guest
+from harness.lowering.engine import switching
 from harness.lowering.lower import Lowered, lower
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
-from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult
 from hil.agent.steps import MAX_DEADLINE, Batch
@@ -24,7 +24,6 @@ PATIENCE = 60.0
 """Nominal seconds the agent may be silent for."""
 DEADLINE = 20.0
 """Nominal seconds for a script, or for all scripts that share a process."""
-JIT_SWITCH = "/proc/sys/net/core/bpf_jit_enable"
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,6 @@ class Missed:
     script: Script
     operation: int | None
     reason: str
-
-
-class EngineUnavailable(Exception):
-    """The guest cannot run programs in this engine; the text says why."""
 
 
 class GuestExecutor:
@@ -81,21 +76,9 @@ class GuestExecutor:
         return self._agent
 
     def switch(self, engine: Engine) -> None:
-        """Choose what runs programs that are loaded from now on; EngineUnavailable when the kernel offers no choice."""
-        wanted = "1" if engine is Engine.JIT else "0"
-        lowering = Lowering(self.guest, "engine", BatchBuilder())
-        lowering.write_to(JIT_SWITCH, wanted, 0o1)
-        shown = lowering.builder.alloc(1)
-        opened = lowering.open(JIT_SWITCH, 0)
-        lowering.call("read", opened, shown, 1)
-        content = lowering.builder.read(shown, 1)
-        result = self._once(lowering.builder.build(self._deadline))
-        if error := result.done(opened).error:
-            if engine is Engine.INTERP and error == "ENOENT":
-                return  # a kernel without the JIT has nothing but the interpreter
-            raise EngineUnavailable(f"{JIT_SWITCH}: {error}; the kernel was built without CONFIG_BPF_JIT")
-        if (now := result.done(content).data.decode("ascii", "replace")) != wanted:
-            raise EngineUnavailable(f"{JIT_SWITCH} stays {now}; the kernel was built with one engine only")
+        """Choose what runs programs that are loaded from now on; EngineUnavailable when something else does."""
+        batch, read = switching(self.guest, engine, self._deadline)
+        read(self._once(batch))
 
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         """One result a script, as they come; all scripts are one exchange unless one of them is lost.

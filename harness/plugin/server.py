@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from harness.lane import Lane
 from harness.lowering.context import Guest
-from harness.lowering.executor import EngineUnavailable, GuestExecutor
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import GuestExecutor
 from harness.plugin import on_lane
 from harness.plugin.home import Home, home, receive, send
 from harness.plugin.request import MOST_MEMORY, Request
@@ -83,7 +84,7 @@ def _live(place: Home, idle: float) -> None:
     spec = MachineSpec(kernel, guestroot.build(kernel), place.folder / "machine")
     with (
         Machine(spec) as machine,
-        GuestExecutor(machine, Guest(lane.arch, kernel.version_code)) as executor,
+        GuestExecutor(machine, Guest.of(kernel)) as executor,
     ):
         try:
             executor.switch(lane.engine)

@@ -70,7 +70,7 @@ class Berth:
         machine = Machine(MachineSpec(kernel, guestroot.build(kernel), self._free(f"{kernel.name}-{kernel.arch}")))
         with ExitStack() as stack:
             stack.enter_context(machine)
-            executor = stack.enter_context(GuestExecutor(machine, Guest(kernel.arch.name, kernel.version_code)))
+            executor = stack.enter_context(GuestExecutor(machine, Guest.of(kernel)))
             check_release(kernel, executor.agent.hello.release)
             self._open = stack.pop_all()
         return machine, executor

@@ -84,7 +84,7 @@ def lane(_hil_lane: Lane) -> Lane:
 @pytest.fixture
 def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) -> LaneGuest:
     """The guest of the lane: `run` carries out operations, `check` also holds them against the model."""
-    from harness.lowering.executor import EngineUnavailable
+    from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
     from hil.errors import HilError
     from hil.kernels.store import NotAtHand

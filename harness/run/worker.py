@@ -14,7 +14,8 @@ from typing import Any
 from harness.compare import Blame, Comparison, Verdict, compare
 from harness.lane import Lane
 from harness.lowering.context import Guest
-from harness.lowering.executor import EngineUnavailable, GuestExecutor, Missed, Observed
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.known import excuse
@@ -117,7 +118,7 @@ class Worker:
             raise MachineLost("the run was stopped before the machine was started")
         try:
             with self.machine:
-                guest = Guest(self.share.arch, kernel.version_code)
+                guest = Guest.of(kernel)
                 with GuestExecutor(self.machine, guest) as executor:
                     check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)

@@ -13,7 +13,8 @@ import pytest
 from harness.compare import Verdict
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
-from harness.lowering.executor import EngineUnavailable, GuestExecutor
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import GuestExecutor
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.known import KnownDivergence, excuse
@@ -59,7 +60,7 @@ def booted(name: str, arch: Architecture, folder: Path) -> Iterator[SharedGuest]
     except store.NotAtHand as error:
         pytest.skip(str(error))
     with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest(arch.name, kernel.version_code)
+        guest = Guest.of(kernel)
         with GuestExecutor(machine, guest) as executor:
             yield SharedGuest(kernel, executor)
 

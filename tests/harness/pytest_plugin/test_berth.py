@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.lane import Engine, Lane
-from harness.lowering.executor import EngineUnavailable
+from harness.lowering.engine import EngineUnavailable
 from harness.pytest_plugin import berth as module
 from harness.pytest_plugin.berth import Berth
 from hil.arch import Architecture
@@ -30,6 +30,7 @@ class Kernel:
     arch: Architecture
     version_code: int = 0x601C0
     release: str = "6.1.0-56"
+    era: str = "6.1"
 
 
 class World:
