@@ -9,6 +9,7 @@ import click
 from harness.history.find import find
 from harness.regress import baseline as known
 from harness.report import markdown, page
+from hil.whole import write_whole
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -32,4 +33,4 @@ def report(run: str, format_: str, output: Path | None, baseline: Path | None) -
     elif output is None:
         click.echo(markdown.render(shown), nl=False)
     else:
-        output.write_text(markdown.render(shown))
+        write_whole(output, markdown.render(shown))

@@ -32,6 +32,10 @@ def test_a_run_as_predicted_is_a_table_and_the_kernels() -> None:
     assert told.count("<details>") == 1
 
 
+def test_an_interrupted_run_says_so_first() -> None:
+    assert markdown.render(replace(agreeing(), interrupted=True)).startswith("## hil: interrupted, not complete\n")
+
+
 def divergences(count: int, reason: str) -> RunReport:
     made = (replace(result(LANES[0], f"script-{n}", Verdict.DIVERGE), reason=f"{n}: {reason}") for n in range(count))
     return report(*made, lanes=LANES[:1])
