@@ -1,20 +1,10 @@
-"""The options of the test run, and what keeps it apart from the user's own."""
+"""What keeps the test run apart from the user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-
-DEFAULT_KERNELS = "debian-12,linux-4.1"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--kernels",
-        default=DEFAULT_KERNELS,
-        help="kernels that carry out the corpora: names with wildcards, separated by commas; default: %(default)s",
-    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -45,3 +45,24 @@ def test_the_agent_is_built_from_the_sources_in_the_wheel(python: Path, tmp_path
     sources, binary = done.stdout.split()
     assert "site-packages" in sources
     assert Path(binary).stat().st_size > 10_000
+
+
+def test_pytest_finds_the_plugin_where_it_is_installed_too(python: Path, tmp_path: Path) -> None:
+    """pytest itself is nothing the wheel asks for: it lies beside the environment here."""
+    beside = tmp_path / "beside"
+    pip = [python, "-m", "pip", "install", "--quiet", "--target", beside, "pytest"]
+    subprocess.run(pip, check=True, timeout=600)
+    (tmp_path / "test_lanes.py").write_text(
+        "import sys\n"
+        "import pytest\n\n"
+        "@pytest.mark.arch('arm64')\n"
+        "def test_without_a_machine(lane):\n"
+        "    assert str(lane) == 'debian-12/arm64/jit'\n"
+        "    from harness.testing import LaneGuest\n"
+        "    assert 'site-packages' in sys.modules[LaneGuest.__module__].__file__\n"
+    )
+    command = ["-m", "pytest", "-q", "--strict-markers", "--hil-lanes", "debian-12/*/jit", "test_lanes.py"]
+    done = subprocess.run(
+        [python, *command], cwd=tmp_path, env={"PYTHONPATH": str(beside)}, capture_output=True, text=True, timeout=120
+    )
+    assert "1 passed, 1 skipped" in done.stdout, done.stdout + done.stderr

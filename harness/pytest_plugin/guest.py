@@ -91,9 +91,12 @@ class LaneGuest:
             raise Diverged(result)
         return seen.outcomes
 
-    def judge(self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = ()) -> list[ScriptResult]:
-        """A verdict on each of many scripts, which go to the guest together."""
-        return [excuse(judge(self.lane, seen, self.model), known) for seen in self.executor.run(scripts)]
+    def judge(
+        self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
+    ) -> list[ScriptResult]:
+        """A verdict on each of many scripts, which go to the guest in one exchange; `together` as the executor's."""
+        results = self.executor.run(scripts, together=together)
+        return [excuse(judge(self.lane, seen, self.model), known) for seen in results]
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
         """For the test's report: what the console printed meanwhile and, on failure, why programs were refused."""

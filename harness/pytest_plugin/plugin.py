@@ -25,9 +25,9 @@ MARKERS = (
     "arch(name, ...): on a lane, only on these architectures",
     "needs(name, ...): on a lane, only where it has all of: kprobes, jit, interpreter, two-cpus",
 )
-# The names of fixtures that are the plugin's own business. What a test is parametrized with is one of them, because
-# tests that have nothing to do with lanes may call something of theirs a lane.
-_LANE, _BERTH = "_hil_lane", "_hil_berth"
+# What a test is parametrized with is not `lane` itself: tests that have nothing to do with this may call something of
+# theirs a lane.
+_LANE = "_hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
 

@@ -1,68 +1,12 @@
-"""Machines that many tests share, each with the model of its lane."""
+"""What guests made of a corpus, told in a few words."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
+from collections.abc import Sequence
 
 from harness.compare import Verdict
-from harness.lane import Engine, Lane
-from harness.lowering.context import Guest
-from harness.lowering.engine import EngineUnavailable
-from harness.lowering.executor import GuestExecutor
-from harness.model.environment import Environment
-from harness.model.executor import ModelExecutor
-from harness.run.known import KnownDivergence, excuse
 from harness.run.results import ScriptResult
-from harness.run.worker import judge
-from harness.script.operations import Script
-from hil import guestroot
-from hil.arch import Architecture
-from hil.kernels import store
-from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
-
-
-@dataclass(frozen=True)
-class SharedGuest:
-    """A running guest. What one test leaves in it, others may meet."""
-
-    kernel: Kernel
-    executor: GuestExecutor
-
-    def environment(self, engine: Engine) -> Environment:
-        """What the model is told of the lane."""
-        return Environment.of(self.kernel, engine, self.executor.agent.hello)
-
-    def judge(
-        self, engine: Engine, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
-    ) -> list[ScriptResult]:
-        """Every script, here and in the model; skips where the kernel does not have the engine."""
-        lane = Lane(self.kernel.name, self.kernel.arch.name, engine)
-        try:
-            self.executor.switch(engine)
-        except EngineUnavailable as error:
-            pytest.skip(f"{lane}: {error}")
-        model = ModelExecutor(self.environment(engine))
-        return [excuse(judge(lane, seen, model), known) for seen in self.executor.run(scripts, together=together)]
-
-
-@contextmanager
-def booted(name: str, arch: Architecture, folder: Path) -> Iterator[SharedGuest]:
-    """Skips when the kernel is not at hand."""
-    try:
-        kernel = store.get(name, arch)
-    except store.NotAtHand as error:
-        pytest.skip(str(error))
-    with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest.of(kernel)
-        with GuestExecutor(machine, guest) as executor:
-            yield SharedGuest(kernel, executor)
 
 
 def tell(results: Sequence[ScriptResult]) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Verdict
-from harness.lane import Engine
 from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.outcome import Outcome
 from tests.harness.corpus.opcodes import corpus
 from tests.harness.corpus.verifier import script
-from tests.harness.guests import SharedGuest, tell
+from tests.harness.guests import tell
 from tests.harness.model.running import environment
 from tests.harness.model.verifier.newer import PROGRAMS
 
@@ -19,23 +19,21 @@ LATER = [name for name in ERAS if name != "4.1"]
 
 
 @pytest.mark.guest
-@pytest.mark.parametrize("engine", Engine)
-def test_kernels_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
-    scripts = corpus(era(shared_guest.kernel.era).release)
+def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
+    scripts = corpus(guest.model.environment.rules.release)
     if not scripts:
         pytest.skip("4.1 has none of them")
-    results = shared_guest.judge(engine, scripts)
+    results = guest.judge(scripts)
     disagreed = tell(results)
     assert not disagreed, "\n".join(disagreed)
     assert all(result.verdict is Verdict.AGREE and not result.unpredicted for result in results)
 
 
 @pytest.mark.guest
-@pytest.mark.parametrize("engine", Engine)
-def test_verifiers_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
+def test_verifiers_agree_with_the_model(guest: LaneGuest) -> None:
     """Also those of releases that have no such opcode."""
     scripts = [script(row.name, row.instructions, row.kind, gpl=True) for row in PROGRAMS]
-    disagreed = tell(shared_guest.judge(engine, scripts))
+    disagreed = tell(guest.judge(scripts))
     assert not disagreed, "\n".join(disagreed)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.lane import Engine
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.outcome import Outcome, Unpredicted
 from tests.harness.corpus.verifier import corpus
-from tests.harness.guests import SharedGuest, tell
+from tests.harness.guests import tell
 from tests.harness.model.running import VERSION_CODES
 from tests.harness.model.verifier.acceptances import ACCEPTANCES
 from tests.harness.model.verifier.rejections import REJECTIONS
@@ -19,9 +19,8 @@ UNBOUNDED = {"M-29", "M-34"}
 
 
 @pytest.mark.guest
-@pytest.mark.parametrize("engine", Engine)
-def test_kernels_agree_with_the_verifiers_model(shared_guest: SharedGuest, engine: Engine) -> None:
-    disagreed = tell(shared_guest.judge(engine, corpus()))
+def test_kernels_agree_with_the_verifiers_model(guest: LaneGuest) -> None:
+    disagreed = tell(guest.judge(corpus()))
     assert not disagreed, "\n".join(disagreed)
 
 
