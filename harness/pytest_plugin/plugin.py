@@ -23,7 +23,7 @@ MARKERS = (
     "kernel_from(release): on a lane, only on kernels of this release (MAJOR.MINOR) and later ones",
     "kernel_until(release): on a lane, only on kernels up to this release, which is included",
     "arch(name, ...): on a lane, only on these architectures",
-    "needs(name, ...): on a lane, only where it has all of: kprobes, jit, interpreter, two-cpus",
+    "needs(name, ...): on a lane, only where it has all of them: kprobes, jit, interpreter, two-cpus, ...",
 )
 # What a test is parametrized with is not `lane` itself: tests that have nothing to do with this may call something of
 # theirs a lane.

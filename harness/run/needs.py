@@ -12,6 +12,7 @@ from harness.script.needs import Need
 _HAS: dict[Need, Callable[[Environment], bool]] = {
     Need.KPROBES: lambda lane: lane.kprobes,
     Need.JIT: lambda lane: lane.engine == Engine.JIT,
+    Need.INTERPRETER: lambda lane: lane.engine == Engine.INTERP,
     Need.STACK: lambda lane: JitFault.STACK not in lane.faults,
     Need.DIVISOR: lambda lane: JitFault.DIVISOR not in lane.faults,
     Need.TWO_CPUS: lambda lane: lane.cpus >= 2,
