@@ -12,6 +12,7 @@ from rich.table import Table
 
 from harness.bench.batching import batching_ratios
 from harness.bench.boot import boot_ratio
+from harness.bench.conformance import conformance, table
 from harness.bench.model import model_ratios
 from harness.bench.ratio import Ratio
 from harness.lowering.context import Guest
@@ -28,7 +29,8 @@ from hil.machine import Machine, MachineSpec
 @click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
 def bench(name: str, rounds: int) -> None:
-    """Measure what the bench adds and saves; every figure is a ratio to a baseline of the same run."""
+    """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
+    conformance run goes, as shares of it."""
     console = Console()
 
     def notify(line: str) -> None:
@@ -36,11 +38,15 @@ def bench(name: str, rounds: int) -> None:
 
     ratios = list(model_ratios(rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
+        report, took = conformance(name, Path(folder), notify)
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
         for arch in architectures().values():
             kernel = store.get(name, arch, notify=notify)
             ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))
     console.print(_table(ratios))
+    console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
+    console.print(table(report, took))
 
 
 def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:

@@ -46,6 +46,7 @@ def run(
             machines=tuple(report for worker in workers for report in worker.reports),
             results=tuple(result for worker in workers for result in summed(worker.results)),
             scripts=texts(shares),
+            spent=tuple(spent for worker in workers for spent in worker.spending.spent),
             interrupted=interrupted,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.compare import Blame, Verdict
 from harness.lane import Lane
+from harness.run.spending import Spent
 from hil.whole import write_whole
 
 FORMAT = 2
@@ -97,6 +98,8 @@ class RunReport:
     machines: tuple[MachineReport, ...]
     results: tuple[ScriptResult, ...]
     scripts: tuple[ScriptText, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    """Where the time went, by the clocks of threads that ran side by side."""
     interrupted: bool = False
     """Somebody ended the run before it was through; what it had not come to is lost."""
 

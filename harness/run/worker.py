@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count, product
 from pathlib import Path
@@ -22,6 +23,7 @@ from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
+from harness.run.spending import Spending
 from harness.run.watch import Watch
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Prediction
@@ -53,6 +55,8 @@ class Worker:
         """One a machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
         """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
+        self.spending = Spending()
+        self._place = f"{share.kernel}/{share.arch}"
         self._folder = folder
         self._stopped = False
         self._watch = watch
@@ -66,7 +70,8 @@ class Worker:
     def run(self) -> None:
         """Fill `reports` and `results`: every script gets a verdict on every lane in every round, whatever happens."""
         try:
-            self._run()
+            with self.spending.on(self._place, "other"):
+                self._run()
         except store.NotAtHand as error:
             self._rest(Verdict.UNSUPPORTED, str(error))
         except MachineLost as error:
@@ -89,12 +94,16 @@ class Worker:
         if self._stopped:
             raise MachineLost("the run was stopped before the machine was started")
         self._watch.state(self.share, "kernel")
-        kernel = store.get(
-            self.share.kernel, architecture(self.share.arch), notify=lambda line: self._watch.state(self.share, line)
-        )
+        with self.spending.on(self._place, "kernel"):
+            kernel = store.get(
+                self.share.kernel,
+                architecture(self.share.arch),
+                notify=lambda line: self._watch.state(self.share, line),
+            )
         self._know(provenance=dict(kernel.provenance))
         self._watch.state(self.share, "guest root")
-        root = guestroot.build(kernel)
+        with self.spending.on(self._place, "guest root"):
+            root = guestroot.build(kernel)
         for number in count(1):
             done = len(self.results)
             try:
@@ -117,13 +126,15 @@ class Worker:
         if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
             raise MachineLost("the run was stopped before the machine was started")
         try:
-            with self.machine:
-                guest = Guest.of(kernel)
-                with GuestExecutor(self.machine, guest) as executor:
+            with ExitStack() as stack:
+                with self.spending.on(self._place, "boot"):
+                    stack.enter_context(self.machine)
+                with self.spending.on(self._place, "SSH"):
+                    executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
                     check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
-                    for round_, lane in self._visits():
-                        self._lane(lane, round_, kernel, executor)
+                for round_, lane in self._visits():
+                    self._lane(lane, round_, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
 
@@ -144,7 +155,8 @@ class Worker:
         which = f", round {round_} of {self.share.rounds}" if self.share.rounds > 1 else ""
         self._watch.state(self.share, f"running {lane.engine}{which}")
         try:
-            executor.switch(lane.engine)
+            with self.spending.on(lane, "engine"):
+                executor.switch(lane.engine)
         except EngineUnavailable as error:
             for script in todo:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
@@ -156,12 +168,17 @@ class Worker:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
         able = [script for script in todo if not missing[script.name]]
         model = self._model(environment)
-        for seen in executor.run(able, together=self.share.together):
+        for seen in self.spending.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._add(lane, self._judge(lane, seen, model))
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:
-            return judge(lane, seen, model)
+            predictions = []
+            if isinstance(seen, Observed):
+                with self.spending.on(lane, "model"):
+                    predictions = model.run(seen.script)
+            with self.spending.on(lane, "comparison"):
+                return verdict(lane, seen, predictions)
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.
             self._know(trouble=traceback.format_exc())
@@ -202,10 +219,14 @@ def check_release(kernel: Kernel, running: str) -> None:
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
     """The verdict on one script: what the guest said, held against what the model says."""
+    return verdict(lane, seen, model.run(seen.script) if isinstance(seen, Observed) else ())
+
+
+def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
+    """The same with what the model said already; nothing of it counts for what was missed."""
     script = seen.script
     if isinstance(seen, Missed):
         return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
-    predictions = model.run(script)
     comparison = compare(script, predictions, seen.outcomes)
     result = ScriptResult(
         str(lane),
