@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from harness.script.expectation import Expectation
-from harness.script.operations import Operation, Script
+from harness.script.operations import Concurrently, Operation, Script
 from harness.script.outcome import (
     Addresses,
     Bytes,
+    Either,
     OneOf,
     Outcome,
     Prediction,
@@ -22,6 +23,7 @@ from harness.script.outcome import (
 )
 
 Data = bytes | Bytes | OneOf | Addresses
+Branches = tuple[tuple[Prediction, ...], ...]
 
 
 class Verdict(StrEnum):
@@ -80,11 +82,8 @@ def compare(script: Script, predictions: Sequence[Prediction], observations: Seq
     for index, (operation, prediction, observation, expectation) in enumerate(
         zip(script.operations, predictions, observations, expected, strict=True)
     ):
-        name = getattr(operation, "name", None)
-        if name is not None and isinstance(observation.value, int):
-            returned[name] = observation.value
-        if isinstance(prediction, Unpredicted):
-            unpredicted.append((index, prediction.reason))
+        _remember(operation, observation, returned)
+        unpredicted += ((index, reason) for reason in _reasons(prediction))
         if blame := _blame(prediction, observation, expectation, returned):
             divergence = Divergence(index, operation, prediction, observation, expectation, blame)
             return Comparison(divergence, tuple(unpredicted))
@@ -108,14 +107,43 @@ def _blame(
     return Blame.KERNEL if expectation.allows(prediction, returned) else Blame.UNCLEAR
 
 
-def admits(prediction: Outcome, observation: Outcome, returned: Mapping[str, int]) -> bool:
-    """Whether the observation is what was predicted; the only leaf that may go unpredicted is the log's text."""
+def _remember(operation: Operation, observation: Outcome, returned: dict[str, int]) -> None:
+    """What named operations returned, those of branches, too."""
+    name = getattr(operation, "name", None)
+    if name is not None and isinstance(observation.value, int):
+        returned[name] = observation.value
+    if isinstance(operation, Concurrently):
+        for branch, outcomes in zip(operation.branches, observation.branches or (), strict=False):
+            for inner, outcome in zip(branch.operations, outcomes, strict=True):
+                if isinstance(outcome, Outcome):
+                    _remember(inner, outcome, returned)
+
+
+def _reasons(prediction: Prediction) -> Iterator[str]:
+    """Why what is not predicted is not."""
+    match prediction:
+        case Unpredicted(reason):
+            yield reason
+        case Either(outcomes):
+            yield from dict.fromkeys(reason for outcome in outcomes for reason in _reasons(outcome))
+        case Outcome():
+            yield from (
+                reason for branch in prediction.branches or () for inner in branch for reason in _reasons(inner)
+            )
+
+
+def admits(prediction: Outcome | Either, observation: Outcome, returned: Mapping[str, int]) -> bool:
+    """Whether the observation is what was predicted; the leaves that may go unpredicted are the log's text and the
+    operations of branches."""
+    if isinstance(prediction, Either):
+        return any(admits(outcome, observation, returned) for outcome in prediction.outcomes)
     return (
         prediction.errno == observation.errno
         and _value_admits(prediction.value, observation.value, returned)
         and _data_admits(prediction.data, observation.data, returned)
         and _log_admits(prediction.log, observation.log)
         and _records_admit(prediction.records, observation.records, returned)
+        and _branches_admit(prediction.branches, observation.branches, returned)
     )
 
 
@@ -145,6 +173,16 @@ def _records_admit(
     if len(predicted) != len(observed):
         return False
     return all(_record_admits(*pair, returned) for pair in zip(predicted, observed, strict=True))
+
+
+def _branches_admit(predicted: Branches | None, observed: Branches | None, returned: Mapping[str, int]) -> bool:
+    if predicted is None or observed is None:
+        return predicted is observed
+    return [len(branch) for branch in predicted] == [len(branch) for branch in observed] and all(
+        isinstance(said, Unpredicted) or (isinstance(seen, Outcome) and admits(said, seen, returned))
+        for pair in zip(predicted, observed, strict=True)
+        for said, seen in zip(*pair, strict=True)
+    )
 
 
 def _record_admits(predicted: Record, observed: Record, returned: Mapping[str, int]) -> bool:

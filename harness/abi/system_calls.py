@@ -29,10 +29,12 @@ NUMBERS: dict[str, dict[str, int]] = {
         "setrlimit": 160,
         "clock_gettime": 228,
         "openat": 257,
+        "eventfd2": 290,
         "perf_event_open": 298,
         "bpf": 321,
     },
     "arm64": {
+        "eventfd2": 19,
         "dup": 23,
         "ioctl": 29,
         "openat": 56,

@@ -13,6 +13,7 @@ from harness.clauses import (
     arithmetic,
     attach,
     bpf,
+    concurrency,
     detach,
     event_array,
     execution,
@@ -50,6 +51,7 @@ _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     detach.clauses,
     tasks.clauses,
     permissions.clauses,
+    concurrency.clauses,
 )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers, settings
+from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers, settings, threads
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
-from harness.script.operations import Script
+from harness.script.needs import FIRST_CPU
+from harness.script.operations import Operation, Script
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, NotCarriedOut
@@ -58,6 +59,8 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     child.LimitLockedMemory: processes.limit_locked_memory,
     child.SetName: processes.set_name,
     child.GetProcessId: processes.get_process_id,
+    op.Pin: threads.pin,
+    op.Concurrently: lambda lowering, operation: threads.concurrently(lowering, operation, carry),
 }
 
 
@@ -103,11 +106,17 @@ def lower(
     return builder.build(deadline), lowered
 
 
+def carry(lowering: Lowering, operation: Operation) -> Reader:
+    """The steps of one operation."""
+    return _LOWERINGS[type(operation)](lowering, operation)
+
+
 def _lower(script: Script, lowering: Lowering, *, alone: bool) -> Lowered:
     first_steps: list[int] = []
     readers: list[Reader] = []
+    lowering.builder.pin(FIRST_CPU)
     for operation in script.operations:
         first_steps.append(len(lowering.builder))
-        readers.append(_LOWERINGS[type(operation)](lowering, operation))
+        readers.append(carry(lowering, operation))
     events.clean_up(lowering, process_ends=alone)
     return Lowered(script, tuple(first_steps), len(lowering.builder), tuple(readers))

@@ -9,6 +9,7 @@ from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.lane import Engine
 from harness.model.eras import era
 from harness.model.rules import Era, JitFault
+from harness.script.needs import FIRST_CPU
 from hil.agent.results import Hello
 from hil.kernels.kernel import Kernel
 
@@ -30,7 +31,7 @@ class Environment:
     version_code: int
     engine: str = "interp"
     cpus: int = 1
-    cpu: int = 0
+    cpu: int = FIRST_CPU
     page_size: int = 4096
     uid: int = 0
     capabilities: frozenset[Capability] = ROOT

@@ -10,10 +10,13 @@ one function replaced:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from harness.model.concurrency.merging import merge
+from harness.model.concurrency.orders import Turn, orders
+from harness.model.concurrency.threads import Threads
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.instructions.table import Table
@@ -27,6 +30,7 @@ from harness.model.interface import (
     processes,
     raw,
     raw_events,
+    scheduling,
     settings,
     sockets,
 )
@@ -39,7 +43,7 @@ from harness.model.value import Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
-from harness.script.operations import Operation, Ref, Script
+from harness.script.operations import Concurrently, Operation, Ref, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
 __all__ = ["Environment", "ModelExecutor"]
@@ -84,6 +88,7 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     child.LimitLockedMemory: processes.limit_locked_memory,
     child.SetName: processes.set_name,
     child.GetProcessId: processes.get_process_id,
+    op.Pin: scheduling.pin,
 }
 _ONLY_READ = (op.LookupElement, op.NextKey, op.ReadCount)
 """Operations that leave everything as it was, whatever they return."""
@@ -101,28 +106,82 @@ class ModelExecutor:
         self._sink = sink
 
     def run(self, script: Script) -> list[Prediction]:
-        """One prediction an operation, in their order; every script begins with a fresh kernel."""
-        kernel = Kernel(self.environment, self._interpreter, self._sink)
+        """One prediction an operation, in their order; every script begins with a fresh kernel.
+
+        With threads, the script is run in every order they allow.
+        """
+        runs = []
+        for turns in orders(script.operations) or [[Turn(*numbered) for numbered in enumerate(script.operations)]]:
+            run = Run(self._kernel())
+            runs.append(run.follow(turns))
+            if run.contended:
+                runs.append(Run(self._kernel(), loses=True).follow(turns))
+        return [merge(predictions) for predictions in zip(*runs, strict=True)]
+
+    def _kernel(self) -> Kernel:
+        return Kernel(self.environment, self._interpreter, self._sink)
+
+
+class Run:
+    """One order of a script's operations, on a kernel of its own.
+
+    `contended` is whether CPUs lost some of each other's additions; none of them or, with `loses`, as many as can be.
+    """
+
+    def __init__(self, kernel: Kernel, *, loses: bool = False) -> None:
+        self.contended = False
+        self._kernel = kernel
+        self._loses = loses
+        self._lost = ""
+        """Why nothing is certain any more."""
+
+    def follow(self, turns: Sequence[Turn]) -> list[Prediction]:
+        """One prediction an operation of the script; those of threads are inside their `Concurrently`'s."""
         predictions: list[Prediction] = []
-        lost = ""
-        for operation in script.operations:
-            if lost:
-                predictions.append(Unpredicted(lost))
-                continue
-            try:
-                outcome = _OPERATIONS[type(operation)](kernel, operation)
-            except Errno as error:
-                outcome = Outcome(errno=error.name)
-            except Unpredictable as unpredictable:
-                predictions.append(Unpredicted(unpredictable.why))
-                _spread(kernel, operation, unpredictable.why)
-                if isinstance(unpredictable, Reused) or isinstance(operation, child.ProcessOperation):
-                    lost = unpredictable.why
-                continue
-            if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
-                kernel.names.forget(name)
-            predictions.append(outcome)
+        threads: Threads | None = None
+        for turn in turns:
+            if turn.thread:
+                threads = threads or Threads(self._kernel)
+                threads.enter(turn)
+                threads.left(turn, self._carry_out(turn.operation))
+            elif isinstance(turn.operation, Concurrently):
+                predictions.append(self._join(turn.operation, threads))
+                threads = None
+            else:
+                predictions.append(self._carry_out(turn.operation))
         return predictions
+
+    def _join(self, operation: Concurrently, threads: Threads | None) -> Prediction:
+        if threads is None:
+            self._lost = self._lost or "in how many orders concurrent operations may be carried out"
+        elif any(branch.cpu >= self._kernel.environment.cpus for branch in operation.branches):
+            self._lost = self._lost or "whether a thread runs where there is no such CPU"
+        else:
+            why, contended = threads.join()
+            self._lost = self._lost or why
+            self.contended = self.contended or bool(contended)
+            for number in contended:
+                number.region.store(number.offset, number.size, number.least if self._loses else number.most)
+        if self._lost or threads is None:
+            return Unpredicted(self._lost)
+        return Outcome(value=0, branches=threads.predictions(operation))
+
+    def _carry_out(self, operation: Operation) -> Prediction:
+        if self._lost:
+            return Unpredicted(self._lost)
+        kernel = self._kernel
+        try:
+            outcome = _OPERATIONS[type(operation)](kernel, operation)
+        except Errno as error:
+            outcome = Outcome(errno=error.name)
+        except Unpredictable as unpredictable:
+            _spread(kernel, operation, unpredictable.why)
+            if isinstance(unpredictable, Reused) or isinstance(operation, child.ProcessOperation):
+                self._lost = unpredictable.why
+            return Unpredicted(unpredictable.why)
+        if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
+            kernel.names.forget(name)
+        return outcome
 
 
 def _spread(kernel: Kernel, operation: Operation, why: str) -> None:

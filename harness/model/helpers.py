@@ -104,14 +104,14 @@ def get_prandom_u32(_: Environment, *__: Value) -> Value:
 
 
 def get_smp_processor_id(environment: Environment, *_: Value) -> Value:
-    if environment.cpus == 1:
-        return 0
-    return partial_of(Unknown("a CPU's number", least=0, most=environment.cpus - 1))
+    return environment.cpu
 
 
 def get_current_pid_tgid(caller: Caller, *_: Value) -> Value:
-    """The process's number in both halves: its only thread has the same."""
+    """The process's number in both halves: its first thread has the same."""
     pid = caller.pid
+    if caller.tid is not None:
+        return partial_of(Unknown("the process and thread id", least=BOTH_HALVES))
     least, most = (BOTH_HALVES * bound for bound in (pid.least or 0, pid.most or M32))
     return partial_of(Unknown("the process and thread id", least, most, pid.same_as, times=BOTH_HALVES))
 

@@ -71,7 +71,7 @@ def perf_event_output(
 
 def perf_event_read(environment: Environment, map: Value, flags: Value, *_: Value) -> Value:
     """The event's count, -EINVAL, -E2BIG or -ENOENT."""
-    return map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here()
+    return map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here(environment)
 
 
 def perf_event_read_value(
@@ -82,7 +82,7 @@ def perf_event_read_value(
     try:
         if octets != READ_VALUE_SIZE:
             raise Errno("EINVAL")
-        count = map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here()
+        count = map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here(environment)
     except Errno:
         target.region.store_bytes(target.offset, bytes(octets))
         raise

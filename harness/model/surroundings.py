@@ -10,17 +10,19 @@ from harness.script.outcome import Unknown
 MOST_PIDS = 1 << 22
 """PID_MAX_LIMIT of 64 bit kernels, include/linux/threads.h."""
 PID = Unknown("the calling process", least=1, most=MOST_PIDS - 1)
+THREAD = Unknown("the calling thread", least=1, most=MOST_PIDS - 1)
 
 
 @dataclass(eq=False)
 class Caller:
-    """The process in whose system calls programs run, with one thread. `comm` is its name, None when nobody gave it
-    one; `pid` its number, which is also its thread's."""
+    """The process in whose system calls programs run. `comm` is its name, None when nobody gave it one; `pid` its
+    number; `tid` that of the thread that makes them, None for the first one's, which is the process's."""
 
     uid: int = 0
     gid: int = 0
     comm: bytes | None = None
     pid: Unknown = PID
+    tid: Unknown | None = None
 
 
 @dataclass

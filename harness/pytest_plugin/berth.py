@@ -11,6 +11,7 @@ from harness.lane import Lane
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor
 from harness.run.worker import check_release
+from harness.script.needs import CPUS
 from hil import guestroot
 from hil.arch import architecture
 from hil.errors import HilError, MachineLost
@@ -67,7 +68,8 @@ class Berth:
         return self._boarded
 
     def _boot(self, kernel: Kernel) -> Boarded:
-        machine = Machine(MachineSpec(kernel, guestroot.build(kernel), self._free(f"{kernel.name}-{kernel.arch}")))
+        folder = self._free(f"{kernel.name}-{kernel.arch}")
+        machine = Machine(MachineSpec(kernel, guestroot.build(kernel), folder, cpus=CPUS))
         with ExitStack() as stack:
             stack.enter_context(machine)
             executor = stack.enter_context(GuestExecutor(machine, Guest.of(kernel)))

@@ -25,6 +25,7 @@ from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.spending import Spending
 from harness.run.watch import Watch
+from harness.script.needs import CPUS
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Prediction
 from harness.script.text import describe, describe_outcome
@@ -122,7 +123,7 @@ class Worker:
         self._watch.state(self.share, "booting")
         started = time.monotonic()
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
-        self.machine = Machine(MachineSpec(kernel, root, folder))
+        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS))
         if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
             raise MachineLost("the run was stopped before the machine was started")
         try:

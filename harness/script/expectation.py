@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Record, Text, Unknown, Value
+from harness.script.outcome import (
+    Addresses,
+    Bytes,
+    Either,
+    OneOf,
+    Outcome,
+    PerCpu,
+    Prediction,
+    Record,
+    Text,
+    Unknown,
+    Unpredicted,
+    Value,
+)
 
 
 @dataclass(frozen=True)
@@ -13,32 +26,38 @@ class Expectation:
     """Of one operation: that it fails with `errno`; or that it succeeds, and then whatever else is given.
 
     `value` is what it returns, `data` what it reads, `records` how many records there are, or which, fields of them
-    that are None left open; None says nothing of it.
-    `log` is a part of the verifier's log, of failures too.
+    that are None left open; None says nothing of it. A range is for a number (as data, a little-endian one) that hangs
+    on the order of concurrent operations.
+    `log` is a part of the verifier's log, of failures too. `branches` are for each thread's operations, None where it
+    does not matter.
     """
 
     errno: str | None = None
-    value: int | None = None
-    data: bytes | OneOf | PerCpu | Addresses | None = None
+    value: int | range | None = None
+    data: bytes | OneOf | PerCpu | Addresses | range | None = None
     records: int | tuple[Record, ...] | None = None
     log: str | None = None
+    branches: tuple[tuple[Expectation | None, ...], ...] | None = None
 
     def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
         """Whether `observation` is what is expected; a log that nobody asked for is not."""
         return self.allows(observation, returned) and (self.log is None or observation.log is not None)
 
-    def allows(self, outcome: Outcome, returned: Mapping[str, int]) -> bool:
+    def allows(self, outcome: Outcome | Either, returned: Mapping[str, int]) -> bool:
         """Whether `outcome`, which may be a prediction and leave things open, does not contradict what is expected."""
+        if isinstance(outcome, Either):
+            return any(self.allows(one, returned) for one in outcome.outcomes)
         return (
             outcome.errno == self.errno
             and (self.value is None or _value(outcome.value, self.value, returned))
             and (self.data is None or _data(outcome.data, self.data, returned))
             and (self.records is None or _records(outcome.records, self.records, returned))
             and (self.log is None or _log(outcome.log, self.log))
+            and (self.branches is None or _branches(outcome.branches, self.branches, returned))
         )
 
     def __str__(self) -> str:
-        parts = [self.errno or ("success" if self.value is None else str(self.value))]
+        parts = [self.errno or ("success" if self.value is None else _number(self.value))]
         if self.data is not None:
             parts.append(f"data {_words(self.data)}")
         if self.records is not None:
@@ -46,13 +65,21 @@ class Expectation:
             parts.append(f"{count} records" + ("" if count == self.records else f": {self.records}"))
         if self.log is not None:
             parts.append(f"log with {self.log!r}")
+        for branch in self.branches or ():
+            parts.append(f"[{'; '.join(str(inner or 'anything') for inner in branch)}]")
         return ", ".join(parts)
 
 
 SUCCESS = Expectation()
 
 
-def _value(said: Value | None, expected: int, returned: Mapping[str, int]) -> bool:
+def _number(number: int | range) -> str:
+    return f"{number[0]} to {number[-1]}" if isinstance(number, range) else str(number)
+
+
+def _value(said: Value | None, expected: int | range, returned: Mapping[str, int]) -> bool:
+    if isinstance(expected, range):
+        return any(_value(said, number, returned) for number in expected)
     if isinstance(said, Unknown):
         return said.admits(expected, returned)
     return said == expected
@@ -60,7 +87,7 @@ def _value(said: Value | None, expected: int, returned: Mapping[str, int]) -> bo
 
 def _data(
     said: bytes | Bytes | OneOf | Addresses | None,
-    expected: bytes | OneOf | PerCpu | Addresses,
+    expected: bytes | OneOf | PerCpu | Addresses | range,
     returned: Mapping[str, int],
 ) -> bool:
     if isinstance(expected, OneOf):
@@ -68,6 +95,9 @@ def _data(
     if isinstance(expected, PerCpu):
         content = said.content if isinstance(said, Bytes) else said
         return isinstance(content, bytes) and _data(said, expected.of_size(len(content)), returned)
+    if isinstance(expected, range):
+        size = len(said.content) if isinstance(said, Bytes) else len(said) if isinstance(said, bytes) else 0
+        return size > 0 and any(_data(said, number.to_bytes(size, "little"), returned) for number in expected)
     if isinstance(expected, Addresses):
         return expected.admits(said, returned) if isinstance(said, bytes) else said == expected
     if isinstance(said, Bytes | OneOf | Addresses):
@@ -102,13 +132,31 @@ def _leaf(said: object, expected: object, returned: Mapping[str, int]) -> bool:
     return said == expected
 
 
-def _words(data: bytes | OneOf | PerCpu | Addresses) -> str:
+def _words(data: bytes | OneOf | PerCpu | Addresses | range) -> str:
+    if isinstance(data, range):
+        return _number(data)
     if isinstance(data, Addresses):
         return f"kernel addresses, then zeros up to {data.size} bytes"
     if isinstance(data, PerCpu):
         others = "the same" if data.others is None else data.others.hex()
         return f"{data.first.hex()}, and {others} for each further CPU"
     return " or ".join(choice.hex() for choice in (data.choices if isinstance(data, OneOf) else (data,)))
+
+
+def _branches(
+    said: tuple[tuple[Prediction, ...], ...] | None,
+    expected: tuple[tuple[Expectation | None, ...], ...],
+    returned: Mapping[str, int],
+) -> bool:
+    return (
+        said is not None
+        and [len(branch) for branch in said] == [len(branch) for branch in expected]
+        and all(
+            inner is None or isinstance(outcome, Unpredicted) or inner.allows(outcome, returned)
+            for pair in zip(said, expected, strict=True)
+            for outcome, inner in zip(*pair, strict=True)
+        )
+    )
 
 
 def _log(said: str | Text | None, expected: str) -> bool:

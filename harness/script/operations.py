@@ -410,6 +410,31 @@ class WriteKprobeEvents:
     command: str
 
 
+@dataclass(frozen=True)
+class Pin:
+    """sched_setaffinity(2): the calling thread runs on this CPU from now on; on the first one when a script begins."""
+
+    cpu: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Operations one after the other, in a thread of their own on one CPU."""
+
+    cpu: int
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class Concurrently:
+    """Threads of the calling process, which begin together; the operation ends when all of them have.
+
+    The outcome's branches are those of the threads' operations. Branches hold no `Concurrently` themselves.
+    """
+
+    branches: tuple[Branch, ...]
+
+
 Operation = (
     CreateMap
     | LookupElement
@@ -443,6 +468,8 @@ Operation = (
     | WriteKprobeEvents
     | ProcessOperation
     | SurroundingsOperation
+    | Pin
+    | Concurrently
 )
 
 

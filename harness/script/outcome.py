@@ -174,7 +174,8 @@ class Outcome:
 
     Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and in a prediction `Bytes`, `OneOf`
     or `Addresses` where some are unknown. `log` is the verifier's text, in a prediction perhaps a `Text`; None there
-    means that the model does not predict the text.
+    means that the model does not predict the text. `branches` are what the operations of each thread of a
+    `Concurrently` gave.
     """
 
     value: Value | None = None
@@ -182,6 +183,14 @@ class Outcome:
     data: bytes | Bytes | OneOf | Addresses | None = None
     log: str | Text | None = None
     records: tuple[Record, ...] | None = None
+    branches: tuple[tuple[Prediction, ...], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of several outcomes, where concurrent operations leave open which."""
+
+    outcomes: tuple[Outcome, ...]
 
 
 NOT_CARRIED_OUT = "(not carried out)"
@@ -195,4 +204,4 @@ class Unpredicted:
     reason: str
 
 
-Prediction = Outcome | Unpredicted
+Prediction = Outcome | Either | Unpredicted

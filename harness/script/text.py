@@ -6,8 +6,8 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from typing import Any
 
-from harness.script.operations import Buffer, Operation, Part, Program, Ref
-from harness.script.outcome import Addresses, Bytes, OneOf, PerCpu, Prediction, Record, Unknown, Unpredicted
+from harness.script.operations import Branch, Buffer, Operation, Part, Program, Ref
+from harness.script.outcome import Addresses, Bytes, Either, OneOf, PerCpu, Prediction, Record, Unknown, Unpredicted
 
 
 def describe(operation: Operation) -> str:
@@ -20,6 +20,8 @@ def describe_outcome(outcome: Prediction) -> str:
     """`EEXIST`, `0, data 0100000000000000`: everything the outcome says, unknown leaves in angle brackets."""
     if isinstance(outcome, Unpredicted):
         return f"unpredicted: {outcome.reason}"
+    if isinstance(outcome, Either):
+        return " or ".join(describe_outcome(one) for one in outcome.outcomes)
     parts = [outcome.errno if outcome.errno is not None else _term(outcome.value)]
     if outcome.data is not None:
         parts.append(f"data {_term(outcome.data)}")
@@ -27,6 +29,8 @@ def describe_outcome(outcome: Prediction) -> str:
         parts.append(f"records [{', '.join(_record(record) for record in outcome.records)}]")
     if outcome.log is not None:
         parts.append(f"log {str(outcome.log)!r}")
+    for branch in outcome.branches or ():
+        parts.append(f"[{'; '.join(describe_outcome(inner) for inner in branch)}]")
     return ", ".join(parts)
 
 
@@ -50,6 +54,8 @@ def _term(value: object) -> str:
             return str(value) if abs(value) < 0x10000 else hex(value)
         case bytes():
             return value.hex() or "(empty)"
+        case Branch(cpu, operations):
+            return f"CPU {cpu}: {'; '.join(describe(operation) for operation in operations)}"
         case Part(offset, size, inner):
             return f"{offset}:{size}={_term(inner)}"
         case PerCpu(first, others):
@@ -59,7 +65,7 @@ def _term(value: object) -> str:
         case Program():
             return f"<{len(value.instructions)} instructions>"
         case Unknown():
-            return f"<{value.why}>"
+            return f"<{value.why}{_bounds(value)}>"
         case Bytes():
             return _bytes(value)
         case Addresses(size):
@@ -72,9 +78,17 @@ def _term(value: object) -> str:
             return repr(value)
 
 
+def _bounds(value: Unknown) -> str:
+    """Where both are known and near enough to tell a reader something."""
+    if value.least is None or value.most is None or value.most - value.least >= 0x10000:
+        return ""
+    return f", {value.least} to {value.most}"
+
+
 def _bytes(value: Bytes) -> str:
     text, position = "", 0
     for piece in sorted(value.unknown, key=lambda piece: piece.offset):
-        text += f"{value.content[position : piece.offset].hex()}<{piece.size} bytes: {piece.value.why}>"
+        hole = f"<{piece.size} bytes: {piece.value.why}{_bounds(piece.value)}>"
+        text += value.content[position : piece.offset].hex() + hole
         position = piece.offset + piece.size
     return text + value.content[position:].hex()

@@ -18,7 +18,7 @@ class MachineSpec:
     `append` is added to the kernel's command line. `patience` is how many nominal seconds a stream from the guest may
     stay silent while somebody reads it; infinite where the guest is stopped on purpose, as under gdb.
 
-    One CPU is the default because it makes runs repeatable: nothing races, and per-CPU events are complete.
+    One CPU is the default: nothing races in a guest that has no use for more.
     """
 
     kernel: Kernel

@@ -67,7 +67,7 @@ def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
         return
     if kept:
         for event in trace_event.events:
-            if event.counts and event.enabled:
+            if event.runs(kernel.environment):
                 _count(kernel, event)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.model.environment import Environment
 from harness.model.helpers import Helpers
 from harness.model.interface.attach import detach_on_close
@@ -39,6 +41,11 @@ class Kernel:
     def switch(self, task: Task) -> None:
         """From now on `task` makes the system calls."""
         self.task = self.surroundings.caller = task
+
+    def run_on(self, cpu: int) -> None:
+        """From now on system calls are made on this CPU."""
+        self.environment = replace(self.environment, cpu=cpu)
+        self.helpers = Helpers(self.environment, self.surroundings)
 
     def release(self, content: Content) -> None:
         """Nothing refers to it any more."""

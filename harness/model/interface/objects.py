@@ -95,20 +95,26 @@ LOST_SIZE = 24
 
 @dataclass(eq=False, kw_only=True)
 class Event:
-    """An open perf event of any type. `task` is whose doings it counts, None for everybody's."""
+    """An open perf event of any type. `task` is whose doings it counts, None for everybody's, and `cpu` where, -1 for
+    everywhere."""
 
     surroundings: Surroundings
     sample_type: SampleType
     task: object | None
     enabled: bool
+    cpu: int = -1
     count: int = 0
     ring: Ring | None = None
     doubt: str = ""
 
     @property
     def counts(self) -> bool:
-        """Whether what the calling process does counts for it."""
+        """Whether what the caller does counts for it, if it is done in the right place."""
         return self.task in (None, self.surroundings.caller)
+
+    def runs(self, environment: Environment) -> bool:
+        """Whether it is enabled, and what the caller does there counts for it."""
+        return self.enabled and self.counts and self.cpu in (-1, environment.cpu)
 
     @property
     def family(self) -> tuple[Event, ...]:
@@ -128,11 +134,11 @@ class Event:
         """What bpf_perf_event_output() does to it: Errno EINVAL for all but events of one type."""
         raise Errno("EINVAL")
 
-    def count_here(self) -> int:
-        """perf_event_read_local(): Errno EINVAL for the event of another task."""
+    def count_here(self, environment: Environment) -> int:
+        """perf_event_read_local(): Errno EINVAL for the event of another task, or of all tasks on another CPU."""
         if self.why_unknown:
             raise Unpredictable(self.why_unknown)
-        if not self.counts:
+        if not self.counts or (self.task is None and self.cpu != environment.cpu):
             raise Errno("EINVAL")
         return self.count
 
@@ -147,7 +153,6 @@ class PerfEvent(Event):
     trace_event: TraceEvent
     sample_period: int
     period_left: int = 0
-    cpu: int = -1
     excludes_kernel: bool = False
     inherit: bool = False
     enable_on_exec: bool = False
@@ -181,7 +186,7 @@ class OutputEvent(Event):
         """Errno EOPNOTSUPP when it does not run on the program's CPU, ENOSPC when there is no room or no ring."""
         if self.why_unknown:
             raise Unpredictable(self.why_unknown)
-        if not (self.counts and self.enabled):
+        if not self.runs(environment):
             raise Errno("EOPNOTSUPP")
         size = 8 + size_of_fields(self.sample_type)
         sample = fields(environment, self.surroundings, self.sample_type, period=0)

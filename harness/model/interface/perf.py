@@ -55,7 +55,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
         inherit=operation.inherit,
         enable_on_exec=operation.enable_on_exec,
         period_left=period_left(kernel, operation.sample_period),
-        doubt=_doubt(kernel, operation, trace_event),
+        doubt=f"others than the script reach {trace_event.name}" if trace_event.foreign else "",
     )
     trace_event.events.append(event)
     _check_whole_cpu(kernel, event)
@@ -76,7 +76,7 @@ def open_output(kernel: Kernel, operation: OpenOutput) -> Outcome:
         surroundings=kernel.surroundings,
         task=task,
         enabled=not operation.disabled,
-        doubt=_unknown_cpu(kernel, operation),
+        cpu=operation.cpu,
     )
     _check_whole_cpu(kernel, event)
     kernel.names.open(operation.name, event)
@@ -169,18 +169,6 @@ def _task(kernel: Kernel, pid: Ref | int) -> object | None:
     if pid > 1:
         raise Unpredictable("the model does not know what other tasks there are")
     return {-1: EVERYBODY, 0: kernel.task, 1: INIT}[pid]
-
-
-def _doubt(kernel: Kernel, operation: OpenEvent, trace_event: TraceEvent) -> str:
-    if trace_event.foreign:
-        return f"others than the script reach {trace_event.name}"
-    return _unknown_cpu(kernel, operation)
-
-
-def _unknown_cpu(kernel: Kernel, operation: OpenEvent | OpenOutput) -> str:
-    if operation.cpu != -1 and kernel.environment.cpus > 1:
-        return "nobody knows on which CPU the calling thread runs"
-    return ""
 
 
 def event_of(kernel: Kernel, descriptor: Descriptor, otherwise: str) -> Event:

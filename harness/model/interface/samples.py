@@ -12,13 +12,12 @@ TIME = Unknown("the time of the hit", least=1)
 
 def fields(environment: Environment, surroundings: Surroundings, wanted: SampleType, period: int) -> Sample:
     """A sample with what `wanted` asks for, but for the raw payload."""
-    cpus = environment.cpus
     return Sample(
         ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
         pid=surroundings.caller.pid if SampleType.TID in wanted else None,
-        tid=surroundings.caller.pid if SampleType.TID in wanted else None,
+        tid=(surroundings.caller.tid or surroundings.caller.pid) if SampleType.TID in wanted else None,
         time=TIME if SampleType.TIME in wanted else None,
-        cpu=(0 if cpus == 1 else Unknown("a CPU", least=0, most=cpus - 1)) if SampleType.CPU in wanted else None,
+        cpu=environment.cpu if SampleType.CPU in wanted else None,
         period=period if SampleType.PERIOD in wanted else None,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from harness.abi.capabilities import Capability
 from harness.model.interface.descriptors import Names
-from harness.model.surroundings import PID, Caller
+from harness.model.surroundings import PID, THREAD, Caller
 
 
 @dataclass(eq=False, kw_only=True)
@@ -20,7 +20,11 @@ class Task(Caller):
 
     def forked(self) -> Task:
         """A child: a copy of everything but the number."""
-        return replace(self, names=self.names.forked(), parent=self, pid=PID)
+        return replace(self, names=self.names.forked(), parent=self, pid=PID, tid=None)
+
+    def thread(self) -> Task:
+        """A thread of the same process."""
+        return replace(self, tid=THREAD)
 
     def capable(self, capability: Capability) -> bool:
         return capability in self.capabilities

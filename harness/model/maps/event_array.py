@@ -8,7 +8,6 @@ from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.file_array import FileArrayMap, check
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Event(Protocol):
     def output(self, environment: Environment, payload: Region) -> None:
         """A sample with this payload; Errno EINVAL, EOPNOTSUPP, ENOSPC."""
 
-    def count_here(self) -> int:
+    def count_here(self, environment: Environment) -> int:
         """perf_event_read_local(); Errno EINVAL."""
 
     def distrust(self, why: str) -> None:
@@ -53,9 +52,7 @@ class EventArrayMap(FileArrayMap[Event]):
             raise Errno("EINVAL")
         index = flags & INDEX_MASK
         if index == CURRENT_CPU:
-            if environment.cpus > 1:
-                raise Unpredictable("on which CPU the program runs")
-            index = 0
+            index = environment.cpu
         if index >= self.max_entries:
             raise Errno("E2BIG")
         if index not in self._files:

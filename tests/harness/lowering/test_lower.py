@@ -28,7 +28,7 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Batch, Immediate, Result, Skip, Syscall
+from hil.agent.steps import Batch, Immediate, Pin, Result, Skip, Syscall
 
 GUEST = Guest(arch="x86_64", version_code=0x60180)
 
@@ -45,7 +45,8 @@ def calls(script: Script, guest: Guest = GUEST) -> list[Syscall]:
 def test_an_operation_finds_its_way_back_from_any_of_its_steps() -> None:
     script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), CreateKprobe("p", "f"), Close(Ref("m"))))
     batch, lowered = lower(script, GUEST, "t")
-    assert lowered.first_steps[0] == 0
+    assert lowered.first_steps[0] == 1 and batch.steps[0] == Pin(Immediate(0))  # which belongs to the first, too
+    assert lowered.operation_at(0) == 0
     for index, first in enumerate(lowered.first_steps):
         assert lowered.operation_at(first) == index
     assert lowered.operation_at(lowered.first_steps[2] - 1) == 1
@@ -56,7 +57,7 @@ def test_a_name_is_the_result_of_the_step_that_made_it() -> None:
     script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), Close(Ref("m")), Close(Ref("nothing"))))
     create, close, other = calls(script)
     assert (create.number, close.number) == (321, 3)
-    assert close.arguments == (Result(0),)
+    assert close.arguments == (Result(1),)
     assert other.arguments == (Immediate(-1),)
 
 
@@ -65,7 +66,7 @@ def test_numbers_of_system_calls_are_the_architectures(arch: str, ioctl: int, op
     script = Script("s", "", (OpenEvent("e", 7), Attach(Ref("e"), 5)))
     opened, attached = calls(script, Guest(arch=arch, version_code=0))
     assert opened.number == opener
-    assert (attached.number, attached.arguments) == (ioctl, (Result(0), Immediate(0x40042408), Immediate(5)))
+    assert (attached.number, attached.arguments) == (ioctl, (Result(1), Immediate(0x40042408), Immediate(5)))
 
 
 def test_probes_are_removed_after_everything_that_keeps_them_busy_is_closed() -> None:
@@ -108,9 +109,9 @@ def test_scripts_that_share_a_process_close_what_they_opened() -> None:
 
 
 def outcomes(script: Script, *returned: StepResult | None) -> list[Outcome]:
-    """What the operations' readers make of the results of the script's first steps."""
+    """What the operations' readers make of the results of the script's first steps, behind the pinning."""
     _, lowered = lower(script, GUEST, "t")
-    return [reader(BatchResult(End(How.COMPLETED), returned)) for reader in lowered.readers]
+    return [reader(BatchResult(End(How.COMPLETED), (done(0), *returned))) for reader in lowered.readers]
 
 
 def done(value: int, errno: int = 0) -> StepResult:
@@ -124,7 +125,7 @@ def test_a_ring_that_was_not_mapped_cannot_be_unmapped() -> None:
     assert failed == [Outcome(errno="EBADF"), Outcome(errno="EBADF")]
     assert outcomes(script, done(1 << 20), done(0), done(0)) == [Outcome(value=0), Outcome(value=0)]
     batch, _ = lower(script, GUEST, "t")
-    assert isinstance(batch.steps[1], Skip) and batch.steps[1].condition == Result(0)
+    assert isinstance(batch.steps[2], Skip) and batch.steps[2].condition == Result(1)
     assert outcomes(Script("s", "", (Unmap(Ref("nothing")),))) == [Outcome(errno="EBADF")]
 
 
@@ -157,6 +158,6 @@ def test_a_packet_arrives_is_dropped_or_something_failed(errnos: tuple[int, ...]
             results.append(done(-errno if errno else 4, errno))
         else:
             results.append(done(0))
-    assert outcomes(script, *results) == [outcome]
+    assert outcomes(script, *results[1:]) == [outcome]
     # No pair was made, so no descriptor is closed but -1.
     assert any(write.data == b"\xff" * 8 for write in batch.image)

@@ -79,7 +79,7 @@ def test_a_worker_that_is_stopped_while_it_fetches_its_kernel_boots_nothing(
 
     monkeypatch.setattr("hil.kernels.store.get", fetch)
     monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_: None)
+    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
     monkeypatch.setattr("harness.run.worker.Machine", Unwanted)
     worker.run()
     (result,) = worker.results
@@ -106,7 +106,7 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
 
     monkeypatch.setattr("hil.kernels.store.get", fetch)
     monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_: None)
+    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
     monkeypatch.setattr("harness.run.worker.Machine", lambda _: SimpleNamespace(stop=lambda: None, command=()))
     monkeypatch.setattr("harness.run.matrix.Worker", Told)
     shares = [Share(name, "arm64", (Engine.JIT,), (UNPREDICTED,)) for name in ("first", "second")]
@@ -143,7 +143,7 @@ class Scene:
         )
         monkeypatch.setattr("hil.kernels.store.get", lambda *_, **__: kernel)
         monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-        monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_: None)
+        monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
         monkeypatch.setattr("harness.run.worker.Machine", lambda _: self)
         monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
         monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))

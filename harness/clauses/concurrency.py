@@ -1,0 +1,421 @@
+"""Several CPUs: programs that run at the same time, and what is done to them while they run.
+
+What hangs on timing is expected between bounds; what does not, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import FIRST, WORKS, Clause, Said, Step, expect, records
+from harness.clauses.parts import EVENT, PROBE, PROGRAM, RING, SPARE, hits_are, holds
+from harness.essentials.parts import (
+    PRCTL,
+    array,
+    count_hits,
+    element,
+    kprobe_program,
+    on_our_prctl,
+    prctl,
+    probed,
+    read_u64,
+    u32,
+    u64,
+)
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R10,
+    Helper,
+    Piece,
+    W,
+    add64_imm,
+    call,
+    exit_,
+    jeq_imm,
+    jne_imm,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    program,
+    stx,
+    xadd,
+)
+from harness.script.expectation import Expectation
+from harness.script.needs import Need
+from harness.script.operations import (
+    Attach,
+    Branch,
+    Close,
+    Concurrently,
+    CreateKprobe,
+    CreateMap,
+    DeleteElement,
+    Disable,
+    Enable,
+    Fire,
+    LookupElement,
+    MapRing,
+    MapType,
+    OpenEvent,
+    Operation,
+    Pin,
+    Program,
+    ReadCount,
+    ReadRing,
+    Ref,
+    UpdateElement,
+)
+
+TWO_CPUS = frozenset({Need.KPROBES, Need.TWO_CPUS})
+MANY = 120
+"""Hits of a burst: enough for CPUs to meet, and so few that two bursts are counted within one byte, which no reader can
+see half of."""
+HITS = Ref("hits")
+WRITTEN = 0x5A5A
+"""Bytes we write, and nobody else."""
+NOTHING_SAID: Mapping[str, Said] = {}
+
+
+def clauses(registers: PtRegs) -> tuple[Clause, ...]:
+    return (*_counting(registers), *_attaching(registers), *_maps(registers), *_events(registers))
+
+
+def together(*branches: Iterable[Operation | Step]) -> Step:
+    """Branch after branch on CPU 0, 1 and so on; what is said of their operations is said of 4.1 and all later ones."""
+    steps = [[step if isinstance(step, Step) else Step(step, NOTHING_SAID) for step in branch] for branch in branches]
+    operation = Concurrently(
+        tuple(Branch(cpu, tuple(step.operation for step in branch)) for cpu, branch in enumerate(steps))
+    )
+    said = tuple(tuple(step.expected(FIRST) for step in branch) for branch in steps)
+    return expect(operation, Expectation(value=0, branches=said))
+
+
+def between(least: int, most: int, key: int = 0) -> Step:
+    """The counter is somewhere in there."""
+    return expect(read_u64("hits", key), Expectation(value=0, data=range(least, most + 1)))
+
+
+def reset() -> Step:
+    return expect(UpdateElement(HITS, u32(0), u64(0)), 0)
+
+
+def _clause(id: str, sentence: str, *steps: Operation | Step, **facts: str) -> Clause:
+    return Clause(id, sentence, steps, TWO_CPUS, **facts)
+
+
+def _increment(amount: int = 1) -> tuple[Piece, ...]:
+    """Adds to the first element without atomicity, giving other CPUs time in between."""
+    return (
+        *element("hits"),
+        ldx(DW, R1, R0, 0),
+        add64_imm(R1, amount),
+        stx(DW, R0, 0, R1),
+        mov64_imm(R0, 1),
+    )
+
+
+def _counting(registers: PtRegs) -> tuple[Clause, ...]:
+    writes = Fire("write_null", (0, WRITTEN), MANY)
+    counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
+    return (
+        _clause(
+            "RUN-56",
+            "two CPUs run one program at the same time, and atomic additions are all there",
+            *counted,
+            together([prctl(times=MANY)], [prctl(times=MANY)]),
+            hits_are(2 * MANY),
+        ),
+        _clause(
+            "RUN-56.four",
+            "so do four threads on two CPUs",
+            *counted,
+            expect(Concurrently(tuple(Branch(number % 2, (prctl(times=20),)) for number in range(4))), WORKS),
+            hits_are(80),
+        ),
+        _clause(
+            "RUN-56.return",
+            "on return probes, too, which have an instance for each CPU",
+            array("hits"),
+            *probed(_count_returns(registers), symbol="write_null", returns=True),
+            together([writes], [writes]),
+            hits_are(2 * MANY),
+        ),
+        _clause(
+            "RUN-56.not-atomic",
+            "additions that are not atomic may be lost, but not all",
+            array("hits"),
+            *probed(on_our_prctl(registers, _increment())),
+            together([prctl(times=MANY)], [prctl(times=MANY)]),
+            between(2, 2 * MANY),
+        ),
+        _clause(
+            "RUN-56.not-atomic-one-cpu",
+            "two threads on one CPU lose none: a program is not interrupted by another thread",
+            array("hits"),
+            *probed(on_our_prctl(registers, _increment())),
+            expect(Concurrently(tuple(Branch(1, (prctl(times=MANY),)) for _ in range(2))), WORKS),
+            hits_are(2 * MANY),
+        ),
+        Clause(
+            "H-07.cpu",
+            "a program knows the CPU it runs on",
+            (
+                array("hits", entries=2),
+                *probed(on_our_prctl(registers, _count_by_cpu())),
+                prctl(times=3),
+                together([prctl(times=MANY)], [prctl(times=MANY // 2)]),
+                expect(Pin(1), 0),
+                prctl(times=5),
+                holds("hits", 3 + MANY),
+                holds("hits", 5 + MANY // 2, key=1),
+            ),
+            TWO_CPUS | {Need.JIT},  # the interpreter of 7.2 for arm64 does not have the helper
+            since="5.10",
+        ),
+    )
+
+
+def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
+    opened = (
+        array("hits"),
+        kprobe_program("program", on_our_prctl(registers, count_hits())),
+        CreateKprobe("probe", PRCTL),
+        OpenEvent("event", PROBE, pid=-1, cpu=0),
+    )
+    fires = [prctl(times=MANY)]
+    return (
+        _clause(
+            "RUN-57.meanwhile",
+            "a program attached while its probe is hit runs from then on",
+            *opened,
+            together(fires, [expect(Attach(EVENT, PROGRAM), 0)]),
+            between(0, MANY),
+            reset(),
+            prctl(times=3),
+            hits_are(3),
+        ),
+        _clause(
+            "ATTACH-12.meanwhile",
+            "of two threads that attach a program to the same event one does, and only one program runs",
+            *opened,
+            together([Attach(EVENT, PROGRAM)], [Attach(EVENT, PROGRAM)]),
+            prctl(times=3),
+            hits_are(3),
+            expect(Attach(EVENT, PROGRAM), "EEXIST"),
+        ),
+        _clause(
+            "RUN-57.open",
+            "an event may be opened and get a program while another is hit",
+            *opened,
+            expect(Attach(EVENT, PROGRAM), 0),
+            CreateKprobe("other", PRCTL),
+            together(
+                fires,
+                [expect(OpenEvent("spare", Ref("other")), WORKS), expect(Attach(SPARE, PROGRAM), 0)],
+            ),
+            between(MANY, 2 * MANY),
+            reset(),
+            prctl(times=3),
+            hits_are(6),
+        ),
+        _clause(
+            "DET-12",
+            "a program that is detached while it runs ends, and does not run again",
+            *opened,
+            expect(Attach(EVENT, PROGRAM), 0),
+            together(fires, [expect(Close(EVENT), 0)]),
+            between(0, MANY),
+            reset(),
+            prctl(times=3),
+            hits_are(0),
+        ),
+        _clause(
+            "DET-12.again",
+            "it may come and go while its probe is hit",
+            *opened,
+            together(
+                fires,
+                [
+                    expect(Attach(EVENT, PROGRAM), 0),
+                    expect(Close(EVENT), 0),
+                    expect(OpenEvent("spare", PROBE), WORKS),
+                    expect(Attach(SPARE, PROGRAM), 0),
+                    expect(Close(SPARE), 0),
+                ],
+            ),
+            between(0, MANY),
+            reset(),
+            prctl(times=3),
+            hits_are(0),
+        ),
+        _clause(
+            "RUN-44.meanwhile",
+            "disabling the event while it is hit changes its count, not what the program does",
+            *opened,
+            expect(Attach(EVENT, PROGRAM), 0),
+            together(fires, [expect(Disable(EVENT), 0), expect(Enable(EVENT), 0)]),
+            hits_are(MANY),
+            expect(ReadCount(EVENT), Expectation(value=range(MANY + 1))),
+        ),
+    )
+
+
+def _maps(registers: PtRegs) -> tuple[Clause, ...]:
+    counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
+    by_key = (CreateMap("hits", MapType.HASH, 4, 8, 4), *probed(on_our_prctl(registers, count_hits())))
+    fires = [prctl(times=MANY)]
+    look = LookupElement(HITS, u32(0), 8)
+    seen = expect(look, Expectation(value=0, data=range(MANY + 1)))
+    return (
+        _clause(
+            "MAP-51.read",
+            "who reads an element while a program counts there sees a count it had",
+            *counted,
+            together(fires, [seen, seen, seen]),
+            hits_are(MANY),
+        ),
+        _clause(
+            "MAP-51.store",
+            "who stores into it meanwhile neither loses the store nor what is counted behind it",
+            *counted,
+            together(fires, [expect(UpdateElement(HITS, u32(0), u64(MANY)), 0)]),
+            between(MANY, 2 * MANY),
+        ),
+        _clause(
+            "MAP-51",
+            "an element of a hash map may go and come while a program counts in it",
+            *by_key,
+            expect(UpdateElement(HITS, u32(0), u64(0)), 0),
+            together(
+                fires,
+                [expect(DeleteElement(HITS, u32(0)), 0), expect(UpdateElement(HITS, u32(0), u64(0)), 0), seen],
+            ),
+            between(0, MANY),
+            reset(),
+            prctl(times=3),
+            hits_are(3),
+        ),
+        _clause(
+            "MAP-51.absent",
+            "a program does not count where nothing is",
+            *by_key,
+            together(fires, [look, expect(UpdateElement(HITS, u32(0), u64(0), 1), 0), seen]),
+            between(0, MANY),
+        ),
+        _clause(
+            "MAP-51.twice",
+            "of two threads that delete one element one does",
+            *by_key,
+            expect(UpdateElement(HITS, u32(0), u64(0)), 0),
+            together([DeleteElement(HITS, u32(0))], [DeleteElement(HITS, u32(0))]),
+            expect(look, "ENOENT"),
+        ),
+        _clause(
+            "MAP-51.full",
+            "of two threads that insert where there is room for one element one does",
+            CreateMap("hits", MapType.HASH, 4, 8, 1),
+            together(
+                [UpdateElement(HITS, u32(1), u64(5))],
+                [UpdateElement(HITS, u32(2), u64(5))],
+            ),
+            expect(UpdateElement(HITS, u32(3), u64(5)), "E2BIG"),
+        ),
+    )
+
+
+def _events(registers: PtRegs) -> tuple[Clause, ...]:
+    counted = (array("hits"), kprobe_program("program", on_our_prctl(registers, count_hits())))
+    on_both = [
+        operation
+        for cpu in range(2)
+        for operation in (
+            OpenEvent(f"event {cpu}", PROBE, cpu=cpu),
+            MapRing(f"ring {cpu}", Ref(f"event {cpu}")),
+        )
+    ]
+    return (
+        _clause(
+            "PEO-09.where",
+            "an event of one CPU counts and records hits there only; its program runs everywhere",
+            *counted,
+            CreateKprobe("probe", PRCTL),
+            *on_both,
+            Attach(Ref("event 1"), PROGRAM),
+            prctl(times=3),
+            expect(Pin(1), 0),
+            prctl(times=4),
+            hits_are(7),
+            *_each(ReadCount, "event", 3, 4),
+            *_each(ReadRing, "ring", records(3), records(4)),
+        ),
+        _clause(
+            "PEO-08.where",
+            "an event of a CPU counts what any thread does there",
+            CreateKprobe("probe", PRCTL),
+            OpenEvent("event 0", PROBE, pid=-1, cpu=0),
+            OpenEvent("event 1", PROBE, pid=-1, cpu=1),
+            MapRing("ring", Ref("event 1")),
+            together([prctl(times=20)], [prctl(times=30)]),
+            *_each(ReadCount, "event", 20, 30),
+            expect(ReadRing(RING), records(30)),
+        ),
+        _clause(
+            "RUN-45.thread",
+            "an event of a thread counts none of another thread's hits, wherever that runs",
+            CreateKprobe("probe", PRCTL),
+            OpenEvent("event", PROBE),
+            together([prctl(times=20)], [prctl(times=30)]),
+            expect(ReadCount(EVENT), 0),
+            prctl(times=2),
+            expect(ReadCount(EVENT), 2),
+        ),
+        _clause(
+            "PEO-09.own",
+            "an event that a thread opens for itself keeps its count when the thread has ended",
+            CreateKprobe("probe", PRCTL),
+            together(
+                [prctl(times=20)],
+                [expect(OpenEvent("event", PROBE), WORKS), prctl(times=30)],
+            ),
+            prctl(times=2),
+            expect(ReadCount(EVENT), 30),
+        ),
+    )
+
+
+def _each(kind: type, name: str, *said: Said) -> Iterable[Step]:
+    """Of "event 0", "event 1" and so on."""
+    return [expect(kind(Ref(f"{name} {number}")), wanted) for number, wanted in enumerate(said)]
+
+
+def _count_returns(registers: PtRegs) -> Program:
+    """Counts returns with our own value."""
+    return program(
+        ldx(DW, R0, R1, registers.offsets[registers.returns]),
+        jeq_imm(R0, WRITTEN, 1),
+        exit_(),
+        count_hits(),
+        exit_(),
+    )
+
+
+def _count_by_cpu() -> tuple[Piece, ...]:
+    """Adds to the element of the CPU."""
+    return (
+        call(Helper.GET_SMP_PROCESSOR_ID),
+        stx(W, R10, -4, R0),
+        mov64_reg(R2, R10),
+        add64_imm(R2, -4),
+        ld_map(R1, "hits"),
+        call(Helper.MAP_LOOKUP_ELEM),
+        jne_imm(R0, 0, 1),
+        exit_(),
+        mov64_imm(R1, 1),
+        xadd(DW, R0, 0, R1),
+        mov64_imm(R0, 1),
+    )

@@ -1,0 +1,122 @@
+"""What predictions for several orders have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from harness.script.outcome import (
+    Addresses,
+    Bytes,
+    Either,
+    OneOf,
+    Outcome,
+    Piece,
+    Prediction,
+    Record,
+    Unknown,
+    Unpredicted,
+    Value,
+)
+
+Data = bytes | Bytes | OneOf | Addresses
+WHY = "which of concurrent operations comes first"
+WORD = 8
+"""Bytes of what a map counts with; a value whose size is a multiple is merged number by number."""
+
+
+def merge(predictions: Sequence[Prediction]) -> Prediction:
+    """One prediction that admits whatever one of `predictions` admits, and numbers between theirs."""
+    first = predictions[0]
+    if all(prediction == first for prediction in predictions):
+        return first
+    shapes: dict[object, list[Outcome]] = {}
+    for prediction in predictions:
+        if isinstance(prediction, Unpredicted):
+            return prediction
+        for outcome in prediction.outcomes if isinstance(prediction, Either) else (prediction,):
+            shapes.setdefault(_shape(outcome), []).append(outcome)
+    merged = tuple(_merge(outcomes) for outcomes in shapes.values())
+    return merged[0] if len(merged) == 1 else Either(merged)
+
+
+def _shape(outcome: Prediction) -> object:
+    """Outcomes of one shape differ in numbers only."""
+    if not isinstance(outcome, Outcome):
+        return type(outcome)
+    return (
+        outcome.errno,
+        _length(outcome.data),
+        None if outcome.records is None else tuple(type(record) for record in outcome.records),
+        None if outcome.branches is None else tuple(tuple(map(_shape, branch)) for branch in outcome.branches),
+    )
+
+
+def _length(data: Data | None) -> int | OneOf | Addresses | None:
+    """How many bytes there are; where no number can be between two choices, the choices themselves."""
+    if isinstance(data, Bytes):
+        return len(data.content)
+    return len(data) if isinstance(data, bytes) else data
+
+
+def _merge(outcomes: Sequence[Outcome]) -> Outcome:
+    first = outcomes[0]
+    if all(outcome == first for outcome in outcomes):
+        return first
+    records = zip(*(outcome.records or () for outcome in outcomes), strict=True)
+    branches = zip(*(outcome.branches or () for outcome in outcomes), strict=True)
+    return Outcome(
+        value=None if first.value is None else _hull(outcome.value for outcome in outcomes),
+        errno=first.errno,
+        data=_data([outcome.data for outcome in outcomes]),
+        log=first.log if all(outcome.log == first.log for outcome in outcomes) else None,
+        records=None if first.records is None else tuple(map(_record, records)),
+        branches=None
+        if first.branches is None
+        else tuple(tuple(merge(inner) for inner in zip(*threads, strict=True)) for threads in branches),
+    )
+
+
+def _record(records: Sequence[Record]) -> Record:
+    values = {field.name: [getattr(record, field.name) for record in records] for field in fields(records[0])}
+    changes: dict[str, Any] = {name: _hull(found) for name, found in values.items() if None not in found}
+    return replace(records[0], **changes)
+
+
+def _hull(values: Iterable[Value | None]) -> Value:
+    """The number all of them are, or one between the least and the most."""
+    found = [value for value in values if value is not None]
+    if all(value == found[0] for value in found):
+        return found[0]
+    least = [value.least if isinstance(value, Unknown) else value for value in found]
+    most = [value.most if isinstance(value, Unknown) else value for value in found]
+    return Unknown(
+        WHY,
+        None if None in least else min(number for number in least if number is not None),
+        None if None in most else max(number for number in most if number is not None),
+    )
+
+
+def _data(found: Sequence[Data | None]) -> Data | None:
+    if all(data == found[0] for data in found):
+        return found[0]
+    parts = [data if isinstance(data, Bytes) else Bytes(data) for data in found if isinstance(data, bytes | Bytes)]
+    content, pieces = bytearray(parts[0].content), []
+    size = WORD if len(content) % WORD == 0 else 4 if len(content) % 4 == 0 else 1
+    for offset in range(0, len(content), size):
+        number = _hull(_number(part, offset, size) for part in parts)
+        if isinstance(number, int):
+            content[offset : offset + size] = number.to_bytes(size, "little")
+        else:
+            pieces.append(Piece(offset, size, number))
+    return Bytes(bytes(content), tuple(pieces))
+
+
+def _number(data: Bytes, offset: int, size: int) -> Value:
+    inside = [piece for piece in data.unknown if piece.offset < offset + size and offset < piece.offset + piece.size]
+    if not inside:
+        return int.from_bytes(data.content[offset : offset + size], "little")
+    if (inside[0].offset, inside[0].size) == (offset, size):
+        return inside[0].value
+    return Unknown(inside[0].value.why)

@@ -1,0 +1,200 @@
+"""What programs on several CPUs do to the same memory at the same time.
+
+Orders of whole operations tell everything where the effects of hits add up, as those of atomic additions do. Where a
+program reads what another CPU writes, the instructions' order counts, too. One such case has an answer that is known:
+programs that add to what they read and store the sum. Some of their additions are lost, and nobody knows how many.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from harness.isa.opcodes import FRAME_POINTER, Atomic, Class, Helper, Mode, Size
+from harness.model.interpreter import Step
+from harness.model.memory import Region
+from harness.model.value import Pointer, Value
+
+CALL, SIZE_BITS, MODE_BITS = 0x85, 0x18, 0xE0
+
+LOOKING = frozenset({Helper.MAP_LOOKUP_ELEM, Helper.PERF_EVENT_OUTPUT, Helper.GET_SMP_PROCESSOR_ID})
+"""Helpers that change nothing CPUs share: a perf event takes output on its own CPU only."""
+
+
+class Use(Enum):
+    """What is done to a place in memory."""
+
+    READ = "read"
+    STORE = "overwritten"
+    ADD = "added to, atomically"
+    INCREMENT = "read, added to and stored"
+    LOOKUP = "looked up in"
+    OTHER = "changed by what it holds"
+
+
+HARMLESS = ({Use.READ}, {Use.ADD, Use.STORE, Use.LOOKUP})
+"""Uses of one place by several CPUs that orders of whole operations tell all of."""
+
+
+@dataclass
+class Uses:
+    """Of one place by one CPU. `amounts` are those of additions, one each."""
+
+    kinds: set[Use] = field(default_factory=set)
+    amounts: list[int] = field(default_factory=list)
+
+    def add(self, use: Use, amounts: Iterable[int] = ()) -> None:
+        self.kinds.add(use)
+        self.amounts += amounts
+
+
+@dataclass(frozen=True)
+class Contended:
+    """A number to which several CPUs added while they lost some of each other's additions."""
+
+    region: Region
+    offset: int
+    size: int
+    least: int
+    most: int
+
+
+Place = tuple[Region, int, int]
+"""A region, and where in it the place begins and ends."""
+
+
+class Witness:
+    """Sees every instruction of programs that run in concurrent threads, and what the threads do to arrays themselves.
+
+    Programs of threads that share a CPU run one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._cpu = 0
+        self._stack: Region | None = None
+        self._used: defaultdict[Place, defaultdict[int, Uses]] = defaultdict(lambda: defaultdict(Uses))
+        self._read: dict[Place, Value] = {}
+
+    def __call__(self, step: Step) -> None:
+        """One instruction of a program; those of one run come together."""
+        if step.pc == 0:
+            self._end_run()
+        instruction, before = step.instruction, step.before
+        frame = before[FRAME_POINTER]
+        self._stack = frame.region if isinstance(frame, Pointer) else None
+        match instruction.code & 7:
+            case Class.LDX:
+                if place := _place(before[instruction.src], instruction.off, instruction.code):
+                    self._read[place] = step.after[instruction.dst]
+            case Class.ST | Class.STX:
+                if place := _place(before[instruction.dst], instruction.off, instruction.code):
+                    stored = before[instruction.src] if instruction.code & 7 == Class.STX else instruction.imm
+                    if instruction.code & MODE_BITS == Mode.ATOMIC:
+                        self._atomic(place, instruction.imm, stored)
+                    else:
+                        self._store(place, stored)
+            case Class.JMP if instruction.code == CALL and instruction.src == 0:
+                self._call(instruction.imm, before[1:6])
+
+    def move(self, cpu: int) -> None:
+        """What follows is done on this CPU."""
+        self._end_run()
+        self._cpu = cpu
+
+    def overwritten(self, region: Region) -> None:
+        """A system call stored into the whole of `region`, which may be a map's handle."""
+        self._use((region, 0, region.size), Use.STORE)
+
+    def end(self) -> tuple[str, tuple[Contended, ...]]:
+        """Why nothing can be known of what was done, empty when something can; and what lost additions."""
+        self._end_run()
+        why, contended = "", []
+        shared = {place: uses for place, uses in self._used.items() if len(uses) > 1 or self._overlaps(place)}
+        for place, uses in shared.items():
+            kinds = set().union(*(used.kinds for used in uses.values()))
+            if self._overlaps(place) and kinds != {Use.READ}:
+                why = "CPUs use overlapping places at the same time"
+            elif any(kinds <= harmless for harmless in HARMLESS):
+                continue
+            elif kinds <= {Use.ADD, Use.INCREMENT} and (found := _lossy(place, uses.values())):
+                contended.append(found)
+            else:
+                why = f"what one CPU uses is {' and '.join(sorted(kind.value for kind in kinds))} by several"
+        return why, tuple(contended)
+
+    def _end_run(self) -> None:
+        """What was read and not stored again was read for its own sake."""
+        for place in self._read:
+            self._use(place, Use.READ)
+        self._read.clear()
+
+    def _use(self, place: Place, use: Use, amounts: Iterable[int] = ()) -> None:
+        if place[0] is not self._stack:
+            self._used[place][self._cpu].add(use, amounts)
+
+    def _store(self, place: Place, stored: Value) -> None:
+        if place not in self._read:
+            self._use(place, Use.STORE)
+            return
+        read = self._read.pop(place)
+        if isinstance(read, int) and isinstance(stored, int):
+            self._use(place, Use.INCREMENT, [_signed(stored - read, place)])
+        else:
+            self._use(place, Use.OTHER)
+
+    def _atomic(self, place: Place, kind: int, operand: Value) -> None:
+        if kind == Atomic.ADD and isinstance(operand, int):
+            self._use(place, Use.ADD, [_signed(operand, place)])
+        else:
+            self._use(place, Use.OTHER)
+
+    def _call(self, helper: int, arguments: Iterable[Value]) -> None:
+        """Of whatever is handed an address and not known to leave it alone: it may do anything there."""
+        use = Use.LOOKUP if helper in LOOKING else Use.OTHER
+        for argument in arguments:
+            if isinstance(argument, Pointer):
+                self._use((argument.region, 0, argument.region.size), use)
+
+    def _overlaps(self, place: Place) -> bool:
+        """Whether another CPU uses a part of the place in another shape."""
+        region, start, end = place
+        return any(
+            of is region
+            and (first, last) != (start, end)
+            and first < end
+            and start < last
+            and len(uses.keys() | self._used[place].keys()) > 1
+            for (of, first, last), uses in self._used.items()
+        )
+
+
+def _lossy(place: Place, uses: Iterable[Uses]) -> Contended | None:
+    """The bounds of a number to which CPUs added, not all of them atomically; None when there are no such bounds.
+
+    Every CPU's last addition may store what it made of a number read long ago, but not of one from before its own
+    first addition: where each adds twice or more, at least two additions are left.
+    """
+    region, start, end = place
+    uses = tuple(uses)
+    amounts = [amount for used in uses for amount in used.amounts]
+    now = region.load(start, end - start)
+    if not isinstance(now, int) or min(amounts) <= 0 or now < sum(amounts):
+        return None
+    left = 2 if all(len(used.amounts) > 1 for used in uses) else 1
+    return Contended(region, start, end - start, now - sum(amounts) + left * min(amounts), now)
+
+
+def _signed(number: int, place: Place) -> int:
+    """As two's complement of the place's size."""
+    bits = 8 * (place[2] - place[1])
+    low = number & (1 << bits) - 1
+    return low - (1 << bits) if low >> bits - 1 else low
+
+
+def _place(address: Value, offset: int, code: int) -> Place | None:
+    if not isinstance(address, Pointer):
+        return None
+    start = address.offset + offset
+    return address.region, start, start + Size(code & SIZE_BITS).octets

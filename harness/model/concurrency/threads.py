@@ -1,0 +1,78 @@
+"""The threads of one `Concurrently`, as one order of their operations goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.model.concurrency.orders import Turn
+from harness.model.concurrency.race import Contended, Witness
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.task import Task
+from harness.model.interpreter import Sink, Step
+from harness.model.maps import Map
+from harness.script.operations import Concurrently, DeleteElement, MapType, Operation, Ref, UpdateElement
+from harness.script.outcome import Prediction
+
+STORED_IN_PLACE = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY, MapType.PERCPU_HASH})
+"""Maps whose update overwrites an element that is there; in others a new one takes its place."""
+
+
+class Threads:
+    """From the first thread's first operation until all have ended, when the script's own thread goes on."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._task, self._cpu, self._sink = kernel.task, kernel.environment.cpu, kernel.sink
+        self._tasks: dict[int, Task] = {}
+        self._cpus: dict[int, int] = {}
+        self._predictions: dict[tuple[int, int], Prediction] = {}
+        self._witness = Witness()
+        kernel.sink = _both(self._sink, self._witness)
+
+    def enter(self, turn: Turn) -> None:
+        """What follows is done by the turn's thread, where it runs."""
+        cpu = self._cpus.get(turn.thread, turn.cpu)
+        self._witness.move(cpu)
+        self._kernel.switch(self._tasks.setdefault(turn.thread, self._task.thread()))
+        self._kernel.run_on(cpu)
+
+    def left(self, turn: Turn, prediction: Prediction) -> None:
+        """The turn's operation gave this."""
+        self._predictions[turn.place] = prediction
+        self._cpus[turn.thread] = self._kernel.environment.cpu
+        self._tell(turn.operation)
+
+    def join(self) -> tuple[str, tuple[Contended, ...]]:
+        """As `Witness.end`; back to the script's own thread."""
+        self._kernel.switch(self._task)
+        self._kernel.run_on(self._cpu)
+        self._kernel.sink = self._sink
+        return self._witness.end()
+
+    def predictions(self, operation: Concurrently) -> tuple[tuple[Prediction, ...], ...]:
+        """What each thread's operations gave."""
+        return tuple(
+            tuple(self._predictions[number, position] for position in range(len(branch.operations)))
+            for number, branch in enumerate(operation.branches)
+        )
+
+    def _tell(self, operation: Operation) -> None:
+        """The witness sees what programs do, and is told of what system calls do to maps."""
+        if not isinstance(operation, UpdateElement | DeleteElement) or not isinstance(operation.map, Ref):
+            return
+        map = self._kernel.names.peek(operation.map.name)
+        if isinstance(map, Map) and not map.doubt:
+            self._witness.overwritten(map.handle)
+            if map.type in STORED_IN_PLACE and operation.key:
+                for cpu in range(self._kernel.environment.cpus):
+                    if value := map.lookup(operation.key[: map.key_size], cpu):
+                        self._witness.overwritten(value)
+
+
+def _both(first: Sink | None, second: Callable[[Step], None]) -> Sink:
+    def tell(step: Step) -> None:
+        if first is not None:
+            first(step)
+        second(step)
+
+    return tell
