@@ -8,12 +8,14 @@ from harness.clauses import clauses
 from harness.model.environment import Environment
 from harness.model.eras import ERAS
 from harness.run.needs import unmet
+from harness.script.needs import CPUS
 from harness.script.operations import Script
 
 VERSIONS = {"4.1": 0x040134, "5.10": 0x050AFF, "6.1": 0x0601C0, "6.12": 0x060C75, "7.2": 0x07020D}
 LANES = [
     pytest.param(
-        Environment(era=era, arch=arch, version_code=VERSIONS[era], engine=engine), id=f"{era}-{arch}-{engine}"
+        Environment(era=era, arch=arch, version_code=VERSIONS[era], engine=engine, cpus=CPUS),
+        id=f"{era}-{arch}-{engine}",
     )
     for era in ERAS
     for arch, engine in (("x86_64", "interp"), ("arm64", "jit"))

@@ -12,6 +12,7 @@ from harness.script.outcome import (
     KERNEL_SPACE,
     Addresses,
     Bytes,
+    Either,
     OneOf,
     Outcome,
     Prediction,
@@ -28,15 +29,22 @@ def observe(script: Script, predictions: list[Prediction]) -> list[Outcome]:
     returned: dict[str, int] = {}
     observations = []
     for operation, prediction, expectation in zip(script.operations, predictions, script.expected, strict=True):
-        if isinstance(prediction, Unpredicted):
-            observation = _as_expected(expectation)
-        else:
-            observation = _settled(prediction, expectation, returned)
+        observation = _observed(prediction, expectation, returned)
         name = getattr(operation, "name", None)
         if name is not None and isinstance(observation.value, int):
             returned[name] = observation.value
         observations.append(observation)
     return observations
+
+
+def _observed(prediction: Prediction, expectation: Expectation | None, returned: Mapping[str, int]) -> Outcome:
+    match prediction:
+        case Unpredicted():
+            return _as_expected(expectation)
+        case Either(outcomes):
+            return _settled(outcomes[0], expectation, returned)
+        case _:
+            return _settled(prediction, expectation, returned)
 
 
 def _as_expected(expectation: Expectation | None) -> Outcome:
@@ -57,6 +65,9 @@ def _settled(prediction: Outcome, expectation: Expectation | None, returned: Map
         data=_data(prediction.data, returned),
         log=_text(prediction.log, told),
         records=None if records is None else tuple(_record(record, returned) for record in records),
+        branches=None
+        if prediction.branches is None
+        else tuple(tuple(_observed(inner, None, returned) for inner in branch) for branch in prediction.branches),
     )
 
 

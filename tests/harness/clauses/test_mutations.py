@@ -27,6 +27,8 @@ def altered(expectation: Expectation) -> Expectation:
         return replace(expectation, records=(*expectation.records, Lost(1)))
     if expectation.records is not None:
         return replace(expectation, records=expectation.records + 1)
+    if isinstance(expectation.value, range):
+        return replace(expectation, value=range(expectation.value.stop, expectation.value.stop + 1))
     if expectation.value is not None:
         return replace(expectation, value=expectation.value + 1)
     return Expectation(errno="EXDEV")

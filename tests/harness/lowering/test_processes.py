@@ -24,10 +24,10 @@ def closed(batch: Batch) -> list[object]:
 
 def test_the_child_s_steps_are_one_block_and_its_parent_waits_for_it() -> None:
     steps = lowered(Fork(), Close(7), Exit(), Close(8)).steps
-    assert isinstance(steps[0], Process)
+    assert isinstance(steps[1], Process)
     waited = next(index for index, step in enumerate(steps) if isinstance(step, Syscall) and step.number == WAIT4)
-    assert steps[0].count == waited - 1
-    assert steps[waited].arguments[0] == Result(0)  # type: ignore[union-attr]
+    assert steps[1].count == waited - 2
+    assert steps[waited].arguments[0] == Result(1)  # type: ignore[union-attr]
 
 
 def test_what_a_child_opened_is_nothing_to_its_parent() -> None:
@@ -51,7 +51,7 @@ def test_a_probe_belongs_to_nobody() -> None:
 def test_a_child_that_dies_leaves_operations_undone_and_its_parent_goes_on() -> None:
     batch, (script,) = lower([Script("s", "", (Fork(), Close(7), Close(8), Exit(), Close(9)))], GUEST, ["t"])
     steps: list[StepResult | None] = [DONE] * len(batch.steps)
-    steps[1], steps[2] = RUNNING, None
+    steps[2], steps[3] = RUNNING, None
     died = script.observations(BatchResult(End(How.COMPLETED), tuple(steps)))
     assert [outcome.errno for outcome in died] == [None, NOT_CARRIED_OUT, NOT_CARRIED_OUT, None, None]
 
