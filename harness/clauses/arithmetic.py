@@ -7,7 +7,7 @@ kprobes. Results are written down here, not computed.
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, Clause, Said, Step, expect
+from harness.clauses.clause import FIRST, NOTHING, Clause, Said, Step, expect
 from harness.clauses.parts import holds
 from harness.essentials.parts import array, element, u32, u64
 from harness.isa import assemble as asm
@@ -84,9 +84,9 @@ JUMPS: tuple[tuple[str, str, Piece, tuple[tuple[int, int], ...], tuple[tuple[int
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
-    jumps = ((id, f"a jump if {text}", _told(jump), _rows(*pairs)) for id, text, jump, *pairs in JUMPS)
+    jumps = ((id, f"a jump if {text}", told(jump), rows(*pairs)) for id, text, jump, *pairs in JUMPS)
     return (
-        *(make(*row) for row in (*BINARY, *jumps) for make in (_computes, _on_constants)),
+        *(make(*row) for row in (*BINARY, *jumps) for make in (computes, _on_constants)),
         *(_by_zero(*row) for row in _BY_ZERO),
         _by_zero(
             "BASE-03",
@@ -127,11 +127,12 @@ def _by_zero(id: str, sentence: str, operation: Piece, divisor: int, later: int,
     )
 
 
-def _computes(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...]) -> Clause:
+def computes(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...], since: str = FIRST) -> Clause:
+    """`operation` makes of R7 and R8 what the rows say, in R7."""
     steps: list[Operation | Step] = [*_made(operation)]
     for left, right, result in rows:
         steps += _round(left, right, result)
-    return Clause(id, sentence, tuple(steps), NOTHING)
+    return Clause(id, sentence, tuple(steps), NOTHING, since)
 
 
 def _on_constants(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...]) -> Clause:
@@ -164,12 +165,13 @@ def _on_constants(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...
     )
 
 
-def _told(jump: Piece) -> Piece:
+def told(jump: Piece) -> Piece:
     """R7 becomes 1 where the jump is taken, else 0."""
     return mov64_imm(R9, 1), jump, mov64_imm(R9, 0), asm.mov64_reg(R7, R9)
 
 
-def _rows(taken: tuple[tuple[int, int], ...], passed: tuple[tuple[int, int], ...]) -> tuple[Row, ...]:
+def rows(taken: tuple[tuple[int, int], ...], passed: tuple[tuple[int, int], ...]) -> tuple[Row, ...]:
+    """Operands with which a jump is `told` to be taken, and others."""
     return (*((left, right, 1) for left, right in taken), *((left, right, 0) for left, right in passed))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Verdict
-from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.outcome import Outcome
@@ -14,8 +13,6 @@ from tests.harness.corpus.verifier import script
 from tests.harness.guests import tell
 from tests.harness.model.running import environment
 from tests.harness.model.verifier.newer import PROGRAMS
-
-LATER = [name for name in ERAS if name != "4.1"]
 
 
 @pytest.mark.guest
@@ -37,9 +34,9 @@ def test_verifiers_agree_with_the_model(guest: LaneGuest) -> None:
     assert not disagreed, "\n".join(disagreed)
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_everything_is_predicted(name: str) -> None:
-    model = ModelExecutor(environment(name))
-    for one in corpus(era(name).release):
+def test_everything_is_predicted() -> None:
+    """Of the newest era, which has every opcode; a program of each, as the others are like it."""
+    model = ModelExecutor(environment("7.2"))
+    for one in (each for each in corpus((7, 2)) if each.name.endswith(" 0")):
         for said in model.run(one):
             assert isinstance(said, Outcome) and said.errno is None, (one.name, said)
