@@ -299,6 +299,17 @@ def _reserve(size: int, then: Piece, out: str = "out", flags: int = 0) -> Piece:
     return (arguments, call(Helper.RINGBUF_RESERVE), jeq_imm(R0, 0, out), mov64_reg(R8, R0), then, out)
 
 
+def _put_record(size: int) -> Piece:
+    """bpf_ringbuf_output() of the beginning of the record in R8."""
+    return (ld_map(R1, "map"), mov64_reg(R2, R8), mov64_imm(R3, size), mov64_imm(R4, 0), call(Helper.RINGBUF_OUTPUT))
+
+
+def _copy_data() -> Piece:
+    """bpf_probe_read_kernel() of the data on the stack into the beginning of the record in R8."""
+    where = (mov64_reg(R1, R8), mov64_imm(R2, 8), mov64_reg(R3, R10), add64_imm(R3, -24))
+    return (where, call(Helper.PROBE_READ_KERNEL))
+
+
 def _records(layout: PtRegs) -> tuple[Clause, ...]:
     one = (st(DW, R8, 0, 1), st(DW, R8, 8, 2))
     content = (1).to_bytes(8, "little") + (2).to_bytes(8, "little")
@@ -345,6 +356,22 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
             expect(ReadRingBuffer(BUFFER), found()),
         ),
         _clause(
+            "RBUF-35",
+            "records appear in the order in which they were reserved",
+            *MAPPED,
+            *attached(layout, data(), _reserve(16, (one, _put(8), _GIVE_BACK))),
+            prctl(),
+            expect(ReadRingBuffer(BUFFER), found(Message(content, 3), Message(DATA[:8], 3))),
+        ),
+        _clause(
+            "RBUF-36",
+            "a record is memory to helpers: they read it, and write to it",
+            *MAPPED,
+            *attached(layout, data(), _reserve(16, (one, _put_record(8), _copy_data(), _GIVE_BACK))),
+            prctl(),
+            expect(ReadRingBuffer(BUFFER), found(Message(DATA[:8] + content[8:], 3), Message(content[:8], 3))),
+        ),
+        _clause(
             "RBUF-34",
             "a record may be empty",
             *MAPPED,
@@ -359,6 +386,7 @@ def _verifier() -> tuple[Clause, ...]:
     end = (mov64_imm(R0, 0), exit_())
     reserve = (ld_map(R1, "map"), mov64_imm(R2, 16), mov64_imm(R3, 0), call(Helper.RINGBUF_RESERVE))
     twice = (_GIVE_BACK, _GIVE_BACK)
+    copied = (mov64_reg(R8, R0), jeq_imm(R0, 0, "out"))
     rows: tuple[tuple[str, str, Said, tuple[Piece, ...]], ...] = (
         ("RBUF-40", "who reserves must give back", "EINVAL", (reserve, end)),
         ("RBUF-40.checked", "also after the check", "EINVAL", (_reserve(16, st(DW, R8, 0, 1)), end)),
@@ -379,6 +407,8 @@ def _verifier() -> tuple[Clause, ...]:
         ("RBUF-44", "only records are given back", "EACCES", (mov64_reg(R8, R10), _GIVE_BACK, end)),
         ("RBUF-44.context", "the context is none", "EACCES", (mov64_reg(R8, R1), _GIVE_BACK, end)),
         ("RBUF-45", "giving back returns nothing", "EACCES", (_reserve(16, (_GIVE_BACK, exit_())), end)),
+        ("RBUF-41.copy", "a check of one copy is a check of all", WORKS, (reserve, copied, _GIVE_BACK, "out", end)),
+        ("RBUF-43.helper", "for helpers too", "EACCES", (_reserve(16, (_put_record(24), _GIVE_BACK)), end)),
         (
             "RBUF-46",
             "a program of any licence may do all this",

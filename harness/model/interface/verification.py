@@ -43,7 +43,7 @@ LATER_HELPERS: dict[int, Prototype] = {
     Helper.GET_SMP_PROCESSOR_ID: Prototype(),
     Helper.GET_CURRENT_PID_TGID: Prototype(),
     Helper.GET_CURRENT_UID_GID: Prototype(),
-    Helper.GET_CURRENT_COMM: Prototype((Argument.STACK, Argument.STACK_SIZE)),
+    Helper.GET_CURRENT_COMM: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE)),
     Helper.GET_CURRENT_TASK: Prototype(gpl_only=True),
     **dict.fromkeys(
         (
@@ -53,16 +53,16 @@ LATER_HELPERS: dict[int, Prototype] = {
             Helper.PROBE_READ_USER_STR,
             Helper.PROBE_READ_KERNEL_STR,
         ),
-        Prototype((Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True),
+        Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
     ),
     Helper.PERF_EVENT_READ: Prototype((Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.PERF_EVENT_ARRAY),
     Helper.PERF_EVENT_READ_VALUE: Prototype(
-        (Argument.MAP, Argument.ANYTHING, Argument.STACK, Argument.STACK_SIZE),
+        (Argument.MAP, Argument.ANYTHING, Argument.MEMORY, Argument.MEMORY_SIZE),
         gpl_only=True,
         map=MapType.PERF_EVENT_ARRAY,
     ),
     Helper.PERF_EVENT_OUTPUT: Prototype(
-        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING, Argument.STACK, Argument.STACK_SIZE_OR_ZERO),
+        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING, Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO),
         gpl_only=True,
         map=MapType.PERF_EVENT_ARRAY,
     ),
@@ -70,10 +70,10 @@ LATER_HELPERS: dict[int, Prototype] = {
         (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.STACK_TRACE
     ),
     Helper.GET_STACK: Prototype(
-        (Argument.CONTEXT, Argument.STACK, Argument.STACK_SIZE, Argument.ANYTHING), gpl_only=True
+        (Argument.CONTEXT, Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True
     ),
     Helper.RINGBUF_OUTPUT: Prototype(
-        (Argument.MAP, Argument.STACK, Argument.STACK_SIZE_OR_ZERO, Argument.ANYTHING), map=MapType.RINGBUF
+        (Argument.MAP, Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO, Argument.ANYTHING), map=MapType.RINGBUF
     ),
     Helper.RINGBUF_RESERVE: Prototype(
         (Argument.MAP, Argument.RECORD_SIZE, Argument.ANYTHING), Return.RECORD_OR_NULL, map=MapType.RINGBUF

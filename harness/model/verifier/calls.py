@@ -9,6 +9,7 @@ from harness.isa.opcodes import R0, R1, R2, STACK_SIZE
 from harness.model.verifier import records
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.memory import check_map_access
 from harness.model.verifier.prototypes import Argument, Prototype, Return
 from harness.model.verifier.state import (
     CONST_IMM,
@@ -35,7 +36,9 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
     Argument.MAP_VALUE: PTR_TO_STACK,
     Argument.STACK: PTR_TO_STACK,
     Argument.STACK_SIZE: CONST_IMM,
-    Argument.STACK_SIZE_OR_ZERO: CONST_IMM,
+    Argument.MEMORY: PTR_TO_STACK,
+    Argument.MEMORY_SIZE: CONST_IMM,
+    Argument.MEMORY_SIZE_OR_ZERO: CONST_IMM,
     Argument.RECORD_SIZE: CONST_IMM,
     Argument.RECORD: PTR_TO_MAP_VALUE,
     Argument.CONTEXT: PTR_TO_CTX,
@@ -93,7 +96,8 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     if argument is Argument.ANYTHING:
         return
     expected = _EXPECTED[argument]
-    if register.type is not expected or (argument is Argument.RECORD and not records.is_record(register)):
+    fits = register.type is expected and (argument is not Argument.RECORD or records.is_record(register))
+    if not fits and not (argument is Argument.MEMORY and register.type is PTR_TO_MAP_VALUE):
         raise Refused("EACCES", f"R{number} type={NAMES[register.type]} expected={NAMES[expected]}")
     if argument is Argument.MAP_KEY:
         assert shape is not None
@@ -101,8 +105,21 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     elif argument is Argument.MAP_VALUE:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.value_size))
-    elif argument is Argument.STACK_SIZE or (argument is Argument.STACK_SIZE_OR_ZERO and register.imm):
+    elif argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
+        check_memory(state, number - 1, register.imm)
+    elif argument is Argument.STACK_SIZE:
         check_stack_boundary(state, number - 1, register.imm)
+
+
+def check_memory(state: State, number: int, size: int) -> None:
+    """`size` bytes from register `number` on lie in one value of a map, or in the stack as above."""
+    register = state.registers[number]
+    if register.type is not PTR_TO_MAP_VALUE:
+        check_stack_boundary(state, number, size)
+    elif size <= 0:
+        raise Refused("EACCES", f"invalid access_size={size}")
+    else:
+        check_map_access(register, 0, size)
 
 
 def check_stack_boundary(state: State, number: int, size: int) -> None:

@@ -86,5 +86,6 @@ def refine(equal: State, unequal: State, number: int, register: Register, imm: i
     lookup is not 0 it is a map value. Copies of the register learn nothing."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
         unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
-        records.was_null(equal, register)
+        if records.is_record(register):
+            records.checked(equal, unequal, register)
     equal.registers[number] = register.overwritten(CONST_IMM, imm)

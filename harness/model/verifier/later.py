@@ -31,7 +31,7 @@ from harness.isa.opcodes import (
 )
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.prototypes import Prototype
+from harness.model.verifier.prototypes import Argument, Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
 from harness.model.verifier.stand_ins import STAND_INS, translate
 from harness.model.verifier.verdict import Verdict
@@ -44,8 +44,11 @@ _KNOWN_MAPS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 27})
 `harness.model.verifier.records`."""
 _KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}
 """gotol came with 6.6, but 6.1 lets its opcode pass already (seen on 6.1.192), 5.10 does not."""
-_FREED: dict[int, Prototype] = {Helper.KTIME_GET_NS: Prototype()}
-"""Helpers that are no longer for GPL programs only (since 5.8; seen on 5.10.262)."""
+_RETYPED: dict[int, Prototype] = {
+    Helper.KTIME_GET_NS: Prototype(),
+    Helper.PROBE_READ: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
+}
+"""Helpers of 4.1 that are no longer for GPL programs only (since 5.8; seen on 5.10.262), or take other memory too."""
 _BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
 _JMP = Class.JMP.value
 _CALL = Class.JMP | Jump.CALL
@@ -108,8 +111,8 @@ def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[
 
 
 def _without_log(context: VerifierContext) -> VerifierContext:
-    freed = {number: prototype for number, prototype in _FREED.items() if number in context.kind.helpers}
-    kind = replace(context.kind, helpers={**context.kind.helpers, **freed})
+    retyped = {number: prototype for number, prototype in _RETYPED.items() if number in context.kind.helpers}
+    kind = replace(context.kind, helpers={**context.kind.helpers, **retyped})
     return replace(context, kind=kind, log=LogRequest())
 
 

@@ -13,7 +13,9 @@ from harness.isa.opcodes import Helper
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.state import (
+    CONST_IMM,
     INVALID,
+    PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     UNKNOWN,
     UNSET,
@@ -66,9 +68,14 @@ def give_back(state: State, register: Register) -> None:
             state.stack[number] = Slot(bytes([INVALID]) * 8, UNSET)
 
 
-def was_null(state: State, register: Register) -> None:
-    """On this path there was no room, so that nothing is to be given back."""
-    state.records -= {register.map}
+def checked(equal: State, unequal: State, register: Register) -> None:
+    """mark_ptr_or_null_regs(): what is learned of one copy holds for all. Where it is null there was no room, so that
+    nothing is to be given back."""
+    equal.records -= {register.map}
+    for number, other in enumerate(equal.registers):
+        if other.map is register.map:
+            equal.registers[number] = Register(CONST_IMM)
+            unequal.registers[number] = other._replace(type=PTR_TO_MAP_VALUE)
 
 
 def check_leak(state: State) -> None:

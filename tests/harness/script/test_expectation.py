@@ -3,7 +3,9 @@
 import pytest
 
 from harness.script.expectation import SUCCESS, Expectation
-from harness.script.outcome import DESCRIPTOR, Bytes, OneOf, Outcome, Piece, Sample, Unknown
+from harness.script.outcome import DESCRIPTOR, Addresses, Bytes, Lost, Message, OneOf, Outcome, Piece, Sample, Unknown
+
+PADDED = Bytes(b"a?", (Piece(1, 1, Unknown("padding")),))
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,23 @@ from harness.script.outcome import DESCRIPTOR, Bytes, OneOf, Outcome, Piece, Sam
         (Expectation(data=OneOf((b"a", b"b"))), Outcome(value=0, data=b"b"), Outcome(value=0, data=b"c")),
         (Expectation(records=1), Outcome(value=1, records=(Sample(),)), Outcome(value=1, records=())),
         (Expectation(records=0), Outcome(value=0, records=()), Outcome(value=0)),
+        (
+            Expectation(records=(Message(b"a", 3),)),
+            Outcome(value=1, records=(Message(b"a", 3),)),
+            Outcome(value=1, records=(Message(b"a", 3, discarded=True),)),
+        ),
+        (
+            Expectation(records=(Sample(raw=PADDED),)),
+            Outcome(value=1, records=(Sample(pid=7, raw=b"a\x55"),)),
+            Outcome(value=1, records=(Sample(pid=7, raw=b"b\x55"),)),
+        ),
+        (Expectation(records=(Lost(1),)), Outcome(value=1, records=(Lost(1),)), Outcome(value=1, records=(Sample(),))),
+        (
+            Expectation(data=Addresses(16)),
+            Outcome(value=0, data=b"\xff" * 8 + bytes(8)),
+            Outcome(value=0, data=bytes(8) + b"\xff" * 8),
+        ),
+        (Expectation(data=Addresses(8)), Outcome(value=0, data=b"\xff" * 8), Outcome(value=0, data=bytes(8))),
         (Expectation("EACCES", log="!read_ok"), Outcome(errno="EACCES", log="R2 !read_ok\n"), Outcome(errno="EACCES")),
         (Expectation("EACCES", log="R2"), Outcome(errno="EACCES", log="R2"), Outcome(errno="EACCES", log="R1")),
     ],
@@ -29,6 +48,10 @@ def test_an_observation_is_what_is_expected_or_not(expectation: Expectation, rig
 def test_what_a_prediction_leaves_open_contradicts_nothing() -> None:
     assert Expectation("EACCES", log="!read_ok").allows(Outcome(errno="EACCES"), {})
     assert Expectation(value=5).allows(Outcome(value=DESCRIPTOR), {})
+    unread = Outcome(value=1, records=(Sample(raw=Bytes(b"xy", (Piece(0, 1, Unknown("anything")),))),))
+    assert Expectation(records=(Sample(raw=PADDED),)).allows(unread, {})
+    assert not Expectation(records=(Sample(raw=Bytes(b"??")),)).allows(unread, {})
+    assert Expectation(data=Addresses(8)).allows(Outcome(value=0, data=Addresses(8)), {})
     open_byte = Outcome(value=0, data=Bytes(b"a?", (Piece(1, 1, Unknown("a letter", most=0x7F)),)))
     assert Expectation(data=b"az").allows(open_byte, {})
     assert not Expectation(data=b"bz").allows(open_byte, {})

@@ -1,0 +1,27 @@
+"""What real kernels say of programs that hand data out."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.lane import Engine
+from harness.model.eras import ERAS
+from harness.model.executor import ModelExecutor
+from harness.script.outcome import Unpredicted
+from tests.harness.corpus.outputs import corpus
+from tests.harness.guests import SharedGuest, tell
+from tests.harness.model.running import environment
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("engine", Engine)
+def test_kernels_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
+    disagreed = tell(shared_guest.judge(engine, corpus()))
+    assert not disagreed, "\n".join(disagreed)
+
+
+@pytest.mark.parametrize("name", ERAS)
+def test_nearly_all_is_predicted(name: str) -> None:
+    model = ModelExecutor(environment(name))
+    open = [script.name for script in corpus() if isinstance(model.run(script)[-1], Unpredicted)]
+    assert len(open) * 5 < len(corpus()), open

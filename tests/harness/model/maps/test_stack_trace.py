@@ -1,0 +1,53 @@
+"""Maps of call chains: what is known of their numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.model.errno import Errno
+from harness.model.maps import StackTraceMap, allocate
+from harness.model.maps.stack_trace import FAST_COMPARE, REUSE, USER_STACK
+from harness.model.value import Partial, Unpredictable
+from harness.script.operations import CreateMap, MapType
+from tests.harness.model.running import environment
+
+
+def stacks(entries: int) -> StackTraceMap:
+    made = allocate(environment("6.1"), CreateMap("m", MapType.STACK_TRACE, 4, 64, entries))
+    assert isinstance(made, StackTraceMap)
+    return made
+
+
+def errno(map: StackTraceMap, chain: str, flags: int = 0) -> str:
+    with pytest.raises(Errno) as caught:
+        map.number(chain, flags)
+    return caught.value.name
+
+
+def test_in_one_bucket_all_is_known() -> None:
+    map = stacks(1)
+    assert map.number("here", 0) == map.number("here", FAST_COMPARE) == map.number("here", REUSE) == 0
+    assert (errno(map, "there"), errno(map, "there", REUSE)) == ("EEXIST", "ENOMEM")
+    assert map.following(None) == (bytes(4),)
+    map.delete(bytes(4))
+    assert map.number("there", 0) == 0
+
+
+def test_in_several_the_number_is_in_range_and_the_same_for_the_same_chain() -> None:
+    map = stacks(5)
+    number = map.number("here", 0)
+    assert isinstance(number, Partial) and (number.least, number.most) == (0, 7)
+    assert map.number("here", 0) is number
+    for action in (lambda: map.number("there", 0), lambda: map.lookup(bytes(4)), lambda: map.following(None)):
+        with pytest.raises(Unpredictable):
+            action()
+    assert map.lookup((8).to_bytes(4, "little")) is None
+
+
+def test_depth_is_known_at_its_ends_only() -> None:
+    map = stacks(1)
+    assert errno(map, "here", 127) == errno(map, "here", 255) == "EFAULT"
+    for flags in (1, 126, USER_STACK):
+        with pytest.raises(Unpredictable, match="deep"):
+            map.number("here", flags)
+    assert errno(map, "here", 1 << 11) == "EINVAL"
