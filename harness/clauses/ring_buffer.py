@@ -385,6 +385,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
 def _verifier() -> tuple[Clause, ...]:
     end = (mov64_imm(R0, 0), exit_())
     reserve = (ld_map(R1, "map"), mov64_imm(R2, 16), mov64_imm(R3, 0), call(Helper.RINGBUF_RESERVE))
+    away = (mov64_reg(R1, R6), ld_map(R2, "programs"), mov64_imm(R3, 0), call(Helper.TAIL_CALL))
     twice = (_GIVE_BACK, _GIVE_BACK)
     copied = (mov64_reg(R8, R0), jeq_imm(R0, 0, "out"))
     rows: tuple[tuple[str, str, Said, tuple[Piece, ...]], ...] = (
@@ -425,6 +426,16 @@ def _verifier() -> tuple[Clause, ...]:
                 expect(LoadProgram("program", ProgramType.KPROBE, program(*pieces), "Proprietary"), said),
             )
             for id, sentence, said, pieces in rows
+        ),
+        _clause(
+            "RBUF-40.tail-call",
+            "nor does another program go on with what was reserved",
+            RING,
+            CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 1),
+            *(
+                expect(LoadProgram("program", ProgramType.KPROBE, program(mov64_reg(R6, R1), record, end)), said)
+                for record, said in ((_reserve(16, away), "EINVAL"), (_reserve(16, (_GIVE_BACK, away)), WORKS))
+            ),
         ),
         _clause(
             "RBUF-47",

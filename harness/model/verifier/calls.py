@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R2, STACK_SIZE
+from harness.isa.opcodes import R0, R1, R2, STACK_SIZE, Helper
 from harness.model.verifier import records
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
@@ -59,6 +59,8 @@ def check_call(env: Environment, insn: Instruction) -> None:
             shape = registers[number].map
     if shape is not None:
         records.check_map(insn.imm, prototype, shape)
+    if insn.imm == Helper.TAIL_CALL:
+        records.check_leak(env.state)
     size = registers[R2].imm
     if Argument.RECORD in prototype.arguments:
         records.give_back(env.state, registers[R1])

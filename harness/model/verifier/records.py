@@ -79,6 +79,6 @@ def checked(equal: State, unequal: State, register: Register) -> None:
 
 
 def check_leak(state: State) -> None:
-    """check_reference_leak(): before the exit looks at R0."""
+    """check_reference_leak(): at a tail call, and before an exit looks at R0."""
     if state.records:
         raise Refused("EINVAL", "Unreleased reference")
