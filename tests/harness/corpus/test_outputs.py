@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from harness.lane import Engine
 from harness.model.eras import ERAS
 from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.outcome import Unpredicted
 from tests.harness.corpus.outputs import corpus
-from tests.harness.guests import SharedGuest, tell
+from tests.harness.guests import tell
 from tests.harness.model.running import environment
 
 
 @pytest.mark.guest
-@pytest.mark.parametrize("engine", Engine)
-def test_kernels_agree_with_the_model(shared_guest: SharedGuest, engine: Engine) -> None:
-    disagreed = tell(shared_guest.judge(engine, corpus()))
+def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
+    disagreed = tell(guest.judge(corpus()))
     assert not disagreed, "\n".join(disagreed)
 
 
