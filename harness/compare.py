@@ -16,6 +16,7 @@ from harness.script.outcome import (
     Outcome,
     Prediction,
     Record,
+    Sample,
     Text,
     Unknown,
     Unpredicted,
@@ -172,7 +173,10 @@ def _records_admit(
         return predicted is observed
     if len(predicted) != len(observed):
         return False
-    return all(_record_admits(*pair, returned) for pair in zip(predicted, observed, strict=True))
+    times = [record.time for record in observed if isinstance(record, Sample) and isinstance(record.time, int)]
+    return times == sorted(times) and all(
+        _record_admits(*pair, returned) for pair in zip(predicted, observed, strict=True)
+    )
 
 
 def _branches_admit(predicted: Branches | None, observed: Branches | None, returned: Mapping[str, int]) -> bool:

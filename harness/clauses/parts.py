@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.clauses.clause import Said, Step, expect
-from harness.essentials.parts import PRCTL, read_u64, u64
-from harness.isa.assemble import R0, exit_, mov64_imm, program
-from harness.script.operations import CreateKprobe, LoadProgram, OpenEvent, Operation, ProgramType, Ref
+from harness.essentials.parts import PRCTL, array, element, probed, read_u64, u64
+from harness.isa.assemble import DW, R0, Piece, exit_, mov64_imm, program, stx
+from harness.script.operations import CreateKprobe, LoadProgram, OpenEvent, Operation, Program, ProgramType, Ref
 from harness.script.processes import Exit, Fork
 
 EVENT, PROGRAM, PROBE = Ref("event"), Ref("program"), Ref("probe")
@@ -34,6 +34,16 @@ def second_event() -> OpenEvent:
 def in_child(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
     """A child does these, and exits in peace."""
     return Fork(), *steps, expect(Exit(), 0)
+
+
+def seeing(code: Program, symbol: str = PRCTL, entries: int = 2) -> tuple[Operation, ...]:
+    """A program on `symbol` that keeps what it sees in the map "seen"."""
+    return array("seen", entries), *probed(code, symbol=symbol)
+
+
+def keep(register: int, key: int = 0) -> tuple[Piece, ...]:
+    """Stores a register, which is neither R0 nor R1 nor R2, into an element of "seen"."""
+    return element("seen", key), stx(DW, R0, 0, register)
 
 
 def holds(map_name: str, value: int, later: Mapping[str, int] = MappingProxyType({}), key: int = 0) -> Step:

@@ -39,6 +39,7 @@ from hil.agent.steps import Result
 
 PROT_READ, PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1, 0x1 | 0x2, 0x01 | 0x10
 GROUP = "hil"
+CLOCK_MONOTONIC = 1
 
 
 def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
@@ -77,7 +78,9 @@ def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
             "sample_type": int(operation.sample_type),
             "flags": perf.DISABLED * operation.disabled
             | perf.INHERIT * operation.inherit
-            | perf.ENABLE_ON_EXEC * operation.enable_on_exec,
+            | perf.ENABLE_ON_EXEC * operation.enable_on_exec
+            | perf.USE_CLOCKID * operation.monotonic,
+            "clockid": CLOCK_MONOTONIC if operation.monotonic else 0,
             "wakeup_events": 1,
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.lowering.context import Lowering, Reader
-from harness.script.operations import Buffer, Fire
+from harness.script.operations import Buffer, Fire, Untouched
 from harness.script.outcome import Outcome
 from harness.script.triggers import TRIGGERS, From
 from hil.agent.results import BatchResult
@@ -19,7 +19,7 @@ def fire(lowering: Lowering, operation: Fire) -> Reader:
             arguments.append(lowering.null_device())
         elif argument is From.CHOSEN:
             value = next(chosen, 0)
-            arguments.append(lowering.builder.alloc(value.content) if isinstance(value, Buffer) else value)
+            arguments.append(_argument(lowering, value))
         else:
             arguments.append(argument)
     with lowering.builder.repeat(operation.times):
@@ -30,3 +30,15 @@ def fire(lowering: Lowering, operation: Fire) -> Reader:
         return Outcome(errno=result.error) if result.errno else Outcome(value=result.unsigned)
 
     return read
+
+
+def _argument(lowering: Lowering, value: int | Buffer | Untouched) -> Operand | int:
+    match value:
+        case Buffer():
+            alloc = lowering.builder.alloc_before_guard if value.guarded else lowering.builder.alloc
+            return alloc(value.content)
+        case Untouched():
+            page = lowering.guest.page_size
+            return lowering.builder.alloc(-(-value.octets // page) * page, align=page)
+        case _:
+            return value

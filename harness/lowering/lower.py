@@ -7,7 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.lowering import events, firing, maps, processes, programs, raw, reading, ring_buffers, settings, threads
+from harness.lowering import (
+    events,
+    firing,
+    maps,
+    processes,
+    programs,
+    raw,
+    reading,
+    ring_buffers,
+    settings,
+    threads,
+    trace,
+)
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
 from harness.script import processes as child
@@ -52,6 +64,9 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.WriteKprobeEvents: raw.write_kprobe_events,
     around.ReadSetting: settings.read,
     around.SetSetting: settings.write,
+    around.ReadClock: trace.read_clock,
+    around.ClearTrace: trace.clear,
+    around.ReadTrace: trace.read,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
     child.Become: processes.become,

@@ -114,6 +114,5 @@ def _sample(body: bytes, sampling: Sampling) -> Sample:
         (payload,) = struct.unpack_from(f"{length}s", body, position)
     elif SampleType.RAW in sample_type:
         # u32 size, then struct kprobe_trace_entry_head: the common fields (8 bytes) and the probe's address.
-        _, fields["trace_event"] = take("<IH")
-        (fields["probe_ip"],) = struct.unpack_from("<Q", body, position + 6)
+        _, fields["trace_event"], _, _, fields["common_pid"], fields["probe_ip"] = take("<IHBBIQ")
     return Sample(**fields, raw=payload)

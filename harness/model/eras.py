@@ -111,8 +111,17 @@ LINUX_4_1 = Era(
     # arch/arm64/net/bpf_jit_comp.c: mended in 4.4 (643c332d519b) and 4.12 (ddc665a4bb4b); arch/x86/net/bpf_jit_comp.c:
     # in 4.16 (68fda450a7df and its neighbours)
     jit_faults=frozenset({("arm64", JitFault.STACK), ("arm64", JitFault.TARGET), ("x86_64", JitFault.DIVISOR)}),
+    clears_behind_name=True,
     gpl_clock=True,
-    printk=PrintkRules("duxp", others_refused=True, percent=False, eight_bit=False, inner_nul=False),
+    printk=PrintkRules(
+        "duxp",
+        others_refused=True,
+        percent=False,
+        eight_bit=False,
+        inner_nul=False,
+        hides_addresses=False,
+        own_line=False,
+    ),
     kprobes=frozenset({"x86_64"}),  # LOAD-13: arm64 got kprobes in 4.8
     ibt=frozenset(),
     # kernel/events/core.c: perf_event_set_bpf_prog(), perf_event_free_bpf_prog()
@@ -189,7 +198,15 @@ LINUX_5_10 = replace(
     kernel_reads_checked=frozenset({"x86_64"}),  # arch/x86/mm/maccess.c; arm64 has no check up to 7.2.13
     jit_faults=frozenset(),
     gpl_clock=False,
-    printk=PrintkRules("duxpi", others_refused=False, percent=False, eight_bit=False, inner_nul=False),
+    printk=PrintkRules(
+        "duxpi",
+        others_refused=False,
+        percent=False,
+        eight_bit=False,
+        inner_nul=False,
+        hides_addresses=True,
+        own_line=True,
+    ),
     kprobes=frozenset({"x86_64", "arm64"}),
     # kernel/trace/bpf_trace.c: perf_event_attach_bpf_prog(), trace_call_bpf()
     attachment=Attachment.EACH,
@@ -220,8 +237,17 @@ LINUX_6_1 = replace(
     maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
     helpers=_6_1_HELPERS,
     first_period_runs=Backport(0, version(6, 1, 192)),
+    clears_behind_name=False,  # strscpy(); seen on 6.1.192
     helper_limit=210,
-    printk=PrintkRules("duxpiX", others_refused=False, percent=True, eight_bit=True, inner_nul=True),
+    printk=PrintkRules(
+        "duxpiX",
+        others_refused=False,
+        percent=True,
+        eight_bit=True,
+        inner_nul=True,
+        hides_addresses=True,
+        own_line=True,
+    ),
     # kernel/events/core.c: _perf_ioctl() resolves the descriptor first (ATTACH-04)
     attach_checks=(
         AttachCheck.DESCRIPTOR,
@@ -236,6 +262,7 @@ LINUX_6_12 = replace(
     LINUX_6_1,
     name="6.12",
     commands_ask_who_calls=True,  # map_create(), bpf_prog_load()
+    clears_behind_name=True,  # 6.4: f3f213497797, "bpf: ensure all memory is initialized in bpf_get_current_comm"
     inherits_program=True,  # kernel/events/core.c: perf_event_alloc()
     counts_empty_slots=frozenset({"interp"}),  # seen on 6.12.117, whose JITs look into the slot first
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"

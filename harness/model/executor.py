@@ -33,6 +33,7 @@ from harness.model.interface import (
     scheduling,
     settings,
     sockets,
+    trace,
 )
 from harness.model.interface.descriptors import Doubtful, Reused
 from harness.model.interface.kernel import Kernel
@@ -81,6 +82,9 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.WriteKprobeEvents: raw_events.write_kprobe_events,
     around.ReadSetting: settings.read,
     around.SetSetting: settings.write,
+    around.ReadClock: trace.read_clock,
+    around.ClearTrace: trace.clear,
+    around.ReadTrace: trace.read,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
     child.Become: processes.become,
@@ -112,14 +116,18 @@ class ModelExecutor:
         """
         runs = []
         for turns in orders(script.operations) or [[Turn(*numbered) for numbered in enumerate(script.operations)]]:
-            run = Run(self._kernel())
+            run = Run(self._kernel(script))
             runs.append(run.follow(turns))
             if run.contended:
-                runs.append(Run(self._kernel(), loses=True).follow(turns))
+                runs.append(Run(self._kernel(script), loses=True).follow(turns))
         return [merge(predictions) for predictions in zip(*runs, strict=True)]
 
-    def _kernel(self) -> Kernel:
-        return Kernel(self.environment, self._interpreter, self._sink)
+    def _kernel(self, script: Script) -> Kernel:
+        kernel = Kernel(self.environment, self._interpreter, self._sink)
+        kernel.surroundings.readings = tuple(
+            operation.name for operation in script.operations if isinstance(operation, around.ReadClock)
+        )
+        return kernel
 
 
 class Run:

@@ -15,15 +15,14 @@ from harness.model.errno import Errno, negative
 from harness.model.maps import Map, ProgramArrayMap
 from harness.model.maps.base import map_behind
 from harness.model.reading import Space, buffer, reader, string_reader
-from harness.model.surroundings import Caller, Surroundings
+from harness.model.surroundings import Surroundings
 from harness.model.surroundings import of as surroundings_of
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, partial_of, unknown
-from harness.script.outcome import Unknown
+from harness.script.outcome import Line, Unknown
 
 if TYPE_CHECKING:
     from harness.model.interface.objects import LoadedProgram
 
-CLOCK = Unknown("the time since boot in nanoseconds", least=1)
 COMM_SIZE = 16
 MOST_TAIL_CALLS = 33
 """MAX_TAIL_CALL_CNT, include/linux/bpf.h; until 5.16 it was 32, and compared otherwise (all eras seen)."""
@@ -40,8 +39,8 @@ class Helpers:
     def __call__(self, number: int, *arguments: Value) -> Value:
         """Call a helper by its id; Unpredictable when the model has no rule for it."""
         try:
-            if about_caller := _ABOUT_THE_CALLER.get(number):
-                result = about_caller(self._surroundings.caller, *arguments)
+            if outward := _OF_THE_SURROUNDINGS.get(number):
+                result = outward(self._surroundings, *arguments)
             elif function := _FUNCTIONS.get(number):
                 result = function(self._environment, *arguments)
             else:
@@ -85,17 +84,23 @@ def map_delete_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value
     return 0
 
 
-def ktime_get_ns(_: Environment, *__: Value) -> Value:
-    return partial_of(CLOCK)
+def ktime_get_ns(surroundings: Surroundings, *_: Value) -> Value:
+    return partial_of(surroundings.now())
 
 
-def trace_printk(environment: Environment, text: Value, size: Value, *arguments: Value) -> Value:
-    """The length of what was printed, or -EINVAL. Scripts do not read the trace buffer."""
+def trace_printk(surroundings: Surroundings, text: Value, size: Value, *arguments: Value) -> Value:
+    """The length of what was printed, or -EINVAL."""
     first, second, third = arguments[:3]
-    pieces = printk.parse(environment.rules.printk, _bytes(text, exactly(size)))
+    rules = surroundings.environment.rules.printk
+    pieces = printk.parse(rules, _bytes(text, exactly(size)))
     try:
-        return printk.length(pieces, (first, second, third))
+        printed = printk.printed(rules, pieces, (first, second, third))
+        if surroundings.trace is not None:
+            line = Line(tid=surroundings.caller.number, cpu=surroundings.environment.cpu)
+            surroundings.trace.append((line, printed))
+        return len(printed)
     except Unpredictable as unpredictable:
+        surroundings.trace_doubt = unpredictable.why
         return unknown(f"the length of a printed text: {unpredictable.why}", bits=10)
 
 
@@ -107,26 +112,30 @@ def get_smp_processor_id(environment: Environment, *_: Value) -> Value:
     return environment.cpu
 
 
-def get_current_pid_tgid(caller: Caller, *_: Value) -> Value:
+def get_current_pid_tgid(surroundings: Surroundings, *_: Value) -> Value:
     """The process's number in both halves: its first thread has the same."""
-    pid = caller.pid
-    if caller.tid is not None:
+    pid = surroundings.caller.pid
+    if surroundings.caller.tid is not None:
         return partial_of(Unknown("the process and thread id", least=BOTH_HALVES))
     least, most = (BOTH_HALVES * bound for bound in (pid.least or 0, pid.most or M32))
     return partial_of(Unknown("the process and thread id", least, most, pid.same_as, times=BOTH_HALVES))
 
 
-def get_current_uid_gid(caller: Caller, *_: Value) -> Value:
-    return caller.gid << 32 | caller.uid
+def get_current_uid_gid(surroundings: Surroundings, *_: Value) -> Value:
+    return surroundings.caller.gid << 32 | surroundings.caller.uid
 
 
-def get_current_comm(caller: Caller, name: Value, size: Value, *_: Value) -> Value:
-    """The name fills the buffer with zeros behind it, and is cut so that one zero ends it."""
-    target, room = buffer(name), exactly(size)
+def get_current_comm(surroundings: Surroundings, name: Value, size: Value, *_: Value) -> Value:
+    """The name is cut so that a zero ends it; what comes behind that is cleared, or left as it was."""
+    target, room, caller = buffer(name), exactly(size), surroundings.caller
     if caller.comm is None:
         target.region.blur(target.offset, min(room, COMM_SIZE), "the process's name")
     else:
-        target.region.store_bytes(target.offset, caller.comm[: room - 1].ljust(room, b"\0"))
+        name_there = caller.comm[: room - 1] + b"\0"
+        target.region.store_bytes(target.offset, name_there.ljust(room, b"\0"))
+        if not surroundings.environment.rules.clears_behind_name:
+            rest = room - len(name_there)
+            target.region.blur(target.offset + len(name_there), rest, "a byte behind the process's name")
     return 0
 
 
@@ -139,8 +148,6 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.MAP_UPDATE_ELEM: map_update_elem,
     Helper.MAP_DELETE_ELEM: map_delete_elem,
     Helper.PROBE_READ: reader(Space.EITHER),
-    Helper.KTIME_GET_NS: ktime_get_ns,
-    Helper.TRACE_PRINTK: trace_printk,
     Helper.GET_PRANDOM_U32: get_prandom_u32,
     Helper.GET_SMP_PROCESSOR_ID: get_smp_processor_id,
     Helper.GET_CURRENT_TASK: get_current_task,
@@ -161,7 +168,9 @@ _FUNCTIONS: dict[int, Callable[..., Value]] = {
     Helper.RINGBUF_QUERY: outputs.ringbuf_query,
 }
 
-_ABOUT_THE_CALLER: dict[int, Callable[..., Value]] = {
+_OF_THE_SURROUNDINGS: dict[int, Callable[..., Value]] = {
+    Helper.KTIME_GET_NS: ktime_get_ns,
+    Helper.TRACE_PRINTK: trace_printk,
     Helper.GET_CURRENT_PID_TGID: get_current_pid_tgid,
     Helper.GET_CURRENT_UID_GID: get_current_uid_gid,
     Helper.GET_CURRENT_COMM: get_current_comm,

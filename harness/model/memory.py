@@ -174,6 +174,18 @@ class Context(Region):
         self.place = place
 
 
+class UserMemory(Region):
+    """Bytes of the calling process. They are `there`, or their pages are not; where they end, everything `ends`, or
+    nobody knows what comes."""
+
+    __slots__ = ("ends", "there")
+
+    def __init__(self, name: str, size: int, content: bytes, *, there: bool = True, ends: bool = False) -> None:
+        super().__init__(name, size, content, address=USER_ADDRESS)
+        self.there = there
+        self.ends = ends
+
+
 def load(address: Value, offset: int, size: int) -> Value:
     """`*(size *)(address + offset)`."""
     if isinstance(address, Pointer):

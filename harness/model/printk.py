@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.model.errno import Errno
 from harness.model.rules import PrintkRules
 from harness.model.value import M32, Unpredictable, Value, exactly, signed64
 
 MOST_CONVERSIONS = 3
+ADDRESS = "0" * 16
+HIDDEN = r"(?:[0-9a-f]{16}|\(____ptrval____\)| *\(null\))"
+PERCENT = "a percent sign"
 LONGEST = 1023
 """The text is cut to its buffer of 1024 bytes, NUL included."""
 
@@ -24,10 +29,33 @@ def parse(rules: PrintkRules, text: bytes) -> list[str]:
     return list(_pieces(rules, _format(rules, text)))
 
 
-def length(pieces: Sequence[str], arguments: tuple[Value, Value, Value]) -> int:
-    """How many characters are printed; Unpredictable when that hangs on an argument that is not known."""
+@dataclass(frozen=True)
+class Printed:
+    """A text of which some may be unknown: None stands for an address, in `len(ADDRESS)` characters."""
+
+    pieces: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return min(sum(len(ADDRESS if piece is None else piece) for piece in self.pieces), LONGEST)
+
+    def __str__(self) -> str:
+        return "".join("<an address>" if piece is None else piece for piece in self.pieces)
+
+    def admits(self, observed: str) -> bool:
+        """Whether the kernel may have printed `observed`."""
+        pattern = "".join(HIDDEN if piece is None else re.escape(piece) for piece in self.pieces)
+        return re.fullmatch(pattern, observed, re.DOTALL) is not None
+
+    def example(self) -> str:
+        """A text that it admits."""
+        return "".join(piece or ADDRESS for piece in self.pieces)
+
+
+def printed(rules: PrintkRules, pieces: Sequence[str], arguments: tuple[Value, Value, Value]) -> Printed:
+    """The text; Unpredictable when it hangs on an argument that is not known."""
     values = iter(arguments)
-    return min(sum(len(_convert(piece, next(values))) if piece[0] == "%" else 1 for piece in pieces), LONGEST)
+    texts = (_convert(rules, piece, next(values)) if piece.startswith("%") else piece for piece in pieces)
+    return Printed(tuple("%" if text == PERCENT else text for text in texts))
 
 
 def _format(rules: PrintkRules, text: bytes) -> bytes:
@@ -51,7 +79,7 @@ def _pieces(rules: PrintkRules, text: bytes) -> Iterator[str]:
         if code != ord("%"):
             yield chr(code)
         elif rules.percent and text[at : at + 1] == b"%":
-            yield "."
+            yield PERCENT
             at += 1
         elif conversions == MOST_CONVERSIONS:
             raise Errno("EINVAL")
@@ -90,10 +118,12 @@ def _behind_pointer(rules: PrintkRules, text: bytes, at: int) -> int:
     return at
 
 
-def _convert(conversion: str, argument: Value) -> str:
+def _convert(rules: PrintkRules, conversion: str, argument: Value) -> str | None:
     letter, long = conversion[-1], "l" in conversion
     if letter == "p":
-        return "0" * 16
+        if rules.hides_addresses or not isinstance(argument, int):
+            return None
+        return f"{argument:016x}" if argument else f"{'(null)':>16}"
     value = exactly(argument if long else argument & M32)
     if letter in "xX":
         return f"{value:x}"

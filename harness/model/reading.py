@@ -13,13 +13,14 @@ from enum import Enum, auto
 
 from harness.model.environment import Environment
 from harness.model.errno import negative
-from harness.model.memory import Fault
+from harness.model.memory import Fault, UserMemory
 from harness.model.value import Pointer, Value, exactly, number, unknown
 
 LOWEST_MAPPABLE = 1 << 16
 """No process maps anything below: vm.mmap_min_addr."""
 SURELY_USER = 1 << 47
 """Below TASK_SIZE on every architecture."""
+WORD = 8
 ALIKE = {
     "x86_64": (56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
     "arm64": (48, 55),  # 48 bit addresses; the byte above may be a tag
@@ -45,9 +46,11 @@ class Half(Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of a read before it is made: the memory, or the errno it fails with, or why it is unknown."""
+    """What is known of a read before it is made: the memory, or the errno it fails with, or why it is unknown. Where
+    memory ends on the way, the first `reachable` bytes are copied before it fails."""
 
     memory: Pointer | None = None
+    reachable: int | None = None
     errno: str = ""
     why: str = ""
 
@@ -60,8 +63,9 @@ def reader(space: Space) -> Callable[..., Value]:
         source = _source(environment, space, address, octets)
         if source.memory is None:
             return _without_memory(environment, target, octets, source)
-        target.region.copy(target.offset, source.memory.region, source.memory.offset, octets)
-        return 0
+        reachable = octets if source.reachable is None else source.reachable
+        target.region.copy(target.offset, source.memory.region, source.memory.offset, reachable)
+        return 0 if reachable == octets else _without_memory(environment, target, octets, Source(errno="EFAULT"))
 
     return probe_read
 
@@ -81,12 +85,24 @@ def string_reader(space: Space) -> Callable[..., Value]:
             text = text[: text.index(0) + 1]
         elif len(text) == octets:
             text = text[:-1] + b"\0"
+        elif isinstance(region, UserMemory) and region.ends:
+            return _without_memory(environment, target, octets, Source(errno="EFAULT"))
         else:
             return _without_memory(environment, target, octets, Source(why=f"what lies behind {region.name}"))
         target.region.store_bytes(target.offset, text)
+        if isinstance(region, UserMemory):
+            _clear_word(target, len(text), octets)
         return len(text)
 
     return probe_read_str
+
+
+def _clear_word(target: Pointer, length: int, room: int) -> None:
+    """Strings of user space come by words, and what follows the zero in the last one is masked out where there is room
+    for all of it; lib/strncpy_from_user.c."""
+    end = -(-length // WORD) * WORD
+    if end <= room:
+        target.region.store_bytes(target.offset + length, bytes(end - length))
 
 
 def buffer(value: Value) -> Pointer:
@@ -101,8 +117,13 @@ def _source(environment: Environment, space: Space, address: Value, octets: int)
         errno = _refusal(environment, space, Half.USER if address.region.user else Half.KERNEL)
         if errno is not None:
             return Source(errno=errno) if errno else Source(why="user space read as the kernel's")
-        if address.offset >= 0 and address.offset + octets <= address.region.size:
+        region = address.region
+        if isinstance(region, UserMemory) and not region.there:
+            return Source(errno="EFAULT")
+        if address.offset >= 0 and address.offset + octets <= region.size:
             return Source(memory=address)
+        if isinstance(region, UserMemory) and region.ends and 0 <= address.offset <= region.size:
+            return Source(memory=address, reachable=region.size - address.offset)
         return Source(why=f"what lies around {address.region.name}")
     if not isinstance(address, int):
         return Source(why=f"memory at {_told(address)}")

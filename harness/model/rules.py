@@ -148,6 +148,10 @@ class PrintkRules:
     """`%%` prints a percent sign and is not counted; else it is EINVAL."""
     eight_bit: bool
     """Bytes from 0x80 on may stand in the text."""
+    hides_addresses: bool
+    """%p prints a number of its own for each address, not the address; since 4.15."""
+    own_line: bool
+    """A text ends with a newline of its own in the trace buffer: it is an event there, since 5.9."""
     inner_nul: bool
     """Any NUL inside the size ends the format; else only the last byte may be NUL, and must be."""
 
@@ -217,6 +221,8 @@ class Era:
     """Architectures whose kernel reads refuse an address that is not the kernel's."""
     jit_faults: frozenset[tuple[str, JitFault]]
     """Architectures whose JIT is wrong, and in what."""
+    clears_behind_name: bool
+    """bpf_get_current_comm fills the rest of the buffer with zeros; kernel/bpf/helpers.c."""
     gpl_clock: bool
     """bpf_ktime_get_ns is for GPL programs only; until 5.8 (082b57e3eb09)."""
     printk: PrintkRules

@@ -1,11 +1,12 @@
-"""What a program's helpers see of the world beside memory and maps: who calls."""
+"""What a program's helpers see of the world beside memory and maps: who calls, the time, the trace buffer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.model.environment import Environment
-from harness.script.outcome import Unknown
+from harness.model.printk import Printed
+from harness.script.outcome import Line, Unknown
 
 MOST_PIDS = 1 << 22
 """PID_MAX_LIMIT of 64 bit kernels, include/linux/threads.h."""
@@ -24,14 +25,40 @@ class Caller:
     pid: Unknown = PID
     tid: Unknown | None = None
 
+    @property
+    def number(self) -> Unknown:
+        """The thread's."""
+        return self.tid or self.pid
+
 
 @dataclass
 class Surroundings:
-    """Of a kernel at a time."""
+    """Of a kernel at a time. `readings` are the names of the script's readings of the clock, in their order, and
+    `passed` is how many of them are over."""
 
-    caller: Caller = field(default_factory=Caller)
+    environment: Environment
+    caller: Caller
+    readings: tuple[str, ...] = ()
+    passed: int = 0
+    trace: list[tuple[Line, Printed]] | None = None
+    """Who printed what since the script cleared the trace buffer; None if it did not."""
+    trace_doubt: str = ""
+
+    def read_clock(self, name: str) -> None:
+        """The script has made the reading of this name, unless a thread did, which nobody knows when."""
+        if name in self.readings:
+            self.passed = self.readings.index(name) + 1
+
+    def now(self) -> Unknown:
+        """The monotonic clock: between the script's last reading of it and the next."""
+        return Unknown(
+            "the time since boot in nanoseconds",
+            least=1,
+            not_before=self.readings[self.passed - 1] if self.passed else None,
+            not_after=self.readings[self.passed] if self.passed < len(self.readings) else None,
+        )
 
 
 def of(environment: Environment) -> Surroundings:
     """The surroundings of a lane that does nothing."""
-    return Surroundings(Caller(environment.uid, environment.uid))
+    return Surroundings(environment, Caller(environment.uid, environment.uid))

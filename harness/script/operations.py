@@ -82,9 +82,19 @@ Descriptor = Ref | int
 
 @dataclass(frozen=True)
 class Buffer:
-    """Bytes the script puts into the memory of the calling process; stands for their address."""
+    """Bytes the script puts into the memory of the calling process; stands for their address. `guarded` they end where
+    memory ends: the byte behind them cannot be read."""
 
     content: bytes
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """So many bytes of the calling process's memory that nobody has touched yet, so that no page is there; stands for
+    their address."""
+
+    octets: int
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,8 @@ class OpenEvent:
     """perf_event_open(2) of type PERF_TYPE_TRACEPOINT on the trace event with id `config`.
 
     `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU. `inherit` lets it count children that are forked
-    later, `enable_on_exec` enables it when the task executes a program.
+    later, `enable_on_exec` enables it when the task executes a program; samples of a `monotonic` one tell the time by
+    CLOCK_MONOTONIC, others by the scheduler's clock.
     """
 
     name: str
@@ -210,6 +221,7 @@ class OpenEvent:
     inherit: bool = False
     enable_on_exec: bool = False
     close_on_exec: bool = True
+    monotonic: bool = False
 
 
 @dataclass(frozen=True)
@@ -306,7 +318,7 @@ class Fire:
     """
 
     trigger: str
-    arguments: tuple[int | Buffer, ...] = ()
+    arguments: tuple[int | Buffer | Untouched, ...] = ()
     times: int = 1
 
 

@@ -14,17 +14,22 @@ from typing import Protocol
 @dataclass(frozen=True)
 class Unknown:
     """A value that cannot be predicted. `why` names its source; `least` and `most` bound it; `same_as` says that it
-    is `times` what the operation of that name returned."""
+    is `times` what the operation of that name returned, `not_before` and `not_after` that it is no less or no more than
+    what operations of these names returned, if they have."""
 
     why: str
     least: int | None = None
     most: int | None = None
     same_as: str | None = None
     times: int = 1
+    not_before: str | None = None
+    not_after: str | None = None
 
     def admits(self, value: int, returned: Mapping[str, int]) -> bool:
         """Whether `value` may be it, given what the script's named operations returned."""
         if self.same_as is not None and value != returned.get(self.same_as, -1) * self.times:
+            return False
+        if value < returned.get(self.not_before or "", value) or value > returned.get(self.not_after or "", value):
             return False
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
@@ -125,8 +130,9 @@ class Text(Protocol):
 class Sample:
     """A PERF_RECORD_SAMPLE, by the fields the event's sample_type asked for (else None).
 
-    Of a kprobe event, `trace_event` is common_type of the raw payload, that is the event's id; `probe_ip` the first
-    word behind the common fields (for a return probe the address of the function); see kernel/trace/trace_kprobe.c.
+    Of a kprobe event, `trace_event` is common_type of the raw payload, that is the event's id, `common_pid` the thread
+    that reached the probe, and `probe_ip` the first word behind the common fields (for a return probe the address of
+    the function); see kernel/trace/trace_kprobe.c.
     Of an event for bpf_perf_event_output, `raw` is what the program handed over, with the kernel's padding behind it.
     """
 
@@ -137,6 +143,7 @@ class Sample:
     cpu: Value | None = None
     period: Value | None = None
     trace_event: Value | None = None
+    common_pid: Value | None = None
     probe_ip: Value | None = None
     raw: bytes | Bytes | None = None
 
@@ -165,7 +172,15 @@ class Other:
     kind: int
 
 
-Record = Sample | Message | Lost | Other
+@dataclass(frozen=True)
+class Line:
+    """What bpf_trace_printk put into the trace buffer, apart from its text: who called, and where."""
+
+    tid: Value | None
+    cpu: Value | None
+
+
+Record = Line | Sample | Message | Lost | Other
 
 
 @dataclass(frozen=True)

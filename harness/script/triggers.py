@@ -20,10 +20,12 @@ class From(Enum):
 @dataclass(frozen=True)
 class Argument:
     """An argument of the probed function: the script's `chosen`-th argument, of which `bits` low bits are passed, or
-    (None) something only the kernel knows, such as a pointer to its own object."""
+    (None) something only the kernel knows, such as a pointer to its own object. `by_address` it is the kernel's address
+    of eight bytes that hold it."""
 
     chosen: int | None = None
     bits: int = 64
+    by_address: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Trigger:
     """`symbol` is reached by `system_call(*call)`; its arguments are `arguments`, it returns `returns` (the low
     `return_bits` of it), and the system call returns `result`, or fails with `errno`.
 
-    `returns` and `result` are a number, or an `Argument` when the value is one the script chose.
+    `returns` and `result` are a number, or an `Argument` when the value is one the script chose. `name` tells triggers
+    of one function apart.
     """
 
     symbol: str
@@ -43,13 +46,14 @@ class Trigger:
     result: int | Argument = 0
     errno: str | None = None
     link: str = ""
+    name: str = ""
 
 
 UNKNOWN_PRCTL = 0x7FFF0001
 """An option no kernel knows, so that prctl(2) does nothing but ask the security hook, then fails with EINVAL."""
 
 TRIGGERS: dict[str, Trigger] = {
-    trigger.symbol: trigger
+    trigger.name or trigger.symbol: trigger
     for trigger in (
         Trigger(
             symbol="cap_task_prctl",
@@ -79,6 +83,16 @@ TRIGGERS: dict[str, Trigger] = {
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
         ),
         Trigger(
+            name="pwrite_null",
+            symbol="write_null",
+            system_call="pwrite64",
+            call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN, From.CHOSEN),
+            arguments=(Argument(), Argument(0), Argument(1), Argument(2, by_address=True)),
+            returns=Argument(1),
+            result=Argument(1),
+            link="https://elixir.bootlin.com/linux/v4.1/source/fs/read_write.c",
+        ),
+        Trigger(
             symbol="read_null",
             system_call="read",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
@@ -97,3 +111,6 @@ TRIGGERS: dict[str, Trigger] = {
         ),
     )
 }
+
+SYMBOLS = frozenset(trigger.symbol for trigger in TRIGGERS.values())
+"""The functions that triggers reach."""

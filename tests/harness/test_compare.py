@@ -102,6 +102,28 @@ def test_a_value_may_be_tied_to_what_an_earlier_operation_returned() -> None:
     assert not admits(predicted, seen, {})
 
 
+def test_a_number_may_be_several_times_what_was_returned() -> None:
+    both_halves = Unknown("process and thread", same_as="process", times=1 << 32 | 1)
+    assert both_halves.admits(7 << 32 | 7, {"process": 7})
+    assert not both_halves.admits(8 << 32 | 7, {"process": 7})
+    assert not both_halves.admits(7 << 32 | 7, {})
+
+
+def test_a_time_lies_between_readings_of_the_clock_as_far_as_they_were_made() -> None:
+    time = Unknown("a time", not_before="first", not_after="second")
+    both = {"first": 10, "second": 20}
+    assert [value for value in (9, 10, 20, 21) if time.admits(value, both)] == [10, 20]
+    assert time.admits(21, {"first": 10})
+    assert not time.admits(9, {"first": 10})
+    assert time.admits(9, {})
+
+
+def test_samples_are_in_the_order_of_their_times() -> None:
+    predicted = Outcome(value=2, records=(Sample(time=Unknown("a time")), Sample(time=Unknown("a time"))))
+    assert admits(predicted, Outcome(value=2, records=(Sample(time=5), Sample(time=5))), {})
+    assert not admits(predicted, Outcome(value=2, records=(Sample(time=6), Sample(time=5))), {})
+
+
 @given(st.binary(min_size=1, max_size=24), st.data())
 def test_bytes_admit_exactly_what_differs_inside_unknown_pieces(content: bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(content) - 1))

@@ -13,10 +13,11 @@ from harness.model.errno import Errno
 from harness.model.interface.hits import Call, hit
 from harness.model.interface.kernel import Kernel
 from harness.model.value import M32, M64, Unpredictable
-from harness.script.operations import Buffer, Fire
+from harness.script.operations import Buffer, Fire, Untouched
 from harness.script.outcome import Outcome
 from harness.script.triggers import TRIGGERS
 
+Chosen = int | Buffer | Untouched
 MOST_BYTES = 0x7FFFF000
 """MAX_RW_COUNT, include/linux/fs.h: what read(2) and write(2) cut a count to."""
 LEAST_UNKNOWN_PRCTL = 0x7FFF0000
@@ -30,7 +31,7 @@ MOST_USER = 1 << 46
 class Reached:
     """Whether the function is reached, with which arguments, and what the system call returns then."""
 
-    arguments: tuple[int | Buffer, ...]
+    arguments: tuple[Chosen, ...]
     errno: str | None = None
     """Of a call that fails before it gets there."""
 
@@ -56,18 +57,18 @@ def fire(kernel: Kernel, operation: Fire) -> Outcome:
     return Outcome(value=result)
 
 
-def _prctl(arguments: tuple[int | Buffer, ...]) -> Reached:
+def _prctl(arguments: tuple[Chosen, ...]) -> Reached:
     option = _number(arguments, 0) & M32
     if option < LEAST_UNKNOWN_PRCTL:
         raise Unpredictable(f"what prctl(2) does with option {option:#x}")
     return Reached(arguments)
 
 
-def _lseek(arguments: tuple[int | Buffer, ...]) -> Reached:
+def _lseek(arguments: tuple[Chosen, ...]) -> Reached:
     return Reached(arguments, "EINVAL" if _number(arguments, 1) & M32 > LAST_WHENCE else None)
 
 
-def _transfer(arguments: tuple[int | Buffer, ...]) -> Reached:
+def _transfer(arguments: tuple[Chosen, ...]) -> Reached:
     """read(2), write(2): the buffer must be in user space, the count is not negative and cut."""
     count = _number(arguments, 1) & M64
     buffer = arguments[0] if arguments else 0
@@ -82,24 +83,34 @@ def _transfer(arguments: tuple[int | Buffer, ...]) -> Reached:
     return Reached((buffer, min(count, MOST_BYTES)))
 
 
-def _getpgid(arguments: tuple[int | Buffer, ...]) -> Reached:
+def _transfer_at(arguments: tuple[Chosen, ...]) -> Reached:
+    """pwrite64(2): a position is not negative."""
+    position = _number(arguments, 2) & M64
+    if position >> 63:
+        return Reached(arguments, "EINVAL")
+    reached = _transfer(arguments)
+    return replace(reached, arguments=(*reached.arguments[:2], position))
+
+
+def _getpgid(arguments: tuple[Chosen, ...]) -> Reached:
     pid = _number(arguments, 0) & M32
     if pid <= MOST_PIDS:
         raise Unpredictable(f"whether there is a process {pid}")
     return Reached(arguments)
 
 
-def _number(arguments: tuple[int | Buffer, ...], index: int) -> int:
+def _number(arguments: tuple[Chosen, ...], index: int) -> int:
     value = arguments[index] if index < len(arguments) else 0
-    if isinstance(value, Buffer):
+    if not isinstance(value, int):
         raise Unpredictable("an address where a number is expected")
     return value
 
 
-_ON_THE_WAY: dict[str, Callable[[tuple[int | Buffer, ...]], Reached]] = {
+_ON_THE_WAY: dict[str, Callable[[tuple[Chosen, ...]], Reached]] = {
     "prctl": _prctl,
     "lseek": _lseek,
     "read": _transfer,
     "write": _transfer,
+    "pwrite64": _transfer_at,
     "getpgid": _getpgid,
 }

@@ -11,11 +11,11 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
 from harness.model.interface.samples import fields, size_of_fields
 from harness.model.interpreter import Returned
-from harness.model.memory import USER_ADDRESS, Context, Region
+from harness.model.memory import Context, Region, UserMemory
 from harness.model.rules import Keep
 from harness.model.state import State
 from harness.model.value import M32, M64, Pointer, Unpredictable, Value, partial, partial_of, unknown
-from harness.script.operations import Buffer, Fire, SampleType
+from harness.script.operations import Buffer, Fire, SampleType, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
 from harness.script.triggers import Argument, Trigger
 
@@ -35,6 +35,10 @@ class Call:
         if argument.chosen is None:
             return unknown("an argument only the kernel knows")
         whole = self._chosen[argument.chosen] if argument.chosen < len(self._chosen) else 0
+        if argument.by_address:
+            content = Region("a number of the kernel's", 8, bytes(8))
+            content.store(0, 8, whole)
+            return Pointer(content)
         return _low(whole, min(bits, argument.bits))
 
 
@@ -145,7 +149,10 @@ def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
     sample = fields(kernel.environment, kernel.surroundings, event.sample_type, period)
     if SampleType.RAW in event.sample_type:
         trace_event = Unknown("the id of the trace event", same_as=event.trace_event.name)
-        sample = replace(sample, trace_event=trace_event, probe_ip=KERNEL_ADDRESS)
+        caller = kernel.surroundings.caller.number
+        sample = replace(sample, trace_event=trace_event, common_pid=caller, probe_ip=KERNEL_ADDRESS)
+    if event.monotonic and SampleType.TIME in event.sample_type:
+        sample = replace(sample, time=kernel.surroundings.now())
     ring.write(sample, _size(event))
 
 
@@ -167,10 +174,14 @@ def _doubt_counts(trace_event: TraceEvent, why: str) -> None:
         event.doubt = event.doubt or why
 
 
-def _chosen(value: int | Buffer) -> Value:
-    if isinstance(value, Buffer):
-        return Pointer(Region("the caller's buffer", len(value.content), value.content, address=USER_ADDRESS))
-    return value & M64
+def _chosen(value: int | Buffer | Untouched) -> Value:
+    match value:
+        case Buffer(content, guarded):
+            return Pointer(UserMemory("the caller's buffer", len(content), content, ends=guarded))
+        case Untouched(octets):
+            return Pointer(UserMemory("memory nobody touched", octets, bytes(octets), there=False))
+        case _:
+            return value & M64
 
 
 def _low(value: Value, bits: int) -> Value:

@@ -26,7 +26,7 @@ class Kernel:
         uid = environment.uid
         self.task = Task(names=Names(self.release), uid=uid, gid=uid, capabilities=environment.capabilities)
         """Who makes the script's system calls."""
-        self.surroundings = Surroundings(self.task)
+        self.surroundings = Surroundings(environment, self.task)
         self.helpers = Helpers(environment, self.surroundings)
         self.settings = dict(self.rules.settings)
         """What is below /proc/sys, by its path there."""
@@ -44,7 +44,7 @@ class Kernel:
 
     def run_on(self, cpu: int) -> None:
         """From now on system calls are made on this CPU."""
-        self.environment = replace(self.environment, cpu=cpu)
+        self.environment = self.surroundings.environment = replace(self.environment, cpu=cpu)
         self.helpers = Helpers(self.environment, self.surroundings)
 
     def release(self, content: Content) -> None:

@@ -156,6 +156,7 @@ class PerfEvent(Event):
     excludes_kernel: bool = False
     inherit: bool = False
     enable_on_exec: bool = False
+    monotonic: bool = False
     original: PerfEvent | None = None
     inherited: list[PerfEvent] = field(default_factory=list)
     program: LoadedProgram | None = None

@@ -54,6 +54,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
         excludes_kernel=excludes_kernel,
         inherit=operation.inherit,
         enable_on_exec=operation.enable_on_exec,
+        monotonic=operation.monotonic,
         period_left=period_left(kernel, operation.sample_period),
         doubt=f"others than the script reach {trace_event.name}" if trace_event.foreign else "",
     )

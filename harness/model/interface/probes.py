@@ -9,7 +9,7 @@ from harness.model.interface.objects import TraceEvent
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateKprobe, FindTracepoint, RemoveKprobe
 from harness.script.outcome import Outcome, Unknown
-from harness.script.triggers import TRIGGERS
+from harness.script.triggers import SYMBOLS
 
 TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
 NOBODYS = "no_such"
@@ -33,7 +33,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")
     trace_event = TraceEvent(
-        operation.name, operation.symbol, operation.returns, foreign=operation.symbol not in TRIGGERS
+        operation.name, operation.symbol, operation.returns, foreign=operation.symbol not in SYMBOLS
     )
     kernel.trace_events.append(trace_event)
     kernel.names.put(operation.name, trace_event)
@@ -67,7 +67,7 @@ def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
 def _exists(kernel: Kernel, symbol: str) -> bool:
     if kernel.environment.symbols is not None:
         return symbol in kernel.environment.symbols
-    if symbol in TRIGGERS:
+    if symbol in SYMBOLS:
         return True
     if NOBODYS in symbol:
         return False

@@ -15,7 +15,7 @@ def fields(environment: Environment, surroundings: Surroundings, wanted: SampleT
     return Sample(
         ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
         pid=surroundings.caller.pid if SampleType.TID in wanted else None,
-        tid=(surroundings.caller.tid or surroundings.caller.pid) if SampleType.TID in wanted else None,
+        tid=surroundings.caller.number if SampleType.TID in wanted else None,
         time=TIME if SampleType.TIME in wanted else None,
         cpu=environment.cpu if SampleType.CPU in wanted else None,
         period=period if SampleType.PERIOD in wanted else None,

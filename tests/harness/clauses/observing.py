@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
+from harness.model.printk import Printed
 from harness.model.verifier.log import Log
 from harness.script.expectation import Expectation
 from harness.script.operations import Script
@@ -75,7 +76,9 @@ def _value(value: Value | None, returned: Mapping[str, int]) -> int | None:
     if not isinstance(value, Unknown):
         return value
     if value.same_as is not None:
-        return returned[value.same_as]
+        return returned[value.same_as] * value.times
+    if value.not_before in returned:
+        return returned[value.not_before]
     return value.least if value.least is not None else 0
 
 
@@ -103,4 +106,6 @@ def _record(record: Record, returned: Mapping[str, int]) -> Record:
 def _text(log: str | Text | None, expected: str) -> str | None:
     if isinstance(log, Log):
         return "".join(piece if isinstance(piece, str) else "0" * piece.least for piece in log.pieces)[: log.limit]
+    if isinstance(log, Printed):
+        return log.example()
     return log if isinstance(log, str) else expected

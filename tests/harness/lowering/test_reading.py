@@ -29,13 +29,13 @@ def test_a_sample_holds_the_fields_its_event_asked_for() -> None:
     body = struct.pack("<QIIQIIQ", 1, 2, 3, 4, 5, 0, 6) + raw(1392, 0xFFFF_FFFF_8100_0000)
     (sample,) = _records(record(9, body), ring(everything))
     assert sample == Sample(
-        ip=1, pid=2, tid=3, time=4, cpu=5, period=6, trace_event=1392, probe_ip=0xFFFF_FFFF_8100_0000
+        ip=1, pid=2, tid=3, time=4, cpu=5, period=6, trace_event=1392, common_pid=77, probe_ip=0xFFFF_FFFF_8100_0000
     )
 
 
 def test_fields_nobody_asked_for_stay_empty() -> None:
     (sample,) = _records(record(9, raw(7, 8)), ring(SampleType.RAW))
-    assert sample == Sample(trace_event=7, probe_ip=8)
+    assert sample == Sample(trace_event=7, common_pid=77, probe_ip=8)
 
 
 def test_fields_in_between_are_passed_over() -> None:

@@ -1,0 +1,150 @@
+"""bpf_trace_printk: which formats it takes, and what is in the trace buffer then; kernel/trace/bpf_trace.c."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import Clause, Said, expect, records
+from harness.clauses.parts import holds, keep, seeing
+from harness.essentials.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
+from harness.isa.assemble import (
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R8,
+    R10,
+    Helper,
+    W,
+    add64_imm,
+    call,
+    ld_imm64,
+    mov64_imm,
+    mov64_reg,
+    st,
+)
+from harness.script.expectation import Expectation
+from harness.script.operations import (
+    Program,
+)
+from harness.script.processes import GetProcessId
+from harness.script.surroundings import ClearTrace, ReadTrace
+
+ALL = (1 << 64) - 1
+EINVAL, TOP = -22 & ALL, 1 << 63
+
+
+def clauses(registers: PtRegs) -> tuple[Clause, ...]:
+    """TP-01 to TP-11: a text, up to three arguments, and what is in the trace buffer then; None is -EINVAL."""
+    rows: tuple[tuple[str, str, bytes, tuple[int, ...], str | None, Mapping[str, str | None]], ...] = (
+        ("TP-10", "a text", b"hello\n\0", (), "hello\n", {}),
+        ("TP-04.d", "signed numbers", b"%d\n\0", (-5,), "-5\n", {}),
+        ("TP-04.u", "unsigned ones", b"%u\n\0", (5,), "5\n", {}),
+        ("TP-04.x", "hexadecimal ones", b"%x\n\0", (0xBEEF,), "beef\n", {}),
+        ("TP-08", "of 32 bits", b"%d %u %x\n\0", (ALL, ALL, MAGIC), "-1 4294967295 55667788\n", {}),
+        ("TP-08.l", "of 64 bits", b"%ld %lu %lx\n\0", (ALL, ALL, MAGIC), f"-1 {ALL} {MAGIC:x}\n", {}),
+        ("TP-08.ll", "of 64 bits", b"%lld %llu %llx\n\0", (TOP, TOP, ALL), f"-{TOP} {TOP} {ALL:x}\n", {}),
+        ("TP-09", "an address, 4.1's as it is", b"%p\n\0", (0x1234,), "0000000000001234\n", {"5.10": "\n"}),
+        ("TP-01", "the last byte must be 0", b"hello", (), None, {}),
+        ("TP-02.inner", "and no other, until 6.1", b"a\0b\n\0", (), None, {"6.1": "a"}),
+        ("TP-02.control", "no control characters", b"a\x01\n\0", (), None, {}),
+        ("TP-02.eight-bit", "nor eight bits, until 6.1", b"caf\xe9\n\0", (), None, {"6.1": "caf\xe9\n"}),
+        ("TP-03", "three conversions", b"%d%d%d\n\0", (1, 2, 3), "123\n", {}),
+        ("TP-03.more", "not four", b"%d%d%d%d\n\0", (1, 2, 3), None, {}),
+        ("TP-05", "no percent sign, until 6.1", b"5%%\n\0", (), None, {"6.1": "5%\n"}),
+        ("TP-07", "nothing unfinished", b"5%\0", (), None, {}),
+        ("TP-07.l", "nothing unfinished", b"5%l\0", (), None, {}),
+    )  # fmt: skip
+    only_first = (b"%s", b"%c", b"%i", b"%X", b"%5d", b"%08x", b"%ld%")
+    twice = _prints(registers, b"ab\0", ())
+    return (
+        *(
+            Clause(
+                id,
+                f"what is printed is in the trace buffer: {sentence}",
+                (
+                    *seeing(_prints(registers, text, arguments), PRCTL),
+                    GetProcessId("process"),
+                    expect(ClearTrace(), 0),
+                    prctl(),
+                    expect(ReadTrace(), _printed(said), {era: _printed(other) for era, other in later.items()}),
+                    expect(
+                        read_u64("seen"),
+                        _length(text, said),
+                        {era: _length(text, other) for era, other in later.items()},
+                    ),
+                ),
+            )
+            for id, sentence, text, arguments, said, later in rows
+        ),
+        *(
+            Clause(
+                f"TP-06.{index}",
+                "no other conversions",
+                (
+                    *seeing(_prints(registers, text + b"\n\0", (1,)), PRCTL),
+                    ClearTrace(),
+                    prctl(),
+                    holds("seen", EINVAL),
+                    expect(ReadTrace(), records(0)),
+                ),
+                until="4.1",
+            )
+            for index, text in enumerate(only_first)
+        ),
+        Clause(
+            "TP-11",
+            "each text is a record of its own; a newline behind it is the text's business until 5.9",
+            (
+                *seeing(twice, PRCTL),
+                ClearTrace(),
+                prctl(times=2),
+                expect(ReadTrace(), _printed("abab", 2), {"5.10": _printed("ab\nab\n", 2)}),
+            ),
+        ),
+        Clause(
+            "TP-11.cleared",
+            "the trace buffer can be cleared",
+            (
+                *seeing(twice, PRCTL),
+                ClearTrace(),
+                prctl(),
+                ClearTrace(),
+                expect(ReadTrace(), records(0)),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _printed(text: str | None, times: int = 1) -> Expectation:
+    return records(0) if text is None else Expectation(value=times, records=times, log=text)
+
+
+def _length(text: bytes, printed: str | None) -> Said:
+    """What trace_printk returns. The clause does not say how long a hidden address is."""
+    if printed is None:
+        return u64(EINVAL)
+    return u64(17) if text == b"%p\n\0" else u64(len(printed))
+
+
+def _prints(registers: PtRegs, text: bytes, arguments: tuple[int, ...]) -> Program:
+    """Prints for our prctl; what the helper returns goes to "seen"."""
+    room = -(-len(text) // 8) * 8
+    padded = text.ljust(room, b"\0")
+    words = [int.from_bytes(padded[at : at + 4], "little", signed=True) for at in range(0, room, 4)]
+    pieces = [st(W, R10, 4 * index - room - 8, word) for index, word in enumerate(words)]
+    return on_our_prctl(
+        registers,
+        pieces,
+        mov64_reg(R1, R10),
+        add64_imm(R1, -room - 8),
+        mov64_imm(R2, len(text)),
+        [ld_imm64(register, value & ALL) for register, value in zip((R3, R4, R5), (*arguments, 0, 0, 0), strict=False)],
+        call(Helper.TRACE_PRINTK),
+        mov64_reg(R8, R0),
+        keep(R8, 0),
+        mov64_imm(R0, 0),
+    )
