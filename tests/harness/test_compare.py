@@ -5,15 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.compare import Verdict, admits, compare
-from harness.script.operations import Close, Enable, OpenFile, Ref, Script
+from harness.script.operations import Branch, Close, Concurrently, Duplicate, Enable, OpenFile, Ref, Script
 from harness.script.outcome import (
     DESCRIPTOR,
     KERNEL_ADDRESS,
     Bytes,
+    Either,
     Lost,
     Other,
     Outcome,
     Piece,
+    Prediction,
     Sample,
     Unknown,
     Unpredicted,
@@ -141,3 +143,44 @@ def test_a_piece_is_a_little_endian_number_within_its_bounds() -> None:
     predicted = Bytes(bytes(4), (Piece(0, 2, Unknown("clock", least=0x0100)),))
     assert predicted.admits(b"\0\1\0\0", {})
     assert not predicted.admits(b"\xff\0\0\0", {})
+
+
+def test_of_several_outcomes_any_will_do() -> None:
+    either = Either((Outcome(value=0), Outcome(errno="EEXIST")))
+    assert admits(either, Outcome(value=0), {}) and admits(either, Outcome(errno="EEXIST"), {})
+    assert not admits(either, Outcome(errno="EPERM"), {})
+
+
+THREADS = Script(
+    "threads",
+    "",
+    (Concurrently((Branch(0, (OpenFile("f"), Close(9))), Branch(1, (Close(8),)))), Duplicate("g", Ref("f"))),
+)
+SEEN = (Outcome(value=0, branches=((Outcome(value=3), Outcome(errno="EBADF")), (Outcome(value=0),))), Outcome(value=3))
+
+
+@pytest.mark.parametrize(
+    ("branches", "agree"),
+    [
+        (((Outcome(value=DESCRIPTOR), Outcome(errno="EBADF")), (Outcome(value=0),)), True),
+        (((Outcome(value=DESCRIPTOR), Unpredicted("no rule")), (Outcome(value=0),)), True),
+        (((Outcome(value=DESCRIPTOR), Outcome(errno="EBADF")), (Outcome(value=1),)), False),
+        (((Outcome(value=DESCRIPTOR), Outcome(value=0)), (Outcome(value=0),)), False),
+        (((Outcome(value=DESCRIPTOR),), (Outcome(value=0),)), False),
+        (None, False),
+    ],
+)
+def test_every_thread_s_operations_are_compared(
+    branches: tuple[tuple[Prediction, ...], ...] | None, agree: bool
+) -> None:
+    comparison = compare(THREADS, (Outcome(value=0, branches=branches), Outcome(value=3)), SEEN)
+    assert (comparison.verdict is Verdict.AGREE) == agree
+
+
+def test_what_is_unpredicted_in_a_thread_is_counted_and_what_it_named_is_known() -> None:
+    said = Outcome(value=0, branches=((Outcome(value=DESCRIPTOR), Unpredicted("no rule")), (Outcome(value=0),)))
+    comparison = compare(THREADS, (said, Outcome(value=Unknown("the same", same_as="f"))), SEEN)
+    assert comparison.verdict is Verdict.AGREE
+    assert comparison.unpredicted == ((0, "no rule"),)
+    other = (SEEN[0], Outcome(value=4))
+    assert compare(THREADS, (said, Outcome(value=Unknown("the same", same_as="f"))), other).verdict is Verdict.DIVERGE

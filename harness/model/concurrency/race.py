@@ -171,7 +171,8 @@ class Witness:
 
 
 def _lossy(place: Place, uses: Iterable[Uses]) -> Contended | None:
-    """The bounds of a number to which CPUs added, not all of them atomically; None when there are no such bounds.
+    """The bounds of a number to which CPUs added, not all of them atomically; None when there are no such bounds,
+    as when what a CPU adds is not always the same.
 
     Every CPU's last addition may store what it made of a number read long ago, but not of one from before its own
     first addition: where each adds twice or more, at least two additions are left.
@@ -180,7 +181,8 @@ def _lossy(place: Place, uses: Iterable[Uses]) -> Contended | None:
     uses = tuple(uses)
     amounts = [amount for used in uses for amount in used.amounts]
     now = region.load(start, end - start)
-    if not isinstance(now, int) or min(amounts) <= 0 or now < sum(amounts):
+    constant = all(len(set(used.amounts)) == 1 for used in uses)
+    if not constant or not isinstance(now, int) or min(amounts) <= 0 or now < sum(amounts):
         return None
     left = 2 if all(len(used.amounts) > 1 for used in uses) else 1
     return Contended(region, start, end - start, now - sum(amounts) + left * min(amounts), now)

@@ -3,7 +3,20 @@
 import pytest
 
 from harness.script.expectation import SUCCESS, Expectation
-from harness.script.outcome import DESCRIPTOR, Addresses, Bytes, Lost, Message, OneOf, Outcome, Piece, Sample, Unknown
+from harness.script.outcome import (
+    DESCRIPTOR,
+    Addresses,
+    Bytes,
+    Either,
+    Lost,
+    Message,
+    OneOf,
+    Outcome,
+    Piece,
+    Sample,
+    Unknown,
+    Unpredicted,
+)
 
 PADDED = Bytes(b"a?", (Piece(1, 1, Unknown("padding")),))
 
@@ -56,3 +69,34 @@ def test_what_a_prediction_leaves_open_contradicts_nothing() -> None:
     assert Expectation(data=b"az").allows(open_byte, {})
     assert not Expectation(data=b"bz").allows(open_byte, {})
     assert not Expectation(data=b"a\xff").allows(open_byte, {})
+
+
+def test_a_number_may_be_expected_within_bounds() -> None:
+    few = Expectation(value=0, data=range(2, 6))
+    assert few.admits(Outcome(value=0, data=b"\x05\0\0\0"), {}) and not few.admits(
+        Outcome(value=0, data=b"\x06\0\0\0"), {}
+    )
+    assert few.allows(Outcome(value=0, data=Bytes(bytes(4), (Piece(0, 4, Unknown("n", least=5, most=9)),))), {})
+    assert not few.allows(Outcome(value=0, data=Bytes(bytes(4), (Piece(0, 4, Unknown("n", least=6, most=9)),))), {})
+    assert Expectation(value=range(3)).admits(Outcome(value=2), {})
+    assert not Expectation(value=range(3)).admits(Outcome(value=3), {})
+    assert str(few) == "0, data 2 to 5"
+
+
+def test_of_branches_each_operation_may_be_expected_something_of() -> None:
+    expected = Expectation(value=0, branches=((Expectation("EPERM"), None), (Expectation(value=1),)))
+    seen = Outcome(value=0, branches=((Outcome(errno="EPERM"), Outcome(value=9)), (Outcome(value=1),)))
+    assert expected.admits(seen, {})
+    assert expected.allows(Outcome(value=0, branches=((Unpredicted("?"), Unpredicted("?")), (Outcome(value=1),))), {})
+    assert not expected.admits(
+        Outcome(value=0, branches=((Outcome(value=0), Outcome(value=9)), (Outcome(value=1),))), {}
+    )
+    assert not expected.admits(Outcome(value=0, branches=((Outcome(errno="EPERM"),), (Outcome(value=1),))), {})
+    assert not expected.admits(Outcome(value=0), {})
+    assert str(expected) == "0, [EPERM; anything], [1]"
+
+
+def test_one_of_several_outcomes_that_is_expected_contradicts_nothing() -> None:
+    either = Either((Outcome(value=0), Outcome(errno="EEXIST")))
+    assert Expectation("EEXIST").allows(either, {})
+    assert not Expectation("EPERM").allows(either, {})

@@ -1,7 +1,18 @@
 import pytest
 
 from harness.script.operations import Attach, Buffer, CreateMap, Fire, LookupElement, MapType, Operation, Ref
-from harness.script.outcome import DESCRIPTOR, Bytes, Lost, Outcome, Piece, Prediction, Sample, Unknown, Unpredicted
+from harness.script.outcome import (
+    DESCRIPTOR,
+    Bytes,
+    Either,
+    Lost,
+    Outcome,
+    Piece,
+    Prediction,
+    Sample,
+    Unknown,
+    Unpredicted,
+)
 from harness.script.text import describe, describe_outcome
 
 
@@ -34,6 +45,9 @@ def test_operations(operation: Operation, text: str) -> None:
         ),
         (Outcome(value=2, records=(Sample(cpu=0), Lost(3))), "2, records [Sample(cpu=0), Lost(count=3)]"),
         (Unpredicted("no rule"), "unpredicted: no rule"),
+        (Outcome(value=Unknown("which comes first", least=2, most=9)), "<which comes first, 2 to 9>"),
+        (Either((Outcome(value=0), Outcome(errno="EEXIST"))), "0 or EEXIST"),
+        (Outcome(value=0, branches=((Outcome(value=1), Outcome(errno="EBADF")), ())), "0, [1; EBADF], []"),
     ],
 )
 def test_outcomes(outcome: Prediction, text: str) -> None:

@@ -130,6 +130,47 @@ def test_deadline_in_a_thread_is_seen_in_its_steps(run: Run) -> None:
     assert step is not None and step.status is Status.RUNNING
 
 
+def test_a_crash_in_a_thread_ends_the_batch_where_its_main_line_was(agent: Agent) -> None:
+    b = BatchBuilder()
+    with b.thread() as thread:
+        told = b.read(b.alloc(b"kept"), 4)
+        crash = b.load(0, 4)
+        never = b.syscall(NR["getpid"])
+    join = b.join(thread)
+    first, second = agent.exchange([b.build(), GETPID])
+    assert (first.end.how, first.end.detail) == (How.SIGNALLED, signal.SIGSEGV)
+    assert first.end.step in (thread.step, join.step)
+    assert first.done(told).data == b"kept"
+    running = first[crash]
+    assert running is not None and running.status is Status.RUNNING, "which of its steps it was"
+    assert first[never] is None
+    assert second.completed
+
+
+def test_a_thread_that_is_stuck_does_not_hide_what_the_others_did(run: Run) -> None:
+    b = BatchBuilder()
+    with b.thread() as stuck:
+        asleep = sleeping(b)
+    with b.thread() as busy, b.repeat(1000):
+        counted = b.syscall(NR["getpid"])
+    joined, waits = b.join(busy), b.join(stuck)
+    result = run(b.build(0.5))
+    assert str(result.end) == f"deadline passed at step {waits.step}"
+    assert result.done(counted).value > 0 and result.done(joined).value == 0
+    under_way = result[asleep]
+    assert under_way is not None and under_way.status is Status.RUNNING
+
+
+def test_exit_by_a_thread_is_told_as_an_exit(run: Run) -> None:
+    b = BatchBuilder()
+    with b.thread() as thread:
+        b.syscall(NR["exit_group"], 7)
+    join = b.join(thread)
+    end = run(b.build()).end
+    assert (end.how, end.detail) == (How.EXITED, 7)
+    assert end.step in (thread.step, join.step)
+
+
 def test_a_stopped_batch_meets_its_deadline(run: Run) -> None:
     b = BatchBuilder()
     b.syscall(NR["kill"], b.syscall(NR["getpid"]), signal.SIGSTOP)
