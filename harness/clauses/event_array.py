@@ -9,7 +9,7 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
-from harness.clauses.parts import EVENT, MAP, RING, accepted
+from harness.clauses.parts import EVENT, MAP, NOT_SUPPORTED, RING, accepted
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.essentials.parts import array, prctl, u32
 from harness.isa.assemble import (
@@ -62,7 +62,6 @@ from harness.script.operations import (
 from harness.script.outcome import Bytes, Lost, Sample, Unknown
 from harness.script.outcome import Piece as Gap
 
-NOT_SUPPORTED = "errno 524"
 EVENTS = CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2)
 OUT = Ref("out")
 CURRENT_CPU = 0xFFFFFFFF

@@ -5,20 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.clauses.clause import Said, Step, expect
+from harness.clauses.clause import WORKS, Said, Step, expect
 from harness.essentials.parts import PRCTL, array, element, probed, read_u64, u64
-from harness.isa.assemble import DW, R0, Piece, exit_, mov64_imm, program, stx
-from harness.script.operations import CreateKprobe, LoadProgram, OpenEvent, Operation, Program, ProgramType, Ref
+from harness.isa.assemble import DW, R0, R1, R6, Piece, exit_, mov64_imm, mov64_reg, program, stx
+from harness.script.operations import (
+    CreateKprobe,
+    FilterPacket,
+    LoadProgram,
+    OpenEvent,
+    Operation,
+    Program,
+    ProgramType,
+    Ref,
+)
 from harness.script.processes import Exit, Fork
 
 EVENT, PROGRAM, PROBE = Ref("event"), Ref("program"), Ref("probe")
 SPARE, RING, MAP = Ref("spare"), Ref("ring"), Ref("map")
+NOT_SUPPORTED = "errno 524"
+"""ENOTSUPP, which is the kernel's own and has no name for user space."""
+PACKET = b"0123456789abcdef"
 RETURN_0 = program(mov64_imm(R0, 0), exit_())
 
 
 def accepted(name: str, type: ProgramType = ProgramType.KPROBE) -> LoadProgram:
     """The shortest program."""
     return LoadProgram(name, type, RETURN_0)
+
+
+def filtered(*body: Piece, name: str = "filter") -> tuple[Step, Step]:
+    """A socket filter with this body, which may jump to "end", and a packet that it lets through. R6 is the context."""
+    code = program(mov64_reg(R6, R1), body, "end", mov64_imm(R0, len(PACKET)), exit_())
+    return expect(LoadProgram(name, ProgramType.SOCKET_FILTER, code), WORKS), expect(
+        FilterPacket(Ref(name), PACKET), len(PACKET)
+    )
 
 
 def opened(symbol: str = PRCTL) -> tuple[Operation, ...]:

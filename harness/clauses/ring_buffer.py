@@ -9,7 +9,7 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
-from harness.clauses.parts import MAP
+from harness.clauses.parts import MAP, NOT_SUPPORTED
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.essentials.parts import array, prctl
 from harness.isa.assemble import (
@@ -56,7 +56,6 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Message
 
-NOT_SUPPORTED = "errno 524"
 PAGE = 4096
 RING = CreateMap("map", MapType.RINGBUF, 0, 0, PAGE)
 BUFFER = Ref("buffer")

@@ -9,7 +9,7 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
-from harness.clauses.parts import MAP, SPARE
+from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE
 from harness.clauses.results import attached, keep, results_are
 from harness.essentials.parts import array, prctl, u32
 from harness.isa.assemble import (
@@ -59,7 +59,6 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Addresses
 
-NOT_SUPPORTED = "errno 524"
 DEPTH = 20
 SIZE = 8 * DEPTH
 ONE = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 1)

@@ -87,6 +87,7 @@ LINUX_4_1 = Era(
         ring_overwrites=False,
         full_before_flags=True,  # htab_map_update_elem()
         cpu_flags=False,
+        checks_per_cpu_values=NEVER,  # and no per-CPU maps either
         small_lru_batches=NEVER,  # and no LRU maps either
     ),
     # kernel/bpf/syscall.c: bpf_prog_load(); kernel/bpf/verifier.c: bpf_check() (LOAD-01)
@@ -172,6 +173,7 @@ LINUX_5_10 = replace(
         ring_overwrites=False,
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
         cpu_flags=False,
+        checks_per_cpu_values=Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
         small_lru_batches=NEVER,
     ),
     load_checks=(
@@ -234,7 +236,13 @@ LINUX_6_1 = replace(
     privileged_commands=frozenset({"CreateMap", "LoadProgram"}),
     charges_locked_memory=False,  # since 5.11 memory cgroups count it: 755e5d55367a
     program_types=frozenset(range(1, 33)),
-    maps=replace(LINUX_5_10.maps, types=frozenset(range(1, 32)), most_hash_key=None, most_array_value=(1 << 31) - 1),
+    maps=replace(
+        LINUX_5_10.maps,
+        types=frozenset(range(1, 32)),
+        most_hash_key=None,
+        most_array_value=(1 << 31) - 1,
+        checks_per_cpu_values=Backport(0, version(6, 1, 192)),
+    ),
     helpers=_6_1_HELPERS,
     first_period_runs=Backport(0, version(6, 1, 192)),
     clears_behind_name=False,  # strscpy(); seen on 6.1.192
@@ -270,7 +278,12 @@ LINUX_6_12 = replace(
     attr_size=152,
     license_first=False,
     program_types=frozenset(range(1, 33)),
-    maps=replace(LINUX_6_1.maps, types=frozenset(range(1, 34)), small_lru_batches=Backport(0, version(6, 12, 117))),
+    maps=replace(
+        LINUX_6_1.maps,
+        types=frozenset(range(1, 34)),
+        checks_per_cpu_values=Backport(0, version(6, 12, 117)),
+        small_lru_batches=Backport(0, version(6, 12, 117)),
+    ),
     # kernel/bpf/log.c: bpf_vlog_init()
     log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True),
     helpers=_6_1_HELPERS | {210, 211},
@@ -285,7 +298,13 @@ LINUX_7_2 = replace(
     name="7.2",
     release=(7, 2),
     attr_size=168,
-    maps=replace(LINUX_6_12.maps, ring_overwrites=True, cpu_flags=True, small_lru_batches=ALWAYS),
+    maps=replace(
+        LINUX_6_12.maps,
+        ring_overwrites=True,
+        cpu_flags=True,
+        checks_per_cpu_values=ALWAYS,
+        small_lru_batches=ALWAYS,
+    ),
     helpers=LINUX_6_12.helpers | {17},
     counts_empty_slots=frozenset(),  # seen on 7.2.13
     first_period_runs=ALWAYS,

@@ -131,6 +131,8 @@ class MapRules:
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
     cpu_flags: bool
     """Updates of per-CPU maps by system calls take BPF_F_CPU and BPF_F_ALL_CPUS."""
+    checks_per_cpu_values: Backport
+    """Values that are too large to be had for each CPU are E2BIG; before, allocating them failed with ENOMEM."""
     small_lru_batches: Backport
     """CPUs take free elements of an LRU map in batches of at most half their share of the map, not of 128: "bpf: Adjust
     free target to avoid global starvation of LRU map", d4adf1c9ee77 (6.16)."""

@@ -25,7 +25,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     if wanted.value_size > rules.most_array_value:
         raise Errno(rules.too_large_array_value)
     if per_cpu:
-        check_per_cpu(wanted.value_size)
+        check_per_cpu(environment, wanted.value_size)
     if rules.most_array_bytes is not None and wanted.max_entries > rules.most_array_bytes // stride:
         raise Errno("ENOMEM")
     check_memory(wanted.max_entries * stride * (environment.cpus if per_cpu else 1))

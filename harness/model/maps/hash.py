@@ -32,7 +32,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     if rules.most_hash_element is not None and element >= rules.most_hash_element:
         raise Errno("E2BIG")
     if per_cpu:
-        check_per_cpu(wanted.value_size)
+        check_per_cpu(environment, wanted.value_size)
     if wanted.max_entries > rules.most_hash_entries:
         raise Errno(rules.too_many_hash_entries)
     # Since 4.6 all elements are allocated beforehand; in 4.1 the bucket heads are.

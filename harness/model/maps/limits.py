@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.value import Unpredictable
 
@@ -24,8 +25,7 @@ MEANINGLESS_FLAGS = 0xFFFF0000
 LARGEST_CERTAIN = 16 << 20
 """Bytes a map may take before the guest's memory decides whether it can."""
 MOST_PER_CPU = 32 << 10
-"""PCPU_MIN_UNIT_SIZE, include/linux/percpu.h: bytes of a value with its padding. Stable releases brought the check into
-every era (seen on 5.10.262, 6.1.192, 6.12.117, 7.2.13); before, allocating failed with ENOMEM."""
+"""PCPU_MIN_UNIT_SIZE, include/linux/percpu.h: bytes of a value with its padding."""
 
 
 def check_flags(flags: int, *, taken: int, refused: int = 0) -> None:
@@ -42,7 +42,11 @@ def check_memory(size: int) -> None:
         raise Unpredictable(f"whether a map of {size} bytes can be had depends on the guest's memory")
 
 
-def check_per_cpu(value_size: int) -> None:
-    """Errno E2BIG for a value that is too large to be had for each CPU."""
-    if -(-value_size // 8) * 8 > MOST_PER_CPU:
-        raise Errno("E2BIG")
+def check_per_cpu(environment: Environment, value_size: int) -> None:
+    """Errno E2BIG, or ENOMEM where nobody looks before, for a value that is too large to be had for each CPU."""
+    if -(-value_size // 8) * 8 <= MOST_PER_CPU:
+        return
+    checks = environment.rules.maps.checks_per_cpu_values.in_release(environment.version_code)
+    if checks is None:
+        raise Unpredictable("with which errno this release refuses large values of per-CPU maps")
+    raise Errno("E2BIG" if checks else "ENOMEM")

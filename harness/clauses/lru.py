@@ -1,0 +1,214 @@
+"""Hash maps that evict rather than being full, since 4.10: kernel/bpf/hashtab.c, bpf_lru_list.c.
+
+All of a script is on one CPU, of however many there are; clauses say only what does not hang on how many.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
+from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
+from harness.essentials.parts import u32, u64
+from harness.isa.assemble import R1, R2, R10, Helper, W, add64_imm, call, ld_map, mov64_reg, st
+from harness.script.operations import (
+    CreateMap,
+    DeleteElement,
+    LookupElement,
+    MapType,
+    NextKey,
+    Operation,
+    UpdateElement,
+    UpdateFlag,
+)
+from harness.script.outcome import PerCpu
+
+LATER = "5.10"
+"""The first era that has these maps."""
+TYPES = {"hash": MapType.LRU_HASH, "per-cpu": MapType.LRU_PERCPU_HASH}
+NO_PREALLOC, NO_COMMON_LRU = 1, 2
+ANY, NOEXIST, EXIST = UpdateFlag.ANY, UpdateFlag.NOEXIST, UpdateFlag.EXIST
+BATCH = 128
+"""LOCAL_FREE_TARGET."""
+
+
+def clauses(_: PtRegs) -> tuple[Clause, ...]:
+    return tuple(chain.from_iterable((*_creation(name), *_like_any_hash(name), *_eviction(name)) for name in TYPES))
+
+
+def _clause(id: str, sentence: str, *steps: Operation | Step, since: str = LATER) -> Clause:
+    return Clause(id, sentence, steps, NOTHING, since=since)
+
+
+def _made(name: str, entries: int = 4, flags: int = 0) -> CreateMap:
+    return CreateMap("map", TYPES[name], 4, 8, entries, flags)
+
+
+def _put(name: str, key: int, said: Said = 0, flags: int = ANY) -> Step:
+    """The value of a key is its number."""
+    value = PerCpu(u64(key)) if name == "per-cpu" else u64(key)
+    return expect(UpdateElement(MAP, u32(key), value, flags), said)
+
+
+def _has(name: str, key: int, later: bool = True, *, at_first: bool | None = None) -> Step:
+    """Whether the key is there; `at_first` where kernels before 6.12 differ."""
+    per_cpu = name == "per-cpu"
+    there: Said = PerCpu(u64(key)) if per_cpu else u64(key)
+    first = later if at_first is None else at_first
+    rows: dict[str, Said] = {} if at_first is None else {"6.12": there if later else "ENOENT"}
+    return expect(LookupElement(MAP, u32(key), 8, per_cpu), there if first else "ENOENT", rows)
+
+
+def _creation(name: str) -> tuple[Clause, ...]:
+    type = TYPES[name]
+    refused = (
+        ("LRU-02", "elements are allocated beforehand", _made(name, flags=NO_PREALLOC), NOT_SUPPORTED),
+        ("LRU-03", "flags come before sizes", CreateMap("map", type, 0, 0, 0, NO_PREALLOC), NOT_SUPPORTED),
+        ("LRU-04.key", "a key has a size", CreateMap("map", type, 0, 8, 4), "EINVAL"),
+        ("LRU-04.value", "a value has a size", CreateMap("map", type, 4, 0, 4), "EINVAL"),
+        ("LRU-04.entries", "there is room", CreateMap("map", type, 4, 8, 0), "EINVAL"),
+        ("LRU-04.many", "there is not that much room", CreateMap("map", type, 4, 8, 0xFFFFFFFF), "E2BIG"),
+    )
+    return (
+        _clause(
+            f"LRU-01.{name}",
+            "maps that evict came after 4.1",
+            expect(_made(name), "EINVAL", {LATER: WORKS}),
+            since="4.1",
+        ),
+        _clause(
+            f"LRU-01.{name}-own",
+            "each CPU may have a list of its own, of which it evicts",
+            expect(_made(name, flags=NO_COMMON_LRU), "EINVAL", {LATER: WORKS}),
+            since="4.1",
+        ),
+        *(
+            _clause(
+                f"{id}-{name}" if "." in id else f"{id}.{name}",
+                sentence,
+                expect(made, "EINVAL", {LATER: said}),
+                since="4.1",
+            )
+            for id, sentence, made, said in refused
+        ),
+        _clause(
+            f"LRU-05.{name}",
+            "a key has at most 512 bytes; since 6.1 only memory limits it",
+            expect(CreateMap("map", type, 513, 8, 4), "E2BIG", {"6.1": WORKS}),
+        ),
+    )
+
+
+def _like_any_hash(name: str) -> tuple[Clause, ...]:
+    return (
+        _clause(
+            f"LRU-10.{name}",
+            "a key must exist, or must not, where the caller says so",
+            _made(name),
+            _put(name, 1, "ENOENT", EXIST),
+            _put(name, 1, 0, NOEXIST),
+            _put(name, 1, "EEXIST", NOEXIST),
+            _put(name, 1, 0, EXIST),
+            _put(name, 1, "EINVAL", 4),
+            _has(name, 1),
+        ),
+        _clause(
+            f"LRU-11.{name}",
+            "a key can be deleted once",
+            _made(name),
+            _put(name, 1),
+            expect(DeleteElement(MAP, u32(1)), 0),
+            expect(DeleteElement(MAP, u32(1)), "ENOENT"),
+            _has(name, 1, False),
+        ),
+        _clause(
+            f"LRU-12.{name}",
+            "keys can be asked for one after the other",
+            _made(name),
+            expect(NextKey(MAP, None, 4), "ENOENT"),
+            _put(name, 1),
+            expect(NextKey(MAP, u32(7), 4), u32(1)),
+            expect(NextKey(MAP, u32(1), 4), "ENOENT"),
+        ),
+    )
+
+
+def _eviction(name: str) -> tuple[Clause, ...]:
+    full: tuple[Operation | Step, ...] = (_made(name), *(_put(name, key) for key in (1, 2, 3, 4)))
+    large = 200
+    return (
+        _clause(f"LRU-20.{name}", "what there is room for stays", *full, *(_has(name, key) for key in (1, 2, 3, 4))),
+        _clause(
+            f"LRU-21.{name}",
+            "a key too many costs the oldest one its place; before 6.12 all others of a small map, too",
+            *full,
+            _put(name, 5),
+            _has(name, 5),
+            _has(name, 1, False),
+            _has(name, 4, at_first=False),
+        ),
+        _clause(
+            f"LRU-22.{name}",
+            "a key that a program looked up stays",
+            *full,
+            *filtered(
+                *(st(W, R10, -4, 1), mov64_reg(R2, R10), add64_imm(R2, -4), ld_map(R1, "map")),
+                call(Helper.MAP_LOOKUP_ELEM),
+            ),
+            _put(name, 5),
+            _has(name, 1),
+            _has(name, 2, False),
+        ),
+        _clause(
+            f"LRU-23.{name}",
+            "to be looked up by a system call does not count",
+            *full,
+            _has(name, 1),
+            _put(name, 5),
+            _has(name, 1, False),
+        ),
+        _clause(
+            f"LRU-24.{name}",
+            "the newest key, once deleted, makes room for another",
+            *full,
+            expect(DeleteElement(MAP, u32(4)), 0),
+            _put(name, 5),
+            *(_has(name, key) for key in (1, 2, 3, 5)),
+        ),
+        _clause(
+            f"LRU-25.{name}",
+            "an update takes an element before it looks for the key: in a map of one, the key is gone by then",
+            _made(name, entries=1),
+            _put(name, 1),
+            _put(name, 1, "ENOENT" if name == "hash" else 0, EXIST),
+            _has(name, 1, name != "hash"),
+        ),
+        _clause(
+            f"LRU-26.{name}",
+            "nor does the key exist then where it must not",
+            _made(name, entries=1),
+            _put(name, 1),
+            _put(name, 1, 0, NOEXIST),
+            _has(name, 1),
+        ),
+        _clause(
+            f"LRU-27.{name}",
+            "before 6.12, a CPU that used up 128 elements evicts to have as many again, also where there are free ones",
+            _made(name, entries=large),
+            *(_put(name, key) for key in range(BATCH + 1)),
+            _has(name, 0, at_first=False),
+            _has(name, 2 * BATCH - large - 1, at_first=False),
+            _has(name, 2 * BATCH - large),
+            _has(name, BATCH),
+        ),
+        _clause(
+            f"LRU-28.{name}",
+            "a CPU with a list of its own evicts of it, also where the map is not full",
+            _made(name, entries=2, flags=NO_COMMON_LRU),
+            *(_put(name, key) for key in (1, 2, 3)),
+            _has(name, 1, False),
+            _has(name, 2, False),
+            _has(name, 3),
+        ),
+    )

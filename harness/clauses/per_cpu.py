@@ -1,0 +1,359 @@
+"""Maps with a value for each CPU, since 4.6 (with eviction, 4.10): kernel/bpf/hashtab.c, arraymap.c, syscall.c.
+
+Scripts begin on CPU 0, so that a program's value is the first one.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
+from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
+from harness.essentials.parts import array, u32, u64
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R7,
+    R8,
+    R9,
+    R10,
+    Helper,
+    Piece,
+    W,
+    add64_imm,
+    call,
+    jeq_imm,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    st,
+    stx,
+)
+from harness.script.operations import (
+    CreateMap,
+    DeleteElement,
+    LookupElement,
+    MapType,
+    NextKey,
+    Operation,
+    Ref,
+    UpdateElement,
+    UpdateFlag,
+)
+from harness.script.outcome import PerCpu
+
+LATER = "5.10"
+"""The first era that has these maps."""
+HASH, ARRAY, LRU = MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH
+TYPES = {"hash": HASH, "array": ARRAY, "lru": LRU}
+LIKE_HASH = {"hash": HASH, "lru": LRU}
+NO_PREALLOC, NO_COMMON_LRU, NUMA_NODE = 1, 2, 4
+NOEXIST, EXIST = UpdateFlag.NOEXIST, UpdateFlag.EXIST
+LARGEST = 32768
+"""PCPU_MIN_UNIT_SIZE, include/linux/percpu.h."""
+ONE, TWO, THREE = (u32(number) for number in (1, 2, 3))
+
+
+def clauses(_: PtRegs) -> tuple[Clause, ...]:
+    return tuple(chain(_creation(), _calls(), _programs()))
+
+
+def _clause(id: str, sentence: str, *steps: Operation | Step, since: str = LATER) -> Clause:
+    return Clause(id, sentence, steps, NOTHING, since=since)
+
+
+def _made(type: MapType, value_size: int = 8, entries: int = 4, flags: int = 0) -> CreateMap:
+    return CreateMap("map", type, 4, value_size, entries, flags)
+
+
+def _read(key: bytes, value_size: int = 8) -> LookupElement:
+    return LookupElement(MAP, key, value_size, per_cpu=True)
+
+
+def _creation() -> tuple[Clause, ...]:
+    refused: tuple[tuple[str, str, CreateMap, Said], ...] = (
+        ("PCPU-02.hash-key", "a hash map's key has a size", CreateMap("map", HASH, 0, 8, 1), "EINVAL"),
+        ("PCPU-02.hash-value", "a value has a size", CreateMap("map", HASH, 4, 0, 1), "EINVAL"),
+        ("PCPU-02.hash-entries", "there is room", CreateMap("map", HASH, 4, 8, 0), "EINVAL"),
+        ("PCPU-02.array-key", "an array's key has 32 bits", CreateMap("map", ARRAY, 8, 8, 1), "EINVAL"),
+        ("PCPU-02.array-value", "an array's value has a size", CreateMap("map", ARRAY, 4, 0, 1), "EINVAL"),
+        ("PCPU-02.array-entries", "an array has elements", CreateMap("map", ARRAY, 4, 8, 0), "EINVAL"),
+        ("PCPU-03.array-prealloc", "an array's elements are always there", _made(ARRAY, flags=NO_PREALLOC), "EINVAL"),
+        ("PCPU-03.array-lru", "an array evicts nothing", _made(ARRAY, flags=NO_COMMON_LRU), "EINVAL"),
+        ("PCPU-03.hash-lru", "a plain hash map evicts nothing", _made(HASH, flags=NO_COMMON_LRU), "EINVAL"),
+        ("PCPU-03.hash-node", "memory is where the CPUs are", _made(HASH, flags=NUMA_NODE), "EINVAL"),
+        ("PCPU-03.array-node", "memory is where the CPUs are", _made(ARRAY, flags=NUMA_NODE), "EINVAL"),
+        ("PCPU-03.flags-first", "flags come before sizes", CreateMap("map", LRU, 4, 0, 0, NO_PREALLOC), NOT_SUPPORTED),
+    )
+    return (
+        *(
+            _clause(
+                f"PCPU-01.{name}",
+                "maps with a value for each CPU came after 4.1",
+                expect(_made(type), "EINVAL", {LATER: WORKS}),
+                since="4.1",
+            )
+            for name, type in TYPES.items()
+        ),
+        *(
+            _clause(id, sentence, expect(made, "EINVAL", {LATER: said}), since="4.1")
+            for id, sentence, made, said in refused
+        ),
+        _clause(
+            "PCPU-03.hash-prealloc",
+            "a hash map's elements may be allocated one by one",
+            expect(_made(HASH, flags=NO_PREALLOC), "EINVAL", {LATER: WORKS}),
+            expect(UpdateElement(MAP, ONE, PerCpu(u64(1))), "EBADF", {LATER: 0}),
+            expect(_read(ONE), "EBADF", {LATER: PerCpu(u64(1))}),
+            since="4.1",
+        ),
+        *(
+            _clause(f"PCPU-04.{name}", "a value has at most 32768 bytes", expect(_made(type, LARGEST), WORKS))
+            for name, type in TYPES.items()
+        ),
+        *(
+            # Of 5.10 it hangs on the release whether this is E2BIG or ENOMEM.
+            _clause(f"PCPU-04.{name}-more", "not one byte more", expect(_made(type, LARGEST + 1), "E2BIG"), since="6.1")
+            for name, type in TYPES.items()
+        ),
+    )
+
+
+def _calls() -> tuple[Clause, ...]:
+    first, second = PerCpu(u64(1), u64(2)), PerCpu(u64(3), u64(4))
+    return (
+        *(
+            _clause(
+                f"PCPU-10.{name}",
+                "a system call passes a value for each CPU",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, first), 0),
+                expect(_read(ONE), first),
+                expect(UpdateElement(MAP, ONE, second), 0),
+                expect(_read(ONE), second),
+            )
+            for name, type in TYPES.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-11.{name}",
+                "each value takes a multiple of eight bytes there",
+                _made(type, value_size=5),
+                expect(UpdateElement(MAP, ONE, PerCpu(b"abcde", b"fghij")), 0),
+                expect(_read(ONE, 5), PerCpu(b"abcde", b"fghij")),
+            )
+            for name, type in TYPES.items()
+        ),
+        _clause(
+            "PCPU-12",
+            "an array's elements are all there, and zero on every CPU",
+            _made(ARRAY),
+            *(expect(_read(u32(index)), PerCpu(u64(0))) for index in range(4)),
+            expect(_read(u32(4)), "ENOENT"),
+        ),
+        _clause(
+            "PCPU-13.array",
+            "an array takes no further element, and each of it exists",
+            _made(ARRAY),
+            expect(UpdateElement(MAP, u32(4), first), "E2BIG"),
+            expect(UpdateElement(MAP, ONE, first, NOEXIST), "EEXIST"),
+            expect(UpdateElement(MAP, ONE, first, EXIST), 0),
+            expect(_read(ONE), first),
+        ),
+        *(
+            _clause(
+                f"PCPU-13.{name}",
+                "a key must exist, or must not, where the caller says so",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, first, EXIST), "ENOENT"),
+                expect(UpdateElement(MAP, ONE, first, NOEXIST), 0),
+                expect(UpdateElement(MAP, ONE, second, NOEXIST), "EEXIST"),
+                expect(_read(ONE), first),
+                expect(UpdateElement(MAP, ONE, second, EXIST), 0),
+                expect(_read(ONE), second),
+            )
+            for name, type in LIKE_HASH.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-14.{name}.{flags:#x}".replace("0x", ""),
+                "an update takes no flags that nobody gave a meaning",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, first, flags), "EINVAL"),
+            )
+            for name, type in TYPES.items()
+            for flags in (4, 1 << 5, 1 << 32)
+        ),
+        *(
+            _clause(
+                f"PCPU-15.{name}",
+                "of flags that name CPUs, all of these kernels refuse two at once",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, first, 8 | 16), "EINVAL"),
+            )
+            for name, type in TYPES.items()
+        ),
+        _clause(
+            "PCPU-16",
+            "a full hash map takes no further key, but other values for those it has",
+            _made(HASH, entries=2),
+            expect(UpdateElement(MAP, ONE, first), 0),
+            expect(UpdateElement(MAP, TWO, first), 0),
+            expect(UpdateElement(MAP, THREE, first), "E2BIG"),
+            expect(UpdateElement(MAP, THREE, first, EXIST), "ENOENT"),
+            expect(UpdateElement(MAP, TWO, second), 0),
+            expect(DeleteElement(MAP, ONE), 0),
+            expect(UpdateElement(MAP, THREE, first), 0),
+            expect(_read(TWO), second),
+        ),
+        *(
+            _clause(
+                f"PCPU-17.{name}",
+                "a key can be deleted once",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, first), 0),
+                expect(DeleteElement(MAP, ONE), 0),
+                expect(DeleteElement(MAP, ONE), "ENOENT"),
+                expect(_read(ONE), "ENOENT"),
+            )
+            for name, type in LIKE_HASH.items()
+        ),
+        _clause("PCPU-17.array", "no element of an array", _made(ARRAY), expect(DeleteElement(MAP, ONE), "EINVAL")),
+        *(
+            _clause(
+                f"PCPU-18.{name}",
+                "keys can be asked for one after the other",
+                _made(type),
+                expect(NextKey(MAP, None, 4), "ENOENT"),
+                expect(UpdateElement(MAP, ONE, first), 0),
+                expect(NextKey(MAP, None, 4), ONE),
+                expect(NextKey(MAP, ONE, 4), "ENOENT"),
+            )
+            for name, type in LIKE_HASH.items()
+        ),
+        _clause(
+            "PCPU-18.array",
+            "an array's keys are its indices",
+            _made(ARRAY),
+            expect(NextKey(MAP, None, 4), u32(0)),
+            expect(NextKey(MAP, u32(2), 4), u32(3)),
+            expect(NextKey(MAP, u32(3), 4), "ENOENT"),
+            expect(NextKey(MAP, u32(9), 4), u32(0)),
+        ),
+    )
+
+
+def _programs() -> tuple[Clause, ...]:
+    before = PerCpu(u64(10), u64(20))
+    return (
+        *(
+            _clause(
+                f"PCPU-20.{name}",
+                "a program sees its own CPU's value, and stores into it",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, before), 0),
+                *filtered(_lookup(), jeq_imm(R0, 0, "end"), ldx(DW, R1, R0, 0), add64_imm(R1, 1), stx(DW, R0, 0, R1)),
+                expect(_read(ONE), PerCpu(u64(11), u64(20))),
+            )
+            for name, type in TYPES.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-21.{name}",
+                "a program's update changes its own CPU's value in its place, which pointers to it see",
+                _made(type),
+                array("results", entries=4),
+                expect(UpdateElement(MAP, ONE, before), 0),
+                *filtered(
+                    *(_lookup(), jeq_imm(R0, 0, "end"), mov64_reg(R7, R0)),
+                    *(_update(value=77), mov64_reg(R9, R0)),
+                    *(ldx(W, R1, R7, 0), _result(0, R1), _result(1, R9)),
+                ),
+                expect(_read(ONE), PerCpu(u64(77), u64(20))),
+                _result_is(0, 77),
+                _result_is(1, 0),
+            )
+            for name, type in TYPES.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-22.{name}",
+                "a key that a program adds has zeros on the other CPUs",
+                _made(type),
+                *filtered(_update(value=77)),
+                expect(_read(ONE), PerCpu(u64(77), u64(0))),
+            )
+            for name, type in LIKE_HASH.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-23.{name}",
+                "a program finds and deletes a key once",
+                _made(type),
+                array("results", entries=4),
+                expect(UpdateElement(MAP, ONE, before), 0),
+                *filtered(
+                    *(_delete(), _result(0, R0)),
+                    *(_delete(), _result(1, R0)),
+                    *(_lookup(), _found(2)),
+                ),
+                _result_is(0, 0),
+                _result_is(1, -2),
+                _result_is(2, 0),
+                expect(_read(ONE), "ENOENT"),
+            )
+            for name, type in LIKE_HASH.items()
+        ),
+        _clause(
+            "PCPU-23.array",
+            "a program deletes no element of an array, and finds none behind its end",
+            _made(ARRAY, entries=1),
+            array("results", entries=4),
+            *filtered(*(_delete(), _result(0, R0)), *(_lookup(), _found(1)), *(_update(), _result(2, R0))),
+            _result_is(0, -22),
+            _result_is(1, 0),
+            _result_is(2, -7),
+        ),
+    )
+
+
+def _key() -> Piece:
+    return (st(W, R10, -4, 1), mov64_reg(R2, R10), add64_imm(R2, -4), ld_map(R1, "map"))
+
+
+def _lookup() -> Piece:
+    return (_key(), call(Helper.MAP_LOOKUP_ELEM))
+
+
+def _delete() -> Piece:
+    return (_key(), call(Helper.MAP_DELETE_ELEM))
+
+
+def _update(value: int = 1, flags: int = 0) -> Piece:
+    return (
+        *(st(DW, R10, -16, value), _key(), mov64_reg(R3, R10), add64_imm(R3, -16), mov64_imm(R4, flags)),
+        call(Helper.MAP_UPDATE_ELEM),
+    )
+
+
+def _result(index: int, register: int) -> Piece:
+    """The lower half of a register, which is all that a function leaves that returns an int."""
+    return (
+        *(mov64_reg(R8, register), st(W, R10, -4, index), mov64_reg(R2, R10), add64_imm(R2, -4)),
+        *(ld_map(R1, "results"), call(Helper.MAP_LOOKUP_ELEM), jeq_imm(R0, 0, "end"), stx(W, R0, 0, R8)),
+    )
+
+
+def _found(index: int) -> Piece:
+    """Whether a lookup found something, as 0 or 1."""
+    return (mov64_imm(R7, 0), jeq_imm(R0, 0, 1), mov64_imm(R7, 1), _result(index, R7))
+
+
+def _result_is(index: int, value: int) -> Step:
+    return expect(LookupElement(Ref("results"), u32(index), 8), u32(value) + bytes(4))

@@ -1,0 +1,336 @@
+"""Program arrays and tail calls, since 4.2: kernel/bpf/arraymap.c, core.c, verifier.c."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
+from harness.clauses.parts import PACKET, accepted, hits_are
+from harness.essentials.parts import array, count_hits, element, on_our_prctl, prctl, probed, u32
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R6,
+    R7,
+    R10,
+    Helper,
+    Piece,
+    W,
+    add64_imm,
+    call,
+    exit_,
+    ld_imm64,
+    ld_map,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    program,
+    st,
+    xadd,
+)
+from harness.script.needs import Need
+from harness.script.operations import (
+    Close,
+    CreateMap,
+    DeleteElement,
+    FilterPacket,
+    LoadProgram,
+    LookupElement,
+    MapType,
+    NextKey,
+    OpenFile,
+    Operation,
+    ProgramType,
+    Ref,
+    UpdateElement,
+    UpdateFlag,
+)
+
+LATER = "5.10"
+"""The first era that has program arrays."""
+ARRAY = CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 4)
+PROGRAMS, FILTER, OTHER = Ref("programs"), Ref("filter"), Ref("other")
+NO_PREALLOC, RDONLY_PROG = 1, 0x80
+MOST = 33
+"""MAX_TAIL_CALL_CNT."""
+EMPTY, BEYOND = 1, 4
+"""Indices in whose slots is nothing: of an empty one, and behind the last one."""
+
+
+def clauses(registers: PtRegs) -> tuple[Clause, ...]:
+    return tuple(chain(_creation(), _calls(), _types(), _verifier(), _runs(), _kprobes(registers)))
+
+
+def _clause(
+    id: str,
+    sentence: str,
+    *steps: Operation | Step,
+    needs: frozenset[Need] = NOTHING,
+    since: str = LATER,
+    until: str | None = None,
+) -> Clause:
+    return Clause(id, sentence, steps, needs, since, until)
+
+
+def _filter(*body: Piece, name: str = "filter") -> LoadProgram:
+    """R6 is the context; `body` sets R0."""
+    return LoadProgram(name, ProgramType.SOCKET_FILTER, program(mov64_reg(R6, R1), body, exit_()))
+
+
+def _tail_call(index: int = 0) -> Piece:
+    return (mov64_reg(R1, R6), ld_map(R2, "programs"), mov64_imm(R3, index), call(Helper.TAIL_CALL))
+
+
+def _returns(length: int) -> Piece:
+    """So many bytes of the packet arrive."""
+    return (mov64_imm(R0, length),)
+
+
+def _put(program: Ref | bytes, said: Said = 0, *, index: int = 0, flags: int = UpdateFlag.ANY) -> Step:
+    return expect(UpdateElement(PROGRAMS, u32(index), program, flags), said)
+
+
+def _arrives(length: int) -> Step:
+    return expect(FilterPacket(FILTER, PACKET), length)
+
+
+def _creation() -> tuple[Clause, ...]:
+    refused = (
+        ("value", "a value is a descriptor, 32 bits", (4, 8, 4, 0)),
+        ("key", "a key is an index, 32 bits", (8, 4, 4, 0)),
+        ("entries", "there are slots", (4, 4, 0, 0)),
+        ("prealloc", "the slots are always there", (4, 4, 4, NO_PREALLOC)),
+        ("rdonly", "programs do not see the slots, so they cannot be theirs to read only", (4, 4, 4, RDONLY_PROG)),
+    )
+    return (
+        _clause("TAIL-01", "program arrays came after 4.1", expect(ARRAY, "EINVAL", {LATER: WORKS}), since="4.1"),
+        *(
+            _clause(
+                f"TAIL-02.{name}",
+                sentence,
+                expect(CreateMap("programs", MapType.PROG_ARRAY, key, value, entries, flags), "EINVAL"),
+                since="4.1",
+            )
+            for name, sentence, (key, value, entries, flags) in refused
+        ),
+    )
+
+
+def _calls() -> tuple[Clause, ...]:
+    filter = accepted("filter", ProgramType.SOCKET_FILTER)
+    return (
+        _clause("TAIL-10", "a program goes into a slot by its descriptor", ARRAY, filter, _put(FILTER)),
+        _clause("TAIL-11.closed", "a descriptor that is not open", ARRAY, _put(u32(1000), "EBADF")),
+        _clause("TAIL-11.a-map", "a map is no program", ARRAY, _put(PROGRAMS, "EINVAL")),
+        _clause("TAIL-11.a-file", "nor is a file", ARRAY, OpenFile("other"), _put(OTHER, "EINVAL")),
+        _clause("TAIL-12.index", "there is no slot behind the last", ARRAY, filter, _put(FILTER, "E2BIG", index=4)),
+        *(
+            _clause(
+                f"TAIL-12.flags-{flags}",
+                "an update has no conditions, which is looked at first",
+                ARRAY,
+                _put(u32(1000), "EINVAL", index=4, flags=flags),
+            )
+            for flags in (UpdateFlag.NOEXIST, UpdateFlag.EXIST, 8)
+        ),
+        _clause(
+            "TAIL-12.descriptor",
+            "the index is looked at before the descriptor",
+            ARRAY,
+            _put(u32(1000), "E2BIG", index=4),
+        ),
+        _clause(
+            "TAIL-13",
+            "reading a slot yields an id, and nothing where there is no program",
+            ARRAY,
+            filter,
+            expect(LookupElement(PROGRAMS, u32(0), 4), "ENOENT"),
+            expect(LookupElement(PROGRAMS, u32(4), 4), "ENOENT"),
+            _put(FILTER),
+            expect(LookupElement(PROGRAMS, u32(0), 4), WORKS),
+        ),
+        _clause(
+            "TAIL-14",
+            "a slot can be emptied once",
+            ARRAY,
+            filter,
+            _put(FILTER),
+            expect(DeleteElement(PROGRAMS, u32(0)), 0),
+            expect(DeleteElement(PROGRAMS, u32(0)), "ENOENT"),
+            expect(DeleteElement(PROGRAMS, u32(4)), "E2BIG"),
+        ),
+        _clause(
+            "TAIL-15",
+            "keys are all indices, whatever is in the slots",
+            ARRAY,
+            expect(NextKey(PROGRAMS, None, 4), u32(0)),
+            expect(NextKey(PROGRAMS, u32(2), 4), u32(3)),
+            expect(NextKey(PROGRAMS, u32(3), 4), "ENOENT"),
+        ),
+    )
+
+
+def _types() -> tuple[Clause, ...]:
+    filter, probe = accepted("filter", ProgramType.SOCKET_FILTER), accepted("probe")
+    user = LoadProgram("user", ProgramType.KPROBE, program(mov64_reg(R6, R1), _tail_call(), _returns(0), exit_()))
+    broken = LoadProgram("user", ProgramType.KPROBE, program(mov64_reg(R6, R1), _tail_call(), exit_()))
+    return (
+        _clause(
+            "TAIL-20.stored",
+            "the first program decides of which type all others are, also once it is gone",
+            *(ARRAY, filter, probe, _put(FILTER)),
+            _put(Ref("probe"), "EINVAL"),
+            expect(DeleteElement(PROGRAMS, u32(0)), 0),
+            _put(Ref("probe"), "EINVAL"),
+            expect(user, "EINVAL"),
+            needs=KPROBES,
+        ),
+        _clause(
+            "TAIL-20.loaded",
+            "so does a program that is loaded with the array",
+            *(ARRAY, filter, probe),
+            expect(user, WORKS),
+            _put(FILTER, "EINVAL"),
+            _put(Ref("probe")),
+            needs=KPROBES,
+        ),
+        _clause(
+            "TAIL-21.refused",
+            "a program that the verifier refuses decides nothing",
+            *(ARRAY, filter),
+            expect(broken, "EACCES"),
+            _put(FILTER),
+            needs=KPROBES,
+        ),
+        _clause(
+            "TAIL-21.not-stored",
+            "nor does one that is not stored for its index",
+            *(ARRAY, filter, probe),
+            _put(Ref("probe"), "E2BIG", index=4),
+            _put(FILTER),
+            needs=KPROBES,
+        ),
+    )
+
+
+def _verifier() -> tuple[Clause, ...]:
+    key = (st(W, R10, -4, 0), mov64_reg(R2, R10), add64_imm(R2, -4))
+    value = (mov64_reg(R3, R2), mov64_imm(R4, 0))
+    refused: tuple[tuple[str, str, str, Piece], ...] = (
+        ("30.lookup", "programs look nothing up", "EINVAL", (key, ld_map(R1, "programs"), call(1))),
+        ("30.update", "nor store", "EINVAL", (key, value, ld_map(R1, "programs"), call(2))),
+        ("30.delete", "nor delete", "EINVAL", (key, ld_map(R1, "programs"), call(3))),
+        (
+            "31.map",
+            "a tail call wants a program array",
+            "EINVAL",
+            (mov64_reg(R1, R6), ld_map(R2, "hits"), mov64_imm(R3, 0), call(Helper.TAIL_CALL)),
+        ),
+        (
+            "31.context",
+            "a tail call hands on the context",
+            "EACCES",
+            (mov64_reg(R1, R10), ld_map(R2, "programs"), mov64_imm(R3, 0), call(Helper.TAIL_CALL)),
+        ),
+        ("31.index", "a tail call wants an index", "EACCES", (mov64_reg(R1, R6), ld_map(R2, "programs"), call(12))),
+    )
+    return (
+        *(
+            _clause(f"TAIL-{id}", sentence, ARRAY, array("hits"), expect(_filter(body, _returns(0)), errno))
+            for id, sentence, errno, body in refused
+        ),
+        _clause(
+            "TAIL-32",
+            "a tail call that does nothing leaves nothing in R0",
+            ARRAY,
+            expect(_filter(_tail_call()), "EACCES"),
+        ),
+        _clause(
+            "TAIL-33",
+            "4.1 has no tail calls",
+            expect(_filter(mov64_imm(R2, 0), mov64_imm(R3, 0), call(Helper.TAIL_CALL), _returns(0)), "EINVAL"),
+            since="4.1",
+            until="4.1",
+        ),
+    )
+
+
+def _runs() -> tuple[Clause, ...]:
+    other = _filter(_returns(5), name="other")
+    calls = _filter(_tail_call(), _returns(9))
+    return (
+        _clause("TAIL-40", "the other program has the last word", ARRAY, other, calls, _put(OTHER), _arrives(5)),
+        _clause("TAIL-41.empty", "an empty slot: the program goes on", ARRAY, calls, _arrives(9)),
+        _clause(
+            "TAIL-41.beyond",
+            "no slot: the program goes on",
+            *(ARRAY, other, _filter(_tail_call(BEYOND), _returns(9)), _put(OTHER)),
+            _arrives(9),
+        ),
+        _clause(
+            "TAIL-42",
+            "an index has 32 bits",
+            *(ARRAY, other),
+            _filter(
+                *(mov64_reg(R1, R6), ld_map(R2, "programs"), ld_imm64(R3, 1 << 32), call(Helper.TAIL_CALL), _returns(9))
+            ),
+            _put(OTHER),
+            _arrives(5),
+        ),
+        _clause(
+            "TAIL-43",
+            "the slot is looked at when the call is made",
+            *(ARRAY, other, _filter(_returns(7), name="third"), calls, _arrives(9)),
+            *(_put(OTHER), _arrives(5), _put(Ref("third")), _arrives(7)),
+            *(expect(DeleteElement(PROGRAMS, u32(0)), 0), _arrives(9)),
+        ),
+        _clause("TAIL-44", "a slot keeps its program", ARRAY, other, calls, _put(OTHER), Close(OTHER), _arrives(5)),
+        _clause(
+            "TAIL-45",
+            "registers from R6 on stay where the call does nothing",
+            *(ARRAY, _filter(mov64_imm(R7, 6), _tail_call(), mov64_reg(R0, R7))),
+            _arrives(6),
+        ),
+        _clause(
+            "TAIL-46",
+            "a run makes 33 tail calls, and goes on in the last program then",
+            *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(), _returns(9))),
+            *(_put(FILTER), _arrives(9), hits_are(1 + MOST)),
+        ),
+        _clause(
+            "TAIL-46.beyond",
+            "calls behind the last slot do not count",
+            *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(BEYOND), _tail_call(), _returns(9))),
+            *(_put(FILTER), _arrives(9), hits_are(1 + MOST)),
+        ),
+        *(
+            _clause(
+                f"TAIL-47.{engine}",
+                "calls into empty slots count, in the interpreter before 7.2 and in the JIT before 6.12",
+                *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(EMPTY), _tail_call(), _returns(9))),
+                *(_put(FILTER), _arrives(9), hits_are(1 + MOST // 2, {since: 1 + MOST})),
+                needs=frozenset({need}),
+            )
+            for engine, need, since in (("interp", Need.INTERPRETER, "7.2"), ("jit", Need.JIT, "6.12"))
+        ),
+    )
+
+
+def _kprobes(registers: PtRegs) -> tuple[Clause, ...]:
+    argument = ldx(DW, R7, R6, registers.argument(1))
+    callee = program(mov64_reg(R6, R1), argument, element("hits"), xadd(DW, R0, 0, R7), mov64_imm(R0, 0), exit_())
+    caller = on_our_prctl(registers, _tail_call(), _returns(1))
+    return (
+        _clause(
+            "TAIL-50",
+            "a program on a probe goes on with another one, which has the same context",
+            *(ARRAY, array("hits"), *probed(caller), LoadProgram("other", ProgramType.KPROBE, callee)),
+            *(_put(OTHER), prctl(7, times=3), hits_are(21)),
+            needs=KPROBES,
+        ),
+    )
