@@ -54,6 +54,8 @@ HASH, ARRAY, LRU = MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU
 TYPES = {"hash": HASH, "array": ARRAY, "lru": LRU}
 LIKE_HASH = {"hash": HASH, "lru": LRU}
 NO_PREALLOC, NO_COMMON_LRU, NUMA_NODE = 1, 2, 4
+ONE_CPU, ALL_CPUS = 8, 16
+"""BPF_F_CPU, BPF_F_ALL_CPUS."""
 NOEXIST, EXIST = UpdateFlag.NOEXIST, UpdateFlag.EXIST
 LARGEST = 32768
 """PCPU_MIN_UNIT_SIZE, include/linux/percpu.h."""
@@ -195,7 +197,21 @@ def _calls() -> tuple[Clause, ...]:
                 f"PCPU-15.{name}",
                 "of flags that name CPUs, all of these kernels refuse two at once",
                 _made(type),
-                expect(UpdateElement(MAP, ONE, first, 8 | 16), "EINVAL"),
+                expect(UpdateElement(MAP, ONE, first, ONE_CPU | ALL_CPUS), "EINVAL"),
+            )
+            for name, type in TYPES.items()
+        ),
+        *(
+            _clause(
+                f"PCPU-19.{name}",
+                "flags may name one CPU, or say that one value is for all",
+                _made(type),
+                expect(UpdateElement(MAP, ONE, u64(7), ALL_CPUS), 0),
+                expect(_read(ONE), PerCpu(u64(7))),
+                expect(UpdateElement(MAP, ONE, u64(8), ONE_CPU), 0),
+                expect(_read(ONE), PerCpu(u64(8), u64(7))),
+                expect(UpdateElement(MAP, ONE, u64(9), ONE_CPU | 1000 << 32), "ERANGE"),
+                since="7.2",
             )
             for name, type in TYPES.items()
         ),

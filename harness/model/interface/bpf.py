@@ -49,7 +49,7 @@ def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
     key = _key(operation.key, map)
     if isinstance(map, FileArrayMap):
         return _store_file(kernel, map, key, operation)
-    value = _exactly(_given(kernel, operation.value), map.size_in_calls, "value")
+    value = _exactly(_given(kernel, operation.value), map.size_given(int(operation.flags)), "value")
     map.write(key, Region("the caller's value", len(value), value), int(operation.flags), kernel.environment.cpu)
     return Outcome(value=0)
 

@@ -142,7 +142,7 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
     key = _sized(attr.buffer(8), map.key_size)
-    value = _sized(attr.buffer(16), map.size_in_calls)
+    value = _sized(attr.buffer(16), map.size_given(flags))
     map.write(key, Region("the caller's value", len(value), value), flags, kernel.environment.cpu)
     return Outcome(value=0)
 

@@ -20,7 +20,9 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     per_cpu = wanted.type in PER_CPU
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size == 0:
         raise Errno("EINVAL")
-    check_flags(wanted.flags, taken=0, refused=MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU)
+    node = MapFlag.NUMA_NODE
+    refused = MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU | (node if per_cpu else 0)
+    check_flags(wanted.flags, taken=node, refused=refused)
     stride = (wanted.value_size + 7) & ~7
     if wanted.value_size > rules.most_array_value:
         raise Errno(rules.too_large_array_value)

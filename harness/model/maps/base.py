@@ -56,6 +56,10 @@ class Map:
         """How many bytes system calls copy for a value; bpf_map_value_size()."""
         return self.value_size
 
+    def size_given(self, flags: int) -> int:
+        """How many bytes a system call's update takes for a value; Errno for flags that are refused before that."""
+        return self.size_in_calls
+
     def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
         """The live value, None when there is none."""
         self._certain()

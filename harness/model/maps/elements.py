@@ -14,10 +14,12 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.value import M32, Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 PER_CPU = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH})
+LOCK, ONE_CPU, ALL_CPUS = 4, 8, 16
+"""BPF_F_LOCK, which needs a lock in the value; BPF_F_CPU, with its number in the upper half, and BPF_F_ALL_CPUS."""
 PADDING = "the bytes behind a value of a per-CPU map"
 
 
@@ -65,6 +67,12 @@ class Element:
         for number, value in enumerate(self._values):
             value.copy(0, source, number * self._shape.stride, self._shape.size)
 
+    def blur(self, cpu: int) -> None:
+        """Nobody said what the other CPUs' values are."""
+        for number, value in enumerate(self._values):
+            if number != cpu:
+                value.blur(0, self._shape.size, "what an element held before")
+
     def whole(self) -> Region:
         """What a system call's lookup copies."""
         if self._shape.cpus is None:
@@ -75,6 +83,17 @@ class Element:
         return region
 
 
+def check_cpu_flags(flags: int, cpus: int) -> None:
+    """bpf_map_check_op_flags(), include/linux/bpf.h of 7.2: Errno EINVAL, ERANGE (seen on 7.2.13)."""
+    low = flags & M32
+    if low & LOCK or low > ALL_CPUS or (flags >> 32 and not low & ONE_CPU):
+        raise Errno("EINVAL")
+    if flags >> 32 >= cpus:
+        raise Errno("ERANGE")
+    if low not in (UpdateFlag.NOEXIST | UpdateFlag.EXIST, ONE_CPU, ALL_CPUS):
+        raise Unpredictable(f"the model has no rule for flags {low:#x} together")
+
+
 class ElementMap(Map):
     """A map of elements, whatever its keys are."""
 
@@ -82,11 +101,18 @@ class ElementMap(Map):
         super().__init__(MapType(wanted.type), wanted.key_size, wanted.value_size, wanted.max_entries)
         self.per_cpu = wanted.type in PER_CPU
         self.shape = Shape(wanted.value_size, environment.cpus if self.per_cpu else None)
+        self._cpus = environment.cpus
         self._cpu_flags = self.per_cpu and environment.rules.maps.cpu_flags
 
     @property
     def size_in_calls(self) -> int:
         return self.shape.in_calls
+
+    def size_given(self, flags: int) -> int:
+        if not self._cpu_flags or flags <= UpdateFlag.EXIST:
+            return self.size_in_calls
+        check_cpu_flags(flags, self._cpus)
+        return self.value_size if flags & (ONE_CPU | ALL_CPUS) else self.size_in_calls
 
     def read(self, key: bytes) -> Region | None:
         self._certain()
@@ -95,11 +121,17 @@ class ElementMap(Map):
 
     def write(self, key: bytes, value: Region, flags: int, cpu: int = 0) -> None:
         self._certain()
-        if flags > UpdateFlag.EXIST:
-            if self._cpu_flags:
-                raise Unpredictable(f"the model has no rule for flags {flags:#x} of a per-CPU map, which may name CPUs")
+        if flags > UpdateFlag.EXIST and not self._cpu_flags:
             raise Errno("EINVAL")
-        self._place(key, flags, cpu).fill(value)
+        new = self._find(key) is None
+        element = self._place(key, flags, cpu)
+        if not flags & (ONE_CPU | ALL_CPUS):
+            element.fill(value)
+            return
+        for number in range(self._cpus) if flags & ALL_CPUS else (flags >> 32,):
+            element.store(value, 0, number)
+        if new and flags & ONE_CPU:
+            element.blur(flags >> 32)
 
     def _lookup(self, key: bytes, cpu: int) -> Region | None:
         element = self._find(key)

@@ -19,11 +19,13 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     """htab_map_alloc_check(), htab_map_alloc(): Errno EINVAL, 524 (ENOTSUPP), E2BIG or ENOMEM."""
     rules = environment.rules.maps
     lru, per_cpu = wanted.type in LRU_TYPES, wanted.type in PER_CPU
-    check_flags(wanted.flags, taken=MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU)
+    check_flags(wanted.flags, taken=MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU | MapFlag.NUMA_NODE)
     if not lru and wanted.flags & MapFlag.NO_COMMON_LRU:
         raise Errno("EINVAL")
     if lru and wanted.flags & MapFlag.NO_PREALLOC:
         raise Errno(NOT_SUPPORTED)
+    if wanted.flags & MapFlag.NUMA_NODE and (per_cpu or wanted.flags & MapFlag.NO_COMMON_LRU):
+        raise Errno("EINVAL")
     if 0 in (wanted.max_entries, wanted.key_size, wanted.value_size):
         raise Errno("EINVAL")
     element = wanted.key_size + wanted.value_size
