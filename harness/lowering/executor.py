@@ -120,7 +120,12 @@ class GuestExecutor:
         return Agent(self.target.open([AGENT]), patience=self._patience)
 
     def _once(self, batch: Batch) -> BatchResult:
-        (result,) = self._agent.exchange([batch])
+        try:
+            (result,) = self._agent.exchange([batch])
+        except MachineLost:
+            self._agent.close()
+            self._agent = self._start()  # which tells better what ended, when it was the target
+            raise
         if not result.completed:
             raise BenchError(f"the agent could not do what the bench itself needs: {result.end}")
         return result

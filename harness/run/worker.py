@@ -115,6 +115,8 @@ class Worker:
                 if self._stopped or len(self.results) == done or number > REPLACEMENTS:
                     raise
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
+                if not any(result.verdict is Verdict.LOST for result in self.results[done:]):
+                    self._charge(loss)
                 self._watch.state(self.share, f"lost a machine, goes on with another: {loss}")
                 self.reports.append(MachineReport(kernel.name, kernel.arch.name, provenance=dict(kernel.provenance)))
 
@@ -171,6 +173,14 @@ class Worker:
         model = self._model(environment)
         for seen in self.spending.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._add(lane, self._judge(lane, seen, model))
+
+    def _charge(self, loss: MachineLost) -> None:
+        """A machine that died while no script ran is no better than one that died of a script: the next one pays."""
+        for round_, lane in self._visits():
+            for script in self._unjudged(lane, round_):
+                reason = f"before it, with no script under way: {loss}"
+                self._add(lane, ScriptResult(str(lane), script.name, Verdict.LOST, reason))
+                return
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:

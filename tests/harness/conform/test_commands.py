@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,14 @@ def test_debian_12_does_what_every_clause_says_on_both_architectures_and_engines
     assert len(report["lanes"]) == 4
     assert len(report["results"]) == 2 * sum(len(clauses(arch, "6.1")) for arch in ("x86_64", "arm64"))
     assert {result["verdict"] for result in report["results"]} <= {"agree", "known-divergence", "unsupported"}
+
+
+@pytest.mark.guest
+def test_the_same_kernels_get_the_same_verdict_in_every_cell_again(tmp_path: Path) -> None:
+    lanes = ("--lanes", "debian-12/*/jit", "--clauses", "ATTACH-*,DET-*,MAP-*,RB-*,LOAD-*")
+    for run in ("first", "second"):
+        assert hil("conform", *lanes, "--output", str(tmp_path / run)).returncode == 0
+    done = hil("compare", str(tmp_path / "first" / "latest"), str(tmp_path / "second" / "latest"))
+    assert done.returncode == 0
+    (said,) = (line for line in done.stdout.splitlines() if not line.startswith("    "))
+    assert re.fullmatch(r"\d{3} compared: 0 worse, 0 fixed, 0 other changes", said), done.stdout

@@ -194,19 +194,18 @@ def test_scripts_share_a_process_as_the_share_says(tmp_path: Path, monkeypatch: 
     assert scene.together == 5
 
 
-def test_a_machine_lost_in_a_round_is_followed_by_another_for_what_is_left_of_it(
+def test_a_machine_lost_while_no_script_ran_costs_the_next_one_and_another_does_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(monkeypatch, lose_at=2)
     worker = Worker(REPEATED, tmp_path, Silent())
     worker.run()
-    assert scene.visits[1:] == [
-        (1, "jit", ("first", "second")),
-        (2, "jit", ("second",)),
-        (2, "interp", ("first", "second")),
-        (2, "jit", ("first", "second")),
-    ]
+    both = ("first", "second")
+    assert scene.visits[1:] == [(1, "jit", both), (2, "interp", both), (2, "jit", both)]
     assert len(worker.results) == 8
+    (lost,) = (result for result in worker.results if result.verdict is Verdict.LOST)
+    assert (lost.lane, lost.script) == ("debian-12/arm64/jit", "second")
+    assert "no script under way: it died" in lost.reason
 
 
 def test_a_share_that_cannot_be_run_has_a_verdict_for_every_round(

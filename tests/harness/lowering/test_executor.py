@@ -1,0 +1,122 @@
+"""What becomes of scripts when their process, their agent or the whole target ends; no guest takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.lane import Engine
+from harness.lowering import executor as module
+from harness.lowering.context import Guest
+from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.script.operations import Close, Script
+from hil.agent.results import BatchResult, End, How, Status, StepResult
+from hil.agent.steps import Batch
+from hil.errors import BenchError, MachineLost
+
+SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
+HELLO = SimpleNamespace(page_size=65536, cpus=2)
+
+
+class Target:
+    """Whose agents end at chosen batches, counted over all agents; and which ends itself behind so many agents."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, dies_at: set[int], agents: int = 99, late: int = -1) -> None:
+        self.carried_out = 0
+        self.agents = 0
+        self._dies_at = dies_at
+        self._most = agents
+        self._late = late
+        monkeypatch.setattr(module, "Agent", lambda *_, **__: self._agent())
+
+    def open(self, _: object) -> None:
+        pass
+
+    def _agent(self) -> Any:
+        self.agents += 1
+        if self.agents > self._most:
+            raise MachineLost("the target ended")
+        return SimpleNamespace(hello=HELLO, exchange=self._exchange, close=lambda: None)
+
+    def _exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
+        for batch in batches:
+            number, self.carried_out = self.carried_out, self.carried_out + 1
+            if number in self._dies_at:
+                raise MachineLost("the agent ended")
+            steps = tuple(StepResult(Status.DONE, 0) for _ in batch.steps)
+            late = number == self._late
+            yield BatchResult(End(How.DEADLINE, 1, 3, 0.5) if late else End(How.COMPLETED, elapsed=0.5), steps)
+
+
+def results(target: Any, together: int = 1) -> list[tuple[str, str]]:
+    """Names, and what became of each."""
+    executor = GuestExecutor(target, Guest("x86_64", 0x60100))
+    found: list[tuple[str, str]] = []
+    try:
+        for seen in executor.run(SCRIPTS, together=together):
+            assert isinstance(seen, Observed | Missed)
+            found.append((seen.script.name, seen.reason if isinstance(seen, Missed) else "ok"))
+    except MachineLost as error:
+        found.append(("raised", str(error)))
+    return found
+
+
+def test_the_agents_greeting_tells_what_lowering_must_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    target: Any = Target(monkeypatch, set())
+    guest = GuestExecutor(target, Guest("x86_64", 0x60100)).guest
+    assert (guest.page_size, guest.cpus) == (65536, 2)
+
+
+def test_an_agent_that_ends_costs_the_script_it_was_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(monkeypatch, {1})
+    said = "the agent ended"
+    assert results(target) == [("a", "ok"), ("b", said), ("c", "ok"), ("d", "ok"), ("e", "ok")]
+    assert target.agents == 2
+
+
+def test_agents_may_end_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "the agent ended"
+    everything = [(script.name, said) for script in SCRIPTS]
+    assert results(Target(monkeypatch, set(range(5)))) == everything
+
+
+def test_a_target_that_ends_costs_the_script_and_the_rest_is_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "the target ended"  # the better reason
+    assert results(Target(monkeypatch, {1}, agents=1)) == [("a", "ok"), ("b", said), ("raised", said)]
+
+
+def test_a_target_that_ends_at_the_last_script_raises_nothing_since_no_rest_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = results(Target(monkeypatch, {4}, agents=1))
+    assert found[-1] == ("e", "the target ended")
+    assert len(found) == 5
+
+
+def test_a_group_is_lost_together_and_those_behind_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = results(Target(monkeypatch, {0}), together=2)
+    assert found == [("a", "the agent ended"), ("b", "the agent ended"), ("c", "ok"), ("d", "ok"), ("e", "ok")]
+
+
+def test_who_stood_behind_a_script_that_did_not_end_is_run_again_after_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = results(Target(monkeypatch, set(), late=0), together=3)
+    assert [name for name, _ in found] == ["a", "d", "e", "b", "c"]
+    assert "deadline passed" in dict(found)["a"]
+    assert [said for name, said in found if name != "a"] == ["ok"] * 4
+
+
+def test_a_target_that_ends_while_the_engine_is_chosen_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    target: Any = Target(monkeypatch, {0}, agents=1)
+    with pytest.raises(MachineLost, match="the target ended"):
+        GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
+
+
+def test_what_the_bench_itself_needs_must_be_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    target: Any = Target(monkeypatch, set(), late=0)
+    with pytest.raises(BenchError, match="could not do what the bench itself needs"):
+        GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
