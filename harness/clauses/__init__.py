@@ -35,6 +35,7 @@ from harness.clauses import (
     stack_trace,
     tasks,
     told,
+    updates,
     verifier,
 )
 from harness.clauses.clause import Clause
@@ -42,6 +43,7 @@ from harness.clauses.clause import Clause
 _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     bpf.clauses,
     maps.clauses,
+    updates.clauses,
     per_cpu.clauses,
     lru.clauses,
     program_array.clauses,

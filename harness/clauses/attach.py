@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.abi import perf
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.clause import Clause, Step, expect
 from harness.clauses.parts import EVENT, PROGRAM, SPARE, accepted, hits_are, opened, second_event
@@ -15,17 +16,22 @@ from harness.script.operations import (
     OpenEvent,
     OpenFile,
     Operation,
+    Part,
     ProgramType,
+    RawOpenEvent,
     Ref,
 )
 
 TRACEPOINT = (FindTracepoint("tracepoint", "sched/sched_process_fork"), OpenEvent("event", Ref("tracepoint")))
+SOFTWARE, DUMMY = 1, 9
+"""PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY: an event that nothing counts for."""
 CLOSED = 1000
 """No script has that many descriptors open."""
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
+    software = RawOpenEvent("event", (Part(0, 4, SOFTWARE), Part(4, 4, perf.ATTR.size), Part(8, 8, DUMMY)))
     return (
         Clause(
             "ATTACH-02",
@@ -40,6 +46,19 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         *(_no_program(*row) for row in _NO_PROGRAM),
         *(_wrong_type(type) for type in (ProgramType.SOCKET_FILTER, ProgramType.SCHED_CLS, ProgramType.SCHED_ACT)),
+        *(
+            Clause(
+                f"ATTACH-01.{what}",
+                "an event that is none of a trace event takes no program; later kernels look at the descriptor first",
+                (accepted("program"), software, expect(Attach(EVENT, descriptor), "EINVAL", later)),
+            )
+            for what, descriptor, later in (("program", PROGRAM, {}), ("closed", CLOSED, {"5.10": "EBADF"}))
+        ),
+        Clause(
+            "ATTACH-17",
+            "a program cannot be taken away by attaching none",
+            (*counted, expect(Attach(EVENT, -1), "EEXIST", {"5.10": "EBADF"}), prctl(), hits_are(1)),
+        ),
         Clause(
             "ATTACH-07",
             "a program of type KPROBE is attached to the event of a kprobe, and runs",

@@ -12,6 +12,7 @@ from harness.script.operations import (
     Attach,
     Close,
     CreateKprobe,
+    FindTracepoint,
     OpenEvent,
     Operation,
     ReadCount,
@@ -25,6 +26,22 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause("KP-02", "an entry probe by symbol", expect(CreateKprobe("probe", PRCTL), WORKS)),
         _clause("KP-03", "a return probe by symbol", expect(CreateKprobe("probe", PRCTL, returns=True), WORKS)),
+        *(
+            _clause(
+                f"KP-04.{what}",
+                "without a name the trace event is called after its symbol, in group kprobes",
+                expect(WriteKprobeEvents(f"{what[0]} {PRCTL}"), 0),
+                expect(FindTracepoint("default", f"kprobes/{what[0]}_{PRCTL}_0"), WORKS),
+                expect(WriteKprobeEvents(f"-:kprobes/{what[0]}_{PRCTL}_0"), 0),
+            )
+            for what in ("probe", "return")
+        ),
+        _clause(
+            "KP-11",
+            "of an offset that is negative nothing is made, though in 4.1 the write succeeds",
+            expect(WriteKprobeEvents(f"p:{{}}negative {PRCTL}-4"), 0, {"5.10": "EINVAL"}),
+            expect(WriteKprobeEvents("-:{}negative"), "ENOENT"),
+        ),
         _clause(
             "KP-08",
             "a function there is not; 6.12 says EINVAL",

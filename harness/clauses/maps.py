@@ -60,6 +60,12 @@ def _creation() -> tuple[Clause, ...]:
         ),
         _clause("MAP-03.limit", "a key of 512 bytes is fine", expect(CreateMap("map", MapType.HASH, 512, 8, 1), WORKS)),
         _created(
+            "MAP-04",
+            "the key is looked at first",
+            MapType.HASH,
+            *(513, 8, 0xFFFFFFFF, "E2BIG", {}),
+        ),
+        _created(
             "MAP-05",
             "too many entries for the hash table's buckets",
             MapType.HASH,

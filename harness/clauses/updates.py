@@ -1,0 +1,102 @@
+"""What programs are told when they change a map: kernel/bpf/helpers.c; a negative errno, extended to 64 bits."""
+
+from __future__ import annotations
+
+from harness.abi.pt_regs import PtRegs
+from harness.clauses.clause import Clause, expect
+from harness.clauses.parts import MAP
+from harness.essentials.parts import array, element, u32
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R7,
+    R10,
+    Helper,
+    W,
+    add64_imm,
+    call,
+    exit_,
+    ld_imm64,
+    ld_map,
+    mov64_imm,
+    mov64_reg,
+    program,
+    stx,
+)
+from harness.script.needs import Need
+from harness.script.operations import (
+    CreateMap,
+    FilterPacket,
+    LoadProgram,
+    LookupElement,
+    MapType,
+    Program,
+    ProgramType,
+    Ref,
+    UpdateElement,
+)
+
+ENOENT, E2BIG, EEXIST, EINVAL = -2, -7, -17, -22
+PRESENT, ABSENT, OUTSIDE = 1, 2, 9
+HASH, ARRAY = CreateMap("map", MapType.HASH, 4, 8, 1), array("map", entries=4)
+
+
+def clauses(_: PtRegs) -> tuple[Clause, ...]:
+    """MAP-49, MAP-50. The hash map is full, with one element under key PRESENT."""
+    rows: tuple[tuple[str, str, CreateMap, int, int | None, int], ...] = (
+        ("MAP-49.replaced", "an element is replaced", HASH, PRESENT, 0, 0),
+        ("MAP-49.full", "there is no room for another", HASH, ABSENT, 0, E2BIG),
+        ("MAP-49.exists", "there must be none yet", HASH, PRESENT, 1, EEXIST),
+        ("MAP-49.flags", "no such flags", HASH, PRESENT, 3, EINVAL),
+        ("MAP-49.array", "an element of an array is written", ARRAY, PRESENT, 0, 0),
+        ("MAP-49.array-exists", "an array's exist from the beginning", ARRAY, PRESENT, 1, EEXIST),
+        ("MAP-49.outside", "there is none behind its end", ARRAY, OUTSIDE, 0, E2BIG),
+        ("MAP-49.deleted", "an element is deleted", HASH, PRESENT, None, 0),
+        ("MAP-49.absent", "if it is there", HASH, ABSENT, None, ENOENT),
+        ("MAP-49.array-delete", "none of an array's is", ARRAY, PRESENT, None, EINVAL),
+        ("MAP-50", "all 64 bits of the flags count", HASH, PRESENT, 1 << 32, EINVAL),
+    )
+    return tuple(
+        Clause(
+            id,
+            f"a program changes a map: {sentence}",
+            (
+                map,
+                array("result"),
+                UpdateElement(MAP, u32(PRESENT), bytes(8)),
+                LoadProgram("filter", ProgramType.SOCKET_FILTER, _changes(key, flags)),
+                expect(FilterPacket(Ref("filter"), b"packet"), 1),
+                # The upper half is what a function that returns an int leaves there, in 6.1's JITs.
+                expect(LookupElement(Ref("result"), u32(0), 8), u32(result) + bytes(4)),
+            ),
+            frozenset({Need.STACK}),
+        )
+        for id, sentence, map, key, flags, result in rows
+    )
+
+
+def _changes(key: int, flags: int | None) -> Program:
+    """Updates the element with its own key, or deletes it (None); the low half of what the helper returns is kept."""
+    change = (
+        (mov64_reg(R3, R10), add64_imm(R3, -16), ld_imm64(R4, flags or 0), call(Helper.MAP_UPDATE_ELEM))
+        if flags is not None
+        else call(Helper.MAP_DELETE_ELEM)
+    )
+    return program(
+        mov64_imm(R1, key),
+        stx(W, R10, -8, R1),
+        stx(DW, R10, -16, R1),
+        mov64_reg(R2, R10),
+        add64_imm(R2, -8),
+        ld_map(R1, "map"),
+        change,
+        mov64_reg(R7, R0),
+        element("result"),
+        stx(W, R0, 0, R7),
+        mov64_imm(R0, 1),
+        exit_(),
+    )
