@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -64,6 +65,36 @@ def test_a_history_somebody_holds_locked_costs_the_entry_alone(
         other.execute("ROLLBACK")
         assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert history.record(agreeing(), tmp_path) == before + 1
+
+
+def test_a_full_disk_costs_the_history_its_entry_and_the_run_nothing(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = History(small_disk / "history.sqlite")
+    monkeypatch.setenv("HIL_HISTORY", str(history.path))
+    leave(agreeing(), tmp_path)
+    room = os.statvfs(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(room.f_bavail * room.f_frsize))
+    leave(agreeing(), tmp_path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "full" in line and str(tmp_path) in line and "look at its disk" in line
+    assert read(tmp_path / "results.json") == agreeing()
+    filler.unlink()
+    leave(agreeing(), tmp_path)
+    assert [entry.id for entry in history.entries(9)] == [2, 1]
+    with closing(sqlite3.connect(history.path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_full_disk_under_the_run_folder_leaves_no_half_file(small_disk: Path) -> None:
+    before = History().record(agreeing(), small_disk)
+    room = os.statvfs(small_disk)
+    (small_disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize - 8192))
+    with pytest.raises(NotLeft, match=r"lacks .*report.html \(.*No space left on device\).*--output"):
+        leave(agreeing(), small_disk)
+    assert {path.name for path in small_disk.iterdir()} <= {"filler", "results.json", "junit.xml"}
+    assert History().get().id == before + 1
 
 
 def test_an_interrupted_run_is_never_a_good_one(tmp_path: Path) -> None:
