@@ -14,6 +14,7 @@ from harness.clauses import (
     attach,
     bpf,
     concurrency,
+    crowds,
     detach,
     event_array,
     execution,
@@ -68,6 +69,7 @@ _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     tasks.clauses,
     permissions.clauses,
     concurrency.clauses,
+    crowds.clauses,
 )
 
 

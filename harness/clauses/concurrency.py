@@ -28,6 +28,10 @@ from harness.isa.assemble import (
     R0,
     R1,
     R2,
+    R3,
+    R4,
+    R5,
+    R6,
     R10,
     Helper,
     Piece,
@@ -37,11 +41,13 @@ from harness.isa.assemble import (
     exit_,
     jeq_imm,
     jne_imm,
+    ld_imm64,
     ld_map,
     ldx,
     mov64_imm,
     mov64_reg,
     program,
+    st,
     stx,
     xadd,
 )
@@ -62,6 +68,7 @@ from harness.script.operations import (
     MapRing,
     MapType,
     OpenEvent,
+    OpenOutput,
     Operation,
     Pin,
     Program,
@@ -76,13 +83,15 @@ MANY = 120
 """Hits of a burst: enough for CPUs to meet, and so few that two bursts are counted within one byte, which no reader can
 see half of."""
 HITS = Ref("hits")
+CURRENT_CPU = 0xFFFFFFFF
+"""BPF_F_CURRENT_CPU."""
 WRITTEN = 0x5A5A
 """Bytes we write, and nobody else."""
 NOTHING_SAID: Mapping[str, Said] = {}
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
-    return (*_counting(registers), *_attaching(registers), *_maps(registers), *_events(registers))
+    return (*_counting(registers), *_attaching(registers), *_maps(registers), *_events(registers), *_output(registers))
 
 
 def together(*branches: Iterable[Operation | Step]) -> Step:
@@ -381,6 +390,43 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
             ),
             prctl(times=2),
             expect(ReadCount(EVENT), 30),
+        ),
+    )
+
+
+def _output(registers: PtRegs) -> tuple[Clause, ...]:
+    """Programs that hand data to the event of the CPU they run on."""
+    put = (
+        mov64_reg(R1, R6),
+        ld_map(R2, "map"),
+        ld_imm64(R3, CURRENT_CPU),
+        st(DW, R10, -8, 5),
+        mov64_reg(R4, R10),
+        add64_imm(R4, -8),
+        mov64_imm(R5, 8),
+        call(Helper.PERF_EVENT_OUTPUT),
+    )
+    on_each = [
+        step
+        for cpu in range(2)
+        for step in (
+            expect(OpenOutput(f"out {cpu}", pid=-1, cpu=cpu), WORKS),
+            MapRing(f"ring {cpu}", Ref(f"out {cpu}")),
+            expect(UpdateElement(Ref("map"), u32(cpu), Ref(f"out {cpu}")), 0),
+        )
+    ]
+    return (
+        _clause(
+            "PEA-60",
+            "what programs put out goes to the ring of the CPU they run on, also when they run on several at a time",
+            CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2),
+            *probed(on_our_prctl(registers, put)),
+            *on_each,
+            together([prctl(times=20)], [prctl(times=30)]),
+            *_each(ReadRing, "ring", records(20), records(30)),
+            prctl(times=2),
+            *_each(ReadRing, "ring", records(2), records(0)),
+            since="5.10",
         ),
     )
 
