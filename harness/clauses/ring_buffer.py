@@ -407,6 +407,12 @@ def _verifier() -> tuple[Clause, ...]:
         ("RBUF-44", "only records are given back", "EACCES", (mov64_reg(R8, R10), _GIVE_BACK, end)),
         ("RBUF-44.context", "the context is none", "EACCES", (mov64_reg(R8, R1), _GIVE_BACK, end)),
         ("RBUF-45", "giving back returns nothing", "EACCES", (_reserve(16, (_GIVE_BACK, exit_())), end)),
+        (
+            "RBUF-41.written",
+            "nor be written to",
+            "EACCES",
+            (reserve, st(DW, R0, 0, 1), mov64_reg(R8, R0), _GIVE_BACK, end),
+        ),
         ("RBUF-41.copy", "a check of one copy is a check of all", WORKS, (reserve, copied, _GIVE_BACK, "out", end)),
         ("RBUF-43.helper", "for helpers too", "EACCES", (_reserve(16, (_put_record(24), _GIVE_BACK)), end)),
         (

@@ -100,7 +100,7 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     expected = _EXPECTED[argument]
     fits = register.type is expected and (argument is not Argument.RECORD or records.is_record(register))
     if not fits and not (argument is Argument.MEMORY and register.type is PTR_TO_MAP_VALUE):
-        raise Refused("EACCES", f"R{number} type={NAMES[register.type]} expected={NAMES[expected]}")
+        raise Refused("EACCES", f"R{number} type={records.describe(register)} expected={NAMES[expected]}")
     if argument is Argument.MAP_KEY:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.key_size))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import STACK_SIZE, Mode, Size
+from harness.model.verifier import records
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
     EMPTY_SLOT,
     FRAME_PTR,
     MISC,
-    NAMES,
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
     PTR_TO_STACK,
@@ -123,7 +123,7 @@ def check_access(env: Environment, base: int, off: int, size: int, *, write: boo
     elif register.type is FRAME_PTR:
         check_stack_bounds(off, size)
     else:
-        raise Refused("EACCES", f"R{base} invalid mem access '{NAMES[register.type]}'")
+        raise Refused("EACCES", f"R{base} invalid mem access '{records.describe(register)}'")
 
 
 def check_map_access(register: Register, off: int, size: int) -> None:

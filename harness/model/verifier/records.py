@@ -15,6 +15,7 @@ from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.state import (
     CONST_IMM,
     INVALID,
+    NAMES,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     UNKNOWN,
@@ -54,6 +55,11 @@ def give_out(state: State, size: int) -> Register:
 
 def is_record(register: Register) -> bool:
     return register.map is not None and register.map.type == _RECORD
+
+
+def describe(register: Register) -> str:
+    """The register's type as a refusal names it; a record is told from a map's value."""
+    return NAMES[register.type].replace("map_value", "record") if is_record(register) else NAMES[register.type]
 
 
 def give_back(state: State, register: Register) -> None:

@@ -58,6 +58,7 @@ def test_each_path_gives_back_what_it_reserved(name: str) -> None:
     assert verdict(checked, give(R6), give(R6), "out", END, name=name) == "EACCES"
     assert verdict(checked, give(R6), ldx(DW, R0, R6, 0), "out", END, name=name) == "EACCES"
     assert verdict(checked, give(R6), exit_(), "out", END, name=name) == "EACCES"  # R0 holds nothing
+    assert verdict(RESERVE, st(DW, R0, 0, 1), give(R0), END, name=name) == "EACCES"
 
 
 def test_where_there_was_no_room_there_is_nothing_to_give_back() -> None:
