@@ -8,7 +8,8 @@ TYPE_SOFTWARE = 1
 TYPE_TRACEPOINT = 2
 COUNT_SW_BPF_OUTPUT = 10
 FLAG_FD_CLOEXEC = 8
-DISABLED, INHERIT, ENABLE_ON_EXEC, USE_CLOCKID = 1 << 0, 1 << 1, 1 << 12, 1 << 25
+DISABLED, INHERIT, EXCLUDE_KERNEL, FREQUENCY = 1 << 0, 1 << 1, 1 << 5, 1 << 10
+ENABLE_ON_EXEC, USE_CLOCKID = 1 << 12, 1 << 25
 """Bits of the flag word of `struct perf_event_attr`, by the names they have there."""
 
 ATTR = Layout(

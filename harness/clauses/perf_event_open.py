@@ -23,7 +23,6 @@ from harness.script.operations import (
 
 TYPE, SIZE = Part(0, 4, perf.TYPE_TRACEPOINT), Part(4, 4, perf.ATTR.size)
 CONFIG, PERIOD = Part(8, 8, PROBE), Part(16, 8, 1)
-INHERIT, EXCLUDE_KERNEL, FREQUENCY, USE_CLOCK = 1 << 1, 1 << 5, 1 << 10, 1 << 25
 SAMPLE_READ, BRANCH_STACK, RESERVED_SAMPLE = 0x10, 0x800, 1 << 40
 HARDWARE, NO_TYPE = 0, 0x7FFF0000
 MISSING = 1 << 30
@@ -50,7 +49,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 array("hits"),
                 kprobe_program("program", on_our_prctl(registers, count_hits())),
                 *made,
-                expect(_event(Part(40, 8, EXCLUDE_KERNEL)), WORKS),
+                expect(_event(Part(40, 8, perf.EXCLUDE_KERNEL)), WORKS),
                 expect(Attach(EVENT, Ref("program")), 0),
                 prctl(times=3),
                 hits_are(3),
@@ -63,7 +62,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
             (
                 *counted,
                 prctl(),
-                expect(_event(Part(40, 8, USE_CLOCK), Part(92, 4, 99), name="spare"), "EINVAL"),
+                expect(_event(Part(40, 8, perf.USE_CLOCKID), Part(92, 4, 99), name="spare"), "EINVAL"),
                 prctl(times=2),
                 hits_are(1, {"5.10": 3}),
             ),
@@ -77,7 +76,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
             for what, parts, errno in (
                 ("size", (Part(4, 4, 63),), "E2BIG"),
                 ("type", (Part(0, 4, NO_TYPE),), "ENOENT"),
-                ("frequency", (Part(16, 8, 1 << 40), Part(40, 8, FREQUENCY)), "EINVAL"),
+                ("frequency", (Part(16, 8, 1 << 40), Part(40, 8, perf.FREQUENCY)), "EINVAL"),
             )
         ),
         *(
@@ -131,7 +130,13 @@ _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
     ("PEO-09", "a task there is not", OpenEvent("event", PROBE, pid=MISSING), "ESRCH", NO_ROWS),
     ("PEO-09.cpu", "one task on one CPU", OpenEvent("event", PROBE, cpu=0), WORKS, NO_ROWS),
     ("PEO-09.other", "another task", OpenEvent("event", PROBE, pid=1), WORKS, NO_ROWS),
-    ("PEO-11", "a frequency beyond the limit", _event(Part(16, 8, 1 << 40), Part(40, 8, FREQUENCY)), "EINVAL", NO_ROWS),
+    (
+        "PEO-11",
+        "a frequency beyond the limit",
+        _event(Part(16, 8, 1 << 40), Part(40, 8, perf.FREQUENCY)),
+        "EINVAL",
+        NO_ROWS,
+    ),
     ("PEO-12", "a period has 63 bits", OpenEvent("event", PROBE, sample_period=1 << 63), "EINVAL", NO_ROWS),
     ("PEO-12.most", "all 63 of them", OpenEvent("event", PROBE, sample_period=(1 << 63) - 1), WORKS, NO_ROWS),
     (
@@ -144,7 +149,7 @@ _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
     (
         "PEO-14",
         "counts of what is inherited cannot be sampled, until 6.12",
-        _event(Part(24, 8, SAMPLE_READ), Part(40, 8, INHERIT)),
+        _event(Part(24, 8, SAMPLE_READ), Part(40, 8, perf.INHERIT)),
         "EINVAL",
         NO_ROWS,
     ),

@@ -236,7 +236,12 @@ def _open_rows() -> tuple[Clause, ...]:
     raw, counter, whole = OpenEvent("event", PROBE), _counter(), _counter(pid=-1, cpu=0)
     user_only = RawOpenEvent(
         "event",
-        (Part(0, 4, perf.TYPE_TRACEPOINT), Part(4, 4, perf.ATTR.size), Part(8, 8, PROBE), Part(40, 8, 1 << 5)),
+        (
+            Part(0, 4, perf.TYPE_TRACEPOINT),
+            Part(4, 4, perf.ATTR.size),
+            Part(8, 8, PROBE),
+            Part(40, 8, perf.EXCLUDE_KERNEL),
+        ),
     )
     levels: tuple[tuple[int, str, Operation, Said, Later], ...] = (
         (-1, "raw", raw, WORKS, SAME),

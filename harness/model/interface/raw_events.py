@@ -19,7 +19,6 @@ from harness.script.outcome import Outcome
 FIRST_SIZE = 64
 """PERF_ATTR_SIZE_VER0."""
 KNOWN_OPEN_FLAGS = 0xF
-INHERIT, EXCLUDE_KERNEL, FREQUENCY, USE_CLOCK = 1 << 1, 1 << 5, 1 << 10, 1 << 25
 MOST_SAMPLES = 100_000
 """kernel.perf_event_max_sample_rate."""
 CLOCKS = frozenset({0, 1, 4, 7, 11})
@@ -46,7 +45,7 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
     if not FIRST_SIZE <= size <= kernel.environment.page_size:
         raise Errno("E2BIG")
     flags, period = numbers.get(40, 0), numbers.get(16, 0)
-    if flags & FREQUENCY and period > MOST_SAMPLES:
+    if flags & abi.FREQUENCY and period > MOST_SAMPLES:
         raise Errno("EINVAL")
     if flags >> SURELY_NO_FLAG or numbers.get(24, 0) >> SURELY_NO_SAMPLE:
         raise Errno("EINVAL")
@@ -54,8 +53,8 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
         raise Errno("ENOENT")
     _check_known(operation, size, numbers, flags)
     plain = _plain(operation, config, numbers, flags)
-    outcome = perf.open_event(kernel, plain, excludes_kernel=bool(flags & EXCLUDE_KERNEL))
-    if flags & USE_CLOCK and numbers.get(92, 0) not in CLOCKS:
+    outcome = perf.open_event(kernel, plain, excludes_kernel=bool(flags & abi.EXCLUDE_KERNEL))
+    if flags & abi.USE_CLOCKID and numbers.get(92, 0) not in CLOCKS:
         # The half-made event is freed, and takes along what the close of any event does (DET-03).
         kernel.names.close(Ref(operation.name))
         raise Errno("EINVAL")
@@ -80,7 +79,7 @@ def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome
 
 
 def _check_known(operation: RawOpenEvent, size: int, numbers: dict[int, int], flags: int) -> None:
-    if size > abi.ATTR.size or flags & ~(abi.DISABLED | EXCLUDE_KERNEL | USE_CLOCK) or operation.group != -1:
+    if size > abi.ATTR.size or flags & ~(abi.DISABLED | abi.EXCLUDE_KERNEL | abi.USE_CLOCKID) or operation.group != -1:
         raise Unpredictable("what these fields of the attribute mean")
     if numbers.get(0) != abi.TYPE_TRACEPOINT or numbers.get(24, 0) & ~perf.KNOWN_SAMPLES:
         raise Unpredictable("the model knows events of tracepoints only")
