@@ -37,6 +37,8 @@ from harness.isa.assemble import (
     and64_imm,
     atomic,
     call,
+    call_local,
+    exit_,
     gotol,
     ja,
     jeq_imm,
@@ -56,7 +58,7 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, Alu, Class, Opcode, Release, Source
+from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Alu, Class, Opcode, Release, Source
 from harness.model.rules import Era, JitFault, LongShift
 from harness.script.operations import ProgramType
 
@@ -68,6 +70,8 @@ WORDS = (-16, -24, -32, -40)
 """Words of the stack with plain numbers; above them is the key of `harness.essentials.parts.element`."""
 KEY = -48
 """The word of the stack that pieces use for a key."""
+ARGUMENTS = (R1, R2, R3, R4, R5)
+MOST_FUNCTIONS = 3
 KEYS = 4
 """Keys of the table are below."""
 PACKET = bytes(range(0x11, 0x11 + 32)) * 32
@@ -129,7 +133,11 @@ class Blocks:
             self._kinds |= {self.memory: 4, self.lookup: 2, self.change: 1}
         if around.stack and around.has(ATOMICS):
             self._kinds[self.atomic] = 3
-        if around.reads_packets:
+        self._functions: dict[str, Piece] = {}
+        calls = around.has(OWN_CALLS) and random.random() < 0.3
+        if calls:
+            self._kinds[self.function] = 2
+        elif around.reads_packets:  # which only functions with a type of their own may
             self._kinds[self.packet] = 1
 
     def any(self, branches: bool = True) -> Piece:
@@ -273,6 +281,19 @@ class Blocks:
             known = Helper.GET_PRANDOM_U32 if self._around.reads_packets else Helper.KTIME_GET_NS
             return (call(known), self._renew(*LOST) if self._random.random() < 0.9 else self._renew(*LOST[1:]))
         return (call(known), self._renew(*LOST[1:]))
+
+    def function(self) -> Piece:
+        """A call of a function of the program, which is given five numbers and returns one."""
+        label = f"function {self._random.randrange(MOST_FUNCTIONS)}"
+        if label not in self._functions:
+            own = [self.constant(register) for register in NUMBERS if register not in ARGUMENTS]
+            work = [self._random.choice((self.arithmetic, self.constant))() for _ in range(self._random.randrange(8))]
+            self._functions[label] = (label, own, work)
+        return (call_local(label), self._renew(*ARGUMENTS))
+
+    def epilogue(self) -> Piece:
+        """The functions that were called; each begins behind an exit, and the last one wants another."""
+        return [(exit_(), function) for function in self._functions.values()]
 
     def branch(self) -> Piece:
         """A conditional jump over a few pieces, perhaps to others that are taken in their stead."""

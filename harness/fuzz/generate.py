@@ -83,7 +83,8 @@ def case(seed: int, number: int, era: Era, arch: str) -> Script:
 def _program(random: Random, kind: ProgramType, era: Era, arch: str) -> Program:
     registers = pt_regs(arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
-    body = _body(random, Surroundings(kind, era, fields, faults=era.faults(arch))), _epilogue()
+    blocks = Blocks(random, Surroundings(kind, era, fields, faults=era.faults(arch)))
+    body = (_body(random, blocks), _epilogue(), blocks.epilogue())
     if kind == ProgramType.KPROBE:
         return on_our_prctl(registers, R1_AGAIN, *body)
     return program(*body, exit_())
@@ -94,15 +95,16 @@ def _in_registers(random: Random, era: Era, arch: str) -> Program:
     around = Surroundings(ProgramType.SOCKET_FILTER, era, (0,), stack=False, faults=era.faults(arch))
     mixed = [(mul64_imm(R0, PRIME), add64_reg(R0, register)) for register in NUMBERS if register != R0]
     folded = [(mov64_reg(R1, R0), rsh64_imm(R1, shift), xor64_reg(R0, R1)) for shift in (32, 16, 8)]
-    return program(_body(random, around), mixed, folded, and64_imm(R0, len(PACKET) - 1), exit_())
+    blocks = Blocks(random, around)
+    verdict = and64_imm(R0, len(PACKET) - 1)
+    return program(_body(random, blocks), mixed, folded, verdict, blocks.epilogue(), exit_())
 
 
 PRIME = 0x01000193
 """What FNV hashes multiply by."""
 
 
-def _body(random: Random, around: Surroundings) -> Piece:
-    blocks = Blocks(random, around)
+def _body(random: Random, blocks: Blocks) -> Piece:
     return (blocks.prologue(), [blocks.any() for _ in range(random.randrange(6, 24))])
 
 

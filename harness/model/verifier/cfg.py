@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class, Jump, Source
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.functions import is_local
 from harness.model.verifier.verdict import Refused
 
 _NEW, _DISCOVERED, _EXPLORED = range(3)
@@ -29,7 +29,7 @@ def check_cfg(env: Environment) -> None:
     def enter(index: int) -> None:
         env.at = index
         progress[index] = _DISCOVERED
-        walk.append((index, enumerate(successors(env.program, index))))
+        walk.append((index, enumerate(successors(env, index))))
 
     enter(0)
     while walk:
@@ -51,15 +51,17 @@ def check_cfg(env: Environment) -> None:
     check_reached(env, progress)
 
 
-def successors(program: Sequence[Instruction], index: int) -> tuple[int, ...]:
+def successors(env: Environment, index: int) -> tuple[int, ...]:
     """Where control goes from here; the taken side of a conditional jump, whatever its operation, comes second.
 
     A goto with the source bit set is refused without a word.
     """
-    insn = program[index]
+    insn = env.program[index]
     if insn.code & 7 != _JMP:
         return (index + 1,)
     match insn.code & 0xF0:
+        case Jump.CALL if env.functions and is_local(insn):
+            return index + 1, index + 1 + insn.imm
         case Jump.CALL:
             return (index + 1,)
         case Jump.EXIT:

@@ -34,7 +34,8 @@ class Environment:
     `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches to come,
     last in first out. `explored` has an entry for each instruction at which paths are compared: the states that went
     through it. `loaded` is the type of base each 32 bit load was met with first. `fetches` is empty for 4.1: of a later
-    release it holds, by index, the register that an atomic operation puts the old value into.
+    release it holds, by index, the register that an atomic operation puts the old value into. So is `functions`: where
+    a later release sees functions of the program begin.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Environment:
         "context",
         "explored",
         "fetches",
+        "functions",
         "loaded",
         "log",
         "maps",
@@ -58,12 +60,14 @@ class Environment:
         log: Writer | None = None,
         observer: Observer | None = None,
         fetches: Mapping[int, int] = MappingProxyType({}),
+        functions: frozenset[int] = frozenset(),
     ) -> None:
         self.program = program
         self.context = context
         self.log = log
         self.observer = observer
         self.fetches = fetches
+        self.functions = functions
         self.at: int | None = None
         self.state = State.at_entry()
         self.maps: dict[int, MapShape] = {}

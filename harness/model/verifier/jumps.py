@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, Jump, Source
-from harness.model.verifier import records
+from harness.model.verifier import functions, records
 from harness.model.verifier.calls import check_call
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
@@ -31,6 +31,8 @@ END_OF_PATH = -1
 def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
     """One jump, call or exit; returns the index the path goes on at."""
     operation = insn.code & 0xF0
+    if operation == _CALL and env.functions and functions.is_local(insn):
+        return functions.enter(env, index, insn)
     if operation == _CALL:
         check_call(env, insn)
         return index + 1
@@ -38,8 +40,7 @@ def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
         check_ja(insn)
         return index + insn.off + 1
     if operation == _EXIT:
-        check_exit(env, insn)
-        return END_OF_PATH
+        return check_exit(env, insn)
     return check_conditional(env, index, insn)
 
 
@@ -49,12 +50,15 @@ def check_ja(insn: Instruction) -> None:
         raise Refused("EINVAL", "BPF_JA uses reserved fields")
 
 
-def check_exit(env: Environment, insn: Instruction) -> None:
-    """R0 holds something, anything. `off` is not looked at."""
+def check_exit(env: Environment, insn: Instruction) -> int:
+    """R0 holds something, anything; but a function of the program's own need not set it. `off` is not looked at."""
     if insn.code & _X or insn.imm or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
+    if env.state.callers:
+        return functions.leave(env)
     records.check_leak(env.state)
     check_source(env.state.registers, R0)
+    return END_OF_PATH
 
 
 def check_conditional(env: Environment, index: int, insn: Instruction) -> int:

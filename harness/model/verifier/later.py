@@ -29,6 +29,7 @@ from harness.isa.opcodes import (
     Source,
     find,
 )
+from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.prototypes import Argument, Prototype
@@ -77,8 +78,11 @@ def predict(
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
     known = translate(program, release)
+    if strange := functions.strange(program, list(_targets(known.program))):
+        return Unpredicted(f"4.1 has no functions, and {strange}")
     watch = Watch(known.ordered)
-    env = Environment(known.program, _without_log(context), observer=watch, fetches=known.fetches)
+    starts = functions.starts(program)
+    env = Environment(known.program, _without_log(context), observer=watch, fetches=known.fetches, functions=starts)
     verdict = run_passes(env)
     if any(shape.type not in _KNOWN_MAPS for shape in env.maps.values()):
         return Unpredicted("the program uses a map of a type 4.1 does not have")
@@ -96,12 +100,16 @@ def _is_strange(opcode: Opcode, release: Release) -> bool:
     """Whether the release has the opcode, or lets it pass, and 4.1 has nothing like it."""
     if opcode.since > release:
         return _KNOWN_EARLIER.get(opcode.code, opcode.since) <= release
-    return opcode.since > BASELINE and opcode.name not in STAND_INS
+    return opcode.since > BASELINE and opcode.name not in STAND_INS and opcode.name != "call_local"
 
 
 def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
     """After the verifier, which takes out what no path reaches."""
-    calls = [index for index, insn in first_halves(program) if insn.code == _CALL and insn.imm in missing]
+    calls = [
+        index
+        for index, insn in first_halves(program)
+        if insn.code == _CALL and insn.imm in missing and not functions.is_local(insn)
+    ]
     for index in calls:
         if index in watch.reached:
             return Verdict("EINVAL", f"only the JIT can call func {program[index].imm}", index)

@@ -82,18 +82,31 @@ EMPTY_SLOT = Slot()
 SPILLED = bytes([SPILL]) * 8
 
 
+class Caller(NamedTuple):
+    """What waits for a function of the program's own to return: where it goes on, R6 to R10, and its stack."""
+
+    back: int
+    registers: tuple[Register, ...]
+    stack: dict[int, Slot]
+
+
 class State:
     """Registers, and the slots of the stack that were ever written, by their number from the lowest address; and, for
-    later releases only, the records that must be given back."""
+    later releases only, the records that must be given back, and who called."""
 
-    __slots__ = ("records", "registers", "stack")
+    __slots__ = ("callers", "records", "registers", "stack")
 
     def __init__(
-        self, registers: list[Register], stack: dict[int, Slot], records: frozenset[MapShape | None] = frozenset()
+        self,
+        registers: list[Register],
+        stack: dict[int, Slot],
+        records: frozenset[MapShape | None] = frozenset(),
+        callers: tuple[Caller, ...] = (),
     ) -> None:
         self.registers = registers
         self.stack = stack
         self.records = records
+        self.callers = callers
 
     @classmethod
     def at_entry(cls) -> State:
@@ -105,7 +118,7 @@ class State:
 
     def copy(self) -> State:
         """A state of its own with the same content."""
-        return State(self.registers.copy(), self.stack.copy(), self.records)
+        return State(self.registers.copy(), self.stack.copy(), self.records, self.callers)
 
     def kind(self, off: int) -> int:
         """The kind of the stack's byte at R10 + off."""
@@ -169,6 +182,8 @@ def reset_caller_saved(registers: list[Register]) -> None:
 def covers(old: State, new: State) -> bool:
     """states_equal(): whether `new` needs no simulation since `old`, which asks for no less, went through it."""
     if old.records != new.records:
+        return False
+    if old.callers != new.callers:
         return False
     for before, now in zip(old.registers, new.registers, strict=True):
         if before is now or before == now or before.type is NOT_INIT:

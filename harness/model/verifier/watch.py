@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Container
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
+from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.functions import is_local
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
@@ -20,6 +21,7 @@ from harness.model.verifier.state import (
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
+    PTR_TO_STACK,
     SPILL,
     UNKNOWN_VALUE,
     Register,
@@ -32,6 +34,7 @@ _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _ADD, _MOV, _END, _X = Alu.ADD.value, Alu.MOV.value, Alu.END.value, Source.X.value
 
 _POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
+_STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
 _FAR = 1 << 29
 """BPF_MAX_VAR_OFF of later verifiers: no pointer goes further from what it points at."""
 
@@ -40,8 +43,8 @@ class Watch:
     """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
     verifier comes to the instruction under simulation: no branch was resumed and no jump passed that a better informed
     verifier might decide against falling through. `simulated` are the instructions seen, `reached` those every verifier
-    comes to. `checks_copies` is whether a lookup's result was compared with 0 while another register held one, too: if
-    that is a copy, later verifiers know it is no null either (J-03)."""
+    comes to. `checks_copies` is whether a lookup's result was compared with 0 while another register, or perhaps a
+    caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03)."""
 
     def __init__(self, ordered: Container[int] = ()) -> None:
         """`ordered` are the indices of loads that are atomic."""
@@ -113,18 +116,27 @@ class Watch:
 
     def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
         operation = insn.code & 0xF0
-        if operation == Jump.CALL:
+        if operation == Jump.EXIT:
+            if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
+                self._note(index, "returns a pointer to its stack, or with a record in its hands")
+            self._opaque.clear()
+        elif operation == Jump.CALL and env.functions and is_local(insn):
+            if env.state.records or any(one.type in _STACK for one in env.state.registers[R1 : R5 + 1]):
+                self._note(index, "hands a function a pointer to its stack, or a record")
+            self._opaque.clear()
+        elif operation == Jump.CALL:
             self._opaque -= set(range(6))
             if insn.imm == Helper.KTIME_GET_NS:
                 self._opaque.add(R0)
-        elif operation not in (Jump.JA, Jump.EXIT):
+        elif operation != Jump.JA:
             self._comparison(env, index, insn, operation, register)
 
     def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> None:
         constant = not insn.code & Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
-        if null_check and sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers) > 1:
+        held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers)
+        if null_check and (held > 1 or env.state.callers):
             self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")

@@ -79,8 +79,8 @@ def test_verify_of_what_never_reaches_the_verifier() -> None:
 
 
 def test_verify_says_what_it_does_not_know() -> None:
-    status, output = said(hil_model("verify", "--era", "7.2", program="call pc+1\nexit\nr0 = 0\nexit"))
-    assert status == 1 and output.startswith("unpredicted: instruction 0 is call_local")
+    status, output = said(hil_model("verify", "--era", "7.2", program="may_goto pc+0\nr0 = 0\nexit"))
+    assert status == 1 and output.startswith("unpredicted: instruction 0 is may_goto")
 
 
 def test_verify_warns_of_what_brings_the_kernel_down() -> None:

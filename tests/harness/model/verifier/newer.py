@@ -22,6 +22,7 @@ from harness.isa.assemble import (
     atomic,
     bswap,
     call,
+    call_local,
     exit_,
     gotol,
     jeq32_imm,
@@ -47,7 +48,7 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import ARSH32, ATOMICS, COMPARE_32, CPU_V4, ORDERED, UNSIGNED_LESS, Release
+from harness.isa.opcodes import ARSH32, ATOMICS, COMPARE_32, CPU_V4, ORDERED, OWN_CALLS, UNSIGNED_LESS, Release
 from tests.harness.model.verifier.lanes import ARRAY
 
 OPEN = "nothing"
@@ -60,6 +61,7 @@ LOOKUP = (
     (jeq_imm(R0, 0, "out"), mov64_imm(R2, 1)),
 )
 OUT = ("out", mov64_imm(R0, 0), exit_())
+F = ("f", mov64_reg(R0, R1), mov64_imm(R0, 1), exit_())
 ACQUIRE, RELEASE = Atomic.LOAD_ACQUIRE, Atomic.STORE_RELEASE
 
 
@@ -79,7 +81,7 @@ class Newer:
 
 
 def row(name: str, since: Release, said: str | None, *pieces: Piece, kind: str = "kprobe") -> Newer:
-    return Newer(name, since, said, (*START, *pieces, *OUT), kind)
+    return Newer(name, since, said, (*START, *pieces, *(() if "out" in pieces else OUT)), kind)
 
 
 def on_map(name: str, since: Release, said: str | None, *pieces: Piece) -> Newer:
@@ -95,6 +97,53 @@ PROGRAMS = (
     row("less, out of the program", UNSIGNED_LESS, "EINVAL", jlt_imm(R2, 5, 100)),
     row("less, over what cannot be", UNSIGNED_LESS, OPEN, jlt_imm(R2, 5, 1), mov64_reg(R0, R6)),
     row("less, over what can be", UNSIGNED_LESS, OPEN, ldx(DW, R2, R1, 0), jlt_imm(R2, 5, 1), mov64_reg(R0, R6)),
+    row("a function", OWN_CALLS, None, call_local("f"), *OUT, *F),
+    row("a function that has no result", OWN_CALLS, None, call_local("f"), *OUT, "f", exit_()),
+    row("a result there is not", OWN_CALLS, "EACCES", call_local("f"), mov64_reg(R2, R0), *OUT, "f", exit_()),
+    row(
+        "a function that reads what it was not given",
+        OWN_CALLS,
+        "EACCES",
+        call_local("f"),
+        *OUT,
+        "f",
+        mov64_reg(R0, R6),
+        exit_(),
+    ),
+    row(
+        "a function that reads the caller's stack at its own R10",
+        OWN_CALLS,
+        OPEN,
+        call_local("f"),
+        *OUT,
+        "f",
+        ldx(DW, R0, R10, -8),
+        exit_(),
+    ),
+    row("a call spoils R2", OWN_CALLS, "EACCES", call_local("f"), mov64_reg(R0, R2), *OUT, *F),
+    row("a call keeps R6", OWN_CALLS, None, mov64_reg(R6, R1), call_local("f"), ldx(DW, R0, R6, 0), *OUT, *F),
+    row("a call keeps the stack", OWN_CALLS, None, call_local("f"), ldx(DW, R0, R10, -8), *OUT, *F),
+    row("a function is called twice", OWN_CALLS, None, call_local("f"), mov64_imm(R1, 2), call_local("f"), *OUT, *F),
+    row("a function gets the context", OWN_CALLS, None, call_local("f"), *OUT, "f", ldx(DW, R0, R1, 0), exit_()),
+    row("a function gets a stack", OWN_CALLS, OPEN, mov64_reg(R3, R10), call_local("f"), *OUT, *F),
+    row("a function calls itself", OWN_CALLS, OPEN, call_local("f"), *OUT, "f", call_local("f"), exit_()),
+    row("a function calls another", OWN_CALLS, None, call_local("g"), *OUT, *F, "g", call_local("f"), exit_()),
+    row("nobody calls a function", OWN_CALLS, "EINVAL", call_local("f"), *OUT, *F, mov64_imm(R0, 2), exit_()),
+    row("a function behind the program", OWN_CALLS, OPEN, call_local(100)),
+    row("a jump into a function", OWN_CALLS, OPEN, jlt_imm(R2, 3, "f"), call_local("f"), *OUT, *F),
+    row(
+        "functions that use too much stack",
+        OWN_CALLS,
+        OPEN,
+        st(DW, R10, -300, 0),
+        call_local("f"),
+        *OUT,
+        "f",
+        st(DW, R10, -300, 0),
+        mov64_imm(R0, 0),
+        exit_(),
+    ),
+    row("a call with an offset", OWN_CALLS, OPEN, Instruction(0x85, 0, 1, 1, 0), *OUT),
     row("arsh32 by a constant", ARSH32, None, arsh32_imm(R2, 31)),
     row("arsh32 by too much", ARSH32, "EINVAL", arsh32_imm(R2, 32)),
     row("arsh32 by less than nothing", ARSH32, "EINVAL", arsh32_imm(R2, -1)),

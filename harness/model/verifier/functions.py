@@ -1,0 +1,90 @@
+"""Functions of a program's own, since 4.16; 4.1 has none, and to its verifier they are frames of the state.
+
+Sources: add_subprog(), check_subprogs(), check_func_call(), prepare_func_exit(), check_max_stack_depth(),
+kernel/bpf/verifier.c of 5.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, Jump, Mode
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.state import FRAME, UNSET, Caller
+from harness.model.verifier.verdict import Refused
+
+CALL = Class.JMP | Jump.CALL
+LOCAL = 1
+"""`src` of a call: BPF_PSEUDO_CALL."""
+MOST_FRAMES = 8
+"""MAX_CALL_FRAMES"""
+_ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
+_ACCESSES = (Class.LDX, Class.ST, Class.STX)
+
+
+def starts(program: Sequence[Instruction]) -> frozenset[int]:
+    """Where functions begin, but for the first."""
+    return frozenset(index + 1 + insn.imm for index, insn in enumerate(program) if is_local(insn))
+
+
+def is_local(insn: Instruction) -> bool:
+    """Whether it calls a function of the program."""
+    return insn.code == CALL and insn.src == LOCAL
+
+
+def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) -> str:
+    """Why nothing is said of the functions of a program whose jumps have these targets, "" for no reason: they are not
+    laid out one behind the other, may need more stack than there is, or read packets, which only some may."""
+    if not (functions := starts(program)):
+        return ""
+    bounds = sorted({0, *functions, len(program)})
+    if bounds[0] < 0 or bounds[-1] > len(program) or any(program[bound - 1].code not in _ENDS for bound in bounds[1:]):
+        return "a function does not end before the next begins"
+    for begin, end in pairwise(bounds):
+        if any(not begin <= target < end for index, target in targets if begin <= index < end):
+            return "a jump leads from one function into another"
+    if len(bounds) - 1 > MOST_FRAMES or sum(_rounded(program[a:b]) for a, b in pairwise(bounds)) > STACK_SIZE:
+        return "its functions may nest too deeply"
+    if any(insn.code & 7 == Class.LD and insn.code & 0xE0 in (Mode.ABS, Mode.IND) for insn in program):
+        return "it has functions and reads packets"
+    if any(insn.code == CALL and insn.imm == Helper.TAIL_CALL for insn in program):
+        return "it has functions and goes on with another program"
+    return ""
+
+
+def _rounded(function: Sequence[Instruction]) -> int:
+    """No less than the stack the function uses, in the verifier's steps."""
+    return max(32, *(-(-depth // 32) * 32 for depth in _depths(function)))
+
+
+def _depths(function: Sequence[Instruction]) -> Iterator[int]:
+    yield 0
+    for insn in function:
+        if insn.code & 7 in _ACCESSES:
+            yield -insn.off
+        elif insn.code == Class.ALU64 | Alu.ADD and insn.imm >= -STACK_SIZE:  # no further from R10 is anything
+            yield -insn.imm
+
+
+def enter(env: Environment, index: int, insn: Instruction) -> int:
+    """A new frame, in which R1 to R5 are the caller's; returns where the function begins."""
+    if insn.off or insn.dst:
+        raise Refused("EINVAL", "BPF_CALL uses reserved fields")
+    state = env.state
+    state.callers = (*state.callers, Caller(index + 1, tuple(state.registers[R6:]), state.stack))
+    state.registers = [UNSET, *state.registers[R1 : R5 + 1], *[UNSET] * 4, FRAME]
+    state.stack = {}
+    return index + 1 + insn.imm
+
+
+def leave(env: Environment) -> int:
+    """Back to the caller, who keeps R6 to R10 and finds the result in R0, if any; returns where it goes on."""
+    state = env.state
+    result = state.registers[R0]
+    *callers, caller = state.callers
+    state.callers = tuple(callers)
+    state.registers = [result, *[UNSET] * 5, *caller.registers]
+    state.stack = dict(caller.stack)
+    return caller.back
