@@ -32,6 +32,8 @@ from harness.isa.assemble import (
     R4,
     R5,
     R6,
+    R7,
+    R8,
     R10,
     Helper,
     Piece,
@@ -117,13 +119,15 @@ def _clause(id: str, sentence: str, *steps: Operation | Step, **facts: str) -> C
     return Clause(id, sentence, steps, TWO_CPUS, **facts)
 
 
-def _increment(amount: int = 1) -> tuple[Piece, ...]:
+def _increment() -> tuple[Piece, ...]:
     """Adds to the first element without atomicity, giving other CPUs time in between."""
     return (
         *element("hits"),
-        ldx(DW, R1, R0, 0),
-        add64_imm(R1, amount),
-        stx(DW, R0, 0, R1),
+        mov64_reg(R7, R0),
+        ldx(DW, R8, R7, 0),
+        [call(Helper.KTIME_GET_NS)] * 15,
+        add64_imm(R8, 1),
+        stx(DW, R7, 0, R8),
         mov64_imm(R0, 1),
     )
 
