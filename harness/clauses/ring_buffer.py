@@ -1,6 +1,6 @@
 """Maps of type RINGBUF, since 5.8: how they are made and mapped, what programs append, what consumers find there.
 
-kernel/bpf/ringbuf.c; what the verifier demands of those who reserve records is in kernel/bpf/verifier.c.
+kernel/bpf/ringbuf.c; records that programs reserve are in `harness.clauses.records`.
 """
 
 from __future__ import annotations
@@ -11,29 +11,23 @@ from harness.abi.pt_regs import PtRegs
 from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
 from harness.clauses.parts import MAP, NOT_SUPPORTED
 from harness.clauses.results import DATA, attached, data, keep, results_are
-from harness.essentials.parts import array, prctl
+from harness.essentials.parts import prctl
 from harness.isa.assemble import (
-    DW,
     R0,
     R1,
     R2,
     R3,
     R4,
-    R6,
-    R8,
     R10,
     Helper,
     Piece,
     add64_imm,
     call,
     exit_,
-    jeq_imm,
     ld_map,
-    ldx,
     mov64_imm,
     mov64_reg,
     program,
-    st,
 )
 from harness.script.expectation import Expectation
 from harness.script.operations import (
@@ -67,10 +61,11 @@ EAGAIN, EINVAL = -11, -22
 
 
 def clauses(layout: PtRegs) -> tuple[Clause, ...]:
-    return tuple(chain(_before(), _creation(), _elements(), _mapping(), _output(layout), _records(layout), _verifier()))
+    return tuple(chain(_before(), _creation(), _elements(), _mapping(), _output(layout)))
 
 
-def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
+def since_5_10(id: str, sentence: str, *steps: Operation | Step) -> Clause:
+    """A clause about kernels that have ring buffers; of these, the first era is 5.10."""
     return Clause(id, sentence, steps, since="5.10")
 
 
@@ -184,35 +179,36 @@ def _mapping() -> tuple[Clause, ...]:
     )
 
 
-def _put(size: int, flags: int = 0) -> Piece:
+def put(size: int, flags: int = 0) -> Piece:
     """bpf_ringbuf_output() of the data on the stack."""
     arguments = (mov64_reg(R2, R10), add64_imm(R2, -24), mov64_imm(R3, size), mov64_imm(R4, flags))
     return (ld_map(R1, "map"), arguments, call(Helper.RINGBUF_OUTPUT))
 
 
-def _ask(what: int) -> Piece:
+def ask(what: int) -> Piece:
+    """bpf_ringbuf_query()."""
     return (ld_map(R1, "map"), mov64_imm(R2, what), call(Helper.RINGBUF_QUERY))
 
 
 def _output(layout: PtRegs) -> tuple[Clause, ...]:
     whole, half = Message(DATA, 3), Message(DATA[:8], 3)
     return (
-        _clause(
+        since_5_10(
             "RBUF-20",
             "records have the length they were given, and begin at multiples of eight bytes",
             *MAPPED,
             *attached(
                 layout,
                 data(),
-                _put(16),
+                put(16),
                 keep(0),
-                _put(5),
+                put(5),
                 keep(1),
-                _put(0),
+                put(0),
                 keep(2),
-                _put(8),
+                put(8),
                 keep(3),
-                _ask(3),
+                ask(3),
                 keep(4),
             ),
             prctl(),
@@ -220,20 +216,20 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
             expect(ReadRingBuffer(BUFFER), found(whole, Message(DATA[:5], 3), Message(b"", 3), half)),
             expect(ReadRingBuffer(BUFFER), found()),
         ),
-        _clause(
+        since_5_10(
             "RBUF-21",
             "whom a record wakes is up to two flags; others are refused",
             *MAPPED,
-            *attached(layout, data(), *(piece for flags in range(5) for piece in (_put(16, flags), keep(flags)))),
+            *attached(layout, data(), *(piece for flags in range(5) for piece in (put(16, flags), keep(flags)))),
             prctl(),
             *results_are(0, 0, 0, 0, EINVAL),
             expect(ReadRingBuffer(BUFFER), found(whole, whole, whole, whole)),
         ),
-        _clause(
+        since_5_10(
             "RBUF-22",
             "what does not fit is refused; one byte at least stays free",
             *MAPPED,
-            *attached(layout, data(), _put(16), keep(0), _ask(0), keep(1)),
+            *attached(layout, data(), put(16), keep(0), ask(0), keep(1)),
             prctl(times=ROOM),
             *results_are(0, ROOM * RECORD),
             prctl(),
@@ -243,215 +239,36 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
             *results_are(0, RECORD),
             expect(ReadRingBuffer(BUFFER), found(whole)),
         ),
-        _clause(
-            "RBUF-22.larger",
-            "what never fits is refused too",
-            RING,
-            *attached(
-                layout, _reserve(PAGE - 8, _GIVE_BACK), _reserve(PAGE - 16, _GIVE_BACK, "out2"), _ask(3), keep(0)
-            ),
-            prctl(),
-            *results_are(PAGE - 8),
-        ),
-        _clause(
+        since_5_10(
             "RBUF-23",
             "records go on at the beginning of the data when they reach its end",
             *MAPPED,
-            *attached(layout, data(), _put(16)),
+            *attached(layout, data(), put(16)),
             prctl(times=ROOM),
             expect(ReadRingBuffer(BUFFER), records(ROOM)),
             prctl(times=3),
             expect(ReadRingBuffer(BUFFER), found(whole, whole, whole)),
         ),
-        _clause(
+        since_5_10(
             "RBUF-24",
             "a header tells on which page it lies",
             CreateMap("map", MapType.RINGBUF, 0, 0, 2 * PAGE),
             expect(MapRingBuffer("buffer", MAP, 2 * PAGE), 0),
-            *attached(layout, data(), _put(16)),
+            *attached(layout, data(), put(16)),
             prctl(times=PAGE // RECORD + 1),
             expect(ReadRingBuffer(BUFFER), records(PAGE // RECORD + 1)),
             prctl(),
             expect(ReadRingBuffer(BUFFER), found(Message(DATA, 4))),
         ),
-        _clause(
+        since_5_10(
             "RBUF-25",
             "a program may ask for what is there, for the size, and for both positions; for all else it is told 0",
             *MAPPED,
-            *attached(layout, data(), _put(16), *(piece for what in range(6) for piece in (_ask(what), keep(what)))),
+            *attached(layout, data(), put(16), *(piece for what in range(6) for piece in (ask(what), keep(what)))),
             prctl(),
             *results_are(RECORD, PAGE, 0, RECORD, 0, 0),
             expect(ReadRingBuffer(BUFFER), records(1)),
             prctl(),
             *results_are(RECORD, PAGE, RECORD, 2 * RECORD, 0, 0),
-        ),
-    )
-
-
-_GIVE_BACK: tuple[Piece, ...] = (mov64_reg(R1, R8), mov64_imm(R2, 0), call(Helper.RINGBUF_SUBMIT))
-_THROW_AWAY: tuple[Piece, ...] = (mov64_reg(R1, R8), mov64_imm(R2, 0), call(Helper.RINGBUF_DISCARD))
-
-
-def _reserve(size: int, then: Piece, out: str = "out", flags: int = 0) -> Piece:
-    """A record of `size` bytes, and `then`, with it in R8, if there was room."""
-    arguments = (ld_map(R1, "map"), mov64_imm(R2, size), mov64_imm(R3, flags))
-    return (arguments, call(Helper.RINGBUF_RESERVE), jeq_imm(R0, 0, out), mov64_reg(R8, R0), then, out)
-
-
-def _put_record(size: int) -> Piece:
-    """bpf_ringbuf_output() of the beginning of the record in R8."""
-    return (ld_map(R1, "map"), mov64_reg(R2, R8), mov64_imm(R3, size), mov64_imm(R4, 0), call(Helper.RINGBUF_OUTPUT))
-
-
-def _copy_data() -> Piece:
-    """bpf_probe_read_kernel() of the data on the stack into the beginning of the record in R8."""
-    where = (mov64_reg(R1, R8), mov64_imm(R2, 8), mov64_reg(R3, R10), add64_imm(R3, -24))
-    return (where, call(Helper.PROBE_READ_KERNEL))
-
-
-def _records(layout: PtRegs) -> tuple[Clause, ...]:
-    one = (st(DW, R8, 0, 1), st(DW, R8, 8, 2))
-    content = (1).to_bytes(8, "little") + (2).to_bytes(8, "little")
-    return (
-        _clause(
-            "RBUF-30",
-            "a reserved record is written in place and appears when it is submitted",
-            *MAPPED,
-            *attached(layout, _reserve(16, (one, _GIVE_BACK))),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), found(Message(content, 3))),
-        ),
-        _clause(
-            "RBUF-31",
-            "a discarded one keeps its place, with a mark",
-            *MAPPED,
-            *attached(layout, _reserve(16, (one, _THROW_AWAY)), data(), _put(8)),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), found(Message(content, 3, discarded=True), Message(DATA[:8], 3))),
-        ),
-        _clause(
-            "RBUF-32",
-            "a record holds what lay there before it was written",
-            *MAPPED,
-            *attached(
-                layout,
-                _reserve(PAGE // 2 - 8, (ldx(DW, R6, R8, 0), st(DW, R8, 0, 7), _GIVE_BACK, mov64_reg(R0, R6), keep(0))),
-            ),
-            prctl(),
-            *results_are(0),
-            expect(ReadRingBuffer(BUFFER), records(1)),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), records(1)),
-            prctl(),
-            *results_are(7),
-        ),
-        _clause(
-            "RBUF-33",
-            "with a flag nothing is reserved",
-            *MAPPED,
-            *attached(layout, _reserve(16, _GIVE_BACK, flags=1), _ask(3), keep(0)),
-            prctl(),
-            *results_are(0),
-            expect(ReadRingBuffer(BUFFER), found()),
-        ),
-        _clause(
-            "RBUF-35",
-            "records appear in the order in which they were reserved",
-            *MAPPED,
-            *attached(layout, data(), _reserve(16, (one, _put(8), _GIVE_BACK))),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), found(Message(content, 3), Message(DATA[:8], 3))),
-        ),
-        _clause(
-            "RBUF-36",
-            "a record is memory to helpers: they read it, and write to it",
-            *MAPPED,
-            *attached(layout, data(), _reserve(16, (one, _put_record(8), _copy_data(), _GIVE_BACK))),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), found(Message(DATA[:8] + content[8:], 3), Message(content[:8], 3))),
-        ),
-        _clause(
-            "RBUF-34",
-            "a record may be empty",
-            *MAPPED,
-            *attached(layout, _reserve(0, _GIVE_BACK)),
-            prctl(),
-            expect(ReadRingBuffer(BUFFER), found(Message(b"", 3))),
-        ),
-    )
-
-
-def _verifier() -> tuple[Clause, ...]:
-    end = (mov64_imm(R0, 0), exit_())
-    reserve = (ld_map(R1, "map"), mov64_imm(R2, 16), mov64_imm(R3, 0), call(Helper.RINGBUF_RESERVE))
-    away = (mov64_reg(R1, R6), ld_map(R2, "programs"), mov64_imm(R3, 0), call(Helper.TAIL_CALL))
-    twice = (_GIVE_BACK, _GIVE_BACK)
-    copied = (mov64_reg(R8, R0), jeq_imm(R0, 0, "out"))
-    rows: tuple[tuple[str, str, Said, tuple[Piece, ...]], ...] = (
-        ("RBUF-40", "who reserves must give back", "EINVAL", (reserve, end)),
-        ("RBUF-40.checked", "also after the check", "EINVAL", (_reserve(16, st(DW, R8, 0, 1)), end)),
-        ("RBUF-40.once", "but not twice", "EACCES", (_reserve(16, twice), end)),
-        ("RBUF-41", "nor without a check", "EACCES", (reserve, mov64_reg(R8, R0), _GIVE_BACK, end)),
-        (
-            "RBUF-42",
-            "what was given back is out of reach",
-            "EACCES",
-            (_reserve(16, (_GIVE_BACK, st(DW, R8, 0, 1))), end),
-        ),
-        (
-            "RBUF-43",
-            "a record ends where its size says",
-            "EACCES",
-            (_reserve(16, (st(DW, R8, 16, 1), _GIVE_BACK)), end),
-        ),
-        ("RBUF-44", "only records are given back", "EACCES", (mov64_reg(R8, R10), _GIVE_BACK, end)),
-        ("RBUF-44.context", "the context is none", "EACCES", (mov64_reg(R8, R1), _GIVE_BACK, end)),
-        ("RBUF-45", "giving back returns nothing", "EACCES", (_reserve(16, (_GIVE_BACK, exit_())), end)),
-        (
-            "RBUF-41.written",
-            "nor be written to",
-            "EACCES",
-            (reserve, st(DW, R0, 0, 1), mov64_reg(R8, R0), _GIVE_BACK, end),
-        ),
-        ("RBUF-41.copy", "a check of one copy is a check of all", WORKS, (reserve, copied, _GIVE_BACK, "out", end)),
-        ("RBUF-43.helper", "for helpers too", "EACCES", (_reserve(16, (_put_record(24), _GIVE_BACK)), end)),
-        (
-            "RBUF-46",
-            "a program of any licence may do all this",
-            WORKS,
-            (data(), _put(16), _reserve(16, _GIVE_BACK), end),
-        ),
-    )
-    return (
-        *(
-            _clause(
-                id,
-                sentence,
-                RING,
-                expect(LoadProgram("program", ProgramType.KPROBE, program(*pieces), "Proprietary"), said),
-            )
-            for id, sentence, said, pieces in rows
-        ),
-        _clause(
-            "RBUF-40.tail-call",
-            "nor does another program go on with what was reserved",
-            RING,
-            CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 1),
-            *(
-                expect(LoadProgram("program", ProgramType.KPROBE, program(mov64_reg(R6, R1), record, end)), said)
-                for record, said in ((_reserve(16, away), "EINVAL"), (_reserve(16, (_GIVE_BACK, away)), WORKS))
-            ),
-        ),
-        _clause(
-            "RBUF-47",
-            "the helpers are for ring buffers",
-            array("map"),
-            *(
-                expect(
-                    LoadProgram("program", ProgramType.KPROBE, program(data(), pieces, mov64_imm(R0, 0), exit_())),
-                    "EINVAL",
-                )
-                for pieces in (_put(8), _ask(0), _reserve(16, _GIVE_BACK))
-            ),
         ),
     )
