@@ -44,7 +44,8 @@ _KNOWN_MAPS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 27})
 """Hash and array, their per-CPU and LRU kin, in all of which programs may look up, update and delete; and those of
 `harness.model.verifier.records`."""
 _KNOWN_EARLIER: dict[int, Release] = {Class.JMP32 | Jump.JA: (6, 1)}
-"""gotol came with 6.6, but 6.1 lets its opcode pass already (seen on 6.1.192), 5.10 does not."""
+"""gotol came with 6.6, but 6.1 lets its opcode pass already, 5.10 does not. On 6.1.192 for arm64 the interpreter runs
+it, and with the JIT switched on the load ends with ENOTSUPP (524), so that the engine would have to be asked."""
 _RETYPED: dict[int, Prototype] = {
     Helper.KTIME_GET_NS: Prototype(),
     Helper.PROBE_READ: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
