@@ -59,10 +59,10 @@ def test_debian_12_does_what_every_clause_says_on_both_architectures_and_engines
 
 
 @pytest.mark.guest
-def test_the_same_kernels_get_the_same_verdict_in_every_cell_again(
+def test_the_same_kernel_gets_the_same_verdict_in_every_cell_again(
     everything: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
 ) -> None:
-    lanes = "debian-12/*/jit"
+    lanes = "debian-12/arm64/jit"
     assert hil("conform", "--lanes", lanes, "--output", str(tmp_path)).returncode == 0
     done = hil("compare", str(everything[1]), str(tmp_path / "latest"), "--lane", lanes)
     assert done.returncode == 0, done.stdout
