@@ -45,10 +45,14 @@ class Bench:
         threading.Thread(target=self._run, args=(script, future), name="script", daemon=True).start()
         return future
 
+    @property
+    def environment(self) -> Environment:
+        """What the model is told of the lane."""
+        return Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello)
+
     def judge(self, seen: Observed | Missed) -> ScriptResult:
         """The verdict on what the guest made of a script."""
-        environment = Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello)
-        return judge(self.lane, seen, ModelExecutor(environment))
+        return judge(self.lane, seen, ModelExecutor(self.environment))
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
         try:

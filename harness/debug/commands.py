@@ -14,10 +14,12 @@ from harness.debug.bench import booted
 from harness.debug.hooks import hook
 from harness.debug.looking import look
 from harness.debug.showing import show
-from harness.essentials import essentials
+from harness.essentials import KNOWN, essentials
 from harness.lane import Engine, Lane, select
-from harness.run import matrix
+from harness.run import known, matrix
 from harness.run.commands import known_lanes
+from harness.run.known import excuse
+from harness.run.needs import unmet
 from harness.script.operations import Script
 from hil import directories
 from hil.arch import architecture
@@ -25,7 +27,7 @@ from hil.errors import UserError
 from hil.gdb.command import require_gdb
 from hil.kernels import store
 
-_STATUS = {Verdict.AGREE: 0, Verdict.DIVERGE: 1}
+_STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
 @click.command()
@@ -50,11 +52,13 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
     symbol = symbol or hook(kernel.era).symbol
     folder = matrix.make_folder(output or directories.state() / "debug")
     with booted(chosen, kernel, folder, notify) as bench:
+        if reason := unmet(script.needs, bench.environment):
+            raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if interactive:
             seen = by_hand.interact(bench, script, symbol, notify)
         else:
             seen = look(bench, script, symbol, lambda sight: show(console, sight))
-        result = bench.judge(seen)
+        result = excuse(bench.judge(seen), known.read(KNOWN))
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
     return _STATUS.get(result.verdict, 3)
