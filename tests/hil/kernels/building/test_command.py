@@ -77,13 +77,14 @@ def test_sigterm_leaves_nothing(host: Path, cached: Path, server: Server, tmp_pa
     server.content = sources(rule=f"sh -c 'echo $$$$ > {tmp_path}/pid'; sleep 600")
     source = server.entry().source
     bench = f"""
+from hil.cli import main
 from hil.kernels import catalogue
 from hil.kernels.catalogue import Entry, Tarball
-from hil.kernels.commands import kernels
 catalogue.entry = lambda name: Entry(name, "4.1", "4.1", {source!r})
-kernels(["build", "linux-4.1", "--arch", "x86_64"])
+main()
 """
-    process = subprocess.Popen([sys.executable, "-c", bench], env=dict(os.environ), stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", bench, "kernels", "build", "linux-4.1", "--arch", "x86_64"]
+    process = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
     try:
         while not (tmp_path / "pid").exists():
             assert process.poll() is None
