@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from harness.script.outcome import (
@@ -15,6 +15,7 @@ from harness.script.outcome import (
     Piece,
     Prediction,
     Record,
+    Text,
     Unknown,
     Unpredicted,
     Value,
@@ -26,8 +27,23 @@ WORD = 8
 """Bytes of what a map counts with; a value whose size is a multiple is merged number by number."""
 
 
+@dataclass(frozen=True)
+class AnyOrder:
+    """A text of these lines, which several CPUs wrote and nobody knows in which order."""
+
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"<in any order>{''.join(self.lines)}"
+
+    def admits(self, observed: str) -> bool:
+        """Whether it has these lines, each as often."""
+        return _lines(observed) == sorted(self.lines)
+
+
 def merge(predictions: Sequence[Prediction]) -> Prediction:
-    """One prediction that admits whatever one of `predictions` admits, and numbers between theirs."""
+    """One prediction that admits whatever one of `predictions` admits, numbers between theirs, and lines of their texts
+    in other orders."""
     first = predictions[0]
     if all(prediction == first for prediction in predictions):
         return first
@@ -37,6 +53,8 @@ def merge(predictions: Sequence[Prediction]) -> Prediction:
             return prediction
         for outcome in prediction.outcomes if isinstance(prediction, Either) else (prediction,):
             shapes.setdefault(_shape(outcome), []).append(outcome)
+    if any(_texts_differ(outcomes) for outcomes in shapes.values()):
+        return Unpredicted(f"which text there is: {WHY}")
     merged = tuple(_merge(outcomes) for outcomes in shapes.values())
     return merged[0] if len(merged) == 1 else Either(merged)
 
@@ -48,9 +66,15 @@ def _shape(outcome: Prediction) -> object:
     return (
         outcome.errno,
         _length(outcome.data),
-        None if outcome.records is None else tuple(type(record) for record in outcome.records),
+        None if outcome.records is None else tuple(map(_outline, outcome.records)),
         None if outcome.branches is None else tuple(tuple(map(_shape, branch)) for branch in outcome.branches),
     )
+
+
+def _outline(record: Record) -> object:
+    """Records of one outline differ in numbers only, which data is made of."""
+    values = (getattr(record, field.name) for field in fields(record))
+    return type(record), tuple(_length(value) if isinstance(value, bytes | Bytes | None) else Value for value in values)
 
 
 def _length(data: Data | None) -> int | OneOf | Addresses | None:
@@ -70,7 +94,7 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
         value=None if first.value is None else _hull(outcome.value for outcome in outcomes),
         errno=first.errno,
         data=_data([outcome.data for outcome in outcomes]),
-        log=first.log if all(outcome.log == first.log for outcome in outcomes) else None,
+        log=_log(outcomes),
         records=None if first.records is None else tuple(map(_record, records)),
         branches=None
         if first.branches is None
@@ -78,10 +102,34 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     )
 
 
+def _log(outcomes: Sequence[Outcome]) -> str | Text | None:
+    first = outcomes[0].log
+    if isinstance(first, str) and any(outcome.log != first for outcome in outcomes):
+        return AnyOrder(tuple(first.splitlines(keepends=True)))
+    return first
+
+
+def _texts_differ(outcomes: Sequence[Outcome]) -> bool:
+    """Whether more than the order of their lines is different."""
+    first, *others = (outcome.log for outcome in outcomes)
+    different = [other for other in others if other != first]
+    return bool(different) and not (
+        isinstance(first, str) and all(isinstance(other, str) and _lines(other) == _lines(first) for other in different)
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return sorted(text.splitlines(keepends=True))
+
+
 def _record(records: Sequence[Record]) -> Record:
     values = {field.name: [getattr(record, field.name) for record in records] for field in fields(records[0])}
-    changes: dict[str, Any] = {name: _hull(found) for name, found in values.items() if None not in found}
+    changes: dict[str, Any] = {name: _field(found) for name, found in values.items()}
     return replace(records[0], **changes)
+
+
+def _field(found: Sequence[Any]) -> object:
+    return _data(found) if isinstance(found[0], bytes | Bytes | None) else _hull(found)
 
 
 def _hull(values: Iterable[Value | None]) -> Value:

@@ -4,7 +4,18 @@ import pytest
 
 from harness.compare import admits
 from harness.model.concurrency.merging import merge
-from harness.script.outcome import Bytes, Either, Lost, Outcome, Prediction, Sample, Unknown, Unpredicted
+from harness.script.outcome import (
+    Bytes,
+    Either,
+    Lost,
+    Message,
+    Outcome,
+    Piece,
+    Prediction,
+    Sample,
+    Unknown,
+    Unpredicted,
+)
 
 
 def merged(*outcomes: Prediction) -> Outcome | Either:
@@ -75,3 +86,33 @@ def test_equal_predictions_are_left_as_they_are_and_a_missing_one_is_missing() -
     one = Outcome(value=Unknown("a number"))
     assert merge([one, Outcome(value=Unknown("a number"))]) == one
     assert merge([Outcome(value=1), Unpredicted("no rule")]) == Unpredicted("no rule")
+
+
+def test_what_records_hold_is_merged_number_by_number() -> None:
+    padding = (Piece(8, 4, Unknown("padding of a sample")),)
+
+    def ring(*numbers: int) -> Outcome:
+        return Outcome(value=2, records=tuple(Message(bytes([number, *bytes(7)]), page=3) for number in numbers))
+
+    def samples(*numbers: int) -> Outcome:
+        raw = (Bytes(bytes([number, *bytes(11)]), padding) for number in numbers)
+        return Outcome(value=2, records=tuple(Sample(raw=one) for one in raw))
+
+    assert admits(merged(ring(1, 2), ring(2, 1)), ring(2, 1), {})
+    assert not admits(merged(ring(1, 2), ring(2, 1)), ring(1, 3), {})
+    seen = Outcome(value=2, records=(Sample(raw=b"\2" + bytes(11)), Sample(raw=b"\1" + bytes(7) + b"pads")))
+    assert admits(merged(samples(1, 2), samples(2, 1)), seen, {})
+    assert not admits(merged(samples(1, 2), samples(1, 1)), seen, {})
+
+
+def test_records_of_another_length_are_another_outcome() -> None:
+    short, long = (Outcome(value=1, records=(Message(bytes(size), page=3),)) for size in (8, 16))
+    assert admits(merged(short, long), long, {})
+    assert not admits(merged(short, long), Outcome(value=1, records=(Message(bytes(12), page=3),)), {})
+
+
+def test_lines_of_texts_may_come_in_any_order_and_are_judged_all_the_same() -> None:
+    texts = [Outcome(value=3, log=log) for log in ("a\na\nb\n", "b\na\na\n")]
+    assert admits(merged(*texts), Outcome(value=3, log="a\nb\na\n"), {})
+    assert not admits(merged(*texts), Outcome(value=3, log="a\nb\nb\n"), {})
+    assert isinstance(merge([*texts, Outcome(value=3, log="a\nc\nb\n")]), Unpredicted)
