@@ -100,7 +100,7 @@ def trace_printk(surroundings: Surroundings, text: Value, size: Value, *argument
             surroundings.trace.append((line, printed))
         return len(printed)
     except Unpredictable as unpredictable:
-        surroundings.trace_doubt = unpredictable.why
+        surroundings.distrust_trace(unpredictable.why)
         return unknown(f"the length of a printed text: {unpredictable.why}", bits=10)
 
 

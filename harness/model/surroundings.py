@@ -49,6 +49,10 @@ class Surroundings:
         if name in self.readings:
             self.passed = self.readings.index(name) + 1
 
+    def distrust_trace(self, why: str) -> None:
+        """Anything may have been printed."""
+        self.trace_doubt = self.trace_doubt or why
+
     def now(self) -> Unknown:
         """The monotonic clock: between the script's last reading of it and the next."""
         return Unknown(

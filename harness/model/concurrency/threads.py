@@ -47,6 +47,8 @@ class Threads:
         self._kernel.switch(self._task)
         self._kernel.run_on(self._cpu)
         self._kernel.sink = self._sink
+        if any(event.inherit and event.task is self._task for event in self._kernel.perf_events()):
+            return "what threads add to an event that they inherit", ()
         return self._witness.end()
 
     def predictions(self, operation: Concurrently) -> tuple[tuple[Prediction, ...], ...]:

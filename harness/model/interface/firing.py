@@ -45,10 +45,14 @@ def fire(kernel: Kernel, operation: Fire) -> Outcome:
         raise Errno(reached.errno)
     operation = replace(operation, arguments=reached.arguments)
     call = Call(trigger, operation)
+    unpredictable = None if operation.times > 0 else Unpredictable("nothing was called")
     for _ in range(operation.times):
-        hit(kernel, trigger.symbol, call)
-    if operation.times < 1:
-        raise Unpredictable("nothing was called")
+        try:
+            hit(kernel, trigger.symbol, call)
+        except Unpredictable as one:
+            unpredictable = unpredictable or one
+    if unpredictable:
+        raise unpredictable
     if trigger.errno:
         raise Errno(trigger.errno)
     result = trigger.result if isinstance(trigger.result, int) else call.value(trigger.result)

@@ -24,6 +24,7 @@ class Call:
     """One probed function's call: the values that its arguments and its result have."""
 
     def __init__(self, trigger: Trigger, operation: Fire) -> None:
+        self.system_call = trigger.system_call
         self._chosen = [_chosen(value) for value in operation.arguments]
         self.arguments = [self.value(argument) for argument in trigger.arguments]
         self.returns = self.value(trigger.returns, trigger.return_bits)
@@ -47,22 +48,30 @@ def hit(kernel: Kernel, symbol: str, call: Call) -> None:
 
     Of several probes on one function the newest runs first at entry, and last at return: kprobes are put at the head
     of the list of their address, and each return probe takes over the return address from the one before it.
+
+    Unpredictable when what one of them does is; the others are reached all the same.
     """
     probes = [event for event in kernel.trace_events if event.symbol == symbol and not event.removed and event.events]
-    for trace_event in reversed([probe for probe in probes if not probe.returns]):
-        _reach(kernel, trace_event, call)
-    for trace_event in (probe for probe in probes if probe.returns):
-        _reach(kernel, trace_event, call)
+    entered = [probe for probe in probes if not probe.returns]
+    unpredictable = None
+    for trace_event in (*reversed(entered), *(probe for probe in probes if probe.returns)):
+        try:
+            _reach(kernel, trace_event, call)
+        except Unpredictable as one:
+            unpredictable = unpredictable or one
+    if unpredictable:
+        raise unpredictable
 
 
 def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
     if trace_event.doubt:
-        _doubt(trace_event, trace_event.doubt)
+        _doubt(kernel, trace_event, trace_event.doubt)
+        kernel.surroundings.distrust_trace(trace_event.doubt)
         raise Unpredictable(trace_event.doubt)
     try:
         verdicts = _run_programs(kernel, trace_event, call)
     except Unpredictable as unpredictable:
-        _doubt(trace_event, unpredictable.why)
+        _doubt(kernel, trace_event, unpredictable.why)
         raise
     try:
         kept = _kept(kernel.rules.keep, verdicts)
@@ -94,19 +103,19 @@ def _kept(keep: Keep, verdicts: list[Value]) -> bool:
 
 
 def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
-    """The program's return value; Unpredictable, and doubt about its maps, when the model cannot know it."""
+    """The program's return value; Unpredictable, and doubt about what it did, when the model cannot know it."""
     ended = kernel.interpreter.run(program.code, state, kernel.sink)
     if isinstance(ended, Returned):
         return ended.value
     why = f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}"
-    program.doubt_maps(why)
+    _distrust(kernel, program, why)
     raise Unpredictable(why)
 
 
 def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:
     """struct pt_regs at the hit: what the calling convention says, everything else unknown."""
     layout = kernel.environment.registers
-    place = (trace_event.symbol, trace_event.name if trace_event.returns else None)
+    place = (trace_event.symbol, trace_event.name if trace_event.returns else None, call.system_call)
     region = Context("the context", layout.size, place=place, garbage="a register the calling convention leaves open")
     region.store(layout.offsets[layout.ip], 8, partial_of(KERNEL_ADDRESS))
     region.store(layout.offsets[layout.sp], 8, partial_of(KERNEL_ADDRESS))
@@ -162,11 +171,18 @@ def _size(event: PerfEvent) -> int:
     return 8 + size_of_fields(event.sample_type) + raw
 
 
-def _doubt(trace_event: TraceEvent, why: str) -> None:
+def _doubt(kernel: Kernel, trace_event: TraceEvent, why: str) -> None:
     """The hit may have been kept or not, and programs after an unpredictable one may have done anything."""
     _doubt_counts(trace_event, why)
     for program in trace_event.programs:
-        program.doubt_maps(why)
+        _distrust(kernel, program, why)
+
+
+def _distrust(kernel: Kernel, program: LoadedProgram, why: str) -> None:
+    """It may have done anything."""
+    program.doubt_maps(why)
+    if program.may_print:
+        kernel.surroundings.distrust_trace(why)
 
 
 def _doubt_counts(trace_event: TraceEvent, why: str) -> None:

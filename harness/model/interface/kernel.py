@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.model.environment import Environment
@@ -37,6 +38,10 @@ class Kernel:
     def names(self) -> Names:
         """What the script's names stand for now."""
         return self.task.names
+
+    def perf_events(self) -> Iterator[PerfEvent]:
+        """Those of trace events that are open, and those inherited from them."""
+        return (event for trace_event in self.trace_events for event in trace_event.events)
 
     def switch(self, task: Task) -> None:
         """From now on `task` makes the system calls."""

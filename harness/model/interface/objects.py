@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Helper, Jump
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.samples import fields, size_of_fields
@@ -19,6 +20,8 @@ from harness.model.value import Unpredictable
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Record, Sample
 
+CALL = Class.JMP | Jump.CALL
+
 
 @dataclass(eq=False)
 class LoadedProgram:
@@ -28,6 +31,13 @@ class LoadedProgram:
     instructions: tuple[Instruction, ...]
     code: Code
     maps: dict[int, Map]
+
+    @property
+    def may_print(self) -> bool:
+        """Whether it, or a program it goes on with, may call bpf_trace_printk."""
+        return any(
+            insn.code == CALL and insn.imm in (Helper.TRACE_PRINTK, Helper.TAIL_CALL) for insn in self.instructions
+        )
 
     def doubt_maps(self, why: str) -> None:
         """The program may have stored anything into its maps."""

@@ -162,7 +162,7 @@ def lock_ring(kernel: Kernel, pages: int) -> None:
     limit = kernel.task.locked_memory
     if beyond <= 0 or limit is None or kernel.settings[PARANOID] == -1 or kernel.task.capable(Capability.IPC_LOCK):
         return
-    if any(event.ring for trace_event in kernel.trace_events for event in trace_event.events):
+    if any(event.ring for event in kernel.perf_events()):
         raise Unpredictable("how many pages the caller's user has locked")
     if beyond > limit // kernel.environment.page_size:
         raise Errno("EPERM")

@@ -107,7 +107,7 @@ def _prctl(kernel: Kernel, operation: Fire, returns: int | Argument) -> None:
 
 
 def _events(kernel: Kernel, task: Task) -> Iterator[PerfEvent]:
-    return (event for trace_event in kernel.trace_events for event in trace_event.events if event.task is task)
+    return (event for event in kernel.perf_events() if event.task is task)
 
 
 def _inherit(kernel: Kernel, event: PerfEvent, child: Task) -> None:

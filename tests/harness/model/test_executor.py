@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.compare import admits
@@ -25,6 +27,7 @@ from harness.isa.assemble import (
     program,
     st,
     stx,
+    xadd,
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Helper
@@ -60,6 +63,7 @@ from harness.script.operations import (
     UpdateElement,
 )
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Lost, OneOf, Outcome, Sample, Unpredicted
+from harness.script.surroundings import ClearTrace, ReadTrace
 from harness.script.triggers import UNKNOWN_PRCTL
 from tests.harness.model.running import environment
 from tests.harness.model.scripts import (
@@ -77,6 +81,7 @@ from tests.harness.model.scripts import (
     read,
     results,
     returning,
+    said,
     storing,
     u64,
 )
@@ -411,6 +416,32 @@ def test_an_unpredictable_run_takes_its_maps_and_counts_along_and_nothing_else()
     assert isinstance(ours, Unpredicted) and isinstance(count, Unpredicted)
     assert data(others) == bytes(8)
     assert isinstance(closed, Outcome)
+
+
+def test_other_probes_are_reached_all_the_same_and_as_often() -> None:
+    """The newer of two probes is reached first; its program hangs on what nobody knows."""
+    newer = (replace(undecided(), name="newer"), CreateKprobe("second", PRCTL), OpenEvent("spare", Ref("second")))
+    counted = load("older", *element(0, "counted"), mov64_imm(R1, 1), xadd(DW, R0, 0, R1), mov64_imm(R0, 1), exit_())
+    script = (
+        MAP,
+        CreateMap("counted", MapType.ARRAY, 4, 8, 1),
+        counted,
+        PROBE,
+        EVENT,
+        Attach(Ref("event"), Ref("older")),
+    )
+    script += (*newer, Attach(Ref("spare"), Ref("newer")), replace(FIRE, times=3))
+    fired, ours, theirs, count = predict(*script, read(map="counted"), read(), ReadCount(Ref("event")))[-4:]
+    assert isinstance(fired, Unpredicted) and isinstance(theirs, Unpredicted)
+    assert data(ours) == u64(3) and said(count) == 3
+
+
+def test_what_an_unpredictable_run_may_have_printed_is_in_doubt() -> None:
+    silent = (load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), mov64_imm(R0, 1), exit_()), PROBE, EVENT, ATTACH)
+    text = (st(W, R10, -4, 0x0A61), mov64_reg(R1, R10), add64_imm(R1, -4), mov64_imm(R2, 4), call(Helper.TRACE_PRINTK))
+    prints = load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), *text, mov64_imm(R0, 1), exit_())
+    assert results(*silent, ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", 0]
+    assert results(prints, *silent[1:], ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", "?"]
 
 
 def test_an_unknown_verdict_leaves_only_counts_open() -> None:

@@ -21,7 +21,17 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.opcodes import Helper
-from harness.script.operations import Attach, Branch, Concurrently, LoadProgram, Operation, Pin, Ref, UpdateElement
+from harness.script.operations import (
+    Attach,
+    Branch,
+    Concurrently,
+    LoadProgram,
+    Operation,
+    Pin,
+    ReadCount,
+    Ref,
+    UpdateElement,
+)
 from harness.script.outcome import Bytes, Outcome, Prediction, Unpredicted
 from tests.harness.model.scripts import EVENT, FIRE, MAP, PROBE, call, counting, element, load, predict, read, u64
 
@@ -139,3 +149,10 @@ def test_a_thread_is_its_process_and_itself() -> None:
     assert isinstance(told[-2], Outcome) and told[-2].branches is not None
     assert told[-2].branches[1][0] == Outcome(value=0)
     assert told[-1] == Outcome(errno="EINVAL")
+
+
+def test_what_threads_inherit_is_open() -> None:
+    threads = Concurrently((Branch(0, (FIRE,)),))
+    for event, known in ((EVENT, True), (replace(EVENT, inherit=True), False)):
+        told = predict(PROBE, event, threads, ReadCount(Ref("event")), name="6.1", cpus=2)[-2:]
+        assert [isinstance(one, Outcome) for one in told] == [known, known]

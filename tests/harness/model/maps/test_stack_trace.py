@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, Helper, call, exit_, ld_map, mov64_imm, mov64_reg, stx
 from harness.model.errno import Errno
 from harness.model.maps import StackTraceMap, allocate
 from harness.model.maps.stack_trace import FAST_COMPARE, REUSE, USER_STACK
 from harness.model.value import Partial, Unpredictable
-from harness.script.operations import CreateMap, MapType
+from harness.script.operations import Attach, CreateKprobe, CreateMap, Fire, MapType, Ref
 from tests.harness.model.running import environment
+from tests.harness.model.scripts import EVENT, MAP, data, element, load, predict, read, u64
 
 
 def stacks(entries: int) -> StackTraceMap:
@@ -51,3 +53,19 @@ def test_depth_is_known_at_its_ends_only() -> None:
         with pytest.raises(Unpredictable, match="deep"):
             map.number("here", flags)
     assert errno(map, "here", 1 << 11) == "EINVAL"
+
+
+def test_another_system_call_reaches_the_same_function_by_another_chain() -> None:
+    number = (mov64_reg(R6, R1), ld_map(R2, "stacks"), mov64_imm(R3, 0), call(Helper.GET_STACKID), mov64_reg(R7, R0))
+    code = load("program", *number, *element(0), stx(DW, R0, 0, R7), mov64_imm(R0, 1), exit_())
+    probe = (CreateKprobe("probe", "write_null"), EVENT, Attach(Ref("event"), Ref("program")))
+    writes = (
+        Fire("write_null", (0, 5)),
+        read(),
+        Fire("write_null", (0, 7)),
+        read(),
+        Fire("pwrite_null", (0, 5)),
+        read(),
+    )
+    told = predict(CreateMap("stacks", MapType.STACK_TRACE, 4, 64, 1), MAP, code, *probe, *writes, name="6.1")
+    assert [data(told[at]) for at in (-5, -3, -1)] == [u64(0), u64(0), u64(-17 & (1 << 64) - 1)]
