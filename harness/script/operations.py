@@ -14,8 +14,8 @@ from harness.isa.instruction import Instruction
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.outcome import PerCpu
-from harness.script.processes import ChildOnly, Execute, Exit, Fork, ProcessOperation
-from harness.script.surroundings import SurroundingsOperation
+from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork, ProcessOperation
+from harness.script.surroundings import SetSetting, SurroundingsOperation
 
 
 class MapType(IntEnum):
@@ -441,7 +441,8 @@ class Branch:
 class Concurrently:
     """Threads of the calling process, which begin together; the operation ends when all of them have.
 
-    The outcome's branches are those of the threads' operations. Branches hold no `Concurrently` themselves.
+    The outcome's branches are those of the threads' operations. Branches hold no `Concurrently` themselves, and nothing
+    that is about processes.
     """
 
     branches: tuple[Branch, ...]
@@ -500,12 +501,34 @@ class Script:
     needs: frozenset[Need] = frozenset()
 
     def __post_init__(self) -> None:
-        depth = 0
+        """ValueError for operations where they make no sense, or would harm what runs behind them."""
+        changed = [False]
+        """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
         for index, operation in enumerate(self.operations):
-            depth += isinstance(operation, Fork) - isinstance(operation, Exit)
-            if depth < 0 or (depth == 0 and isinstance(operation, ChildOnly)):
-                raise ValueError(f"{self.name}: operation {index}, {operation}, is for a child")
+            if wrong := _wrong(operation, changed):
+                raise ValueError(f"{self.name}: operation {index}, {operation}, {wrong}")
             if isinstance(operation, Execute) and self.operations[index + 1 : index + 2] != (Exit(),):
                 raise ValueError(f"{self.name}: operation {index}: nothing but Exit comes after Execute")
-        if depth:
+        if len(changed) > 1:
             raise ValueError(f"{self.name}: a child does not exit")
+
+
+def _wrong(operation: Operation, changed: list[bool]) -> str:
+    match operation:
+        case Fork():
+            changed.append(False)
+        case _ if len(changed) == 1 and isinstance(operation, Exit | ChildOnly):
+            return "is for a child"
+        case Exit():
+            changed.pop()
+        case Become() | Execute() if changed[-1]:
+            return "comes behind a setting that could not be put back then"
+        case SetSetting():
+            changed[-1] = True
+        case Concurrently(branches):
+            inner = [one for branch in branches for one in branch.operations]
+            if not branches or any(branch.cpu < 0 or not branch.operations for branch in branches):
+                return "has no threads, or one that does nothing or runs nowhere"
+            if any(isinstance(one, Concurrently | Fork | Exit | ChildOnly) for one in inner):
+                return "holds what threads cannot do"
+    return ""

@@ -67,5 +67,5 @@ class GetProcessId:
 
 
 ProcessOperation = Fork | Exit | Become | Execute | LimitLockedMemory | SetName | GetProcessId
-ChildOnly = (Become, Execute, LimitLockedMemory, SetName)
+ChildOnly = Become | Execute | LimitLockedMemory | SetName
 """What only a child may do."""

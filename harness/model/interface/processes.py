@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from harness.abi.capabilities import Capability
 from harness.model.errno import Errno
+from harness.model.interface import settings
 from harness.model.interface.descriptors import Number
 from harness.model.interface.hits import Call, hit
 from harness.model.interface.kernel import Kernel
@@ -45,6 +46,7 @@ def exit(kernel: Kernel, _: Exit) -> Outcome:
     """Its events' counts go to those they were inherited from."""
     child, parent = kernel.task, kernel.task.parent
     assert parent is not None, "a script's children exit"
+    settings.put_back(kernel)
     whole = all(event.inherit for event in _events(kernel, parent))
     for event in tuple(_events(kernel, child)):
         if event.original is not None:

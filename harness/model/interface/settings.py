@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
+from harness.abi.capabilities import Capability
 from harness.model.eras import ERAS
 from harness.model.errno import Errno
 from harness.model.interface.kernel import Kernel
@@ -11,6 +14,17 @@ from harness.script.surroundings import ReadSetting, SetSetting
 
 EVER = frozenset(path for era in ERAS.values() for path in era.settings)
 """Settings of any era; one that an era does not have is not there."""
+ANY_INT = range(-(1 << 31), 1 << 31)
+TAKEN: Mapping[str, Collection[int]] = {
+    "kernel/perf_event_paranoid": ANY_INT,
+    "kernel/perf_event_mlock_kb": range(1 << 31),
+    "kernel/perf_event_max_sample_rate": range(1, 100_001),
+    "kernel/kptr_restrict": range(3),
+    "kernel/unprivileged_bpf_disabled": (0, 2),  # 1 locks it until the next boot
+}
+"""What every era surely takes; kernel/sysctl.c and its handlers."""
+FOR_ADMINS = frozenset({"kernel/kptr_restrict", "kernel/unprivileged_bpf_disabled"})
+"""proc_dointvec_minmax_sysadmin(), bpf_unpriv_handler(): EPERM without CAP_SYS_ADMIN."""
 
 
 def read(kernel: Kernel, operation: ReadSetting) -> Outcome:
@@ -23,8 +37,19 @@ def write(kernel: Kernel, operation: SetSetting) -> Outcome:
     _check_there(kernel, operation.path)
     if kernel.task.uid != 0:
         raise Errno("EACCES")
+    if operation.path in FOR_ADMINS and not kernel.task.capable(Capability.SYS_ADMIN):
+        raise Errno("EPERM")
+    if operation.value not in TAKEN[operation.path]:
+        raise Unpredictable(f"whether {operation.path} takes {operation.value}")
+    kernel.task.found.append((operation.path, kernel.settings[operation.path]))
     kernel.settings[operation.path] = operation.value
     return Outcome(value=0)
+
+
+def put_back(kernel: Kernel) -> None:
+    """The process ends, and puts back what it found."""
+    for path, value in reversed(kernel.task.found):
+        kernel.settings[path] = value
 
 
 def _check_there(kernel: Kernel, path: str) -> None:

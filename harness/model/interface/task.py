@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.abi.capabilities import Capability
 from harness.model.interface.descriptors import Names
@@ -11,16 +11,18 @@ from harness.model.surroundings import PID, THREAD, Caller
 
 @dataclass(eq=False, kw_only=True)
 class Task(Caller):
-    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit."""
+    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit. `found`
+    are settings it changed, with the values they had, for it to put back."""
 
     names: Names
     capabilities: frozenset[Capability]
     locked_memory: int | None = None
     parent: Task | None = None
+    found: list[tuple[str, int]] = field(default_factory=list)
 
     def forked(self) -> Task:
         """A child: a copy of everything but the number."""
-        return replace(self, names=self.names.forked(), parent=self, pid=PID, tid=None)
+        return replace(self, names=self.names.forked(), parent=self, pid=PID, tid=None, found=[])
 
     def thread(self) -> Task:
         """A thread of the same process."""

@@ -2,8 +2,9 @@
 
 import pytest
 
-from harness.script.operations import Operation, Script
+from harness.script.operations import Branch, Concurrently, Operation, Pin, Script
 from harness.script.processes import Become, Execute, Exit, Fork, SetName
+from harness.script.surroundings import SetSetting
 
 
 @pytest.mark.parametrize(
@@ -14,13 +15,21 @@ from harness.script.processes import Become, Execute, Exit, Fork, SetName
         (Fork(),),
         (Exit(),),
         (Fork(), Execute("x"), SetName(b"x"), Exit()),
+        (Fork(), SetSetting("kernel/kptr_restrict", 1), Become(1000), Exit()),
+        (Fork(), Fork(), Exit(), SetSetting("kernel/kptr_restrict", 1), Execute("x"), Exit()),
+        (Concurrently(()),),
+        (Concurrently((Branch(0, (Pin(0),)), Branch(0, ()))),),
+        (Concurrently((Branch(-1, (Pin(0),)),)),),
+        (Concurrently((Branch(0, (Concurrently((Branch(0, (Pin(0),)),)),)),)),),
+        (Concurrently((Branch(0, (Fork(), Exit())),)),),
+        (Fork(), Concurrently((Branch(0, (SetName(b"x"),)),)), Exit()),
     ],
-    ids=["become", "behind", "endless", "exit", "after-exec"],
 )
-def test_what_changes_a_process_for_good_is_for_children_that_exit(operations: tuple[Operation, ...]) -> None:
+def test_what_makes_no_sense_or_does_harm_is_refused(operations: tuple[Operation, ...]) -> None:
     with pytest.raises(ValueError, match=r"^s: "):
         Script("s", "", operations)
 
 
 def test_children_may_have_children() -> None:
-    Script("s", "", (Fork(), Fork(), Become(1000), Execute("x"), Exit(), SetName(b"x"), Exit()))
+    setting = SetSetting("kernel/kptr_restrict", 1)
+    Script("s", "", (Fork(), setting, Fork(), Become(1000), Execute("x"), Exit(), SetName(b"x"), Exit()))
