@@ -41,7 +41,7 @@ class Expectation:
 
     def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
         """Whether `observation` is what is expected; a log that nobody asked for is not."""
-        return self.allows(observation, returned) and (self.log is None or observation.log is not None)
+        return self.allows(observation, returned) and self._asked(observation)
 
     def allows(self, outcome: Outcome | Either, returned: Mapping[str, int]) -> bool:
         """Whether `outcome`, which may be a prediction and leave things open, does not contradict what is expected."""
@@ -54,6 +54,19 @@ class Expectation:
             and (self.records is None or _records(outcome.records, self.records, returned))
             and (self.log is None or _log(outcome.log, self.log))
             and (self.branches is None or _branches(outcome.branches, self.branches, returned))
+        )
+
+    def _asked(self, observation: Prediction) -> bool:
+        """Whether there is a log wherever a part of one is expected."""
+        if not isinstance(observation, Outcome):
+            return False
+        inner = (
+            pair
+            for said in zip(observation.branches or (), self.branches or (), strict=False)
+            for pair in zip(*said, strict=True)
+        )
+        return (self.log is None or observation.log is not None) and all(
+            expected is None or expected._asked(seen) for seen, expected in inner
         )
 
     def __str__(self) -> str:

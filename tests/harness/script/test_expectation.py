@@ -97,6 +97,13 @@ def test_of_branches_each_operation_may_be_expected_something_of() -> None:
     assert str(expected) == "0, [EPERM; anything], [1]"
 
 
+def test_a_log_that_is_missing_in_a_branch_is_missing() -> None:
+    expected = Expectation(value=0, branches=((Expectation("EACCES", log="R1"),),))
+    assert not expected.admits(Outcome(value=0, branches=((Outcome(errno="EACCES"),),)), {})
+    assert expected.admits(Outcome(value=0, branches=((Outcome(errno="EACCES", log="R1 !read_ok"),),)), {})
+    assert expected.allows(Outcome(value=0, branches=((Outcome(errno="EACCES"),),)), {})
+
+
 def test_one_of_several_outcomes_that_is_expected_contradicts_nothing() -> None:
     either = Either((Outcome(value=0), Outcome(errno="EEXIST")))
     assert Expectation("EEXIST").allows(either, {})
