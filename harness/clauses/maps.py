@@ -78,6 +78,20 @@ def _creation() -> tuple[Clause, ...]:
             *(4, 0xFFFFFFFF, 1, WORKS, {"5.10": "E2BIG"}),
         ),
         *(
+            _created(
+                f"MAP-06.{less}-less",
+                "later an element with its header of 48 bytes is smaller than 4 MiB, in 5.10 by 512 more",
+                MapType.HASH,
+                *(4, (4 << 20) - less, 1, WORKS, {"5.10": in_5_10, "6.1": since}),
+            )
+            for less, in_5_10, since in (
+                (512 + 49, WORKS, WORKS),
+                (512 + 48, "E2BIG", WORKS),
+                (4 + 49, "E2BIG", WORKS),
+                (4 + 48, "E2BIG", "E2BIG"),
+            )
+        ),
+        *(
             _created(id, "an array's key is a number of 32 bits, and it has elements", MapType.ARRAY, *sizes, "EINVAL")
             for id, sizes in (
                 ("MAP-08.short-key", (2, 8, 1)),

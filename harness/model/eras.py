@@ -76,6 +76,7 @@ LINUX_4_1 = Era(
         lock_flag=False,
         # htab_map_alloc(): MAX_BPF_STACK, and bucket heads of 8 bytes counted in 32 bits (MAP-03 to MAP-06)
         most_hash_key=512,
+        most_hash_value=None,
         most_hash_element=None,
         most_hash_entries=1 << 28,
         too_many_hash_entries="ENOMEM",
@@ -163,7 +164,9 @@ LINUX_5_10 = replace(
         preallocates=True,
         lock_flag=True,
         most_hash_key=512,
-        most_hash_element=4 << 20,  # KMALLOC_MAX_SIZE, less a header
+        # htab_map_alloc_check(): less than KMALLOC_MAX_SIZE - MAX_BPF_STACK - sizeof(struct htab_elem)
+        most_hash_value=(4 << 20) - 512 - 48 - 1,
+        most_hash_element=None,
         most_hash_entries=1 << 27,  # htab_map_alloc(): buckets of 16 bytes counted in 32 bits
         too_many_hash_entries="E2BIG",
         most_array_value=4 << 20,
@@ -240,6 +243,8 @@ LINUX_6_1 = replace(
         LINUX_5_10.maps,
         types=frozenset(range(1, 32)),
         most_hash_key=None,
+        most_hash_value=None,
+        most_hash_element=(4 << 20) - 48 - 1,  # the key counts now, and no stack
         most_array_value=(1 << 31) - 1,
         checks_per_cpu_values=Backport(0, version(6, 1, 192)),
     ),

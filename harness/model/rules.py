@@ -117,7 +117,9 @@ class MapRules:
     lock_flag: bool
     """BPF_F_LOCK exists (5.1, 96049f3afd50): values without a lock refuse it before anything is read."""
     most_hash_key: int | None
+    most_hash_value: int | None
     most_hash_element: int | None
+    """Key and value together."""
     most_hash_entries: int
     too_many_hash_entries: str
     most_array_value: int

@@ -29,9 +29,9 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     if 0 in (wanted.max_entries, wanted.key_size, wanted.value_size):
         raise Errno("EINVAL")
     element = wanted.key_size + wanted.value_size
-    if rules.most_hash_key is not None and wanted.key_size > rules.most_hash_key:
-        raise Errno("E2BIG")
-    if rules.most_hash_element is not None and element >= rules.most_hash_element:
+    limits = (rules.most_hash_key, rules.most_hash_value, rules.most_hash_element)
+    sizes = (wanted.key_size, wanted.value_size, element)
+    if any(most is not None and size > most for size, most in zip(sizes, limits, strict=True)):
         raise Errno("E2BIG")
     if per_cpu:
         check_per_cpu(environment, wanted.value_size)
