@@ -92,7 +92,7 @@ def _verified_per_second(corpus: Sequence[Script]) -> float:
 
 
 def _runs(script: Script) -> bool:
-    """Whether the model runs the program to its end: random numbers in what it returns are the executor's to tell of."""
+    """Whether the model runs the program to its end, which it cannot where random numbers decide what comes back."""
     runs = any(isinstance(operation, FilterPacket) for operation in script.operations)
     return runs and not any(isinstance(said, Unpredicted) for said in ModelExecutor(WHERE).run(script))
 

@@ -19,4 +19,4 @@ def lanes(as_markdown: bool) -> None:
     table = Table(*(column.heading for column in COLUMNS), box=None, pad_edge=False)
     for cells in rows():
         table.add_row(*(cell.strip("`") for cell in cells))
-    Console().print(table)
+    Console(markup=False).print(table)

@@ -55,7 +55,7 @@ def conform(
     listing: bool,
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
-    console = Console()
+    console = Console(markup=False)
     chosen = select((lanes or DEFAULT_LANES).split(","), known_lanes())
     check_chosen(require, chosen)
     excused = known.read(KNOWN)

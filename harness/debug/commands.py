@@ -40,7 +40,7 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
     chosen = _lane(lane)
     require_gdb()  # before anything boots
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = 200  # nobody's lines to fit into
 

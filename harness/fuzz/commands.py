@@ -41,7 +41,7 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
 
     The exit status is that of `hil run`.
     """
-    console = Console()
+    console = Console(markup=False)
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     console.print(f"seed {seed}", highlight=False)
 

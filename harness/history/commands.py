@@ -19,6 +19,7 @@ from harness.run.commands import summarize
 from harness.run.document import document
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
+from hil.whole import write_whole
 
 _FORMATS: dict[str, Callable[[RunReport], str]] = {
     "json": lambda report: json.dumps(document(report), indent=1),
@@ -34,7 +35,9 @@ def history() -> None:
 
 
 @history.command("list")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many, the newest.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 1_000_000), help="At most so many, the newest."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def list_(limit: int, as_json: bool) -> None:
     """List the newest runs, newest first."""
@@ -42,7 +45,7 @@ def list_(limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_plain(entry) for entry in entries], indent=1))
         return
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = 200  # nobody's lines to fit into
     table = Table("run", "started", "seconds", "exit", "lanes", "verdicts", "command", box=None, pad_edge=False)
@@ -64,7 +67,7 @@ def list_(limit: int, as_json: bool) -> None:
 def show(run: str) -> None:
     """Show a run: its kernels, its lanes, and every result that is no agreement."""
     found = find(run)
-    console = Console()
+    console = Console(markup=False)
     report = found.report
     console.print(f"{found.name}: {report.started}, {shlex.join(('hil', *report.command[1:]))}", highlight=False)
     for machine in report.machines:
@@ -85,7 +88,7 @@ def export(run: str, format_: str, output: Path | None) -> None:
     if output is None:
         click.echo(text.rstrip("\n"))
     else:
-        output.write_text(text.rstrip("\n") + "\n")
+        write_whole(output, text.rstrip("\n") + "\n")
 
 
 def _plain(entry: Entry) -> dict[str, object]:

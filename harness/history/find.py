@@ -10,6 +10,9 @@ from harness.run.document import read
 from harness.run.results import RunReport
 from hil.errors import UserError
 
+_DIGITS = 19
+"""SQLite's integers have 64 bits."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -22,7 +25,7 @@ class Found:
 
 def find(text: str) -> Found:
     """The run that `text` means; UserError when there is none. A number is always one of the history."""
-    if text == "latest" or (text.isascii() and text.isdecimal()):
+    if text == "latest" or (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
         run = History().get(None if text == "latest" else int(text))
         return Found(f"run {run.id}", run.folder if run.folder.is_dir() else None, run.report)
     path = Path(text)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -97,27 +98,33 @@ class History:
                 """,
                 (limit,),
             ).fetchall()
-            counts: dict[int, Counter[Verdict]] = {row[0]: Counter() for row in rows}
+            counts: dict[int, Counter[str]] = {row[0]: Counter() for row in rows}
             for run, verdict, count in connection.execute(
                 "SELECT run, verdict, count(*) FROM result WHERE run >= ? GROUP BY run, verdict",
                 (min(counts, default=0),),
             ):
                 if run in counts:
-                    counts[run][Verdict(verdict)] += count
-        return [
-            Entry(
+                    counts[run][verdict] += count
+        return [self._entry(row, counts[row[0]]) for row in rows]
+
+    def _entry(self, row: tuple[Any, ...], counts: Counter[str]) -> Entry:
+        try:
+            return Entry(
                 id=row[0],
                 started=row[1],
-                seconds=row[2],
+                seconds=float(row[2]),
                 exit_status=row[3],
                 interrupted=bool(row[7]),
                 folder=Path(row[4]),
                 command=_words(row[5]),
                 lanes=_words(row[6]),
-                counts=counts[row[0]],
+                counts=Counter({Verdict(verdict): count for verdict, count in counts.items()}),
             )
-            for row in rows
-        ]
+        except (ValueError, TypeError) as error:
+            raise BenchError(
+                f"the history {self.path} has a run {row[0]} this hil cannot read: {error}",
+                remedy="use a newer hil, or name another with HIL_HISTORY",
+            ) from error
 
     def get(self, number: int | None = None) -> Recorded:
         """The run of that number, or the latest; UserError when there is none."""

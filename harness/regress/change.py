@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DIVERGES = "new divergence"
     MOVED = "moved"
     FAILED = "no verdict any more"
+    NOTHING = "nothing judged"
     UNSUPPORTED = "unsupported now"
     FLAKY = "flaky"
     DISAPPEARED = "disappeared"
@@ -38,6 +39,7 @@ WORSE = frozenset(
         Kind.DIVERGES,
         Kind.MOVED,
         Kind.FAILED,
+        Kind.NOTHING,
         Kind.UNSUPPORTED,
         Kind.FLAKY,
         Kind.DISAPPEARED,
@@ -107,9 +109,12 @@ def _scripts(before: Side, after: Side) -> Iterator[Change]:
 
 
 def trouble(side: Side) -> tuple[Change, ...]:
-    """What is wrong with a run by itself: divergences nobody knows, failures, repeats that differ."""
+    """What is wrong with a run by itself: divergences nobody knows, failures, repeats that differ, nothing judged."""
     nothing = Side(side.lanes, {}, {}, {})
-    return tuple(change for change in changes(nothing, side) if change.worse)
+    found = tuple(change for change in changes(nothing, side) if change.worse)
+    if all(result.verdict is Verdict.UNSUPPORTED for result in side.seen.values()):
+        return (*found, Change(Kind.NOTHING, "the whole run", "", "", f"{len(side.seen)} unsupported"))
+    return found
 
 
 def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:

@@ -61,7 +61,7 @@ def compare(
     if as_data:
         click.echo(as_json(found, facts, compared))
     else:
-        show(Console(), found, facts, compared)
+        show(Console(markup=False), found, facts, compared)
     return int(any(change.worse or (slower_fails and change.kind is Kind.SLOWER) for change in found))
 
 

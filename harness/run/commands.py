@@ -60,7 +60,7 @@ def run(
     listing: bool,
 ) -> int:
     """Boot the lanes' kernels, run the essential scripts, and hold each result against the model."""
-    console = Console()
+    console = Console(markup=False)
     wanted = [*(lanes.split(",") if lanes else ()), *kernels] or [DEFAULT_LANES]
     chosen = select(wanted, known_lanes())
     check_chosen(require, chosen)

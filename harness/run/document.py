@@ -1,12 +1,14 @@
 """`results.json` as data, and the report back from it.
 
 Reading goes by the fields the record has today: unknown ones are ignored and missing ones take their defaults, so that
-a file outlives the release that wrote it. What cannot be a report is a user's mistake and told as one.
+a file outlives the release that wrote it. What cannot be a report is a user's mistake and told as one: its readers
+lean on every lane being named in full, and every result being of a lane and every lane of a machine that the run has.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import Enum
@@ -15,7 +17,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from harness.run.results import FORMAT, RunReport
+from harness.lane import Engine
+from harness.run.results import FORMAT, MachineReport, RunReport
 from hil.errors import UserError
 
 
@@ -43,7 +46,7 @@ def parse(text: str, name: str) -> RunReport:
     remedy = "name the results.json of a run of hil"
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{name} is not JSON: {error}", remedy=remedy) from error
     if not isinstance(data, dict) or not isinstance(data.get("format"), int):
         raise UserError(f"{name} is not the record of a run", remedy=remedy)
@@ -51,6 +54,7 @@ def parse(text: str, name: str) -> RunReport:
         raise UserError(f"{name} has format {data['format']}, this hil reads up to {FORMAT}", remedy="use a newer hil")
     try:
         report = _structured(RunReport, data, "")
+        _check(report)
     except _Misfit as error:
         raise UserError(f"{name} is not the record of a run: {error}", remedy=remedy) from error
     assert isinstance(report, RunReport)
@@ -78,7 +82,11 @@ def _structured(kind: Any, value: Any, where: str) -> Any:
             return kind(value)
         except ValueError as error:
             raise _Misfit(f"{where} is {value!r}, not one of {', '.join(map(str, kind))}") from error
-    return float(_expect((int, float), value, where)) if kind is float else _expect(kind, value, where)
+    if kind is float:
+        return _seconds(value, where)
+    if kind is str and not _encodable(_expect(str, value, where)):
+        raise _Misfit(f"{where} is not Unicode")
+    return _expect(kind, value, where)
 
 
 def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
@@ -90,6 +98,48 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
         elif field.default is MISSING and field.default_factory is MISSING:
             raise _Misfit(f"{place} is missing")
     return kind(**given)
+
+
+def _seconds(value: Any, where: str) -> float:
+    """Every fraction in a report is seconds."""
+    try:
+        seconds = float(_expect((int, float), value, where))
+    except OverflowError:
+        seconds = math.inf
+    if not 0 <= seconds < math.inf:
+        raise _Misfit(f"{where} is {seconds}, not seconds")
+    return seconds
+
+
+def _encodable(text: str) -> bool:
+    """JSON can name halves of surrogate pairs, which no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check(report: RunReport) -> None:
+    """What holds between the fields."""
+    for lane in report.lanes:
+        if len(parts := lane.split("/")) != 3 or parts[2] not in [*Engine]:
+            raise _Misfit(f"lane {lane!r} is not KERNEL/ARCH/ENGINE")
+    machines = {f"{machine.kernel}/{machine.arch}" for machine in report.machines}
+    if strange := {lane.rpartition("/")[0] for lane in report.lanes} - machines:
+        raise _Misfit(f"it has no machine {min(strange)}")
+    if strange := {result.lane for result in report.results} - set(report.lanes):
+        raise _Misfit(f"it has results of {min(strange)}, which is none of its lanes")
+    for number, machine in enumerate(report.machines):
+        _check_provenance(machine, f"machines[{number}].provenance")
+
+
+def _check_provenance(machine: MachineReport, where: str) -> None:
+    """Of what kernels bring along as it is, the parts that reports show."""
+    for part in ("sha256", "metapackage"):
+        _expect(dict, machine.provenance.get(part, {}), f"{where}.{part}")
+    for index, package in enumerate(_expect(list, machine.provenance.get("packages", []), f"{where}.packages")):
+        _expect(dict, package, f"{where}.packages[{index}]")
 
 
 _hints = cache(get_type_hints)  # looked up once a class, not once a result

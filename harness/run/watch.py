@@ -94,7 +94,7 @@ class LiveTable:
                     done, total = counts.total(), len(share.scripts) * share.rounds
                     bar = ProgressBar(total=total, completed=done, width=20)
                     state = self._states[share.name] if done < total else "done"
-                    table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), state)
+                    table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), Text(state))
         return table
 
 

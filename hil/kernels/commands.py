@@ -41,7 +41,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = 200  # nobody's lines to fit into
     table = Table("name", "arch", "era", "version", "state", "source", box=None, pad_edge=False)

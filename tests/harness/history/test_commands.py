@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +18,7 @@ from harness.history.commands import history
 from harness.history.find import find
 from harness.history.store import History
 from harness.run.results import FORMAT
-from hil.errors import UserError
+from hil.errors import BenchError, UserError
 from tests.harness.reports import agreeing, everything
 
 
@@ -74,3 +78,28 @@ def test_what_is_no_run(tmp_path: Path) -> None:
     for name in ("3", "yesterday", str(tmp_path)):
         with pytest.raises(UserError):
             find(name)
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 200])
+def test_a_number_no_history_has_is_no_run(number: str) -> None:
+    with pytest.raises(UserError, match="there is no run"):
+        hil("show", number)
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(recorded: Path) -> None:
+    odd = "hil conform --output '/runs/[/red]'"
+    machines = tuple(replace(machine, uname="Linux [bold]6.1[/green]") for machine in everything().machines)
+    History().record(replace(everything(), command=tuple(shlex.split(odd)), machines=machines), recorded)
+    assert odd in hil("list") and odd in hil("show", "latest")
+    assert "Linux [bold]6.1[/green]" in hil("show", "latest")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["json_set(report, '$.results[0].verdict', 'perhaps')", "json_remove(report, '$.command')"],
+)
+def test_a_run_of_another_release_is_told_in_a_line(damage: str) -> None:
+    with closing(sqlite3.connect(History().path)) as connection, connection:
+        connection.execute(f"UPDATE run SET report = {damage} WHERE id = 2")
+    with pytest.raises(BenchError, match="has a run 2 this hil cannot read: .*use a newer hil"):
+        hil("list")

@@ -164,9 +164,11 @@ def test_nothing_that_fails_goes_untold(before: RunReport, after: RunReport) -> 
 @settings(deadline=None)
 @given(reports())
 def test_trouble_is_what_the_exit_status_tells(made: RunReport) -> None:
-    counts = made.counts()
-    bad = counts[Verdict.DIVERGE] + counts[Verdict.FLAKY] + counts[Verdict.LOST] + counts[Verdict.ERROR]
-    assert bool(trouble(whole(made))) == bool(bad)
+    assert bool(trouble(whole(made))) == bool(made.exit_status)
+
+
+def test_a_run_that_judged_nothing_is_trouble() -> None:
+    assert trouble(whole(one(UNSUPPORTED))) == (Change(Kind.NOTHING, "the whole run", "", "", "1 unsupported"),)
 
 
 def test_another_image_is_a_difference_and_no_regression() -> None:

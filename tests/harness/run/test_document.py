@@ -1,6 +1,7 @@
 """A run written and read again."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ def damaged(path: str, value: Any) -> str:
         (damaged("machines.0.command", ["qemu", 1]), "machines[0].command[1] is int"),
         (damaged("seconds", "long"), "seconds is str"),
         (damaged("machines.0", {}), "machines[0].kernel is missing"),
+        ("[" * 100_000, "not JSON"),
+        (damaged("lanes.0", "debian-12"), "'debian-12' is not KERNEL/ARCH/ENGINE"),
+        (damaged("lanes.0", "debian-12/arm64/fast"), "'debian-12/arm64/fast' is not KERNEL/ARCH/ENGINE"),
+        (damaged("machines", []), "no machine debian-12/arm64"),
+        (
+            damaged("results.0.lane", "debian-99/arm64/jit"),
+            "debian-99/arm64/jit, which is none of its lanes",
+        ),
+        (damaged("results.1.seconds", -1.0), "results[1].seconds is -1.0"),
+        (damaged("results.1.seconds", math.inf), "results[1].seconds is inf"),
+        (damaged("seconds", 10**400), "seconds is inf"),
+        (damaged("results.0.reason", "\ud800"), "results[0].reason is not Unicode"),
+        (damaged("machines.0.provenance", {"sha256": "c0ffee"}), "machines[0].provenance.sha256 is str"),
+        (damaged("machines.0.provenance", {"packages": ["linux"]}), "machines[0].provenance.packages[0] is str"),
     ],
 )
 def test_anything_else_is_refused_with_the_place(text: str, said: str) -> None:
