@@ -527,8 +527,8 @@ def _wrong(operation: Operation, changed: list[bool]) -> str:
             changed[-1] = True
         case Concurrently(branches):
             inner = [one for branch in branches for one in branch.operations]
-            if not branches or any(branch.cpu < 0 or not branch.operations for branch in branches):
-                return "has no threads, or one that does nothing or runs nowhere"
+            if not inner or any(branch.cpu < 0 for branch in branches):
+                return "has threads that do nothing, or one that runs nowhere"
             if any(isinstance(one, Concurrently | Fork | Exit | ChildOnly) for one in inner):
                 return "holds what threads cannot do"
     return ""

@@ -18,7 +18,7 @@ from harness.script.surroundings import SetSetting
         (Fork(), SetSetting("kernel/kptr_restrict", 1), Become(1000), Exit()),
         (Fork(), Fork(), Exit(), SetSetting("kernel/kptr_restrict", 1), Execute("x"), Exit()),
         (Concurrently(()),),
-        (Concurrently((Branch(0, (Pin(0),)), Branch(0, ()))),),
+        (Concurrently((Branch(0, ()), Branch(1, ()))),),
         (Concurrently((Branch(-1, (Pin(0),)),)),),
         (Concurrently((Branch(0, (Concurrently((Branch(0, (Pin(0),)),)),)),)),),
         (Concurrently((Branch(0, (Fork(), Exit())),)),),
