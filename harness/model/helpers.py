@@ -114,9 +114,9 @@ def get_smp_processor_id(environment: Environment, *_: Value) -> Value:
 
 def get_current_pid_tgid(surroundings: Surroundings, *_: Value) -> Value:
     """The process's number in both halves: its first thread has the same."""
-    pid = surroundings.caller.pid
-    if surroundings.caller.tid is not None:
-        return partial_of(Unknown("the process and thread id", least=BOTH_HALVES))
+    pid, tid = surroundings.caller.pid, surroundings.caller.tid
+    if tid is not None:
+        return partial_of(pid) << 32 | partial_of(tid)
     least, most = (BOTH_HALVES * bound for bound in (pid.least or 0, pid.most or M32))
     return partial_of(Unknown("the process and thread id", least, most, pid.same_as, times=BOTH_HALVES))
 

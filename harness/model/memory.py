@@ -75,7 +75,8 @@ class Region:
             self._unknown[offset:end] = bytes(size)
         else:
             known = number(value)
-            whole = isinstance(value, Pointer)  # a pointer keeps what it points to, even if some of its bits are known
+            # A pointer keeps what it points to, a number what it is the same as, even if some of its bits are known.
+            whole = isinstance(value, Pointer) or known.source is not None
             for index in range(size):
                 if whole or known.mask >> 8 * index & 0xFF:
                     self._unknown[offset + index] = 1

@@ -63,6 +63,7 @@ from harness.script.operations import (
     UpdateElement,
 )
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Lost, OneOf, Outcome, Sample, Unpredicted
+from harness.script.processes import GetProcessId
 from harness.script.surroundings import ClearTrace, ReadTrace
 from harness.script.triggers import UNKNOWN_PRCTL
 from tests.harness.model.running import environment
@@ -442,6 +443,15 @@ def test_what_an_unpredictable_run_may_have_printed_is_in_doubt() -> None:
     prints = load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), *text, mov64_imm(R0, 1), exit_())
     assert results(*silent, ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", 0]
     assert results(prints, *silent[1:], ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", "?"]
+
+
+def test_a_process_is_told_by_its_number_and_no_other() -> None:
+    asks = (call(Helper.GET_CURRENT_PID_TGID), mov64_reg(R6, R0), *element(0), stx(DW, R0, 0, R6))
+    code = load("program", *asks, mov64_imm(R0, 1), exit_())
+    told = predict(MAP, code, PROBE, EVENT, ATTACH, GetProcessId("me"), FIRE, read(), name="6.1")[-1]
+    assert isinstance(told, Outcome)
+    for number, right in ((7, True), (8, False)):
+        assert admits(told, Outcome(value=0, data=u64(number << 32 | number)), {"me": 7}) is right
 
 
 def test_an_unknown_verdict_leaves_only_counts_open() -> None:
