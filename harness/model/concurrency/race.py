@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.isa.opcodes import FRAME_POINTER, Atomic, Class, Helper, Mode, Size
+from harness.model.concurrency.origins import Origins
 from harness.model.interpreter import Step
 from harness.model.memory import Region
 from harness.model.value import Pointer, Value
@@ -76,6 +77,7 @@ class Witness:
         self._stack: Region | None = None
         self._used: defaultdict[Place, defaultdict[int, Uses]] = defaultdict(lambda: defaultdict(Uses))
         self._read: dict[Place, Value] = {}
+        self._origins: Origins[Place] = Origins()
 
     def __call__(self, step: Step) -> None:
         """One instruction of a program; those of one run come together."""
@@ -84,6 +86,9 @@ class Witness:
         instruction, before = step.instruction, step.before
         frame = before[FRAME_POINTER]
         self._stack = frame.region if isinstance(frame, Pointer) else None
+        base = instruction.src if instruction.code & 7 == Class.LDX else instruction.dst
+        for decisive in self._origins.step(instruction, _place(before[base], instruction.off, instruction.code)):
+            self._use(decisive, Use.READ)
         match instruction.code & 7:
             case Class.LDX:
                 if place := _place(before[instruction.src], instruction.off, instruction.code):
@@ -125,10 +130,11 @@ class Witness:
         return why, tuple(contended)
 
     def _end_run(self) -> None:
-        """What was read and not stored again was read for its own sake."""
+        """What was read and not stored again was read for its own sake, as what decided anything was."""
         for place in self._read:
             self._use(place, Use.READ)
         self._read.clear()
+        self._origins = Origins()
 
     def _use(self, place: Place, use: Use, amounts: Iterable[int] = ()) -> None:
         if place[0] is not self._stack:

@@ -17,6 +17,7 @@ from harness.isa.assemble import (
     jne_imm,
     ldx,
     mov64_imm,
+    mov64_reg,
     stx,
     xadd,
 )
@@ -113,6 +114,34 @@ def test_what_hangs_on_the_order_of_instructions_is_not_predicted(program: LoadP
 def test_what_a_thread_stores_may_be_lost_to_a_program_that_is_not_atomic() -> None:
     assert isinstance(after(adding(1), FIRES, (STORE,)), Unpredicted)
     assert bounds(after(counting("program"), FIRES, (STORE,))) == (100, 100 + HITS)
+
+
+def counting_and(*more: Piece) -> LoadProgram:
+    """Adds 1 without atomicity; R2 is the count before."""
+    counts = (ldx(DW, R1, R0, 0), mov64_reg(R2, R1), add64_imm(R1, 1), stx(DW, R0, 0, R1))
+    return load("program", *element(0), *counts, *more, exit_())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (mov64_imm(R0, 1), jne_imm(R2, 9, 1), mov64_imm(R0, 0)),
+        (stx(DW, R0, 8, R2), mov64_imm(R0, 1)),
+        (mov64_reg(R0, R2),),
+    ],
+    ids=["jump", "store", "verdict"],
+)
+def test_where_a_count_that_may_be_lost_decides_anything_nothing_is_predicted(more: tuple[Piece, ...]) -> None:
+    """Where additions are lost, no CPU may ever see a count that one order says it sees."""
+    two = replace(MAP, value_size=16)
+    threads = Concurrently((Branch(0, FIRES), Branch(1, FIRES)))
+    told = predict(two, counting_and(*more), PROBE, EVENT, ATTACH, threads, name="6.1", cpus=2)
+    assert isinstance(told[-1], Unpredicted)
+
+
+def test_what_happens_beside_a_count_leaves_it_its_bounds() -> None:
+    beside = counting_and(mov64_imm(R1, 0), mov64_imm(R2, 0), call(Helper.GET_PRANDOM_U32), mov64_imm(R0, 1))
+    assert bounds(after(beside, FIRES, FIRES)) == (7 + 2, 7 + 2 * HITS)
 
 
 def test_cpus_that_use_places_of_their_own_do_not_meet() -> None:

@@ -1,0 +1,62 @@
+"""Which registers hold what was read where, and what a program lets that decide."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, R1, R5, Alu, Class, Jump, Mode, Source
+
+Place = TypeVar("Place")
+_OPERATION, _MODE = 0xF0, 0xE0
+
+
+class Origins(Generic[Place]):
+    """Of one run. Places are whatever tells them apart; what goes through the stack is not followed."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, frozenset[Place]] = {}
+
+    def step(self, insn: Instruction, place: Place | None) -> frozenset[Place]:
+        """One instruction, which reads or stores at `place`. The places whose value decides where the program goes,
+        what it returns, hands on, or stores elsewhere."""
+        match insn.code & 7:
+            case Class.LDX:
+                base = self._held(insn.src)
+                self._of[insn.dst] = frozenset() if place is None else frozenset({place})
+                return base
+            case Class.ALU | Class.ALU64:
+                former = () if insn.code & _OPERATION == Alu.MOV else (insn.dst,)
+                self._of[insn.dst] = self._held(*former, *self._source(insn))
+            case Class.STX if insn.code & _MODE == Mode.ATOMIC:
+                return self._held(insn.dst, insn.src, R0)
+            case Class.ST:
+                return self._held(insn.dst)
+            case Class.STX:
+                return self._held(insn.dst) | self._held(insn.src) - frozenset({place})
+            case Class.JMP | Class.JMP32:
+                return self._decided(insn)
+            case _:
+                self._of[R0 if insn.code & _MODE != Mode.IMM else insn.dst] = frozenset()
+        return frozenset()
+
+    def _decided(self, insn: Instruction) -> frozenset[Place]:
+        match insn.code & _OPERATION:
+            case Jump.JA:
+                return frozenset()
+            case Jump.EXIT:
+                return self._held(R0)
+            case Jump.CALL:
+                handed = self._held(*range(R1, R5 + 1))
+                for register in range(R0, R5 + 1):
+                    self._of.pop(register, None)
+                return handed
+        return self._held(insn.dst, *self._source(insn))
+
+    @staticmethod
+    def _source(insn: Instruction) -> tuple[int, ...]:
+        """The register an operation takes beside `dst`, if it takes one."""
+        return (insn.src,) if insn.code & Source.X else ()
+
+    def _held(self, *registers: int) -> frozenset[Place]:
+        return frozenset(place for register in registers for place in self._of.get(register, ()))
