@@ -47,6 +47,7 @@ def hil() -> None:
 
 def _leave(number: int, _: FrameType | None) -> None:
     """Leave by an exception on SIGTERM too, as CI sends it: machines and builds must end, and results be written."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second one would cost what is being written
     click.echo("hil: ended by SIGTERM", err=True)
     sys.exit(128 + number)
 

@@ -36,7 +36,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 
 
 @click.command()
-@click.option("--lanes", help=f"KERNEL/ARCH/ENGINE patterns, separated by commas; {DEFAULT_LANES} if there are none.")
+@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
 @click.option("--clauses", "patterns", default="*", show_default=True, help="Only clauses with such names, by commas.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
@@ -45,7 +45,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
 def conform(
-    lanes: str | None,
+    lanes: str,
     patterns: str,
     jobs: int | None,
     require: tuple[str, ...],
@@ -56,7 +56,7 @@ def conform(
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
     console = Console(markup=False)
-    chosen = select((lanes or DEFAULT_LANES).split(","), known_lanes())
+    chosen = select(lanes.split(","), known_lanes())
     check_chosen(require, chosen)
     excused = known.read(KNOWN)
     plan = shares(

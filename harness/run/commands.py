@@ -61,7 +61,7 @@ def run(
 ) -> int:
     """Boot the lanes' kernels, run the essential scripts, and hold each result against the model."""
     console = Console(markup=False)
-    wanted = [*(lanes.split(",") if lanes else ()), *kernels] or [DEFAULT_LANES]
+    wanted = [*(() if lanes is None else lanes.split(",")), *kernels] or [DEFAULT_LANES]
     chosen = select(wanted, known_lanes())
     check_chosen(require, chosen)
     plan = shares(
@@ -90,6 +90,9 @@ def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs
             report = matrix.run(plan, folder, Plain(console), jobs=jobs)
     except NotLeft as error:
         summarize(console, error.report, folder)  # all the more
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        console.print(f"the run is not complete; run folder: {folder}", highlight=False, soft_wrap=True)
         raise
     summarize(console, report, folder)
     return report

@@ -47,3 +47,24 @@ def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
             timeout=120,
         )
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_second_sigterm_does_not_cost_what_the_first_one_has_written(tmp_path: Path) -> None:
+    program = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "import click\n"
+        "from hil import cli\n"
+        "@click.command()\n"
+        "def ended():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"        Path({str(tmp_path / 'left')!r}).touch()\n"
+        "cli.hil.get_command = lambda *_: ended\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "ended"], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (143, "hil: ended by SIGTERM\n")
+    assert (tmp_path / "left").exists()

@@ -101,5 +101,5 @@ def test_what_looks_like_markup_is_shown_as_it_is(recorded: Path) -> None:
 def test_a_run_of_another_release_is_told_in_a_line(damage: str) -> None:
     with closing(sqlite3.connect(History().path)) as connection, connection:
         connection.execute(f"UPDATE run SET report = {damage} WHERE id = 2")
-    with pytest.raises(BenchError, match="has a run 2 this hil cannot read: .*use a newer hil"):
+    with pytest.raises(BenchError, match=r"has a run 2 this hil cannot read: .*use a newer hil"):
         hil("list")

@@ -95,6 +95,7 @@ def test_what_an_unpredicted_operation_was_held_against_is_told() -> None:
     words = outline(report(replace(result(LANES[0], "counting"), unpredicted=both), lanes=LANES[:1])).words
     assert "2 operations the model has no rule for" in words
     assert "operation 1 Close(event=e): unpredicted: no rule; held against nothing; saw 0" in words
+    assert "Neither the model nor a clause says what 1 operations give: search for held against nothing." in words
     assert "operation 2 Close(event=e): unpredicted: no rule; held against success alone; saw 0" in words
 
 

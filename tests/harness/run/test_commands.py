@@ -32,7 +32,7 @@ def said_once(done: subprocess.CompletedProcess[str], *words: str) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("lane", ["debian-21", "debian-12/sparc", "debian-12/arm64/fast", "a/b/c/d"])
+@pytest.mark.parametrize("lane", ["", "debian-21", "debian-12/sparc", "debian-12/arm64/fast", "a/b/c/d"])
 def test_an_unknown_lane_is_wrong_usage(lane: str) -> None:
     done = hil("run", "--lanes", lane)
     assert done.returncode == 2
