@@ -129,13 +129,16 @@ def get_current_comm(surroundings: Surroundings, name: Value, size: Value, *_: V
     """The name is cut so that a zero ends it; what comes behind that is cleared, or left as it was."""
     target, room, caller = buffer(name), exactly(size), surroundings.caller
     if caller.comm is None:
-        target.region.blur(target.offset, min(room, COMM_SIZE), "the process's name")
+        end = min(room, COMM_SIZE)
+        target.region.blur(target.offset, end, "the process's name")
     else:
         name_there = caller.comm[: room - 1] + b"\0"
-        target.region.store_bytes(target.offset, name_there.ljust(room, b"\0"))
-        if not surroundings.environment.rules.clears_behind_name:
-            rest = room - len(name_there)
-            target.region.blur(target.offset + len(name_there), rest, "a byte behind the process's name")
+        target.region.store_bytes(target.offset, name_there)
+        end = len(name_there)
+    if surroundings.environment.rules.clears_behind_name:
+        target.region.store_bytes(target.offset + end, bytes(room - end))
+    else:
+        target.region.blur(target.offset + end, room - end, "a byte behind the process's name")
     return 0
 
 

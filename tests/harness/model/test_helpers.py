@@ -139,6 +139,16 @@ def test_who_runs_where() -> None:
     assert call(Helper.GET_PRANDOM_U32, name="5.10") <= 0xFFFFFFFF
 
 
+def test_a_name_that_nobody_gave_ends_within_16_bytes_and_has_zeros_behind() -> None:
+    """strncpy(), later strscpy_pad(): kernel/bpf/helpers.c; 6.1 does not say what is there."""
+    for name, cleared in (("5.10", True), ("6.1", False), ("6.12", True)):
+        room = memory(b"\xff" * 24)
+        assert call(Helper.GET_CURRENT_COMM, room, 24, name=name) == 0
+        told = room.region.prediction()
+        assert isinstance(told, Bytes) and told.admits(bytes(24), {})
+        assert told.admits(bytes(16) + b"\xff" * 8, {}) is not cleared
+
+
 def test_a_helper_without_a_rule_and_a_bad_argument() -> None:
     with pytest.raises(Unpredictable, match="helper 58"):
         call(Helper.OVERRIDE_RETURN)
