@@ -26,7 +26,7 @@ from harness.essentials.parts import (
 from harness.isa import assemble as asm
 from harness.lane import Engine, Lane
 from harness.model.executor import ModelExecutor
-from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost
+from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
 from harness.script import operations as op
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Unpredicted
@@ -42,6 +42,7 @@ __all__ = [
     "Outcome",
     "Script",
     "ScriptLost",
+    "Unjudged",
     "Unpredicted",
     "array",
     "asm",

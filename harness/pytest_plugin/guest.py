@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -37,6 +38,10 @@ class Diverged(AssertionError):
     def __init__(self, result: ScriptResult) -> None:
         super().__init__(result.reason)
         self.result = result
+
+
+class Unjudged(UserWarning):
+    """An operation passed though nobody said what it must give; `-W error::harness.testing.Unjudged` fails the test."""
 
 
 class ScriptLost(BenchError):
@@ -77,7 +82,8 @@ class LaneGuest:
         """Carry out operations, or one whole script, here and in the model; what the guest said, if both agree.
 
         Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the script
-        needs what the lane does not have, and when the model predicts nothing of it.
+        needs what the lane does not have, and when the model predicts nothing of it. Unjudged, a warning, for every
+        other operation the model has no rule for and no `expect` a word.
         """
         __tracebackhide__ = True
         script = self._script(steps)
@@ -89,6 +95,10 @@ class LaneGuest:
             pytest.skip(f"{self.lane}: {result.reason}")
         if result.verdict is not Verdict.AGREE:
             raise Diverged(result)
+        for step in result.unpredicted:
+            if not step.expectation:
+                said = f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}"
+                warnings.warn(said, Unjudged, stacklevel=2)
         return seen.outcomes
 
     def judge(

@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--hil-lanes", metavar="PATTERNS", help="KERNEL/ARCH/ENGINE patterns, by commas, for tests that ask for a lane"
     )
+    group.addoption(
+        "--hil-require",
+        metavar="KERNELS",
+        default="",
+        help="kernels, by commas, whose tests fail, not skip, where there is no such kernel or engine",
+    )
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
     parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default="debian-12")
 
@@ -44,8 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    # A mistake is told before anything is collected.
     if config.getoption("--hil-lanes") is not None:
-        _lanes(config)  # a mistake is told before anything is collected
+        _lanes(config)
+    for kernel in _required(config):
+        if kernel not in {lane.kernel for lane in _lanes(config)}:
+            raise pytest.UsageError(f"--hil-require {kernel}: no lane of it was chosen; add it to --hil-lanes")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -92,6 +102,8 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) ->
     try:
         machine, executor = _hil_berth.board(_hil_lane)
     except (NotAtHand, EngineUnavailable) as error:
+        if _hil_lane.kernel in _required(request.config):
+            pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)
         pytest.skip(f"{_hil_lane}: {error}")
     except HilError as error:
         pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
@@ -125,6 +137,10 @@ def _hil_berth(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
     output = pytestconfig.getoption("--hil-output")
     with Berth(tmp_path_factory.mktemp("hil") if output is None else make_folder(output)) as berth:
         yield berth
+
+
+def _required(config: pytest.Config) -> list[str]:
+    return [kernel for kernel in config.getoption("--hil-require").split(",") if kernel]
 
 
 def _lanes(config: pytest.Config) -> tuple[Lane, ...]:

@@ -14,7 +14,7 @@ from harness.clauses.clause import expect
 from harness.isa.assemble import exit_, program
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed, Observed
-from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost
+from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
 from harness.script.needs import Need
 from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
 from harness.script.outcome import Outcome
@@ -113,6 +113,13 @@ def test_a_script_comes_alone(tmp_path: Path) -> None:
 def test_what_nobody_can_predict_is_a_skip(tmp_path: Path) -> None:
     with pytest.raises(pytest.skip.Exception, match="debian-12/arm64/jit: nothing of it is predicted: "):
         guest(tmp_path, Guest(lambda _: Outcome(value=0))).check(Close(100))
+
+
+def test_what_passes_unjudged_is_a_warning(tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(ebadf))
+    with pytest.warns(Unjudged, match=r"^debian-12/arm64/jit: operation 1, Close\(descriptor=100\): ") as told:
+        ours.check(CLOSED, Close(100), expect(Close(100), "EBADF"))
+    assert len(told) == 1
 
 
 def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Path) -> None:

@@ -129,6 +129,22 @@ def test_a_kernel_that_is_not_at_hand_is_a_skip_that_says_how_to_get_it(
     result.stdout.fnmatch_lines(["SKIPPED*linux-4.1/x86_64/jit: *not at hand*hil kernels build linux-4.1*"])
 
 
+def test_a_required_kernel_that_is_not_at_hand_fails(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "empty"))
+    pytester.makepyfile("def test_one(machine): pass")
+    result = pytester.runpytest_inprocess("--hil-lanes", "linux-4.1/x86_64/jit", "--hil-require", "linux-4.1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*linux-4.1/x86_64/jit is required: *not at hand*"])
+
+
+def test_a_required_kernel_must_be_among_the_lanes(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12", "--hil-require", "debian-12,debian-21")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: --hil-require debian-21: no lane of it was chosen; add it to --hil-lanes" in result.errlines
+
+
 def test_the_markers_are_listed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--markers")
     result.stdout.fnmatch_lines([f"@pytest.mark.{text.split(':')[0].replace('[', '[[]')}*" for text in MARKERS])
