@@ -23,7 +23,7 @@ from hil.whole import write_whole
 
 _FORMATS: dict[str, Callable[[RunReport], str]] = {
     "json": lambda report: json.dumps(document(report), indent=1),
-    "junit": lambda report: str(junit.document(report).tostring().decode()),  # type: ignore[no-untyped-call]
+    "junit": junit.text,
     "ktap": ktap.text,
     "kcidb": lambda report: json.dumps(kcidb.document(report), indent=1),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -19,15 +20,21 @@ _ELEMENT = {
     Verdict.UNSUPPORTED: Skipped,
     Verdict.KNOWN: Skipped,
 }
+_NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(report: RunReport, path: Path) -> None:
     """Write the report for a CI server to read."""
-    write_whole(path, document(report).tostring().decode())  # type: ignore[no-untyped-call]
+    write_whole(path, text(report))
 
 
-def document(report: RunReport) -> JUnitXml:
+def text(report: RunReport) -> str:
     """The report as a CI server reads it."""
+    written: bytes = _document(report).tostring()  # type: ignore[no-untyped-call]
+    return written.decode()
+
+
+def _document(report: RunReport) -> JUnitXml:
     document = JUnitXml("hil")
     for lane in report.lanes:
         suite = TestSuite(lane)
@@ -38,22 +45,28 @@ def document(report: RunReport) -> JUnitXml:
 
 
 def _case(result: ScriptResult) -> TestCase:
-    case = TestCase(result.script, classname=result.lane.replace("/", "."), time=result.seconds)
+    case = TestCase(_plain(result.script), classname=result.lane.replace("/", "."), time=result.seconds)
     if element := _ELEMENT.get(result.verdict):
-        outcome = element(result.reason, str(result.verdict))
+        outcome = element(_plain(result.reason), str(result.verdict))
         if result.sightings:
-            outcome.text = "\n".join(map(told, result.sightings))
+            outcome.text = _plain("\n".join(map(told, result.sightings)))
         elif result.operation:
             step = result.operation
             lines = [f"operation {step.index}: {step.operation}"]
             lines += [f"expected: {step.expectation}"] if step.expectation else []
-            outcome.text = "\n".join([*lines, f"predicted: {step.prediction}", f"observed: {step.observation}"])
+            lines += [f"predicted: {step.prediction}", f"observed: {step.observation}"]
+            outcome.text = _plain("\n".join(lines))
         case.result = [outcome]
     if result.unpredicted:
-        case.system_out = "\n".join(map(_unpredicted, result.unpredicted))
+        case.system_out = _plain("\n".join(map(_unpredicted, result.unpredicted)))
     return case
 
 
 def _unpredicted(step: OperationReport) -> str:
     held = f"held against {step.expectation} alone" if step.expectation else "held against nothing"
     return f"operation {step.index}, {step.operation}: {step.prediction}; {held}; saw {step.observation}"
+
+
+def _plain(words: str) -> str:
+    """Without what no XML document may hold, one such as guests print: https://www.w3.org/TR/xml/#charsets"""
+    return _NO_CHARACTER.sub("\ufffd", words)

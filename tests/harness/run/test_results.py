@@ -53,6 +53,14 @@ def test_results_are_written_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
+def test_junit_is_xml_whatever_a_guest_says(tmp_path: Path) -> None:
+    made = report(Verdict.DIVERGE)
+    odd = replace(made.results[0], reason="a\0b \x1b[31m \uffff ]]> <c>")
+    junit.write(replace(made, results=(odd,)), tmp_path / "junit.xml")
+    failure = ElementTree.parse(tmp_path / "junit.xml").find(".//failure")
+    assert failure is not None and failure.attrib["message"] == "a\ufffdb \ufffd[31m \ufffd ]]> <c>"
+
+
 def test_junit_tells_what_repeats_gave(tmp_path: Path) -> None:
     junit.write(everything(), tmp_path / "junit.xml")
     failure = ElementTree.parse(tmp_path / "junit.xml").find(".//failure[@type='flaky']")
