@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit(UserError.exit_status)
     except OSError as error:
         # A disk can be full, a folder read-only, anywhere; what the system says is the message.
-        click.echo(f"hil: {error}", err=True)
+        click.echo(f"hil: {error}; look at its disk and its permissions, or name another place", err=True)
         sys.exit(BenchError.exit_status)
     except (click.Abort, KeyboardInterrupt):
         click.echo("hil: interrupted", err=True)

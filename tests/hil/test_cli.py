@@ -68,3 +68,14 @@ def test_a_second_sigterm_does_not_cost_what_the_first_one_has_written(tmp_path:
     done = subprocess.run([sys.executable, "-c", program, "ended"], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (143, "hil: ended by SIGTERM\n")
     assert (tmp_path / "left").exists()
+
+
+def test_a_place_that_takes_no_file_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(
+        '{"format": 1, "started": "", "seconds": 0, "command": [], "host": {}, '
+        '"lanes": [], "machines": [], "results": []}'
+    )
+    done = hil("report", str(tmp_path), "-o", str(tmp_path / "absent" / "report.html"))
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "absent/report.html" in line and line.endswith("or name another place")
