@@ -92,7 +92,7 @@ static void send_hello(void)
     uint16_t machine = (uint16_t)strlen(name.machine), release = (uint16_t)strlen(name.release);
     uint8_t numbers[16], length[2];
     put32(put32(put32(put32(numbers, PROTOCOL_VERSION), (uint32_t)sysconf(_SC_PAGESIZE)),
-                (uint32_t)sysconf(_SC_NPROCESSORS_ONLN)), (uint32_t)getpid());
+                (uint32_t)sysconf(_SC_NPROCESSORS_CONF)), (uint32_t)getpid());
     send_header(FRAME_HELLO, NO_TAG, sizeof numbers + 2 * sizeof length + machine + release);
     put(numbers, sizeof numbers);
     put16(length, machine);

@@ -389,6 +389,10 @@ def _settings() -> tuple[Clause, ...]:
     )
 
 
+ALL_CPUS = KPROBES | {Need.TWO_CPUS}
+"""What is free for rings is counted by CPUs that run: perf_mmap(), kernel/events/core.c."""
+
+
 def _memory() -> tuple[Clause, ...]:
     """MEMLOCK: what counts against RLIMIT_MEMLOCK."""
     none = expect(LimitLockedMemory(0), 0)
@@ -425,20 +429,24 @@ def _memory() -> tuple[Clause, ...]:
                     expect(MapRing("ring", EVENT, 128), 0),
                 ),
             ),
+            ALL_CPUS,
         ),
         Clause(
             "MEMLOCK-02.limit",
             "the limit's leave is for what is beyond",
             (*event, *by_user(expect(LimitLockedMemory(1 << 21), 0), expect(MapRing("ring", EVENT, LARGE), 0))),
+            ALL_CPUS,
         ),
         Clause(
             "MEMLOCK-02.capable",
             "CAP_IPC_LOCK needs no leave",
             (*event, *by(USER, {Capability.IPC_LOCK}, none, expect(MapRing("ring", EVENT, LARGE), 0))),
+            ALL_CPUS,
         ),
         Clause(
             "MEMLOCK-02.trusting",
             "nor does anybody where perf_event_paranoid is -1",
             (*event, SetSetting(PARANOID, -1), *by_user(none, expect(MapRing("ring", EVENT, LARGE), 0))),
+            ALL_CPUS,
         ),
     )

@@ -20,8 +20,8 @@ ROOT = frozenset(Capability)
 class Environment:
     """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
 
-    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many are online, `cpu` the one that the calling thread
-    runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many there can be, `cpu` the one that the calling
+    thread runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
     """

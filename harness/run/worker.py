@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.spending import Spending
 from harness.run.watch import Watch
-from harness.script.needs import CPUS
+from harness.script.needs import CPUS, Need
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Prediction
 from harness.script.text import describe, describe_outcome
@@ -36,11 +36,24 @@ from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
+from hil.machine.cpus import ONE_AT_FIRST, bring_up
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
 REPLACEMENTS = 3
 """Machines that may be lost in a share before the rest of it is given up."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Some scripts of a lane, once: those that need two CPUs, or all others."""
+
+    two_cpus: bool
+    round: int
+    lane: Lane
+
+    def of(self, scripts: Iterable[Script]) -> Iterator[Script]:
+        return (script for script in scripts if (Need.TWO_CPUS in script.needs) is self.two_cpus)
 
 
 class Worker:
@@ -125,7 +138,7 @@ class Worker:
         self._watch.state(self.share, "booting")
         started = time.monotonic()
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
-        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS))
+        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS, append=(ONE_AT_FIRST,)))
         if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
             raise MachineLost("the run was stopped before the machine was started")
         try:
@@ -136,8 +149,8 @@ class Worker:
                     executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
                     check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
-                for round_, lane in self._visits():
-                    self._lane(lane, round_, kernel, executor)
+                for visit in self._visits():
+                    self._visit(visit, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
 
@@ -151,12 +164,14 @@ class Worker:
             console=str(machine.spec.console_log.relative_to(self._folder)),
         )
 
-    def _lane(self, lane: Lane, round_: int, kernel: Kernel, executor: GuestExecutor) -> None:
-        todo = list(self._unjudged(lane, round_))
+    def _visit(self, visit: Visit, kernel: Kernel, executor: GuestExecutor) -> None:
+        todo = list(self._unjudged(visit))
         if not todo:
             return
-        which = f", round {round_} of {self.share.rounds}" if self.share.rounds > 1 else ""
-        self._watch.state(self.share, f"running {lane.engine}{which}")
+        lane = visit.lane
+        on = " on two CPUs" if visit.two_cpus else ""
+        which = f", round {visit.round} of {self.share.rounds}" if self.share.rounds > 1 else ""
+        self._watch.state(self.share, f"running {lane.engine}{on}{which}")
         try:
             with self.spending.on(lane, "engine"):
                 executor.switch(lane.engine)
@@ -170,16 +185,19 @@ class Worker:
             if reason := missing[script.name]:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
         able = [script for script in todo if not missing[script.name]]
+        if able and visit.two_cpus:
+            with self.spending.on(self._place, "second CPU"):
+                bring_up(executor.target)
         model = self._model(environment)
         for seen in self.spending.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._add(lane, self._judge(lane, seen, model))
 
     def _charge(self, loss: MachineLost) -> None:
         """A machine that died while no script ran is no better than one that died of a script: the next one pays."""
-        for round_, lane in self._visits():
-            for script in self._unjudged(lane, round_):
+        for visit in self._visits():
+            for script in self._unjudged(visit):
                 reason = f"before it, with no script under way: {loss}"
-                self._add(lane, ScriptResult(str(lane), script.name, Verdict.LOST, reason))
+                self._add(visit.lane, ScriptResult(str(visit.lane), script.name, Verdict.LOST, reason))
                 return
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
@@ -195,13 +213,15 @@ class Worker:
             self._know(trouble=traceback.format_exc())
             return ScriptResult(str(lane), seen.script.name, Verdict.ERROR, f"internal error: {error!r}")
 
-    def _visits(self) -> Iterator[tuple[int, Lane]]:
-        """Every lane once a round, so that a round meets whatever all lanes left over in the one before."""
-        return product(range(1, self.share.rounds + 1), self.share.lanes)
+    def _visits(self) -> Iterator[Visit]:
+        """Every lane once a round, so that a round meets whatever all lanes left over in the one before; and all of it
+        first for the scripts that one CPU is enough for."""
+        rounds = range(1, self.share.rounds + 1)
+        return (Visit(*which) for which in product((False, True), rounds, self.share.lanes))
 
-    def _unjudged(self, lane: Lane, round_: int) -> Iterator[Script]:
-        judged = Counter(result.script for result in self.results if result.lane == str(lane))
-        return (script for script in self.share.scripts if judged[script.name] < round_)
+    def _unjudged(self, visit: Visit) -> Iterator[Script]:
+        judged = Counter(result.script for result in self.results if result.lane == str(visit.lane))
+        return (script for script in visit.of(self.share.scripts) if judged[script.name] < visit.round)
 
     def _know(self, **facts: Any) -> None:
         self.reports[-1] = replace(self.report, **facts)
@@ -214,9 +234,9 @@ class Worker:
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
         """Give the same verdict to whatever has none."""
         self._know(trouble=f"{reason}\n{details}".strip())
-        for round_, lane in self._visits():
-            for script in tuple(self._unjudged(lane, round_)):
-                self._add(lane, ScriptResult(str(lane), script.name, verdict, reason))
+        for visit in self._visits():
+            for script in tuple(self._unjudged(visit)):
+                self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
 
 
 def check_release(kernel: Kernel, running: str) -> None:

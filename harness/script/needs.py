@@ -7,9 +7,9 @@ from enum import StrEnum
 FIRST_CPU = 0
 """Where every script begins, so that what depends on the CPU can be predicted; `Pin` and `Concurrently` leave it."""
 CPUS = 2
-"""Of a machine that is booted for scripts. The second one costs a tenth of the time of a boot and of a conformance run
-without KVM (about 1.05 of either, in four runs of two kernels), less than booting a machine of its own for the scripts
-that need it."""
+"""Of a machine that is booted for scripts. Where scripts are many the second one comes up only for those that need it:
+without KVM, each change to the kernel's text waits for all CPUs that run, and these for the host (on two busy ones a
+probe that is armed and a program attached cost two to three times as much)."""
 
 
 class Need(StrEnum):

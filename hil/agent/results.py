@@ -12,7 +12,7 @@ from hil.agent.steps import Result
 
 @dataclass(frozen=True)
 class Hello:
-    """What the agent says of itself and its kernel when it starts; `page_size` in bytes, `cpus` those online."""
+    """What the agent says of itself and its kernel when it starts; `page_size` in bytes, `cpus` those it can have."""
 
     version: int
     page_size: int

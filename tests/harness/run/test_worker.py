@@ -22,6 +22,7 @@ from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.worker import Worker, judge
 from harness.script.expectation import SUCCESS
+from harness.script.needs import Need
 from harness.script.operations import Close, Script
 from harness.script.outcome import Outcome
 from hil.arch import architecture
@@ -148,6 +149,7 @@ class Scene:
         monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
         monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))
         self.command = ()
+        self.target = None
 
     def __enter__(self) -> Scene:
         return self
@@ -186,6 +188,18 @@ def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monk
     ]
     assert {result.rounds for result in report.results} == {2}
     assert report.exit_status == 1
+
+
+def test_scripts_that_need_two_cpus_come_last_and_the_second_one_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(monkeypatch)
+    came_up: list[int] = []
+    monkeypatch.setattr("harness.run.worker.bring_up", lambda _: came_up.append(len(scene.visits)))
+    both = replace(EXPECTED[0], needs=frozenset({Need.TWO_CPUS}))
+    Worker(replace(REPEATED, scripts=(both, EXPECTED[1]), rounds=1), tmp_path, Silent()).run()
+    assert scene.visits == [(1, engine, (name,)) for name in ("second", "first") for engine in ("interp", "jit")]
+    assert came_up == [2, 3]
 
 
 def test_scripts_share_a_process_as_the_share_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

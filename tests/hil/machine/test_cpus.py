@@ -1,0 +1,38 @@
+"""Whether a guest's other CPUs came up; that they do is for the guests of the conformance run to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hil.errors import BenchError
+from hil.machine.cpus import bring_up
+from hil.target import Completed
+
+
+class Guest:
+    def __init__(self, completed: Completed) -> None:
+        self._completed = completed
+
+    def run(self, *_: object, **__: object) -> Completed:
+        return self._completed
+
+
+def test_all_that_are_possible_run() -> None:
+    guest: Any = Guest(Completed(0, b"0-1\n0-1\n", b""))
+    bring_up(guest)
+
+
+@pytest.mark.parametrize(
+    ("completed", "said"),
+    [
+        (Completed(0, b"0\n0-1\n", b""), "0 of 0-1"),
+        (Completed(1, b"", b"sh: write error: Input/output error\n"), "Input/output error"),
+        (Completed(0, b"", b"cat: no such file"), "no such file"),
+    ],
+)
+def test_one_that_does_not_is_told(completed: Completed, said: str) -> None:
+    guest: Any = Guest(completed)
+    with pytest.raises(BenchError, match=f"comes up: .*{said}; its kernel needs CONFIG_SMP"):
+        bring_up(guest)
