@@ -47,7 +47,8 @@ def hil() -> None:
 
 def _leave(number: int, _: FrameType | None) -> None:
     """Leave by an exception on SIGTERM too, as CI sends it: machines and builds must end, and results be written."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second one would cost what is being written
+    # Once is enough: a second one would cost what is being written. Not ignored, which programs we start would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     click.echo("hil: ended by SIGTERM", err=True)
     sys.exit(128 + number)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi import perf
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import Clause, Step, expect
+from harness.clauses.clause import WORKS, Clause, Step, expect
 from harness.clauses.parts import EVENT, PROGRAM, SPARE, accepted, hits_are, opened, second_event
 from harness.essentials.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed
 from harness.script.operations import (
@@ -50,7 +50,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
             Clause(
                 f"ATTACH-01.{what}",
                 "an event that is none of a trace event takes no program; later kernels look at the descriptor first",
-                (accepted("program"), software, expect(Attach(EVENT, descriptor), "EINVAL", later)),
+                (accepted("program"), expect(software, WORKS), expect(Attach(EVENT, descriptor), "EINVAL", later)),
             )
             for what, descriptor, later in (("program", PROGRAM, {}), ("closed", CLOSED, {"5.10": "EBADF"}))
         ),

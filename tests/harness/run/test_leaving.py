@@ -17,7 +17,6 @@ from harness.history.store import History
 from harness.report import markdown, page
 from harness.run.document import read
 from harness.run.leaving import NotLeft, leave
-from hil import cli
 from tests.harness.reports import LANES, agreeing, report, result
 
 INTERRUPTED = report(*(result(lane, "counting", Verdict.AGREE) for lane in LANES), interrupted=True)
@@ -116,9 +115,3 @@ def test_an_interrupted_run_is_never_a_good_one(tmp_path: Path) -> None:
 def test_who_looks_at_an_interrupted_run_is_told(shown: Callable[[], str], tmp_path: Path) -> None:
     leave(INTERRUPTED, tmp_path)
     assert "interrupted" in shown()
-
-
-def test_sigterm_ends_a_command_as_an_interrupt_does() -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli._leave(15, None)
-    assert caught.value.code == 143
