@@ -21,12 +21,16 @@ class GdbProcess(TiedProcess):
         from the thread that watches it."""
 
         def watch(popen: subprocess.Popen[str]) -> None:
-            with popen:
-                assert popen.stdout is not None
+            assert popen.stdout is not None
+            with popen.stdout:
                 for line in popen.stdout:
                     on_line(line.rstrip("\n"))
-                code = popen.wait()
+            code = popen.wait()
             on_exit(code)
+            assert popen.stdin is not None
+            # Last, since a line that gdb did not come to read makes this fail.
+            with contextlib.suppress(OSError, ValueError):
+                popen.stdin.close()
 
         super().__init__(
             argv,
