@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.model.environment import Environment
 from harness.model.interpreter import Returned
-from harness.model.verifier.later import oddity
+from harness.model.verifier.later import jumps, oddity
+from harness.model.verifier.stand_ins import translate
 from harness.plugin.request import ProgramFailed, Request
 from harness.programs.running import on_memory
 from harness.programs.structure import check
@@ -13,12 +14,12 @@ from hil.errors import UserError
 
 def execute(environment: Environment, request: Request) -> int:
     """R0; ProgramFailed when the program is malformed or does not return a number."""
-    release = environment.rules.release
+    code, release = request.program.instructions, environment.rules.release
     try:
         check(request.program, release)
     except UserError as error:
         raise ProgramFailed(str(error)) from None
-    if odd := oddity(request.program.instructions, release):
+    if odd := oddity(code, release, tuple(jumps(translate(code, release).program))):
         raise ProgramFailed(odd)
     ended = on_memory(environment, request.program, request.memory).ended
     if not isinstance(ended, Returned):

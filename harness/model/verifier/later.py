@@ -79,7 +79,8 @@ def predict(
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
     known = translate(program, release)
-    if strange := functions.strange(program, list(_targets(known.program))):
+    targets = tuple(jumps(known.program))
+    if strange := functions.strange(program, targets):
         return Unpredicted(f"4.1 has no functions, and {strange}")
     watch = Watch(known.ordered)
     starts = functions.starts(program)
@@ -90,11 +91,12 @@ def predict(
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
-    odd = oddity(program, release)
+    odd = oddity(program, release, targets)
     if verdict.accepted:
         doubt = odd or watch.hazard
         return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else _callable(program, watch, missing)
-    return _refusal(verdict, env, watch, release, offered, odd)
+    inside = all(0 <= target < len(program) for _, target in targets)
+    return _refusal(verdict, env, watch, release, offered, odd, inside)
 
 
 def _is_strange(opcode: Opcode, release: Release) -> bool:
@@ -130,7 +132,13 @@ def _dotted(release: Release) -> str:
 
 
 def _refusal(
-    verdict: Verdict, env: Environment, watch: Watch, release: Release, offered: Collection[int], odd: str
+    verdict: Verdict,
+    env: Environment,
+    watch: Watch,
+    release: Release,
+    offered: Collection[int],
+    odd: str,
+    jumps_inside: bool,
 ) -> Verdict | Unpredicted:
     assert verdict.errno is not None
     assert verdict.at is not None
@@ -145,7 +153,7 @@ def _refusal(
         return Unpredicted(f"{said}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:
         return Unpredicted(f"{said}, but {odd}, which may be seen first")
-    if rule.where is Pass.SCAN and verdict.errno != "EINVAL" and not _jumps_inside(env.program):
+    if rule.where is Pass.SCAN and verdict.errno != "EINVAL" and not jumps_inside:
         return Verdict("EINVAL", "jump out of range")
     if rule.where is Pass.PATH and watch.hazard:
         return Unpredicted(f"{said}, but {watch.hazard} before that")
@@ -179,9 +187,9 @@ def _codes(release: Release) -> frozenset[int]:
     return frozenset(opcode.code for opcode in OPCODES if opcode.since <= release)
 
 
-def oddity(program: Sequence[Instruction], release: Release) -> str:
+def oddity(program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]) -> str:
     """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
-    nothing, registers that do not exist, a jump into a 64 bit constant."""
+    nothing, registers that do not exist, a jump (one of `targets`) into a 64 bit constant."""
     halves = set()
     for index, insn in first_halves(program):
         opcode = find(insn)
@@ -196,17 +204,14 @@ def oddity(program: Sequence[Instruction], release: Release) -> str:
             return f"instruction {index} has a value in a reserved field"
         if insn.code == LD_IMM64:
             halves.add(index + 1)
-    for index, target in _targets(translate(program, release).program):
+    for index, target in targets:
         if target in halves:
             return f"instruction {index} jumps into a 64 bit constant"
     return ""
 
 
-def _targets(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
+def jumps(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
+    """Every jump's index with the index it leads to, in opcodes of 4.1."""
     for index, insn in first_halves(program):
         if insn.code & 7 == _JMP and insn.code & 0xF0 not in _NO_JUMPS:
             yield index, index + insn.off + 1
-
-
-def _jumps_inside(program: Sequence[Instruction]) -> bool:
-    return all(0 <= target < len(program) for _, target in _targets(program))
