@@ -10,7 +10,6 @@
 functions can be reached on every kernel.
 """
 
-from harness.clauses.clause import expect
 from harness.essentials.parts import (
     array,
     count_hits,
@@ -28,6 +27,7 @@ from harness.lane import Engine, Lane
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
 from harness.script import operations as op
+from harness.script.clause import expect
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Unpredicted
 from hil.machine import Machine

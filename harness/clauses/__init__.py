@@ -40,7 +40,7 @@ from harness.clauses import (
     updates,
     verifier,
 )
-from harness.clauses.clause import Clause
+from harness.script.clause import Clause
 
 _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     bpf.clauses,

@@ -7,11 +7,11 @@ kprobes. Results are written down here, not computed.
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import FIRST, NOTHING, Clause, Said, Step, expect
 from harness.clauses.parts import holds
 from harness.essentials.parts import array, element, u32, u64
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R7, R8, R9, Piece, exit_, ldx, mov64_imm, program, stx
+from harness.script.clause import FIRST, NOTHING, Clause, Said, Step, expect
 from harness.script.needs import Need
 from harness.script.operations import FilterPacket, LoadProgram, Operation, ProgramType, Ref, UpdateElement
 

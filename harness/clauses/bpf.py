@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from harness.abi.bpf import Command
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import MAP
 from harness.essentials.parts import array, u32, u64
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import Buffer, LookupElement, Operation, Part, RawBpf, Ref, UpdateElement
 
 HASH_MAP = (Part(0, 4, 1), Part(4, 4, 4), Part(8, 4, 8), Part(12, 4, 1))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import FIRST, WORKS, Clause, Said, Step, expect, records
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, RING, SPARE, hits_are, holds
 from harness.essentials.parts import (
     PRCTL,
@@ -53,6 +52,7 @@ from harness.isa.assemble import (
     stx,
     xadd,
 )
+from harness.script.clause import FIRST, WORKS, Clause, Said, Step, expect, records
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.operations import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Step, expect
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, hits_are, holds
 from harness.essentials.parts import (
     PRCTL,
@@ -36,6 +35,7 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import WORKS, Clause, Step, expect
 from harness.script.operations import (
     Attach,
     Close,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
 from harness.clauses.parts import EVENT, MAP, NOT_SUPPORTED, RING, accepted
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.essentials.parts import array, prctl, u32
@@ -35,6 +34,7 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
 from harness.script.expectation import Expectation
 from harness.script.operations import (
     Attach,

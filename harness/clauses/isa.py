@@ -6,7 +6,6 @@ What else makes the verifier refuse a program is in harness.clauses.verifier.
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Said
 from harness.clauses.verdicts import loads, refused
 from harness.isa.assemble import (
     DW,
@@ -32,6 +31,7 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
+from harness.script.clause import WORKS, Clause, Said
 from harness.script.operations import ProgramType
 
 RETURN: tuple[Piece, ...] = (mov64_imm(R0, 0), exit_())

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.arithmetic import ALL, LOW, TOP, Row, X, computes, rows, told
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said
 from harness.clauses.isa import RETURN, START, insn
 from harness.clauses.verdicts import refused
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R2, R6, R7, R8, R10, Atomic, B, H, Piece, W, mov64_imm
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Size
+from harness.script.clause import NOTHING, WORKS, Clause, Said
 from harness.script.operations import ProgramType
 
 CELL = -16

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import RETURN_0
 from harness.essentials.parts import array
 from harness.isa.assemble import (
@@ -25,6 +24,7 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.operations import LoadProgram, Operation, Program, ProgramType

@@ -8,10 +8,10 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
 from harness.essentials.parts import u32, u64
 from harness.isa.assemble import R1, R2, R10, Helper, W, add64_imm, call, ld_map, mov64_reg, st
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,

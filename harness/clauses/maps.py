@@ -7,9 +7,9 @@ from itertools import chain
 from types import MappingProxyType
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import MAP, accepted
 from harness.essentials.parts import array, u32, u64
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     Close,
     CreateMap,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.clauses.clause import WORKS, Said, Step, expect
 from harness.essentials.parts import PRCTL, array, element, probed, read_u64, u64
 from harness.isa.assemble import DW, R0, R1, R6, Piece, exit_, mov64_imm, mov64_reg, program, stx
+from harness.script.clause import WORKS, Said, Step, expect
 from harness.script.operations import (
     CreateKprobe,
     FilterPacket,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
 from harness.essentials.parts import array, u32, u64
 from harness.isa.assemble import (
@@ -35,6 +34,7 @@ from harness.isa.assemble import (
     st,
     stx,
 )
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from harness.abi import perf
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import EVENT, MAP, PROBE, PROGRAM, accepted, hits_are, in_child
 from harness.essentials.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, u32, u64
 from harness.isa.assemble import R0, exit_, mov64_imm, program
+from harness.script.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.needs import Need
 from harness.script.operations import (
     Attach,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import Clause, Said, expect, records
 from harness.clauses.parts import holds, keep, seeing
 from harness.essentials.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
 from harness.isa.assemble import (
@@ -26,6 +25,7 @@ from harness.isa.assemble import (
     mov64_reg,
     st,
 )
+from harness.script.clause import Clause, Said, expect, records
 from harness.script.expectation import Expectation
 from harness.script.operations import (
     Program,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import PACKET, accepted, hits_are
 from harness.essentials.parts import array, count_hits, element, on_our_prctl, prctl, probed, u32
 from harness.isa.assemble import (
@@ -33,6 +32,7 @@ from harness.isa.assemble import (
     st,
     xadd,
 )
+from harness.script.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.needs import Need
 from harness.script.operations import (
     Close,

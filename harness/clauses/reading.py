@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import Clause, Said, Step, expect
 from harness.clauses.parts import holds, keep, seeing
 from harness.essentials.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
 from harness.isa.assemble import (
@@ -31,6 +30,7 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import Clause, Said, Step, expect
 from harness.script.operations import (
     Buffer,
     Fire,

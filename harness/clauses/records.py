@@ -5,7 +5,6 @@ demand; kernel/bpf/ringbuf.c, kernel/bpf/verifier.c.
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Said, expect, found, records
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.clauses.ring_buffer import BUFFER, MAPPED, PAGE, RING, ask, put, since_5_10
 from harness.essentials.parts import array, prctl
@@ -32,6 +31,7 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import WORKS, Clause, Said, expect, found, records
 from harness.script.operations import (
     CreateMap,
     LoadProgram,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import holds
 from harness.essentials.parts import MAGIC, array, element, on_our_prctl, prctl, probed
 from harness.isa.assemble import (
@@ -27,6 +26,7 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.opcodes import Size
+from harness.script.clause import WORKS, Clause, Said, Step, expect
 from harness.script.expectation import Expectation
 from harness.script.operations import Fire, LoadProgram, Operation, Program, ProgramType
 from harness.script.triggers import UNKNOWN_PRCTL

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, expect, records
 from harness.clauses.parts import EVENT, PROBE, RING, SPARE, opened, second_event
 from harness.essentials.parts import PRCTL, array, prctl
+from harness.script.clause import WORKS, Clause, expect, records
 from harness.script.operations import (
     Close,
     CreateKprobe,

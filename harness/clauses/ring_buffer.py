@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
 from harness.clauses.parts import MAP, NOT_SUPPORTED
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.essentials.parts import prctl
@@ -29,6 +28,7 @@ from harness.isa.assemble import (
     mov64_reg,
     program,
 )
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
 from harness.script.expectation import Expectation
 from harness.script.operations import (
     Close,

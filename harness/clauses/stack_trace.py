@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE
 from harness.clauses.results import attached, keep, results_are
 from harness.essentials.parts import array, prctl, u32
@@ -38,6 +37,7 @@ from harness.isa.assemble import (
     rsh64_imm,
     st,
 )
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.expectation import Expectation
 from harness.script.operations import (
     Attach,

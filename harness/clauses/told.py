@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Step, expect, records
 from harness.clauses.parts import EVENT, PROBE, RING, holds, in_child, keep, opened, seeing
 from harness.essentials.parts import PRCTL, on_our_prctl, prctl, read_u64
 from harness.isa.assemble import (
@@ -22,6 +21,7 @@ from harness.isa.assemble import (
     mov64_reg,
     st,
 )
+from harness.script.clause import WORKS, Clause, Step, expect, records
 from harness.script.operations import (
     CreateKprobe,
     MapRing,

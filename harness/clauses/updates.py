@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import Clause, expect
 from harness.clauses.parts import MAP
 from harness.essentials.parts import array, element, u32
 from harness.isa.assemble import (
@@ -27,6 +26,7 @@ from harness.isa.assemble import (
     program,
     stx,
 )
+from harness.script.clause import Clause, expect
 from harness.script.needs import Need
 from harness.script.operations import (
     CreateMap,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import NOTHING, Clause, Step
 from harness.compare import Verdict
 from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
@@ -20,6 +19,7 @@ from harness.run.known import KnownDivergence, excuse
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.worker import judge
+from harness.script.clause import NOTHING, Clause, Step
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
 from hil.errors import BenchError

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.clause import WORKS, Clause, Said, expect
 from harness.essentials.parts import array
 from harness.isa.text import assemble
+from harness.script.clause import WORKS, Clause, Said, expect
 from harness.script.expectation import Expectation
 from harness.script.operations import LoadProgram, ProgramType
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.clauses.clause import expect
 from harness.isa.assemble import exit_, program
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed, Observed
 from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
+from harness.script.clause import expect
 from harness.script.needs import Need
 from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
 from harness.script.outcome import Outcome
