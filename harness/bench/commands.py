@@ -7,8 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from harness.bench.batching import batching_ratios
 from harness.bench.boot import boot_ratio
@@ -18,7 +16,7 @@ from harness.bench.ratio import Ratio
 from harness.lowering.context import Guest
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from hil import guestroot
+from hil import guestroot, terminal
 from hil.arch import architectures
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
@@ -31,7 +29,7 @@ from hil.machine import Machine, MachineSpec
 def bench(name: str, rounds: int) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
-    console = Console(markup=False)
+    console = terminal.console()
     for arch in architectures().values():
         store.get(name, arch)  # before minutes are spent on what needs no kernel
 
@@ -46,9 +44,10 @@ def bench(name: str, rounds: int) -> None:
             kernel = store.get(name, arch, notify=notify)
             ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))
-    console.print(_table(ratios))
+    terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
     console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
-    console.print(table(report, took))
+    headings, rows = table(report, took)
+    terminal.print_table(console, headings, rows, right=headings[1:])
 
 
 def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
@@ -58,18 +57,16 @@ def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -
         return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
 
 
-def _table(ratios: list[Ratio]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "ratio", "range", "measured", "baseline", "unit", "goal"):
-        table.add_column(heading, justify="left" if heading in ("", "goal", "unit") else "right")
-    for ratio in ratios:
-        table.add_row(
-            ratio.name,
-            f"{ratio.median:.2f}",
-            f"{min(ratio.pairs):.2f}-{max(ratio.pairs):.2f}",
-            f"{statistics.median(ratio.measured):.1f}",
-            f"{statistics.median(ratio.baseline):.1f}",
-            ratio.unit,
-            ratio.goal,
-        )
-    return table
+_HEADINGS = ("measured over baseline", "ratio", "range", "measured", "baseline", "unit", "goal")
+
+
+def _row(ratio: Ratio) -> tuple[str, ...]:
+    return (
+        ratio.name,
+        f"{ratio.median:.2f}",
+        f"{min(ratio.pairs):.2f}-{max(ratio.pairs):.2f}",
+        f"{statistics.median(ratio.measured):.1f}",
+        f"{statistics.median(ratio.baseline):.1f}",
+        ratio.unit,
+        ratio.goal,
+    )

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from harness.bench.ratio import seconds
 from harness.clauses import clauses
 from harness.lane import Lane, all_lanes
@@ -57,17 +55,15 @@ def phases(report: RunReport, took: float) -> tuple[Spent, ...]:
     return tuple(sorted(everything, key=lambda one: one.seconds, reverse=True))
 
 
-def table(report: RunReport, took: float) -> Table:
-    """A row a phase: its share of the time of all threads, how often it was, and seconds by place."""
+def table(report: RunReport, took: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings, and a row a phase: its share of the time of all threads, how often it was, and seconds by place."""
     places = tuple(dict.fromkeys(one.place for one in report.spent))
     by_place = {(one.place, one.phase): one.seconds for one in report.spent}
-    made = Table(box=None, pad_edge=False)
-    for heading in ("phase", "share", "seconds", "times", *places):
-        made.add_column(heading, justify="left" if heading == "phase" else "right")
+    rows = []
     for one, share in shared(phases(report, took)):
         cells = [f"{by_place[place, one.phase]:.1f}" if (place, one.phase) in by_place else "" for place in places]
-        made.add_row(one.phase, f"{share:.0%}", f"{one.seconds:.1f}", str(one.times), *cells)
-    return made
+        rows.append((one.phase, f"{share:.0%}", f"{one.seconds:.1f}", str(one.times), *cells))
+    return ("phase", "share", "seconds", "times", *places), rows
 
 
 def shared(spent: Sequence[Spent]) -> tuple[tuple[Spent, float], ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from harness.capabilities.table import COLUMNS, markdown, rows
+from hil import terminal
 
 
 @click.command()
@@ -16,7 +15,5 @@ def lanes(as_markdown: bool) -> None:
     if as_markdown:
         click.echo(markdown(), nl=False)
         return
-    table = Table(*(column.heading for column in COLUMNS), box=None, pad_edge=False)
-    for cells in rows():
-        table.add_row(*(cell.strip("`") for cell in cells))
-    Console(markup=False).print(table)
+    cells = [[cell.strip("`") for cell in row] for row in rows()]
+    terminal.print_table(terminal.console(), [column.heading for column in COLUMNS], cells)

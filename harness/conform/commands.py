@@ -28,6 +28,7 @@ from harness.run.known import KnownDivergence
 from harness.run.plan import shares
 from harness.run.results import RunReport
 from harness.script.operations import Script
+from hil import terminal
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
@@ -55,7 +56,7 @@ def conform(
     listing: bool,
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
-    console = Console(markup=False)
+    console = terminal.console()
     chosen = select(lanes.split(","), known_lanes())
     check_chosen(require, chosen)
     excused = known.read(KNOWN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from harness.compare import Verdict
@@ -21,7 +20,7 @@ from harness.run.commands import known_lanes
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.script.operations import Script
-from hil import directories
+from hil import directories, terminal
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.gdb.command import require_gdb
@@ -40,9 +39,7 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
     chosen = _lane(lane)
     require_gdb()  # before anything boots
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console.width = 200  # nobody's lines to fit into
+    console = terminal.console()
 
     def notify(line: str) -> None:
         console.print(Text(line, style="dim"), soft_wrap=True)

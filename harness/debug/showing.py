@@ -8,7 +8,7 @@ from rich.text import Text
 
 from harness.debug.looking import Context, Sight
 
-_REGISTERS_A_ROW = 4
+_GAP = 2
 
 
 def show(console: Console, sight: Sight) -> None:
@@ -19,7 +19,7 @@ def show(console: Console, sight: Sight) -> None:
     _line(console, f"stopped: {function}({arguments}) at {sight.stop.pc:#x}", style="bold")
     if sight.context is not None:
         _line(console, _describe(sight.context))
-    console.print(_registers(sight))
+    console.print(_registers(sight, console.width))
     console.print(_backtrace(sight))
 
 
@@ -29,11 +29,14 @@ def _describe(context: Context) -> str:
     return f"ctx: struct pt_regs at {context.address:#x}: {probed.function}+{probed.offset:#x}({arguments})"
 
 
-def _registers(sight: Sight) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+def _registers(sight: Sight, width: int) -> Table:
+    """As many in a row as there is room for, four at most."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, _GAP, 0, 0))
     cells = [f"{name:<6} {value:#018x}" for name, value in sight.registers.items()]
-    for start in range(0, len(cells), _REGISTERS_A_ROW):
-        table.add_row(*cells[start : start + _REGISTERS_A_ROW])
+    longest = max(map(len, cells), default=1)
+    row = min(4, max(1, (width + _GAP) // (longest + _GAP)))
+    for start in range(0, len(cells), row):
+        table.add_row(*cells[start : start + row])
     return table
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from random import SystemRandom
 
 import click
-from rich.console import Console
 
 from harness.compare import Verdict
 from harness.fuzz import KNOWN
@@ -20,6 +19,7 @@ from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.script.operations import LoadProgram, Program, Script
+from hil import terminal
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
@@ -41,7 +41,7 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
 
     The exit status is that of `hil run`.
     """
-    console = Console(markup=False)
+    console = terminal.console()
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     console.print(f"seed {seed}", highlight=False)
 

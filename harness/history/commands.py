@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from harness.history import kcidb, ktap
 from harness.history.find import find
@@ -19,6 +17,7 @@ from harness.run.commands import summarize
 from harness.run.document import document
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
+from hil import terminal
 from hil.whole import write_whole
 
 _FORMATS: dict[str, Callable[[RunReport], str]] = {
@@ -27,6 +26,8 @@ _FORMATS: dict[str, Callable[[RunReport], str]] = {
     "ktap": ktap.text,
     "kcidb": lambda report: json.dumps(kcidb.document(report), indent=1),
 }
+
+_HEADINGS = ("run", "started", "seconds", "exit", "lanes", "verdicts", "command")
 
 
 @click.group()
@@ -45,12 +46,8 @@ def list_(limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_plain(entry) for entry in entries], indent=1))
         return
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console.width = 200  # nobody's lines to fit into
-    table = Table("run", "started", "seconds", "exit", "lanes", "verdicts", "command", box=None, pad_edge=False)
-    for entry in entries:
-        table.add_row(
+    rows = [
+        (
             str(entry.id),
             entry.started,
             f"{entry.seconds:.0f}",
@@ -59,7 +56,9 @@ def list_(limit: int, as_json: bool) -> None:
             verdicts(entry.counts),
             shlex.join(("hil", *entry.command[1:])),
         )
-    console.print(table)
+        for entry in entries
+    ]
+    terminal.print_table(terminal.console(), _HEADINGS, rows)
 
 
 @history.command()
@@ -67,7 +66,7 @@ def list_(limit: int, as_json: bool) -> None:
 def show(run: str) -> None:
     """Show a run: its kernels, its lanes, and every result that is no agreement."""
     found = find(run)
-    console = Console(markup=False)
+    console = terminal.console()
     report = found.report
     console.print(f"{found.name}: {report.started}, {shlex.join(('hil', *report.command[1:]))}", highlight=False)
     for machine in report.machines:

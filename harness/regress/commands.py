@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from harness.history.find import find
 from harness.regress import baseline as known
@@ -16,6 +15,7 @@ from harness.regress.showing import as_json, show
 from harness.regress.side import Side, lanes, one_lane, whole
 from harness.regress.timing import slower
 from harness.run.results import RunReport
+from hil import terminal
 from hil.errors import UserError
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -61,7 +61,7 @@ def compare(
     if as_data:
         click.echo(as_json(found, facts, compared))
     else:
-        show(Console(markup=False), found, facts, compared)
+        show(terminal.console(), found, facts, compared)
     return int(any(change.worse or (slower_fails and change.kind is Kind.SLOWER) for change in found))
 
 

@@ -21,7 +21,7 @@ from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.run.watch import STYLES, LiveTable, Plain, verdicts
 from harness.script.operations import Script
-from hil import directories
+from hil import directories, terminal
 from hil.arch import architecture
 from hil.errors import BenchError, UserError
 from hil.kernels import store
@@ -60,7 +60,7 @@ def run(
     listing: bool,
 ) -> int:
     """Boot the lanes' kernels, run the essential scripts, and hold each result against the model."""
-    console = Console(markup=False)
+    console = terminal.console()
     wanted = [*(() if lanes is None else lanes.split(",")), *kernels] or [DEFAULT_LANES]
     chosen = select(wanted, known_lanes())
     check_chosen(require, chosen)
@@ -83,7 +83,7 @@ def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs
     """Run a plan before the user's eyes, into a new run folder, and sum it up."""
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
-        if console.is_terminal:
+        if terminal.interactive(console):
             with LiveTable(console, tuple(plan)) as table:
                 report = matrix.run(plan, folder, table, jobs=jobs)
         else:
@@ -111,7 +111,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         if machine.uname:
             console.print(f"{machine.kernel}/{machine.arch}: {machine.uname}", highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    table.add_column("lane")
+    table.add_column("lane", no_wrap=True)
     table.add_column("scripts", justify="right")
     table.add_column("verdicts")
     unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from hil import terminal
 from hil.arch import Architecture, architecture
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
@@ -41,13 +40,8 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console.width = 200  # nobody's lines to fit into
-    table = Table("name", "arch", "era", "version", "state", "source", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(row[column] for column in ("name", "arch", "era", "version", "state", "source")))
-    console.print(table)
+    headings = ("name", "arch", "era", "version", "state", "source")
+    terminal.print_table(terminal.console(), headings, [[row[heading] for heading in headings] for row in rows])
 
 
 @kernels.command()

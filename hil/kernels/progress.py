@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hil import terminal
 
 
 class Listener(Protocol):
@@ -67,8 +68,8 @@ class Bars:
 @contextmanager
 def shown(subject: str) -> Iterator[Listener]:
     """A listener that shows what it is told on stderr, for as long as the block runs."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
+    console = terminal.console(stderr=True)
+    if not terminal.interactive(console):
         yield Lines(subject, lambda line: console.print(line, markup=False, soft_wrap=True))
         return
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}")

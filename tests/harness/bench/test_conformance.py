@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-
-from rich.console import Console
 
 from harness.bench.conformance import phases, shared, table
 from harness.run.spending import Spent
@@ -33,11 +30,8 @@ def test_shares_are_of_everything() -> None:
 
 
 def test_the_table_has_a_column_a_place() -> None:
-    console = Console(file=io.StringIO(), width=300)
-    console.print(table(REPORT, took=11.0))
-    assert isinstance(console.file, io.StringIO)
-    heading, guest, boot, reports = (line.split() for line in console.file.getvalue().splitlines())
-    assert heading == ["phase", "share", "seconds", "times", PLACE, LANE, "debian-12/x86_64"]
-    assert guest == ["guest", "50%", "5.0", "60", "5.0"]
-    assert boot == ["boot", "40%", "4.0", "3", "3.0", "1.0"]
-    assert reports == ["reports", "10%", "1.0", "1"]
+    heading, (guest, boot, reports) = table(REPORT, took=11.0)
+    assert heading == ("phase", "share", "seconds", "times", PLACE, LANE, "debian-12/x86_64")
+    assert guest == ("guest", "50%", "5.0", "60", "", "5.0", "")
+    assert boot == ("boot", "40%", "4.0", "3", "3.0", "", "1.0")
+    assert reports == ("reports", "10%", "1.0", "1", "", "", "")

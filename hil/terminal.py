@@ -1,0 +1,47 @@
+"""What commands print on: a terminal, or a log or pipe, whose lines may be as long as they need to be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_UNLIMITED = 1 << 20
+"""Columns of a line that nobody's screen has to hold."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that takes text as it is. Where it does not lead to a screen no line of it is wrapped or cut."""
+    made = Console(markup=False, stderr=stderr)
+    if not made.file.isatty():
+        made.width = _UNLIMITED
+    return made
+
+
+def interactive(on: Console) -> bool:
+    """Whether what was printed can be drawn over. rich's own `is_terminal` is also true of a log that shall have
+    colours (FORCE_COLOR), where control of a cursor is dirt, and what is drawn over is lost."""
+    return on.file.isatty() and not on.is_dumb_terminal
+
+
+def print_table(
+    on: Console, headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Collection[str] = ()
+) -> None:
+    """Print `rows` in columns, those in `right` flush right; or, where lines are too short for that, each row as a
+    paragraph: its first cell, and below it the others, each behind its heading. No cell is ever cut."""
+    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)
+    for row in cells:
+        table.add_row(*row)
+    if on.measure(table, options=on.options.update_width(_UNLIMITED)).maximum <= on.width:
+        on.print(table, highlight=False)
+        return
+    for first, *others in cells:
+        on.print(Text.assemble(first, style="bold"), soft_wrap=True, highlight=False)
+        for heading, cell in zip(headings[1:], others, strict=True):
+            if cell:
+                on.print(Text.assemble(f"    {heading}: ", cell), soft_wrap=True, highlight=False)
