@@ -6,9 +6,13 @@
         attached = probed(on_our_prctl(guest.registers, count_hits()))
         guest.check(array("hits"), *attached, op.Attach(op.Ref("event"), op.Ref("program")), prctl(), read_u64("hits"))
 
-`op` has every operation, `asm` every instruction for programs of one's own; `harness.script.triggers` says which kernel
-functions can be reached on every kernel.
+`op` has every operation, `asm` every instruction for programs of one's own; `assemble` takes the notation of the
+verifier's log, `read_object` an object file. `harness.script.triggers` says which kernel functions can be reached on
+every kernel.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from harness.essentials.parts import (
     array,
@@ -23,29 +27,38 @@ from harness.essentials.parts import (
     u64,
 )
 from harness.isa import assemble as asm
+from harness.isa.text import assemble
 from harness.lane import Engine, Lane
-from harness.model.executor import ModelExecutor
-from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
+from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
 from harness.script import operations as op
 from harness.script.clause import expect
+from harness.script.expectation import Expectation
 from harness.script.operations import Script
-from harness.script.outcome import Outcome, Unpredicted
-from hil.machine import Machine
+from harness.script.outcome import Outcome, PerCpu, Unpredicted
+
+if TYPE_CHECKING:
+    from harness.model.executor import ModelExecutor
+    from harness.programs.object_file import read as read_object
+    from harness.pytest_plugin.guest import LaneGuest
+    from hil.machine import Machine
 
 __all__ = [
     "Diverged",
     "Engine",
+    "Expectation",
     "Lane",
     "LaneGuest",
     "Machine",
     "ModelExecutor",
     "Outcome",
+    "PerCpu",
     "Script",
     "ScriptLost",
     "Unjudged",
     "Unpredicted",
     "array",
     "asm",
+    "assemble",
     "count_hits",
     "element",
     "expect",
@@ -54,7 +67,23 @@ __all__ = [
     "op",
     "prctl",
     "probed",
+    "read_object",
     "read_u64",
     "u32",
     "u64",
 ]
+
+# What brings the model, the bench or a reader of object files along is loaded by who asks for it.
+_LATER = {
+    "LaneGuest": ("harness.pytest_plugin.guest", "LaneGuest"),
+    "Machine": ("hil.machine", "Machine"),
+    "ModelExecutor": ("harness.model.executor", "ModelExecutor"),
+    "read_object": ("harness.programs.object_file", "read"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LATER[name]
+    return getattr(import_module(module), attribute)

@@ -14,6 +14,7 @@ from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
 from harness.pytest_plugin.refusals import logs
 from harness.run.known import KnownDivergence, excuse
 from harness.run.needs import unmet
@@ -22,30 +23,10 @@ from harness.run.worker import judge
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
-from hil.errors import BenchError
 from hil.machine import Machine
 
 EXCERPT = 40
 """Lines of the console that a report shows."""
-
-
-class Diverged(AssertionError):
-    """The guest did not do what the model predicted, or not what was expected: the first operation, and who said what.
-
-    A divergence that is understood is `pytest.mark.xfail(raises=Diverged, reason=...)`.
-    """
-
-    def __init__(self, result: ScriptResult) -> None:
-        super().__init__(result.reason)
-        self.result = result
-
-
-class Unjudged(UserWarning):
-    """An operation passed though nobody said what it must give; `-W error::harness.testing.Unjudged` fails the test."""
-
-
-class ScriptLost(BenchError):
-    """A script did not end: its process, the agent or the machine died, and what it was at where that is known."""
 
 
 @dataclass(repr=False)

@@ -3,6 +3,7 @@
 An operation that makes something (a map, a program, a probe, an event) names it; later operations refer to it by that
 name. A reference to something whose making failed stands for -1, in the guest as in the model, so error paths compose.
 Each operation is one system call, or the few that only make sense together (write `kprobe_events`, read the `id`).
+Every operation is here by its name, those that are defined in modules of their own, too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,20 @@ from harness.isa.instruction import Instruction
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.outcome import PerCpu
-from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork, ProcessOperation
-from harness.script.surroundings import SetSetting, SurroundingsOperation
+from harness.script.processes import Become as Become
+from harness.script.processes import ChildOnly, ProcessOperation
+from harness.script.processes import Execute as Execute
+from harness.script.processes import Exit as Exit
+from harness.script.processes import Fork as Fork
+from harness.script.processes import GetProcessId as GetProcessId
+from harness.script.processes import LimitLockedMemory as LimitLockedMemory
+from harness.script.processes import SetName as SetName
+from harness.script.surroundings import ClearTrace as ClearTrace
+from harness.script.surroundings import ReadClock as ReadClock
+from harness.script.surroundings import ReadSetting as ReadSetting
+from harness.script.surroundings import ReadTrace as ReadTrace
+from harness.script.surroundings import SetSetting as SetSetting
+from harness.script.surroundings import SurroundingsOperation
 
 
 class MapType(IntEnum):

@@ -13,7 +13,8 @@ import pytest
 from harness.isa.assemble import exit_, program
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed, Observed
-from harness.pytest_plugin.guest import Diverged, LaneGuest, ScriptLost, Unjudged
+from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.clause import expect
 from harness.script.needs import Need
 from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
