@@ -29,6 +29,11 @@ class Lane:
         return f"{self.kernel}/{self.arch}/{self.engine}"
 
 
+def listed(text: str) -> list[str]:
+    """The names, or patterns of names, in a list with commas; blanks around them do not count."""
+    return [name.strip() for name in text.split(",")]
+
+
 def all_lanes(kernels: Iterable[tuple[str, str]]) -> tuple[Lane, ...]:
     """Every lane of the given kernels, which are pairs of name and architecture."""
     return tuple(Lane(name, arch, engine) for name, arch in kernels for engine in Engine)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from harness.clauses import clauses
-from harness.lane import select
+from harness.lane import listed, select
 from harness.run import known
+from harness.run.choice import choose
 from harness.run.commands import (
     DEFAULT_LANES,
     carry_out,
@@ -27,10 +27,9 @@ from harness.run.commands import (
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
 from harness.run.results import RunReport
-from harness.script.operations import Script
+from harness.script.clause import Clause
 from hil import terminal
 from hil.arch import architecture
-from hil.errors import UserError
 from hil.kernels import store
 
 KNOWN = Path(__file__).with_name("known.toml")
@@ -57,12 +56,14 @@ def conform(
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
     console = terminal.console()
-    chosen = select(lanes.split(","), known_lanes())
+    chosen = choose(select(listed(lanes), known_lanes()), _clauses, patterns, "clause", _sections)
     check_chosen(require, chosen)
+    for lane in chosen.without:
+        console.print(f"{lane}: no such clause is for its release", highlight=False, soft_wrap=True)
     excused = known.read(KNOWN)
     plan = shares(
-        chosen,
-        lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, patterns.split(",")),
+        chosen.lanes,
+        lambda *place: tuple(clause.script(_era(*place)) for clause in chosen.of[place]),
         excused,
         rounds,
     )
@@ -76,17 +77,16 @@ def conform(
     return report.exit_status
 
 
-def _scripts(era: str, arch: str, patterns: Sequence[str]) -> tuple[Script, ...]:
-    """The clauses that match; UserError when a pattern matches none of any era."""
-    all_of_them = clauses(arch, era)
-    for pattern in patterns:
-        if not any(fnmatchcase(clause.id, pattern) for clause in all_of_them):
-            sections = ", ".join(dict.fromkeys(clause.id.split("-")[0] for clause in all_of_them))
-            raise UserError(
-                f"no clause of era {era} matches {pattern!r}", remedy=f"see --list; names begin with: {sections}"
-            )
-    wanted = [clause for clause in all_of_them if any(fnmatchcase(clause.id, pattern) for pattern in patterns)]
-    return tuple(clause.script(era) for clause in wanted)
+def _era(kernel: str, arch: str) -> str:
+    return store.era(kernel, architecture(arch))
+
+
+def _clauses(kernel: str, arch: str) -> dict[str, Clause]:
+    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch))}
+
+
+def _sections(ids: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(f"{id.split('-')[0]}-*" for id in ids)
 
 
 def _summarize(console: Console, report: RunReport, excused: Sequence[KnownDivergence]) -> None:

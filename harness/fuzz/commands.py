@@ -12,7 +12,7 @@ from harness.compare import Verdict
 from harness.fuzz import KNOWN
 from harness.fuzz.generate import cases
 from harness.isa.text import disassemble
-from harness.lane import select
+from harness.lane import listed, select
 from harness.model.eras import era
 from harness.run import known
 from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
@@ -48,7 +48,7 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         return tuple(cases(seed, count, era(store.era(kernel, architecture(arch))), arch))
 
-    plan = shares(select(lanes.split(","), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER)
+    plan = shares(select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER)
     report = carry_out(console, plan, output, jobs)
     for line in (*paces(report), *listings(report, plan)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -25,6 +25,7 @@ MARKERS = (
     "arch(name, ...): on a lane, only on these architectures",
     "needs(name, ...): on a lane, only where it has all of them: kprobes, jit, interpreter, two-cpus, ...",
 )
+DEFAULT_LANES = "debian-12"
 # What a test is parametrized with is not `lane` itself: tests that have nothing to do with this may call something of
 # theirs a lane.
 _LANE = "_hil_lane"
@@ -44,14 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="kernels, by commas, whose tests fail, not skip, where there is no such kernel or engine",
     )
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
-    parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default="debian-12")
+    parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default=DEFAULT_LANES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     # A mistake is told before anything is collected.
-    if config.getoption("--hil-lanes") is not None:
+    if config.getoption("--hil-lanes") is not None or config.getini("hil_lanes") != DEFAULT_LANES:
         _lanes(config)
     for kernel in _required(config):
         if kernel not in {lane.kernel for lane in _lanes(config)}:
@@ -140,19 +141,21 @@ def _hil_berth(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
 
 
 def _required(config: pytest.Config) -> list[str]:
-    return [kernel for kernel in config.getoption("--hil-require").split(",") if kernel]
+    from harness.lane import listed
+
+    return [kernel for kernel in listed(config.getoption("--hil-require")) if kernel]
 
 
 def _lanes(config: pytest.Config) -> tuple[Lane, ...]:
     if _CHOSEN not in config.stash:
-        from harness.lane import select
+        from harness.lane import listed, select
         from harness.run.commands import known_lanes
         from hil.errors import UserError
 
         given = config.getoption("--hil-lanes")
         patterns: str = config.getini("hil_lanes") if given is None else given
         try:
-            config.stash[_CHOSEN] = select(patterns.split(","), known_lanes())
+            config.stash[_CHOSEN] = select(listed(patterns), known_lanes())
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[_CHOSEN]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,8 +14,9 @@ from rich.text import Text
 
 from harness.compare import Verdict
 from harness.essentials import KNOWN, essentials
-from harness.lane import Lane, all_lanes, select
+from harness.lane import Lane, all_lanes, listed, select
 from harness.run import known, matrix
+from harness.run.choice import Choice, choose
 from harness.run.leaving import NotLeft
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
@@ -41,7 +42,7 @@ require_predicted = click.option(
 @click.command()
 @click.option("--lanes", help=f"KERNEL/ARCH/ENGINE patterns, separated by commas; {DEFAULT_LANES} if there are none.")
 @click.option("--kernel", "kernels", multiple=True, help="All lanes of a kernel. Repeatable.")
-@click.option("--scripts", "pattern", default="*", show_default=True, help="Only scripts whose names match.")
+@click.option("--scripts", "patterns", default="*", show_default=True, help="Only scripts with such names, by commas.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
@@ -51,7 +52,7 @@ require_predicted = click.option(
 def run(
     lanes: str | None,
     kernels: tuple[str, ...],
-    pattern: str,
+    patterns: str,
     jobs: int | None,
     require: tuple[str, ...],
     require_predicted: bool,
@@ -61,15 +62,10 @@ def run(
 ) -> int:
     """Boot the lanes' kernels, run the essential scripts, and hold each result against the model."""
     console = terminal.console()
-    wanted = [*(() if lanes is None else lanes.split(",")), *kernels] or [DEFAULT_LANES]
-    chosen = select(wanted, known_lanes())
+    wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
+    chosen = choose(select(wanted, known_lanes()), _scripts, patterns, "script", list)
     check_chosen(require, chosen)
-    plan = shares(
-        chosen,
-        lambda kernel, arch: _scripts(store.era(kernel, architecture(arch)), arch, pattern),
-        known.read(KNOWN),
-        rounds,
-    )
+    plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds)
     if listing:
         list_plan(console, plan)
         return 0
@@ -136,12 +132,8 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     console.print(f"{len(report.results)} results in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True)
 
 
-def _scripts(era: str, arch: str, pattern: str) -> tuple[Script, ...]:
-    found = tuple(script for script in essentials(arch, era) if fnmatchcase(script.name, pattern))
-    if not found:
-        names = ", ".join(script.name for script in essentials(arch, era))
-        raise UserError(f"no script matches {pattern!r}", remedy=f"choose from: {names}")
-    return found
+def _scripts(kernel: str, arch: str) -> dict[str, Script]:
+    return {script.name: script for script in essentials(arch, store.era(kernel, architecture(arch)))}
 
 
 def list_plan(console: Console, plan: Sequence[Share]) -> None:
@@ -152,10 +144,13 @@ def list_plan(console: Console, plan: Sequence[Share]) -> None:
         console.print(f"  {name}: {sentence}", highlight=False, soft_wrap=True)
 
 
-def check_chosen(require: Sequence[str], chosen: Sequence[Lane]) -> None:
-    """UserError for a required kernel that has no lane in this run."""
+def check_chosen(require: Sequence[str], chosen: Choice[Any]) -> None:
+    """UserError for a required kernel that has no lane in this run, or nothing to run on one of its lanes."""
+    for lane in chosen.without:
+        if lane.kernel in require:
+            raise UserError(f"--require {lane.kernel}: nothing that was chosen is for {lane}", remedy="choose more")
     for kernel in require:
-        if kernel not in {lane.kernel for lane in chosen}:
+        if kernel not in {lane.kernel for lane in chosen.lanes}:
             raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
 
 

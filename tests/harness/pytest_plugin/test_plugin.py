@@ -56,6 +56,22 @@ def test_without_the_option_lanes_are_what_the_ini_file_says(pytester: pytest.Py
     assert sum("::test_one[debian-12/" in line for line in result.outlines) == 4
 
 
+def test_blanks_around_commas_do_not_count(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(lane): assert lane.arch == 'arm64'")
+    pytester.makeini("[pytest]\nhil_lanes = debian-12/arm64 , debian-13/arm64/jit")
+    pytester.runpytest_inprocess().assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64, debian-13/arm64").assert_outcomes(passed=4)
+
+
+def test_a_mistake_in_the_ini_file_is_a_usage_error_of_one_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(lane): pass")
+    pytester.makeini("[pytest]\nhil_lanes = debian-12,debian-21")
+    result = pytester.runpytest_inprocess()
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    (error,) = [line for line in result.errlines if line]
+    assert error.startswith("ERROR: unknown lane 'debian-21'; write KERNEL/ARCH/ENGINE")
+
+
 def test_what_others_call_a_lane_is_left_alone(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
