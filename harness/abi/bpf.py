@@ -5,7 +5,7 @@ The union only ever grew at its end, so a 4.1 layout is valid on every later ker
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from harness.abi.layout import Layout, u32, u64
 
@@ -30,6 +30,33 @@ class Command(IntEnum):
     MAP_GET_NEXT_KEY = 4
     PROG_LOAD = 5
     OBJ_GET_INFO_BY_FD = 15
+
+
+class MapFlag(IntFlag):
+    """map_flags, include/uapi/linux/bpf.h; none of them exists in 4.1."""
+
+    NO_PREALLOC = 1
+    """Elements are allocated when they are made. Since 4.6."""
+    NO_COMMON_LRU = 2
+    """Each CPU has a list of its own, of which elements it evicts."""
+    NUMA_NODE = 4
+    """Since 4.14; the node is 0 unless numa_node says otherwise."""
+    RDONLY = 8
+    """The descriptor is open for reading only: system calls do not change the map. Since 4.15, like WRONLY."""
+    WRONLY = 1 << 4
+    STACK_BUILD_ID = 1 << 5
+    ZERO_SEED = 1 << 6
+    """Keys are hashed without a secret, which only the administrator may wish for."""
+    RDONLY_PROG = 1 << 7
+    """Programs do not change the map. Since 5.2, like WRONLY_PROG: 591fe9888d78."""
+    WRONLY_PROG = 1 << 8
+    """Programs change the map and do not read it."""
+    CLONE = 1 << 9
+    MMAPABLE = 1 << 10
+    PRESERVE_ELEMS = 1 << 11
+    """Elements of a perf event array outlive the descriptors of the map."""
+    INNER_MAP = 1 << 12
+    RB_OVERWRITE = 1 << 19
 
 
 MAP_CREATE = Layout(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+from harness.abi.bpf import MapFlag
 from harness.isa.opcodes import Helper
 from harness.model.rules import (
     ALWAYS,
@@ -42,6 +43,26 @@ _6_1_HELPERS = _5_10_HELPERS | {
     *(*range(197, 204), 208, 209),
 }
 
+_FILE = MapFlag.RDONLY | MapFlag.WRONLY
+_ACCESS = _FILE | MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG  # BPF_F_ACCESS_MASK
+_HASH = MapFlag.NO_PREALLOC | MapFlag.ZERO_SEED | _ACCESS
+_LRU = _HASH | MapFlag.NO_COMMON_LRU
+_5_10_MAP_FLAGS = {
+    # kernel/bpf/hashtab.c: HTAB_CREATE_FLAG_MASK, htab_map_alloc_check()
+    MapType.HASH: _HASH | MapFlag.NUMA_NODE,
+    MapType.PERCPU_HASH: _HASH,
+    MapType.LRU_HASH: _LRU | MapFlag.NUMA_NODE,
+    MapType.LRU_PERCPU_HASH: _LRU,
+    # kernel/bpf/arraymap.c: ARRAY_CREATE_FLAG_MASK, array_map_alloc_check(), fd_array_map_alloc_check()
+    MapType.ARRAY: MapFlag.NUMA_NODE | MapFlag.MMAPABLE | MapFlag.INNER_MAP | _ACCESS,
+    MapType.PERCPU_ARRAY: _ACCESS,
+    MapType.PROG_ARRAY: MapFlag.NUMA_NODE | _FILE,
+    MapType.PERF_EVENT_ARRAY: MapFlag.NUMA_NODE | MapFlag.PRESERVE_ELEMS | _FILE,
+    # kernel/bpf/stackmap.c: STACK_CREATE_FLAG_MASK; kernel/bpf/ringbuf.c: RINGBUF_CREATE_FLAG_MASK
+    MapType.STACK_TRACE: MapFlag.NUMA_NODE | MapFlag.STACK_BUILD_ID | _FILE,
+    MapType.RINGBUF: MapFlag.NUMA_NODE,
+}
+
 SETTINGS = {
     "kernel/perf_event_paranoid": 1,
     "kernel/perf_event_mlock_kb": 516,
@@ -71,7 +92,7 @@ LINUX_4_1 = Era(
     ),
     maps=MapRules(
         types=frozenset({MapType.HASH, MapType.ARRAY}),
-        has_flags=False,
+        flags=MappingProxyType({}),
         preallocates=False,
         lock_flag=False,
         # htab_map_alloc(): MAX_BPF_STACK, and bucket heads of 8 bytes counted in 32 bits (MAP-03 to MAP-06)
@@ -84,8 +105,8 @@ LINUX_4_1 = Era(
         most_array_value=0xFFFFFFF8,
         too_large_array_value="ENOMEM",
         most_array_bytes=0xFFFFFFFF - 72,
+        file_modes_last=False,
         array_mmap=False,
-        ring_overwrites=False,
         full_before_flags=True,  # htab_map_update_elem()
         cpu_flags=False,
         checks_per_cpu_values=NEVER,  # and no per-CPU maps either
@@ -160,7 +181,7 @@ LINUX_5_10 = replace(
     program_types=frozenset(range(1, 31)),
     maps=MapRules(
         types=frozenset(range(1, 28)),
-        has_flags=True,
+        flags=MappingProxyType(_5_10_MAP_FLAGS),
         preallocates=True,
         lock_flag=True,
         most_hash_key=512,
@@ -172,8 +193,8 @@ LINUX_5_10 = replace(
         most_array_value=4 << 20,
         too_large_array_value="E2BIG",
         most_array_bytes=None,
+        file_modes_last=False,
         array_mmap=True,  # 5.5
-        ring_overwrites=False,
         full_before_flags=False,  # check_flags() comes before alloc_htab_elem()
         cpu_flags=False,
         checks_per_cpu_values=Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
@@ -305,7 +326,8 @@ LINUX_7_2 = replace(
     attr_size=168,
     maps=replace(
         LINUX_6_12.maps,
-        ring_overwrites=True,
+        flags=MappingProxyType({**_5_10_MAP_FLAGS, MapType.RINGBUF: MapFlag.NUMA_NODE | MapFlag.RB_OVERWRITE}),  # 6.19
+        file_modes_last=True,  # seen on 7.2.13
         cpu_flags=True,
         checks_per_cpu_values=ALWAYS,
         small_lru_batches=ALWAYS,

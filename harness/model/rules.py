@@ -110,8 +110,9 @@ class MapRules:
     """Where versions of kernel/bpf/hashtab.c and arraymap.c differ to the eye. Sizes are bytes; None is no limit."""
 
     types: frozenset[int]
-    has_flags: bool
-    """map_flags exists; before, its bytes were in the reserved tail and had to be 0."""
+    flags: Mapping[int, int] = field(hash=False)
+    """Which map_flags each type takes; all others are EINVAL. None where map_flags does not exist: its bytes are in the
+    reserved tail and must be 0."""
     preallocates: bool
     """Hash maps allocate all elements beforehand (4.6, 6c9059817432); before, only the heads of their buckets."""
     lock_flag: bool
@@ -125,10 +126,10 @@ class MapRules:
     most_array_value: int
     too_large_array_value: str
     most_array_bytes: int | None
+    file_modes_last: bool
+    """Whether a descriptor may be for reading only and for writing only is asked of a map that is made already."""
     array_mmap: bool
     """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
-    ring_overwrites: bool
-    """Ring buffers take BPF_F_RB_OVERWRITE, since 6.19."""
     full_before_flags: bool
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
     cpu_flags: bool

@@ -24,6 +24,7 @@ def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
 
 def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
     """The map; its memory is counted last."""
+    permissions.seed(kernel, wanted)
     made = allocate(kernel.environment, wanted)
     permissions.command(kernel, "CreateMap")
     permissions.map_type(kernel, wanted.type)
@@ -34,6 +35,7 @@ def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
 def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
+    permissions.read_map(map)
     value = map.read(_key(operation.key, map))
     if value is None:
         raise Errno("ENOENT")
@@ -46,6 +48,7 @@ def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
 def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
+    permissions.write_map(map)
     key = _key(operation.key, map)
     if isinstance(map, FileArrayMap):
         return _store_file(kernel, map, key, operation)
@@ -57,6 +60,7 @@ def update(kernel: Kernel, operation: UpdateElement) -> Outcome:
 def delete(kernel: Kernel, operation: DeleteElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
+    permissions.write_map(map)
     key = _key(operation.key, map)
     if isinstance(map, FileArrayMap):
         kernel.names.drop(map.take(key))
@@ -68,6 +72,7 @@ def delete(kernel: Kernel, operation: DeleteElement) -> Outcome:
 def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
+    permissions.read_map(map)
     key = None if operation.key is None else _key(operation.key, map)
     keys = map.following(key)
     if operation.key_size != map.key_size:

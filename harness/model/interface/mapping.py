@@ -5,6 +5,7 @@ kernel/events/core.c: perf_mmap(); kernel/bpf/syscall.c: bpf_map_mmap(); kernel/
 
 from __future__ import annotations
 
+from harness.abi.bpf import MapFlag
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
@@ -86,9 +87,10 @@ def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
 
 
 def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool) -> None:
-    """bpf_map_mmap() and ringbuf_map_mmap(): Errno ENODEV, EINVAL, EPERM, ENOTSUPP."""
+    """bpf_map_mmap(), array_map_mmap() and ringbuf_map_mmap(): Errno ENODEV, EINVAL, EPERM, EACCES, ENOTSUPP."""
     if count < 1:
         raise Errno("EINVAL")
+    permissions.share(map, writable=writable)
     if not kernel.rules.maps.array_mmap:
         raise Errno("ENODEV")
     if isinstance(map, RingBufferMap):
@@ -96,5 +98,14 @@ def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool)
             raise Errno("EPERM")
         if first + count > 2 + 2 * map.max_entries // kernel.environment.page_size:
             raise Errno("EINVAL")
+    elif map.type != MapType.ARRAY:
+        raise Errno(NOT_SUPPORTED)
+    elif map.flags & MapFlag.RDONLY:
+        raise Errno("EINVAL")  # do_mmap() takes VM_SHARED from what can never be written to
+    elif writable and map.flags & MapFlag.RDONLY_PROG:
+        raise Errno("EACCES")
     else:
-        raise Errno("EINVAL" if map.type == MapType.ARRAY else NOT_SUPPORTED)
+        page = kernel.environment.page_size
+        pages = -(-map.max_entries * (-(-map.value_size // 8) * 8) // page)
+        if not map.flags & MapFlag.MMAPABLE or first + count > pages:
+            raise Errno("EINVAL")

@@ -5,14 +5,17 @@ Where CAP_BPF and CAP_PERFMON exist, they are parts of CAP_SYS_ADMIN, which is s
 
 from __future__ import annotations
 
+from harness.abi.bpf import MapFlag
 from harness.abi.capabilities import Capability
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class, Jump
 from harness.model.errno import Errno
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.task import Task
+from harness.model.maps import Map
+from harness.model.maps.limits import check_file_modes
 from harness.model.value import Unpredictable
-from harness.script.operations import LoadProgram, MapType, ProgramType
+from harness.script.operations import CreateMap, LoadProgram, MapType, ProgramType
 
 TRACING = frozenset({ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.PERF_EVENT})
 NETWORK = frozenset({ProgramType.SCHED_CLS, ProgramType.SCHED_ACT, ProgramType.XDP})
@@ -106,6 +109,36 @@ def verifier(kernel: Kernel, program: tuple[Instruction, ...]) -> None:
     """The verifier trusts only those with CAP_PERFMON (or, for kprobes, nobody else gets here) with addresses."""
     if not perfmon_capable(kernel) and not all(instruction.code in HARMLESS for instruction in program):
         raise Unpredictable("what the verifier says of the programs of the unprivileged")
+
+
+def seed(kernel: Kernel, wanted: CreateMap) -> None:
+    """EPERM for a hash map without a secret, but for the administrator; htab_map_alloc_check() looks at it before any
+    other flag."""
+    rules = kernel.rules.maps
+    if wanted.flags & MapFlag.ZERO_SEED & rules.flags.get(wanted.type, 0):
+        if not rules.file_modes_last:
+            check_file_modes(wanted.flags)
+        if not kernel.task.capable(Capability.SYS_ADMIN):
+            raise Errno("EPERM")
+
+
+def read_map(map: Map) -> None:
+    """EPERM where the map's descriptors are not for reading; map_get_sys_perms(), kernel/bpf/syscall.c."""
+    if map.flags & MapFlag.WRONLY:
+        raise Errno("EPERM")
+
+
+def write_map(map: Map) -> None:
+    """EPERM where they are not for writing."""
+    if map.flags & MapFlag.RDONLY:
+        raise Errno("EPERM")
+
+
+def share(map: Map, *, writable: bool) -> None:
+    """EACCES: memory that is shared must be readable, and writable if that is wanted; do_mmap(), mm/mmap.c, before the
+    file is asked whether it can be mapped at all."""
+    if map.flags & MapFlag.WRONLY or (writable and map.flags & MapFlag.RDONLY):
+        raise Errno("EACCES")
 
 
 def charge(kernel: Kernel) -> None:

@@ -130,6 +130,7 @@ def _map(kernel: Kernel, attr: Attr) -> Map:
 
 def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
+    permissions.read_map(map)
     if map.read(_sized(attr.buffer(8), map.key_size)) is None:
         raise Errno("ENOENT")
     attr.buffer(16)
@@ -138,6 +139,7 @@ def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 
 def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
+    permissions.write_map(map)
     flags = attr.number(24, 8)
     if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
@@ -149,12 +151,14 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 
 def _delete(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
+    permissions.write_map(map)
     map.delete(_sized(attr.buffer(8), map.key_size))
     return Outcome(value=0)
 
 
 def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
+    permissions.read_map(map)
     map.following(_sized(attr.buffer(8), map.key_size) if attr.given(8) else None)
     attr.buffer(16)
     return Outcome(value=0)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, LD_IMM64, Helper, Pseudo
 from harness.model import verifier
@@ -115,7 +116,14 @@ class MapReferences:
             map = self._names.content(self._descriptors.get(number, number), Map, "EINVAL")
         except Errno as error:
             return error.name
-        return self._shapes.setdefault(map, verifier.MapShape(map.type, map.key_size, map.value_size))
+        shape = verifier.MapShape(
+            map.type,
+            map.key_size,
+            map.value_size,
+            readable=not map.flags & MapFlag.WRONLY_PROG,
+            writable=not map.flags & MapFlag.RDONLY_PROG,
+        )
+        return self._shapes.setdefault(map, shape)
 
     def hide(self, log: Log) -> Log:
         """The log without numbers of our own: only the complaint about a descriptor shows one, and it comes first."""

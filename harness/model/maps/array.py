@@ -8,7 +8,7 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import PER_CPU, Element, ElementMap
-from harness.model.maps.limits import MapFlag, check_flags, check_memory, check_per_cpu
+from harness.model.maps.limits import check_flags, check_memory, check_per_cpu
 from harness.script.operations import CreateMap, UpdateFlag
 
 LARGEST_INDEX = (1 << 32) - 1
@@ -20,9 +20,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     per_cpu = wanted.type in PER_CPU
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size == 0:
         raise Errno("EINVAL")
-    node = MapFlag.NUMA_NODE
-    refused = MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU | (node if per_cpu else 0)
-    check_flags(wanted.flags, taken=node, refused=refused)
+    check_flags(environment, wanted)
     stride = (wanted.value_size + 7) & ~7
     if wanted.value_size > rules.most_array_value:
         raise Errno(rules.too_large_array_value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from harness.abi.bpf import MapFlag
 from harness.model.errno import Errno
 from harness.model.memory import Fault, Region
 from harness.model.value import Pointer, Unpredictable, Value
@@ -36,7 +37,8 @@ def map_behind(value: Value, kind: type[M]) -> M:
 class Map:
     """What all types of maps share. `doubt` says why the content cannot be known any more.
 
-    Programs `lookup` and `update`, system calls `read` and `write`; `cpu` is the one the caller runs on.
+    Programs `lookup` and `update`, system calls `read` and `write`; `cpu` is the one the caller runs on. `flags` are
+    those of its making.
     """
 
     def __init__(self, type: MapType, key_size: int, value_size: int, max_entries: int) -> None:
@@ -44,6 +46,7 @@ class Map:
         self.key_size = key_size
         self.value_size = value_size
         self.max_entries = max_entries
+        self.flags = MapFlag(0)
         self.handle = MapHandle(self)
         self.doubt = ""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.array import create_array
 from harness.model.maps.base import Map
 from harness.model.maps.event_array import create_event_array
 from harness.model.maps.hash import create_hash
+from harness.model.maps.limits import check_file_modes
 from harness.model.maps.lru import create_lru
 from harness.model.maps.program_array import create_program_array
 from harness.model.maps.ring_buffer import create_ring_buffer
@@ -35,10 +37,15 @@ _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
 def allocate(environment: Environment, wanted: CreateMap) -> Map:
     """The new map; Errno EINVAL, E2BIG, ENOMEM, ENOTSUPP as the era's kernel says."""
     rules = environment.rules.maps
-    if wanted.flags and not rules.has_flags:
+    if wanted.flags and not rules.flags:
         raise Errno("EINVAL")
+    if not rules.file_modes_last:
+        check_file_modes(wanted.flags)
     if wanted.type not in rules.types:
         raise Errno("EINVAL")
     if wanted.type not in _MAKERS:
         raise Unpredictable(f"the model has no maps of type {wanted.type}")
-    return _MAKERS[wanted.type](environment, wanted)
+    made = _MAKERS[wanted.type](environment, wanted)
+    check_file_modes(wanted.flags)
+    made.flags = MapFlag(wanted.flags)
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.file_array import FileArrayMap, check
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 INDEX_MASK = CURRENT_CPU = 0xFFFFFFFF
 """BPF_F_INDEX_MASK, BPF_F_CURRENT_CPU."""
-PRESERVE_ELEMS = 1 << 11
-"""BPF_F_PRESERVE_ELEMS, since 5.10: elements outlive the descriptors of the map."""
-REFUSED_FLAGS = 0x601
-"""NO_PREALLOC, CLONE and MMAPABLE."""
 
 
 class Event(Protocol):
@@ -39,7 +36,7 @@ class EventArrayMap(FileArrayMap[Event]):
 
     def __init__(self, wanted: CreateMap) -> None:
         super().__init__(wanted)
-        self._preserves = bool(wanted.flags & PRESERVE_ELEMS)
+        self._preserves = bool(wanted.flags & MapFlag.PRESERVE_ELEMS)
 
     def abandon(self) -> tuple[File, ...]:
         """perf_event_fd_array_release()."""
@@ -71,7 +68,7 @@ class EventArrayMap(FileArrayMap[Event]):
         return ()
 
 
-def create_event_array(_: Environment, wanted: CreateMap) -> EventArrayMap:
+def create_event_array(environment: Environment, wanted: CreateMap) -> EventArrayMap:
     """BPF_MAP_TYPE_PERF_EVENT_ARRAY."""
-    check(wanted, taken=PRESERVE_ELEMS, refused=REFUSED_FLAGS)
+    check(environment, wanted)
     return EventArrayMap(wanted)

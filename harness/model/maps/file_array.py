@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.array import following_index, index_of
 from harness.model.maps.base import Map
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def check(wanted: CreateMap, *, taken: int, refused: int) -> None:
-    """fd_array_map_alloc_check(): Errno EINVAL; flags as `check_flags` takes them."""
-    check_flags(wanted.flags, taken=taken, refused=refused)
+def check(environment: Environment, wanted: CreateMap) -> None:
+    """fd_array_map_alloc_check(): Errno EINVAL."""
+    check_flags(environment, wanted)
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size != 4:
         raise Errno("EINVAL")
     check_memory(wanted.max_entries * 8)

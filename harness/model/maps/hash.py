@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import PER_CPU, Element, ElementMap
-from harness.model.maps.limits import MapFlag, check_flags, check_memory, check_per_cpu
+from harness.model.maps.limits import check_flags, check_memory, check_per_cpu
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
@@ -19,12 +20,10 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     """htab_map_alloc_check(), htab_map_alloc(): Errno EINVAL, 524 (ENOTSUPP), E2BIG or ENOMEM."""
     rules = environment.rules.maps
     lru, per_cpu = wanted.type in LRU_TYPES, wanted.type in PER_CPU
-    check_flags(wanted.flags, taken=MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU | MapFlag.NUMA_NODE)
-    if not lru and wanted.flags & MapFlag.NO_COMMON_LRU:
-        raise Errno("EINVAL")
+    check_flags(environment, wanted)
     if lru and wanted.flags & MapFlag.NO_PREALLOC:
         raise Errno(NOT_SUPPORTED)
-    if wanted.flags & MapFlag.NUMA_NODE and (per_cpu or wanted.flags & MapFlag.NO_COMMON_LRU):
+    if wanted.flags & MapFlag.NUMA_NODE and wanted.flags & MapFlag.NO_COMMON_LRU:
         raise Errno("EINVAL")
     if 0 in (wanted.max_entries, wanted.key_size, wanted.value_size):
         raise Errno("EINVAL")

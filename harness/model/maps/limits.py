@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
-
+from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.value import Unpredictable
+from harness.script.operations import CreateMap
 
-
-class MapFlag(IntFlag):
-    """map_flags, include/uapi/linux/bpf.h, of which the model knows what they do."""
-
-    NO_PREALLOC = 1
-    """Elements are allocated when they are made; nothing here shows it. Since 4.6."""
-    NO_COMMON_LRU = 2
-    """Each CPU has a list of its own, of which elements it evicts."""
-    NUMA_NODE = 4
-    """Since 4.14; the node is 0 unless numa_node says otherwise, and guests have one."""
-
-
-MEANINGLESS_FLAGS = 0xFFFF0000
-"""No release gave these bits a meaning without another descriptor in the attribute."""
+FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY
+PROGRAM_MODES = MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG
+NOT_MODELLED = MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE
+"""Flags some type takes, of which the model does not know what they do."""
 LARGEST_CERTAIN = 16 << 20
 """Bytes a map may take before the guest's memory decides whether it can."""
 MOST_PER_CPU = 32 << 10
 """PCPU_MIN_UNIT_SIZE, include/linux/percpu.h: bytes of a value with its padding."""
 
 
-def check_flags(flags: int, *, taken: int, refused: int = 0) -> None:
-    """Errno EINVAL for flags that are `refused` or mean nothing; Unpredictable for others that are not `taken`."""
-    if flags & (MEANINGLESS_FLAGS | refused):
+def check_file_modes(flags: int) -> None:
+    """bpf_get_file_flag(), kernel/bpf/syscall.c: Errno EINVAL for a descriptor that nothing could be done with."""
+    if flags & FILE_MODES == FILE_MODES:
         raise Errno("EINVAL")
-    if flags & ~taken:
-        raise Unpredictable(f"the model does not know map_flags {flags & ~taken:#x}")
+
+
+def check_flags(environment: Environment, wanted: CreateMap) -> None:
+    """Errno EINVAL for flags that the type does not take in this era, or not together; bpf_map_flags_access_ok()."""
+    taken = int(environment.rules.maps.flags[wanted.type])  # an IntFlag's complement drops bits without a name
+    if wanted.flags & ~taken or wanted.flags & PROGRAM_MODES == PROGRAM_MODES:
+        raise Errno("EINVAL")
+    if unknown := wanted.flags & NOT_MODELLED:
+        raise Unpredictable(f"the model does not know what map_flags {unknown:#x} do")
 
 
 def check_memory(size: int) -> None:

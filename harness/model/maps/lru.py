@@ -5,12 +5,12 @@ Programs' lookups and replacing updates mark an element as referenced, system ca
 
 from __future__ import annotations
 
+from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import Element
 from harness.model.maps.hash import HashMap, check
-from harness.model.maps.limits import MapFlag
 from harness.model.maps.recency import Common, Node, Own, Recency
 from harness.model.memory import Region
 from harness.script.operations import CreateMap, UpdateFlag

@@ -8,7 +8,6 @@ from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.array import index_of
 from harness.model.maps.file_array import FileArrayMap, check
-from harness.model.maps.limits import MapFlag
 from harness.model.memory import Region
 from harness.model.value import partial_of
 from harness.script.operations import CreateMap
@@ -17,8 +16,6 @@ from harness.script.outcome import Unknown
 if TYPE_CHECKING:
     from harness.model.interface.objects import File, LoadedProgram
 
-REFUSED_FLAGS = 0xFE3
-"""NO_PREALLOC, NO_COMMON_LRU, STACK_BUILD_ID, ZERO_SEED, RDONLY_PROG, WRONLY_PROG, CLONE, MMAPABLE, PRESERVE_ELEMS."""
 PROGRAM_ID = Unknown("the id of a program", least=1, most=(1 << 31) - 1)
 
 
@@ -79,7 +76,7 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
         return ()
 
 
-def create_program_array(_: Environment, wanted: CreateMap) -> ProgramArrayMap:
+def create_program_array(environment: Environment, wanted: CreateMap) -> ProgramArrayMap:
     """BPF_MAP_TYPE_PROG_ARRAY."""
-    check(wanted, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
+    check(environment, wanted)
     return ProgramArrayMap(wanted)

@@ -11,7 +11,7 @@ from harness.abi import bpf
 from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
-from harness.model.maps.limits import MapFlag, check_flags, check_memory
+from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Fault, Region
 from harness.model.value import Unpredictable, Value
 from harness.script.operations import CreateMap, MapType, UpdateFlag
@@ -19,10 +19,6 @@ from harness.script.outcome import Message
 
 PAGES_BEFORE_DATA = 3
 """What pg_off counts from: a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
-OVERWRITE = 1 << 19
-"""BPF_F_RB_OVERWRITE."""
-REFUSED_FLAGS = 0x7FB
-"""NO_PREALLOC, COMMON_LRU, RDONLY, WRONLY and what came up to MMAPABLE, all but NUMA_NODE."""
 LARGEST_RECORD = 0xFFFFFFFF // 4
 LOCK = 4
 """BPF_F_LOCK, which needs a lock in the value."""
@@ -140,9 +136,7 @@ class RingBufferMap(Map):
 
 def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBufferMap:
     """ringbuf_map_alloc(): Errno EINVAL."""
-    if wanted.flags & OVERWRITE and environment.rules.maps.ring_overwrites:
-        raise Unpredictable("the model has no ring buffers that overwrite")
-    check_flags(wanted.flags, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
+    check_flags(environment, wanted)
     size, page = wanted.max_entries, environment.page_size
     if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % page:
         raise Errno("EINVAL")

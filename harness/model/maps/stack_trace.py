@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
-from harness.model.maps.limits import MapFlag, check_flags, check_memory
+from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Region
 from harness.model.value import Unpredictable, Value, partial_of
 from harness.script.operations import CreateMap, MapType
@@ -21,8 +21,6 @@ DEEPEST = 127
 """kernel.perf_event_max_stack: no chain has more addresses."""
 SKIP, USER_STACK, FAST_COMPARE, REUSE = 0xFF, 1 << 8, 1 << 9, 1 << 10
 """BPF_F_SKIP_FIELD_MASK, BPF_F_USER_STACK, BPF_F_FAST_STACK_CMP, BPF_F_REUSE_STACKID."""
-REFUSED_FLAGS = 0x7C3
-"""NO_PREALLOC, COMMON_LRU, ZERO_SEED, access by programs, CLONE, MMAPABLE."""
 
 
 class StackTraceMap(Map):
@@ -106,9 +104,9 @@ def check_depth(flags: int) -> None:
         raise Unpredictable("how deep the stack is")
 
 
-def create_stack_trace(_: Environment, wanted: CreateMap) -> StackTraceMap:
+def create_stack_trace(environment: Environment, wanted: CreateMap) -> StackTraceMap:
     """stack_map_alloc(): Errno EINVAL."""
-    check_flags(wanted.flags, taken=MapFlag.NUMA_NODE, refused=REFUSED_FLAGS)
+    check_flags(environment, wanted)
     size = wanted.value_size
     if wanted.max_entries == 0 or wanted.key_size != 4 or size < 8 or size % 8 or size // 8 > DEEPEST:
         raise Errno("EINVAL")

@@ -120,6 +120,8 @@ def check_memory(state: State, number: int, size: int) -> None:
         check_stack_boundary(state, number, size)
     elif size <= 0:
         raise Refused("EACCES", f"invalid access_size={size}")
+    elif register.map is not None and not (register.map.readable and register.map.writable):
+        raise Refused("EACCES", "whether the helper reads or writes, its map allows one only")
     else:
         check_map_access(register, 0, size)
 

@@ -12,12 +12,15 @@ from harness.model.verifier.prototypes import ProgramKind
 class MapShape:
     """One map. Two of the same shape are two maps: identity counts, so a duplicated descriptor must find the same one.
 
-    `key_size` and `value_size` are bytes, unsigned 32 bit.
+    `key_size` and `value_size` are bytes, unsigned 32 bit. Programs may read values, and write them, unless said
+    otherwise (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2).
     """
 
     type: int
     key_size: int
     value_size: int
+    readable: bool = True
+    writable: bool = True
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ def check_access(env: Environment, base: int, off: int, size: int, *, write: boo
     if off % size:
         raise Refused("EACCES", f"misaligned access off {off} size {size}")
     if register.type is PTR_TO_MAP_VALUE:
+        records.check_access(register, write=write)
         check_map_access(register, off, size)
     elif register.type is PTR_TO_CTX:
         check_context_access(env, off, size, write=write)

@@ -40,8 +40,17 @@ _RECORD = -1
 """The type of map a record is a value of."""
 
 
+def check_access(register: Register, *, write: bool) -> None:
+    """check_map_access_type(), since 5.2: whether programs may read or write the map's values."""
+    assert register.map is not None
+    if not (register.map.writable if write else register.map.readable):
+        raise Refused("EACCES", "write into map forbidden" if write else "read from map forbidden")
+
+
 def check_map(number: int, prototype: Prototype, shape: MapShape) -> None:
-    """Helper and map must fit each other."""
+    """Helper and map must fit each other; record_func_map(), check_map_func_compatibility()."""
+    if not shape.writable and number in (Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM):
+        raise Refused("EACCES", "write into map forbidden")
     if number not in _HELPERS_OF.get(shape.type, (number,)) or prototype.map not in (None, shape.type):
         raise Refused("EINVAL", f"cannot pass map_type {shape.type} into func {number}")
 

@@ -104,6 +104,8 @@ ADDED: tuple[Rule, ...] = (
     # None of 4.1's helpers takes a value, so this one takes back a record, and is given none.
     Rule("RBUF-41", "EACCES", r"R\d+ type=\S+ expected=map_value"),
     Rule("RBUF-41.written", "EACCES", r"R\d+ invalid mem access 'record_or_null'"),
+    Rule("MAP-62.read", "EACCES", r"read from map forbidden"),
+    Rule("MAP-63.write", "EACCES", r"write into map forbidden"),
     Rule("RBUF-47", "EINVAL", r"cannot pass map_type .*"),
 )
 """Refusals 4.1 does not know, made by `harness.model.verifier.records`. Rows are names of clauses."""
