@@ -23,6 +23,7 @@ from harness.clauses import (
     later_opcodes,
     load,
     lru,
+    map_flags,
     maps,
     per_cpu,
     perf_event_open,
@@ -45,6 +46,7 @@ from harness.script.clause import Clause
 _SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
     bpf.clauses,
     maps.clauses,
+    map_flags.clauses,
     updates.clauses,
     per_cpu.clauses,
     lru.clauses,

@@ -26,7 +26,7 @@ def check_file_modes(flags: int) -> None:
 
 def check_flags(environment: Environment, wanted: CreateMap) -> None:
     """Errno EINVAL for flags that the type does not take in this era, or not together; bpf_map_flags_access_ok()."""
-    taken = int(environment.rules.maps.flags[wanted.type])  # an IntFlag's complement drops bits without a name
+    taken = int(environment.rules.maps.flags.get(wanted.type, 0))  # an IntFlag's complement drops bits without a name
     if wanted.flags & ~taken or wanted.flags & PROGRAM_MODES == PROGRAM_MODES:
         raise Errno("EINVAL")
     if unknown := wanted.flags & NOT_MODELLED:

@@ -156,3 +156,29 @@ def test_later_eras_refuse_other_things() -> None:
     assert refusal(99, 4, 8, 1, name="7.2") == "EINVAL"
     with pytest.raises(Unpredictable, match="type 13"):
         make(13, 4, 8, 1, name="6.1")
+
+
+SHAPES = {
+    MapType.PROG_ARRAY: (4, 4, 4),
+    MapType.PERF_EVENT_ARRAY: (4, 4, 4),
+    MapType.STACK_TRACE: (4, 64, 4),
+    MapType.RINGBUF: (0, 0, 4096),
+}
+"""Where four bytes of key and eight of value are not it."""
+
+
+@pytest.mark.parametrize("name", names)
+@pytest.mark.parametrize("type", [one for one in MapType if one])
+def test_a_flag_that_nobody_gave_a_meaning_is_refused(type: MapType, name: str) -> None:
+    """Also one without a name, which the complement of an IntFlag would let pass."""
+    for bit in (9, 13, 14, 15, *range(20, 32)):
+        assert refusal(type, *SHAPES.get(type, (4, 8, 4)), flags=1 << bit, name=name) == "EINVAL", bit
+
+
+def test_what_has_no_rule_is_not_predicted() -> None:
+    for type, flag in ((MapType.STACK_TRACE, 1 << 5), (MapType.RINGBUF, 1 << 19)):
+        with pytest.raises(Unpredictable):
+            make(type, *SHAPES[type], flags=flag, name="7.2")
+    assert refusal(MapType.RINGBUF, *SHAPES[MapType.RINGBUF], flags=1 << 19, name="6.12") == "EINVAL"
+    assert refusal(MapType.LRU_HASH, 4, 8, 4, flags=0x19, name="6.12") == "EINVAL"
+    assert refusal(MapType.LRU_HASH, 4, 8, 4, flags=0x19, name="7.2") == "errno 524"
