@@ -47,7 +47,7 @@ _FILE = MapFlag.RDONLY | MapFlag.WRONLY
 _ACCESS = _FILE | MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG  # BPF_F_ACCESS_MASK
 _HASH = MapFlag.NO_PREALLOC | MapFlag.ZERO_SEED | _ACCESS
 _LRU = _HASH | MapFlag.NO_COMMON_LRU
-_5_10_MAP_FLAGS = {
+_5_10_MAP_FLAGS: dict[int, int] = {
     # kernel/bpf/hashtab.c: HTAB_CREATE_FLAG_MASK, htab_map_alloc_check()
     MapType.HASH: _HASH | MapFlag.NUMA_NODE,
     MapType.PERCPU_HASH: _HASH,
