@@ -21,6 +21,7 @@ from harness.script.outcome import (
     Unknown,
     Unpredicted,
     Value,
+    Withheld,
 )
 
 Data = bytes | Bytes | OneOf | Addresses
@@ -160,8 +161,8 @@ def _data_admits(predicted: Data | None, observed: Data | None, returned: Mappin
     return predicted == observed
 
 
-def _log_admits(predicted: str | Text | None, observed: str | Text | None) -> bool:
-    if predicted is None or isinstance(predicted, str):
+def _log_admits(predicted: str | Text | Withheld | None, observed: str | Text | Withheld | None) -> bool:
+    if predicted is None or isinstance(predicted, str | Withheld):
         return predicted in (None, observed)
     return isinstance(observed, str) and predicted.admits(observed)
 

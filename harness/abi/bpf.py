@@ -93,3 +93,6 @@ PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u
 
 WITHOUT_OBJECT_INFO = frozenset({"4.1"})
 """Eras without BPF_OBJ_GET_INFO_BY_FD, which came in 4.13 (1e2709769086): nothing tells there what runs a program."""
+
+NAMELESS_IN_LOG = frozenset({"4.1"})
+"""Eras whose verifier reads past a table of names to log an operation it does not know: `harness.script.logs`."""

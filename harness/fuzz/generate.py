@@ -27,7 +27,7 @@ from harness.isa.assemble import (
     xor64_reg,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, Alu, Class, Jump
+from harness.isa.opcodes import BASELINE, Class
 from harness.model.rules import Era, JitFault
 from harness.model.verifier.fixup import missing_helper
 from harness.model.verifier.prototypes import SOCKET_FILTER, kprobe
@@ -163,7 +163,7 @@ def _mutant(random: Random, kind: ProgramType, code: Program, era: Era, arch: st
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
     changed = Program(tuple(instructions), maps)
     yield LoadProgram("program", kind, changed)
-    if era.release == BASELINE and not any(map(_nameless, instructions)):  # no other log is predicted
+    if era.release == BASELINE:  # no other log is predicted
         yield LoadProgram("logged", kind, changed, log_level=1, log_size=LOG_SIZE)
 
 
@@ -177,13 +177,6 @@ def _changed(random: Random, instruction: Instruction) -> Instruction:
         "imm": random.choice((random.randrange(-8, 9), random.randrange(-(1 << 31), 1 << 31))),
     }
     return replace(instruction, **{field: values[field]})
-
-
-def _nameless(instruction: Instruction) -> bool:
-    """Whether 4.1's log takes the operation's name from behind its table, and may follow whatever is there (seen on
-    4.1.52/arm64): bpf_alu_string and bpf_jmp_string, kernel/bpf/verifier.c."""
-    last = {Class.ALU: Alu.END, Class.ALU64: Alu.END, Class.JMP: Jump.EXIT}.get(Class(instruction.code & 7))
-    return last is not None and instruction.code & 0xF0 > last
 
 
 def _deadly(instructions: list[Instruction], kind: ProgramType, era: Era, arch: str) -> bool:

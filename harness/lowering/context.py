@@ -26,7 +26,8 @@ O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000
 @dataclass(frozen=True)
 class Guest:
     """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
-    possible, `tells_engine` whether the kernel says what runs a program."""
+    possible, `tells_engine` whether the kernel says what runs a program; `era` as in `harness.model.eras`, "" where
+    nothing hangs on it."""
 
     arch: str
     version_code: int
@@ -34,11 +35,13 @@ class Guest:
     tracing: str = "/tracing"
     cpus: int = 1
     tells_engine: bool = True
+    era: str = ""
 
     @classmethod
     def of(cls, kernel: Kernel) -> Guest:
         """Before it runs; its agent knows the rest."""
-        return cls(kernel.arch.name, kernel.version_code, tells_engine=kernel.era not in bpf.WITHOUT_OBJECT_INFO)
+        tells_engine = kernel.era not in bpf.WITHOUT_OBJECT_INFO
+        return cls(kernel.arch.name, kernel.version_code, tells_engine=tells_engine, era=kernel.era)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.abi import bpf
 from harness.lowering.context import Lowering, Reader, first_failure, returned
+from harness.script import logs
 from harness.script.operations import FilterPacket, LoadProgram
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
@@ -13,8 +16,10 @@ SOL_SOCKET, SO_ATTACH_BPF = 1, 50
 
 
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:
-    logs = operation.log_level != 0
-    log = lowering.builder.alloc(operation.log_size if logs else 0)
+    withheld = logs.withheld(operation, lowering.guest.era)
+    level = 0 if withheld else operation.log_level
+    size = operation.log_size if level else 0
+    log = lowering.builder.alloc(size)
     version = operation.kern_version
     attr = lowering.structure(
         bpf.PROG_LOAD,
@@ -23,17 +28,19 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
             "insn_cnt": len(operation.program.instructions),
             "insns": lowering.program(operation.program),
             "license": lowering.text(operation.license),
-            "log_level": operation.log_level,
-            "log_size": operation.log_size if logs else 0,
-            "log_buf": log if logs else 0,
+            "log_level": level,
+            "log_size": size,
+            "log_buf": log if level else 0,
             "kern_version": lowering.guest.version_code if version is None else version,
         },
     )
     descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, bpf.ATTR_SIZE)
     lowering.opened(operation.name, descriptor)
-    if not logs:
+    if withheld:
+        return lambda results: replace(returned(descriptor)(results), log=withheld)
+    if not level:
         return returned(descriptor)
-    text = lowering.builder.read(log, operation.log_size)
+    text = lowering.builder.read(log, size)
 
     def read(results: BatchResult) -> Outcome:
         outcome = returned(descriptor)(results)

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from harness.abi import perf
 from harness.lowering.context import O_APPEND, O_WRONLY, Lowering, Reader, Sampling, first_failure, returned
 from harness.lowering.events import GROUP
+from harness.script import logs
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
+from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from hil.agent.steps import Address, BeforeGuard
 
 
 def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
+    if why := logs.withheld(operation, lowering.guest.era):
+        return lambda _: Outcome(errno=NOT_CARRIED_OUT, log=why)
     length = operation.size if operation.length is None else operation.length
     if operation.address is not None:
         call = lowering.call("bpf", operation.command, operation.address, operation.size)

@@ -20,7 +20,7 @@ from harness.script.operations import (
     Script,
     UpdateElement,
 )
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, Withheld
 from hil.errors import BenchError, UserError
 
 NEWEST = (1 << 16, 0)
@@ -43,8 +43,11 @@ def execute(executor: GuestExecutor, request: Request) -> int:
         if outcome.errno:
             raise BenchError(f"the guest cannot make the maps of a program: {outcome.errno}")
     if loaded.errno:
-        log = str(_run(executor, script(request, log=True))[-3].log or "")
-        raise ProgramFailed(f"the kernel refuses the program with {loaded.errno}: {_reason(log)}", details=log)
+        log = _run(executor, script(request, log=True))[-3].log
+        refused = f"the kernel refuses the program with {loaded.errno}"
+        if isinstance(log, Withheld):
+            raise ProgramFailed(f"{refused}; its log was not asked for: {log.why}")
+        raise ProgramFailed(f"{refused}: {_reason(str(log or ''))}", details=str(log or ""))
     if filtered.value == ENDED_EARLY and not filtered.errno:
         return 0
     if filtered.value != STORED or not isinstance(stored.data, bytes):

@@ -127,6 +127,16 @@ class Text(Protocol):
 
 
 @dataclass(frozen=True)
+class Withheld:
+    """Stands for a log that was not asked for, in observation and prediction alike, and says `why`."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"(not asked for: {self.why})"
+
+
+@dataclass(frozen=True)
 class Sample:
     """A PERF_RECORD_SAMPLE, by the fields the event's sample_type asked for (else None).
 
@@ -188,15 +198,15 @@ class Outcome:
     """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
     Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and in a prediction `Bytes`, `OneOf`
-    or `Addresses` where some are unknown. `log` is the verifier's text, in a prediction perhaps a `Text`; None there
-    means that the model does not predict the text. `branches` are what the operations of each thread of a
-    `Concurrently` gave.
+    or `Addresses` where some are unknown. `log` is the verifier's text, or why it was not asked for although the
+    operation wants it; in a prediction perhaps a `Text`, and None there means that the model does not predict it.
+    `branches` are what the operations of each thread of a `Concurrently` gave.
     """
 
     value: Value | None = None
     errno: str | None = None
     data: bytes | Bytes | OneOf | Addresses | None = None
-    log: str | Text | None = None
+    log: str | Text | Withheld | None = None
     records: tuple[Record, ...] | None = None
     branches: tuple[tuple[Prediction, ...], ...] | None = None
 

@@ -7,7 +7,18 @@ from enum import Enum
 from typing import Any
 
 from harness.script.operations import Branch, Buffer, Operation, Part, Program, Ref
-from harness.script.outcome import Addresses, Bytes, Either, OneOf, PerCpu, Prediction, Record, Unknown, Unpredicted
+from harness.script.outcome import (
+    Addresses,
+    Bytes,
+    Either,
+    OneOf,
+    PerCpu,
+    Prediction,
+    Record,
+    Unknown,
+    Unpredicted,
+    Withheld,
+)
 
 
 def describe(operation: Operation) -> str:
@@ -28,7 +39,7 @@ def describe_outcome(outcome: Prediction) -> str:
     if outcome.records is not None:
         parts.append(f"records [{', '.join(_record(record) for record in outcome.records)}]")
     if outcome.log is not None:
-        parts.append(f"log {str(outcome.log)!r}")
+        parts.append(f"log {outcome.log if isinstance(outcome.log, Withheld) else repr(str(outcome.log))}")
     for branch in outcome.branches or ():
         parts.append(f"[{'; '.join(describe_outcome(inner) for inner in branch)}]")
     return ", ".join(parts)

@@ -19,6 +19,7 @@ from harness.script.outcome import (
     Unknown,
     Unpredicted,
     Value,
+    Withheld,
 )
 
 Data = bytes | Bytes | OneOf | Addresses
@@ -102,7 +103,7 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     )
 
 
-def _log(outcomes: Sequence[Outcome]) -> str | Text | None:
+def _log(outcomes: Sequence[Outcome]) -> str | Text | Withheld | None:
     first = outcomes[0].log
     if isinstance(first, str) and any(outcome.log != first for outcome in outcomes):
         return AnyOrder(tuple(first.splitlines(keepends=True)))

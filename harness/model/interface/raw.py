@@ -18,6 +18,7 @@ from harness.model.maps import Map
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND, LogRule
 from harness.model.value import Unpredictable
+from harness.script import logs
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
 
@@ -166,6 +167,8 @@ def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 
 def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     """The order of LOAD-01: what is read when, then what load.py knows."""
+    if why := logs.withheld(operation, kernel.environment.era):
+        raise Unpredictable(f"the call is not made: {why.why}")
     permissions.command(kernel, "LoadProgram")
     rules, count = kernel.rules, attr.number(4)
     licence = attr.buffer(16) if rules.license_first else b""

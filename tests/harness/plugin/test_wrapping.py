@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,7 +94,7 @@ def test_a_program_the_kernel_ends_returns_0() -> None:
     assert on_lane.execute(Executor(), request) == 0  # type: ignore[arg-type]
 
 
-def on_lane_seen(script: Script, predictions: list[object]) -> object:
+def on_lane_seen(script: Script, predictions: Sequence[object]) -> object:
     from harness.lowering.executor import Observed
 
     return Observed(script, tuple(predictions), 0.0)  # type: ignore[arg-type]
@@ -111,3 +113,16 @@ def test_a_refusal_is_told_by_the_log() -> None:
     with pytest.raises(ProgramFailed, match=r"the kernel refuses the program with EACCES: R3 !read_ok$") as failed:
         on_lane.execute(Executor(), request)  # type: ignore[arg-type]
     assert "0: (bf)" in failed.value.details
+
+
+def test_a_log_that_would_kill_the_guest_is_not_asked_for_and_that_is_told() -> None:
+    """An operation that 4.1's log has no word for."""
+    request = Request(assemble("r0 = 1\nif r0 < 0x5 goto pc+0\nexit"), b"")
+
+    class Executor:
+        def run(self, scripts: list[Script]) -> list[object]:
+            return [on_lane_seen(scripts[0], [*ModelExecutor(environment("4.1", "arm64")).run(scripts[0])])]
+
+    told = r"refuses the program with EINVAL; its log was not asked for: 4\.1 has no word for operation a5 in its log"
+    with pytest.raises(ProgramFailed, match=told):
+        on_lane.execute(Executor(), request)  # type: ignore[arg-type]

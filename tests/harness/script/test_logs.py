@@ -1,0 +1,107 @@
+"""No guest is asked for a log that may kill it, whoever wrote the script, and everybody is told so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.compare import compare
+from harness.fuzz.generate import cases
+from harness.isa.instruction import Instruction, encode
+from harness.lowering.context import Guest
+from harness.lowering.lower import lower
+from harness.model.eras import era
+from harness.model.executor import ModelExecutor
+from harness.script.expectation import Expectation
+from harness.script.logs import withheld
+from harness.script.operations import Buffer, LoadProgram, Part, Program, ProgramType, RawBpf, Script
+from harness.script.outcome import NOT_CARRIED_OUT, Outcome, Unpredicted, Withheld
+from harness.script.text import describe_outcome
+from hil.agent.results import BatchResult, End, How, Status, StepResult
+from hil.agent.steps import Syscall
+from hil.arch import architecture
+from tests.harness.model.running import environment
+
+MOV, EXIT = Instruction(0xB7), Instruction(0x95)
+NAMED = (0x04, 0x07, 0xB4, 0xD4, 0xDC, 0x15, 0x7D, 0x85, 0x95, 0x16, 0xA6, 0xC6, 0x61, 0x62, 0x63, 0xFB, 0xFE)
+NAMELESS = (0xE4, 0xEC, 0xE7, 0xF7, 0xF4, 0xA5, 0xAD, 0xB5, 0xC5, 0xD5, 0xDD, 0xE5, 0xF5)
+
+
+def loads(code: int, level: int = 1) -> LoadProgram:
+    return LoadProgram(
+        "p", ProgramType.SOCKET_FILTER, Program((MOV, Instruction(code, imm=5), EXIT)), log_level=level, log_size=4096
+    )
+
+
+def raw(code: int, level: int = 1) -> RawBpf:
+    instructions = encode((MOV, Instruction(code), EXIT))
+    log = (Part(24, 4, level), Part(28, 4, 4096), Part(32, 8, Buffer(bytes(4096))))
+    return RawBpf(5, (Part(0, 4, 1), Part(4, 4, 3), Part(8, 8, Buffer(instructions)), *log), name="p")
+
+
+def guest(name: str) -> Guest:
+    return Guest("arm64", environment(name).version_code, era=name)
+
+
+def bpf_calls(name: str, operation: LoadProgram | RawBpf) -> list[Syscall]:
+    batch, _ = lower([Script("s", "", (operation,))], guest(name), ["t"])
+    return [step for step in batch.steps if isinstance(step, Syscall) and step.number == 280]
+
+
+@pytest.mark.parametrize("code", NAMELESS)
+@pytest.mark.parametrize("make", [loads, raw])
+def test_an_operation_4_1_has_no_word_for_is_not_logged(code: int, make: object) -> None:
+    assert callable(make)
+    why = withheld(make(code), "4.1")
+    assert (
+        str(why) == f"(not asked for: 4.1 has no word for operation {code:02x} in its log, and may die looking for one)"
+    )
+    assert withheld(make(code, level=0), "4.1") is None
+    assert withheld(make(code), "5.10") is None
+
+
+@pytest.mark.parametrize("code", NAMED)
+def test_everything_else_is_logged(code: int) -> None:
+    assert withheld(loads(code), "4.1") is None
+
+
+def test_the_guest_is_asked_for_the_verdict_alone() -> None:
+    operation = loads(0xA5)
+    batch, (lowered,) = lower([Script("s", "", (operation,))], guest("4.1"), ["t"])
+    image = b"".join(write.data for write in batch.image)
+    assert (1).to_bytes(4, "little") + (4096).to_bytes(4, "little") not in image, "log_level and log_size"
+    refused = BatchResult(End(How.COMPLETED), tuple(StepResult(Status.DONE, -22, 22) for _ in batch.steps))
+    (seen,) = lowered.observations(refused)
+    assert (seen.errno, type(seen.log)) == ("EINVAL", Withheld)
+    assert describe_outcome(seen).startswith("EINVAL, log (not asked for: 4.1 has no word")
+    (predicted,) = ModelExecutor(environment("4.1", "arm64")).run(lowered.script)
+    assert predicted == seen and compare(lowered.script, [predicted], [seen]).divergence is None
+
+
+def test_a_raw_call_is_not_made_at_all() -> None:
+    assert len(bpf_calls("4.1", raw(0xA5, level=0))) == len(bpf_calls("5.10", raw(0xA5))) == 1
+    assert not bpf_calls("4.1", raw(0xA5))
+    _, (lowered,) = lower([Script("s", "", (raw(0xA5),))], guest("4.1"), ["t"])
+    (seen,) = lowered.observations(BatchResult(End(How.COMPLETED), ()))
+    assert (seen.errno, type(seen.log)) == (NOT_CARRIED_OUT, Withheld)
+    (predicted,) = ModelExecutor(environment("4.1", "arm64")).run(lowered.script)
+    assert isinstance(predicted, Unpredicted) and "the call is not made" in predicted.reason
+
+
+def test_no_word_is_found_in_a_log_nobody_asked_for() -> None:
+    assert not Expectation("EINVAL", log="instruction").admits(Outcome(errno="EINVAL", log=Withheld("instruction")), {})
+
+
+def test_generated_programs_ask_and_are_told() -> None:
+    """Nothing but the rule keeps such a case from killing its guest."""
+    operations = [operation for case in cases(1, 400, era("4.1"), "arm64") for operation in case.operations]
+    told = [bool(withheld(one, "4.1")) for one in operations if isinstance(one, LoadProgram) and one.log_level]
+    assert any(told) and not all(told)
+
+
+def test_what_is_known_of_a_kernel_has_its_era() -> None:
+    """Or the rule would hold nowhere."""
+    kernel: Any = SimpleNamespace(era="4.1", arch=architecture("arm64"), version_code=262452)
+    assert Guest.of(kernel).era == "4.1"
