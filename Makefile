@@ -1,5 +1,6 @@
 # make run    boots the default lanes, runs the checks, prints the table
 # make test   runs linters, types and every test, guest tests included
+# make chaos  injects faults into real runs, and judges how each ends
 # make bench  prints ratios, each against a baseline measured in the same run
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
@@ -17,10 +18,13 @@ test: .venv/ready
 bench: .venv/ready
 	.venv/bin/hil bench $(ARGS)
 
+chaos: .venv/ready
+	.venv/bin/python -m tests.chaos $(ARGS)
+
 .venv/ready: pyproject.toml ci/setup ci/host-packages.txt
 	ci/setup
 
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test bench clean
+.PHONY: run test bench chaos clean

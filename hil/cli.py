@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from importlib.metadata import entry_points
-from types import FrameType
 
 import click
 
-from hil.errors import BenchError, HilError, UserError
+from hil import signals, streams
+from hil.errors import BenchError, HilError, UserError, of_host
 
-_SIGPIPE = 128 + 13
+_SIGPIPE = 128 + signal.SIGPIPE
 """What a shell reports of a program that a closed pipe ended."""
+_NOBODY_READS = (errno.EPIPE, errno.EIO)
+"""Of a pipe, and of a terminal that is gone."""
 
 
 class _Registered(click.Group):
@@ -29,15 +32,6 @@ class _Registered(click.Group):
             return command
         return None
 
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # Whoever read our output has seen enough, as `head` does. What is still buffered has nowhere to go; and
-            # click's own status would be 1, which is that of a divergence.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(_SIGPIPE)
-
 
 @click.command(cls=_Registered, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="hil")
@@ -45,31 +39,38 @@ def hil() -> None:
     """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    """Leave by an exception on SIGTERM too, as CI sends it: machines and builds must end, and results be written."""
-    # Once is enough: a second one would cost what is being written. Not ignored, which programs we start would inherit.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    click.echo("hil: ended by SIGTERM", err=True)
-    sys.exit(128 + number)
-
-
 def main() -> None:
-    """Entry point. Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed."""
-    signal.signal(signal.SIGTERM, _leave)
+    """Entry point. Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed; 128 and
+    the number of a signal that ended it, 141 when what it had to print was not wanted to its end."""
+    streams.install()
+    signals.install()
+    sys.exit(_status())
+
+
+def _status() -> int:
     try:
-        sys.exit(hil.main(standalone_mode=False) or 0)
+        status: int | None = hil.main(standalone_mode=False)
     except HilError as error:
-        click.echo(f"hil: {error}", err=True)
-        if error.details:
-            click.echo(error.details.rstrip("\n"), err=True)
-        sys.exit(error.exit_status)
+        return _told(error)
     except click.ClickException as error:
         error.show()
-        sys.exit(UserError.exit_status)
+        return UserError.exit_status
     except OSError as error:
-        # A disk can be full, a folder read-only, anywhere; what the system says is the message.
-        click.echo(f"hil: {error}; look at its disk and its permissions, or name another place", err=True)
-        sys.exit(BenchError.exit_status)
-    except (click.Abort, KeyboardInterrupt):
+        return _told(of_host(error))
+    except click.Abort:
         click.echo("hil: interrupted", err=True)
-        sys.exit(130)
+        return 128 + signal.SIGINT
+    failure = streams.failure()
+    if failure is None or status:
+        return status or 0
+    if failure.errno not in _NOBODY_READS:
+        return _told(BenchError(f"cannot write to standard output: {os.strerror(failure.errno or 0)}"))
+    # A command that comes back with a status has judged or made something, and that is no less so.
+    return _SIGPIPE if status is None else status
+
+
+def _told(error: HilError) -> int:
+    click.echo(f"hil: {error}", err=True)
+    if error.details:
+        click.echo(error.details.rstrip("\n"), err=True)
+    return error.exit_status

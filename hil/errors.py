@@ -37,3 +37,9 @@ class BenchError(HilError):
 
 class MachineLost(BenchError):
     """A machine died or stopped answering while somebody still needed it."""
+
+
+def of_host(error: OSError) -> BenchError:
+    """The error for what the system refused: a disk can be full, a folder read-only, anywhere; what it says is the
+    message."""
+    return BenchError(str(error), remedy="look at its disk and its permissions, or name another place")

@@ -22,7 +22,7 @@ from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.run.watch import STYLES, LiveTable, Plain, verdicts
 from harness.script.operations import Script
-from hil import directories, terminal
+from hil import directories, signals, terminal
 from hil.arch import architecture
 from hil.errors import BenchError, UserError
 from hil.kernels import store
@@ -77,6 +77,7 @@ def run(
 
 def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None) -> RunReport:
     """Run a plan before the user's eyes, into a new run folder, and sum it up."""
+    signals.hold()  # until somebody is there to leave something in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):

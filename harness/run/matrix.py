@@ -22,6 +22,7 @@ from harness.run.rounds import summed
 from harness.run.texts import texts
 from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
+from hil import signals
 from hil.errors import BenchError
 
 
@@ -30,13 +31,13 @@ def run(
 ) -> RunReport:
     """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.leaving` does.
 
-    An interrupt (Ctrl-C, SIGTERM) stops every machine, leaves what there is, marked as such, and is raised again.
-    NotLeft when something could not be written.
+    An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
+    that comes when the run is through comes too late. NotLeft when something could not be written.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     workers = [Worker(share, folder, watch, model) for share in shares]
 
-    def report(*, interrupted: bool) -> RunReport:
+    def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
         return RunReport(
             started=started,
             seconds=round(time.monotonic() - clock, 2),
@@ -48,17 +49,20 @@ def run(
             scripts=texts(shares),
             spent=tuple(spent for worker in workers for spent in worker.spending.spent),
             interrupted=interrupted,
+            signal=signal,
         )
 
     try:
+        signals.heed()
         _work(workers, jobs)
-    except BaseException:
+        signals.hold()
+    except BaseException as error:
         try:
-            leave(report(interrupted=True), folder)
-        except NotLeft as error:
-            click.echo(f"hil: {error}", err=True)  # and let the interrupt go on: it is what ended the run
+            leave(report(interrupted=True, signal=_signal(error)), folder)
+        except NotLeft as fault:
+            click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
-    finished = report(interrupted=False)
+    finished = report()
     leave(finished, folder)
     return finished
 
@@ -79,6 +83,10 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
             if not worker.results:
                 worker.run()  # it was stopped before it began, and says so
         raise
+
+
+def _signal(error: BaseException) -> int | None:
+    return error.number if isinstance(error, signals.Ended) else None
 
 
 def make_folder(parent: Path) -> Path:

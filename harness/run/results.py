@@ -102,6 +102,8 @@ class RunReport:
     """Where the time went, by the clocks of threads that ran side by side."""
     interrupted: bool = False
     """Somebody ended the run before it was through; what it had not come to is lost."""
+    signal: int | None = None
+    """Which signal that was, if it was one."""
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """How often each verdict was given, on one lane or on all."""
@@ -117,8 +119,10 @@ class RunReport:
         """0 all as predicted, 1 a divergence or repeats that differ, 3 the bench or a machine failed.
 
         A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too, as is
-        one that was interrupted.
+        one that was interrupted; by a signal, as shells have it: 128 and its number.
         """
+        if self.interrupted and self.signal:
+            return 128 + self.signal
         counts = self.counts()
         judged = counts.total() - counts[Verdict.UNSUPPORTED]
         if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:

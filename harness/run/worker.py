@@ -31,7 +31,7 @@ from harness.script.outcome import Outcome, Prediction
 from harness.script.text import describe, describe_outcome
 from hil import guestroot
 from hil.arch import architecture
-from hil.errors import BenchError, HilError, MachineLost
+from hil.errors import BenchError, HilError, MachineLost, of_host
 from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
@@ -70,6 +70,8 @@ class Worker:
         self.results: list[ScriptResult] = []
         """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
         self.spending = Spending()
+        self._judged: Counter[tuple[str, str]] = Counter()
+        """Results so far by lane and script; a look through all of them for every round would never end."""
         self._place = f"{share.kernel}/{share.arch}"
         self._folder = folder
         self._stopped = False
@@ -92,6 +94,8 @@ class Worker:
             self._rest(Verdict.LOST, str(error), details=error.details)
         except HilError as error:
             self._rest(Verdict.ERROR, str(error), details=error.details)
+        except OSError as error:
+            self._rest(Verdict.ERROR, str(of_host(error)), details=traceback.format_exc())
         except Exception as error:
             # A fault of ours must not take other machines' results with it; it is told as what it is.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
@@ -220,8 +224,8 @@ class Worker:
         return (Visit(*which) for which in product((False, True), rounds, self.share.lanes))
 
     def _unjudged(self, visit: Visit) -> Iterator[Script]:
-        judged = Counter(result.script for result in self.results if result.lane == str(visit.lane))
-        return (script for script in visit.of(self.share.scripts) if judged[script.name] < visit.round)
+        lane = str(visit.lane)
+        return (script for script in visit.of(self.share.scripts) if self._judged[lane, script.name] < visit.round)
 
     def _know(self, **facts: Any) -> None:
         self.reports[-1] = replace(self.report, **facts)
@@ -229,6 +233,7 @@ class Worker:
     def _add(self, lane: Lane, result: ScriptResult) -> None:
         result = excuse(result, self.share.known)
         self.results.append(result)
+        self._judged[result.lane, result.script] += 1
         self._watch.done(lane, result)
 
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:

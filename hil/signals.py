@@ -1,0 +1,70 @@
+"""The signals that ask the bench to end: Ctrl-C, a CI system's SIGTERM, a terminal that is closed, Ctrl-backslash.
+
+The first one is an exception in the main thread, so that machines and builds end and results are written on the way
+out. The second one is let pass: the way out is being taken. The third one ends the process at once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+from types import FrameType
+
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+_PATIENCE = 2
+"""Signals that wait for an orderly end."""
+
+
+class Ended(SystemExit):
+    """A signal asked for the end; the exit status is what a shell reports of a program that it ended."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+_came: list[signal.Signals] = []
+_held = False
+
+
+def install() -> None:
+    """Heed the signals from now on; those that whoever started us has us ignore (nohup, a shell's `&`) stay ignored."""
+    for number in ASKING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _asked)
+    # Registered first and so called last: what comes while the interpreter is taken apart must not change the status.
+    atexit.register(_ignore)
+
+
+def hold() -> None:
+    """From now on only note the first signal. For work that is worth nothing when half of it is done."""
+    global _held
+    _held = True
+
+
+def heed() -> None:
+    """End `hold`; Ended for a signal that came meanwhile."""
+    global _held
+    _held = False
+    if _came:
+        raise Ended(_came[0])
+
+
+def _asked(number: int, _: FrameType | None) -> None:
+    _came.append(signal.Signals(number))
+    if len(_came) > _PATIENCE:
+        os._exit(128 + _came[0])
+    if len(_came) == 1:
+        # Not through Python's streams: the main thread may be in the middle of writing to one.
+        with contextlib.suppress(OSError):
+            os.write(2, f"hil: ended by {_came[0].name}\n".encode())
+        if not _held:
+            raise Ended(_came[0])
+
+
+def _ignore() -> None:
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""Faults injected into real runs of `hil`, one a trial, and whether each ended as it should: `make chaos`."""

@@ -1,0 +1,99 @@
+"""Many trials, side by side, in an order that a seed decides, and the table of what came of them."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from hil.machine import speed
+from tests.chaos import home as homes
+from tests.chaos.child import NotSeen
+from tests.chaos.home import Home
+from tests.chaos.kind import Kind, Missing, wrongs
+from tests.chaos.trial import Trial
+
+
+@dataclass
+class Judged:
+    """What came of one trial: what is wrong with it, and the seconds until the fault was noticed, if one struck."""
+
+    number: int
+    kind: Kind
+    wrong: list[str] = field(default_factory=list)
+    notice: float | None = None
+    seconds: float = 0.0
+    skipped: str = ""
+    said: str = ""
+
+
+def order(kinds: Sequence[Kind], seed: int, trials: int) -> list[Kind]:
+    """The kind of each trial: every kind once in each turn, those that weigh more more often, shuffled."""
+    random = Random(f"{seed}")
+    chosen: list[Kind] = []
+    while len(chosen) < trials:
+        turn = [kind for kind in kinds for _ in range(kind.weight)]
+        random.shuffle(turn)
+        chosen += turn
+    return chosen[:trials]
+
+
+def carry_out(
+    kinds: Sequence[Kind],
+    seed: int,
+    numbers: Sequence[int],
+    jobs: int,
+    folder: Path,
+    tell: Callable[[Judged], None],
+) -> list[Judged]:
+    """Make the trials with those numbers, counted from 1; `tell` is told of each as it ends. The same seed and kinds
+    give each number the same kind and the same chances."""
+    chosen = order(kinds, seed, max(numbers, default=0))
+    original = homes.seed(folder / "seed")
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [
+            pool.submit(_trial, chosen[number - 1], seed, number, original, folder / str(number)) for number in numbers
+        ]
+        judged = []
+        for future in as_completed(futures):
+            judged.append(future.result())
+            tell(judged[-1])
+    return sorted(judged, key=lambda one: one.number)
+
+
+def _trial(kind: Kind, seed: int, number: int, original: Home, folder: Path) -> Judged:
+    judged = Judged(number, kind)
+    started = time.monotonic()
+    trial = Trial(homes.copy(original, folder), Random(f"{seed} {number} {kind}"), folder.as_posix())
+    scale = speed.scale()
+    try:
+        kind.prepare(trial)
+        kind.inject(trial)
+        codes = trial.end()
+        scale = max(scale, speed.scale())
+        noticed = trial.noticed or trial.child.ended
+        if trial.struck is not None and noticed is not None:
+            judged.notice = max(0.0, noticed - trial.struck)
+            if judged.notice > kind.bound * scale:
+                judged.wrong.append(f"noticed after {judged.notice:.1f} s, not {kind.bound * scale:.1f}")
+        judged.wrong += wrongs(kind, trial, codes)
+        if judged.wrong:
+            judged.wrong.append(f"return codes {codes}, {trial.facts}")
+    except Missing as missing:
+        judged.skipped = str(missing)
+    except NotSeen as error:
+        judged.wrong.append(f"{error}; {trial.facts}")
+    except Exception:
+        judged.wrong.append(f"{trial.facts}\n{traceback.format_exc()}")  # judged as wrong, so that somebody looks at it
+    finally:
+        trial.clean()
+        judged.said = "\n---\n".join(child.said for child in trial.children)
+        kind.finish(trial)
+        if not judged.wrong:
+            trial.home.remove()
+        judged.seconds = time.monotonic() - started
+    return judged

@@ -1,0 +1,129 @@
+"""One real `hil`, watched from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+MARK = "HIL_CHAOS"
+"""A variable of the environment by which everything a trial started is known, whoever its parent is by now."""
+
+
+class NotSeen(Exception):
+    """What a trial waited for did not come: it cannot inject its fault, or the bench did not notice."""
+
+
+class Child:
+    """A `hil` with the standard streams that nobody else has, and every line it says with its time.
+
+    `stdout` and `stderr` are as for `subprocess.Popen`; by default both are read here.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        wrapper: Sequence[str] = (),
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.STDOUT,
+    ) -> None:
+        self.lines: list[tuple[float, str]] = []
+        self.ended: float | None = None
+        self._changed = threading.Condition()
+        self.process = subprocess.Popen(
+            [*wrapper, sys.executable, "-m", "hil", *arguments],
+            env=environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=not wrapper,  # the campaign's own Ctrl-C is no fault to inject
+        )
+        streams = [stream for stream in (self.process.stdout, self.process.stderr) if stream is not None]
+        self._readers = [threading.Thread(target=self._read, args=(stream,), daemon=True) for stream in streams]
+        threading.Thread(target=self._reap, daemon=True).start()
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def said(self) -> str:
+        """All of it so far."""
+        with self._changed:
+            return "\n".join(line for _, line in self.lines)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; harmless when it has ended."""
+        self.process.send_signal(number)
+
+    def until(self, words: str, seconds: float, *, since: float = 0.0) -> float:
+        """Wait for a line with `words` that came after `since` (`time.monotonic`); when it came. NotSeen otherwise."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                for moment, line in self.lines:
+                    if words in line and moment >= since:
+                        return moment
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or (self.ended and not any(reader.is_alive() for reader in self._readers)):
+                    raise NotSeen(f"it never said {words!r}")
+                self._changed.wait(min(remaining, 0.5))
+
+    def wait(self, seconds: float) -> int:
+        """Its return code once it has ended and all it said is read; NotSeen when it does not end in time."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while self.ended is None:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise NotSeen(f"it did not end within {seconds:.0f} s")
+                self._changed.wait(remaining)
+        for reader in self._readers:
+            reader.join(5)  # one that goes on reads what a process that stayed behind says
+        code: int | None = self.process.returncode
+        assert code is not None
+        return code
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            with self._changed:
+                self.lines.append((time.monotonic(), line.decode(errors="replace").rstrip("\n")))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _reap(self) -> None:
+        self.process.wait()
+        with self._changed:
+            self.ended = time.monotonic()
+            self._changed.notify_all()
+
+
+def started_by(mark: str) -> list[psutil.Process]:
+    """Every process that lives and carries the mark."""
+    wanted = f"{MARK}={mark}\0".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            if wanted in (folder / "environ").read_bytes():
+                process = psutil.Process(int(folder.name))
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        except (OSError, psutil.Error):
+            continue
+    return found

@@ -1,0 +1,105 @@
+"""Machines that die, whatever of: the run goes on with another one, and says what became of the first."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+
+import psutil
+
+from tests.chaos import guest
+from tests.chaos.kind import Kind, kept, verdicts
+from tests.chaos.trial import Trial
+
+_WATCHED = ("round 1 of", "round 2 of")
+
+
+def run(trial: Trial) -> list[str]:
+    """The arguments of a run that is long enough to be disturbed, and ends by itself."""
+    return ["run", "--lanes", trial.lane(), "--scripts", "a*", "--repeat", "8"]
+
+
+class QemuKilled(Kind):
+    """QEMU ends by a signal at any moment after it has started."""
+
+    name = "qemu-killed"
+    weight = 3
+    bound = 10.0
+    """The end of a process is noticed at once; a busy host may need a moment to say so."""
+
+    def inject(self, trial: Trial) -> None:
+        number = trial.random.choice((signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM))
+        trial.facts["signal"] = number
+        trial.start(run(trial))
+        trial.moment("booting", "booted", *_WATCHED, span=4.0)
+        (machine, *_) = trial.machines()
+        trial.strike()
+        with contextlib.suppress(psutil.NoSuchProcess):  # the run may just have ended
+            machine.send_signal(number)
+        trial.notice("QEMU")
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return lost(trial, codes[0])
+
+
+class InGuest(Kind):
+    """A shell command in the guest that is the guest's end."""
+
+    command: str
+    words = "lost"
+    bound = 30.0
+
+    def inject(self, trial: Trial) -> None:
+        trial.start(run(trial))
+        trial.moment(*_WATCHED, span=2.0)
+        guest.do(trial, self.command)
+        trial.notice(self.words)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return lost(trial, codes[0])
+
+
+class GuestPanics(InGuest):
+    """The guest's kernel panics."""
+
+    name = "guest-panics"
+    weight = 2
+    command = "echo c >/proc/sysrq-trigger"
+    words = "panic"
+
+
+class GuestReboots(InGuest):
+    """The guest reboots itself behind the bench's back."""
+
+    name = "guest-reboots"
+    command = "echo b >/proc/sysrq-trigger"
+
+
+class GuestPowersOff(InGuest):
+    """The guest switches itself off."""
+
+    name = "guest-powers-off"
+    command = "echo o >/proc/sysrq-trigger"
+
+
+class AgentKilled(InGuest):
+    """The agent is killed: its script is lost, and the machine serves on."""
+
+    name = "agent-killed"
+    command = "killall -9 hil-agent"
+
+
+def lost(trial: Trial, code: int) -> Iterator[str]:
+    """What is wrong with a run that lost a machine or an agent, and knows it: something is lost, and never agrees."""
+    if code != 3:
+        yield f"exit status {code}"
+    counts = verdicts(trial)
+    if not counts.get("lost"):
+        yield f"nothing is lost: {counts}"
+    if strange := set(counts) - {"agree", "lost", "flaky"}:
+        yield f"verdicts {strange}"
+    yield from kept(trial, code)
+
+
+KINDS = (QemuKilled, GuestPanics, GuestReboots, GuestPowersOff, AgentKilled)
