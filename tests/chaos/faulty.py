@@ -1,0 +1,26 @@
+"""Disks that fail, for `hil` and all it starts: `faulty.c`, preloaded."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.chaos.kind import Missing
+from tests.chaos.trial import Trial
+
+_SOURCE = Path(__file__).with_name("faulty.c")
+
+
+def prepare(trial: Trial, number: int, operations: str, folder: Path) -> Path:
+    """Let what the trial starts fail with errno `number` below `folder`, by the letters of `faulty.c`; the fault
+    strikes while the path that is returned exists. Missing where there is no C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise Missing("no C compiler")
+    library = trial.home.folder / "faulty.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, _SOURCE, "-ldl"], check=True)
+    trigger = trial.home.folder / "strike"
+    trial.environment["LD_PRELOAD"] = str(library)
+    trial.environment["CHAOS_FAULT"] = f"{number}:{operations}:{folder}:{trigger}"
+    return trigger

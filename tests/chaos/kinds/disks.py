@@ -1,0 +1,93 @@
+"""Disks under the state folder that are full or fail: told as what it is, and what can be kept is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.chaos import faulty
+from tests.chaos.kind import Kind, Missing
+from tests.chaos.kinds.machines import run
+from tests.chaos.trial import Trial
+
+_MOMENTS = ("", "kernel", "booting", "booted", "round 1 of", "round 2 of")
+
+
+class StateDiskFull(Kind):
+    """The state folder's file system is full, from the beginning or from some moment on."""
+
+    name = "state-disk-full"
+    bound = 240.0
+    """The run goes on, so this is a run's time."""
+
+    def prepare(self, trial: Trial) -> None:
+        disk = trial.home.state / "hil"
+        keys = shutil.copytree(disk / "keys", trial.home.folder / "keys")
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+        if subprocess.run(command, capture_output=True).returncode:
+            raise Missing("cannot mount a small file system")
+        shutil.copytree(keys, disk / "keys")
+
+    def inject(self, trial: Trial) -> None:
+        if trial.random.random() < 0.5:
+            self._fill(trial)
+            trial.start(run(trial))
+        else:
+            trial.start(run(trial))
+            trial.moment(*_MOMENTS, span=2.0)
+            self._fill(trial)
+
+    def _fill(self, trial: Trial) -> None:
+        disk = trial.home.state / "hil"
+        trial.strike()
+        room = os.statvfs(disk)
+        (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return told(trial, codes[0], errno.ENOSPC)
+
+    def finish(self, trial: Trial) -> None:
+        subprocess.run(["umount", "--lazy", str(trial.home.state / "hil")], capture_output=True)
+
+
+class RunFolderFails(Kind):
+    """EIO from the run folder, when opening or writing, from the beginning or from some moment on."""
+
+    name = "run-folder-fails"
+    bound = 240.0
+    weight = 2
+
+    def inject(self, trial: Trial) -> None:
+        trial.facts["operations"] = trial.random.choice(("o", "w", "ow"))
+        trigger = faulty.prepare(trial, errno.EIO, trial.facts["operations"], trial.home.state / "hil" / "runs")
+        if trial.random.random() < 0.5:
+            self._strike(trial, trigger)
+        trial.start(run(trial))
+        if trial.struck is None:
+            trial.moment(*_MOMENTS, span=2.0)
+            self._strike(trial, trigger)
+
+    def _strike(self, trial: Trial, trigger: Path) -> None:
+        trial.strike()
+        trigger.touch()
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return told(trial, codes[0], errno.EIO)
+
+
+def told(trial: Trial, code: int, number: int) -> Iterator[str]:
+    """What is wrong with the end of a run that could not write all it should."""
+    if code != 3:
+        yield f"exit status {code}"
+    if os.strerror(number) not in trial.child.said:
+        yield f"it does not say {os.strerror(number)!r}"
+    for folder in trial.folders():
+        if (folder / "results.json").exists():
+            trial.record(folder)
+
+
+KINDS = (StateDiskFull, RunFolderFails)
