@@ -1,12 +1,13 @@
 """The conformance clauses: what the interface must do, statement by statement, under stable names.
 
-A module is a section of the interface. Names such as ATTACH-03 are those of the project's notes on Linux 4.1; a clause
-lists what later kernels do otherwise.
+A module is a section of the interface. A clause lists what later kernels do otherwise; where in the kernel each comes
+from is in sections.toml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.clauses import (
@@ -41,43 +42,54 @@ from harness.clauses import (
     updates,
     verifier,
 )
+from harness.clauses.sections import Section, sections
 from harness.script.clause import Clause
 
-_SECTIONS: tuple[Callable[[PtRegs], tuple[Clause, ...]], ...] = (
-    bpf.clauses,
-    maps.clauses,
-    map_flags.clauses,
-    updates.clauses,
-    per_cpu.clauses,
-    lru.clauses,
-    program_array.clauses,
-    load.clauses,
-    kprobe_events.clauses,
-    perf_event_open.clauses,
-    attach.clauses,
-    isa.clauses,
-    verifier.clauses,
-    arithmetic.clauses,
-    later_opcodes.clauses,
-    registers.clauses,
-    execution.clauses,
-    reading.clauses,
-    told.clauses,
-    printing.clauses,
-    ring.clauses,
-    ring_buffer.clauses,
-    records.clauses,
-    event_array.clauses,
-    stack_trace.clauses,
-    detach.clauses,
-    tasks.clauses,
-    permissions.clauses,
-    concurrency.clauses,
-    crowds.clauses,
-)
+_SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
+    "bpf": bpf.clauses,
+    "maps": maps.clauses,
+    "map_flags": map_flags.clauses,
+    "updates": updates.clauses,
+    "per_cpu": per_cpu.clauses,
+    "lru": lru.clauses,
+    "program_array": program_array.clauses,
+    "load": load.clauses,
+    "kprobe_events": kprobe_events.clauses,
+    "perf_event_open": perf_event_open.clauses,
+    "attach": attach.clauses,
+    "isa": isa.clauses,
+    "verifier": verifier.clauses,
+    "arithmetic": arithmetic.clauses,
+    "later_opcodes": later_opcodes.clauses,
+    "registers": registers.clauses,
+    "execution": execution.clauses,
+    "reading": reading.clauses,
+    "told": told.clauses,
+    "printing": printing.clauses,
+    "ring": ring.clauses,
+    "ring_buffer": ring_buffer.clauses,
+    "records": records.clauses,
+    "event_array": event_array.clauses,
+    "stack_trace": stack_trace.clauses,
+    "detach": detach.clauses,
+    "tasks": tasks.clauses,
+    "permissions": permissions.clauses,
+    "concurrency": concurrency.clauses,
+    "crowds": crowds.clauses,
+}
 
 
 def clauses(arch: str, era: str) -> tuple[Clause, ...]:
     """Every clause that holds on this architecture in this era."""
+    return tuple(clause for _, found in by_section(arch, era) for clause in found)
+
+
+def by_section(arch: str, era: str) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
+    """The same, section by section; a clause that names no source has its section's."""
     layout = pt_regs(arch, era)
-    return tuple(clause for section in _SECTIONS for clause in section(layout) if clause.holds(era))
+    for name, section in sections().items():
+        found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era))
+        yield (
+            section,
+            tuple(replace(clause, source=clause.source or section.source(clause.id, era)) for clause in found),
+        )

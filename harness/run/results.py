@@ -12,6 +12,7 @@ from typing import Any
 from harness.compare import Blame, Verdict
 from harness.lane import Lane
 from harness.run.spending import Spent
+from harness.script.source import Source
 from hil.whole import write_whole
 
 FORMAT = 2
@@ -78,12 +79,13 @@ class MachineReport:
 
 @dataclass(frozen=True)
 class ScriptText:
-    """A script in words, as it is on `machines`, which are written `debian-12/arm64`."""
+    """A script in words, as it is on `machines`, which are written `debian-12/arm64`; `source` is the first one's."""
 
     script: str
     sentence: str
     operations: tuple[str, ...]
     machines: tuple[str, ...]
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

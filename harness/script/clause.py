@@ -15,6 +15,7 @@ from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Addresses, OneOf, PerCpu, Record
+from harness.script.source import source
 
 Said = Expectation | str | int | bytes | OneOf | PerCpu | Addresses | None
 """An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
@@ -46,7 +47,8 @@ def expect(operation: Operation, said: Said, later: Mapping[str, Said] = Mapping
 class Clause:
     """`id` is stable; a part behind a dot tells variants of one statement apart. `sentence` is what holds.
 
-    The clause is for the eras from `since` to `until`, both included; None is no limit.
+    The clause is for the eras from `since` to `until`, both included; None is no limit. `source` says where the kernel
+    decides so, in the form of `harness.script.source`; what belongs to a section may leave it to that.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Clause:
     needs: frozenset[Need] = KPROBES
     since: str = FIRST
     until: str | None = None
+    source: str = ""
 
     def holds(self, era: str) -> bool:
         """Whether the clause says anything of `era`."""
@@ -69,6 +72,7 @@ class Clause:
             tuple(step.operation for step in steps),
             tuple(step.expected(era) for step in steps),
             self.needs,
+            source(self.source, era) if self.source else None,
         )
 
 

@@ -23,6 +23,7 @@ from harness.script.processes import Fork as Fork
 from harness.script.processes import GetProcessId as GetProcessId
 from harness.script.processes import LimitLockedMemory as LimitLockedMemory
 from harness.script.processes import SetName as SetName
+from harness.script.source import Source
 from harness.script.surroundings import ClearTrace as ClearTrace
 from harness.script.surroundings import ReadClock as ReadClock
 from harness.script.surroundings import ReadSetting as ReadSetting
@@ -505,6 +506,7 @@ class Script:
 
     `expected`, if it is not empty, runs parallel to the operations: what somebody who read the kernel's rules says of
     each, beside the model; None where it does not matter. On a lane without all of `needs` the script is not run.
+    `source` is where the kernel decides what a clause says.
     """
 
     name: str
@@ -512,6 +514,7 @@ class Script:
     operations: tuple[Operation, ...]
     expected: tuple[Expectation | None, ...] = ()
     needs: frozenset[Need] = frozenset()
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         """ValueError for operations where they make no sense, or would harm what runs behind them."""

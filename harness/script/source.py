@@ -1,0 +1,33 @@
+"""Where a statement about the kernel comes from, and where everybody can read it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TAGS = {"4.1": "v4.1.52", "5.10": "v5.10", "6.1": "v6.1", "6.12": "v6.12", "7.2": "v7.2"}
+"""The release in which sources of an era are shown: of 4.1 the last stable one, which the bench builds."""
+
+_FILE = re.compile(r"(?P<path>[\w./-]+): (?P<name>\w+(\(\w*\))?)")
+_COMMIT = re.compile(r"commit (?P<hash>[0-9a-f]{12,40}), .+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """`text` names a file and what in it decides, or a commit; `link` shows it in a public browser of the sources."""
+
+    text: str
+    link: str
+
+
+def source(text: str, era: str) -> Source:
+    """The source that `text` names, as `era` has it.
+
+    `text` is `kernel/bpf/syscall.c: map_update_elem()`, `kernel/bpf/syscall.c: SYSCALL_DEFINE3(bpf)`, a name without
+    parentheses for data, or `commit HASH, SUBJECT`. ValueError for anything else.
+    """
+    if commit := _COMMIT.fullmatch(text):
+        return Source(text, f"https://git.kernel.org/linus/{commit['hash']}")
+    if file := _FILE.fullmatch(text):
+        return Source(text, f"https://elixir.bootlin.com/linux/{TAGS[era]}/source/{file['path']}")
+    raise ValueError(f"{text!r} names neither FILE: FUNCTION() nor commit HASH, SUBJECT")
