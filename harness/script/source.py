@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-TAGS = {"4.1": "v4.1.52", "5.10": "v5.10", "6.1": "v6.1", "6.12": "v6.12", "7.2": "v7.2"}
-"""The release in which sources of an era are shown: of 4.1 the last stable one, which the bench builds."""
+TAGS = {"4.1": "v4.1.52", "5.10": "v5.10.223", "6.1": "v6.1", "6.12": "v6.12", "7.2": "v7.2"}
+"""The release in which sources of an era are shown: of 4.1 and 5.10 the stable ones that lanes have, since much
+was mended there."""
 
 _FILE = re.compile(r"(?P<path>[\w./-]+): (?P<name>\w+(\(\w*\))?)")
 _COMMIT = re.compile(r"commit (?P<hash>[0-9a-f]{12,40}), .+")
