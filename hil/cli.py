@@ -60,13 +60,20 @@ def _status() -> int:
     except click.Abort:
         click.echo("hil: interrupted", err=True)
         return 128 + signal.SIGINT
+    unwanted = _unwanted()
+    # A command that comes back with a status has judged something, and that is no less so.
+    return unwanted if status is None else status
+
+
+def _unwanted() -> int:
+    """The status of a command that does no more than print."""
     failure = streams.failure()
-    if failure is None or status:
-        return status or 0
-    if failure.errno not in _NOBODY_READS:
-        return _told(BenchError(f"cannot write to standard output: {os.strerror(failure.errno or 0)}"))
-    # A command that comes back with a status has judged or made something, and that is no less so.
-    return _SIGPIPE if status is None else status
+    if failure is None:
+        return 0
+    if failure.errno in _NOBODY_READS:
+        return _SIGPIPE
+    what = f"cannot write to standard output: {os.strerror(failure.errno or 0)}"
+    return _told(BenchError(what, remedy="look at its disk, or send it elsewhere"))
 
 
 def _told(error: HilError) -> int:

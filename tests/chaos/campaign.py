@@ -14,8 +14,8 @@ from hil.machine import speed
 from tests.chaos import home as homes
 from tests.chaos.child import NotSeen
 from tests.chaos.home import Home
-from tests.chaos.kind import Kind, Missing, wrongs
-from tests.chaos.trial import Trial
+from tests.chaos.kind import Kind, wrongs
+from tests.chaos.trial import Missing, Trial
 
 
 @dataclass

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.chaos.kind import Missing
-from tests.chaos.trial import Trial
+from tests.chaos.trial import Missing, Trial
 
 _SOURCE = Path(__file__).with_name("faulty.c")
 

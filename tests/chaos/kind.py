@@ -15,10 +15,6 @@ LEAVING = QUIT.seconds + TERMINATE.seconds + 10
 _WRONG_WORDS = ("Traceback (most recent call last)", "internal error", "Exception ignored", "Fatal Python error")
 
 
-class Missing(Exception):
-    """What this kind needs is not on this host; the trial is skipped, and the table says so."""
-
-
 class Kind(ABC):
     """One kind. An instance may serve several trials at once, so what a trial needs to remember is the trial's."""
 

@@ -25,6 +25,11 @@ GONE = 5.0
 """Nominal seconds that processes may take to be gone once the bench is."""
 
 
+class Missing(Exception):
+    """The fault cannot be injected: this host lacks something, or the run was through before its moment came. The trial
+    is skipped, and the table says so."""
+
+
 class Trial:
     """What a kind works with. `random` decides everything that is left to chance, so a seed repeats a trial."""
 
@@ -89,6 +94,11 @@ class Trial:
                         found.append(process)
             if found:
                 return found
+            if self.child.ended:
+                through = self.child.process.returncode == 0
+                raise (
+                    Missing("the run was through before the fault") if through else NotSeen("it ended before the fault")
+                )
             if time.monotonic() > deadline:
                 raise NotSeen("there is no QEMU")
             time.sleep(0.05)

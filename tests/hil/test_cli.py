@@ -35,41 +35,6 @@ def test_trouble_of_the_host_has_another_status(tmp_path: Path) -> None:
     assert done.stderr.startswith("hil: cannot use the cache") and len(done.stderr.splitlines()) == 1
 
 
-def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer) as closed:
-        done = subprocess.run(
-            [*HIL, "kernels", "list", "--json"],
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
-            stdout=closed,
-            stderr=subprocess.PIPE,
-            timeout=120,
-        )
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_a_second_sigterm_does_not_cost_what_the_first_one_has_written(tmp_path: Path) -> None:
-    program = (
-        "import os, signal\n"
-        "from pathlib import Path\n"
-        "import click\n"
-        "from hil import cli\n"
-        "@click.command()\n"
-        "def ended():\n"
-        "    try:\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    finally:\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
-        f"        Path({str(tmp_path / 'left')!r}).touch()\n"
-        "cli.hil.get_command = lambda *_: ended\n"
-        "cli.main()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, "ended"], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (143, "hil: ended by SIGTERM\n")
-    assert (tmp_path / "left").exists()
-
-
 def test_a_place_that_takes_no_file_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(
         '{"format": 1, "started": "", "seconds": 0, "command": [], "host": {}, '

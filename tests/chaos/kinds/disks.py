@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chaos import faulty
-from tests.chaos.kind import Kind, Missing
+from tests.chaos.kind import Kind
 from tests.chaos.kinds.machines import run
-from tests.chaos.trial import Trial
+from tests.chaos.trial import Missing, Trial
 
 _MOMENTS = ("", "kernel", "booting", "booted", "round 1 of", "round 2 of")
 

@@ -17,7 +17,7 @@ _WATCHED = ("round 1 of", "round 2 of")
 
 def run(trial: Trial) -> list[str]:
     """The arguments of a run that is long enough to be disturbed, and ends by itself."""
-    return ["run", "--lanes", trial.lane(), "--scripts", "a*", "--repeat", "8"]
+    return ["run", "--lanes", trial.lane(), "--scripts", "a*", "--repeat", "40"]
 
 
 class QemuKilled(Kind):

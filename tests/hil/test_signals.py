@@ -1,0 +1,84 @@
+"""Signals that ask for the end, sent by the command to itself at the worst moments."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hil.signals import ASKING
+
+_PROGRAM = """
+import atexit, os, signal
+from pathlib import Path
+import click
+from hil import cli, signals
+
+def send(name):
+    os.kill(os.getpid(), getattr(signal, name))
+
+@click.command()
+def command():
+{body}
+{before}
+cli.hil.get_command = lambda *_: command
+cli.main()
+"""
+
+
+def run(body: str, before: str = "", wrapper: tuple[str, ...] = ()) -> tuple[int, str]:
+    """The return code and the complaints of a command that does `body`."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    argv = [*wrapper, sys.executable, "-c", _PROGRAM.format(body=lines, before=before), "command"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("second", ASKING)
+@pytest.mark.parametrize("first", ASKING)
+def test_a_second_signal_does_not_cost_what_is_written_on_the_way_out(
+    first: signal.Signals, second: signal.Signals, tmp_path: Path
+) -> None:
+    body = (
+        f"try:\n    send({first.name!r})\nfinally:\n    send({second.name!r})\n"
+        f"    Path({str(tmp_path)!r}, 'left').touch()"
+    )
+    assert run(body) == (128 + first, f"hil: ended by {first.name}\n")
+    assert (tmp_path / "left").exists()
+
+
+def test_a_third_signal_ends_it_at_once(tmp_path: Path) -> None:
+    body = (
+        "try:\n    send('SIGTERM')\nfinally:\n    send('SIGINT')\n    send('SIGINT')\n"
+        f"    Path({str(tmp_path)!r}, 'left').touch()"
+    )
+    assert run(body) == (143, "hil: ended by SIGTERM\n")
+    assert not (tmp_path / "left").exists()
+
+
+def test_what_is_worth_nothing_by_halves_is_done_first(tmp_path: Path) -> None:
+    body = (
+        "signals.hold()\nsend('SIGTERM')\n"
+        f"Path({str(tmp_path)!r}, 'held').touch()\n"
+        f"signals.heed()\nPath({str(tmp_path)!r}, 'heeded').touch()"
+    )
+    assert run(body) == (143, "hil: ended by SIGTERM\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["held"]
+
+
+@pytest.mark.parametrize("number", ASKING)
+def test_one_that_comes_while_the_interpreter_is_taken_apart_changes_nothing(number: signal.Signals) -> None:
+    assert run("return 1", before=f"atexit.register(send, {number.name!r})") == (1, "")
+
+
+def test_who_starts_us_deaf_to_a_hangup_means_it() -> None:
+    """As nohup(1) does."""
+    assert run("send('SIGHUP')", wrapper=("sh", "-c", 'trap "" HUP; exec "$@"', "sh")) == (0, "")
+
+
+def test_programs_that_are_started_heed_signals_as_ever() -> None:
+    body = "import subprocess\nraise SystemExit(-subprocess.run(['sh', '-c', 'kill -TERM $$']).returncode)"
+    assert run(body) == (15, "")

@@ -1,0 +1,86 @@
+"""Standard streams that take nothing, or that nobody reads: what is lost is what was to be printed, and no more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PROGRAM = """
+import sys, threading
+from pathlib import Path
+import click
+from rich.console import Console
+from hil import cli
+
+@click.command()
+def command():
+    printing = threading.Thread(target=lambda: Console().print("from a thread"))
+    printing.start()
+    printing.join()
+    for number in range(20000):
+        click.echo(f"line {number}")
+    Path(sys.argv[2]).touch()
+    return None if sys.argv[3] == "none" else int(sys.argv[3])
+
+cli.hil.get_command = lambda *_: command
+command.allow_extra_args = command.ignore_unknown_options = True
+command.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+cli.main()
+"""
+
+
+def run(done: Path, status: str, **streams: Any) -> tuple[int, str]:
+    argv = [sys.executable, "-c", _PROGRAM, "command", str(done), status]
+    ended = subprocess.run(argv, timeout=120, **{"stderr": subprocess.PIPE, **streams})
+    return ended.returncode, (ended.stderr or b"").decode()
+
+
+def nobody() -> int:
+    """A pipe whose reader is gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize(("status", "ended"), [("none", 141), ("0", 0), ("1", 1), ("3", 3)])
+def test_a_reader_who_has_seen_enough_costs_nothing_but_the_rest(status: str, ended: int, tmp_path: Path) -> None:
+    """What only prints ends as SIGPIPE would end it; who judged something says what came of it."""
+    assert run(tmp_path / "done", status, stdout=nobody()) == (ended, "")
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize(("status", "ended"), [("none", 3), ("0", 0), ("1", 1)])
+def test_a_full_disk_below_the_output_is_said(status: str, ended: int, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, said = run(tmp_path / "done", status, stdout=full)
+    assert code == ended
+    (line,) = said.splitlines()
+    assert line.startswith("hil: cannot write to standard output: No space left on device")
+    assert (tmp_path / "done").exists()
+
+
+def test_nobody_who_hears_complaints_changes_no_status() -> None:
+    done = subprocess.run([sys.executable, "-m", "hil", "absent"], stdout=nobody(), stderr=nobody(), timeout=120)
+    assert done.returncode == 2
+
+
+def test_closed_descriptors_do_not_become_files_of_ours(tmp_path: Path) -> None:
+    argv = [
+        "sh",
+        "-c",
+        'exec "$@" <&- >&- 2>&-',
+        "sh",
+        sys.executable,
+        "-c",
+        _PROGRAM,
+        "command",
+        str(tmp_path / "done"),
+        "0",
+    ]
+    assert subprocess.run(argv, timeout=120).returncode == 0
+    assert (tmp_path / "done").read_bytes() == b""
