@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from harness import history
 from harness.report import page
 from harness.run import junit
 from harness.run.results import RunReport
-from hil.errors import BenchError
+from hil.errors import BenchError, HilError
 
 
 class NotLeft(BenchError):
@@ -18,7 +19,7 @@ class NotLeft(BenchError):
 
     def __init__(self, report: RunReport, folder: Path, faults: dict[str, Exception]) -> None:
         told = ", ".join(f"{name} ({error})" for name, error in faults.items())
-        ours = [error for error in faults.values() if not isinstance(error, OSError)]
+        ours = [error for error in faults.values() if not isinstance(error, OSError | HilError)]
         super().__init__(
             f"the run folder {folder} lacks {told}",
             remedy="look at its disk, or name another place with --output",
@@ -27,12 +28,13 @@ class NotLeft(BenchError):
         self.report = report
 
 
-def leave(report: RunReport, folder: Path) -> None:
-    """Write `results.json`, `junit.xml` and `report.html`, and record the run in the history.
+def leave(report: RunReport, folder: Path, unkept: Mapping[str, Exception] = MappingProxyType({})) -> None:
+    """Write `results.json`, `junit.xml` and `report.html`, and record the run in the history; `unkept` is what was not
+    to be written before.
 
     NotLeft, after everything was tried: what one of them fails at, a full disk say, must not cost the others.
     """
-    faults = dict(_faults(report, folder))
+    faults = {**unkept, **dict(_faults(report, folder))}
     history.keep(report, folder)
     if faults:
         raise NotLeft(report, folder, faults)

@@ -58,12 +58,12 @@ def run(
         signals.hold()
     except BaseException as error:
         try:
-            leave(report(interrupted=True, signal=_signal(error)), folder)
+            leave(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers))
         except NotLeft as fault:
             click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
     finished = report()
-    leave(finished, folder)
+    leave(finished, folder, _unkept(workers))
     return finished
 
 
@@ -83,6 +83,10 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
             if not worker.results:
                 worker.run()  # it was stopped before it began, and says so
         raise
+
+
+def _unkept(workers: Sequence[Worker]) -> dict[str, Exception]:
+    return {name: error for worker in workers for name, error in worker.unkept.items()}
 
 
 def _signal(error: BaseException) -> int | None:

@@ -69,6 +69,8 @@ class Worker:
         """One a machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
         """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
+        self.unkept: dict[str, Exception] = {}
+        """What could not be written in the run folder, and why."""
         self.spending = Spending()
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
@@ -157,6 +159,9 @@ class Worker:
                     self._visit(visit, kernel, executor)
         finally:
             self._know(command=tuple(self.machine.command))
+            if lacks := self.machine.log_lacks:
+                log = str(self.machine.spec.console_log.relative_to(self._folder))
+                self.unkept[log] = BenchError(f"QEMU could not write {lacks} bytes of it")
 
     def _booted(self, machine: Machine, seconds: float) -> None:
         uname = machine.run(["uname", "-a"]).stdout.decode(errors="replace").strip()

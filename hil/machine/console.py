@@ -52,6 +52,8 @@ class Console:
         self._lifeline = lifeline
         self._lines = deque([""], _MOST_LINES)
         self._first_trouble: str | None = None
+        self.received = 0
+        """Bytes so far."""
         self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
         self._thread.start()
 
@@ -79,6 +81,7 @@ class Console:
     def _watch(self) -> None:
         with self._stream:
             while data := self._receive():
+                self.received += len(data)
                 # Bytes that are no UTF-8 are as good as any other garbage a dying kernel prints.
                 first, *rest = data.decode(errors="replace").replace("\r", "").split("\n")
                 self._lines[-1] += first

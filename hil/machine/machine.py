@@ -124,6 +124,16 @@ class Machine:
     def alive(self) -> bool:
         return self._process is not None and self._lifeline.loss is None
 
+    @property
+    def log_lacks(self) -> int:
+        """Bytes that the console log lacks of a machine that was stopped: QEMU says nothing when it cannot write it."""
+        if self._console is None or self._process is None or self._process.returncode:
+            return 0  # one that was killed may have come between the console and the log
+        try:
+            return max(0, self._console.received - self.spec.console_log.stat().st_size)
+        except OSError:
+            return self._console.received
+
     def lost_reason(self) -> str | None:
         """Why the machine is no longer there; None while it is."""
         return self._lifeline.loss.reason if self._lifeline.loss else None

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from harness.history.store import History
 from harness.report import markdown, page
 from harness.run.document import read
 from harness.run.leaving import NotLeft, leave
+from hil.errors import BenchError
 from tests.harness.reports import LANES, agreeing, report, result
 
 INTERRUPTED = report(*(result(lane, "counting", Verdict.AGREE) for lane in LANES), interrupted=True)
+ENDED = replace(INTERRUPTED, signal=15)
 
 
 def test_everything_is_left(tmp_path: Path) -> None:
@@ -47,6 +50,13 @@ def test_a_fault_of_ours_is_told_with_its_trace(tmp_path: Path, monkeypatch: pyt
         leave(agreeing(), tmp_path)
     assert "ZeroDivisionError" in caught.value.details
     assert (tmp_path / "results.json").exists() and (tmp_path / "junit.xml").exists()
+
+
+def test_a_console_log_that_qemu_could_not_write_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotLeft, match=r"lacks console.log \(9 bytes of it\).*--output") as caught:
+        leave(agreeing(), tmp_path, {"console.log": BenchError("9 bytes of it")})
+    assert caught.value.exit_status == 3 and not caught.value.details
+    assert read(tmp_path / "results.json") == agreeing()
 
 
 def test_a_history_somebody_holds_locked_costs_the_entry_alone(
@@ -101,6 +111,13 @@ def test_an_interrupted_run_is_never_a_good_one(tmp_path: Path) -> None:
     assert INTERRUPTED.exit_status == 3
     leave(INTERRUPTED, tmp_path)
     assert read(tmp_path / "results.json").interrupted
+
+
+def test_the_history_has_the_status_a_signal_gave(tmp_path: Path) -> None:
+    leave(ENDED, tmp_path)
+    assert read(tmp_path / "results.json") == ENDED
+    (entry,) = History().entries(1)
+    assert (entry.exit_status, entry.interrupted) == (143, True)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -48,6 +50,19 @@ def test_a_clause_alone_is_something_to_compare_with() -> None:
     assert judge(LANE, Observed(script, refused, 0.0), MODEL).verdict is Verdict.DIVERGE
 
 
+def test_a_disk_that_takes_no_more_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> object:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "qemu.command"))
+
+    monkeypatch.setattr("harness.run.worker.store.get", fails)
+    worker = Worker(Share("debian-12", "arm64", (Engine.JIT,), (UNPREDICTED,)), tmp_path, Silent())
+    worker.run()
+    (result,) = worker.results
+    assert result.verdict is Verdict.ERROR
+    assert result.reason.startswith("[Errno 28] No space left on device") and "qemu.command" in result.reason
+    assert "name another place" in result.reason
+
+
 class Silent:
     def state(self, share: Share, text: str) -> None:
         pass
@@ -61,7 +76,7 @@ def test_a_worker_that_is_stopped_while_it_fetches_its_kernel_boots_nothing(
 ) -> None:
     class Unwanted:
         def __init__(self, *_: object) -> None:
-            self.command = ()
+            self.command, self.log_lacks = (), 0
 
         def stop(self) -> None:
             pass
@@ -148,7 +163,7 @@ class Scene:
         monkeypatch.setattr("harness.run.worker.Machine", lambda _: self)
         monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
         monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))
-        self.command = ()
+        self.command, self.log_lacks = (), 0
         self.target = None
 
     def __enter__(self) -> Scene:
