@@ -9,6 +9,7 @@ from random import SystemRandom
 import click
 
 from harness.compare import Verdict
+from harness.essentials.parts import PRCTL
 from harness.fuzz import KNOWN
 from harness.fuzz.generate import cases
 from harness.isa.text import disassemble
@@ -24,8 +25,8 @@ from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
 
-TOGETHER = 8
-"""Cases that share a process: a third more of them a second. A case that does not end has its neighbours run again."""
+TOGETHER = 32
+"""Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
 MOST_LISTED = 5
 """Divergences with their programs; the rest is in results.json, and the seed makes them again."""
 
@@ -48,7 +49,7 @@ def fuzz(lanes: str, seed: int | None, count: int, jobs: int | None, output: Pat
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         return tuple(cases(seed, count, era(store.era(kernel, architecture(arch))), arch))
 
-    plan = shares(select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER)
+    plan = shares(select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, armed=(PRCTL,))
     report = carry_out(console, plan, output, jobs)
     for line in (*paces(report), *listings(report, plan)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -13,8 +13,8 @@ from harness.script.operations import Script
 @dataclass(frozen=True)
 class Share:
     """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
-    their divergences are known, how many rounds to make over all of it, and how many scripts share a process
-    (`GuestExecutor.run`)."""
+    their divergences are known, how many rounds to make over all of it, how many scripts share a process
+    (`GuestExecutor.run`), and which functions stay probed meanwhile (`harness.lowering.armed`)."""
 
     kernel: str
     arch: str
@@ -23,6 +23,7 @@ class Share:
     known: tuple[KnownDivergence, ...] = ()
     rounds: int = 1
     together: int = 1
+    armed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -40,12 +41,13 @@ def shares(
     known: tuple[KnownDivergence, ...] = (),
     rounds: int = 1,
     together: int = 1,
+    armed: tuple[str, ...] = (),
 ) -> tuple[Share, ...]:
     """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together)
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together, armed)
         for (kernel, arch), chosen in engines.items()
     )

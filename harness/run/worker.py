@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.compare import Blame, Comparison, Verdict, compare
 from harness.lane import Lane
+from harness.lowering.armed import keep_armed
 from harness.lowering.context import Guest
 from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import GuestExecutor, Missed, Observed
@@ -155,6 +156,9 @@ class Worker:
                     executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
                     check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
+                if self.share.armed:
+                    with self.spending.on(self._place, "SSH"):
+                        keep_armed(self.machine, executor.guest.tracing, self.share.armed)
                 for visit in self._visits():
                     self._visit(visit, kernel, executor)
         finally:
