@@ -39,7 +39,7 @@ def test_a_script_sees_nothing_of_a_probe_that_stays(armed: LaneGuest) -> None:
 
 @pytest.mark.guest
 def test_a_function_there_is_not_is_told(armed: LaneGuest) -> None:
-    with pytest.raises(BenchError, match="does not keep probes on no_such_function: .*nonexist|.*Invalid|.*No such"):
+    with pytest.raises(BenchError, match=r"does not keep probes on no_such_function: .+"):
         keep_armed(armed.machine, armed.executor.guest.tracing, ("no_such_function",))
 
 
