@@ -10,8 +10,7 @@ one function replaced:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.model.concurrency.merging import merge
@@ -35,16 +34,14 @@ from harness.model.interface import (
     sockets,
     trace,
 )
-from harness.model.interface.descriptors import Doubtful, Reused
+from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import Event, LoadedProgram, TraceEvent
 from harness.model.interpreter import Interpreter, Sink
-from harness.model.maps import Map
 from harness.model.value import Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
-from harness.script.operations import Concurrently, Operation, Ref, Script
+from harness.script.operations import Concurrently, Operation, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
 __all__ = ["Environment", "ModelExecutor"]
@@ -94,20 +91,30 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     child.GetProcessId: processes.get_process_id,
     op.Pin: scheduling.pin,
 }
-_ONLY_READ = (op.LookupElement, op.NextKey, op.ReadCount)
-"""Operations that leave everything as it was, whatever they return."""
+
+Carry = Callable[[Operation], Outcome]
+Interference = Callable[[int, Operation, Carry], Outcome]
+"""Carries out the operation of that index, by the function it is given, in another way."""
 
 
 class ModelExecutor:
     """Predicts scripts for one lane.
 
-    `instructions` replaces the era's table; `sink` is told of every instruction that runs.
+    `instructions` replaces the era's table; `sink` is told of every instruction that runs; `interfere` carries out the
+    script's own operations, or makes of them what it likes: another one, an Errno, Unpredictable.
     """
 
-    def __init__(self, environment: Environment, instructions: Table | None = None, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        instructions: Table | None = None,
+        sink: Sink | None = None,
+        interfere: Interference | None = None,
+    ) -> None:
         self.environment = environment
         self._interpreter = Interpreter(environment.rules, instructions)
         self._sink = sink
+        self._interfere = interfere
 
     def run(self, script: Script) -> list[Prediction]:
         """One prediction an operation, in their order; every script begins with a fresh kernel.
@@ -116,10 +123,10 @@ class ModelExecutor:
         """
         runs = []
         for turns in orders(script.operations) or [[Turn(*numbered) for numbered in enumerate(script.operations)]]:
-            run = Run(self._kernel(script))
+            run = Run(self._kernel(script), self._interfere)
             runs.append(run.follow(turns))
             if run.contended:
-                runs.append(Run(self._kernel(script), loses=True).follow(turns))
+                runs.append(Run(self._kernel(script), self._interfere, loses=True).follow(turns))
         return [merge(predictions) for predictions in zip(*runs, strict=True)]
 
     def _kernel(self, script: Script) -> Kernel:
@@ -136,9 +143,10 @@ class Run:
     `contended` is whether CPUs lost some of each other's additions; none of them or, with `loses`, as many as can be.
     """
 
-    def __init__(self, kernel: Kernel, *, loses: bool = False) -> None:
+    def __init__(self, kernel: Kernel, interfere: Interference | None = None, *, loses: bool = False) -> None:
         self.contended = False
         self._kernel = kernel
+        self._interfere = interfere
         self._loses = loses
         self._lost = ""
         """Why nothing is certain any more."""
@@ -151,12 +159,12 @@ class Run:
             if turn.thread:
                 threads = threads or Threads(self._kernel)
                 threads.enter(turn)
-                threads.left(turn, self._carry_out(turn.operation))
+                threads.left(turn, self._predict(turn.operation, self._carry_out))
             elif isinstance(turn.operation, Concurrently):
                 predictions.append(self._join(turn.operation, threads))
                 threads = None
             else:
-                predictions.append(self._carry_out(turn.operation))
+                predictions.append(self._predict(turn.operation, self._carried(turn.index)))
         return predictions
 
     def _join(self, operation: Concurrently, threads: Threads | None) -> Prediction:
@@ -174,58 +182,27 @@ class Run:
             return Unpredicted(self._lost)
         return Outcome(value=0, branches=threads.predictions(operation))
 
-    def _carry_out(self, operation: Operation) -> Prediction:
+    def _carried(self, index: int) -> Carry:
+        """How the script's own operation of that index is carried out."""
+        interfere = self._interfere
+        if interfere is None:
+            return self._carry_out
+        return lambda operation: interfere(index, operation, self._carry_out)
+
+    def _carry_out(self, operation: Operation) -> Outcome:
+        return _OPERATIONS[type(operation)](self._kernel, operation)
+
+    def _predict(self, operation: Operation, carry: Carry) -> Prediction:
         if self._lost:
             return Unpredicted(self._lost)
-        kernel = self._kernel
         try:
-            outcome = _OPERATIONS[type(operation)](kernel, operation)
+            outcome = carry(operation)
         except Errno as error:
             outcome = Outcome(errno=error.name)
         except Unpredictable as unpredictable:
-            _spread(kernel, operation, unpredictable.why)
-            if isinstance(unpredictable, Reused) or isinstance(operation, child.ProcessOperation):
+            if open_up(self._kernel, operation, unpredictable):
                 self._lost = unpredictable.why
             return Unpredicted(unpredictable.why)
         if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
-            kernel.names.forget(name)
+            self._kernel.names.forget(name)
         return outcome
-
-
-def _spread(kernel: Kernel, operation: Operation, why: str) -> None:
-    """What an unpredicted operation may have changed is in doubt from now on."""
-    if isinstance(operation, _ONLY_READ):
-        return
-    for value in _values(operation):
-        if isinstance(value, Ref):
-            _doubt(kernel.names.peek(value.name), why)
-    if isinstance(name := getattr(operation, "name", None), str):
-        kernel.names.put(name, Doubtful(why, _maps(kernel, operation)))
-
-
-def _values(operation: Operation) -> Iterator[object]:
-    for field in fields(operation):
-        yield getattr(operation, field.name)
-    if isinstance(operation, op.RawBpf | op.RawOpenEvent):
-        yield from (part.value for part in operation.parts)
-
-
-def _maps(kernel: Kernel, operation: Operation) -> tuple[Map, ...]:
-    """The maps that a program would reach if it were loaded after all."""
-    if not isinstance(operation, op.LoadProgram):
-        return ()
-    named = (kernel.names.peek(reference.name) for _, reference in operation.program.maps)
-    return tuple(map for map in named if isinstance(map, Map))
-
-
-def _doubt(thing: object, why: str) -> None:
-    match thing:
-        case TraceEvent():
-            thing.doubt = thing.doubt or why
-        case Map() | Event():
-            thing.distrust(why)
-        case LoadedProgram():
-            thing.doubt_maps(why)
-        case Doubtful():
-            for map in thing.maps:
-                _doubt(map, why)

@@ -122,7 +122,8 @@ def get_current_pid_tgid(surroundings: Surroundings, *_: Value) -> Value:
 
 
 def get_current_uid_gid(surroundings: Surroundings, *_: Value) -> Value:
-    return surroundings.caller.gid << 32 | surroundings.caller.uid
+    caller = surroundings.caller
+    return unknown(caller.doubt) if caller.doubt else caller.gid << 32 | caller.uid
 
 
 def get_current_comm(surroundings: Surroundings, name: Value, size: Value, *_: Value) -> Value:

@@ -17,13 +17,15 @@ THREAD = Unknown("the calling thread", least=1, most=MOST_PIDS - 1)
 @dataclass(eq=False)
 class Caller:
     """The process in whose system calls programs run. `comm` is its name, None when nobody gave it one; `pid` its
-    number; `tid` that of the thread that makes them, None for the first one's, which is the process's."""
+    number; `tid` that of the thread that makes them, None for the first one's, which is the process's. `doubt` is why
+    nobody knows who it is and what it may do."""
 
     uid: int = 0
     gid: int = 0
     comm: bytes | None = None
     pid: Unknown = PID
     tid: Unknown | None = None
+    doubt: str = ""
 
     @property
     def number(self) -> Unknown:
@@ -43,15 +45,27 @@ class Surroundings:
     trace: list[tuple[Line, Printed]] | None = None
     """Who printed what since the script cleared the trace buffer; None if it did not."""
     trace_doubt: str = ""
+    lasting_doubt: str = ""
+    """Why nobody knows what is printed from now on, or ever was."""
 
     def read_clock(self, name: str) -> None:
         """The script has made the reading of this name, unless a thread did, which nobody knows when."""
         if name in self.readings:
             self.passed = self.readings.index(name) + 1
 
-    def distrust_trace(self, why: str) -> None:
-        """Anything may have been printed."""
+    def distrust_trace(self, why: str, *, lasting: bool = False) -> None:
+        """Anything may have been printed, and with `lasting` may be at any time."""
         self.trace_doubt = self.trace_doubt or why
+        if lasting:
+            self.lasting_doubt = self.lasting_doubt or why
+
+    def clear_trace(self) -> None:
+        """What is printed from now on is the script's, as far as anybody knows."""
+        self.trace, self.trace_doubt = [], self.lasting_doubt
+
+    def forget_clock(self, name: str) -> None:
+        """The reading of this name tells nothing."""
+        self.readings = tuple(reading for reading in self.readings if reading != name)
 
     def now(self) -> Unknown:
         """The monotonic clock: between the script's last reading of it and the next."""

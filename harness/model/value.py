@@ -28,6 +28,15 @@ class Unpredictable(Exception):
         self.why = why
 
 
+class Settled(Unpredictable):
+    """Only what the operation gives cannot be known: what it does has been done to the model's state, where what
+    cannot be known is in doubt already."""
+
+
+class Unbounded(Unpredictable):
+    """The operation may have done anything to anything, so nothing after it is certain."""
+
+
 Value = Union[int, "Symbolic"]
 
 

@@ -41,7 +41,10 @@ def attach(request: Request) -> None:
     request.event.program = request.loaded
     trace_event.programs.append(request.loaded)
     if trace_event.foreign:
-        request.loaded.doubt_maps(f"others than the script reach {trace_event.name}")
+        why = f"others than the script reach {trace_event.name}"
+        request.loaded.doubt_maps(why)
+        if request.loaded.may_print:
+            request.event.surroundings.distrust_trace(why, lasting=True)
 
 
 def occupied(request: Request) -> None:
@@ -91,8 +94,11 @@ def detach_on_close(attachment: Attachment, event: PerfEvent) -> None:
     """The last reference to a perf event went away.
 
     With one program a trace event, any of its perf events takes the program along, whoever attached it (DET-02).
+    Where nobody knows what is attached, every program that may have been stays a suspect.
     """
     trace_event = event.trace_event
+    if trace_event.doubt:
+        return
     if attachment is Attachment.ONE:
         trace_event.programs.clear()
     elif event.program in trace_event.programs:

@@ -11,7 +11,7 @@ from harness.model.interface.objects import Event, LoadedProgram
 from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.elements import Shape
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.value import Settled, Unbounded, Unpredictable
 from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, Ref, UpdateElement
 from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome, PerCpu
 
@@ -36,12 +36,18 @@ def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
     permissions.read_map(map)
-    value = map.read(_key(operation.key, map))
+    key = _key(operation.key, map)
+    room = Shape(operation.value_size, kernel.environment.cpus if operation.per_cpu else None).in_calls
+    try:
+        value = map.read(key)
+    except Unpredictable:
+        _check_room(room, map.size_in_calls, "value")
+        raise
     if value is None:
         raise Errno("ENOENT")
-    shape = Shape(operation.value_size, kernel.environment.cpus if operation.per_cpu else None)
-    if shape.in_calls != map.size_in_calls:
-        raise Unpredictable("the buffer for the value is not of the value's size")
+    _check_room(room, map.size_in_calls, "value")
+    if room > map.size_in_calls:
+        raise Settled("what lies behind the value in a buffer that is larger")
     return Outcome(value=0, data=Addresses(map.value_size) if isinstance(map, StackTraceMap) else value.prediction())
 
 
@@ -74,9 +80,14 @@ def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
     map = kernel.names.content(operation.map, Map, "EINVAL")
     permissions.read_map(map)
     key = None if operation.key is None else _key(operation.key, map)
-    keys = map.following(key)
-    if operation.key_size != map.key_size:
-        raise Unpredictable("the buffer for the key is not of the key's size")
+    try:
+        keys = map.following(key)
+    except Unpredictable:
+        _check_room(operation.key_size, map.key_size, "key")
+        raise
+    _check_room(operation.key_size, map.key_size, "key")
+    if operation.key_size > map.key_size:
+        raise Settled("what lies behind the key in a buffer that is larger")
     return Outcome(value=0, data=keys[0] if len(keys) == 1 else OneOf(keys))
 
 
@@ -107,6 +118,12 @@ def _store_file(kernel: Kernel, map: FileArrayMap[Any], key: bytes, operation: U
     if former := map.put(key, file, file.content):
         kernel.names.drop(former)
     return Outcome(value=0)
+
+
+def _check_room(room: int, size: int, what: str) -> None:
+    """Unbounded where the kernel writes more than the caller has room for: over whatever the script keeps behind it."""
+    if room < size:
+        raise Unbounded(f"what the kernel writes over behind a buffer that is too small for the {what}")
 
 
 def _key(key: bytes | None, map: Map) -> bytes:

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from harness.model.errno import Errno
 from harness.model.interface.objects import Content, File, Mapping, PlainFile, RingMapping, TraceEvent
-from harness.model.maps import Map
-from harness.model.value import Unpredictable
+from harness.model.value import Unbounded, Unpredictable
 from harness.script.operations import Descriptor, Ref
 
 T = TypeVar("T", bound=Content)
@@ -32,10 +31,17 @@ class OpenDescriptor:
 
 @dataclass(frozen=True)
 class Doubtful:
-    """A name of which nobody knows what it stands for; perhaps a program, which would reach these `maps`."""
+    """A name of which nobody knows what it stands for: nothing, or something of its own, through which operations reach
+    `things`, or anything at all with `anything`. `prints` is whether it may be a program that prints, `holds_files`
+    whether it may be an array of files. It may have been closed when `closed_at` descriptors had been opened.
+    """
 
     why: str
-    maps: tuple[Map, ...] = ()
+    things: tuple[Content | TraceEvent | Doubtful, ...] = ()
+    anything: bool = False
+    prints: bool = False
+    holds_files: bool = False
+    closed_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,12 @@ class Names:
         self._descriptors: list[OpenDescriptor] = []
         """All that were made, also those that lost their name."""
         self._opened = 0
+        self._null_device = False
 
     def forked(self) -> Names:
         """A child's: copies of all descriptors, and no mapping (VM_DONTCOPY, perf_mmap() in kernel/events/core.c)."""
         child = Names(self._release)
-        child._opened = self._opened
+        child._opened, child._null_device = self._opened, self._null_device
         copies = {id(descriptor): replace(descriptor) for descriptor in self._descriptors}
         child._descriptors = list(copies.values())
         for descriptor in child._descriptors:
@@ -119,6 +126,29 @@ class Names:
         """A name for what is not a descriptor."""
         self._named[name] = thing
 
+    def disturb(self) -> None:
+        """Some descriptor may have been opened that has no name here, and may have any number that is free."""
+        self._opened += 1
+
+    def open_null_device(self) -> None:
+        """The process opens /dev/null once, for the calls that take it."""
+        if not self._null_device:
+            self._null_device = True
+            self.disturb()
+
+    def doubt(self, name: str, why: str) -> None:
+        """What the name stands for may be gone."""
+        named = self._named.get(name)
+        match named:
+            case TraceEvent():
+                named.unsure = named.unsure or why
+            case Doubtful():
+                self._named[name] = replace(named, closed_at=self._opened)
+            case OpenDescriptor(file=File() as file):
+                self._named[name] = Doubtful(why, (file.content,), closed_at=self._opened)
+            case Mapping():
+                self._named[name] = Doubtful(why, (named.file.content,))
+
     def forget(self, name: str) -> None:
         """Making what has this name failed; what had it before is open still, but has no name any more."""
         self._named.pop(name, None)
@@ -127,7 +157,7 @@ class Names:
         """close(2); Errno EBADF."""
         file = self.file(descriptor)
         if not isinstance(descriptor, Ref):
-            raise Unpredictable("the script closes a descriptor it did not make")
+            raise Unbounded("the script closes a descriptor it did not make")
         named = self._named[descriptor.name]
         if isinstance(named, OpenDescriptor):
             named.file, named.closed_at = None, self._opened
@@ -145,12 +175,16 @@ class Names:
             return _standard(descriptor)
         named = self._named.get(descriptor.name)
         if isinstance(named, Doubtful):
+            if named.closed_at not in (None, self._opened):
+                raise AnyDescriptor(f"whether {descriptor.name} was closed, and its number is another's by now")
             raise Unpredictable(named.why)
         if isinstance(named, OpenDescriptor):
             if named.file is not None:
                 return named.file
             if named.closed_at != self._opened:
-                raise Reused(f"the number of {descriptor.name}, which was closed, may be another descriptor's by now")
+                raise AnyDescriptor(
+                    f"the number of {descriptor.name}, which was closed, may be another descriptor's by now"
+                )
         elif named is not None:
             raise Unpredictable(f"{descriptor.name} is not a descriptor")
         raise Errno("EBADF")
@@ -167,6 +201,8 @@ class Names:
         named = self._named.get(name)
         if isinstance(named, Doubtful):
             raise Unpredictable(named.why)
+        if isinstance(named, TraceEvent) and named.unsure:
+            raise Unpredictable(named.unsure)
         return named if isinstance(named, TraceEvent) else None
 
     def number(self, name: str) -> object:
@@ -193,13 +229,13 @@ class Names:
         return None if isinstance(named, Number) else named
 
 
-class Reused(Unpredictable):
-    """The operation may have met any of the script's descriptors, so nothing after it is certain."""
+class AnyDescriptor(Unpredictable):
+    """The operation may have met any of the script's descriptors."""
 
 
 def _standard(number: int) -> File:
     if 0 <= number < STANDARD:
         return File(PlainFile("a standard stream"))
     if STANDARD <= number < SURELY_CLOSED:
-        raise Unpredictable(f"whether the calling process has a descriptor {number}")
+        raise AnyDescriptor(f"whether the calling process has a descriptor {number}")
     raise Errno("EBADF")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from harness.model.errno import Errno
 from harness.model.interface.hits import Call, hit
 from harness.model.interface.kernel import Kernel
-from harness.model.value import M32, M64, Unpredictable
+from harness.model.value import M32, M64, Settled, Unpredictable
 from harness.script.operations import Buffer, Fire, Untouched
 from harness.script.outcome import Outcome
-from harness.script.triggers import TRIGGERS
+from harness.script.triggers import TRIGGERS, From
 
 Chosen = int | Buffer | Untouched
 MOST_BYTES = 0x7FFFF000
@@ -40,24 +40,26 @@ def fire(kernel: Kernel, operation: Fire) -> Outcome:
     trigger = TRIGGERS.get(operation.trigger)
     if trigger is None:
         raise Unpredictable(f"the model knows no trigger {operation.trigger}")
+    if From.NULL_DEVICE in trigger.call:
+        kernel.names.open_null_device()
     reached = _ON_THE_WAY[trigger.system_call](operation.arguments)
     if reached.errno:
         raise Errno(reached.errno)
     operation = replace(operation, arguments=reached.arguments)
     call = Call(trigger, operation)
-    unpredictable = None if operation.times > 0 else Unpredictable("nothing was called")
+    settled = None if operation.times > 0 else Settled("nothing was called")
     for _ in range(operation.times):
         try:
             hit(kernel, trigger.symbol, call)
-        except Unpredictable as one:
-            unpredictable = unpredictable or one
-    if unpredictable:
-        raise unpredictable
+        except Settled as one:
+            settled = settled or one
+    if settled:
+        raise settled
     if trigger.errno:
         raise Errno(trigger.errno)
     result = trigger.result if isinstance(trigger.result, int) else call.value(trigger.result)
     if not isinstance(result, int):
-        raise Unpredictable("the result hangs on an address")
+        raise Settled("the result hangs on an address")
     return Outcome(value=result)
 
 

@@ -14,7 +14,7 @@ from harness.model.interpreter import Returned
 from harness.model.memory import Context, Region, UserMemory
 from harness.model.rules import Keep
 from harness.model.state import State
-from harness.model.value import M32, M64, Pointer, Unpredictable, Value, partial, partial_of, unknown
+from harness.model.value import M32, M64, Pointer, Settled, Unpredictable, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, Fire, SampleType, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
 from harness.script.triggers import Argument, Trigger
@@ -49,30 +49,41 @@ def hit(kernel: Kernel, symbol: str, call: Call) -> None:
     Of several probes on one function the newest runs first at entry, and last at return: kprobes are put at the head
     of the list of their address, and each return probe takes over the return address from the one before it.
 
-    Unpredictable when what one of them does is; the others are reached all the same.
+    Settled when what one of them does is unpredictable; the others are reached all the same.
     """
-    probes = [event for event in kernel.trace_events if event.symbol == symbol and not event.removed and event.events]
+    probes = [event for event in kernel.trace_events if event.symbol == symbol and event.reachable]
     entered = [probe for probe in probes if not probe.returns]
-    unpredictable = None
+    settled = None
     for trace_event in (*reversed(entered), *(probe for probe in probes if probe.returns)):
         try:
             _reach(kernel, trace_event, call)
-        except Unpredictable as one:
-            unpredictable = unpredictable or one
-    if unpredictable:
-        raise unpredictable
+        except Settled as one:
+            settled = settled or one
+    if settled:
+        raise settled
+
+
+def open_hits(kernel: Kernel, of: str | TraceEvent, why: str) -> None:
+    """A function, or one probe, may have been reached any number of times, by whatever call."""
+    probes = (event for event in kernel.trace_events if event.reachable and of in (event, event.symbol))
+    for trace_event in probes:
+        _doubt(kernel, trace_event, why)
+        if trace_event.doubt:
+            kernel.surroundings.distrust_trace(why)
 
 
 def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
     if trace_event.doubt:
         _doubt(kernel, trace_event, trace_event.doubt)
         kernel.surroundings.distrust_trace(trace_event.doubt)
-        raise Unpredictable(trace_event.doubt)
+        if trace_event.events:
+            raise Settled(trace_event.doubt)
+        return
     try:
         verdicts = _run_programs(kernel, trace_event, call)
     except Unpredictable as unpredictable:
         _doubt(kernel, trace_event, unpredictable.why)
-        raise
+        raise Settled(unpredictable.why) from unpredictable
     try:
         kept = _kept(kernel.rules.keep, verdicts)
     except Unpredictable as unpredictable:
@@ -103,13 +114,13 @@ def _kept(keep: Keep, verdicts: list[Value]) -> bool:
 
 
 def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
-    """The program's return value; Unpredictable, and doubt about what it did, when the model cannot know it."""
+    """The program's return value; Settled, with doubt about what it did, when the model cannot know it."""
     ended = kernel.interpreter.run(program.code, state, kernel.sink)
     if isinstance(ended, Returned):
         return ended.value
     why = f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}"
     _distrust(kernel, program, why)
-    raise Unpredictable(why)
+    raise Settled(why)
 
 
 def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:

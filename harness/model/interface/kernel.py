@@ -10,6 +10,7 @@ from harness.model.helpers import Helpers
 from harness.model.interface.attach import detach_on_close
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import Content, PerfEvent, TraceEvent
+from harness.model.interface.setting_values import Settings
 from harness.model.interface.task import Task
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import FileArrayMap
@@ -29,10 +30,12 @@ class Kernel:
         """Who makes the script's system calls."""
         self.surroundings = Surroundings(environment, self.task)
         self.helpers = Helpers(environment, self.surroundings)
-        self.settings = dict(self.rules.settings)
+        self.settings = Settings(self.rules.settings)
         """What is below /proc/sys, by its path there."""
         self.trace_events: list[TraceEvent] = []
         """In the order they were made."""
+        self.locked_doubt = ""
+        """Why nobody knows how many pages of rings callers have locked."""
 
     @property
     def names(self) -> Names:

@@ -23,6 +23,11 @@ from harness.script.outcome import Lost, Record, Sample
 CALL = Class.JMP | Jump.CALL
 
 
+def may_print(instructions: tuple[Instruction, ...]) -> bool:
+    """Whether a program, or one it goes on with, may call bpf_trace_printk."""
+    return any(insn.code == CALL and insn.imm in (Helper.TRACE_PRINTK, Helper.TAIL_CALL) for insn in instructions)
+
+
 @dataclass(eq=False)
 class LoadedProgram:
     """`maps` by the index of the instruction that loads them."""
@@ -34,10 +39,7 @@ class LoadedProgram:
 
     @property
     def may_print(self) -> bool:
-        """Whether it, or a program it goes on with, may call bpf_trace_printk."""
-        return any(
-            insn.code == CALL and insn.imm in (Helper.TRACE_PRINTK, Helper.TAIL_CALL) for insn in self.instructions
-        )
+        return may_print(self.instructions)
 
     def doubt_maps(self, why: str) -> None:
         """The program may have stored anything into its maps."""
@@ -50,7 +52,9 @@ class TraceEvent:
     """A probe made by kprobe_events (`symbol`), or a static tracepoint (None). `name` is the script's.
 
     `programs` are in the order they run.
-    `foreign` says that others than the script's own triggers reach it, at times nobody knows.
+    `foreign` says that others than the script's own triggers reach it, at times nobody knows; `doubt` why nobody knows
+    what happens when it is reached (`programs` are those that may run then), `unsure` why nobody knows whether there is
+    such a trace event.
     """
 
     name: str
@@ -61,6 +65,12 @@ class TraceEvent:
     events: list[PerfEvent] = field(default_factory=list)
     programs: list[LoadedProgram] = field(default_factory=list)
     doubt: str = ""
+    unsure: str = ""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a perf event makes that reaching it has effects, or may."""
+        return not self.removed and bool(self.events or self.doubt or self.unsure)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.model.errno import Errno
 from harness.model.interface import attach as attaching
 from harness.model.interface import permissions
+from harness.model.interface.effects import PID_LOOKUP
+from harness.model.interface.hits import open_hits
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, File, LoadedProgram, OutputEvent, PerfEvent, PlainFile, TraceEvent
 from harness.model.surroundings import MOST_PIDS
@@ -160,6 +162,8 @@ def _check_whole_cpu(kernel: Kernel, event: Event) -> None:
 
 def _task(kernel: Kernel, pid: Ref | int) -> object | None:
     """Whose hits an event is to count; Errno ESRCH."""
+    if pid not in (0, -1):
+        open_hits(kernel, PID_LOOKUP, "which probes perf_event_open(2) hits when it looks for a task")
     if isinstance(pid, Ref):
         found = kernel.names.number(pid.name)
         if found is None:

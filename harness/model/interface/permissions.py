@@ -50,7 +50,7 @@ def _split_admin(kernel: Kernel, part: Capability) -> bool:
 
 def tracing_files(kernel: Kernel) -> None:
     """EACCES for everybody but root: the directory has mode 0700, and nothing behind it asks for a capability."""
-    if kernel.task.uid != 0 and not kernel.task.capable(Capability.DAC_OVERRIDE):
+    if kernel.task.user != 0 and not kernel.task.capable(Capability.DAC_OVERRIDE):
         raise Errno("EACCES")
 
 
@@ -143,7 +143,7 @@ def share(map: Map, *, writable: bool) -> None:
 
 def charge(kernel: Kernel) -> None:
     """EPERM: maps and programs count against RLIMIT_MEMLOCK, root's too; bpf_charge_memlock()."""
-    limit = kernel.task.locked_memory
+    limit = kernel.task.memory_limit
     if not kernel.rules.charges_locked_memory or limit is None:
         return
     if limit < kernel.environment.page_size:
@@ -169,7 +169,7 @@ def watch(kernel: Kernel, task: object) -> None:
         return
     if kernel.rules.splits_admin and perfmon_capable(kernel):
         return
-    if not isinstance(task, Task) or task.uid != kernel.task.uid:
+    if not isinstance(task, Task) or task.user != kernel.task.user:
         raise Errno("EACCES")
     raise Unpredictable("whether a process lets others of its user look into it")
 
@@ -192,10 +192,10 @@ def lock_ring(kernel: Kernel, pages: int) -> None:
         raise Unpredictable("whether there is so much memory")
     free = (kernel.settings[MLOCK] << 10) // kernel.environment.page_size
     beyond = pages - free * kernel.environment.cpus
-    limit = kernel.task.locked_memory
+    limit = kernel.task.memory_limit
     if beyond <= 0 or limit is None or kernel.settings[PARANOID] == -1 or kernel.task.capable(Capability.IPC_LOCK):
         return
-    if any(event.ring for event in kernel.perf_events()):
+    if kernel.locked_doubt or any(event.ring for event in kernel.perf_events()):
         raise Unpredictable("how many pages the caller's user has locked")
     if beyond > limit // kernel.environment.page_size:
         raise Errno("EPERM")

@@ -46,8 +46,10 @@ def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
     trace_event = kernel.names.trace_event(operation.probe.name)
     if trace_event is None or trace_event.removed:
         raise Errno("ENOENT")
-    if trace_event.events:
+    if any(not event.doubt for event in trace_event.events) or (trace_event.events and not trace_event.doubt):
         raise Errno("EBUSY")
+    if trace_event.doubt:
+        raise Unpredictable(trace_event.doubt)
     trace_event.removed = True
     return Outcome(value=0)
 

@@ -18,7 +18,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import PerfEvent
 from harness.model.interface.perf import period_left
 from harness.model.interface.task import Task
-from harness.model.value import Unpredictable
+from harness.model.value import Settled, Unpredictable
 from harness.script.operations import Buffer, Fire
 from harness.script.outcome import Outcome
 from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
@@ -47,7 +47,7 @@ def exit(kernel: Kernel, _: Exit) -> Outcome:
     child, parent = kernel.task, kernel.task.parent
     assert parent is not None, "a script's children exit"
     settings.put_back(kernel)
-    whole = all(event.inherit for event in _events(kernel, parent))
+    whole = all(event.inherit or event.doubt for event in _events(kernel, parent))
     for event in tuple(_events(kernel, child)):
         if event.original is not None:
             _disinherit(kernel, event, event.original, swapped=whole)
@@ -69,19 +69,20 @@ def execute(kernel: Kernel, operation: Execute) -> Outcome:
 
 
 def become(kernel: Kernel, operation: Become) -> Outcome:
-    if operation.keeps:
-        _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0)
+    settled = _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
     if not known <= task.capabilities or not task.capable(Capability.SYS_ADMIN):
         raise Unpredictable("what a caller who is not root may become")
     task.uid = task.gid = operation.uid
     task.capabilities = known
+    if settled:
+        raise settled
     return Outcome(value=0)
 
 
 def limit_locked_memory(kernel: Kernel, operation: LimitLockedMemory) -> Outcome:
-    limit = kernel.task.locked_memory
+    limit = kernel.task.memory_limit
     if limit is not None and operation.octets > limit and not kernel.task.capable(Capability.SYS_RESOURCE):
         raise Errno("EPERM")
     kernel.task.locked_memory = operation.octets
@@ -89,8 +90,11 @@ def limit_locked_memory(kernel: Kernel, operation: LimitLockedMemory) -> Outcome
 
 
 def set_name(kernel: Kernel, operation: SetName) -> Outcome:
-    _prctl(kernel, Fire(PRCTL, (PR_SET_NAME, Buffer(operation.content + b"\0"))), returns=TRIGGERS[PRCTL].returns)
+    call = Fire(PRCTL, (PR_SET_NAME, Buffer(operation.content + b"\0")))
+    settled = _prctl(kernel, call, returns=TRIGGERS[PRCTL].returns)
     kernel.task.comm = operation.content.split(b"\0")[0][:MOST_NAME]
+    if settled:
+        raise settled
     return Outcome(value=0)
 
 
@@ -102,10 +106,14 @@ def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
     return Outcome(value=told)
 
 
-def _prctl(kernel: Kernel, operation: Fire, returns: int | Argument) -> None:
-    """Every prctl(2) reaches this function first."""
+def _prctl(kernel: Kernel, operation: Fire, returns: int | Argument) -> Settled | None:
+    """Every prctl(2) reaches this function first. What cannot be known of a probe there, after which it goes on."""
     trigger = replace(TRIGGERS[PRCTL], returns=returns)
-    hit(kernel, trigger.symbol, Call(trigger, operation))
+    try:
+        hit(kernel, trigger.symbol, Call(trigger, operation))
+    except Settled as settled:
+        return settled
+    return None
 
 
 def _events(kernel: Kernel, task: Task) -> Iterator[PerfEvent]:

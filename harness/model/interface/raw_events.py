@@ -11,7 +11,7 @@ from harness.abi import perf as abi
 from harness.model.errno import Errno
 from harness.model.interface import perf
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import PerfEvent
+from harness.model.interface.objects import Event
 from harness.model.value import Unpredictable
 from harness.script.operations import Ioctl, OpenEvent, RawOpenEvent, Ref, SampleType, WriteKprobeEvents
 from harness.script.outcome import Outcome
@@ -27,6 +27,8 @@ SURELY_NO_FLAG, SURELY_NO_SAMPLE = 48, 32
 """Bits of the attribute's flags and of its sample type from here on have no meaning in any release."""
 SURELY_NO_TYPE = range(1 << 16, 1 << 32)
 SURELY_NO_IOCTL = range(0x5000, 0x5100)
+IOC_EVENT = ord("$")
+"""The letter of the numbers that perf events know."""
 _COMMENT = re.compile(r"\s*(#.*)?")
 
 
@@ -62,9 +64,11 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
 
 
 def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
-    """Only what no event knows: ENOTTY (ATTACH-20)."""
-    kernel.names.content(operation.descriptor, PerfEvent, "ENOTTY")
-    if operation.request in SURELY_NO_IOCTL:
+    """Only what no event knows, and what only events do: ENOTTY (ATTACH-20). Some numbers are for any file
+    (do_vfs_ioctl(), fs/ioctl.c)."""
+    content = kernel.names.file(operation.descriptor).content
+    for_events = operation.request >> 8 & 0xFF == IOC_EVENT and not isinstance(content, Event)
+    if operation.request in SURELY_NO_IOCTL or for_events:
         raise Errno("ENOTTY")
     raise Unpredictable(f"what ioctl {operation.request:#x} does")
 

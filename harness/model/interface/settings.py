@@ -35,7 +35,7 @@ def read(kernel: Kernel, operation: ReadSetting) -> Outcome:
 def write(kernel: Kernel, operation: SetSetting) -> Outcome:
     """They are root's, whatever capabilities others have: test_perm()."""
     _check_there(kernel, operation.path)
-    if kernel.task.uid != 0:
+    if kernel.task.user != 0:
         raise Errno("EACCES")
     if operation.path in FOR_ADMINS and not kernel.task.capable(Capability.SYS_ADMIN):
         raise Errno("EPERM")

@@ -8,7 +8,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.memory import Region
 from harness.model.state import State
-from harness.model.value import M32, Pointer, exactly
+from harness.model.value import M32, Pointer, Settled, Unpredictable, exactly
 from harness.script.operations import FilterPacket, ProgramType
 from harness.script.outcome import Outcome
 
@@ -24,5 +24,8 @@ def filter_packet(kernel: Kernel, operation: FilterPacket) -> Outcome:
     context = Region("the socket buffer", SK_BUFF_SIZE, garbage="a field of the socket buffer")
     context.store(0, 4, len(operation.packet))
     state = State(program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet)
-    verdict = exactly(run(kernel, program, state) & M32)
+    try:
+        verdict = exactly(run(kernel, program, state) & M32)
+    except Unpredictable as unpredictable:
+        raise Settled(unpredictable.why) from unpredictable
     return Outcome(value=min(verdict, len(operation.packet)))

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field, replace
 from harness.abi.capabilities import Capability
 from harness.model.interface.descriptors import Names
 from harness.model.surroundings import PID, THREAD, Caller
+from harness.model.value import Unpredictable
 
 
 @dataclass(eq=False, kw_only=True)
 class Task(Caller):
-    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit. `found`
-    are settings it changed, with the values they had, for it to put back."""
+    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit, and
+    `limit_doubt` why nobody knows it. `found` are settings it changed, with the values they had, for it to put back."""
 
     names: Names
     capabilities: frozenset[Capability]
     locked_memory: int | None = None
+    limit_doubt: str = ""
     parent: Task | None = None
     found: list[tuple[str, int]] = field(default_factory=list)
 
@@ -29,4 +31,23 @@ class Task(Caller):
         return replace(self, tid=THREAD)
 
     def capable(self, capability: Capability) -> bool:
+        """Unpredictable when nobody knows."""
+        self._certain(self.doubt)
         return capability in self.capabilities
+
+    @property
+    def user(self) -> int:
+        """Its uid; Unpredictable when nobody knows."""
+        self._certain(self.doubt)
+        return self.uid
+
+    @property
+    def memory_limit(self) -> int | None:
+        """`locked_memory`; Unpredictable when nobody knows."""
+        self._certain(self.limit_doubt)
+        return self.locked_memory
+
+    @staticmethod
+    def _certain(doubt: str) -> None:
+        if doubt:
+            raise Unpredictable(doubt)

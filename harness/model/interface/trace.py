@@ -18,8 +18,7 @@ def read_clock(kernel: Kernel, operation: ReadClock) -> Outcome:
 
 def clear(kernel: Kernel, _: ClearTrace) -> Outcome:
     permissions.tracing_files(kernel)
-    kernel.surroundings.trace = []
-    kernel.surroundings.trace_doubt = ""
+    kernel.surroundings.clear_trace()
     return Outcome(value=0)
 
 

@@ -9,7 +9,7 @@ from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.array import index_of
 from harness.model.maps.file_array import FileArrayMap, check
 from harness.model.memory import Region
-from harness.model.value import partial_of
+from harness.model.value import Unpredictable, partial_of
 from harness.script.operations import CreateMap
 from harness.script.outcome import Unknown
 
@@ -30,10 +30,18 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
         super().__init__(wanted)
         self._program_type: int | None = None
         self._distrusting = False
+        self._type_doubt = ""
+
+    def distrust_type(self, why: str) -> None:
+        """A program of any type may have been the first one."""
+        if self._program_type is None:
+            self._type_doubt = self._type_doubt or why
 
     def admit(self, program_type: int) -> None:
         """Errno EINVAL for another type than the first program's."""
         self._certain()
+        if self._type_doubt:
+            raise Unpredictable(self._type_doubt)
         if self._program_type is None:
             self._program_type = program_type
         if self._program_type != program_type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.clauses.parts import PACKET
-from harness.isa.assemble import R0, R1, R2, R3, Helper, Piece, call, exit_, ld_map, mov64_imm, mov64_reg, program
+from harness.isa.assemble import R0, R1, R2, R3, Helper, Piece, call, exit_, jeq_imm, ld_map, mov64_imm, mov64_reg, program
 from harness.isa.opcodes import R6
 from harness.script.operations import (
     Close,
@@ -63,7 +63,8 @@ def test_when_a_worker_empties_the_array_is_not_known() -> None:
 
 def test_doubt_goes_through_arrays_that_lead_to_each_other() -> None:
     hits = CreateMap("hits", MapType.ARRAY, 4, 8, 1)
-    lost = filter("lost", ld_map(R1, "hits"), tail_call(), call(Helper.GET_PRANDOM_U32), "end")
+    random = (call(Helper.GET_PRANDOM_U32), jeq_imm(R0, 5, "end"))
+    lost = filter("lost", ld_map(R1, "hits"), tail_call(), *random, "end")
     steps = (ARRAY, hits, lost, CALLER, put("lost"), put("caller", 1), FilterPacket(Ref("caller"), PACKET))
     read = LookupElement(Ref("hits"), bytes(4), 8)
     *_, ran, content = predict(*steps, read, name="6.1")

@@ -1,0 +1,199 @@
+"""What an operation may have done when nobody can say what it did: one row for every type of operation.
+
+It counts whenever an operation ends with `Unpredictable`; `harness.model.interface.doubt` makes open what it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from harness.model.interface.descriptors import STANDARD, SURELY_CLOSED
+from harness.model.interface.settings import EVER
+from harness.script import operations as op
+from harness.script import processes as child
+from harness.script import surroundings as around
+from harness.script.triggers import TRIGGERS
+
+PRCTL, PID_LOOKUP = "cap_task_prctl", "find_task_by_vpid"
+"""What every prctl(2) reaches, and what looks for the task of a number, for perf_event_open(2) too."""
+PR_SET_NAME = 15
+
+
+class Part(Enum):
+    """A part of the state that an operation may have changed."""
+
+    NAME = auto()
+    """What the operation's name stands for."""
+    NUMBERS = auto()
+    """Which descriptors' numbers are taken."""
+    OBJECTS = auto()
+    """What it refers to, and all that can be reached from there."""
+    RECORDS = auto()
+    """What rings and ring buffers that it refers to hold."""
+    REFERENCES = auto()
+    """Whether what it refers to is still there under that name."""
+    PROGRAM_TYPE = auto()
+    """What type of programs the program arrays of a program take."""
+    PROBES = auto()
+    """Which probes there are, and on what."""
+    CREDENTIALS = auto()
+    """Whose the caller is, and what it is capable of."""
+    TASK_NAME = auto()
+    LIMITS = auto()
+    """RLIMIT_MEMLOCK."""
+    LOCKED_PAGES = auto()
+    """How much of that limit is used up."""
+    SETTING = auto()
+    """The file below /proc/sys that it names."""
+    TRACE = auto()
+    """The trace buffer, until it is cleared."""
+    TRACING = auto()
+    """The trace buffer, also when it was cleared since."""
+    CLOCK = auto()
+    """Which reading of the clock was the last one."""
+    EVERYTHING = auto()
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Parts of the state, and the probed `functions` that may have been reached, any number of times."""
+
+    parts: frozenset[Part] = frozenset()
+    functions: frozenset[str] = frozenset()
+
+
+def _on(*parts: Part, functions: frozenset[str] = frozenset()) -> Effects:
+    return Effects(frozenset(parts), functions)
+
+
+NOTHING = _on()
+EVERYTHING = _on(Part.EVERYTHING)
+_MAKES = (Part.NAME, Part.NUMBERS)
+
+
+def _open_event(operation: op.OpenEvent | op.OpenOutput | op.RawOpenEvent) -> Effects:
+    """A group is an event that the new one joins."""
+    if isinstance(operation, op.RawOpenEvent) and may_be_descriptor(operation.group):
+        return EVERYTHING
+    looks_for_task = operation.pid not in (0, -1)
+    return _on(*_MAKES, Part.OBJECTS, functions=frozenset({PID_LOOKUP} if looks_for_task else ()))
+
+
+def _fire(operation: op.Fire) -> Effects:
+    """The options of prctl(2) do anything to a process, from its memory's layout to its capabilities."""
+    trigger = TRIGGERS.get(operation.trigger)
+    if trigger is None:
+        return EVERYTHING
+    reached = frozenset({trigger.symbol})
+    if trigger.system_call != "prctl":
+        return _on(functions=reached)
+    if operation.arguments[:1] == (PR_SET_NAME,):
+        return _on(Part.TASK_NAME, functions=reached)
+    return EVERYTHING
+
+
+def _raw_bpf(operation: op.RawBpf) -> Effects:
+    """Where the kernel may write to an address that the script does not own, or a number may be a descriptor, there are
+    no bounds."""
+    parts = operation.parts
+    if operation.address is not None or (operation.command in _READING and any(map(_is_address, parts))):
+        return EVERYTHING
+    if operation.command in _COMMANDS:
+        return _COMMANDS[operation.command]
+    unbounded = any(
+        _is_address(part) or (isinstance(part.value, int) and may_be_descriptor(part.value)) for part in parts
+    )
+    return EVERYTHING if unbounded else _on(*_MAKES, Part.OBJECTS)
+
+
+def _is_address(part: op.Part) -> bool:
+    return isinstance(part.value, int) and part.size == 8 and LEAST_ADDRESS <= part.value < 1 << 63
+
+
+LEAST_ADDRESS = 4096
+_READING = frozenset({1, 4})
+_COMMANDS: Mapping[int, Effects] = {
+    0: _on(*_MAKES),
+    1: NOTHING,
+    2: _on(Part.OBJECTS),
+    3: _on(Part.OBJECTS),
+    4: NOTHING,
+    5: _on(*_MAKES, Part.PROGRAM_TYPE),
+}
+"""Those that scripts have operations for."""
+IOC_READ = 1 << 31
+"""The direction bit of an ioctl(2) that writes to the caller's memory."""
+
+
+def _ioctl(operation: op.Ioctl) -> Effects:
+    argument = operation.argument
+    writes = operation.request & IOC_READ and argument >= LEAST_ADDRESS
+    return EVERYTHING if writes or may_be_descriptor(argument) else _on(Part.OBJECTS)
+
+
+def _set_setting(operation: around.SetSetting) -> Effects:
+    """Other settings stop probes, change the engine, or bound what processes may have."""
+    return _on(Part.SETTING) if operation.path in EVER else EVERYTHING
+
+
+_EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
+    op.CreateMap: _on(*_MAKES),
+    op.LookupElement: NOTHING,
+    op.UpdateElement: _on(Part.OBJECTS),
+    op.DeleteElement: _on(Part.OBJECTS),
+    op.NextKey: NOTHING,
+    op.LoadProgram: _on(*_MAKES, Part.PROGRAM_TYPE),
+    op.CreateKprobe: _on(Part.NAME),
+    op.RemoveKprobe: _on(Part.REFERENCES),
+    op.FindTracepoint: _on(Part.NAME),
+    op.OpenEvent: _open_event,
+    op.OpenOutput: _open_event,
+    op.MapRing: _on(Part.NAME, Part.OBJECTS, Part.LOCKED_PAGES),
+    op.ReadRing: _on(Part.RECORDS),
+    op.MapRingBuffer: _on(Part.NAME, Part.OBJECTS),
+    op.ReadRingBuffer: _on(Part.RECORDS),
+    op.MapPages: _on(Part.OBJECTS),
+    op.ReadCount: NOTHING,
+    op.Attach: _on(Part.OBJECTS),
+    op.Enable: _on(Part.OBJECTS),
+    op.Disable: _on(Part.OBJECTS),
+    op.Fire: _fire,
+    op.OpenFile: _on(*_MAKES, Part.TRACING),  # a `trace` that somebody reads stops tracing
+    op.Duplicate: _on(*_MAKES, Part.OBJECTS),
+    op.Close: _on(Part.REFERENCES, Part.OBJECTS),
+    op.Unmap: _on(Part.REFERENCES, Part.OBJECTS),
+    op.FilterPacket: _on(Part.OBJECTS),
+    op.RawBpf: _raw_bpf,
+    op.RawOpenEvent: _open_event,
+    op.Ioctl: _ioctl,
+    op.WriteKprobeEvents: _on(Part.PROBES),
+    around.ReadSetting: NOTHING,
+    around.SetSetting: _set_setting,
+    around.ReadClock: _on(Part.CLOCK),
+    around.ClearTrace: _on(Part.TRACE),
+    around.ReadTrace: NOTHING,
+    child.Fork: EVERYTHING,
+    child.Exit: EVERYTHING,
+    child.Become: _on(Part.CREDENTIALS, functions=frozenset({PRCTL})),
+    child.Execute: EVERYTHING,
+    child.LimitLockedMemory: _on(Part.LIMITS),
+    child.SetName: _on(Part.TASK_NAME, functions=frozenset({PRCTL})),
+    child.GetProcessId: _on(Part.NAME),
+    op.Pin: EVERYTHING,
+    op.Concurrently: EVERYTHING,
+}
+"""Complete over `Operation`. Operations that leave everything as it was, whatever they return, have NOTHING."""
+
+
+def effects(operation: op.Operation) -> Effects:
+    """What `operation` may have changed if nobody knows how it ended."""
+    row = _EFFECTS[type(operation)]
+    return row if isinstance(row, Effects) else row(operation)
+
+
+def may_be_descriptor(number: int) -> bool:
+    """Whether a plain number may be that of something the script opened."""
+    return STANDARD <= number & 0xFFFFFFFF < SURELY_CLOSED
