@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from harness.clauses.parts import PACKET
-from harness.isa.assemble import R0, R1, R2, R3, Helper, Piece, call, exit_, jeq_imm, ld_map, mov64_imm, mov64_reg, program
+from harness.isa.assemble import (
+    R0,
+    R1,
+    R2,
+    R3,
+    Helper,
+    Piece,
+    call,
+    exit_,
+    jeq_imm,
+    ld_map,
+    mov64_imm,
+    mov64_reg,
+    program,
+)
 from harness.isa.opcodes import R6
 from harness.script.operations import (
     Close,
