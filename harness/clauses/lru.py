@@ -63,30 +63,45 @@ def _has(name: str, key: int, later: bool = True, *, at_first: bool | None = Non
 def _creation(name: str) -> tuple[Clause, ...]:
     type = TYPES[name]
     refused = (
-        ("LRU-02", "elements are allocated beforehand", _made(name, flags=NO_PREALLOC), NOT_SUPPORTED),
-        ("LRU-03", "flags come before sizes", CreateMap("map", type, 0, 0, 0, NO_PREALLOC), NOT_SUPPORTED),
-        ("LRU-04.key", "a key has a size", CreateMap("map", type, 0, 8, 4), "EINVAL"),
-        ("LRU-04.value", "a value has a size", CreateMap("map", type, 4, 0, 4), "EINVAL"),
-        ("LRU-04.entries", "there is room", CreateMap("map", type, 4, 8, 0), "EINVAL"),
-        ("LRU-04.many", "there is not that much room", CreateMap("map", type, 4, 8, 0xFFFFFFFF), "E2BIG"),
+        (
+            "LRU-02",
+            "with BPF_F_NO_PREALLOC gives ENOTSUPP; 4.1 gives EINVAL",
+            _made(name, flags=NO_PREALLOC),
+            NOT_SUPPORTED,
+        ),
+        (
+            "LRU-03",
+            "with BPF_F_NO_PREALLOC gives ENOTSUPP before its sizes are looked at; 4.1 gives EINVAL",
+            CreateMap("map", type, 0, 0, 0, NO_PREALLOC),
+            NOT_SUPPORTED,
+        ),
+        ("LRU-04.key", "with a key of size 0 gives EINVAL", CreateMap("map", type, 0, 8, 4), "EINVAL"),
+        ("LRU-04.value", "with a value of size 0 gives EINVAL", CreateMap("map", type, 4, 0, 4), "EINVAL"),
+        ("LRU-04.entries", "for 0 elements gives EINVAL", CreateMap("map", type, 4, 8, 0), "EINVAL"),
+        (
+            "LRU-04.many",
+            "for 2^32 - 1 elements gives E2BIG; 4.1 gives EINVAL",
+            CreateMap("map", type, 4, 8, 0xFFFFFFFF),
+            "E2BIG",
+        ),
     )
     return (
         _clause(
             f"LRU-01.{name}",
-            "maps that evict came after 4.1",
+            f"A map of type {type.name} can be made; 4.1 does not have the type and gives EINVAL",
             expect(_made(name), "EINVAL", {LATER: WORKS}),
             since="4.1",
         ),
         _clause(
             f"LRU-01.{name}-own",
-            "each CPU may have a list of its own, of which it evicts",
+            f"A map of type {type.name} takes BPF_F_NO_COMMON_LRU, a list for each CPU; 4.1 gives EINVAL",
             expect(_made(name, flags=NO_COMMON_LRU), "EINVAL", {LATER: WORKS}),
             since="4.1",
         ),
         *(
             _clause(
                 f"{id}-{name}" if "." in id else f"{id}.{name}",
-                sentence,
+                f"A map of type {type.name} {sentence}",
                 expect(made, "EINVAL", {LATER: said}),
                 since="4.1",
             )
@@ -94,7 +109,7 @@ def _creation(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-05.{name}",
-            "a key has at most 512 bytes; since 6.1 only memory limits it",
+            f"A map of type {type.name} with a key of 513 bytes gives E2BIG in 5.10; since 6.1 only memory limits it",
             expect(CreateMap("map", type, 513, 8, 4), "E2BIG", {"6.1": WORKS}),
         ),
     )
@@ -104,7 +119,8 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
     return (
         _clause(
             f"LRU-10.{name}",
-            "a key must exist, or must not, where the caller says so",
+            f"BPF_MAP_UPDATE_ELEM on a map of type {TYPES[name].name} obeys BPF_EXIST (ENOENT) and BPF_NOEXIST "
+            "(EEXIST)",
             _made(name),
             _put(name, 1, "ENOENT", EXIST),
             _put(name, 1, 0, NOEXIST),
@@ -115,7 +131,7 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-11.{name}",
-            "a key can be deleted once",
+            f"BPF_MAP_DELETE_ELEM takes a key out of a map of type {TYPES[name].name}; the second time it gives ENOENT",
             _made(name),
             _put(name, 1),
             expect(DeleteElement(MAP, u32(1)), 0),
@@ -124,7 +140,7 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-12.{name}",
-            "keys can be asked for one after the other",
+            f"BPF_MAP_GET_NEXT_KEY tells the keys of a map of type {TYPES[name].name}, then gives ENOENT",
             _made(name),
             expect(NextKey(MAP, None, 4), "ENOENT"),
             _put(name, 1),
@@ -136,12 +152,17 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
 
 def _eviction(name: str) -> tuple[Clause, ...]:
     full: tuple[Operation | Step, ...] = (_made(name), *(_put(name, key) for key in (1, 2, 3, 4)))
-    large = 200
+    large, type = 200, TYPES[name].name
     return (
-        _clause(f"LRU-20.{name}", "what there is room for stays", *full, *(_has(name, key) for key in (1, 2, 3, 4))),
+        _clause(
+            f"LRU-20.{name}",
+            f"A map of type {type} evicts nothing while there is room",
+            *full,
+            *(_has(name, key) for key in (1, 2, 3, 4)),
+        ),
         _clause(
             f"LRU-21.{name}",
-            "a key too many costs the oldest one its place; before 6.12 all others of a small map, too",
+            f"A key too many evicts the oldest of a map of type {type}; before 6.12 all others of a small map, too",
             *full,
             _put(name, 5),
             _has(name, 5),
@@ -150,7 +171,7 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-22.{name}",
-            "a key that a program looked up stays",
+            f"A key that a program looked up in a map of type {type} stays when others are evicted",
             *full,
             *filtered(
                 *(st(W, R10, -4, 1), mov64_reg(R2, R10), add64_imm(R2, -4), ld_map(R1, "map")),
@@ -162,7 +183,7 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-23.{name}",
-            "to be looked up by a system call does not count",
+            f"BPF_MAP_LOOKUP_ELEM keeps no key of a map of type {type} from being evicted",
             *full,
             _has(name, 1),
             _put(name, 5),
@@ -170,7 +191,7 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-24.{name}",
-            "the newest key, once deleted, makes room for another",
+            f"A key that is deleted from a full map of type {type} makes room for another: none is evicted",
             *full,
             expect(DeleteElement(MAP, u32(4)), 0),
             _put(name, 5),
@@ -178,7 +199,11 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-25.{name}",
-            "an update takes an element before it looks for the key: in a map of one, the key is gone by then",
+            "BPF_MAP_UPDATE_ELEM with BPF_EXIST on an LRU_HASH map for one element gives ENOENT for its only "
+            "key, which it "
+            "evicts before it looks"
+            if name == "hash"
+            else "BPF_MAP_UPDATE_ELEM with BPF_EXIST on an LRU_PERCPU_HASH map for one element evicts nothing",
             _made(name, entries=1),
             _put(name, 1),
             _put(name, 1, "ENOENT" if name == "hash" else 0, EXIST),
@@ -186,7 +211,9 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-26.{name}",
-            "nor does the key exist then where it must not",
+            f"BPF_MAP_UPDATE_ELEM with BPF_NOEXIST on a map of type {type} for one element gives 0 for its only "
+            "key, which "
+            "it evicts before it looks",
             _made(name, entries=1),
             _put(name, 1),
             _put(name, 1, 0, NOEXIST),
@@ -194,7 +221,9 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-27.{name}",
-            "before 6.12, a CPU that used up 128 elements evicts to have as many again, also where there are free ones",
+            f"Before 6.12, a CPU that has used up {BATCH} elements of a map of type {type} evicts to have as many "
+            "again, even "
+            "if others are free",
             _made(name, entries=large),
             *(_put(name, key) for key in range(BATCH + 1)),
             _has(name, 0, at_first=False),
@@ -204,7 +233,9 @@ def _eviction(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-28.{name}",
-            "a CPU with a list of its own evicts of it, also where the map is not full",
+            f"A map of type {type} with BPF_F_NO_COMMON_LRU evicts of the running CPU's own list, even if the map "
+            "is not "
+            "full",
             _made(name, entries=2, flags=NO_COMMON_LRU),
             *(_put(name, key) for key in (1, 2, 3)),
             _has(name, 1, False),

@@ -106,7 +106,7 @@ def _taken() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"MAP-60.{type.name.lower()}",
-                "a map takes the flags that mean something to its type, and no others",
+                f"A map of type {type.name} takes the map_flags that mean something to its type, and no others",
                 *(expect(_made(type, int(flag), f"map{flag:x}"), _said(type, flag)) for flag in (*OF_TYPES, *UNUSED)),
             )
             for type in SIZES
@@ -114,12 +114,12 @@ def _taken() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"MAP-61.{name}",
-                "a map must be readable or writable, for system calls and for programs",
+                f"A map that {name.replace('-', ' ')} may neither read nor write cannot be made: {both} gives EINVAL",
                 expect(_made(MapType.ARRAY, flags), "EINVAL"),
             )
-            for name, flags in (
-                ("system-calls", MapFlag.RDONLY | MapFlag.WRONLY),
-                ("programs", MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG),
+            for name, both, flags in (
+                ("system-calls", "BPF_F_RDONLY with BPF_F_WRONLY", MapFlag.RDONLY | MapFlag.WRONLY),
+                ("programs", "BPF_F_RDONLY_PROG with BPF_F_WRONLY_PROG", MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG),
             )
         ),
     )
@@ -130,7 +130,8 @@ def _system_calls() -> tuple[Clause, ...]:
     return (
         _clause(
             "MAP-62.system-calls",
-            "a descriptor for reading only neither updates nor deletes elements",
+            "The descriptor of a map made with BPF_F_RDONLY gives EPERM for updates and deletions; elements "
+            "can be looked up",
             _made(MapType.HASH, MapFlag.RDONLY),
             expect(UpdateElement(MAP, key, value), "EPERM"),
             expect(UpdateElement(MAP, None, value, 4), "EPERM"),
@@ -140,7 +141,8 @@ def _system_calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "MAP-63.system-calls",
-            "a descriptor for writing only neither looks elements up nor tells their keys",
+            "The descriptor of a map made with BPF_F_WRONLY gives EPERM for lookups and for the next key; "
+            "elements can be updated and deleted",
             _made(MapType.HASH, MapFlag.WRONLY),
             expect(UpdateElement(MAP, key, value), 0),
             expect(LookupElement(MAP, key, 8), "EPERM"),
@@ -167,35 +169,54 @@ DELETE = _program(call(Helper.MAP_DELETE_ELEM))
 
 def _programs() -> tuple[Clause, ...]:
     flags = {"62": MapFlag.RDONLY_PROG, "63": MapFlag.WRONLY_PROG}
-    sentences = {
-        "62": "programs only read a map that is read-only to them",
-        "63": "programs only write a map that is write-only to them",
+    made_with = {
+        "62": "BPF_F_RDONLY_PROG",
+        "63": "BPF_F_WRONLY_PROG",
     }
-    rows: tuple[tuple[str, LoadProgram, dict[str, Said]], ...] = (
-        ("read", READ, {"62": WORKS, "63": "EACCES"}),
-        ("write", WRITE, {"62": "EACCES", "63": WORKS}),
-        ("add", ADD, {"62": "EACCES", "63": "EACCES"}),
-        ("update", UPDATE, {"62": "EACCES", "63": WORKS}),
-        ("delete", DELETE, {"62": "EACCES", "63": WORKS}),
+    rows: tuple[tuple[str, str, LoadProgram, dict[str, Said]], ...] = (
+        ("read", "reads an element of", READ, {"62": WORKS, "63": "EACCES"}),
+        ("write", "writes to an element of", WRITE, {"62": "EACCES", "63": WORKS}),
+        ("add", "adds atomically to an element of", ADD, {"62": "EACCES", "63": "EACCES"}),
+        ("update", "calls bpf_map_update_elem on", UPDATE, {"62": "EACCES", "63": WORKS}),
+        ("delete", "calls bpf_map_delete_elem on", DELETE, {"62": "EACCES", "63": WORKS}),
     )
     return tuple(
         _clause(
             f"MAP-{row}.{name}",
-            sentences[row],
+            f"A program that {does} a map made with {made_with[row]} "
+            f"{'is accepted' if said[row] is WORKS else 'gives EACCES'}",
             _made(MapType.HASH, flag),
             expect(load, said[row]),
         )
         for row, flag in flags.items()
-        for name, load, said in rows
+        for name, does, load, said in rows
     )
 
 
 def _pages() -> tuple[Clause, ...]:
     rows: tuple[tuple[str, str, int, Said, Said], ...] = (
-        ("", "an array made for it can be mapped", 0, 0, 0),
-        ("read-only", "an array of which system calls only read cannot be mapped", MapFlag.RDONLY, "EINVAL", "EACCES"),
-        ("write-only", "an array that system calls do not read cannot be mapped", MapFlag.WRONLY, "EACCES", "EACCES"),
-        ("programs", "memory that programs only read is not mapped to write", MapFlag.RDONLY_PROG, 0, "EACCES"),
+        ("", "An array made with BPF_F_MMAPABLE can be mapped to read and to write", 0, 0, 0),
+        (
+            "read-only",
+            "An array made with BPF_F_MMAPABLE and BPF_F_RDONLY cannot be mapped: reading gives EINVAL, writing EACCES",
+            MapFlag.RDONLY,
+            "EINVAL",
+            "EACCES",
+        ),
+        (
+            "write-only",
+            "An array made with BPF_F_MMAPABLE and BPF_F_WRONLY cannot be mapped: mmap(2) gives EACCES",
+            MapFlag.WRONLY,
+            "EACCES",
+            "EACCES",
+        ),
+        (
+            "programs",
+            "An array made with BPF_F_MMAPABLE and BPF_F_RDONLY_PROG can be mapped to read; writing gives EACCES",
+            MapFlag.RDONLY_PROG,
+            0,
+            "EACCES",
+        ),
     )
     return (
         *(
@@ -210,7 +231,8 @@ def _pages() -> tuple[Clause, ...]:
         ),
         _clause(
             "MAP-64.behind",
-            "an array is mapped up to the page with its last element",
+            "An array made with BPF_F_MMAPABLE is mapped up to the page with its last element; behind that "
+            "mmap(2) gives EINVAL",
             CreateMap("map", MapType.ARRAY, 4, 5, 513, MapFlag.MMAPABLE),
             expect(MapPages(MAP, 1, 1), 0),
             expect(MapPages(MAP, 0, 2), 0),

@@ -80,24 +80,85 @@ def _read(key: bytes, value_size: int = 8) -> LookupElement:
 
 def _creation() -> tuple[Clause, ...]:
     refused: tuple[tuple[str, str, CreateMap, Said], ...] = (
-        ("PCPU-02.hash-key", "a hash map's key has a size", CreateMap("map", HASH, 0, 8, 1), "EINVAL"),
-        ("PCPU-02.hash-value", "a value has a size", CreateMap("map", HASH, 4, 0, 1), "EINVAL"),
-        ("PCPU-02.hash-entries", "there is room", CreateMap("map", HASH, 4, 8, 0), "EINVAL"),
-        ("PCPU-02.array-key", "an array's key has 32 bits", CreateMap("map", ARRAY, 8, 8, 1), "EINVAL"),
-        ("PCPU-02.array-value", "an array's value has a size", CreateMap("map", ARRAY, 4, 0, 1), "EINVAL"),
-        ("PCPU-02.array-entries", "an array has elements", CreateMap("map", ARRAY, 4, 8, 0), "EINVAL"),
-        ("PCPU-03.array-prealloc", "an array's elements are always there", _made(ARRAY, flags=NO_PREALLOC), "EINVAL"),
-        ("PCPU-03.array-lru", "an array evicts nothing", _made(ARRAY, flags=NO_COMMON_LRU), "EINVAL"),
-        ("PCPU-03.hash-lru", "a plain hash map evicts nothing", _made(HASH, flags=NO_COMMON_LRU), "EINVAL"),
-        ("PCPU-03.hash-node", "memory is where the CPUs are", _made(HASH, flags=NUMA_NODE), "EINVAL"),
-        ("PCPU-03.array-node", "memory is where the CPUs are", _made(ARRAY, flags=NUMA_NODE), "EINVAL"),
-        ("PCPU-03.flags-first", "flags come before sizes", CreateMap("map", LRU, 4, 0, 0, NO_PREALLOC), NOT_SUPPORTED),
+        (
+            "PCPU-02.hash-key",
+            "A PERCPU_HASH map with a key of size 0 gives EINVAL",
+            CreateMap("map", HASH, 0, 8, 1),
+            "EINVAL",
+        ),
+        (
+            "PCPU-02.hash-value",
+            "A PERCPU_HASH map with a value of size 0 gives EINVAL",
+            CreateMap("map", HASH, 4, 0, 1),
+            "EINVAL",
+        ),
+        (
+            "PCPU-02.hash-entries",
+            "A PERCPU_HASH map for 0 elements gives EINVAL",
+            CreateMap("map", HASH, 4, 8, 0),
+            "EINVAL",
+        ),
+        (
+            "PCPU-02.array-key",
+            "A PERCPU_ARRAY with a key of 8 bytes, not 4, gives EINVAL",
+            CreateMap("map", ARRAY, 8, 8, 1),
+            "EINVAL",
+        ),
+        (
+            "PCPU-02.array-value",
+            "A PERCPU_ARRAY with a value of size 0 gives EINVAL",
+            CreateMap("map", ARRAY, 4, 0, 1),
+            "EINVAL",
+        ),
+        (
+            "PCPU-02.array-entries",
+            "A PERCPU_ARRAY of 0 elements gives EINVAL",
+            CreateMap("map", ARRAY, 4, 8, 0),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.array-prealloc",
+            "A PERCPU_ARRAY with BPF_F_NO_PREALLOC gives EINVAL",
+            _made(ARRAY, flags=NO_PREALLOC),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.array-lru",
+            "A PERCPU_ARRAY with BPF_F_NO_COMMON_LRU gives EINVAL",
+            _made(ARRAY, flags=NO_COMMON_LRU),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.hash-lru",
+            "A PERCPU_HASH map with BPF_F_NO_COMMON_LRU gives EINVAL",
+            _made(HASH, flags=NO_COMMON_LRU),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.hash-node",
+            "A PERCPU_HASH map with BPF_F_NUMA_NODE gives EINVAL",
+            _made(HASH, flags=NUMA_NODE),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.array-node",
+            "A PERCPU_ARRAY with BPF_F_NUMA_NODE gives EINVAL",
+            _made(ARRAY, flags=NUMA_NODE),
+            "EINVAL",
+        ),
+        (
+            "PCPU-03.flags-first",
+            "An LRU_PERCPU_HASH map with BPF_F_NO_PREALLOC gives ENOTSUPP before its sizes are looked at; 4.1 "
+            "gives EINVAL",
+            CreateMap("map", LRU, 4, 0, 0, NO_PREALLOC),
+            NOT_SUPPORTED,
+        ),
     )
     return (
         *(
             _clause(
                 f"PCPU-01.{name}",
-                "maps with a value for each CPU came after 4.1",
+                f"A map of type {type.name} can be made; 4.1 does not have the type and gives EINVAL",
                 expect(_made(type), "EINVAL", {LATER: WORKS}),
                 since="4.1",
             )
@@ -109,19 +170,28 @@ def _creation() -> tuple[Clause, ...]:
         ),
         _clause(
             "PCPU-03.hash-prealloc",
-            "a hash map's elements may be allocated one by one",
+            "A PERCPU_HASH map with BPF_F_NO_PREALLOC stores and returns values like any other; 4.1 gives EINVAL",
             expect(_made(HASH, flags=NO_PREALLOC), "EINVAL", {LATER: WORKS}),
             expect(UpdateElement(MAP, ONE, PerCpu(u64(1))), "EBADF", {LATER: 0}),
             expect(_read(ONE), "EBADF", {LATER: PerCpu(u64(1))}),
             since="4.1",
         ),
         *(
-            _clause(f"PCPU-04.{name}", "a value has at most 32768 bytes", expect(_made(type, LARGEST), WORKS))
+            _clause(
+                f"PCPU-04.{name}",
+                f"A map of type {type.name} may have a value of {LARGEST} bytes",
+                expect(_made(type, LARGEST), WORKS),
+            )
             for name, type in TYPES.items()
         ),
         *(
             # Of 5.10 it hangs on the release whether this is E2BIG or ENOMEM.
-            _clause(f"PCPU-04.{name}-more", "not one byte more", expect(_made(type, LARGEST + 1), "E2BIG"), since="6.1")
+            _clause(
+                f"PCPU-04.{name}-more",
+                f"A map of type {type.name} with a value of {LARGEST + 1} bytes gives E2BIG",
+                expect(_made(type, LARGEST + 1), "E2BIG"),
+                since="6.1",
+            )
             for name, type in TYPES.items()
         ),
     )
@@ -133,7 +203,7 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-10.{name}",
-                "a system call passes a value for each CPU",
+                f"System calls store and return a value for each CPU in a map of type {type.name}",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, first), 0),
                 expect(_read(ONE), first),
@@ -145,7 +215,8 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-11.{name}",
-                "each value takes a multiple of eight bytes there",
+                "A value of 5 bytes takes 8 for each CPU where a system call stores or reads a map of type "
+                f"{type.name}",
                 _made(type, value_size=5),
                 expect(UpdateElement(MAP, ONE, PerCpu(b"abcde", b"fghij")), 0),
                 expect(_read(ONE, 5), PerCpu(b"abcde", b"fghij")),
@@ -154,14 +225,14 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "PCPU-12",
-            "an array's elements are all there, and zero on every CPU",
+            "A new PERCPU_ARRAY has all its elements, and they are zero on every CPU",
             _made(ARRAY),
             *(expect(_read(u32(index)), PerCpu(u64(0))) for index in range(4)),
             expect(_read(u32(4)), "ENOENT"),
         ),
         _clause(
             "PCPU-13.array",
-            "an array takes no further element, and each of it exists",
+            "BPF_MAP_UPDATE_ELEM on a PERCPU_ARRAY gives E2BIG behind its end, and EEXIST with BPF_NOEXIST",
             _made(ARRAY),
             expect(UpdateElement(MAP, u32(4), first), "E2BIG"),
             expect(UpdateElement(MAP, ONE, first, NOEXIST), "EEXIST"),
@@ -171,7 +242,7 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-13.{name}",
-                "a key must exist, or must not, where the caller says so",
+                f"BPF_MAP_UPDATE_ELEM on a map of type {type.name} obeys BPF_EXIST (ENOENT) and BPF_NOEXIST (EEXIST)",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, first, EXIST), "ENOENT"),
                 expect(UpdateElement(MAP, ONE, first, NOEXIST), 0),
@@ -185,7 +256,7 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-14.{name}.{flags:#x}".replace("0x", ""),
-                "an update takes no flags that nobody gave a meaning",
+                f"BPF_MAP_UPDATE_ELEM on a map of type {type.name} with flags {flags:#x} gives EINVAL",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, first, flags), "EINVAL"),
             )
@@ -195,7 +266,7 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-15.{name}",
-                "of flags that name CPUs, all of these kernels refuse two at once",
+                f"BPF_MAP_UPDATE_ELEM on a map of type {type.name} with BPF_F_CPU and BPF_F_ALL_CPUS gives EINVAL",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, first, ONE_CPU | ALL_CPUS), "EINVAL"),
             )
@@ -204,7 +275,8 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-19.{name}",
-                "flags may name one CPU, or say that one value is for all",
+                f"BPF_F_ALL_CPUS stores one value for all CPUs in a map of type {type.name}, BPF_F_CPU one for "
+                "the CPU named",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, u64(7), ALL_CPUS), 0),
                 expect(_read(ONE), PerCpu(u64(7))),
@@ -217,7 +289,7 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "PCPU-16",
-            "a full hash map takes no further key, but other values for those it has",
+            "A full PERCPU_HASH map gives E2BIG for a further key, and takes other values for the keys it has",
             _made(HASH, entries=2),
             expect(UpdateElement(MAP, ONE, first), 0),
             expect(UpdateElement(MAP, TWO, first), 0),
@@ -231,7 +303,7 @@ def _calls() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-17.{name}",
-                "a key can be deleted once",
+                f"BPF_MAP_DELETE_ELEM takes a key out of a map of type {type.name}; the second time it gives ENOENT",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, first), 0),
                 expect(DeleteElement(MAP, ONE), 0),
@@ -240,11 +312,17 @@ def _calls() -> tuple[Clause, ...]:
             )
             for name, type in LIKE_HASH.items()
         ),
-        _clause("PCPU-17.array", "no element of an array", _made(ARRAY), expect(DeleteElement(MAP, ONE), "EINVAL")),
+        _clause(
+            "PCPU-17.array",
+            "BPF_MAP_DELETE_ELEM on a PERCPU_ARRAY gives EINVAL",
+            _made(ARRAY),
+            expect(DeleteElement(MAP, ONE), "EINVAL"),
+        ),
         *(
             _clause(
                 f"PCPU-18.{name}",
-                "keys can be asked for one after the other",
+                f"BPF_MAP_GET_NEXT_KEY tells the keys of a map of type {type.name} one after the other, then "
+                "gives ENOENT",
                 _made(type),
                 expect(NextKey(MAP, None, 4), "ENOENT"),
                 expect(UpdateElement(MAP, ONE, first), 0),
@@ -255,7 +333,7 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "PCPU-18.array",
-            "an array's keys are its indices",
+            "BPF_MAP_GET_NEXT_KEY on a PERCPU_ARRAY tells its indices, then gives ENOENT",
             _made(ARRAY),
             expect(NextKey(MAP, None, 4), u32(0)),
             expect(NextKey(MAP, u32(2), 4), u32(3)),
@@ -271,7 +349,8 @@ def _programs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-20.{name}",
-                "a program sees its own CPU's value, and stores into it",
+                f"bpf_map_lookup_elem on a map of type {type.name} returns the value of the CPU that the program "
+                "runs on",
                 _made(type),
                 expect(UpdateElement(MAP, ONE, before), 0),
                 *filtered(_lookup(), jeq_imm(R0, 0, "end"), ldx(DW, R1, R0, 0), add64_imm(R1, 1), stx(DW, R0, 0, R1)),
@@ -282,7 +361,8 @@ def _programs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-21.{name}",
-                "a program's update changes its own CPU's value in its place, which pointers to it see",
+                f"bpf_map_update_elem on a map of type {type.name} changes the running CPU's value in its place, which "
+                "pointers to it see",
                 _made(type),
                 array("results", entries=4),
                 expect(UpdateElement(MAP, ONE, before), 0),
@@ -300,7 +380,7 @@ def _programs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-22.{name}",
-                "a key that a program adds has zeros on the other CPUs",
+                f"bpf_map_update_elem of an absent key in a map of type {type.name} leaves zeros on the other CPUs",
                 _made(type),
                 *filtered(_update(value=77)),
                 expect(_read(ONE), PerCpu(u64(77), u64(0))),
@@ -310,7 +390,8 @@ def _programs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"PCPU-23.{name}",
-                "a program finds and deletes a key once",
+                f"bpf_map_delete_elem takes a key out of a map of type {type.name}, then returns -ENOENT, and a "
+                "lookup NULL",
                 _made(type),
                 array("results", entries=4),
                 expect(UpdateElement(MAP, ONE, before), 0),
@@ -328,7 +409,8 @@ def _programs() -> tuple[Clause, ...]:
         ),
         _clause(
             "PCPU-23.array",
-            "a program deletes no element of an array, and finds none behind its end",
+            "bpf_map_delete_elem on a PERCPU_ARRAY returns -EINVAL; behind its end a lookup returns NULL, an "
+            "update -E2BIG",
             _made(ARRAY, entries=1),
             array("results", entries=4),
             *filtered(*(_delete(), _result(0, R0)), *(_lookup(), _found(1)), *(_update(), _result(2, R0))),

@@ -101,22 +101,27 @@ def _arrives(length: int) -> Step:
 
 def _creation() -> tuple[Clause, ...]:
     refused = (
-        ("value", "a value is a descriptor, 32 bits", (4, 8, 4, 0)),
-        ("key", "a key is an index, 32 bits", (8, 4, 4, 0)),
-        ("entries", "there are slots", (4, 4, 0, 0)),
-        ("prealloc", "the slots are always there", (4, 4, 4, NO_PREALLOC)),
-        ("rdonly", "programs do not see the slots, so they cannot be theirs to read only", (4, 4, 4, RDONLY_PROG)),
+        ("value", "with values of 8 bytes, not 4,", (4, 8, 4, 0)),
+        ("key", "with keys of 8 bytes, not 4,", (8, 4, 4, 0)),
+        ("entries", "of 0 slots", (4, 4, 0, 0)),
+        ("prealloc", "with BPF_F_NO_PREALLOC", (4, 4, 4, NO_PREALLOC)),
+        ("rdonly", "with BPF_F_RDONLY_PROG", (4, 4, 4, RDONLY_PROG)),
     )
     return (
-        _clause("TAIL-01", "program arrays came after 4.1", expect(ARRAY, "EINVAL", {LATER: WORKS}), since="4.1"),
+        _clause(
+            "TAIL-01",
+            "A PROG_ARRAY can be made; 4.1 does not have the type and gives EINVAL",
+            expect(ARRAY, "EINVAL", {LATER: WORKS}),
+            since="4.1",
+        ),
         *(
             _clause(
                 f"TAIL-02.{name}",
-                sentence,
+                f"A PROG_ARRAY {what} gives EINVAL",
                 expect(CreateMap("programs", MapType.PROG_ARRAY, key, value, entries, flags), "EINVAL"),
                 since="4.1",
             )
-            for name, sentence, (key, value, entries, flags) in refused
+            for name, what, (key, value, entries, flags) in refused
         ),
     )
 
@@ -124,15 +129,44 @@ def _creation() -> tuple[Clause, ...]:
 def _calls() -> tuple[Clause, ...]:
     filter = accepted("filter", ProgramType.SOCKET_FILTER)
     return (
-        _clause("TAIL-10", "a program goes into a slot by its descriptor", ARRAY, filter, _put(FILTER)),
-        _clause("TAIL-11.closed", "a descriptor that is not open", ARRAY, _put(u32(1000), "EBADF")),
-        _clause("TAIL-11.a-map", "a map is no program", ARRAY, _put(PROGRAMS, "EINVAL")),
-        _clause("TAIL-11.a-file", "nor is a file", ARRAY, OpenFile("other"), _put(OTHER, "EINVAL")),
-        _clause("TAIL-12.index", "there is no slot behind the last", ARRAY, filter, _put(FILTER, "E2BIG", index=4)),
+        _clause(
+            "TAIL-10",
+            "BPF_MAP_UPDATE_ELEM puts a program into a slot of a PROG_ARRAY by its descriptor",
+            ARRAY,
+            filter,
+            _put(FILTER),
+        ),
+        _clause(
+            "TAIL-11.closed",
+            "BPF_MAP_UPDATE_ELEM on a PROG_ARRAY with a descriptor that is not open gives EBADF",
+            ARRAY,
+            _put(u32(1000), "EBADF"),
+        ),
+        _clause(
+            "TAIL-11.a-map",
+            "BPF_MAP_UPDATE_ELEM on a PROG_ARRAY with the descriptor of a map gives EINVAL",
+            ARRAY,
+            _put(PROGRAMS, "EINVAL"),
+        ),
+        _clause(
+            "TAIL-11.a-file",
+            "BPF_MAP_UPDATE_ELEM on a PROG_ARRAY with the descriptor of a file gives EINVAL",
+            ARRAY,
+            OpenFile("other"),
+            _put(OTHER, "EINVAL"),
+        ),
+        _clause(
+            "TAIL-12.index",
+            "BPF_MAP_UPDATE_ELEM behind the last slot of a PROG_ARRAY gives E2BIG",
+            ARRAY,
+            filter,
+            _put(FILTER, "E2BIG", index=4),
+        ),
         *(
             _clause(
                 f"TAIL-12.flags-{flags}",
-                "an update has no conditions, which is looked at first",
+                f"BPF_MAP_UPDATE_ELEM on a PROG_ARRAY with flags {flags:#x} gives EINVAL, also if index and "
+                "descriptor are wrong",
                 ARRAY,
                 _put(u32(1000), "EINVAL", index=4, flags=flags),
             )
@@ -140,13 +174,14 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-12.descriptor",
-            "the index is looked at before the descriptor",
+            "BPF_MAP_UPDATE_ELEM on a PROG_ARRAY looks at the index before the descriptor: it gives E2BIG if "
+            "both are wrong",
             ARRAY,
             _put(u32(1000), "E2BIG", index=4),
         ),
         _clause(
             "TAIL-13",
-            "reading a slot yields an id, and nothing where there is no program",
+            "BPF_MAP_LOOKUP_ELEM of a slot returns the id of its program, and gives ENOENT where there is none",
             ARRAY,
             filter,
             expect(LookupElement(PROGRAMS, u32(0), 4), "ENOENT"),
@@ -156,7 +191,7 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-14",
-            "a slot can be emptied once",
+            "BPF_MAP_DELETE_ELEM empties a slot once, then gives ENOENT; behind the last slot it gives E2BIG",
             ARRAY,
             filter,
             _put(FILTER),
@@ -166,7 +201,7 @@ def _calls() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-15",
-            "keys are all indices, whatever is in the slots",
+            "BPF_MAP_GET_NEXT_KEY on a PROG_ARRAY tells all indices, whatever is in the slots",
             ARRAY,
             expect(NextKey(PROGRAMS, None, 4), u32(0)),
             expect(NextKey(PROGRAMS, u32(2), 4), u32(3)),
@@ -182,7 +217,7 @@ def _types() -> tuple[Clause, ...]:
     return (
         _clause(
             "TAIL-20.stored",
-            "the first program decides of which type all others are, also once it is gone",
+            "The first program in a PROG_ARRAY decides which type all others must have (EINVAL), also after it is gone",
             *(ARRAY, filter, probe, _put(FILTER)),
             _put(Ref("probe"), "EINVAL"),
             expect(DeleteElement(PROGRAMS, u32(0)), 0),
@@ -192,7 +227,7 @@ def _types() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-20.loaded",
-            "so does a program that is loaded with the array",
+            "A program that is loaded with a PROG_ARRAY decides which type the programs in it must have (EINVAL)",
             *(ARRAY, filter, probe),
             expect(user, WORKS),
             _put(FILTER, "EINVAL"),
@@ -201,7 +236,7 @@ def _types() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-21.refused",
-            "a program that the verifier refuses decides nothing",
+            "A program that the verifier refuses does not decide which type a PROG_ARRAY's programs must have",
             *(ARRAY, filter),
             expect(broken, "EACCES"),
             _put(FILTER),
@@ -209,7 +244,7 @@ def _types() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-21.not-stored",
-            "nor does one that is not stored for its index",
+            "A program whose index is refused does not decide which type a PROG_ARRAY's programs must have",
             *(ARRAY, filter, probe),
             _put(Ref("probe"), "E2BIG", index=4),
             _put(FILTER),
@@ -222,22 +257,42 @@ def _verifier() -> tuple[Clause, ...]:
     key = (st(W, R10, -4, 0), mov64_reg(R2, R10), add64_imm(R2, -4))
     value = (mov64_reg(R3, R2), mov64_imm(R4, 0))
     refused: tuple[tuple[str, str, str, Piece], ...] = (
-        ("30.lookup", "programs look nothing up", "EINVAL", (key, ld_map(R1, "programs"), call(1))),
-        ("30.update", "nor store", "EINVAL", (key, value, ld_map(R1, "programs"), call(2))),
-        ("30.delete", "nor delete", "EINVAL", (key, ld_map(R1, "programs"), call(3))),
+        (
+            "30.lookup",
+            "A program that calls bpf_map_lookup_elem on a PROG_ARRAY gives EINVAL",
+            "EINVAL",
+            (key, ld_map(R1, "programs"), call(1)),
+        ),
+        (
+            "30.update",
+            "A program that calls bpf_map_update_elem on a PROG_ARRAY gives EINVAL",
+            "EINVAL",
+            (key, value, ld_map(R1, "programs"), call(2)),
+        ),
+        (
+            "30.delete",
+            "A program that calls bpf_map_delete_elem on a PROG_ARRAY gives EINVAL",
+            "EINVAL",
+            (key, ld_map(R1, "programs"), call(3)),
+        ),
         (
             "31.map",
-            "a tail call wants a program array",
+            "A program whose tail call takes a map of another type gives EINVAL",
             "EINVAL",
             (mov64_reg(R1, R6), ld_map(R2, "hits"), mov64_imm(R3, 0), call(Helper.TAIL_CALL)),
         ),
         (
             "31.context",
-            "a tail call hands on the context",
+            "A program whose tail call does not hand on the context gives EACCES",
             "EACCES",
             (mov64_reg(R1, R10), ld_map(R2, "programs"), mov64_imm(R3, 0), call(Helper.TAIL_CALL)),
         ),
-        ("31.index", "a tail call wants an index", "EACCES", (mov64_reg(R1, R6), ld_map(R2, "programs"), call(12))),
+        (
+            "31.index",
+            "A program whose tail call has no index in R3 gives EACCES",
+            "EACCES",
+            (mov64_reg(R1, R6), ld_map(R2, "programs"), call(12)),
+        ),
     )
     return (
         *(
@@ -246,13 +301,13 @@ def _verifier() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-32",
-            "a tail call that does nothing leaves nothing in R0",
+            "A program that uses R0 after its tail call, which leaves nothing there, gives EACCES",
             ARRAY,
             expect(_filter(_tail_call()), "EACCES"),
         ),
         _clause(
             "TAIL-33",
-            "4.1 has no tail calls",
+            "A program that calls bpf_tail_call gives EINVAL in 4.1, which does not have the helper",
             expect(_filter(mov64_imm(R2, 0), mov64_imm(R3, 0), call(Helper.TAIL_CALL), _returns(0)), "EINVAL"),
             since="4.1",
             until="4.1",
@@ -264,17 +319,31 @@ def _runs() -> tuple[Clause, ...]:
     other = _filter(_returns(5), name="other")
     calls = _filter(_tail_call(), _returns(9))
     return (
-        _clause("TAIL-40", "the other program has the last word", ARRAY, other, calls, _put(OTHER), _arrives(5)),
-        _clause("TAIL-41.empty", "an empty slot: the program goes on", ARRAY, calls, _arrives(9)),
+        _clause(
+            "TAIL-40",
+            "A tail call goes on in the other program, whose result is that of the run",
+            ARRAY,
+            other,
+            calls,
+            _put(OTHER),
+            _arrives(5),
+        ),
+        _clause(
+            "TAIL-41.empty",
+            "A tail call into an empty slot does nothing, and the program goes on behind it",
+            ARRAY,
+            calls,
+            _arrives(9),
+        ),
         _clause(
             "TAIL-41.beyond",
-            "no slot: the program goes on",
+            "A tail call behind the last slot does nothing, and the program goes on behind it",
             *(ARRAY, other, _filter(_tail_call(BEYOND), _returns(9)), _put(OTHER)),
             _arrives(9),
         ),
         _clause(
             "TAIL-42",
-            "an index has 32 bits",
+            "A tail call takes the low 32 bits of R3 as index",
             *(ARRAY, other),
             _filter(
                 *(mov64_reg(R1, R6), ld_map(R2, "programs"), ld_imm64(R3, 1 << 32), call(Helper.TAIL_CALL), _returns(9))
@@ -284,39 +353,51 @@ def _runs() -> tuple[Clause, ...]:
         ),
         _clause(
             "TAIL-43",
-            "the slot is looked at when the call is made",
+            "A tail call goes to the program that is in the slot when the call is made",
             *(ARRAY, other, _filter(_returns(7), name="third"), calls, _arrives(9)),
             *(_put(OTHER), _arrives(5), _put(Ref("third")), _arrives(7)),
             *(expect(DeleteElement(PROGRAMS, u32(0)), 0), _arrives(9)),
         ),
-        _clause("TAIL-44", "a slot keeps its program", ARRAY, other, calls, _put(OTHER), Close(OTHER), _arrives(5)),
+        _clause(
+            "TAIL-44",
+            "A slot of a PROG_ARRAY keeps its program when the program's descriptor is closed",
+            ARRAY,
+            other,
+            calls,
+            _put(OTHER),
+            Close(OTHER),
+            _arrives(5),
+        ),
         _clause(
             "TAIL-45",
-            "registers from R6 on stay where the call does nothing",
+            "A tail call that does nothing keeps the registers from R6 on",
             *(ARRAY, _filter(mov64_imm(R7, 6), _tail_call(), mov64_reg(R0, R7))),
             _arrives(6),
         ),
         _clause(
             "TAIL-46",
-            "a run makes 33 tail calls, and goes on in the last program then",
+            f"A run makes {MOST} tail calls; the next one does nothing, and the program goes on behind it",
             *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(), _returns(9))),
             *(_put(FILTER), _arrives(9), hits_are(1 + MOST)),
         ),
         _clause(
             "TAIL-46.beyond",
-            "calls behind the last slot do not count",
+            "Tail calls behind the last slot do not count against the limit of 33",
             *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(BEYOND), _tail_call(), _returns(9))),
             *(_put(FILTER), _arrives(9), hits_are(1 + MOST)),
         ),
         *(
             _clause(
                 f"TAIL-47.{engine}",
-                "calls into empty slots count, in the interpreter before 7.2 and in the JIT before 6.12",
+                f"Tail calls into empty slots count against the limit of {MOST} in the {where} before {since}",
                 *(ARRAY, array("hits"), _filter(count_hits(), _tail_call(EMPTY), _tail_call(), _returns(9))),
                 *(_put(FILTER), _arrives(9), hits_are(1 + MOST // 2, {since: 1 + MOST})),
                 needs=frozenset({need}),
             )
-            for engine, need, since in (("interp", Need.INTERPRETER, "7.2"), ("jit", Need.JIT, "6.12"))
+            for engine, where, need, since in (
+                ("interp", "interpreter", Need.INTERPRETER, "7.2"),
+                ("jit", "JIT", Need.JIT, "6.12"),
+            )
         ),
     )
 
@@ -328,7 +409,7 @@ def _kprobes(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "TAIL-50",
-            "a program on a probe goes on with another one, which has the same context",
+            "A program on a probe goes on with another one by a tail call, which sees the same context",
             *(ARRAY, array("hits"), *probed(caller), LoadProgram("other", ProgramType.KPROBE, callee)),
             *(_put(OTHER), prctl(7, times=3), hits_are(21)),
             needs=KPROBES,
