@@ -54,7 +54,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
             expect(RemoveKprobe(PROBE), 0),
             expect(RemoveKprobe(PROBE), "ENOENT"),
         ),
-        _clause("KP-16.absent", "and must be there", expect(RemoveKprobe(PROBE), "ENOENT")),
+        _clause("KP-16.absent", "and must be there", expect(WriteKprobeEvents("-:{}probe"), "ENOENT")),
         _clause(
             "KP-16.busy",
             "and not in use",

@@ -148,7 +148,7 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
             "the map commands of bpf(2) and their errors",
             (
                 CreateMap("refused", MapType.HASH, 0, 8, 1),
-                CreateMap("refused", 0, 4, 8, 1),
+                CreateMap("unspecified", 0, 4, 8, 1),
                 _table(entries=1),
                 LookupElement(TABLE, u64(1), 8),
                 UpdateElement(TABLE, u64(1), u64(10)),

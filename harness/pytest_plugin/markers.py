@@ -10,11 +10,10 @@ import pytest
 from harness.lane import Lane
 from harness.model.environment import Environment
 from harness.run.needs import unmet
-from harness.script.needs import Need
+from harness.script.needs import CPUS, Need
 from hil.arch import architecture, architectures
 from hil.kernels import store
 from hil.kernels.catalogue import numbers
-from hil.machine import MachineSpec
 
 NEEDS = {need.name.lower().replace("_", "-"): need for need in Need}
 
@@ -52,7 +51,7 @@ def _needs(mark: pytest.Mark, lane: Lane) -> str:
     wanted = [NEEDS[name] for name in _names(mark, list(NEEDS))]
     era = store.era(lane.kernel, architecture(lane.arch))
     # Before there is a machine; the kernel's exact version is nothing that anybody needs.
-    return unmet(wanted, Environment(era, lane.arch, 0, str(lane.engine), MachineSpec.cpus))
+    return unmet(wanted, Environment(era, lane.arch, 0, str(lane.engine), CPUS))
 
 
 _RULES: dict[str, Callable[[pytest.Mark, Lane], str]] = {

@@ -32,6 +32,11 @@ class Step:
     operation: Operation
     said: Mapping[str, Said]
 
+    def __post_init__(self) -> None:
+        """Malformed for what cannot be, also where only other eras are said to give it."""
+        for said in self.said.values():
+            _expectation(said)
+
     def expected(self, era: str) -> Expectation | None:
         """What holds in `era`."""
         known = [since for since in self.said if release(since) <= release(era)]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 
+from harness.script.malformed import Malformed
 from harness.script.outcome import (
     Addresses,
     Bytes,
@@ -39,6 +43,11 @@ class Expectation:
     records: int | tuple[Record, ...] | None = None
     log: str | None = None
     branches: tuple[tuple[Expectation | None, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Malformed for an errno that no kernel can return by that name."""
+        if self.errno is not None and (wrong := _misnamed(self.errno)):
+            raise Malformed(f"an errno {self.errno!r} is expected", remedy=wrong)
 
     def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
         """Whether `observation` is what is expected; a log that nobody asked for is not."""
@@ -84,7 +93,23 @@ class Expectation:
         return ", ".join(parts)
 
 
+_NAMELESS = re.compile(r"errno (\d+)")
+"""One that the kernel keeps to itself, such as 524, ENOTSUPP."""
 SUCCESS = Expectation()
+
+
+def _misnamed(name: str) -> str:
+    """What to write instead; empty when outcomes call an errno so. Two names for one number are one of them here."""
+    if name in errno.errorcode.values():
+        return ""
+    if number := _NAMELESS.fullmatch(name):
+        known = errno.errorcode.get(int(number[1]))
+        return f"write {known!r}" if known else ""
+    alias = errno.errorcode.get(getattr(errno, name, 0)) if name.isupper() else None
+    if alias:
+        return f"write {alias!r}"
+    near = get_close_matches(name.upper(), errno.errorcode.values(), 1)
+    return f"did you mean {near[0]!r}?" if near else "write a name as in 'EBADF'"
 
 
 def _number(number: int | range) -> str:

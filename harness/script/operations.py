@@ -1,7 +1,8 @@
 """The typed operations a script is made of.
 
 An operation that makes something (a map, a program, a probe, an event) names it; later operations refer to it by that
-name. A reference to something whose making failed stands for -1, in the guest as in the model, so error paths compose.
+name. A reference to something whose making failed stands for -1, in the guest as in the model, so error paths compose;
+one to what no operation makes is a mistake, and told when the script is built.
 Each operation is one system call, or the few that only make sense together (write `kprobe_events`, read the `id`).
 Every operation is here by its name, those that are defined in modules of their own, too.
 """
@@ -13,15 +14,16 @@ from enum import IntEnum, IntFlag
 
 from harness.isa.instruction import Instruction
 from harness.script.expectation import Expectation
+from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.outcome import PerCpu
 from harness.script.processes import Become as Become
-from harness.script.processes import ChildOnly, ProcessOperation
 from harness.script.processes import Execute as Execute
 from harness.script.processes import Exit as Exit
 from harness.script.processes import Fork as Fork
 from harness.script.processes import GetProcessId as GetProcessId
 from harness.script.processes import LimitLockedMemory as LimitLockedMemory
+from harness.script.processes import ProcessOperation
 from harness.script.processes import SetName as SetName
 from harness.script.source import Source
 from harness.script.surroundings import ClearTrace as ClearTrace
@@ -517,34 +519,9 @@ class Script:
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        """ValueError for operations where they make no sense, or would harm what runs behind them."""
-        changed = [False]
-        """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
-        for index, operation in enumerate(self.operations):
-            if wrong := _wrong(operation, changed):
-                raise ValueError(f"{self.name}: operation {index}, {operation}, {wrong}")
-            if isinstance(operation, Execute) and self.operations[index + 1 : index + 2] != (Exit(),):
-                raise ValueError(f"{self.name}: operation {index}: nothing but Exit comes after Execute")
-        if len(changed) > 1:
-            raise ValueError(f"{self.name}: a child does not exit")
+        """Malformed for operations where they make no sense, for names and triggers that there are not, and for what
+        would harm what runs behind the script."""
+        from harness.script.checks import complaint  # which knows every operation
 
-
-def _wrong(operation: Operation, changed: list[bool]) -> str:
-    match operation:
-        case Fork():
-            changed.append(False)
-        case _ if len(changed) == 1 and isinstance(operation, Exit | ChildOnly):
-            return "is for a child"
-        case Exit():
-            changed.pop()
-        case Become() | Execute() if changed[-1]:
-            return "comes behind a setting that could not be put back then"
-        case SetSetting():
-            changed[-1] = True
-        case Concurrently(branches):
-            inner = [one for branch in branches for one in branch.operations]
-            if not inner or any(branch.cpu < 0 for branch in branches):
-                return "has threads that do nothing, or one that runs nowhere"
-            if any(isinstance(one, Concurrently | Fork | Exit | ChildOnly) for one in inner):
-                return "holds what threads cannot do"
-    return ""
+        if wrong := complaint(self.operations, self.expected):
+            raise Malformed(f"{self.name}: {wrong}")

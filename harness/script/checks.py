@@ -1,0 +1,72 @@
+"""What makes no sense in a script, whatever kernel it is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.script import names
+from harness.script.expectation import Expectation
+from harness.script.malformed import nearest
+from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation
+from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork
+from harness.script.surroundings import ReadSetting, SetSetting
+from harness.script.triggers import TRIGGERS, From
+
+_SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
+_TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
+
+
+def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
+    """What is wrong with these operations, and with which; empty when nothing is."""
+    if expected and len(expected) != len(operations):
+        return f"{len(expected)} expectations for {len(operations)} operations"
+    changed = [False]
+    """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
+    for index, operation in enumerate(operations):
+        if wrong := _process(operation, changed) or _written(operation):
+            return f"operation {index}, {operation}, {wrong}"
+        if isinstance(operation, Execute) and operations[index + 1 : index + 2] != (Exit(),):
+            return f"operation {index}: nothing but Exit comes after Execute"
+    if len(changed) > 1:
+        return "a child does not exit"
+    return names.wrong(operations, expected)
+
+
+def _process(operation: Operation, changed: list[bool]) -> str:
+    """What its process cannot do at this place."""
+    match operation:
+        case Fork():
+            changed.append(False)
+        case _ if len(changed) == 1 and isinstance(operation, Exit | ChildOnly):
+            return "is for a child"
+        case Exit():
+            changed.pop()
+        case Become() | Execute() if changed[-1]:
+            return "comes behind a setting that could not be put back then"
+        case SetSetting():
+            changed[-1] = True
+    return ""
+
+
+def _written(operation: Operation) -> str:
+    """What is no matter of its place, but of how it is written."""
+    match operation:
+        case Concurrently(branches):
+            inner = [one for branch in branches for one in branch.operations]
+            if not inner or any(branch.cpu < 0 for branch in branches):
+                return "has threads that do nothing, or one that runs nowhere"
+            if any(isinstance(one, Concurrently | Fork | Exit | ChildOnly) for one in inner):
+                return "holds what threads cannot do"
+            return next(filter(None, map(_written, inner)), "")
+        case Fire(trigger=name) if name not in TRIGGERS:
+            return f"fires {name!r}, which is no trigger; {nearest(name, TRIGGERS)}"
+        case Fire(trigger=name, arguments=arguments):
+            most = TRIGGERS[name].call.count(From.CHOSEN)
+            if len(arguments) > most:
+                return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
+        case ReadSetting(path) | SetSetting(path) if not _SETTING.fullmatch(path):
+            return "names no file below /proc/sys; write it as in 'kernel/perf_event_paranoid'"
+        case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
+            return "names no tracepoint; write it as in 'sched/sched_switch'"
+    return ""

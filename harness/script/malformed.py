@@ -1,0 +1,20 @@
+"""What somebody wrote for a script makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from hil.errors import UserError
+
+
+class Malformed(UserError, ValueError):
+    """Of a script or an expectation, when it is built: no kernel is asked, and nothing passes for want of a word."""
+
+
+def nearest(name: str, known: Iterable[str], nothing: str = "there is none") -> str:
+    """What to write instead of a name that is unknown: the one that looks like it, else all there are."""
+    known = list(known)
+    if near := get_close_matches(name, known, 1):
+        return f"did you mean {near[0]!r}?"
+    return f"choose from {', '.join(map(repr, known))}" if known else nothing

@@ -1,0 +1,144 @@
+"""The names in a script: which operations make them, and who may refer to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+
+from harness.script.expectation import Expectation
+from harness.script.malformed import nearest
+from harness.script.operations import (
+    Branch,
+    Close,
+    Concurrently,
+    CreateKprobe,
+    Exit,
+    Fork,
+    GetProcessId,
+    MapRing,
+    MapRingBuffer,
+    OpenEvent,
+    Operation,
+    Program,
+    ReadRing,
+    ReadRingBuffer,
+    Ref,
+    RemoveKprobe,
+    Unmap,
+)
+from harness.script.outcome import Unknown
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is behind a name: the kind of the operation that made it, and whether it is let go, or was never there."""
+
+    kind: type
+    gone: bool = False
+
+
+Known = dict[str, _Made]
+"""What is named at a point of a script."""
+
+_NOTHING = "nothing is named before it"
+_ONLY: dict[tuple[type, str], tuple[type, ...]] = {
+    (ReadRing, "ring"): (MapRing,),
+    (ReadRingBuffer, "buffer"): (MapRingBuffer,),
+    (Unmap, "ring"): (MapRing, MapRingBuffer),
+    (RemoveKprobe, "probe"): (CreateKprobe,),
+    (OpenEvent, "pid"): (GetProcessId,),
+}
+"""Fields that are no descriptors, of which a caller may hand over any: what must have made the name in them."""
+
+
+def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
+    """What is wrong with a script's names, and with which operation; empty when nothing is.
+
+    A child knows what its parent named before, and may name the same again for itself. What it names its parent does
+    not know, except probes, which belong to nobody. A thread knows what was named before it began, and what it names.
+    """
+    processes: list[Known] = [{}]
+    ever: Known = {}
+    for index, operation in enumerate(operations):
+        known = processes[-1]
+        if isinstance(operation, Concurrently):
+            complaint = _concurrently(operation, known)
+        else:
+            complaint = _add(operation, known, expected[index] if expected else None)
+        ever |= known
+        complaint = complaint or _told(expected[index] if expected else None, ever)
+        if complaint:
+            return f"operation {index}, {operation}, {complaint}"
+        if isinstance(operation, Fork):
+            processes.append({name: replace(made, gone=True) for name, made in known.items()})
+        elif isinstance(operation, Exit):
+            processes.pop()
+            processes[-1] |= {name: made for name, made in known.items() if made.kind is CreateKprobe}
+    return ""
+
+
+def _concurrently(operation: Concurrently, known: Known) -> str:
+    """Goes on with what any of the threads has named."""
+    made: Known = {}
+    for branch in operation.branches:
+        own = dict(known)
+        for inner in branch.operations:
+            if complaint := _add(inner, own, None):
+                return f"with {inner} in a thread, {complaint}"
+        made |= own
+    known |= made
+    return ""
+
+
+def _add(operation: Operation, known: Known, expected: Expectation | None) -> str:
+    """What is wrong with what the operation refers to, or with the name it makes; known is it from now on."""
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        for name in _referred(value):
+            if name not in known:
+                return f"refers to {name!r}, which no earlier operation makes; {nearest(name, known, _NOTHING)}"
+            only = _ONLY.get((type(operation), field.name))
+            if only and known[name].kind not in only:
+                kinds = " or ".join(kind.__name__ for kind in only)
+                return f"takes what {kinds} makes as its {field.name}; {name!r} is of {known[name].kind.__name__}"
+            if isinstance(operation, Close | Unmap | RemoveKprobe):
+                known[name] = replace(known[name], gone=True)
+    made = getattr(operation, "name", None)
+    if isinstance(made, str):
+        before = known.get(made)
+        if before and not before.gone and not (before.kind is type(operation) is CreateKprobe):
+            return f"makes {made!r} again, while what {before.kind.__name__} made is there; give it another name"
+        known[made] = _Made(type(operation), gone=expected is not None and expected.errno is not None)
+    return ""
+
+
+def _referred(value: object) -> Iterator[str]:
+    """Every name a field refers to, however deep inside."""
+    match value:
+        case Ref(name):
+            yield name
+        case Program(_, maps):
+            yield from (reference.name for _, reference in maps)
+        case tuple():
+            for item in value:
+                yield from _referred(item)
+        case Branch():
+            pass
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                yield from _referred(getattr(value, field.name))
+
+
+def _told(expectation: object, ever: Known) -> str:
+    """The same of an expectation: what its numbers are held against."""
+    match expectation:
+        case Unknown(same_as=same, not_before=before, not_after=after):
+            for name in (same, before, after):
+                if name is not None and name not in ever:
+                    near = nearest(name, ever, _NOTHING)
+                    return f"is held against what {name!r} returned, which no operation makes; {near}"
+        case tuple():
+            return next(filter(None, (_told(item, ever) for item in expectation)), "")
+        case _ if is_dataclass(expectation):
+            return _told(tuple(getattr(expectation, field.name) for field in fields(expectation)), ever)
+    return ""
