@@ -133,8 +133,8 @@ class Lowering:
         self.descriptors.append(descriptor)
 
     def operand(self, descriptor: Descriptor) -> Operand | int:
-        """What a descriptor stands for; a name that was never given is -1, as one whose making failed is negative."""
-        return self.names.get(descriptor.name, -1) if isinstance(descriptor, Ref) else descriptor
+        """What a descriptor stands for; a name whose making failed is negative."""
+        return self.names[descriptor.name] if isinstance(descriptor, Ref) else descriptor
 
     def map_over(self, name: str, mapped: Mapped) -> Reader:
         """Remember a mapping under its name; the observation of making it."""

@@ -11,6 +11,7 @@ from harness.script.malformed import nearest
 from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation
 from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork
 from harness.script.surroundings import ReadSetting, SetSetting
+from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
 
 _SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
@@ -25,7 +26,7 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
     """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
     for index, operation in enumerate(operations):
         if wrong := _process(operation, changed) or _written(operation):
-            return f"operation {index}, {operation}, {wrong}"
+            return f"operation {index}, {describe(operation)}, {wrong}"
         if isinstance(operation, Execute) and operations[index + 1 : index + 2] != (Exit(),):
             return f"operation {index}: nothing but Exit comes after Execute"
     if len(changed) > 1:

@@ -27,6 +27,8 @@ from harness.script.operations import (
     Unmap,
 )
 from harness.script.outcome import Unknown
+from harness.script.surroundings import ReadClock
+from harness.script.text import describe
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
         ever |= known
         complaint = complaint or _told(expected[index] if expected else None, ever)
         if complaint:
-            return f"operation {index}, {operation}, {complaint}"
+            return f"operation {index}, {describe(operation)}, {complaint}"
         if isinstance(operation, Fork):
             processes.append({name: replace(made, gone=True) for name, made in known.items()})
         elif isinstance(operation, Exit):
@@ -84,7 +86,7 @@ def _concurrently(operation: Concurrently, known: Known) -> str:
         own = dict(known)
         for inner in branch.operations:
             if complaint := _add(inner, own, None):
-                return f"with {inner} in a thread, {complaint}"
+                return f"with {describe(inner)} in a thread, {complaint}"
         made |= own
     known |= made
     return ""
@@ -97,6 +99,8 @@ def _add(operation: Operation, known: Known, expected: Expectation | None) -> st
         for name in _referred(value):
             if name not in known:
                 return f"refers to {name!r}, which no earlier operation makes; {nearest(name, known, _NOTHING)}"
+            if known[name].kind is ReadClock:
+                return f"refers to {name!r}, which is a time and no descriptor"
             only = _ONLY.get((type(operation), field.name))
             if only and known[name].kind not in only:
                 kinds = " or ".join(kind.__name__ for kind in only)

@@ -22,13 +22,13 @@ def transfers(*operations: Operation) -> list[tuple[int, object]]:
 
 
 def test_what_was_set_last_is_put_back_first() -> None:
-    first, one, second, two, *back = transfers(SetSetting("a", 1), SetSetting("b", 2))
+    first, one, second, two, *back = transfers(SetSetting("kernel/a", 1), SetSetting("kernel/b", 2))
     assert [call for call, _ in (first, one, second, two)] == [READ, WRITE, READ, WRITE]
     assert back == [(WRITE, second[1]), (WRITE, first[1])]
 
 
 def test_a_child_puts_back_before_it_exits() -> None:
-    operations = (Fork(), SetSetting("a", 1), Exit())
+    operations = (Fork(), SetSetting("kernel/a", 1), Exit())
     batch, _ = lower([Script("s", "", operations)], GUEST, ["t"])
     child = batch.steps[1]
     assert isinstance(child, Process)

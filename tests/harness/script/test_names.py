@@ -33,6 +33,7 @@ from harness.script.operations import (
     ProgramType,
     RawBpf,
     RawOpenEvent,
+    ReadClock,
     ReadRing,
     ReadRingBuffer,
     ReadSetting,
@@ -62,7 +63,7 @@ def said(*operations: Operation, expected: tuple[Expectation | None, ...] = ()) 
 def test_a_map_by_another_name() -> None:
     """What the guest and the model both called -1 before, so that the test passed."""
     told = said(HITS, *COUNTING, prctl(), read_u64("hitz"))
-    assert told.startswith("s: operation 6, LookupElement(map=Ref(name='hitz')")
+    assert told.startswith("s: operation 6, LookupElement(map=hitz, ")
     assert told.endswith("refers to 'hitz', which no earlier operation makes; did you mean 'hits'?")
 
 
@@ -123,6 +124,12 @@ def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
 )
 def test_what_is_no_descriptor_must_be_of_its_kind(operation: Operation, wanted: str) -> None:
     assert said(HITS, operation).endswith(wanted)
+
+
+def test_a_reading_of_the_clock_is_no_descriptor() -> None:
+    assert said(ReadClock("before"), Close(Ref("before"))).endswith(
+        "refers to 'before', which is a time and no descriptor"
+    )
 
 
 def test_any_descriptor_may_stand_for_another() -> None:
