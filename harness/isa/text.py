@@ -4,6 +4,7 @@
     (79) r2 = *(u64 *)(r1 +112)      the opcode in front is optional and must be right
     if r2 == 0x0 goto out            a jump goes to a label, or `pc+1`
     r1 = map counter                 a map of the script by its name
+    call bpf_map_lookup_elem#1       or `call 1`; logs since 4.10 have the name
     out: r0 = 0                      a label may share a line; `;` and `#` begin a comment
     exit
 
@@ -20,16 +21,19 @@ from collections.abc import Mapping, Sequence
 from harness.isa.assemble import aim
 from harness.isa.instruction import Instruction
 from harness.isa.notation import is_wide, parse, render
-from harness.isa.opcodes import LD_IMM64, Opcode, find
+from harness.isa.opcodes import LD_IMM64, Helper, Opcode, find
 from harness.script.operations import Program, Ref
 from hil.errors import UserError
 
-_COMMENT = re.compile(r"[;#].*$")
+_COMMENT = re.compile(r";.*$|#(?!(?<=\w#)\d).*$")
 _LABEL = re.compile(r"^([A-Za-z_]\w*):\s*")
 _INDEX = re.compile(r"^\d+:\s*")
 _CODE = re.compile(r"^\(([0-9a-f]{2})\)\s*")
 _TARGET = re.compile(r"\bgotol? (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
 _MAP = re.compile(r"^(r\d+ = )map ([\w.-]+)$")
+_CALL = re.compile(r"^call (?P<name>[A-Za-z_]\w*)#(?P<number>\d{1,10})$")
+_MOST_HELPERS = 1000
+"""No release has so many; greater numbers behind a name are types of the running kernel's functions."""
 
 
 def disassemble(program: Program | Sequence[Instruction]) -> str:
@@ -77,7 +81,7 @@ def assemble(text: str) -> Program:
             maps.append((len(instructions), Ref(named[2])))
             line = f"{named[1]}map_fd 0"
         try:
-            instructions += _instructions(line, int(code[1], 16) if code else None)
+            instructions += _instructions(_without_name(line), int(code[1], 16) if code else None)
         except UserError as error:
             raise UserError(f"line {number}: {error.what}", remedy=error.remedy) from None
     for index, name, number in pending:
@@ -85,6 +89,21 @@ def assemble(text: str) -> Program:
             raise UserError(f"line {number}: no label {name}")
         instructions[index] = aim(instructions[index], labels[name] - index - 1)
     return Program(tuple(instructions), tuple(maps))
+
+
+def _without_name(line: str) -> str:
+    """A call of a helper by its number alone; UserError when name and number are not of one helper."""
+    match = _CALL.match(line)
+    if match is None:
+        return line
+    name, number = match["name"], int(match["number"])
+    if number >= _MOST_HELPERS:
+        remedy = f"write `call kernel-function {number}`"
+        raise UserError(f"`{line}` calls a function of the running kernel", remedy=remedy)
+    named = {f"bpf_{helper.name.lower()}": helper.value for helper in Helper}
+    if named.get(name, number) != number or (number in named.values() and name not in (*named, "unknown")):
+        raise UserError(f"`{line}`: helper {number} has another name", remedy=f"write `call {number}`")
+    return f"call {number}"
 
 
 def _instructions(line: str, expected: int | None) -> list[Instruction]:

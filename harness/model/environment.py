@@ -65,6 +65,13 @@ class Environment:
         return self.rules.faults(self.arch) if self.engine == Engine.JIT else frozenset()
 
     @property
+    def only_compiled(self) -> frozenset[int]:
+        """Helpers that a program cannot call here, because its engine does not compile it."""
+        if self.engine == Engine.JIT:
+            return frozenset()
+        return frozenset(helper for arch, helper in self.rules.jit_helpers if arch == self.arch)
+
+    @property
     def kprobes(self) -> bool:
         """Whether this kernel has kprobes, and therefore programs of type KPROBE."""
         return self.arch in self.rules.kprobes

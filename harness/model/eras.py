@@ -74,6 +74,7 @@ DEBIAN_SETTINGS = {**SETTINGS, "kernel/perf_event_paranoid": 3, "kernel/unprivil
 LINUX_4_1 = Era(
     name="4.1",
     release=(4, 1),
+    latest=version(4, 1, 52),
     attr_size=48,
     attr_address_first=True,  # sys_bpf(): access_ok() of one byte
     license_first=True,
@@ -170,6 +171,7 @@ LINUX_5_10 = replace(
     LINUX_4_1,
     name="5.10",
     release=(5, 10),
+    latest=version(5, 10, 255),  # of 5.10.262: the last number ends at 255, Makefile
     attr_size=120,
     attr_address_first=False,  # bpf_check_uarg_tail_zero()
     first_unknown_command=1000,  # enum bpf_cmd grows by backports; no release is near this
@@ -256,10 +258,11 @@ LINUX_6_1 = replace(
     LINUX_5_10,
     name="6.1",
     release=(6, 1),
+    latest=version(6, 1, 192),
     attr_size=144,
     privileged_commands=frozenset({"CreateMap", "LoadProgram"}),
     charges_locked_memory=False,  # since 5.11 memory cgroups count it: 755e5d55367a
-    program_types=frozenset(range(1, 33)),
+    program_types=frozenset(range(1, 32)),
     maps=replace(
         LINUX_5_10.maps,
         types=frozenset(range(1, 32)),
@@ -301,9 +304,10 @@ LINUX_6_12 = replace(
     counts_empty_slots=frozenset({"interp"}),  # seen on 6.12.117, whose JITs look into the slot first
     int_map_calls=frozenset(),  # since 6.4 they return a long: d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs"
     release=(6, 12),
+    latest=version(6, 12, 117),
     attr_size=152,
     license_first=False,
-    program_types=frozenset(range(1, 33)),
+    program_types=frozenset(range(1, 33)),  # NETFILTER came with 6.4
     maps=replace(
         LINUX_6_1.maps,
         types=frozenset(range(1, 34)),
@@ -323,6 +327,7 @@ LINUX_7_2 = replace(
     LINUX_6_12,
     name="7.2",
     release=(7, 2),
+    latest=version(7, 2, 13),
     attr_size=168,
     maps=replace(
         LINUX_6_12.maps,

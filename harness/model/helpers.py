@@ -14,6 +14,7 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno, negative
 from harness.model.maps import Map, ProgramArrayMap
 from harness.model.maps.base import map_behind
+from harness.model.memory import Fault
 from harness.model.reading import Space, buffer, reader, string_reader
 from harness.model.surroundings import Surroundings
 from harness.model.surroundings import of as surroundings_of
@@ -38,6 +39,8 @@ class Helpers:
 
     def __call__(self, number: int, *arguments: Value) -> Value:
         """Call a helper by its id; Unpredictable when the model has no rule for it."""
+        if number in self._environment.only_compiled:
+            raise Fault(f"call of helper {number}, which only the JIT can make")
         try:
             if outward := _OF_THE_SURROUNDINGS.get(number):
                 result = outward(self._surroundings, *arguments)

@@ -22,7 +22,7 @@ MOST_STEPS = 1_000_000
 class Stop(Enum):
     """Why a run has no result."""
 
-    FAULT = "an access no verified program makes"
+    FAULT = "what no verified program does"
     UNDEFINED = "behaviour the era does not define"
     UNPREDICTABLE = "the run depends on a value the model cannot know"
     ENDLESS = "more instructions than any verified program takes"

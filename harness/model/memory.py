@@ -11,7 +11,7 @@ USER_ADDRESS = Unknown("an address in user space", least=4096, most=(1 << 47) - 
 
 
 class Fault(Exception):
-    """An access no verified program makes: outside its region, through a number, or into read-only memory.
+    """What no verified program does: an access outside its region, through a number, or into read-only memory.
 
     It ends the run; `harness.model.interpreter` turns it into a result.
     """

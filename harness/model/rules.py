@@ -87,6 +87,11 @@ def version(major: int, minor: int, sublevel: int) -> int:
     return major << 16 | minor << 8 | sublevel
 
 
+def dotted(version_code: int) -> str:
+    """A LINUX_VERSION_CODE as people write it."""
+    return f"{version_code >> 16}.{version_code >> 8 & 0xFF}.{version_code & 0xFF}"
+
+
 @dataclass(frozen=True)
 class Backport:
     """A change that stable releases brought into an era: the last release seen without it, the first seen with it."""
@@ -171,6 +176,9 @@ class Era:
     name: str
     release: Release
     """Which rows of `harness.isa.opcodes` exist."""
+    latest: int
+    """LINUX_VERSION_CODE of the newest kernel the record was held against: what is asked without a kernel at hand is
+    asked of this one."""
 
     # bpf(2)
     attr_size: int

@@ -9,22 +9,24 @@ from typing import BinaryIO, TypeVar
 import click
 
 from harness.abi.pt_regs import LAYOUTS
+from harness.isa.opcodes import BASELINE
 from harness.lane import Engine
 from harness.model.environment import Environment
 from harness.model.eras import ERAS, era
+from harness.model.interface.verification import type_name
 from harness.model.interpreter import Returned
-from harness.model.rules import version
 from harness.model.verifier import Verdict
 from harness.programs import hexadecimal, maps, showing, source
 from harness.programs.running import on_context, on_memory
 from harness.programs.source import Format, Source
+from harness.programs.verifying import Opinion
 from harness.programs.verifying import verify as verify_program
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import Unpredicted
 from hil.errors import UserError
 
 _F = TypeVar("_F", bound=Callable[..., object])
-_TYPES = {type.name.lower(): type for type in (ProgramType.KPROBE, ProgramType.SOCKET_FILTER)}
+_TYPES = {type.name.lower(): type for type in ProgramType if type is not ProgramType.UNSPEC}
 
 
 def _program(function: _F) -> _F:
@@ -46,6 +48,12 @@ def _lane(function: _F) -> _F:
         metavar="NAME:TYPE:KEY:VALUE:ENTRIES",
         multiple=True,
         help="A map, sizes in bytes. Repeatable.",
+    )(function)
+    function = click.option(
+        "--type", "kind", type=click.Choice([*_TYPES]), metavar="TYPE", help="By default the section's, else kprobe."
+    )(function)
+    function = click.option(
+        "--engine", type=click.Choice([engine.value for engine in Engine]), default="interp", show_default=True
     )(function)
     function = click.option("--arch", type=click.Choice([*LAYOUTS]), default="x86_64", show_default=True)(function)
     return click.option("--era", "era_name", type=click.Choice([*ERAS]), default="4.1", show_default=True)(function)
@@ -71,7 +79,6 @@ def disasm(program: BinaryIO, format: str | None, section: str | None) -> int:
 @model.command()
 @_program
 @_lane
-@click.option("--type", "kind", type=click.Choice([*_TYPES]), help="By default the section's, else kprobe.")
 @click.option("--license", help="By default the object file's, else GPL.")
 def verify(
     program: BinaryIO,
@@ -79,31 +86,36 @@ def verify(
     section: str | None,
     era_name: str,
     arch: str,
-    given: tuple[str, ...],
+    engine: str,
     kind: str | None,
+    given: tuple[str, ...],
     license: str | None,
 ) -> int:
-    """Say whether the era's verifier takes PROGRAM, and print 4.1's log.
+    """Say what becomes of PROGRAM when it is loaded: whether the era's verifier takes it, with 4.1's log.
 
     Exit status: 0 accepted, 1 refused or unpredicted, 2 wrong input.
     """
     brought = _read(program, format, section)
-    opinion = verify_program(
-        environment(era_name, arch),
-        maps.gather(brought, map(maps.parse, given)),
-        LoadProgram(
-            "program",
-            _TYPES[kind] if kind else brought.type or ProgramType.KPROBE,
-            brought.program,
-            license=_first(license, brought.license, "GPL"),
-        ),
+    lane, type = environment(era_name, arch, engine), _type(brought, kind)
+    wanted = LoadProgram(
+        "program",
+        type,
+        brought.program,
+        license=_first(license, brought.license, "GPL"),
+        kern_version=brought.kern_version,
     )
+    if brought.more and kind is None:
+        opinion = Opinion(Unpredicted(f"{brought.more}, and the model does not know what that changes"))
+    else:
+        opinion = verify_program(lane, maps.gather(brought, map(maps.parse, given)), wanted)
     if isinstance(opinion.verdict, Unpredicted):
         click.echo(f"unpredicted: {opinion.verdict.reason}")
         return 1
     if opinion.verdict.log is not None:
         click.echo(str(opinion.verdict.log), nl=not str(opinion.verdict.log).endswith("\n"))
-    click.echo(_word(opinion.verdict, opinion.verifier))
+    if opinion.withheld:
+        click.echo(f"log {opinion.withheld}")
+    click.echo(_word(opinion.verdict, opinion.verifier, lane))
     if opinion.verdict.doubt:
         click.echo(f"warning: {opinion.verdict.doubt}", err=True)
     return 0 if opinion.verdict.accepted else 1
@@ -112,7 +124,6 @@ def verify(
 @model.command()
 @_program
 @_lane
-@click.option("--engine", type=click.Choice([engine.value for engine in Engine]), default="interp", show_default=True)
 @click.option(
     "--memory", metavar="HEX", help="R1 points to these bytes, R2 is their length; else R1 is a struct pt_regs."
 )
@@ -130,8 +141,9 @@ def run(
     section: str | None,
     era_name: str,
     arch: str,
-    given: tuple[str, ...],
     engine: str,
+    kind: str | None,
+    given: tuple[str, ...],
     memory: str | None,
     arguments: tuple[str, ...],
     trace: bool,
@@ -143,6 +155,10 @@ def run(
     if memory is not None and arguments:
         raise UserError("--memory and --argument both say what R1 is", remedy="give one of them")
     brought = _read(program, format, section)
+    if memory is None and (type := _type(brought, kind)) != ProgramType.KPROBE:
+        raise UserError(
+            f"what R1 of a program of type {type_name(type)} points to is not known", remedy="give it as --memory"
+        )
     lane, wanted = environment(era_name, arch, engine), maps.gather(brought, map(maps.parse, given))
     sink = showing.tracer(brought.program, click.echo) if trace else None
     if memory is not None:
@@ -160,21 +176,35 @@ def run(
 
 def environment(era_name: str, arch: str, engine: str = "interp") -> Environment:
     """The lane of an era as the model knows it, without a kernel at hand; UserError for an unknown era."""
-    return Environment(era_name, arch, version(*era(era_name).release, 0), engine)
+    return Environment(era_name, arch, era(era_name).latest, engine)
 
 
 def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:
     return source.read(program.read(source.MOST_CONTENT + 1), Format(format) if format else None, section)
 
 
-def _word(verdict: Verdict, verifier: bool) -> str:
+def _type(brought: Source, chosen: str | None) -> ProgramType:
+    """That which is chosen, or the section says, or kprobe where there are no sections."""
+    if chosen is not None:
+        return _TYPES[chosen]
+    if brought.section and brought.type is None:
+        raise UserError(f"the name of section {brought.section} tells no type of program", remedy="name it with --type")
+    return brought.type or ProgramType.KPROBE
+
+
+def _word(verdict: Verdict, verifier: bool, lane: Environment) -> str:
     if verdict.oops:
         return "accepted, and then the kernel dies"
     if verdict.errno is None:
         return "accepted"
     place = f", at instruction {verdict.at}" if verdict.at is not None else ""
-    why = f": {verdict.message}{place}" if verdict.message else "" if verifier else ", before the verifier looks at it"
-    return f"refused: {verdict.errno}{why}"
+    if not verifier:
+        return f"refused: {verdict.errno}, before the verifier looks at it: {verdict.message}"
+    if not verdict.message:
+        return f"refused: {verdict.errno}"
+    if lane.rules.release == BASELINE:
+        return f"refused: {verdict.errno}: {verdict.message}{place}"
+    return f"refused: {verdict.errno}{place}; the words for it differ by release, here: {verdict.message}"
 
 
 def _argument(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from harness.model.maps import Map, allocate
 from harness.model.value import Unpredictable
 from harness.programs.source import Source
 from harness.script.operations import CreateMap, MapType
-from hil.errors import UserError
+from hil.errors import HilError, UserError
 
 _REMEDY = "write NAME:TYPE:KEY_SIZE:VALUE_SIZE:ENTRIES, as in hits:array:4:8:1"
 
@@ -44,12 +44,23 @@ def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
     return tuple(maps.values())
 
 
+class NoMap(HilError):
+    """There is no map of this kind in the era, or the model cannot know; `errno` is what the kernel says if it is
+    known."""
+
+    exit_status = 1
+
+    def __init__(self, name: str, why: str, errno: str | None = None) -> None:
+        super().__init__(f"map {name}: {why}")
+        self.errno = errno
+
+
 def create(environment: Environment, wanted: CreateMap) -> Map:
-    """The map in the model; UserError when the era's kernel refuses it, or the model does not know it."""
+    """The map in the model; NoMap when the era's kernel refuses it, or the model does not know it."""
     try:
         return allocate(environment, wanted)
     except Errno as error:
         why = f"the kernel of era {environment.era} refuses it with {error.name}"
+        raise NoMap(wanted.name, why, error.name) from None
     except Unpredictable as unpredictable:
-        why = unpredictable.why
-    raise UserError(f"map {wanted.name}: {why}")
+        raise NoMap(wanted.name, unpredictable.why) from None

@@ -1,9 +1,10 @@
 """Programs in ELF object files, as clang -target bpf makes them and libbpf loads them.
 
 Understood is what is well defined without BTF: a section with the instructions of one program, its relocations against
-maps, the `license` section, and maps defined in the legacy `maps` section by `struct bpf_map_def`
+maps, the sections `license` and `version`, and maps defined in the legacy `maps` section by `struct bpf_map_def`
 (tools/lib/bpf/bpf_helpers.h up to libbpf 0.8). Of maps in `.maps`, which BTF defines, only the names are known. All
-else that would change the program, such as global data or functions of other sections, is refused by name.
+else that would change the program, such as global data, functions of other sections or what is adjusted to a kernel's
+types (CO-RE), is refused by name.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from elftools.elf.elffile import ELFFile
 
 from harness.isa.instruction import SIZE, Instruction, decode
 from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.programs.btf import core_relocations
+from harness.programs.sections import meaning
 from harness.programs.source import MOST_INSTRUCTIONS, Source
-from harness.script.operations import CreateMap, Program, ProgramType, Ref
+from harness.script.operations import CreateMap, Program, Ref
 from hil.errors import HilError, UserError
 
 EM_NONE, EM_BPF = 0, 247
@@ -28,7 +31,7 @@ R_BPF_64_64 = 1
 """Of a 64 bit constant: Documentation/bpf/llvm_reloc.rst."""
 LEGACY_MAPS, BTF_MAPS = "maps", ".maps"
 _MAP_DEFINITION = struct.Struct("<4I")
-_TYPES = {"kprobe": ProgramType.KPROBE, "kretprobe": ProgramType.KPROBE, "socket": ProgramType.SOCKET_FILTER}
+_VERSION_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,16 @@ def _read(elf: Any, wanted: str | None) -> Source:
     code = sections[index].data()
     if len(code) > MOST_INSTRUCTIONS * SIZE:
         raise UserError(f"section {name} has {len(code) // SIZE} instructions", remedy="no kernel takes so many")
+    _check_types(sections, name)
+    said = meaning(name)
     return Source(
         _relocated(decode(code), list(_relocations(sections, index)), symbols, sections),
         tuple(_legacy_maps(sections, symbols)),
         _license(sections),
-        _TYPES.get(name.partition("/")[0].rstrip("0123456789")),
+        _version(sections),
+        name,
+        said.type if said else None,
+        "" if said is None or said.alone else f"section {name} is loaded with more than its type",
     )
 
 
@@ -121,6 +129,20 @@ def _check_functions(section: str, functions: Sequence[_Symbol]) -> None:
         raise UserError(
             f"section {section} holds {len(starts)} functions: {', '.join(starts.values())}",
             remedy="give each program a section of its own",
+        )
+
+
+def _check_types(sections: Sequence[Any], section: str) -> None:
+    """What depends on the types of a kernel is not known without it."""
+    more = _content(sections, ".BTF.ext")
+    if more is None:
+        return
+    first = next(core_relocations(_content(sections, ".BTF") or b"", more, section), None)
+    if first is not None:
+        raise UserError(
+            f"instruction {first.offset // SIZE} of section {section} is relocated to the kernel's own {first.type}"
+            f" when it is loaded (CO-RE, access {first.access})",
+            remedy="build it without CO-RE (no BPF_CORE_READ, no preserve_access_index), which nothing here applies",
         )
 
 
@@ -176,7 +198,18 @@ def _legacy_maps(sections: Sequence[Any], symbols: Sequence[_Symbol]) -> Iterato
 
 
 def _license(sections: Sequence[Any]) -> str | None:
-    for section in sections:
-        if section.name == "license":
-            return str(section.data().split(b"\0", 1)[0].decode("ascii", "replace"))
-    return None
+    content = _content(sections, "license")
+    return None if content is None else content.split(b"\0", 1)[0].decode("ascii", "replace")
+
+
+def _version(sections: Sequence[Any]) -> int | None:
+    content = _content(sections, "version")
+    if content is None:
+        return None
+    if len(content) != _VERSION_SIZE:
+        raise UserError(f"section version has {len(content)} bytes", remedy="it holds a LINUX_VERSION_CODE of 4 bytes")
+    return int.from_bytes(content, "little")
+
+
+def _content(sections: Sequence[Any], name: str) -> bytes | None:
+    return next((bytes(section.data()) for section in sections if section.name == name), None)

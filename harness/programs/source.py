@@ -31,12 +31,20 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A program, and what its file says about it: maps it defines, names it refers to, license and type."""
+    """A program, and what its file says about it: maps it defines, names it refers to, license, and the kernel's
+    LINUX_VERSION_CODE it is for.
+
+    `section` is where it was in an object file, "" in any other form. That name tells its `type`, and in `more` why
+    that is not all that the kernel would be told; None and "" where it does not.
+    """
 
     program: Program
     maps: tuple[CreateMap, ...] = ()
     license: str | None = None
+    kern_version: int | None = None
+    section: str = ""
     type: ProgramType | None = None
+    more: str = ""
 
 
 def read(content: bytes, format: Format | None = None, section: str | None = None) -> Source:

@@ -43,7 +43,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
 def check(kernel: Kernel, operation: LoadProgram) -> None:
     """Errno by what the era looks at before the verifier."""
     for step in kernel.rules.load_checks:
-        _CHECKS[step](kernel, operation)
+        CHECKS[step](kernel, operation)
 
 
 def length(kernel: Kernel, operation: LoadProgram) -> None:
@@ -81,7 +81,7 @@ def log(kernel: Kernel, operation: LoadProgram) -> None:
         raise Errno("EINVAL")
 
 
-_CHECKS: dict[LoadCheck, Callable[[Kernel, LoadProgram], None]] = {
+CHECKS: dict[LoadCheck, Callable[[Kernel, LoadProgram], None]] = {
     LoadCheck.LENGTH: length,
     LoadCheck.CAPABILITY: permissions.program_type,
     LoadCheck.LOCKED_MEMORY: lambda kernel, _: permissions.charge(kernel),

@@ -18,7 +18,7 @@ from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
 from harness.model.value import Unpredictable
-from harness.model.verifier import later
+from harness.model.verifier import Verdict, later
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.prototypes import Argument, Prototype, Return
 from harness.script.operations import Descriptor, LoadProgram, MapType, Program, ProgramType
@@ -31,6 +31,8 @@ GPL_COMPATIBLE = frozenset(
 LICENSE_SIZE = 127
 LOG_OF_AN_INSTRUCTION = 512
 """Bytes of log that later verifiers stay below, with all registers' states."""
+
+NO_LOG = verifier.LogRequest()
 
 LATER_HELPERS_OF_ALL: dict[int, Prototype] = {
     Helper.TAIL_CALL: Prototype(
@@ -142,45 +144,36 @@ class MapReferences:
         }
 
 
+def judge(
+    environment: Environment, operation: LoadProgram, references: MapReferences, log: verifier.LogRequest = NO_LOG
+) -> Verdict:
+    """The fate of a program that BPF_PROG_LOAD hands to the verifier; Unpredictable where the model cannot know it.
+
+    The `log` is 4.1's alone. Whoever asks what becomes of a program asks here.
+    """
+    context, rules = context_of(environment, operation, references), environment.rules
+    if rules.release == BASELINE:
+        return verifier.verify(references.instructions, replace(context, log=log))
+    said = later.predict(references.instructions, context, rules.release, rules.helpers, environment.only_compiled)
+    if isinstance(said, Unpredicted):
+        raise Unpredictable(said.reason)
+    return said
+
+
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
-    """What the era's verifier says; Unpredictable where the model cannot know."""
-    context = context_of(environment, operation, references)
-    if environment.rules.release == BASELINE:
-        return _specified(references, context, operation)
-    return _inferred(references.instructions, context, operation, environment)
-
-
-def _specified(references: MapReferences, context: verifier.VerifierContext, operation: LoadProgram) -> Said:
-    """4.1 itself, with its log."""
-    if operation.log_level:
-        context = replace(context, log=verifier.LogRequest(operation.log_level, operation.log_size, True))
-    said = verifier.verify(references.instructions, context)
+    """What a script sees of the verdict; Unpredictable where the model cannot know it."""
+    level, size = operation.log_level, operation.log_size
+    enough = LOG_OF_AN_INSTRUCTION * (1 + len(references.instructions))
+    if level and environment.rules.release != BASELINE and size < enough:
+        raise Unpredictable("whether the log of this era's verifier fits the buffer")
+    log = verifier.LogRequest(level, size, True) if level else NO_LOG
+    said = judge(environment, operation, references, log)
     if said.doubt:
         raise Unpredictable(said.doubt)
     if said.log is None:
         return Said(said.errno)
-    log = references.hide(said.log)
-    return Said(said.errno, log if log.text is None else log.text)
-
-
-def _inferred(
-    program: tuple[Instruction, ...],
-    context: verifier.VerifierContext,
-    operation: LoadProgram,
-    environment: Environment,
-) -> Said:
-    """A later verifier, as far as it follows from 4.1's."""
-    if operation.log_level and operation.log_size < LOG_OF_AN_INSTRUCTION * (1 + len(program)):
-        raise Unpredictable("whether the log of this era's verifier fits the buffer")
-    rules = environment.rules
-    compiled_only = {helper for arch, helper in rules.jit_helpers if arch == environment.arch}
-    missing = compiled_only if environment.engine == "interp" else ()
-    said = later.predict(program, context, rules.release, rules.helpers, missing)
-    if isinstance(said, Unpredicted):
-        raise Unpredictable(said.reason)
-    if said.doubt:
-        raise Unpredictable(said.doubt)
-    return Said(said.errno)
+    shown = references.hide(said.log)
+    return Said(said.errno, shown if shown.text is None else shown.text)
 
 
 def context_of(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
@@ -211,7 +204,12 @@ def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramK
     }
     if operation.type in kinds:
         return kinds[operation.type]
-    raise Unpredictable(f"the model has no verifier for programs of type {int(operation.type)}")
+    raise Unpredictable(f"the model has no verifier for programs of type {type_name(operation.type)}")
+
+
+def type_name(number: int) -> str:
+    """As in `enum bpf_prog_type`, or the number that nobody has named."""
+    return ProgramType(number).name if number in set(ProgramType) else str(int(number))
 
 
 def _map_loads(instructions: tuple[Instruction, ...]) -> Iterator[tuple[int, Instruction]]:

@@ -2,7 +2,8 @@
 
 What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
 way is seen otherwise by verifiers that know more. Opcodes that came later are shown to it as some of its own
-(harness.model.verifier.stand_ins). In all other cases nothing is predicted, and the reason says why.
+(harness.model.verifier.stand_ins). In all other cases nothing is predicted, and the reason says why: it
+speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the same program for another reason.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ _BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | S
 _JMP = Class.JMP.value
 _CALL = Class.JMP | Jump.CALL
 _NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
+_ACCEPTED = "the checks taken over from 4.1 accept it"
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 
 
@@ -94,7 +96,11 @@ def predict(
     odd = oddity(program, release, targets)
     if verdict.accepted:
         doubt = odd or watch.hazard
-        return Unpredicted(f"4.1 accepts, but {doubt}") if doubt else _callable(program, watch, missing)
+        return (
+            Unpredicted(f"the checks taken over from 4.1 accept it, but {doubt}")
+            if doubt
+            else _callable(program, watch, missing)
+        )
     inside = all(0 <= target < len(program) for _, target in targets)
     return _refusal(verdict, env, watch, release, offered, odd, inside)
 
@@ -117,7 +123,7 @@ def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[
         if index in watch.reached:
             return Verdict("EINVAL", f"only the JIT can call func {program[index].imm}", index)
     if calls:
-        return Unpredicted(f"4.1 accepts, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
+        return Unpredicted(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
     return Verdict()
 
 
@@ -143,7 +149,7 @@ def _refusal(
     assert verdict.errno is not None
     assert verdict.at is not None
     insn = env.program[verdict.at]
-    said = f"4.1 refuses with {verdict.errno} ({verdict.message or 'no message'})"
+    said = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
     rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, _access(insn))
     if rule is None:
         return Unpredicted(f"{said}, a rule not known to hold in {_dotted(release)}")

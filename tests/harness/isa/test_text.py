@@ -100,3 +100,33 @@ def test_unknown_encodings_are_named_by_their_index(instructions: tuple[Instruct
 
 def test_the_stack_is_written_with_a_sign() -> None:
     assert disassemble(program(ldx(DW, R0, R10, -8))) == "(79) r0 = *(u64 *)(r10 -8)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("call bpf_map_lookup_elem#1", "call 1"),
+        ("(85) call bpf_probe_read#4", "(85) call 4"),
+        ("5: (85) call bpf_get_stackid#27     ; R0_w=scalar()", "call 27"),
+        ("call unknown#4", "call 4"),
+        ("call bpf_redirect_map#51", "call 51"),
+        ("call 4 # a comment", "call 4"),
+    ],
+)
+def test_a_helper_may_have_its_name_as_logs_since_4_10_write_it(line: str, plain: str) -> None:
+    assert assemble(line) == assemble(plain)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("call bpf_probe_read#5", "line 1: `call bpf_probe_read#5`: helper 5 has another name; write `call 5`"),
+        ("call bpf_probe_reed#4", "helper 4 has another name"),
+        ("call bpf_probe_read#51", "helper 51 has another name"),
+        ("call bpf_cpumask_create#71234", "calls a function of the running kernel; write `call kernel-function 71234`"),
+    ],
+)
+def test_a_name_that_is_not_the_numbers_is_a_mistake(line: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        assemble(line)
+    assert said in str(error.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R10
 from harness.model.environment import Environment
-from harness.model.eras import era
+from harness.model.eras import ERAS, era
 from harness.model.helpers import Helpers
 from harness.model.instructions.table import instruction_table
 from harness.model.interpreter import Ended, Interpreter, Returned
@@ -14,7 +14,7 @@ from harness.model.state import State
 from harness.model.value import Pointer, Value
 
 EXIT = Instruction(0x95)
-VERSION_CODES = {"4.1": 262452, "5.10": 330495, "6.1": 393664, "6.12": 396405, "7.2": 459277}
+VERSION_CODES = {era.name: era.latest for era in ERAS.values()}
 
 
 def environment(name: str = "4.1", arch: str = "x86_64", **more: object) -> Environment:

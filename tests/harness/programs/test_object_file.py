@@ -119,6 +119,94 @@ def test_half_an_instruction() -> None:
     assert "12 bytes" in refused(build(Section("a", bytes(12), ALLOC | EXEC)))
 
 
+@pytest.mark.parametrize(
+    ("name", "type", "alone"),
+    [
+        ("socket", ProgramType.SOCKET_FILTER, True),
+        ("socket1", ProgramType.SOCKET_FILTER, True),
+        ("kprobe", ProgramType.KPROBE, True),
+        ("kprobe/sys_write", ProgramType.KPROBE, True),
+        ("kretprobe/sys_write", ProgramType.KPROBE, True),
+        ("uprobe//bin/sh:main", ProgramType.KPROBE, True),
+        ("uprobe.s/x", ProgramType.KPROBE, False),
+        ("kprobe.multi/x*", ProgramType.KPROBE, False),
+        ("?ksyscall/write", ProgramType.KPROBE, True),
+        ("classifier", ProgramType.SCHED_CLS, True),
+        ("tc/ingress", ProgramType.SCHED_CLS, False),
+        ("action", ProgramType.SCHED_ACT, True),
+        ("tracepoint/sched/sched_switch", ProgramType.TRACEPOINT, True),
+        ("tp/sched/sched_switch", ProgramType.TRACEPOINT, True),
+        ("raw_tracepoint/sys_enter", ProgramType.RAW_TRACEPOINT, True),
+        ("raw_tp.w/x", ProgramType.RAW_TRACEPOINT_WRITABLE, True),
+        ("tp_btf/sched_switch", ProgramType.TRACING, True),
+        ("fentry/f", ProgramType.TRACING, True),
+        ("fexit.s/f", ProgramType.TRACING, True),
+        ("lsm/file_open", ProgramType.LSM, True),
+        ("perf_event", ProgramType.PERF_EVENT, True),
+        ("xdp", ProgramType.XDP, True),
+        ("xdp_drop", ProgramType.XDP, True),
+        ("xdp.frags/cpumap", ProgramType.XDP, True),
+        ("cgroup_skb/ingress", ProgramType.CGROUP_SKB, True),
+        ("cgroup/connect_unix", ProgramType.CGROUP_SOCK_ADDR, True),
+        ("cgroup/sock_create", ProgramType.CGROUP_SOCK, True),
+        ("struct_ops/init", ProgramType.STRUCT_OPS, True),
+        ("syscall", ProgramType.SYSCALL, True),
+        (".text", None, True),
+        ("kprobes/f", None, True),
+    ],
+)
+def test_a_sections_name_tells_the_type(name: str, type: ProgramType | None, alone: bool) -> None:
+    brought = object_file.read(build(section(name, mov64_imm(R0, 0), exit_())))
+    assert (brought.section, brought.type, brought.more == "") == (name, type, alone)
+
+
+def test_the_version_it_is_for() -> None:
+    program = section("kprobe/f", exit_())
+    assert object_file.read(build(program, Section("version", b"\x34\1\4\0"))).kern_version == 0x40134
+    assert object_file.read(build(program)).kern_version is None
+    assert "section version has 2 bytes" in refused(build(program, Section("version", b"\1\4")))
+
+
+STRINGS = b"\0int\0task_struct\0pid\0kprobe/a\0kprobe/b\x000:0\0"
+INT = struct.pack("<4I", 1, 1 << 24, 4, 32)
+TASK = struct.pack("<3I", 5, 4 << 24 | 1, 4) + struct.pack("<3I", 17, 1, 0)
+BTF = struct.pack("<HBBI4I", 0xEB9F, 1, 0, 24, 0, len(INT + TASK), len(INT + TASK), len(STRINGS)) + INT + TASK + STRINGS
+CORE = struct.pack("<I", 16) + struct.pack("<2I", STRINGS.index(b"kprobe/a"), 1)
+CORE += struct.pack("<4I", 8, 2, STRINGS.index(b"0:0"), 0)
+EXT = struct.pack("<HBBI6I", 0xEB9F, 1, 0, 32, 0, 0, 0, 0, 0, len(CORE)) + CORE
+
+
+def with_types(types: bytes, more: bytes) -> bytes:
+    programs = (section(f"kprobe/{name}", mov64_imm(R0, 0), exit_()) for name in "ab")
+    return build(*programs, Section(".BTF", types), Section(".BTF.ext", more))
+
+
+def test_what_a_kernels_types_decide_is_refused_by_name() -> None:
+    said = refused(with_types(BTF, EXT), "kprobe/a")
+    assert said.startswith(
+        "instruction 1 of section kprobe/a is relocated to the kernel's own task_struct when it is loaded"
+        " (CO-RE, access 0:0); build it without CO-RE"
+    )
+    assert object_file.read(with_types(BTF, EXT), "kprobe/b").section == "kprobe/b"
+    without = struct.pack("<HBBI4I", 0xEB9F, 1, 0, 24, 0, 0, 0, 0)
+    assert object_file.read(with_types(BTF, without), "kprobe/a").section == "kprobe/a"
+
+
+@given(at=st.integers(0, len(BTF + EXT) - 1), byte=st.integers(0, 255))
+def test_damaged_types_are_refused_or_harmless(at: int, byte: int) -> None:
+    damaged = bytearray(BTF + EXT)
+    damaged[at] = byte
+    try:
+        object_file.read(with_types(bytes(damaged[: len(BTF)]), bytes(damaged[len(BTF) :])), "kprobe/a")
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
+@given(cut=st.integers(0, len(EXT) - 1))
+def test_types_cut_short_are_never_taken_for_none(cut: int) -> None:
+    assert "damaged: .BTF.ext" in refused(with_types(BTF, EXT[:cut]), "kprobe/a")
+
+
 @given(cut=st.integers(4, len(WITH_MAP) - 1))
 def test_a_file_cut_short_is_a_users_error(cut: int) -> None:
     with pytest.raises(UserError):
