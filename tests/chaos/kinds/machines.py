@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
+from hil.machine.machine import BOOT, QMP_ANSWER
 from tests.chaos import guest
-from tests.chaos.kind import Kind, kept, verdicts
+from tests.chaos.kind import LEAVING, Kind, kept, verdicts
 from tests.chaos.trial import Trial
 
 _WATCHED = ("round 1 of", "round 2 of")
@@ -17,7 +18,7 @@ _WATCHED = ("round 1 of", "round 2 of")
 
 def run(trial: Trial) -> list[str]:
     """The arguments of a run that is long enough to be disturbed, and ends by itself."""
-    return ["run", "--lanes", trial.lane(), "--scripts", "a*", "--repeat", "40"]
+    return ["run", "--lanes", trial.lane(), "--scripts", "a*", "--repeat", "20"]
 
 
 class QemuKilled(Kind):
@@ -90,6 +91,85 @@ class AgentKilled(InGuest):
     command = "killall -9 hil-agent"
 
 
+class QemuStopped(Kind):
+    """QEMU is stopped (SIGSTOP), while its guest boots or while it works: lost within the deadlines, and named."""
+
+    name = "qemu-stopped"
+    bound = BOOT.seconds + QMP_ANSWER.seconds + LEAVING
+    """The longest of the deadlines; while the guest works they are shorter."""
+
+    def prepare(self, trial: Trial) -> None:
+        trial.environment["HIL_TIME_SCALE"] = "1"  # on a busy host this would be the campaign's longest trial
+
+    def inject(self, trial: Trial) -> None:
+        trial.start(run(trial))
+        trial.moment("booting", *_WATCHED, span=2.0)
+        (machine, *_) = trial.machines()
+        trial.strike()
+        machine.suspend()
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return lost(trial, codes[0])
+
+
+class InGuestSurvived(Kind):
+    """A shell command in the guest that is hard on it, but no end: it goes on, or it is lost and named."""
+
+    command: str
+    bound = 300.0
+    """The run goes on, so this is a run's time; scripts that get nowhere have deadlines."""
+
+    def inject(self, trial: Trial) -> None:
+        trial.start(run(trial))
+        trial.moment(*_WATCHED, span=2.0)
+        guest.do(trial, self.command)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes[0] not in (0, 3):
+            yield f"exit status {codes[0]}"
+        counts = verdicts(trial)
+        if strange := set(counts) - {"agree", "lost", "flaky"}:
+            yield f"verdicts {strange}"
+        if codes[0] == 3 and not counts.get("lost"):
+            yield f"nothing is lost: {counts}"
+        yield from kept(trial, codes[0])
+
+
+class OutOfMemory(InGuestSurvived):
+    """A program in the guest takes all memory, until the kernel kills some of them."""
+
+    name = "guest-out-of-memory"
+    command = "for n in 1 2 3; do tail /dev/zero; done"
+
+
+class ForkBomb(InGuestSurvived):
+    """A fork bomb in the guest."""
+
+    name = "guest-fork-bomb"
+    command = "b() { b | b & }; b"
+
+
+class PanicText(Kind):
+    """A program in the guest prints the words of a panic: a warning, and no more."""
+
+    name = "panic-text"
+    bound = 300.0
+
+    def inject(self, trial: Trial) -> None:
+        place = trial.random.choice(("kmsg", "console"))
+        trial.facts["place"] = place
+        trial.start(run(trial))
+        trial.moment(*_WATCHED, span=2.0)
+        guest.do(trial, f"echo 'Kernel panic - not syncing: not at all' >/dev/{place}")
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes[0]:
+            yield f"exit status {codes[0]}"
+        if "not at all" not in trial.child.said:
+            yield "it does not warn of the words"
+        yield from kept(trial, codes[0])
+
+
 def lost(trial: Trial, code: int) -> Iterator[str]:
     """What is wrong with a run that lost a machine or an agent, and knows it: something is lost, and never agrees."""
     if code != 3:
@@ -102,4 +182,14 @@ def lost(trial: Trial, code: int) -> Iterator[str]:
     yield from kept(trial, code)
 
 
-KINDS = (QemuKilled, GuestPanics, GuestReboots, GuestPowersOff, AgentKilled)
+KINDS = (
+    QemuKilled,
+    GuestPanics,
+    GuestReboots,
+    GuestPowersOff,
+    AgentKilled,
+    QemuStopped,
+    OutOfMemory,
+    ForkBomb,
+    PanicText,
+)

@@ -1,0 +1,43 @@
+"""Other commands than `hil run` that boot machines, and signals that end them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from tests.chaos.kind import Kind
+from tests.chaos.kinds.signals import ENDING
+from tests.chaos.trial import Trial
+
+
+class CommandEnded(Kind):
+    """A signal, or two, to a command that has a machine: it ends with that signal's status, and nothing is left."""
+
+    name = "command-ended"
+    weight = 2
+
+    def inject(self, trial: Trial) -> None:
+        lane = trial.lane()
+        commands = (
+            ("fuzz", "--lanes", lane, "--cases", "100000", "--seed", str(trial.random.randrange(1000))),
+            ("conform", "--lanes", lane, "--repeat", "100"),
+            ("bench",),
+            ("debug", lane),
+        )
+        trial.facts["arguments"] = arguments = trial.random.choice(commands)
+        trial.facts["signal"] = trial.random.choice(ENDING)
+        trial.start(arguments)
+        trial.machines()
+        time.sleep(trial.random.uniform(0, 8))
+        trial.strike()
+        trial.child.send(trial.facts["signal"])
+        if trial.random.random() < 0.5:
+            time.sleep(10 ** trial.random.uniform(-4, 0))
+            trial.child.send(trial.random.choice(ENDING))
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes[0] != 128 + trial.facts["signal"]:
+            yield f"exit status {codes[0]}"
+
+
+KINDS = (CommandEnded,)

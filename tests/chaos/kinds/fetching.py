@@ -1,0 +1,85 @@
+"""Kernels that are fetched: from a hostile mirror, and by a bench that is ended in the middle."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from hil import cache
+from tests.chaos.home import ARCHITECTURES, KERNEL
+from tests.chaos.kind import Kind
+from tests.chaos.kinds.signals import ENDING, endless
+from tests.chaos.mirror import MANNERS, mirror
+from tests.chaos.trial import Trial
+
+_SILENT = ("trickle", "silent")
+"""What nobody waits for the end of."""
+
+
+class Fetching(Kind):
+    """A home with neither kernel nor package lists, and a mirror of a manner that chance takes from `manners`."""
+
+    manners: Sequence[str] = MANNERS
+
+    def prepare(self, trial: Trial) -> None:
+        for part in ("kernels", "debian"):
+            cache.remove(trial.home.cache / "hil" / part)
+        trial.facts["manner"] = trial.random.choice(self.manners)
+        trial.facts["stack"] = ExitStack()
+        trial.environment["HIL_DEBIAN_MIRROR"] = trial.facts["stack"].enter_context(mirror(trial.facts["manner"]))
+
+    def fetch(self, trial: Trial) -> list[str]:
+        """The arguments of a command that needs the kernel: to fetch it, or to run on it."""
+        if trial.random.random() < 0.5:
+            return endless(trial)
+        return ["kernels", "fetch", KERNEL, "--arch", trial.random.choice(ARCHITECTURES)]
+
+    def finish(self, trial: Trial) -> None:
+        trial.facts["stack"].close()
+
+
+class HostileMirror(Fetching):
+    """A mirror that has nothing, fails, or answers with noise: told with what to do, and nothing half of it is kept."""
+
+    name = "hostile-mirror"
+    weight = 2
+    manners = tuple(manner for manner in MANNERS if manner not in _SILENT)
+    bound = 120.0
+    """apt tries again some times, and waits longer each time."""
+
+    def inject(self, trial: Trial) -> None:
+        trial.strike()
+        trial.start(self.fetch(trial))
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes[0] != 3:
+            yield f"exit status {codes[0]}"
+        if "HIL_DEBIAN_MIRROR" not in trial.child.said:
+            yield f"it does not say what to do: {trial.child.said}"
+        if list((trial.home.cache / "hil").glob(f"kernels/{KERNEL}/*/image")):
+            yield "there is a kernel"
+
+
+class FetchEnded(Fetching):
+    """The bench is ended, or killed, while apt waits for a mirror: apt ends, too."""
+
+    name = "fetch-ended"
+    weight = 3
+    manners = _SILENT
+
+    def inject(self, trial: Trial) -> None:
+        number = trial.random.choice((*ENDING, signal.SIGKILL, signal.SIGKILL))
+        trial.facts["signal"] = number
+        trial.start(self.fetch(trial))
+        trial.moment("fetching the package lists", span=2.0)
+        trial.strike()
+        trial.child.send(number)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        number = trial.facts["signal"]
+        if codes[0] != (-number if number == signal.SIGKILL else 128 + number):
+            yield f"return code {codes[0]}"
+
+
+KINDS = (HostileMirror, FetchEnded)
