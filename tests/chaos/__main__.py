@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from hil import cache
-from tests.chaos.campaign import Judged, carry_out
+from tests.chaos.campaign import Judged, carry_out, order
+from tests.chaos.home import place
 from tests.chaos.kind import Kind
 from tests.chaos.kinds import every
 
@@ -37,9 +36,11 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
         for kind in kinds:
             console.print(f"{kind}: {' '.join((kind.__doc__ or '').split())}", soft_wrap=True)
         return
-    folder = Path(tempfile.mkdtemp(prefix="hil-chaos-", dir="/tmp"))
+    folder = place()
     started = time.monotonic()
-    judged = carry_out(kinds, seed, only or range(1, trials + 1), jobs, folder, lambda one: _tell(console, one))
+    in_order = order(kinds, seed, max(only, default=trials))
+    chosen = {number: in_order[number - 1] for number in only or range(1, trials + 1)}
+    judged = carry_out(chosen, seed, jobs, folder, lambda one: tell(console, one))
     _show(console, kinds, judged)
     wrong = [one for one in judged if one.wrong]
     minutes = (time.monotonic() - started) / 60
@@ -53,7 +54,7 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
     sys.exit(1)
 
 
-def _tell(console: Console, one: Judged) -> None:
+def tell(console: Console, one: Judged) -> None:
     came = "WRONG" if one.wrong else "skipped" if one.skipped else "right"
     notice = "" if one.notice is None else f", noticed after {one.notice:.1f} s"
     console.print(f"{one.number} {one.kind}: {came} in {one.seconds:.0f} s{notice}", soft_wrap=True)

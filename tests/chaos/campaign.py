@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,20 +43,14 @@ def order(kinds: Sequence[Kind], seed: int, trials: int) -> list[Kind]:
 
 
 def carry_out(
-    kinds: Sequence[Kind],
-    seed: int,
-    numbers: Sequence[int],
-    jobs: int,
-    folder: Path,
-    tell: Callable[[Judged], None],
+    chosen: Mapping[int, Kind], seed: int, jobs: int, folder: Path, tell: Callable[[Judged], None]
 ) -> list[Judged]:
-    """Make the trials with those numbers, counted from 1; `tell` is told of each as it ends. The same seed and kinds
-    give each number the same kind and the same chances."""
-    chosen = order(kinds, seed, max(numbers, default=0))
+    """Make trials of the chosen kinds, by their numbers; `tell` is told of each as it ends. `folder`, which is to have
+    a short path, holds their homes. The same seed gives the same number and kind the same chances."""
     original = homes.seed(folder / "seed")
     with ThreadPoolExecutor(jobs) as pool:
         futures = [
-            pool.submit(_trial, chosen[number - 1], seed, number, original, folder / str(number)) for number in numbers
+            pool.submit(_trial, kind, seed, number, original, folder / str(number)) for number, kind in chosen.items()
         ]
         judged = []
         for future in as_completed(futures):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from hil import cache, directories
@@ -22,7 +23,6 @@ class Home:
         self.cache = folder / "cache"
         self.state = folder / "state"
         self.runtime = folder / "run"
-        """Short: paths of unix sockets go below it."""
         for path in (self.cache, self.state):
             (path / "hil").mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(mode=0o700, exist_ok=True)
@@ -45,6 +45,11 @@ class Home:
 
 def _kept(name: str) -> bool:
     return name in ("HIL_DEBIAN_MIRROR", "HIL_TIME_SCALE")
+
+
+def place() -> Path:
+    """A new folder for homes; short, because paths of unix sockets go below it."""
+    return Path(tempfile.mkdtemp(prefix="hil-chaos-", dir="/tmp"))
 
 
 def seed(folder: Path) -> Home:

@@ -23,6 +23,8 @@ class Kind(ABC):
     """How many trials it gets where others get one."""
     bound: ClassVar[float] = LEAVING
     """Nominal seconds from the fault to when the bench has noticed."""
+    patient: ClassVar[bool] = False
+    """Whether a trial takes minutes, because what it provokes is one of the bench's long deadlines."""
     quiet: ClassVar[bool] = True
     """Whether what lies about afterwards counts; not where the bench itself was killed."""
 

@@ -43,6 +43,7 @@ class HostileMirror(Fetching):
     """A mirror that has nothing, fails, or answers with noise: told with what to do, and nothing half of it is kept."""
 
     name = "hostile-mirror"
+    patient = True
     weight = 2
     manners = tuple(manner for manner in MANNERS if manner not in _SILENT)
     bound = 120.0
@@ -62,24 +63,35 @@ class HostileMirror(Fetching):
 
 
 class FetchEnded(Fetching):
-    """The bench is ended, or killed, while apt waits for a mirror: apt ends, too."""
+    """The bench is ended while apt waits for a mirror: apt ends, too."""
 
     name = "fetch-ended"
-    weight = 3
+    weight = 2
     manners = _SILENT
+    signals: Sequence[signal.Signals] = ENDING
 
     def inject(self, trial: Trial) -> None:
-        number = trial.random.choice((*ENDING, signal.SIGKILL, signal.SIGKILL))
-        trial.facts["signal"] = number
+        trial.facts["signal"] = trial.random.choice(self.signals)
         trial.start(self.fetch(trial))
         trial.moment("fetching the package lists", span=2.0)
         trial.strike()
-        trial.child.send(number)
+        trial.child.send(trial.facts["signal"])
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-        number = trial.facts["signal"]
-        if codes[0] != (-number if number == signal.SIGKILL else 128 + number):
+        if codes[0] != 128 + trial.facts["signal"]:
+            yield f"exit status {codes[0]}"
+
+
+class FetchKilled(FetchEnded):
+    """The same with SIGKILL."""
+
+    name = "fetch-killed"
+    quiet = False  # what was half fetched is swept by the next fetch
+    signals = (signal.SIGKILL,)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes[0] != -signal.SIGKILL:
             yield f"return code {codes[0]}"
 
 
-KINDS = (HostileMirror, FetchEnded)
+KINDS = (HostileMirror, FetchEnded, FetchKilled)

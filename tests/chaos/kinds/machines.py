@@ -95,6 +95,7 @@ class QemuStopped(Kind):
     """QEMU is stopped (SIGSTOP), while its guest boots or while it works: lost within the deadlines, and named."""
 
     name = "qemu-stopped"
+    patient = True
     bound = BOOT.seconds + QMP_ANSWER.seconds + LEAVING
     """The longest of the deadlines; while the guest works they are shorter."""
 
@@ -146,6 +147,7 @@ class ForkBomb(InGuestSurvived):
     """A fork bomb in the guest."""
 
     name = "guest-fork-bomb"
+    patient = True
     command = "b() { b | b & }; b"
 
 
