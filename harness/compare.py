@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from harness.script.expectation import Expectation
@@ -48,6 +48,12 @@ class Blame(StrEnum):
     CLAUSE = "clause"
     UNCLEAR = "unclear"
 
+    @property
+    def sentence(self) -> str:
+        """Of three words on an operation, which one stands alone."""
+        others = {"kernel": "clause and model", "model": "kernel and clause", "clause": "kernel and model"}
+        return f"the {self} differs from {others[self]}" if self in others else "no two agree"
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -59,6 +65,8 @@ class Divergence:
     observation: Outcome
     expectation: Expectation | None = None
     blame: Blame = Blame.UNCLEAR
+    returned: Mapping[str, int] = field(default_factory=dict)
+    """What the script's named operations had returned by then."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def compare(script: Script, predictions: Sequence[Prediction], observations: Seq
         _remember(operation, observation, returned)
         unpredicted += ((index, reason) for reason in _reasons(prediction))
         if blame := _blame(prediction, observation, expectation, returned):
-            divergence = Divergence(index, operation, prediction, observation, expectation, blame)
+            divergence = Divergence(index, operation, prediction, observation, expectation, blame, returned)
             return Comparison(divergence, tuple(unpredicted))
     return Comparison(None, tuple(unpredicted))
 

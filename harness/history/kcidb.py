@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.compare import Verdict
+from harness.report.account import account
 from harness.run.document import document as as_document
 from harness.run.results import MachineReport, RunReport, ScriptResult
 from hil.errors import UserError
@@ -89,7 +90,7 @@ def _test(report: RunReport, machine: MachineReport, result: ScriptResult, origi
         "misc": {"verdict": str(result.verdict)},
     }
     if result.reason:
-        test["log_excerpt"] = _plain(result.reason)[:_EXCERPT]
+        test["log_excerpt"] = _plain("\n".join((result.reason, *account(report, result))))[:_EXCERPT]
     return test
 
 

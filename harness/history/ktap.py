@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.compare import Verdict
+from harness.report.account import account
 from harness.run.results import RunReport, ScriptResult
-from harness.run.rounds import told
 
 _DIRECTIVE = {
     # kselftest.h's ksft_test_result_xfail() says "ok", and parsers that do not know the directive fall back to that.
@@ -27,23 +27,17 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield from _head(len(report.lanes))
     for number, lane in enumerate(report.lanes, 1):
         results = [result for result in report.results if result.lane == lane]
-        for line in _lane(results):
+        for line in _lane(report, results):
             yield f"  {line}"
         yield _line(number, lane, _summary(results))
 
 
-def _lane(results: Sequence[ScriptResult]) -> Iterator[str]:
+def _lane(report: RunReport, results: Sequence[ScriptResult]) -> Iterator[str]:
     yield from _head(len(results))
     for number, result in enumerate(results, 1):
-        if result.sightings:
-            yield from (f"# {result.script}: {_flat(told(sighting))}" for sighting in result.sightings)
-        elif step := result.operation:
-            yield f"# {result.script}: operation {step.index}: {_flat(step.operation)}"
-            if step.prediction:
-                yield f"# {result.script}: predicted {_flat(step.prediction)}"
-            yield f"# {result.script}: observed {_flat(step.observation)}"
-        elif result.verdict is Verdict.DIVERGE:
-            yield f"# {result.script}: {_flat(result.reason)}"
+        if result.sightings or result.operation or result.verdict is Verdict.DIVERGE:
+            # The place in the line is part of what a listing says; a line is a line of KTAP.
+            yield from (f"# {result.script}: {line}" for told in account(report, result) for line in told.splitlines())
         yield _line(number, result.script, result.verdict, result.reason)
 
 

@@ -16,7 +16,7 @@ and no reserved field at all) this notation follows later kernels or says it in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.isa.assemble import aim
 from harness.isa.instruction import Instruction
@@ -41,19 +41,12 @@ def disassemble(program: Program | Sequence[Instruction]) -> str:
 
     A 64 bit constant takes one line though it takes two instructions.
     """
-    maps: Mapping[int, Ref] = {}
-    if isinstance(program, Program):
-        maps, program = dict(program.maps), program.instructions
-    lines = []
-    index = 0
-    while index < len(program):
-        opcode = _opcode(program, index)
-        line = f"({opcode.code:02x}) {render(opcode, _fields(program, index))}"
-        if index in maps:
-            line = re.sub(r"map_fd -?\d+", f"map {maps[index].name}", line)
-        lines.append(line)
-        index += 2 if is_wide(opcode) else 1
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for _, line in _lines(_whole(program), _opcode))
+
+
+def listing(program: Program | Sequence[Instruction]) -> tuple[tuple[int, str], ...]:
+    """The index and line of each instruction, whatever it is: one without meaning is told by its fields, in braces."""
+    return tuple(_lines(_whole(program), _opcode_if_any))
 
 
 def assemble(text: str) -> Program:
@@ -104,6 +97,35 @@ def _without_name(line: str) -> str:
     if named.get(name, number) != number or (number in named.values() and name not in (*named, "unknown")):
         raise UserError(f"`{line}`: helper {number} has another name", remedy=f"write `call {number}`")
     return f"call {number}"
+
+
+def _whole(program: Program | Sequence[Instruction]) -> Program:
+    return program if isinstance(program, Program) else Program(tuple(program))
+
+
+def _lines(
+    program: Program, opcode_at: Callable[[Sequence[Instruction], int], Opcode | None]
+) -> Iterator[tuple[int, str]]:
+    maps: Mapping[int, Ref] = dict(program.maps)
+    index = 0
+    while index < len(program.instructions):
+        one, opcode = program.instructions[index], opcode_at(program.instructions, index)
+        if opcode is None:
+            yield index, f"({one.code:02x}) {{dst={one.dst}, src={one.src}, off={one.off}, imm={one.imm}}}"
+            index += 1
+            continue
+        line = f"({opcode.code:02x}) {render(opcode, _fields(program.instructions, index))}"
+        if index in maps:
+            line = re.sub(r"map_fd -?\d+", f"map {maps[index].name}", line)
+        yield index, line
+        index += 2 if is_wide(opcode) else 1
+
+
+def _opcode_if_any(program: Sequence[Instruction], index: int) -> Opcode | None:
+    try:
+        return _opcode(program, index)
+    except UserError:
+        return None
 
 
 def _instructions(line: str, expected: int | None) -> list[Instruction]:

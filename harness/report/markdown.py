@@ -14,37 +14,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.compare import Verdict
+from harness.report.account import REASON, finding, script, text_of
 from harness.report.gfm import block, cell, code, line
-from harness.report.view import repeat
-from harness.run.gravity import gravity
-from harness.run.results import MachineReport, RunReport, ScriptResult
+from harness.report.groups import FOLDED, Group, grouped
+from harness.run.results import MachineReport, RunReport
+from harness.script.brief import brief
 
 LIMIT = 1 << 20
 """Bytes of UTF-8."""
-_REASON = 4000  # characters; a verifier's log can have a mebibyte of its own
+_WHOLE = 20  # findings that are told with their script and its programs
 _NAMES = 8  # scripts, or lanes, that are named one by one
 _FOLDED = {Verdict.KNOWN: "Known divergences", Verdict.UNSUPPORTED: "Unsupported"}
 _LINKED = re.compile(r"(?P<reason>.*) \((?P<link>https?://[^\s()<>|\\]+)\)", re.DOTALL)
 """How a known divergence says why."""
 _LEFT_OUT = "\n{} more do not fit here; report.html has them.\n"
 _TITLES = {0: "as predicted", 1: "not as predicted", 3: "the bench or a machine failed, or nothing was judged"}
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Results with the same verdict for the same reason, which lanes and scripts often share."""
-
-    verdict: Verdict
-    reason: str
-    results: tuple[ScriptResult, ...]
-
-    @property
-    def scripts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(result.script for result in self.results))
-
-    @property
-    def lanes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(result.lane for result in self.results))
 
 
 @dataclass(frozen=True)
@@ -63,11 +47,12 @@ class _Section:
 
 def render(report: RunReport, limit: int = LIMIT) -> str:
     """The summary, at most `limit` bytes long unless what frames its findings alone is longer."""
-    groups = _groups(report)
+    groups = grouped(report)
     head, kernels = _head(report), _kernels(report.machines)
     sections = []
-    if grave := [_told(report, group) for group in groups if group.verdict not in _FOLDED]:
-        sections.append(_Section("\n### Not as predicted\n", grave))
+    if grave := [group for group in groups if group.verdict not in FOLDED]:
+        told_ones = [_told(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
+        sections.append(_Section("\n### Not as predicted\n", told_ones))
     for verdict, title in _FOLDED.items():
         if rows := [_row(group) for group in groups if group.verdict is verdict]:
             opening = _opening(f"{title}: {report.counts()[verdict]} results", "scripts", "lanes", "reason")
@@ -80,30 +65,13 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     return "".join([*told, kernels])
 
 
-def _groups(report: RunReport) -> list[_Group]:
-    """All but agreement, the gravest first."""
-    found: dict[tuple[Verdict, str], list[ScriptResult]] = {}
-    for result in report.results:
-        if result.verdict is not Verdict.AGREE:
-            found.setdefault((result.verdict, _why(result)), []).append(result)
-    groups = [_Group(verdict, reason, tuple(results)) for (verdict, reason), results in found.items()]
-    return sorted(groups, key=lambda group: gravity(group.verdict), reverse=True)
-
-
-def _why(result: ScriptResult) -> str:
-    """The reason; of a known divergence without the operation behind it, so that an entry's cases are one group."""
-    if result.verdict is Verdict.KNOWN and result.operation:
-        return result.reason.partition(f"; operation {result.operation.index}, ")[0]
-    return result.reason
-
-
 def _head(report: RunReport) -> str:
     counts = report.counts()
     unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
     given = [verdict for verdict in Verdict if counts[verdict]]
     columns = ["lane", "scripts", *map(str, given), *(["operations unpredicted"] if unpredicted else [])]
     lines = [
-        f"## hil: {'interrupted, not complete' if report.interrupted else _TITLES[report.exit_status]}",
+        f"## {report.title}: {'interrupted, not complete' if report.interrupted else _TITLES[report.exit_status]}",
         "",
         f"{code(shlex.join(('hil', *report.command[1:])))}: {len(report.results)} results in {report.seconds:.0f} s, "
         f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}",
@@ -120,22 +88,26 @@ def _head(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _told(report: RunReport, group: _Group) -> str:
-    """What befell which scripts where, the reason, and the command that repeats the first of them."""
+def _told(report: RunReport, group: Group, *, whole: bool) -> str:
+    """What befell which scripts where, and of the first of them: what is not as predicted, the command that repeats it,
+    and the script with its programs."""
     first = group.results[0]
-    sentence = next((text.sentence for text in report.scripts if text.script == first.script), "")
-    alone = f": {code(sentence)}" if sentence and len(group.scripts) == 1 else ""
-    again = repeat(report, group.lanes, first.script, first.rounds)
-    return (
+    text = text_of(report, first)
+    alone = f": {code(text.sentence)}" if text and text.sentence and len(group.scripts) == 1 else ""
+    told = (
         f"\n**{group.verdict}** {_names(group.scripts, 'scripts')} on {_names(group.lanes, 'lanes')}{alone}\n\n"
-        f"{block(_short(group.reason), 'text')}\n{block(again, 'sh')}"
+        f"{block(chr(10).join(finding(first)), 'text')}\n{block(group.again(report), 'sh')}"
     )
+    if not (text and first.operations and whole):
+        return told
+    listed = "\n".join(brief(line) for line in script(text, {step.index for step in first.operations}))
+    return f"{told}\n<details><summary>script and programs</summary>\n\n{block(listed, 'text')}{_CLOSING}"
 
 
-def _row(group: _Group) -> str:
+def _row(group: Group) -> str:
     scripts, lanes = _names(group.scripts, "scripts"), _names(group.lanes, "lanes")
     linked = _LINKED.fullmatch(group.reason)
-    why = f"{cell(linked['reason'])} <{linked['link']}>" if linked else cell(_short(group.reason))
+    why = f"{cell(linked['reason'])} <{linked['link']}>" if linked else cell(brief(group.reason, REASON))
     return line([scripts, lanes, why]) + "\n"
 
 
@@ -174,10 +146,6 @@ def _fitting(pieces: Sequence[str], room: int) -> tuple[list[str], int]:
 def _names(names: Sequence[str], noun: str) -> str:
     more = f" and {len(names) - _NAMES} more {noun}" if len(names) > _NAMES else ""
     return ", ".join(map(cell, names[:_NAMES])) + more
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _REASON else f"{text[:_REASON]} ... ({len(text) - _REASON} more characters)"
 
 
 def _size(text: str) -> int:

@@ -15,6 +15,7 @@ from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
 from harness.run.rounds import numbers
+from harness.script.brief import brief
 from hil.whole import write_whole
 
 _HERE = Path(__file__).parent
@@ -31,6 +32,7 @@ _SIGNS = {
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+_TEMPLATES.filters["brief"] = brief
 
 
 def render(report: RunReport, folder: Path | None) -> str:

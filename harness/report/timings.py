@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from harness.run.results import RunReport
 
@@ -20,28 +21,46 @@ class Mark:
 
 @dataclass(frozen=True)
 class LaneTimes:
-    """A lane: seconds its machine took to boot (of the last one, if several had to), seconds of all its scripts, both
-    also in per cent of the longest lane, and each script."""
+    """Each script of a lane, and the seconds of all of them."""
 
     lane: str
-    boot: float
     scripts: float
-    boot_width: float
-    scripts_width: float
     marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)
-class Timings:
-    """Everything the plot needs; `ticks` are seconds and their places."""
+class Part:
+    """A part of a machine's time: its boots, or the scripts of one of its lanes; `at` and `width` in per cent of the
+    longest machine's time."""
 
+    name: str
+    seconds: float
+    at: float
+    width: float
+
+
+@dataclass(frozen=True)
+class MachineTimes:
+    """What the machines of one kernel and architecture did, one thing behind the other."""
+
+    machine: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Everything the plots need; `ticks` are seconds and their places."""
+
+    machines: tuple[MachineTimes, ...]
     lanes: tuple[LaneTimes, ...]
     ticks: tuple[tuple[str, float], ...]
 
 
+BOOT = "boot"
+
+
 def timings(report: RunReport) -> Timings:
     """Of every lane that ran anything."""
-    boots = {f"{machine.kernel}/{machine.arch}": machine.boot_seconds or 0.0 for machine in report.machines}
     spent = {
         lane: [(result.script, result.seconds) for result in report.results if result.lane == lane and result.seconds]
         for lane in report.lanes
@@ -49,27 +68,40 @@ def timings(report: RunReport) -> Timings:
     spent = {lane: scripts for lane, scripts in spent.items() if scripts}
     everything = [seconds for scripts in spent.values() for _, seconds in scripts]
     if not everything:
-        return Timings((), ())
-    totals = {
-        lane: (boots.get(lane.rpartition("/")[0], 0.0), sum(seconds for _, seconds in scripts))
-        for lane, scripts in spent.items()
-    }
-    longest = max(boot + scripts for boot, scripts in totals.values())
+        return Timings((), (), ())
+    totals = {lane: sum(seconds for _, seconds in scripts) for lane, scripts in spent.items()}
     axis = _axis(everything)
     return Timings(
+        tuple(_machines(report, totals)),
         tuple(
             LaneTimes(
-                lane,
-                boot,
-                scripts,
-                100 * boot / longest,
-                100 * scripts / longest,
-                tuple(Mark(script, seconds, _place(seconds, axis)) for script, seconds in spent[lane]),
+                lane, totals[lane], tuple(Mark(script, seconds, _place(seconds, axis)) for script, seconds in scripts)
             )
-            for lane, (boot, scripts) in totals.items()
+            for lane, scripts in spent.items()
         ),
         tuple((_label(10.0**power), _place(10.0**power, axis)) for power in axis),
     )
+
+
+def _machines(report: RunReport, totals: Mapping[str, float]) -> Iterator[MachineTimes]:
+    """Both engines of a kernel share a machine; one that was lost is followed by another, which boots, too."""
+    parts: dict[str, list[tuple[str, float]]] = {}
+    for lane, seconds in totals.items():
+        machine, _, engine = lane.rpartition("/")
+        if machine not in parts:
+            boots = [one.boot_seconds or 0.0 for one in report.machines if f"{one.kernel}/{one.arch}" == machine]
+            parts[machine] = [(BOOT, sum(boots))]
+        parts[machine].append((engine, seconds))
+    longest = max(sum(seconds for _, seconds in of) for of in parts.values())
+    for machine, of in parts.items():
+        ends = list(accumulate(seconds for _, seconds in of))
+        yield MachineTimes(
+            machine,
+            tuple(
+                Part(name, seconds, 100 * (end - seconds) / longest, 100 * seconds / longest)
+                for (name, seconds), end in zip(of, ends, strict=True)
+            ),
+        )
 
 
 def _axis(seconds: Sequence[float]) -> range:

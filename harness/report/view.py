@@ -5,18 +5,17 @@ Lanes that say the same of a script are told together, so that a page of many la
 
 from __future__ import annotations
 
-import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.compare import Blame, Verdict
+from harness.compare import Verdict
 from harness.report.console import tail
+from harness.run.again import again
 from harness.run.gravity import gravity
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
 
-_CHOOSES = {"run": "--scripts", "conform": "--clauses"}
-"""The option that chooses among a subcommand's scripts."""
 _GRAVE = (Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
 
 
@@ -65,7 +64,26 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
+        """The gravest; what some lanes cannot do says nothing of what others did."""
         return self.findings[0].verdict
+
+    @property
+    def tally(self) -> tuple[tuple[Verdict, int], ...]:
+        """On how many lanes each verdict was given, the gravest first."""
+        counts = Counter[Verdict]()
+        for finding in self.findings:
+            counts[finding.verdict] += len(finding.places)
+        return tuple(counts.items())
+
+    @property
+    def marked(self) -> dict[int, Verdict]:
+        """The operations that differed or were lost, and the verdict on the script for that."""
+        return {
+            step.index: finding.verdict
+            for finding in reversed(self.findings)
+            for step in (finding.operation, *(seen.operation for seen in finding.sightings))
+            if step
+        }
 
     @property
     def sentence(self) -> str:
@@ -80,6 +98,9 @@ class News:
     reason: str
     rows: tuple[Row, ...]
     lanes: tuple[str, ...]
+    operation: OperationReport | None
+    again: str
+    """The command that repeats the first of its scripts."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +158,8 @@ def news(shown: Iterable[Row]) -> tuple[News, ...]:
             reason,
             tuple(dict.fromkeys(row for row, _ in befallen)),
             tuple(dict.fromkeys(lane for _, finding in befallen for lane, _, _ in finding.places)),
+            befallen[0][1].operation,
+            befallen[0][1].repeat,
         )
         for (verdict, reason), befallen in found.items()
     ]
@@ -182,9 +205,9 @@ def _finding(
         first.reason,
         first.operation,
         first.sightings,
-        "" if first.blame in (None, Blame.UNCLEAR) else str(first.blame),
+        first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
-        repeat(report, lanes, first.script, first.rounds),
+        again(report.command, lanes, first.script, first.rounds),
         tuple(_consoles(lanes, machines)) if grave else (),
     )
 
@@ -195,11 +218,3 @@ def _consoles(lanes: Iterable[str], machines: Sequence[Screen]) -> Iterable[tupl
         name = f"{screen.machine.kernel}/{screen.machine.arch}"
         if name in wanted and screen.machine.trouble and screen.console:
             yield name, screen.console
-
-
-def repeat(report: RunReport, lanes: Iterable[str], script: str, rounds: int = 1) -> str:
-    """The command that runs `script` on `lanes` again, as often; the same subcommand that ran it."""
-    subcommand = next((word for word in report.command[1:2] if word in _CHOOSES), "run")
-    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
-    words = ["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern]
-    return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)

@@ -10,17 +10,17 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from harness.compare import Verdict
 from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, listed, select
+from harness.report.terminal import tell
 from harness.run import known, matrix
 from harness.run.choice import Choice, choose
 from harness.run.leaving import NotLeft
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
-from harness.run.watch import STYLES, LiveTable, Plain, verdicts
+from harness.run.watch import LiveTable, Plain, verdicts
 from harness.script.operations import Script
 from hil import directories, signals, terminal
 from hil.arch import architecture
@@ -119,14 +119,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         row = lane, str(counts.total()), verdicts(counts)
         table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
     console.print(table)
-    told: set[str] = set()
-    for result in report.results:
-        if result.verdict is Verdict.AGREE or (result.operation is None and result.reason in told):
-            continue
-        told.add(result.reason)
-        head = Text(f"{result.verdict}: {result.lane} {result.script}", style=STYLES[result.verdict])
-        console.print(head, soft_wrap=True)
-        console.print(Text(f"    {result.reason}"), soft_wrap=True)
+    tell(console, report, folder)
     if unpredicted:
         said = f"the model has no rule for {unpredicted.total()} operations, and no clause a word for"
         console.print(f"{said} {len(report.unjudged)} of them: see report.html", soft_wrap=True)

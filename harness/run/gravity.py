@@ -8,8 +8,8 @@ from harness.compare import Verdict
 from harness.run.results import ScriptResult
 
 _ORDER = (
-    Verdict.AGREE,
     Verdict.UNSUPPORTED,
+    Verdict.AGREE,
     Verdict.KNOWN,
     Verdict.DIVERGE,
     Verdict.FLAKY,
@@ -19,7 +19,8 @@ _ORDER = (
 
 
 def gravity(verdict: Verdict) -> int:
-    """Grows with what it says against the run: of a divergence something is known, of a failure nothing."""
+    """Grows with what it says against the run: of a divergence something is known, of a failure nothing. What a lane
+    cannot do says nothing at all, so that any other verdict counts before it."""
     return _ORDER.index(verdict)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.compare import Verdict
+from harness.report.account import account
 from harness.run.results import OperationReport, RunReport, ScriptResult
-from harness.run.rounds import told
 from hil.whole import write_whole
 
 _ELEMENT = {
@@ -35,27 +35,21 @@ def text(report: RunReport) -> str:
 
 
 def _document(report: RunReport) -> JUnitXml:
-    document = JUnitXml("hil")
+    document = JUnitXml(report.title)
     for lane in report.lanes:
         suite = TestSuite(lane)
-        suite.add_testcases([_case(result) for result in report.results if result.lane == lane])
+        suite.add_testcases([_case(report, result) for result in report.results if result.lane == lane])
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
     return document
 
 
-def _case(result: ScriptResult) -> TestCase:
+def _case(report: RunReport, result: ScriptResult) -> TestCase:
     case = TestCase(_plain(result.script), classname=result.lane.replace("/", "."), time=result.seconds)
     if element := _ELEMENT.get(result.verdict):
         outcome = element(_plain(result.reason), str(result.verdict))
-        if result.sightings:
-            outcome.text = _plain("\n".join(map(told, result.sightings)))
-        elif result.operation:
-            step = result.operation
-            lines = [f"operation {step.index}: {step.operation}"]
-            lines += [f"expected: {step.expectation}"] if step.expectation else []
-            lines += [f"predicted: {step.prediction}", f"observed: {step.observation}"]
-            outcome.text = _plain("\n".join(lines))
+        if result.sightings or result.operation or result.again:
+            outcome.text = _plain("\n".join(account(report, result)))
         case.result = [outcome]
     if result.unpredicted:
         case.system_out = _plain("\n".join(map(_unpredicted, result.unpredicted)))

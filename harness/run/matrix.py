@@ -15,11 +15,12 @@ from pathlib import Path
 import click
 
 from harness.model.executor import ModelExecutor
+from harness.run.again import with_again
 from harness.run.leaving import NotLeft, leave
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.rounds import summed
-from harness.run.texts import texts
+from harness.run.texts import texts, told_whole
 from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
 from hil import signals
@@ -38,6 +39,7 @@ def run(
     workers = [Worker(share, folder, watch, model) for share in shares]
 
     def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
+        results = tuple(with_again(result, sys.argv) for worker in workers for result in summed(worker.results))
         return RunReport(
             started=started,
             seconds=round(time.monotonic() - clock, 2),
@@ -45,8 +47,8 @@ def run(
             host=_host(),
             lanes=tuple(str(lane) for share in shares for lane in share.lanes),
             machines=tuple(report for worker in workers for report in worker.reports),
-            results=tuple(result for worker in workers for result in summed(worker.results)),
-            scripts=texts(shares),
+            results=results,
+            scripts=texts(shares, {result.script for result in results if told_whole(result)}),
             spent=tuple(spent for worker in workers for spent in worker.spending.spent),
             interrupted=interrupted,
             signal=signal,

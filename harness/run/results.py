@@ -15,8 +15,9 @@ from harness.run.spending import Spent
 from harness.script.source import Source
 from hil.whole import write_whole
 
-FORMAT = 2
-"""Of `results.json`; grows when a reader of an older one would misread it."""
+FORMAT = 3
+"""Of `results.json`; grows when a reader of an older one would misread it, or miss the news: 3 brought the programs,
+the differences and the commands that repeat a result."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class OperationReport:
     prediction: str
     observation: str
     expectation: str = ""
+    difference: tuple[str, ...] = ()
+    """Where what is long differs, with both sides; empty where a glance at both words shows it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,14 @@ class ScriptResult:
     blame: Blame | None = None
     rounds: int = 1
     sightings: tuple[Sighting, ...] = ()
+    again: str = ""
+    """The command that repeats just this; empty for agreement."""
+
+    @property
+    def operations(self) -> tuple[OperationReport, ...]:
+        """Those that differed or were lost, in any round."""
+        told = [self.operation] if not self.sightings else [seen.operation for seen in self.sightings]
+        return tuple(dict.fromkeys(step for step in told if step))
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,33 @@ class MachineReport:
 
 
 @dataclass(frozen=True)
+class ProgramText:
+    """The program that operation `operation` of a script loads as `name`: its listing in the notation of the verifier's
+    log, a line an instruction with its index in front; its code in hexadecimal, 16 digits an instruction, as
+    `hil model` reads it; and the maps its instructions refer to, a line each."""
+
+    operation: int
+    name: str
+    listing: tuple[str, ...]
+    code: str
+    maps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ScriptText:
-    """A script in words, as it is on `machines`, which are written `debian-12/arm64`; `source` is the first one's."""
+    """A script in words, as it is on `machines`, which are written `debian-12/arm64`; `source` is the first one's.
+
+    One with a result that is not as predicted brings along its programs, and what is `expected` of each operation
+    (parallel to `operations`, "" where nothing is; empty where nothing is expected of any).
+    """
 
     script: str
     sentence: str
     operations: tuple[str, ...]
     machines: tuple[str, ...]
     source: Source | None = None
+    expected: tuple[str, ...] = ()
+    programs: tuple[ProgramText, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +136,12 @@ class RunReport:
     """Somebody ended the run before it was through; what it had not come to is lost."""
     signal: int | None = None
     """Which signal that was, if it was one."""
+
+    @property
+    def title(self) -> str:
+        """What it was a run of: `hil conform`."""
+        words = [word for word in self.command[1:2] if not word.startswith("-")]
+        return " ".join(("hil", *words))
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """How often each verdict was given, on one lane or on all."""

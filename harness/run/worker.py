@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Blame, Comparison, Verdict, compare
+from harness.difference import difference
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
 from harness.lowering.context import Guest
@@ -26,6 +27,7 @@ from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.spending import Spending
 from harness.run.watch import Watch
+from harness.script.brief import brief
 from harness.script.needs import CPUS, Need
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Prediction
@@ -290,24 +292,18 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
             describe_outcome(found.prediction),
             describe_outcome(found.observation),
             "" if found.expectation is None else str(found.expectation),
+            difference(found),
         )
         return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
     return result
 
 
 def _reason(report: OperationReport, blame: Blame) -> str:
-    said = f"predicted {report.prediction}; saw {report.observation}"
+    """On one line: long values are shortened, not what differs."""
+    said = f"predicted {brief(report.prediction)}; saw {brief(report.observation)}"
     if report.expectation:
-        said = f"expected {report.expectation}; {said} ({_TOLD[blame]})"
-    return f"operation {report.index}, {report.operation}: {said}"
-
-
-_TOLD = {
-    Blame.KERNEL: "the kernel differs from clause and model",
-    Blame.CLAUSE: "the clause differs from kernel and model",
-    Blame.MODEL: "the model differs from kernel and clause",
-    Blame.UNCLEAR: "no two agree",
-}
+        said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
+    return "; ".join((f"operation {report.index}, {brief(report.operation)}: {said}", *report.difference))
 
 
 def _missed(seen: Missed) -> OperationReport | None:

@@ -37,7 +37,7 @@ def describe_outcome(outcome: Prediction) -> str:
     if outcome.data is not None:
         parts.append(f"data {_term(outcome.data)}")
     if outcome.records is not None:
-        parts.append(f"records [{', '.join(_record(record) for record in outcome.records)}]")
+        parts.append(f"records [{', '.join(describe_record(record) for record in outcome.records)}]")
     if outcome.log is not None:
         parts.append(f"log {outcome.log if isinstance(outcome.log, Withheld) else repr(str(outcome.log))}")
     for branch in outcome.branches or ():
@@ -45,12 +45,13 @@ def describe_outcome(outcome: Prediction) -> str:
     return ", ".join(parts)
 
 
+def describe_record(record: Record) -> str:
+    """`Sample(cpu=0, raw=00)`: the fields that differ from their defaults."""
+    return f"{type(record).__name__}({', '.join(f'{f.name}={_term(getattr(record, f.name))}' for f in _told(record))})"
+
+
 def _told(thing: Any) -> list[Field[Any]]:
     return [field for field in fields(thing) if field.default is MISSING or getattr(thing, field.name) != field.default]
-
-
-def _record(record: Record) -> str:
-    return f"{type(record).__name__}({', '.join(f'{f.name}={_term(getattr(record, f.name))}' for f in _told(record))})"
 
 
 def _term(value: object) -> str:

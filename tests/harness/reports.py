@@ -5,11 +5,28 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from harness.compare import Verdict
-from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText
+from harness.run.again import with_again
+from harness.run.results import MachineReport, OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import summed
+from harness.run.texts import told_whole
 
 LANES = ("debian-12/x86_64/jit", "debian-12/arm64/interp", "debian-12/arm64/jit")
 SCRIPTS = ("counting", "lookup", "attach-twice")
+COMMAND = ("/usr/bin/hil", "run", "--lanes", "debian-12")
+OPERATIONS = (
+    "CreateMap(name='m', type=ARRAY, key_size=4, value_size=8, max_entries=1)",
+    "LoadProgram(name='p', type=KPROBE, program=<4 instructions>)",
+    "CreateKprobe(name='k', symbol='cap_task_prctl')",
+    "OpenEvent(name='e', config=k)",
+    "Attach(event=e, program=p)",
+)
+PROGRAM = ProgramText(
+    1,
+    "p",
+    ("0: (18) r1 = map m", "2: (b7) r0 = 0", "3: (95) exit"),
+    "1811000000000000 0000000000000000 b700000000000000 9500000000000000",
+    (f"m, in instruction 0: {OPERATIONS[0]}",),
+)
 ATTACH = OperationReport(4, "Attach(event=e, program=p)", "EEXIST", "0")
 
 
@@ -50,13 +67,19 @@ def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES, interrupted: 
     return RunReport(
         started="2026-01-02T03:04:05+00:00",
         seconds=12.5,
-        command=("/usr/bin/hil", "run", "--lanes", "debian-12"),
+        command=COMMAND,
         host={"system": "Linux", "cpus": "2", "hil": "0.1.0"},
         lanes=lanes,
         machines=tuple(machine(kernel, arch) for kernel, arch in machines),
-        results=results,
+        results=tuple(with_again(result, COMMAND) for result in results),
         scripts=tuple(
-            ScriptText(name, f"what {name} shows", ("OpenEvent(name='e')", "Attach(event=e, program=p)"), where)
+            ScriptText(
+                name,
+                f"what {name} shows",
+                OPERATIONS,
+                where,
+                programs=(PROGRAM,) if any(told_whole(one) for one in results if one.script == name) else (),
+            )
             for name in names
         ),
         interrupted=interrupted,

@@ -49,7 +49,7 @@ def test_the_list() -> None:
 def test_a_run_is_shown_with_its_kernels() -> None:
     shown = hil("show", "2")
     assert "c0ffee" in shown and "QEMU 7.2.22" in shown
-    assert "diverge: debian-12/x86_64/jit lookup" in shown
+    assert "diverge: lookup on debian-12/x86_64/jit" in shown
 
 
 def test_every_format_is_exported(tmp_path: Path) -> None:

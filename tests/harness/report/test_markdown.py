@@ -27,13 +27,13 @@ def test_it_reads_as_the_golden_file() -> None:
 
 def test_a_run_as_predicted_is_a_table_and_the_kernels() -> None:
     told = markdown.render(agreeing())
-    assert told.startswith("## hil: as predicted\n")
+    assert told.startswith("## hil run: as predicted\n")
     assert "### Not as predicted" not in told
     assert told.count("<details>") == 1
 
 
 def test_an_interrupted_run_says_so_first() -> None:
-    assert markdown.render(replace(agreeing(), interrupted=True)).startswith("## hil: interrupted, not complete\n")
+    assert markdown.render(replace(agreeing(), interrupted=True)).startswith("## hil run: interrupted, not complete\n")
 
 
 def divergences(count: int, reason: str) -> RunReport:
@@ -91,7 +91,7 @@ def test_cases_of_one_known_divergence_are_one_row_with_its_link() -> None:
         lanes=LANES[:1],
     )
     told = markdown.render(made)
-    assert told.startswith("## hil: as predicted\n")
+    assert told.startswith("## hil run: as predicted\n")
     assert "<details><summary>Known divergences: 10 results</summary>" in told
     names = ", ".join(f"`script-{n}`" for n in range(8))
     row = f"| {names} and 2 more scripts | `{LANES[0]}` | `the JIT is wrong` <https://example.org/1> |"

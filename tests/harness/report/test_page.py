@@ -18,7 +18,7 @@ from harness.report import page
 from harness.report.commands import report as command
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from hil.errors import UserError
-from tests.harness.reports import LANES, agreeing, everything, report, reports, result
+from tests.harness.reports import LANES, OPERATIONS, PROGRAM, agreeing, everything, report, reports, result
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
 
@@ -113,9 +113,34 @@ def test_what_a_guest_says_stays_text(tmp_path: Path) -> None:
 
 def test_a_divergence_is_told_with_both_words_and_the_command_that_repeats_it() -> None:
     words = outline(everything()).words
-    for told in ("operation 4", "Attach(event=e, program=p)", "EEXIST", "what lookup shows", "OpenEvent(name='e')"):
+    for told in ("operation 4", "Attach(event=e, program=p)", "EEXIST", "what lookup shows", *OPERATIONS):
         assert told in words
     assert "hil run --lanes debian-12/x86_64/jit --scripts lookup" in words
+
+
+def test_the_program_of_a_divergence_is_there_with_its_maps_and_its_code() -> None:
+    words = outline(everything()).words
+    for told in ("\n".join(PROGRAM.listing), PROGRAM.code, f"map {PROGRAM.maps[0]}"):
+        assert told in words
+
+
+def test_a_title_says_what_it_was_a_run_of() -> None:
+    words = outline(replace(agreeing(), command=("hil", "conform"))).words
+    assert "hil conform of 2026-01-02" in words and "hil conform: 2026-01-02" in words
+
+
+def test_long_values_hide_neither_prediction_nor_observation() -> None:
+    packet = "00" * 512
+    asked, said = f"FilterPacket(program=p, packet={packet})", f"0, data {packet}"
+    step = OperationReport(1, asked, said, said, "", ("at offset 9: ...",))
+    reason = f"operation 1, {asked}: predicted 1; saw 2"
+    made = ScriptResult(LANES[0], "packets", Verdict.DIVERGE, reason, step)
+    news = outline(report(made, lanes=LANES[:1])).words.partition("Scripts by lanes")[0]
+    for told in ("...512 bytes...", "predicted", "observed", "at offset 9: ...", "--scripts packets"):
+        assert told in news
+    lost = replace(made, verdict=Verdict.LOST, operation=None)
+    news = outline(report(lost, lanes=LANES[:1])).words.partition("Scripts by lanes")[0]
+    assert f"packet={'0' * 32}...512 bytes...{'0' * 16}): predicted 1; saw 2" in news
 
 
 def test_clauses_are_repeated_with_their_own_command() -> None:

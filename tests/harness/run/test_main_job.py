@@ -99,9 +99,8 @@ def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: P
     console = Console(file=io.StringIO(), width=300)
     commands.summarize(console, report, tmp_path)
     told = console.file.getvalue()
-    for lane in report.lanes:
-        assert f"diverge: {lane} arithmetic-64" in told
-    assert "operation 6, LookupElement(map=results, key=00000000, value_size=8): predicted" in told
+    assert f"diverge: arithmetic-64 on {', '.join(report.lanes)}" in told
+    assert "operation 6: LookupElement(map=results, key=00000000, value_size=8)\n" in told
 
 
 def share(arch: str, *scripts: Script, engines: tuple[Engine, ...] = (Engine.INTERP,)) -> Share:

@@ -12,7 +12,7 @@ from harness.compare import Verdict
 from harness.run import commands, junit
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
-from tests.harness.reports import everything
+from tests.harness.reports import LANES, everything
 
 LANE = "debian-12/arm64/jit"
 
@@ -47,7 +47,7 @@ def test_the_exit_status_fails_closed(verdicts: tuple[Verdict, ...], status: int
 def test_results_are_written_whole(tmp_path: Path) -> None:
     report(Verdict.AGREE, Verdict.DIVERGE).write(tmp_path / "results.json")
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["format"] == 2
+    assert written["format"] == 3
     assert [result["verdict"] for result in written["results"]] == ["agree", "diverge"]
     assert written["results"][1]["operation"]["prediction"] == "EEXIST"
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
@@ -65,7 +65,11 @@ def test_junit_tells_what_repeats_gave(tmp_path: Path) -> None:
     junit.write(everything(), tmp_path / "junit.xml")
     failure = ElementTree.parse(tmp_path / "junit.xml").find(".//failure[@type='flaky']")
     assert failure is not None and failure.text is not None
-    assert failure.text.splitlines() == ["agree in rounds 1, 3", "diverge in round 2: operation 4, Attach: differs"]
+    assert failure.text.splitlines()[:3] == [
+        "agree in rounds 1, 3",
+        "diverge in round 2: operation 4, Attach: differs",
+        f"again: hil run --lanes {LANES[0]} --scripts attach-twice --repeat 3",
+    ]
 
 
 def unpredicted(expectation: str) -> RunReport:

@@ -1,0 +1,79 @@
+"""A result in plain text: what differs, and the whole script with its programs; for every format that takes text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from harness.compare import Verdict
+from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
+from harness.run.rounds import told
+from harness.script.brief import brief
+
+REASON = 4000
+"""Characters of a reason; a verifier's log can have a mebibyte of its own."""
+_CODES = 4
+"""Instructions in hexadecimal on a line, which a screen of 80 columns has room for."""
+
+
+def finding(result: ScriptResult) -> Iterator[str]:
+    """What is not as predicted, long values shortened: `results.json` has them whole."""
+    if result.sightings:
+        yield from (brief(told(seen), REASON) for seen in result.sightings)
+        return
+    if result.reason and not (result.operation and result.verdict is Verdict.DIVERGE):
+        yield brief(result.reason, REASON)
+    if result.operation:
+        yield from said(result.operation)
+        if result.blame and result.operation.expectation:
+            yield result.blame.sentence
+
+
+def said(step: OperationReport) -> Iterator[str]:
+    """What was asked, and each one's word on it."""
+    yield f"operation {step.index}: {brief(step.operation)}"
+    if step.expectation:
+        yield f"expected: {brief(step.expectation)}"
+    if step.prediction:
+        yield f"predicted: {brief(step.prediction)}"
+    yield f"observed: {brief(step.observation)}"
+    yield from step.difference
+
+
+def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
+    """The script as it is on the result's machine."""
+    machine = result.lane.rpartition("/")[0]
+    return next((one for one in report.scripts if one.script == result.script and machine in one.machines), None)
+
+
+def script(text: ScriptText, marked: Collection[int] = ()) -> Iterator[str]:
+    """Its name and machines; then a line an operation, `marked` ones with an arrow, and below it what is expected of it
+    and the programs it loads."""
+    where = f", as on {', '.join(text.machines)}" if text.machines else ""
+    yield f"script {text.script}{where}{f': {text.sentence}' if text.sentence else ''}"
+    for index, operation in enumerate(text.operations):
+        yield f"{'->' if index in marked else '  '}{index:>3}  {operation}"
+        if index < len(text.expected) and text.expected[index]:
+            yield f"         expected: {text.expected[index]}"
+        for program in text.programs:
+            if program.operation == index:
+                yield from (f"         {line}" for line in _program(program))
+
+
+def _program(program: ProgramText) -> Iterator[str]:
+    yield f"program {program.name}:"
+    yield from (f"  {line}" for line in program.listing)
+    codes = program.code.split()
+    if codes:
+        yield "  in hexadecimal, an instruction a word:"
+        yield from (f"  {' '.join(codes[at : at + _CODES])}" for at in range(0, len(codes), _CODES))
+    yield from (f"  map {line}" for line in program.maps)
+
+
+def account(report: RunReport, result: ScriptResult) -> Iterator[str]:
+    """All of it: the finding, the command that repeats it, and the script where the run recorded its programs."""
+    yield from finding(result)
+    if result.again:
+        yield f"again: {result.again}"
+    text = text_of(report, result)
+    if text and result.operations:
+        yield from script(text, {step.index for step in result.operations})

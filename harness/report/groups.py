@@ -1,0 +1,53 @@
+"""Results that have a verdict and a reason in common, which lanes and scripts often share: told together, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.compare import Verdict
+from harness.run.again import again
+from harness.run.gravity import gravity
+from harness.run.results import RunReport, ScriptResult
+
+FOLDED = (Verdict.KNOWN, Verdict.UNSUPPORTED)
+"""Told, but not as something that is not as predicted."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results with the same verdict for the same reason."""
+
+    verdict: Verdict
+    reason: str
+    results: tuple[ScriptResult, ...]
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(result.script for result in self.results))
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(result.lane for result in self.results))
+
+    def again(self, report: RunReport) -> str:
+        """The command that repeats the first of its scripts, wherever it befell that one."""
+        first = self.results[0]
+        lanes = dict.fromkeys(result.lane for result in self.results if result.script == first.script)
+        return again(report.command, lanes, first.script, first.rounds)
+
+
+def grouped(report: RunReport) -> list[Group]:
+    """All but agreement, the gravest first."""
+    found: dict[tuple[Verdict, str], list[ScriptResult]] = {}
+    for result in report.results:
+        if result.verdict is not Verdict.AGREE:
+            found.setdefault((result.verdict, _why(result)), []).append(result)
+    groups = [Group(verdict, reason, tuple(results)) for (verdict, reason), results in found.items()]
+    return sorted(groups, key=lambda group: gravity(group.verdict), reverse=True)
+
+
+def _why(result: ScriptResult) -> str:
+    """The reason; of a known divergence without the operation behind it, so that an entry's cases are one group."""
+    if result.verdict is Verdict.KNOWN and result.operation:
+        return result.reason.partition(f"; operation {result.operation.index}, ")[0]
+    return result.reason

@@ -1,0 +1,116 @@
+"""`hil show`: a script as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from difflib import get_close_matches
+
+import click
+
+from harness.abi.pt_regs import LAYOUTS
+from harness.clauses import clauses
+from harness.essentials import essentials
+from harness.fuzz.generate import case
+from harness.history.find import find
+from harness.lane import select
+from harness.model.eras import ERAS
+from harness.model.eras import era as rules_of
+from harness.report.account import finding, script
+from harness.report.groups import grouped
+from harness.run.again import CASE, again
+from harness.run.commands import known_lanes
+from harness.run.results import RunReport
+from harness.run.texts import text
+from harness.script.operations import Script
+from hil.arch import architecture
+from hil.errors import UserError
+from hil.kernels import store
+
+DEFAULT_LANE = "debian-12/x86_64"
+
+
+@click.command()
+@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|RUN:ID")
+@click.option("--lane", help=f"KERNEL/ARCH whose form of the script is meant; {DEFAULT_LANE} if nothing is said.")
+@click.option("--era", type=click.Choice([*ERAS]), help="The generation of kernels, instead of that of the lane.")
+@click.option("--arch", type=click.Choice([*LAYOUTS]), help="The architecture, instead of that of the lane.")
+def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
+    """Print a script: its operations, what is expected of them, and its programs as text and in hexadecimal.
+
+    It is one of `hil run --list`, of `hil conform --list`, a case of `hil fuzz` as reports call it (case-SEED-NUMBER),
+    or the script ID of an earlier run, RUN:ID, with what that run found of it. RUN is as in `hil history`.
+    """
+    if ":" in what:
+        if era or arch:
+            raise UserError("a run has its scripts as they were", remedy="leave out --era and --arch; --lane chooses")
+        run, _, name = what.rpartition(":")
+        lines = recorded(find(run).report, run, name, lane)
+    else:
+        lines = known(what, lane or DEFAULT_LANE, era, arch)
+    for line in lines:
+        click.echo(line)
+    return 0
+
+
+def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[str]:
+    """The script of that name as it is on a lane, or in an era on an architecture; UserError when there is none."""
+    chosen = select([lane], known_lanes())[0]
+    where = arch or chosen.arch
+    when = era or store.era(chosen.kernel, architecture(where))
+    subcommand, found = _script(name, where, when)
+    machine = f"{chosen.kernel}/{where}"
+    yield from script(text(found, () if era else (machine,)))
+    for need in sorted(found.needs):
+        yield f"needs {need}"
+    if not era:
+        yield f"again: {again(('hil', subcommand), [machine], name)}"
+
+
+def recorded(report: RunReport, run: str, name: str, lane: str | None = None) -> Iterator[str]:
+    """What a run found of a script, on all lanes or those of `lane`, and the script in each of its forms there."""
+    results = tuple(one for one in report.results if one.script == name and _within(one.lane, lane))
+    if not results:
+        near = _near(name, {one.script for one in report.results})
+        raise UserError(
+            f"run {run} has no result of {name!r}{f' on {lane}' if lane else ''}",
+            remedy=f"did you mean {near}?" if near else f"see hil report {run} --format markdown",
+        )
+    machines = {one.lane.rpartition("/")[0] for one in results}
+    marked = {step.index for one in results for step in one.operations}
+    yield f"{len(results)} results of {report.started}, {report.title}"
+    for group in grouped(replace(report, results=results)):
+        yield f"{group.verdict} on {', '.join(group.lanes)}"
+        yield from (f"    {line}" for line in finding(group.results[0]))
+        yield f"    again: {group.again(report)}"
+    for form in report.scripts:
+        if form.script == name and machines & set(form.machines):
+            yield from script(form, marked)
+            if not form.programs and any("program=<" in operation for operation in form.operations):
+                yield f"its programs were not recorded, since nothing differed; see hil show {name}"
+
+
+def _within(lane: str, pattern: str | None) -> bool:
+    return pattern is None or lane == pattern or lane.startswith(f"{pattern}/")
+
+
+def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
+    """The script, and the subcommand that runs such."""
+    if drawn := CASE.fullmatch(name):
+        return "fuzz", case(int(drawn["seed"]), int(drawn["number"]), rules_of(era), arch)
+    scripts = {one.name: ("run", one) for one in essentials(arch, era)}
+    scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
+    if name in scripts:
+        return scripts[name]
+    eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
+    if eras:
+        raise UserError(f"clause {name} says nothing of era {era}", remedy=f"give --era {' or '.join(eras)}")
+    near = _near(name, scripts)
+    raise UserError(
+        f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
+        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER",
+    )
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    return " or ".join(get_close_matches(name, [*names], n=3, cutoff=0.5))

@@ -1,0 +1,56 @@
+"""What a run found, for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.report.account import REASON, finding, script, text_of
+from harness.report.groups import FOLDED, Group, grouped
+from harness.run.results import RunReport
+from harness.run.watch import STYLES
+from harness.script.brief import brief
+
+WHOLE = 5
+"""Of the gravest findings so many are told with script and programs, the others with the command that shows these."""
+_NAMES = 8  # scripts, or lanes, that are named one by one
+
+
+def tell(console: Console, report: RunReport, folder: Path) -> None:
+    """Print every result that is no agreement, those together that have it in common: what is known or unsupported
+    first, so that the gravest is near the end of what scrolls by; and where the reports are."""
+    groups = grouped(report)
+    for group in groups:
+        if group.verdict in FOLDED:
+            _print(console, group, [brief(group.reason, REASON)])
+    grave = [group for group in groups if group.verdict not in FOLDED]
+    for number, group in enumerate(grave):
+        _print(console, group, _told(report, group, folder, whole=number < WHOLE))
+    if (folder / "report.html").exists():
+        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str]) -> None:
+    head = f"{group.verdict}: {_names(group.scripts, 'scripts')} on {_names(group.lanes, 'lanes')}"
+    console.print(Text(head, style=STYLES[group.verdict]), soft_wrap=True)
+    for line in lines:
+        console.print(Text(f"    {line}"), soft_wrap=True)
+
+
+def _told(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iterator[str]:
+    first = group.results[0]
+    yield from finding(first)
+    text = text_of(report, first)
+    if text and first.operations and whole:
+        yield from (brief(line) for line in script(text, {step.index for step in first.operations}))
+    elif text and first.operations:
+        yield f"script and programs: hil show {folder}:{first.script}"
+    yield f"again: {group.again(report)}"
+
+
+def _names(names: Sequence[str], noun: str) -> str:
+    more = f" and {len(names) - _NAMES} more {noun}" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more

@@ -1,0 +1,35 @@
+"""The command that does one script of a run again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from harness.compare import Verdict
+from harness.run.results import ScriptResult
+
+_CHOOSES = {"run": "--scripts", "conform": "--clauses"}
+"""The option that chooses among a subcommand's scripts."""
+CASE = re.compile(r"case-(?P<seed>\d+)-(?P<number>\d+)")
+"""What `hil fuzz` calls its cases, see `harness.fuzz.generate.case`."""
+
+
+def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
+    """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
+    case = CASE.fullmatch(script)
+    if case and "fuzz" in command[1:2]:
+        choice = ["--seed", case["seed"], "--case", case["number"]]
+        return shlex.join(["hil", "fuzz", "--lanes", ",".join(lanes), *choice])
+    subcommand = next((word for word in command[1:2] if word in _CHOOSES), "run")
+    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
+    words = ["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern]
+    return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
+
+
+def with_again(result: ScriptResult, command: Sequence[str]) -> ScriptResult:
+    """The result with its own command, unless it is as predicted."""
+    if result.verdict is Verdict.AGREE:
+        return result
+    return replace(result, again=again(command, [result.lane], result.script, result.rounds))

@@ -1,0 +1,26 @@
+"""Long values made short enough for a line: in the middle, with what is left out counted, so that both ends stay."""
+
+from __future__ import annotations
+
+import re
+
+MOST = 400
+"""Characters of an operation or of an outcome on a line."""
+_HEX = re.compile(r"\b(?:[0-9a-f]{2}){33,}\b")
+_HEAD, _TAIL = 32, 16
+"""Digits of a long run of bytes that stay."""
+
+
+def brief(text: str, most: int = MOST) -> str:
+    """`text` with long runs of bytes shortened and, if that is not enough, cut in its middle to about `most`
+    characters."""
+    text = _HEX.sub(_bytes, text)
+    if len(text) <= most:
+        return text
+    left_out = len(text) - most
+    return f"{text[: most * 2 // 3]} ... {left_out} characters ... {text[len(text) - most // 3 :]}"
+
+
+def _bytes(match: re.Match[str]) -> str:
+    digits = match[0]
+    return f"{digits[:_HEAD]}...{len(digits) // 2} bytes...{digits[-_TAIL:]}"

@@ -1,0 +1,87 @@
+"""`hil show`: essentials, clauses, cases, and what a run found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.report.show import show
+from hil.errors import UserError
+from tests.harness.reports import LANES, OPERATIONS, PROGRAM, everything
+
+
+def shown(*arguments: str) -> list[str]:
+    made = CliRunner().invoke(show, arguments, catch_exceptions=False, standalone_mode=False)
+    return str(made.output).splitlines()
+
+
+def test_an_essential_script_by_name_as_a_lane_has_it() -> None:
+    first, *lines = shown("counting")
+    assert first.startswith("script counting, as on debian-12/x86_64: ")
+    assert "           1: (61) r0 = *(u32 *)(r6 +112)" in lines
+    assert lines[-1] == "again: hil run --lanes debian-12/x86_64 --scripts counting"
+    assert "           1: (61) r0 = *(u32 *)(r6 +0)" in shown("counting", "--lane", "debian-12/arm64/jit")
+
+
+def test_a_clause_with_what_is_expected_in_an_era() -> None:
+    lines = shown("DET-02", "--era", "4.1", "--arch", "x86_64")
+    assert lines[0].startswith("script DET-02: ")
+    assert any(line.startswith("         expected: ") for line in lines)
+    last = shown("DET-02", "--lane", "debian-12/arm64")[-1]
+    assert last == "again: hil conform --lanes debian-12/arm64 --clauses DET-02"
+
+
+def test_a_case_by_seed_and_number() -> None:
+    lines = shown("case-777-2997", "--lane", "debian-12/x86_64")
+    assert lines[0].startswith("script case-777-2997, as on debian-12/x86_64")
+    assert lines[-1] == "again: hil fuzz --lanes debian-12/x86_64 --seed 777 --case 2997"
+    assert any("exit" in line for line in lines)
+
+
+def test_a_divergence_of_a_run(tmp_path: Path) -> None:
+    everything().write(tmp_path / "results.json")
+    lines = shown(f"{tmp_path}:lookup")
+    at = lines.index(f"diverge on {LANES[0]}")
+    assert lines[at + 1 : at + 5] == [
+        f"    operation 4: {OPERATIONS[4]}",
+        "    predicted: EEXIST",
+        "    observed: 0",
+        f"    again: hil run --lanes {LANES[0]} --scripts lookup",
+    ]
+    assert f"->  4  {OPERATIONS[4]}" in lines
+    assert [line for line in PROGRAM.listing if f"           {line}" not in lines] == []
+    assert not any(line.startswith("diverge") for line in shown(f"{tmp_path}:lookup", "--lane", "debian-12/arm64"))
+
+
+def test_a_run_that_recorded_no_programs_says_where_they_are(tmp_path: Path) -> None:
+    made = everything()
+    old = replace(made, scripts=tuple(replace(text, programs=()) for text in made.scripts))
+    old.write(tmp_path / "results.json")
+    assert shown(f"{tmp_path}:lookup")[-1].endswith("see hil show lookup")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["countin"], "counting"),
+        (["nonsense-of-mine"], "hil conform --list"),
+        (["RUN:lookup"], "there is no run 'RUN'"),
+        (["FOLDER:lokup"], "did you mean lookup"),
+        (["FOLDER:lookup", "--era", "4.1"], "--lane"),
+        (["FOLDER:lookup", "--lane", "debian-13"], "debian-13"),
+        (["counting", "--lane", "debian-21"], "debian-21"),
+    ],
+)
+def test_what_is_not_there_is_wrong_usage(arguments: list[str], told: str, tmp_path: Path) -> None:
+    everything().write(tmp_path / "results.json")
+    with pytest.raises(UserError) as caught:
+        shown(*(word.replace("FOLDER", str(tmp_path)) for word in arguments))
+    assert told in str(caught.value)
+
+
+def test_a_clause_of_other_eras_names_them() -> None:
+    with pytest.raises(UserError, match=r"says nothing of era 4\.1; give --era 5\.10"):
+        shown("RBUF-25", "--era", "4.1")
