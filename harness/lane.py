@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from hil.arch import architectures
 from hil.errors import UserError
 
 
@@ -61,3 +62,22 @@ def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
             )
         chosen |= matches
     return tuple(lane for lane in known if lane in chosen)
+
+
+def compact(lanes: Iterable[str]) -> tuple[str, ...]:
+    """Patterns that `select` reads as these lanes: both engines of a machine in one, all architectures of a kernel in
+    one."""
+    engines = _merged(lanes, set(Engine))
+    return _merged(engines, set(architectures()))
+
+
+def _merged(names: Iterable[str], last: Set[str]) -> tuple[str, ...]:
+    """Names that differ in nothing but their last part, which is every one of `last`, without it."""
+    names = tuple(dict.fromkeys(names))
+    ends: dict[str, set[str]] = {}
+    for name in names:
+        front, _, end = name.rpartition("/")
+        ends.setdefault(front, set()).add(end)
+    fronts = [name.rpartition("/")[0] for name in names]
+    merged = (front if front and ends[front] >= last else name for name, front in zip(names, fronts, strict=True))
+    return tuple(dict.fromkeys(merged))

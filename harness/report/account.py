@@ -45,18 +45,51 @@ def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
     return next((one for one in report.scripts if one.script == result.script and machine in one.machines), None)
 
 
-def script(text: ScriptText, marked: Collection[int] = ()) -> Iterator[str]:
+def script(text: ScriptText, marked: Collection[int] = (), listed: Collection[int] | None = None) -> Iterator[str]:
     """Its name and machines; then a line an operation, `marked` ones with an arrow, and below it what is expected of it
-    and the programs it loads."""
+    and the programs it loads, if it is among those `listed`."""
+    yield _head(text)
+    for index in range(len(text.operations)):
+        yield from _operation(text, index, marked, listed is None or index in listed)
+
+
+def excerpt(text: ScriptText, result: ScriptResult) -> Iterator[str]:
+    """The same for where room is short: of the operations the one that differed, and what it may depend on."""
+    yield _head(text)
+    marked = {step.index for step in result.operations}
+    wanted, left_out = concerned(result), 0
+    for index in range(len(text.operations)):
+        if index in wanted:
+            if left_out:
+                yield f"          ({left_out} without influence)"
+            left_out = 0
+            yield from _operation(text, index, marked, True)
+        else:
+            left_out += 1
+    if left_out:
+        yield f"          ({left_out} behind it)"
+
+
+def concerned(result: ScriptResult) -> set[int]:
+    """The operations that differed, and those they may depend on; all before them where the run did not record that."""
+    found = {step.index for step in result.operations}
+    for step in result.operations:
+        found.update(step.depends_on or range(step.index))
+    return found
+
+
+def _head(text: ScriptText) -> str:
     where = f", as on {', '.join(text.machines)}" if text.machines else ""
-    yield f"script {text.script}{where}{f': {text.sentence}' if text.sentence else ''}"
-    for index, operation in enumerate(text.operations):
-        yield f"{'->' if index in marked else '  '}{index:>3}  {operation}"
-        if index < len(text.expected) and text.expected[index]:
-            yield f"         expected: {text.expected[index]}"
-        for program in text.programs:
-            if program.operation == index:
-                yield from (f"         {line}" for line in _program(program))
+    return f"script {text.script}{where}{f': {text.sentence}' if text.sentence else ''}"
+
+
+def _operation(text: ScriptText, index: int, marked: Collection[int], listed: bool) -> Iterator[str]:
+    yield f"{'->' if index in marked else '  '}{index:>3}  {text.operations[index]}"
+    if index < len(text.expected) and text.expected[index]:
+        yield f"         expected: {text.expected[index]}"
+    for program in text.programs:
+        if program.operation == index and listed:
+            yield from (f"         {line}" for line in _program(program))
 
 
 def _program(program: ProgramText) -> Iterator[str]:
@@ -70,10 +103,10 @@ def _program(program: ProgramText) -> Iterator[str]:
 
 
 def account(report: RunReport, result: ScriptResult) -> Iterator[str]:
-    """All of it: the finding, the command that repeats it, and the script where the run recorded its programs."""
+    """All of it: the finding, the command that repeats it, and the script with the programs that have to do with it."""
     yield from finding(result)
     if result.again:
         yield f"again: {result.again}"
     text = text_of(report, result)
     if text and result.operations:
-        yield from script(text, {step.index for step in result.operations})
+        yield from script(text, {step.index for step in result.operations}, concerned(result))

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.compare import Verdict
-from harness.report.account import REASON, finding, script, text_of
+from harness.lane import compact
+from harness.report.account import REASON, excerpt, finding, text_of
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import MachineReport, RunReport
@@ -94,18 +95,19 @@ def _told(report: RunReport, group: Group, *, whole: bool) -> str:
     first = group.results[0]
     text = text_of(report, first)
     alone = f": {code(text.sentence)}" if text and text.sentence and len(group.scripts) == 1 else ""
+    scripts, lanes = _names(group.scripts, "scripts"), _names(compact(group.lanes), "lanes")
     told = (
-        f"\n**{group.verdict}** {_names(group.scripts, 'scripts')} on {_names(group.lanes, 'lanes')}{alone}\n\n"
+        f"\n**{group.verdict}** {scripts} on {lanes}{alone}\n\n"
         f"{block(chr(10).join(finding(first)), 'text')}\n{block(group.again(report), 'sh')}"
     )
     if not (text and first.operations and whole):
         return told
-    listed = "\n".join(brief(line) for line in script(text, {step.index for step in first.operations}))
+    listed = "\n".join(brief(line) for line in excerpt(text, first))
     return f"{told}\n<details><summary>script and programs</summary>\n\n{block(listed, 'text')}{_CLOSING}"
 
 
 def _row(group: Group) -> str:
-    scripts, lanes = _names(group.scripts, "scripts"), _names(group.lanes, "lanes")
+    scripts, lanes = _names(group.scripts, "scripts"), _names(compact(group.lanes), "lanes")
     linked = _LINKED.fullmatch(group.reason)
     why = f"{cell(linked['reason'])} <{linked['link']}>" if linked else cell(brief(group.reason, REASON))
     return line([scripts, lanes, why]) + "\n"

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.compare import Verdict
+from harness.lane import compact
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
@@ -32,7 +33,7 @@ _SIGNS = {
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_TEMPLATES.filters["brief"] = brief
+_TEMPLATES.filters |= {"brief": brief, "compact": compact}
 
 
 def render(report: RunReport, folder: Path | None) -> str:

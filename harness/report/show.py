@@ -13,7 +13,7 @@ from harness.clauses import clauses
 from harness.essentials import essentials
 from harness.fuzz.generate import case
 from harness.history.find import find
-from harness.lane import select
+from harness.lane import compact, select
 from harness.model.eras import ERAS
 from harness.model.eras import era as rules_of
 from harness.report.account import finding, script
@@ -80,7 +80,7 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
     marked = {step.index for one in results for step in one.operations}
     yield f"{len(results)} results of {report.started}, {report.title}"
     for group in grouped(replace(report, results=results)):
-        yield f"{group.verdict} on {', '.join(group.lanes)}"
+        yield f"{group.verdict} on {', '.join(compact(group.lanes))}"
         yield from (f"    {line}" for line in finding(group.results[0]))
         yield f"    again: {group.again(report)}"
     for form in report.scripts:

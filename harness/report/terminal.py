@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.account import REASON, finding, script, text_of
+from harness.lane import compact
+from harness.report.account import REASON, excerpt, finding, text_of
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import RunReport
 from harness.run.watch import STYLES
@@ -34,7 +35,7 @@ def tell(console: Console, report: RunReport, folder: Path) -> None:
 
 
 def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str]) -> None:
-    head = f"{group.verdict}: {_names(group.scripts, 'scripts')} on {_names(group.lanes, 'lanes')}"
+    head = f"{group.verdict}: {_names(group.scripts, 'scripts')} on {_names(compact(group.lanes), 'lanes')}"
     console.print(Text(head, style=STYLES[group.verdict]), soft_wrap=True)
     for line in lines:
         console.print(Text(f"    {line}"), soft_wrap=True)
@@ -45,7 +46,7 @@ def _told(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iter
     yield from finding(first)
     text = text_of(report, first)
     if text and first.operations and whole:
-        yield from (brief(line) for line in script(text, {step.index for step in first.operations}))
+        yield from (brief(line) for line in excerpt(text, first))
     elif text and first.operations:
         yield f"script and programs: hil show {folder}:{first.script}"
     yield f"again: {group.again(report)}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from harness.compare import Verdict
+from harness.lane import compact
 from harness.run.results import ScriptResult
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
@@ -21,10 +22,10 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
     case = CASE.fullmatch(script)
     if case and "fuzz" in command[1:2]:
         choice = ["--seed", case["seed"], "--case", case["number"]]
-        return shlex.join(["hil", "fuzz", "--lanes", ",".join(lanes), *choice])
+        return shlex.join(["hil", "fuzz", "--lanes", ",".join(compact(lanes)), *choice])
     subcommand = next((word for word in command[1:2] if word in _CHOOSES), "run")
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
-    words = ["hil", subcommand, "--lanes", ",".join(lanes), _CHOOSES[subcommand], pattern]
+    words = ["hil", subcommand, "--lanes", ",".join(compact(lanes)), _CHOOSES[subcommand], pattern]
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
 
 

@@ -31,6 +31,8 @@ class OperationReport:
     expectation: str = ""
     difference: tuple[str, ...] = ()
     """Where what is long differs, with both sides; empty where a glance at both words shows it."""
+    depends_on: tuple[int, ...] = ()
+    """The operations before it that may have to do with it."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.spending import Spending
 from harness.run.watch import Watch
 from harness.script.brief import brief
+from harness.script.dependence import depends_on
 from harness.script.needs import CPUS, Need
 from harness.script.operations import Script
 from harness.script.outcome import Outcome, Prediction
@@ -293,6 +294,7 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
             describe_outcome(found.observation),
             "" if found.expectation is None else str(found.expectation),
             difference(found),
+            depends_on(script, found.index),
         )
         return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
     return result
@@ -309,7 +311,13 @@ def _reason(report: OperationReport, blame: Blame) -> str:
 def _missed(seen: Missed) -> OperationReport | None:
     if seen.operation is None:
         return None
-    return OperationReport(seen.operation, describe(seen.script.operations[seen.operation]), "", "(none)")
+    return OperationReport(
+        seen.operation,
+        describe(seen.script.operations[seen.operation]),
+        "",
+        "(none)",
+        depends_on=depends_on(seen.script, seen.operation),
+    )
 
 
 def _unpredicted(

@@ -1,6 +1,10 @@
-import pytest
+from itertools import product
 
-from harness.lane import Engine, Lane, all_lanes, select
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.lane import Engine, Lane, all_lanes, compact, select
 from hil.errors import UserError
 
 KNOWN = all_lanes([("linux-4.1", "x86_64"), ("linux-4.1", "arm64"), ("debian-12", "x86_64"), ("debian-12", "arm64")])
@@ -34,3 +38,15 @@ def test_a_pattern_that_matches_nothing_is_the_users_mistake(pattern: str) -> No
     with pytest.raises(UserError) as caught:
         select(["debian-12", pattern], KNOWN)
     assert repr(pattern) in str(caught.value) and "KERNEL/ARCH/ENGINE" in str(caught.value)
+
+
+@given(st.lists(st.sampled_from(all_lanes(product(("a", "b"), ("x86_64", "arm64")))), min_size=1, unique=True))
+def test_compact_patterns_select_the_same_lanes(chosen: list[Lane]) -> None:
+    known = all_lanes(product(("a", "b"), ("x86_64", "arm64")))
+    assert set(select(compact(map(str, chosen)), known)) == set(chosen)
+
+
+def test_compact_patterns_are_short() -> None:
+    known = all_lanes(product(("a", "b"), ("x86_64", "arm64")))
+    assert compact(map(str, known)) == ("a", "b")
+    assert compact(map(str, known[1:])) == ("a/x86_64/jit", "a/arm64", "b")

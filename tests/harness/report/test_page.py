@@ -145,7 +145,7 @@ def test_long_values_hide_neither_prediction_nor_observation() -> None:
 
 def test_clauses_are_repeated_with_their_own_command() -> None:
     made = replace(agreeing(), command=("hil", "conform", "--lanes", "debian-12"))
-    assert "hil conform --lanes debian-12/x86_64/jit," in outline(made).words
+    assert "hil conform --lanes debian-12/x86_64/jit,debian-12/arm64 " in outline(made).words
     assert "--clauses counting" in outline(made).words
 
 

@@ -26,8 +26,8 @@ def test_it_chooses_exactly_the_script(command: tuple[str, ...], script: str, ro
     assert again(command, ["L"], script, rounds) == told
 
 
-def test_lanes_are_one_word() -> None:
-    assert shlex.split(again(("hil", "run"), LANES, "counting"))[3] == ",".join(LANES)
+def test_lanes_are_one_word_and_both_engines_of_a_machine_one_pattern() -> None:
+    assert shlex.split(again(("hil", "run"), LANES, "counting"))[3] == f"{LANES[0]},debian-12/arm64"
 
 
 def test_a_result_that_is_not_as_predicted_has_its_own() -> None:

@@ -76,7 +76,7 @@ def test_no_network_and_an_empty_cache(tmp_path: Path) -> None:
 def test_a_lane_nobody_can_fetch_is_unsupported_and_a_failure_when_it_is_required(tmp_path: Path) -> None:
     command = ("run", "--kernel", "linux-4.1", "--scripts", "counting", "--output", str(tmp_path / "runs"))
     done = hil(*command, XDG_CACHE_HOME=str(tmp_path / "cache"))
-    said_once(done, "unsupported: counting on linux-4.1/x86_64/interp")
+    said_once(done, "unsupported: counting on linux-4.1")
     said_once(done, "linux-4.1", "hil kernels import")
     assert done.returncode == 3
     done = hil(*command, "--require", "linux-4.1", XDG_CACHE_HOME=str(tmp_path / "cache"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,7 +100,7 @@ def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: P
     console = Console(file=io.StringIO(), width=300)
     commands.summarize(console, report, tmp_path)
     told = console.file.getvalue()
-    assert f"diverge: arithmetic-64 on {', '.join(report.lanes)}" in told
+    assert re.search("^diverge: .*arithmetic-64.* on debian-12$", told, re.MULTILINE)
     assert "operation 6: LookupElement(map=results, key=00000000, value_size=8)\n" in told
 
 

@@ -1,0 +1,35 @@
+"""Which operations of a script one of them may depend on, by the names they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+
+from harness.script.operations import Operation, Ref, Script
+
+
+def depends_on(script: Script, index: int) -> tuple[int, ...]:
+    """The operations before the one at `index` that share a name with it, or with one that does, and so on; and those
+    without names, such as those that fire, which may touch anything. An operation without names may depend on all."""
+    named = [_names(operation) for operation in script.operations[:index]]
+    concerned = _names(script.operations[index])
+    if not concerned:
+        return tuple(range(index))
+    while True:
+        near = [names for names in named if names & concerned]
+        wider = concerned.union(*near)
+        if wider == concerned:
+            return tuple(at for at, names in enumerate(named) if not names or names & concerned)
+        concerned = wider
+
+
+def _names(thing: Operation | object) -> frozenset[str]:
+    """What an operation makes and what it refers to, at any depth."""
+    if isinstance(thing, Ref):
+        return frozenset({thing.name})
+    if isinstance(thing, tuple):
+        return frozenset().union(*map(_names, thing))
+    if not is_dataclass(thing) or isinstance(thing, type):
+        return frozenset()
+    inner = frozenset[str]().union(*(_names(getattr(thing, field.name)) for field in fields(thing)))
+    made = getattr(thing, "name", None)
+    return inner | {made} if isinstance(made, str) else inner
