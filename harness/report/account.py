@@ -48,14 +48,14 @@ def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
 def script(text: ScriptText, marked: Collection[int] = (), listed: Collection[int] | None = None) -> Iterator[str]:
     """Its name and machines; then a line an operation, `marked` ones with an arrow, and below it what is expected of it
     and the programs it loads, if it is among those `listed`."""
-    yield _head(text)
+    yield from _head(text)
     for index in range(len(text.operations)):
         yield from _operation(text, index, marked, listed is None or index in listed)
 
 
 def excerpt(text: ScriptText, result: ScriptResult) -> Iterator[str]:
     """The same for where room is short: of the operations the one that differed, and what it may depend on."""
-    yield _head(text)
+    yield from _head(text)
     marked = {step.index for step in result.operations}
     wanted, left_out = concerned(result), 0
     for index in range(len(text.operations)):
@@ -78,9 +78,11 @@ def concerned(result: ScriptResult) -> set[int]:
     return found
 
 
-def _head(text: ScriptText) -> str:
+def _head(text: ScriptText) -> Iterator[str]:
     where = f", as on {', '.join(text.machines)}" if text.machines else ""
-    return f"script {text.script}{where}{f': {text.sentence}' if text.sentence else ''}"
+    yield f"script {text.script}{where}{f': {text.sentence}' if text.sentence else ''}"
+    if text.source:
+        yield f"source: {text.source.text} <{text.source.link}>"
 
 
 def _operation(text: ScriptText, index: int, marked: Collection[int], listed: bool) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _outline(script: Script) -> ScriptText:
 
 def _programs(script: Script) -> Iterator[ProgramText]:
     flat = list(_flat(script))
-    maps = {one.name: one for _, one in flat if isinstance(one, CreateMap)}
+    makers = {one.name: describe(one) for _, one in flat if isinstance(one, CreateMap | RawBpf) and one.name}
     for index, operation in flat:
         if loaded := _loaded(operation):
             name, program = loaded
@@ -77,8 +77,7 @@ def _programs(script: Script) -> Iterator[ProgramText]:
                 tuple(_listing(program)),
                 encode(program.instructions).hex(" ", SIZE),
                 tuple(
-                    f"{map_name}, in instruction {', '.join(places)}: "
-                    + (describe(maps[map_name]) if map_name in maps else "made by no operation of its own")
+                    f"{map_name}, in instruction {', '.join(places)}: {makers.get(map_name, 'made elsewhere')}"
                     for map_name, places in used.items()
                 ),
             )

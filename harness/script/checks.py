@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harness.script import names
+from harness.script.brief import brief
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation
@@ -26,7 +27,7 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
     """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
     for index, operation in enumerate(operations):
         if wrong := _process(operation, changed) or _written(operation):
-            return f"operation {index}, {describe(operation)}, {wrong}"
+            return f"operation {index}, {brief(describe(operation))}, {wrong}"
         if isinstance(operation, Execute) and operations[index + 1 : index + 2] != (Exit(),):
             return f"operation {index}: nothing but Exit comes after Execute"
     if len(changed) > 1:

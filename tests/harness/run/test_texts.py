@@ -26,6 +26,7 @@ from harness.script.operations import (
     Ref,
     Script,
 )
+from harness.script.text import describe
 
 RETURN = program(mov64_imm(R0, 1), exit_())
 MEANINGLESS = Program((Instruction(0xE4, 1, 2, 3, 4), *RETURN.instructions))
@@ -53,8 +54,11 @@ def test_maps_are_told_by_the_instructions_that_refer_to_them() -> None:
         "hits, in instruction 9: CreateMap(name='hits', type=ARRAY, key_size=4, value_size=8, max_entries=1)",
     )
     assert "9: (18) r1 = map hits" in told.listing
-    unmade = Program(RETURN.instructions, ((0, Ref("nobodys")),))
-    assert text(Script("s", "", (load("p", unmade),))).programs[0].maps[0].endswith("made by no operation of its own")
+    by_hand = RawBpf(0, (Part(0, 4, 2), Part(4, 4, 4), Part(8, 4, 8), Part(12, 4, 1)), name="by hand")
+    program = Program(RETURN.instructions, ((0, Ref("by hand")),))
+    assert text(Script("s", "", (by_hand, load("p", program)))).programs[0].maps == (
+        f"by hand, in instruction 0: {describe(by_hand)}",
+    )
 
 
 def test_an_instruction_without_meaning_does_not_cost_the_listing() -> None:
