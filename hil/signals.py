@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import os
 import signal
 from types import FrameType
@@ -16,6 +17,8 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _PATIENCE = 2
 """Signals that wait for an orderly end."""
+_places = itertools.count(1)
+"""Of each signal that comes. The next one may come while this one is being handled, so nothing else can count them."""
 
 
 class Ended(SystemExit):
@@ -26,7 +29,7 @@ class Ended(SystemExit):
         self.number = number
 
 
-_came: list[signal.Signals] = []
+_first: signal.Signals | None = None
 _held = False
 
 
@@ -49,20 +52,22 @@ def heed() -> None:
     """End `hold`; Ended for a signal that came meanwhile."""
     global _held
     _held = False
-    if _came:
-        raise Ended(_came[0])
+    if _first is not None:
+        raise Ended(_first)
 
 
 def _asked(number: int, _: FrameType | None) -> None:
-    _came.append(signal.Signals(number))
-    if len(_came) > _PATIENCE:
-        os._exit(128 + _came[0])
-    if len(_came) == 1:
+    global _first
+    place = next(_places)
+    if place > _PATIENCE:
+        os._exit(128 + (_first or number))
+    if place == 1:
+        _first = signal.Signals(number)
         # Not through Python's streams: the main thread may be in the middle of writing to one.
         with contextlib.suppress(OSError):
-            os.write(2, f"hil: ended by {_came[0].name}\n".encode())
+            os.write(2, f"hil: ended by {_first.name}\n".encode())
         if not _held:
-            raise Ended(_came[0])
+            raise Ended(_first)
 
 
 def _ignore() -> None:

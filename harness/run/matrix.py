@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,10 @@ from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
 from hil import signals
 from hil.errors import BenchError
+
+_LOOK = 1.0
+"""Seconds after which the main thread looks up. Python heeds signals between two instructions: one that comes when the
+wait for a lock is decided on, but has not begun, is heeded when the lock is there, which may be never."""
 
 
 def run(
@@ -75,6 +79,8 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
             try:
                 for future in [pool.submit(worker.run) for worker in workers]:
+                    while not future.done():
+                        wait((future,), _LOOK)
                     future.result()
             except BaseException:
                 for worker in reversed(workers):  # those that wait first, so that none of them begins

@@ -50,6 +50,26 @@ def test_a_second_signal_does_not_cost_what_is_written_on_the_way_out(
     assert (tmp_path / "left").exists()
 
 
+@pytest.mark.parametrize("line", range(8))
+def test_a_second_signal_may_come_while_the_first_is_handled(line: int) -> None:
+    """Before the `line`-th line of the handler; the first one counts all the same."""
+    tracing = (
+        "import sys\n"
+        "seen = 0\n"
+        "def trace(frame, event, argument):\n"
+        "    global seen\n"
+        "    if frame.f_code is not signals._asked.__code__:\n"
+        "        return None\n"
+        "    if event == 'line':\n"
+        "        seen += 1\n"
+        f"        if seen == {line + 1}:\n"
+        "            send('SIGTERM')\n"
+        "    return trace\n"
+    )
+    code, said = run("sys.settrace(trace)\nsend('SIGINT')\nreturn 7", before=tracing)
+    assert (code, said) in ((130, "hil: ended by SIGINT\n"), (143, "hil: ended by SIGTERM\n"))
+
+
 def test_a_third_signal_ends_it_at_once(tmp_path: Path) -> None:
     body = (
         "try:\n    send('SIGTERM')\nfinally:\n    send('SIGINT')\n    send('SIGINT')\n"

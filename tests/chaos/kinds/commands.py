@@ -19,7 +19,7 @@ class CommandEnded(Kind):
     def inject(self, trial: Trial) -> None:
         lane = trial.lane()
         commands = (
-            ("fuzz", "--lanes", lane, "--cases", "100000", "--seed", str(trial.random.randrange(1000))),
+            ("fuzz", "--lanes", lane, "--cases", "3000", "--seed", str(trial.random.randrange(1000))),
             ("conform", "--lanes", lane, "--repeat", "100"),
             ("bench",),
             ("debug", lane),
@@ -33,7 +33,7 @@ class CommandEnded(Kind):
         trial.child.send(trial.facts["signal"])
         if trial.random.random() < 0.5:
             time.sleep(10 ** trial.random.uniform(-4, 0))
-            trial.child.send(trial.random.choice(ENDING))
+            trial.child.send(trial.facts["signal"])
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 128 + trial.facts["signal"]:
