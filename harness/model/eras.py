@@ -132,8 +132,9 @@ LINUX_4_1 = Era(
     probe_read_clears=False,  # PR-05
     reads_by_space=False,
     kernel_reads_checked=frozenset(),
-    # arch/arm64/net/bpf_jit_comp.c: mended in 4.4 (643c332d519b) and 4.12 (ddc665a4bb4b); arch/x86/net/bpf_jit_comp.c:
-    # in 4.16 (68fda450a7df and its neighbours)
+    # arch/arm64/net/bpf_jit_comp.c: mended in 4.4 ("arm64: bpf: fix JIT frame pointer setup", Yang Shi, November 2015)
+    # and 4.12 ("bpf, arm64: fix jit branch offset related to ldimm64", Daniel Borkmann, May 2017);
+    # arch/x86/net/bpf_jit_comp.c: in 4.15 (68fda450a7df, "bpf: fix 32-bit divide by zero")
     jit_faults=frozenset({("arm64", JitFault.STACK), ("arm64", JitFault.TARGET), ("x86_64", JitFault.DIVISOR)}),
     clears_behind_name=True,
     gpl_clock=True,

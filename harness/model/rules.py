@@ -258,7 +258,7 @@ class Era:
     """The errno of a probe on a function there is not."""
     recycles_trace_event_ids: bool
     output_events: bool
-    """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.3 (a43eec304259)."""
+    """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.4 (a43eec304259)."""
     first_period_runs: Backport
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
 

@@ -23,7 +23,7 @@ class Argument(Enum):
     STACK_SIZE = auto()
     """How many bytes of the argument before it, which is STACK, the helper touches."""
     MEMORY = auto()
-    """Stack, or since 4.12 (5722569bb9c3) the value of a map, and what else a program may write to."""
+    """Stack, or since 4.11 (5722569bb9c3) the value of a map, and what else a program may write to."""
     MEMORY_SIZE = auto()
     """As STACK_SIZE; the argument before it is MEMORY."""
     MEMORY_SIZE_OR_ZERO = auto()

@@ -115,7 +115,7 @@ class Orc:
             return None
         sp = self._base(cpu, state, row.sp_base)
         if row.sp_base is Base.SP_INDIRECT:
-            # Since 5.12 (aafeb14e9da2) the offset is added to what is read, before to where it is read.
+            # Since 5.12 (87ccc826bf1c) the offset is added to what is read, before to where it is read.
             sp = word(cpu, sp) + row.sp_offset
         else:
             sp += row.sp_offset

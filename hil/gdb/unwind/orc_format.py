@@ -99,7 +99,7 @@ FORMATS = (
         _CALL_FIRST,
         kind_mask=0b11,
         end=0b100,
-        link="https://git.kernel.org/torvalds/c/d31a580266ee",
+        link="https://elixir.bootlin.com/linux/v4.20/source/arch/x86/include/asm/orc_types.h",
     ),
     # `signal` took the bit of `end`, which moved up.
     OrcFormat(
