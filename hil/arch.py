@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
+from typing import Any, TypeVar
 
 from hil import resources
 from hil.errors import UserError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,19 +32,38 @@ class Architecture:
     early_console: str
     pci_host: str
     gdb_architecture: str
+    config: str
 
     def __str__(self) -> str:
         return self.name
+
+
+def entry(table: Mapping[str, T], architecture: str, file: str) -> T:
+    """What `table`, which is in `file`, has for an architecture; UserError when nobody has added it there."""
+    try:
+        return table[architecture]
+    except KeyError:
+        raise UserError(
+            f"{file} has nothing for the architecture {architecture}", remedy=f"add it beside {', '.join(table)}"
+        ) from None
 
 
 @cache
 def architectures() -> dict[str, Architecture]:
     """Every architecture by name, in the order of the file."""
     table = tomllib.loads((resources.folder("images") / "architectures.toml").read_text())
-    return {
-        name: Architecture(name=name, **{**row, "host_machines": tuple(row["host_machines"])})
-        for name, row in table.items()
-    }
+    return {name: _architecture(name, given) for name, given in table.items()}
+
+
+def _architecture(name: str, given: dict[str, Any]) -> Architecture:
+    wanted = {field.name for field in fields(Architecture)} - {"name"}
+    for what, names in (("lacks", wanted - given.keys()), ("has fields nobody knows:", given.keys() - wanted)):
+        if names:
+            raise UserError(
+                f"images/architectures.toml: [{name}] {what} {', '.join(sorted(names))}",
+                remedy="write the fields that the other tables there have",
+            )
+    return Architecture(name=name, **{**given, "host_machines": tuple(given["host_machines"])})
 
 
 def architecture(name: str) -> Architecture:

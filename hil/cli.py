@@ -33,23 +33,30 @@ class _Registered(click.Group):
         return None
 
 
-@click.command(cls=_Registered, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+"""What a command that may stand alone has in common with `hil`."""
+
+
+@click.command(cls=_Registered, context_settings=CONTEXT)
 @click.version_option(package_name="hil")
 def hil() -> None:
     """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
 
 
-def main() -> None:
-    """Entry point. Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed; 128 and
-    the number of a signal that ended it, 141 when what it had to print was not wanted to its end."""
+def main(command: click.Command = hil) -> None:
+    """Entry point, of `hil` or of one of its commands alone.
+
+    Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed; 128 and the number of a
+    signal that ended it, 141 when what it had to print was not wanted to its end.
+    """
     streams.install()
     signals.install()
-    sys.exit(_status())
+    sys.exit(_status(command))
 
 
-def _status() -> int:
+def _status(command: click.Command) -> int:
     try:
-        status: int | None = hil.main(standalone_mode=False)
+        status: int | None = command.main(standalone_mode=False)
     except HilError as error:
         return _told(error)
     except click.ClickException as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hil.arch import entry
+from hil.errors import UserError
+
 NUMBERS: dict[str, dict[str, int]] = {
     "x86_64": {
         "read": 0,
@@ -64,3 +67,12 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 280,
     },
 }
+
+
+def number(architecture: str, name: str) -> int:
+    """The number of a system call; UserError when it is not here."""
+    file = "harness/abi/system_calls.py"
+    numbers = entry(NUMBERS, architecture, file)
+    if name not in numbers:
+        raise UserError(f"{file} has no number of {name} for the architecture {architecture}", remedy="add it there")
+    return numbers[name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.abi import bpf
 from harness.lane import Engine
-from harness.model.eras import era
+from harness.model.eras import ERAS, era
 from harness.model.rules import Attachment, DivisionByZero, Era, Keep, LoadCheck
 from hil.arch import Architecture, architectures
 from hil.kernels import catalogue
@@ -33,6 +33,8 @@ def _origin(entry: Entry, _: Era, __: Architecture) -> str:
 def _kprobes(_: Entry, rules: Era, arch: Architecture) -> str:
     if arch.name in rules.kprobes:
         return "yes"
+    if not any(arch.name in era.kprobes for era in ERAS.values()):
+        return f"no: no era in harness/model/eras.py says that {arch} has kprobes"
     return (
         f"no: {arch} has kprobes since 4.8, so loading such a program fails with EINVAL, and there is no kprobe_events"
     )

@@ -14,7 +14,7 @@ from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
 from hil.errors import BenchError, UserError
 from hil.gdb import Frame, GdbRefused, GdbSession, Stop, SymbolTable
-from hil.gdb.registers import REGISTERS
+from hil.gdb.registers import register_file
 from hil.gdb.unwind import unwinder
 from hil.machine import Wait, speed
 
@@ -90,7 +90,7 @@ def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symb
 def _arguments(known: Hook | None, symbol: str, arch: str, registers: Mapping[str, int]) -> Mapping[str, int]:
     if known is None or known.symbol != symbol:
         return {}
-    return dict(zip(known.arguments, (registers[name] for name in REGISTERS[arch].arguments), strict=False))
+    return dict(zip(known.arguments, (registers[name] for name in register_file(arch).arguments), strict=False))
 
 
 def _context(bench: Bench, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:

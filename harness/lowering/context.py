@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.abi import bpf
 from harness.abi.layout import Layout
-from harness.abi.system_calls import NUMBERS
+from harness.abi.system_calls import number
 from harness.script.operations import Descriptor, Program, Ref, SampleType
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
@@ -125,7 +125,7 @@ class Lowering:
 
     def call(self, name: str, *arguments: Operand | int) -> Result:
         """A system call by name."""
-        return self.builder.syscall(NUMBERS[self.guest.arch][name], *arguments)
+        return self.builder.syscall(number(self.guest.arch, name), *arguments)
 
     def opened(self, name: str, descriptor: Operand) -> None:
         """Give a new descriptor its name."""

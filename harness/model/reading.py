@@ -15,6 +15,7 @@ from harness.model.environment import Environment
 from harness.model.errno import negative
 from harness.model.memory import Fault, UserMemory
 from harness.model.value import Pointer, Value, exactly, number, unknown
+from hil.arch import entry
 
 LOWEST_MAPPABLE = 1 << 16
 """No process maps anything below: vm.mmap_min_addr."""
@@ -139,7 +140,7 @@ def _source(environment: Environment, space: Space, address: Value, octets: int)
 
 
 def _half(environment: Environment, address: int) -> Half:
-    lowest, highest = ALIKE[environment.arch]
+    lowest, highest = entry(ALIKE, environment.arch, "harness/model/reading.py")
     ones = (1 << highest - lowest + 1) - 1
     return {0: Half.USER, ones: Half.KERNEL}.get(address >> lowest & ones, Half.NEITHER)
 

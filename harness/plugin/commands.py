@@ -20,7 +20,7 @@ from hil.errors import UserError
 NEWEST = [*ERAS][-1]
 
 
-@click.command()
+@click.command(context_settings=cli.CONTEXT)
 @click.argument("memory", required=False, default="")
 @click.option("--program", metavar="HEX", help="The program; by default it is read from standard input.")
 @click.option("--elf", is_flag=True, help="The program is an object file.")
@@ -73,8 +73,7 @@ def plugin(
 
 def main() -> None:
     """Entry point of `hil-plugin`."""
-    sys.argv.insert(1, "plugin")
-    cli.main()
+    cli.main(plugin)
 
 
 def _program(given: str | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hil.arch import entry
+
 
 @dataclass(frozen=True)
 class RegisterFile:
@@ -42,3 +44,8 @@ REGISTERS = {
         arguments=tuple(f"x{number}" for number in range(8)),
     ),
 }
+
+
+def register_file(architecture: str) -> RegisterFile:
+    """Those of an architecture; UserError when they are not here."""
+    return entry(REGISTERS, architecture, "hil/gdb/registers.py")

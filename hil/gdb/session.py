@@ -19,7 +19,7 @@ from hil.gdb import command, mi
 from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
 from hil.gdb.frame import Frame
 from hil.gdb.process import GdbProcess
-from hil.gdb.registers import REGISTERS
+from hil.gdb.registers import register_file
 from hil.machine import Wait, speed
 from hil.machine.lifeline import Lifeline, Loss
 
@@ -169,7 +169,7 @@ class GdbSession:
 
     def registers(self) -> Mapping[str, int]:
         """The general registers, unsigned, in the order of `hil.gdb.registers`."""
-        names = REGISTERS[self.arch.name].general
+        names = register_file(self.arch.name).general
         if not self._numbers:
             every = self._command("-data-list-register-names").values["register-names"]
             self._numbers = {name: number for number, name in enumerate(every) if name}

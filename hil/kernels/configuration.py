@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.arch import architectures
 from hil.errors import UserError
 
 # scripts/kconfig writes "# Linux/x86 4.1.52 Kernel Configuration"; the name is SRCARCH, the same for 32 and 64 bits.
 _HEADER = re.compile(r"^# Linux/\w+ (?P<version>\d+\.\d+\S*) Kernel Configuration$", re.MULTILINE)
 # scripts/kconfig/confdata.c: an option that is off is a comment, one that cannot be chosen is not mentioned.
 _SET = re.compile(r"^(CONFIG_\w+)=(.*)$", re.MULTILINE)
-_SYMBOLS = {"x86_64": "CONFIG_X86_64=y", "arm64": "CONFIG_ARM64=y"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ def read(path: Path) -> Configuration:
     """UserError when it is no configuration of a kernel for an architecture we know."""
     text = path.read_text(errors="replace")
     lines = set(text.splitlines())
-    arch = next((name for name, symbol in _SYMBOLS.items() if symbol in lines), None)
+    arch = next((name for name, known in architectures().items() if f"{known.config}=y" in lines), None)
     if arch is None:
         raise UserError(
-            f"{path} is no kernel configuration for {' or '.join(_SYMBOLS)}", remedy="give the .config of the build"
+            f"{path} is no kernel configuration for {' or '.join(architectures())}",
+            remedy="give the .config of the build",
         )
     header = _HEADER.search(text)
     return Configuration(header["version"] if header else "", arch)

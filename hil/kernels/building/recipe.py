@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hil import resources
-from hil.arch import Architecture
+from hil.arch import Architecture, entry
 from hil.errors import UserError
 from hil.kernels.building.options import Option
 
@@ -48,7 +48,7 @@ def load(name: str, arch: Architecture) -> Recipe:
         raise UserError(f"there is no recipe to build {name}", remedy="see `hil kernels list` for how to get it")
     groups = [group for group in tomllib.loads((folder / "options.toml").read_text())["group"] if _applies(group, arch)]
     toolchain = tomllib.loads((folder / "toolchain.toml").read_text())
-    target = toolchain["architecture"][arch.name]
+    target = entry(toolchain["architecture"], arch.name, f"images/kernels/{name}/toolchain.toml")
     return Recipe(
         options=tuple(
             Option(option, value)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -92,3 +95,18 @@ def test_a_lane_is_named_in_full() -> None:
     assert "unknown lane 'no-such/x86_64/jit'" in str(
         error(hexadecimal("r0 = 0\nexit"), "--lane", "no-such/x86_64/jit")
     )
+
+
+def test_the_word_alone_is_the_command_it_says_it_is() -> None:
+    """Not `hil-plugin plugin`, which there is not."""
+    run = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'hil-plugin'\nfrom harness.plugin.commands import main; main()",
+    ]
+    helped = subprocess.run([*run, "-h"], capture_output=True, text=True, timeout=60)
+    assert (helped.returncode, helped.stdout.splitlines()[0]) == (0, "Usage: hil-plugin [OPTIONS] [MEMORY]")
+    wrong = subprocess.run([*run, "--absent"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "Try 'hil-plugin -h' for help." in wrong.stderr.replace("--help", "-h")
+    refused = subprocess.run([*run, "--program", "zz"], capture_output=True, text=True, timeout=60)
+    assert (refused.returncode, refused.stderr.startswith("hil: the program is not hexadecimal")) == (2, True)

@@ -1,0 +1,45 @@
+"""The file of architectures: a row of it is complete, or is told what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil import arch, resources
+from hil.arch import Architecture, architectures
+from hil.errors import UserError
+
+TABLES = resources.folder("images") / "architectures.toml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """One in which the file can be another."""
+    monkeypatch.setattr(resources, "folder", lambda _: tmp_path)
+    architectures.cache_clear()
+    yield tmp_path
+    architectures.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('cpu = "max"\n', "", "images/architectures.toml: [x86_64] lacks cpu; write the fields"),
+        ("host_machines =", "hosts =", "images/architectures.toml: [x86_64] lacks host_machines"),
+        ('cpu = "max"\n', 'cpu = "max"\ncpus = 2\n', "[x86_64] has fields nobody knows: cpus"),
+    ],
+)
+def test_a_row_that_is_not_complete(folder: Path, before: str, after: str, said: str) -> None:
+    (folder / "architectures.toml").write_text(TABLES.read_text().replace(before, after, 1))
+    with pytest.raises(UserError) as error:
+        architectures()
+    assert said in str(error.value)
+
+
+def test_a_row_more_is_an_architecture_more(folder: Path) -> None:
+    text = TABLES.read_text()
+    (folder / "architectures.toml").write_text(text + text[text.index("[arm64]") :].replace("[arm64]", "[riscv64]"))
+    assert [*architectures()] == ["x86_64", "arm64", "riscv64"]
+    assert isinstance(arch.architecture("riscv64"), Architecture)
