@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from harness.run.rounds import summed
 from harness.run.texts import texts, told_whole
 from harness.run.watch import Watch
 from harness.run.worker import Model, Worker
-from hil import signals
+from hil import programs, signals
 from hil.errors import BenchError
 
 _LOOK = 1.0
@@ -76,7 +77,7 @@ def run(
 def _work(workers: Sequence[Worker], jobs: int | None) -> None:
     """Let every worker run; an interrupt stops all of them, and is raised again when each has said so."""
     try:
-        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
+        with ExitStack() as ending, ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
             try:
                 for future in [pool.submit(worker.run) for worker in workers]:
                     while not future.done():
@@ -85,6 +86,7 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
             except BaseException:
                 for worker in reversed(workers):  # those that wait first, so that none of them begins
                     worker.stop()
+                ending.enter_context(programs.none())
                 raise
     except BaseException:
         for worker in workers:

@@ -99,7 +99,8 @@ class Worker:
         except MachineLost as error:
             self._rest(Verdict.LOST, str(error), details=error.details)
         except HilError as error:
-            self._rest(Verdict.ERROR, str(error), details=error.details)
+            # What fails when we are ended fails of that.
+            self._rest(Verdict.LOST if self._stopped else Verdict.ERROR, str(error), details=error.details)
         except OSError as error:
             self._rest(Verdict.ERROR, str(of_host(error)), details=traceback.format_exc())
         except Exception as error:

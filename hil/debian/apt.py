@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hil import cache, directories
+from hil import cache, directories, programs
 from hil.arch import Architecture
 from hil.debian import mirror, package
 from hil.debian.package import Package
@@ -250,7 +250,7 @@ class Apt:
 
     def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self._root / "apt.conf"), "LC_ALL": "C"}
-        done = subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = programs.run(argv, cwd=cwd, environment=environment)
         if done.returncode and (trouble := cache.complaint(self._root, done.stderr)):
             raise trouble
         return done
@@ -260,7 +260,7 @@ def unpack(deb: Path, folder: Path) -> None:
     """Unpack the files of a .deb below `folder`, without its scripts and without root; BenchError on failure."""
     environment = {**os.environ, "LC_ALL": "C"}
     argv = ["dpkg-deb", "--extract", str(deb), str(folder)]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    done = programs.run(argv, environment=environment)
     if done.returncode:
         if trouble := cache.complaint(folder, done.stderr):
             raise trouble

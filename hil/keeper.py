@@ -1,0 +1,48 @@
+"""Runs in the child, as a script: run a program, and end its whole family when the bench is gone.
+
+    python -I -S keeper.py <program> <argument>...
+
+Standard input is a pipe whose other end the bench alone holds. When that end is closed, by the bench or by its death,
+however it dies, the program's process group is killed; so it is on SIGTERM. `PR_SET_PDEATHSIG` would reach the program
+alone: apt's methods wait for a mirror on their own and do not look who still wants to know.
+"""
+
+import os
+import select
+import signal
+import sys
+from contextlib import suppress
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    lifeline = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.signal(signal.SIGTERM, _end)
+    program = os.fork()
+    if program == 0:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            os.execvp(sys.argv[1], sys.argv[1:])
+        except OSError as error:
+            os.write(2, f"{sys.argv[1]}: {error.strerror}\n".encode())
+            os._exit(127)
+    try:
+        with suppress(OSError):  # it has done so itself, and is another program by now
+            os.setpgid(program, program)
+        waiting = select.poll()
+        for descriptor in (lifeline, os.pidfd_open(program)):
+            waiting.register(descriptor, select.POLLIN | select.POLLHUP)
+        ended = {descriptor for descriptor, _ in waiting.poll()}
+        if lifeline in ended:
+            _end()
+        _, status = os.waitpid(program, 0)
+        code = os.waitstatus_to_exitcode(status)
+        sys.exit(code if code >= 0 else 128 - code)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program, signal.SIGKILL)
