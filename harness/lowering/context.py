@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.abi import bpf
 from harness.abi.layout import Layout
 from harness.abi.system_calls import number
-from harness.script.operations import Descriptor, Program, Ref, SampleType
+from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult
@@ -20,6 +20,9 @@ Reader = Callable[[BatchResult], Outcome]
 """Makes an operation's observation from the results of its steps."""
 
 AT_FDCWD = -100
+PROT_NONE = 0x0
+GROUP = "hil"
+"""Of all trace events that scripts make."""
 O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000, 0o2000, 0o2000000
 
 
@@ -117,7 +120,8 @@ class Lowering:
     """What was mapped last under each name."""
     mapped: list[Mapped] = field(default_factory=list)
     samplings: dict[str, Sampling] = field(default_factory=dict)
-    probes: dict[str, str] = field(default_factory=dict)
+    probes: dict[str, Result | None] = field(default_factory=dict)
+    """Trace events that were made, and the step that was to remove each, which may have failed."""
     settings: list[Setting] = field(default_factory=list)
     """What this process has changed."""
     _null_device: Result | None = None
@@ -132,6 +136,10 @@ class Lowering:
         self.names[name] = descriptor
         self.descriptors.append(descriptor)
 
+    def event(self, name: str) -> str:
+        """What the target calls the script's trace event of this name."""
+        return f"{GROUP}/{self.tag}_{name}"
+
     def operand(self, descriptor: Descriptor) -> Operand | int:
         """What a descriptor stands for; a name whose making failed is negative."""
         return self.names[descriptor.name] if isinstance(descriptor, Ref) else descriptor
@@ -142,6 +150,22 @@ class Lowering:
         self.mapped.append(mapped)
         self.names[name] = mapped.mapped
         return first_failure([mapped.mapped], value=0)
+
+    def buffer(self, buffer: Buffer) -> Address:
+        """The bytes in the arena, guarded if they are to be."""
+        return self.guarded(buffer.content) if buffer.guarded else self.builder.alloc(buffer.content)
+
+    def guarded(self, content: bytes) -> Address:
+        """Bytes in pages of their own, which end where these end: the page behind them cannot be touched. Each such
+        buffer has its own guard, however many a script has."""
+        page = self.guest.page_size
+        before = -len(content) % page
+        room = self.builder.alloc(before + len(content) + page, align=page)
+        address = room + before
+        self.call("mprotect", address + len(content), page, PROT_NONE)
+        if content:
+            self.builder.write(address, content)
+        return address
 
     def text(self, text: str) -> Address:
         """A NUL-terminated string in the arena."""
@@ -193,7 +217,7 @@ class Lowering:
         parent = self._parents.pop()
         self.settings = parent.settings
         parent.block.__exit__(None, None, None)
-        probes = {name: number for name, number in self.names.items() if name in self.probes}
+        probes = {name: number for name, number in self.names.items() if self.event(name) in self.probes}
         self.names, self.descriptors = {**parent.names, **probes}, parent.descriptors
         self.mappings, self.mapped = parent.mappings, parent.mapped
         self._null_device = parent.null_device

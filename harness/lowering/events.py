@@ -38,16 +38,15 @@ from hil.agent.results import BatchResult
 from hil.agent.steps import Result
 
 PROT_READ, PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1, 0x1 | 0x2, 0x01 | 0x10
-GROUP = "hil"
 CLOCK_MONOTONIC = 1
 
 
 def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
-    event = f"{GROUP}/{lowering.tag}_{operation.name}"
+    event = lowering.event(operation.name)
     kind = "r" if operation.returns else "p"
     place = f"{operation.symbol}+{operation.offset}" if operation.offset else operation.symbol
     opened, written = _command(lowering, f"{kind}:{event} {place}\n")
-    lowering.probes[operation.name] = event
+    lowering.probes[event] = None
     with lowering.builder.unless_failed(written):
         found, number = _read_id(lowering, event)
     lowering.names[operation.name] = number
@@ -55,8 +54,9 @@ def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
 
 
 def remove_kprobe(lowering: Lowering, operation: RemoveKprobe) -> Reader:
-    event = lowering.probes.pop(operation.probe.name, f"{GROUP}/{lowering.tag}_{operation.probe.name}")
+    event = lowering.event(operation.probe.name)
     opened, written = _command(lowering, f"-:{event}\n")
+    lowering.probes[event] = written
     return first_failure([opened, written], value=0)
 
 
@@ -180,8 +180,12 @@ def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
             lowering.call("close", descriptor)
         lowering.forget_null_device()
     lowering.put_settings_back()
-    for event in lowering.probes.values():
-        _command(lowering, f"-:{event}\n")
+    for event, removed in lowering.probes.items():
+        if removed is None:
+            _command(lowering, f"-:{event}\n")
+        else:  # what is gone is left alone: kernels print a line for an event that is not there
+            with lowering.builder.if_failed(removed):
+                _command(lowering, f"-:{event}\n")
 
 
 def _command(lowering: Lowering, command: str) -> tuple[Result, Result]:

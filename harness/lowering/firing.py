@@ -35,8 +35,7 @@ def fire(lowering: Lowering, operation: Fire) -> Reader:
 def _argument(lowering: Lowering, value: int | Buffer | Untouched) -> Operand | int:
     match value:
         case Buffer():
-            alloc = lowering.builder.alloc_before_guard if value.guarded else lowering.builder.alloc
-            return alloc(value.content)
+            return lowering.buffer(value)
         case Untouched():
             page = lowering.guest.page_size
             return lowering.builder.alloc(-(-value.octets // page) * page, align=page)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from harness.abi import perf
 from harness.lowering.context import O_APPEND, O_WRONLY, Lowering, Reader, Sampling, first_failure, returned
-from harness.lowering.events import GROUP
 from harness.script import logs
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
-from hil.agent.steps import Address, BeforeGuard
+from hil.agent.steps import Address
 
 
 def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
@@ -44,24 +44,30 @@ def ioctl(lowering: Lowering, operation: Ioctl) -> Reader:
 
 
 def write_kprobe_events(lowering: Lowering, operation: WriteKprobeEvents) -> Reader:
-    command = operation.command.replace("{}", f"{GROUP}/{lowering.tag}_")
+    command = operation.command.replace("{}", lowering.event(""))
     opened, written = lowering.write_to(f"{lowering.guest.tracing}/kprobe_events", f"{command}\n", O_WRONLY | O_APPEND)
+    if made := _MADE.match(operation.command):
+        lowering.probes[lowering.event(made[1])] = None
+    if removed := _REMOVED.match(operation.command):
+        lowering.probes[lowering.event(removed[1])] = written
     return first_failure([opened, written], value=0)
 
 
-def _structure(lowering: Lowering, parts: Iterable[Part], length: int, guarded: bool) -> Address | BeforeGuard:
+_MADE, _REMOVED = re.compile(r"[pr]\d*:\{\}(\w+)"), re.compile(r"-:\{\}(\w+)")
+"""Commands about an event of the script's own."""
+
+
+def _structure(lowering: Lowering, parts: Iterable[Part], length: int, guarded: bool) -> Address:
     image = bytearray(length)
     for part in parts:
         if isinstance(part.value, int):
             cut = part.value & ((1 << 8 * part.size) - 1)
             image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
     content = bytes(image[:length])
-    if guarded:
-        return lowering.builder.alloc_before_guard(content)
-    address = lowering.builder.alloc(content)
+    address = lowering.guarded(content) if guarded else lowering.builder.alloc(content)
     for part in parts:
         if not isinstance(part.value, int):
             value = part.value
-            stored = lowering.builder.alloc(value.content) if isinstance(value, Buffer) else lowering.operand(value)
+            stored = lowering.buffer(value) if isinstance(value, Buffer) else lowering.operand(value)
             lowering.builder.store(address + part.offset, part.size, stored)
     return address

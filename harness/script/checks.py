@@ -9,12 +9,13 @@ from harness.script import names
 from harness.script.brief import brief
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
-from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation
+from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation, Part, RawBpf, RawOpenEvent
 from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
 
+_WIDTHS = (1, 2, 4, 8)
 _SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
 _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 
@@ -67,8 +68,25 @@ def _written(operation: Operation) -> str:
             most = TRIGGERS[name].call.count(From.CHOSEN)
             if len(arguments) > most:
                 return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
+        case RawBpf(parts=parts, size=size, length=length, address=address):
+            if address is not None and parts:
+                return "has parts of what its address replaces"
+            return _parts(parts, size if length is None else length)
+        case RawOpenEvent(parts=parts, length=length):
+            return _parts(parts, length)
         case ReadSetting(path) | SetSetting(path) if not _SETTING.fullmatch(path):
             return "names no file below /proc/sys; write it as in 'kernel/perf_event_paranoid'"
         case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
             return "names no tracepoint; write it as in 'sched/sched_switch'"
+    return ""
+
+
+def _parts(parts: Sequence[Part], length: int) -> str:
+    """Numbers may be cut where the structure ends; what only the target knows is stored whole, where it has room.
+    Without a byte the call gets a null pointer."""
+    for part in parts if length else ():
+        if part.offset < 0 or part.size < 1:
+            return f"has a part of {part.size} bytes at {part.offset}"
+        if not isinstance(part.value, int) and (part.size not in _WIDTHS or part.offset + part.size > length):
+            return f"stores {part.size} bytes at {part.offset} of {length}; sizes are {_WIDTHS}"
     return ""

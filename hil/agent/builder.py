@@ -55,7 +55,8 @@ class BatchBuilder:
         return address
 
     def alloc_before_guard(self, content: bytes | int) -> BeforeGuard:
-        """The same, but ending where the arena ends: the byte after it faults. Unaligned."""
+        """The same, but ending where the arena ends, or where the room begins that was last made so: the byte after
+        the first one faults. Unaligned."""
         size = content if isinstance(content, int) else len(content)
         self._tail += size
         place = BeforeGuard(self._tail)
@@ -106,6 +107,14 @@ class BatchBuilder:
     def unless_failed(self, condition: Operand) -> Iterator[Result]:
         """Steps that are skipped when `condition` is negative."""
         with self._block(lambda count: Skip(condition, count)) as step:
+            yield step
+
+    @contextmanager
+    def if_failed(self, condition: Operand) -> Iterator[Result]:
+        """Steps that are done only when `condition` is negative: else they are skipped, by a step that is skipped
+        itself otherwise."""
+        self._add(Skip(condition, 1))
+        with self._block(lambda count: Skip(Immediate(-1), count)) as step:
             yield step
 
     @contextmanager

@@ -9,6 +9,7 @@ from harness.lowering.lower import Lowered
 from harness.lowering.lower import lower as lower_together
 from harness.script.operations import (
     Attach,
+    Buffer,
     Close,
     CreateKprobe,
     CreateMap,
@@ -20,15 +21,19 @@ from harness.script.operations import (
     MapType,
     OpenEvent,
     OpenFile,
+    Part,
+    RawBpf,
     Ref,
+    RemoveKprobe,
     SampleType,
     Script,
     Unmap,
+    WriteKprobeEvents,
 )
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Batch, Immediate, Pin, Result, Skip, Syscall
+from hil.agent.steps import Address, Batch, Immediate, Pin, Result, Skip, Store, Syscall, Write
 
 GUEST = Guest(arch="x86_64", version_code=0x60180)
 
@@ -158,3 +163,42 @@ def test_a_packet_arrives_is_dropped_or_something_failed(errnos: tuple[int, ...]
     assert outcomes(script, *results[1:]) == [outcome]
     # No pair was made, so no descriptor is closed but -1.
     assert any(write.data == b"\xff" * 8 for write in batch.image)
+
+
+def test_each_guarded_buffer_ends_at_a_guard_of_its_own() -> None:
+    """A guard that two buffers shared was behind the first one only, and there was none in structures."""
+    key, value, written = (Buffer(bytes([letter]) * size, guarded=True) for letter, size in ((1, 4), (2, 5), (3, 4096)))
+    lookup = RawBpf(1, (Part(0, 4, 7), Part(8, 8, key), Part(16, 8, value)), length=24, size=24)
+    batch, _ = lower(Script("s", "", (lookup, Fire("write_null", (written, 4096)), lookup)), GUEST, "t")
+    arena = [step for step in batch.steps if isinstance(step, Syscall) and step.number == 10]
+    guards = [step.arguments[0] for step in arena]
+    assert len(set(guards)) == len(guards) == 7
+    for guard in guards:
+        assert isinstance(guard, Address) and guard.offset % 4096 == 0
+    ends = [step.place + len(step.data) for step in batch.steps if isinstance(step, Write)]
+    assert ends == guards
+    stored = [step.value for step in batch.steps if isinstance(step, Store) and step.width == 8]
+    assert [value + size for value, size in zip(stored, (4, 5, 4, 5), strict=True)] == [guards[i] for i in (1, 2, 5, 6)]
+
+
+def test_a_probe_that_could_not_be_removed_is_removed_in_the_end() -> None:
+    """It stayed in the guest for good. One that is gone is left alone, since kernels complain."""
+    probe, event = CreateKprobe("p", "f"), OpenEvent("e", Ref("p"))
+    batch, lowered = lower(Script("s", "", (probe, event, RemoveKprobe(Ref("p")))), GUEST, "t")
+    removal = next(index for index in range(lowered.first_steps[2], lowered.end) if _writes(batch, index))
+    cleaning = next(index for index in range(removal + 1, lowered.end) if _writes(batch, index))
+    first, second = (step for step in batch.steps[removal + 1 : cleaning] if isinstance(step, Skip) and step.count != 2)
+    assert (first.condition, first.count) == (Result(removal), 1)
+    assert second.condition == Immediate(-1)
+    assert batch.steps.index(second) + second.count == len(batch.steps) - 1
+
+
+@pytest.mark.parametrize(("commands", "removals"), [(["p:{}q f"], 1), (["p:{}q f", "-:{}q"], 2), (["# p:{}q f"], 0)])
+def test_a_probe_that_was_made_by_a_command_is_removed_too(commands: list[str], removals: int) -> None:
+    batch, _ = lower(Script("s", "", tuple(map(WriteKprobeEvents, commands))), GUEST, "t")
+    assert b"".join(write.data for write in batch.image).count(b"-:hil/t_q\n") == removals
+
+
+def _writes(batch: Batch, index: int) -> bool:
+    step = batch.steps[index]
+    return isinstance(step, Syscall) and step.number == 1

@@ -182,6 +182,11 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
         (SetSetting("../../etc/passwd", 1), "names no file below /proc/sys; "),
         (FindTracepoint("t", "sched:sched_switch"), "names no tracepoint; write it as in 'sched/sched_switch'"),
         (FindTracepoint("t", "/sched/sched_switch"), "names no tracepoint; "),
+        (RawBpf(1, (Part(44, 8, Buffer(b"")),)), "stores 8 bytes at 44 of 48; sizes are (1, 2, 4, 8)"),
+        (RawBpf(1, (Part(8, 8, Buffer(b"")),), length=12), "stores 8 bytes at 8 of 12"),
+        (RawOpenEvent("e", (Part(8, 3, Buffer(b"")),)), "stores 3 bytes at 8 of 112"),
+        (RawOpenEvent("e", (Part(-8, 8, 1),)), "has a part of 8 bytes at -8"),
+        (RawBpf(1, (Part(0, 4, 1),), address=0), "has parts of what its address replaces"),
     ],
 )
 def test_what_cannot_be_on_any_kernel_is_told(operation: Operation, wanted: str) -> None:

@@ -183,6 +183,20 @@ def test_repeat_counts_rounds_and_keeps_the_last(run: Run) -> None:
     assert result[unreached] is None
 
 
+def test_steps_for_a_failure_are_done_after_one_only(run: Run) -> None:
+    b = BatchBuilder()
+    done, failed = b.syscall(NR["getpid"]), b.syscall(NR["close"], 99)
+    with b.if_failed(done):
+        left_out = b.syscall(NR["getpid"])
+    with b.if_failed(failed), b.if_failed(left_out):
+        carried_out = b.syscall(NR["getpid"])
+        twice = b.syscall(NR["getpid"])
+    last = b.syscall(NR["getpid"])
+    result = run(b.build())
+    assert result[left_out] == StepResult(Status.SKIPPED, -errno.ECANCELED)
+    assert result.done(carried_out).value == result.done(twice).value == result.done(last).value > 0
+
+
 def test_repeat_sees_the_last_round_of_a_skip_afresh(run: Run) -> None:
     """What a round skips is not left over from an earlier round."""
     b = BatchBuilder()
