@@ -7,7 +7,17 @@ from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP
 from harness.essentials.parts import array, u32, u64
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
-from harness.script.operations import Buffer, LookupElement, Operation, Part, RawBpf, Ref, UpdateElement
+from harness.script.operations import (
+    Buffer,
+    CreateMap,
+    LookupElement,
+    MapType,
+    Operation,
+    Part,
+    RawBpf,
+    Ref,
+    UpdateElement,
+)
 
 HASH_MAP = (Part(0, 4, 1), Part(4, 4, 4), Part(8, 4, 8), Part(12, 4, 1))
 KERNEL_ADDRESS = 0xFFFF_FFFF_FFFF_0000
@@ -203,6 +213,10 @@ def _tails() -> tuple[Clause, ...]:
 def _elements() -> tuple[Clause, ...]:
     lookup, update, delete, next_key = (Command(number) for number in (1, 2, 3, 4))
     table = RawBpf(0, HASH_MAP, name="map")
+
+    def ending(content: bytes) -> Buffer:
+        return Buffer(content, guarded=True)
+
     filled = (table, UpdateElement(MAP, u32(1), u64(1)))
     rows: tuple[tuple[str, str, RawBpf, Said], ...] = (
         (
@@ -230,6 +244,24 @@ def _elements() -> tuple[Clause, ...]:
             "EFAULT",
         ),
         (
+            "MAP-20.key-end",
+            "BPF_MAP_LOOKUP_ELEM gives EFAULT if the caller's memory ends within the key",
+            RawBpf(lookup, _element(MAP, ending(u32(1)[:3]), VALUE)),
+            "EFAULT",
+        ),
+        (
+            "MAP-20.value-end",
+            "BPF_MAP_LOOKUP_ELEM gives EFAULT if the caller's memory ends within the value",
+            RawBpf(lookup, _element(MAP, ending(u32(1)), ending(bytes(7)))),
+            "EFAULT",
+        ),
+        (
+            "MAP-20.end",
+            "BPF_MAP_LOOKUP_ELEM touches nothing behind key and value",
+            RawBpf(lookup, _element(MAP, ending(u32(1)), ending(bytes(8)))),
+            0,
+        ),
+        (
             "MAP-24",
             "BPF_MAP_LOOKUP_ELEM of an absent key gives ENOENT, even if the value could not be written",
             RawBpf(lookup, _element(MAP, Buffer(u32(2)), 0)),
@@ -246,6 +278,24 @@ def _elements() -> tuple[Clause, ...]:
             "BPF_MAP_UPDATE_ELEM gives EFAULT if the value cannot be read",
             RawBpf(update, _element(MAP, KEY, 0)),
             "EFAULT",
+        ),
+        (
+            "MAP-21.key-end",
+            "BPF_MAP_UPDATE_ELEM gives EFAULT if the caller's memory ends within the key",
+            RawBpf(update, _element(MAP, ending(u32(1)[:3]), VALUE)),
+            "EFAULT",
+        ),
+        (
+            "MAP-21.value-end",
+            "BPF_MAP_UPDATE_ELEM gives EFAULT if the caller's memory ends within the value",
+            RawBpf(update, _element(MAP, ending(u32(1)), ending(bytes(7)))),
+            "EFAULT",
+        ),
+        (
+            "MAP-21.end",
+            "BPF_MAP_UPDATE_ELEM reads nothing behind key and value",
+            RawBpf(update, _element(MAP, ending(u32(1)), ending(u64(7)))),
+            0,
         ),
         (
             "MAP-21.full",
@@ -284,6 +334,12 @@ def _elements() -> tuple[Clause, ...]:
             "EFAULT",
         ),
         (
+            "MAP-23.end",
+            "BPF_MAP_GET_NEXT_KEY gives EFAULT if the caller's memory ends within the next key",
+            RawBpf(next_key, _element(MAP, None, ending(bytes(3)))),
+            "EFAULT",
+        ),
+        (
             "MAP-23.none",
             "BPF_MAP_GET_NEXT_KEY behind the last key gives ENOENT, even if a key could not be written",
             RawBpf(next_key, _element(MAP, Buffer(u32(1)), 0)),
@@ -292,6 +348,18 @@ def _elements() -> tuple[Clause, ...]:
     )
     return (
         *(_clause(id, sentence, *filled, expect(call, said)) for id, sentence, call, said in rows),
+        *(
+            _clause(
+                f"MAP-20.per-cpu-{size}",
+                f"BPF_MAP_LOOKUP_ELEM on a per-CPU array with values of 5 bytes writes 8 bytes for each of two CPUs; "
+                f"into {size} bytes at the end of the caller's memory it gives {told}",
+                CreateMap("map", MapType.PERCPU_ARRAY, 4, 5, 1),
+                expect(RawBpf(lookup, _element(MAP, ending(u32(0)), ending(bytes(size)))), said),
+                expect(LookupElement(MAP, u32(0), 5, per_cpu=True), bytes(16)),
+                since="5.10",
+            )
+            for size, said, told in ((5, "EFAULT", "EFAULT"), (15, "EFAULT", "EFAULT"), (16, 0, "0"))
+        ),
         _clause(
             "MAP-40.key",
             "BPF_MAP_DELETE_ELEM on an array reads the key and gives EFAULT if it cannot, although nothing "

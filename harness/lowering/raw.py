@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from harness.abi import perf
 from harness.lowering.context import O_APPEND, O_WRONLY, Lowering, Reader, Sampling, first_failure, returned
 from harness.script import logs
+from harness.script.names import MAKES
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from hil.agent.steps import Address
@@ -46,15 +47,14 @@ def ioctl(lowering: Lowering, operation: Ioctl) -> Reader:
 def write_kprobe_events(lowering: Lowering, operation: WriteKprobeEvents) -> Reader:
     command = operation.command.replace("{}", lowering.event(""))
     opened, written = lowering.write_to(f"{lowering.guest.tracing}/kprobe_events", f"{command}\n", O_WRONLY | O_APPEND)
-    if made := _MADE.match(operation.command):
+    if made := MAKES.match(operation.command):
         lowering.probes[lowering.event(made[1])] = None
     if removed := _REMOVED.match(operation.command):
         lowering.probes[lowering.event(removed[1])] = written
     return first_failure([opened, written], value=0)
 
 
-_MADE, _REMOVED = re.compile(r"[pr]\d*:\{\}(\w+)"), re.compile(r"-:\{\}(\w+)")
-"""Commands about an event of the script's own."""
+_REMOVED = re.compile(r"-:\{\}(\w+)")
 
 
 def _structure(lowering: Lowering, parts: Iterable[Part], length: int, guarded: bool) -> Address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
@@ -25,6 +26,7 @@ from harness.script.operations import (
     Ref,
     RemoveKprobe,
     Unmap,
+    WriteKprobeEvents,
 )
 from harness.script.outcome import Unknown
 from harness.script.surroundings import ReadClock
@@ -42,12 +44,14 @@ class _Made:
 Known = dict[str, _Made]
 """What is named at a point of a script."""
 
+MAKES = re.compile(r"[pr]\d*:\{\}(\w+)")
+"""A command of kprobe_events that makes a trace event of the script's own, by its name."""
 _NOTHING = "nothing is named before it"
 _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
     (ReadRing, "ring"): (MapRing,),
     (ReadRingBuffer, "buffer"): (MapRingBuffer,),
     (Unmap, "ring"): (MapRing, MapRingBuffer),
-    (RemoveKprobe, "probe"): (CreateKprobe,),
+    (RemoveKprobe, "probe"): (CreateKprobe, WriteKprobeEvents),
     (OpenEvent, "pid"): (GetProcessId,),
 }
 """Fields that are no descriptors, of which a caller may hand over any: what must have made the name in them."""
@@ -75,7 +79,9 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
             processes.append({name: replace(made, gone=True) for name, made in known.items()})
         elif isinstance(operation, Exit):
             processes.pop()
-            processes[-1] |= {name: made for name, made in known.items() if made.kind is CreateKprobe}
+            processes[-1] |= {
+                name: made for name, made in known.items() if made.kind in (CreateKprobe, WriteKprobeEvents)
+            }
     return ""
 
 
@@ -101,6 +107,8 @@ def _add(operation: Operation, known: Known, expected: Expectation | None) -> st
                 return f"refers to {name!r}, which no earlier operation makes; {nearest(name, known, _NOTHING)}"
             if known[name].kind is ReadClock:
                 return f"refers to {name!r}, which is a time and no descriptor"
+            if known[name].kind is WriteKprobeEvents and not isinstance(operation, RemoveKprobe):
+                return f"refers to {name!r}, whose number is not read; make it by CreateKprobe"
             only = _ONLY.get((type(operation), field.name))
             if only and known[name].kind not in only:
                 kinds = " or ".join(kind.__name__ for kind in only)
@@ -108,6 +116,8 @@ def _add(operation: Operation, known: Known, expected: Expectation | None) -> st
             if isinstance(operation, Close | Unmap | RemoveKprobe):
                 known[name] = replace(known[name], gone=True)
     made = getattr(operation, "name", None)
+    if isinstance(operation, WriteKprobeEvents) and (command := MAKES.match(operation.command)):
+        known.setdefault(command[1], _Made(WriteKprobeEvents, gone=True))
     if isinstance(made, str):
         before = known.get(made)
         if before and not before.gone and not (before.kind is type(operation) is CreateKprobe):

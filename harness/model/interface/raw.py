@@ -17,7 +17,7 @@ from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
 from harness.model.maps import Map
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND, LogRule
-from harness.model.value import Unpredictable
+from harness.model.value import Unbounded, Unpredictable
 from harness.script import logs
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
@@ -35,6 +35,8 @@ NAMES = {
 """The operations of scripts that use the same commands."""
 LOCK_FLAG = 4
 """BPF_F_LOCK."""
+MOST_LICENSE = 127
+"""bpf_prog_load(): what fits before the NUL."""
 SURELY_UNMAPPED = 4096
 """Addresses below it: vm.mmap_min_addr is no smaller anywhere."""
 
@@ -54,11 +56,42 @@ class Attr:
         part = self.parts.get(offset)
         return (part is not None and not isinstance(part.value, int)) or self.number(offset, 8) != 0
 
-    def buffer(self, offset: int) -> bytes:
+    def read(self, offset: int, size: int) -> bytes:
+        """What the kernel copies from an address the caller gave; Errno EFAULT where memory ends before."""
+        buffer = self._buffer(offset)
+        if len(buffer.content) >= size:
+            return buffer.content[:size]
+        if buffer.guarded:
+            raise Errno("EFAULT")
+        raise Unpredictable("what lies behind the caller's buffer")
+
+    def text(self, offset: int, most: int) -> bytes:
+        """The same of a text, up to its NUL: strncpy_from_user()."""
+        buffer = self._buffer(offset)
+        content, end, _ = buffer.content[:most].partition(b"\0")
+        if buffer.guarded and not end and len(content) < most:
+            raise Errno("EFAULT")
+        return content
+
+    def write(self, offset: int, size: int) -> None:
+        """The kernel stores so many bytes at an address the caller gave: Errno EFAULT where memory ends before;
+        Unbounded where it does not, but the buffer does: what the script keeps behind it is written over."""
+        buffer = self._buffer(offset)
+        if len(buffer.content) >= size:
+            return
+        if buffer.guarded:
+            raise Errno("EFAULT")
+        raise Unbounded("what the kernel writes over behind a buffer that is too small")
+
+    def room(self, offset: int) -> int:
+        """How many bytes the caller has there; Errno EFAULT for none."""
+        return len(self._buffer(offset).content)
+
+    def _buffer(self, offset: int) -> Buffer:
         """What lies at an address the caller gave; Errno EFAULT where nothing can."""
         part = self.parts.get(offset)
         if part is not None and isinstance(part.value, Buffer):
-            return part.value.content
+            return part.value
         address = self.number(offset, 8)
         if address < SURELY_UNMAPPED or address >> 63:
             raise Errno("EFAULT")
@@ -132,9 +165,9 @@ def _map(kernel: Kernel, attr: Attr) -> Map:
 def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.read_map(map)
-    if map.read(_sized(attr.buffer(8), map.key_size)) is None:
+    if map.read(attr.read(8, map.key_size)) is None:
         raise Errno("ENOENT")
-    attr.buffer(16)
+    attr.write(16, map.size_in_calls)
     return Outcome(value=0)
 
 
@@ -144,8 +177,8 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     flags = attr.number(24, 8)
     if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
-    key = _sized(attr.buffer(8), map.key_size)
-    value = _sized(attr.buffer(16), map.size_given(flags))
+    key = attr.read(8, map.key_size)
+    value = attr.read(16, map.size_given(flags))
     map.write(key, Region("the caller's value", len(value), value), flags, kernel.environment.cpu)
     return Outcome(value=0)
 
@@ -153,15 +186,15 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 def _delete(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.write_map(map)
-    map.delete(_sized(attr.buffer(8), map.key_size))
+    map.delete(attr.read(8, map.key_size))
     return Outcome(value=0)
 
 
 def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.read_map(map)
-    map.following(_sized(attr.buffer(8), map.key_size) if attr.given(8) else None)
-    attr.buffer(16)
+    map.following(attr.read(8, map.key_size) if attr.given(8) else None)
+    attr.write(16, map.key_size)
     return Outcome(value=0)
 
 
@@ -171,13 +204,13 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
         raise Unpredictable(f"the call is not made: {why.why}")
     permissions.command(kernel, "LoadProgram")
     rules, count = kernel.rules, attr.number(4)
-    licence = attr.buffer(16) if rules.license_first else b""
+    licence = attr.text(16, MOST_LICENSE) if rules.license_first else b""
     if count > permissions.instruction_limit(kernel):
         raise Errno(rules.too_many_instructions)
     if count == 0 and rules.empty_first:
         raise Errno(rules.no_instructions)
-    code = _sized(attr.buffer(8), 8 * count)
-    licence = attr.buffer(16).split(b"\0")[0]
+    code = attr.read(8, 8 * count)
+    licence = attr.text(16, MOST_LICENSE)
     wanted = LoadProgram(
         operation.name or "",
         attr.number(0),
@@ -188,7 +221,8 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     load.check(kernel, wanted)
     _check_log(rules.log, attr)
     if attr.given(32):
-        attr.buffer(32)
+        if attr.room(32) < attr.number(28):
+            raise Unbounded("whether the log ends in its buffer")
         if attr.number(28) < LOG_OF_AN_INSTRUCTION * (1 + count):
             raise Unpredictable("whether the log fits")
     return load.load(kernel, wanted)
@@ -203,12 +237,6 @@ def _check_log(rule: LogRule, attr: Attr) -> None:
     together = bool(size) == buffer if rule.level_alone else bool(level) and buffer and size >= rule.least_size
     if not sane or not together:
         raise Errno("EINVAL")
-
-
-def _sized(content: bytes, size: int) -> bytes:
-    if len(content) < size:
-        raise Unpredictable("what lies behind the caller's buffer")
-    return content[:size]
 
 
 _COMMANDS: dict[int, Callable[[Kernel, RawBpf, Attr], Outcome]] = {

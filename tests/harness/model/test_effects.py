@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_plain_number_may_be_any_descriptor() -> None:
 
 def test_a_number_stored_into_an_array_of_files_may_be_any_of_them() -> None:
     store = op.UpdateElement(Ref("events"), u32(0), u32(5))
-    assert results(EVENTS, OUTPUT, store, READ, name="6.1")[-2:] == ["?", "?"]
+    assert results(HITS, EVENTS, OUTPUT, store, READ, name="6.1")[-2:] == ["?", "?"]
 
 
 def test_an_ioctl_that_no_event_knows_is_none_of_other_files() -> None:
@@ -228,7 +229,7 @@ def test_a_load_may_have_decided_what_programs_an_array_takes() -> None:
         for name, type in (("first", op.ProgramType.TRACEPOINT), ("second", op.ProgramType.SOCKET_FILTER))
     )
     assert results(programs, first, second, name="6.1")[1:] == ["?", "?"]
-    assert results(programs, second, first, second, name="6.1")[-1] == "ok"
+    assert results(programs, second, first, replace(second, name="third"), name="6.1")[-1] == "ok"
 
 
 def test_what_may_be_locked_counts_for_every_ring() -> None:

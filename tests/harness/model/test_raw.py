@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.script.operations import Buffer, LookupElement, Part, RawBpf, Ref
+from harness.script.operations import Buffer, CreateMap, LookupElement, MapType, Part, RawBpf, Ref
 from tests.harness.model.scripts import MAP, last, read, results, u64
 
 HASH_MAP = (Part(0, 4, 1), Part(4, 4, 4), Part(8, 4, 8), Part(12, 4, 1))
@@ -61,3 +61,53 @@ def test_an_update_reaches_the_map() -> None:
 def test_what_cannot_be_known_puts_the_map_in_doubt() -> None:
     somewhere = (Part(0, 4, Ref("map")), Part(8, 8, Buffer(bytes(4))), Part(16, 8, 0x10000))
     assert results(MAP, RawBpf(2, somewhere), LookupElement(Ref("map"), bytes(4), 8))[1:] == ["?", "?"]
+
+
+def guarded(content: bytes) -> Buffer:
+    return Buffer(content, guarded=True)
+
+
+@pytest.mark.parametrize("era", SIZES)
+@pytest.mark.parametrize(
+    ("command", "key", "value", "said"),
+    [
+        (1, guarded(bytes(4)), guarded(bytes(8)), 0),
+        (1, guarded(bytes(3)), guarded(bytes(8)), "EFAULT"),
+        (1, guarded(bytes(4)), guarded(bytes(7)), "EFAULT"),
+        (2, guarded(bytes(3)), guarded(bytes(8)), "EFAULT"),
+        (2, guarded(bytes(4)), guarded(bytes(7)), "EFAULT"),
+        (2, guarded(bytes(4)), Buffer(bytes(7)), "?"),
+        (4, guarded(bytes(3)), guarded(bytes(4)), "EFAULT"),
+        (4, guarded(bytes(4)), guarded(bytes(3)), "EFAULT"),
+    ],
+)
+def test_where_memory_ends_the_kernel_goes_no_further(
+    command: int, key: Buffer, value: Buffer, said: object, era: str
+) -> None:
+    call = RawBpf(command, (Part(0, 4, Ref("map")), Part(8, 8, key), Part(16, 8, value)))
+    assert last(MAP, call, name=era) == said
+
+
+def test_a_lookup_writes_the_value_of_every_cpu() -> None:
+    """5 bytes were taken for enough; what the kernel wrote behind them lay in the next operation's data."""
+    table = CreateMap("table", MapType.PERCPU_ARRAY, 4, 5, 1)
+
+    def lookup(value: Buffer) -> RawBpf:
+        return RawBpf(1, (Part(0, 4, Ref("table")), Part(8, 8, Buffer(bytes(4))), Part(16, 8, value)))
+
+    facts = {"name": "6.1", "cpus": 2}
+    assert last(table, lookup(guarded(bytes(5))), **facts) == "EFAULT"
+    assert last(table, lookup(guarded(bytes(16))), **facts) == 0
+    assert results(MAP, table, lookup(Buffer(bytes(5))), read(), **facts)[2:] == ["?", "?"]
+    assert results(MAP, table, lookup(Buffer(bytes(16))), read(), **facts)[2:] == [0, 0]
+
+
+@pytest.mark.parametrize("era", SIZES)
+def test_a_licence_ends_with_a_nul_or_is_not_read(era: str) -> None:
+    def load(licence: Buffer) -> object:
+        code = Buffer(bytes.fromhex("b700000000000000 9500000000000000"))
+        return last(RawBpf(5, (Part(0, 4, 1), Part(4, 4, 2), Part(8, 8, code), Part(16, 8, licence))), name=era)
+
+    assert load(guarded(b"GPL\0")) == "ok"
+    assert load(guarded(b"GPL")) == "EFAULT"
+    assert load(guarded(b"G" * 127)) == "ok"

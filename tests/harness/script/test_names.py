@@ -43,6 +43,7 @@ from harness.script.operations import (
     SetSetting,
     Unmap,
     UpdateElement,
+    WriteKprobeEvents,
 )
 from harness.script.outcome import Bytes, Piece, Sample, Unknown
 from hil.errors import UserError
@@ -118,12 +119,22 @@ def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
         (ReadRing(Ref("hits")), "takes what MapRing makes as its ring; 'hits' is of CreateMap"),
         (ReadRingBuffer(Ref("hits")), "takes what MapRingBuffer makes as its buffer; 'hits' is of CreateMap"),
         (Unmap(Ref("hits")), "takes what MapRing or MapRingBuffer makes as its ring; 'hits' is of CreateMap"),
-        (RemoveKprobe(Ref("hits")), "takes what CreateKprobe makes as its probe; 'hits' is of CreateMap"),
+        (
+            RemoveKprobe(Ref("hits")),
+            "takes what CreateKprobe or WriteKprobeEvents makes as its probe; 'hits' is of CreateMap",
+        ),
         (OpenEvent("e", 1, pid=Ref("hits")), "takes what GetProcessId makes as its pid; 'hits' is of CreateMap"),
     ],
 )
 def test_what_is_no_descriptor_must_be_of_its_kind(operation: Operation, wanted: str) -> None:
     assert said(HITS, operation).endswith(wanted)
+
+
+def test_a_probe_that_a_command_makes_can_be_removed_and_nothing_else() -> None:
+    made = WriteKprobeEvents("p:{}probe cap_task_prctl")
+    Script("s", "", (made, RemoveKprobe(Ref("probe"))))
+    Script("s", "", (made, PROBE, EVENT))
+    assert said(made, EVENT).endswith("refers to 'probe', whose number is not read; make it by CreateKprobe")
 
 
 def test_a_reading_of_the_clock_is_no_descriptor() -> None:
