@@ -46,12 +46,14 @@ Known = dict[str, _Made]
 
 MAKES = re.compile(r"[pr]\d*:\{\}(\w+)")
 """A command of kprobe_events that makes a trace event of the script's own, by its name."""
+_PROBES = (CreateKprobe, WriteKprobeEvents)
+"""What makes trace events, which belong to no process."""
 _NOTHING = "nothing is named before it"
 _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
     (ReadRing, "ring"): (MapRing,),
     (ReadRingBuffer, "buffer"): (MapRingBuffer,),
     (Unmap, "ring"): (MapRing, MapRingBuffer),
-    (RemoveKprobe, "probe"): (CreateKprobe, WriteKprobeEvents),
+    (RemoveKprobe, "probe"): _PROBES,
     (OpenEvent, "pid"): (GetProcessId,),
 }
 """Fields that are no descriptors, of which a caller may hand over any: what must have made the name in them."""

@@ -127,7 +127,7 @@ def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
     ],
 )
 def test_what_is_no_descriptor_must_be_of_its_kind(operation: Operation, wanted: str) -> None:
-    assert said(HITS, operation).endswith(wanted)
+    assert wanted in said(HITS, operation)
 
 
 def test_a_probe_that_a_command_makes_can_be_removed_and_nothing_else() -> None:
