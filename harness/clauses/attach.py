@@ -35,13 +35,13 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "ATTACH-02",
-            "a trace event that has a program takes no other, and the descriptor is not looked at; later kernels ask "
-            "only this perf event, and the descriptor comes first since 6.1",
+            "Attaching a closed descriptor to an event that has a program gives EEXIST in 4.1, and EBADF in "
+            "later kernels, which look at the descriptor first",
             (*counted, expect(Attach(EVENT, CLOSED), "EEXIST", {"5.10": "EBADF"})),
         ),
         Clause(
             "ATTACH-03",
-            "the event of a static tracepoint takes no program of type KPROBE",
+            "Attaching a program of type KPROBE to the event of a static tracepoint gives EINVAL",
             (accepted("program"), *TRACEPOINT, expect(Attach(EVENT, PROGRAM), "EINVAL")),
         ),
         *(_no_program(*row) for row in _NO_PROGRAM),
@@ -49,19 +49,22 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"ATTACH-01.{what}",
-                "an event that is none of a trace event takes no program; later kernels look at the descriptor first",
+                f"Attaching {thing} to an event that is not of a trace event gives EINVAL{then}",
                 (accepted("program"), expect(software, WORKS), expect(Attach(EVENT, descriptor), "EINVAL", later)),
             )
-            for what, descriptor, later in (("program", PROGRAM, {}), ("closed", CLOSED, {"5.10": "EBADF"}))
+            for what, thing, then, descriptor, later in (
+                ("program", "a program", "", PROGRAM, {}),
+                ("closed", "a closed descriptor", " in 4.1, and EBADF in later kernels", CLOSED, {"5.10": "EBADF"}),
+            )
         ),
         Clause(
             "ATTACH-17",
-            "a program cannot be taken away by attaching none",
+            "Attaching descriptor -1 does not take a program away: 4.1 gives EEXIST, later kernels EBADF",
             (*counted, expect(Attach(EVENT, -1), "EEXIST", {"5.10": "EBADF"}), prctl(), hits_are(1)),
         ),
         Clause(
             "ATTACH-07",
-            "a program of type KPROBE is attached to the event of a kprobe, and runs",
+            "A program of type KPROBE is attached to the event of a kprobe, and runs when the kprobe is hit",
             (
                 array("hits"),
                 kprobe_program("program", on_our_prctl(registers, count_hits())),
@@ -73,27 +76,29 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-09",
-            "a tracepoint's event refuses before the descriptor is looked at; later kernels look at it",
+            "Attaching a closed descriptor to the event of a static tracepoint gives EINVAL in 4.1, and "
+            "EBADF in later kernels, which look at the descriptor first",
             (*TRACEPOINT, expect(Attach(EVENT, CLOSED), "EINVAL", {"5.10": "EBADF"})),
         ),
         Clause(
             "ATTACH-10",
-            "descriptor -1 is no program",
+            "Attaching descriptor -1 to the event of a kprobe gives EBADF",
             (*opened(), expect(Attach(EVENT, -1), "EBADF")),
         ),
         Clause(
             "ATTACH-11.same",
-            "the same program a second time on the same event",
+            "Attaching the same program to the same event again gives EEXIST, and it runs once a hit",
             (*counted, expect(Attach(EVENT, PROGRAM), "EEXIST"), prctl(), hits_are(1)),
         ),
         Clause(
             "ATTACH-11.other",
-            "another program on an event that has one: the first one stays",
+            "Attaching another program to an event that has one gives EEXIST, and the first one stays",
             (*counted, accepted("other"), expect(Attach(EVENT, Ref("other")), "EEXIST"), prctl(), hits_are(1)),
         ),
         Clause(
             "ATTACH-12.other",
-            "a trace event takes one program; later kernels take one for each of its perf events",
+            "A second perf event of a trace event that has a program takes none in 4.1 (EEXIST); in later "
+            "kernels it takes another one, and both run",
             (
                 *counted,
                 kprobe_program("other", on_our_prctl(registers, count_hits())),
@@ -105,18 +110,18 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-12.same",
-            "the same program on a second perf event of the trace event",
+            "Attaching the same program to a second perf event of the trace event gives EEXIST",
             (*counted, second_event(), expect(Attach(SPARE, PROGRAM), "EEXIST"), prctl(), hits_are(1)),
         ),
         Clause(
             "ATTACH-12.limit",
-            "since several programs are taken, a trace event takes 64",
+            "A trace event takes 64 programs; one more gives E2BIG, until one is detached",
             (*_many_events(64), *_one_more()),
             since="5.10",
         ),
         Clause(
             "ATTACH-13",
-            "one program serves two trace events",
+            "One program can be attached to the events of two trace events",
             (
                 *counted,
                 CreateKprobe("elsewhere", "null_lseek"),
@@ -128,7 +133,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-14",
-            "two trace events on one function, each with its program: both run",
+            "Two trace events on one function take a program each, and both programs run",
             (
                 *counted,
                 kprobe_program("other", on_our_prctl(registers, count_hits())),
@@ -141,7 +146,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-15",
-            "the event of a return probe takes the same programs",
+            "The event of a return probe takes programs of type KPROBE",
             (
                 accepted("program"),
                 CreateKprobe("probe", PRCTL, returns=True),
@@ -151,7 +156,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-16.from-the-start",
-            "an event that was opened disabled takes a program",
+            "An event that was opened disabled takes a program",
             (
                 accepted("program"),
                 CreateKprobe("probe", PRCTL),
@@ -161,49 +166,49 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-16.by-ioctl",
-            "an event that was disabled takes a program",
+            "An event that was disabled with PERF_EVENT_IOC_DISABLE takes a program",
             (accepted("program"), *opened(), expect(Disable(EVENT), 0), expect(Attach(EVENT, PROGRAM), 0)),
         ),
         Clause(
             "ATTACH-20.file",
-            "what is no perf event knows no such ioctl",
+            "PERF_EVENT_IOC_SET_BPF on a file that is no perf event gives ENOTTY",
             (accepted("program"), OpenFile("file"), expect(Attach(Ref("file"), PROGRAM), "ENOTTY")),
         ),
         Clause(
             "ATTACH-20.map",
-            "nor does a map",
+            "PERF_EVENT_IOC_SET_BPF on a map gives ENOTTY",
             (accepted("program"), array("map"), expect(Attach(Ref("map"), PROGRAM), "ENOTTY")),
         ),
         Clause(
             "ATTACH-20.program",
-            "nor a program",
+            "PERF_EVENT_IOC_SET_BPF on a program gives ENOTTY",
             (accepted("program"), expect(Attach(PROGRAM, PROGRAM), "ENOTTY")),
         ),
         Clause(
             "ATTACH-20.closed",
-            "nor what is not open",
+            "PERF_EVENT_IOC_SET_BPF on a descriptor that is not open gives EBADF",
             (accepted("program"), expect(Attach(-1, PROGRAM), "EBADF")),
         ),
     )
 
 
-_NO_PROGRAM: tuple[tuple[str, tuple[Operation, ...], Ref | int, str], ...] = (
-    ("ATTACH-04", (), CLOSED, "EBADF"),
-    ("ATTACH-05.map", (array("map"),), Ref("map"), "EINVAL"),
-    ("ATTACH-05.file", (OpenFile("file"),), Ref("file"), "EINVAL"),
-    ("ATTACH-05.event", (), EVENT, "EINVAL"),
+_NO_PROGRAM: tuple[tuple[str, str, tuple[Operation, ...], Ref | int, str], ...] = (
+    ("ATTACH-04", "a descriptor that is not open", (), CLOSED, "EBADF"),
+    ("ATTACH-05.map", "a map", (array("map"),), Ref("map"), "EINVAL"),
+    ("ATTACH-05.file", "a file", (OpenFile("file"),), Ref("file"), "EINVAL"),
+    ("ATTACH-05.event", "the event itself", (), EVENT, "EINVAL"),
 )
 
 
-def _no_program(id: str, made: tuple[Operation, ...], descriptor: Ref | int, errno: str) -> Clause:
-    sentence = "a descriptor that is no program's is refused"
+def _no_program(id: str, what: str, made: tuple[Operation, ...], descriptor: Ref | int, errno: str) -> Clause:
+    sentence = f"Attaching {what} instead of a program gives {errno}"
     return Clause(id, sentence, (*made, *opened(), expect(Attach(EVENT, descriptor), errno)))
 
 
 def _wrong_type(type: ProgramType) -> Clause:
     return Clause(
         f"ATTACH-06.{type.name.lower()}",
-        "a program of another type is refused, and the event stays free",
+        f"Attaching a program of type {type.name} to the event of a kprobe gives EINVAL, and the event stays free",
         (
             accepted("other", type),
             *opened(),

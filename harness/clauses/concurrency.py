@@ -148,21 +148,21 @@ def _counting(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "RUN-56",
-            "two CPUs run one program at the same time, and atomic additions are all there",
+            "A program that runs on two CPUs at the same time loses none of its atomic additions",
             *counted,
             together([prctl(times=MANY)], [prctl(times=MANY)]),
             hits_are(2 * MANY),
         ),
         _clause(
             "RUN-56.four",
-            "so do four threads on two CPUs",
+            "A program that four threads on two CPUs reach loses none of its atomic additions",
             *counted,
             expect(Concurrently(tuple(Branch(number % 2, (prctl(times=20),)) for number in range(4))), WORKS),
             hits_are(80),
         ),
         _clause(
             "RUN-56.return",
-            "on return probes, too, which have an instance for each CPU",
+            "A program on a return probe that is hit on two CPUs at the same time runs for every hit",
             array("hits"),
             *probed(_count_returns(registers), symbol="write_null", returns=True),
             together([writes], [writes]),
@@ -170,7 +170,7 @@ def _counting(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "RUN-56.not-atomic",
-            "additions that are not atomic may be lost, but not all",
+            "A program that runs on two CPUs at the same time may lose additions that are not atomic, but not all",
             array("hits"),
             *probed(on_our_prctl(registers, _increment())),
             together([prctl(times=MANY)], [prctl(times=MANY)]),
@@ -178,15 +178,27 @@ def _counting(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "RUN-56.not-atomic-one-cpu",
-            "two threads on one CPU lose none: a program is not interrupted by another thread",
+            "A program that two threads on one CPU reach loses no addition: no other thread interrupts it",
             array("hits"),
             *probed(on_our_prctl(registers, _increment())),
             expect(Concurrently(tuple(Branch(1, (prctl(times=MANY),)) for _ in range(2))), WORKS),
             hits_are(2 * MANY),
         ),
-        _clause("H-07.where", "a program knows the CPU it runs on", *by_cpu, since="5.10", until="6.12"),
+        _clause(
+            "H-07.where",
+            "bpf_get_smp_processor_id returns the CPU that the program runs on",
+            *by_cpu,
+            since="5.10",
+            until="6.12",
+        ),
         # The interpreter of 7.2 for arm64 does not have the helper.
-        Clause("H-07.where-jit", "translated ones, too", by_cpu, TWO_CPUS | {Need.JIT}, since="7.2"),
+        Clause(
+            "H-07.where-jit",
+            "bpf_get_smp_processor_id returns the CPU that a translated program runs on",
+            by_cpu,
+            TWO_CPUS | {Need.JIT},
+            since="7.2",
+        ),
     )
 
 
@@ -201,7 +213,7 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "RUN-57.meanwhile",
-            "a program attached while its probe is hit runs from then on",
+            "A program that is attached while its probe is hit runs for every hit from then on",
             *opened,
             together(fires, [expect(Attach(EVENT, PROGRAM), 0)]),
             between(0, MANY),
@@ -211,7 +223,8 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "ATTACH-12.meanwhile",
-            "of two threads that attach a program to the same event one does, and only one program runs",
+            "One of two threads that attach a program to the same event at the same time succeeds, and the "
+            "program runs once a hit",
             *opened,
             together([Attach(EVENT, PROGRAM)], [Attach(EVENT, PROGRAM)]),
             prctl(times=3),
@@ -220,7 +233,7 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "RUN-57.open",
-            "an event may be opened and get a program while another is hit",
+            "A perf event may be opened and get a program while another trace event on the same function is hit",
             *opened,
             expect(Attach(EVENT, PROGRAM), 0),
             CreateKprobe("other", PRCTL),
@@ -235,7 +248,7 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "DET-12",
-            "a program that is detached while it runs ends, and does not run again",
+            "A program that is detached while its probe is hit does not run for any hit after close(2) has returned",
             *opened,
             expect(Attach(EVENT, PROGRAM), 0),
             together(fires, [expect(Close(EVENT), 0)]),
@@ -246,7 +259,7 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "DET-12.again",
-            "it may come and go while its probe is hit",
+            "A program may be detached and attached again while its probe is hit",
             *opened,
             together(
                 fires,
@@ -265,7 +278,7 @@ def _attaching(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "RUN-44.meanwhile",
-            "disabling the event while it is hit changes its count, not what the program does",
+            "Disabling a perf event while its probe is hit changes its count, not how often the program runs",
             *opened,
             expect(Attach(EVENT, PROGRAM), 0),
             together(fires, [expect(Disable(EVENT), 0), expect(Enable(EVENT), 0)]),
@@ -284,21 +297,22 @@ def _maps(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "MAP-51.read",
-            "who reads an element while a program counts there sees a count it had",
+            "BPF_MAP_LOOKUP_ELEM of an element that a program counts in at the same time returns a count it had",
             *counted,
             together(fires, [seen, seen, seen]),
             hits_are(MANY),
         ),
         _clause(
             "MAP-51.store",
-            "who stores into it meanwhile neither loses the store nor what is counted behind it",
+            "BPF_MAP_UPDATE_ELEM of an element that a program counts in at the same time loses neither what "
+            "it stores nor what is counted after it",
             *counted,
             together(fires, [expect(UpdateElement(HITS, u32(0), u64(MANY)), 0)]),
             between(MANY, 2 * MANY),
         ),
         _clause(
             "MAP-51",
-            "an element of a hash map may go and come while a program counts in it",
+            "An element of a hash map may be deleted and inserted again while a program counts in it",
             *by_key,
             expect(UpdateElement(HITS, u32(0), u64(0)), 0),
             together(
@@ -312,14 +326,14 @@ def _maps(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "MAP-51.absent",
-            "a program does not count where nothing is",
+            "A program counts in an element of a hash map from when another thread has inserted it",
             *by_key,
             together(fires, [look, expect(UpdateElement(HITS, u32(0), u64(0), 1), 0), seen]),
             between(0, MANY),
         ),
         _clause(
             "MAP-51.twice",
-            "of two threads that delete one element one does",
+            "One of two threads that delete the same element at the same time succeeds",
             *by_key,
             expect(UpdateElement(HITS, u32(0), u64(0)), 0),
             together([DeleteElement(HITS, u32(0))], [DeleteElement(HITS, u32(0))]),
@@ -327,7 +341,7 @@ def _maps(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "MAP-51.full",
-            "of two threads that insert where there is room for one element one does",
+            "One of two threads that insert at the same time where there is room for one element succeeds",
             CreateMap("hits", MapType.HASH, 4, 8, 1),
             together(
                 [UpdateElement(HITS, u32(1), u64(5))],
@@ -351,7 +365,7 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "PEO-09.where",
-            "an event of one CPU counts and records hits there only; its program runs everywhere",
+            "A perf event for one CPU counts and records hits on that CPU only; its program runs for hits on all",
             *counted,
             CreateKprobe("probe", PRCTL),
             *on_both,
@@ -365,7 +379,7 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEO-08.where",
-            "an event of a CPU counts what any thread does there",
+            "A perf event for every task on a CPU counts and records the hits of any thread on that CPU",
             CreateKprobe("probe", PRCTL),
             OpenEvent("event 0", PROBE, pid=-1, cpu=0),
             OpenEvent("event 1", PROBE, pid=-1, cpu=1),
@@ -376,7 +390,7 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "RUN-45.thread",
-            "an event of a thread counts none of another thread's hits, wherever that runs",
+            "A perf event for a thread counts none of another thread's hits, on whatever CPU",
             CreateKprobe("probe", PRCTL),
             OpenEvent("event", PROBE),
             together([prctl(times=20)], [prctl(times=30)]),
@@ -386,7 +400,7 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEO-09.own",
-            "an event that a thread opens for itself keeps its count when the thread has ended",
+            "A perf event that a thread opened for itself keeps its count when the thread has ended",
             CreateKprobe("probe", PRCTL),
             together(
                 [prctl(times=20)],
@@ -422,7 +436,8 @@ def _output(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "PEA-60",
-            "what programs put out goes to the ring of the CPU they run on, also when they run on several at a time",
+            "bpf_perf_event_output with BPF_F_CURRENT_CPU writes into the ring of the CPU the program runs "
+            "on, also on two CPUs at the same time",
             CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2),
             *probed(on_our_prctl(registers, put)),
             *on_each,

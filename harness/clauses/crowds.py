@@ -72,7 +72,8 @@ def _nested(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "RUN-53",
-            "a probe that is hit by a program on a probe is missed: no program runs there, nothing is counted",
+            "A probe that is hit by a program on another probe is missed: no program runs there, and nothing "
+            "is counted",
             (
                 *inner,
                 *outer,
@@ -85,8 +86,8 @@ def _nested(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-52",
-            "a system call that changes a map reaches the probe; since 5.3 programs are held off meanwhile, "
-            "and such a hit is dropped",
+            "A probe on the function that updates hash maps is hit when a system call does so in 4.1; later "
+            "kernels hold programs off meanwhile and drop the hit",
             (
                 *inner,
                 expect(UpdateElement(Ref("table"), u32(1), u64(1)), 0),
@@ -106,7 +107,7 @@ def _many(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "RUN-46.crowd",
-            f"{CROWD} perf events on one probe count the same hits, and the program runs once for all of them",
+            f"A trace event with {CROWD} perf events runs its program once a hit, and every one of them counts it",
             (
                 array("hits"),
                 *probed(on_our_prctl(registers, count_hits())),
@@ -119,7 +120,7 @@ def _many(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-13.crowd",
-            f"one program is attached to {CROWD} probes, and runs once for each that is hit",
+            f"A program that is attached to {CROWD} probes on one function runs once for each of them",
             (
                 array("hits"),
                 counting,
@@ -133,7 +134,7 @@ def _many(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "ATTACH-12.crowd",
-            "of 64 programs on one trace event each runs once a hit, and each must want to keep it",
+            "Each of 64 programs on one trace event runs once a hit, and the hit is kept only if all of them return 1",
             (
                 array("hits"),
                 counting,

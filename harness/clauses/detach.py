@@ -29,13 +29,13 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "DET-01",
-            "the program is gone when the close of its event returns",
+            "Closing the perf event detaches its program: when close(2) has returned, no hit runs it",
             (*counted, prctl(), hits_are(1), expect(Close(EVENT), 0), prctl(times=5), hits_are(1)),
         ),
         Clause(
             "DET-02",
-            "closing another perf event of the trace event, one that never had a program, takes the program away; "
-            "later kernels keep it",
+            "Closing another perf event of the trace event, one that never had a program, detaches the "
+            "program in 4.1; later kernels keep it",
             (
                 *counted,
                 second_event(),
@@ -48,22 +48,25 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-02.owner",
-            "closing the perf event that attached it takes the program away from others, too",
+            "Closing the perf event that the program was attached to detaches it, although the trace event "
+            "has another perf event",
             (*counted, second_event(), Close(EVENT), prctl(times=2), hits_are(0), expect(ReadCount(SPARE), 2)),
         ),
         Clause(
             "DET-04",
-            "an attempt to open an event on an unknown id leaves the program alone",
+            "An attempt to open a perf event on an unknown id leaves the programs on other trace events attached",
             (*counted, expect(OpenEvent("spare", 0), "EINVAL"), prctl(), hits_are(1)),
         ),
         Clause(
             "DET-04.task",
-            "nor does one for a task that does not exist change anything",
+            "An attempt to open a perf event for a task that does not exist leaves the program of the trace "
+            "event attached",
             (*counted, expect(OpenEvent("spare", PROBE, pid=1 << 30), "ESRCH"), prctl(), hits_are(1)),
         ),
         Clause(
             "DET-07",
-            "after the program went with another perf event, the first takes one again",
+            "An event whose program was detached by closing another perf event takes a program again in 4.1; "
+            "later kernels give EEXIST, since it has kept its own",
             (
                 *counted,
                 second_event(),
@@ -75,7 +78,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-08",
-            "the event lives until the last copy of its descriptor is closed",
+            "A perf event and its program stay until the last copy of its descriptor is closed",
             (
                 *counted,
                 Duplicate("copy", EVENT),
@@ -89,17 +92,17 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-09",
-            "closing the program's descriptor changes nothing",
+            "Closing the program's descriptor leaves the program attached",
             (*counted, expect(Close(PROGRAM), 0), prctl(), hits_are(1)),
         ),
         Clause(
             "DET-10",
-            "a map lives while a program uses it, also without a descriptor",
+            "A map without a descriptor stays while an attached program uses it",
             (*dropping, Close(Ref("hits")), prctl(), expect(ReadCount(EVENT), 0)),
         ),
         Clause(
             "DET-13",
-            "a probe cannot be removed while a perf event is open on it",
+            "A kprobe cannot be removed while a perf event is open on it: EBUSY; once the event is closed, it can",
             (
                 *counted,
                 expect(RemoveKprobe(PROBE), "EBUSY"),
@@ -111,12 +114,12 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-13.twice",
-            "what was removed is not there",
+            "Removing a kprobe that was removed gives ENOENT",
             (CreateKprobe("probe", PRCTL), expect(RemoveKprobe(PROBE), 0), expect(RemoveKprobe(PROBE), "ENOENT")),
         ),
         Clause(
             "DET-18",
-            "a mapping of the ring buffer keeps the event and its program",
+            "A mapping of its ring keeps a perf event and its program when the descriptor is closed",
             (
                 *counted,
                 expect(MapRing("ring", EVENT), 0),
@@ -132,7 +135,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-01.again",
-            "after a detach the same program can be attached to a new event",
+            "A program that was detached can be attached to a new perf event",
             (
                 *counted,
                 prctl(),
@@ -145,7 +148,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-58",
-            "hits after a detach are kept, for the perf events that are left",
+            "Hits count on the perf events that are left when a program that dropped them is detached",
             (
                 *dropping,
                 second_event(),
@@ -158,7 +161,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-08.map",
-            "a map lives until the last copy of its descriptor is closed",
+            "A map stays until the last copy of its descriptor is closed",
             (
                 array("map"),
                 UpdateElement(MAP, u32(0), u64(5)),
@@ -172,7 +175,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-08.close",
-            "a descriptor can be closed once",
+            "close(2) of a descriptor that was closed gives EBADF",
             (OpenFile("file"), expect(Close(Ref("file")), 0), expect(Close(Ref("file")), "EBADF")),
             NOTHING,
         ),

@@ -85,14 +85,14 @@ def _before() -> tuple[Clause, ...]:
     return (
         Clause(
             "PEA-01",
-            "4.1 has neither arrays of perf events nor events for what programs write",
+            "A PERF_EVENT_ARRAY gives EINVAL in 4.1, and an event of PERF_COUNT_SW_BPF_OUTPUT ENOENT: 4.1 has neither",
             (expect(EVENTS, "EINVAL"), expect(OpenOutput("out"), "ENOENT")),
             NOTHING,
             until="4.1",
         ),
         Clause(
             "PEA-02",
-            "nor the helper",
+            "A program that calls bpf_perf_event_output gives EINVAL in 4.1, which does not have the helper",
             (expect(load, Expectation("EINVAL", log="invalid func 25")),),
             until="4.1",
         ),
@@ -101,12 +101,12 @@ def _before() -> tuple[Clause, ...]:
 
 def _map() -> tuple[Clause, ...]:
     rows: tuple[tuple[str, str, tuple[int, int, int, int], Said], ...] = (
-        ("PEA-03", "keys and values have four bytes", (4, 4, 1, 0), WORKS),
-        ("PEA-03.key", "keys of eight are refused", (8, 4, 1, 0), "EINVAL"),
-        ("PEA-03.value", "values too", (4, 8, 1, 0), "EINVAL"),
-        ("PEA-03.none", "there is an element", (4, 4, 0, 0), "EINVAL"),
-        ("PEA-03.prealloc", "flags of other maps are refused", (4, 4, 1, 1), "EINVAL"),
-        ("PEA-03.preserve", "elements may be preserved", (4, 4, 1, 1 << 11), WORKS),
+        ("PEA-03", "A PERF_EVENT_ARRAY has keys and values of four bytes", (4, 4, 1, 0), WORKS),
+        ("PEA-03.key", "A PERF_EVENT_ARRAY with keys of eight bytes gives EINVAL", (8, 4, 1, 0), "EINVAL"),
+        ("PEA-03.value", "A PERF_EVENT_ARRAY with values of eight bytes gives EINVAL", (4, 8, 1, 0), "EINVAL"),
+        ("PEA-03.none", "A PERF_EVENT_ARRAY of 0 elements gives EINVAL", (4, 4, 0, 0), "EINVAL"),
+        ("PEA-03.prealloc", "A PERF_EVENT_ARRAY with BPF_F_NO_PREALLOC gives EINVAL", (4, 4, 1, 1), "EINVAL"),
+        ("PEA-03.preserve", "A PERF_EVENT_ARRAY may be made with BPF_F_PRESERVE_ELEMS", (4, 4, 1, 1 << 11), WORKS),
     )
     return (
         *(
@@ -115,7 +115,7 @@ def _map() -> tuple[Clause, ...]:
         ),
         Clause(
             "PEA-04",
-            "nothing can be looked up or mapped, with the kernel's own errno",
+            "Looking up elements of a PERF_EVENT_ARRAY and mapping it give ENOTSUPP",
             (
                 EVENTS,
                 expect(LookupElement(MAP, u32(0), 4), NOT_SUPPORTED),
@@ -128,7 +128,7 @@ def _map() -> tuple[Clause, ...]:
         ),
         Clause(
             "PEA-05",
-            "keys are those of an array",
+            "BPF_MAP_GET_NEXT_KEY on a PERF_EVENT_ARRAY tells its indices, whatever is stored",
             (
                 EVENTS,
                 expect(NextKey(MAP, None, 4), u32(0)),
@@ -141,7 +141,8 @@ def _map() -> tuple[Clause, ...]:
         ),
         Clause(
             "PEA-06",
-            "an update looks at its flags, then at the index, then at the descriptor",
+            "BPF_MAP_UPDATE_ELEM on a PERF_EVENT_ARRAY looks at its flags (EINVAL), then at the index "
+            "(E2BIG), then at the descriptor (EBADF)",
             (
                 EVENTS,
                 *(expect(UpdateElement(MAP, u32(2), u32(100_000), flags), "EINVAL") for flags in (1, 2, 3, 4)),
@@ -155,7 +156,7 @@ def _map() -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-07",
-            "an event may be stored over and over, and be deleted once from each place",
+            "A perf event can be stored in several places, over and over, and be deleted from each place once",
             EVENTS,
             OpenOutput("out"),
             expect(UpdateElement(MAP, u32(0), OUT), 0),
@@ -173,7 +174,7 @@ def _events() -> tuple[Clause, ...]:
     return (
         _clause(
             "PEA-10",
-            "an event for output is opened like any other",
+            "An event of PERF_COUNT_SW_BPF_OUTPUT is opened for a task or a CPU like any other",
             expect(OpenOutput("task"), WORKS),
             expect(OpenOutput("cpu", pid=-1, cpu=0), WORKS),
             expect(OpenOutput("nowhere", pid=-1, cpu=-1), "EINVAL"),
@@ -182,7 +183,7 @@ def _events() -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-11",
-            "it counts nothing, and no program can be attached to it",
+            "An event of PERF_COUNT_SW_BPF_OUTPUT counts nothing, and takes no program: EINVAL",
             OpenOutput("out"),
             expect(ReadCount(OUT), 0),
             accepted("program"),
@@ -220,7 +221,8 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "PEA-20",
-            "a sample holds what the program hands over, padded to where the next record begins",
+            "A sample from bpf_perf_event_output has the bytes the program hands over, padded to where the "
+            "next record begins",
             *_stored(),
             *attached(layout, data(), _put(16), keep(0), _put(5), keep(1), _put(4), keep(2), _put(0), keep(3)),
             prctl(),
@@ -231,7 +233,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"PEA-21.{field.name}",
-                "a sample carries the fields that were asked for",
+                f"A sample from bpf_perf_event_output carries PERF_SAMPLE_{field.name} if the event asks for it",
                 (
                     *_stored(OpenOutput("out", sample_type=field)),
                     *attached(layout, data(), _put(), keep(0)),
@@ -245,7 +247,8 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-22",
-            "flags are an index, or the CPU the program runs on, and nothing else",
+            "bpf_perf_event_output takes an index or BPF_F_CURRENT_CPU as flags; -ENOENT, -E2BIG and -EINVAL "
+            "tell what is wrong with others",
             *_stored(),
             *attached(layout, data(), *(piece for at, one in enumerate(flags) for piece in (_put(16, one), keep(at)))),
             prctl(),
@@ -254,7 +257,8 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-23",
-            "what does not fit is counted, and the program is told",
+            "bpf_perf_event_output returns -ENOSPC if the ring is full, and the ring then tells how many "
+            "records were lost",
             *_stored(pages=1),
             *attached(layout, data(), _put(), keep(0)),
             prctl(times=ROOM),
@@ -268,7 +272,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-24",
-            "without a ring there is no room",
+            "bpf_perf_event_output returns -ENOSPC if the event has no ring, or one without data pages",
             EVENTS,
             OpenOutput("out"),
             expect(UpdateElement(MAP, u32(0), OUT), 0),
@@ -281,7 +285,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-25",
-            "an event that does not run on the program's CPU takes nothing",
+            "bpf_perf_event_output returns -EOPNOTSUPP while the event is disabled",
             *_stored(OpenOutput("out", disabled=True)),
             *attached(layout, data(), _put(), keep(0)),
             prctl(),
@@ -296,7 +300,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-25.task",
-            "that of another task does not",
+            "bpf_perf_event_output returns -EOPNOTSUPP for an event of another task",
             *_stored(OpenOutput("out", pid=1)),
             *attached(layout, data(), _put(), keep(0)),
             prctl(),
@@ -305,7 +309,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-26",
-            "events of other types take nothing",
+            "bpf_perf_event_output returns -EINVAL for an event of another type, such as that of a kprobe",
             EVENTS,
             *attached(layout, data(), _put(), keep(0)),
             expect(UpdateElement(MAP, u32(0), EVENT), 0),
@@ -324,7 +328,7 @@ def _lifetime(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         outlives(
             "PEA-30",
-            "a map holds its events open",
+            "A PERF_EVENT_ARRAY keeps its events open when their descriptors are closed",
             expect(Close(OUT), 0),
             prctl(),
             *results_are(0),
@@ -332,7 +336,7 @@ def _lifetime(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         outlives(
             "PEA-31",
-            "an element that is deleted is not there any more",
+            "bpf_perf_event_output returns -ENOENT after the element was deleted",
             expect(DeleteElement(MAP, u32(0)), 0),
             prctl(),
             *results_are(ENOENT),
@@ -340,7 +344,8 @@ def _lifetime(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         outlives(
             "PEA-32",
-            "who closes the map takes all its elements away, also from programs",
+            "Closing the descriptor through which events were stored in a PERF_EVENT_ARRAY deletes them, "
+            "also for programs that use it",
             expect(Close(MAP), 0),
             prctl(),
             *results_are(ENOENT),
@@ -348,14 +353,20 @@ def _lifetime(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         outlives(
             "PEA-32.preserve",
-            "unless they are preserved",
+            "BPF_F_PRESERVE_ELEMS keeps the events of a PERF_EVENT_ARRAY when its descriptor is closed",
             expect(Close(MAP), 0),
             prctl(),
             *results_are(0),
             expect(ReadRing(RING), records(2)),
             map=preserving,
         ),
-        outlives("PEA-33", "without its ring an event has no room", Unmap(RING), prctl(), *results_are(ENOSPC)),
+        outlives(
+            "PEA-33",
+            "bpf_perf_event_output returns -ENOSPC after the event's ring was unmapped",
+            Unmap(RING),
+            prctl(),
+            *results_are(ENOSPC),
+        ),
     )
 
 
@@ -369,7 +380,7 @@ def _reading(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "PEA-40",
-            "a program reads the count of a stored event; the hit it runs for is not counted yet",
+            "bpf_perf_event_read returns the count of a stored event, without the hit that the program runs for",
             EVENTS,
             *attached(layout, _read(0), keep(0), verdict=1),
             expect(UpdateElement(MAP, u32(0), EVENT), 0),
@@ -379,7 +390,7 @@ def _reading(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-41",
-            "flags are those of output",
+            "bpf_perf_event_read takes the flags of bpf_perf_event_output, and returns the same errors for others",
             *_stored(),
             *attached(layout, *(piece for at, one in enumerate(flags) for piece in (_read(one), keep(at)))),
             prctl(),
@@ -387,7 +398,7 @@ def _reading(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-42",
-            "the event of another task cannot be read",
+            "bpf_perf_event_read returns -EINVAL for an event of another task",
             *_stored(OpenOutput("out", pid=1)),
             *attached(layout, _read(0), keep(0)),
             prctl(),
@@ -395,7 +406,7 @@ def _reading(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "PEA-43",
-            "the count comes with times; an error clears them",
+            "bpf_perf_event_read_value stores count and times, and clears them if it returns an error",
             EVENTS,
             *attached(
                 layout,
@@ -421,19 +432,34 @@ def _verifier() -> tuple[Clause, ...]:
         return expect(LoadProgram("program", ProgramType.KPROBE, program(*pieces), license), said)
 
     return (
-        _clause("PEA-50", "output is for GPL programs", EVENTS, load("EINVAL", first, _put(), end, license="MIT")),
-        _clause("PEA-50.read", "so is reading", EVENTS, load("EINVAL", _read(0), end, license="MIT")),
-        _clause("PEA-51", "the context comes first", EVENTS, load("EACCES", mov64_imm(R6, 0), data(), _put(), end)),
+        _clause(
+            "PEA-50",
+            "A program that calls bpf_perf_event_output and is not under the GPL gives EINVAL",
+            EVENTS,
+            load("EINVAL", first, _put(), end, license="MIT"),
+        ),
+        _clause(
+            "PEA-50.read",
+            "A program that calls bpf_perf_event_read and is not under the GPL gives EINVAL",
+            EVENTS,
+            load("EINVAL", _read(0), end, license="MIT"),
+        ),
+        _clause(
+            "PEA-51",
+            "A program that hands bpf_perf_event_output something else than its context gives EACCES",
+            EVENTS,
+            load("EACCES", mov64_imm(R6, 0), data(), _put(), end),
+        ),
         _clause(
             "PEA-52",
-            "the helpers are for arrays of events",
+            "A program that calls bpf_perf_event_output or bpf_perf_event_read with an array gives EINVAL",
             array("map"),
             load("EINVAL", first, _put(), end),
             load("EINVAL", _read(0), end),
         ),
         _clause(
             "PEA-53",
-            "and programs can do nothing else with such an array",
+            "A program that looks up, updates or deletes elements of a PERF_EVENT_ARRAY gives EINVAL",
             EVENTS,
             *(
                 load(

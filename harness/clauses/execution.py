@@ -29,7 +29,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *_verdicts(registers),
         Clause(
             "RUN-43",
-            "the program runs for every task and CPU, whatever task its perf event is for",
+            "A program runs for the hits of every task on every CPU, whatever task its perf event is for",
             (
                 array("hits"),
                 kprobe_program("program", on_our_prctl(registers, count_hits())),
@@ -43,12 +43,12 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-44.ioctl",
-            "a program runs on when its event is disabled; only records and counts stop",
+            "A program goes on to run when its event is disabled; the event's records and count stop",
             (*counted, Disable(EVENT), prctl(times=2), hits_are(2), expect(ReadCount(EVENT), 0)),
         ),
         Clause(
             "RUN-44.from-the-start",
-            "a program runs on an event that was never enabled",
+            "A program on an event that was opened disabled runs; the event counts from when it is enabled",
             (
                 array("hits"),
                 kprobe_program("program", on_our_prctl(registers, count_hits())),
@@ -66,7 +66,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-46",
-            "one run a hit, however many perf events there are, and its verdict is for all of them",
+            "A program runs once a hit, however many perf events the trace event has, and drops the hit for "
+            "all of them",
             (
                 *dropping,
                 second_event(),
@@ -78,12 +79,13 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-46.kept",
-            "a hit that is kept counts on all of them",
+            "A hit that the program keeps counts on every perf event of the trace event",
             (*counted, second_event(), prctl(times=4), expect(ReadCount(EVENT), 4), expect(ReadCount(SPARE), 4)),
         ),
         Clause(
             "RUN-46.several",
-            "with several programs each runs once a hit, and all must want to keep it",
+            "Each of several programs on a trace event runs once a hit, and the hit is kept only if all of "
+            "them return 1",
             (
                 *dropping,
                 kprobe_program("other", on_our_prctl(registers, count_hits())),
@@ -98,7 +100,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-57",
-            "hits before the program is attached are kept",
+            "Hits are recorded and counted until a program is attached that drops them",
             (
                 *opened(),
                 MapRing("ring", EVENT),
@@ -112,7 +114,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-55",
-            "a return probe's context has what the function returned",
+            "A program on a return probe reads from its context what the function returned",
             (
                 array("hits"),
                 *probed(_keeps(ldx(W, R7, R6, registers.offsets[registers.returns])), returns=True),
@@ -122,7 +124,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-45",
-            "a perf event of another task counts none of our hits, one of ours all",
+            "A perf event for another task counts none of the caller's hits; one for the caller counts them all",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, pid=1, sample_type=Fields.TID),
@@ -138,19 +140,38 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 def _verdicts(registers: PtRegs) -> tuple[Clause, ...]:
     """RUN-40 to RUN-42: which verdicts keep a hit, by its records and its count."""
     rows: tuple[tuple[str, str, int, bool, bool], ...] = (
-        ("RUN-40", "0 drops the hit", 0, False, False),
-        ("RUN-41.1", "1 keeps it", 1, True, True),
-        ("RUN-41.2", "2 keeps it in 4.1; later only bit 0 counts", 2, True, False),
-        ("RUN-41.3", "3 keeps it", 3, True, True),
-        ("RUN-41.bit-31", "only bit 31: kept in 4.1", 0x80000000, True, False),
-        ("RUN-41.all", "-1 keeps it", (1 << 64) - 1, True, True),
-        ("RUN-42", "bits above the 32nd do not count", 1 << 32, False, False),
-        ("RUN-42.and-1", "nor do they harm", (1 << 32) + 1, True, True),
+        ("RUN-40", "A program that returns 0 drops the hit: no record, no count", 0, False, False),
+        ("RUN-41.1", "A program that returns 1 keeps the hit", 1, True, True),
+        (
+            "RUN-41.2",
+            "A program that returns 2 keeps the hit in 4.1, where any value but 0 does; in later "
+            "kernels only bit 0 counts",
+            2,
+            True,
+            False,
+        ),
+        ("RUN-41.3", "A program that returns 3 keeps the hit", 3, True, True),
+        (
+            "RUN-41.bit-31",
+            "A program that returns 1 << 31 keeps the hit in 4.1; in later kernels only bit 0 counts",
+            0x80000000,
+            True,
+            False,
+        ),
+        ("RUN-41.all", "A program that returns -1 keeps the hit", (1 << 64) - 1, True, True),
+        ("RUN-42", "A program that returns 1 << 32 drops the hit: only the low 32 bits count", 1 << 32, False, False),
+        (
+            "RUN-42.and-1",
+            "A program that returns (1 << 32) + 1 keeps the hit: only the low 32 bits count",
+            (1 << 32) + 1,
+            True,
+            True,
+        ),
     )
     return tuple(
         Clause(
             id,
-            f"verdicts: {sentence}",
+            sentence,
             (
                 *probed(on_our_prctl(registers, ld_imm64(R0, verdict))),
                 MapRing("ring", EVENT),

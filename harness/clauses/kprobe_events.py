@@ -24,12 +24,20 @@ from harness.script.operations import (
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
     return (
-        _clause("KP-02", "an entry probe by symbol", expect(CreateKprobe("probe", PRCTL), WORKS)),
-        _clause("KP-03", "a return probe by symbol", expect(CreateKprobe("probe", PRCTL, returns=True), WORKS)),
+        _clause(
+            "KP-02",
+            "A command p SYMBOL makes a trace event at the entry of a function",
+            expect(CreateKprobe("probe", PRCTL), WORKS),
+        ),
+        _clause(
+            "KP-03",
+            "A command r SYMBOL makes a trace event at the return of a function",
+            expect(CreateKprobe("probe", PRCTL, returns=True), WORKS),
+        ),
         *(
             _clause(
                 f"KP-04.{what}",
-                "without a name the trace event is called after its symbol, in group kprobes",
+                f"A {what} probe without a name makes the trace event kprobes/{what[0]}_SYMBOL_0",
                 expect(WriteKprobeEvents(f"{what[0]} {PRCTL}"), 0),
                 expect(FindTracepoint("default", f"kprobes/{what[0]}_{PRCTL}_0"), WORKS),
                 expect(WriteKprobeEvents(f"-:kprobes/{what[0]}_{PRCTL}_0"), 0),
@@ -38,26 +46,31 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "KP-11",
-            "of an offset that is negative nothing is made, though in 4.1 the write succeeds",
+            "A negative offset makes no trace event: 4.1 accepts the command and does nothing, later kernels "
+            "give EINVAL",
             expect(WriteKprobeEvents(f"p:{{}}negative {PRCTL}-4"), 0, {"5.10": "EINVAL"}),
             expect(WriteKprobeEvents("-:{}negative"), "ENOENT"),
         ),
         _clause(
             "KP-08",
-            "a function there is not; 6.12 says EINVAL",
+            "A probe on a function that does not exist gives ENOENT; since 6.12 EINVAL",
             expect(CreateKprobe("probe", "no_such_function"), "ENOENT", {"6.12": "EINVAL"}),
         ),
         _clause(
             "KP-16",
-            "a trace event is removed once",
+            "A trace event can be removed once; the second time gives ENOENT",
             CreateKprobe("probe", PRCTL),
             expect(RemoveKprobe(PROBE), 0),
             expect(RemoveKprobe(PROBE), "ENOENT"),
         ),
-        _clause("KP-16.absent", "and must be there", expect(WriteKprobeEvents("-:{}probe"), "ENOENT")),
+        _clause(
+            "KP-16.absent",
+            "Removing a trace event that was never made gives ENOENT",
+            expect(WriteKprobeEvents("-:{}probe"), "ENOENT"),
+        ),
         _clause(
             "KP-16.busy",
-            "and not in use",
+            "Removing a trace event gives EBUSY while a perf event is open on it",
             CreateKprobe("probe", PRCTL),
             OpenEvent("event", PROBE),
             expect(RemoveKprobe(PROBE), "EBUSY"),
@@ -66,7 +79,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "KP-18",
-            "each of many trace events has a number of its own",
+            "Each of several trace events on one function has an id of its own, and each counts",
             *(CreateKprobe(f"probe{number}", PRCTL) for number in range(8)),
             *(OpenEvent(f"event {number}", Ref(f"probe{number}")) for number in range(8)),
             prctl(),
@@ -74,7 +87,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "KP-14",
-            "after a trace event was removed its name is free",
+            "The name of a trace event that was removed can be used for another probe, which takes a program",
             CreateKprobe("probe", PRCTL),
             RemoveKprobe(PROBE),
             accepted("program"),
@@ -86,18 +99,19 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         *(_refused(*row) for row in _REFUSED),
         _clause(
             "KP-12.offset",
-            "a return probe is at a function's entry, not inside",
+            "A return probe at an offset of 1 gives EINVAL: it must be at a function's entry",
             expect(CreateKprobe("probe", PRCTL, returns=True, offset=1), "EINVAL"),
         ),
         _clause(
             "KP-15",
-            "the same probe under the same name again: 4.1 replaces the first, later kernels refuse the second",
+            "A command with the name of an existing probe replaces that probe in 4.1, and gives EEXIST in "
+            "later kernels if both are the same",
             expect(WriteKprobeEvents(f"p:{{}}twice {PRCTL}"), 0),
             expect(WriteKprobeEvents(f"p:{{}}twice {PRCTL}"), 0, {"5.10": "EEXIST"}),
             expect(WriteKprobeEvents("-:{}twice"), 0),
         ),
-        _clause("KP-07", "a comment is no command", expect(WriteKprobeEvents("# nothing"), 0)),
-        _clause("KP-07.blank", "nor is an empty line", expect(WriteKprobeEvents(""), 0)),
+        _clause("KP-07", "A line that begins with # is ignored", expect(WriteKprobeEvents("# nothing"), 0)),
+        _clause("KP-07.blank", "An empty line is ignored", expect(WriteKprobeEvents(""), 0)),
     )
 
 
@@ -106,41 +120,118 @@ def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
 
 
 _MADE: tuple[tuple[str, str, str], ...] = (
-    ("KP-21.stack", "the stack can be fetched", f"p:{{}}probe {PRCTL} $stack"),
-    ("KP-21.stack-slot", "or a slot of it", f"p:{{}}probe {PRCTL} $stack0"),
-    ("KP-21.retval", "or what is returned", f"r:{{}}probe {PRCTL} $retval"),
-    ("KP-21.named", "under a name and as a type", f"r:{{}}probe {PRCTL} result=$retval:s32"),
-    ("KP-21.memory", "or what a symbol's address holds", f"p:{{}}probe {PRCTL} +0($stack):u64"),
-    ("KP-02.offset-zero", "an offset of 0 is the symbol", f"p:{{}}probe {PRCTL}+0"),
+    ("KP-21.stack", "A probe may fetch the stack pointer, $stack", f"p:{{}}probe {PRCTL} $stack"),
+    ("KP-21.stack-slot", "A probe may fetch a slot of the stack, $stack0", f"p:{{}}probe {PRCTL} $stack0"),
+    ("KP-21.retval", "A return probe may fetch what the function returns, $retval", f"r:{{}}probe {PRCTL} $retval"),
+    (
+        "KP-21.named",
+        "An argument that a probe fetches may have a name and a type, result=$retval:s32",
+        f"r:{{}}probe {PRCTL} result=$retval:s32",
+    ),
+    (
+        "KP-21.memory",
+        "A probe may fetch memory that something else points to, +0($stack):u64",
+        f"p:{{}}probe {PRCTL} +0($stack):u64",
+    ),
+    ("KP-02.offset-zero", "A probe at SYMBOL+0 is a probe at the symbol", f"p:{{}}probe {PRCTL}+0"),
 )
 
 
 def _made(id: str, sentence: str, command: str) -> Clause:
     return _clause(
         id,
-        f"kprobe_events takes: {sentence}",
+        sentence,
         expect(WriteKprobeEvents(command), 0),
         expect(WriteKprobeEvents("-:{}probe"), 0),
     )
 
 
 _REFUSED: tuple[tuple[str, str, str, Said, Mapping[str, Said], *tuple[str, ...]], ...] = (
-    ("KP-05.digit", "a name does not begin with a digit", f"p:hil/1probe {PRCTL}", "EINVAL", {}),
-    ("KP-05.dash", "nor holds a dash", f"p:{{}}a-b {PRCTL}", "EINVAL", {}),
-    ("KP-05.group", "nor does a group", f"p:h-il/probe {PRCTL}", "EINVAL", {}, "4.1"),
-    ("KP-05.empty-group", "a group has a name", f"p:/probe {PRCTL}", "EINVAL", {}),
-    ("KP-13", "a probe is somewhere", "p:{}probe", "EINVAL", {}),
-    ("KP-08.write", "a symbol exists", "p:{}probe no_such_function", "ENOENT", {"6.12": "EINVAL"}),
-    ("KP-12.address", "a return probe is not at an address", "r:{}probe 0x1000", "EINVAL", {}, "4.1"),
-    ("KP-10.address", "an address is code", "p:{}probe 0x1000", "EINVAL", {}, "4.1"),
-    ("KP-21.retval-entry", "an entry has no result", f"p:{{}}probe {PRCTL} $retval", "EINVAL", {}),
-    ("KP-21.unknown", "there are no other variables", f"p:{{}}probe {PRCTL} $nonsense", "EINVAL", {}),
-    ("KP-21.register", "nor other registers", f"p:{{}}probe {PRCTL} %nonsense", "EINVAL", {}),
-    ("KP-21.type", "nor other types", f"p:{{}}probe {PRCTL} $stack:u65", "EINVAL", {}),
-    ("KP-21.reserved", "some names of arguments are taken", f"p:{{}}probe {PRCTL} common_pid=$stack", "EINVAL", {}),
-    ("KP-21.twice", "and each is used once", f"p:{{}}probe {PRCTL} a=$stack a=$stack0", "EINVAL", {}),
-    ("KP-16.write", "what is removed exists", "-:{}nothing", "ENOENT", {}),
-    ("KP-06", "a command begins with p, r or -", f"x:{{}}probe {PRCTL}", "EINVAL", {}),
+    ("KP-05.digit", "A trace event whose name begins with a digit gives EINVAL", f"p:hil/1probe {PRCTL}", "EINVAL", {}),
+    ("KP-05.dash", "A trace event with a dash in its name gives EINVAL", f"p:{{}}a-b {PRCTL}", "EINVAL", {}),
+    (
+        "KP-05.group",
+        "A group with a dash in its name gives EINVAL in 4.1",
+        f"p:h-il/probe {PRCTL}",
+        "EINVAL",
+        {},
+        "4.1",
+    ),
+    ("KP-05.empty-group", "A group with an empty name gives EINVAL", f"p:/probe {PRCTL}", "EINVAL", {}),
+    ("KP-13", "A command that names no place for its probe gives EINVAL", "p:{}probe", "EINVAL", {}),
+    (
+        "KP-08.write",
+        "A command that names a symbol that does not exist gives ENOENT; since 6.12 EINVAL",
+        "p:{}probe no_such_function",
+        "ENOENT",
+        {"6.12": "EINVAL"},
+    ),
+    (
+        "KP-12.address",
+        "A return probe at an address, not at a symbol, gives EINVAL in 4.1",
+        "r:{}probe 0x1000",
+        "EINVAL",
+        {},
+        "4.1",
+    ),
+    (
+        "KP-10.address",
+        "A probe at an address outside the kernel's code gives EINVAL in 4.1",
+        "p:{}probe 0x1000",
+        "EINVAL",
+        {},
+        "4.1",
+    ),
+    (
+        "KP-21.retval-entry",
+        "A probe at a function's entry that fetches $retval gives EINVAL",
+        f"p:{{}}probe {PRCTL} $retval",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-21.unknown",
+        "A probe that fetches an unknown variable, $nonsense, gives EINVAL",
+        f"p:{{}}probe {PRCTL} $nonsense",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-21.register",
+        "A probe that fetches an unknown register, %nonsense, gives EINVAL",
+        f"p:{{}}probe {PRCTL} %nonsense",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-21.type",
+        "A probe that fetches with an unknown type, u65, gives EINVAL",
+        f"p:{{}}probe {PRCTL} $stack:u65",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-21.reserved",
+        "An argument that has the name of a common field, common_pid, gives EINVAL",
+        f"p:{{}}probe {PRCTL} common_pid=$stack",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-21.twice",
+        "Two arguments of a probe with the same name give EINVAL",
+        f"p:{{}}probe {PRCTL} a=$stack a=$stack0",
+        "EINVAL",
+        {},
+    ),
+    (
+        "KP-16.write",
+        "A command that removes a trace event that does not exist gives ENOENT",
+        "-:{}nothing",
+        "ENOENT",
+        {},
+    ),
+    ("KP-06", "A command that begins with neither p, r nor - gives EINVAL", f"x:{{}}probe {PRCTL}", "EINVAL", {}),
 )
 
 
@@ -148,4 +239,4 @@ def _refused(
     id: str, sentence: str, command: str, said: Said, later: Mapping[str, Said], until: str | None = None
 ) -> Clause:
     steps = (expect(WriteKprobeEvents(command), said, later),)
-    return Clause(id, f"kprobe_events insists: {sentence}", steps, until=until)
+    return Clause(id, sentence, steps, until=until)

@@ -55,12 +55,14 @@ def _clause(id: str, sentence: str, *steps: Operation | Step, needs: frozenset[N
 
 def _licences() -> tuple[Clause, ...]:
     good = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
-    bad = ("", "gpl", "GPL ", "GPLv2", "Proprietary", "GPL" * 50)
+    bad = {name: f"'{name}'" for name in ("", "gpl", "GPL ", "GPLv2", "Proprietary")} | {
+        "GPL" * 50: "'GPL' 50 times over"
+    }
     return (
         *(
             _clause(
                 f"LOAD-03.{number}",
-                f"{name!r} is GPL-compatible",
+                f"A program under licence {name!r} may call helpers that are for GPL programs only",
                 expect(LoadProgram("program", KPROBE, READS_MEMORY, name), WORKS),
                 needs=KPROBES,
             )
@@ -69,15 +71,15 @@ def _licences() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOAD-04.{number}",
-                f"{name[:12]!r} is not",
+                f"A program under licence {shown} that calls a helper for GPL programs only gives EINVAL",
                 expect(LoadProgram("program", KPROBE, READS_MEMORY, name), "EINVAL"),
                 needs=KPROBES,
             )
-            for number, name in enumerate(bad, 1)
+            for number, (name, shown) in enumerate(bad.items(), 1)
         ),
         _clause(
             "LOAD-05",
-            "a program under any licence loads if it calls nothing that is for the GPL only",
+            "A program under any licence is loaded if it calls no helper that is for GPL programs only",
             expect(LoadProgram("program", FILTER, RETURN_0, "Proprietary"), WORKS),
         ),
     )
@@ -85,21 +87,30 @@ def _licences() -> tuple[Clause, ...]:
 
 def _lengths() -> tuple[Clause, ...]:
     return (
-        _clause("LOAD-06", "4095 instructions", expect(LoadProgram("program", FILTER, _long(4095)), WORKS)),
+        _clause(
+            "LOAD-06",
+            "A program may have 4095 instructions",
+            expect(LoadProgram("program", FILTER, _long(4095)), WORKS),
+        ),
         _clause(
             "LOAD-07",
-            "4096 are too many for 4.1; later only for callers without privileges",
+            "A program of 4096 instructions gives EINVAL in 4.1; later kernels load it for callers with CAP_BPF",
             expect(LoadProgram("program", FILTER, _long(4096)), "EINVAL", ACCEPTED),
         ),
-        _clause("LOAD-08", "no instructions", expect(LoadProgram("program", FILTER, EMPTY), "E2BIG")),
+        _clause(
+            "LOAD-08",
+            "A program without instructions gives E2BIG",
+            expect(LoadProgram("program", FILTER, EMPTY), "E2BIG"),
+        ),
         _clause(
             "LOAD-08.unknown",
-            "no instructions of an unknown type",
+            "A program without instructions and of an unknown type gives EINVAL in 4.1, which looks at the "
+            "type first, and E2BIG in later kernels",
             expect(LoadProgram("program", 4096, EMPTY), "EINVAL", {"5.10": "E2BIG"}),
         ),
         _clause(
             "LOAD-16",
-            "the same program loads twice",
+            "The same program can be loaded twice",
             expect(LoadProgram("program", FILTER, RETURN_0), WORKS),
             expect(LoadProgram("other", FILTER, RETURN_0), WORKS),
         ),
@@ -111,7 +122,7 @@ def _types() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOAD-12.{type}",
-                "a program type that is not there",
+                f"A program of type {type}, which no kernel has, gives EINVAL",
                 expect(LoadProgram("program", type, RETURN_0), "EINVAL"),
             )
             for type in (0, 4096)
@@ -119,7 +130,7 @@ def _types() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOAD-12.{type.name.lower()}",
-                "a type of later kernels",
+                f"A program of type {type.name} gives EINVAL in 4.1, which does not have the type",
                 expect(LoadProgram("program", type, RETURN_0), "EINVAL"),
                 until="4.1",
             )
@@ -128,7 +139,7 @@ def _types() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOAD-10.{type.name.lower()}",
-                "the kernel's version is for kprobes only",
+                f"A program of type {type.name} is loaded with kern_version 0",
                 expect(LoadProgram("program", type, RETURN_0, kern_version=0), WORKS),
             )
             for type in (FILTER, ProgramType.SCHED_CLS, ProgramType.SCHED_ACT)
@@ -136,7 +147,9 @@ def _types() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOAD-09.{version:#x}",
-                "a program on a kprobe names the kernel's version, until 5.0",
+                f"A program on a kprobe with kern_version {version:#x}, not the kernel's, gives EINVAL in 4.1; "
+                "since 5.0 it is "
+                "ignored",
                 expect(LoadProgram("program", KPROBE, RETURN_0, kern_version=version), "EINVAL", ACCEPTED),
                 needs=KPROBES,
             )
@@ -144,13 +157,14 @@ def _types() -> tuple[Clause, ...]:
         ),
         _clause(
             "LOAD-09.first",
-            "which is looked at before the program",
+            "A program on a kprobe that is empty and names no kernel version gives EINVAL in 4.1, which "
+            "looks at the version first, and E2BIG in later kernels",
             expect(LoadProgram("program", KPROBE, EMPTY, kern_version=0), "EINVAL", {"5.10": "E2BIG"}),
             needs=KPROBES,
         ),
         _clause(
             "LOAD-11",
-            "LINUX_VERSION_CODE is what it must name",
+            "A program on a kprobe is loaded if its kern_version is LINUX_VERSION_CODE",
             expect(LoadProgram("program", KPROBE, RETURN_0), WORKS),
             needs=KPROBES,
         ),
@@ -166,7 +180,7 @@ def _logs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOG-03.{level:#x}",
-                "any level writes the same log; later ones have meanings",
+                f"A log of level {level:#x} has the instructions in 4.1, where every level writes the same",
                 expect(load(RETURN_0, level), Expectation(log=text)),
                 until="4.1",
             )
@@ -174,15 +188,24 @@ def _logs() -> tuple[Clause, ...]:
         ),
         *(
             _clause(
-                f"LOG-03.later-{level}", "levels with a meaning", expect(load(RETURN_0, level), WORKS), since="5.10"
+                f"LOG-03.later-{level}",
+                f"A log of level {level}, which has a meaning since 5.2, is accepted",
+                expect(load(RETURN_0, level), WORKS),
+                since="5.10",
             )
             for level in (1, 2, 4, 7)
         ),
-        _clause("LOG-03.later-16", "a level without meaning", expect(load(RETURN_0, 16), "EINVAL"), since="5.10"),
+        _clause(
+            "LOG-03.later-16",
+            "A log of level 16, which has no meaning, gives EINVAL",
+            expect(load(RETURN_0, 16), "EINVAL"),
+            since="5.10",
+        ),
         *(
             _clause(
                 f"LOG-02.size-{size}",
-                "a log has 128 bytes or more",
+                f"A log of {size} bytes {'gives EINVAL' if said == 'EINVAL' else 'is long enough'}; since 6.12 "
+                "any length is",
                 expect(load(RETURN_0, size=size), said),
                 until="6.1",
             )
@@ -190,24 +213,25 @@ def _logs() -> tuple[Clause, ...]:
         ),
         _clause(
             "LOG-04",
-            "a log that does not fit fails the load",
+            "A log that does not fit into its buffer makes 4.1 give ENOSPC, although the program is accepted",
             expect(load(_long(100), size=256), "ENOSPC"),
             until="4.1",
         ),
         _clause(
             "LOG-06",
-            "and hides why a program is refused",
+            "A log that does not fit into its buffer makes 4.1 give ENOSPC, also for a program that is "
+            "refused for another reason",
             expect(load(program([mov64_imm(R0, 0)] * 100, mov64_reg(R0, R2), exit_()), size=256), "ENOSPC"),
             until="4.1",
         ),
         _clause(
             "LOG-08",
-            "a refused program's log says why",
+            "The log of a program that is refused ends with the reason",
             expect(load(REFUSED), Expectation("EACCES", log="R2 !read_ok")),
         ),
         _clause(
             "LOGT-02",
-            "a comparison whose both sides are followed shows the state",
+            "The log of 4.1 shows the state of the registers where it follows both sides of a comparison",
             expect(
                 load(program(mov64_imm(R2, 5), mov64_imm(R0, 0), jeq_imm(R2, 1, 0), exit_())), Expectation(log="R1=ctx")
             ),
@@ -220,26 +244,28 @@ def _limits() -> tuple[Clause, ...]:
     return (
         _clause(
             "LIM-03",
-            "a program uses 64 maps at most",
+            "A program may use 64 maps; with 65 it gives E2BIG",
             *(array(f"map {number}") for number in range(65)),
             expect(LoadProgram("most", FILTER, _maps(64)), WORKS),
             expect(LoadProgram("program", FILTER, _maps(65)), "E2BIG"),
         ),
         _clause(
             "LIM-02",
-            "1024 branches may wait; later 8192",
+            "A program with 1025 branches that wait to be followed gives EFAULT in 4.1, which has room for "
+            "1024; later kernels have room for 8192",
             expect(LoadProgram("program", KPROBE, _branches(1025)), "EFAULT", ACCEPTED),
             needs=KPROBES,
         ),
         _clause(
             "LIM-02.most",
-            "1024 of them may",
+            "A program with 1000 branches that wait to be followed is accepted",
             expect(LoadProgram("program", KPROBE, _branches(1000)), WORKS),
             needs=KPROBES,
         ),
         _clause(
             "LIM-01",
-            "32768 instructions may be simulated; later a million",
+            "A program on whose paths lie more than 32768 instructions gives E2BIG in 4.1; later kernels "
+            "follow a million",
             expect(LoadProgram("program", KPROBE, _paths()), "E2BIG", ACCEPTED),
             needs=KPROBES,
         ),

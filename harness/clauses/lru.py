@@ -88,7 +88,7 @@ def _creation(name: str) -> tuple[Clause, ...]:
     return (
         _clause(
             f"LRU-01.{name}",
-            f"A map of type {type.name} can be made; 4.1 does not have the type and gives EINVAL",
+            f"A map of type {type.name} can be made, and evicts; 4.1 does not have the type and gives EINVAL",
             expect(_made(name), "EINVAL", {LATER: WORKS}),
             since="4.1",
         ),
@@ -119,7 +119,8 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
     return (
         _clause(
             f"LRU-10.{name}",
-            f"BPF_MAP_UPDATE_ELEM on a map of type {TYPES[name].name} obeys BPF_EXIST (ENOENT) and BPF_NOEXIST "
+            f"BPF_MAP_UPDATE_ELEM on an evicting map of type {TYPES[name].name} obeys BPF_EXIST (ENOENT) and "
+            "BPF_NOEXIST "
             "(EEXIST)",
             _made(name),
             _put(name, 1, "ENOENT", EXIST),
@@ -131,7 +132,8 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
         ),
         _clause(
             f"LRU-11.{name}",
-            f"BPF_MAP_DELETE_ELEM takes a key out of a map of type {TYPES[name].name}; the second time it gives ENOENT",
+            f"BPF_MAP_DELETE_ELEM takes a key out of an evicting map of type {TYPES[name].name}; the second time "
+            "it gives ENOENT",
             _made(name),
             _put(name, 1),
             expect(DeleteElement(MAP, u32(1)), 0),

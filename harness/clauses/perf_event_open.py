@@ -35,16 +35,26 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     made = (CreateKprobe("probe", PRCTL),)
     return (
         *(Clause(id, sentence, (*made, expect(event, said, later))) for id, sentence, event, said, later in _ROWS),
-        Clause("PEO-05.zero", "there is no trace event 0", (expect(OpenEvent("event", 0), "EINVAL"),), NOTHING),
-        Clause("PEO-05.large", "nor one beyond 16 bits", (expect(OpenEvent("event", 1 << 40), "EINVAL"),), NOTHING),
+        Clause(
+            "PEO-05.zero",
+            "An event on the trace event with id 0, which does not exist, gives EINVAL",
+            (expect(OpenEvent("event", 0), "EINVAL"),),
+            NOTHING,
+        ),
+        Clause(
+            "PEO-05.large",
+            "An event on the trace event with id 1 << 40, which does not exist, gives EINVAL",
+            (expect(OpenEvent("event", 1 << 40), "EINVAL"),),
+            NOTHING,
+        ),
         Clause(
             "PEO-05.removed",
-            "nor one that was removed",
+            "An event on a trace event that was removed gives EINVAL",
             (*made, RemoveKprobe(PROBE), expect(OpenEvent("event", PROBE), "EINVAL")),
         ),
         Clause(
             "PEO-18",
-            "an event that leaves out the kernel counts nothing; a program on it runs",
+            "An event with exclude_kernel counts no hit of a kprobe, and the program attached to it runs all the same",
             (
                 array("hits"),
                 kprobe_program("program", on_our_prctl(registers, count_hits())),
@@ -58,7 +68,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-03.clock",
-            "an attempt that fails after the event was half made takes the program away; later kernels keep it",
+            "An event that cannot be opened because of its clock takes the program of the trace event away "
+            "in 4.1; later kernels keep it",
             (
                 *counted,
                 prctl(),
@@ -70,7 +81,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"DET-04.{what}",
-                "an attempt that fails earlier leaves it alone",
+                f"An event that cannot be opened because of its {what} leaves the program of the trace event attached",
                 (*counted, prctl(), expect(_event(*parts, name="spare"), errno), prctl(times=2), hits_are(3)),
             )
             for what, parts, errno in (
@@ -82,10 +93,10 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"ATTACH-20.{what}",
-                "an ioctl nobody knows",
+                f"An unknown ioctl on {of} gives {said}",
                 (*before, expect(Ioctl(descriptor, UNKNOWN_REQUEST), said)),
             )
-            for what, before, descriptor, said in _IOCTLS
+            for what, of, before, descriptor, said in _IOCTLS
         ),
     )
 
@@ -96,62 +107,146 @@ def _event(*parts: Part, name: str = "event", **call: int) -> RawOpenEvent:
     return RawOpenEvent(name, tuple(fields.values()), **call)
 
 
-_IOCTLS: tuple[tuple[str, tuple[Operation | Step, ...], Ref | int, str], ...] = (
-    ("unknown", (CreateKprobe("probe", PRCTL), OpenEvent("event", PROBE)), EVENT, "ENOTTY"),
-    ("unknown-map", (array("map"),), Ref("map"), "ENOTTY"),
-    ("unknown-file", (OpenFile("file"),), Ref("file"), "ENOTTY"),
-    ("unknown-closed", (), -1, "EBADF"),
+_IOCTLS: tuple[tuple[str, str, tuple[Operation | Step, ...], Ref | int, str], ...] = (
+    ("unknown", "a perf event", (CreateKprobe("probe", PRCTL), OpenEvent("event", PROBE)), EVENT, "ENOTTY"),
+    ("unknown-map", "a map", (array("map"),), Ref("map"), "ENOTTY"),
+    ("unknown-file", "a file", (OpenFile("file"),), Ref("file"), "ENOTTY"),
+    ("unknown-closed", "a descriptor that is not open", (), -1, "EBADF"),
 )
 
 NO_ROWS: dict[str, Said] = {}
 
 _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
-    ("PEO-01.flags", "flags nobody knows", _event(flags=1 << 20), "EINVAL", NO_ROWS),
-    ("PEO-01.flags-first", "come before the attribute", _event(flags=1 << 20, length=0), "EINVAL", NO_ROWS),
-    ("PEO-01.null", "the attribute must be there", _event(length=0), "EFAULT", NO_ROWS),
-    ("PEO-01.order", "its size comes before its type", _event(Part(0, 4, NO_TYPE), Part(4, 4, 63)), "E2BIG", NO_ROWS),
-    ("PEO-02", "size 0 means the first one", _event(Part(4, 4, 0)), WORKS, NO_ROWS),
-    ("PEO-02.first", "the first one is 64", _event(Part(4, 4, 64)), WORKS, NO_ROWS),
-    ("PEO-03", "4.1's is 112", _event(), WORKS, NO_ROWS),
-    ("PEO-01.small", "less is too little", _event(Part(4, 4, 63)), "E2BIG", NO_ROWS),
-    ("PEO-01.page", "more than a page is too much", _event(Part(4, 4, 4097)), "E2BIG", NO_ROWS),
-    ("PEO-01.reserved-flag", "no attribute flag is the 64th", _event(Part(40, 8, 1 << 63)), "EINVAL", NO_ROWS),
-    ("PEO-01.reserved-sample", "no sample field the 41st", _event(Part(24, 8, RESERVED_SAMPLE)), "EINVAL", NO_ROWS),
-    ("PEO-06", "a type there is not", _event(Part(0, 4, NO_TYPE)), "ENOENT", NO_ROWS),
+    (
+        "PEO-01.flags",
+        "perf_event_open(2) with flags 1 << 20, which mean nothing, gives EINVAL",
+        _event(flags=1 << 20),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    (
+        "PEO-01.flags-first",
+        "perf_event_open(2) looks at its flags before it reads the attribute: it gives EINVAL if both are wrong",
+        _event(flags=1 << 20, length=0),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    (
+        "PEO-01.null",
+        "perf_event_open(2) gives EFAULT if the attribute cannot be read",
+        _event(length=0),
+        "EFAULT",
+        NO_ROWS,
+    ),
+    (
+        "PEO-01.order",
+        "perf_event_open(2) looks at the attribute's size before its type: it gives E2BIG if both are wrong",
+        _event(Part(0, 4, NO_TYPE), Part(4, 4, 63)),
+        "E2BIG",
+        NO_ROWS,
+    ),
+    (
+        "PEO-02",
+        "An attribute of size 0 counts as one of 64 bytes, the first version",
+        _event(Part(4, 4, 0)),
+        WORKS,
+        NO_ROWS,
+    ),
+    (
+        "PEO-02.first",
+        "An attribute of 64 bytes, the first version, opens an event",
+        _event(Part(4, 4, 64)),
+        WORKS,
+        NO_ROWS,
+    ),
+    ("PEO-03", "An attribute of 112 bytes, 4.1's version, opens an event", _event(), WORKS, NO_ROWS),
+    ("PEO-01.small", "An attribute of 63 bytes gives E2BIG", _event(Part(4, 4, 63)), "E2BIG", NO_ROWS),
+    ("PEO-01.page", "An attribute larger than a page gives E2BIG", _event(Part(4, 4, 4097)), "E2BIG", NO_ROWS),
+    (
+        "PEO-01.reserved-flag",
+        "An attribute with the last of its 64 flags gives EINVAL",
+        _event(Part(40, 8, 1 << 63)),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    (
+        "PEO-01.reserved-sample",
+        "An attribute that asks for a sample field that does not exist gives EINVAL",
+        _event(Part(24, 8, RESERVED_SAMPLE)),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    ("PEO-06", "An event of a type that does not exist gives ENOENT", _event(Part(0, 4, NO_TYPE)), "ENOENT", NO_ROWS),
     (
         "PEO-07",
-        "every task on every CPU is too much",
+        "An event for every task on every CPU gives EINVAL",
         OpenEvent("event", PROBE, pid=-1, cpu=-1),
         "EINVAL",
         NO_ROWS,
     ),
-    ("PEO-08", "every task on one CPU", OpenEvent("event", PROBE, pid=-1, cpu=0), WORKS, NO_ROWS),
-    ("PEO-08.cpu", "a CPU there is not", OpenEvent("event", PROBE, pid=-1, cpu=4096), "EINVAL", NO_ROWS),
-    ("PEO-09", "a task there is not", OpenEvent("event", PROBE, pid=MISSING), "ESRCH", NO_ROWS),
-    ("PEO-09.cpu", "one task on one CPU", OpenEvent("event", PROBE, cpu=0), WORKS, NO_ROWS),
-    ("PEO-09.other", "another task", OpenEvent("event", PROBE, pid=1), WORKS, NO_ROWS),
+    (
+        "PEO-08",
+        "An event for every task on one CPU can be opened",
+        OpenEvent("event", PROBE, pid=-1, cpu=0),
+        WORKS,
+        NO_ROWS,
+    ),
+    (
+        "PEO-08.cpu",
+        "An event on a CPU that does not exist gives EINVAL",
+        OpenEvent("event", PROBE, pid=-1, cpu=4096),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    (
+        "PEO-09",
+        "An event for a task that does not exist gives ESRCH",
+        OpenEvent("event", PROBE, pid=MISSING),
+        "ESRCH",
+        NO_ROWS,
+    ),
+    ("PEO-09.cpu", "An event for one task on one CPU can be opened", OpenEvent("event", PROBE, cpu=0), WORKS, NO_ROWS),
+    ("PEO-09.other", "An event for another task can be opened", OpenEvent("event", PROBE, pid=1), WORKS, NO_ROWS),
     (
         "PEO-11",
-        "a frequency beyond the limit",
+        "An event with a frequency above kernel.perf_event_max_sample_rate gives EINVAL",
         _event(Part(16, 8, 1 << 40), Part(40, 8, perf.FREQUENCY)),
         "EINVAL",
         NO_ROWS,
     ),
-    ("PEO-12", "a period has 63 bits", OpenEvent("event", PROBE, sample_period=1 << 63), "EINVAL", NO_ROWS),
-    ("PEO-12.most", "all 63 of them", OpenEvent("event", PROBE, sample_period=(1 << 63) - 1), WORKS, NO_ROWS),
+    (
+        "PEO-12",
+        "An event with a sample period of 1 << 63 gives EINVAL",
+        OpenEvent("event", PROBE, sample_period=1 << 63),
+        "EINVAL",
+        NO_ROWS,
+    ),
+    (
+        "PEO-12.most",
+        "An event may have a sample period of (1 << 63) - 1",
+        OpenEvent("event", PROBE, sample_period=(1 << 63) - 1),
+        WORKS,
+        NO_ROWS,
+    ),
     (
         "PEO-13",
-        "there are no branches to sample",
+        "A trace event cannot sample branches: ENOTSUP",
         _event(Part(24, 8, BRANCH_STACK), Part(72, 8, 1 << 3)),
         "ENOTSUP",  # another name of EOPNOTSUPP, and the one observations use
         NO_ROWS,
     ),
     (
         "PEO-14",
-        "counts of what is inherited cannot be sampled, until 6.12",
+        "An inherited event that samples its own count gives EINVAL, until 6.12",
         _event(Part(24, 8, SAMPLE_READ), Part(40, 8, perf.INHERIT)),
         "EINVAL",
         NO_ROWS,
     ),
-    ("PEO-01.group", "a group that is not there", _event(group=1000), "EBADF", NO_ROWS),
+    (
+        "PEO-01.group",
+        "An event in a group whose leader's descriptor is not open gives EBADF",
+        _event(group=1000),
+        "EBADF",
+        NO_ROWS,
+    ),
 )

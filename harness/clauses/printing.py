@@ -40,23 +40,32 @@ EINVAL, TOP = -22 & ALL, 1 << 63
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     """TP-01 to TP-11: a text, up to three arguments, and what is in the trace buffer then; None is -EINVAL."""
     rows: tuple[tuple[str, str, bytes, tuple[int, ...], str | None, Mapping[str, str | None]], ...] = (
-        ("TP-10", "a text", b"hello\n\0", (), "hello\n", {}),
-        ("TP-04.d", "signed numbers", b"%d\n\0", (-5,), "-5\n", {}),
-        ("TP-04.u", "unsigned ones", b"%u\n\0", (5,), "5\n", {}),
-        ("TP-04.x", "hexadecimal ones", b"%x\n\0", (0xBEEF,), "beef\n", {}),
-        ("TP-08", "of 32 bits", b"%d %u %x\n\0", (ALL, ALL, MAGIC), "-1 4294967295 55667788\n", {}),
-        ("TP-08.l", "of 64 bits", b"%ld %lu %lx\n\0", (ALL, ALL, MAGIC), f"-1 {ALL} {MAGIC:x}\n", {}),
-        ("TP-08.ll", "of 64 bits", b"%lld %llu %llx\n\0", (TOP, TOP, ALL), f"-{TOP} {TOP} {ALL:x}\n", {}),
-        ("TP-09", "an address, 4.1's as it is", b"%p\n\0", (0x1234,), "0000000000001234\n", {"5.10": "\n"}),
-        ("TP-01", "the last byte must be 0", b"hello", (), None, {}),
-        ("TP-02.inner", "and no other, until 6.1", b"a\0b\n\0", (), None, {"6.1": "a"}),
-        ("TP-02.control", "no control characters", b"a\x01\n\0", (), None, {}),
-        ("TP-02.eight-bit", "nor eight bits, until 6.1", b"caf\xe9\n\0", (), None, {"6.1": "caf\xe9\n"}),
-        ("TP-03", "three conversions", b"%d%d%d\n\0", (1, 2, 3), "123\n", {}),
-        ("TP-03.more", "not four", b"%d%d%d%d\n\0", (1, 2, 3), None, {}),
-        ("TP-05", "no percent sign, until 6.1", b"5%%\n\0", (), None, {"6.1": "5%\n"}),
-        ("TP-07", "nothing unfinished", b"5%\0", (), None, {}),
-        ("TP-07.l", "nothing unfinished", b"5%l\0", (), None, {}),
+        ("TP-10", "bpf_trace_printk writes a plain text into the trace buffer and returns its length",
+         b"hello\n\0", (), "hello\n", {}),
+        ("TP-04.d", "bpf_trace_printk writes a signed number for %d", b"%d\n\0", (-5,), "-5\n", {}),
+        ("TP-04.u", "bpf_trace_printk writes an unsigned number for %u", b"%u\n\0", (5,), "5\n", {}),
+        ("TP-04.x", "bpf_trace_printk writes a hexadecimal number for %x", b"%x\n\0", (0xBEEF,), "beef\n", {}),
+        ("TP-08", "bpf_trace_printk takes the low 32 bits of an argument for %d, %u and %x",
+         b"%d %u %x\n\0", (ALL, ALL, MAGIC), "-1 4294967295 55667788\n", {}),
+        ("TP-08.l", "bpf_trace_printk takes all 64 bits of an argument for %ld, %lu and %lx",
+         b"%ld %lu %lx\n\0", (ALL, ALL, MAGIC), f"-1 {ALL} {MAGIC:x}\n", {}),
+        ("TP-08.ll", "bpf_trace_printk takes all 64 bits of an argument for %lld, %llu and %llx",
+         b"%lld %llu %llx\n\0", (TOP, TOP, ALL), f"-{TOP} {TOP} {ALL:x}\n", {}),
+        ("TP-09", "bpf_trace_printk writes an address for %p in 4.1, and a hash of it in later kernels",
+         b"%p\n\0", (0x1234,), "0000000000001234\n", {"5.10": "\n"}),
+        ("TP-01", "bpf_trace_printk returns -EINVAL for a text whose last byte is not 0", b"hello", (), None, {}),
+        ("TP-02.inner", "bpf_trace_printk returns -EINVAL for a text with a byte 0 inside; since 6.1 the "
+                        "text ends there", b"a\0b\n\0", (), None, {"6.1": "a"}),
+        ("TP-02.control", "bpf_trace_printk returns -EINVAL for a text with a control character",
+         b"a\x01\n\0", (), None, {}),
+        ("TP-02.eight-bit", "bpf_trace_printk returns -EINVAL for a text with a byte above 127; since 6.1 it "
+                            "writes it", b"caf\xe9\n\0", (), None, {"6.1": "caf\xe9\n"}),
+        ("TP-03", "bpf_trace_printk takes three conversions", b"%d%d%d\n\0", (1, 2, 3), "123\n", {}),
+        ("TP-03.more", "bpf_trace_printk returns -EINVAL for four conversions", b"%d%d%d%d\n\0", (1, 2, 3), None, {}),
+        ("TP-05", "bpf_trace_printk returns -EINVAL for %%; since 6.1 it writes a percent sign",
+         b"5%%\n\0", (), None, {"6.1": "5%\n"}),
+        ("TP-07", "bpf_trace_printk returns -EINVAL for a text that ends in %", b"5%\0", (), None, {}),
+        ("TP-07.l", "bpf_trace_printk returns -EINVAL for a text that ends in %l", b"5%l\0", (), None, {}),
     )  # fmt: skip
     only_first = (b"%s", b"%c", b"%i", b"%X", b"%5d", b"%08x", b"%ld%")
     twice = _prints(registers, b"ab\0", ())
@@ -64,7 +73,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 id,
-                f"what is printed is in the trace buffer: {sentence}",
+                sentence,
                 (
                     *seeing(_prints(registers, text, arguments), PRCTL),
                     GetProcessId("process"),
@@ -83,7 +92,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"TP-06.{index}",
-                "no other conversions",
+                f"bpf_trace_printk returns -EINVAL for {text.decode()} in 4.1",
                 (
                     *seeing(_prints(registers, text + b"\n\0", (1,)), PRCTL),
                     ClearTrace(),
@@ -97,7 +106,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "TP-11",
-            "each text is a record of its own; a newline behind it is the text's business until 5.9",
+            "Each bpf_trace_printk makes a record of its own; since 5.10 it ends in a newline, before that "
+            "only if the text does",
             (
                 *seeing(twice, PRCTL),
                 ClearTrace(),
@@ -107,7 +117,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "TP-11.cleared",
-            "the trace buffer can be cleared",
+            "Opening the trace file with O_TRUNC clears the trace buffer",
             (
                 *seeing(twice, PRCTL),
                 ClearTrace(),

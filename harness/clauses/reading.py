@@ -75,39 +75,58 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "PR-01",
-            "memory of the kernel is read, at an address that the probed function was given",
+            "bpf_probe_read reads kernel memory at an address that the probed function was given",
             (
                 *reading(3),
                 Fire("pwrite_null", (0, MARK, MAGIC)),
                 *_seen(MAGIC, 0),
             ),
         ),
-        Clause("PR-02", "memory of the calling process is read", written(Buffer(u64(MAGIC)), MAGIC, 0)),
+        Clause(
+            "PR-02",
+            "bpf_probe_read reads memory of the process that reached the probe",
+            written(Buffer(u64(MAGIC)), MAGIC, 0),
+        ),
         Clause(
             "PR-02.size",
-            "as many bytes as are asked for",
+            "bpf_probe_read writes as many bytes as it is asked to read, and no more",
             written(Buffer(u64(MAGIC)), MAGIC & 0xFFFFFF | ALL << 24 & ALL, 0, size=3),
         ),
-        Clause("PR-02.last", "to the last one there is", written(Buffer(u64(MAGIC), guarded=True), MAGIC, 0)),
+        Clause(
+            "PR-02.last",
+            "bpf_probe_read reads up to the last byte before memory ends",
+            written(Buffer(u64(MAGIC), guarded=True), MAGIC, 0),
+        ),
         Clause(
             "PR-03",
-            "a page that is not there is not fetched; later kernels clear what was to be written",
+            "bpf_probe_read of a page that has not been touched returns -EFAULT and fetches no page; since "
+            "5.10 it clears the buffer",
             written(Untouched(8), ALL, EFAULT, {"5.10": 0}),
         ),
         Clause(
             "PR-06",
-            "what is read before memory ends is there in 4.1, cleared later",
+            "bpf_probe_read across the end of memory returns -EFAULT; 4.1 leaves what it read before in the "
+            "buffer, later kernels clear it",
             written(
                 Buffer(u64(MAGIC)[:5], guarded=True), MAGIC & 0xFF_FFFF_FFFF | ALL << 40 & ALL, EFAULT, {"5.10": 0}
             ),
         ),
-        Clause("PR-04.null", "there is nothing at address 0", passed(0, u64(EFAULT))),
-        Clause("PR-04.unmapped", "nor in the first pages", passed(0xFFF8, u64(EFAULT))),
-        Clause("PR-04.non-canonical", "nor outside of the address space", passed(NOWHERE, refused)),
+        Clause("PR-04.null", "bpf_probe_read at address 0 returns -EFAULT", passed(0, u64(EFAULT))),
+        Clause(
+            "PR-04.unmapped",
+            "bpf_probe_read at an address in the first pages, which are not mapped, returns -EFAULT",
+            passed(0xFFF8, u64(EFAULT)),
+        ),
+        Clause(
+            "PR-04.non-canonical",
+            "bpf_probe_read at an address that is neither user's nor kernel's "
+            "returns -EFAULT; in later kernels perhaps -ERANGE",
+            passed(NOWHERE, refused),
+        ),
         *(
             Clause(
                 f"PR-09.{what}",
-                "since 5.5 there are helpers for either space",
+                f"{name} of {space} memory {comes}",
                 (
                     *reading(at, helper),
                     Fire("pwrite_null", (Buffer(u64(MAGIC)), MARK, MAGIC)),
@@ -115,16 +134,34 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 ),
                 since="5.10",
             )
-            for what, at, helper, content, result in (
-                ("user", 1, Helper.PROBE_READ_USER, MAGIC, 0),
-                ("kernel", 3, Helper.PROBE_READ_KERNEL, MAGIC, 0),
-                ("user-of-kernel", 3, Helper.PROBE_READ_USER, 0, EFAULT),
+            for what, name, space, comes, at, helper, content, result in (
+                ("user", "bpf_probe_read_user", "user", "reads it, and returns 0", 1, Helper.PROBE_READ_USER, MAGIC, 0),
+                (
+                    "kernel",
+                    "bpf_probe_read_kernel",
+                    "kernel",
+                    "reads it, and returns 0",
+                    3,
+                    Helper.PROBE_READ_KERNEL,
+                    MAGIC,
+                    0,
+                ),
+                (
+                    "user-of-kernel",
+                    "bpf_probe_read_user",
+                    "kernel",
+                    "returns -EFAULT and clears the buffer",
+                    3,
+                    Helper.PROBE_READ_USER,
+                    0,
+                    EFAULT,
+                ),
             )
         ),
         *(
             Clause(
                 f"PR-10.{what}",
-                "strings are read up to their end, and cut with a zero",
+                f"{name} reads {shown}",
                 (
                     *reading(1, helper),
                     Fire(WRITE, (Buffer(text), MARK)),
@@ -132,10 +169,25 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 ),
                 since="5.10",
             )
-            for helper, kind in ((Helper.PROBE_READ_STR, "either"), (Helper.PROBE_READ_USER_STR, "user"))
-            for what, text, content, result in (
-                (f"{kind}-short", b"abc\0defg", b"abc\0\0\0\0\0", 4),
-                (f"{kind}-long", b"abcdefghij\0", b"abcdefg\0", 8),
+            for helper, name, kind in (
+                (Helper.PROBE_READ_STR, "bpf_probe_read_str", "either"),
+                (Helper.PROBE_READ_USER_STR, "bpf_probe_read_user_str", "user"),
+            )
+            for what, shown, text, content, result in (
+                (
+                    f"{kind}-short",
+                    "a string up to its zero, and returns its length with it",
+                    b"abc\0defg",
+                    b"abc\0\0\0\0\0",
+                    4,
+                ),
+                (
+                    f"{kind}-long",
+                    "as much of a string as fits, and puts a zero behind it",
+                    b"abcdefghij\0",
+                    b"abcdefg\0",
+                    8,
+                ),
             )
         ),
     )

@@ -73,7 +73,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         since_5_10(
             "RBUF-22.larger",
-            "what never fits is refused too",
+            "bpf_ringbuf_reserve returns NULL for a record that could never fit",
             RING,
             *attached(layout, _reserve(PAGE - 8, _GIVE_BACK), _reserve(PAGE - 16, _GIVE_BACK, "out2"), ask(3), keep(0)),
             prctl(),
@@ -81,7 +81,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-30",
-            "a reserved record is written in place and appears when it is submitted",
+            "A record from bpf_ringbuf_reserve is written in place, and appears when it is submitted",
             *MAPPED,
             *attached(layout, _reserve(16, (one, _GIVE_BACK))),
             prctl(),
@@ -89,7 +89,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-31",
-            "a discarded one keeps its place, with a mark",
+            "A record that is discarded keeps its place, with a mark",
             *MAPPED,
             *attached(layout, _reserve(16, (one, _THROW_AWAY)), data(), put(8)),
             prctl(),
@@ -97,7 +97,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-32",
-            "a record holds what lay there before it was written",
+            "A record from bpf_ringbuf_reserve holds what lay there before",
             *MAPPED,
             *attached(
                 layout,
@@ -113,7 +113,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-33",
-            "with a flag nothing is reserved",
+            "bpf_ringbuf_reserve returns NULL if it is given a flag",
             *MAPPED,
             *attached(layout, _reserve(16, _GIVE_BACK, flags=1), ask(3), keep(0)),
             prctl(),
@@ -122,7 +122,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-35",
-            "records appear in the order in which they were reserved",
+            "Records appear in the order in which they were reserved",
             *MAPPED,
             *attached(layout, data(), _reserve(16, (one, put(8), _GIVE_BACK))),
             prctl(),
@@ -130,7 +130,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-36",
-            "a record is memory to helpers: they read it, and write to it",
+            "A record is memory that helpers read and write",
             *MAPPED,
             *attached(layout, data(), _reserve(16, (one, _put_record(8), _copy_data(), _GIVE_BACK))),
             prctl(),
@@ -138,7 +138,7 @@ def _records(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-34",
-            "a record may be empty",
+            "A record may be empty",
             *MAPPED,
             *attached(layout, _reserve(0, _GIVE_BACK)),
             prctl(),
@@ -154,36 +154,76 @@ def _verifier() -> tuple[Clause, ...]:
     twice = (_GIVE_BACK, _GIVE_BACK)
     copied = (mov64_reg(R8, R0), jeq_imm(R0, 0, "out"))
     rows: tuple[tuple[str, str, Said, tuple[Piece, ...]], ...] = (
-        ("RBUF-40", "who reserves must give back", "EINVAL", (reserve, end)),
-        ("RBUF-40.checked", "also after the check", "EINVAL", (_reserve(16, st(DW, R8, 0, 1)), end)),
-        ("RBUF-40.once", "but not twice", "EACCES", (_reserve(16, twice), end)),
-        ("RBUF-41", "nor without a check", "EACCES", (reserve, mov64_reg(R8, R0), _GIVE_BACK, end)),
+        (
+            "RBUF-40",
+            "A program that reserves a record and does not give it back gives EINVAL",
+            "EINVAL",
+            (reserve, end),
+        ),
+        (
+            "RBUF-40.checked",
+            "A program that reserves a record, checks it for NULL and does not give it back gives EINVAL",
+            "EINVAL",
+            (_reserve(16, st(DW, R8, 0, 1)), end),
+        ),
+        ("RBUF-40.once", "A program that gives a record back twice gives EACCES", "EACCES", (_reserve(16, twice), end)),
+        (
+            "RBUF-41",
+            "A program that gives a record back without checking it for NULL gives EACCES",
+            "EACCES",
+            (reserve, mov64_reg(R8, R0), _GIVE_BACK, end),
+        ),
         (
             "RBUF-42",
-            "what was given back is out of reach",
+            "A program that writes to a record it has given back gives EACCES",
             "EACCES",
             (_reserve(16, (_GIVE_BACK, st(DW, R8, 0, 1))), end),
         ),
         (
             "RBUF-43",
-            "a record ends where its size says",
+            "A program that writes behind the end of a record gives EACCES",
             "EACCES",
             (_reserve(16, (st(DW, R8, 16, 1), _GIVE_BACK)), end),
         ),
-        ("RBUF-44", "only records are given back", "EACCES", (mov64_reg(R8, R10), _GIVE_BACK, end)),
-        ("RBUF-44.context", "the context is none", "EACCES", (mov64_reg(R8, R1), _GIVE_BACK, end)),
-        ("RBUF-45", "giving back returns nothing", "EACCES", (_reserve(16, (_GIVE_BACK, exit_())), end)),
+        (
+            "RBUF-44",
+            "A program that gives back a pointer to its stack gives EACCES",
+            "EACCES",
+            (mov64_reg(R8, R10), _GIVE_BACK, end),
+        ),
+        (
+            "RBUF-44.context",
+            "A program that gives back its context gives EACCES",
+            "EACCES",
+            (mov64_reg(R8, R1), _GIVE_BACK, end),
+        ),
+        (
+            "RBUF-45",
+            "A program that uses R0 after it gave a record back, which leaves nothing there, gives EACCES",
+            "EACCES",
+            (_reserve(16, (_GIVE_BACK, exit_())), end),
+        ),
         (
             "RBUF-41.written",
-            "nor be written to",
+            "A program that writes to a record without checking it for NULL gives EACCES",
             "EACCES",
             (reserve, st(DW, R0, 0, 1), mov64_reg(R8, R0), _GIVE_BACK, end),
         ),
-        ("RBUF-41.copy", "a check of one copy is a check of all", WORKS, (reserve, copied, _GIVE_BACK, "out", end)),
-        ("RBUF-43.helper", "for helpers too", "EACCES", (_reserve(16, (_put_record(24), _GIVE_BACK)), end)),
+        (
+            "RBUF-41.copy",
+            "A check of one copy of the pointer to a record for NULL is a check of all copies",
+            WORKS,
+            (reserve, copied, _GIVE_BACK, "out", end),
+        ),
+        (
+            "RBUF-43.helper",
+            "A program that hands more of a record to a helper than it has gives EACCES",
+            "EACCES",
+            (_reserve(16, (_put_record(24), _GIVE_BACK)), end),
+        ),
         (
             "RBUF-46",
-            "a program of any licence may do all this",
+            "A program of any licence may reserve, submit and put out records",
             WORKS,
             (data(), put(16), _reserve(16, _GIVE_BACK), end),
         ),
@@ -200,7 +240,8 @@ def _verifier() -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-40.tail-call",
-            "nor does another program go on with what was reserved",
+            "A program that makes a tail call while it holds a record gives EINVAL; after it gave the record "
+            "back it is accepted",
             RING,
             CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 1),
             *(
@@ -210,7 +251,7 @@ def _verifier() -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-47",
-            "the helpers are for ring buffers",
+            "A program that calls a helper for ring buffers with an array gives EINVAL",
             array("map"),
             *(
                 expect(

@@ -41,14 +41,15 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(_argument(registers, number) for number in PASSED_WHOLE),
         Clause(
             f"REG-01.{registers.arguments[0]}",
-            "an argument of 32 bits is in the register's low half",
+            f"The first argument of a function is in {registers.arguments[0]}; of 32 bits, in its low half",
             (*_storing(registers, ldx(W, R7, R6, registers.argument(0))), prctl(*ARGUMENTS[1:]), _seen(UNKNOWN_PRCTL)),
         ),
         *(_lseek(registers, number, value) for number, value in enumerate((-1, 0, 1 << 62, MAGIC))),
         *(
             Clause(
                 f"REG-06.{size.type}.{offset}",
-                "a load narrower than the register sees a part of it, and fills up with zeros",
+                f"A {size.type} load at byte {offset} of a register in the context reads that part of it, "
+                "zero-extended",
                 (
                     *_storing(registers, ldx(size, R7, R6, registers.argument(1) + offset)),
                     prctl(MAGIC),
@@ -63,12 +64,12 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(_written(*row) for row in _stores(registers)),
         Clause(
             "REG-03",
-            "the stack pointer at an entry is an address of the kernel's",
+            "The stack pointer in the context of an entry probe is a kernel address",
             (*_storing(registers, _top_bit(registers.offsets[registers.sp])), prctl(), _seen(1)),
         ),
         Clause(
             "REG-02",
-            "so is the program counter",
+            "The program counter in the context of an entry probe is a kernel address",
             (*_storing(registers, _top_bit(registers.offsets[registers.ip])), prctl(), _seen(1)),
         ),
         *(_returned(registers, *row) for row in _RETURNS),
@@ -78,7 +79,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 def _argument(registers: PtRegs, number: int) -> Clause:
     return Clause(
         f"REG-01.{registers.arguments[number]}",
-        "an argument is in the register of the calling convention, whole",
+        f"Argument {number + 1} of a function is in {registers.arguments[number]}, with all 64 bits",
         (
             *_storing(registers, ldx(DW, R7, R6, registers.argument(number))),
             prctl(*ARGUMENTS[1:]),
@@ -89,11 +90,11 @@ def _argument(registers: PtRegs, number: int) -> Clause:
 
 def _lseek(registers: PtRegs, number: int, offset: int) -> Clause:
     """The offset is a signed number; every caller of the probed function is somebody's lseek of /dev/null."""
-    offset &= (1 << 64) - 1
+    shown, offset = f"{offset:#x}", offset & (1 << 64) - 1
     code = program(mov64_reg(R6, R1), ldx(DW, R7, R6, registers.argument(1)), *_keep(), exit_())
     return Clause(
         f"REG-01.lseek-{number}",
-        "signed arguments keep all their bits",
+        f"A signed argument of 64 bits keeps all its bits: {shown}",
         (array("seen"), *probed(code, symbol="null_lseek"), Fire("null_lseek", (offset, 0)), _seen(offset)),
     )
 
@@ -111,58 +112,86 @@ def _returned(registers: PtRegs, name: str, fire: Fire, value: int, size: Size) 
     code = program(mov64_reg(R6, R1), load, *_keep(), exit_())
     return Clause(
         f"RUN-55.{name}",
-        "at a return probe the register of results has what the function returned",
+        f"The context of a return probe has what the function returned in {registers.returns}: the result of {name}",
         (array("seen"), *probed(code, symbol=fire.trigger, returns=True), fire, _seen(value)),
     )
 
 
 def _readable(name: str, offset: int) -> Clause:
     code = program(ldx(DW, R7, R1, offset), mov64_imm(R0, 0), exit_())
-    return Clause(f"MEM-05.{name}", "every register of the context may be read", (expect(_load(code), WORKS),))
+    return Clause(f"MEM-05.{name}", f"A program may read {name} from its context", (expect(_load(code), WORKS),))
 
 
-def _outside(registers: PtRegs) -> tuple[tuple[str, Piece, str, Said], ...]:
+def _outside(registers: PtRegs) -> tuple[tuple[str, str, Piece, str, Said], ...]:
     bad = "invalid bpf_context access off={} size={}"
     end = registers.size
     return (
-        ("REG-07", ldx(DW, R7, R1, end), bad.format(end, 8), "EACCES"),
-        ("MEM-06.byte", ldx(B, R7, R1, end), bad.format(end, 1), "EACCES"),
-        ("MEM-06.below", ldx(DW, R7, R1, -8), bad.format(-8, 8), "EACCES"),
-        ("MEM-06.far", ldx(DW, R7, R1, 32760), bad.format(32760, 8), "EACCES"),
-        ("MEM-01.context", ldx(DW, R7, R1, 4), "misaligned access off 4 size 8", "EACCES"),
-        ("MEM-01.half", ldx(H, R7, R1, 1), "misaligned access off 1 size 2", "EACCES"),
+        ("REG-07", "8 bytes behind the end of its context", ldx(DW, R7, R1, end), bad.format(end, 8), "EACCES"),
+        ("MEM-06.byte", "1 byte behind the end of its context", ldx(B, R7, R1, end), bad.format(end, 1), "EACCES"),
+        ("MEM-06.below", "below its context", ldx(DW, R7, R1, -8), bad.format(-8, 8), "EACCES"),
+        ("MEM-06.far", "far behind its context", ldx(DW, R7, R1, 32760), bad.format(32760, 8), "EACCES"),
+        (
+            "MEM-01.context",
+            "8 bytes of its context at an offset of 4",
+            ldx(DW, R7, R1, 4),
+            "misaligned access off 4 size 8",
+            "EACCES",
+        ),
+        (
+            "MEM-01.half",
+            "2 bytes of its context at an offset of 1",
+            ldx(H, R7, R1, 1),
+            "misaligned access off 1 size 2",
+            "EACCES",
+        ),
     )
 
 
-def _refused(id: str, load: Piece, message: str, later: Said) -> Clause:
+def _refused(id: str, what: str, load: Piece, message: str, later: Said) -> Clause:
     code = program(load, mov64_imm(R0, 0), exit_())
     return Clause(
         id,
-        "what is not a whole, aligned part of the context cannot be read",
+        f"A program that reads {what} gives EACCES",
         (expect(_load(code), Expectation("EACCES", log=message), {"5.10": later}),),
     )
 
 
-def _stores(registers: PtRegs) -> tuple[tuple[str, Piece, str], ...]:
+def _stores(registers: PtRegs) -> tuple[tuple[str, str, Piece, str], ...]:
     offset = registers.argument(0)
     return (
-        ("MEM-07.st", st(DW, R1, offset, 0), f"invalid bpf_context access off={offset} size=8"),
-        ("MEM-07.stx", stx(DW, R1, offset, R1), f"invalid bpf_context access off={offset} size=8"),
-        ("MEM-07.byte", st(B, R1, offset, 0), f"invalid bpf_context access off={offset} size=1"),
+        (
+            "MEM-07.st",
+            "stores a constant into its context",
+            st(DW, R1, offset, 0),
+            f"invalid bpf_context access off={offset} size=8",
+        ),
+        (
+            "MEM-07.stx",
+            "stores a register into its context",
+            stx(DW, R1, offset, R1),
+            f"invalid bpf_context access off={offset} size=8",
+        ),
+        (
+            "MEM-07.byte",
+            "stores a byte into its context",
+            st(B, R1, offset, 0),
+            f"invalid bpf_context access off={offset} size=1",
+        ),
         (
             "MEM-07.xadd",
+            "adds atomically to its context",
             (mov64_imm(R7, 1), xadd(DW, R1, offset, R7)),
             f"invalid bpf_context access off={offset} size=8",
         ),
     )
 
 
-def _written(id: str, store: Piece, message: str) -> Clause:
+def _written(id: str, what: str, store: Piece, message: str) -> Clause:
     code = program(store, mov64_imm(R0, 0), exit_())
     later: dict[str, Said] = {"5.10": "EACCES", "7.2": "EACCES" if id == "MEM-07.xadd" else WORKS}
     return Clause(
         id,
-        "the context cannot be written; in 7.2 such a program loads (and cannot be attached)",
+        f"A program that {what} gives EACCES" + ("" if id == "MEM-07.xadd" else "; 7.2 loads it"),
         (expect(_load(code), Expectation("EACCES", log=message), later),),
     )
 

@@ -23,7 +23,7 @@ from harness.script.operations import (
 
 PAGE = 4096
 SAMPLE_SIZES = {False: 48, True: 56}
-"""Bytes of a sample with TID, CPU and RAW, of an entry and of a return probe (RB-11)."""
+"""Bytes of a sample with TID, CPU and RAW, of an entry and of a return probe."""
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
@@ -31,14 +31,15 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"RB-01.{pages}",
-                "a ring has no data pages or a power of two of them",
+                f"A perf event {'cannot be mapped with' if said else 'can be mapped with'} {pages} data pages"
+                f"{', which is no power of two: EINVAL' if said else ''}",
                 (*opened(), expect(MapRing("ring", EVENT, pages), said)),
             )
             for pages, said in ((0, 0), (1, 0), (2, 0), (3, "EINVAL"), (4, 0), (6, "EINVAL"), (64, 0))
         ),
         Clause(
             "RB-01.twice",
-            "an event may be mapped twice, at the same size only",
+            "A perf event can be mapped a second time at the same size; at another size mmap(2) gives EINVAL",
             (
                 *opened(),
                 MapRing("ring", EVENT, 2),
@@ -48,13 +49,16 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-01.map",
-            "a map of 4.1 has no memory to map",
+            "Mapping a BPF array that is not made for it gives ENODEV in 4.1, which maps no map, and EINVAL "
+            "in later kernels",
             (array("map"), expect(MapRing("ring", Ref("map")), "ENODEV", {"5.10": "EINVAL"})),
         ),
-        Clause("RB-01.closed", "nor has what is not open", (expect(MapRing("ring", -1), "EBADF"),)),
+        Clause(
+            "RB-01.closed", "Mapping a descriptor that is not open gives EBADF", (expect(MapRing("ring", -1), "EBADF"),)
+        ),
         Clause(
             "RB-04",
-            "records are read once",
+            "A record that was read from the ring is not read again",
             (
                 *opened(),
                 MapRing("ring", EVENT),
@@ -69,7 +73,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         *(_overflow(returns) for returns in (False, True)),
         Clause(
             "RB-14.no-ring",
-            "without a ring records vanish, the count goes on",
+            "A perf event without a ring counts hits, and their records are gone",
             (
                 *opened(),
                 prctl(times=7),
@@ -80,13 +84,13 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-14.no-data",
-            "nor does a ring without data pages take records",
+            "A perf event whose ring has no data pages counts hits and records none",
             (*opened(), MapRing("ring", EVENT, 0), prctl(times=7), expect(ReadCount(EVENT), 7)),
         ),
         *(
             Clause(
                 f"RB-07.{field.name}",
-                "a sample carries the fields that were asked for",
+                f"A sample carries PERF_SAMPLE_{field.name} if the event asks for it",
                 (
                     CreateKprobe("probe", PRCTL),
                     OpenEvent("event", PROBE, sample_type=field),
@@ -101,7 +105,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-07.all",
-            "all of them at once",
+            "A sample carries all fields together if all are asked for",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, sample_type=SampleType(sum(SampleType))),
@@ -112,12 +116,13 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-09",
-            "the payload of an entry probe names the event and the probed address",
+            "The raw payload of a sample of an entry probe has the trace event's id and the probed address",
             (*opened(), MapRing("ring", EVENT), prctl(), expect(ReadRing(RING), records(1))),
         ),
         Clause(
             "RB-10",
-            "that of a return probe the event and the function",
+            "The raw payload of a sample of a return probe has the trace event's id, the function, and where "
+            "it returned to",
             (
                 CreateKprobe("probe", PRCTL, returns=True),
                 OpenEvent("event", PROBE),
@@ -128,7 +133,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-14.own",
-            "each perf event of a trace event has its own ring and count",
+            "Each perf event of a trace event has a ring and a count of its own",
             (
                 *opened(),
                 second_event(),
@@ -145,7 +150,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-15",
-            "records stay readable after the descriptor is closed",
+            "Records can be read and go on to come after the event's descriptor is closed while its ring is mapped",
             (
                 *opened(),
                 MapRing("ring", EVENT),
@@ -157,12 +162,12 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-15.unmap",
-            "the descriptor works on when the ring is gone",
+            "A perf event goes on to count when its ring is unmapped",
             (*opened(), MapRing("ring", EVENT), prctl(), expect(Unmap(RING), 0), prctl(), expect(ReadCount(EVENT), 2)),
         ),
         Clause(
             "PEO-16",
-            "the count is of hits since the event was opened",
+            "read(2) of a perf event returns its hits since it was opened, without those while it was disabled",
             (
                 *opened(),
                 expect(ReadCount(EVENT), 0),
@@ -178,7 +183,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-17",
-            "without a sample period hits are counted, not recorded",
+            "A perf event with a sample period of 0 counts hits and records none",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, sample_period=0),
@@ -190,12 +195,12 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-16.file",
-            "a count cannot be read of what is no event",
+            "read(2) of a map gives EINVAL, and of a descriptor that is not open EBADF",
             (OpenFile("file"), array("map"), expect(ReadCount(Ref("map")), "EINVAL"), expect(ReadCount(-1), "EBADF")),
         ),
         Clause(
             "PEO-15",
-            "an event counts from its opening when it was not opened disabled",
+            "A perf event that is not opened disabled counts from its opening",
             (
                 CreateKprobe("probe", PRCTL),
                 expect(OpenEvent("event", PROBE), WORKS),
@@ -215,7 +220,8 @@ def _wrap(returns: bool) -> Clause:
     part = PAGE * 2 // 3 // SAMPLE_SIZES[returns]
     return Clause(
         f"RB-05.{'return' if returns else 'entry'}",
-        "records go on at the beginning of the ring when they reach its end",
+        f"Records of {'a return' if returns else 'an entry'} probe go on at the beginning of the ring when they "
+        "reach its end",
         (
             *_event(returns),
             prctl(times=part),
@@ -231,7 +237,9 @@ def _overflow(returns: bool) -> Clause:
     room = (PAGE - 1) // SAMPLE_SIZES[returns]
     return Clause(
         f"RB-06.{'return' if returns else 'entry'}",
-        "what does not fit is counted, and told of before the next record that fits",
+        f"Records of {'a return' if returns else 'an entry'} probe that do not fit into the ring are lost; a "
+        "record tells how many "
+        "before the next one that fits",
         (
             *_event(returns),
             prctl(times=room + 10),

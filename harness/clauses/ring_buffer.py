@@ -73,10 +73,16 @@ def _before() -> tuple[Clause, ...]:
     call_it = program(mov64_imm(R0, 0), call(Helper.RINGBUF_OUTPUT), exit_())
     load = LoadProgram("program", ProgramType.KPROBE, call_it, log_level=1)
     return (
-        Clause("RBUF-01", "4.1 has no ring buffers", (expect(RING, "EINVAL"),), NOTHING, until="4.1"),
+        Clause(
+            "RBUF-01",
+            "A RINGBUF map gives EINVAL in 4.1, which does not have the type",
+            (expect(RING, "EINVAL"),),
+            NOTHING,
+            until="4.1",
+        ),
         Clause(
             "RBUF-02",
-            "nor their helpers",
+            "A program that calls bpf_ringbuf_output gives EINVAL in 4.1, which does not have the helper",
             (expect(load, Expectation("EINVAL", log="invalid func 130")),),
             until="4.1",
         ),
@@ -85,16 +91,21 @@ def _before() -> tuple[Clause, ...]:
 
 def _creation() -> tuple[Clause, ...]:
     rows: tuple[tuple[str, str, tuple[int, int, int, int], Said], ...] = (
-        ("RBUF-03.page", "a ring buffer has a power of two of bytes, whole pages of them", (0, 0, PAGE, 0), WORKS),
-        ("RBUF-03.pages", "as many as one likes", (0, 0, 16 * PAGE, 0), WORKS),
-        ("RBUF-03.none", "none is not a power of two", (0, 0, 0, 0), "EINVAL"),
-        ("RBUF-03.small", "less than a page is refused", (0, 0, PAGE // 2, 0), "EINVAL"),
-        ("RBUF-03.odd", "three pages are", (0, 0, 3 * PAGE, 0), "EINVAL"),
-        ("RBUF-04.key", "there are no keys", (4, 0, PAGE, 0), "EINVAL"),
-        ("RBUF-04.value", "nor values", (0, 8, PAGE, 0), "EINVAL"),
-        ("RBUF-05.prealloc", "flags of other maps are refused", (0, 0, PAGE, 1), "EINVAL"),
-        ("RBUF-05.read-only", "those on access by user space too", (0, 0, PAGE, 8), "EINVAL"),
-        ("RBUF-05.node", "a node may be chosen", (0, 0, PAGE, 4), WORKS),
+        ("RBUF-03.page", "A RINGBUF map may have one page of data", (0, 0, PAGE, 0), WORKS),
+        ("RBUF-03.pages", "A RINGBUF map may have 16 pages of data", (0, 0, 16 * PAGE, 0), WORKS),
+        ("RBUF-03.none", "A RINGBUF map of 0 bytes gives EINVAL", (0, 0, 0, 0), "EINVAL"),
+        ("RBUF-03.small", "A RINGBUF map of half a page gives EINVAL", (0, 0, PAGE // 2, 0), "EINVAL"),
+        (
+            "RBUF-03.odd",
+            "A RINGBUF map of three pages, which is no power of two, gives EINVAL",
+            (0, 0, 3 * PAGE, 0),
+            "EINVAL",
+        ),
+        ("RBUF-04.key", "A RINGBUF map with a key size gives EINVAL", (4, 0, PAGE, 0), "EINVAL"),
+        ("RBUF-04.value", "A RINGBUF map with a value size gives EINVAL", (0, 8, PAGE, 0), "EINVAL"),
+        ("RBUF-05.prealloc", "A RINGBUF map with BPF_F_NO_PREALLOC gives EINVAL", (0, 0, PAGE, 1), "EINVAL"),
+        ("RBUF-05.read-only", "A RINGBUF map with BPF_F_RDONLY gives EINVAL", (0, 0, PAGE, 8), "EINVAL"),
+        ("RBUF-05.node", "A RINGBUF map may be made with BPF_F_NUMA_NODE", (0, 0, PAGE, 4), WORKS),
     )
     made = (
         Clause(id, sentence, (expect(CreateMap("map", MapType.RINGBUF, *sizes), said),), NOTHING, "5.10")
@@ -105,7 +116,7 @@ def _creation() -> tuple[Clause, ...]:
         *made,
         Clause(
             "RBUF-05.overwrite",
-            "before 6.19 none overwrites what nobody consumed",
+            "A RINGBUF map with flag 1 << 19, BPF_F_RB_OVERWRITE since 6.19, gives EINVAL",
             (expect(overwriting, "EINVAL"),),
             NOTHING,
             "5.10",
@@ -118,7 +129,7 @@ def _elements() -> tuple[Clause, ...]:
     return (
         Clause(
             "RBUF-06",
-            "no element can be asked for, with the kernel's own errno",
+            "The commands for elements on a RINGBUF map give ENOTSUPP",
             (
                 RING,
                 expect(LookupElement(MAP, None, 8), NOT_SUPPORTED),
@@ -131,7 +142,7 @@ def _elements() -> tuple[Clause, ...]:
         ),
         Clause(
             "RBUF-07",
-            "and a key is refused before that",
+            "The commands for elements on a RINGBUF map give EINVAL if there is a key",
             (
                 RING,
                 expect(LookupElement(MAP, b"", 8), "EINVAL"),
@@ -153,13 +164,13 @@ def _mapping() -> tuple[Clause, ...]:
     return (
         mapping(
             "RBUF-10",
-            "both positions and the data, twice in a row, can be mapped to be read",
+            "The pages of a RINGBUF map can be mapped to be read: both positions, and the data twice in a row",
             *(expect(MapPages(MAP, first, 4 - first), 0) for first in range(4)),
             *(expect(MapPages(MAP, first, 5 - first), "EINVAL") for first in range(5)),
         ),
         mapping(
             "RBUF-11",
-            "only the consumer's page can be mapped to be written to",
+            "Only the consumer's page of a RINGBUF map can be mapped to be written to; others give EPERM",
             expect(MapPages(MAP, 0, 1, writable=True), 0),
             expect(MapPages(MAP, 0, 2, writable=True), "EPERM"),
             *(expect(MapPages(MAP, first, 1, writable=True), "EPERM") for first in range(1, 6)),
@@ -167,14 +178,16 @@ def _mapping() -> tuple[Clause, ...]:
         ),
         mapping(
             "RBUF-12",
-            "a mapping keeps the buffer when its descriptor is closed",
+            "A mapping keeps a RINGBUF map when its descriptor is closed",
             expect(MapRingBuffer("buffer", MAP, PAGE), 0),
             expect(Close(MAP), 0),
             expect(ReadRingBuffer(BUFFER), records(0)),
             expect(Unmap(BUFFER), 0),
         ),
         mapping(
-            "RBUF-13", "more data than there is cannot be mapped", expect(MapRingBuffer("b", MAP, 2 * PAGE), "EINVAL")
+            "RBUF-13",
+            "Mapping more data than a RINGBUF map has gives EINVAL",
+            expect(MapRingBuffer("b", MAP, 2 * PAGE), "EINVAL"),
         ),
     )
 
@@ -195,7 +208,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         since_5_10(
             "RBUF-20",
-            "records have the length they were given, and begin at multiples of eight bytes",
+            "bpf_ringbuf_output writes records of the length it is given, each at a multiple of eight bytes",
             *MAPPED,
             *attached(
                 layout,
@@ -218,7 +231,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-21",
-            "whom a record wakes is up to two flags; others are refused",
+            "bpf_ringbuf_output takes BPF_RB_NO_WAKEUP and BPF_RB_FORCE_WAKEUP, and returns -EINVAL for other flags",
             *MAPPED,
             *attached(layout, data(), *(piece for flags in range(5) for piece in (put(16, flags), keep(flags)))),
             prctl(),
@@ -227,7 +240,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-22",
-            "what does not fit is refused; one byte at least stays free",
+            "bpf_ringbuf_output returns -EAGAIN where a record would leave no byte free, until records are consumed",
             *MAPPED,
             *attached(layout, data(), put(16), keep(0), ask(0), keep(1)),
             prctl(times=ROOM),
@@ -241,7 +254,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-23",
-            "records go on at the beginning of the data when they reach its end",
+            "Records of a ring buffer go on at the beginning of the data when they reach its end",
             *MAPPED,
             *attached(layout, data(), put(16)),
             prctl(times=ROOM),
@@ -251,7 +264,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-24",
-            "a header tells on which page it lies",
+            "A record's header tells on which page of the ring buffer it lies",
             CreateMap("map", MapType.RINGBUF, 0, 0, 2 * PAGE),
             expect(MapRingBuffer("buffer", MAP, 2 * PAGE), 0),
             *attached(layout, data(), put(16)),
@@ -262,7 +275,8 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         since_5_10(
             "RBUF-25",
-            "a program may ask for what is there, for the size, and for both positions; for all else it is told 0",
+            "bpf_ringbuf_query returns what is not consumed, the size and both positions, and 0 for all "
+            "other questions",
             *MAPPED,
             *attached(layout, data(), put(16), *(piece for what in range(6) for piece in (ask(what), keep(what)))),
             prctl(),

@@ -82,10 +82,16 @@ def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
 def _before() -> tuple[Clause, ...]:
     load = LoadProgram("program", ProgramType.KPROBE, program(call(Helper.GET_STACKID), exit_()), log_level=1)
     return (
-        Clause("STK-01", "4.1 stores no call chains", (expect(ONE, "EINVAL"),), NOTHING, until="4.1"),
+        Clause(
+            "STK-01",
+            "A STACK_TRACE map gives EINVAL in 4.1, which does not have the type",
+            (expect(ONE, "EINVAL"),),
+            NOTHING,
+            until="4.1",
+        ),
         Clause(
             "STK-02",
-            "and has no helper that follows them",
+            "A program that calls bpf_get_stackid gives EINVAL in 4.1, which does not have the helper",
             (expect(load, Expectation("EINVAL", log="invalid func 27")),),
             until="4.1",
         ),
@@ -94,15 +100,25 @@ def _before() -> tuple[Clause, ...]:
 
 def _map() -> tuple[Clause, ...]:
     rows: tuple[tuple[str, str, tuple[int, int, int, int], Said], ...] = (
-        ("STK-03", "a key has four bytes, a value eight for each address", (4, 8, 1, 0), WORKS),
-        ("STK-03.key", "no other key", (8, 64, 1, 0), "EINVAL"),
-        ("STK-03.none", "not less", (4, 0, 1, 0), "EINVAL"),
-        ("STK-03.half", "not four", (4, 4, 1, 0), "EINVAL"),
-        ("STK-03.odd", "not twelve", (4, 12, 1, 0), "EINVAL"),
-        ("STK-03.deepest", "up to kernel.perf_event_max_stack, 127", (4, 1016, 1, 0), WORKS),
-        ("STK-03.deeper", "not more", (4, 1024, 1, 0), "EINVAL"),
-        ("STK-03.entries", "there is room for a chain", (4, 64, 0, 0), "EINVAL"),
-        ("STK-03.prealloc", "flags of other maps are refused", (4, 64, 1, 1), "EINVAL"),
+        (
+            "STK-03",
+            "A STACK_TRACE map has keys of four bytes, and eight bytes for each address of a value",
+            (4, 8, 1, 0),
+            WORKS,
+        ),
+        ("STK-03.key", "A STACK_TRACE map with keys of eight bytes gives EINVAL", (8, 64, 1, 0), "EINVAL"),
+        ("STK-03.none", "A STACK_TRACE map with values of size 0 gives EINVAL", (4, 0, 1, 0), "EINVAL"),
+        ("STK-03.half", "A STACK_TRACE map with values of four bytes gives EINVAL", (4, 4, 1, 0), "EINVAL"),
+        ("STK-03.odd", "A STACK_TRACE map with values of twelve bytes gives EINVAL", (4, 12, 1, 0), "EINVAL"),
+        (
+            "STK-03.deepest",
+            "A STACK_TRACE map may have room for 127 addresses, as kernel.perf_event_max_stack says",
+            (4, 1016, 1, 0),
+            WORKS,
+        ),
+        ("STK-03.deeper", "A STACK_TRACE map with room for 128 addresses gives EINVAL", (4, 1024, 1, 0), "EINVAL"),
+        ("STK-03.entries", "A STACK_TRACE map of 0 elements gives EINVAL", (4, 64, 0, 0), "EINVAL"),
+        ("STK-03.prealloc", "A STACK_TRACE map with BPF_F_NO_PREALLOC gives EINVAL", (4, 64, 1, 1), "EINVAL"),
     )
     return (
         *(
@@ -111,7 +127,7 @@ def _map() -> tuple[Clause, ...]:
         ),
         Clause(
             "STK-04",
-            "a map begins empty; the number of its buckets is a power of two",
+            "A new STACK_TRACE map is empty, and has a power of two of buckets",
             (
                 CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 3),
                 expect(LookupElement(MAP, u32(0), SIZE), "ENOENT"),
@@ -126,7 +142,7 @@ def _map() -> tuple[Clause, ...]:
         ),
         Clause(
             "STK-05",
-            "system calls store nothing",
+            "BPF_MAP_UPDATE_ELEM on a STACK_TRACE map gives EINVAL, and mmap(2) ENOTSUPP",
             (
                 ONE,
                 *(expect(UpdateElement(MAP, u32(0), bytes(SIZE), flags), "EINVAL") for flags in range(3)),
@@ -150,7 +166,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "STK-10",
-            "a chain is stored under its number: addresses in the kernel, then zeros",
+            "bpf_get_stackid stores the call chain under the number it returns: kernel addresses, then zeros",
             ONE,
             *attached(layout, _number(), keep(0)),
             prctl(),
@@ -162,7 +178,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "STK-11",
-            "the same chain has the same number",
+            "bpf_get_stackid returns the same number for the same call chain",
             many,
             *attached(layout, mov64_imm(R0, 0), keep(0), same, rsh64_imm(R9, 6), mov64_reg(R0, R9), keep(1)),
             prctl(),
@@ -172,7 +188,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "STK-12",
-            "flags nobody knows are refused",
+            "bpf_get_stackid returns -EINVAL for flags that mean nothing, and stores no chain",
             ONE,
             *attached(layout, *(piece for at, one in enumerate(refused) for piece in (_number(one), keep(at)))),
             prctl(),
@@ -181,7 +197,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "STK-13",
-            "who skips the whole chain gets none",
+            "bpf_get_stackid returns -EFAULT if it is to skip more calls than there are",
             ONE,
             *attached(layout, _number(ALL_SKIPPED), keep(0)),
             prctl(),
@@ -189,7 +205,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
         ),
         _clause(
             "STK-14",
-            "another chain does not take a stored one's place",
+            "bpf_get_stackid returns -EEXIST where another call chain has the place, and keeps that one",
             ONE,
             *attached(layout, _number(), keep(0)),
             CreateKprobe("other", OTHER),
@@ -233,14 +249,29 @@ def _stacks(layout: PtRegs) -> tuple[Clause, ...]:
     return (
         _clause(
             "STK-20",
-            "a program may have the chain itself: as many addresses in the kernel as fit",
+            "bpf_get_stack writes as many kernel addresses of the call chain as fit, and returns how many bytes",
             *attached(layout, _stack(8), keep(0), first, rsh64_imm(R0, 63), keep(1)),
             prctl(),
             *results_are(8, 1),
         ),
-        refused("STK-21", "flags nobody knows are refused, and the memory is cleared", EINVAL, _stack(8, 1 << 9)),
-        refused("STK-22", "so is room for a part of an address", EINVAL, _stack(12)),
-        refused("STK-23", "who skips the whole chain gets none", EFAULT, _stack(8, ALL_SKIPPED)),
+        refused(
+            "STK-21",
+            "bpf_get_stack returns -EINVAL for flags that mean nothing, and clears the buffer",
+            EINVAL,
+            _stack(8, 1 << 9),
+        ),
+        refused(
+            "STK-22",
+            "bpf_get_stack returns -EINVAL for a buffer whose size is no multiple of eight, and clears it",
+            EINVAL,
+            _stack(12),
+        ),
+        refused(
+            "STK-23",
+            "bpf_get_stack returns -EFAULT if it is to skip more calls than there are, and clears the buffer",
+            EFAULT,
+            _stack(8, ALL_SKIPPED),
+        ),
     )
 
 
@@ -254,14 +285,31 @@ def _verifier() -> tuple[Clause, ...]:
     key = (st(DW, R10, -8, 0), ld_map(R1, "map"), mov64_reg(R2, R10), add64_imm(R2, -8))
     return (
         _clause(
-            "STK-30", "following calls is for GPL programs", ONE, load("EINVAL", first, _number(), end, license="MIT")
+            "STK-30",
+            "A program that calls bpf_get_stackid and is not under the GPL gives EINVAL",
+            ONE,
+            load("EINVAL", first, _number(), end, license="MIT"),
         ),
-        _clause("STK-30.memory", "to memory too", load("EINVAL", first, _stack(8), end, license="MIT")),
-        _clause("STK-31", "it begins at the context", ONE, load("EACCES", mov64_imm(R6, 0), _number(), end)),
-        _clause("STK-32", "numbers are for maps of call chains", array("map"), load("EINVAL", first, _number(), end)),
+        _clause(
+            "STK-30.memory",
+            "A program that calls bpf_get_stack and is not under the GPL gives EINVAL",
+            load("EINVAL", first, _stack(8), end, license="MIT"),
+        ),
+        _clause(
+            "STK-31",
+            "A program that hands bpf_get_stackid something else than its context gives EACCES",
+            ONE,
+            load("EACCES", mov64_imm(R6, 0), _number(), end),
+        ),
+        _clause(
+            "STK-32",
+            "A program that calls bpf_get_stackid with an array gives EINVAL",
+            array("map"),
+            load("EINVAL", first, _number(), end),
+        ),
         _clause(
             "STK-33",
-            "and programs can do nothing else with such a map",
+            "A program that looks up or deletes elements of a STACK_TRACE map gives EINVAL",
             ONE,
             *(load("EINVAL", key, call(helper), end) for helper in (Helper.MAP_LOOKUP_ELEM, Helper.MAP_DELETE_ELEM)),
         ),

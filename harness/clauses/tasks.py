@@ -42,7 +42,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "RUN-43.child",
-            "the program runs for a child's hits, which an event of its parent's does not count",
+            "A program runs for a child's hits, which its parent's event does not count",
             (
                 *counted,
                 *in_child(prctl(times=2), expect(ReadCount(EVENT), 0), hits_are(2)),
@@ -52,7 +52,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-45.parent",
-            "an event of a child's for its parent counts none of the child's hits",
+            "An event that a child opens for its parent counts none of the child's hits",
             (
                 GetProcessId("parent"),
                 CreateKprobe("probe", PRCTL),
@@ -65,12 +65,12 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-08.child",
-            "a child's copy of the descriptor can be closed without detaching",
+            "Closing a child's copy of the event's descriptor leaves the program attached",
             (*counted, *in_child(expect(Close(EVENT), 0), prctl()), prctl(), hits_are(2)),
         ),
         Clause(
             "DET-08.parent",
-            "a child's copy of the descriptor keeps the program when the others are closed",
+            "A child's copy of the event's descriptor keeps the program attached until it is closed",
             (
                 *counted,
                 *in_child(
@@ -89,7 +89,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-14",
-            "what a process opened is closed when it exits, and its program is gone when its parent learns of it",
+            "A process that exits closes its perf events: their programs are detached when its parent learns "
+            "of the exit",
             (
                 *loaded,
                 CreateKprobe("probe", PRCTL),
@@ -101,7 +102,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-14.parent",
-            "a program that a child attached to its parent's event stays",
+            "A program that a child attached to its parent's event stays attached after the child's exit",
             (
                 *loaded,
                 CreateKprobe("probe", PRCTL),
@@ -113,22 +114,23 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-02.child",
-            "the close of a child's own event takes its parent's program away in 4.1; later kernels keep it",
+            "A child's exit, which closes its own event, detaches its parent's program of the same trace "
+            "event in 4.1; later kernels keep it",
             (*counted, *in_child(second_event()), prctl(), hits_are(0, {"5.10": 1})),
         ),
         Clause(
             "DET-15",
-            "an event is closed when its process executes a program, if it was opened so",
+            "A perf event opened with PERF_FLAG_FD_CLOEXEC is closed by execve(2), and its program is detached",
             (*_executed(on_write, close_on_exec=True), hits_are(0)),
         ),
         Clause(
             "DET-15.kept",
-            "otherwise it stays, with its program",
+            "A perf event opened without PERF_FLAG_FD_CLOEXEC stays across execve(2), with its program",
             (*_executed(on_write, close_on_exec=False), hits_are(1)),
         ),
         Clause(
             "DET-15.copy",
-            "a copy of its descriptor is kept, as dup(2) makes them",
+            "A copy of a perf event's descriptor made with dup(2) stays across execve(2), with the program",
             (
                 array("hits"),
                 on_write,
@@ -144,7 +146,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-15.program",
-            "the program's descriptor is closed, the program is not the worse for it",
+            "execve(2) closes the program's descriptor, and the program stays attached",
             (
                 array("hits"),
                 on_write,
@@ -156,7 +158,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-22",
-            "an inherited event counts a child's hits, at once and after its exit",
+            "An inherited event counts a child's hits, at once and after the child's exit",
             (
                 CreateKprobe("probe", PRCTL),
                 *apart(),
@@ -170,7 +172,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-22.before",
-            "an event that is not inherited counts no child's",
+            "An event that is not inherited counts none of a child's hits",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE),
@@ -180,7 +182,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-22.grandchild",
-            "a grandchild's, too",
+            "An inherited event counts a grandchild's hits",
             (
                 CreateKprobe("probe", PRCTL),
                 *apart(),
@@ -191,7 +193,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-22.disabled",
-            "a child's event is as enabled as its parent's, and is disabled and enabled with it",
+            "A child's copy of an inherited event is as enabled as its parent's, and is disabled and enabled with it",
             (
                 CreateKprobe("probe", PRCTL),
                 *apart(),
@@ -210,7 +212,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-23",
-            "an event is enabled when its task executes a program, if it was opened so",
+            "An event opened disabled with enable_on_exec is enabled by execve(2)",
             (
                 CreateKprobe("probe", WRITTEN),
                 *apart(),
@@ -221,7 +223,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-23.not",
-            "otherwise it stays disabled",
+            "An event opened disabled without enable_on_exec stays disabled across execve(2)",
             (
                 CreateKprobe("probe", WRITTEN),
                 *apart(),
@@ -232,7 +234,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-02",
-            "an inheritable event of a task on every CPU has no ring",
+            "An inherited event of a task on every CPU cannot be mapped: EINVAL",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, inherit=True),
@@ -241,7 +243,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-02.cpu",
-            "one on a single CPU has",
+            "An inherited event of a task on one CPU can be mapped",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, cpu=0, inherit=True),
@@ -250,12 +252,13 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-06",
-            "the exit of a child takes an inherited event's program along; not in 5.10 and 6.1",
+            "A child's exit detaches the program of an inherited event in 4.1 and since 6.12; 5.10 and 6.1 keep it",
             (*inherited, *in_child(prctl()), prctl(), hits_are(1, {"5.10": 2, "6.12": 1})),
         ),
         Clause(
             "DET-06.again",
-            "the event that lost its program so takes one again in 4.1; in 6.12 it believes that it has one",
+            "An inherited event whose program went with a child takes a program again in 4.1; later kernels "
+            "give EEXIST",
             (*inherited, *in_child(), expect(Attach(EVENT, PROGRAM), 0, {"5.10": "EEXIST"})),
         ),
     )

@@ -75,13 +75,13 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "H-10",
-            "the process and thread id is getpid()'s",
+            "bpf_get_current_pid_tgid returns process and thread id of the process that reached the probe",
             (*told(Helper.GET_CURRENT_PID_TGID), GetProcessId("process"), prctl(), expect(read_u64("seen"), WORKS)),
             since="5.10",
         ),
         Clause(
             "H-10.child",
-            "in a child the child's",
+            "bpf_get_current_pid_tgid returns the child's ids when a child reached the probe",
             (
                 *told(Helper.GET_CURRENT_PID_TGID),
                 GetProcessId("parent"),
@@ -91,13 +91,13 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "H-11",
-            "user and group are 0 to begin with",
+            "bpf_get_current_uid_gid returns 0 for user and group of root",
             (*told(Helper.GET_CURRENT_UID_GID), prctl(), holds("seen", 0)),
             since="5.10",
         ),
         Clause(
             "H-11.unprivileged",
-            "and those that the process has",
+            "bpf_get_current_uid_gid returns user and group that the process has become",
             (
                 *told(Helper.GET_CURRENT_UID_GID),
                 *in_child(expect(Become(USER), 0), prctl()),
@@ -108,15 +108,22 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"H-12.{what}",
-                "its name is the one it gave itself, with zeros behind it",
+                f"bpf_get_current_comm writes the name of the process that reached the probe: {shown}",
                 (*named(room), *in_child(expect(SetName(name), 0), prctl()), *halves(content, rest)),
                 since="5.10",
             )
-            for what, room, name, content, rest in (
-                ("short", 16, b"short", b"short".ljust(16, b"\0"), 10),
-                ("full", 16, b"fifteen-letters", b"fifteen-letters\0", 0),
-                ("cut", 16, b"more-than-fifteen", b"more-than-fifte\0", 0),
-                ("room", 8, b"fifteen-letters", b"fifteen\0" + b"\xff" * 8, 0),
+            for what, shown, room, name, content, rest in (
+                ("short", "a short one, with zeros behind it", 16, b"short", b"short".ljust(16, b"\0"), 10),
+                ("full", "15 letters and a zero", 16, b"fifteen-letters", b"fifteen-letters\0", 0),
+                ("cut", "the first 15 letters of a longer one", 16, b"more-than-fifteen", b"more-than-fifte\0", 0),
+                (
+                    "room",
+                    "7 letters and a zero where there is room for 8",
+                    8,
+                    b"fifteen-letters",
+                    b"fifteen\0" + b"\xff" * 8,
+                    0,
+                ),
             )
         ),
     )
@@ -129,7 +136,7 @@ def _time(registers: PtRegs) -> tuple[Clause, ...]:
     return (
         Clause(
             "H-05.clock",
-            "ktime_get_ns is CLOCK_MONOTONIC: it lies between the caller's readings",
+            "bpf_ktime_get_ns returns CLOCK_MONOTONIC: it lies between the caller's readings",
             (
                 *seeing(clock_to(0), PRCTL),
                 expect(ReadClock("before"), WORKS),
@@ -143,7 +150,7 @@ def _time(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "PEO-24",
-            "samples tell the time of the clock that the event asks for",
+            "Samples of an event with use_clockid tell the time of the clock that the event asks for",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, sample_type=SampleType.TIME, monotonic=True),
@@ -156,7 +163,7 @@ def _time(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-07.order",
-            "samples are in the order of their times",
+            "Samples lie in the ring in the order of their times",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", PROBE, sample_type=SampleType.TIME),
@@ -167,7 +174,7 @@ def _time(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RB-13",
-            "samples tell the thread that called, in their raw payload too",
+            "Samples tell the thread that reached the probe, in their fields and in their raw payload",
             (
                 GetProcessId("process"),
                 *opened(),

@@ -1,0 +1,103 @@
+"""A clause is printed beside its id and nothing else, so each is a full statement that stands alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from harness.clauses import clauses
+from harness.model.eras import ERAS
+
+BEGINS = re.compile(r"[A-Z]|(32|64)-bit |[a-z_]+\(2\) |bpf_[a-z0-9_]+ ")
+"""A capital, a width, a system call or a helper."""
+LEANING = frozenset(
+    word.capitalize()
+    for word in re.findall(
+        r"\w+",
+        """and nor but or so not also otherwise which whose who what from to in of on by with without into
+        even if unless then it they that this these those its their both neither either too below behind
+        under until since""",
+    )
+)
+"""Words at the beginning of what goes on with something said before. (`Before 6.12, a CPU ...` does not.)"""
+VERBS = frozenset(
+    re.findall(
+        r"\S+",
+        """accepts adds allows appear are attaches begins belongs calls can cannot carries changes checks
+        clears closes compares computes copies costs count counts deletes denies depends detaches divides
+        does drops ends evicts fails fills follows gets give gives go goes has have holds ignores is
+        jumps keep keeps lasts leads leaves lets lie loads looks loses makes maps may moves names needs
+        obeys opens panics prints puts reads refuses removes returns rounds run runs says sees sets shows
+        sign-extends starts stays stops store stores succeeds swaps takes tell tells touches uses waits
+        wakes wraps writes zero-extends""",
+    )
+)
+"""What the predicates of clauses are made of; one that says something new adds its verb."""
+ID = re.compile(r"\b[A-Z]+-\d+(?:\.[a-z0-9-]+)*\b")
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Every clause's id and sentence, of any era and architecture."""
+    seen: set[tuple[str, str]] = set()
+    for arch in ("x86_64", "arm64"):
+        for era in ERAS:
+            for clause in clauses(arch, era):
+                if (row := (clause.id, clause.sentence)) not in seen:
+                    seen.add(row)
+                    yield row
+
+
+SENTENCES = dict(sentences())
+
+
+def test_a_clause_says_the_same_everywhere() -> None:
+    registers = ("REG-01.", "RUN-55")  # named after the architecture's registers
+    assert [row for row in sentences() if SENTENCES[row[0]] != row[1] and not row[0].startswith(registers)] == []
+
+
+def leans(sentence: str) -> str:
+    """Why a sentence does not stand alone, "" if it does."""
+    words = re.findall(r"[\w-]+", sentence)
+    if not BEGINS.match(sentence):
+        return "begins with neither a capital nor a name"
+    if words[0] in LEANING:
+        return f"begins with {words[0]!r}"
+    if len(words) < 4:
+        return "is no full statement"
+    if not VERBS & set(words):
+        return "has no verb"
+    return "ends in the air" if sentence[-1] in ".,;: " else ""
+
+
+def test_every_sentence_stands_alone() -> None:
+    assert {id: (sentence, why) for id, sentence in SENTENCES.items() if (why := leans(sentence))} == {}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "but not outside",
+        "Nor is a file",
+        "And ends there",
+        "From the first one on",
+        "A key",
+        "A descriptor that nobody opened before",
+        "an update reads the key",
+        "A hash map gives EINVAL:",
+    ],
+)
+def test_what_leans_on_another_sentence_is_found(sentence: str) -> None:
+    assert leans(sentence)
+
+
+def test_no_two_clauses_have_one_sentence() -> None:
+    owners: dict[str, list[str]] = {}
+    for id, sentence in SENTENCES.items():
+        owners.setdefault(sentence, []).append(id)
+    assert {sentence: ids for sentence, ids in owners.items() if len(ids) > 1} == {}
+
+
+def test_sentences_name_no_other_clause() -> None:
+    assert {id: sentence for id, sentence in SENTENCES.items() if ID.search(sentence)} == {}
