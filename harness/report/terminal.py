@@ -44,12 +44,17 @@ def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str])
 def _told(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iterator[str]:
     first = group.results[0]
     yield from finding(first)
-    text = text_of(report, first)
-    if text and first.operations and whole:
-        yield from (brief(line) for line in excerpt(text, first))
-    elif text and first.operations:
-        yield f"script and programs: hil show {folder}:{first.script}"
     yield f"again: {group.again(report)}"
+    text = text_of(report, first)
+    if not (text and first.operations):
+        return
+    others = group.scripts[1:]
+    if whole:
+        yield from (brief(line) for line in excerpt(text, first))
+    else:
+        others = group.scripts
+    if others:
+        yield f"script and programs: hil show {folder}:{others[0]}{' and so on' if len(others) > 1 else ''}"
 
 
 def _names(names: Sequence[str], noun: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.compare import Verdict
+from harness.report.account import concerned
 from harness.report.console import tail
 from harness.run.again import again
 from harness.run.gravity import gravity
@@ -48,6 +49,8 @@ class Finding:
     blame: str
     places: tuple[tuple[str, str, float], ...]  # lane, anchor, seconds
     repeat: str
+    concerned: frozenset[int]
+    """The operations that have to do with it."""
     consoles: tuple[tuple[str, str], ...]  # machine, end of its log
 
 
@@ -74,6 +77,11 @@ class Row:
         for finding in self.findings:
             counts[finding.verdict] += len(finding.places)
         return tuple(counts.items())
+
+    @property
+    def concerned(self) -> set[int]:
+        """The operations that have to do with what differed."""
+        return set[int]().union(*(finding.concerned for finding in self.findings))
 
     @property
     def marked(self) -> dict[int, Verdict]:
@@ -208,6 +216,7 @@ def _finding(
         first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
         again(report.command, lanes, first.script, first.rounds),
+        frozenset(concerned(first)),
         tuple(_consoles(lanes, machines)) if grave else (),
     )
 

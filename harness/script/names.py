@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
+from harness.script.brief import brief
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
@@ -76,7 +77,7 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
         ever |= known
         complaint = complaint or _told(expected[index] if expected else None, ever)
         if complaint:
-            return f"operation {index}, {describe(operation)}, {complaint}"
+            return f"operation {index}, {brief(describe(operation))}, {complaint}"
         if isinstance(operation, Fork):
             processes.append({name: replace(made, gone=True) for name, made in known.items()})
         elif isinstance(operation, Exit):
@@ -94,7 +95,7 @@ def _concurrently(operation: Concurrently, known: Known) -> str:
         own = dict(known)
         for inner in branch.operations:
             if complaint := _add(inner, own, None):
-                return f"with {describe(inner)} in a thread, {complaint}"
+                return f"with {brief(describe(inner))} in a thread, {complaint}"
         made |= own
     known |= made
     return ""
