@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
             console.print(f"{kind}: {' '.join((kind.__doc__ or '').split())}", soft_wrap=True)
         return
     folder = place()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
     in_order = order(kinds, seed, max(only, default=trials))
     chosen = {number: in_order[number - 1] for number in only or range(1, trials + 1)}

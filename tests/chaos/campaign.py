@@ -6,13 +6,16 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import psutil
+
 from hil.machine import speed
 from tests.chaos import home as homes
-from tests.chaos.child import NotSeen
+from tests.chaos.child import NotSeen, started_by
 from tests.chaos.home import Home
 from tests.chaos.kind import Kind, wrongs
 from tests.chaos.trial import Missing, Trial
@@ -53,9 +56,16 @@ def carry_out(
             pool.submit(_trial, kind, seed, number, original, folder / str(number)) for number, kind in chosen.items()
         ]
         judged = []
-        for future in as_completed(futures):
-            judged.append(future.result())
-            tell(judged[-1])
+        try:
+            for future in as_completed(futures):
+                judged.append(future.result())
+                tell(judged[-1])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in started_by(f"{folder}/"):
+                with suppress(psutil.Error):
+                    process.kill()
+            raise
     return sorted(judged, key=lambda one: one.number)
 
 

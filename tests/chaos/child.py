@@ -113,14 +113,14 @@ class Child:
 
 
 def started_by(mark: str) -> list[psutil.Process]:
-    """Every process that lives and carries the mark."""
-    wanted = f"{MARK}={mark}\0".encode()
+    """Every process that lives and carries the mark; of several trials when it is what theirs begin with."""
+    wanted = f"{MARK}={mark}" if mark.endswith("/") else f"{MARK}={mark}\0"
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:
-            if wanted in (folder / "environ").read_bytes():
+            if wanted.encode() in (folder / "environ").read_bytes():
                 process = psutil.Process(int(folder.name))
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
