@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -65,6 +66,10 @@ class Child:
         with self._changed:
             return "\n".join(line for _, line in self.lines)
 
+    def follow(self, stream: IO[bytes]) -> None:
+        """Read what it says from here, too: the other side of a terminal."""
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal; harmless when it has ended."""
         self.process.send_signal(number)
@@ -98,10 +103,11 @@ class Child:
         return code
 
     def _read(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            with self._changed:
-                self.lines.append((time.monotonic(), line.decode(errors="replace").rstrip("\n")))
-                self._changed.notify_all()
+        with suppress(OSError):  # EIO is how a terminal ends
+            for line in stream:
+                with self._changed:
+                    self.lines.append((time.monotonic(), line.decode(errors="replace").rstrip("\r\n")))
+                    self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
 

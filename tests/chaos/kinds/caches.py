@@ -62,7 +62,7 @@ class CacheAltered(Kind):
         as_altered = path.exists() and path.read_bytes() == data
         if codes[0] == 0 and as_altered:
             yield "it was used as it is"
-        elif codes[0] == 3 and "damaged" not in trial.child.said:
+        elif codes[0] == 3 and path.name not in trial.child.said and "damaged" not in trial.child.said:
             yield f"it does not say what is damaged: {trial.child.said}"
         elif codes[0] not in (0, 3):
             yield f"exit status {codes[0]}"

@@ -160,9 +160,10 @@ class PanicText(Kind):
     def inject(self, trial: Trial) -> None:
         place = trial.random.choice(("kmsg", "console"))
         trial.facts["place"] = place
+        urgent = "<0>" if place == "kmsg" else ""  # or the console would not have it
         trial.start(run(trial))
         trial.moment(*_WATCHED, span=2.0)
-        guest.do(trial, f"echo 'Kernel panic - not syncing: not at all' >/dev/{place}")
+        guest.do(trial, f"echo '{urgent}Kernel panic - not syncing: not at all' >/dev/{place}")
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:

@@ -7,6 +7,7 @@ import pty
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from tests.chaos.kind import LEAVING, Kind, kept
 from tests.chaos.trial import Trial
@@ -105,17 +106,35 @@ class TerminalClosed(Kind):
     weight = 2
 
     def inject(self, trial: Trial) -> None:
-        master, slave = pty.openpty()
-        # setsid(1) makes its standard input the controlling terminal.
-        trial.start(endless(trial), wrapper=("setsid", "--ctty", "--wait"), stdin=slave, stdout=slave, stderr=slave)
-        os.close(slave)
-        trial.machines()
-        time.sleep(trial.random.uniform(0, 8))
+        master = on_terminal(trial)
         trial.strike()
         os.close(master)
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         trial.facts["signal"] = signal.SIGHUP
+        return ended_by(trial, codes[0])
+
+
+class TerminalTyped(Kind):
+    """Ctrl-C or Ctrl-backslash on a terminal, once or twice: all that runs in its foreground gets the signal."""
+
+    name = "terminal-typed"
+    weight = 2
+    keys: ClassVar = {b"\x03": signal.SIGINT, b"\x1c": signal.SIGQUIT}
+
+    def inject(self, trial: Trial) -> None:
+        key = trial.random.choice([*self.keys])
+        trial.facts["signal"] = self.keys[key]
+        master = on_terminal(trial)
+        trial.facts["terminal"] = terminal = os.fdopen(master, "r+b", buffering=0)
+        trial.child.follow(terminal)
+        trial.strike()
+        terminal.write(key)
+        if trial.random.random() < 0.5:
+            time.sleep(10 ** trial.random.uniform(-2, 0))
+            terminal.write(key)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         return ended_by(trial, codes[0])
 
 
@@ -138,6 +157,17 @@ class BenchKilled(Kind):
         yield from next_run_works(trial)
 
 
+def on_terminal(trial: Trial) -> int:
+    """Start an endless run on a terminal of its own; the terminal's other side, once a machine is there."""
+    master, slave = pty.openpty()
+    # setsid(1) makes its standard input the controlling terminal.
+    trial.start(endless(trial), wrapper=("setsid", "--ctty", "--wait"), stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    trial.machines()
+    time.sleep(trial.random.uniform(0, 8))
+    return master
+
+
 def ended_by(trial: Trial, code: int) -> Iterator[str]:
     """What is wrong with a run that the trial's first signal ended."""
     if code != 128 + trial.facts["signal"]:
@@ -154,4 +184,4 @@ def next_run_works(trial: Trial) -> Iterator[str]:
         yield f"the next run leaves lying about: {', '.join(lying)}"
 
 
-KINDS = (EndedOnce, EndedTwice, EndedThrice, EndedEarly, TerminalClosed, BenchKilled)
+KINDS = (EndedOnce, EndedTwice, EndedThrice, EndedEarly, TerminalClosed, TerminalTyped, BenchKilled)
