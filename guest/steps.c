@@ -76,13 +76,17 @@ int move_high(int fd)
     return high;
 }
 
-static void open_line(struct line *line, struct run *run, bool main)
+/* False, with errno, when there is no descriptor left for it. */
+static bool open_line(struct line *line, struct run *run, bool main)
 {
     *line = (struct line){.run = run, .copier = {-1, -1}, .main = main};
-    if (run->batch->copies && pipe2(line->copier, O_CLOEXEC | O_NONBLOCK) == 0) {
-        line->copier[0] = move_high(line->copier[0]);
-        line->copier[1] = move_high(line->copier[1]);
-    }
+    if (!run->batch->copies)
+        return true;
+    if (pipe2(line->copier, O_CLOEXEC | O_NONBLOCK))
+        return false;
+    line->copier[0] = move_high(line->copier[0]);
+    line->copier[1] = move_high(line->copier[1]);
+    return true;
 }
 
 static void close_line(const struct line *line)
@@ -246,12 +250,15 @@ static struct outcome start_thread(struct line *line, uint32_t first, uint32_t e
     struct thread *thread = &line->run->threads[first - 1];
     thread->first = first;
     thread->end = end;
-    open_line(&thread->line, line->run, false);
+    if (!open_line(&thread->line, line->run, false))
+        return failure(errno);
     pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    int error = pthread_create(&thread->id, &attributes, thread_main, thread);
-    pthread_attr_destroy(&attributes);
+    int error = pthread_attr_init(&attributes);
+    if (!error) {
+        pthread_attr_setstacksize(&attributes, THREAD_STACK);
+        error = pthread_create(&thread->id, &attributes, thread_main, thread);
+        pthread_attr_destroy(&attributes);
+    }
     if (error) {
         close_line(&thread->line);
         return failure(error);
@@ -270,14 +277,18 @@ static struct outcome join(struct thread *thread)
 
 static struct outcome start_process(struct line *line, uint32_t first, uint32_t end)
 {
-    pid_t pid = fork();
-    if (pid < 0)
+    struct line own; /* opened out here, where somebody can be told that it cannot be */
+    if (!open_line(&own, line->run, false))
         return failure(errno);
+    pid_t pid = fork();
+    int cause = errno;
+    if (pid)
+        close_line(&own);
+    if (pid < 0)
+        return failure(cause);
     if (pid)
         return success((uint64_t)pid);
-    struct line own;
     close_line(line);
-    open_line(&own, line->run, false);
     run_steps(&own, first, end);
     _exit(0);
 }
@@ -379,13 +390,20 @@ static void run_steps(struct line *line, uint32_t first, uint32_t end)
         first = run_step(line, first);
 }
 
+_Noreturn static void give_up(const struct workspace *workspace, int cause)
+{
+    workspace->ledger->unable = (uint32_t)cause;
+    _exit(1);
+}
+
 void batch_run(const struct batch *batch, const struct workspace *workspace)
 {
     struct run run = {.batch = batch, .workspace = workspace, .page = (uint64_t)sysconf(_SC_PAGESIZE)};
     struct line line;
-    if (batch->threads)
-        run.threads = calloc(batch->step_count, sizeof *run.threads);
-    open_line(&line, &run, true);
+    if (batch->threads && !(run.threads = calloc(batch->step_count, sizeof *run.threads)))
+        give_up(workspace, errno);
+    if (!open_line(&line, &run, true))
+        give_up(workspace, errno);
     for (uint32_t i = 0; i < batch->piece_count; i++)
         put_piece(&line, &batch->pieces[i]);
     run_steps(&line, 0, batch->step_count);

@@ -17,6 +17,7 @@ struct entry {
 struct ledger {
     _Atomic uint32_t at; /* the main line's step */
     _Atomic uint32_t completed;
+    _Atomic uint32_t unable; /* the errno that kept it from the first step, 0 when it began */
     struct entry entries[];
 };
 

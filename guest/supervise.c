@@ -90,6 +90,7 @@ static bool prepare(const struct batch *batch, struct workspace *workspace, size
     workspace->answer = shared.at + ledger;
     workspace->ledger->at = 0;
     workspace->ledger->completed = false;
+    workspace->ledger->unable = 0;
     for (uint32_t i = 0; i < batch->step_count; i++) {
         struct entry *entry = &workspace->ledger->entries[i];
         entry->status = STATUS_NOT_REACHED;
@@ -220,7 +221,7 @@ bool supervise(const struct batch *batch, int input, int output, struct ending *
     pid_t parent = getpid(), child = fork();
     if (child == 0)
         enter(batch, workspace, input, output, parent);
-    int cause = errno;
+    int cause = child < 0 ? errno : 0;
     munmap(workspace->arena, batch->arena + page);
     workspace->arena = NULL;
     if (child > 0) {
@@ -228,9 +229,12 @@ bool supervise(const struct batch *batch, int input, int output, struct ending *
         running = child;
         watch(batch, workspace->ledger, child, start, output, ending);
         running = 0;
+        cause = (int)workspace->ledger->unable;
+        if (cause)
+            snprintf(error->text, sizeof error->text, "its process could not set itself up: %s", strerror(cause));
     } else {
         snprintf(error->text, sizeof error->text, "no process for the batch: %s", strerror(cause));
     }
     sigprocmask(SIG_SETMASK, &none, NULL);
-    return child > 0;
+    return child > 0 && !cause;
 }

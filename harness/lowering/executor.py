@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -13,7 +14,7 @@ from harness.lowering.lower import Lowered, lower
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from hil.agent.client import Agent
-from hil.agent.results import BatchResult
+from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
 from hil.errors import BenchError, MachineLost
 from hil.machine import speed
@@ -24,6 +25,10 @@ PATIENCE = 60.0
 """Nominal seconds the agent may be silent for."""
 DEADLINE = 20.0
 """Nominal seconds for a script, or for all scripts that share a process."""
+STRIKES = 3
+"""Batches in a row, with none between them that was completed, after which a guest that could not begin or not end them
+is beyond use: a fork bomb leaves no process to it, and every further script would only wait for its deadline."""
+_UNFIT = (How.REJECTED, How.STUCK)
 
 
 @dataclass(frozen=True)
@@ -86,18 +91,23 @@ class GuestExecutor:
         `together` scripts share a process, which is the greater part of a small script's cost; those behind a script
         that did not end are run again, after all others.
 
-        MachineLost when the target died and there is more to run; the scripts it died of have got their results then.
+        MachineLost when the target died, or carries out nothing any more (STRIKES), and there is more to run; the
+        scripts it died of have got their results then.
         """
         todo = list(scripts)
         while todo:
             groups = [todo[start : start + together] for start in range(0, len(todo), together)]
             todo = []
             lowered = [self._lower(group) for group in groups]
-            done = 0
+            done = strikes = 0
+            exchange = self._agent.exchange([batch for batch, _ in lowered])
             try:
-                for result in self._agent.exchange([batch for batch, _ in lowered]):
+                for result in exchange:
                     yield from _observe(lowered[done][1], result, todo)
                     done += 1
+                    strikes = 0 if result.completed else strikes + (result.end.how in _UNFIT)
+                    if strikes == STRIKES:
+                        break
             except MachineLost as agents_end:
                 rest = [script for group in groups[done + 1 :] for script in group]
                 try:
@@ -111,6 +121,12 @@ class GuestExecutor:
                     return
                 yield from (Missed(script, None, str(agents_end)) for script in groups[done])
                 todo += rest
+            else:
+                if strikes == STRIKES and (todo or done < len(groups)):
+                    self._agent.close()  # or the exchange would wait for what is still under way
+                    with contextlib.suppress(MachineLost):
+                        exchange.close()
+                    raise MachineLost(f"the guest carries out nothing any more; the last batch was {result.end}")
 
     def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
         tags = [self._tag(script) for script in group]

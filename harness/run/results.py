@@ -88,6 +88,8 @@ class MachineReport:
     boot_seconds: float | None = None
     console: str = ""
     trouble: str = ""
+    warnings: tuple[str, ...] = ()
+    """What its console shows and nothing came of."""
 
 
 @dataclass(frozen=True)

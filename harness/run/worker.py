@@ -166,7 +166,9 @@ class Worker:
                 for visit in self._visits():
                     self._visit(visit, kernel, executor)
         finally:
-            self._know(command=tuple(self.machine.command))
+            self._know(command=tuple(self.machine.command), warnings=self.machine.warnings)
+            for warning in self.machine.warnings:
+                self._watch.state(self.share, f"warning: {warning}")
             if lacks := self.machine.log_lacks:
                 log = str(self.machine.spec.console_log.relative_to(self._folder))
                 self.unkept[log] = BenchError(f"QEMU could not write {lacks} bytes of it")

@@ -8,10 +8,11 @@ import threading
 import tomllib
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 from hil import resources
-from hil.machine.lifeline import GuestPanicked, Lifeline, Loss
+from hil.machine.lifeline import Lifeline
 
 # "[    1.234567] " or, with CONFIG_PRINTK_CALLER, "[    1.234567][    T1] "; absent with printk.time=0.
 _STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
@@ -22,12 +23,20 @@ _MOST_LINES = 100_000
 _LONGEST_LINE = 1 << 16
 
 
+class Kind(StrEnum):
+    """What a symptom may mean, as `images/boot.toml` explains."""
+
+    PANIC = "panic"
+    TROUBLE = "trouble"
+    RESTART = "restart"
+
+
 @dataclass(frozen=True)
 class Symptom:
     """How the kernel announces trouble; the fields are explained in `images/boot.toml`."""
 
     text: str
-    fatal: bool
+    kind: Kind
     why: str
 
 
@@ -35,7 +44,7 @@ class Symptom:
 def symptoms() -> tuple[Symptom, ...]:
     """Every symptom of `images/boot.toml`, in the order of the file."""
     table = tomllib.loads((resources.folder("images") / "boot.toml").read_text())
-    return tuple(Symptom(**row) for row in table["symptom"])
+    return tuple(Symptom(row["text"], Kind(row["kind"]), row["why"]) for row in table["symptom"])
 
 
 def diagnose(line: str) -> Symptom | None:
@@ -54,6 +63,7 @@ class Console:
         self._first_trouble: str | None = None
         self.received = 0
         """Bytes so far."""
+        self._panic: str | None = None
         self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
         self._thread.start()
 
@@ -69,6 +79,15 @@ class Console:
     def tail(self, count: int = 40) -> str:
         """The last `count` lines."""
         return "\n".join(self.lines[-count:]).strip("\n")
+
+    @property
+    def panic(self) -> str | None:
+        """What was printed last in the words of a panic, with the first trouble before it; None when nothing was, or
+        the guest has restarted in order since.
+
+        They are words: every program may print them. A panic is what the machine does then; it ends.
+        """
+        return self._panic
 
     def shows(self, text: str) -> bool:
         """Whether a line contains `text`."""
@@ -107,9 +126,11 @@ class Console:
         if symptom is None:
             return
         message = _STAMP.sub("", line, count=1).strip()
-        # A panic is often the consequence of what was printed before; name both.
-        if not symptom.fatal:
-            self._first_trouble = self._first_trouble or message
-            return
-        cause = f" (first: {self._first_trouble})" if self._first_trouble else ""
-        self._lifeline.lose(Loss(f"the guest's kernel panicked: {message}{cause}", GuestPanicked))
+        match symptom.kind:
+            case Kind.TROUBLE:
+                self._first_trouble = self._first_trouble or message
+            case Kind.PANIC:
+                # It is often the consequence of what was printed before; name both.
+                self._panic = message + (f" (first: {self._first_trouble})" if self._first_trouble else "")
+            case Kind.RESTART:
+                self._panic = None

@@ -22,6 +22,10 @@ class WaitFailed(MachineLost):
     """The machine is there, but did not get somewhere in time."""
 
 
+class GuestStopped(MachineLost):
+    """QEMU is there, but no longer runs the guest: its accelerator or a device failed."""
+
+
 class MachineStopped(MachineLost):
     """The bench itself stopped the machine."""
 

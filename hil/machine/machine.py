@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,15 @@ from hil.errors import BenchError, MachineLost
 from hil.machine import accelerator, speed, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
-from hil.machine.lifeline import GuestPanicked, Lifeline, Loss, MachineStopped, QemuExited, WaitFailed
+from hil.machine.lifeline import (
+    GuestPanicked,
+    GuestStopped,
+    Lifeline,
+    Loss,
+    MachineStopped,
+    QemuExited,
+    WaitFailed,
+)
 from hil.machine.monitor import Monitor, MonitorFailed
 from hil.machine.process import QemuProcess, require_program
 from hil.machine.sockets import SocketFolder
@@ -49,6 +57,15 @@ BOOT = Wait("the guest to boot", 120)
 LOGIN = Wait("the guest's SSH server to let us in", 30)
 QUIT = Wait("QEMU to quit", 3)
 TERMINATE = Wait("QEMU to end on SIGTERM", 3)
+
+_LAST_WORDS = 10.0
+"""Seconds to find out why QEMU ended: what its sockets still hold is read in no time."""
+
+
+_PANICKED = frozenset({"guest-reset", "guest-panic", None})
+"""QMP's ShutdownCause after a panic: panic=-1 has the kernel reset the machine; None when QEMU could not say it."""
+_FAILED = frozenset({"internal-error", "io-error", "guest-panicked", "watchdog"})
+"""QMP's RunStates that no guest comes back from by itself."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +127,8 @@ class Machine:
     @property
     def qemu_version(self) -> str:
         """Of the QEMU that runs, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
-        answer = self.qmp.execute("query-version")
+        with self._asking():
+            answer = self.qmp.execute("query-version")
         return (
             f"{'.'.join(str(answer['qemu'][part]) for part in ('major', 'minor', 'micro'))} {answer['package']}".strip()
         )
@@ -137,6 +155,14 @@ class Machine:
     def lost_reason(self) -> str | None:
         """Why the machine is no longer there; None while it is."""
         return self._lifeline.loss.reason if self._lifeline.loss else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the console shows that would be a panic's words, had the machine ended by it."""
+        words = self._console.panic if self._console else None
+        if words is None or (self._lifeline.loss and self._lifeline.loss.error is GuestPanicked):
+            return ()
+        return (f"the console says {words!r}, but no panic ended the machine: a program may have had it printed",)
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         """Call `callback`, from the thread that notices, when the machine is lost; at once when it already is."""
@@ -207,13 +233,14 @@ class Machine:
                 on_exit=self._exited,
             )
         try:
-            self._monitor = Monitor(qmp, timeout=QMP_ANSWER.seconds * speed.scale())
+            self._monitor = Monitor(qmp, timeout=QMP_ANSWER.seconds * speed.scale(), on_state=self._changed_state)
         except MonitorFailed as error:
             raise self._error(f"waiting for {QMP_ANSWER.name}") from error
 
     def _boot(self) -> None:
         credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
-        address = ("127.0.0.1", self.qmp.forwarded_port())
+        with self._asking():
+            address = ("127.0.0.1", self.qmp.forwarded_port())
         self.wait_for(BOOT, lambda: self.console.shows(READY))
         self._connection = self._log_in(address, credentials)
         self._lifeline.on_loss(self._connection.abort)
@@ -226,7 +253,7 @@ class Machine:
                 return Connection(
                     address,
                     credentials,
-                    timeout=seconds,
+                    timeout=max(1.0, deadline - time.monotonic()),
                     patience=self.spec.patience * speed.scale(),
                     explain=self._error,
                 )
@@ -240,14 +267,30 @@ class Machine:
             raise self._error("the machine is gone")
         return _started(self._connection)
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Tell of a QEMU that does not answer on QMP as of a machine that is lost, with what there is to know of it."""
+        try:
+            yield
+        except MonitorFailed as error:
+            raise self._error(error.what) from error
+
+    def _changed_state(self, state: str) -> None:
+        if state in _FAILED:
+            complaint = next(iter(self._complaints().splitlines()), "")
+            said = f" ({complaint})" if complaint else ""
+            self._lifeline.lose(Loss(f"QEMU stopped the guest for good: {state}{said}", GuestStopped))
+
     def _exited(self, returncode: int) -> None:
-        # The console's last words come first: a panic is the better reason than the exit that follows it.
+        # The console's last words come first: a panic is the better reason than the exit that it leads to.
         self.console.drain(2)
         if returncode < 0:
-            how = f"was killed by {signal.Signals(-returncode).name}"
-        else:
-            cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
-            how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
+            self._lifeline.lose(Loss(f"QEMU was killed by {signal.Signals(-returncode).name}", QemuExited))
+            return
+        cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
+        if returncode == 0 and cause in _PANICKED and (words := self.console.panic):
+            self._lifeline.lose(Loss(f"the guest's kernel panicked: {words}", GuestPanicked))
+        how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
         self._lifeline.lose(Loss(f"QEMU {how}", QemuExited))
 
     def _end(self, process: QemuProcess) -> str:
@@ -270,21 +313,28 @@ class Machine:
         """The error for `what` went wrong: the loss of the machine if that is behind it, else the wait that failed."""
         # A broken connection is often the first we hear of a death that the other threads are about to see.
         self._lifeline.wait(lambda: False, 1)
+        process = self._process
+        if process is not None and process.returncode is not None:
+            process.wait(_LAST_WORDS)  # It has ended, and why is being found out.
         loss = self._lifeline.loss
         if loss is not None:
-            if loss.error is GuestPanicked and self._process is not None:
-                self._process.wait(1)  # The trace comes after the first words, and then the end.
             return loss.error(f"{what}: {loss.reason}", details=self._details())
-        seconds = f" ({timeout.seconds:.0f} nominal s)" if timeout else ""
-        return WaitFailed(f"{what}: timed out{seconds}" if timeout else what, details=self._details())
+        if timeout:
+            what += f": timed out ({timeout.seconds:.0f} nominal s)"
+        stopped = ["QEMU itself is stopped, as SIGSTOP does it"] if process is not None and process.stopped else []
+        return WaitFailed("; ".join([what, *stopped, *self.warnings]), details=self._details())
+
+    def _complaints(self) -> str:
+        """What QEMU wrote to its standard error."""
+        file = self.spec.stderr_file
+        return file.read_text(errors="replace").strip() if file.exists() else ""
 
     def _details(self) -> str:
-        complaints = self.spec.stderr_file.read_text(errors="replace") if self.spec.stderr_file.exists() else ""
         last = self._console.tail() if self._console else ""
         return "\n".join(
             [
                 f"command: {shlex.join(self.command)}",
-                f"QEMU's messages: {complaints.strip() or 'none'}",
+                f"QEMU's messages: {self._complaints() or 'none'}",
                 f"last lines of the console ({self.spec.console_log}):",
                 last or "(nothing)",
             ]

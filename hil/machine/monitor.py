@@ -7,30 +7,36 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
-from hil.errors import BenchError
+from hil.errors import MachineLost
 
 _T = TypeVar("_T")
 
 
-class MonitorFailed(BenchError):
+class MonitorFailed(MachineLost):
     """QEMU refused a command or is no longer there to hear it."""
 
 
 class Monitor:
     """One QMP connection. `qemu.qmp` is asynchronous; its loop runs in a thread of its own."""
 
-    def __init__(self, stream: socket.socket, *, timeout: float) -> None:
-        """Negotiate over `stream`; MonitorFailed when QEMU does not answer within `timeout` seconds."""
+    def __init__(self, stream: socket.socket, *, timeout: float, on_state: Callable[[str], None]) -> None:
+        """Negotiate over `stream`; MonitorFailed when QEMU does not answer within `timeout` seconds.
+
+        `on_state` gets QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest stops, in
+        a thread of its own.
+        """
         self._timeout = timeout
         self._client = QMPClient("hil")
         self._loop = asyncio.new_event_loop()
         self._shutdown = EventListener("SHUTDOWN")
+        self._stops = EventListener("STOP")
+        self._on_state = on_state
+        self._watch: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
         self._thread.start()
         try:
@@ -62,8 +68,8 @@ class Monitor:
         For when QEMU has exited: its last message may still be on the way, so this waits a moment for it.
         """
         try:
-            event: Any = self._wait("SHUTDOWN", asyncio.wait_for(self._shutdown.get(), timeout=0.5), 1)
-        except (MonitorFailed, TimeoutError):
+            event: Any = self._wait("SHUTDOWN", self._shutdown.get(), 0.5)
+        except MonitorFailed:
             return None
         return str(event["data"]["reason"])
 
@@ -76,25 +82,42 @@ class Monitor:
         if self._loop.is_closed():
             return
         with contextlib.suppress(MonitorFailed):
-            self._wait("disconnect", self._client.disconnect(), 1)
+            self._wait("disconnect", self._end(), 1)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     async def _begin(self, stream: socket.socket) -> None:
         self._client.register_listener(self._shutdown)
+        self._client.register_listener(self._stops)
         await self._client.connect(stream)
+        self._watch = self._loop.create_task(self._watch_state())
+
+    async def _watch_state(self) -> None:
+        """The event STOP does not say why the guest stopped, and before we were connected nobody heard of it."""
+        with contextlib.suppress(QMPError, EOFError, OSError):  # QEMU is gone, which others tell
+            while True:
+                answer: Any = await self._client.execute("query-status")
+                await asyncio.to_thread(self._on_state, str(answer["status"]))
+                await self._stops.get()
+
+    async def _end(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await self._client.disconnect()
 
     def _wait(self, what: str, action: Coroutine[Any, Any, _T], timeout: float | None = None) -> _T:
         if self._loop.is_closed():
             action.close()
             raise MonitorFailed(f"QMP {what}: the connection is closed")
         timeout = self._timeout if timeout is None else timeout
-        future = asyncio.run_coroutine_threadsafe(action, self._loop)
+        # The limit is the loop's to keep: what it cancels has come to its end then, and the connection can be used on.
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(action, timeout), self._loop)
         try:
-            return future.result(timeout)
-        except FutureTimeout:
-            future.cancel()
+            return future.result()
+        except TimeoutError:
             raise MonitorFailed(f"QMP {what}: QEMU did not answer in {timeout:.0f} s") from None
         except (QMPError, EOFError, OSError) as error:
             raise MonitorFailed(f"QMP {what}: {error}") from error

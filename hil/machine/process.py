@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,13 @@ class QemuProcess(TiedProcess):
         """As in `subprocess`: negative for a signal; None while QEMU runs."""
         code: int | None = self._popen.returncode
         return code
+
+    @property
+    def stopped(self) -> bool:
+        """Whether QEMU as a process stands still by a signal: state T of proc(5), and t under a tracer."""
+        with contextlib.suppress(OSError):  # It is gone.
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+        return False
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; harmless when QEMU is gone."""

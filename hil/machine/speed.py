@@ -12,6 +12,10 @@ from hil.errors import UserError
 # What `_work` takes on the host that the deadlines were chosen on: one core of a 2.8 GHz Xeon, CPython 3.11.
 _NOMINAL_SECONDS = 0.0085
 
+MOST_LOAD = 4.0
+"""The most that the load average counts for. It is no measure of our share: what waits for a disk counts, too, and a
+host with a hundred waiting programs still gives us more than a hundredth. A deadline that grew with it would hang."""
+
 
 def scale() -> float:
     """Real seconds a nominal second, at least 1. HIL_TIME_SCALE, a positive number, overrides the measurement.
@@ -23,7 +27,7 @@ def scale() -> float:
         return _positive(override)
     # The load changes while we run, the host does not.
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return max(1.0, _slowness()) * max(1.0, load)
+    return max(1.0, _slowness()) * min(max(1.0, load), MOST_LOAD)
 
 
 @cache

@@ -10,7 +10,7 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -150,7 +150,8 @@ class Connection:
         try:
             channel = self._transport.open_session(timeout=timeout)
             channel.settimeout(timeout)
-            channel.exec_command(command)
+            with _limited(channel, timeout):
+                channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise self._explain(f"SSH: cannot start {command!r}: {error or type(error).__name__}") from error
         return channel
@@ -199,6 +200,29 @@ class Stream:
             self._channel.shutdown_write()
             self._channel.status_event.wait(_GRACE)
         self._channel.close()
+
+
+@contextlib.contextmanager
+def _limited(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
+    """End a request on a channel after `seconds`, as TimeoutError. paramiko waits for the answer without a limit, and a
+    guest that can fork no more never gives one."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        channel.close()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except paramiko.SSHException as error:
+        if late.is_set():
+            raise TimeoutError(f"no answer in {seconds:.0f} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 def _feed(channel: paramiko.Channel, data: bytes) -> None:

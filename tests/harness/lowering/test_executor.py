@@ -24,12 +24,20 @@ HELLO = SimpleNamespace(page_size=65536, cpus=2)
 class Target:
     """Whose agents end at chosen batches, counted over all agents; and which ends itself behind so many agents."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, dies_at: set[int], agents: int = 99, late: int = -1) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        dies_at: set[int],
+        agents: int = 99,
+        late: int = -1,
+        unfit: frozenset[int] = frozenset(),
+    ) -> None:
         self.carried_out = 0
         self.agents = 0
         self._dies_at = dies_at
         self._most = agents
         self._late = late
+        self._unfit = unfit
         monkeypatch.setattr(module, "Agent", lambda *_, **__: self._agent())
 
     def open(self, _: object) -> None:
@@ -47,6 +55,9 @@ class Target:
             if number in self._dies_at:
                 raise MachineLost("the agent ended")
             steps = tuple(StepResult(Status.DONE, 0) for _ in batch.steps)
+            if number in self._unfit:
+                yield BatchResult(End(How.REJECTED, text="no process for the batch"), (None,) * len(batch.steps))
+                continue
             late = number == self._late
             yield BatchResult(End(How.DEADLINE, 1, 3, 0.5) if late else End(How.COMPLETED, elapsed=0.5), steps)
 
@@ -94,6 +105,20 @@ def test_a_target_that_ends_at_the_last_script_raises_nothing_since_no_rest_is_t
     found = results(Target(monkeypatch, {4}, agents=1))
     assert found[-1] == ("e", "the target ended")
     assert len(found) == 5
+
+
+def test_a_guest_that_can_begin_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a fork bomb: three are lost with the reason, and the rest is for another machine."""
+    target = Target(monkeypatch, set(), unfit=frozenset({1, 2, 3, 4}))
+    reason = "its process was rejected: no process for the batch"
+    last = "the guest carries out nothing any more; the last batch was rejected: no process for the batch"
+    assert results(target) == [("a", "ok"), *((name, reason) for name in "bcd"), ("raised", last)]
+
+
+def test_a_guest_that_recovers_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(monkeypatch, set(), unfit=frozenset({0, 1, 3, 4}))
+    assert [what for _, what in results(target)].count("ok") == 1
+    assert results(target)[-1][0] == "e"
 
 
 def test_a_group_is_lost_together_and_those_behind_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,7 @@ class Scene:
         monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
         monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))
         self.command, self.log_lacks = (), 0
+        self.warnings = ("the console says so",)
         self.target = None
 
     def __enter__(self) -> Scene:
@@ -188,6 +189,12 @@ class Scene:
 
 EXPECTED = tuple(Script(name, "", (Close(100),), expected=(SUCCESS,)) for name in ("first", "second"))
 REPEATED = Share("debian-12", "arm64", tuple(Engine), EXPECTED, rounds=2)
+
+
+def test_what_a_console_says_for_nothing_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Scene(monkeypatch)
+    report = matrix.run((REPEATED,), tmp_path, Silent())
+    assert report.machines[0].warnings == ("the console says so",)
 
 
 def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -411,3 +412,28 @@ def test_reads_past_the_limit_of_the_agent_are_rejected(binary: Path) -> None:
     payload[-4:] = struct.pack("<I", (1 << 26) + 1)
     _, frames = talk(binary, wire.encode_frame(wire.BATCH, 0, bytes(payload)))
     assert b"may send back more than" in frames[0].payload
+
+
+def test_an_agent_without_memory_says_so_and_blames_no_batch(binary: Path) -> None:
+    """However little there is, a batch is carried out or rejected; a script that asks for a table of threads and gets
+    none would otherwise die of SIGSEGV as if it had done something itself."""
+    batch = Batch((Thread(1), Syscall(NR["getpid"]), Join(0), *(Syscall(NR["getpid"]) for _ in range(4000))))
+    ends = set()
+    for spare in range(0, 4 << 20, 32 << 10):
+        stream = ProcessStream([str(binary)])
+        with Agent(stream) as agent:
+            room = psutil.Process(stream.pid).memory_info().vms + spare
+            resource.prlimit(stream.pid, resource.RLIMIT_AS, (room, room))
+            try:
+                (result,) = agent.exchange([batch])
+            except AgentLost:
+                continue  # not even the frame fits, and the agent says so and ends
+        ends.add(result.end.how)
+    assert ends == {How.COMPLETED, How.REJECTED}
+
+
+def test_a_batch_without_a_descriptor_for_its_reads_is_rejected(stream: ProcessStream, run: Run) -> None:
+    resource.prlimit(stream.pid, resource.RLIMIT_NOFILE, (3, 3))
+    end = run(Batch((Read(Address(0), Immediate(8), 8),), arena=8)).end
+    assert end.how is How.REJECTED
+    assert "could not set itself up: Too many open files" in end.text

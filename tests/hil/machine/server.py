@@ -20,6 +20,9 @@ class Server(paramiko.ServerInterface):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
         self.host_key = host_key
+        self.may_start = threading.Event()
+        """Cleared, no request to start a command is answered."""
+        self.may_start.set()
         self.transport: paramiko.Transport | None = None
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -48,5 +51,6 @@ class Server(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.may_start.wait(60)
         threading.Thread(target=self._command, args=(command.decode(), channel), daemon=True).start()
         return True

@@ -18,9 +18,10 @@ import pytest
 
 from hil import guestroot
 from hil.arch import architecture, architectures
-from hil.errors import BenchError
+from hil.errors import BenchError, MachineLost
 from hil.kernels import store
 from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, speed
+from hil.machine import machine as module
 
 pytestmark = pytest.mark.guest
 
@@ -96,6 +97,66 @@ def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
             machine.run(["true"])
     assert machine.ending is not None
     assert "panicked" in machine.ending.reason
+
+
+def test_a_panics_words_alone_end_nothing_and_a_panic_after_them_is_one(spec: MachineSpec) -> None:
+    with Machine(spec) as machine:
+        words = "Kernel panic - not syncing: says a program"
+        machine.run(["sh", "-c", f"echo '<0>{words}' >/dev/kmsg; echo '{words} again' >/dev/console"])
+        machine.wait_for(Wait("the words", 30), lambda: machine.console.shows(f"{words} again"))
+        assert machine.run(["true"]).status == 0
+        assert machine.alive
+        assert f"{words} again" in machine.warnings[0]
+        stream = machine.open(["sh", "-c", "echo c > /proc/sysrq-trigger; cat"])
+        with pytest.raises(GuestPanicked, match="sysrq triggered crash"):
+            stream.read(1)
+        assert machine.warnings == ()
+
+
+def test_a_reboot_after_a_panics_words_is_no_panic(machine: Machine) -> None:
+    machine.run(["sh", "-c", "echo '<0>Kernel panic - not syncing: says a program' >/dev/kmsg"])
+    # `quiet` lets only errors and worse through, and the kernel's word on a restart is for emergencies.
+    stream = machine.open(["sh", "-c", "reboot -f; cat"])
+    with pytest.raises(QemuExited, match="guest-reset"):
+        stream.read(1)
+        machine.wait_for(Wait("the reset", 30), lambda: False)
+
+
+@pytest.mark.parametrize("moment", ["start", "port", "login"])
+def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hil.machine.machine.LOGIN", Wait("a login", 3))
+    monkeypatch.setattr("hil.machine.machine.QMP_ANSWER", Wait("an answer", 3))
+    machine = Machine(_spec("arm64", tmp_path))
+
+    def stopped(before: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object, **named: object) -> object:
+            assert machine._process is not None
+            os.kill(machine._process.pid, signal.SIGSTOP)
+            return before(*arguments, **named)
+
+        return wrapped
+
+    where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (module, "Connection")}
+    monkeypatch.setattr(*where[moment], stopped(getattr(*where[moment])))
+    with pytest.raises(MachineLost, match="QEMU itself is stopped"):
+        machine.start()
+    assert machine.ending is not None and machine.ending.by == "SIGKILL"
+
+
+def test_a_fork_bomb_hangs_nobody(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.machine.machine.LOGIN", Wait("a login", 3))
+    machine.open(["sh", "-c", "f() { f | f & }; f"])
+
+    def use() -> None:
+        # It may even get through: what must not happen is that nobody hears of it again.
+        with contextlib.suppress(MachineLost):
+            machine.open(["cat"])
+        with contextlib.suppress(MachineLost):
+            machine.run(["true"], timeout=5)
+
+    assert _took(use) < 60
 
 
 def test_death_of_qemu_ends_a_read_at_once(machine: Machine) -> None:

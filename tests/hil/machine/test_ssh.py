@@ -97,6 +97,15 @@ def test_run_that_does_not_end_is_told(connect: Connect) -> None:
         connect(_silence)[0].run(["sleep", "9"], timeout=0.2)
 
 
+def test_a_command_that_is_never_started_is_told(connect: Connect) -> None:
+    """As by a guest in which a fork bomb went off: its server takes the request, and can do nothing with it."""
+    connection, server = connect(_echo)
+    server.may_start.clear()
+    with pytest.raises(Told, match="cannot start 'exec cat': no answer in 0 s"):
+        connection.open(["cat"], timeout=0.2)
+    server.may_start.set()
+
+
 def test_stream_carries_bytes_and_ends(connect: Connect) -> None:
     connection, _ = connect(_echo)
     stream = connection.open(["cat"], timeout=30)

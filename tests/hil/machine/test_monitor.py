@@ -1,0 +1,101 @@
+"""QMP spoken by a stand-in for QEMU, and by a QEMU without a kernel."""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil.machine.monitor import Monitor, MonitorFailed
+
+
+class Qemu:
+    """Answers QMP on a socket: `status` to query-status, and nothing at all once it is `silent`."""
+
+    def __init__(self, status: str = "running") -> None:
+        self.status = status
+        self.silent = False
+        self.ours, self._theirs = socket.socketpair()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def stops(self, status: str) -> None:
+        self.status = status
+        self._say({"event": "STOP", "timestamp": {"seconds": 0, "microseconds": 0}})
+
+    def _serve(self) -> None:
+        version = {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}
+        self._say({"QMP": {"version": version, "capabilities": []}})
+        while data := self._theirs.recv(1 << 16):  # a request each: the client waits for an answer before the next one
+            request = json.loads(data)
+            result: dict[str, Any] = {"status": self.status} if request["execute"] == "query-status" else {}
+            if not self.silent:
+                self._say({"return": result} | ({"id": request["id"]} if "id" in request else {}))
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._theirs.sendall(f"{json.dumps(message)}\r\n".encode())
+
+
+def test_a_guest_that_stops_is_told_with_its_state() -> None:
+    qemu, states = Qemu(), queue.SimpleQueue[str]()
+    monitor = Monitor(qemu.ours, timeout=30, on_state=states.put)
+    assert states.get(timeout=30) == "running"
+    qemu.stops("internal-error")
+    assert states.get(timeout=30) == "internal-error"
+    monitor.close()
+
+
+def test_a_guest_that_stopped_before_we_listened_is_told() -> None:
+    states = queue.SimpleQueue[str]()
+    monitor = Monitor(Qemu("internal-error").ours, timeout=30, on_state=states.put)
+    assert states.get(timeout=30) == "internal-error"
+    monitor.close()
+
+
+def test_a_qemu_that_does_not_answer_is_lost_in_time() -> None:
+    qemu = Qemu()
+    monitor = Monitor(qemu.ours, timeout=30, on_state=lambda _: None)
+    qemu.silent = True
+    with pytest.raises(MonitorFailed, match="did not answer"):
+        monitor.quit(0.2)
+    monitor.close()
+
+
+def test_a_qemu_that_never_greets_is_lost_in_time() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(MonitorFailed, match="did not answer"):
+        Monitor(ours, timeout=0.2, on_state=lambda _: None)
+
+
+@pytest.mark.guest
+def test_a_real_qemu_says_why_it_stopped(tmp_path: Path) -> None:
+    """Its firmware writes to pvpanic's port, for which `-action panic=pause` stops the guest: the quickest RunState of
+    the bad ones that an emulated CPU can be brought to."""
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("no QEMU")
+    image = bytearray(0x10000)
+    # mov dx, 0x505; mov al, 1; out dx, al; hlt: where a CPU begins, 16 bytes below the end.
+    image[0xFFF0:0xFFF7] = bytes.fromhex("ba0505b001eef4")
+    (tmp_path / "bios").write_bytes(image)
+    ours, theirs = socket.socketpair()
+    states = queue.SimpleQueue[str]()
+    options = f"-nodefaults -display none -device pvpanic -action panic=pause -S -bios {tmp_path / 'bios'}".split()
+    wiring = ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
+    with subprocess.Popen([qemu, *options, *wiring], pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        try:
+            monitor = Monitor(ours, timeout=60, on_state=states.put)
+            assert states.get(timeout=60) == "prelaunch"
+            monitor.execute("cont")
+            assert states.get(timeout=60) == "guest-panicked"
+            monitor.close()
+        finally:
+            process.kill()
