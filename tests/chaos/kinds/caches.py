@@ -12,6 +12,7 @@ from hil import cache
 from tests.chaos import faulty
 from tests.chaos.home import KERNEL, alter
 from tests.chaos.kind import Kind, kept
+from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Missing, Trial
 
 _DEBIAN = {"x86_64": "amd64", "arm64": "arm64"}
@@ -86,7 +87,7 @@ class CacheUnreadable(Kind):
             cache.remove(root / "guestroots")
         trial.facts["before"] = _files(root / part)
         trial.strike()
-        trial.start(["run", "--lanes", trial.lane(), "--scripts", "lookup"])
+        trial.start(short(trial))
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         before = trial.facts.pop("before")
@@ -113,7 +114,7 @@ class CacheReadOnly(Kind):
 
     def inject(self, trial: Trial) -> None:
         trial.strike()
-        trial.start(["run", "--lanes", trial.lane(), "--scripts", "lookup"])
+        trial.start(short(trial))
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:
@@ -135,7 +136,7 @@ class SettingWrong(Kind):
         trial.environment[name] = trial.random.choice(("absent", "-1", "0", "nan", "kvm,tcg"))
         trial.facts["setting"] = f"{name}={trial.environment[name]}"
         trial.strike()
-        trial.start(["run", "--lanes", trial.lane(), "--scripts", "lookup"])
+        trial.start(short(trial))
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 2:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chaos.kind import Kind, kept
-from tests.chaos.kinds.machines import run
+from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
 _PRINTING = (
@@ -36,7 +36,7 @@ class ReaderGone(Kind):
         reader, writer = os.pipe()
         stderr = trial.random.random() < 0.5
         trial.facts["stderr, too"] = stderr
-        trial.start(run(trial), stdout=writer, **({"stderr": writer} if stderr else {}))
+        trial.start(short(trial), stdout=writer, **({"stderr": writer} if stderr else {}))
         os.close(writer)
         lines = trial.random.randrange(6)
         with os.fdopen(reader, "rb") as stream:
@@ -59,7 +59,7 @@ class NothingTaken(Kind):
     def inject(self, trial: Trial) -> None:
         with Path("/dev/full").open("wb") as full:
             trial.strike()
-            trial.start(run(trial), stdout=full.fileno(), stderr=-1)
+            trial.start(short(trial), stdout=full.fileno(), stderr=-1)
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:

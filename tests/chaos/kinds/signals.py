@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from tests.chaos.kind import LEAVING, Kind, kept
+from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -177,7 +178,7 @@ def ended_by(trial: Trial, code: int) -> Iterator[str]:
 
 def next_run_works(trial: Trial) -> Iterator[str]:
     """What is wrong with a run in the home that another one left as it was."""
-    done = trial.again("run", "--lanes", trial.lane(), "--scripts", "lookup")
+    done = trial.again(*short(trial))
     if done.returncode:
         yield f"the next run ends with {done.returncode}"
     if lying := trial.left_lying():

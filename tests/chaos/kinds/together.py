@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from hil import cache
 from tests.chaos.kind import LEAVING, Kind
+from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
 
@@ -66,14 +67,14 @@ class HistoryDamaged(Kind):
         elif how == "noise":
             path.write_bytes(trial.random.randbytes(8192))
         else:
-            trial.again("run", "--lanes", trial.lane(), "--scripts", "lookup")
+            trial.again(*short(trial))
             data = path.read_bytes()
             path.write_bytes(data[: trial.random.randrange(100, len(data))] if how == "cut" else b"")
         before = len(trial.children)
         trial.facts["folders"] = len(trial.folders())
         trial.strike()
         trial.noticed = None
-        trial.start(["run", "--lanes", trial.lane(), "--scripts", "lookup"])
+        trial.start(short(trial))
         trial.facts["which"] = before
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
