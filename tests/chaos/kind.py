@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from hil.machine.machine import QUIT, TERMINATE
+from harness.lowering.executor import PATIENCE
+from hil.machine.machine import BOOT, LOGIN, QMP_ANSWER, QUIT, TERMINATE
 from tests.chaos.trial import Trial
 
 LEAVING = QUIT.seconds + TERMINATE.seconds + 10
 """Nominal seconds from an end that is asked for to the end: QEMU's deadlines, one after the other, and the writing."""
+THROUGH = QMP_ANSWER.seconds + BOOT.seconds + LOGIN.seconds + PATIENCE
+"""Nominal seconds to the end of a short run that goes on whatever happens: the longest it may wait for anything."""
 
 _WRONG_WORDS = ("Traceback (most recent call last)", "internal error", "Exception ignored", "Fatal Python error")
 

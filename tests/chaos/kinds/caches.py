@@ -11,7 +11,7 @@ from pathlib import Path
 from hil import cache
 from tests.chaos import faulty
 from tests.chaos.home import KERNEL, alter
-from tests.chaos.kind import Kind, kept
+from tests.chaos.kind import THROUGH, Kind, kept
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Missing, Trial
 
@@ -34,7 +34,7 @@ class CacheAltered(Kind):
 
     name = "cache-altered"
     weight = 4
-    bound = 240.0
+    bound = THROUGH
 
     def inject(self, trial: Trial) -> None:
         lane = trial.lane()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chaos import faulty
-from tests.chaos.kind import Kind
+from tests.chaos.kind import THROUGH, Kind
 from tests.chaos.kinds.machines import run
 from tests.chaos.trial import Missing, Trial
 
@@ -21,8 +21,7 @@ class StateDiskFull(Kind):
     """The state folder's file system is full, from the beginning or from some moment on."""
 
     name = "state-disk-full"
-    bound = 240.0
-    """The run goes on, so this is a run's time."""
+    bound = THROUGH
 
     def prepare(self, trial: Trial) -> None:
         disk = trial.home.state / "hil"
@@ -58,7 +57,7 @@ class RunFolderFails(Kind):
     """EIO from the run folder, when opening or writing, from the beginning or from some moment on."""
 
     name = "run-folder-fails"
-    bound = 240.0
+    bound = THROUGH
     weight = 2
 
     def inject(self, trial: Trial) -> None:

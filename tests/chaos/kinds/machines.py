@@ -10,7 +10,7 @@ import psutil
 
 from hil.machine.machine import BOOT, QMP_ANSWER
 from tests.chaos import guest
-from tests.chaos.kind import LEAVING, Kind, kept, verdicts
+from tests.chaos.kind import LEAVING, THROUGH, Kind, kept, verdicts
 from tests.chaos.trial import Trial
 
 _WATCHED = ("round 1 of", "round 2 of")
@@ -122,8 +122,7 @@ class InGuestSurvived(Kind):
     """A shell command in the guest that is hard on it, but no end: it goes on, or it is lost and named."""
 
     command: str
-    bound = 300.0
-    """The run goes on, so this is a run's time; scripts that get nowhere have deadlines."""
+    bound = THROUGH + LEAVING
 
     def inject(self, trial: Trial) -> None:
         trial.start(run(trial))
@@ -160,7 +159,7 @@ class PanicText(Kind):
     """A program in the guest prints the words of a panic: a warning, and no more."""
 
     name = "panic-text"
-    bound = 300.0
+    bound = THROUGH
 
     def inject(self, trial: Trial) -> None:
         place = trial.random.choice(("kmsg", "console"))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.chaos.kind import Kind, kept
+from tests.chaos.kind import THROUGH, Kind, kept
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
@@ -29,8 +29,7 @@ class ReaderGone(Kind):
     """`hil run | head -N`: the run goes on, and its status is its own."""
 
     name = "reader-gone"
-    bound = 240.0
-    """The run goes on, so this is a run's time."""
+    bound = THROUGH
 
     def inject(self, trial: Trial) -> None:
         reader, writer = os.pipe()
@@ -54,7 +53,7 @@ class NothingTaken(Kind):
     """Standard output is a full disk: said on standard error, and the run goes on."""
 
     name = "output-disk-full"
-    bound = 240.0
+    bound = THROUGH
 
     def inject(self, trial: Trial) -> None:
         with Path("/dev/full").open("wb") as full:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from hil import cache
-from tests.chaos.kind import LEAVING, Kind
+from tests.chaos.kind import LEAVING, THROUGH, Kind
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
@@ -56,7 +56,7 @@ class HistoryDamaged(Kind):
     """The history is no database any more: said, kept as it is, and the run's folder has everything."""
 
     name = "history-damaged"
-    bound = 240.0
+    bound = THROUGH
 
     def inject(self, trial: Trial) -> None:
         path = trial.home.state / "hil" / "history.sqlite"
