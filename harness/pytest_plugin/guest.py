@@ -16,9 +16,11 @@ from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
 from harness.pytest_plugin.refusals import logs
+from harness.report.account import around, finding
 from harness.run.known import KnownDivergence, excuse
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
+from harness.run.texts import text
 from harness.run.worker import judge
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.operations import Operation, Script
@@ -39,6 +41,8 @@ class LaneGuest:
     executor: GuestExecutor
     model: ModelExecutor = field(init=False)
     _seen: list[Observed] = field(init=False, default_factory=list)
+    _told: list[str] = field(init=False, default_factory=list)
+    """Of each script that did not do what was expected: what is wrong with it, and the script."""
     _begin: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +79,7 @@ class LaneGuest:
         if result.verdict is Verdict.UNSUPPORTED:
             pytest.skip(f"{self.lane}: {result.reason}")
         if result.verdict is not Verdict.AGREE:
+            self._tell(script, result)
             raise Diverged(result)
         for step in result.unpredicted:
             if not step.expectation:
@@ -90,13 +95,18 @@ class LaneGuest:
         return [excuse(judge(self.lane, seen, self.model), known) for seen in results]
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
-        """For the test's report: what the console printed meanwhile and, on failure, why programs were refused."""
+        """For the test's report: what the console printed meanwhile and, on failure, which scripts failed and why
+        programs were refused."""
         lines = self._console()[self._begin :].decode(errors="replace").splitlines()[-EXCERPT:]
         log = self.machine.spec.console_log
         yield f"console of {self.lane}, {log}", "\n".join(lines) or "(nothing was printed during the test)"
         if failed:
-            for program, text in logs(self.executor, self._seen):
-                yield f"verifier's log of {program!r} on {self.lane}", text
+            yield from ((f"script on {self.lane}", told) for told in self._told)
+            for program, log_text in logs(self.executor, self._seen):
+                yield f"verifier's log of {program!r} on {self.lane}", log_text
+
+    def _tell(self, script: Script, result: ScriptResult) -> None:
+        self._told.append("\n".join((*finding(result), *around(text(script), result))))
 
     def _console(self) -> bytes:
         return self.machine.spec.console_log.read_bytes()
@@ -114,7 +124,9 @@ class LaneGuest:
         __tracebackhide__ = True
         (seen,) = self.executor.run([script])
         if isinstance(seen, Missed):
-            at = judge(self.lane, seen, self.model).operation
+            result = judge(self.lane, seen, self.model)
+            at = result.operation
+            self._tell(script, result)
             raise ScriptLost(f"{seen.reason}, at operation {at.index}, {at.operation}" if at else seen.reason)
         self._seen.append(seen)
         return seen

@@ -111,4 +111,9 @@ def account(report: RunReport, result: ScriptResult) -> Iterator[str]:
         yield f"again: {result.again}"
     text = text_of(report, result)
     if text and result.operations:
-        yield from script(text, {step.index for step in result.operations}, concerned(result))
+        yield from around(text, result)
+
+
+def around(text: ScriptText, result: ScriptResult) -> Iterator[str]:
+    """The script, with the programs that have to do with what the result says of it."""
+    return script(text, {step.index for step in result.operations}, concerned(result))

@@ -28,6 +28,9 @@ STYLES = {
     Verdict.ERROR: "bold magenta",
 }
 
+_WIDE = 100
+"""Columns of a screen that has room for bars."""
+
 
 class Watch(Protocol):
     """Told of progress, from any thread."""
@@ -61,6 +64,7 @@ class LiveTable:
 
     def __init__(self, console: Console, shares: tuple[Share, ...]) -> None:
         self._lock = threading.Lock()
+        self._console = console
         self._shares = shares
         self._states = {share.name: "waiting" for share in shares}
         self._counts: dict[Lane, Counter[Verdict]] = {lane: Counter() for share in shares for lane in share.lanes}
@@ -84,17 +88,22 @@ class LiveTable:
             self._counts[lane][result.verdict] += 1
 
     def _table(self) -> Table:
+        """Where a screen is narrow, bars are left out and what machines do is cut, but no lane's name."""
+        barred = self._console.width >= _WIDE
         table = Table(box=None, pad_edge=False)
-        for heading in ("lane", "", "done", "verdicts", "machine"):
+        table.add_column("lane", no_wrap=True)
+        for heading in (*([""] if barred else []), "done", "verdicts", "machine"):
             table.add_column(heading)
         with self._lock:
             for share in self._shares:
                 for lane in share.lanes:
                     counts = self._counts[lane]
                     done, total = counts.total(), len(share.scripts) * share.rounds
-                    bar = ProgressBar(total=total, completed=done, width=20)
-                    state = self._states[share.name] if done < total else "done"
-                    table.add_row(str(lane), bar, f"{done}/{total}", verdicts(counts), Text(state))
+                    bar = [ProgressBar(total=total, completed=done, width=20)] if barred else []
+                    state = Text(
+                        self._states[share.name] if done < total else "done", overflow="ellipsis", no_wrap=True
+                    )
+                    table.add_row(str(lane), *bar, Text(f"{done}/{total}", no_wrap=True), verdicts(counts), state)
         return table
 
 

@@ -132,6 +132,18 @@ def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Pat
     assert [text for _, text in ours.sections(failed=False)] == ["during the test\nand \ufffd"]
 
 
+@pytest.mark.parametrize("executor", [Guest(lambda _: Outcome(value=0)), Dead()])
+def test_a_failed_test_tells_its_script_and_programs(executor: Any, tmp_path: Path) -> None:
+    ours = guest(tmp_path, executor)
+    with pytest.raises((Diverged, ScriptLost)):
+        ours.check(REFUSED, CLOSED)
+    (told,) = [text.splitlines() for title, text in ours.sections(failed=True) if title == f"script on {LANE}"]
+    assert told[0].startswith(("operation 0: LoadProgram(name='short'", "its process was killed"))
+    assert "           0: (95) exit" in told and "           9500000000000000" in told
+    assert any(line.startswith("->  ") for line in told)
+    assert len(list(ours.sections(failed=False))) == 1
+
+
 def test_a_failed_test_tells_why_programs_were_refused(tmp_path: Path) -> None:
     ours = guest(tmp_path, Guest(refuses))
     assert ours.run(REFUSED)[0].log is None
