@@ -112,7 +112,7 @@ def _returned(registers: PtRegs, name: str, fire: Fire, value: int, size: Size) 
     code = program(mov64_reg(R6, R1), load, *_keep(), exit_())
     return Clause(
         f"RUN-55.{name}",
-        f"The context of a return probe has what the function returned in {registers.returns}: the result of {name}",
+        f"The context of a return probe has what the function returned in the register of results: that of {name}",
         (array("seen"), *probed(code, symbol=fire.trigger, returns=True), fire, _seen(value)),
     )
 

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from harness.clauses import clauses
+from harness.conform.page import markdown
 from harness.lane import listed, select
 from harness.run import known
 from harness.run.choice import choose
@@ -30,6 +31,7 @@ from harness.run.results import RunReport
 from harness.script.clause import Clause
 from hil import terminal
 from hil.arch import architecture
+from hil.errors import UserError
 from hil.kernels import store
 
 KNOWN = Path(__file__).with_name("known.toml")
@@ -44,6 +46,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @repeat
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="With --list: every clause, as docs/clauses.md has it.")
 def conform(
     lanes: str,
     patterns: str,
@@ -53,8 +56,14 @@ def conform(
     rounds: int,
     output: Path | None,
     listing: bool,
+    as_markdown: bool,
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
+    if as_markdown:
+        if not listing:
+            raise UserError("--markdown is a way to list clauses", remedy="add --list")
+        click.echo(markdown(), nl=False)
+        return 0
     console = terminal.console()
     chosen = choose(select(listed(lanes), known_lanes()), _clauses, patterns, "clause", _sections)
     check_chosen(require, chosen)

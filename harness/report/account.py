@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from harness.compare import Verdict
 from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import told
 from harness.script.brief import brief
+from harness.script.source import Source
 
 REASON = 4000
 """Characters of a reason; a verifier's log can have a mebibyte of its own."""
+_LINK = re.compile(r"https://[\w./@+-]+")
 _CODES = 4
 """Instructions in hexadecimal on a line, which a screen of 80 columns has room for."""
 
@@ -76,6 +79,11 @@ def concerned(result: ScriptResult) -> set[int]:
     for step in result.operations:
         found.update(step.depends_on or range(step.index))
     return found
+
+
+def decided(text: ScriptText | None) -> Source | None:
+    """Where the kernel decides what the script shows, if its link is one to follow: results may come from anywhere."""
+    return text.source if text and text.source and _LINK.fullmatch(text.source.link) else None
 
 
 def _head(text: ScriptText) -> Iterator[str]:

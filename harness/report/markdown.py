@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from harness.compare import Verdict
 from harness.lane import compact
-from harness.report.account import REASON, excerpt, finding, text_of
+from harness.report.account import REASON, decided, excerpt, finding, text_of
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import MachineReport, RunReport
@@ -95,6 +95,8 @@ def _told(report: RunReport, group: Group, *, whole: bool) -> str:
     first = group.results[0]
     text = text_of(report, first)
     alone = f": {code(text.sentence)}" if text and text.sentence and len(group.scripts) == 1 else ""
+    if alone and (source := decided(text)):
+        alone += f", decided in [{code(source.text)}]({source.link})"
     scripts, lanes = _names(group.scripts, "scripts"), _names(compact(group.lanes), "lanes")
     told = (
         f"\n**{group.verdict}** {scripts} on {lanes}{alone}\n\n"

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.compare import Verdict
-from harness.report.account import concerned
+from harness.report.account import concerned, decided
 from harness.report.console import tail
 from harness.run.again import again
 from harness.run.gravity import gravity
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
+from harness.script.source import Source
 
 _GRAVE = (Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
 
@@ -96,6 +97,11 @@ class Row:
     @property
     def sentence(self) -> str:
         return self.texts[0].sentence if self.texts else ""
+
+    @property
+    def source(self) -> Source | None:
+        """Where the kernel decides so."""
+        return decided(self.texts[0]) if self.texts else None
 
 
 @dataclass(frozen=True)

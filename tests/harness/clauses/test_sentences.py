@@ -53,8 +53,7 @@ SENTENCES = dict(sentences())
 
 
 def test_a_clause_says_the_same_everywhere() -> None:
-    registers = ("REG-01.", "RUN-55")  # named after the architecture's registers
-    assert [row for row in sentences() if SENTENCES[row[0]] != row[1] and not row[0].startswith(registers)] == []
+    assert [row for row in sentences() if SENTENCES[row[0]] != row[1]] == []
 
 
 def leans(sentence: str) -> str:

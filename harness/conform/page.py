@@ -1,0 +1,82 @@
+"""The page docs/clauses.md: every clause of every era, and where in the kernel's sources it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.clauses import by_section
+from harness.clauses.sections import sections
+from harness.model.eras import ERAS
+from harness.report.gfm import line
+from harness.script.clause import Clause
+from harness.script.source import TAGS, source
+
+ARCHITECTURES = ("x86_64", "arm64")
+_OPENING = f"""\
+# Clauses
+
+What the interface must do, statement by statement: `hil conform` holds kernels and the model against each of them.
+This page is written by `hil conform --list --markdown` from `harness/clauses`.
+
+Eras are the releases that clauses are held against: {", ".join(ERAS)}; "later kernels" are all but the first.
+Where a sentence says "since" or "up to" one of them, the releases between two of them were not looked at.
+Sources are shown in {", ".join(TAGS.values())}; two are given where the place moved.
+"""
+
+
+@dataclass
+class _Row:
+    """Where one statement holds, and its sources in the order of the eras they hold from."""
+
+    eras: list[str] = field(default_factory=list)
+    architectures: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def markdown() -> str:
+    """The page, as the file has it."""
+    links: dict[str, str] = {}
+    parts = [_OPENING]
+    for name, rows in _rows().items():
+        section = sections()[name]
+        heads = line(("clause", "statement", "holds for", "decided in")), line(["---"] * 4)
+        cells = (line(_cells(id, sentence, row, links)) for (id, sentence), row in rows.items())
+        parts.append("\n".join((f"## {section.title}\n", f"{section.introduction}\n", *heads, *cells)) + "\n")
+    parts.append("".join(f"[{label}]: {link}\n" for link, label in links.items()))
+    return "\n".join(parts)
+
+
+def _rows() -> Mapping[str, Mapping[tuple[str, str], _Row]]:
+    """By section, then by id and sentence: some sentences name an architecture's registers."""
+    found: dict[str, dict[tuple[str, str], _Row]] = {name: {} for name in sections()}
+    for era in ERAS:
+        for arch in ARCHITECTURES:
+            for section, clauses in by_section(arch, era):
+                for clause in clauses:
+                    _add(found[section.name].setdefault((clause.id, clause.sentence), _Row()), clause, era, arch)
+    return found
+
+
+def _add(row: _Row, clause: Clause, era: str, arch: str) -> None:
+    if era not in row.eras:
+        row.eras.append(era)
+    row.architectures.add(arch)
+    row.sources.setdefault(clause.source, source(clause.source, era).link)
+
+
+def _cells(id: str, sentence: str, row: _Row, links: dict[str, str]) -> Iterator[str]:
+    yield f"`{id}`"
+    yield re.sub(r"([|*_<>\[\]])", r"\\\1", sentence)
+    where = _eras(row.eras)
+    yield where if len(row.architectures) > 1 else f"{where}, {min(row.architectures)}"
+    yield "; ".join(f"[{text}][{links.setdefault(link, str(len(links) + 1))}]" for text, link in row.sources.items())
+
+
+def _eras(held: Iterable[str]) -> str:
+    """`all`, `4.1`, `since 5.10`, or whichever they are."""
+    eras, every = tuple(held), tuple(ERAS)
+    if eras == every:
+        return "all"
+    return f"since {eras[0]}" if len(eras) > 1 and eras == every[-len(eras) :] else ", ".join(eras)
