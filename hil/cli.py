@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 from importlib.metadata import entry_points
 
 import click
@@ -31,6 +32,13 @@ class _Registered(click.Group):
             assert isinstance(command, click.Command)
             return command
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # Not of standard output (`streams`), for which click takes it, and ends with 1, the status of a divergence.
+            raise of_host(error) from error
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
@@ -67,6 +75,10 @@ def _status(command: click.Command) -> int:
     except click.Abort:
         click.echo("hil: interrupted", err=True)
         return 128 + signal.SIGINT
+    except Exception:
+        # A fault of ours. Python would end with 1, the status of a divergence.
+        traceback.print_exc()
+        return BenchError.exit_status
     unwanted = _unwanted()
     # A command that comes back with a status has judged something, and that is no less so.
     return unwanted if status is None else status

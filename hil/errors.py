@@ -39,7 +39,9 @@ class MachineLost(BenchError):
     """A machine died or stopped answering while somebody still needed it."""
 
 
-def of_host(error: OSError) -> BenchError:
+def of_host(error: OSError, place: object = None) -> BenchError:
     """The error for what the system refused: a disk can be full, a folder read-only, anywhere; what it says is the
-    message."""
-    return BenchError(str(error), remedy="look at its disk and its permissions, or name another place")
+    message. `place` is where that was as far as we know: of an open file that fails the system says no name."""
+    where = error.filename if isinstance(error.filename, str) else place
+    what = str(error) if where is None else f"{where}: {error.strerror}"
+    return BenchError(what, remedy="look at its disk and its permissions, or name another place")

@@ -102,7 +102,7 @@ class Worker:
             # What fails when we are ended fails of that.
             self._rest(Verdict.LOST if self._stopped else Verdict.ERROR, str(error), details=error.details)
         except OSError as error:
-            self._rest(Verdict.ERROR, str(of_host(error)), details=traceback.format_exc())
+            self._rest(Verdict.ERROR, str(of_host(error, self._folder)), details=traceback.format_exc())
         except Exception as error:
             # A fault of ours must not take other machines' results with it; it is told as what it is.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())

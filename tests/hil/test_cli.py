@@ -44,3 +44,21 @@ def test_a_place_that_takes_no_file_is_told_with_what_to_do(tmp_path: Path) -> N
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert "absent/report.html" in line and line.endswith("or name another place")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("1 / 0", "ZeroDivisionError"), ("raise BrokenPipeError(32, 'Broken pipe', 'socket')", "socket: Broken pipe")],
+)
+def test_a_fault_of_ours_is_no_divergence(fault: str, said: str) -> None:
+    program = (
+        "import click\n"
+        "from hil import cli\n"
+        "@click.command()\n"
+        "def command():\n"
+        f"    {fault}\n"
+        "cli.hil.get_command = lambda *_: command\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "command"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3 and said in done.stderr
