@@ -16,6 +16,8 @@ _EXT_HEADER = struct.Struct("<HBBI6I")
 """struct btf_ext_header: as above, with func_info, line_info and core_relo."""
 _EXT_WITHOUT_CORE = 24
 """Bytes of that header when nothing knew of core_relo yet."""
+_FLAVOUR = "___"
+"""What is behind it tells apart views of one type, and no kernel has it: bpf_core_essential_name_len()."""
 _TYPE = struct.Struct("<3I")
 _CORE = struct.Struct("<4I")
 _INT, _ARRAY, _STRUCT, _UNION, _ENUM = 1, 3, 4, 5, 6
@@ -89,7 +91,7 @@ def _names(types: bytes) -> dict[int, str]:
     while at < len(content):
         name, info, _ = _TYPE.unpack_from(content, at)
         if name:
-            names[number] = _string(strings, name)
+            names[number] = _string(strings, name).partition(_FLAVOUR)[0]
         fixed, each = _TAIL.get(info >> 24 & 0x1F, (0, 0))
         at += _TYPE.size + fixed + each * (info & 0xFFFF)
         number += 1

@@ -55,14 +55,13 @@ def read(content: bytes, section: str | None = None) -> Source:
 
 
 def _read(elf: Any, wanted: str | None) -> Source:
-    if (
-        elf.elfclass != 64
-        or not elf.little_endian
-        or elf["e_type"] != "ET_REL"
-        or _machine(elf) not in (EM_NONE, EM_BPF)
-    ):
+    if _machine(elf) not in (EM_NONE, EM_BPF) or elf["e_type"] != "ET_REL":
+        raise UserError(f"an ELF file of {elf['e_machine']}, {elf['e_type']}", remedy="give a BPF object file")
+    if elf.elfclass != 64 or not elf.little_endian:
+        order = "little" if elf.little_endian else "big"
         raise UserError(
-            f"an ELF file of {elf['e_machine']}, {elf['e_type']}", remedy="give a little-endian BPF object file"
+            f"a {order}-endian BPF object file of {elf.elfclass} bits",
+            remedy="compile for bpfel, which both architectures here run",
         )
     sections = list(elf.iter_sections())
     symbols = [

@@ -111,6 +111,14 @@ def test_other_machines_programs() -> None:
     assert "ELF file of EM_X86_64" in refused(build(section("a", exit_()), machine=62))
 
 
+def test_other_byte_orders() -> None:
+    content, rest = build(section("kprobe/f", exit_())), "HHIQQQIHHHHHH"
+    swapped = (
+        content[:5] + b"\2" + content[6:16] + struct.pack(f">{rest}", *struct.unpack_from(f"<{rest}", content, 16))
+    )
+    assert "a big-endian BPF object file of 64 bits; compile for bpfel" in refused(swapped + content[64:])
+
+
 def test_no_program() -> None:
     assert "no section with instructions" in refused(build(Section("license", b"GPL\0")))
 
@@ -167,9 +175,9 @@ def test_the_version_it_is_for() -> None:
     assert "section version has 2 bytes" in refused(build(program, Section("version", b"\1\4")))
 
 
-STRINGS = b"\0int\0task_struct\0pid\0kprobe/a\0kprobe/b\x000:0\0"
+STRINGS = b"\0int\0task_struct___old\0pid\0kprobe/a\0kprobe/b\x000:0\0"
 INT = struct.pack("<4I", 1, 1 << 24, 4, 32)
-TASK = struct.pack("<3I", 5, 4 << 24 | 1, 4) + struct.pack("<3I", 17, 1, 0)
+TASK = struct.pack("<3I", 5, 4 << 24 | 1, 4) + struct.pack("<3I", STRINGS.index(b"pid"), 1, 0)
 BTF = struct.pack("<HBBI4I", 0xEB9F, 1, 0, 24, 0, len(INT + TASK), len(INT + TASK), len(STRINGS)) + INT + TASK + STRINGS
 CORE = struct.pack("<I", 16) + struct.pack("<2I", STRINGS.index(b"kprobe/a"), 1)
 CORE += struct.pack("<4I", 8, 2, STRINGS.index(b"0:0"), 0)
