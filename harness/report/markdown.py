@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from harness.compare import Verdict
 from harness.lane import compact
 from harness.report.account import REASON, decided, excerpt, finding, text_of
+from harness.report.counting import counted
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import MachineReport, RunReport
@@ -56,7 +57,7 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
         sections.append(_Section("\n### Not as predicted\n", told_ones))
     for verdict, title in _FOLDED.items():
         if rows := [_row(group) for group in groups if group.verdict is verdict]:
-            opening = _opening(f"{title}: {report.counts()[verdict]} results", "scripts", "lanes", "reason")
+            opening = _opening(f"{title}: {counted(report.counts()[verdict], 'result')}", "scripts", "lanes", "reason")
             sections.append(_Section(opening, rows, _CLOSING))
     room = limit - _size(head) - _size(kernels) - sum(section.frame for section in sections)
     told = [head]
@@ -74,7 +75,8 @@ def _head(report: RunReport) -> str:
     lines = [
         f"## {report.title}: {'interrupted, not complete' if report.interrupted else _TITLES[report.exit_status]}",
         "",
-        f"{code(shlex.join(('hil', *report.command[1:])))}: {len(report.results)} results in {report.seconds:.0f} s, "
+        f"{code(shlex.join(('hil', *report.command[1:])))}: {counted(len(report.results), 'result')} "
+        f"in {report.seconds:.0f} s, "
         f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}",
         "",
         line(columns),
@@ -97,7 +99,7 @@ def _told(report: RunReport, group: Group, *, whole: bool) -> str:
     alone = f": {code(text.sentence)}" if text and text.sentence and len(group.scripts) == 1 else ""
     if alone and (source := decided(text)):
         alone += f", decided in [{code(source.text)}]({source.link})"
-    scripts, lanes = _names(group.scripts, "scripts"), _names(compact(group.lanes), "lanes")
+    scripts, lanes = _names(group.scripts, "script"), _names(compact(group.lanes), "lane")
     told = (
         f"\n**{group.verdict}** {scripts} on {lanes}{alone}\n\n"
         f"{block(chr(10).join(finding(first)), 'text')}\n{block(group.again(report), 'sh')}"
@@ -109,7 +111,7 @@ def _told(report: RunReport, group: Group, *, whole: bool) -> str:
 
 
 def _row(group: Group) -> str:
-    scripts, lanes = _names(group.scripts, "scripts"), _names(compact(group.lanes), "lanes")
+    scripts, lanes = _names(group.scripts, "script"), _names(compact(group.lanes), "lane")
     linked = _LINKED.fullmatch(group.reason)
     why = f"{cell(linked['reason'])} <{linked['link']}>" if linked else cell(brief(group.reason, REASON))
     return line([scripts, lanes, why]) + "\n"
@@ -148,7 +150,7 @@ def _fitting(pieces: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def _names(names: Sequence[str], noun: str) -> str:
-    more = f" and {len(names) - _NAMES} more {noun}" if len(names) > _NAMES else ""
+    more = f" and {counted(len(names) - _NAMES, f'more {noun}')}" if len(names) > _NAMES else ""
     return ", ".join(map(cell, names[:_NAMES])) + more
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from harness.compare import Verdict
 from harness.lane import compact
+from harness.report.counting import counted
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
@@ -33,7 +34,7 @@ _SIGNS = {
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_TEMPLATES.filters |= {"brief": brief, "compact": compact}
+_TEMPLATES.filters |= {"brief": brief, "compact": compact, "counted": counted}
 
 
 def render(report: RunReport, folder: Path | None) -> str:

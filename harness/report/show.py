@@ -17,6 +17,7 @@ from harness.lane import compact, select
 from harness.model.eras import ERAS
 from harness.model.eras import era as rules_of
 from harness.report.account import finding, script
+from harness.report.counting import counted
 from harness.report.groups import grouped
 from harness.run.again import CASE, again
 from harness.run.commands import known_lanes
@@ -78,7 +79,7 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
         )
     machines = {one.lane.rpartition("/")[0] for one in results}
     marked = {step.index for one in results for step in one.operations}
-    yield f"{len(results)} results of {report.started}, {report.title}"
+    yield f"{counted(len(results), 'result')} of {report.started}, {report.title}"
     for group in grouped(replace(report, results=results)):
         yield f"{group.verdict} on {', '.join(compact(group.lanes))}"
         yield from (f"    {line}" for line in finding(group.results[0]))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.lane import compact
 from harness.report.account import REASON, excerpt, finding, text_of
+from harness.report.counting import counted
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import RunReport
 from harness.run.watch import STYLES
@@ -35,7 +36,7 @@ def tell(console: Console, report: RunReport, folder: Path) -> None:
 
 
 def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str]) -> None:
-    head = f"{group.verdict}: {_names(group.scripts, 'scripts')} on {_names(compact(group.lanes), 'lanes')}"
+    head = f"{group.verdict}: {_names(group.scripts, 'script')} on {_names(compact(group.lanes), 'lane')}"
     console.print(Text(head, style=STYLES[group.verdict]), soft_wrap=True)
     for line in lines:
         console.print(Text(f"    {line}"), soft_wrap=True)
@@ -58,5 +59,5 @@ def _told(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iter
 
 
 def _names(names: Sequence[str], noun: str) -> str:
-    more = f" and {len(names) - _NAMES} more {noun}" if len(names) > _NAMES else ""
+    more = f" and {counted(len(names) - _NAMES, f'more {noun}')}" if len(names) > _NAMES else ""
     return ", ".join(names[:_NAMES]) + more

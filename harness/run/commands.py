@@ -14,6 +14,7 @@ from rich.table import Table
 from harness.compare import Verdict
 from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, listed, select
+from harness.report.counting import counted
 from harness.report.terminal import tell
 from harness.run import known, matrix
 from harness.run.choice import Choice, choose
@@ -121,9 +122,13 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     console.print(table)
     tell(console, report, folder)
     if unpredicted:
-        said = f"the model has no rule for {unpredicted.total()} operations, and no clause a word for"
-        console.print(f"{said} {len(report.unjudged)} of them: see report.html", soft_wrap=True)
-    console.print(f"{len(report.results)} results in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True)
+        said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
+        alone = len(report.unjudged)
+        rest = f"no clause a word for {alone} of them: see report.html" if alone else "a clause has a word for each"
+        console.print(f"{said}, and {rest}", soft_wrap=True)
+    console.print(
+        f"{counted(len(report.results), 'result')} in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True
+    )
 
 
 def _scripts(kernel: str, arch: str) -> dict[str, Script]:

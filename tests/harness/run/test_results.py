@@ -89,7 +89,10 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     commands.summarize(console, unpredicted(""), tmp_path)
     told = console.file.getvalue()
     assert re.search(r"lane +scripts +verdicts +unpredicted\n\S+ +1 +1 agree +1\n", told)
-    assert "no rule for 1 operations, and no clause a word for 1 of them" in told
+    assert "no rule for 1 operation, and no clause a word for 1 of them" in told
+    console = Console(file=io.StringIO(), width=200)
+    commands.summarize(console, unpredicted("success"), tmp_path)
+    assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
     with pytest.raises(BenchError, match=r"1 operations give; the first is Close\(event=e\) of script-0"):
         commands.check_predicted(True, unpredicted(""))
     commands.check_predicted(False, unpredicted(""))
