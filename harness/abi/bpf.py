@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 from harness.abi.layout import Layout, u32, u64
+from harness.release import Release
 
 ATTR_SIZE = 48
 """sizeof(union bpf_attr) in Linux 4.1."""
@@ -91,8 +92,9 @@ OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len"
 PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})
 """The kernel fills in as much as the caller has room for."""
 
-WITHOUT_OBJECT_INFO = frozenset({"4.1"})
-"""Eras without BPF_OBJ_GET_INFO_BY_FD, which came in 4.13 (1e2709769086): nothing tells there what runs a program."""
+TELLS_ENGINE: Release = (4, 13)
+"""The release that brought BPF_OBJ_GET_INFO_BY_FD (1e2709769086): before, nothing tells what runs a program."""
 
-NAMELESS_IN_LOG = frozenset({"4.1"})
-"""Eras whose verifier reads past a table of names to log an operation it does not know: `harness.script.logs`."""
+NAMES_ALL_IN_LOG: Release = (5, 10)
+"""The first release known to have a name for every operation in the verifier's log. 4.1 reads past a table of names to
+log one that it does not know: `harness.script.logs`."""

@@ -1,4 +1,4 @@
-"""`struct pt_regs`, the context of a program on a kprobe, by architecture and era, as data.
+"""`struct pt_regs`, the context of a program on a kprobe, by architecture and release, as data.
 
 x86_64: arch/x86/include/asm/ptrace.h, one layout from 4.1 to 7.2. arm64: arch/arm64/include/asm/ptrace.h; the fields
 before `orig_x0` never moved, the bookkeeping behind them did.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.release import Release, newest, release
 from hil.errors import UserError
 
 
@@ -63,25 +64,23 @@ def _arm64(size: int) -> PtRegs:
     )
 
 
-LAYOUTS: dict[str, dict[str, PtRegs]] = {
-    "x86_64": dict.fromkeys(("4.1", "5.10", "6.1", "6.12", "7.2"), X86_64),
+LAYOUTS: dict[str, dict[Release, PtRegs]] = {
+    "x86_64": {(4, 1): X86_64},
     "arm64": {
-        "4.1": _arm64(304),  # orig_addr_limit, unused; no kprobes yet
-        "5.10": _arm64(336),  # grew stackframe, lockdep_hardirqs, exit_rcu
-        "6.1": _arm64(336),
-        "6.12": _arm64(336),
-        "7.2": _arm64(320),  # a frame record took the place of stackframe; the entry state moved out
+        (4, 1): _arm64(304),  # orig_addr_limit, unused; no kprobes yet
+        (5, 10): _arm64(336),  # grew stackframe, lockdep_hardirqs, exit_rcu
+        (7, 2): _arm64(320),  # a frame record took the place of stackframe; the entry state moved out
     },
 }
-"""By architecture, then by era."""
+"""By architecture, then by the release in which a layout was first seen."""
 
 
 def pt_regs(architecture: str, era: str) -> PtRegs:
-    """The layout of one architecture in one era; UserError when there is none."""
-    try:
-        return LAYOUTS[architecture][era]
-    except KeyError:
+    """The layout of one architecture in release `era`; UserError when there is none."""
+    found = newest(LAYOUTS.get(architecture, {}), release(era))
+    if found is None:
         raise UserError(
             f"no layout of struct pt_regs for {architecture} in era {era}",
             remedy="add one to harness/abi/pt_regs.py",
-        ) from None
+        )
+    return found

@@ -28,7 +28,7 @@ CALLS = 200_000
 
 def model_ratios(rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
     """Interpreter, verifier and baseline in turn."""
-    corpus = [script for script in cases(SEED, COUNT, WHERE.rules, WHERE.arch) if _runs(script)]
+    corpus = [script for script in cases(SEED, COUNT, WHERE.rules) if _runs(script)]
     interpreted, verified, calls = [], [], []
     _interpreted_per_second(corpus)
     for number in range(1, rounds + 1):

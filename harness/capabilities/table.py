@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from harness.abi import bpf
 from harness.lane import Engine
-from harness.model.eras import ERAS, era
-from harness.model.rules import Attachment, DivisionByZero, Era, Keep, LoadCheck
+from harness.model.architecture import architecture_rules
+from harness.model.eras import Era, era
+from harness.model.rules import Attachment, DivisionByZero, Keep, LoadCheck
+from harness.release import dotted, release
 from hil.arch import Architecture, architectures
 from hil.kernels import catalogue
 from hil.kernels.catalogue import Entry, Tarball
@@ -31,12 +33,12 @@ def _origin(entry: Entry, _: Era, __: Architecture) -> str:
 
 
 def _kprobes(_: Entry, rules: Era, arch: Architecture) -> str:
-    if arch.name in rules.kprobes:
+    if rules.kprobes:
         return "yes"
-    if not any(arch.name in era.kprobes for era in ERAS.values()):
-        return f"no: no era in harness/model/eras.py says that {arch} has kprobes"
+    since = dotted(architecture_rules(arch.name).kprobes)
     return (
-        f"no: {arch} has kprobes since 4.8, so loading such a program fails with EINVAL, and there is no kprobe_events"
+        f"no: {arch} has kprobes since {since}, so loading such a program fails with EINVAL, and there is no "
+        "kprobe_events"
     )
 
 
@@ -49,17 +51,17 @@ def _version(_: Entry, rules: Era, __: Architecture) -> str:
 
 
 def _programs(_: Entry, rules: Era, arch: Architecture) -> str:
-    return str(rules.programs_per_trace_event) if arch.name in rules.kprobes else "-"
+    return str(rules.programs_per_trace_event) if rules.kprobes else "-"
 
 
 def _detaching(_: Entry, rules: Era, arch: Architecture) -> str:
-    if arch.name not in rules.kprobes:
+    if not rules.kprobes:
         return "-"
     return "any event on the probe" if rules.attachment is Attachment.ONE else "its own event"
 
 
 def _stored(_: Entry, rules: Era, arch: Architecture) -> str:
-    if arch.name not in rules.kprobes:
+    if not rules.kprobes:
         return "-"
     return "any but 0" if rules.keep is Keep.NON_ZERO else "odd"
 
@@ -74,7 +76,7 @@ def _limit(_: Entry, rules: Era, __: Architecture) -> str:
 
 
 def _engine(entry: Entry, _: Era, __: Architecture) -> str:
-    if entry.era in bpf.WITHOUT_OBJECT_INFO:
+    if release(entry.era) < bpf.TELLS_ENGINE:
         return "taken from the sysctl: before 4.13 no kernel says what runs a program"
     return "checked: the kernel says how long a program's machine code is"
 
@@ -97,7 +99,7 @@ COLUMNS = (
 def rows() -> tuple[tuple[str, ...], ...]:
     """A row for every kernel of the catalogue and every architecture, in the order of `COLUMNS`."""
     return tuple(
-        tuple(column.cell(entry, era(entry.era), arch) for column in COLUMNS)
+        tuple(column.cell(entry, era(entry.era, arch.name), arch) for column in COLUMNS)
         for entry in catalogue.entries().values()
         for arch in architectures().values()
     )

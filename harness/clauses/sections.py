@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.script.clause import FIRST, release
+from harness.release import release
+from harness.script.clause import FIRST
 
 FILE = Path(__file__).with_name("sections.toml")
 

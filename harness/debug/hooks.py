@@ -1,9 +1,10 @@
-"""The kernel function that runs the programs of a kprobe, by era, as data."""
+"""The kernel function that runs the programs of a kprobe, by release, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.release import newest, release
 from hil.errors import UserError
 
 
@@ -29,13 +30,12 @@ _EVENT = Hook(
     "https://elixir.bootlin.com/linux/v6.1/source/kernel/trace/bpf_trace.c",
 )
 
-# Found as a text symbol of its own in a kernel of each era, on both architectures.
-HOOKS = {"4.1": _PROGRAM, "5.10": _EVENT, "6.1": _EVENT, "6.12": _EVENT, "7.2": _EVENT}
+# Found as a text symbol of its own in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, on both architectures.
+HOOKS = {(4, 1): _PROGRAM, (4, 15): _EVENT}
 
 
 def hook(era: str) -> Hook:
-    """The hook of an era; UserError when we know none."""
-    try:
-        return HOOKS[era]
-    except KeyError:
-        raise UserError(f"no function is known to run programs in era {era}", remedy="name one with --break") from None
+    """The hook of a release; UserError when we know none."""
+    if found := newest(HOOKS, release(era)):
+        return found
+    raise UserError(f"no function is known to run programs in era {era}", remedy="name one with --break")

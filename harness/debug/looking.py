@@ -11,6 +11,7 @@ from harness.abi.pt_regs import pt_regs
 from harness.debug.bench import Bench
 from harness.debug.hooks import HOOKS, Hook
 from harness.lowering.executor import Missed, Observed
+from harness.release import newest, release
 from harness.script.operations import Script
 from hil.errors import BenchError, UserError
 from hil.gdb import Frame, GdbRefused, GdbSession, Stop, SymbolTable
@@ -81,7 +82,7 @@ def _wake(gdb: GdbSession) -> None:
 
 def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
     registers = gdb.registers()
-    arguments = _arguments(HOOKS.get(bench.kernel.era), symbol, bench.lane.arch, registers)
+    arguments = _arguments(newest(HOOKS, release(bench.kernel.era)), symbol, bench.lane.arch, registers)
     context = _context(bench, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
     backtrace = tuple(unwinder(bench.kernel, symbols).frames(gdb))
     return Sight(stop, registers, arguments, context, backtrace)

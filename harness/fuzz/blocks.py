@@ -58,8 +58,10 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Alu, Class, Opcode, Release, Source
-from harness.model.rules import Era, JitFault, LongShift
+from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Alu, Class, Opcode, Source
+from harness.model.eras import Era
+from harness.model.rules import JitFault, LongShift
+from harness.release import Release
 from harness.script.operations import ProgramType
 
 NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)

@@ -47,8 +47,8 @@ def fuzz(lanes: str, seed: int | None, count: int, only: int | None, jobs: int |
     console.print(f"seed {seed}", highlight=False)
 
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
-        rules = era(store.era(kernel, architecture(arch)))
-        return tuple(cases(seed, count, rules, arch)) if only is None else (case(seed, only, rules, arch),)
+        rules = era(store.era(kernel, architecture(arch)), arch)
+        return tuple(cases(seed, count, rules)) if only is None else (case(seed, only, rules),)
 
     plan = shares(select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, armed=(PRCTL,))
     report = carry_out(console, plan, output, jobs)

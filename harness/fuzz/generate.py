@@ -28,7 +28,8 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, Class
-from harness.model.rules import Era, JitFault
+from harness.model.eras import Era
+from harness.model.rules import JitFault
 from harness.model.verifier.fixup import missing_helper
 from harness.model.verifier.prototypes import SOCKET_FILTER, kprobe
 from harness.script.needs import Need
@@ -59,40 +60,40 @@ STACKLESS, STACKLESS_BY_NEED = 0.05, 0.6
 """Of the filters so many use no stack and no map: in general, and where the JIT does not bear any other."""
 
 
-def cases(seed: int, count: int, era: Era, arch: str) -> Iterator[Script]:
+def cases(seed: int, count: int, era: Era) -> Iterator[Script]:
     """The first `count` cases of a seed for the lanes of one kernel. Between kernels they differ where one has kprobes
     or opcodes and the other not, in what the era leaves undefined, and in what its JIT gets wrong."""
-    return (case(seed, number, era, arch) for number in range(count))
+    return (case(seed, number, era) for number in range(count))
 
 
-def case(seed: int, number: int, era: Era, arch: str) -> Script:
+def case(seed: int, number: int, era: Era) -> Script:
     """One case. Half of them run on a probe where the kernel has probes, the others as socket filters."""
     random = Random(f"{seed}/{number}")
-    probed = random.random() < 0.5 and arch in era.kprobes
+    probed = random.random() < 0.5 and era.kprobes
     mutant = random.random() < MUTANTS
-    stack = random.random() >= (STACKLESS_BY_NEED if JitFault.STACK in era.faults(arch) else STACKLESS)
+    stack = random.random() >= (STACKLESS_BY_NEED if JitFault.STACK in era.faults else STACKLESS)
     kind = ProgramType.KPROBE if probed else ProgramType.SOCKET_FILTER
     name, words = f"case-{seed}-{number}", "a generated program"
     if not (stack or probed or mutant):
-        return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era, arch))))
-    code = _program(random, kind, era, arch)
-    operations = (*_maps(random), *(_mutant(random, kind, code, era, arch) if mutant else _run(random, kind, code)))
+        return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era))))
+    code = _program(random, kind, era)
+    operations = (*_maps(random), *(_mutant(random, kind, code, era) if mutant else _run(random, kind, code)))
     return Script(name, words, operations, needs=frozenset() if mutant else frozenset({Need.STACK}))
 
 
-def _program(random: Random, kind: ProgramType, era: Era, arch: str) -> Program:
-    registers = pt_regs(arch, era.name)
+def _program(random: Random, kind: ProgramType, era: Era) -> Program:
+    registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
-    blocks = Blocks(random, Surroundings(kind, era, fields, faults=era.faults(arch)))
+    blocks = Blocks(random, Surroundings(kind, era, fields, faults=era.faults))
     body = (_body(random, blocks), _epilogue(), blocks.epilogue())
     if kind == ProgramType.KPROBE:
         return on_our_prctl(registers, R1_AGAIN, *body)
     return program(*body, exit_())
 
 
-def _in_registers(random: Random, era: Era, arch: str) -> Program:
+def _in_registers(random: Random, era: Era) -> Program:
     """A filter whose verdict depends on every register; it tells as much of it as the packet is long."""
-    around = Surroundings(ProgramType.SOCKET_FILTER, era, (0,), stack=False, faults=era.faults(arch))
+    around = Surroundings(ProgramType.SOCKET_FILTER, era, (0,), stack=False, faults=era.faults)
     mixed = [(mul64_imm(R0, PRIME), add64_reg(R0, register)) for register in NUMBERS if register != R0]
     folded = [(mov64_reg(R1, R0), rsh64_imm(R1, shift), xor64_reg(R0, R1)) for shift in (32, 16, 8)]
     blocks = Blocks(random, around)
@@ -152,13 +153,13 @@ def _filter(code: Program) -> Iterator[Operation]:
     yield FilterPacket(Ref("program"), PACKET)
 
 
-def _mutant(random: Random, kind: ProgramType, code: Program, era: Era, arch: str) -> Iterator[Operation]:
+def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Iterator[Operation]:
     """A program that may be refused: what matters is how."""
     instructions = list(code.instructions)
     for _ in range(random.randrange(1, 4)):
         index = random.randrange(len(instructions))
         instructions[index] = _changed(random, instructions[index])
-    if _deadly(instructions, kind, era, arch):
+    if _deadly(instructions, kind, era):
         instructions = list(code.instructions)
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
     changed = Program(tuple(instructions), maps)
@@ -179,8 +180,8 @@ def _changed(random: Random, instruction: Instruction) -> Instruction:
     return replace(instruction, **{field: values[field]})
 
 
-def _deadly(instructions: list[Instruction], kind: ProgramType, era: Era, arch: str) -> bool:
+def _deadly(instructions: list[Instruction], kind: ProgramType, era: Era) -> bool:
     """Whether 4.1 may follow a null pointer while it loads the program (harness.model.verifier.fixup)."""
-    size = pt_regs(arch, era.name).size
+    size = pt_regs(era.arch, era.name).size
     offered = (kprobe(size) if kind == ProgramType.KPROBE else SOCKET_FILTER).helpers
     return missing_helper(instructions, offered) is not None

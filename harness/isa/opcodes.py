@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.isa.instruction import Instruction
+from harness.release import Release
 
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 = range(11)
 REGISTERS = 11
@@ -178,7 +179,6 @@ class Helper(IntEnum):
     GET_ATTACH_COOKIE = 174
 
 
-Release = tuple[int, int]
 BASELINE: Release = (4, 1)
 """`since` of what 4.1 has; some of it is older."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from harness.abi import bpf
 from harness.abi.layout import Layout
 from harness.abi.system_calls import number
+from harness.release import release
 from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
@@ -43,7 +44,7 @@ class Guest:
     @classmethod
     def of(cls, kernel: Kernel) -> Guest:
         """Before it runs; its agent knows the rest."""
-        tells_engine = kernel.era not in bpf.WITHOUT_OBJECT_INFO
+        tells_engine = release(kernel.era) >= bpf.TELLS_ENGINE
         return cls(kernel.arch.name, kernel.version_code, tells_engine=tells_engine, era=kernel.era)
 
 

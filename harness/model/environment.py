@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.lane import Engine
-from harness.model.eras import era
-from harness.model.rules import Era, JitFault
+from harness.model.distribution import Distribution
+from harness.model.eras import Era, era
+from harness.model.rules import JitFault
 from harness.script.needs import FIRST_CPU
 from hil.agent.results import Hello
 from hil.kernels.kernel import Kernel
@@ -18,12 +20,13 @@ ROOT = frozenset(Capability)
 
 @dataclass(frozen=True)
 class Environment:
-    """`era` as in `harness.model.eras`, `arch` as in images/architectures.toml, `engine` "interp" or "jit".
+    """`era` is the release ("6.1"), `arch` as in images/architectures.toml, `engine` "interp" or "jit".
 
     `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many there can be, `cpu` the one that the calling
     thread runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
 
-    `symbols` are the functions one can probe, where they are known (System.map); None when they are not.
+    `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
+    made the kernel; None for the one whose kernels of that release lanes have.
     """
 
     era: str
@@ -36,6 +39,7 @@ class Environment:
     uid: int = 0
     capabilities: frozenset[Capability] = ROOT
     symbols: frozenset[str] | None = None
+    distribution: Distribution | None = None
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, hello: Hello) -> Environment:
@@ -49,10 +53,10 @@ class Environment:
             page_size=hello.page_size,
         )
 
-    @property
+    @cached_property
     def rules(self) -> Era:
-        """The era's record; UserError when there is no such era."""
-        return era(self.era)
+        """The rules of the kernel; UserError when nothing is known of its release or its architecture."""
+        return era(self.era, self.arch, self.distribution)
 
     @property
     def registers(self) -> PtRegs:
@@ -62,16 +66,16 @@ class Environment:
     @property
     def faults(self) -> frozenset[JitFault]:
         """What the engine gets wrong here."""
-        return self.rules.faults(self.arch) if self.engine == Engine.JIT else frozenset()
+        return self.rules.faults if self.engine == Engine.JIT else frozenset()
 
     @property
     def only_compiled(self) -> frozenset[int]:
         """Helpers that a program cannot call here, because its engine does not compile it."""
         if self.engine == Engine.JIT:
             return frozenset()
-        return frozenset(helper for arch, helper in self.rules.jit_helpers if arch == self.arch)
+        return self.rules.jit_helpers
 
     @property
     def kprobes(self) -> bool:
         """Whether this kernel has kprobes, and therefore programs of type KPROBE."""
-        return self.arch in self.rules.kprobes
+        return self.rules.kprobes

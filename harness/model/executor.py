@@ -5,7 +5,7 @@
 Later eras differ by their records in `harness.model.eras`. A fault is planted by handing over an instruction table with
 one function replaced:
 
-    ModelExecutor(environment, instructions={**instruction_table(era("4.1")), "add64_imm": broken})
+    ModelExecutor(environment, instructions={**instruction_table(environment.rules), "add64_imm": broken})
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from enum import Enum
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import OPCODES, find
+from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
-from harness.model.rules import Era
 from harness.model.state import Handler, State, TailCall, Undefined
 from harness.model.value import Unpredictable, Value
 

@@ -150,7 +150,7 @@ def _refusal(environment: Environment, space: Space, half: Half) -> str | None:
     if space is Space.USER and half is not Half.USER:
         return "EFAULT"
     if space is Space.KERNEL and half is not Half.KERNEL:
-        return "ERANGE" if environment.arch in environment.rules.kernel_reads_checked else ""
+        return "ERANGE" if environment.rules.kernel_reads_checked else ""
     return None
 
 

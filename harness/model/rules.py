@@ -1,4 +1,4 @@
-"""What eras differ in: the shape of an era's record, and of the rules it is made of."""
+"""What kernels differ in: the shape of a release's record, and of the rules it is made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from harness.isa.opcodes import Release
+from harness.release import Release
 
 
 class DivisionByZero(Enum):
@@ -108,6 +108,8 @@ class Backport:
 
 NEVER = Backport(1 << 32, 1 << 33)
 ALWAYS = Backport(-1, 0)
+UNCERTAIN = Backport(-1, 1 << 33)
+"""Of no release can it be told."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +172,9 @@ OTHER_COMMAND = "another command"
 
 
 @dataclass(frozen=True)
-class Era:
-    """One kernel generation. `kprobes` and `ibt` are architectures."""
+class Upstream:
+    """What kernel.org's Linux of one release does, on whatever architecture."""
 
-    name: str
     release: Release
     """Which rows of `harness.isa.opcodes` exist."""
     latest: int
@@ -197,8 +198,8 @@ class Era:
     """Commands ask for the caller's right themselves, after they looked at their attribute; else bpf(2) asks first."""
     splits_admin: bool
     """There are CAP_BPF and CAP_PERFMON."""
-    settings: Mapping[str, int] = field(hash=False)
-    """Defaults below /proc/sys, of a distribution's kernel the distribution's."""
+    defaults: Mapping[str, int] = field(hash=False)
+    """What is below /proc/sys when the kernel was configured and told nothing else."""
     charges_locked_memory: bool
     """Maps and programs count against RLIMIT_MEMLOCK."""
     program_types: frozenset[int]
@@ -220,8 +221,6 @@ class Era:
     """Ids that kprobe programs may call."""
     helper_limit: int
     """The first id that is no helper at all."""
-    jit_helpers: frozenset[tuple[str, int]]
-    """Architectures and ids of helpers that only the JIT can call: the verifier leaves them to it."""
     int_map_calls: frozenset[str]
     """Engines in which programs call a map's own functions, and these return an int: its upper half is whatever is left
     in the register."""
@@ -230,10 +229,6 @@ class Era:
     probe_read_clears: bool
     reads_by_space: bool
     """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""
-    kernel_reads_checked: frozenset[str]
-    """Architectures whose kernel reads refuse an address that is not the kernel's."""
-    jit_faults: frozenset[tuple[str, JitFault]]
-    """Architectures whose JIT is wrong, and in what."""
     clears_behind_name: bool
     """bpf_get_current_comm fills the rest of the buffer with zeros; kernel/bpf/helpers.c."""
     gpl_clock: bool
@@ -241,17 +236,12 @@ class Era:
     printk: PrintkRules
 
     # kprobes and perf events
-    kprobes: frozenset[str]
-    ibt: frozenset[str]
-    """Architectures whose distribution kernels put a landing pad before the probed instruction (if the CPU has it)."""
     attachment: Attachment
     static_tracepoints: bool
     """Static tracepoints take programs, too, of a type of their own (4.7, 98b5c2c65c29)."""
     attach_checks: tuple[AttachCheck, ...]
     programs_per_trace_event: int
     keep: Keep
-    paranoid_any: int
-    """From this perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event: a patch of Debian's."""
     inherits_program: bool
     """The event a child inherits holds the program too, and takes it along when it is freed."""
     unknown_symbol: str
@@ -261,7 +251,3 @@ class Era:
     """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.4 (a43eec304259)."""
     first_period_runs: Backport
     """A sample period begins when a tracepoint event does; else it begins at its end, so that samples come early."""
-
-    def faults(self, arch: str) -> frozenset[JitFault]:
-        """What the JIT of an architecture gets wrong."""
-        return frozenset(fault for where, fault in self.jit_faults if where == arch)

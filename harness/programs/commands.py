@@ -176,7 +176,7 @@ def run(
 
 def environment(era_name: str, arch: str, engine: str = "interp") -> Environment:
     """The lane of an era as the model knows it, without a kernel at hand; UserError for an unknown era."""
-    return Environment(era_name, arch, era(era_name).latest, engine)
+    return Environment(era_name, arch, era(era_name, arch).latest, engine)
 
 
 def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import is_wide
-from harness.isa.opcodes import LD_IMM64, REGISTERS, Class, Jump, Opcode, Pseudo, Release, find
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Class, Jump, Opcode, Pseudo, find
+from harness.release import Release
 from harness.script.operations import Program
 from hil.errors import UserError
 

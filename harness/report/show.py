@@ -98,7 +98,7 @@ def _within(lane: str, pattern: str | None) -> bool:
 def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
     """The script, and the subcommand that runs such."""
     if drawn := CASE.fullmatch(name):
-        return "fuzz", case(int(drawn["seed"]), int(drawn["number"]), rules_of(era), arch)
+        return "fuzz", case(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
     scripts = {one.name: ("run", one) for one in essentials(arch, era)}
     scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
     if name in scripts:

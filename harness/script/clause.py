@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from harness.isa.opcodes import Release
+from harness.release import release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
@@ -79,12 +79,6 @@ class Clause:
             self.needs,
             source(self.source, era) if self.source else None,
         )
-
-
-def release(era: str) -> Release:
-    """An era's name as numbers that can be ordered."""
-    major, minor = era.split(".")
-    return int(major), int(minor)
 
 
 def _expectation(said: Said) -> Expectation | None:

@@ -3,7 +3,7 @@
 The log of 4.1 shows every instruction it comes to, and takes the word for an operation it does not know from behind a
 table of words: whatever is there, is followed as a pointer. Seen on 4.1.52/arm64, which panics; bpf_alu_string and
 bpf_jmp_string of print_bpf_insn(), kernel/bpf/verifier.c. In later releases the tables have a place for each operation
-(harness.abi.bpf.NAMELESS_IN_LOG has the eras).
+(harness.abi.bpf.NAMES_ALL_IN_LOG).
 
 Whoever carries out or predicts a load asks here, so that no script, whoever wrote it, costs a guest its life.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from harness.abi import bpf
 from harness.isa.instruction import Instruction, decode
 from harness.isa.opcodes import Alu, Class, Jump
+from harness.release import release
 from harness.script.operations import Buffer, LoadProgram, RawBpf
 from harness.script.outcome import Withheld
 
@@ -23,7 +24,7 @@ _LAST_NAMED = {Class.ALU: Alu.END, Class.ALU64: Alu.END, Class.JMP: Jump.EXIT}
 
 def withheld(operation: LoadProgram | RawBpf, era: str) -> Withheld | None:
     """Why the log that `operation` asks for is not asked for in `era`; None when it may be, or nobody wants one."""
-    if era not in bpf.NAMELESS_IN_LOG or not _wants_log(operation):
+    if not era or release(era) >= bpf.NAMES_ALL_IN_LOG or not _wants_log(operation):
         return None
     nameless = next(filter(_is_nameless, _instructions(operation)), None)
     if nameless is None:

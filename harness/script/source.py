@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-TAGS = {"4.1": "v4.1.52", "5.10": "v5.10.223", "6.1": "v6.1", "6.12": "v6.12", "7.2": "v7.2"}
-"""The release in which sources of an era are shown: of 4.1 and 5.10 the stable ones that lanes have, since much
-was mended there."""
+TAGS = {"4.1": "v4.1.52", "5.10": "v5.10.223"}
+"""Where not a release's first version is shown, but the stable one that lanes have: much was mended there."""
 
 _FILE = re.compile(r"(?P<path>[\w./-]+): (?P<name>\w+(\(\w*\))?)")
 _COMMIT = re.compile(r"commit (?P<hash>[0-9a-f]{12,40}), .+")
@@ -30,5 +29,5 @@ def source(text: str, era: str) -> Source:
     if commit := _COMMIT.fullmatch(text):
         return Source(text, f"https://git.kernel.org/linus/{commit['hash']}")
     if file := _FILE.fullmatch(text):
-        return Source(text, f"https://elixir.bootlin.com/linux/{TAGS[era]}/source/{file['path']}")
+        return Source(text, f"https://elixir.bootlin.com/linux/{TAGS.get(era, f'v{era}')}/source/{file['path']}")
     raise ValueError(f"{text!r} names neither FILE: FUNCTION() nor commit HASH, SUBJECT")

@@ -10,7 +10,8 @@ import operator
 from collections.abc import Callable, Iterator
 
 from harness.isa.instruction import Instruction
-from harness.model.rules import DivisionByZero, Era, LongShift
+from harness.model.eras import Era
+from harness.model.rules import DivisionByZero, LongShift
 from harness.model.state import Handler, State, Undefined
 from harness.model.value import M32, M64, Value, arithmetic_shift, exactly, number, partial, sign_extend, signed64
 

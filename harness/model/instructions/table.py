@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from harness.isa.opcodes import OPCODES
+from harness.model.eras import Era
 from harness.model.instructions.access import accesses
 from harness.model.instructions.arithmetic import arithmetic
 from harness.model.instructions.jumps import jumps
-from harness.model.rules import Era
 from harness.model.state import Handler
 
 Table = dict[str, Handler]

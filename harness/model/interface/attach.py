@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.model.eras import Era
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import LoadedProgram, PerfEvent
-from harness.model.rules import AttachCheck, Attachment, Era
+from harness.model.rules import AttachCheck, Attachment
 from harness.model.value import Unpredictable
 from harness.script.operations import Descriptor, ProgramType
 

@@ -26,7 +26,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
-    if operation.returns and operation.offset and kernel.environment.arch not in kernel.rules.ibt:
+    if operation.returns and operation.offset and not kernel.rules.landing_pads:
         raise Errno("EINVAL")  # with landing pads, an offset of 4 is still the function's entry
     if not _exists(kernel, operation.symbol):
         raise Errno(kernel.rules.unknown_symbol)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from harness.abi.capabilities import Capability
-from harness.model.eras import ERAS
+from harness.model.eras import every_era
 from harness.model.errno import Errno
 from harness.model.interface.kernel import Kernel
 from harness.model.value import Unpredictable
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting, SetSetting
 
-EVER = frozenset(path for era in ERAS.values() for path in era.settings)
+EVER = frozenset(path for era in every_era() for path in era.settings)
 """Settings of any era; one that an era does not have is not there."""
 ANY_INT = range(-(1 << 31), 1 << 31)
 TAKEN: Mapping[str, Collection[int]] = {

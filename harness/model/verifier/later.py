@@ -26,7 +26,6 @@ from harness.isa.opcodes import (
     Mode,
     Opcode,
     Pseudo,
-    Release,
     Source,
     find,
 )
@@ -39,6 +38,7 @@ from harness.model.verifier.stand_ins import STAND_INS, translate
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch
+from harness.release import Release
 from harness.script.outcome import Unpredicted
 
 _KNOWN_MAPS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 27})

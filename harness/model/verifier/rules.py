@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from harness.isa.opcodes import Release
+from harness.release import Release
 
 
 class Pass(Enum):

@@ -14,19 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import (
-    BASELINE,
-    OPCODES,
-    R0,
-    Alu,
-    Atomic,
-    Class,
-    Jump,
-    Mode,
-    Release,
-    Source,
-    find,
-)
+from harness.isa.opcodes import BASELINE, OPCODES, R0, Alu, Atomic, Class, Jump, Mode, Source, find
+from harness.release import Release
 
 StandIn = Callable[[Instruction], Instruction]
 

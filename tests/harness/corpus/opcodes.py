@@ -34,8 +34,9 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Release, Source
+from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
 from harness.model.verifier.stand_ins import STAND_INS
+from harness.release import Release
 from harness.script.operations import FilterPacket, LoadProgram, LookupElement, ProgramType, Ref, Script, UpdateElement
 
 NUMBERS = (0, 1, 7, 31, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1,

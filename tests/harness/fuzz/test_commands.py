@@ -11,7 +11,7 @@ from harness.model.eras import era
 from harness.run.results import RunReport, ScriptResult
 from hil.errors import UserError
 
-SCRIPTS = tuple(cases(1, 8, era("6.1"), "arm64"))
+SCRIPTS = tuple(cases(1, 8, era("6.1", "arm64")))
 LANE = "debian-12/arm64/jit"
 
 

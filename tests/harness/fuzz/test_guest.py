@@ -19,7 +19,7 @@ SEED, COUNT = 20150621, 300
 def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
     print(f"seed {SEED}")
     lane = guest.model.environment
-    made = cases(SEED, COUNT, lane.rules, lane.arch)
+    made = cases(SEED, COUNT, lane.rules)
     scripts = [script for script in made if not unmet(script.needs, lane)]
     assert len(scripts) > COUNT / 2
     disagreed = tell(guest.judge(scripts, read(KNOWN), TOGETHER))

@@ -14,7 +14,7 @@ from harness.model.state import State
 from harness.model.value import Pointer, Value
 
 EXIT = Instruction(0x95)
-VERSION_CODES = {era.name: era.latest for era in ERAS.values()}
+VERSION_CODES = {name: era(name, "x86_64").latest for name in ERAS}
 
 
 def environment(name: str = "4.1", arch: str = "x86_64", **more: object) -> Environment:
@@ -23,14 +23,14 @@ def environment(name: str = "4.1", arch: str = "x86_64", **more: object) -> Envi
 
 def run(*instructions: Instruction, name: str = "4.1", context: Value = 0, packet: bytes | None = None) -> Ended:
     """Runs whole instructions, R1 being `context`."""
-    interpreter = Interpreter(era(name))
+    interpreter = Interpreter(era(name, "x86_64"))
     state = State(instructions, {}, context, Helpers(environment(name)), packet)
     return interpreter.run(interpreter.compile(instructions), state)
 
 
 def execute(instruction: Instruction, name: str = "4.1", **registers: Value) -> list[Value] | Ended:
     """Registers after one instruction, given some before it; what ended the program, if that did."""
-    interpreter = Interpreter(era(name))
+    interpreter = Interpreter(era(name, "x86_64"))
     state = State((instruction, EXIT), {}, 0, Helpers(environment(name)))
     for register, value in registers.items():
         state.registers[int(register[1:])] = value

@@ -502,7 +502,7 @@ def test_a_planted_fault_changes_predictions() -> None:
         state.registers[instruction.dst] = 5
 
     script = Script("s", "s", (MAP, counting("program", 1), PROBE, EVENT, ATTACH, FIRE, ReadCount(Ref("event"))))
-    table = {**instruction_table(era("4.1")), "atomic_add_dw": broken, "mov64_imm": broken}
+    table = {**instruction_table(era("4.1", "x86_64")), "atomic_add_dw": broken, "mov64_imm": broken}
     right = ModelExecutor(environment()).run(script)
     wrong = ModelExecutor(environment(), instructions=table).run(Script("s", "s", (*script.operations[:6], read())))
     assert right[-1] == Outcome(value=1)

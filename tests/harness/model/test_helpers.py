@@ -159,7 +159,7 @@ def test_a_helper_without_a_rule_and_a_bad_argument() -> None:
 def printed(text: bytes, *arguments: Value, name: str = "4.1") -> int | str:
     first, second, third = (*arguments, 0, 0, 0)[:3]
     try:
-        rules = era(name).printk
+        rules = era(name, "x86_64").printk
         return len(printk.printed(rules, printk.parse(rules, text), (first, second, third)))
     except Errno as error:
         return error.name

@@ -35,12 +35,12 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Release
 from harness.model.verifier import Verdict, VerifierContext
 from harness.model.verifier.later import predict
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import ADDED, RULES
 from harness.model.verifier.stand_ins import translate
+from harness.release import Release
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map
 from tests.harness.model.verifier.rejections import REJECTIONS

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, R0, Atomic, Release
+from harness.isa.opcodes import BASELINE, OPCODES, R0, Atomic
 from harness.model.verifier import VerifierContext
 from harness.model.verifier.later import predict
 from harness.model.verifier.stand_ins import STAND_INS, translate
+from harness.release import Release
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import KINDS, find_map
 from tests.harness.model.verifier.newer import OPEN, PROGRAMS, Newer

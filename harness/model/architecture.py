@@ -1,0 +1,56 @@
+"""What one architecture does otherwise than another, by release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.isa.opcodes import Helper
+from harness.model.rules import JitFault
+from harness.release import Release
+from hil.errors import UserError
+
+
+@dataclass(frozen=True)
+class ArchitectureRules:
+    """`kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is the first
+    one whose kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
+    JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
+    verifier leaves them to it, each since the release named. `pads` says whether there are landing pads at all.
+    """
+
+    kprobes: Release
+    reads_checked: Release | None = None
+    faults: Mapping[JitFault, Release] = field(default_factory=dict, hash=False)
+    jit_helpers: Mapping[int, Release] = field(default_factory=dict, hash=False)
+    pads: bool = False
+
+
+ARCHITECTURES: Mapping[str, ArchitectureRules] = {
+    "x86_64": ArchitectureRules(
+        kprobes=(4, 1),
+        reads_checked=(5, 10),  # arch/x86/mm/maccess.c: copy_from_kernel_nofault_allowed()
+        # arch/x86/net/bpf_jit_comp.c: 68fda450a7df, "bpf: fix 32-bit divide by zero"
+        faults={JitFault.DIVISOR: (4, 15)},
+        pads=True,
+    ),
+    "arm64": ArchitectureRules(
+        kprobes=(4, 8),  # 2dd0e8d2d2a1, "arm64: Kprobes with single stepping support"
+        # arch/arm64/net/bpf_jit_comp.c: "arm64: bpf: fix JIT frame pointer setup", Yang Shi, November 2015; and
+        # "bpf, arm64: fix jit branch offset related to ldimm64", Daniel Borkmann, May 2017
+        faults={JitFault.STACK: (4, 4), JitFault.TARGET: (4, 12)},
+        # bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and did not on 6.12.117. 158 is
+        # bpf_get_current_task_btf.
+        jit_helpers={Helper.GET_SMP_PROCESSOR_ID: (7, 2), Helper.GET_CURRENT_TASK: (7, 2), 158: (7, 2)},
+    ),
+}
+
+
+def architecture_rules(name: str) -> ArchitectureRules:
+    """The rules of an architecture of images/architectures.toml; UserError when there are none."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        raise UserError(
+            f"the model knows nothing of {name}", remedy="add its rules to harness/model/architecture.py"
+        ) from None

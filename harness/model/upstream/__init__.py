@@ -1,0 +1,50 @@
+"""Upstream Linux, release by release: what 4.1 does, and every change since, keyed by the release that made it.
+
+upstream((5, 15))      # the rules of 4.1 with all that changed up to 5.15
+unchecked((5, 15))     # changes of which nobody has looked up whether 5.15 has them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+
+from harness.model.rules import Upstream, version
+from harness.model.upstream import commands, events, loading, maps, running
+from harness.model.upstream.change import Change
+from harness.model.upstream.linux_4_1 import LINUX_4_1
+from harness.release import Release
+
+CHANGES: tuple[Change, ...] = tuple(
+    sorted(
+        (*commands.CHANGES, *maps.CHANGES, *loading.CHANGES, *running.CHANGES, *events.CHANGES),
+        key=lambda change: change.since,
+    )
+)
+"""Oldest first; those of one release in the order of their files, which is the order they build on each other."""
+LATEST: Mapping[Release, int] = {
+    (4, 1): LINUX_4_1.latest,
+    (5, 10): version(5, 10, 255),  # of 5.10.262: the last number ends at 255, Makefile
+    (6, 1): version(6, 1, 192),
+    (6, 12): version(6, 12, 118),
+    (7, 2): version(7, 2, 13),
+}
+"""Releases that every clause was held against in running kernels: LINUX_VERSION_CODE of the newest of each."""
+
+
+@cache
+def upstream(release: Release) -> Upstream:
+    """The rules of a release. What came later than 4.1 and at a time nobody has looked up counts from the release on
+    in which it was first seen."""
+    rules = replace(LINUX_4_1, release=release, latest=LATEST.get(release, version(*release, 0)))
+    for change in CHANGES:
+        if change.concerns(release):
+            rules = change.apply(rules)
+    return rules
+
+
+def unchecked(release: Release) -> Iterator[Change]:
+    """The changes that came between two releases in `LATEST`, and perhaps before `release`, which lies between the
+    same two: it may have them or not. Of a release later than all of these nothing can be told."""
+    return (change for change in CHANGES if change.after < release < change.since and release not in change.stable)

@@ -1,0 +1,56 @@
+"""One change of upstream Linux that the model knows of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from harness.model.rules import ALWAYS, UNCERTAIN, Backport, Upstream
+from harness.release import Release
+
+
+@dataclass(frozen=True)
+class Change:
+    """`since` is the release that made it, or in which it was first seen; `after` the last one known to be without it:
+    what lies between is unknown. Where the commit was looked up, `after` is the release before `since`.
+
+    `stable` are older series that got it as a fix: which of their releases have it. A function whose change may come
+    that way asks `window` what to put into the rules.
+    """
+
+    apply: Callable[[Upstream], Upstream]
+    sentence: str
+    since: Release
+    after: Release
+    commit: str
+    stable: Mapping[Release, Backport] = field(hash=False)
+
+    def concerns(self, release: Release) -> bool:
+        """Whether a release has it, or some of its stable releases may."""
+        return release >= self.since or release in self.stable or (bool(self.stable) and release > self.after)
+
+    def window(self, release: Release) -> Backport:
+        """Which stable releases of a series have it."""
+        if release >= self.since:
+            return ALWAYS
+        return self.stable.get(release, UNCERTAIN)
+
+
+def change(
+    since: Release,
+    commit: str = "",
+    *,
+    after: Release | None = None,
+    stable: Mapping[Release, Backport] | None = None,
+) -> Callable[[Callable[[Upstream], Upstream]], Change]:
+    """Makes a change of a function that gives the rules with it; its docstring says what changed.
+
+    `commit` is `HASH, SUBJECT` of the commit that made it in exactly `since`; without one, `after` says since when it
+    may be there.
+    """
+
+    def made(function: Callable[[Upstream], Upstream]) -> Change:
+        sentence = " ".join((function.__doc__ or "").split())
+        return Change(function, sentence, since, since if after is None else after, commit, stable or {})
+
+    return made

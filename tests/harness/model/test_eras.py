@@ -1,0 +1,78 @@
+"""An era is what a release, a distribution and an architecture make together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.model.distribution import DEBIAN, VANILLA
+from harness.model.eras import era
+from harness.model.rules import DivisionByZero, JitFault, LoadCheck
+from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
+from harness.model.upstream.linux_4_1 import LINUX_4_1
+from hil.errors import UserError
+
+
+def test_a_release_between_two_that_lanes_have_gets_what_is_known() -> None:
+    rules = upstream((5, 15))
+    assert rules.program_types == upstream((5, 10)).program_types | {31}, "SYSCALL came with 5.14"
+    assert not rules.charges_locked_memory, "since 5.11"
+    assert rules.gpl_clock is False
+    assert LoadCheck.KERNEL_VERSION not in rules.load_checks
+    assert LoadCheck.KERNEL_VERSION in upstream((4, 19)).load_checks, "until 5.0"
+    assert upstream((4, 19)).division_by_zero is DivisionByZero.ENDS_PROGRAM, "first seen otherwise on 5.10"
+
+
+def test_what_nobody_has_looked_up_is_told() -> None:
+    assert {one.sentence for one in unchecked((5, 15))} >= {"union bpf_attr has 144 bytes."}
+    for known in LATEST:
+        assert not list(unchecked(known))
+
+
+def test_what_stable_releases_got_later_is_open_between_them() -> None:
+    rules = upstream((5, 15)).first_period_runs
+    assert rules.in_release(5 << 16 | 15 << 8 | 100) is None
+    assert upstream((7, 2)).first_period_runs.in_release(7 << 16 | 2 << 8)
+    assert upstream((5, 10)).first_period_runs.in_release(5 << 16 | 10 << 8 | 223) is False
+
+
+def test_a_distribution_changes_what_it_configures_and_patches() -> None:
+    ours, theirs = era("6.1", "x86_64", VANILLA), era("6.1", "x86_64", DEBIAN)
+    assert (ours.settings["kernel/perf_event_paranoid"], theirs.settings["kernel/perf_event_paranoid"]) == (2, 3)
+    assert ours.paranoid_any > 4 and theirs.paranoid_any == 3
+    assert era("6.1", "x86_64") == theirs, "the lanes of 6.1 are Debian's"
+    assert "kernel/unprivileged_bpf_disabled" not in era("4.1", "x86_64", DEBIAN).settings, "it came with 4.4"
+    assert era("6.12", "x86_64").landing_pads and not era("6.12", "x86_64", VANILLA).landing_pads
+
+
+def test_an_architecture_has_its_own_history() -> None:
+    assert not era("4.1", "arm64").kprobes and era("4.8", "arm64").kprobes
+    assert era("4.1", "arm64").faults == {JitFault.STACK, JitFault.TARGET}
+    assert era("4.9", "arm64").faults == {JitFault.TARGET}
+    assert era("4.14", "x86_64").faults == {JitFault.DIVISOR}
+    assert era("6.12", "arm64").jit_helpers == frozenset() != era("7.2", "arm64").jit_helpers
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("3.18", "4.1"), ("4.0", "4.1"), ("7.3", "7.2"), ("8.0", "7.2")])
+def test_a_release_nobody_knows_is_an_error_that_names_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=rf"nothing is known of Linux {name}") as error:
+        era(name, "x86_64")
+    assert nearest in (error.value.remedy or "")
+
+
+@pytest.mark.parametrize("name", ["", "6", "6.1.192", "six", "6.x"])
+def test_what_is_no_release_is_told(name: str) -> None:
+    with pytest.raises(UserError, match="no release of Linux"):
+        era(name, "x86_64")
+
+
+def test_every_change_changes_something_and_says_what() -> None:
+    rules = LINUX_4_1
+    for one in CHANGES:
+        before = replace(rules, release=one.since)
+        rules = one.apply(before)
+        assert rules != before, one.sentence
+        assert one.sentence.endswith("."), one.sentence
+        assert one.after <= one.since, one.sentence
+    assert replace(rules, release=(7, 2), latest=0) == replace(upstream((7, 2)), latest=0)
