@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hil import programs
 from hil.errors import BenchError
 
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder you can write to"
@@ -32,6 +33,9 @@ _REMEDIES = {
 
 _OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Nobody meets these by reading."""
+
+_LOOK = 1.0
+"""Seconds after which whoever waits for a lock looks up."""
 
 
 class Unusable(BenchError):
@@ -85,11 +89,22 @@ def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> I
             lock.acquire(timeout=0)
         except Timeout:
             notify(f"waiting for another process that is at work on {folder}")
-            lock.acquire()
+            _await(lock, folder)
     try:
         yield
     finally:
         lock.release()
+
+
+def _await(lock: FileLock, folder: Path) -> None:
+    """Wait for as long as it takes; BenchError when we are to end before."""
+    while True:
+        try:
+            lock.acquire(timeout=_LOOK)
+            return
+        except Timeout:
+            if programs.ending():
+                raise BenchError(f"nobody waits for {folder} any more: the bench is about to end") from None
 
 
 @contextmanager

@@ -55,6 +55,11 @@ def run(
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
 
+def ending() -> bool:
+    """Whether `none` is in force; whoever waits for what may take minutes asks now and then."""
+    return _refused > 0
+
+
 @contextmanager
 def none() -> Iterator[None]:
     """End every program that runs in any thread, and start no other one until this is left."""

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
-from hil import programs
+from hil import cache, programs
 from hil.errors import BenchError
 
 FAMILY = ["sh", "-c", 'sleep 600 & echo $! >"$0"; echo begun; sleep 600']
@@ -72,6 +73,24 @@ def test_all_of_them_can_be_ended_from_another_thread(tmp_path: Path) -> None:
         with pytest.raises(BenchError, match="cat was not started"):
             run("cat")
     assert run("true").returncode == 0
+
+
+def test_who_waits_for_another_process_ends_as_well(tmp_path: Path) -> None:
+    said: list[str] = []
+    waits = threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(BenchError) as caught, cache.locked(tmp_path / "entry", notify=lambda _: waits.set()):
+            pass
+        said.append(str(caught.value))
+
+    with FileLock(tmp_path / ".entry.lock"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert waits.wait(60)
+        with programs.none():
+            thread.join(60)
+    assert said == [f"nobody waits for {tmp_path / 'entry'} any more: the bench is about to end"]
 
 
 def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from hil import cache
+from hil.machine import speed
 from tests.chaos.home import ARCHITECTURES, KERNEL
 from tests.chaos.kind import Kind
 from tests.chaos.kinds.signals import ENDING, endless
 from tests.chaos.mirror import MANNERS, mirror
-from tests.chaos.trial import Trial
+from tests.chaos.trial import PATIENCE, Trial
 
 _SILENT = ("trickle", "silent")
 """What nobody waits for the end of."""
@@ -94,4 +95,28 @@ class FetchKilled(FetchEnded):
             yield f"return code {codes[0]}"
 
 
-KINDS = (HostileMirror, FetchEnded, FetchKilled)
+class FetchWaitEnded(Fetching):
+    """A run is ended while it waits for another process that fetches its kernel, and will for long."""
+
+    name = "fetch-wait-ended"
+    manners = _SILENT
+
+    def inject(self, trial: Trial) -> None:
+        arch = trial.random.choice(ARCHITECTURES)
+        trial.facts["signal"] = trial.random.choice(ENDING)
+        trial.start(["kernels", "fetch", KERNEL, "--arch", arch])
+        trial.until("fetching the package lists")
+        waiting = trial.start(["run", "--lanes", f"{KERNEL}/{arch}/interp", "--scripts", "lookup"])
+        waiting.until("waiting for another process", PATIENCE * speed.scale())
+        trial.strike()
+        waiting.send(trial.facts["signal"])
+        waiting.wait(PATIENCE * speed.scale())
+        trial.noticed = waiting.ended
+        trial.child.send(signal.SIGTERM)
+
+    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        if codes != [128 + signal.SIGTERM, 128 + trial.facts["signal"]]:
+            yield f"exit statuses {codes}"
+
+
+KINDS = (HostileMirror, FetchEnded, FetchKilled, FetchWaitEnded)
