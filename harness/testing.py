@@ -29,7 +29,7 @@ from harness.essentials.parts import (
 from harness.isa import assemble as asm
 from harness.isa.text import assemble
 from harness.lane import Engine, Lane
-from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
+from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.script import operations as op
 from harness.script.clause import expect
 from harness.script.expectation import Expectation
@@ -54,6 +54,7 @@ __all__ = [
     "PerCpu",
     "Script",
     "ScriptLost",
+    "UnexpectedFailure",
     "Unjudged",
     "Unpredicted",
     "array",

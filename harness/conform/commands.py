@@ -18,12 +18,14 @@ from harness.run.commands import (
     DEFAULT_LANES,
     carry_out,
     check_chosen,
+    check_expected,
     check_predicted,
     check_required,
     known_lanes,
     list_plan,
     repeat,
     require_predicted,
+    strict,
 )
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
@@ -43,6 +45,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
+@strict
 @repeat
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
@@ -53,6 +56,7 @@ def conform(
     jobs: int | None,
     require: tuple[str, ...],
     require_predicted: bool,
+    strict: bool,
     rounds: int,
     output: Path | None,
     listing: bool,
@@ -82,7 +86,8 @@ def conform(
     report = carry_out(console, plan, output, jobs)
     _summarize(console, report, excused)
     check_required(require, report)
-    check_predicted(require_predicted, report)
+    check_predicted(require_predicted or strict, report)
+    check_expected(strict, report)
     return report.exit_status
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.abi.pt_regs import PtRegs
 from harness.essentials.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed, read_u64
 from harness.isa.assemble import R0, exit_, mov64_imm, program
+from harness.script.clause import NOTHING as NO_NEEDS
+from harness.script.clause import Clause, expect
 from harness.script.operations import (
     Attach,
     CreateKprobe,
@@ -21,22 +23,23 @@ EVENT, PROGRAM = Ref("event"), Ref("program")
 NOTHING = program(mov64_imm(R0, 0), exit_())
 
 
-def scripts(registers: PtRegs) -> tuple[Script, ...]:
+def scripts(registers: PtRegs) -> tuple[Script | Clause, ...]:
     return (
-        Script(
+        Clause(
             "attach-twice",
             "an event takes one program; a second attempt fails and changes nothing",
             (
                 array("hits"),
                 *probed(on_our_prctl(registers, count_hits())),
-                Attach(EVENT, PROGRAM),
+                expect(Attach(EVENT, PROGRAM), "EEXIST"),
                 kprobe_program("other", NOTHING),
-                Attach(EVENT, Ref("other")),
+                expect(Attach(EVENT, Ref("other")), "EEXIST"),
                 prctl(),
                 read_u64("hits"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "no-program",
             "descriptors that are no program, or nothing at all",
             (
@@ -44,37 +47,40 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 OpenFile("file"),
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", Ref("probe")),
-                Attach(EVENT, Ref("map")),
-                Attach(EVENT, Ref("file")),
-                Attach(EVENT, EVENT),
-                Attach(EVENT, -1),
-                Attach(EVENT, 1000),
+                expect(Attach(EVENT, Ref("map")), "EINVAL"),
+                expect(Attach(EVENT, Ref("file")), "EINVAL"),
+                expect(Attach(EVENT, EVENT), "EINVAL"),
+                expect(Attach(EVENT, -1), "EBADF"),
+                expect(Attach(EVENT, 1000), "EBADF"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "no-kprobe",
             "a static tracepoint's event does not take a program of type KPROBE, a plain file takes no ioctl",
             (
                 kprobe_program("program", NOTHING),
                 FindTracepoint("tracepoint", "sched/sched_process_fork"),
                 OpenEvent("event", Ref("tracepoint")),
-                Attach(EVENT, PROGRAM),
+                expect(Attach(EVENT, PROGRAM), "EINVAL"),
                 OpenFile("file"),
-                Attach(Ref("file"), PROGRAM),
-                Attach(-1, PROGRAM),
+                expect(Attach(Ref("file"), PROGRAM), "ENOTTY"),
+                expect(Attach(-1, PROGRAM), "EBADF"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "wrong-type",
             "a socket filter cannot be attached to a kprobe",
             (
                 LoadProgram("filter", ProgramType.SOCKET_FILTER, NOTHING),
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", Ref("probe")),
-                Attach(EVENT, Ref("filter")),
+                expect(Attach(EVENT, Ref("filter")), "EINVAL"),
                 kprobe_program("program", NOTHING),
                 Attach(EVENT, PROGRAM),
             ),
+            NO_NEEDS,
         ),
         Script(
             "two-probes",

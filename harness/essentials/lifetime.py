@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.essentials.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, read_u64
+from harness.script.clause import NOTHING as NO_NEEDS
+from harness.script.clause import Clause, expect
 from harness.script.operations import Attach, Close, CreateKprobe, Duplicate, OpenEvent, Ref, RemoveKprobe, Script
 
 EVENT, PROGRAM = Ref("event"), Ref("program")
 
 
-def scripts(registers: PtRegs) -> tuple[Script, ...]:
+def scripts(registers: PtRegs) -> tuple[Script | Clause, ...]:
     counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
     return (
-        Script(
+        Clause(
             "close-detaches",
             "closing the event detaches the program: the counter stops",
-            (*counted, prctl(), read_u64("hits"), Close(EVENT), prctl(times=3), read_u64("hits"), Close(EVENT)),
+            (
+                *counted,
+                prctl(),
+                read_u64("hits"),
+                Close(EVENT),
+                prctl(times=3),
+                read_u64("hits"),
+                expect(Close(EVENT), "EBADF"),
+            ),
+            NO_NEEDS,
         ),
         Script(
             "duplicate-keeps",
@@ -48,16 +59,17 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 read_u64("hits"),
             ),
         ),
-        Script(
+        Clause(
             "busy-probe",
             "a probe cannot be removed while an event is open on it",
             (
                 CreateKprobe("probe", PRCTL),
                 OpenEvent("event", Ref("probe")),
-                RemoveKprobe(Ref("probe")),
+                expect(RemoveKprobe(Ref("probe")), "EBUSY"),
                 Close(EVENT),
                 RemoveKprobe(Ref("probe")),
-                RemoveKprobe(Ref("probe")),
+                expect(RemoveKprobe(Ref("probe")), "ENOENT"),
             ),
+            NO_NEEDS,
         ),
     )

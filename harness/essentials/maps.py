@@ -26,6 +26,8 @@ from harness.isa.assemble import (
     mov64_reg,
     stx,
 )
+from harness.script.clause import NOTHING as NO_NEEDS
+from harness.script.clause import Clause, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
@@ -41,7 +43,7 @@ from harness.script.operations import (
 TABLE = Ref("table")
 
 
-def scripts(registers: PtRegs) -> tuple[Script, ...]:
+def scripts(registers: PtRegs) -> tuple[Script | Clause, ...]:
     return (
         Script(
             "counting",
@@ -81,7 +83,7 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 read_u64("seen"),
             ),
         ),
-        Script(
+        Clause(
             "update",
             "a program inserts into a hash map until it is full, and sees E2BIG then",
             (
@@ -96,10 +98,11 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 LookupElement(TABLE, u64(2), 8),
                 prctl(3, 33),
                 read_u64("seen"),
-                LookupElement(TABLE, u64(3), 8),
+                expect(LookupElement(TABLE, u64(3), 8), "ENOENT"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "update-flags",
             "BPF_NOEXIST and BPF_EXIST are obeyed when a program updates",
             (
@@ -110,13 +113,14 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 read_u64("seen"),
                 prctl(1, 12),
                 read_u64("seen"),
-                UpdateElement(TABLE, u64(2), u64(22), UpdateFlag.EXIST),
+                expect(UpdateElement(TABLE, u64(2), u64(22), UpdateFlag.EXIST), "ENOENT"),
                 UpdateElement(TABLE, u64(1), u64(13), UpdateFlag.EXIST),
-                UpdateElement(TABLE, u64(1), u64(14), UpdateFlag.NOEXIST),
+                expect(UpdateElement(TABLE, u64(1), u64(14), UpdateFlag.NOEXIST), "EEXIST"),
                 LookupElement(TABLE, u64(1), 8),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "delete",
             "a program deletes an element, once",
             (
@@ -137,35 +141,37 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
                 ),
                 prctl(MAGIC),
                 read_u64("seen"),
-                LookupElement(TABLE, u64(MAGIC), 8),
-                NextKey(TABLE, None, 8),
+                expect(LookupElement(TABLE, u64(MAGIC), 8), "ENOENT"),
+                expect(NextKey(TABLE, None, 8), "ENOENT"),
                 prctl(MAGIC),
                 read_u64("seen"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "map-calls",
             "the map commands of bpf(2) and their errors",
             (
-                CreateMap("refused", MapType.HASH, 0, 8, 1),
-                CreateMap("unspecified", 0, 4, 8, 1),
+                expect(CreateMap("refused", MapType.HASH, 0, 8, 1), "EINVAL"),
+                expect(CreateMap("unspecified", 0, 4, 8, 1), "EINVAL"),
                 _table(entries=1),
-                LookupElement(TABLE, u64(1), 8),
+                expect(LookupElement(TABLE, u64(1), 8), "ENOENT"),
                 UpdateElement(TABLE, u64(1), u64(10)),
                 LookupElement(TABLE, u64(1), 8),
-                UpdateElement(TABLE, u64(2), u64(20)),
-                UpdateElement(TABLE, u64(1), u64(11), 77),
+                expect(UpdateElement(TABLE, u64(2), u64(20)), "E2BIG"),
+                expect(UpdateElement(TABLE, u64(1), u64(11), 77), "EINVAL"),
                 NextKey(TABLE, None, 8),
-                NextKey(TABLE, u64(1), 8),
-                DeleteElement(TABLE, u64(2)),
+                expect(NextKey(TABLE, u64(1), 8), "ENOENT"),
+                expect(DeleteElement(TABLE, u64(2)), "ENOENT"),
                 DeleteElement(TABLE, u64(1)),
-                LookupElement(-1, u64(1), 8),
+                expect(LookupElement(-1, u64(1), 8), "EBADF"),
                 array("seen", entries=2),
-                DeleteElement(Ref("seen"), u64(0)),
-                UpdateElement(Ref("seen"), u64(2), u64(0)),
+                expect(DeleteElement(Ref("seen"), u64(0)), "EINVAL"),
+                expect(UpdateElement(Ref("seen"), u64(2), u64(0)), "E2BIG"),
                 NextKey(Ref("seen"), None, 4),
-                NextKey(Ref("seen"), u64(1)[:4], 4),
+                expect(NextKey(Ref("seen"), u64(1)[:4], 4), "ENOENT"),
             ),
+            NO_NEEDS,
         ),
     )
 

@@ -24,6 +24,8 @@ from harness.isa.assemble import (
     program,
     st,
 )
+from harness.script.clause import NOTHING as NO_NEEDS
+from harness.script.clause import WORKS, Clause, expect
 from harness.script.operations import CreateKprobe, LoadProgram, Program, ProgramType, Script
 
 UNINITIALISED = program(mov64_reg(R0, R2), exit_())
@@ -49,46 +51,50 @@ FOR_GPL_ONLY = program(
 )
 
 
-def scripts(registers: PtRegs) -> tuple[Script, ...]:
+def scripts(registers: PtRegs) -> tuple[Script | Clause, ...]:
     beyond = program(ldx(DW, R0, R1, registers.size), exit_())
     below = program(st(DW, R10, -520, 0), mov64_imm(R0, 0), exit_())
     return (
-        Script(
+        Clause(
             "verifier",
             "programs the verifier must refuse, each for one reason",
             (
                 array("map"),
-                _load("uninitialised", UNINITIALISED),
-                _load("no exit", NO_EXIT),
-                _load("unchecked", UNCHECKED),
-                _load("beyond the context", beyond),
-                _load("below the stack", below),
-                _load("unknown helper", program(call(100000), exit_())),
-                _load("empty", Program(())),
+                expect(_load("uninitialised", UNINITIALISED), "EACCES"),
+                expect(_load("no exit", NO_EXIT), "EINVAL"),
+                expect(_load("unchecked", UNCHECKED), "EACCES", {"7.2": WORKS}),
+                expect(_load("beyond the context", beyond), "EACCES"),
+                expect(_load("below the stack", below), "EACCES"),
+                expect(_load("unknown helper", program(call(100000), exit_())), "EINVAL"),
+                expect(_load("empty", Program(())), "E2BIG"),
                 _load("accepted", NOTHING),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "kernel-version",
             "kern_version must match where the era says so",
             (
-                LoadProgram("program", ProgramType.KPROBE, NOTHING, kern_version=0),
+                expect(LoadProgram("program", ProgramType.KPROBE, NOTHING, kern_version=0), "EINVAL", {"5.10": WORKS}),
                 LoadProgram("filter", ProgramType.SOCKET_FILTER, NOTHING, kern_version=0),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "licence",
             "a program without a GPL-compatible licence may not call what is for the GPL only",
             (
                 LoadProgram("free", ProgramType.KPROBE, FOR_GPL_ONLY, license="GPL"),
-                LoadProgram("proprietary", ProgramType.KPROBE, FOR_GPL_ONLY, license="Proprietary"),
+                expect(LoadProgram("proprietary", ProgramType.KPROBE, FOR_GPL_ONLY, license="Proprietary"), "EINVAL"),
                 LoadProgram("harmless", ProgramType.KPROBE, NOTHING, license="Proprietary"),
             ),
+            NO_NEEDS,
         ),
-        Script(
+        Clause(
             "unknown-symbol",
             "a probe on a function that does not exist",
-            (CreateKprobe("probe", "there_is_no_such_function"),),
+            (expect(CreateKprobe("probe", "there_is_no_such_function"), "ENOENT", {"6.12": "EINVAL"}),),
+            NO_NEEDS,
         ),
     )
 

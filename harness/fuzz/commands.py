@@ -50,7 +50,9 @@ def fuzz(lanes: str, seed: int | None, count: int, only: int | None, jobs: int |
         rules = era(store.era(kernel, architecture(arch)), arch)
         return tuple(cases(seed, count, rules)) if only is None else (case(seed, only, rules),)
 
-    plan = shares(select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, armed=(PRCTL,))
+    plan = shares(
+        select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, random=True, armed=(PRCTL,)
+    )
     report = carry_out(console, plan, output, jobs)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -30,6 +30,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         for line in _lane(report, results):
             yield f"  {line}"
         yield _line(number, lane, _summary(results))
+    yield from (f"# {_flat(remark)}" for remark in report.remarks)
 
 
 def _lane(report: RunReport, results: Sequence[ScriptResult]) -> Iterator[str]:

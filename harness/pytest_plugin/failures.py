@@ -25,5 +25,10 @@ class Unjudged(UserWarning):
     """An operation passed though nobody said what it must give; `-W error::harness.testing.Unjudged` fails the test."""
 
 
+class UnexpectedFailure(UserWarning):
+    """An operation failed though nobody said that it should, whatever the model says: `expect` it, or find out why;
+    `-W error::harness.testing.UnexpectedFailure` fails the test."""
+
+
 class ScriptLost(BenchError):
     """A script did not end: its process, the agent or the machine died, and what it was at where that is known."""

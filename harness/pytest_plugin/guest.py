@@ -10,11 +10,12 @@ import pytest
 
 from harness.abi.pt_regs import PtRegs
 from harness.compare import Verdict
+from harness.judged import Judged
 from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
+from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
 from harness.run.known import KnownDivergence, excuse
@@ -39,7 +40,11 @@ class LaneGuest:
     lane: Lane
     machine: Machine
     executor: GuestExecutor
+    require_predicted: bool = False
+    """What nobody judged fails the test."""
     model: ModelExecutor = field(init=False)
+    judged: Judged = field(init=False, default=Judged())
+    """Of all that was checked."""
     _seen: list[Observed] = field(init=False, default_factory=list)
     _told: list[str] = field(init=False, default_factory=list)
     """Of each script that did not do what was expected: what is wrong with it, and the script."""
@@ -68,7 +73,8 @@ class LaneGuest:
 
         Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the script
         needs what the lane does not have, and when the model predicts nothing of it. Unjudged, a warning, for every
-        other operation the model has no rule for and no `expect` a word.
+        other operation the model has no rule for and no `expect` a word; with `require_predicted` it is raised, also
+        instead of a skip. UnexpectedFailure, a warning, for every operation that failed though no `expect` says so.
         """
         __tracebackhide__ = True
         script = self._script(steps)
@@ -76,23 +82,33 @@ class LaneGuest:
             pytest.skip(f"{self.lane}: {reason}")
         seen = self._observe(script)
         result = judge(self.lane, seen, self.model)
-        if result.verdict is Verdict.UNSUPPORTED:
-            pytest.skip(f"{self.lane}: {result.reason}")
-        if result.verdict is not Verdict.AGREE:
+        self.judged += result.judged
+        if result.verdict not in (Verdict.AGREE, Verdict.UNSUPPORTED):
             self._tell(script, result)
             raise Diverged(result)
-        for step in result.unpredicted:
-            if not step.expectation:
-                said = f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}"
-                warnings.warn(said, Unjudged, stacklevel=2)
+        unjudged = [
+            Unjudged(f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}")
+            for step in result.unpredicted
+            if not step.expectation
+        ]
+        if unjudged and self.require_predicted:
+            raise unjudged[0]
+        if result.verdict is Verdict.UNSUPPORTED:
+            pytest.skip(f"{self.lane}: {result.reason}")
+        for warning in unjudged:
+            warnings.warn(warning, stacklevel=2)
+        for step in result.unexpected:
+            said = f"{self.lane}: operation {step.index}, {step.operation}: {step.observation}, which nobody expected"
+            warnings.warn(said, UnexpectedFailure, stacklevel=2)
         return seen.outcomes
 
     def judge(
         self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
     ) -> list[ScriptResult]:
         """A verdict on each of many scripts, which go to the guest in one exchange; `together` as the executor's."""
-        results = self.executor.run(scripts, together=together)
-        return [excuse(judge(self.lane, seen, self.model), known) for seen in results]
+        found = [judge(self.lane, seen, self.model) for seen in self.executor.run(scripts, together=together)]
+        self.judged = sum((result.judged for result in found), self.judged)
+        return [excuse(result, known) for result in found]
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
         """For the test's report: what the console printed meanwhile and, on failure, which scripts failed and why

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 if TYPE_CHECKING:
+    from harness.judged import Judged
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
     from harness.pytest_plugin.berth import Berth
@@ -31,6 +32,7 @@ DEFAULT_LANES = "debian-12"
 _LANE = "_hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
+_JUDGED = pytest.StashKey["Judged"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="KERNELS",
         default="",
         help="kernels, by commas, whose tests fail, not skip, where there is no such kernel or engine",
+    )
+    group.addoption(
+        "--hil-require-predicted",
+        action="store_true",
+        help="fail a test when neither the model nor an expectation says what an operation gives",
     )
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
     parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default=DEFAULT_LANES)
@@ -86,6 +93,12 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    judged: Judged | None = config.stash.get(_JUDGED, None)
+    if judged:
+        terminalreporter.write_line(f"hil: {judged}")
+
+
 @pytest.fixture(scope="session")
 def lane(_hil_lane: Lane) -> Lane:
     """Kernel, architecture and engine the test runs on."""
@@ -93,8 +106,9 @@ def lane(_hil_lane: Lane) -> Lane:
 
 
 @pytest.fixture
-def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) -> LaneGuest:
+def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) -> Iterator[LaneGuest]:
     """The guest of the lane: `run` carries out operations, `check` also holds them against the model."""
+    from harness.judged import NOTHING
     from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
     from hil.errors import HilError
@@ -108,8 +122,11 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) ->
         pytest.skip(f"{_hil_lane}: {error}")
     except HilError as error:
         pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
-    guest = request.node.stash[_GUEST] = LaneGuest(request.node.name, _hil_lane, machine, executor)
-    return guest
+    require = request.config.getoption("--hil-require-predicted")
+    guest = LaneGuest(request.node.name, _hil_lane, machine, executor, require_predicted=require)
+    request.node.stash[_GUEST] = guest
+    yield guest
+    request.config.stash[_JUDGED] = request.config.stash.get(_JUDGED, NOTHING) + guest.judged
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def _head(report: RunReport) -> str:
         counts = report.counts(lane)
         cells = [str(counts.total()), *(str(counts[verdict] or "") for verdict in given)]
         lines.append(line([cell(lane), *cells, *([str(unpredicted[lane])] if unpredicted else [])]))
+    lines += [piece for remark in report.remarks for piece in ("", code(remark))]
     if report.unjudged:
         lines += ["", f"Neither the model nor a clause says what {len(report.unjudged)} operations give."]
     return "\n".join(lines) + "\n"

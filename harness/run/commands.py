@@ -38,6 +38,9 @@ repeat = click.option(
 require_predicted = click.option(
     "--require-predicted", is_flag=True, help="Fail when neither the model nor a clause says what an operation gives."
 )
+strict = click.option(
+    "--strict", is_flag=True, help="The same, and when an operation fails though nobody said that it should."
+)
 
 
 @click.command()
@@ -47,6 +50,7 @@ require_predicted = click.option(
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
+@strict
 @repeat
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
@@ -57,6 +61,7 @@ def run(
     jobs: int | None,
     require: tuple[str, ...],
     require_predicted: bool,
+    strict: bool,
     rounds: int,
     output: Path | None,
     listing: bool,
@@ -72,7 +77,8 @@ def run(
         return 0
     report = carry_out(console, plan, output, jobs)
     check_required(require, report)
-    check_predicted(require_predicted, report)
+    check_predicted(require_predicted or strict, report)
+    check_expected(strict, report)
     return report.exit_status
 
 
@@ -121,6 +127,8 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
     console.print(table)
     tell(console, report, folder)
+    for remark in report.remarks:
+        console.print(remark, highlight=False, soft_wrap=True)
     if unpredicted:
         said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
         alone = len(report.unjudged)
@@ -170,4 +178,13 @@ def check_predicted(required: bool, report: RunReport) -> None:
             f"neither the model nor a clause says what {len(report.unjudged)} operations give; the first is "
             f"{operation.operation} of {result.script} on {result.lane}: {operation.prediction}",
             remedy="give the model the rule or the clause an expectation, or run without --require-predicted",
+        )
+
+
+def check_expected(required: bool, report: RunReport) -> None:
+    """BenchError for a run in which an operation failed though nobody said that it should, if that is not to be."""
+    if required and report.unexpected:
+        raise BenchError(
+            report.remarks[-1],
+            remedy="expect the errno, or mend the script; without --strict this is only told",
         )

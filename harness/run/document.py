@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ class _Misfit(Exception):
 
 def document(report: RunReport) -> dict[str, Any]:
     """What `RunReport.write` writes, as plain data."""
-    plain: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(report)}, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(report.record(), default=str))
     return plain
 
 

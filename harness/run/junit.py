@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -38,7 +39,9 @@ def _document(report: RunReport) -> JUnitXml:
     document = JUnitXml(report.title)
     for lane in report.lanes:
         suite = TestSuite(lane)
-        suite.add_testcases([_case(report, result) for result in report.results if result.lane == lane])
+        for number, remark in enumerate(replace(report, results=report.of(lane)).remarks, 1):
+            suite.add_property(f"remark-{number}", _plain(remark))
+        suite.add_testcases([_case(report, result) for result in report.of(lane)])
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
     return document

@@ -14,7 +14,8 @@ from harness.script.operations import Script
 class Share:
     """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
     their divergences are known, how many rounds to make over all of it, how many scripts share a process
-    (`GuestExecutor.run`), and which functions stay probed meanwhile (`harness.lowering.armed`)."""
+    (`GuestExecutor.run`), which functions stay probed meanwhile (`harness.lowering.armed`), and whether the scripts are
+    made at random, so that nobody minds what fails in them."""
 
     kernel: str
     arch: str
@@ -24,6 +25,7 @@ class Share:
     rounds: int = 1
     together: int = 1
     armed: tuple[str, ...] = ()
+    random: bool = False
 
     @property
     def name(self) -> str:
@@ -42,12 +44,13 @@ def shares(
     rounds: int = 1,
     together: int = 1,
     armed: tuple[str, ...] = (),
+    random: bool = False,
 ) -> tuple[Share, ...]:
     """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together, armed)
+        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together, armed, random)
         for (kernel, arch), chosen in engines.items()
     )

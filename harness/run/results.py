@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Blame, Verdict
+from harness.judged import NOTHING, Judged
 from harness.lane import Lane
+from harness.report.counting import counted
 from harness.run.spending import Spent
 from harness.script.source import Source
 from hil.whole import write_whole
@@ -49,7 +51,9 @@ class Sighting:
 class ScriptResult:
     """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged or was lost;
     `unpredicted` are the operations the model has no rule for, which were held against the clause's expectation alone,
-    if there is one; `blame` says whose word stands alone in a divergence.
+    if there is one; `unexpected` are those that failed though nobody said that they should, up to the first that
+    diverged; `judged` counts who had a word for those up to there; `blame` says whose word stands alone in a
+    divergence.
 
     Of a script that was repeated, `rounds` times in all, this is what every round gave; `seconds` is the median. Where
     the rounds gave different things, `sightings` are those, in the order they were first seen.
@@ -67,6 +71,8 @@ class ScriptResult:
     sightings: tuple[Sighting, ...] = ()
     again: str = ""
     """The command that repeats just this; empty for agreement."""
+    unexpected: tuple[OperationReport, ...] = ()
+    judged: Judged = NOTHING
 
     @property
     def operations(self) -> tuple[OperationReport, ...]:
@@ -147,6 +153,10 @@ class RunReport:
         words = [word for word in self.command[1:2] if not word.startswith("-")]
         return " ".join(("hil", *words))
 
+    def of(self, lane: str) -> tuple[ScriptResult, ...]:
+        """The results of one lane."""
+        return tuple(result for result in self.results if result.lane == lane)
+
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """How often each verdict was given, on one lane or on all."""
         return Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
@@ -155,6 +165,28 @@ class RunReport:
     def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
         """Unpredicted operations no clause has a word for either: whatever the kernel did there, it was accepted."""
         return tuple((one, step) for one in self.results for step in one.unpredicted if not step.expectation)
+
+    @property
+    def unexpected(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
+        """Operations that failed though nobody said that they should; of scripts that are not told of anyway."""
+        return tuple((one, step) for one in self.results if one.verdict is Verdict.AGREE for step in one.unexpected)
+
+    @property
+    def judged(self) -> Judged:
+        """How many operations model and clauses had a word for."""
+        return sum((result.judged for result in self.results), NOTHING)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known of a run whatever came out: how much of it anybody judged, and what failed unasked."""
+        told = [str(self.judged)] if self.judged else []
+        if self.unexpected:
+            result, step = self.unexpected[0]
+            told.append(
+                f"{counted(len(self.unexpected), 'operation')} failed though nobody said that this should be; the first is "
+                f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
+            )
+        return tuple(told)
 
     @property
     def exit_status(self) -> int:
@@ -173,4 +205,8 @@ class RunReport:
 
     def write(self, path: Path) -> None:
         """Write `results.json` whole or not at all."""
-        write_whole(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, default=str) + "\n")
+        write_whole(path, json.dumps(self.record(), indent=1, default=str) + "\n")
+
+    def record(self) -> dict[str, Any]:
+        """What is written; readers make no use of the sum, which is for people."""
+        return {"format": FORMAT, "judged": {**asdict(self.judged), "in words": self.remarks}, **asdict(self)}

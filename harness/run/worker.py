@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.compare import Blame, Comparison, Verdict, compare
 from harness.difference import difference
+from harness.judged import judged, unexpected
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
 from harness.lowering.context import Guest
@@ -226,7 +227,8 @@ class Worker:
                 with self.spending.on(lane, "model"):
                     predictions = model.run(seen.script)
             with self.spending.on(lane, "comparison"):
-                return verdict(lane, seen, predictions)
+                result = verdict(lane, seen, predictions)
+                return replace(result, unexpected=()) if self.share.random else result
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.
             self._know(trouble=traceback.format_exc())
@@ -279,14 +281,21 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
     if isinstance(seen, Missed):
         return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
     comparison = compare(script, predictions, seen.outcomes)
+    end = comparison.divergence.index + 1 if comparison.divergence else len(predictions)
     result = ScriptResult(
         str(lane),
         script.name,
         comparison.verdict,
         unpredicted=tuple(_unpredicted(script, comparison, predictions, seen.outcomes)),
         seconds=seen.seconds,
+        unexpected=tuple(
+            OperationReport(index, describe(operation), describe_outcome(predictions[index]), describe_outcome(outcome))
+            for index, operation, outcome in unexpected(script, seen.outcomes[:end])
+        ),
+        judged=judged(script, predictions[:end]),
     )
-    if not comparison.divergence and len(comparison.unpredicted) == len(predictions) and not any(script.expected):
+    indices = {index for index, _ in comparison.unpredicted}
+    if not comparison.divergence and len(indices) == len(predictions) and not any(script.expected):
         _, why = comparison.unpredicted[0]
         return replace(result, verdict=Verdict.UNSUPPORTED, reason=f"nothing of it is predicted: {why}")
     if found := comparison.divergence:
@@ -326,7 +335,7 @@ def _missed(seen: Missed) -> OperationReport | None:
 def _unpredicted(
     script: Script, comparison: Comparison, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]
 ) -> Iterator[OperationReport]:
-    for index, _ in comparison.unpredicted:
+    for index in dict.fromkeys(index for index, _ in comparison.unpredicted):
         operation = describe(script.operations[index])
         yield OperationReport(
             index,

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from harness.isa.assemble import exit_, program
+from harness.judged import Judged
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed, Observed
-from harness.pytest_plugin.failures import Diverged, ScriptLost, Unjudged
+from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.clause import expect
 from harness.script.needs import Need
@@ -75,7 +76,8 @@ def refuses(operation: Operation) -> Outcome:
 
 
 def test_what_both_say_is_returned(tmp_path: Path) -> None:
-    assert guest(tmp_path, Guest(ebadf)).check(CLOSED, expect(CLOSED, "EBADF")) == (Outcome(errno="EBADF"),) * 2
+    step = expect(CLOSED, "EBADF")
+    assert guest(tmp_path, Guest(ebadf)).check(step, step) == (Outcome(errno="EBADF"),) * 2
 
 
 def test_a_divergence_names_operation_prediction_and_observation(tmp_path: Path) -> None:
@@ -119,8 +121,27 @@ def test_what_nobody_can_predict_is_a_skip(tmp_path: Path) -> None:
 def test_what_passes_unjudged_is_a_warning(tmp_path: Path) -> None:
     ours = guest(tmp_path, Guest(ebadf))
     with pytest.warns(Unjudged, match=r"^debian-12/arm64/jit: operation 1, Close\(descriptor=100\): ") as told:
-        ours.check(CLOSED, Close(100), expect(Close(100), "EBADF"))
-    assert len(told) == 1
+        ours.check(expect(CLOSED, "EBADF"), Close(100), expect(Close(100), "EBADF"))
+    assert [one.category for one in told].count(Unjudged) == 1
+
+
+def test_what_nobody_judged_fails_where_a_judgement_is_required(tmp_path: Path) -> None:
+    ours = guest(tmp_path, Guest(ebadf))
+    ours.require_predicted = True
+    for steps in ((expect(CLOSED, "EBADF"), Close(100)), (Close(100),)):
+        with pytest.raises(Unjudged, match=r"^debian-12/arm64/jit: operation \d, Close\(descriptor=100\): "):
+            ours.check(*steps)
+    ours.check(expect(CLOSED, "EBADF"), expect(Close(100), "EBADF"))
+    assert ours.judged == Judged(both=2, clause=1, none=2)
+
+
+def test_what_failed_though_nobody_said_so_is_a_warning(tmp_path: Path) -> None:
+    """The model says so, too, and so it passed without a word."""
+    ours = guest(tmp_path, Guest(ebadf))
+    said = r"^debian-12/arm64/jit: operation 1, Close\(descriptor=-1\): EBADF, which nobody expected$"
+    with pytest.warns(UnexpectedFailure, match=said) as told:
+        ours.check(expect(CLOSED, "EBADF"), CLOSED)
+    assert len(told) == 1 and told[0].filename == __file__
 
 
 def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import html
 import io
 import json
 import re
@@ -9,7 +10,10 @@ import pytest
 from rich.console import Console
 
 from harness.compare import Verdict
-from harness.run import commands, junit
+from harness.history import ktap
+from harness.judged import Judged
+from harness.report import markdown, page
+from harness.run import commands, document, junit
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
 from tests.harness.reports import LANES, everything
@@ -75,7 +79,8 @@ def test_junit_tells_what_repeats_gave(tmp_path: Path) -> None:
 def unpredicted(expectation: str) -> RunReport:
     step = OperationReport(1, "Close(event=e)", "unpredicted: no rule", "0", expectation)
     made = report(Verdict.AGREE)
-    return replace(made, results=(replace(made.results[0], unpredicted=(step,)),))
+    judged = Judged(clause=1) if expectation else Judged(none=1)
+    return replace(made, results=(replace(made.results[0], unpredicted=(step,), judged=judged),))
 
 
 def test_junit_lists_what_the_model_has_no_rule_for(tmp_path: Path) -> None:
@@ -93,10 +98,53 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     console = Console(file=io.StringIO(), width=200)
     commands.summarize(console, unpredicted("success"), tmp_path)
     assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
+    assert "1 operation: judged by model and clause 0, by one of them 0, by none 1\n" in told
     with pytest.raises(BenchError, match=r"1 operations give; the first is Close\(event=e\) of script-0"):
         commands.check_predicted(True, unpredicted(""))
     commands.check_predicted(False, unpredicted(""))
     commands.check_predicted(True, unpredicted("success"))
+
+
+def failing() -> RunReport:
+    step = OperationReport(1, "LoadProgram(name='p')", "EACCES", "EACCES")
+    made = report(Verdict.AGREE, Verdict.UNSUPPORTED)
+    return replace(
+        made, results=tuple(replace(one, unexpected=(step,), judged=Judged(2, 3, 4)) for one in made.results)
+    )
+
+
+def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_path: Path) -> None:
+    """Of scripts that agree: of others something else is told."""
+    said = (
+        "1 operation failed though nobody said that this should be; the first is "
+        f"LoadProgram(name='p') of script-0 on {LANE}: EACCES"
+    )
+    assert failing().remarks == ("18 operations: judged by model and clause 4, by one of them 14, by none 0", said)
+    console = Console(file=io.StringIO(), width=80)
+    commands.summarize(console, failing(), tmp_path)
+    assert all(f"\n{remark}\n" in console.file.getvalue() for remark in failing().remarks)
+    with pytest.raises(BenchError) as caught:
+        commands.check_expected(True, failing())
+    assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only told"
+    commands.check_expected(False, failing())
+    commands.check_expected(True, unpredicted(""))
+
+
+def test_every_format_tells_how_much_was_judged(tmp_path: Path) -> None:
+    for remark in failing().remarks:
+        assert f"`{remark}`\n" in markdown.render(failing())
+        assert f"<p>{html.escape(remark, quote=False)}</p>" in page.render(failing(), None).replace("&#39;", "'")
+        assert f"\n# {remark}\n" in ktap.text(failing())
+        failing().write(tmp_path / "results.json")
+        assert remark in json.loads((tmp_path / "results.json").read_text())["judged"]["in words"]
+        junit.write(failing(), tmp_path / "junit.xml")
+        found = ElementTree.parse(tmp_path / "junit.xml").findall(".//testsuite/properties/property")
+        assert remark in [one.attrib["value"] for one in found]
+    assert document.read(tmp_path / "results.json").judged == Judged(4, 6, 8)
+
+
+def test_a_run_in_which_nothing_was_judged_says_nothing_of_it() -> None:
+    assert report(Verdict.LOST).remarks == ()
 
 
 def test_junit_counts_what_a_ci_server_shows(tmp_path: Path) -> None:

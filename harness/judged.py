@@ -1,0 +1,99 @@
+"""Who had a word for the operations of a script, and which of them failed though nobody said that they should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.report.counting import counted
+from harness.script.expectation import Expectation
+from harness.script.operations import Concurrently, Fire, Operation, Script
+from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
+from harness.script.triggers import TRIGGERS
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How many operations the model and a clause (or an `expect`) had a word for: both of them, one alone, none."""
+
+    both: int = 0
+    model: int = 0
+    clause: int = 0
+    none: int = 0
+
+    def __add__(self, other: Judged) -> Judged:
+        return Judged(
+            self.both + other.both, self.model + other.model, self.clause + other.clause, self.none + other.none
+        )
+
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
+    def __str__(self) -> str:
+        total = self.both + self.model + self.clause + self.none
+        one = self.model + self.clause
+        said = f"judged by model and clause {self.both}, by one of them {one}, by none {self.none}"
+        return f"{counted(total, 'operation')}: {said}"
+
+
+NOTHING = Judged()
+
+
+def judged(script: Script, predictions: Sequence[Prediction]) -> Judged:
+    """Of the operations that `predictions`, which may be fewer, are for."""
+    count = NOTHING
+    for prediction, expectation in zip(predictions, _expected(script), strict=False):
+        match predicted(prediction), expectation is not None:
+            case True, True:
+                count += Judged(both=1)
+            case True, False:
+                count += Judged(model=1)
+            case False, True:
+                count += Judged(clause=1)
+            case _:
+                count += Judged(none=1)
+    return count
+
+
+def predicted(prediction: Prediction) -> bool:
+    """Whether the model has a word for all of it, the operations of threads among it."""
+    match prediction:
+        case Unpredicted():
+            return False
+        case Either(outcomes):
+            return all(map(predicted, outcomes))
+    return all(predicted(inner) for branch in prediction.branches or () for inner in branch)
+
+
+def unexpected(script: Script, outcomes: Sequence[Outcome]) -> Iterator[tuple[int, Operation, Outcome]]:
+    """Every operation that failed though nobody expected that, also inside threads, with the index of the script's own.
+
+    A prediction of the model is nobody's wish: whoever loads a program wants it loaded, unless they say otherwise. A
+    trigger that always fails is what it is for. Of threads that are expected to do something, what is left open is
+    meant to be, since it may hang on their order.
+    """
+    for index, (operation, outcome, expectation) in enumerate(
+        zip(script.operations, outcomes, _expected(script), strict=False)
+    ):
+        yield from ((index, inner, said) for inner, said in _unexpected(operation, outcome, expectation))
+
+
+def _unexpected(
+    operation: Operation, outcome: Prediction, expectation: Expectation | None
+) -> Iterator[tuple[Operation, Outcome]]:
+    if not isinstance(outcome, Outcome):
+        return
+    if outcome.errno and expectation is None and not _meant(operation, outcome.errno):
+        yield operation, outcome
+    if isinstance(operation, Concurrently) and not (expectation and expectation.branches):
+        for branch, said in zip(operation.branches, outcome.branches or (), strict=False):
+            for inner, its in zip(branch.operations, said, strict=True):
+                yield from _unexpected(inner, its, None)
+
+
+def _meant(operation: Operation, errno: str) -> bool:
+    return isinstance(operation, Fire) and TRIGGERS[operation.trigger].errno == errno
+
+
+def _expected(script: Script) -> Sequence[Expectation | None]:
+    return script.expected or (None,) * len(script.operations)
