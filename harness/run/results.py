@@ -183,8 +183,8 @@ class RunReport:
         if self.unexpected:
             result, step = self.unexpected[0]
             told.append(
-                f"{counted(len(self.unexpected), 'operation')} failed though nobody said that this should be; the first is "
-                f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
+                f"{counted(len(self.unexpected), 'operation')} failed though nobody said that this should be; the first "
+                f"is {step.operation} of {result.script} on {result.lane}: {step.observation}"
             )
         return tuple(told)
 
