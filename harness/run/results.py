@@ -182,10 +182,9 @@ class RunReport:
         told = [str(self.judged)] if self.judged else []
         if self.unexpected:
             result, step = self.unexpected[0]
-            told.append(
-                f"{counted(len(self.unexpected), 'operation')} failed though nobody said that this should be; the first "
-                f"is {step.operation} of {result.script} on {result.lane}: {step.observation}"
-            )
+            where = f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
+            number = counted(len(self.unexpected), "operation")
+            told.append(f"{number} failed though nobody said that this should be; the first is {where}")
         return tuple(told)
 
     @property
