@@ -16,7 +16,7 @@ from harness.script.outcome import Outcome
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
-from hil.errors import BenchError, MachineLost
+from hil.errors import MachineLost
 from hil.machine import speed
 from hil.target import Target
 
@@ -143,7 +143,8 @@ class GuestExecutor:
             self._agent = self._start()  # which tells better what ended, when it was the target
             raise
         if not result.completed:
-            raise BenchError(f"the agent could not do what the bench itself needs: {result.end}")
+            # Whatever a script left behind, no process to be had say, is the machine's; another one has none of it.
+            raise MachineLost(f"the agent could not do what the bench itself needs: {result.end}")
         return result
 
     def _tag(self, script: Script) -> str:

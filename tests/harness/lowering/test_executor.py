@@ -15,7 +15,7 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.script.operations import Close, Script
 from hil.agent.results import BatchResult, End, How, Status, StepResult
 from hil.agent.steps import Batch
-from hil.errors import BenchError, MachineLost
+from hil.errors import MachineLost
 
 SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
 HELLO = SimpleNamespace(page_size=65536, cpus=2)
@@ -143,5 +143,5 @@ def test_a_target_that_ends_while_the_engine_is_chosen_is_told_as_that(monkeypat
 
 def test_what_the_bench_itself_needs_must_be_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
     target: Any = Target(monkeypatch, set(), late=0)
-    with pytest.raises(BenchError, match="could not do what the bench itself needs"):
+    with pytest.raises(MachineLost, match="could not do what the bench itself needs"):
         GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
