@@ -2,11 +2,15 @@
 
 A folder appears under its final name in one step and complete, so a reader needs no lock. Whoever fills one holds the
 lock beside it, works in a temporary folder on the same file system, and leaves nothing behind when it fails.
+
+A folder is sealed: it lists the sha256 of all that is in it, and who uses a file holds it against that first. What is
+not as it was made is Damaged, and made again. What cannot be read is Unusable, and stays: it may be whole.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -18,6 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hil import programs
+from hil.digest import sha256
 from hil.errors import BenchError
 
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder you can write to"
@@ -27,6 +32,7 @@ _REMEDIES = {
     errno.EROFS: _ELSEWHERE,
     errno.ENOSPC: f"free space there, or {_ELSEWHERE}",
     errno.EDQUOT: f"free space there, or {_ELSEWHERE}",
+    errno.EIO: f"its disk fails, see the host's kernel log; mend it, or {_ELSEWHERE}",
     errno.ENOTDIR: f"move away the file that is in its place, or {_ELSEWHERE}",
 }
 
@@ -39,10 +45,20 @@ _LOOK = 1.0
 
 
 class Unusable(BenchError):
-    """The cache cannot be written or entered: no permission, no space, read-only."""
+    """The cache cannot be read, written or entered: no permission, no space, read-only, a disk that fails."""
 
     def __init__(self, path: str | Path, number: int) -> None:
-        super().__init__(f"cannot use the cache at {path}: {os.strerror(number)}", remedy=_REMEDIES[number])
+        remedy = _REMEDIES.get(number, _ELSEWHERE)
+        super().__init__(f"cannot use the cache at {path}: {os.strerror(number)}", remedy=remedy)
+        self.number = number
+
+
+class Damaged(BenchError):
+    """Something in the cache is not what was written."""
+
+
+_SEAL = "sha256sums"
+"""As sha256sum(1) writes and checks it; the last line is the hash of those before it."""
 
 
 def complaint(folder: Path, text: str) -> Unusable | None:
@@ -120,6 +136,7 @@ def replaced(folder: Path) -> Iterator[Path]:
         new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
         try:
             yield new
+            _seal(new)
             freeze(new)
             remove(folder)
             # The same parent: moving a read-only folder to another one would need its write permission.
@@ -127,6 +144,68 @@ def replaced(folder: Path) -> Iterator[Path]:
         except BaseException:
             remove(new)
             raise
+
+
+def ensure(folder: Path, make: Callable[[Path], None], *, notify: Callable[[str], None] = lambda _: None) -> None:
+    """Have `folder` there and whole: `make` fills it, an empty one, when there is none or it is damaged."""
+    if _is_whole(folder, lambda _: None):
+        return
+    with locked(folder, notify=notify):
+        if not _is_whole(folder, notify):
+            with replaced(folder) as new:
+                make(new)
+
+
+def _is_whole(folder: Path, notify: Callable[[str], None]) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        check(folder)
+    except Damaged as damage:
+        notify(f"{damage}; making it again")
+        return False
+    return True
+
+
+def _seal(folder: Path) -> None:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in paths)
+    (folder / _SEAL).write_text(f"{lines}{_of_itself(lines)}\n")
+
+
+def _of_itself(lines: str) -> str:
+    return f"# {hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def is_sealed(folder: Path) -> bool:
+    """False for what was put into the cache before folders had seals."""
+    return (folder / _SEAL).exists()
+
+
+def check(folder: Path) -> None:
+    """Damaged unless every file below `folder` is as it was sealed; Unusable when one cannot be read. Costs reading
+    them once, a few milliseconds a megabyte."""
+    with reading(folder / _SEAL):
+        lines, _, last = (folder / _SEAL).read_text(errors="replace").rstrip("\n").rpartition("\n")
+    lines = f"{lines}\n" if lines else ""
+    if last != _of_itself(lines):
+        raise Damaged(f"{folder / _SEAL} is damaged")
+    sealed = {folder / name: digest for digest, _, name in (line.partition("  ") for line in lines.splitlines())}
+    for path, digest in sealed.items():
+        with reading(path):
+            if sha256(path) != digest:
+                raise Damaged(f"{path} is damaged: its sha256 is not the one it was made with")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tell a file of the cache that is missing, which is Damaged, from one that cannot be read, which is Unusable."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise Damaged(f"{path} is damaged: {error.strerror}") from error
+    except OSError as error:
+        raise Unusable(path, error.errno or errno.EIO) from error
 
 
 def freeze(folder: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from hil import cache, directories, resources
+from hil import cache, directories, programs, resources
 from hil.arch import Architecture
 from hil.errors import BenchError
 
@@ -26,11 +27,7 @@ def agent_binary(arch: Architecture) -> Path:
     sources = resources.folder("guest")
     folder = directories.cache() / "agent" / _digest(sources, compiler) / arch.name
     binary = folder / "hil-agent"
-    if not binary.exists():
-        with cache.locked(folder):
-            if not binary.exists():
-                with cache.replaced(folder) as new:
-                    compile_agent(compiler, new / binary.name, sources, *LINK)
+    cache.ensure(folder, lambda new: compile_agent(compiler, new / binary.name, sources, *LINK))
     return binary
 
 
@@ -38,7 +35,7 @@ def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> No
     """Compile the agent, with `extra` flags after the common ones (the file `flags` beside the sources)."""
     files = sorted(str(path) for path in sources.glob("*.c"))
     command = [compiler, f"@{sources / 'flags'}", *extra, "-o", str(output), *files]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = programs.run(command, environment=os.environ)
     if done.returncode:
         raise BenchError(
             f"the agent cannot be compiled: {compiler} ended with status {done.returncode}",

@@ -6,6 +6,8 @@ nothing can go stale, and the same inputs give the same file.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -25,6 +27,8 @@ AGENT = "bin/hil-agent"
 
 # A guest root nobody has asked for in this long (seconds) is removed when another one is made.
 _KEPT = 30 * 86400.0
+
+_TAKES_NONE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 _POWER_OFF = b"""\
 #!/bin/busybox sh
@@ -62,7 +66,9 @@ def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> 
     parts = recipe()
     programs = userland(parts, kernel.arch, notify=notify)
     drivers = modules.needed(kernel, parts.drivers)
-    agent = agent_binary(kernel.arch).read_bytes()
+    binary = agent_binary(kernel.arch)
+    with cache.reading(binary):
+        agent = binary.read_bytes()
     client, host = keys.client(), keys.host()
     authorized = cpio.regular(f"{client.public_line}\n".encode())
     library = f"lib/modules/{kernel.release}"
@@ -104,12 +110,24 @@ def bare(kernel: Kernel) -> Path:
 
 
 def _kept(name: str, archive: bytes) -> Path:
-    """A read-only file in the cache with these bytes. Not compressed: to unpack it costs a translated guest 0.4 s."""
-    folder = directories.cache() / "guestroots"
+    """A read-only file with these bytes in the cache, or, where that takes none, in the state folder.
+
+    Not compressed: to unpack it costs a translated guest 0.4 s.
+    """
+    try:
+        return _kept_in(directories.cache() / "guestroots", name, archive)
+    except cache.Unusable as error:
+        if error.number not in _TAKES_NONE:
+            raise
+        return _kept_in(directories.state() / "guestroots", name, archive)
+
+
+def _kept_in(folder: Path, name: str, archive: bytes) -> Path:
     path = folder / f"{name}-{hashlib.sha256(archive).hexdigest()[:16]}.cpio"
     with cache.written(path):
-        if path.exists() and path.stat().st_size == len(archive):
-            os.utime(path)
+        if path.exists() and path.read_bytes() == archive:
+            with contextlib.suppress(OSError):  # read-only; then nobody sweeps there either
+                os.utime(path)
             return path
         folder.mkdir(parents=True, exist_ok=True)
         for other in folder.glob(f"{name}-*.cpio"):

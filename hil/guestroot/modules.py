@@ -21,6 +21,7 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from hil import cache
 from hil.errors import BenchError
 from hil.guestroot.recipe import Driver
 from hil.kernels import configuration
@@ -101,8 +102,10 @@ def _files(kernel: Kernel) -> dict[str, Path]:
 
 
 def _read(name: str, path: Path) -> Module:
+    with cache.reading(path):
+        raw = path.read_bytes()
     try:
-        data = _DECOMPRESS[path.suffix](path.read_bytes())
+        data = _DECOMPRESS[path.suffix](raw)
         depends = _depends(data)
     except (KeyError, OSError, EOFError, lzma.LZMAError, ELFError) as error:
         raise BenchError(

@@ -38,7 +38,8 @@ class Userland:
     def entries(self) -> dict[str, cpio.Entry]:
         """Its files for an archive, executable."""
         files = sorted(path for path in self.root.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.root)): cpio.regular(path.read_bytes(), 0o755) for path in files}
+        with cache.reading(self.root):
+            return {str(path.relative_to(self.root)): cpio.regular(path.read_bytes(), 0o755) for path in files}
 
 
 def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> Userland:
@@ -46,12 +47,9 @@ def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None
     wanted = repr((recipe.suite, recipe.packages, recipe.programs)).encode()
     name = f"{recipe.suite}-{arch.debian}-{hashlib.sha256(wanted).hexdigest()[:12]}"
     folder = directories.cache() / "userland" / name
-    if not folder.exists():
-        with cache.locked(folder, notify=notify):
-            if not folder.exists():
-                with cache.replaced(folder) as new:
-                    _make(recipe, arch, new, notify)
-    return Userland(folder / _ROOT, json.loads((folder / _RECORD).read_text()))
+    cache.ensure(folder, lambda new: _make(recipe, arch, new, notify), notify=notify)
+    with cache.reading(folder / _RECORD):
+        return Userland(folder / _ROOT, json.loads((folder / _RECORD).read_text()))
 
 
 def _make(recipe: Recipe, arch: Architecture, folder: Path, notify: Callable[[str], None]) -> None:

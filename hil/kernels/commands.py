@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hil import terminal
+from hil import cache, terminal
 from hil.arch import Architecture, architecture
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
@@ -148,11 +148,13 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
     source = str(known.source) if known else ""
     try:
         metadata = entry.metadata_of(store.location(name, arch))
-    except entry.Damaged as damage:
+    except cache.Damaged as damage:
         if store.location(name, arch).exists():
             return {**row, "state": "damaged", "source": str(damage)}
         fetchable = known is not None and isinstance(known.source, Debian)
         return {**row, "state": "available" if fetchable else "not available: build or import it", "source": source}
+    except cache.Unusable as trouble:
+        return {**row, "state": "unreadable", "source": str(trouble)}
     imported = metadata["provenance"]["source"] == store.IMPORTED
     return {
         **row,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil import cache
 from hil.arch import architectures
 from hil.errors import UserError
 
@@ -44,5 +45,6 @@ def options(config: str) -> dict[str, str]:
 
 
 def options_of(path: Path) -> Mapping[str, str]:
-    """The same of a file."""
-    return options(path.read_text(errors="replace"))
+    """The same of a file in the cache."""
+    with cache.reading(path):
+        return options(path.read_text(errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hil import cache
 from hil.arch import Architecture
 from hil.digest import sha256
-from hil.errors import BenchError
 from hil.kernels import catalogue
 from hil.kernels.kernel import Kernel
 
@@ -23,10 +24,6 @@ _STUB = 4096
 
 # What Debian keeps beside the modules and nobody needs twice, or at all on QEMU's virtual boards.
 _NOT_MODULES = frozenset({"vmlinuz", "config", "System.map", "dtb", "build", "source"})
-
-
-class Damaged(BenchError):
-    """The entry is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +68,22 @@ def write(
 
 
 def read(folder: Path, arch: Architecture) -> Kernel:
-    """The kernel in `folder`, its metadata, image and configuration checked; Damaged when they are not as written."""
+    """The kernel in `folder`, its metadata, image and configuration checked; Damaged when they are not as written,
+    Unusable when they cannot be read. The rest, modules first of all, is checked once a process.
+    """
     metadata = metadata_of(folder)
     files = {part: folder / name for part, name in metadata["files"].items()}
     for part, expected in metadata["provenance"]["sha256"].items():
-        try:
+        with cache.reading(files[part]):
             actual = sha256(files[part])
-        except OSError as error:
-            raise Damaged(f"{files[part]} cannot be read ({error.strerror})") from None
         if actual != expected:
-            raise Damaged(f"{files[part]} is damaged: its sha256 is {actual}, not {expected}")
+            raise cache.Damaged(f"{files[part]} is damaged: its sha256 is {actual}, not {expected}")
     for path in files.values():
         if not path.exists():
-            raise Damaged(f"{path} is missing")
+            raise cache.Damaged(f"{path} is missing")
+    # What was put into the cache before entries had seals cannot be held against one.
+    if cache.is_sealed(folder):
+        _check_once(folder, folder.stat().st_ino)
     name, version = metadata["name"], metadata["version"]
     known = catalogue.entries().get(name)
     return Kernel(
@@ -102,18 +102,24 @@ def read(folder: Path, arch: Architecture) -> Kernel:
     )
 
 
+@functools.cache
+def _check_once(folder: Path, _: int) -> None:
+    """Half a second for Debian's thousand modules; another inode is another entry."""
+    cache.check(folder)
+
+
 def metadata_of(folder: Path) -> dict[str, Any]:
-    """The metadata of the entry; Damaged when there are none or they are not as written."""
+    """The metadata of the entry; Damaged when there are none or they are not as written, Unusable when they cannot be
+    read."""
     path = folder / METADATA
     try:
-        metadata = json.loads(path.read_bytes())
+        with cache.reading(path):
+            metadata = json.loads(path.read_bytes())
         digest = metadata.pop("digest")
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, AttributeError, KeyError):
-        raise Damaged(f"{path} is damaged") from None
+        raise cache.Damaged(f"{path} is damaged") from None
     if digest != _digest(metadata):
-        raise Damaged(f"{path} is damaged: it does not have the digest it was written with")
+        raise cache.Damaged(f"{path} is damaged: it does not have the digest it was written with")
     assert isinstance(metadata, dict)
     return metadata
 

@@ -44,7 +44,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
     """
     try:
         return _at_hand(name, arch)
-    except (_Absent, entry.Damaged):
+    except (_Absent, cache.Damaged):
         pass  # judged again under the lock, where nobody else is replacing it
     folder = location(name, arch)
     if not _present(folder):
@@ -54,7 +54,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
             return _at_hand(name, arch)
         except _Absent:
             pass
-        except entry.Damaged as damage:
+        except cache.Damaged as damage:
             if was_imported(folder) or not _can_fetch(name):
                 raise _damaged(name, arch, damage) from None
             notify(f"{damage}; fetching it again")
@@ -85,7 +85,7 @@ def find(name: str, arch: Architecture) -> Kernel | None:
         return _at_hand(name, arch)
     except _Absent:
         return None
-    except entry.Damaged as damage:
+    except cache.Damaged as damage:
         raise _damaged(name, arch, damage) from None
 
 
@@ -101,7 +101,7 @@ def version(name: str, arch: Architecture) -> str:
         return catalogue.entry(name).era
     try:
         return str(entry.metadata_of(location(name, arch))["version"])
-    except entry.Damaged as damage:
+    except cache.Damaged as damage:
         raise _damaged(name, arch, damage) from None
 
 
@@ -130,7 +130,7 @@ def was_imported(folder: Path) -> bool:
     """Whether the entry in `folder` is a user's own kernel, which must not be replaced; False when nobody can tell."""
     try:
         return bool(entry.metadata_of(folder)["provenance"]["source"] == IMPORTED)
-    except entry.Damaged:
+    except cache.Damaged:
         return False
 
 
@@ -138,7 +138,7 @@ class NotAtHand(UserError):
     """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
 
 
-def _damaged(name: str, arch: Architecture, damage: entry.Damaged) -> BenchError:
+def _damaged(name: str, arch: Architecture, damage: cache.Damaged) -> BenchError:
     """The error for who cannot, or was not asked to, fetch the kernel again."""
     if name not in catalogue.entries() or was_imported(location(name, arch)):
         again = "import"

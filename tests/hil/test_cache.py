@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,61 @@ def test_a_full_disk_is_ours_whatever_file_was_copied(tmp_path: Path) -> None:
     """shutil names the source, not the target, when sendfile(2) fails."""
     with pytest.raises(cache.Unusable, match="No space left"), cache.written(tmp_path / "cache" / "entry"):
         raise OSError(errno.ENOSPC, "No space left on device", "/home/somebody/bzImage")
+
+
+def _made(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "file").write_bytes(b"content")
+
+
+@pytest.mark.parametrize("name", ["deep/file", "sha256sums"])
+@pytest.mark.parametrize("place", [0, -1])
+def test_what_differs_by_a_bit_is_made_again(name: str, place: int, tmp_path: Path) -> None:
+    target = tmp_path / "entry"
+    cache.ensure(target, _made)
+    path = target / name
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    said: list[str] = []
+    cache.ensure(target, _made, notify=said.append)
+    assert (target / "deep/file").read_bytes() == b"content"
+    assert len(said) == 1 and "damaged" in said[0] and str(path) in said[0]
+    cache.check(target)
+
+
+def test_what_is_missing_or_has_no_seal_is_made_again(tmp_path: Path) -> None:
+    target = tmp_path / "entry"
+    for name in ("deep/file", "sha256sums"):
+        cache.ensure(target, _made)
+        for parent in (target, target / "deep"):
+            parent.chmod(0o755)
+        (target / name).unlink()
+        cache.ensure(target, _made)
+        cache.check(target)
+
+
+def test_what_is_whole_is_neither_made_again_nor_locked(tmp_path: Path) -> None:
+    cache.ensure(tmp_path / "entry", _made)
+    (tmp_path / ".entry.lock").unlink()
+    cache.ensure(tmp_path / "entry", lambda _: pytest.fail("made again"))
+    assert [path.name for path in tmp_path.iterdir()] == ["entry"]
+
+
+def test_what_cannot_be_read_is_told_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.ensure(tmp_path / "entry", _made)
+
+    def fail(path: Path) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(cache, "sha256", fail)
+    with pytest.raises(cache.Unusable, match="entry/deep/file: Input/output error; its disk fails"):
+        cache.ensure(tmp_path / "entry", lambda _: pytest.fail("made again"))
+    assert (tmp_path / "entry/deep/file").read_bytes() == b"content"
+
+
+def test_a_seal_is_what_sha256sum_checks(tmp_path: Path) -> None:
+    cache.ensure(tmp_path / "entry", _made)
+    done = subprocess.run(["sha256sum", "--check", "--strict", "sha256sums"], cwd=tmp_path / "entry")
+    assert done.returncode == 0

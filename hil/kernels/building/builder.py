@@ -97,6 +97,6 @@ def _is_current(folder: Path, known: Entry, arch: Architecture, made_from: dict[
         )
     try:
         provenance = entry.read(folder, arch).provenance
-    except entry.Damaged:
+    except cache.Damaged:
         return False
     return all(provenance.get(key) == value for key, value in made_from.items())

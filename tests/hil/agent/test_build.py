@@ -47,7 +47,7 @@ def test_second_call_takes_the_cached_binary() -> None:
     built = first.stat().st_mtime_ns
     assert build.agent_binary(arch) == first
     assert first.stat().st_mtime_ns == built
-    assert sorted(path.name for path in first.parent.iterdir()) == ["hil-agent"]
+    assert sorted(path.name for path in first.parent.iterdir()) == ["hil-agent", "sha256sums"]
 
 
 def test_changed_sources_are_another_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -98,3 +99,40 @@ def test_nothing_half_written_stays(kernel: Kernel, monkeypatch: pytest.MonkeyPa
 def test_bare_holds_next_to_nothing(kernel: Kernel) -> None:
     names = [name for name, _, _ in records(guestroot.bare(kernel).read_bytes())]
     assert names == [".", "bin", "bin/busybox", "dev", "dev/console", "dev/null", "init", "TRAILER!!!"]
+
+
+def test_a_file_that_differs_by_a_bit_is_written_again(kernel: Kernel) -> None:
+    path = guestroot.build(kernel).initramfs
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    assert guestroot.build(kernel).initramfs == path
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_takes_nothing_has_guest_roots_elsewhere(
+    number: int, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, dir: Path, **options: object) -> object:
+        if dir.is_relative_to(directories.cache()):
+            raise OSError(number, os.strerror(number), str(dir))
+        return temporary_file(*_, dir=dir, **options)  # type: ignore[call-overload]
+
+    temporary_file = guestroot.tempfile.NamedTemporaryFile
+    monkeypatch.setattr(guestroot.tempfile, "NamedTemporaryFile", refuse)
+    path = guestroot.build(kernel).initramfs
+    assert path.is_relative_to(directories.state())
+    assert guestroot.build(kernel).initramfs == path
+
+
+def test_a_file_that_is_there_serves_though_its_time_cannot_be_set(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = guestroot.build(kernel).initramfs
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert guestroot.build(kernel).initramfs == path

@@ -83,8 +83,50 @@ def test_metadata_of_any_other_shape_are_damage(archive: list[str], cached: Path
     path = store.get("debian-12", ARM64).folder / entry.METADATA
     path.chmod(0o644)
     path.write_text(text)
-    with pytest.raises(entry.Damaged, match="damaged"):
+    with pytest.raises(cache.Damaged, match="damaged"):
         entry.metadata_of(path.parent)
+
+
+def test_a_damaged_module_is_fetched_again(archive: list[str], cached: Path) -> None:
+    kernel = store.get("debian-12", ARM64)
+    assert kernel.modules is not None
+    module = next(path for path in kernel.modules.rglob("*") if path.is_file())
+    whole = module.read_bytes()
+    spoil(module)
+    entry._check_once.cache_clear()  # as another process begins
+    assert store.get("debian-12", ARM64) == kernel
+    assert module.read_bytes() == whole
+    assert len(archive) == 2
+
+
+def test_an_entry_from_before_there_were_seals_serves(archive: list[str], cached: Path) -> None:
+    kernel = store.get("debian-12", ARM64)
+    kernel.folder.chmod(0o755)
+    (kernel.folder / "sha256sums").unlink()
+    entry._check_once.cache_clear()
+    assert store.get("debian-12", ARM64) == kernel
+    assert len(archive) == 1
+
+
+@pytest.mark.parametrize("part", ["image", "metadata.json"])
+def test_a_kernel_that_cannot_be_read_is_told_and_stays(
+    archive: list[str], cached: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.get("debian-12", ARM64).folder
+    before = Path.open
+
+    def fail(path: Path, *rest: object, **named: object) -> object:
+        if path == folder / part:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return before(path, *rest, **named)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fail)
+        for use in (store.get, store.find):
+            with pytest.raises(cache.Unusable, match=rf"{part}: Input/output error"):
+                use("debian-12", ARM64)
+    assert len(archive) == 1
+    assert store.get("debian-12", ARM64).folder == folder
 
 
 def test_a_damaged_import_is_never_thrown_away(cached: Path, build: Callable[..., Parts]) -> None:
