@@ -11,7 +11,7 @@ from harness.clauses.sections import sections
 from harness.model.eras import ERAS
 from harness.report.gfm import line
 from harness.script.clause import Clause
-from harness.script.source import TAGS, source
+from harness.script.source import source, tag
 
 ARCHITECTURES = ("x86_64", "arm64")
 _OPENING = f"""\
@@ -22,7 +22,7 @@ This page is written by `hil conform --list --markdown` from `harness/clauses`.
 
 Eras are the releases that clauses are held against: {", ".join(ERAS)}; "later kernels" are all but the first.
 Where a sentence says "since" or "up to" one of them, the releases between two of them were not looked at.
-Sources are shown in {", ".join(TAGS.values())}; two are given where the place moved.
+Sources are shown in {", ".join(map(tag, ERAS))}; two are given where the place moved.
 """
 
 

@@ -107,7 +107,8 @@ def _conversion(rules: PrintkRules, text: bytes, at: int) -> tuple[str, int]:
 def _behind_pointer(rules: PrintkRules, text: bytes, at: int) -> int:
     """`%p` must stand before white space, punctuation or the end.
 
-    4.1 does not look at that character again, so that a conversion hidden there is printed unchecked (HOLE-02).
+    4.1 does not look at that character again, so that a conversion hidden there is printed unchecked:
+    bpf_trace_printk(), kernel/trace/bpf_trace.c.
     """
     if text[at : at + 1] == b"%":
         raise Unpredictable("a conversion right behind %p escapes the check of trace_printk")

@@ -27,11 +27,14 @@ class JitFault(Enum):
     """What a JIT gets wrong, so that a program that relies on it must be spared the engine."""
 
     STACK = auto()
-    """The stack of a program is below the stack pointer: helpers overwrite what they are given there (JIT-21)."""
+    """The stack of a program is below the stack pointer: helpers overwrite what they are given there:
+    build_prologue(), arch/arm64/net/bpf_jit_comp.c of 4.1."""
     TARGET = auto()
-    """A jump to what follows a 64 bit constant goes to the beginning of the program instead (JIT-23)."""
+    """A jump to what follows a 64 bit constant goes to the beginning of the program instead:
+    bpf2a64_offset(), arch/arm64/net/bpf_jit_comp.c of 4.1."""
     DIVISOR = auto()
-    """Whether a 32 bit divisor is 0 is asked of all 64 bits, and dividing by the low half then faults (JIT-02)."""
+    """Whether a 32 bit divisor is 0 is asked of all 64 bits, and dividing by the low half then faults:
+    do_jit(), arch/x86/net/bpf_jit_comp.c of 4.1."""
 
 
 class Keep(Enum):

@@ -20,6 +20,11 @@ class Source:
     link: str
 
 
+def tag(era: str) -> str:
+    """The release in which sources of an era are shown, by its name in git."""
+    return TAGS.get(era, f"v{era}")
+
+
 def source(text: str, era: str) -> Source:
     """The source that `text` names, as `era` has it.
 
@@ -29,5 +34,5 @@ def source(text: str, era: str) -> Source:
     if commit := _COMMIT.fullmatch(text):
         return Source(text, f"https://git.kernel.org/linus/{commit['hash']}")
     if file := _FILE.fullmatch(text):
-        return Source(text, f"https://elixir.bootlin.com/linux/{TAGS.get(era, f'v{era}')}/source/{file['path']}")
+        return Source(text, f"https://elixir.bootlin.com/linux/{tag(era)}/source/{file['path']}")
     raise ValueError(f"{text!r} names neither FILE: FUNCTION() nor commit HASH, SUBJECT")

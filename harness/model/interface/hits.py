@@ -177,7 +177,8 @@ def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
 
 
 def _size(event: PerfEvent) -> int:
-    """Of a sample in the ring: a header, 8 bytes a field, and the raw payload with its own size in front (RB-11)."""
+    """Of a sample in the ring: a header, 8 bytes a field, and the raw payload with its own size in front;
+    perf_prepare_sample(), kernel/events/core.c."""
     raw = (32 if event.trace_event.returns else 24) if SampleType.RAW in event.sample_type else 0
     return 8 + size_of_fields(event.sample_type) + raw
 

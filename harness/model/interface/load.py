@@ -60,7 +60,8 @@ def kernel_version(kernel: Kernel, operation: LoadProgram) -> None:
 
 
 def program_type(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOAD-12, LOAD-13: a kernel without kprobes does not know their programs either."""
+    """LOAD-12; a kernel without kprobes does not know their programs either: kernel/trace/Makefile builds bpf_trace.c
+    with CONFIG_BPF_EVENTS only."""
     known = operation.type in kernel.rules.program_types
     if not known or (operation.type == ProgramType.KPROBE and not kernel.environment.kprobes):
         raise Errno("EINVAL")

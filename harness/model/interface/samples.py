@@ -23,5 +23,5 @@ def fields(environment: Environment, surroundings: Surroundings, wanted: SampleT
 
 
 def size_of_fields(wanted: SampleType) -> int:
-    """Bytes these fields take in the ring (RB-11)."""
+    """Bytes these fields take in the ring: perf_event__header_size(), kernel/events/core.c."""
     return 8 * sum(bit in wanted for bit in SampleType if bit is not SampleType.RAW)

@@ -192,7 +192,7 @@ def printed(text: bytes, *arguments: Value, name: str = "4.1") -> int | str:
         ("TP-08", b"%ld\0", (M64,), 2),
         ("TP-08", b"%u\0", (M64,), 10),
         ("TP-08", b"%x\0", (0x1_0000_000F,), 1),
-        ("TP-13", b"%llx" + b"." * 1020 + b"\0", (M64,), 1023),
+        ("TP-10", b"%llx" + b"." * 1020 + b"\0", (M64,), 1023),
     ],
 )
 def test_trace_printk(clause: str, text: bytes, arguments: tuple[int, ...], expected: int | str) -> None:

@@ -66,13 +66,13 @@ class Acceptance:
 
 
 HOLES: tuple[Acceptance, ...] = (
-    Acceptance("HOLE-01", (mov32_imm(R0, -1), jne_imm(R0, -1, 1), exit_(), Instruction(0xF7), exit_())),
-    Acceptance("HOLE-03", (mov64_reg(R0, R10), exit_())),
-    Acceptance("HOLE-06", (mov64_imm(R0, 0), Instruction(0x95, off=7))),
+    Acceptance("hidden-by-32-bits", (mov32_imm(R0, -1), jne_imm(R0, -1, 1), exit_(), Instruction(0xF7), exit_())),
+    Acceptance("the frame pointer as result", (mov64_reg(R0, R10), exit_())),
+    Acceptance("an exit with an offset", (mov64_imm(R0, 0), Instruction(0x95, off=7))),
     Acceptance("T-05", (mov64_reg(R0, R1), add64_imm(R0, 1), exit_())),
     Acceptance("CFG-06", (ldx(DW, R0, R1, 0), jeq_imm(R0, 0, 2), mov64_imm(R0, 0), exit_(), ja(-3))),
     Acceptance("ISA-18", (Instruction(0x18, 2, 1, 0, ARRAY), Instruction(0, imm=7), *TAIL)),
-    Acceptance("ST-13", (stx(DW, R10, -8, R1), xadd(DW, R10, -8, R1), *TAIL)),
+    Acceptance("an addition to a stored pointer", (stx(DW, R10, -8, R1), xadd(DW, R10, -8, R1), *TAIL)),
     Acceptance(
         "CALL-15",
         (
@@ -85,7 +85,7 @@ HOLES: tuple[Acceptance, ...] = (
             *TAIL,
         ),
     ),
-    Acceptance("V-05", (*HIDDEN, Instruction(0xF7, 12, 12), exit_())),
+    Acceptance("hidden-nonsense", (*HIDDEN, Instruction(0xF7, 12, 12), exit_())),
     Acceptance("J-02", (mov64_imm(R0, 0), jne_imm(R0, 0, 1), exit_(), Instruction(0xF7), exit_())),
 )
 """What 4.1 lets pass and most later verifiers do not."""

@@ -1,6 +1,7 @@
 """A program for every message of kernel/bpf/verifier.c in 4.1 that a program can bring about.
 
-Rows follow the order of the messages in the source; each is (row of the facts' table, program, errno, message).
+Rows follow the order of the messages in the source, and are named after it: M-01 is the first message. Rules of later
+verifiers (harness/model/verifier/rules.py) are named likewise.
 """
 
 from __future__ import annotations

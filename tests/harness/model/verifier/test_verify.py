@@ -217,7 +217,7 @@ def test_a_hidden_call_of_nothing_brings_the_kernel_down() -> None:
 
 
 def test_constant_conditions_hide_code() -> None:
-    """V-05, CFG-08, J-02: what no path reaches is not looked at, except by the scan."""
+    """CFG-08, J-02: what no path reaches is not looked at, except by the scan."""
     hidden = (mov64_imm(R0, 0), jeq_imm(R0, 0, 1))
     assert _check(*hidden, Instruction(0xF7, 12, 12), exit_()).accepted
     assert _check(*hidden, Instruction(0x81), exit_()).errno == "EINVAL"
@@ -232,13 +232,13 @@ def test_what_4_1_lets_pass(program_: Acceptance) -> None:
 
 
 def test_the_frame_pointer_can_be_forgotten() -> None:
-    """HOLE-07, J-04: on the equal side R10 is a constant."""
+    """J-04: on the equal side R10 is a constant."""
     verdict = _check(mov64_imm(R0, 0), jeq_imm(R10, 0, "out"), exit_(), "out", store(DW, R10, -8, 0), exit_())
     assert verdict.message == "R10 invalid mem access 'imm'"
 
 
 def test_a_move_to_itself_forgets() -> None:
-    """T-15."""
+    """check_alu_op(), kernel/bpf/verifier.c: the destination is marked unknown before the source is copied."""
     verdict = _check(mov64_reg(R1, R1), ldx(DW, R0, R1, 0), exit_())
     assert verdict.message == "R1 invalid mem access 'inv'"
 
@@ -287,7 +287,7 @@ def test_any_bytes_have_a_verdict(kind: str, instructions: tuple[Instruction, ..
 
 
 def test_refinement_of_pointer_sized_reads() -> None:
-    """MEM-08 holds for 32 bit loads alone."""
+    """A load through two kinds of pointers is refused for 32 bits alone: do_check(), kernel/bpf/verifier.c."""
     for size, accepted in ((W, False), (DW, True)):
         verdict = _check(
             mov64_reg(R6, R1),
