@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.compare import Verdict
 from harness.run.results import RunReport, ScriptResult
+from harness.script.malformed import nearest
 from hil.errors import BenchError
 
 
@@ -39,11 +40,15 @@ class KnownDivergence:
 
 
 def read(path: Path) -> tuple[KnownDivergence, ...]:
-    """The `[[known]]` tables of a TOML file, one an entry; BenchError for one that lacks a field."""
+    """The `[[known]]` tables of a TOML file, one an entry; BenchError for one that lacks a field, and for what has no
+    meaning there, since it would excuse nothing without a word."""
     try:
-        rows = tomllib.loads(path.read_text()).get("known", [])
+        content = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise BenchError(f"{path} is no TOML: {error}") from None
+    rows = content.pop("known", [])
+    if content:
+        raise BenchError(f"{path}: {min(content)!r} has no meaning", remedy="write entries as [[known]]")
     return tuple(_row(path, number, row) for number, row in enumerate(rows, 1))
 
 
@@ -57,6 +62,8 @@ def _row(path: Path, number: int, row: dict[str, str]) -> KnownDivergence:
     names = [field.name for field in fields(KnownDivergence)]
     if missing := [name for name in names if not row.get(name)]:
         raise BenchError(f"{path}: known divergence {number} has no {', '.join(missing)}")
+    if strange := row.keys() - set(names):
+        raise BenchError(f"{path}: known divergence {number} has {min(strange)!r}", remedy=nearest(min(strange), names))
     return KnownDivergence(*(row[name] for name in names))
 
 

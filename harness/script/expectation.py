@@ -45,9 +45,17 @@ class Expectation:
     branches: tuple[tuple[Expectation | None, ...], ...] | None = None
 
     def __post_init__(self) -> None:
-        """Malformed for an errno that no kernel can return by that name."""
+        """Malformed for an errno that no kernel can return by that name, and for what no outcome can be: it would be
+        told as a divergence, which is a word about the kernel."""
         if self.errno is not None and (wrong := _misnamed(self.errno)):
             raise Malformed(f"an errno {self.errno!r} is expected", remedy=wrong)
+        if self.errno is not None and (self.value, self.data, self.records, self.branches) != (None,) * 4:
+            raise Malformed(f"{self.errno} is expected, and more", remedy="what fails returns and reads nothing")
+        if not isinstance(self.value, int | range | None):
+            raise Malformed(f"the value {self.value!r} is expected", remedy="write a number, or a range")
+        choices = self.data.choices if isinstance(self.data, OneOf) else (self.data,)
+        if not choices or not all(isinstance(one, _DATA) for one in choices):
+            raise Malformed(f"the data {self.data!r} is expected", remedy="write bytes, or OneOf several")
 
     def admits(self, observation: Outcome, returned: Mapping[str, int]) -> bool:
         """Whether `observation` is what is expected; a log that nobody asked for is not."""
@@ -95,6 +103,7 @@ class Expectation:
 
 _NAMELESS = re.compile(r"errno (\d+)")
 """One that the kernel keeps to itself, such as 524, ENOTSUPP."""
+_DATA = (bytes, PerCpu, Addresses, range, type(None))
 SUCCESS = Expectation()
 
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
+from harness import essentials
+from harness.clauses import clauses
 from harness.compare import Verdict
 from harness.conform.commands import KNOWN
 from harness.run import known
+from harness.run.commands import known_lanes
 from harness.run.known import KnownDivergence, excuse
 from harness.run.results import OperationReport, RunReport, ScriptResult
+from harness.script.text import describe
+from hil.arch import architecture
 from hil.errors import BenchError
+from hil.kernels import store
 
+CATALOGUED = {"linux-4.1", "debian-11", "debian-12", "debian-13", "debian-sid"}
+WHOLE = "[[known]]\n" + "".join(f"{name} = 'x'\n" for name in ("script", "lane", "operation", "reason", "link"))
 ROW = KnownDivergence("ATTACH-*", "debian-12/*/jit", "Attach(*", "it is so", "https://example.org/why")
 STEP = OperationReport(3, "Attach(event=event)", "EEXIST", "0")
 DIVERGED = ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.DIVERGE, "operation 3", STEP)
@@ -71,3 +82,41 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     file.write_text("[[known]\n")
     with pytest.raises(BenchError, match=r"known\.toml"):
         known.read(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[knwon]]\nscript = "*"\n', "'knwon' has no meaning"),
+        (f"{WHOLE}lnae = '*'\n", "known divergence 1 has 'lnae'; did you mean 'lane'?"),
+    ],
+)
+def test_what_would_excuse_nothing_without_a_word_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "known.toml").write_text(text)
+    with pytest.raises(BenchError, match=re.escape(said)):
+        known.read(tmp_path / "known.toml")
+
+
+def _places() -> Iterator[tuple[str, str, str]]:
+    for lane in known_lanes():
+        yield str(lane), lane.arch, store.era(lane.kernel, architecture(lane.arch))
+
+
+@pytest.mark.parametrize("path", [KNOWN, essentials.KNOWN], ids=["clauses", "essentials"])
+def test_every_row_names_an_operation_that_there_is(path: Path) -> None:
+    """A row that is misspelt excuses nothing, and nobody is told."""
+    places = [place for place in _places() if place[0].split("/")[0] in CATALOGUED]
+    scripts = {
+        (arch, era): [clause.script(era) for clause in clauses(arch, era)]
+        if path == KNOWN
+        else essentials.essentials(arch, era)
+        for arch, era in {(arch, era) for _, arch, era in places}
+    }
+    for row in known.read(path):
+        assert any(
+            fnmatchcase(script.name, row.script) and fnmatchcase(describe(operation), row.operation)
+            for lane, arch, era in places
+            if fnmatchcase(lane, row.lane)
+            for script in scripts[arch, era]
+            for operation in script.operations
+        ), row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.abi.pt_regs import pt_regs
@@ -45,7 +47,7 @@ from harness.script.operations import (
     UpdateElement,
     WriteKprobeEvents,
 )
-from harness.script.outcome import Bytes, Piece, Sample, Unknown
+from harness.script.outcome import Bytes, OneOf, Piece, Sample, Unknown
 from hil.errors import UserError
 
 HITS = array("hits")
@@ -235,3 +237,24 @@ def test_an_errno_must_be_one_that_outcomes_have(errno: str, remedy: str) -> Non
 @pytest.mark.parametrize("errno", ["EBADF", "EAGAIN", "errno 524"])
 def test_those_that_there_are_can_be_expected(errno: str) -> None:
     assert expect(Close(-1), errno).expected("4.1") == Expectation(errno)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (OneOf(("EBADF", "EINVAL")), "the data OneOf(choices=('EBADF', 'EINVAL')) is expected; write bytes, or OneOf"),  # type: ignore[arg-type]
+        (OneOf(()), "the data OneOf(choices=()) is expected; write bytes"),
+        (["EBADF"], "the data ['EBADF'] is expected; write bytes"),
+        (1.5, "the data 1.5 is expected; write bytes"),
+    ],
+)
+def test_what_no_outcome_can_be_is_no_expectation(said: Any, wanted: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        expect(Close(-1), said)
+    assert str(caught.value).startswith(wanted)
+
+
+def test_what_fails_gives_nothing_more() -> None:
+    with pytest.raises(Malformed, match="EBADF is expected, and more"):
+        Expectation("EBADF", value=0)
+    Expectation("EACCES", log="R0 !read_ok")
