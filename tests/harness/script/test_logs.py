@@ -14,6 +14,7 @@ from harness.lowering.context import Guest
 from harness.lowering.lower import lower
 from harness.model.eras import era
 from harness.model.executor import ModelExecutor
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.expectation import Expectation
 from harness.script.logs import withheld
 from harness.script.operations import Buffer, LoadProgram, Part, Program, ProgramType, RawBpf, Script
@@ -105,3 +106,15 @@ def test_what_is_known_of_a_kernel_has_its_era() -> None:
     """Or the rule would hold nowhere."""
     kernel: Any = SimpleNamespace(era="4.1", arch=architecture("arm64"), version_code=262452)
     assert Guest.of(kernel).era == "4.1"
+
+
+@pytest.mark.guest
+@pytest.mark.kernel_until("4.1")
+def test_no_guest_dies_of_a_log(guest: LaneGuest) -> None:
+    for code in NAMELESS:
+        (logged,), (silent,) = guest.check(loads(code)), guest.check(loads(code, level=0))
+        assert logged.errno == silent.errno and isinstance(logged.log, Withheld)
+        assert guest.run(raw(code))[0].errno == NOT_CARRIED_OUT
+    assert guest.machine.alive
+    told = [text for name, text in guest.sections(failed=True) if name.startswith("verifier's log")]
+    assert len(told) == 2 * len(NAMELESS) and all("not asked for" in text for text in told)
