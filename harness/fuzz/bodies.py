@@ -69,7 +69,7 @@ class Bodies:
     def kprobe(self, symbol: str, *, counts: bool = False) -> Program:
         """One that leaves the calls of others alone; it may be attached elsewhere all the same."""
         magic = MAGIC[symbol]
-        own = count_hits("map-0") if counts else (self._any(), self._verdict())
+        own = count_hits("map_0") if counts else (self._any(), self._verdict())
         mine = (ldx(magic.size, R0, R6, self.registers.argument(magic.index)), jeq_imm(R0, magic.value, "ours"))
         return program(mov64_reg(R6, R1), *mine, mov64_imm(R0, 0), exit_(), "ours", own, exit_())
 

@@ -1,9 +1,9 @@
-"""`hil fuzz`: programs nobody wrote, on real kernels and in the model."""
+"""`hil fuzz`: programs and scripts nobody wrote, on real kernels and in the model."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import SystemRandom
 
@@ -11,12 +11,14 @@ import click
 
 from harness.essentials.parts import PRCTL
 from harness.fuzz import KNOWN
-from harness.fuzz.generate import case, cases
+from harness.fuzz.generate import case
+from harness.fuzz.scripts import script
 from harness.lane import listed, select
 from harness.model.eras import era
 from harness.run import known
 from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
 from harness.run.plan import shares
+from harness.model.rules import Era
 from harness.run.results import RunReport
 from harness.script.operations import Script
 from hil import terminal
@@ -27,16 +29,23 @@ from hil.kernels import store
 TOGETHER = 32
 """Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
 
+GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {"programs": case, "scripts": script}
+"""By what is random: what makes the case of a seed and a number."""
+
 
 @click.command()
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, comma-separated.")
 @click.option("--seed", type=click.IntRange(0), help="What the programs are made from; drawn when there is none.")
+@click.option(
+    "--of", type=click.Choice(list(GENERATORS)), default="programs", show_default=True, help="What is random."
+)
 @click.option("--cases", "count", default=1000, show_default=True, type=click.IntRange(1), help="Cases a lane.")
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
-def fuzz(lanes: str, seed: int | None, count: int, only: int | None, jobs: int | None, output: Path | None) -> int:
-    """Run random programs on the lanes' kernels and in the model; a case both do not agree on is listed.
+def fuzz(lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None) -> int:
+    """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; a case both do not
+    agree on is listed.
 
     The exit status is that of `hil run`.
     """
@@ -48,7 +57,8 @@ def fuzz(lanes: str, seed: int | None, count: int, only: int | None, jobs: int |
 
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         rules = era(store.era(kernel, architecture(arch)), arch)
-        return tuple(cases(seed, count, rules)) if only is None else (case(seed, only, rules),)
+        numbers = range(count) if only is None else (only,)
+        return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
 
     plan = shares(
         select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, random=True, armed=(PRCTL,)
@@ -57,7 +67,7 @@ def fuzz(lanes: str, seed: int | None, count: int, only: int | None, jobs: int |
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     which = ["--cases", str(count)] if only is None else ["--case", str(only)]
-    again = shlex.join(["hil", "fuzz", "--lanes", lanes, "--seed", str(seed), *which])
+    again = shlex.join(["hil", "fuzz", "--lanes", lanes, "--of", of, "--seed", str(seed), *which])
     console.print(f"again: {again}", highlight=False, soft_wrap=True)
     return report.exit_status
 

@@ -98,11 +98,11 @@ IOCTLS = ((0x2402, 2), (0x2403, 0), (0x2400, 0), (0x2401, 0), (0x40042409, 1), (
 """Of events: refresh, reset, enable, disable, pause; of any file: close on exec; of none."""
 COMMANDS = (
     "# nothing",
-    "-:{}probe-0",
-    "-:{}probe-1",
-    "p:{}probe-0 cap_task_prctl",
+    "-:{}probe_0",
+    "-:{}probe_1",
+    "p:{}probe_0 cap_task_prctl",
     "p nowhere",
-    "r:{}probe-1 null_lseek",
+    "r:{}probe_1 null_lseek",
 )
 BPF_COMMANDS = (0, 1, 2, 3, 4, 12, 15, 21, 22, 1000)
 QUERIES = (3, 7, 30)
@@ -160,14 +160,14 @@ class _Writer:
             yield self.load_program(counts=True)
             yield self.create_kprobe()
             yield self.open_event(plain=True)
-            yield Attach(Ref("event-0"), Ref("program-0"))
+            yield Attach(Ref("event_0"), Ref("program_0"))
 
     def end(self) -> Iterator[Operation]:
         """A look at what may have changed."""
         if "event" in self.names:
             yield self.fire()
             yield ReadCount(Ref(self.names["event"][0]))
-        yield LookupElement(Ref("map-0"), u32(0), 8)
+        yield LookupElement(Ref("map_0"), u32(0), 8)
         yield from (ReadRing(Ref(name)) for name in self.names.get("ring", ()))
 
     def any(self) -> Operation:
@@ -178,6 +178,8 @@ class _Writer:
         """What the child names is nobody's afterwards, and is not named again."""
         yield Fork()
         kept, changed, self.changed = {kind: list(names) for kind, names in self.names.items()}, self.changed, False
+        for mapped in ("ring", "buffer"):  # which a child must not touch
+            self.names.pop(mapped, None)
         for _ in range(self.random.randrange(1, 6)):
             yield self.random.choice((self.any, self.only_child))()
         if not self.changed and self.random.random() < 0.3:
@@ -210,7 +212,7 @@ class _Writer:
         made = self.names.setdefault(kind, [])
         if made and self.random.random() < 0.04 and kind != "probe":
             return self.random.choice(made)
-        made.append(f"{kind}-{self.given[kind]}")
+        made.append(f"{kind}_{self.given[kind]}")
         self.given[kind] += 1
         return made[-1]
 
@@ -371,8 +373,7 @@ class _Writer:
         kind = self.random.choice(kinds)
         of = self.ref(kind)
         name = self.name(kind)
-        if of.name in self.shapes:
-            self.shapes[name] = self.shapes[of.name]
+        self.shapes[name] = self.shape(of)
         return Duplicate(name, of)
 
     def close(self) -> Operation:

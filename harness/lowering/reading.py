@@ -35,10 +35,11 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
     ring = lowering.mappings.get(operation.ring.name)
     if not isinstance(ring, Ring):
         return lambda _: Outcome(errno="EBADF")
-    tail = lowering.builder.load(ring.start + perf.RING_DATA_TAIL, 8)
-    head = lowering.builder.load(ring.start + perf.RING_DATA_HEAD, 8)
-    content = lowering.builder.read(ring.data, head, ring.size)
-    lowering.builder.store(ring.start + perf.RING_DATA_TAIL, 8, head)
+    with lowering.builder.unless_failed(ring.mapped):  # mmap(2) may have left a hole there
+        tail = lowering.builder.load(ring.start + perf.RING_DATA_TAIL, 8)
+        head = lowering.builder.load(ring.start + perf.RING_DATA_HEAD, 8)
+        content = lowering.builder.read(ring.data, head, ring.size)
+        lowering.builder.store(ring.start + perf.RING_DATA_TAIL, 8, head)
 
     def read(results: BatchResult) -> Outcome:
         if results.done(ring.mapped).errno:

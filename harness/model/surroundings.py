@@ -65,6 +65,8 @@ class Surroundings:
 
     def forget_clock(self, name: str) -> None:
         """The reading of this name tells nothing."""
+        if name in self.readings[: self.passed]:
+            self.passed -= 1
         self.readings = tuple(reading for reading in self.readings if reading != name)
 
     def now(self) -> Unknown:

@@ -28,6 +28,7 @@ class Threads:
         self._predictions: dict[tuple[int, int], Prediction] = {}
         self._witness = Witness()
         kernel.sink = _both(self._sink, self._witness)
+        kernel.names.disturb()  # the executor may open something for each thread
 
     def enter(self, turn: Turn) -> None:
         """What follows is done by the turn's thread, where it runs."""

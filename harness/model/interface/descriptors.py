@@ -64,9 +64,10 @@ class Names:
         self._null_device = False
 
     def forked(self) -> Names:
-        """A child's: copies of all descriptors, and no mapping (VM_DONTCOPY, perf_mmap() in kernel/events/core.c)."""
+        """A child's: copies of all descriptors, and no mapping (VM_DONTCOPY, perf_mmap() in kernel/events/core.c). The
+        executor may have opened something for itself there."""
         child = Names(self._release)
-        child._opened, child._null_device = self._opened, self._null_device
+        child._opened, child._null_device = self._opened + 1, self._null_device
         copies = {id(descriptor): replace(descriptor) for descriptor in self._descriptors}
         child._descriptors = list(copies.values())
         for descriptor in child._descriptors:
@@ -203,6 +204,8 @@ class Names:
             raise Unpredictable(named.why)
         if isinstance(named, TraceEvent) and named.unsure:
             raise Unpredictable(named.unsure)
+        if isinstance(named, OpenDescriptor | Number):
+            raise Unpredictable(f"whether a trace event has the number of {name}")
         return named if isinstance(named, TraceEvent) else None
 
     def number(self, name: str) -> object:

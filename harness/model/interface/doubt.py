@@ -149,8 +149,11 @@ def _objects(kernel: Kernel, operation: Operation, why: str) -> None:
         match thing:
             case TraceEvent():
                 thing.doubt = thing.doubt or why
-            case Map() | Event():
+            case Map():
                 thing.distrust(why)
+            case Event():
+                thing.distrust(why)
+                thing.ring_doubt = thing.ring_doubt or why
             case LoadedProgram():
                 thing.doubt_maps(why)
                 if thing.may_print:

@@ -126,6 +126,8 @@ class Event:
     count: int = 0
     ring: Ring | None = None
     doubt: str = ""
+    ring_doubt: str = ""
+    """Why nobody knows whether there is a ring, and of which size."""
 
     @property
     def counts(self) -> bool:

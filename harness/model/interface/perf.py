@@ -155,7 +155,7 @@ def _check_whole_cpu(kernel: Kernel, event: Event) -> None:
     if event.task is EVERYBODY:
         try:
             permissions.whole_cpu(kernel)
-        except Errno:
+        except (Errno, Unpredictable):
             kernel.release(event)
             raise
 

@@ -30,6 +30,8 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
         raise Errno("EINVAL")  # with landing pads, an offset of 4 is still the function's entry
     if not _exists(kernel, operation.symbol):
         raise Errno(kernel.rules.unknown_symbol)
+    if any(event.name == operation.name and not event.removed for event in kernel.trace_events):
+        raise Unpredictable("what a second probe of one name is")
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")
     trace_event = TraceEvent(

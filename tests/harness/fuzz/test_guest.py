@@ -1,4 +1,4 @@
-"""Generated programs on real kernels."""
+"""Generated programs, and generated scripts, on real kernels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import pytest
 from harness.fuzz import KNOWN
 from harness.fuzz.commands import TOGETHER
 from harness.fuzz.generate import cases
+from harness.fuzz.scripts import scripts
 from harness.pytest_plugin.guest import LaneGuest
 from harness.run.known import read
 from harness.run.needs import unmet
 from tests.harness.guests import tell
 
 SEED, COUNT = 20150621, 300
+SCRIPTS = 200
 
 
 @pytest.mark.guest
@@ -23,4 +25,14 @@ def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
     scripts = [script for script in made if not unmet(script.needs, lane)]
     assert len(scripts) > COUNT / 2
     disagreed = tell(guest.judge(scripts, read(KNOWN), TOGETHER))
+    assert not disagreed, "\n".join(disagreed)
+
+
+@pytest.mark.guest
+def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGuest) -> None:
+    """Scripts of operations of every type; `hil fuzz --of scripts` goes on where these end."""
+    print(f"seed {SEED}")
+    lane = guest.model.environment
+    made = [script for script in scripts(SEED, SCRIPTS, lane.rules, lane.arch) if not unmet(script.needs, lane)]
+    disagreed = tell(guest.judge(made, read(KNOWN), TOGETHER))
     assert not disagreed, "\n".join(disagreed)

@@ -34,6 +34,7 @@ from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
 from harness.script.operations import Buffer, Operation, Ref
+from harness.script.outcome import Unpredicted
 from tests.harness.model.scripts import EVENT, PRCTL, PROBE, data, predict, results, u64
 
 COUNTING = program(count_hits(), exit_())
@@ -107,6 +108,31 @@ def test_what_may_have_been_opened_may_have_a_number_that_was_closed() -> None:
     assert results(*closed, UNKNOWN_MAP, READ, name="5.10")[-2:] == ["?", "?"]
     assert results(*closed, op.Fire("null_lseek", (1, 0)), READ)[-1] == "?"  # the null device took it
     assert results(*closed, prctl(), READ)[-1] == "EBADF"
+
+
+def test_threads_and_children_may_take_a_number_that_was_closed() -> None:
+    closed = (HITS, op.Close(Ref("hits")))
+    apart = op.Concurrently((op.Branch(0, (op.ReadCount(Ref("hits")),)), op.Branch(0, (op.Pin(0),))))
+    threads = predict(*closed, apart)[-1]
+    assert isinstance(threads, Unpredicted)
+    assert results(*closed, child.Fork(), op.ReadCount(Ref("hits")), child.Exit())[-2:] == ["?", "?"]
+
+
+def test_a_descriptor_may_be_the_number_of_a_trace_event() -> None:
+    assert results(HITS, op.OpenEvent("event", Ref("hits")))[-1] == "?"
+
+
+def test_a_second_probe_of_one_name_may_be_anything() -> None:
+    assert results(PROBE, PROBE)[-1] == "?"
+    assert results(PROBE, op.RemoveKprobe(Ref("probe")), PROBE)[-1] == "ok"
+    assert results(op.WriteKprobeEvents("p:{}probe null_lseek"), PROBE)[-1] == "?"
+
+
+def test_whether_an_event_has_a_ring_may_be_open() -> None:
+    mapped, again = op.MapRing("ring", Ref("event"), 1), op.MapRing("other", Ref("event"), 2)
+    pages = op.MapPages(Ref("event"), 0, 3)
+    assert results(PROBE, EVENT, mapped, again)[-1] == "EINVAL"
+    assert results(PROBE, EVENT, pages, again)[-2:] == ["?", "?"]
 
 
 def test_what_may_have_been_closed_may_be_another_by_now() -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import fields, replace
-from itertools import chain
+from dataclasses import fields, is_dataclass, replace
 from random import Random
 from typing import Any
 
@@ -21,10 +20,10 @@ from harness.model.environment import Environment
 from harness.model.eras import era
 from harness.model.errno import Errno
 from harness.model.executor import Carry, Interference, ModelExecutor
-from harness.model.interface.effects import effects
+from harness.model.interface.effects import Part, effects
 from harness.model.value import Unpredictable
 from harness.script.operations import Concurrently, Operation, Script
-from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.outcome import Either, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.processes import Exit, Fork
 from harness.script.text import describe_outcome
 from tests.harness.model.running import environment
@@ -90,12 +89,30 @@ def others(random: Random, at: int, operation: Operation) -> Iterator[tuple[str,
 
 
 def agree(said: Prediction, other: Prediction) -> bool:
-    """Whether what is certain in both is the same."""
+    """Whether everything that `said` is certain of is so in `other`, as far as that is certain itself."""
     if isinstance(said, Unpredicted) or isinstance(other, Unpredicted):
         return True
-    if isinstance(said, Outcome) and isinstance(other, Outcome) and said.branches and other.branches:
-        pairs = zip(chain(*said.branches), chain(*other.branches), strict=True)
-        return all(agree(*pair) for pair in pairs)
+    if isinstance(other, Either):
+        return all(agree(said, one) for one in other.outcomes)
+    if isinstance(said, Either):
+        return any(agree(one, other) for one in said.outcomes)
+    return allows(said, other)
+
+
+def allows(said: object, other: object) -> bool:
+    """Of parts of outcomes; less may be said of what cannot be known anyway."""
+    match said, other:
+        case (Unpredicted(), _) | (_, Unpredicted()):
+            return True
+        case Unknown(), Unknown():
+            same = all(
+                getattr(said, name) in (None, getattr(other, name)) for name in ("same_as", "not_before", "not_after")
+            )
+            return same and (said.least, said.most) == (other.least, other.most)
+        case tuple(), tuple():
+            return len(said) == len(other) and all(map(allows, said, other))
+    if is_dataclass(said) and type(said) is type(other):
+        return all(allows(getattr(said, field.name), getattr(other, field.name)) for field in fields(said))
     return said == other
 
 
@@ -122,7 +139,9 @@ def _hold(random: Random, script: Script, at: int, where: Environment) -> tuple[
 
     runs = [(what, run(interfere)) for what, interfere in others(random, at, operation)]
     certain, wrong = 0, []
-    for carried in (False, True):
+    # What is made or ended is so when everything else is certain: nothing of the kind is left half done.
+    whole = effects(operation).parts & {Part.NAME, Part.NUMBERS, Part.REFERENCES}
+    for carried in (False,) if whole else (False, True):
         predictions = run(opened(at, carried))
         assert isinstance(predictions[at], Unpredicted)
         certain += sum(isinstance(said, Outcome) for said in predictions[at + 1 :])
