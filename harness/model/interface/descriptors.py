@@ -190,6 +190,11 @@ class Names:
             raise Unpredictable(f"{descriptor.name} is not a descriptor")
         raise Errno("EBADF")
 
+    def closed(self, name: str) -> bool:
+        """Whether it was a descriptor's whose number nobody else has yet."""
+        named = self._named.get(name)
+        return isinstance(named, OpenDescriptor) and named.file is None and named.closed_at == self._opened
+
     def content(self, descriptor: Descriptor, kind: type[T], otherwise: str) -> T:
         """What the descriptor's file is, if it is of this kind; Errno EBADF, or `otherwise` for another kind."""
         content = self.file(descriptor).content

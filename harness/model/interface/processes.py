@@ -69,13 +69,17 @@ def execute(kernel: Kernel, operation: Execute) -> Outcome:
 
 
 def become(kernel: Kernel, operation: Become) -> Outcome:
+    """Errno EPERM for whoever did so before: setgroups(2) takes a capability that nobody keeps."""
     settled = _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
+    if task.limited and not settled:
+        raise Errno("EPERM")
     if not known <= task.capabilities or not task.capable(Capability.SYS_ADMIN):
         raise Unpredictable("what a caller who is not root may become")
     task.uid = task.gid = operation.uid
     task.capabilities = known
+    task.limited = True
     if settled:
         raise settled
     return Outcome(value=0)

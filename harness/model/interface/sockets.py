@@ -9,7 +9,7 @@ from harness.model.interface.objects import LoadedProgram
 from harness.model.memory import Region
 from harness.model.state import State
 from harness.model.value import M32, Pointer, Settled, Unpredictable, exactly
-from harness.script.operations import FilterPacket, ProgramType
+from harness.script.operations import FilterPacket, ProgramType, Ref
 from harness.script.outcome import Outcome
 
 SK_BUFF_SIZE = 256
@@ -18,7 +18,10 @@ SK_BUFF_SIZE = 256
 
 def filter_packet(kernel: Kernel, operation: FilterPacket) -> Outcome:
     """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL."""
-    program = kernel.names.content(operation.program, LoadedProgram, "EINVAL")
+    of = operation.program
+    if isinstance(of, Ref) and kernel.names.closed(of.name):
+        raise Settled("whether one of the sockets has the number that was closed")
+    program = kernel.names.content(of, LoadedProgram, "EINVAL")
     if program.type != ProgramType.SOCKET_FILTER:
         raise Errno("EINVAL")
     context = Region("the socket buffer", SK_BUFF_SIZE, garbage="a field of the socket buffer")

@@ -19,6 +19,8 @@ class Task(Caller):
     capabilities: frozenset[Capability]
     locked_memory: int | None = None
     limit_doubt: str = ""
+    limited: bool = False
+    """Whether it gave up what it takes to change its groups and users, CAP_SETGID first."""
     parent: Task | None = None
     found: list[tuple[str, int]] = field(default_factory=list)
 

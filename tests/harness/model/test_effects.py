@@ -206,11 +206,30 @@ def test_what_may_be_attached_stays_when_what_surely_was_is_gone() -> None:
 
 
 def test_a_child_of_whom_nobody_knows_what_it_may_do() -> None:
-    nobody = child.Become(1000, frozenset({Capability.PERFMON}))
-    again = child.Become(0, frozenset(Capability))
-    maps = (op.CreateMap("map", op.MapType.ARRAY, 4, 8, 1), array("after"))
-    script = (child.Fork(), nobody, again, maps[0], child.Exit(), maps[1])
-    assert results(*script, name="6.1")[2:] == ["?", "?", 0, "ok"]
+    """A caller who is not root, but may do all that matters, becomes somebody."""
+    somebody = child.Become(1000, frozenset({Capability.BPF}))
+    inside = op.CreateMap("map", op.MapType.ARRAY, 4, 8, 1)
+    script = (child.Fork(), somebody, inside, child.Exit(), array("after"))
+    some = frozenset({Capability.BPF})
+    assert results(*script, name="6.1", uid=1000, capabilities=some)[1:] == ["?", "?", 0, "ok"]
+
+
+def test_nobody_becomes_another_twice() -> None:
+    one, two = (child.Become(uid, frozenset({Capability.SYS_ADMIN})) for uid in (0, 1000))
+    assert results(child.Fork(), one, two, child.Exit())[1:] == [0, "EPERM", 0]
+
+
+def test_the_sockets_of_a_filter_may_have_the_number_that_was_closed() -> None:
+    code = op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, program(mov64_imm(R0, 1), exit_()))
+    script = (
+        HITS,
+        code,
+        op.Close(Ref("filter")),
+        op.FilterPacket(Ref("filter"), bytes(9)),
+        op.Close(Ref("filter")),
+        READ,
+    )
+    assert results(*script)[-3:] == ["?", "EBADF", 0]
 
 
 def test_a_probe_that_a_child_may_have_made_outlives_it() -> None:
