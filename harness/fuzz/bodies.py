@@ -33,7 +33,7 @@ from harness.isa.assemble import (
     st,
 )
 from harness.isa.opcodes import BASELINE, Size
-from harness.model.rules import Era
+from harness.model.eras import Era
 from harness.script.operations import MapType, Program
 from harness.script.triggers import UNKNOWN_PRCTL
 

@@ -14,11 +14,10 @@ from harness.fuzz import KNOWN
 from harness.fuzz.generate import case
 from harness.fuzz.scripts import script
 from harness.lane import listed, select
-from harness.model.eras import era
+from harness.model.eras import Era, era
 from harness.run import known
 from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
 from harness.run.plan import shares
-from harness.model.rules import Era
 from harness.run.results import RunReport
 from harness.script.operations import Script
 from hil import terminal
@@ -43,7 +42,9 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {"programs": case, "s
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
-def fuzz(lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None) -> int:
+def fuzz(
+    lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None
+) -> int:
     """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; a case both do not
     agree on is listed.
 

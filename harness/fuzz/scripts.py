@@ -16,7 +16,7 @@ from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.essentials.parts import u32, u64
 from harness.fuzz.bodies import MAGIC, SYMBOLS, Bodies
-from harness.model.rules import Era
+from harness.model.eras import Era
 from harness.script.needs import Need
 from harness.script.operations import (
     Attach,
@@ -113,15 +113,15 @@ CHILD = 0.25
 """So many scripts have a child."""
 
 
-def scripts(seed: int, count: int, era: Era, arch: str) -> Iterator[Script]:
+def scripts(seed: int, count: int, era: Era) -> Iterator[Script]:
     """The first `count` scripts of a seed for the lanes of one kernel; the same ones on every host."""
-    return (script(seed, number, era, arch) for number in range(count))
+    return (script(seed, number, era) for number in range(count))
 
 
-def script(seed: int, number: int, era: Era, arch: str) -> Script:
+def script(seed: int, number: int, era: Era) -> Script:
     """One script: what most of them need, then anything."""
     random = Random(f"script/{seed}/{number}")
-    writer = _Writer(random, era, pt_regs(arch, era.name))
+    writer = _Writer(random, era, pt_regs(era.arch, era.name))
     operations = [*writer.beginning()]
     child = random.random() < CHILD
     before = random.randrange(LEAST, MOST)

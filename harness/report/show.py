@@ -11,7 +11,8 @@ import click
 from harness.abi.pt_regs import LAYOUTS
 from harness.clauses import clauses
 from harness.essentials import essentials
-from harness.fuzz.generate import case
+from harness.fuzz import generate
+from harness.fuzz import scripts as fuzzed
 from harness.history.find import find
 from harness.lane import compact, select
 from harness.model.eras import ERAS
@@ -39,8 +40,9 @@ DEFAULT_LANE = "debian-12/x86_64"
 def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
     """Print a script: its operations, what is expected of them, and its programs as text and in hexadecimal.
 
-    It is one of `hil run --list`, of `hil conform --list`, a case of `hil fuzz` as reports call it (case-SEED-NUMBER),
-    or the script ID of an earlier run, RUN:ID, with what that run found of it. RUN is as in `hil history`.
+    It is one of `hil run --list`, of `hil conform --list`, a case of `hil fuzz` as reports call it (case-SEED-NUMBER or
+    script-SEED-NUMBER), or the script ID of an earlier run, RUN:ID, with what that run found of it. RUN is as in
+    `hil history`.
     """
     if ":" in what:
         if era or arch:
@@ -98,7 +100,8 @@ def _within(lane: str, pattern: str | None) -> bool:
 def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
     """The script, and the subcommand that runs such."""
     if drawn := CASE.fullmatch(name):
-        return "fuzz", case(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
+        make = fuzzed.script if drawn["kind"] == "script" else generate.case
+        return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
     scripts = {one.name: ("run", one) for one in essentials(arch, era)}
     scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
     if name in scripts:
@@ -109,7 +112,7 @@ def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
     near = _near(name, scripts)
     raise UserError(
         f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
-        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER",
+        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER or script-SEED-NUMBER",
     )
 
 

@@ -13,15 +13,16 @@ from harness.run.results import ScriptResult
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
-CASE = re.compile(r"case-(?P<seed>\d+)-(?P<number>\d+)")
-"""What `hil fuzz` calls its cases, see `harness.fuzz.generate.case`."""
+CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
+"""What `hil fuzz` calls its cases, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
 
 
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
     """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
     case = CASE.fullmatch(script)
     if case and "fuzz" in command[1:2]:
-        choice = ["--seed", case["seed"], "--case", case["number"]]
+        of = ["--of", "scripts"] if case["kind"] == "script" else []
+        choice = [*of, "--seed", case["seed"], "--case", case["number"]]
         return shlex.join(["hil", "fuzz", "--lanes", ",".join(compact(lanes)), *choice])
     subcommand = next((word for word in command[1:2] if word in _CHOOSES), "run")
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)

@@ -33,6 +33,6 @@ def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGue
     """Scripts of operations of every type; `hil fuzz --of scripts` goes on where these end."""
     print(f"seed {SEED}")
     lane = guest.model.environment
-    made = [script for script in scripts(SEED, SCRIPTS, lane.rules, lane.arch) if not unmet(script.needs, lane)]
+    made = [script for script in scripts(SEED, SCRIPTS, lane.rules) if not unmet(script.needs, lane)]
     disagreed = tell(guest.judge(made, read(KNOWN), TOGETHER))
     assert not disagreed, "\n".join(disagreed)

@@ -119,7 +119,7 @@ def allows(said: object, other: object) -> bool:
 @pytest.mark.parametrize(("name", "arch"), [("4.1", "x86_64"), ("5.10", "arm64"), ("6.1", "x86_64"), ("7.2", "x86_64")])
 def test_no_certain_prediction_depends_on_what_is_open(name: str, arch: str) -> None:
     where, certain, wrong = environment(name, arch, cpus=2), 0, []
-    for script in scripts(SEED, COUNT, era(name), arch):
+    for script in scripts(SEED, COUNT, era(name, arch)):
         random = Random(script.name)
         single = [at for at, one in enumerate(script.operations) if not isinstance(one, Concurrently)]
         for at in random.sample(single, OPENED):

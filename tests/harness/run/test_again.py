@@ -19,6 +19,7 @@ from tests.harness.reports import LANES, result
         (("hil", "run"), "odd*name", 1, "hil run --lanes L --scripts 'odd[*]name'"),
         (("hil", "run"), "counting", 20, "hil run --lanes L --scripts counting --repeat 20"),
         (("hil", "fuzz", "--cases", "9"), "case-777-2997", 1, "hil fuzz --lanes L --seed 777 --case 2997"),
+        (("hil", "fuzz"), "script-5-35", 1, "hil fuzz --lanes L --of scripts --seed 5 --case 35"),
         (("pytest",), "counting", 1, "hil run --lanes L --scripts counting"),
     ],
 )
