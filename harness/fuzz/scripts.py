@@ -147,6 +147,9 @@ class _Writer:
     shapes: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     given: Counter[str] = field(default_factory=Counter)
     """How many names of a kind there are, a child's among them."""
+    spare: dict[str, list[str]] = field(default_factory=dict)
+    """Names of what was closed."""
+    pending: list[tuple[str, str]] = field(default_factory=list)
     changed: bool = False
     """Whether this process changed a setting."""
 
@@ -156,14 +159,17 @@ class _Writer:
     def beginning(self) -> Iterator[Operation]:
         """A map, and perhaps a program on a probe that counts in it."""
         yield self.create_map(SHAPES[0])
+        self.settle()
         if self.random.random() < 0.8:
             yield self.load_program(counts=True)
             yield self.create_kprobe()
+            self.settle()
             yield self.open_event(plain=True)
             yield Attach(Ref("event_0"), Ref("program_0"))
 
     def end(self) -> Iterator[Operation]:
         """A look at what may have changed."""
+        self.settle()
         if "event" in self.names:
             yield self.fire()
             yield ReadCount(Ref(self.names["event"][0]))
@@ -171,21 +177,26 @@ class _Writer:
         yield from (ReadRing(Ref(name)) for name in self.names.get("ring", ()))
 
     def any(self) -> Operation:
+        self.settle()
         (step,) = self.random.choices(_STEPS, _WEIGHTS)
         return step(self)
 
     def child(self) -> Iterator[Operation]:
         """What the child names is nobody's afterwards, and is not named again."""
         yield Fork()
+        self.settle()
         kept, changed, self.changed = {kind: list(names) for kind, names in self.names.items()}, self.changed, False
+        spare, self.spare = self.spare, {}
         for mapped in ("ring", "buffer"):  # which a child must not touch
             self.names.pop(mapped, None)
         for _ in range(self.random.randrange(1, 6)):
             yield self.random.choice((self.any, self.only_child))()
+            self.settle()
         if not self.changed and self.random.random() < 0.3:
             yield Execute("a line")
         yield Exit()
-        self.names, self.changed = kept, changed
+        self.names, self.changed, self.spare = kept, changed, spare
+        self.pending.clear()
 
     def only_child(self) -> Operation:
         choices: list[Operation] = [
@@ -199,6 +210,7 @@ class _Writer:
 
     def threads(self) -> Operation:
         """Two, of which each does little."""
+        self.settle()
         branches = (Branch(cpu, tuple(self._small() for _ in range(self.random.randrange(1, 3)))) for cpu in (0, 1))
         return Concurrently(tuple(branches))
 
@@ -208,13 +220,26 @@ class _Writer:
     # Names
 
     def name(self, kind: str) -> str:
-        """A new one; a few are given again."""
-        made = self.names.setdefault(kind, [])
-        if made and self.random.random() < 0.04 and kind != "probe":
-            return self.random.choice(made)
-        made.append(f"{kind}_{self.given[kind]}")
+        """A new one, for what the next operation makes; some of what was closed are given again."""
+        spare = self.spare.get(kind)
+        if spare and self.random.random() < 0.2:
+            name = spare.pop()
+        else:
+            name = f"{kind}_{self.given[kind]}"
+            self.given[kind] += 1
+        self.pending.append((kind, name))
+        return name
+
+    def unnamed(self, kind: str) -> str:
+        """A name nobody may refer to."""
         self.given[kind] += 1
-        return made[-1]
+        return f"{kind}_{self.given[kind]}"
+
+    def settle(self) -> None:
+        """What the last operation made can be referred to."""
+        for kind, name in self.pending:
+            self.names.setdefault(kind, []).append(name)
+        self.pending.clear()
 
     def ref(self, *kinds: str) -> Ref:
         """Of something of these kinds, or of any other, where there is none or it may be wrong."""
@@ -274,7 +299,8 @@ class _Writer:
         return MapRingBuffer(self.name("buffer"), of, 4096)
 
     def read_ring_buffer(self) -> Operation:
-        return ReadRingBuffer(self.ref("buffer")) if self.names.get("buffer") else self.lookup()
+        buffers = self.names.get("buffer")
+        return ReadRingBuffer(Ref(self.random.choice(buffers))) if buffers else self.map_ring_buffer()
 
     def map_pages(self) -> Operation:
         return MapPages(self.descriptor("map", "event"), self.random.randrange(3), 1, self.random.random() < 0.5)
@@ -301,7 +327,8 @@ class _Writer:
         return CreateKprobe(self.name("probe"), symbol, returns=self.random.random() < 0.2)
 
     def remove_kprobe(self) -> Operation:
-        return RemoveKprobe(self.ref("probe"))
+        probes = self.names.get("probe")
+        return RemoveKprobe(Ref(self.random.choice(probes))) if probes else self.create_kprobe()
 
     def find_tracepoint(self) -> Operation:
         point = self.random.choice(("sched/sched_switch", "sched/no_such_point", "syscalls/sys_enter_getpid"))
@@ -311,8 +338,8 @@ class _Writer:
         if plain:
             return OpenEvent(self.name("event"), self.ref("probe"))
         pid: Ref | int = self.random.choice((0, 0, 0, 0, 0, -1, 1))
-        if self.names.get("process") and self.random.random() < 0.2:
-            pid = self.ref("process")
+        if (processes := self.names.get("process")) and self.random.random() < 0.2:
+            pid = Ref(self.random.choice(processes))
         return OpenEvent(
             self.name("event"),
             self.random.choice((1 << 20, 700)) if self.random.random() < 0.05 else self.ref("probe", "probe", "point"),
@@ -342,7 +369,8 @@ class _Writer:
         return MapRing(self.name("ring"), self.ref("event", "output"), self.random.choice((1, 2, 2, 3)))
 
     def read_ring(self) -> Operation:
-        return ReadRing(self.ref("ring")) if self.names.get("ring") else self.map_ring()
+        rings = self.names.get("ring")
+        return ReadRing(Ref(self.random.choice(rings))) if rings else self.map_ring()
 
     def unmap(self) -> Operation:
         """It is not read any more."""
@@ -383,6 +411,7 @@ class _Writer:
         made = self.names.get(kind, [])
         if isinstance(of, Ref) and of.name in made and len(made) > 1 and self.random.random() < 0.8:
             made.remove(of.name)
+            self.spare.setdefault(kind, []).append(of.name)
         return Close(of)
 
     def raw_bpf(self) -> Operation:
@@ -423,7 +452,7 @@ class _Writer:
         choices: tuple[Callable[[], Operation], ...] = (
             ClearTrace,
             ReadTrace,
-            lambda: ReadClock(self.name("clock")),
+            lambda: ReadClock(self.unnamed("clock")),
             lambda: GetProcessId(self.name("process")),
             lambda: Pin(self.random.choice((0, 77))),
         )
