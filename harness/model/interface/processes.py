@@ -73,9 +73,10 @@ def become(kernel: Kernel, operation: Become) -> Outcome:
     settled = _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
-    if task.limited and not settled:
-        raise Errno("EPERM")
-    if not known <= task.capabilities or not task.capable(Capability.SYS_ADMIN):
+    administers = task.capable(Capability.SYS_ADMIN)
+    if task.limited:
+        raise settled or Errno("EPERM")
+    if not known <= task.capabilities or not administers:
         raise Unpredictable("what a caller who is not root may become")
     task.uid = task.gid = operation.uid
     task.capabilities = known
