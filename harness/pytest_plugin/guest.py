@@ -24,6 +24,7 @@ from harness.run.results import ScriptResult
 from harness.run.texts import text
 from harness.run.worker import judge
 from harness.script.clause import NOTHING, Clause, Step
+from harness.script.malformed import Malformed
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
 from hil.machine import Machine
@@ -64,8 +65,13 @@ class LaneGuest:
         return self.model.environment.registers
 
     def run(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
-        """Carry out operations, or one whole script; an outcome each. ScriptLost when the guest does not end them."""
+        """Carry out operations, or one whole script; an outcome each. ScriptLost when the guest does not end them.
+
+        Nothing is held against anything: Malformed for a step made by `expect`, which would pass whatever came.
+        """
         __tracebackhide__ = True
+        if any(isinstance(step, Step) for step in steps):
+            raise Malformed("`run` looks at no expectation", remedy="use `check`, or leave `expect` out")
         return self._observe(self._script(steps)).outcomes
 
     def check(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:

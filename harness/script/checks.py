@@ -9,7 +9,17 @@ from harness.script import names
 from harness.script.brief import brief
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
-from harness.script.operations import Concurrently, FindTracepoint, Fire, Operation, Part, RawBpf, RawOpenEvent
+from harness.script.operations import (
+    Concurrently,
+    FindTracepoint,
+    Fire,
+    LoadProgram,
+    Operation,
+    Part,
+    Program,
+    RawBpf,
+    RawOpenEvent,
+)
 from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
@@ -22,6 +32,8 @@ _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 
 def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
     """What is wrong with these operations, and with which; empty when nothing is."""
+    if not operations:
+        return "there are no operations, so that nothing could ever be wrong"
     if expected and len(expected) != len(operations):
         return f"{len(expected)} expectations for {len(operations)} operations"
     changed = [False]
@@ -64,10 +76,15 @@ def _written(operation: Operation) -> str:
             return next(filter(None, map(_written, inner)), "")
         case Fire(trigger=name) if name not in TRIGGERS:
             return f"fires {name!r}, which is no trigger; {nearest(name, TRIGGERS)}"
+        case Fire(times=times) if times < 1:
+            return "fires nothing"
         case Fire(trigger=name, arguments=arguments):
             most = TRIGGERS[name].call.count(From.CHOSEN)
             if len(arguments) > most:
                 return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
+        case LoadProgram(program=Program(instructions, maps)):
+            if beyond := [index for index, _ in maps if not 0 <= index < len(instructions)]:
+                return f"refers to a map in instruction {beyond[0]} of {len(instructions)}"
         case RawBpf(parts=parts, size=size, length=length, address=address):
             if address is not None and parts:
                 return "has parts of what its address replaces"

@@ -17,6 +17,7 @@ from harness.lowering.executor import Missed, Observed
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.clause import expect
+from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
 from harness.script.outcome import Outcome
@@ -94,6 +95,16 @@ def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
 
 def test_run_holds_nothing_against_the_model(tmp_path: Path) -> None:
     assert guest(tmp_path, Guest(lambda _: Outcome(value=0))).run(CLOSED) == (Outcome(value=0),)
+
+
+def test_run_takes_no_expectation_since_it_would_pass_whatever_came(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="`run` looks at no expectation; use `check`, or leave `expect` out"):
+        guest(tmp_path, Guest(ebadf)).run(CLOSED, expect(CLOSED, 0))
+
+
+def test_a_check_of_nothing_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="test_it: there are no operations, so that nothing could ever be wrong"):
+        guest(tmp_path, Guest(ebadf)).check()
 
 
 def test_what_the_guest_does_not_finish_is_lost_with_the_operation_it_was_at(tmp_path: Path) -> None:
