@@ -33,7 +33,8 @@ def check(program: Program, release: Release) -> None:
         if instruction.dst >= REGISTERS or instruction.src >= REGISTERS:
             raise _wrong(index, f"names r{max(instruction.dst, instruction.src)}, which does not exist")
         if instruction.code == LD_IMM64 and instruction.src == Pseudo.MAP_FD and index not in named:
-            raise _wrong(index, f"loads the map of descriptor {instruction.imm}; name it in text: `r1 = map NAME`")
+            what = f"loads the map of descriptor {instruction.imm}, and nothing is open here"
+            raise _wrong(index, what, remedy="name the map, as text (`r1 = map NAME`) and object files do")
         if (distance := target_distance(instruction, opcode)) is not None:
             targets.append((index, index + 1 + distance))
         index += 2 if is_wide(opcode) else 1
@@ -66,5 +67,5 @@ def _opcode(index: int, instruction: Instruction, release: Release) -> Opcode:
     return opcode
 
 
-def _wrong(index: int, what: str) -> UserError:
-    return UserError(f"instruction {index} {what}")
+def _wrong(index: int, what: str, remedy: str = "") -> UserError:
+    return UserError(f"instruction {index} {what}", remedy=remedy)

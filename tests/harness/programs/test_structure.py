@@ -24,7 +24,7 @@ NEWEST = (7, 2)
         ("goto pc+1\nr0 = 0x1 ll\nexit", "instruction 0 jumps into the 64 bit constant at 1"),
         ("r0 = 0", "instruction 0 is the last one, but no exit or jump"),
         ("exit\nr0 = 0x1 ll", "instruction 1 is the last one"),
-        ("r1 = map_fd 5\nexit", "loads the map of descriptor 5"),
+        ("r1 = map_fd 5\nexit", "loads the map of descriptor 5, and nothing is open here; name the map"),
     ],
 )
 def test_what_cannot_run(text: str, said: str) -> None:
