@@ -161,6 +161,68 @@ def test_a_required_kernel_must_be_among_the_lanes(pytester: pytest.Pytester) ->
     assert "ERROR: --hil-require debian-21: no lane of it was chosen; add it to --hil-lanes" in result.errlines
 
 
+WITHOUT_A_MACHINE = """
+from types import SimpleNamespace
+
+import pytest
+from tests.harness.pytest_plugin.test_checking import KERNEL, Guest, ebadf
+
+
+@pytest.fixture(scope="session")
+def _hil_berth(tmp_path_factory):
+    log = tmp_path_factory.mktemp("machine") / "console.log"
+    log.touch()
+    machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
+    return SimpleNamespace(board=lambda lane: (machine, Guest(ebadf)))
+"""
+CHECKS = """
+from harness.testing import expect, op
+
+
+def test_judged(guest):
+    guest.check(expect(op.Close(-1), "EBADF"), expect(op.Close(100), "EBADF"))
+
+
+def test_unjudged(guest):
+    guest.check(expect(op.Close(-1), "EBADF"), op.Close(100))
+"""
+
+
+def test_the_summary_says_how_much_was_judged_and_what_passed_for_want_of_a_word(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE)
+    pytester.makepyfile(CHECKS)
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
+    result.assert_outcomes(passed=2, warnings=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*Unjudged: debian-12/arm64/jit: operation 1, Close(descriptor=100): unpredicted: *",
+            "*UnexpectedFailure: debian-12/arm64/jit: operation 1, Close(descriptor=100): EBADF, which nobody expected",
+            "hil: 4 operations: judged by model and clause 2, by one of them 1, by none 1",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--hil-require-predicted"],
+        ["-W", "error::harness.testing.Unjudged"],
+        ["-W", "error::harness.testing.UnexpectedFailure"],
+    ],
+)
+def test_where_it_is_asked_for_nothing_passes_for_want_of_a_word(options: list[str], pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE)
+    pytester.makepyfile(CHECKS)
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit", *options)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_unjudged*"])
+
+
+def test_tests_without_a_guest_say_nothing_of_judgement(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_plain(): pass")
+    assert "hil:" not in pytester.runpytest_inprocess().stdout.str()
+
+
 def test_the_markers_are_listed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--markers")
     result.stdout.fnmatch_lines([f"@pytest.mark.{text.split(':')[0].replace('[', '[[]')}*" for text in MARKERS])
