@@ -54,13 +54,14 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-04",
-            "An attempt to open a perf event on an unknown id leaves the programs on other trace events attached",
+            "An attempt to open a perf event on an unknown id gives EINVAL and leaves the programs on other "
+            "trace events attached",
             (*counted, expect(OpenEvent("spare", 0), "EINVAL"), prctl(), hits_are(1)),
         ),
         Clause(
             "DET-04.task",
-            "An attempt to open a perf event for a task that does not exist leaves the program of the trace "
-            "event attached",
+            "An attempt to open a perf event for a task that does not exist gives ESRCH and leaves the program "
+            "attached",
             (*counted, expect(OpenEvent("spare", PROBE, pid=1 << 30), "ESRCH"), prctl(), hits_are(1)),
         ),
         Clause(
@@ -119,7 +120,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-18",
-            "A mapping of its ring keeps a perf event and its program when the descriptor is closed",
+            "A mapping of its ring keeps a perf event and its program when the descriptor is closed: the kprobe "
+            "is in use, EBUSY",
             (
                 *counted,
                 expect(MapRing("ring", EVENT), 0),

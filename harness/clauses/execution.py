@@ -66,8 +66,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "RUN-46",
-            "A program runs once a hit, however many perf events the trace event has, and drops the hit for "
-            "all of them",
+            "A program that returns 0 runs once a hit, however many perf events the trace event has, and drops the hit "
+            "for all of them",
             (
                 *dropping,
                 second_event(),

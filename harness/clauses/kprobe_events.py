@@ -37,12 +37,12 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         *(
             _clause(
                 f"KP-04.{what}",
-                f"A {what} probe without a name makes the trace event kprobes/{what[0]}_SYMBOL_0",
+                f"{kind} probe without a name makes the trace event kprobes/{what[0]}_SYMBOL_0",
                 expect(WriteKprobeEvents(f"{what[0]} {PRCTL}"), 0),
                 expect(FindTracepoint("default", f"kprobes/{what[0]}_{PRCTL}_0"), WORKS),
                 expect(WriteKprobeEvents(f"-:kprobes/{what[0]}_{PRCTL}_0"), 0),
             )
-            for what in ("probe", "return")
+            for what, kind in (("probe", "An entry"), ("return", "A return"))
         ),
         _clause(
             "KP-11",

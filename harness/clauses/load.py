@@ -157,8 +157,8 @@ def _types() -> tuple[Clause, ...]:
         ),
         _clause(
             "LOAD-09.first",
-            "A program on a kprobe that is empty and names no kernel version gives EINVAL in 4.1, which "
-            "looks at the version first, and E2BIG in later kernels",
+            "A program of type KPROBE without instructions and with kern_version 0 gives EINVAL in 4.1, which looks at "
+            "the version first, and E2BIG in later kernels",
             expect(LoadProgram("program", KPROBE, EMPTY, kern_version=0), "EINVAL", {"5.10": "E2BIG"}),
             needs=KPROBES,
         ),
@@ -204,8 +204,8 @@ def _logs() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"LOG-02.size-{size}",
-                f"A log of {size} bytes {'gives EINVAL' if said == 'EINVAL' else 'is long enough'}; since 6.12 "
-                "any length is",
+                f"A log of {size} bytes {'gives EINVAL' if said == 'EINVAL' else 'is long enough'} up to 6.1; later "
+                "kernels accept any length",
                 expect(load(RETURN_0, size=size), said),
                 until="6.1",
             )

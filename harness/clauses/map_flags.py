@@ -106,7 +106,7 @@ def _taken() -> tuple[Clause, ...]:
         *(
             _clause(
                 f"MAP-60.{type.name.lower()}",
-                f"A map of type {type.name} takes the map_flags that mean something to its type, and no others",
+                f"A map of type {type.name} takes the map_flags of its type, and gives EINVAL for others",
                 *(expect(_made(type, int(flag), f"map{flag:x}"), _said(type, flag)) for flag in (*OF_TYPES, *UNUSED)),
             )
             for type in SIZES

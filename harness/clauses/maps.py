@@ -95,9 +95,9 @@ def _creation() -> tuple[Clause, ...]:
             )
             for less, taken, in_5_10, since in (
                 (512 + 49, "is the largest of 5.10", WORKS, WORKS),
-                (512 + 48, "is too large for 5.10 by one byte", "E2BIG", WORKS),
+                (512 + 48, "is too large for 5.10 by one byte (E2BIG)", "E2BIG", WORKS),
                 (4 + 49, "is the largest since 6.1", "E2BIG", WORKS),
-                (4 + 48, "is too large since 6.1 by one byte", "E2BIG", "E2BIG"),
+                (4 + 48, "is too large since 6.1 by one byte (E2BIG)", "E2BIG", "E2BIG"),
             )
         ),
         *(

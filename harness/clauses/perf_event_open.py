@@ -68,8 +68,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-03.clock",
-            "An event that cannot be opened because of its clock takes the program of the trace event away "
-            "in 4.1; later kernels keep it",
+            "An event with an unknown clock gives EINVAL, and detaches the program of the trace event in 4.1; "
+            "later kernels keep it",
             (
                 *counted,
                 prctl(),
@@ -81,7 +81,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"DET-04.{what}",
-                f"An event that cannot be opened because of its {what} leaves the program of the trace event attached",
+                f"An event that cannot be opened because of its {what} ({errno}) leaves the program of the trace "
+                "event attached",
                 (*counted, prctl(), expect(_event(*parts, name="spare"), errno), prctl(times=2), hits_are(3)),
             )
             for what, parts, errno in (

@@ -298,13 +298,12 @@ def _events(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-04.raw",
-            "An attempt to sample raw data that is denied leaves the program of the trace event attached",
+            "An attempt to sample raw data that is denied with EPERM leaves the program of the trace event attached",
             (*counted, SetSetting(PARANOID, 1), *by_user(expect(OpenEvent("e", PROBE), "EPERM")), prctl(), hits_are(1)),
         ),
         Clause(
             "DET-03.cpu",
-            "An attempt to watch a CPU that is denied detaches the program of the trace event in 4.1; later "
-            "kernels keep it",
+            "An attempt to watch a CPU that is denied with EACCES detaches the program in 4.1; later kernels keep it",
             (
                 *counted,
                 SetSetting(PARANOID, 1),
@@ -399,7 +398,8 @@ def _open_rows() -> tuple[Clause, ...]:
         ("admin", "CAP_SYS_ADMIN is enough to open any perf event", {ADMIN}, raw, WORKS, SAME),
         (
             "perfmon",
-            "CAP_PERFMON is not enough to sample raw data at the default of perf_event_paranoid: 1 in 4.1, 3 in Debian",
+            "CAP_PERFMON is not enough to sample raw data at the default of perf_event_paranoid: EPERM at 1, "
+            "EACCES at 3",
             {PERFMON},
             raw,
             "EPERM",
@@ -407,7 +407,7 @@ def _open_rows() -> tuple[Clause, ...]:
         ),
         (
             "bpf",
-            "CAP_BPF is not enough to sample raw data at the default of perf_event_paranoid",
+            "CAP_BPF is not enough to sample raw data at the default of perf_event_paranoid: EPERM at 1, EACCES at 3",
             {BPF},
             raw,
             "EPERM",
@@ -525,7 +525,7 @@ def _settings() -> tuple[Clause, ...]:
     defaults: tuple[tuple[str, str, str, Said, Later], ...] = (
         ("SYSCTL-02", PARANOID, "1 in 4.1, and 3 in Debian's kernels", 1, {"5.10": 3}),
         ("SYSCTL-03", "kernel/kptr_restrict", "0", 0, SAME),
-        ("SYSCTL-04", UNPRIVILEGED_BPF, "2 in Debian's kernels; 4.1 does not have it", "ENOENT", {"5.10": 2}),
+        ("SYSCTL-04", UNPRIVILEGED_BPF, "2 in Debian's kernels; 4.1 does not have it (ENOENT)", "ENOENT", {"5.10": 2}),
         ("SYSCTL-06", "kernel/perf_event_max_sample_rate", "100000", 100_000, SAME),
         ("SYSCTL-06.locked", "kernel/perf_event_mlock_kb", "516", 516, SAME),
     )

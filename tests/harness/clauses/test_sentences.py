@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from harness.clauses import clauses
+from harness.clauses.parts import NOT_SUPPORTED
 from harness.model.eras import ERAS
 
 BEGINS = re.compile(r"[A-Z]|(32|64)-bit |[a-z_]+\(2\) |bpf_[a-z0-9_]+ ")
@@ -36,6 +38,10 @@ VERBS = frozenset(
 )
 """What the predicates of clauses are made of; one that says something new adds its verb."""
 ID = re.compile(r"\b[A-Z]+-\d+(?:\.[a-z0-9-]+)*\b")
+
+ERRNO = re.compile(r"(?<![-\w])E[A-Z0-9]+\b")
+"""An errno that a system call gives: what helpers return is data, and written `-EINVAL`."""
+KNOWN = {*errno.errorcode.values(), "ENOTSUPP", "ENOTSUP"}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
@@ -100,3 +106,28 @@ def test_no_two_clauses_have_one_sentence() -> None:
 
 def test_sentences_name_no_other_clause() -> None:
     assert {id: sentence for id, sentence in SENTENCES.items() if ID.search(sentence)} == {}
+
+
+def errnos() -> dict[str, set[str]]:
+    """By clause, every errno that one of its steps gives in an era for which it holds."""
+    found: dict[str, set[str]] = {}
+    for arch in ("x86_64", "arm64"):
+        for era in ERAS:
+            for clause in clauses(arch, era):
+                expected = [said for said in clause.script(era).expected if said]
+                given = [
+                    step
+                    for said in expected
+                    for step in (said, *(one for branch in said.branches or () for one in branch))
+                ]
+                found.setdefault(clause.id, set()).update(step.errno for step in given if step and step.errno)
+    return found
+
+
+def test_a_sentence_names_no_errno_that_no_step_gives() -> None:
+    given = errnos()
+    for names in given.values():
+        if NOT_SUPPORTED in names:
+            names.add("ENOTSUPP")
+    named = {id: set(ERRNO.findall(sentence)) & KNOWN for id, sentence in SENTENCES.items()}
+    assert {id: names - given[id] for id, names in named.items() if names - given[id]} == {}

@@ -8,6 +8,7 @@ from harness.clauses import by_section, clauses, sections
 from harness.clauses.sections import Section
 from harness.model.eras import ERAS
 from harness.script.clause import Clause
+from harness.script.operations import Close
 from harness.script.source import source
 
 ARCHITECTURES = ("x86_64", "arm64")
@@ -50,10 +51,10 @@ def test_no_row_of_a_section_is_there_for_nothing() -> None:
 
 
 def test_a_clause_may_name_its_own_source() -> None:
-    clause = Clause("X-1", "Nothing happens", (), source="kernel/fork.c: do_fork()")
+    clause = Clause("X-1", "Nothing is closed", (Close(-1),), source="kernel/fork.c: do_fork()")
     script = clause.script("4.1")
     assert script.source == source("kernel/fork.c: do_fork()", "4.1")
-    assert Clause("X-1", "Nothing happens", ()).script("4.1").source is None
+    assert Clause("X-1", "Nothing is closed", (Close(-1),)).script("4.1").source is None
 
 
 @pytest.mark.parametrize(
