@@ -61,10 +61,11 @@ def _reaches_anything(kernel: Kernel, operation: Operation) -> bool:
 
 def _things(kernel: Kernel, operation: Operation) -> Iterator[Thing]:
     """What it refers to, as far as it may do something to it."""
-    for name in _names(kernel, operation):
-        yield from _behind(kernel, name)
-    if _trace_event_number(operation):
-        yield from kernel.trace_events
+    found = [thing for name in _names(kernel, operation) for thing in _behind(kernel, name)]
+    yield from found
+    gone = any(isinstance(thing, TraceEvent) and (thing.removed or thing.unsure) for thing in found)
+    if _trace_event_number(operation) or gone:
+        yield from kernel.trace_events  # any may have the number
 
 
 def _names(kernel: Kernel, operation: Operation) -> Iterator[str]:

@@ -23,6 +23,7 @@ from harness.script.operations import (
     OpenFile,
     Part,
     RawBpf,
+    ReadRing,
     Ref,
     RemoveKprobe,
     SampleType,
@@ -202,3 +203,14 @@ def test_a_probe_that_was_made_by_a_command_is_removed_too(commands: list[str], 
 def _writes(batch: Batch, index: int) -> bool:
     step = batch.steps[index]
     return isinstance(step, Syscall) and step.number == 1
+
+
+def test_nothing_is_read_where_a_ring_could_not_be_mapped() -> None:
+    """mmap(2) that fails there may leave a hole."""
+    script = Script("s", "", (CreateMap("m", MapType.ARRAY, 4, 8, 1), MapRing("r", Ref("m")), ReadRing(Ref("r"))))
+    batch, lowered = lower(script, GUEST, "t")
+    first = lowered.first_steps[2]
+    (mapped,) = (index for index, step in enumerate(batch.steps) if isinstance(step, Syscall) and step.number == 9)
+    skip = batch.steps[first]
+    assert isinstance(skip, Skip) and skip.condition == Result(mapped)
+    assert first + 1 + skip.count >= first + 5

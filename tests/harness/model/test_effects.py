@@ -197,6 +197,13 @@ def test_a_probe_whose_event_may_be_open_may_be_busy() -> None:
     assert results(PROBE, busy, unknown_bits, op.RemoveKprobe(Ref("probe")))[-2:] == ["?", "EBUSY"]
 
 
+def test_the_number_of_a_probe_that_is_gone_may_be_anothers() -> None:
+    gone, other = (PROBE, op.RemoveKprobe(Ref("probe"))), op.CreateKprobe("other", PRCTL)
+    remove = op.RemoveKprobe(Ref("other"))
+    assert results(*gone, other, remove, name="6.1")[-1] == 0
+    assert results(*gone, other, EVENT, remove, name="6.1")[-2:] == ["?", "?"]
+
+
 def test_what_may_be_attached_stays_when_what_surely_was_is_gone() -> None:
     """Of two events the model knows one; when that is closed the other may still run the program."""
     maybe = op.OpenEvent("maybe", Ref("probe"), sample_type=op.SampleType(1 << 20))
