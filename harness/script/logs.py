@@ -35,8 +35,8 @@ def withheld(operation: LoadProgram | RawBpf, era: str) -> Withheld | None:
 def _wants_log(operation: LoadProgram | RawBpf) -> bool:
     if isinstance(operation, LoadProgram):
         return operation.log_level != 0
-    level = next((part.value for part in operation.parts if part.offset == _LOG_LEVEL), 0)
-    return operation.command == bpf.Command.PROG_LOAD and level != 0
+    level = (part for part in operation.parts if part.offset < _LOG_LEVEL + 4 and part.offset + part.size > _LOG_LEVEL)
+    return operation.command == bpf.Command.PROG_LOAD and any(part.value != 0 for part in level)
 
 
 def _instructions(operation: LoadProgram | RawBpf) -> Iterable[Instruction]:

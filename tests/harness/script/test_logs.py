@@ -63,6 +63,13 @@ def test_an_operation_4_1_has_no_word_for_is_not_logged(code: int, make: object)
     assert withheld(make(code), "5.10") is None
 
 
+def test_fields_may_be_given_together() -> None:
+    code = Buffer(encode((MOV, Instruction(0xA5), EXIT)))
+    both = Part(20, 12, 1 << 32 | 4096 << 64)  # half of the licence's address, level and size
+    assert withheld(RawBpf(5, (Part(0, 4, 1), Part(4, 4, 3), Part(8, 8, code), both)), "4.1")
+    assert not withheld(RawBpf(5, (Part(0, 4, 1), Part(4, 4, 3), Part(8, 8, code), Part(28, 4, 4096))), "4.1")
+
+
 @pytest.mark.parametrize("code", NAMED)
 def test_everything_else_is_logged(code: int) -> None:
     assert withheld(loads(code), "4.1") is None
