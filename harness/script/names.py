@@ -82,23 +82,30 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
             processes.append({name: replace(made, gone=True) for name, made in known.items()})
         elif isinstance(operation, Exit):
             processes.pop()
-            processes[-1] |= {
-                name: made for name, made in known.items() if made.kind in (CreateKprobe, WriteKprobeEvents)
-            }
+            processes[-1] |= {name: made for name, made in known.items() if made.kind in _PROBES}
     return ""
 
 
 def _concurrently(operation: Concurrently, known: Known) -> str:
-    """Goes on with what any of the threads has named."""
-    made: Known = {}
+    """Goes on with what the threads have named, each something else, and have let go."""
+    changed: Known = {}
     for branch in operation.branches:
         own = dict(known)
         for inner in branch.operations:
             if complaint := _add(inner, own, None):
                 return f"with {brief(describe(inner))} in a thread, {complaint}"
-        made |= own
-    known |= made
+        named = {name for name in map(_name, branch.operations) if name is not None}
+        if twice := sorted(named & changed.keys() - known.keys()):
+            return f"has two threads that make {twice[0]!r}; give each a name of its own"
+        changed |= {name: made for name, made in own.items() if known.get(name) != made}
+    known |= changed
     return ""
+
+
+def _name(operation: Operation) -> str | None:
+    """What the operation makes is called so."""
+    name = getattr(operation, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def _add(operation: Operation, known: Known, expected: Expectation | None) -> str:
@@ -118,10 +125,10 @@ def _add(operation: Operation, known: Known, expected: Expectation | None) -> st
                 return f"takes what {kinds} makes as its {field.name}; {name!r} is of {known[name].kind.__name__}"
             if isinstance(operation, Close | Unmap | RemoveKprobe):
                 known[name] = replace(known[name], gone=True)
-    made = getattr(operation, "name", None)
+    made = _name(operation)
     if isinstance(operation, WriteKprobeEvents) and (command := MAKES.match(operation.command)):
         known.setdefault(command[1], _Made(WriteKprobeEvents, gone=True))
-    if isinstance(made, str):
+    if made is not None:
         before = known.get(made)
         if before and not before.gone and not (before.kind is type(operation) is CreateKprobe):
             return f"makes {made!r} again, while what {before.kind.__name__} made is there; give it another name"

@@ -116,6 +116,12 @@ def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
     assert "in a thread, refers to 'hits', which no earlier operation makes; nothing is named before it" in told
 
 
+def test_threads_name_different_things() -> None:
+    """What a name stands for would hang on their order."""
+    told = said(Concurrently((Branch(0, (HITS,)), Branch(1, (HITS, read_u64("hits"))))))
+    assert told.endswith("has two threads that make 'hits'; give each a name of its own")
+
+
 @pytest.mark.parametrize(
     ("operation", "wanted"),
     [
