@@ -42,11 +42,19 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
     started = time.monotonic()
     in_order = order(kinds, seed, max(only, default=trials))
     chosen = {number: in_order[number - 1] for number in only or range(1, trials + 1)}
-    judged = carry_out(chosen, seed, jobs, folder, lambda one: tell(console, one))
-    _show(console, kinds, judged)
-    wrong = [one for one in judged if one.wrong]
-    minutes = (time.monotonic() - started) / 60
-    console.print(f"{len(judged)} trials in {minutes:.0f} min, seed {seed}: {len(wrong)} wrong", soft_wrap=True)
+    judged: list[Judged] = []
+
+    def took(one: Judged) -> None:
+        judged.append(one)
+        tell(console, one)
+
+    try:
+        carry_out(chosen, seed, jobs, folder, took)
+    finally:
+        _show(console, kinds, judged)
+        wrong = sorted((one for one in judged if one.wrong), key=lambda one: one.number)
+        counted = f"{len(judged)} of {len(chosen)} trials in {(time.monotonic() - started) / 60:.0f} min"
+        console.print(f"{counted}, seed {seed}: {len(wrong)} wrong", soft_wrap=True)
     if not wrong:
         cache.remove(folder)
         return
