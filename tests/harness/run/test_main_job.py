@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,6 +32,7 @@ from harness.model.executor import ModelExecutor
 from harness.model.instructions.table import instruction_table
 from harness.model.state import State
 from harness.model.value import M64
+from harness.report import markdown
 from harness.run import commands, matrix
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
@@ -97,11 +99,37 @@ def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: P
     diverged = [result for result in report.results if result.verdict is Verdict.DIVERGE]
     adding = ("arithmetic-64", "filter-arithmetic-64", "verdict-arithmetic-64")
     assert {(result.lane, result.script) for result in diverged} == set(product(report.lanes, adding))
-    console = Console(file=io.StringIO(), width=300)
-    commands.summarize(console, report, tmp_path)
-    told = console.file.getvalue()
-    assert re.search("^diverge: .*arithmetic-64.* on debian-12$", told, re.MULTILINE)
-    assert "operation 6: LookupElement(map=results, key=00000000, value_size=8)\n" in told
+    stream = io.StringIO()
+    commands.summarize(Console(file=stream, width=80), report, tmp_path)
+    assert re.search("^diverge: .*arithmetic-64.* on debian-12$", stream.getvalue(), re.MULTILINE)
+    document = json.loads((tmp_path / "results.json").read_text())
+    records = {
+        "results.json": "\n".join(_strings(document)),
+        "HTML": html.unescape((tmp_path / "report.html").read_text()),
+        "JUnit": "\n".join(ElementTree.parse(tmp_path / "junit.xml").getroot().itertext()),
+        "Markdown": markdown.render(report),
+        "the terminal": stream.getvalue(),
+    }
+    for name, told in records.items():
+        for part in (
+            "LookupElement(map=results, key=00000000, value_size=8)",  # where it shows
+            "9677665544332211",  # what was predicted
+            "9577665544332211",  # what was seen
+            "7: (0f) r7 += r8",  # what did it
+            "0f87000000000000",
+            "CreateMap(name='results', type=ARRAY, key_size=4, value_size=8, max_entries=9)",
+        ):
+            assert part in told, f"{name} has no {part}"
+        assert re.search(r"hil run --lanes debian-12\S* --scripts arithmetic-64", told), name
+
+
+def _strings(data: object) -> Iterator[str]:
+    match data:
+        case str():
+            yield data
+        case list() | dict():
+            for item in data.values() if isinstance(data, dict) else data:
+                yield from _strings(item)
 
 
 def share(arch: str, *scripts: Script, engines: tuple[Engine, ...] = (Engine.INTERP,)) -> Share:
