@@ -8,7 +8,9 @@ from enum import StrEnum
 
 from harness.compare import Verdict
 from harness.regress.side import Side, operation
+from harness.report.account import REASON
 from harness.run.results import ScriptResult
+from harness.script.brief import brief
 
 _FAILED = (Verdict.LOST, Verdict.ERROR)
 
@@ -151,4 +153,6 @@ def _said(result: ScriptResult) -> tuple[str, str] | str:
 
 def told(result: ScriptResult) -> str:
     """A verdict and why, on one line."""
-    return " ".join(f"{result.verdict}: {result.reason}".split()) if result.reason else str(result.verdict)
+    return (
+        " ".join(f"{result.verdict}: {brief(result.reason, REASON)}".split()) if result.reason else str(result.verdict)
+    )

@@ -11,6 +11,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from harness.compare import Verdict
 from harness.report.account import account
 from harness.run.results import OperationReport, RunReport, ScriptResult
+from harness.script.brief import brief
 from hil.whole import write_whole
 
 _ELEMENT = {
@@ -60,8 +61,9 @@ def _case(report: RunReport, result: ScriptResult) -> TestCase:
 
 
 def _unpredicted(step: OperationReport) -> str:
-    held = f"held against {step.expectation} alone" if step.expectation else "held against nothing"
-    return f"operation {step.index}, {step.operation}: {step.prediction}; {held}; saw {step.observation}"
+    held = f"held against {brief(step.expectation)} alone" if step.expectation else "held against nothing"
+    said = f"{brief(step.prediction)}; {held}; saw {brief(step.observation)}"
+    return f"operation {step.index}, {brief(step.operation)}: {said}"
 
 
 def _plain(words: str) -> str:
