@@ -26,6 +26,7 @@ from harness.run.commands import (
     repeat,
     require_predicted,
     strict,
+    tell_left_out,
 )
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
@@ -71,8 +72,7 @@ def conform(
     console = terminal.console()
     chosen = choose(select(listed(lanes), known_lanes()), _clauses, patterns, "clause", _sections)
     check_chosen(require, chosen)
-    for lane in chosen.without:
-        console.print(f"{lane}: no such clause is for its release", highlight=False, soft_wrap=True)
+    tell_left_out(console, chosen)
     excused = known.read(KNOWN)
     plan = shares(
         chosen.lanes,

@@ -71,6 +71,7 @@ def run(
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
     chosen = choose(select(wanted, known_lanes()), _scripts, patterns, "script", list)
     check_chosen(require, chosen)
+    tell_left_out(console, chosen)
     plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds)
     if listing:
         list_plan(console, plan)
@@ -149,6 +150,12 @@ def list_plan(console: Console, plan: Sequence[Share]) -> None:
             console.print(str(lane), highlight=False)
     for name, sentence in {script.name: script.sentence for share in plan for script in share.scripts}.items():
         console.print(f"  {name}: {sentence}", highlight=False, soft_wrap=True)
+
+
+def tell_left_out(console: Console, chosen: Choice[Any]) -> None:
+    """Name the lanes that nothing of what was chosen is for, so that none is missed by nobody."""
+    for lane in chosen.without:
+        console.print(f"{lane}: left out, nothing that was chosen is for it", highlight=False, soft_wrap=True)
 
 
 def check_chosen(require: Sequence[str], chosen: Choice[Any]) -> None:
