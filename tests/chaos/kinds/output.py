@@ -18,6 +18,8 @@ _PRINTING = (
     ("kernels", "show", "debian-12"),
     ("kernels", "list", "--json"),
     ("history", "list"),
+    ("show", "counting"),
+    ("model", "--help"),
     ("conform", "--help"),
     ("--help",),
     ("fuzz", "--help"),
