@@ -22,6 +22,11 @@ if __name__ == "__main__":
     lifeline = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGTERM, _end)
+    # The program's end wakes `poll`; pidfd_open(2) would be simpler, and is not on hosts before Linux 5.3.
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     program = os.fork()
     if program == 0:
         os.setpgid(0, 0)
@@ -35,12 +40,14 @@ if __name__ == "__main__":
         with suppress(OSError):  # it has done so itself, and is another program by now
             os.setpgid(program, program)
         waiting = select.poll()
-        for descriptor in (lifeline, os.pidfd_open(program)):
-            waiting.register(descriptor, select.POLLIN | select.POLLHUP)
-        ended = {descriptor for descriptor, _ in waiting.poll()}
-        if lifeline in ended:
-            _end()
-        _, status = os.waitpid(program, 0)
+        waiting.register(lifeline, select.POLLHUP)
+        waiting.register(woken, select.POLLIN)
+        ended = 0
+        while not ended:
+            if lifeline in {descriptor for descriptor, _ in waiting.poll()}:
+                _end()
+            os.read(woken, 512)
+            ended, status = os.waitpid(program, os.WNOHANG)
         code = os.waitstatus_to_exitcode(status)
         sys.exit(code if code >= 0 else 128 - code)
     finally:
