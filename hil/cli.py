@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil import signals, streams
+from hil import settings, signals, streams
 from hil.errors import BenchError, HilError, UserError, of_host
 
 _SIGPIPE = 128 + signal.SIGPIPE
@@ -64,6 +64,7 @@ def main(command: click.Command = hil) -> None:
 
 def _status(command: click.Command) -> int:
     try:
+        settings.check()
         status: int | None = command.main(standalone_mode=False)
     except HilError as error:
         return _told(error)

@@ -15,6 +15,7 @@ from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
+from hil.errors import BenchError
 from hil.kernels.kernel import Kernel
 
 Reader = Callable[[BatchResult], Outcome]
@@ -31,7 +32,7 @@ O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000
 class Guest:
     """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
     possible, `tells_engine` whether the kernel says what runs a program; `era` as in `harness.model.eras`, "" where
-    nothing hangs on it."""
+    nothing hangs on it; `kernel` is the name and `release` the `uname -r` of what should run, "" where anything may."""
 
     arch: str
     version_code: int
@@ -40,12 +41,29 @@ class Guest:
     cpus: int = 1
     tells_engine: bool = True
     era: str = ""
+    kernel: str = ""
+    release: str = ""
 
     @classmethod
     def of(cls, kernel: Kernel) -> Guest:
         """Before it runs; its agent knows the rest."""
         tells_engine = release(kernel.era) >= bpf.TELLS_ENGINE
-        return cls(kernel.arch.name, kernel.version_code, tells_engine=tells_engine, era=kernel.era)
+        return cls(
+            kernel.arch.name,
+            kernel.version_code,
+            tells_engine=tells_engine,
+            era=kernel.era,
+            kernel=kernel.name,
+            release=kernel.release,
+        )
+
+    def check_release(self, running: str) -> None:
+        """BenchError when what booted, and calls itself `running`, is another kernel: no prediction would be for it."""
+        if self.release and running != self.release:
+            raise BenchError(
+                f"{self.kernel}/{self.arch} should be {self.release}, but what booted calls itself {running}",
+                remedy=f"fetch or import it again: hil kernels remove {self.kernel} --arch {self.arch}",
+            )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from harness.script.outcome import Outcome
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
-from hil.errors import MachineLost
+from hil.errors import BenchError, MachineLost
 from hil.machine import speed
 from hil.target import Target
 
@@ -57,7 +57,8 @@ class GuestExecutor:
 
     def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
         """`patience` is the agent's (`hil.agent.client.Agent`) in nominal seconds, infinite where the target is stopped
-        on purpose."""
+        on purpose. BenchError when another kernel runs there than `guest` is about.
+        """
         self.target = target
         scale = speed.scale()
         self._patience = patience * scale
@@ -65,6 +66,11 @@ class GuestExecutor:
         self._serial = 0
         self._agent = self._start()
         hello = self._agent.hello
+        try:
+            guest.check_release(hello.release)
+        except BenchError:
+            self._agent.close()
+            raise
         self.guest = replace(guest, page_size=hello.page_size, cpus=hello.cpus)
 
     def __enter__(self) -> GuestExecutor:

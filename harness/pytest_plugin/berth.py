@@ -10,7 +10,6 @@ from types import TracebackType
 from harness.lane import Lane
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor
-from harness.run.worker import check_release
 from harness.script.needs import CPUS
 from hil import guestroot
 from hil.arch import architecture
@@ -73,7 +72,6 @@ class Berth:
         with ExitStack() as stack:
             stack.enter_context(machine)
             executor = stack.enter_context(GuestExecutor(machine, Guest.of(kernel)))
-            check_release(kernel, executor.agent.hello.release)
             self._open = stack.pop_all()
         return machine, executor
 

@@ -159,7 +159,6 @@ class Worker:
                     stack.enter_context(self.machine)
                 with self.spending.on(self._place, "SSH"):
                     executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
-                    check_release(kernel, executor.agent.hello.release)
                     self._booted(self.machine, time.monotonic() - started)
                 if self.share.armed:
                     with self.spending.on(self._place, "SSH"):
@@ -259,15 +258,6 @@ class Worker:
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
-
-
-def check_release(kernel: Kernel, running: str) -> None:
-    """BenchError when what booted, and calls itself `running`, is another kernel: no prediction would be for it."""
-    if running != kernel.release:
-        raise BenchError(
-            f"{kernel} should be {kernel.release}, but what booted calls itself {running}",
-            remedy=f"fetch or import it again: hil kernels remove {kernel.name} --arch {kernel.arch}",
-        )
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:

@@ -35,12 +35,15 @@ _BY_NAME = {"tcg": TCG, "kvm": KVM}
 
 def choose(arch: Architecture, environment: dict[str, str] | None = None) -> Accelerator:
     """KVM where this host can run `arch` with it, else TCG. HIL_ACCELERATOR=tcg or =kvm decides instead."""
-    wanted = (os.environ if environment is None else environment).get("HIL_ACCELERATOR", "")
-    if wanted:
-        if wanted not in _BY_NAME:
-            raise UserError(f"HIL_ACCELERATOR={wanted!r} names no accelerator", remedy="set it to tcg or kvm")
-        return _BY_NAME[wanted]
-    return KVM if kvm_usable(arch) else TCG
+    return wanted(environment) or (KVM if kvm_usable(arch) else TCG)
+
+
+def wanted(environment: dict[str, str] | None = None) -> Accelerator | None:
+    """The one HIL_ACCELERATOR names, None when it is not set; UserError when it names none."""
+    name = (os.environ if environment is None else environment).get("HIL_ACCELERATOR", "")
+    if name and name not in _BY_NAME:
+        raise UserError(f"HIL_ACCELERATOR={name!r} names no accelerator", remedy="set it to tcg or kvm")
+    return _BY_NAME.get(name)
 
 
 def kvm_usable(

@@ -55,8 +55,10 @@ def kernel_command_line(arch: Architecture, extra: tuple[str, ...] = ()) -> str:
     return " ".join([*words, *extra])
 
 
-def qemu_command(spec: MachineSpec, accelerator: Accelerator, transport: Transport, wiring: Wiring) -> list[str]:
-    """The argument list that starts `spec`.
+def qemu_command(
+    spec: MachineSpec, accelerator: Accelerator, transport: Transport, wiring: Wiring | None = None
+) -> list[str]:
+    """The argument list that starts `spec`: for a bench by `wiring`, for a person at a terminal without.
 
     Read the options in the QEMU manual page, qemu-system-x86_64(1).
     """
@@ -71,17 +73,27 @@ def qemu_command(spec: MachineSpec, accelerator: Accelerator, transport: Transpo
         *("-smp", str(spec.cpus), "-m", str(spec.memory)),
         *("-kernel", str(spec.kernel.image), "-initrd", str(spec.root.initramfs)),
         *("-append", kernel_command_line(arch, spec.append)),
-        # QEMU writes the log itself, so it is complete even when we are killed.
-        *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend=off"),
-        *("-serial", "chardev:console"),
-        *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
+        *(_AT_A_TERMINAL if wiring is None else _wired(spec, wiring)),
         # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
         *("-device", f"virtio-rng-{transport.suffix}"),
         # `restrict`: the guest reaches nothing outside.  Port 0: the host's kernel picks a free port, so two benches
         # cannot race for one; `info usernet` tells it to us.
         *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
         *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
+    ]
+
+
+# Ctrl-A C leads from the guest's console to QEMU's monitor and back, Ctrl-A X ends QEMU.
+_AT_A_TERMINAL = ("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console")
+
+
+def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
+    return [
+        # QEMU writes the log itself, so it is complete even when we are killed.
+        *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend=off"),
+        *("-serial", "chardev:console"),
+        *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
     ]
 
 

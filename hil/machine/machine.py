@@ -87,6 +87,7 @@ class Machine:
     def __init__(self, spec: MachineSpec) -> None:
         self.spec = spec
         self.command: list[str] = []
+        """Starts the same machine again, by hand; ours differs in how its console and QMP reach us."""
         self.ending: Ending | None = None
         self._lifeline = Lifeline()
         self._stopping = threading.RLock()
@@ -221,13 +222,12 @@ class Machine:
         qmp, qmp_of_qemu = socket.socketpair()
         with console_of_qemu, qmp_of_qemu:
             wiring = Wiring(console_of_qemu.fileno(), qmp_of_qemu.fileno(), self.gdb_socket)
-            self.command = qemu_command(
-                self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel), wiring
-            )
+            parts = self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel)
+            self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             self._console = Console(console, self._lifeline)
             self._process = QemuProcess(
-                self.command,
+                qemu_command(*parts, wiring),
                 inherit=(wiring.console, wiring.qmp),
                 stderr=self.spec.stderr_file,
                 on_exit=self._exited,

@@ -36,7 +36,7 @@ class MachineSpec:
 
     @property
     def command_file(self) -> Path:
-        """The command line of QEMU, quoted for a shell."""
+        """The command line that starts the same machine at a terminal, quoted for a shell."""
         return self.folder / "qemu.command"
 
     @property

@@ -22,12 +22,17 @@ def scale() -> float:
 
     Nominal seconds are those of a guest under TCG; KVM only makes it faster, and deadlines may be generous.
     """
-    override = os.environ.get("HIL_TIME_SCALE", "")
-    if override:
-        return _positive(override)
+    if (given := override()) is not None:
+        return given
     # The load changes while we run, the host does not.
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     return max(1.0, _slowness()) * min(max(1.0, load), MOST_LOAD)
+
+
+def override() -> float | None:
+    """What HIL_TIME_SCALE says, None when it is not set; UserError when it is no positive number."""
+    text = os.environ.get("HIL_TIME_SCALE", "")
+    return _positive(text) if text else None
 
 
 @cache

@@ -62,3 +62,13 @@ def test_a_fault_of_ours_is_no_divergence(fault: str, said: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, "command"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 3 and said in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["HIL_ACCELERATOR=hvf", "HIL_TIME_SCALE=nan", "HIL_TIME_SCALE=-1"])
+def test_a_variable_that_says_nothing_is_wrong_usage_before_anything_starts(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    done = subprocess.run(
+        [sys.executable, "-m", "hil", "lanes"], env={**os.environ, name: value}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert name in done.stderr and len(done.stderr.splitlines()) == 1

@@ -15,10 +15,10 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.script.operations import Close, Script
 from hil.agent.results import BatchResult, End, How, Status, StepResult
 from hil.agent.steps import Batch
-from hil.errors import MachineLost
+from hil.errors import BenchError, MachineLost
 
 SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
-HELLO = SimpleNamespace(page_size=65536, cpus=2)
+HELLO = SimpleNamespace(page_size=65536, cpus=2, release="6.1.0")
 
 
 class Target:
@@ -145,3 +145,11 @@ def test_what_the_bench_itself_needs_must_be_carried_out(monkeypatch: pytest.Mon
     target: Any = Target(monkeypatch, set(), late=0)
     with pytest.raises(MachineLost, match="could not do what the bench itself needs"):
         GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
+
+
+def test_another_kernel_than_the_one_that_was_meant_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever boots comes by here, so nobody can forget it."""
+    target: Any = Target(monkeypatch, set())
+    GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.0"))
+    with pytest.raises(BenchError, match=r"debian-12/x86_64 should be 6.1.1, but what booted calls itself 6.1.0"):
+        GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.1"))

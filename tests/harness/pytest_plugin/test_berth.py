@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.lane import Engine, Lane
+from harness.lowering.context import Guest
 from harness.lowering.engine import EngineUnavailable
 from harness.pytest_plugin import berth as module
 from harness.pytest_plugin.berth import Berth
@@ -67,11 +68,16 @@ class StandIn:
         self.world.switches(engine)
 
 
+def _executor(machine: StandIn, guest: Guest) -> Executor:
+    guest.check_release(machine.agent.hello.release)  # as the real one does
+    return Executor(machine)
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(module, "Machine", world.machine)
-    monkeypatch.setattr(module, "GuestExecutor", lambda machine, guest: Executor(machine))
+    monkeypatch.setattr(module, "GuestExecutor", _executor)
     monkeypatch.setattr(module.guestroot, "build", lambda kernel: None)
     monkeypatch.setattr(module.store, "get", lambda name, arch: world.kernel(name, arch))
     return world

@@ -72,6 +72,16 @@ def test_a_mistake_in_the_ini_file_is_a_usage_error_of_one_line(pytester: pytest
     assert error.startswith("ERROR: unknown lane 'debian-21'; write KERNEL/ARCH/ENGINE")
 
 
+def test_a_variable_that_says_nothing_is_a_usage_error(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIL_TIME_SCALE", "fast")
+    pytester.makepyfile("def test_one(lane): pass")
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    assert any("HIL_TIME_SCALE='fast' is not a positive number" in line for line in result.errlines)
+
+
 def test_what_others_call_a_lane_is_left_alone(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

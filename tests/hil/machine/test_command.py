@@ -24,6 +24,14 @@ def test_command_line_is_the_recorded_one(arch: str, make_spec: MakeSpec) -> Non
     assert "\n".join(command) + "\n" == (_GOLDEN / f"{arch}.txt").read_text()
 
 
+def test_a_command_for_a_person_needs_nothing_of_the_bench(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("arm64", Path("/runs/1")), TCG, PCI)
+    assert not any("fd=" in word or "/runs/1" in word for word in command)
+    wired = qemu_command(make_spec("arm64", Path("/runs/1")), TCG, PCI, _WIRING)
+    own = {word for word in command if word not in wired}
+    assert own == {"stdio,id=console,mux=on,signal=off", "console"}
+
+
 def test_kvm_uses_the_host_cpu(make_spec: MakeSpec) -> None:
     command = qemu_command(make_spec("arm64"), KVM, PCI, _WIRING)
     assert command[command.index("-cpu") + 1] == "host"

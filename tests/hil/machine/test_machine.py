@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -83,6 +84,20 @@ def test_boots_and_answers(spec: MachineSpec) -> None:
     machine.stop()
     with pytest.raises(MachineStopped):
         machine.run(["true"])
+
+
+def test_the_recorded_command_starts_the_same_machine_by_hand(tmp_path: Path) -> None:
+    with Machine(_spec("arm64", tmp_path)) as machine:
+        pass
+    assert machine.command == shlex.split(machine.spec.command_file.read_text())
+    with subprocess.Popen(
+        ["sh", machine.spec.command_file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert any("hil: ready" in line for line in process.stdout)
+        process.stdin.write("\x01x")  # Ctrl-A X
+        process.stdin.flush()
+        assert process.wait(60 * speed.scale()) == 0
 
 
 def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
