@@ -6,7 +6,6 @@ for a guest that goes on afterwards: nothing here locks a setting, kills the pro
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -16,6 +15,7 @@ from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.essentials.parts import u32, u64
 from harness.fuzz.bodies import MAGIC, SYMBOLS, Bodies
+from harness.fuzz.naming import Namer
 from harness.model.eras import Era
 from harness.script.needs import Need
 from harness.script.operations import (
@@ -121,7 +121,7 @@ def scripts(seed: int, count: int, era: Era) -> Iterator[Script]:
 def script(seed: int, number: int, era: Era) -> Script:
     """One script: what most of them need, then anything."""
     random = Random(f"script/{seed}/{number}")
-    writer = _Writer(random, era, pt_regs(era.arch, era.name))
+    writer = _Writer(random=random, era=era, registers=pt_regs(era.arch, era.name))
     operations = [*writer.beginning()]
     child = random.random() < CHILD
     before = random.randrange(LEAST, MOST)
@@ -138,18 +138,11 @@ def script(seed: int, number: int, era: Era) -> Script:
     return Script(f"script-{seed}-{number}", "a generated script", tuple(operations), needs=frozenset(needs))
 
 
-@dataclass
-class _Writer:
-    random: Random
+@dataclass(kw_only=True)
+class _Writer(Namer):
     era: Era
     registers: PtRegs
-    names: dict[str, list[str]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
-    given: Counter[str] = field(default_factory=Counter)
-    """How many names of a kind there are, a child's among them."""
-    spare: dict[str, list[str]] = field(default_factory=dict)
-    """Names of what was closed."""
-    pending: list[tuple[str, str]] = field(default_factory=list)
     changed: bool = False
     """Whether this process changed a setting."""
 
@@ -216,40 +209,6 @@ class _Writer:
 
     def _small(self) -> Operation:
         return self.random.choice((self.fire, self.update, self.lookup, self.read_count))()
-
-    # Names
-
-    def name(self, kind: str) -> str:
-        """A new one, for what the next operation makes; some of what was closed are given again."""
-        spare = self.spare.get(kind)
-        if spare and self.random.random() < 0.2:
-            name = spare.pop()
-        else:
-            name = f"{kind}_{self.given[kind]}"
-            self.given[kind] += 1
-        self.pending.append((kind, name))
-        return name
-
-    def unnamed(self, kind: str) -> str:
-        """A name nobody may refer to."""
-        self.given[kind] += 1
-        return f"{kind}_{self.given[kind]}"
-
-    def settle(self) -> None:
-        """What the last operation made can be referred to."""
-        for kind, name in self.pending:
-            self.names.setdefault(kind, []).append(name)
-        self.pending.clear()
-
-    def ref(self, *kinds: str) -> Ref:
-        """Of something of these kinds, or of any other, where there is none or it may be wrong."""
-        right = [name for kind in kinds for name in self.names.get(kind, ())]
-        if right and self.random.random() < 0.95:
-            return Ref(self.random.choice(right))
-        return Ref(self.random.choice([name for names in self.names.values() for name in names]))
-
-    def descriptor(self, *kinds: str) -> Descriptor:
-        return -1 if self.random.random() < 0.02 else self.ref(*kinds)
 
     def shape(self, of: Descriptor) -> tuple[int, int, int, int]:
         return self.shapes.get(of.name, SHAPES[0]) if isinstance(of, Ref) else SHAPES[0]
