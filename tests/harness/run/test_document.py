@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from harness.report import markdown, page
+from harness.run import junit
 from harness.run.document import document, parse, read
 from harness.run.results import FORMAT, RunReport
 from hil.errors import UserError
@@ -35,6 +37,22 @@ def test_a_file_of_another_release_is_read() -> None:
     assert read_again.scripts == ()
     assert read_again.results[0].seconds == 0.0
     assert read_again.results[1:] == everything().results[1:]
+
+
+def test_a_record_of_format_2_is_read_without_what_came_with_3() -> None:
+    written = document(everything())
+    written["format"] = 2
+    for text in written["scripts"]:
+        del text["programs"], text["expected"]
+    for result in written["results"]:
+        del result["again"]
+        for step in filter(None, [result["operation"], *(seen["operation"] for seen in result["sightings"])]):
+            del step["difference"], step["depends_on"]
+    old = parse(json.dumps(written), "a run")
+    assert [one.verdict for one in old.results] == [one.verdict for one in everything().results]
+    assert not any(text.programs for text in old.scripts)
+    for render in (markdown.render, junit.text, lambda report: page.render(report, None)):
+        assert "Attach(event=e, program=p)" in render(old)
 
 
 def damaged(path: str, value: Any) -> str:
