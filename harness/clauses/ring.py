@@ -31,7 +31,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
         *(
             Clause(
                 f"RB-01.{pages}",
-                f"A perf event {'cannot be mapped with' if said else 'can be mapped with'} {pages} data pages"
+                f"A perf event {'cannot' if said else 'can'} be mapped with {pages} data page{'s' * (pages != 1)}"
                 f"{', which is no power of two: EINVAL' if said else ''}",
                 (*opened(), expect(MapRing("ring", EVENT, pages), said)),
             )
