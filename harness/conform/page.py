@@ -37,14 +37,14 @@ class _Row:
 
 def markdown() -> str:
     """The page, as the file has it."""
-    links: dict[str, str] = {}
+    links: set[str] = set()
     parts = [_OPENING]
     for name, rows in _rows().items():
         section = sections()[name]
         heads = line(("clause", "statement", "holds for", "decided in")), line(["---"] * 4)
         cells = (line(_cells(id, sentence, row, links)) for (id, sentence), row in rows.items())
         parts.append("\n".join((f"## {section.title}\n", f"{section.introduction}\n", *heads, *cells)) + "\n")
-    parts.append("".join(f"[{label}]: {link}\n" for link, label in links.items()))
+    parts.append("".join(f"[{_label(link)}]: {link}\n" for link in sorted(links)))
     return "\n".join(parts)
 
 
@@ -66,12 +66,18 @@ def _add(row: _Row, clause: Clause, era: str, arch: str) -> None:
     row.sources.setdefault(clause.source, source(clause.source, era).link)
 
 
-def _cells(id: str, sentence: str, row: _Row, links: dict[str, str]) -> Iterator[str]:
+def _cells(id: str, sentence: str, row: _Row, links: set[str]) -> Iterator[str]:
+    links.update(row.sources.values())
     yield f"`{id}`"
     yield re.sub(r"([|*_<>\[\]])", r"\\\1", sentence)
     where = _eras(row.eras)
     yield where if len(row.architectures) > 1 else f"{where}, {min(row.architectures)}"
-    yield "; ".join(f"[{text}][{links.setdefault(link, str(len(links) + 1))}]" for text, link in row.sources.items())
+    yield "; ".join(f"[{text}][{_label(link)}]" for text, link in row.sources.items())
+
+
+def _label(link: str) -> str:
+    """A link without its host: stays what it is when another clause comes."""
+    return "/".join(link.split("/")[4:])
 
 
 def _eras(held: Iterable[str]) -> str:
