@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from harness.abi import capabilities
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.outcome import Outcome
 from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
 from hil.agent.results import BatchResult, Status
+from hil.agent.steps import Operand
 
 PR_SET_KEEPCAPS, PR_SET_NAME = 8, 15
 RLIMIT_MEMLOCK = 8
@@ -26,17 +29,21 @@ def exit(lowering: Lowering, _: Exit) -> Reader:
 
 
 def become(lowering: Lowering, operation: Become) -> Reader:
-    """Capabilities survive the change of user if that is asked for, and are cut afterwards."""
+    """Capabilities survive the change of user if that is asked for, and are cut afterwards. What fails is the last."""
     builder, uid = lowering.builder, operation.uid
     header, data = builder.alloc(capabilities.header()), builder.alloc(capabilities.data(operation.capabilities))
-    kept = (lowering.call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0),) if operation.keeps else ()
-    steps = (
-        *kept,
-        lowering.call("setgroups", 0, 0),
-        lowering.call("setresgid", uid, uid, uid),
-        lowering.call("setresuid", uid, uid, uid),
-        lowering.call("capset", header, data),
+    calls: tuple[tuple[str, tuple[Operand | int, ...]], ...] = (
+        *((("prctl", (PR_SET_KEEPCAPS, 1, 0, 0, 0)),) if operation.keeps else ()),
+        ("setgroups", (0, 0)),
+        ("setresgid", (uid, uid, uid)),
+        ("setresuid", (uid, uid, uid)),
     )
+    steps = []
+    with ExitStack() as going_on:
+        for name, arguments in calls:
+            steps.append(lowering.call(name, *arguments))
+            going_on.enter_context(builder.unless_failed(steps[-1]))
+        steps.append(lowering.call("capset", header, data))
     return first_failure(steps, value=0)
 
 

@@ -10,7 +10,7 @@ from harness.script.operations import Close, CreateKprobe, CreateMap, Operation,
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from harness.script.processes import Become, Execute, Exit, Fork
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Batch, Process, Result, Syscall
+from hil.agent.steps import Batch, Process, Result, Skip, Syscall
 
 GUEST = Guest(arch="x86_64", version_code=0)
 CLOSE, WAIT4 = 3, 61
@@ -65,6 +65,15 @@ def test_an_execve_that_does_not_return_has_succeeded() -> None:
         steps = [DONE] * len(batch.steps)
         steps[execve] = result
         assert script.observations(BatchResult(End(How.COMPLETED), tuple(steps)))[1] == outcome
+
+
+def test_who_cannot_become_another_changes_nothing() -> None:
+    steps = lowered(Fork(), Become(1000, frozenset({Capability.BPF})), Exit()).steps
+    calls = [index for index, step in enumerate(steps) if isinstance(step, Syscall)][:5]
+    for call in calls[:-1]:
+        skip = steps[call + 1]
+        assert isinstance(skip, Skip) and skip.condition == Result(call)
+        assert call + 1 + skip.count == calls[-1]
 
 
 def test_capabilities_are_effective_and_permitted() -> None:
