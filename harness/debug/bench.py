@@ -16,6 +16,7 @@ from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.model.interface.settings import EVER
 from harness.run.results import ScriptResult
 from harness.run.worker import judge
 from harness.script.operations import Script
@@ -48,7 +49,7 @@ class Bench:
     @property
     def environment(self) -> Environment:
         """What the model is told of the lane."""
-        return Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello)
+        return Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello, self.executor.settings(EVER))
 
     def judge(self, seen: Observed | Missed) -> ScriptResult:
         """The verdict on what the guest made of a script."""

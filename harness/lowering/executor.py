@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -13,6 +13,7 @@ from harness.lowering.engine import switching
 from harness.lowering.lower import Lowered, lower
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
+from harness.script.surroundings import ReadSetting
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
@@ -64,6 +65,7 @@ class GuestExecutor:
         self._patience = patience * scale
         self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
+        self._settings: Mapping[str, int] | None = None
         self._agent = self._start()
         hello = self._agent.hello
         try:
@@ -85,6 +87,17 @@ class GuestExecutor:
     def agent(self) -> Agent:
         """The agent that runs now; another one after a loss."""
         return self._agent
+
+    def settings(self, paths: Collection[str]) -> Mapping[str, int]:
+        """What is in these files below /proc/sys; a file that there is not is missing. Asked once."""
+        if self._settings is None:
+            asked = sorted(paths)
+            (seen,) = self.run([Script("settings", "what the kernel was told", tuple(map(ReadSetting, asked)))])
+            if isinstance(seen, Missed):
+                raise BenchError(f"the guest does not tell its settings: {seen.reason}")
+            values = {path: outcome.value for path, outcome in zip(asked, seen.outcomes, strict=True)}
+            self._settings = {path: value for path, value in values.items() if isinstance(value, int)}
+        return self._settings
 
     def switch(self, engine: Engine) -> None:
         """Choose what runs programs that are loaded from now on; EngineUnavailable when something else does."""

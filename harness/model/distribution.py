@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from harness.release import Release
@@ -35,6 +35,16 @@ DEBIAN = Distribution(
 )
 DISTRIBUTIONS: Mapping[str, Distribution] = {"vanilla": VANILLA, "debian": DEBIAN}
 """By the name a user gives them."""
+
+
+def configured(options: Mapping[str, str]) -> Distribution:
+    """What a kernel's configuration (the options that are set, with their CONFIG_) says of its distribution."""
+    restricts = "CONFIG_SECURITY_PERF_EVENTS_RESTRICT" in options  # an option of Debian's patch, which others took over
+    base = DEBIAN if restricts else VANILLA
+    off = "CONFIG_BPF_UNPRIV_DEFAULT_OFF" in options
+    settings = {**base.settings, "kernel/unprivileged_bpf_disabled": 2 if off else 0}
+    pads = (4, 1) if "CONFIG_X86_KERNEL_IBT" in options else None
+    return replace(base, settings=MappingProxyType(settings), landing_pads=pads)
 
 
 def usual(release: Release) -> Distribution:

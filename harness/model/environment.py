@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.lane import Engine
-from harness.model.distribution import Distribution
+from harness.model.distribution import DISTRIBUTIONS, Distribution, configured
 from harness.model.eras import Era, era
 from harness.model.rules import JitFault
 from harness.script.needs import FIRST_CPU
 from hil.agent.results import Hello
+from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 
 ROOT = frozenset(Capability)
@@ -26,7 +28,8 @@ class Environment:
     thread runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
-    made the kernel; None for the one whose kernels of that release lanes have.
+    made the kernel; None for the one whose kernels of that release lanes have. `settings` are what
+    the running kernel has below /proc/sys; None for what the distribution has there.
     """
 
     era: str
@@ -40,10 +43,12 @@ class Environment:
     capabilities: frozenset[Capability] = ROOT
     symbols: frozenset[str] | None = None
     distribution: Distribution | None = None
+    settings: Mapping[str, int] | None = field(default=None, hash=False)
 
     @classmethod
-    def of(cls, kernel: Kernel, engine: Engine, hello: Hello) -> Environment:
-        """That of a kernel that runs: the greeting of the agent in it tells what its image does not."""
+    def of(cls, kernel: Kernel, engine: Engine, hello: Hello, settings: Mapping[str, int] | None = None) -> Environment:
+        """What is known of a kernel that runs: the greeting of the agent in it tells what its image does not, and
+        `settings` what is below its /proc/sys (None: what its records say)."""
         return cls(
             era=kernel.era,
             arch=kernel.arch.name,
@@ -51,12 +56,24 @@ class Environment:
             engine=str(engine),
             cpus=hello.cpus,
             page_size=hello.page_size,
+            distribution=DISTRIBUTIONS.get(kernel.distribution) or configured(options_of(kernel.config)),
+            settings=settings,
         )
 
     @cached_property
     def rules(self) -> Era:
         """The rules of the kernel; UserError when nothing is known of its release or its architecture."""
         return era(self.era, self.arch, self.distribution)
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """Where the running kernel differs from the records it is judged by, a sentence each; it is believed."""
+        whose = f"{self.rules.distribution.name}'s {self.era}"
+        return tuple(
+            f"{path} is {value}, where {whose} has {self.rules.settings[path]}"
+            for path, value in (self.settings or {}).items()
+            if path in self.rules.settings and value != self.rules.settings[path]
+        )
 
     @property
     def registers(self) -> PtRegs:

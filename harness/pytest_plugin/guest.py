@@ -15,6 +15,7 @@ from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.model.interface.settings import EVER
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
@@ -53,7 +54,7 @@ class LaneGuest:
 
     def __post_init__(self) -> None:
         kernel, hello = self.machine.spec.kernel, self.executor.agent.hello
-        self.model = ModelExecutor(Environment.of(kernel, self.lane.engine, hello))
+        self.model = ModelExecutor(Environment.of(kernel, self.lane.engine, hello, self.executor.settings(EVER)))
         self._begin = len(self._console())
 
     def __repr__(self) -> str:

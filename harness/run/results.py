@@ -95,7 +95,7 @@ class MachineReport:
     console: str = ""
     trouble: str = ""
     warnings: tuple[str, ...] = ()
-    """What its console shows and nothing came of."""
+    """What its console shows and nothing came of, and in what the kernel differs from the records it is judged by."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.model.interface.settings import EVER
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.run.plan import Share
@@ -166,7 +167,7 @@ class Worker:
                 for visit in self._visits():
                     self._visit(visit, kernel, executor)
         finally:
-            self._know(command=tuple(self.machine.command), warnings=self.machine.warnings)
+            self._know(command=tuple(self.machine.command), warnings=(*self.report.warnings, *self.machine.warnings))
             for warning in self.machine.warnings:
                 self._watch.state(self.share, f"warning: {warning}")
             if lacks := self.machine.log_lacks:
@@ -198,7 +199,11 @@ class Worker:
             for script in todo:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
             return
-        environment = Environment.of(kernel, lane.engine, executor.agent.hello)
+        environment = Environment.of(kernel, lane.engine, executor.agent.hello, executor.settings(EVER))
+        for surprise in environment.surprises:
+            if surprise not in self.report.warnings:
+                self._know(warnings=(*self.report.warnings, surprise))
+                self._watch.state(self.share, f"warning: {surprise}")
         missing = {script.name: unmet(script.needs, environment) for script in todo}
         for script in todo:
             if reason := missing[script.name]:

@@ -1,4 +1,4 @@
-"""The kernels a lane can name, as data from `images/catalogue.toml`, and the eras they belong to."""
+"""The kernels a lane can name, as data from `images/catalogue.toml`, and the releases they are judged as."""
 
 from __future__ import annotations
 
@@ -78,14 +78,22 @@ def eras() -> tuple[str, ...]:
 
 
 def era_of(version: str) -> str:
-    """The era a release such as "5.15.3" falls under: the newest that is not later. UserError before the first one."""
-    known = [era for era in eras() if numbers(era) <= numbers(version)]
-    if not known:
+    """The era of a kernel such as "5.15.3": its release, "5.15".
+
+    UserError before the first release of the catalogue and behind the last, since nothing is known there.
+    """
+    own, first, last = numbers(version)[:2], eras()[0], eras()[-1]
+    if own < numbers(first):
         raise UserError(
-            f"Linux {version} is older than the first era, {eras()[0]}",
-            remedy="it has no BPF programs on kprobes; use a later kernel",
+            f"Linux {version} is older than {first}, the first release with rules to judge it by",
+            remedy=f"use a later kernel; one that has the changes of {first} can be judged by its rules: --as {first}",
         )
-    return known[-1]
+    if own > numbers(last):
+        raise UserError(
+            f"Linux {version} is newer than {last}, the last release with rules to judge it by",
+            remedy=f"have it judged by the rules of the nearest: --as {last}",
+        )
+    return ".".join(map(str, own))
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -99,6 +99,8 @@ def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
 @click.option("--modules", type=_FOLDER, help="lib/modules/RELEASE, or what INSTALL_MOD_PATH was.")
 @click.option("--system-map", type=_FILE, help="System.map.")
 @click.option("--release", default="", help="What uname -r prints, when neither image nor modules tell.")
+@click.option("--as", "judged_as", default="", metavar="X.Y", help="The release to judge it by, if not its own.")
+@click.option("--distribution", type=click.Choice(importing.DISTRIBUTIONS), help="If its configuration does not tell.")
 def import_(
     name: str,
     image: Path,
@@ -108,11 +110,13 @@ def import_(
     modules: Path | None,
     system_map: Path | None,
     release: str,
+    judged_as: str,
+    distribution: str | None,
 ) -> None:
     """Copy your own kernel into the cache as NAME.
 
-    Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own, with the rules
-    of the era its version falls under.
+    Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own. It is judged by
+    the rules of its release, and of the distribution that its configuration shows.
     """
     with shown(name) as progress:
         kernel = importing.add(
@@ -120,9 +124,13 @@ def import_(
             Parts(image, config, modules, vmlinux, system_map),
             arch=architecture(arch) if arch else None,
             release=release,
+            judged_as=judged_as,
+            distribution=distribution or "",
             notify=progress.step,
         )
-    click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}), era {kernel.era}, in {kernel.folder}")
+    whose = f" as {distribution}'s" if distribution else ""
+    judged = f"judged by the rules of {kernel.era}{whose}"
+    click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}), {judged}, in {kernel.folder}")
 
 
 @kernels.command()
@@ -158,7 +166,7 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
     imported = metadata["provenance"]["source"] == store.IMPORTED
     return {
         **row,
-        "era": row["era"] or catalogue.era_of(metadata["version"]),
+        "era": entry.era(name, metadata),
         "version": metadata["version"],
         "release": metadata["release"],
         "state": "cached",

@@ -85,7 +85,6 @@ def read(folder: Path, arch: Architecture) -> Kernel:
     if cache.is_sealed(folder):
         _check_once(folder, folder.stat().st_ino)
     name, version = metadata["name"], metadata["version"]
-    known = catalogue.entries().get(name)
     return Kernel(
         name=name,
         arch=arch,
@@ -97,7 +96,8 @@ def read(folder: Path, arch: Architecture) -> Kernel:
         system_map=files.get("system_map"),
         release=metadata["release"],
         version=version,
-        era=known.era if known else catalogue.era_of(version),
+        era=era(name, metadata),
+        distribution=metadata["provenance"].get("distribution", ""),
         provenance=metadata["provenance"],
     )
 
@@ -106,6 +106,13 @@ def read(folder: Path, arch: Architecture) -> Kernel:
 def _check_once(folder: Path, _: int) -> None:
     """Half a second for Debian's thousand modules; another inode is another entry."""
     cache.check(folder)
+
+
+def era(name: str, metadata: Mapping[str, Any]) -> str:
+    """What the user said, what the catalogue says of this name, or what the version is."""
+    known = catalogue.entries().get(name)
+    said = metadata["provenance"].get("as", known.era if known else "")
+    return str(said) or catalogue.era_of(metadata["version"])
 
 
 def metadata_of(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from hil.kernels import catalogue, configuration, entry, image, store
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
 
+DISTRIBUTIONS = ("vanilla", "debian")
+"""Distributions with rules of their own; "vanilla" is kernel.org's Linux."""
+
 # What scripts/setlocalversion puts together; also the name of a folder here and in the guest.
 _RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
 
@@ -25,22 +28,29 @@ def add(
     *,
     arch: Architecture | None = None,
     release: str = "",
+    judged_as: str = "",
+    distribution: str = "",
     notify: Callable[[str], None] = lambda _: None,
 ) -> Kernel:
     """Copy a kernel into the cache as `name`; under a name of the catalogue it runs that lane.
 
     `parts.modules` may be lib/modules/<release> or a folder that holds it (make INSTALL_MOD_PATH=). `arch` is checked
     when given and read from the image otherwise; `release` (uname -r) is needed only when neither image nor modules
-    show it. UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
+    show it. `judged_as` names the release whose rules it is judged by where that is not its own, `distribution`, of
+    `DISTRIBUTIONS`, the one whose it is where its configuration does not tell.
+
+    UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
     """
     try:
         arch, release, version, parts = examine(parts, arch, release)
-        _fits(name, version)
+        _fits(name, version, judged_as)
         folder = store.location(name, arch)
         provenance = {
             "source": store.IMPORTED,
             "files": {part: str(path.absolute()) for part, path in vars(parts).items() if path},
             "imported": datetime.now(UTC).isoformat(timespec="seconds"),
+            **({"as": judged_as} if judged_as else {}),
+            **({"distribution": distribution} if distribution else {}),
         }
         with cache.locked(folder, notify=notify):
             if folder.exists():
@@ -83,10 +93,10 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
     return architecture(seen.arch), release, version, replace(parts, modules=modules)
 
 
-def _fits(name: str, version: str) -> None:
-    """A lane of the catalogue must get the kernel it names; any other name needs a kernel of some era."""
+def _fits(name: str, version: str, judged_as: str) -> None:
+    """A lane of the catalogue must get the kernel it names; any other name needs a release with rules."""
     known = catalogue.entries().get(name)
-    era = catalogue.era_of(version)
+    era = catalogue.era_of(judged_as or version)
     if known is None:
         return
     series = catalogue.numbers(known.series) if known.series else ()

@@ -15,7 +15,8 @@ class Kernel:
     """A kernel in the cache; every path is below `folder` and read-only.
 
     `release` is what uname -r prints ("6.1.0-56-cloud-amd64"), `version` the upstream version ("6.1.192"), `era` the
-    name the catalogue gives its generation ("6.1"). `modules` is the folder that holds lib/modules/<release>, as
+    release whose rules it is judged by ("6.1"), `distribution` the one whose it is ("debian"), when somebody said so;
+    else its configuration tells. `modules` is the folder that holds lib/modules/<release>, as
     depmod --basedir takes it. `provenance` tells packages or files it came from, with hashes, and when.
     """
 
@@ -31,6 +32,7 @@ class Kernel:
     version: str
     era: str
     provenance: Mapping[str, Any]
+    distribution: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}/{self.arch}"

@@ -91,7 +91,12 @@ def find(name: str, arch: Architecture) -> Kernel | None:
 
 def era(name: str, arch: Architecture) -> str:
     """The era of a kernel that `names` yields, without a look at its image."""
-    return catalogue.era_of(version(name, arch))
+    if name in catalogue.entries():
+        return catalogue.entry(name).era
+    try:
+        return entry.era(name, entry.metadata_of(location(name, arch)))
+    except cache.Damaged as damage:
+        raise _damaged(name, arch, damage) from None
 
 
 def version(name: str, arch: Architecture) -> str:

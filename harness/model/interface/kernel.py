@@ -30,7 +30,7 @@ class Kernel:
         """Who makes the script's system calls."""
         self.surroundings = Surroundings(environment, self.task)
         self.helpers = Helpers(environment, self.surroundings)
-        self.settings = Settings(self.rules.settings)
+        self.settings = Settings(self.rules.settings if environment.settings is None else environment.settings)
         """What is below /proc/sys, by its path there."""
         self.trace_events: list[TraceEvent] = []
         """In the order they were made."""

@@ -1,10 +1,16 @@
 """What a script sets, it puts back: the parent at its end, a child at its own."""
 
+from dataclasses import replace
+
+import pytest
+
 from harness.lowering.context import Guest
+from harness.lowering.executor import GuestExecutor
 from harness.lowering.lower import lower
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import Operation, Script
 from harness.script.processes import Exit, Fork
-from harness.script.surroundings import SetSetting
+from harness.script.surroundings import ReadSetting, SetSetting
 from hil.agent.steps import Process, Syscall
 
 GUEST = Guest(arch="x86_64", version_code=0)
@@ -34,3 +40,21 @@ def test_a_child_puts_back_before_it_exits() -> None:
     assert isinstance(child, Process)
     written = [i for i, step in enumerate(batch.steps) if isinstance(step, Syscall) and step.number == WRITE]
     assert len(written) == 2 and written[-1] <= 1 + child.count
+
+
+@pytest.mark.guest
+def test_the_model_believes_what_the_running_kernel_was_told(guest: LaneGuest) -> None:
+    """As of a kernel that is configured otherwise than the records of its distribution say."""
+    path = "kernel/perf_event_paranoid"
+    usual = guest.model.environment.rules.settings[path]
+    other = 0 if usual else 1
+    try:
+        assert not guest.machine.run(["sh", "-c", f"echo {other} >/proc/sys/{path}"]).status
+        with GuestExecutor(guest.machine, guest.executor.guest) as executor:
+            found = replace(guest, executor=executor)
+            assert found.model.environment.settings is not None
+            assert found.model.environment.settings[path] == other
+            assert [path in one for one in found.model.environment.surprises] == [True]
+            found.check(ReadSetting(path))
+    finally:
+        guest.machine.run(["sh", "-c", f"echo {usual} >/proc/sys/{path}"])

@@ -6,12 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from harness.model.distribution import DEBIAN, VANILLA
-from harness.model.eras import era
+from harness.model.architecture import ARCHITECTURES
+from harness.model.distribution import DEBIAN, DISTRIBUTIONS, VANILLA, configured
+from harness.model.environment import Environment
+from harness.model.eras import ERAS, era
+from harness.model.executor import ModelExecutor
 from harness.model.rules import DivisionByZero, JitFault, LoadCheck
 from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
 from harness.model.upstream.linux_4_1 import LINUX_4_1
+from harness.script.operations import Script
+from harness.script.outcome import Outcome
+from harness.script.surroundings import ReadSetting
+from hil.arch import architecture
 from hil.errors import UserError
+from hil.kernels import catalogue, importing, store
+from hil.kernels.configuration import options_of
 
 
 def test_a_release_between_two_that_lanes_have_gets_what_is_known() -> None:
@@ -76,3 +85,37 @@ def test_every_change_changes_something_and_says_what() -> None:
         assert one.sentence.endswith("."), one.sentence
         assert one.after <= one.since, one.sentence
     assert replace(rules, release=(7, 2), latest=0) == replace(upstream((7, 2)), latest=0)
+
+
+def test_a_kernels_configuration_tells_its_distribution() -> None:
+    ours = configured({"CONFIG_BPF": "y"})
+    assert (ours.name, ours.paranoid_any, ours.landing_pads) == (VANILLA.name, VANILLA.paranoid_any, None)
+    off = configured({"CONFIG_BPF_UNPRIV_DEFAULT_OFF": "y", "CONFIG_X86_KERNEL_IBT": "y"})
+    assert era("6.1", "x86_64", off).settings["kernel/unprivileged_bpf_disabled"] == 2
+    assert era("6.1", "x86_64", off).landing_pads and not era("6.1", "arm64", off).landing_pads
+    assert configured({"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y"}).name == DEBIAN.name
+
+
+def test_names_that_a_user_may_give_are_those_with_records() -> None:
+    assert set(DISTRIBUTIONS) == set(importing.DISTRIBUTIONS)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("name", ERAS)
+def test_kernels_at_hand_are_what_the_records_of_their_lanes_say(name: str, arch: str) -> None:
+    """Whatever a configuration says of its distribution, the records of a lane without a kernel at hand say too."""
+    known = next(one for one in catalogue.entries().values() if one.era == name)
+    kernel = store.find(known.name, architecture(arch))
+    if kernel is None:
+        pytest.skip(f"{known.name}/{arch} is not at hand")
+    rules, usually = era(name, arch, configured(options_of(kernel.config))), era(name, arch)
+    assert replace(rules, distribution=usually.distribution) == usually
+    assert (rules.settings, rules.paranoid_any) == (usually.settings, usually.paranoid_any)
+
+
+def test_a_running_kernel_is_believed_and_its_difference_told() -> None:
+    told = Environment("6.1", "arm64", 0, settings={"kernel/perf_event_paranoid": 1, "kernel/kptr_restrict": 0})
+    assert told.surprises == ("kernel/perf_event_paranoid is 1, where Debian's 6.1 has 3",)
+    assert not Environment("6.1", "arm64", 0).surprises
+    script = Script("asks", "", (ReadSetting("kernel/perf_event_paranoid"), ReadSetting("kernel/perf_event_mlock_kb")))
+    assert ModelExecutor(told).run(script) == [Outcome(value=1), Outcome(errno="ENOENT")]

@@ -25,7 +25,7 @@ from hil.arch import architecture
 from hil.errors import MachineLost
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
-KERNEL = SimpleNamespace(era="6.1", arch=architecture("arm64"), version_code=0x601C0)
+KERNEL = SimpleNamespace(era="6.1", distribution="debian", arch=architecture("arm64"), version_code=0x601C0)
 AGENT = SimpleNamespace(hello=SimpleNamespace(cpus=1, page_size=4096))
 CLOSED = Close(-1)
 REFUSED = LoadProgram("short", ProgramType.SOCKET_FILTER, program(exit_()))
@@ -37,6 +37,7 @@ class Guest:
     """Says of every operation what it is told to say."""
 
     agent = AGENT
+    settings = staticmethod(lambda _: None)
 
     def __init__(self, says: Says) -> None:
         self._says = says
@@ -50,6 +51,7 @@ class Dead:
     """Ends while it is at the second operation."""
 
     agent = AGENT
+    settings = staticmethod(lambda _: None)
 
     def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
         yield from (Missed(script, 1, "its process was killed") for script in scripts)

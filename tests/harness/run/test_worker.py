@@ -156,7 +156,9 @@ class Scene:
             version_code=0x60100,
             release="6.1.0",
             era="6.1",
+            distribution="debian",
         )
+        self.settings = lambda _: {"kernel/perf_event_paranoid": 2}
         monkeypatch.setattr("hil.kernels.store.get", lambda *_, **__: kernel)
         monkeypatch.setattr("hil.guestroot.build", lambda _: None)
         monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
@@ -191,10 +193,13 @@ EXPECTED = tuple(Script(name, "", (Close(100),), expected=(SUCCESS,)) for name i
 REPEATED = Share("debian-12", "arm64", tuple(Engine), EXPECTED, rounds=2)
 
 
-def test_what_a_console_says_for_nothing_is_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_console_says_and_what_the_kernel_was_told_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Scene(monkeypatch)
     report = matrix.run((REPEATED,), tmp_path, Silent())
-    assert report.machines[0].warnings == ("the console says so",)
+    told = "kernel/perf_event_paranoid is 2, where Debian's 6.1 has 3"
+    assert report.machines[0].warnings == (told, "the console says so")
 
 
 def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def older_kernel(parts: Parts) -> None:
     [
         (swapped_config, "mine", None, "is for x86_64, but .* for arm64"),
         (later_config, "mine", None, r"is Linux 4\.1\.52, but .* for 5\.10\.1"),
-        (older_kernel, "mine", None, r"older than the first era, 4\.1"),
+        (older_kernel, "mine", None, r"older than 4\.1, the first release with rules"),
         (None, "mine", "arm64", "is for x86_64, not for arm64"),
         (None, "debian-12", None, r"4\.1\.52 does not belong under the name debian-12, which stands for 6\.1"),
         (None, "../mine", None, "no name for a kernel"),
@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(
 
 def test_later_releases_do_not_pass_for_the_series(cached: Path, build: Build) -> None:
     with pytest.raises(UserError, match="does not belong"):
-        importing.add("linux-4.1", build("x86_64", "4.4.1"))  # the same era, another series
+        importing.add("linux-4.1", build("x86_64", "4.4.1"))
 
 
 def test_a_taken_name_is_refused(cached: Path, build: Build) -> None:
@@ -146,3 +146,13 @@ def test_a_missing_file_is_named(cached: Path, build: Build) -> None:
     parts.config.unlink()
     with pytest.raises(UserError, match=r"cannot read .*\.config: No such file"):
         importing.add("mine", parts)
+
+
+def test_a_kernel_can_be_judged_as_another_release_and_distribution(cached: Path, build: Build) -> None:
+    newer = build("x86_64", "7.9.1")
+    with pytest.raises(UserError, match=r"newer than 7\.2.*--as 7\.2"):
+        importing.add("mine", newer)
+    kernel = importing.add("mine", newer, judged_as="7.2", distribution="vanilla")
+    assert (kernel.era, kernel.distribution) == ("7.2", "vanilla")
+    assert store.era("mine", kernel.arch) == "7.2"
+    assert importing.add("other", build("x86_64", "6.6.10")).era == "6.6"
