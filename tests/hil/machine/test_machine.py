@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from hil import guestroot
 from hil.arch import architecture, architectures
 from hil.errors import BenchError, MachineLost
+from hil.guestroot import cpio
 from hil.kernels import store
 from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, speed
 from hil.machine import machine as module
@@ -233,6 +235,18 @@ def test_kernel_that_cannot_boot_names_the_reason(tmp_path: Path) -> None:
         machine.start()
     assert machine.ending is not None
     assert _gone(machine.pid)
+
+
+def test_guest_that_nobody_can_log_in_to_ends_at_once(tmp_path: Path) -> None:
+    spec = _spec("arm64", tmp_path)
+    # The kernel unpacks one archive over the other: Documentation/driver-api/early-userspace/buffer-format.rst
+    damage = cpio.archive({"etc/dropbear/host_key": cpio.regular(b"no key")})
+    damaged = tmp_path / "damaged.cpio"
+    damaged.write_bytes(spec.root.initramfs.read_bytes() + damage)
+    machine = Machine(replace(spec, root=replace(spec.root, initramfs=damaged)))
+    with pytest.raises(QemuExited, match=r"waiting for the guest to boot: .*guest-shutdown"):
+        machine.start()
+    assert "cannot start the SSH server" in machine.spec.console_log.read_text()
 
 
 def test_bad_qemu_command_shows_what_qemu_said(tmp_path: Path) -> None:
