@@ -7,6 +7,7 @@
     later          what else holds from an era on: an errno, or "success"; without it, the same errno
     until          the last era of which anything is said
     license        "GPL" where it is not given
+    source         where the kernel decides so, if not where ../sections.toml says
 
 Some programs depend on the context: its first register, at 0, can be read on every architecture.
 """
@@ -27,7 +28,7 @@ from harness.script.expectation import Expectation
 from harness.script.operations import LoadProgram, ProgramType
 
 FOLDER = Path(__file__).parent
-_KEYS = {"id", "sentence", "program", "errno", "log", "later", "until", "license"}
+_KEYS = {"id", "sentence", "program", "errno", "log", "later", "until", "license", "source"}
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
@@ -56,4 +57,10 @@ def _clause(row: dict[str, Any]) -> Clause:
     maps = tuple(array(name) for name in dict.fromkeys(reference.name for _, reference in program.maps))
     load = LoadProgram("program", ProgramType.KPROBE, program, row.get("license", "GPL"), log_level=int("log" in row))
     said = Expectation(errno, log=row.get("log"))
-    return Clause(row["id"], row["sentence"], (*maps, expect(load, said, later)), until=row.get("until"))
+    return Clause(
+        row["id"],
+        row["sentence"],
+        (*maps, expect(load, said, later)),
+        until=row.get("until"),
+        source=row.get("source", ""),
+    )
