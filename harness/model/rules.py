@@ -217,6 +217,10 @@ class Upstream:
     """No instructions are told together with too many of them, before anything is read."""
     log: LogRule
 
+    jumps_read_first: Backport
+    """Of a conditional jump the verifier looks at the destination before it looks at the source and at reserved fields;
+    check_cond_jmp_op(), kernel/bpf/verifier.c."""
+
     # running programs
     division_by_zero: DivisionByZero
     long_shift: LongShift

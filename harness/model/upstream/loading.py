@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.model.rules import LoadCheck, LogRule, Upstream
+from harness.model.rules import NEVER, Backport, LoadCheck, LogRule, Upstream, version
 from harness.model.upstream.change import Change, change
 from harness.release import Release
 
@@ -52,6 +52,18 @@ def log_without_buffer(rules: Upstream) -> Upstream:
     return replace(rules, log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True))
 
 
+@change((6, 12), after=(5, 10), stable={(6, 1): Backport(0, version(6, 1, 192))})
+def jumps_read_first(rules: Upstream) -> Upstream:
+    """Of a conditional jump the verifier looks at the destination before all other fields: check_cond_jmp_op()."""
+    return replace(rules, jumps_read_first=jumps_read_first.window(rules.release))
+
+
+@change((7, 2), after=(6, 12))
+def fields_first(rules: Upstream) -> Upstream:
+    """The verifier looks at the fields of all instructions before it simulates any."""
+    return replace(rules, jumps_read_first=NEVER)
+
+
 CHANGES: tuple[Change, ...] = (
     _types((4, 7), {5: "TRACEPOINT"}),
     _types((4, 8), {6: "XDP"}),
@@ -77,4 +89,6 @@ CHANGES: tuple[Change, ...] = (
     _types((5, 14), {31: "SYSCALL"}),
     _types((6, 4), {32: "NETFILTER"}),
     log_without_buffer,
+    jumps_read_first,
+    fields_first,
 )

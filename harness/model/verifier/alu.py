@@ -1,18 +1,22 @@
 """Arithmetic: check_alu_op(), kernel/bpf/verifier.c of 4.1.
 
 Nothing is computed. A pointer that is added to becomes a plain number, except R10 plus a constant.
+What later verifiers know besides is in `harness.model.verifier.pointers`.
 """
 
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
+from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
     CONST_IMM,
     FRAME_PTR,
+    PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
     UNKNOWN,
+    UNSET,
     Register,
     check_destination,
     check_source,
@@ -53,14 +57,15 @@ def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
 
 def check_mov(env: Environment, insn: Instruction) -> None:
     """A copy keeps the type, a constant is remembered with its sign, also by the 32 bit move, which is wrong there
-    (CVE-2017-16995). The destination is marked before the copy, so that `r1 = r1` forgets what r1 was."""
+    (CVE-2017-16995). The destination is marked before the copy, so that 4.1 forgets in `r1 = r1` what r1 was."""
     registers = env.state.registers
     if insn.code & _X:
         if insn.imm or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
-        check_source(registers, insn.src)
+        before = check_source(registers, insn.src)
         check_destination(registers, insn.dst)
-        registers[insn.dst] = registers[insn.src] if insn.code & 7 == _ALU64 else UNKNOWN
+        copied = before if env.context.keeps_pointers else registers[insn.src]
+        registers[insn.dst] = copied if insn.code & 7 == _ALU64 else UNKNOWN
     else:
         if insn.src or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
@@ -83,7 +88,11 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     check_arsh(operation, wide)
     if constant:
         check_shift(insn, operation, 64 if wide else 32)
+    source = registers[insn.src]
     check_destination(registers, insn.dst)
+    if env.context.keeps_pointers and pointers.result(insn, before, source) is pointers.Result.REFUSED:
+        or_null = PTR_TO_MAP_VALUE_OR_NULL in (before.type, UNSET.type if constant else source.type)
+        raise Refused("EACCES", f"arithmetic on {'map_value_or_null' if or_null else 'a pointer'} prohibited")
     if operation == _ADD and wide and constant and before.type is FRAME_PTR:
         registers[insn.dst] = Register(PTR_TO_STACK, insn.imm)
 

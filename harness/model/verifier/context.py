@@ -58,10 +58,17 @@ def no_maps(fd: int) -> MapShape | str:
 @dataclass(frozen=True)
 class VerifierContext:
     """`kind` is the program type with what it offers, `gpl` whether its license is compatible; `find_map` gives the map
-    behind a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another sort)."""
+    behind a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another sort).
+
+    The rest is about later verifiers. With `keeps_pointers` a register that is copied to itself stays what it was,
+    arithmetic on pointers is looked at, and a path with a pointer is simulated also where one with a number was.
+    With `jumps_read_first` a conditional jump's destination is looked at before its other fields; None is not known.
+    """
 
     kind: ProgramKind
     gpl: bool = True
     find_map: Callable[[int], MapShape | str] = no_maps
     log: LogRequest = LogRequest()
     limits: Limits = LINUX_4_1
+    keeps_pointers: bool = False
+    jumps_read_first: bool | None = False

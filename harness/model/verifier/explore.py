@@ -69,7 +69,7 @@ def is_seen(env: Environment, index: int) -> bool:
     """is_state_visited(): whether a state seen at this marked instruction covers the current one; if none does, the
     current one is remembered. It counts as safe at once, because nothing loops."""
     states = env.explored[index]
-    if any(covers(old, env.state) for old in states):
+    if any(covers(old, env.state, apart=env.context.keeps_pointers) for old in states):
         return True
     states.append(env.state.copy())
     return False

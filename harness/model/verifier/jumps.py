@@ -6,12 +6,13 @@ Source: check_cond_jmp_op(), the JMP arm of do_check(), kernel/bpf/verifier.c of
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, Jump, Source
+from harness.isa.opcodes import R0, REGISTERS, Jump, Source
 from harness.model.verifier import functions, records
 from harness.model.verifier.calls import check_call
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
     CONST_IMM,
+    NOT_INIT,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     Register,
@@ -68,6 +69,10 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
         raise Refused("EINVAL", f"invalid BPF_JMP opcode {operation:x}")
     registers = env.state.registers
     constant = not insn.code & _X
+    if env.context.jumps_read_first:
+        check_source(registers, insn.dst)
+    elif env.context.jumps_read_first is None and (insn.dst >= REGISTERS or registers[insn.dst].type is NOT_INIT):
+        raise Refused("EACCES", "nobody knows what of a jump is looked at first")
     if insn.src if constant else insn.imm:
         raise Refused("EINVAL", "BPF_JMP uses reserved fields")
     if not constant:

@@ -32,6 +32,7 @@ from harness.isa.opcodes import (
 from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.prototypes import Argument, Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
 from harness.model.verifier.stand_ins import STAND_INS, translate
@@ -52,6 +53,11 @@ _RETYPED: dict[int, Prototype] = {
     Helper.PROBE_READ: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
 }
 """Helpers of 4.1 that are no longer for GPL programs only (since 5.8; seen on 5.10.262), or take other memory too."""
+INDICES_KNOWN: Release = (6, 14)
+"""Verifiers know of constant indices which elements of an array there are: d2102f2f5d75."""
+FIELDS_FIRST: Release = (6, 13)
+"""The first release that may look at all fields before it simulates anything; 6.12 does not."""
+_COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
 _JMP = Class.JMP.value
 _CALL = Class.JMP | Jump.CALL
@@ -84,7 +90,7 @@ def predict(
     targets = tuple(jumps(known.program))
     if strange := functions.strange(program, targets):
         return Unpredicted(f"4.1 has no functions, and {strange}")
-    watch = Watch(known.ordered)
+    watch = Watch(known.ordered, known.signed, knows_indices=release >= INDICES_KNOWN)
     starts = functions.starts(program)
     env = Environment(known.program, _without_log(context), observer=watch, fetches=known.fetches, functions=starts)
     verdict = run_passes(env)
@@ -93,16 +99,25 @@ def predict(
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
-    odd = oddity(program, release, targets)
+    oddities = tuple(_oddities(program, release, targets))
     if verdict.accepted:
-        doubt = odd or watch.hazard
-        return (
-            Unpredicted(f"the checks taken over from 4.1 accept it, but {doubt}")
-            if doubt
-            else _callable(program, watch, missing)
-        )
+        doubt = next((what for _, what in oddities), "") or watch.hazard or _length(known.program)
+        return Unpredicted(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
+    odd = next((what for index, what in oddities if not _simulated(program[index], release)), "")
     return _refusal(verdict, env, watch, release, offered, odd, inside)
+
+
+def _length(program: Sequence[Instruction]) -> str:
+    if most_simulated(program) > MOST_SIMULATED:
+        return f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out"
+    return ""
+
+
+def _simulated(insn: Instruction, release: Release) -> bool:
+    """Whether the fields of an instruction are looked at only where a path comes to it. A release after 6.12 looks at
+    all of them beforehand: seen on 7.2.13."""
+    return release < FIELDS_FIRST and insn.code & 7 in _COMPUTING
 
 
 def _is_strange(opcode: Opcode, release: Release) -> bool:
@@ -130,7 +145,7 @@ def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[
 def _without_log(context: VerifierContext) -> VerifierContext:
     retyped = {number: prototype for number, prototype in _RETYPED.items() if number in context.kind.helpers}
     kind = replace(context.kind, helpers={**context.kind.helpers, **retyped})
-    return replace(context, kind=kind, log=LogRequest())
+    return replace(context, kind=kind, log=LogRequest(), keeps_pointers=True)
 
 
 def _dotted(release: Release) -> str:
@@ -163,6 +178,8 @@ def _refusal(
         return Verdict("EINVAL", "jump out of range")
     if rule.where is Pass.PATH and watch.hazard:
         return Unpredicted(f"{said}, but {watch.hazard} before that")
+    if rule.where is Pass.PATH and watch.resumed and (long := _length(env.program)):
+        return Unpredicted(f"{said}, but {long}")
     if rule.where is Pass.PATH and not watch.certain:
         return Unpredicted(f"{said} on a path that a later verifier may not take")
     return verdict
@@ -196,24 +213,31 @@ def _codes(release: Release) -> frozenset[int]:
 def oddity(program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]) -> str:
     """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
     nothing, registers that do not exist, a jump (one of `targets`) into a 64 bit constant."""
+    return next((what for _, what in _oddities(program, release, targets)), "")
+
+
+def _oddities(
+    program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, str]]:
+    """All of it, each with the instruction that it is seen at."""
     halves = set()
     for index, insn in first_halves(program):
         opcode = find(insn)
         if opcode is None or opcode.since > release:
-            return f"instruction {index} has an operation the release does not know"
+            yield index, f"instruction {index} has an operation the release does not know"
+            continue
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
-            return f"instruction {index} names a register that does not exist"
+            yield index, f"instruction {index} names a register that does not exist"
         following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0
         width = insn.code not in _BYTE_ORDER or insn.imm in (16, 32, 64)
         second = insn.code == LD_IMM64 and insn.src == Pseudo.MAP_FD and following
         if hidden_fields(opcode, insn) or not width or second:
-            return f"instruction {index} has a value in a reserved field"
+            yield index, f"instruction {index} has a value in a reserved field"
         if insn.code == LD_IMM64:
             halves.add(index + 1)
     for index, target in targets:
         if target in halves:
-            return f"instruction {index} jumps into a 64 bit constant"
-    return ""
+            yield target, f"instruction {index} jumps into a 64 bit constant"
 
 
 def jumps(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:

@@ -85,11 +85,13 @@ STAND_INS: Mapping[str, StandIn] = {
 @dataclass(frozen=True)
 class Translated:
     """A program of opcodes that 4.1 has, instruction for instruction. `fetches` are the registers that atomic
-    operations read and write besides, by index; `ordered` the loads that are atomic."""
+    operations read and write besides, by index; `ordered` the loads that are atomic, `signed` those that extend a
+    sign."""
 
     program: tuple[Instruction, ...]
     fetches: Mapping[int, int]
     ordered: frozenset[int]
+    signed: frozenset[int]
 
 
 def translate(program: Sequence[Instruction], release: Release) -> Translated:
@@ -97,6 +99,7 @@ def translate(program: Sequence[Instruction], release: Release) -> Translated:
     stand_ins = list(program)
     fetches: dict[int, int] = {}
     ordered: set[int] = set()
+    signed: set[int] = set()
     for index, insn in enumerate(program):
         opcode = find(insn)
         if opcode is None or opcode.since > release or opcode.name not in STAND_INS:
@@ -104,6 +107,8 @@ def translate(program: Sequence[Instruction], release: Release) -> Translated:
         stand_ins[index] = STAND_INS[opcode.name](insn)
         if opcode.name.startswith("load_acquire"):
             ordered.add(index)
+        elif opcode.name.startswith("ldxsx"):
+            signed.add(index)
         elif opcode.name.startswith("atomic") and opcode.value & Atomic.FETCH:
             fetches[index] = R0 if opcode.value == Atomic.CMPXCHG else insn.src
-    return Translated(tuple(stand_ins), fetches, frozenset(ordered))
+    return Translated(tuple(stand_ins), fetches, frozenset(ordered), frozenset(signed))

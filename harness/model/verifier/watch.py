@@ -7,63 +7,91 @@ reach. Both are noticed here; neither is decided.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
+from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.functions import is_local
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
     FRAME_PTR,
-    NOT_INIT,
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
-    PTR_TO_STACK,
     SPILL,
-    UNKNOWN_VALUE,
     Register,
     RegisterType,
 )
+from harness.script.operations import MapType
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
 _LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
 _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
-_ADD, _MOV, _END, _X = Alu.ADD.value, Alu.MOV.value, Alu.END.value, Source.X.value
+_ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
 
-_POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
-_STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
+_POINTERS, _STACK = pointers.POINTERS, pointers.STACK
+_BITS = {size.value: 8 * size.octets for size in Size}
+_INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 _FAR = 1 << 29
 """BPF_MAX_VAR_OFF of later verifiers: no pointer goes further from what it points at."""
 
 
+class Ways(NamedTuple):
+    """Whether every verifier goes on behind a comparison, and whether it also takes the jump."""
+
+    falls_through: bool = False
+    jumps: bool = False
+
+
+class Branch(NamedTuple):
+    """A branch that waits: whether every verifier takes it, and the opaque registers there."""
+
+    certain: bool
+    opaque: Mapping[int, int]
+
+
 class Watch:
     """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
-    verifier comes to the instruction under simulation: no branch was resumed and no jump passed that a better informed
-    verifier might decide against falling through. `simulated` are the instructions seen, `reached` those every verifier
-    comes to. `checks_copies` is whether a lookup's result was compared with 0 while another register, or perhaps a
-    caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03)."""
+    verifier comes to the instruction under simulation: no jump passed that a better informed verifier might decide the
+    other way. `resumed` is whether this is any path but the first. `simulated` are the instructions seen, `reached`
+    those every verifier comes to. `checks_copies` is whether a lookup's result was compared with 0 while another
+    register, or perhaps a caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03).
+    """
 
-    def __init__(self, ordered: Container[int] = ()) -> None:
-        """`ordered` are the indices of loads that are atomic."""
+    def __init__(
+        self, ordered: Container[int] = (), signed: Container[int] = (), *, knows_indices: bool = False
+    ) -> None:
+        """`ordered` are the indices of loads that are atomic, `signed` those of loads that extend a sign; with
+        `knows_indices` the verifier may know that an element of an array is there."""
         self._ordered = ordered
+        self._signed = signed
+        self._knows_indices = knows_indices
         self.hazard = ""
         self.certain = True
+        self.resumed = False
         self._goes_on = True
         """Whether every verifier falls through what was simulated last."""
+        self._branches: dict[int, Branch] = {}
+        """By how many wait beneath."""
         self.checks_copies = False
         self.simulated: set[int] = set()
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
-        self._opaque: set[int] = set()
-        """Registers that hold 64 bits nobody knows anything of."""
+        self._opaque: dict[int, int] = {}
+        """Registers that hold so many bits nobody knows anything of, and zeros above."""
 
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """One instruction; fields that are out of order are left to the verifier."""
         self.simulated.add(index)
-        self._goes_on = self.certain = self._goes_on and not resumed
+        if resumed:
+            self.resumed = True
+            self._goes_on, opaque = self._branches[len(env.pending)]
+            self._opaque = dict(opaque)
+        self.certain = self._goes_on
         if self.certain:
             self.reached.add(index)
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
@@ -79,18 +107,17 @@ class Watch:
         elif kind == _JMP:
             self._jump(env, index, insn, dst)
         elif kind == _LD:
-            self._opaque -= {insn.dst} if insn.code & 0xE0 == Mode.IMM else set(range(6))
+            self._forget(*((insn.dst,) if insn.code & 0xE0 == Mode.IMM else range(6)))
 
     def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
-        self._opaque.discard(insn.dst)
+        self._forget(insn.dst)
         operation = insn.code & 0xF0
-        by_register = bool(insn.code & _X) and operation != _END  # where the bit is the byte order
         if operation == _MOV:
             return
-        if operation == _ADD and insn.code & 7 == _ALU64 and not by_register and dst.type is FRAME_PTR:
+        if operation == _ADD and insn.code & 7 == _ALU64 and not insn.code & _X and dst.type is FRAME_PTR:
             if abs(insn.imm) >= _FAR:
                 self._note(index, "moves the frame pointer far away")
-        elif dst.type in _POINTERS or (by_register and src.type in _POINTERS):
+        elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
             self._note(index, "computes with a pointer, which 4.1 forgets")
 
     def _load(self, index: int, insn: Instruction, base: Register) -> None:
@@ -99,13 +126,13 @@ class Watch:
             self._note(index, "reads the context on one path and memory on another")
         if base.type is PTR_TO_CTX and index in self._ordered:
             self._note(index, "reads the context atomically")
-        self._opaque.discard(insn.dst)
-        if insn.code & 0x18 == Size.DW and base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE):
-            self._opaque.add(insn.dst)
+        self._forget(insn.dst)
+        if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and index not in self._signed:
+            self._opaque[insn.dst] = _BITS[insn.code & 0x18]
 
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
         if index in env.fetches:
-            self._opaque.discard(env.fetches[index])
+            self._forget(env.fetches[index])
         if base.type is not FRAME_PTR or insn.code & 7 == Class.ST:
             return
         if value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL):
@@ -125,13 +152,16 @@ class Watch:
                 self._note(index, "hands a function a pointer to its stack, or a record")
             self._opaque.clear()
         elif operation == Jump.CALL:
-            self._opaque -= set(range(6))
+            self._forget(*range(6))
             if insn.imm == Helper.KTIME_GET_NS:
-                self._opaque.add(R0)
+                self._opaque[R0] = 64
         elif operation != Jump.JA:
-            self._comparison(env, index, insn, operation, register)
+            ways = self._comparison(env, index, insn, operation, register)
+            self._goes_on = self.certain and ways.falls_through
+            self._forget(insn.dst)
+            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, dict(self._opaque))
 
-    def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> None:
+    def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> Ways:
         constant = not insn.code & Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
@@ -140,17 +170,34 @@ class Watch:
             self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
-        if equality and register.type is CONST_IMM and register.imm == insn.imm:
+        if not constant and _tells_of_null(register, env.state.registers[insn.src]):
+            self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
+        if equality and register.type is CONST_IMM:
+            if register.imm != insn.imm:
+                return Ways(falls_through=operation == Jump.JEQ, jumps=operation == Jump.JNE)
             if insn.imm < 0:
                 self._note(index, "relies on a negative constant, of which 4.1 gets the upper half wrong")
-            return
-        same_way = (
-            null_check
-            or (register.type is CONST_IMM and constant and operation == Jump.JEQ)
-            or (insn.dst in self._opaque and constant and (operation, insn.imm) != (Jump.JGE, 0))
-        )
-        self._goes_on = self.certain and same_way
-        self._opaque.discard(insn.dst)
+            return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
+        if null_check:
+            indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
+            return Ways(not indexed or operation == Jump.JEQ, not indexed or operation == Jump.JNE)
+        bits = self._opaque.get(insn.dst, 0)
+        if bits < 64:
+            either = equality and 0 <= insn.imm < 1 << bits
+            return Ways(either, either)
+        if constant and (operation, insn.imm) != (Jump.JGE, 0):
+            return Ways(True, (operation, insn.imm) not in ((Jump.JGT, -1), (Jump.JSET, 0)))
+        return Ways()
+
+    def _forget(self, *registers: int) -> None:
+        for register in registers:
+            self._opaque.pop(register, None)
 
     def _note(self, index: int, what: str) -> None:
         self.hazard = self.hazard or f"instruction {index} {what}"
+
+
+def _tells_of_null(one: Register, other: Register) -> bool:
+    """Whether two pointers are compared of which only one may be null; since 6.2 that is no secret (befae75856ab)."""
+    types = {one.type, other.type}
+    return PTR_TO_MAP_VALUE_OR_NULL in types and len(types & _POINTERS) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from harness.isa.assemble import (
     R6,
     R10,
     Piece,
+    W,
     add64_imm,
     call,
     exit_,
@@ -34,9 +36,10 @@ from harness.isa.assemble import (
     st,
     stx,
 )
-from harness.isa.instruction import Instruction
+from harness.isa.instruction import Instruction, decode
 from harness.model.verifier import Verdict, VerifierContext
 from harness.model.verifier.later import predict
+from harness.model.verifier.paths import most_simulated
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import ADDED, RULES
 from harness.model.verifier.stand_ins import translate
@@ -127,7 +130,9 @@ def test_rules_of_their_own() -> None:
     assert _errno(*ends_in_condition) == "EINVAL"
     assert _errno(ld_map_fd(R2, 99), ja(5), exit_()) == "EINVAL"
     assert _errno(mov64_imm(R0, 0), jeq_imm(R0, 0, 1), Instruction(0xF7), exit_()) == "EINVAL"
-    assert "seen first" in _reason(mov64_reg(R0, R6), mov64_imm(R2, 0), Instruction(0x07, 2, 5), exit_())
+    behind = (mov64_reg(R0, R6), mov64_imm(R2, 0), Instruction(0x07, 2, 5), exit_())
+    assert _errno(*behind, release=(6, 12)) == "EACCES"
+    assert "seen first" in _reason(*behind, release=(7, 2))
 
 
 def test_the_release_counts() -> None:
@@ -194,3 +199,63 @@ def test_no_prediction_contradicts_its_base(rejection, release: Release) -> None
     verdict = predict(rejection.instructions, context, release, offered=frozenset(range(1, 9)))
     if isinstance(verdict, Verdict):
         assert verdict.errno in {rejection.errno, "EINVAL"}
+
+
+def _hex(text: str) -> Sequence[Instruction]:
+    return decode(bytes.fromhex(text))
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize(
+    ("text", "errno"),
+    [
+        ("bf11000000000000 6110000000000000 9500000000000000", None),
+        ("bf11000000000000 0f11000000000000 b700000000000000 9500000000000000", "EACCES"),
+        (
+            "6110000000000000 1500010001000000 bf01000000000000 0f11000000000000 b700000000000000 9500000000000000",
+            "EACCES",
+        ),
+    ],
+)
+def test_pointers_that_4_1_forgets(text: str, errno: str | None, release: Release) -> None:
+    """`r1 = r1`, and a path that 4.1 leaves out because one with a number in r1 has been there."""
+    context = VerifierContext(KINDS["socket_filter"], True, find_map)
+    verdict = predict(_hex(text), context, release, range(1, 9))
+    assert isinstance(verdict, Verdict), verdict
+    assert verdict.errno == errno
+
+
+@pytest.mark.parametrize("operation", sorted({0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75, 0xA5, 0xB5, 0xC5, 0xD5}))
+@pytest.mark.parametrize("bits", [0, 1, 8, 9])
+def test_what_a_jump_looks_at_first(operation: int, bits: int) -> None:
+    """A field that means nothing, and a destination that holds nothing: seen on all five kernels, for 44 opcodes."""
+    by_register = bits & 8
+    jump = Instruction((operation | by_register) + (bits & 1), R0, 0 if by_register else 1, 0, 1 if by_register else 0)
+    for first, errno in ((False, "EINVAL"), (True, "EACCES")):
+        context = replace(VerifierContext(KPROBE, True, find_map), jumps_read_first=first)
+        verdict = predict(program(jump, *TAIL).instructions, context, (6, 1), range(1, 9))
+        assert isinstance(verdict, Verdict) and verdict.errno == errno
+    context = replace(VerifierContext(KPROBE, True, find_map), jumps_read_first=None)
+    assert isinstance(predict(program(jump, *TAIL).instructions, context, (6, 1), range(1, 9)), Unpredicted)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_too_many_paths_are_not_predicted(release: Release) -> None:
+    """20 diamonds: 6.1 and 6.12 refuse them with E2BIG, after a million instructions."""
+
+    def diamonds(count: int) -> tuple[Piece, ...]:
+        tests = [(jeq_imm(R6, number, 1), add64_imm(R2, 1)) for number in range(count)]
+        return (ldx(W, R6, R1, 0), mov64_imm(R2, 0), tests, *TAIL)
+
+    assert _errno(*diamonds(10), release=release) is None
+    assert "1,000,000" in _reason(*diamonds(20), release=release)
+    assert most_simulated(program(*diamonds(1)).instructions) == 2 + 1 + 1 + 2 + 2
+
+
+def test_a_lookup_of_which_verifiers_may_know_that_it_finds_something() -> None:
+    """The null side of a check of an array's element is not always simulated since 6.14."""
+    missed = (LOOKUP, jne_imm(R0, 0, 2), mov64_reg(R0, R6), exit_(), *TAIL)
+    assert _errno(*missed, release=(6, 12)) == "EACCES"
+    assert "may not take" in _reason(*missed, release=(7, 2))
+    found = (LOOKUP, jne_imm(R0, 0, 2), *TAIL, mov64_reg(R0, R6), exit_())
+    assert _errno(*found, release=(7, 2)) == "EACCES"

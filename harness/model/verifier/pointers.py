@@ -1,0 +1,60 @@
+"""Arithmetic on pointers as later verifiers see it; 4.1 takes the result for a number, whatever it is.
+
+Source: adjust_reg_min_max_vals(), adjust_ptr_min_max_vals(), kernel/bpf/verifier.c of 5.10; seen to be the same on
+5.10, 6.1, 6.12 and 7.2, for callers with all privileges.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Alu, Class, Source
+from harness.model.verifier.state import (
+    CONST_IMM,
+    CONST_PTR_TO_MAP,
+    FRAME_PTR,
+    NOT_INIT,
+    PTR_TO_MAP_VALUE_OR_NULL,
+    PTR_TO_STACK,
+    UNKNOWN_VALUE,
+    Register,
+    RegisterType,
+)
+
+POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
+STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
+_ALU64 = Class.ALU64.value
+_ADD, _SUB, _NEG, _MOV, _END = Alu.ADD.value, Alu.SUB.value, Alu.NEG.value, Alu.MOV.value, Alu.END.value
+
+
+class Result(Enum):
+    """What becomes of the destination."""
+
+    NUMBER = auto()
+    TRACKED = auto()
+    """A pointer still, or refused; of which 4.1 knows nothing."""
+    REFUSED = auto()
+
+
+def result(insn: Instruction, dst: Register, src: Register) -> Result:
+    """Of arithmetic that is no MOV; `src` counts where the instruction reads it."""
+    operation, wide = insn.code & 0xF0, insn.code & 7 == _ALU64
+    by_register = bool(insn.code & Source.X) and operation not in (_END, _NEG)
+    both = by_register and dst.type in POINTERS and src.type in POINTERS
+    if dst.type not in POINTERS and not (by_register and src.type in POINTERS):
+        return Result.NUMBER
+    if operation == _END:
+        return Result.TRACKED
+    if operation == _NEG or (operation == _SUB and (both or not wide)):
+        return Result.NUMBER
+    if not wide or both or operation not in (_ADD, _SUB):
+        return Result.REFUSED
+    pointer = dst if dst.type in POINTERS else src
+    if pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
+        return Result.REFUSED
+    if operation == _SUB:
+        refused = dst.type not in POINTERS or pointer.type in STACK or pointer.type is CONST_PTR_TO_MAP
+    else:
+        refused = pointer.type is CONST_PTR_TO_MAP and not by_register and insn.imm != 0
+    return Result.REFUSED if refused else Result.TRACKED
