@@ -11,12 +11,15 @@ import contextlib
 import itertools
 import os
 import signal
+import sys
 from types import FrameType
 
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _PATIENCE = 2
 """Signals that wait for an orderly end."""
+_MOMENT = 0.01
+"""Seconds, for a destructor to be done."""
 _places = itertools.count(1)
 """Of each signal that comes. The next one may come while this one is being handled, so nothing else can count them."""
 
@@ -40,6 +43,8 @@ def install() -> None:
             signal.signal(number, _asked)
     # Registered first and so called last: what comes while the interpreter is taken apart must not change the status.
     atexit.register(_ignore)
+    signal.signal(signal.SIGALRM, _again)
+    sys.unraisablehook = _swallowed
 
 
 def hold() -> None:
@@ -70,6 +75,20 @@ def _asked(number: int, _: FrameType | None) -> None:
             raise Ended(_first)
 
 
+def _swallowed(trouble: sys.UnraisableHookArgs) -> None:
+    """Told of an exception that nobody can catch, since Python was in a destructor or a callback when it was raised: an
+    end that was asked for there is asked for again, a moment later."""
+    if isinstance(trouble.exc_value, Ended):
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+    else:
+        sys.__unraisablehook__(trouble)
+
+
+def _again(*_: object) -> None:
+    if _first is not None:
+        raise Ended(_first)
+
+
 def _ignore() -> None:
-    for number in ASKING:
+    for number in (*ASKING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)

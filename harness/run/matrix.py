@@ -82,6 +82,7 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
                 for future in [pool.submit(worker.run) for worker in workers]:
                     while not future.done():
                         wait((future,), _LOOK)
+                        signals.heed()
                     future.result()
             except BaseException:
                 for worker in reversed(workers):  # those that wait first, so that none of them begins

@@ -58,7 +58,7 @@ def seed(folder: Path) -> Home:
     The kernels are the user's own where they are at hand; otherwise they are fetched.
     """
     home = Home(folder)
-    for part in ("kernels/" + KERNEL, "debian", "userland", "agent"):
+    for part in ("kernels/" + KERNEL, "debian"):
         if (directories.cache() / part).is_dir():
             link_tree(directories.cache() / part, home.cache / "hil" / part)
     lanes = ",".join(f"{KERNEL}/{arch}/interp" for arch in ARCHITECTURES)

@@ -94,6 +94,19 @@ def test_one_that_comes_while_the_interpreter_is_taken_apart_changes_nothing(num
     assert run("return 1", before=f"atexit.register(send, {number.name!r})") == (1, "")
 
 
+def test_one_that_comes_where_nobody_can_catch_it_counts_all_the_same() -> None:
+    body = (
+        "import time\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        "        send('SIGTERM')\n"
+        "        sum(range(100))\n"
+        "Late()\n"
+        "time.sleep(60)"
+    )
+    assert run(body) == (143, "hil: ended by SIGTERM\n")
+
+
 def test_who_starts_us_deaf_to_a_hangup_means_it() -> None:
     """As nohup(1) does."""
     assert run("send('SIGHUP')", wrapper=("sh", "-c", 'trap "" HUP; exec "$@"', "sh")) == (0, "")

@@ -18,6 +18,7 @@ class TwoAtOnce(Kind):
 
     name = "two-at-once"
     count = 2
+    quiet = False  # but see `right`
     bound = LEAVING
 
     def inject(self, trial: Trial) -> None:
@@ -37,6 +38,8 @@ class TwoAtOnce(Kind):
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         number = trial.facts.get("signal")
+        if number != signal.SIGKILL and (left := trial.left_lying()):
+            yield f"left lying about: {', '.join(left)}"
         ended = () if number is None else (0, -number, 128 + number)  # it may have been through, or not have begun
         if codes[0] not in (ended or (0,)) or any(codes[1:]):
             yield f"exit statuses {codes}"
