@@ -89,6 +89,11 @@ class Console:
         """
         return self._panic
 
+    @property
+    def first_trouble(self) -> str | None:
+        """The first message that showed trouble, of the kernel or of the guest's init."""
+        return self._first_trouble
+
     def shows(self, text: str) -> bool:
         """Whether a line contains `text`."""
         return any(text in line for line in self.lines)

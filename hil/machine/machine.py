@@ -291,6 +291,8 @@ class Machine:
         if returncode == 0 and cause in _PANICKED and (words := self.console.panic):
             self._lifeline.lose(Loss(f"the guest's kernel panicked: {words}", GuestPanicked))
         how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
+        if trouble := self.console.first_trouble:
+            how += f"; the first trouble on the console: {trouble}"
         self._lifeline.lose(Loss(f"QEMU {how}", QemuExited))
 
     def _end(self, process: QemuProcess) -> str:
