@@ -143,6 +143,7 @@ class _Writer(Namer):
     era: Era
     registers: PtRegs
     shapes: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
     changed: bool = False
     """Whether this process changed a setting."""
 
@@ -202,13 +203,18 @@ class _Writer(Namer):
         return self.random.choice(choices)
 
     def threads(self) -> Operation:
-        """Two, of which each does little."""
+        """Two, of which each does little, and nothing to a number that was closed: the executor may have it there."""
         self.settle()
+        names = self.names
+        self.names = {kind: [name for name in made if name not in self.closed] for kind, made in names.items()}
         branches = (Branch(cpu, tuple(self._small() for _ in range(self.random.randrange(1, 3)))) for cpu in (0, 1))
-        return Concurrently(tuple(branches))
+        threads = Concurrently(tuple(branches))
+        self.names = names
+        return threads
 
     def _small(self) -> Operation:
-        return self.random.choice((self.fire, self.update, self.lookup, self.read_count))()
+        known = any(self.names.values())
+        return self.random.choice((self.fire, self.update, self.lookup, self.read_count) if known else (self.fire,))()
 
     def shape(self, of: Descriptor) -> tuple[int, int, int, int]:
         return self.shapes.get(of.name, SHAPES[0]) if isinstance(of, Ref) else SHAPES[0]
@@ -368,6 +374,8 @@ class _Writer(Namer):
         kind = self.random.choice(("map", "program", "event", "event", "file"))
         of = self.descriptor(kind)
         made = self.names.get(kind, [])
+        if isinstance(of, Ref):
+            self.closed.add(of.name)
         if isinstance(of, Ref) and of.name in made and len(made) > 1 and self.random.random() < 0.8:
             made.remove(of.name)
             self.spare.setdefault(kind, []).append(of.name)
