@@ -14,7 +14,7 @@ from harness.model.interface.objects import Content, Event, LoadedProgram, Trace
 from harness.model.maps import FileArrayMap, Map, ProgramArrayMap
 from harness.model.value import Settled, Unbounded, Unpredictable
 from harness.script import operations as op
-from harness.script.operations import MapType, Operation, Ref
+from harness.script.operations import Buffer, MapType, Operation, Ref
 from harness.script.surroundings import ReadClock, SetSetting
 
 Thing = Content | TraceEvent | Doubtful
@@ -51,9 +51,21 @@ def _reaches_anything(kernel: Kernel, operation: Operation) -> bool:
     if isinstance(operation, op.Duplicate | op.Close):
         return False
     things = tuple(_things(kernel, operation))
-    number = operation.value if isinstance(operation, op.UpdateElement) else None
-    stored = isinstance(number, bytes) and may_be_descriptor(int.from_bytes(number[:4], "little"))
+    number = _stored(operation)
+    stored = number is not None and may_be_descriptor(int.from_bytes(number[:4], "little"))
     return any((isinstance(thing, Doubtful) and thing.anything) or (stored and _holds_files(thing)) for thing in things)
+
+
+def _stored(operation: Operation) -> bytes | None:
+    """The bytes that an update gives as a value."""
+    match operation:
+        case op.UpdateElement(value=bytes(value)):
+            return value
+        case op.RawBpf(command=2, parts=parts):
+            return next(
+                (part.value.content for part in parts if part.offset == 16 and isinstance(part.value, Buffer)), None
+            )
+    return None
 
 
 # What an operation refers to

@@ -162,10 +162,19 @@ def _map(kernel: Kernel, attr: Attr) -> Map:
     return kernel.names.content(number - (1 << 32) if number >> 31 else number, Map, "EINVAL")
 
 
+def _key(map: Map, attr: Attr) -> bytes:
+    """__bpf_copy_key(): Errno EINVAL for a key where there is none, EFAULT for none where there is one."""
+    if map.key_size == 0:
+        if attr.given(8):
+            raise Errno("EINVAL")
+        return b""
+    return attr.read(8, map.key_size)
+
+
 def _lookup(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.read_map(map)
-    if map.read(attr.read(8, map.key_size)) is None:
+    if map.read(_key(map, attr)) is None:
         raise Errno("ENOENT")
     attr.write(16, map.size_in_calls)
     return Outcome(value=0)
@@ -177,7 +186,7 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     flags = attr.number(24, 8)
     if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
-    key = attr.read(8, map.key_size)
+    key = _key(map, attr)
     value = attr.read(16, map.size_given(flags))
     map.write(key, Region("the caller's value", len(value), value), flags, kernel.environment.cpu)
     return Outcome(value=0)
@@ -186,14 +195,14 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 def _delete(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.write_map(map)
-    map.delete(attr.read(8, map.key_size))
+    map.delete(_key(map, attr))
     return Outcome(value=0)
 
 
 def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.read_map(map)
-    map.following(attr.read(8, map.key_size) if attr.given(8) else None)
+    map.following(_key(map, attr) if attr.given(8) else None)
     attr.write(16, map.key_size)
     return Outcome(value=0)
 

@@ -152,6 +152,12 @@ def test_a_number_stored_into_an_array_of_files_may_be_any_of_them() -> None:
     assert results(HITS, EVENTS, OUTPUT, store, READ, name="6.1")[-2:] == ["?", "?"]
 
 
+def test_and_a_number_that_a_raw_update_stores() -> None:
+    parts = ((0, 4, Ref("events")), (8, 8, Buffer(bytes(4))), (16, 8, Buffer(u32(5))))
+    store = op.RawBpf(2, tuple(op.Part(*part) for part in parts))
+    assert results(EVENTS, OUTPUT, HITS, store, READ, name="6.1")[-2:] == ["?", "?"]
+
+
 def test_an_ioctl_that_no_event_knows_is_none_of_other_files() -> None:
     """Numbers for any file, and those of events on an event for output, are no ENOTTY."""
     made = (HITS, OUTPUT)

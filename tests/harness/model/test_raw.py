@@ -111,3 +111,13 @@ def test_a_licence_ends_with_a_nul_or_is_not_read(era: str) -> None:
     assert load(guarded(b"GPL\0")) == "ok"
     assert load(guarded(b"GPL")) == "EFAULT"
     assert load(guarded(b"G" * 127)) == "ok"
+
+
+@pytest.mark.parametrize("command", [1, 3, 4])
+def test_a_key_where_a_map_has_none_is_refused(command: int) -> None:
+    """__bpf_copy_key(), seen on 6.1.192 with a ring buffer."""
+    ring = CreateMap("map", MapType.RINGBUF, 0, 0, 4096)
+    parts = (Part(0, 4, Ref("map")), Part(16, 8, Buffer(bytes(64))))
+    assert last(ring, RawBpf(command, (*parts, Part(8, 8, Buffer(bytes(8))))), name="6.1") == "EINVAL"
+    without = (parts[0], *parts[1:] * (command != 3))
+    assert last(ring, RawBpf(command, without), name="6.1") == "errno 524"
