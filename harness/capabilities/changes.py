@@ -1,0 +1,93 @@
+"""What changed from each release to the next: the page docs/eras.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.clauses import clauses
+from harness.model.architecture import ARCHITECTURES
+from harness.model.distribution import DISTRIBUTIONS
+from harness.model.eras import ERAS
+from harness.model.upstream import CHANGES
+from harness.model.upstream.change import Change
+from harness.release import Release, dotted, release
+from harness.script.clause import FIRST, Step
+from harness.script.source import source
+
+
+def markdown() -> str:
+    """The whole page."""
+    return "\n".join([*_introduction(), *_upstream(), *_architectures(), *_distributions()]) + "\n"
+
+
+def _introduction() -> Iterator[str]:
+    yield "# What changed from release to release"
+    yield ""
+    yield "A kernel is judged by the rules of 4.1 with every change up to its release, as its distribution configured"
+    yield "them and its architecture has them. This page is written by `hil lanes --changes` from"
+    yield "`harness/model/upstream`, `harness/model/architecture.py` and `harness/model/distribution.py`."
+    yield ""
+    yield f"Every clause was held against running kernels of {', '.join(ERAS)}. A change whose commit was looked up"
+    yield "counts from the release that made it; any other from the first release it was seen in. Whether the releases"
+    yield "between that one and the last one without it have the change, nobody knows."
+    yield ""
+
+
+def _upstream() -> Iterator[str]:
+    releases = sorted({one.since for one in CHANGES} | {release(era) for era in ERAS} - {release(FIRST)})
+    for since in releases:
+        yield f"## {dotted(since)}"
+        yield ""
+        yield from (f"- {_told(one)}" for one in CHANGES if one.since == since)
+        if told := _clauses(since):
+            yield f"- Clauses that begin, end or say something else: {', '.join(f'`{id}`' for id in told)}"
+        yield ""
+
+
+def _told(one: Change) -> str:
+    said = one.sentence.replace("_", r"\_").replace("*", r"\*")
+    if one.commit:
+        said += f" [{one.commit.partition(', ')[2]}]({source(f'commit {one.commit}', FIRST).link})"
+    elif one.after < one.since:
+        said += f" (First seen here; not in {dotted(one.after)}.)"
+    if one.stable:
+        said += f" Stable releases of {', '.join(map(dotted, sorted(one.stable)))} got it, too."
+    return said
+
+
+def _clauses(since: Release) -> list[str]:
+    """The clauses that are not the same before and from `since` on."""
+    name = dotted(since)
+    if name not in ERAS:
+        return []
+    before = ERAS[ERAS.index(name) - 1]
+    found: set[str] = set()
+    for arch in ARCHITECTURES:
+        older, newer = clauses(arch, before), clauses(arch, name)
+        found |= {clause.id for clause in older} ^ {clause.id for clause in newer}
+        found |= {
+            clause.id for clause in newer for step in clause.steps if isinstance(step, Step) and name in step.said
+        }
+    return sorted(found)
+
+
+def _architectures() -> Iterator[str]:
+    yield "## By architecture"
+    yield ""
+    yield "| architecture | kprobes since | faults of its JIT, and what mended them | helpers for its JIT only |"
+    yield "|---|---|---|---|"
+    for name, own in ARCHITECTURES.items():
+        faults = ", ".join(f"{fault.name.lower()} ({dotted(mended)})" for fault, mended in own.faults.items())
+        helpers = ", ".join(f"{int(helper)} (since {dotted(since)})" for helper, since in own.jit_helpers.items())
+        yield f"| {name} | {dotted(own.kprobes)} | {faults or 'none known'} | {helpers or 'none'} |"
+    yield ""
+
+
+def _distributions() -> Iterator[str]:
+    yield "## By distribution"
+    yield ""
+    yield "A kernel's configuration tells which it is. The running kernel's settings are believed where they differ."
+    yield ""
+    for name, one in DISTRIBUTIONS.items():
+        settings = ", ".join(f"`{path}` = {value}" for path, value in one.settings.items())
+        yield f"- {name}: {f'sets {settings}' if settings else 'leaves every setting as upstream has it'}"
