@@ -57,7 +57,7 @@ def _instead(stream: TextIO | None) -> tuple[TextIO, _Stream | None]:
         return stream, None  # type: ignore[return-value]  # None where the descriptor was closed, as Python has it
     raw = _Stream(stream.fileno(), "wb", closefd=False)
     text = io.TextIOWrapper(
-        io.BufferedWriter(raw),
+        raw if stream.write_through else io.BufferedWriter(raw),  # as python -u has it
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,

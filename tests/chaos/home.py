@@ -36,7 +36,6 @@ class Home:
             "XDG_CACHE_HOME": str(self.cache),
             "XDG_STATE_HOME": str(self.state),
             "XDG_RUNTIME_DIR": str(self.runtime),
-            "PYTHONUNBUFFERED": "1",
         }
 
     def remove(self) -> None:
