@@ -9,7 +9,7 @@ import re
 
 from harness.abi import perf as abi
 from harness.model.errno import Errno
-from harness.model.interface import perf
+from harness.model.interface import perf, permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event
 from harness.model.value import Unpredictable
@@ -74,7 +74,8 @@ def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
 
 
 def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome:
-    """Only what needs no parser."""
+    """Only what needs no parser; Errno EACCES, and ENOENT without kprobes."""
+    permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
     if _COMMENT.fullmatch(operation.command):

@@ -227,6 +227,12 @@ def test_a_child_of_whom_nobody_knows_what_it_may_do() -> None:
     assert results(*script, name="6.1", uid=1000, capabilities=some)[1:] == ["?", "?", 0, "ok"]
 
 
+def test_only_root_gets_at_kprobe_events() -> None:
+    """Seen on 4.1.52/arm64, which has no kprobes either."""
+    script = (child.Fork(), child.Become(1000), op.WriteKprobeEvents("# nothing"), child.Exit())
+    assert results(*script, arch="arm64")[2] == results(*script, name="6.1")[2] == "EACCES"
+
+
 def test_nobody_becomes_another_twice() -> None:
     one, two = (child.Become(uid, frozenset({Capability.SYS_ADMIN})) for uid in (0, 1000))
     assert results(child.Fork(), one, two, child.Exit())[1:] == [0, "EPERM", 0]
