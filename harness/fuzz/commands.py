@@ -59,6 +59,7 @@ def fuzz(
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
         rules = era(store.era(kernel, architecture(arch)), arch)
         numbers = range(count) if only is None else (only,)
+        console.print(f"{kernel}/{arch}: making {len(numbers)} cases", highlight=False)
         return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
 
     plan = shares(
