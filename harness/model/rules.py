@@ -217,6 +217,8 @@ class Upstream:
     """No instructions are told together with too many of them, before anything is read."""
     log: LogRule
 
+    stack_arguments: bool
+    """Functions pass arguments beyond the fifth behind R11, which no other instruction may name."""
     jumps_read_first: Backport
     """Of a conditional jump the verifier looks at the destination before it looks at the source and at reserved fields;
     check_cond_jmp_op(), kernel/bpf/verifier.c."""

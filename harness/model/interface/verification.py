@@ -191,6 +191,7 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
         find_map=references.find,
         limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
+        stack_arguments=rules.stack_arguments,
         jumps_read_first=rules.jumps_read_first.in_release(environment.version_code),
     )
 

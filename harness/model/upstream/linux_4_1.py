@@ -76,6 +76,7 @@ LINUX_4_1 = Upstream(
     no_instructions="E2BIG",
     empty_first=False,  # bpf_check(), after licence and instructions were read
     log=LogRule(least_size=128, most_size=0xFFFFFF, levels=0xFFFFFFFF),  # bpf_check(): log_size > UINT_MAX >> 8
+    stack_arguments=False,
     jumps_read_first=NEVER,
     # kernel/bpf/core.c: __bpf_prog_run()
     division_by_zero=DivisionByZero.ENDS_PROGRAM,

@@ -64,6 +64,12 @@ def fields_first(rules: Upstream) -> Upstream:
     return replace(rules, jumps_read_first=NEVER)
 
 
+@change((7, 2), after=(6, 12))
+def stack_arguments(rules: Upstream) -> Upstream:
+    """R11 is where functions find arguments beyond the fifth, and where their callers put them."""
+    return replace(rules, stack_arguments=True)
+
+
 CHANGES: tuple[Change, ...] = (
     _types((4, 7), {5: "TRACEPOINT"}),
     _types((4, 8), {6: "XDP"}),
@@ -91,4 +97,5 @@ CHANGES: tuple[Change, ...] = (
     log_without_buffer,
     jumps_read_first,
     fields_first,
+    stack_arguments,
 )

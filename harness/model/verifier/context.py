@@ -62,6 +62,7 @@ class VerifierContext:
 
     The rest is about later verifiers. With `keeps_pointers` a register that is copied to itself stays what it was,
     arithmetic on pointers is looked at, and a path with a pointer is simulated also where one with a number was.
+    With `stack_arguments` R11 may be read and written at certain distances, and what is not there cannot be read.
     With `jumps_read_first` a conditional jump's destination is looked at before its other fields; None is not known.
     """
 
@@ -71,4 +72,5 @@ class VerifierContext:
     log: LogRequest = LogRequest()
     limits: Limits = LINUX_4_1
     keeps_pointers: bool = False
+    stack_arguments: bool = False
     jumps_read_first: bool | None = False

@@ -32,6 +32,7 @@ from harness.isa.opcodes import (
 from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.memory import is_stack_argument
 from harness.model.verifier.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.prototypes import Argument, Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
@@ -99,7 +100,11 @@ def predict(
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
-    oddities = tuple(_oddities(program, release, targets))
+    oddities = tuple(
+        (index, what)
+        for index, what in _oddities(program, release, targets)
+        if not (context.stack_arguments and is_stack_argument(program[index]))
+    )
     if verdict.accepted:
         doubt = next((what for _, what in oddities), "") or watch.hazard or _length(known.program)
         return Unpredicted(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)

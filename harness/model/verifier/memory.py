@@ -7,7 +7,7 @@ kernel/bpf/verifier.c of 4.1.
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import STACK_SIZE, Mode, Size
+from harness.isa.opcodes import REGISTERS, STACK_SIZE, Class, Mode, Size
 from harness.model.verifier import records
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.state import (
@@ -33,12 +33,17 @@ from harness.model.verifier.verdict import Refused
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
 _MEM, _ATOMIC = Mode.MEM.value, Mode.ATOMIC.value
+STACK_ARGUMENTS = 11
+"""BPF_REG_PARAMS, the register that stands for them."""
 _OCTETS = {size.value: size.octets for size in Size}
 
 
 def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
     """`dst = *(src + off)`; mode and `imm` were checked by the scan."""
     registers = env.state.registers
+    if env.context.stack_arguments and is_stack_argument(insn):
+        passed = "what it was passed" if env.state.callers else "invalid read from stack arg"
+        raise Refused("EACCES", passed)
     base = check_source(registers, insn.src).type
     check_destination(registers, insn.dst, mark=False)
     size = _OCTETS[insn.code & 0x18]
@@ -46,6 +51,15 @@ def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
     if size == 4:
         check_same_pointer(env, index, base)
     return index + 1
+
+
+def is_stack_argument(insn: Instruction) -> bool:
+    """Eight bytes above R11 are read, or below it written (seen on 7.2.13)."""
+    if insn.code == Class.LDX | Mode.MEM | Size.DW:
+        from_there = insn.src == STACK_ARGUMENTS and insn.dst < REGISTERS
+        return from_there and insn.off > 0 and insn.off % 8 == 0
+    there = insn.dst == STACK_ARGUMENTS and insn.src < REGISTERS
+    return insn.code == Class.STX | Mode.MEM | Size.DW and there and insn.off < 0 and insn.off % 8 == 0
 
 
 def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None:
@@ -64,6 +78,8 @@ def check_stx(env: Environment, index: int, insn: Instruction) -> int:
         raise Refused("EINVAL", "BPF_STX uses reserved fields")
     registers = env.state.registers
     value = check_source(registers, insn.src)
+    if env.context.stack_arguments and is_stack_argument(insn):
+        raise Refused("EINVAL", "whom the argument is for")
     check_source(registers, insn.dst)
     check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], value)
     return index + 1

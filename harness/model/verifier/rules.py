@@ -104,6 +104,7 @@ ADDED: tuple[Rule, ...] = (
     # None of 4.1's helpers takes a value, so this one takes back a record, and is given none.
     Rule("RBUF-41", "EACCES", r"R\d+ type=\S+ expected=map_value"),
     Rule("RBUF-41.written", "EACCES", r"R\d+ invalid mem access 'record_or_null'"),
+    Rule("PTR-05", "EACCES", r"invalid read from stack arg"),
     Rule("PTR-01.add", "EACCES", r"arithmetic on a pointer prohibited"),
     Rule("PTR-02.add", "EACCES", r"arithmetic on map_value_or_null prohibited", until=(6, 14)),
     Rule("MAP-62.read", "EACCES", r"read from map forbidden"),

@@ -259,3 +259,19 @@ def test_a_lookup_of_which_verifiers_may_know_that_it_finds_something() -> None:
     assert "may not take" in _reason(*missed, release=(7, 2))
     found = (LOOKUP, jne_imm(R0, 0, 2), *TAIL, mov64_reg(R0, R6), exit_())
     assert _errno(*found, release=(7, 2)) == "EACCES"
+
+
+def test_arguments_on_the_stack() -> None:
+    """7.2 knows of a register 11: at eight bytes above it are arguments, and a program has none."""
+
+    def said(instruction: Instruction, stack_arguments: bool) -> object:
+        context = replace(VerifierContext(KPROBE, True, find_map), stack_arguments=stack_arguments)
+        verdict = predict(program(mov64_imm(R2, 0), instruction, *TAIL).instructions, context, (7, 2), range(1, 9))
+        return verdict.errno if isinstance(verdict, Verdict) else "open"
+
+    above, between, below = (Instruction(0x79, R1, 11, off) for off in (8, 4, -8))
+    assert [said(one, True) for one in (above, between, below)] == ["EACCES", "EINVAL", "EINVAL"]
+    assert said(above, False) == "EINVAL"
+    assert said(Instruction(0x7B, 11, R2, -8), True) == "open"
+    assert said(Instruction(0x7B, 11, R6, -8), True) == "EACCES"
+    assert said(Instruction(0x7B, 11, R2, 8), True) == "EINVAL"
