@@ -10,7 +10,7 @@ from random import SystemRandom
 import click
 
 from harness.essentials.parts import PRCTL
-from harness.fuzz import KNOWN
+from harness.fuzz import KNOWN, verdicts
 from harness.fuzz.generate import case
 from harness.fuzz.scripts import script
 from harness.lane import listed, select
@@ -28,7 +28,11 @@ from hil.kernels import store
 TOGETHER = 32
 """Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
 
-GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {"programs": case, "scripts": script}
+GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
+    "programs": case,
+    "scripts": script,
+    "verdicts": verdicts.case,
+}
 """By what is random: what makes the case of a seed and a number."""
 
 
@@ -45,8 +49,8 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {"programs": case, "s
 def fuzz(
     lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None
 ) -> int:
-    """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; a case both do not
-    agree on is listed.
+    """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; or have programs
+    near the edge of what verifiers accept loaded, 25 a case. A case both do not agree on is listed.
 
     The exit status is that of `hil run`.
     """

@@ -76,12 +76,13 @@ def case(seed: int, number: int, era: Era) -> Script:
     name, words = f"case-{seed}-{number}", "a generated program"
     if not (stack or probed or mutant):
         return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era))))
-    code = _program(random, kind, era)
-    operations = (*_maps(random), *(_mutant(random, kind, code, era) if mutant else _run(random, kind, code)))
+    code = generated_program(random, kind, era)
+    operations = (*generated_maps(random), *(_mutant(random, kind, code, era) if mutant else _run(random, kind, code)))
     return Script(name, words, operations, needs=frozenset() if mutant else frozenset({Need.STACK}))
 
 
-def _program(random: Random, kind: ProgramType, era: Era) -> Program:
+def generated_program(random: Random, kind: ProgramType, era: Era) -> Program:
+    """A program every verifier accepts; its maps are `generated_maps`."""
     registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
     blocks = Blocks(random, Surroundings(kind, era, fields, faults=era.faults))
@@ -124,7 +125,8 @@ def _epilogue() -> Piece:
     )
 
 
-def _maps(random: Random) -> tuple[Operation, ...]:
+def generated_maps(random: Random) -> tuple[Operation, ...]:
+    """A place for results, and a table with two elements."""
     present = random.sample(range(KEYS), 2)
     return (
         array("results", value_size=RESULTS),
@@ -158,17 +160,18 @@ def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Itera
     instructions = list(code.instructions)
     for _ in range(random.randrange(1, 4)):
         index = random.randrange(len(instructions))
-        instructions[index] = _changed(random, instructions[index])
-    if _deadly(instructions, kind, era):
+        instructions[index] = changed(random, instructions[index])
+    if deadly(instructions, kind, era):
         instructions = list(code.instructions)
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
-    changed = Program(tuple(instructions), maps)
-    yield LoadProgram("program", kind, changed)
+    mutant = Program(tuple(instructions), maps)
+    yield LoadProgram("program", kind, mutant)
     if era.release == BASELINE:  # no other log is predicted
-        yield LoadProgram("logged", kind, changed, log_level=1, log_size=LOG_SIZE)
+        yield LoadProgram("logged", kind, mutant, log_level=1, log_size=LOG_SIZE)
 
 
-def _changed(random: Random, instruction: Instruction) -> Instruction:
+def changed(random: Random, instruction: Instruction) -> Instruction:
+    """The instruction with another value in one field."""
     field = random.choice(("code", "dst", "src", "off", "imm"))
     values = {
         "code": random.randrange(256),
@@ -180,7 +183,7 @@ def _changed(random: Random, instruction: Instruction) -> Instruction:
     return replace(instruction, **{field: values[field]})
 
 
-def _deadly(instructions: list[Instruction], kind: ProgramType, era: Era) -> bool:
+def deadly(instructions: list[Instruction], kind: ProgramType, era: Era) -> bool:
     """Whether 4.1 may follow a null pointer while it loads the program (harness.model.verifier.fixup)."""
     size = pt_regs(era.arch, era.name).size
     offered = (kprobe(size) if kind == ProgramType.KPROBE else SOCKET_FILTER).helpers
