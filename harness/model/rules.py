@@ -217,6 +217,11 @@ class Upstream:
     """No instructions are told together with too many of them, before anything is read."""
     log: LogRule
 
+    program_header: int
+    """Bytes of a program in front of its instructions: sizeof(struct bpf_prog), include/linux/filter.h. Worked out from
+    the longest filters that sockets took."""
+    option_memory: int
+    """net.core.optmem_max: bytes a socket has for its filter, which takes less than all of them."""
     stack_arguments: bool
     """Functions pass arguments beyond the fifth behind R11, which no other instruction may name."""
     jumps_read_first: Backport

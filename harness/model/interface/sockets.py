@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model.errno import Errno
+from harness.model.interface import filter_memory
 from harness.model.interface.hits import run
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
@@ -17,13 +18,17 @@ SK_BUFF_SIZE = 256
 
 
 def filter_packet(kernel: Kernel, operation: FilterPacket) -> Outcome:
-    """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL."""
+    """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL, ENOMEM."""
     of = operation.program
     if isinstance(of, Ref) and kernel.names.closed(of.name):
         raise Settled("whether one of the sockets has the number that was closed")
     program = kernel.names.content(of, LoadedProgram, "EINVAL")
     if program.type != ProgramType.SOCKET_FILTER:
         raise Errno("EINVAL")
+    if not (takes := filter_memory.takes(kernel.rules, program.instructions)):
+        if takes is None:
+            raise Unpredictable("whether the filter fits a socket's memory when the verifier is done with it")
+        raise Errno("ENOMEM")
     context = Region("the socket buffer", SK_BUFF_SIZE, garbage="a field of the socket buffer")
     context.store(0, 4, len(operation.packet))
     state = State(program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet)

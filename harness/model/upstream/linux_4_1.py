@@ -76,6 +76,8 @@ LINUX_4_1 = Upstream(
     no_instructions="E2BIG",
     empty_first=False,  # bpf_check(), after licence and instructions were read
     log=LogRule(least_size=128, most_size=0xFFFFFF, levels=0xFFFFFFFF),  # bpf_check(): log_size > UINT_MAX >> 8
+    program_header=40,
+    option_memory=20480,  # net/core/sock.c
     stack_arguments=False,
     jumps_read_first=NEVER,
     # kernel/bpf/core.c: __bpf_prog_run()

@@ -70,6 +70,20 @@ def stack_arguments(rules: Upstream) -> Upstream:
     return replace(rules, stack_arguments=True)
 
 
+def _header(since: Release, after: Release, size: int) -> Change:
+    def longer(rules: Upstream) -> Upstream:
+        return replace(rules, program_header=size)
+
+    longer.__doc__ = f"A program has {size} bytes in front of its instructions."
+    return change(since, after=after)(longer)
+
+
+@change((6, 12), after=(6, 1))
+def more_option_memory(rules: Upstream) -> Upstream:
+    """net.core.optmem_max is 128 KiB."""
+    return replace(rules, option_memory=128 << 10)
+
+
 CHANGES: tuple[Change, ...] = (
     _types((4, 7), {5: "TRACEPOINT"}),
     _types((4, 8), {6: "XDP"}),
@@ -97,5 +111,9 @@ CHANGES: tuple[Change, ...] = (
     log_without_buffer,
     jumps_read_first,
     fields_first,
+    _header((5, 10), (4, 1), 56),
+    _header((6, 1), (5, 10), 72),
+    _header((7, 2), (6, 12), 96),
+    more_option_memory,
     stack_arguments,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from harness.compare import Verdict, compare
+from harness.fuzz import verdicts
 from harness.fuzz.generate import cases
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, OPCODES, Class, find
@@ -15,6 +17,7 @@ from harness.isa.text import listing
 from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
 from harness.model.verifier import SOCKET_FILTER, MapShape, VerifierContext, kprobe, verify
+from harness.model.verifier.fixup import missing_helper
 from harness.run.needs import unmet
 from harness.script.operations import FilterPacket, Fire, LoadProgram, ProgramType, Script
 from harness.script.outcome import Bytes, Outcome, Prediction, Unknown, Unpredicted
@@ -143,3 +146,21 @@ def test_nothing_divides_by_a_lower_half_that_4_1s_jit_does_not_look_at() -> Non
         for before, insn in pairwise(load.program.instructions):
             if insn.code in (0x3C, 0x9C):
                 assert (before.code, before.dst, before.src) == (0xBC, insn.src, insn.src)
+
+
+@pytest.mark.parametrize("name", ERAS)
+def test_programs_for_the_verifier_reach_more_than_wrong_fields(name: str) -> None:
+    """At least half of the verdicts are predicted, of all sorts, and no program is deadly."""
+    lane = environment(name, "x86_64")
+    model, said = ModelExecutor(lane), Counter[str]()
+    for number in range(12):
+        script = verdicts.case(1, number, lane.rules)
+        assert script == verdicts.case(1, number, lane.rules)
+        for one, prediction in zip(script.operations, model.run(script), strict=True):
+            if isinstance(one, LoadProgram):
+                said[getattr(prediction, "errno", "open") or "accepted"] += 1
+                kind = kprobe(lane.registers.size) if one.type == ProgramType.KPROBE else SOCKET_FILTER
+                assert name != "4.1" or missing_helper(one.program.instructions, kind.helpers) is None
+    assert said.total() == 12 * verdicts.PROGRAMS
+    assert said["open"] < said.total() / 2
+    assert min(said["accepted"], said["EINVAL"], said["EACCES"]) > said.total() / 20

@@ -1,0 +1,54 @@
+"""What a socket lets filters take of its memory: net/core/sock.c and filter.c, sk_filter_charge().
+
+The size of a filter is that of its program behind the verifier, which replaces some instructions by several and takes
+out those that no path reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import FRAME_POINTER, Alu, Class, Jump, Mode
+from harness.model.rules import Upstream
+
+MOST_PATCHED = 32
+"""INSN_BUF_SIZE, include/linux/bpf_verifier.h: instructions that stand for one; 16 until 6.10."""
+_EXIT = Class.JMP | Jump.EXIT
+_COMPUTING = (Class.ALU, Class.ALU64)
+
+
+def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
+    """Whether a socket takes the filter; None where that hangs on what the verifier makes of the program."""
+    least, most = lengths(program)
+    if _fits(rules, most):
+        return True
+    return None if _fits(rules, least) else False
+
+
+def _fits(rules: Upstream, length: int) -> bool:
+    """__sk_filter_charge(): less than all there is."""
+    return rules.program_header + 8 * length < rules.option_memory
+
+
+def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
+    """Between how many and how many instructions the program has when the kernel is done with it."""
+    replaced = sum(map(_may_be_replaced, program))
+    straight = not replaced and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
+    return len(program) if straight else 1, len(program) + (MOST_PATCHED - 1) * replaced
+
+
+def _jumps(insn: Instruction) -> bool:
+    return insn.code & 7 in (Class.JMP, Class.JMP32)
+
+
+def _may_be_replaced(insn: Instruction) -> bool:
+    """Calls, divisions, loads from packets, and accesses to what may be a context."""
+    kind, operation = insn.code & 7, insn.code & 0xF0
+    if kind in (Class.JMP, Class.JMP32):
+        return operation == Jump.CALL
+    if kind in _COMPUTING:
+        return operation in (Alu.DIV, Alu.MOD)
+    if kind == Class.LD:
+        return insn.code & 0xE0 != Mode.IMM
+    return (insn.src if kind == Class.LDX else insn.dst) != FRAME_POINTER
