@@ -1,0 +1,84 @@
+"""Imports go one way: from what says how a thing is done to what says what it is, never back."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = (
+    ("release", "lane", "abi"),
+    ("isa", "script"),
+    ("essentials", "clauses", "lowering", "model"),
+    ("programs", "compare", "difference", "judged"),
+    ("run",),
+    ("history", "report", "regress", "capabilities"),
+    ("conform", "fuzz", "debug", "plugin", "bench", "pytest_plugin", "testing"),
+)
+"""Packages and modules of `harness`, the lowest first; a layer may import what is in it or below."""
+EXCEPTIONS = {
+    # The end of a run writes its reports and its line of the history, and counts as they do.
+    ("harness.run.commands", "harness.report"),
+    ("harness.run.junit", "harness.report"),
+    ("harness.run.leaving", "harness.history"),
+    ("harness.run.leaving", "harness.report"),
+    ("harness.run.results", "harness.report"),
+    ("harness.judged", "harness.report"),
+    # `hil show` shows scripts wherever they come from.
+    ("harness.report.show", "harness.fuzz"),
+}
+"""Imports that go up all the same, each with its reason. They are to become fewer."""
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """Every module of both packages with every module of them that it imports."""
+    for package in ("hil", "harness"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for node in ast.walk(ast.parse(file.read_text())):
+                match node:
+                    case ast.ImportFrom(module=str(name), names=names):
+                        yield from ((module, f"{name}.{one.name}") for one in names)
+                    case ast.Import(names=names):
+                        yield from ((module, one.name) for one in names)
+
+
+def layer(module: str) -> int | None:
+    """The place of a module of `harness` in `LAYERS`, None for what is none of it."""
+    parts = module.split(".")
+    if parts[0] != "harness" or len(parts) == 1:
+        return None
+    return next((place for place, names in enumerate(LAYERS) if parts[1] in names), None)
+
+
+def test_hil_knows_nothing_of_harness() -> None:
+    assert not [(one, other) for one, other in imports() if one.startswith("hil") and other.startswith("harness")]
+
+
+def test_every_package_has_its_layer() -> None:
+    packages = {path.stem for path in (ROOT / "harness").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert packages - {"__init__", "__pycache__"} == {name for names in LAYERS for name in names}
+
+
+def test_imports_go_down() -> None:
+    up = {
+        (one, ".".join(other.split(".")[:2]))
+        for one, other in imports()
+        if (mine := layer(one)) is not None and (theirs := layer(other)) is not None and theirs > mine
+    }
+    assert up <= EXCEPTIONS, f"these go up: {sorted(up - EXCEPTIONS)}"
+    assert up == EXCEPTIONS, f"these exceptions are not needed any more: {sorted(EXCEPTIONS - up)}"
+
+
+@pytest.mark.parametrize("package", ["abi", "isa", "script", "model"])
+def test_what_a_program_means_knows_no_machine(package: str) -> None:
+    """Nothing below the comparison knows whether it talks to QEMU, a board or the model."""
+    machines = [
+        (one, other)
+        for one, other in imports()
+        if one.startswith(f"harness.{package}") and other.startswith(("hil.machine", "hil.gdb", "hil.guestroot"))
+    ]
+    assert not machines
