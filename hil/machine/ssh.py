@@ -31,6 +31,9 @@ _MACS = ("hmac-sha2-256",)
 
 _CHUNK = 1 << 16
 
+_BROKEN = (OSError, EOFError, paramiko.SSHException)
+"""What paramiko raises when a connection is gone: each of them, by where it was just then."""
+
 _GRACE = 2.0
 """Seconds a command may take to end once its input has. Not scaled: nothing fails when it is too short."""
 
@@ -152,8 +155,8 @@ class Connection:
             channel.settimeout(timeout)
             with _limited(channel, timeout):
                 channel.exec_command(command)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._explain(f"SSH: cannot start {command!r}: {error or type(error).__name__}") from error
+        except _BROKEN as error:
+            raise self._explain(f"SSH: cannot start {command!r}: {str(error) or type(error).__name__}") from error
         return channel
 
 
@@ -169,8 +172,10 @@ class Stream:
     def write(self, data: bytes) -> None:
         try:
             self._channel.sendall(data)
-        except OSError as error:
-            raise self._explain(f"SSH: the command takes no more input: {error}") from error
+        except _BROKEN as error:
+            raise self._explain(
+                f"SSH: the command takes no more input: {str(error) or type(error).__name__}"
+            ) from error
 
     def read(self, size: int) -> bytes:
         try:
@@ -196,10 +201,10 @@ class Stream:
         self._closed = True
         # dropbear 2022.83 gives a freed channel's number to the next one while the old command still dies, and then
         # closes the new channel in its stead ("Channel closed", about one time in ten). So the command ends first.
-        with contextlib.suppress(OSError, EOFError):  # The connection may be gone.
+        with contextlib.suppress(*_BROKEN):  # The connection may be gone.
             self._channel.shutdown_write()
             self._channel.status_event.wait(_GRACE)
-        self._channel.close()
+        _let_go(self._channel)
 
 
 @contextlib.contextmanager
@@ -210,7 +215,7 @@ def _limited(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
 
     def end() -> None:
         late.set()
-        channel.close()
+        _let_go(channel)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
@@ -225,7 +230,12 @@ def _limited(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
+def _let_go(channel: paramiko.Channel) -> None:
+    with contextlib.suppress(*_BROKEN):  # It tells the other side, which may be gone.
+        channel.close()
+
+
 def _feed(channel: paramiko.Channel, data: bytes) -> None:
-    with contextlib.suppress(OSError):  # The command reads no more, or the target died; the reader tells which.
+    with contextlib.suppress(*_BROKEN):  # The command reads no more, or the target died; the reader tells which.
         channel.sendall(data)
         channel.shutdown_write()

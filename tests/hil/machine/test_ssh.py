@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import paramiko
 import pytest
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hil.errors import BenchError, MachineLost
-from hil.machine.ssh import Connection, Credentials
+from hil.machine.ssh import Connection, Credentials, Stream
 from tests.hil.machine.server import Command, Server
 
 
@@ -147,6 +149,18 @@ def test_abort_ends_a_read_at_once(connect: Connect) -> None:
         stream.write(b"x")
     with pytest.raises(Told):
         connection.run(["x"], timeout=30)
+
+
+@pytest.mark.parametrize("gone", [OSError("Socket is closed"), EOFError(), paramiko.SSHException("gone")])
+def test_a_connection_that_is_gone_is_told_whatever_paramiko_makes_of_it(gone: Exception) -> None:
+    def fails(*_: object) -> None:
+        raise gone
+
+    channel: Any = SimpleNamespace(settimeout=lambda _: None, sendall=fails, shutdown_write=fails, close=fails)
+    stream = Stream(channel, 1.0, MachineLost)
+    with pytest.raises(MachineLost, match=r"takes no more input: ."):
+        stream.write(b"data")
+    stream.close()
 
 
 def test_silence_beyond_patience_is_told(connect: Connect) -> None:
