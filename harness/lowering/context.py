@@ -117,7 +117,7 @@ class _Parent:
 
     child: Result
     block: AbstractContextManager[Result]
-    names: dict[str, Operand]
+    names: dict[str, Operand | int]
     descriptors: list[Operand]
     mappings: dict[str, Mapped]
     mapped: list[Mapped]
@@ -132,7 +132,7 @@ class Lowering:
     guest: Guest
     tag: str
     builder: BatchBuilder
-    names: dict[str, Operand] = field(default_factory=dict)
+    names: dict[str, Operand | int] = field(default_factory=dict)
     descriptors: list[Operand] = field(default_factory=list)
     """Everything that was opened, also what lost its name to something later."""
     mappings: dict[str, Mapped] = field(default_factory=dict)

@@ -16,6 +16,8 @@ from hil.agent.steps import Address
 
 def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
     if why := logs.withheld(operation, lowering.guest.era):
+        if operation.name is not None:
+            lowering.names[operation.name] = -1  # what fails to make something gives its name no more
         return lambda _: Outcome(errno=NOT_CARRIED_OUT, log=why)
     length = operation.size if operation.length is None else operation.length
     if operation.address is not None:

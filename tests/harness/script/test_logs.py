@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness.abi.system_calls import number
 from harness.compare import compare
 from harness.fuzz.generate import cases
 from harness.isa.instruction import Instruction, encode
@@ -17,11 +19,11 @@ from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.expectation import Expectation
 from harness.script.logs import withheld
-from harness.script.operations import Buffer, LoadProgram, Part, Program, ProgramType, RawBpf, Script
+from harness.script.operations import Buffer, Close, LoadProgram, Part, Program, ProgramType, RawBpf, Ref, Script
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome, Unpredicted, Withheld
 from harness.script.text import describe_outcome
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Syscall
+from hil.agent.steps import Immediate, Syscall
 from hil.arch import architecture
 from tests.harness.model.running import environment
 
@@ -98,6 +100,14 @@ def test_a_raw_call_is_not_made_at_all() -> None:
     assert isinstance(predicted, Unpredicted) and "the call is not made" in predicted.reason
 
 
+def test_what_a_call_that_is_not_made_would_have_named_can_be_referred_to() -> None:
+    load = replace(raw(0xA5), name="program")
+    script = Script("s", "", (load, Close(Ref("program"))))
+    batch, _ = lower([script], guest("4.1"), ["t"])
+    closed = [step for step in batch.steps if isinstance(step, Syscall) and step.number == number("arm64", "close")]
+    assert [step.arguments[0] for step in closed] == [Immediate(-1)]
+
+
 def test_no_word_is_found_in_a_log_nobody_asked_for() -> None:
     assert not Expectation("EINVAL", log="instruction").admits(Outcome(errno="EINVAL", log=Withheld("instruction")), {})
 
@@ -111,7 +121,9 @@ def test_generated_programs_ask_and_are_told() -> None:
 
 def test_what_is_known_of_a_kernel_has_its_era() -> None:
     """Or the rule would hold nowhere."""
-    kernel: Any = SimpleNamespace(era="4.1", arch=architecture("arm64"), version_code=262452)
+    kernel: Any = SimpleNamespace(
+        name="linux-4.1", release="4.1.52", era="4.1", arch=architecture("arm64"), version_code=262452
+    )
     assert Guest.of(kernel).era == "4.1"
 
 
