@@ -42,7 +42,7 @@ from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
-from hil.machine.cpus import ONE_AT_FIRST, bring_up
+from hil.machine.cpus import at_first, bring_up
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
@@ -151,7 +151,9 @@ class Worker:
         self._watch.state(self.share, "booting")
         started = time.monotonic()
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
-        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS, append=(ONE_AT_FIRST,)))
+        both = any(Need.TWO_CPUS in script.needs for script in self.share.scripts)
+        append = at_first(kernel, all_needed=both)
+        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS, append=append))
         if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
             raise MachineLost("the run was stopped before the machine was started")
         try:

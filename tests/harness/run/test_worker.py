@@ -91,7 +91,7 @@ def test_a_worker_that_is_stopped_while_it_fetches_its_kernel_boots_nothing(
 
     def fetch(*_: object, **__: object) -> object:
         worker.stop()
-        return SimpleNamespace(provenance={}, name="debian-12")
+        return SimpleNamespace(provenance={}, name="debian-12", arch=architecture("arm64"), version_code=0x60100)
 
     monkeypatch.setattr("hil.kernels.store.get", fetch)
     monkeypatch.setattr("hil.guestroot.build", lambda _: None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hil.errors import BenchError
-from hil.machine.cpus import bring_up
+from hil.machine.cpus import at_first, bring_up
 from hil.target import Completed
 
 
@@ -36,3 +37,19 @@ def test_one_that_does_not_is_told(completed: Completed, said: str) -> None:
     guest: Any = Guest(completed)
     with pytest.raises(BenchError, match=f"comes up: .*{said}; its kernel needs CONFIG_SMP"):
         bring_up(guest)
+
+
+@pytest.mark.parametrize(
+    ("arch", "version", "needed", "words"),
+    [
+        ("arm64", "4.1.52", False, ("maxcpus=1",)),
+        ("arm64", "4.1.52", True, ()),  # what maxcpus leaves out is absent there: seen on 4.1.52
+        ("x86_64", "4.1.52", True, ("maxcpus=1",)),
+        ("arm64", "5.10.223", True, ("maxcpus=1",)),
+    ],
+)
+def test_a_cpu_that_could_not_come_up_later_runs_from_the_beginning(
+    make_spec: Any, arch: str, version: str, needed: bool, words: tuple[str, ...]
+) -> None:
+    kernel = replace(make_spec(arch).kernel, version=version)
+    assert at_first(kernel, all_needed=needed) == words
