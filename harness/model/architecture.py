@@ -17,6 +17,7 @@ class ArchitectureRules:
     one whose kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
     JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
     verifier leaves them to it, each since the release named. `pads` says whether there are landing pads at all.
+    `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
     """
 
     kprobes: Release
@@ -24,6 +25,7 @@ class ArchitectureRules:
     faults: Mapping[JitFault, Release] = field(default_factory=dict, hash=False)
     jit_helpers: Mapping[int, Release] = field(default_factory=dict, hash=False)
     pads: bool = False
+    inner_probes_panic: Release | None = None
 
 
 ARCHITECTURES: Mapping[str, ArchitectureRules] = {
@@ -33,6 +35,10 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # arch/x86/net/bpf_jit_comp.c: 68fda450a7df, "bpf: fix 32-bit divide by zero"
         faults={JitFault.DIVISOR: (4, 15)},
         pads=True,
+        # arch/x86/kernel/kprobes/core.c: resume_execution() writes the jump back into the instruction slot, whose page
+        # 4.1.52 has made read-only (seen at cap_task_prctl+5 and +8, in both engines); "kprobes/x86: Do not modify
+        # singlestep buffer while resuming", Masami Hiramatsu, March 2017
+        inner_probes_panic=(4, 12),
     ),
     "arm64": ArchitectureRules(
         kprobes=(4, 8),  # 2dd0e8d2d2a1, "arm64: Kprobes with single stepping support"

@@ -34,6 +34,8 @@ class Era(Upstream):
     """What the JIT gets wrong."""
     jit_helpers: frozenset[int]
     """Helpers that only the JIT can call: the verifier leaves them to it."""
+    inner_probes_panic: bool
+    """A hit of a probe inside a function may be the end of the machine."""
     landing_pads: bool
     """A landing pad comes before the probed instruction (if the CPU has it)."""
     settings: Mapping[str, int] = field(hash=False)
@@ -82,6 +84,7 @@ def _era(known: Release, arch: str, distribution: Distribution) -> Era:
         kernel_reads_checked=own.reads_checked is not None and known >= own.reads_checked,
         faults=frozenset(fault for fault, mended in own.faults.items() if known < mended),
         jit_helpers=frozenset(helper for helper, since in own.jit_helpers.items() if known >= since),
+        inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
         landing_pads=own.pads and pads is not None and known >= pads,
         settings=MappingProxyType(
             {**base.defaults, **{path: value for path, value in distribution.settings.items() if path in base.defaults}}

@@ -32,6 +32,10 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
         raise Errno(kernel.rules.unknown_symbol)
     if any(event.name == operation.name and not event.removed for event in kernel.trace_events):
         raise Unpredictable("what a second probe of one name is")
+    if operation.offset and kernel.rules.inner_probes_panic:
+        raise Unpredictable(
+            "whether the kernel survives a hit: it may write the way back into a slot that is read-only"
+        )
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")
     trace_event = TraceEvent(

@@ -24,6 +24,7 @@ from harness.script.operations import (
     RemoveKprobe,
     Unmap,
 )
+from harness.script.outcome import Unpredicted
 from tests.harness.model.scripts import (
     EVENT,
     FIRE,
@@ -247,3 +248,16 @@ def test_kprobes_do_not_exist_on_arm64_4_1() -> None:
     assert last(PROBE, arch="arm64") == "ENOENT"
     assert results(PROBE, EVENT, ReadCount(Ref("event")), arch="arm64") == ["ENOENT", "EINVAL", "EBADF"]
     assert last(PROBE, arch="arm64", name="5.10") == "ok"
+
+
+def test_a_probe_inside_a_function_may_end_a_machine() -> None:
+    """4.1.52 for x86_64 panics at the first hit at cap_task_prctl+5 and +8, with either engine."""
+
+    def reason(name: str, arch: str) -> str:
+        (prediction,) = predict(CreateKprobe("probe", PRCTL, offset=5), name=name, arch=arch)
+        assert isinstance(prediction, Unpredicted)
+        return prediction.reason
+
+    assert "survives a hit" in reason("4.1", "x86_64")
+    for name, arch in (("5.10", "x86_64"), ("5.10", "arm64"), ("7.2", "x86_64")):
+        assert reason(name, arch) == "whether an instruction begins there"
