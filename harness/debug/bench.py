@@ -17,8 +17,8 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.interface.settings import EVER
+from harness.run.judging import judge
 from harness.run.results import ScriptResult
-from harness.run.worker import judge
 from harness.script.operations import Script
 from hil import guestroot
 from hil.errors import UserError

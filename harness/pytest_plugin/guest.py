@@ -19,11 +19,11 @@ from harness.model.interface.settings import EVER
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
+from harness.run.judging import judge
 from harness.run.known import KnownDivergence, excuse
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.texts import text
-from harness.run.worker import judge
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.malformed import Malformed
 from harness.script.operations import Operation, Script

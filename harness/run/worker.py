@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count, product
 from pathlib import Path
 from typing import Any
 
-from harness.compare import Blame, Comparison, Verdict, compare
-from harness.difference import difference
-from harness.judged import judged, unexpected
+from harness.compare import Verdict
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
 from harness.lowering.context import Guest
@@ -23,18 +21,15 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.interface.settings import EVER
+from harness.run.judging import verdict
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.run.plan import Share
-from harness.run.results import MachineReport, OperationReport, ScriptResult
+from harness.run.results import MachineReport, ScriptResult
 from harness.run.spending import Spending
 from harness.run.watch import Watch
-from harness.script.brief import brief
-from harness.script.dependence import depends_on
 from harness.script.needs import CPUS, Need
 from harness.script.operations import Script
-from harness.script.outcome import Outcome, Prediction
-from harness.script.text import describe, describe_outcome
 from hil import guestroot
 from hil.arch import architecture
 from hil.errors import BenchError, HilError, MachineLost, of_host
@@ -265,79 +260,3 @@ class Worker:
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
-
-
-def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
-    """The verdict on one script: what the guest said, held against what the model says."""
-    return verdict(lane, seen, model.run(seen.script) if isinstance(seen, Observed) else ())
-
-
-def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
-    """The same with what the model said already; nothing of it counts for what was missed."""
-    script = seen.script
-    if isinstance(seen, Missed):
-        return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
-    comparison = compare(script, predictions, seen.outcomes)
-    end = comparison.divergence.index + 1 if comparison.divergence else len(predictions)
-    result = ScriptResult(
-        str(lane),
-        script.name,
-        comparison.verdict,
-        unpredicted=tuple(_unpredicted(script, comparison, predictions, seen.outcomes)),
-        seconds=seen.seconds,
-        unexpected=tuple(
-            OperationReport(index, describe(operation), describe_outcome(predictions[index]), describe_outcome(outcome))
-            for index, operation, outcome in unexpected(script, seen.outcomes[:end])
-        ),
-        judged=judged(script, predictions[:end]),
-    )
-    indices = {index for index, _ in comparison.unpredicted}
-    if not comparison.divergence and len(indices) == len(predictions) and not any(script.expected):
-        _, why = comparison.unpredicted[0]
-        return replace(result, verdict=Verdict.UNSUPPORTED, reason=f"nothing of it is predicted: {why}")
-    if found := comparison.divergence:
-        report = OperationReport(
-            found.index,
-            describe(found.operation),
-            describe_outcome(found.prediction),
-            describe_outcome(found.observation),
-            "" if found.expectation is None else str(found.expectation),
-            difference(found),
-            depends_on(script, found.index),
-        )
-        return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
-    return result
-
-
-def _reason(report: OperationReport, blame: Blame) -> str:
-    """On one line: long values are shortened, not what differs."""
-    said = f"predicted {brief(report.prediction)}; saw {brief(report.observation)}"
-    if report.expectation:
-        said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
-    return "; ".join((f"operation {report.index}, {brief(report.operation)}: {said}", *report.difference))
-
-
-def _missed(seen: Missed) -> OperationReport | None:
-    if seen.operation is None:
-        return None
-    return OperationReport(
-        seen.operation,
-        describe(seen.script.operations[seen.operation]),
-        "",
-        "(none)",
-        depends_on=depends_on(seen.script, seen.operation),
-    )
-
-
-def _unpredicted(
-    script: Script, comparison: Comparison, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]
-) -> Iterator[OperationReport]:
-    for index in dict.fromkeys(index for index, _ in comparison.unpredicted):
-        operation = describe(script.operations[index])
-        yield OperationReport(
-            index,
-            operation,
-            describe_outcome(predictions[index]),
-            describe_outcome(outcomes[index]),
-            str(script.expected[index] or "") if script.expected else "",
-        )

@@ -9,7 +9,7 @@ from harness.difference import difference
 from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Observed
-from harness.run.worker import verdict
+from harness.run.judging import verdict
 from harness.script.expectation import Expectation
 from harness.script.operations import (
     Branch,

@@ -20,9 +20,10 @@ from harness.lowering.executor import Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run import matrix
+from harness.run.judging import judge
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
-from harness.run.worker import Worker, judge
+from harness.run.worker import Worker
 from harness.script.expectation import SUCCESS
 from harness.script.needs import Need
 from harness.script.operations import Close, Script

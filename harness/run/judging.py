@@ -1,0 +1,95 @@
+"""The verdict on one script: what the guest said, held against what the model predicts and what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.compare import Blame, Comparison, Verdict, compare
+from harness.difference import difference
+from harness.judged import judged, unexpected
+from harness.lane import Lane
+from harness.lowering.executor import Missed, Observed
+from harness.model.executor import ModelExecutor
+from harness.run.results import OperationReport, ScriptResult
+from harness.script.brief import brief
+from harness.script.dependence import depends_on
+from harness.script.operations import Script
+from harness.script.outcome import Outcome, Prediction
+from harness.script.text import describe, describe_outcome
+
+
+def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
+    """The verdict on one script; the model is asked for its predictions."""
+    return verdict(lane, seen, model.run(seen.script) if isinstance(seen, Observed) else ())
+
+
+def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
+    """The verdict on one script whose predictions are there already; for what was missed they do not count."""
+    script = seen.script
+    if isinstance(seen, Missed):
+        return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
+    comparison = compare(script, predictions, seen.outcomes)
+    end = comparison.divergence.index + 1 if comparison.divergence else len(predictions)
+    result = ScriptResult(
+        str(lane),
+        script.name,
+        comparison.verdict,
+        unpredicted=tuple(_unpredicted(script, comparison, predictions, seen.outcomes)),
+        seconds=seen.seconds,
+        unexpected=tuple(
+            OperationReport(index, describe(operation), describe_outcome(predictions[index]), describe_outcome(outcome))
+            for index, operation, outcome in unexpected(script, seen.outcomes[:end])
+        ),
+        judged=judged(script, predictions[:end]),
+    )
+    indices = {index for index, _ in comparison.unpredicted}
+    if not comparison.divergence and len(indices) == len(predictions) and not any(script.expected):
+        _, why = comparison.unpredicted[0]
+        return replace(result, verdict=Verdict.UNSUPPORTED, reason=f"nothing of it is predicted: {why}")
+    if found := comparison.divergence:
+        report = OperationReport(
+            found.index,
+            describe(found.operation),
+            describe_outcome(found.prediction),
+            describe_outcome(found.observation),
+            "" if found.expectation is None else str(found.expectation),
+            difference(found),
+            depends_on(script, found.index),
+        )
+        return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
+    return result
+
+
+def _reason(report: OperationReport, blame: Blame) -> str:
+    """On one line: long values are shortened, not what differs."""
+    said = f"predicted {brief(report.prediction)}; saw {brief(report.observation)}"
+    if report.expectation:
+        said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
+    return "; ".join((f"operation {report.index}, {brief(report.operation)}: {said}", *report.difference))
+
+
+def _missed(seen: Missed) -> OperationReport | None:
+    if seen.operation is None:
+        return None
+    return OperationReport(
+        seen.operation,
+        describe(seen.script.operations[seen.operation]),
+        "",
+        "(none)",
+        depends_on=depends_on(seen.script, seen.operation),
+    )
+
+
+def _unpredicted(
+    script: Script, comparison: Comparison, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]
+) -> Iterator[OperationReport]:
+    for index in dict.fromkeys(index for index, _ in comparison.unpredicted):
+        operation = describe(script.operations[index])
+        yield OperationReport(
+            index,
+            operation,
+            describe_outcome(predictions[index]),
+            describe_outcome(outcomes[index]),
+            str(script.expected[index] or "") if script.expected else "",
+        )
