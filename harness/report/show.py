@@ -117,4 +117,6 @@ def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    return " or ".join(get_close_matches(name, [*names], n=3, cutoff=0.5))
+    """What may be meant: all variants of one statement where `name` is what their ids have in common."""
+    names = [*names]
+    return " or ".join([one for one in names if one.startswith(f"{name}.")] or get_close_matches(name, names, 3, 0.5))

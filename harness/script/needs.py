@@ -15,9 +15,9 @@ probe that is armed and a program attached cost two to three times as much)."""
 class Need(StrEnum):
     """The value says it in words."""
 
-    KPROBES = "kprobes, which this kernel does not have on this architecture"
+    KPROBES = "kprobes"
     JIT = "programs that the JIT translates"
     INTERPRETER = "programs that the interpreter runs"
-    STACK = "a stack that helpers do not overwrite, which this JIT does not give to programs"
+    STACK = "a stack that helpers do not overwrite"
     DIVISOR = "a JIT that tells whether the low half of a divisor is 0"
     TWO_CPUS = "two CPUs"

@@ -34,6 +34,15 @@ def test_a_clause_with_what_is_expected_in_an_era() -> None:
     assert last == "again: hil conform --lanes debian-12/arm64 --clauses DET-02"
 
 
+def test_what_a_script_needs_is_not_said_to_be_missing() -> None:
+    assert "needs kprobes" in shown("counting")
+
+
+def test_a_statement_with_variants_names_them() -> None:
+    with pytest.raises(UserError, match=r"; there is ATTACH-12\.\S+ or ATTACH-12\.\S+"):
+        shown("ATTACH-12")
+
+
 def test_a_case_by_seed_and_number() -> None:
     lines = shown("case-777-2997", "--lane", "debian-12/x86_64")
     assert lines[0].startswith("script case-777-2997, as on debian-12/x86_64")
