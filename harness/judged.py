@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.report.counting import counted
+from harness.counting import counted
 from harness.script.expectation import Expectation
 from harness.script.operations import Concurrently, Fire, Operation, Script
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.compare import Verdict
+from harness.counting import counted
 from harness.lane import compact
 from harness.report.account import REASON, decided, excerpt, finding, text_of
-from harness.report.counting import counted
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import MachineReport, RunReport

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.compare import Verdict
+from harness.counting import counted
 from harness.lane import compact
-from harness.report.counting import counted
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport

@@ -10,6 +10,7 @@ import click
 
 from harness.abi.pt_regs import LAYOUTS
 from harness.clauses import clauses
+from harness.counting import counted
 from harness.essentials import essentials
 from harness.fuzz import generate
 from harness.fuzz import scripts as fuzzed
@@ -18,7 +19,6 @@ from harness.lane import compact, select
 from harness.model.eras import ERAS
 from harness.model.eras import era as rules_of
 from harness.report.account import finding, script
-from harness.report.counting import counted
 from harness.report.groups import grouped
 from harness.run.again import CASE, again
 from harness.run.commands import known_lanes

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from harness.counting import counted
 from harness.lane import compact
 from harness.report.account import REASON, excerpt, finding, text_of
-from harness.report.counting import counted
 from harness.report.groups import FOLDED, Group, grouped
 from harness.run.results import RunReport
 from harness.run.watch import STYLES

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.compare import Verdict
+from harness.counting import counted
 from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, listed, select
-from harness.report.counting import counted
 from harness.report.terminal import tell
 from harness.run import known, matrix
 from harness.run.choice import Choice, choose

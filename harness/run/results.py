@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Blame, Verdict
+from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
-from harness.report.counting import counted
 from harness.run.spending import Spent
 from harness.script.source import Source
 from hil.whole import write_whole
