@@ -8,10 +8,12 @@ from functools import cached_property
 
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
+from harness.counting import counted
 from harness.lane import Engine
 from harness.model.distribution import DISTRIBUTIONS, Distribution, configured
 from harness.model.eras import Era, era
 from harness.model.rules import JitFault
+from harness.model.upstream import LATEST, unchecked
 from harness.script.needs import FIRST_CPU
 from hil.agent.results import Hello
 from hil.kernels.configuration import options_of
@@ -73,6 +75,19 @@ class Environment:
             f"{path} is {value}, where {whose} has {self.rules.settings[path]}"
             for path, value in (self.settings or {}).items()
             if path in self.rules.settings and value != self.rules.settings[path]
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a report has to say of how this kernel is judged, a sentence each: that nobody has held the rules of its
+        release against one that runs, and its surprises."""
+        doubtful = len(list(unchecked(self.rules.release)))
+        if self.rules.release in LATEST:
+            return self.surprises
+        return (
+            f"nobody has held the rules of {self.era} against a kernel that runs: whether it has "
+            f"{counted(doubtful, 'change')} of later releases is not known; hil lanes --changes lists them",
+            *self.surprises,
         )
 
     @property

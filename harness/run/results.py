@@ -95,7 +95,8 @@ class MachineReport:
     console: str = ""
     trouble: str = ""
     warnings: tuple[str, ...] = ()
-    """What its console shows and nothing came of, and in what the kernel differs from the records it is judged by."""
+    """What its console shows and nothing came of, and what there is to say of how the kernel is judged: that it
+    differs from its records, or that these are of a release nobody has checked."""
 
 
 @dataclass(frozen=True)

@@ -197,10 +197,10 @@ class Worker:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
             return
         environment = Environment.of(kernel, lane.engine, executor.agent.hello, executor.settings(EVER))
-        for surprise in environment.surprises:
-            if surprise not in self.report.warnings:
-                self._know(warnings=(*self.report.warnings, surprise))
-                self._watch.state(self.share, f"warning: {surprise}")
+        for warning in environment.warnings:
+            if warning not in self.report.warnings:
+                self._know(warnings=(*self.report.warnings, warning))
+                self._watch.state(self.share, f"warning: {warning}")
         missing = {script.name: unmet(script.needs, environment) for script in todo}
         for script in todo:
             if reason := missing[script.name]:

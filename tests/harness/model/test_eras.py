@@ -119,3 +119,16 @@ def test_a_running_kernel_is_believed_and_its_difference_told() -> None:
     assert not Environment("6.1", "arm64", 0).surprises
     script = Script("asks", "", (ReadSetting("kernel/perf_event_paranoid"), ReadSetting("kernel/perf_event_mlock_kb")))
     assert ModelExecutor(told).run(script) == [Outcome(value=1), Outcome(errno="ENOENT")]
+
+
+@pytest.mark.parametrize("name", ERAS)
+def test_nothing_is_to_be_said_of_a_release_that_was_checked(name: str) -> None:
+    assert Environment(name, "x86_64", 0).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["4.9", "5.15", "6.6", "7.0"])
+def test_a_release_that_nobody_checked_is_told_as_such(name: str) -> None:
+    told = Environment(name, "x86_64", 0, settings={"kernel/perf_event_paranoid": -1})
+    warning, *surprises = told.warnings
+    assert f"the rules of {name} " in warning and "changes of later releases" in warning
+    assert tuple(surprises) == told.surprises != ()
