@@ -13,7 +13,7 @@ from harness.release import release
 from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
-from hil.agent.results import BatchResult
+from hil.agent.results import BatchResult, Status
 from hil.agent.steps import Address, Operand, Result
 from hil.errors import BenchError
 from hil.kernels.kernel import Kernel
@@ -69,11 +69,17 @@ class Guest:
 @dataclass(frozen=True)
 class Mapped:
     """Something mapped over `length` bytes of the arena from `start` on, so that every address in it is known
-    beforehand; `mapped` is the step that did it."""
+    beforehand; `mapped` is the step that did it, and is skipped where one before it failed."""
 
     mapped: Result
     start: Address
     length: int
+
+    def failed(self, results: BatchResult) -> bool:
+        """Whether there is nothing then; NotCarriedOut when its process did not come to it."""
+        result = results[self.mapped]
+        skipped = result is not None and result.status is Status.SKIPPED
+        return skipped or bool(results.done(self.mapped).errno)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ class Lowering:
     descriptors: list[Operand] = field(default_factory=list)
     """Everything that was opened, also what lost its name to something later."""
     mappings: dict[str, Mapped] = field(default_factory=dict)
-    """What was mapped last under each name."""
+    """What is mapped under each name in this process; no other address may be read or written to."""
     mapped: list[Mapped] = field(default_factory=list)
     samplings: dict[str, Sampling] = field(default_factory=dict)
     probes: dict[str, Result | None] = field(default_factory=dict)
@@ -224,8 +230,9 @@ class Lowering:
         """What follows is done by a forked process, whose number this is."""
         block = self.builder.process()
         child = block.__enter__()
-        kept = dict(self.names), list(self.descriptors), dict(self.mappings), list(self.mapped)
+        kept = dict(self.names), list(self.descriptors), self.mappings, list(self.mapped)
         self._parents.append(_Parent(child, block, *kept, self._null_device, self.settings))
+        self.mappings = {}  # not all kernels copy all mappings: VM_DONTCOPY
         self.settings = []
         return child
 

@@ -137,15 +137,15 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
 
 
 def unmap(lowering: Lowering, operation: Unmap) -> Reader:
-    """EBADF when the ring could not be mapped, as `harness.lowering.reading.read_ring` says it."""
-    mapping = lowering.mappings.get(operation.ring.name)
+    """EBADF when the ring is not mapped, as `harness.lowering.reading.read_ring` says it."""
+    mapping = lowering.mappings.pop(operation.ring.name, None)
     if mapping is None:
         return lambda _: Outcome(errno="EBADF")
     with lowering.builder.unless_failed(mapping.mapped):
         unmapped = lowering.call("munmap", mapping.start, mapping.length)
 
     def read(results: BatchResult) -> Outcome:
-        return Outcome(errno="EBADF") if results.done(mapping.mapped).errno else returned(unmapped)(results)
+        return Outcome(errno="EBADF") if mapping.failed(results) else returned(unmapped)(results)
 
     return read
 

@@ -30,7 +30,8 @@ def read_count(lowering: Lowering, operation: ReadCount) -> Reader:
 def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
     """Takes over what lies between tail and head, then moves the tail; the value is the number of records.
 
-    EBADF when the ring could not be mapped: there is no system call here that would say so itself.
+    EBADF when the ring could not be mapped, was unmapped, or is the parent's: there is no system call here that would
+    say so itself, and what reads memory that is not there is killed.
     """
     ring = lowering.mappings.get(operation.ring.name)
     if not isinstance(ring, Ring):
@@ -42,7 +43,7 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
         lowering.builder.store(ring.start + perf.RING_DATA_TAIL, 8, head)
 
     def read(results: BatchResult) -> Outcome:
-        if results.done(ring.mapped).errno:
+        if ring.failed(results):
             return Outcome(errno="EBADF")
         window = between(
             results.done(content).data, results.done(tail).unsigned, results.done(head).unsigned, ring.size

@@ -20,7 +20,8 @@ def map_ring_buffer(lowering: Lowering, operation: MapRingBuffer) -> Reader:
     start = lowering.builder.alloc(length, align=page)
     map = lowering.operand(operation.map)
     written = lowering.call("mmap", start, page, PROT_READ_WRITE, MAP_SHARED_FIXED, map, 0)
-    mapped = lowering.call("mmap", start + page, length - page, PROT_READ, MAP_SHARED_FIXED, map, page)
+    with lowering.builder.unless_failed(written):  # or only half of it would be there
+        mapped = lowering.call("mmap", start + page, length - page, PROT_READ, MAP_SHARED_FIXED, map, page)
     buffer = RingBuffer(mapped, start, length, start + page, start + 2 * page, operation.size)
     lowering.map_over(operation.name, buffer)
     return first_failure([written, mapped], value=0)
@@ -29,7 +30,7 @@ def map_ring_buffer(lowering: Lowering, operation: MapRingBuffer) -> Reader:
 def read_ring_buffer(lowering: Lowering, operation: ReadRingBuffer) -> Reader:
     """Takes over what lies between both positions, then moves the consumer's; the value is the number of records.
 
-    EBADF when the buffer could not be mapped, as `harness.lowering.reading.read_ring` says it.
+    EBADF when the buffer is not mapped, as `harness.lowering.reading.read_ring` says it.
     """
     buffer = lowering.mappings.get(operation.buffer.name)
     if not isinstance(buffer, RingBuffer):
@@ -41,7 +42,7 @@ def read_ring_buffer(lowering: Lowering, operation: ReadRingBuffer) -> Reader:
         lowering.builder.store(buffer.start, 8, produced)
 
     def read(results: BatchResult) -> Outcome:
-        if results.done(buffer.mapped).errno:
+        if buffer.failed(results):
             return Outcome(errno="EBADF")
         positions = results.done(consumed).unsigned, results.done(produced).unsigned
         found = tuple(records(between(results.done(content).data, *positions, buffer.size)))

@@ -88,6 +88,8 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
 
 def _concurrently(operation: Concurrently, known: Known) -> str:
     """Goes on with what the threads have named, each something else, and have let go."""
+    if ring := _raced_for(operation):
+        return f"reads or unmaps {ring!r} in one thread while another maps or unmaps it, which may kill the process"
     changed: Known = {}
     for branch in operation.branches:
         own = dict(known)
@@ -100,6 +102,20 @@ def _concurrently(operation: Concurrently, known: Known) -> str:
         changed |= {name: made for name, made in own.items() if known.get(name) != made}
     known |= changed
     return ""
+
+
+def _raced_for(operation: Concurrently) -> str | None:
+    """A ring whose memory comes or goes by one thread, while another relies on it."""
+    changes, uses = [], []
+    for branch in operation.branches:
+        unmapped = {one.ring.name for one in branch.operations if isinstance(one, Unmap)}
+        mapped = {one.name for one in branch.operations if isinstance(one, MapRing | MapRingBuffer)}
+        read = {one.ring.name for one in branch.operations if isinstance(one, ReadRing)}
+        consumed = {one.buffer.name for one in branch.operations if isinstance(one, ReadRingBuffer)}
+        changes.append(unmapped | mapped)
+        uses.append(unmapped | read | consumed)
+    pairs = ((one, other) for one in range(len(uses)) for other in range(len(uses)) if one != other)
+    return min((ring for one, other in pairs for ring in changes[one] & uses[other]), default=None)
 
 
 def _name(operation: Operation) -> str | None:

@@ -64,8 +64,9 @@ class Names:
         self._null_device = False
 
     def forked(self) -> Names:
-        """A child's: copies of all descriptors, and no mapping (VM_DONTCOPY, perf_mmap() in kernel/events/core.c). The
-        executor may have opened something for itself there."""
+        """A child's: copies of all descriptors, and no mapping: those of perf events are VM_DONTCOPY (perf_mmap() in
+        kernel/events/core.c), and executors leave others to the parent, too. They may have opened something for
+        themselves there."""
         child = Names(self._release)
         child._opened, child._null_device = self._opened + 1, self._null_device
         copies = {id(descriptor): replace(descriptor) for descriptor in self._descriptors}
@@ -78,7 +79,7 @@ class Names:
                 case OpenDescriptor():
                     child._named[name] = copies[id(named)]
                 case Mapping():
-                    child._named[name] = Doubtful(f"whether {name} is mapped in a child")
+                    child._named[name] = replace(named, unmapped=True)
                 case _:
                     child._named[name] = named
         return child
@@ -219,9 +220,10 @@ class Names:
         return named.of if isinstance(named, Number) else None
 
     def mapping(self, name: str, kind: type[M]) -> M:
-        """The mapping of this name; EBADF, as executors say it, when its making failed or it is of another kind."""
+        """The mapping of this name; EBADF, as executors say it, when its making failed, it is of another kind, or is not
+        mapped in this process, or not any more."""
         named = self._named.get(name)
-        if isinstance(named, kind):
+        if isinstance(named, kind) and not named.unmapped:
             return named
         if isinstance(named, Doubtful):
             raise Unpredictable(named.why)

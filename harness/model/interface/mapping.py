@@ -12,7 +12,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import BufferMapping, Mapping, PerfEvent, Ring, RingMapping
 from harness.model.interface.perf import event_of
 from harness.model.maps import Map, RingBufferMap
-from harness.model.value import Unbounded, Unpredictable
+from harness.model.value import Unpredictable
 from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
 from harness.script.outcome import Outcome
 
@@ -44,8 +44,6 @@ def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
 
 def read_ring(kernel: Kernel, operation: ReadRing) -> Outcome:
     mapping = kernel.names.mapping(operation.ring.name, RingMapping)
-    if mapping.unmapped:
-        raise Unbounded(f"{operation.ring.name} is not mapped any more")
     if mapping.event.why_unknown:
         raise Unpredictable(mapping.event.why_unknown)
     records = mapping.ring.drain()
@@ -70,8 +68,6 @@ def map_ring_buffer(kernel: Kernel, operation: MapRingBuffer) -> Outcome:
 
 def read_ring_buffer(kernel: Kernel, operation: ReadRingBuffer) -> Outcome:
     mapping = kernel.names.mapping(operation.buffer.name, BufferMapping)
-    if mapping.unmapped:
-        raise Unbounded(f"{operation.buffer.name} is not mapped any more")
     records = mapping.map.consume()
     return Outcome(value=len(records), records=records)
 
@@ -87,7 +83,7 @@ def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
 
 
 def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
-    """munmap(2) of nothing succeeds too."""
+    """Errno EBADF when there is nothing to unmap."""
     kernel.names.unmap(kernel.names.mapping(operation.ring.name, Mapping))
     return Outcome(value=0)
 

@@ -9,21 +9,28 @@ from harness.lowering.lower import Lowered
 from harness.lowering.lower import lower as lower_together
 from harness.script.operations import (
     Attach,
+    Branch,
     Buffer,
     Close,
+    Concurrently,
     CreateKprobe,
     CreateMap,
     Duplicate,
+    Exit,
     FilterPacket,
     Fire,
+    Fork,
     LookupElement,
     MapRing,
+    MapRingBuffer,
     MapType,
     OpenEvent,
     OpenFile,
+    Operation,
     Part,
     RawBpf,
     ReadRing,
+    ReadRingBuffer,
     Ref,
     RemoveKprobe,
     SampleType,
@@ -34,7 +41,7 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Address, Batch, Immediate, Pin, Result, Skip, Store, Syscall, Write
+from hil.agent.steps import Address, Batch, Immediate, Load, Pin, Read, Result, Skip, Store, Syscall, Write
 
 GUEST = Guest(arch="x86_64", version_code=0x60180)
 
@@ -130,6 +137,46 @@ def test_a_ring_that_was_not_mapped_cannot_be_unmapped() -> None:
     assert outcomes(script, done(1 << 20), done(0), done(0)) == [Outcome(value=0), Outcome(value=0)]
     batch, _ = lower(script, GUEST, "t")
     assert isinstance(batch.steps[2], Skip) and batch.steps[2].condition == Result(1)
+
+
+RING, BUFFER = MapRing("r", 9), MapRingBuffer("b", 9, 4096)
+LOADS, UNMAPS = (Load, Read, Store), (Unmap(Ref("r")), Unmap(Ref("b")))
+READS = (ReadRing(Ref("r")), ReadRingBuffer(Ref("b")))
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        (RING, BUFFER, *UNMAPS, *READS),
+        (RING, BUFFER, Fork(), *READS, Exit()),
+        (RING, BUFFER, Concurrently((Branch(0, UNMAPS), Branch(1, (Close(9),)))), *READS),
+    ],
+)
+def test_memory_that_is_not_mapped_is_not_read(operations: tuple[Operation, ...]) -> None:
+    """Whoever does is killed by SIGSEGV, and the script with it."""
+    batch, lowered = lower(Script("s", "", operations), GUEST, "t")
+    places = [index for index, operation in enumerate(operations) if operation in READS]
+    ends = [*lowered.first_steps, len(batch.steps)]
+    steps = [step for place in places for step in batch.steps[ends[place] : ends[place + 1]]]
+    assert not [step for step in steps if isinstance(step, LOADS)]
+    results = BatchResult(End(How.COMPLETED), tuple(done(0) for _ in batch.steps))
+    assert [lowered.readers[place](results).errno for place in places] == ["EBADF", "EBADF"]
+
+
+def test_what_a_child_unmaps_its_parent_still_has() -> None:
+    script = (RING, Fork(), Unmap(Ref("r")), Exit(), ReadRing(Ref("r")))
+    batch, lowered = lower(Script("s", "", script), GUEST, "t")
+    assert [step for step in batch.steps[lowered.first_steps[4] :] if isinstance(step, Load)]
+
+
+def test_half_a_buffer_is_none() -> None:
+    """Its first page may be refused while the rest is not; the hole that a failed mmap(2) leaves is not read."""
+    script = Script("s", "", (BUFFER, READS[1], UNMAPS[1]))
+    batch, _ = lower(script, GUEST, "t")
+    skipped = StepResult(Status.SKIPPED, -125)
+    said = outcomes(script, done(-1, 1), done(1), skipped, *[skipped] * (len(batch.steps) - 4))
+    assert [outcome.errno for outcome in said] == ["EPERM", "EBADF", "EBADF"]
+    assert [step.condition for step in batch.steps if isinstance(step, Skip)] == [Result(1), Result(3), Result(3)]
 
 
 def test_samples_are_read_alike_through_a_copy_of_the_descriptor() -> None:

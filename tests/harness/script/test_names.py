@@ -123,6 +123,23 @@ def test_threads_name_different_things() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Unmap(Ref("ring")), ReadRing(Ref("ring"))),
+        (ReadRing(Ref("ring")), Unmap(Ref("ring"))),
+        (MapRing("ring", Ref("event")), ReadRing(Ref("ring"))),
+        (Unmap(Ref("ring")), Unmap(Ref("ring"))),
+    ],
+)
+def test_no_thread_takes_a_ring_from_under_another(one: Operation, other: Operation) -> None:
+    """The kernel would have the process killed, or not, by their order."""
+    before = (HITS, *COUNTING, MapRing("ring", Ref("event")), Unmap(Ref("ring")))
+    told = said(*before, Concurrently((Branch(0, (one,)), Branch(1, (other,)))))
+    assert "reads or unmaps 'ring' in one thread while another maps or unmaps it" in told
+    Script("s", "", (*before, Concurrently((Branch(0, (one, other)), Branch(1, (prctl(),))))))
+
+
+@pytest.mark.parametrize(
     ("operation", "wanted"),
     [
         (ReadRing(Ref("hits")), "takes what MapRing makes as its ring; 'hits' is of CreateMap"),
