@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -11,6 +12,7 @@ from harness.lane import Engine
 from harness.lowering.context import Guest
 from harness.lowering.engine import switching
 from harness.lowering.lower import Lowered, lower
+from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting
@@ -168,7 +170,7 @@ class GuestExecutor:
 
     def _tag(self, script: Script) -> str:
         self._serial += 1
-        return f"s{self._serial}_{''.join(c if c.isalnum() else '_' for c in script.name)}"[:40]
+        return re.sub(r"\W", "_", f"s{self._serial}_{script.name}", flags=re.ASCII)[:LONGEST_TAG]
 
 
 def _observe(group: Sequence[Lowered], result: BatchResult, again: list[Script]) -> Iterator[Observed | Missed]:

@@ -11,6 +11,7 @@ from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
     Concurrently,
+    CreateKprobe,
     FindTracepoint,
     Fire,
     LoadProgram,
@@ -25,9 +26,16 @@ from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
 
+LONGEST_TAG, LONGEST_PROBE = 30, 32
+"""Characters of what executors put in front of the name of a script's trace event, with a _ between, and of that name:
+MAX_EVENT_NAME_LEN, kernel/trace/trace.h, is 64."""
 _WIDTHS = (1, 2, 4, 8)
 _SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
 _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
+_PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
+"""is_good_name(), kernel/trace/trace_probe.h; with what executors put in front it stays below MAX_EVENT_NAME_LEN."""
+_SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
+"""Of functions, with a module in front or a suffix behind; what holds anything else is another command."""
 
 
 def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
@@ -93,6 +101,10 @@ def _written(operation: Operation) -> str:
             return _parts(parts, length)
         case ReadSetting(path) | SetSetting(path) if not _SETTING.fullmatch(path):
             return "names no file below /proc/sys; write it as in 'kernel/perf_event_paranoid'"
+        case CreateKprobe(name) if not _PROBE.fullmatch(name):
+            return f"names a trace event {name!r}; kernels take letters, digits and _, here {LONGEST_PROBE} at most"
+        case CreateKprobe(symbol=symbol, offset=offset) if not _SYMBOL.fullmatch(symbol) or offset < 0:
+            return "names no place in a function; write other commands as they are, by WriteKprobeEvents"
         case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
             return "names no tracepoint; write it as in 'sched/sched_switch'"
     return ""

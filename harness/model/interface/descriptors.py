@@ -220,8 +220,8 @@ class Names:
         return named.of if isinstance(named, Number) else None
 
     def mapping(self, name: str, kind: type[M]) -> M:
-        """The mapping of this name; EBADF, as executors say it, when its making failed, it is of another kind, or is not
-        mapped in this process, or not any more."""
+        """The mapping of this name; EBADF, as executors say it, when its making failed, it is of another kind, or is
+        not mapped in this process, or not any more."""
         named = self._named.get(name)
         if isinstance(named, kind) and not named.unmapped:
             return named

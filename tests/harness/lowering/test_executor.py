@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,8 @@ from harness.lane import Engine
 from harness.lowering import executor as module
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed, Observed
-from harness.script.operations import Close, Script
+from harness.script.checks import LONGEST_PROBE
+from harness.script.operations import Close, CreateKprobe, Script
 from hil.agent.results import BatchResult, End, How, Status, StepResult
 from hil.agent.steps import Batch
 from hil.errors import BenchError, MachineLost
@@ -73,6 +75,19 @@ def results(target: Any, together: int = 1) -> list[tuple[str, str]]:
     except MachineLost as error:
         found.append(("raised", str(error)))
     return found
+
+
+@pytest.mark.parametrize("name", ["größe", "test_it[x-y]", "a" * 100])
+def test_whatever_a_script_is_called_its_trace_events_have_names_that_kernels_take(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """is_good_name() and MAX_EVENT_NAME_LEN, kernel/trace/trace.h."""
+    script = Script(name, "", (CreateKprobe("p" * LONGEST_PROBE, "f"),))
+    target: Any = Target(monkeypatch, set())
+    executor = GuestExecutor(target, Guest("x86_64", 0x60100))
+    image = b"".join(piece.data for piece in executor._lower([script])[0].image)
+    (event,) = re.findall(rb"p:hil/(.*) f\n", image)
+    assert re.fullmatch(rb"[A-Za-z_][A-Za-z0-9_]{,62}", event)
 
 
 def test_the_agents_greeting_tells_what_lowering_must_know(monkeypatch: pytest.MonkeyPatch) -> None:

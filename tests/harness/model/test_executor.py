@@ -364,7 +364,7 @@ def test_run_45_another_tasks_event_counts_nothing_but_the_program_runs() -> Non
 
 
 def test_peo_05_ids_of_no_trace_event() -> None:
-    assert last(CreateKprobe("never made", "no_such_function"), OpenEvent("event", Ref("never made"))) == "EINVAL"
+    assert last(CreateKprobe("never_made", "no_such_function"), OpenEvent("event", Ref("never_made"))) == "EINVAL"
     assert last(OpenEvent("event", 1 << 20)) == "EINVAL"
     assert last(OpenEvent("event", 700)) == "?"
 

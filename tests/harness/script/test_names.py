@@ -219,6 +219,16 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
         (SetSetting("../../etc/passwd", 1), "names no file below /proc/sys; "),
         (FindTracepoint("t", "sched:sched_switch"), "names no tracepoint; write it as in 'sched/sched_switch'"),
         (FindTracepoint("t", "/sched/sched_switch"), "names no tracepoint; "),
+        (CreateKprobe("a-b", "f"), "names a trace event 'a-b'; kernels take letters, digits and _, here 32 at most"),
+        (CreateKprobe("größe", "f"), "names a trace event 'größe'; "),
+        (CreateKprobe("a" * 33, "f"), "names a trace event 'aaaaa"),
+        (CreateKprobe("", "f"), "names a trace event ''; "),
+        (CreateKprobe("p", "no_such f"), "names no place in a function; write other commands as they are"),
+        (CreateKprobe("p", "f\nr f"), "names no place in a function"),
+        (CreateKprobe("p", "0x1000"), "names no place in a function"),
+        (CreateKprobe("p", "f+4"), "names no place in a function"),
+        (CreateKprobe("p", "no_such", offset=-4), "names no place in a function"),
+        (Concurrently((Branch(0, (CreateKprobe("a b", "f"),)),)), "names a trace event 'a b'; "),
         (Fire("read_null", (), 0), "fires nothing"),
         (
             LoadProgram("p", ProgramType.KPROBE, Program(program(exit_()).instructions, ((1, Ref("map")),))),
@@ -233,6 +243,11 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
 )
 def test_what_cannot_be_on_any_kernel_is_told(operation: Operation, wanted: str) -> None:
     assert wanted in said(operation)
+
+
+@pytest.mark.parametrize("symbol", ["tcp_v4_rcv", "do_one.isra.0", "ext4:ext4_sync_file", ".Lhere", "f$x"])
+def test_functions_have_many_names(symbol: str) -> None:
+    Script("s", "", (CreateKprobe("p_1", symbol, offset=4),))
 
 
 def test_it_is_a_users_error_and_a_value_error() -> None:
