@@ -24,6 +24,8 @@ from harness.model.verifier.state import (
 
 POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
 STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
+FAR = 1 << 29
+"""BPF_MAX_VAR_OFF: no pointer goes further from what it points at."""
 _ALU64 = Class.ALU64.value
 _ADD, _SUB, _NEG, _MOV, _END = Alu.ADD.value, Alu.SUB.value, Alu.NEG.value, Alu.MOV.value, Alu.END.value
 
@@ -48,13 +50,23 @@ def result(insn: Instruction, dst: Register, src: Register) -> Result:
         return Result.TRACKED
     if operation == _NEG or (operation == _SUB and (both or not wide)):
         return Result.NUMBER
-    if not wide or both or operation not in (_ADD, _SUB):
+    pointer, number = (dst, src) if dst.type in POINTERS else (src, dst)
+    if not wide or both or pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
         return Result.REFUSED
-    pointer = dst if dst.type in POINTERS else src
-    if pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
+    if pointer.type is not CONST_PTR_TO_MAP and not _small(insn.imm if not by_register else number):
+        return Result.TRACKED
+    if operation not in (_ADD, _SUB):
         return Result.REFUSED
     if operation == _SUB:
         refused = dst.type not in POINTERS or pointer.type in STACK or pointer.type is CONST_PTR_TO_MAP
     else:
         refused = pointer.type is CONST_PTR_TO_MAP and not by_register and insn.imm != 0
     return Result.REFUSED if refused else Result.TRACKED
+
+
+def _small(number: int | Register) -> bool:
+    """Whether nobody minds the distance: check_reg_sane_offset() is EINVAL, and comes before what else is refused. What
+    4.1 knows of a negative constant may be wrong in the upper half."""
+    if isinstance(number, int):
+        return abs(number) < FAR
+    return number.type is CONST_IMM and 0 <= number.imm < FAR

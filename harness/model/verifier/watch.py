@@ -36,8 +36,6 @@ _ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
 _BITS = {size.value: 8 * size.octets for size in Size}
 _INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
-_FAR = 1 << 29
-"""BPF_MAX_VAR_OFF of later verifiers: no pointer goes further from what it points at."""
 
 
 class Ways(NamedTuple):
@@ -115,7 +113,7 @@ class Watch:
         if operation == _MOV:
             return
         if operation == _ADD and insn.code & 7 == _ALU64 and not insn.code & _X and dst.type is FRAME_PTR:
-            if abs(insn.imm) >= _FAR:
+            if abs(insn.imm) >= pointers.FAR:
                 self._note(index, "moves the frame pointer far away")
         elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
             self._note(index, "computes with a pointer, which 4.1 forgets")

@@ -275,3 +275,14 @@ def test_arguments_on_the_stack() -> None:
     assert said(Instruction(0x7B, 11, R2, -8), True) == "open"
     assert said(Instruction(0x7B, 11, R6, -8), True) == "EACCES"
     assert said(Instruction(0x7B, 11, R2, 8), True) == "EINVAL"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_number_that_is_far_too_large_for_a_pointer_is_seen_before_the_operation(release: Release) -> None:
+    """check_reg_sane_offset() gives EINVAL, what is wrong with the operation EACCES: seen on 6.1.192."""
+    masked = Instruction(0x5F, R1, R2)
+    assert _errno(mov64_imm(R2, 8), masked, *TAIL, release=release) == "EACCES"
+    for number in (mov32_imm(R2, -8), mov64_imm(R2, -8), mov64_imm(R2, 1 << 29), ldx(DW, R2, R1, 0)):
+        assert "computes with a pointer" in _reason(number, masked, *TAIL, release=release)
+    assert _errno(Instruction(0x57, R1, 0, 0, -8), *TAIL, release=release) == "EACCES"
+    assert "computes with a pointer" in _reason(Instruction(0x57, R1, 0, 0, 1 << 29), *TAIL, release=release)
