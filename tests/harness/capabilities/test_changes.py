@@ -8,7 +8,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "eras.md"
 
 
 def test_the_page_is_what_the_model_says_today() -> None:
-    assert PAGE.read_text() == markdown(), "write it again: hil lanes --changes > docs/eras.md"
+    assert PAGE.read_text() == markdown(), "write it again: make pages"
 
 
 def test_every_change_is_under_its_release() -> None:

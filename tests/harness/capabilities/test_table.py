@@ -6,7 +6,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "lanes.md"
 
 
 def test_the_page_is_what_catalogue_and_model_say_today() -> None:
-    assert PAGE.read_text() == markdown(), "write it again: hil lanes --markdown > docs/lanes.md"
+    assert PAGE.read_text() == markdown(), "write it again: make pages"
 
 
 def test_every_kernel_has_a_row_for_each_architecture() -> None:

@@ -18,7 +18,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "clauses.md"
 
 
 def test_the_page_is_what_the_clauses_are() -> None:
-    told = "write it again: hil conform --list --markdown > docs/clauses.md"
+    told = "write it again: make pages"
     assert PAGE.read_text().splitlines() == markdown().splitlines(), told
 
 
