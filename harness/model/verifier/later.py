@@ -122,7 +122,8 @@ def _length(program: Sequence[Instruction]) -> str:
 def _simulated(insn: Instruction, release: Release) -> bool:
     """Whether the fields of an instruction are looked at only where a path comes to it. A release after 6.12 looks at
     all of them beforehand: seen on 7.2.13."""
-    return release < FIELDS_FIRST and insn.code & 7 in _COMPUTING
+    known = insn.code in _codes(release)  # what is not known is seen by the scan
+    return known and release < FIELDS_FIRST and insn.code & 7 in _COMPUTING
 
 
 def _is_strange(opcode: Opcode, release: Release) -> bool:
