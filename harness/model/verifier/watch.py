@@ -181,7 +181,7 @@ class Watch:
             return Ways(not indexed or operation == Jump.JEQ, not indexed or operation == Jump.JNE)
         bits = self._opaque.get(insn.dst, 0)
         if bits < 64:
-            either = equality and 0 <= insn.imm < 1 << bits
+            either = bits > 0 and equality and 0 <= insn.imm < 1 << bits
             return Ways(either, either)
         if constant and (operation, insn.imm) != (Jump.JGE, 0):
             return Ways(True, (operation, insn.imm) not in ((Jump.JGT, -1), (Jump.JSET, 0)))

@@ -286,3 +286,9 @@ def test_a_number_that_is_far_too_large_for_a_pointer_is_seen_before_the_operati
         assert "computes with a pointer" in _reason(number, masked, *TAIL, release=release)
     assert _errno(Instruction(0x57, R1, 0, 0, -8), *TAIL, release=release) == "EACCES"
     assert "computes with a pointer" in _reason(Instruction(0x57, R1, 0, 0, 1 << 29), *TAIL, release=release)
+
+
+def test_a_comparison_with_0_of_what_later_verifiers_know_decides() -> None:
+    """4.1 does not know what a 64 bit constant is; found by generated programs, seen on 6.12.118."""
+    dead = (ld_imm64(R2, 32), jeq_imm(R2, 0, 2), *TAIL, Instruction(0x07, R2, 0, 478, 30), *TAIL)
+    assert isinstance(_predict(*dead, release=(6, 12)), Unpredicted)
