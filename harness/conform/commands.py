@@ -18,16 +18,15 @@ from harness.run.commands import (
     DEFAULT_LANES,
     carry_out,
     check_chosen,
-    check_expected,
-    check_predicted,
-    check_required,
     known_lanes,
     list_plan,
+    meet,
     repeat,
     require_predicted,
     strict,
     tell_left_out,
 )
+from harness.run.demands import Demands
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
 from harness.run.results import RunReport
@@ -83,11 +82,10 @@ def conform(
     if listing:
         list_plan(console, plan)
         return 0
-    report = carry_out(console, plan, output, jobs)
+    demands = Demands(require, predicted=require_predicted or strict, expected=strict)
+    report = carry_out(console, plan, output, jobs, demands)
     _summarize(console, report, excused)
-    check_required(require, report)
-    check_predicted(require_predicted or strict, report)
-    check_expected(strict, report)
+    meet(demands, report)
     return report.exit_status
 
 

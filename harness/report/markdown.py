@@ -11,7 +11,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.compare import Verdict
 from harness.counting import counted
@@ -67,13 +67,20 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     return "".join([*told, kernels])
 
 
+def _title(report: RunReport) -> str:
+    if report.interrupted:
+        return "interrupted, not complete"
+    title = _TITLES[replace(report, broken=()).exit_status]
+    return f"{title}, not what was demanded" if report.broken else title
+
+
 def _head(report: RunReport) -> str:
     counts = report.counts()
     unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
     given = [verdict for verdict in Verdict if counts[verdict]]
     columns = ["lane", "scripts", *map(str, given), *(["operations unpredicted"] if unpredicted else [])]
     lines = [
-        f"## {report.title}: {'interrupted, not complete' if report.interrupted else _TITLES[report.exit_status]}",
+        f"## {report.title}: {_title(report)}",
         "",
         f"{code(shlex.join(('hil', *report.command[1:])))}: {counted(len(report.results), 'result')} "
         f"in {report.seconds:.0f} s, "

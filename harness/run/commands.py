@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.compare import Verdict
 from harness.counting import counted
 from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, listed, select
 from harness.report.terminal import tell
 from harness.run import known, matrix
 from harness.run.choice import Choice, choose
+from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.leaving import NotLeft
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
@@ -25,7 +25,7 @@ from harness.run.watch import LiveTable, Plain, verdicts
 from harness.script.operations import Script
 from hil import directories, signals, terminal
 from hil.arch import architecture
-from hil.errors import BenchError, UserError
+from hil.errors import UserError
 from hil.kernels import store
 
 DEFAULT_LANES = "debian-12"
@@ -76,23 +76,25 @@ def run(
     if listing:
         list_plan(console, plan)
         return 0
-    report = carry_out(console, plan, output, jobs)
-    check_required(require, report)
-    check_predicted(require_predicted or strict, report)
-    check_expected(strict, report)
+    demands = Demands(require, predicted=require_predicted or strict, expected=strict)
+    report = carry_out(console, plan, output, jobs, demands)
+    meet(demands, report)
     return report.exit_status
 
 
-def carry_out(console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None) -> RunReport:
-    """Run a plan before the user's eyes, into a new run folder, and sum it up."""
+def carry_out(
+    console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None, demands: Demands = NO_DEMANDS
+) -> RunReport:
+    """Run a plan before the user's eyes, into a new run folder, and sum it up. What does not meet `demands` is recorded
+    in the report; whoever calls ends with it (`meet`)."""
     signals.hold()  # until somebody is there to leave something in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):
             with LiveTable(console, tuple(plan)) as table:
-                report = matrix.run(plan, folder, table, jobs=jobs)
+                report = matrix.run(plan, folder, table, jobs=jobs, demands=demands)
         else:
-            report = matrix.run(plan, folder, Plain(console), jobs=jobs)
+            report = matrix.run(plan, folder, Plain(console), jobs=jobs, demands=demands)
     except NotLeft as error:
         summarize(console, error.report, folder)  # all the more
         raise
@@ -153,7 +155,7 @@ def list_plan(console: Console, plan: Sequence[Share]) -> None:
 
 
 def tell_left_out(console: Console, chosen: Choice[Any]) -> None:
-    """Name the lanes that nothing of what was chosen is for, so that none is missed by nobody."""
+    """Name the lanes that nothing of what was chosen is for, so that nobody takes them for run."""
     for lane in chosen.without:
         console.print(f"{lane}: left out, nothing that was chosen is for it", highlight=False, soft_wrap=True)
 
@@ -168,30 +170,7 @@ def check_chosen(require: Sequence[str], chosen: Choice[Any]) -> None:
             raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")
 
 
-def check_required(require: Sequence[str], report: RunReport) -> None:
-    """BenchError for a lane of a required kernel that could carry nothing out."""
-    for lane in report.lanes:
-        kernel = lane.split("/")[0]
-        results = [result for result in report.results if result.lane == lane]
-        if kernel in require and all(result.verdict is Verdict.UNSUPPORTED for result in results):
-            raise BenchError(f"{kernel} is required, but {lane} is unsupported: {results[0].reason}")
-
-
-def check_predicted(required: bool, report: RunReport) -> None:
-    """BenchError for a run in which anything would have passed somewhere, if that is not to be."""
-    if required and report.unjudged:
-        result, operation = report.unjudged[0]
-        raise BenchError(
-            f"neither the model nor a clause says what {len(report.unjudged)} operations give; the first is "
-            f"{operation.operation} of {result.script} on {result.lane}: {operation.prediction}",
-            remedy="give the model the rule or the clause an expectation, or run without --require-predicted",
-        )
-
-
-def check_expected(required: bool, report: RunReport) -> None:
-    """BenchError for a run in which an operation failed though nobody said that it should, if that is not to be."""
-    if required and report.unexpected:
-        raise BenchError(
-            report.remarks[-1],
-            remedy="expect the errno, or mend the script; without --strict this is only told",
-        )
+def meet(demands: Demands, report: RunReport) -> None:
+    """BenchError for the first demand that a run does not meet."""
+    for broken in demands.broken(report).values():
+        raise broken

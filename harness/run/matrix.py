@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 
 from harness.model.executor import ModelExecutor
 from harness.run.again import with_again
+from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.leaving import NotLeft, leave
 from harness.run.plan import Share
 from harness.run.results import RunReport
@@ -33,7 +35,13 @@ wait for a lock is decided on, but has not begun, is heeded when the lock is the
 
 
 def run(
-    shares: Sequence[Share], folder: Path, watch: Watch, *, jobs: int | None = None, model: Model = ModelExecutor
+    shares: Sequence[Share],
+    folder: Path,
+    watch: Watch,
+    *,
+    jobs: int | None = None,
+    model: Model = ModelExecutor,
+    demands: Demands = NO_DEMANDS,
 ) -> RunReport:
     """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.leaving` does.
 
@@ -70,6 +78,7 @@ def run(
             click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
     finished = report()
+    finished = replace(finished, broken=tuple(demands.broken(finished)))
     leave(finished, folder, _unkept(workers))
     return finished
 

@@ -147,6 +147,8 @@ class RunReport:
     """Somebody ended the run before it was through; what it had not come to is lost."""
     signal: int | None = None
     """Which signal that was, if it was one."""
+    broken: tuple[str, ...] = ()
+    """Options that demand something of the run (`harness.run.demands`) which does not hold."""
 
     @property
     def title(self) -> str:
@@ -179,27 +181,35 @@ class RunReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is to be known of a run whatever came out: how much of it anybody judged, and what failed unasked."""
-        told = [str(self.judged)] if self.judged else []
-        if self.unexpected:
-            result, step = self.unexpected[0]
-            where = f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
-            number = counted(len(self.unexpected), "operation")
-            told.append(f"{number} failed though nobody said that this should be; the first is {where}")
-        return tuple(told)
+        """What is to be known of a run whatever came out: how much of it anybody judged, what failed unasked, and which
+        demands it does not meet."""
+        judged = str(self.judged) if self.judged else ""
+        broken = f"the run fails because of {' and '.join(self.broken)}" if self.broken else ""
+        return tuple(filter(None, (judged, self.failed_unasked, broken)))
+
+    @property
+    def failed_unasked(self) -> str:
+        """How many operations failed though nobody said that they should, and the first of them; empty for none."""
+        if not self.unexpected:
+            return ""
+        result, step = self.unexpected[0]
+        where = f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
+        number = counted(len(self.unexpected), "operation")
+        return f"{number} failed though nobody said that this should be; the first is {where}"
 
     @property
     def exit_status(self) -> int:
         """0 all as predicted, 1 a divergence or repeats that differ, 3 the bench or a machine failed.
 
         A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too, as is
-        one that was interrupted; by a signal, as shells have it: 128 and its number.
+        one that does not meet what was demanded of it, or was interrupted; by a signal, as shells have it: 128 and its
+        number.
         """
         if self.interrupted and self.signal:
             return 128 + self.signal
         counts = self.counts()
         judged = counts.total() - counts[Verdict.UNSUPPORTED]
-        if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged:
+        if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged or self.broken:
             return 3
         return 1 if counts[Verdict.DIVERGE] or counts[Verdict.FLAKY] else 0
 

@@ -14,6 +14,7 @@ from harness.history import ktap
 from harness.judged import Judged
 from harness.report import markdown, page
 from harness.run import commands, document, junit
+from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
 from tests.harness.reports import LANES, everything
@@ -106,10 +107,10 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     commands.summarize(console, unpredicted("success"), tmp_path)
     assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
     assert "1 operation: judged by model and clause 0, by one of them 0, by none 1\n" in told
-    with pytest.raises(BenchError, match=r"1 operations give; the first is Close\(event=e\) of script-0"):
-        commands.check_predicted(True, unpredicted(""))
-    commands.check_predicted(False, unpredicted(""))
-    commands.check_predicted(True, unpredicted("success"))
+    with pytest.raises(BenchError, match=r"1 operation should give; the first is Close\(event=e\) of script-0"):
+        commands.meet(Demands(predicted=True), unpredicted(""))
+    commands.meet(NO_DEMANDS, unpredicted(""))
+    commands.meet(Demands(predicted=True), unpredicted("success"))
 
 
 def failing() -> RunReport:
@@ -131,10 +132,22 @@ def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_pa
     commands.summarize(console, failing(), tmp_path)
     assert all(f"\n{remark}\n" in console.file.getvalue() for remark in failing().remarks)
     with pytest.raises(BenchError) as caught:
-        commands.check_expected(True, failing())
+        commands.meet(Demands(expected=True), failing())
     assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only told"
-    commands.check_expected(False, failing())
-    commands.check_expected(True, unpredicted(""))
+    commands.meet(Demands(predicted=True), failing())
+    commands.meet(Demands(expected=True), unpredicted(""))
+
+
+def test_a_run_that_does_not_meet_a_demand_is_recorded_as_failed() -> None:
+    """By the report itself, from which the history and every format take it."""
+    strict = Demands(("debian-12",), predicted=True, expected=True)
+    made = failing()
+    assert made.exit_status == 0 and tuple(strict.broken(made)) == ("--strict",)
+    failed = replace(made, broken=tuple(strict.broken(made)))
+    assert failed.exit_status == 3 and failed.remarks[-1] == "the run fails because of --strict"
+    assert markdown.render(failed).splitlines()[0] == "## hil: as predicted, not what was demanded"
+    required = report(Verdict.UNSUPPORTED)
+    assert tuple(strict.broken(required)) == (f"--require {LANE.partition('/')[0]}",)
 
 
 def test_every_format_tells_how_much_was_judged(tmp_path: Path) -> None:
