@@ -20,6 +20,8 @@ DISTRIBUTIONS = ("vanilla", "debian")
 
 # What scripts/setlocalversion puts together; also the name of a folder here and in the guest.
 _RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
+_ERA = re.compile(r"\d+\.\d+", re.ASCII)
+"""How rules are keyed."""
 
 
 def add(
@@ -95,6 +97,11 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
 
 def _fits(name: str, version: str, judged_as: str) -> None:
     """A lane of the catalogue must get the kernel it names; any other name needs a release with rules."""
+    if judged_as and not _ERA.fullmatch(judged_as):
+        raise UserError(
+            f"a kernel cannot be judged as {judged_as!r}, which is no release of Linux",
+            remedy="write --as MAJOR.MINOR, 6.1 for one",
+        )
     known = catalogue.entries().get(name)
     era = catalogue.era_of(judged_as or version)
     if known is None:

@@ -156,3 +156,11 @@ def test_a_kernel_can_be_judged_as_another_release_and_distribution(cached: Path
     assert (kernel.era, kernel.distribution) == ("7.2", "vanilla")
     assert store.era("mine", kernel.arch) == "7.2"
     assert importing.add("other", build("x86_64", "6.6.10")).era == "6.6"
+
+
+@pytest.mark.parametrize("judged_as", ["x", "6", "6.1.5", "v6.1", "6.1 ", "-6.1"])
+def test_what_it_is_to_be_judged_as_is_a_release(cached: Path, build: Build, judged_as: str) -> None:
+    """Rules go by MAJOR.MINOR: with anything else there, no run that meets the kernel would begin."""
+    with pytest.raises(UserError, match=r"no release of Linux; write --as MAJOR\.MINOR"):
+        importing.add("mine", build("x86_64", "6.6.10"), judged_as=judged_as)
+    assert not cached.exists()
