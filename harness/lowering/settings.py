@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.lowering.context import O_RDONLY, O_WRONLY, Lowering, Reader, Setting, first_failure
+from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting, SetSetting
+from hil.agent.results import BatchResult
 
 LONGEST = 32
 """Bytes of a setting that is a number."""
+_NUMBER = re.compile(rb"\s*-?\d+")
 
 
 def read(lowering: Lowering, operation: ReadSetting) -> Reader:
+    """What is there is read on the host, since the agent's numbers have no sign; EINVAL stands for no number."""
     digits = lowering.builder.alloc(LONGEST)
     opened = lowering.open(f"/proc/sys/{operation.path}", O_RDONLY)
     with lowering.builder.unless_failed(opened):
         length = lowering.call("read", opened, digits, LONGEST)
         lowering.call("close", opened)
-        number = lowering.builder.parse(digits, length)
-    return first_failure([opened, number])
+        content = lowering.builder.read(digits, LONGEST)
+    called = first_failure([opened, length])
+
+    def outcome(results: BatchResult) -> Outcome:
+        if (failed := called(results)).errno:
+            return failed
+        number = _NUMBER.match(results.done(content).data)
+        return Outcome(value=int(number[0])) if number else Outcome(errno="EINVAL")
+
+    return outcome
 
 
 def write(lowering: Lowering, operation: SetSetting) -> Reader:

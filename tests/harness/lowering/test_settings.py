@@ -43,6 +43,13 @@ def test_a_child_puts_back_before_it_exits() -> None:
 
 
 @pytest.mark.guest
+def test_a_setting_may_be_below_zero(guest: LaneGuest) -> None:
+    path = "kernel/perf_event_paranoid"
+    *_, seen = guest.check(SetSetting(path, -1), ReadSetting(path))
+    assert seen.value == -1
+
+
+@pytest.mark.guest
 def test_the_model_believes_what_the_running_kernel_was_told(guest: LaneGuest) -> None:
     """As of a kernel that is configured otherwise than the records of its distribution say."""
     path = "kernel/perf_event_paranoid"
