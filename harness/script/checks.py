@@ -31,6 +31,14 @@ LONGEST_TAG, LONGEST_PROBE = 30, 32
 MAX_EVENT_NAME_LEN, kernel/trace/trace.h, is 64."""
 _WIDTHS = (1, 2, 4, 8)
 _SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
+_FOR_GOOD = {
+    "kernel/unprivileged_bpf_disabled": (1,),
+    "kernel/modules_disabled": (1,),
+    "kernel/kexec_load_disabled": (1,),
+    "kernel/yama/ptrace_scope": (3,),
+}
+"""Values that their handlers in the kernel let nobody take back: Documentation/admin-guide/sysctl/kernel.rst, and
+Documentation/admin-guide/LSM/Yama.rst."""
 _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 _PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
 """is_good_name(), kernel/trace/trace_probe.h; with what executors put in front it stays below MAX_EVENT_NAME_LEN."""
@@ -105,6 +113,8 @@ def _written(operation: Operation) -> str:
             return f"names a trace event {name!r}; kernels take letters, digits and _, here {LONGEST_PROBE} at most"
         case CreateKprobe(symbol=symbol, offset=offset) if not _SYMBOL.fullmatch(symbol) or offset < 0:
             return "names no place in a function; write other commands as they are, by WriteKprobeEvents"
+        case SetSetting(path, value) if value in _FOR_GOOD.get(path, ()):
+            return "could not be put back: it holds until the next boot, for all that runs behind the script"
         case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
             return "names no tracepoint; write it as in 'sched/sched_switch'"
     return ""

@@ -23,6 +23,8 @@ TAKEN: Mapping[str, Collection[int]] = {
     "kernel/unprivileged_bpf_disabled": (0, 2),  # 1 locks it until the next boot
 }
 """What every era surely takes; kernel/sysctl.c and its handlers."""
+LOCKED = {"kernel/unprivileged_bpf_disabled": 1}
+"""With this value there they take no other, with an errno that hangs on the release."""
 FOR_ADMINS = frozenset({"kernel/kptr_restrict", "kernel/unprivileged_bpf_disabled"})
 """proc_dointvec_minmax_sysadmin(), bpf_unpriv_handler(): EPERM without CAP_SYS_ADMIN."""
 
@@ -39,6 +41,8 @@ def write(kernel: Kernel, operation: SetSetting) -> Outcome:
         raise Errno("EACCES")
     if operation.path in FOR_ADMINS and not kernel.task.capable(Capability.SYS_ADMIN):
         raise Errno("EPERM")
+    if kernel.settings[operation.path] == LOCKED.get(operation.path):
+        raise Unpredictable(f"whether {operation.path} takes anything once it is locked")
     if operation.value not in TAKEN[operation.path]:
         raise Unpredictable(f"whether {operation.path} takes {operation.value}")
     kernel.task.found.append((operation.path, kernel.settings[operation.path]))
