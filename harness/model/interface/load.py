@@ -46,6 +46,16 @@ def check(kernel: Kernel, operation: LoadProgram) -> None:
         CHECKS[step](kernel, operation)
 
 
+def check_before_code(kernel: Kernel, operation: LoadProgram) -> None:
+    """The part of it that bpf_prog_load() comes to before it copies the instructions, of which it has the number."""
+    for step in kernel.rules.load_checks:
+        if step in _BEFORE_CODE:
+            CHECKS[step](kernel, operation)
+
+
+_BEFORE_CODE = (LoadCheck.CAPABILITY, LoadCheck.LOCKED_MEMORY, LoadCheck.KERNEL_VERSION)
+
+
 def length(kernel: Kernel, operation: LoadProgram) -> None:
     """LOAD-06, LOAD-07."""
     if len(operation.program.instructions) > permissions.instruction_limit(kernel):

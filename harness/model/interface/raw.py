@@ -5,8 +5,8 @@ kernel/bpf/syscall.c: sys_bpf(), bpf_check_uarg_tail_zero(), and the commands' f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
@@ -49,6 +49,10 @@ class Attr:
     image: bytes
 
     def number(self, offset: int, size: int = 4) -> int:
+        """A field that is a number; Unpredictable where it is a descriptor or an address, which only the guest
+        knows."""
+        if any(part.offset < offset + size and part.offset + part.size > offset for part in self._named()):
+            raise Unpredictable("which number a name or an address is")
         return int.from_bytes(self.image[offset : offset + size], "little")
 
     def given(self, offset: int) -> bool:
@@ -99,8 +103,13 @@ class Attr:
 
     def ends_at(self, last: int) -> bool:
         """Whether everything from `last` on is zero."""
-        named = (part for part in self.parts.values() if not isinstance(part.value, int))
-        return not any(self.image[last:]) and all(part.offset < last for part in named)
+        if any(part.offset < last < part.offset + part.size for part in self._named()):
+            raise Unpredictable("which number a name or an address is")
+        return not any(self.image[last:]) and all(part.offset < last for part in self._named())
+
+    def _named(self) -> Iterator[Part]:
+        """The parts that are no plain numbers."""
+        return (part for part in self.parts.values() if not isinstance(part.value, int))
 
 
 def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
@@ -124,6 +133,8 @@ def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
     there = _image(operation)
     if kernel.rules.attr_address_first and operation.address is not None and operation.address >> 63:
         raise Errno("EFAULT")
+    if any(not isinstance(part.value, int) and part.offset + part.size > known for part in operation.parts):
+        raise Unpredictable("which number a name or an address is")
     if size > kernel.environment.page_size or any(there[known:size]):
         raise Errno("E2BIG")
     if len(there) < size:
@@ -218,15 +229,11 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
         raise Errno(rules.too_many_instructions)
     if count == 0 and rules.empty_first:
         raise Errno(rules.no_instructions)
+    wanted = LoadProgram(operation.name or "", attr.number(0), Program(()), kern_version=attr.number(40))
+    load.check_before_code(kernel, wanted)
     code = attr.read(8, 8 * count)
     licence = attr.text(16, MOST_LICENSE)
-    wanted = LoadProgram(
-        operation.name or "",
-        attr.number(0),
-        Program(decode(code)),
-        licence.decode("latin-1"),
-        kern_version=attr.number(40),
-    )
+    wanted = replace(wanted, program=Program(decode(code)), license=licence.decode("latin-1"))
     load.check(kernel, wanted)
     _check_log(rules.log, attr)
     if attr.given(32):

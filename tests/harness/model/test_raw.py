@@ -121,3 +121,32 @@ def test_a_key_where_a_map_has_none_is_refused(command: int) -> None:
     assert last(ring, RawBpf(command, (*parts, Part(8, 8, Buffer(bytes(8))))), name="6.1") == "EINVAL"
     without = (parts[0], *parts[1:] * (command != 3))
     assert last(ring, RawBpf(command, without), name="6.1") == "errno 524"
+
+
+NAMED = Ref("map"), Buffer(bytes(8))
+
+
+@pytest.mark.parametrize("value", NAMED, ids=["descriptor", "address"])
+@pytest.mark.parametrize("offset", [0, 4, 8, 12, 16])
+@pytest.mark.parametrize("era", SIZES)
+def test_nothing_is_said_of_numbers_that_only_the_guest_knows(value: Ref | Buffer, offset: int, era: str) -> None:
+    """A descriptor is no 0, and an address reaches into the field behind its own."""
+    size = 8 if isinstance(value, Buffer) else 4
+    kept = tuple(part for part in HASH_MAP if not offset <= part.offset < offset + size)
+    if offset < 16 or SIZES[era] > 48:
+        assert last(MAP, RawBpf(0, (*kept, Part(offset, size, value))), name=era) == "?"
+    else:
+        assert last(MAP, RawBpf(0, (*kept, Part(offset, size, value))), name=era) == "EINVAL", "4.1 knows no flags"
+
+
+@pytest.mark.parametrize("value", NAMED, ids=["descriptor", "address"])
+def test_nothing_is_said_of_such_numbers_behind_the_union_either(value: Ref | Buffer) -> None:
+    assert last(MAP, RawBpf(2, (Part(48, 8, value),), size=56), name="4.1") == "?"
+
+
+@pytest.mark.parametrize(("era", "said"), [("4.1", "EINVAL"), ("6.1", "EFAULT")])
+def test_the_version_is_looked_at_before_the_code(era: str, said: str) -> None:
+    """bpf_prog_load(), kernel/bpf/syscall.c; seen on 4.1.52."""
+    code, licence = guarded(bytes(15)), guarded(b"GPL\0")
+    call = RawBpf(5, (Part(0, 4, 2), Part(4, 4, 2), Part(8, 8, code), Part(16, 8, licence), Part(40, 4, 1)))
+    assert last(call, name=era) == said
