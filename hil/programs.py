@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hil import keeper
@@ -22,37 +22,51 @@ def run(
     argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv`, which gets no input, to its end; how it ended and what it said. A program that is not there ends with
-    127. BenchError while `none` is in force."""
-    reader, writer = os.pipe()
-    try:
+    127, one that is killed by a signal with 128 and its number. BenchError as from `kept`."""
+    with kept(argv, environment=environment, cwd=cwd, stderr=subprocess.PIPE) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+@contextmanager
+def kept(
+    argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None, stderr: int
+) -> Iterator[subprocess.Popen[str]]:
+    """The keeper of `argv`, which ends as that does; what it says is in a pipe, and `stderr` as `subprocess` has it.
+
+    However this is left, nothing of the program's process group runs behind it; nor behind us, should we be killed.
+    BenchError when it cannot be started, and while `none` is in force.
+    """
+    with ExitStack() as stack:
+        reader, writer = os.pipe()
+        stack.callback(os.close, reader)
+        lifeline = stack.enter_context(os.fdopen(writer, "wb"))
         with _lock:
             if _refused:
                 raise BenchError(f"{argv[0]} was not started: the bench is about to end")
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, *argv],
-                cwd=cwd,
-                env=environment,
-                stdin=reader,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                process_group=0,  # Ctrl-C is for us
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", keeper.__file__, *argv],
+                    cwd=cwd,
+                    env=environment,
+                    stdin=reader,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    text=True,
+                    errors="replace",
+                    process_group=0,  # Ctrl-C is for us
+                )
+            except OSError as error:
+                raise BenchError(f"cannot start {argv[0]}: {error.strerror}") from error
             _running.add(process)
         try:
-            stdout, stderr = process.communicate()
+            yield process
         finally:
-            os.close(writer)
-            writer = -1
-            process.wait()
+            lifeline.close()
+            with process:  # which closes its pipes, and waits
+                pass
             with _lock:
                 _running.discard(process)
-    finally:
-        os.close(reader)
-        if writer >= 0:
-            os.close(writer)
-    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
 
 def ending() -> bool:

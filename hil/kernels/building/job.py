@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections import deque
@@ -13,14 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from hil import cache
+from hil import cache, programs
 from hil.errors import BenchError
 
 # Lines of the log that an error shows.
 TAIL = 25
-
-# Seconds make has after SIGTERM to stop its compilers and remove half-made files.
-_GRACE = 5.0
 
 
 class Log:
@@ -62,52 +60,26 @@ class Failed(BenchError):
 def run(argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: Log, step: Callable[[], None]) -> None:
     """Run `argv` to its end, with `step` called for every line it says. Failed unless it ends with status 0.
 
-    Unusable when it failed for want of space. However this is left, nothing of the program's process group is running.
-    Should we be killed without a chance to clean up, the pipe breaks, and make ends at the next line it wants to say.
+    Unusable when it failed for want of space. However this is left, and however we end, nothing of the program's
+    process group goes on: make has no time to remove what is half made, since the folder it works in is removed, too.
     """
     log.line(f"+ {shlex.join(argv)}")
-    try:
-        process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # Ctrl-C is for us, who then end all of it.
-            process_group=0,
-        )
-    except OSError as error:
-        raise BenchError(f"cannot start {argv[0]}: {error.strerror}") from error
-    try:
+    if shutil.which(argv[0], path=environment.get("PATH")) is None:
+        raise BenchError(f"cannot start {argv[0]}: {os.strerror(errno.ENOENT)}")
+    with programs.kept(argv, environment=environment, cwd=cwd, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         for line in process.stdout:
             log.line(line.rstrip("\n"))
             step()
         status = process.wait()
-    finally:
-        _end(process)
     if status == 0:
         return
     for number in (errno.ENOSPC, errno.EDQUOT):
         if os.strerror(number) in log.tail():
             raise cache.Unusable(cwd, number)
-    how = f"ended with status {status}" if status > 0 else f"was killed by {signal.Signals(-status).name}"
+    killed = status - 128 in signal.valid_signals()
+    how = f"was killed by {signal.Signals(status - 128).name}" if killed else f"ended with status {status}"
     raise Failed(f"`{_short(argv)}` {how}", remedy=f"the whole log is {log.path}", details=log.tail())
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End what is left of the process group, gently first; harmless when nothing is."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def _short(argv: Sequence[str]) -> str:
