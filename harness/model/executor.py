@@ -168,19 +168,25 @@ class Run:
         return predictions
 
     def _join(self, operation: Concurrently, threads: Threads | None) -> Prediction:
-        if threads is None:
-            self._lost = self._lost or "in how many orders concurrent operations may be carried out"
-        elif any(branch.cpu >= self._kernel.environment.cpus for branch in operation.branches):
-            self._lost = self._lost or "whether a thread runs where there is no such CPU"
-        else:
-            why, contended = threads.join()
-            self._lost = self._lost or why
-            self.contended = self.contended or bool(contended)
-            for number in contended:
-                number.region.store(number.offset, number.size, number.least if self._loses else number.most)
-        if self._lost or threads is None:
+        if self._lost:
             return Unpredicted(self._lost)
+        if threads is None:
+            return self._open(operation, Unpredictable("in how many orders concurrent operations may be carried out"))
+        if any(branch.cpu >= self._kernel.environment.cpus for branch in operation.branches):
+            return self._open(operation, Unpredictable("whether a thread runs where there is no such CPU"))
+        why, contended = threads.join()
+        self.contended = self.contended or bool(contended)
+        for number in contended:
+            number.region.store(number.offset, number.size, number.least if self._loses else number.most)
+        if why:
+            return self._open(operation, Unpredictable(why))
         return Outcome(value=0, branches=threads.predictions(operation))
+
+    def _open(self, operation: Operation, unpredictable: Unpredictable) -> Unpredicted:
+        """What it may have changed is in doubt."""
+        if open_up(self._kernel, operation, unpredictable):
+            self._lost = unpredictable.why
+        return Unpredicted(unpredictable.why)
 
     def _carried(self, index: int) -> Carry:
         """How the script's own operation of that index is carried out."""
@@ -200,9 +206,7 @@ class Run:
         except Errno as error:
             outcome = Outcome(errno=error.name)
         except Unpredictable as unpredictable:
-            if open_up(self._kernel, operation, unpredictable):
-                self._lost = unpredictable.why
-            return Unpredicted(unpredictable.why)
+            return self._open(operation, unpredictable)
         if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
             self._kernel.names.forget(name)
         return outcome

@@ -75,11 +75,12 @@ _MAKES = (Part.NAME, Part.NUMBERS)
 
 
 def _open_event(operation: op.OpenEvent | op.OpenOutput | op.RawOpenEvent) -> Effects:
-    """A group is an event that the new one joins."""
+    """A group is an event that the new one joins. An event for output is on no other thing."""
     if isinstance(operation, op.RawOpenEvent) and may_be_descriptor(operation.group):
         return EVERYTHING
-    looks_for_task = operation.pid not in (0, -1)
-    return _on(*_MAKES, Part.OBJECTS, functions=frozenset({PID_LOOKUP} if looks_for_task else ()))
+    functions = frozenset({PID_LOOKUP} if operation.pid not in (0, -1) else ())
+    objects = () if isinstance(operation, op.OpenOutput) else (Part.OBJECTS,)
+    return _on(*_MAKES, *objects, functions=functions)
 
 
 def _fire(operation: op.Fire) -> Effects:
