@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.script.malformed import Malformed
+
 
 @dataclass(frozen=True)
 class Unknown:
@@ -32,6 +34,17 @@ class Unknown:
         if value < returned.get(self.not_before or "", value) or value > returned.get(self.not_after or "", value):
             return False
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def admits_any(self, numbers: range, returned: Mapping[str, int]) -> bool:
+        """Whether it may be one of `numbers`, of which there may be too many to look at each."""
+        if self.same_as is not None:
+            least = returned.get(self.same_as, -1) * self.times
+            return least in numbers and self.admits(least, returned)
+        rising = numbers if numbers.step > 0 else numbers[::-1]
+        bounds = (rising.start, self.least, returned.get(self.not_before or ""))
+        least = max(bound for bound in bounds if bound is not None)
+        first = least + (rising.start - least) % rising.step
+        return first in rising and self.admits(first, returned)
 
 
 DESCRIPTOR = Unknown("a new file descriptor", least=0, most=(1 << 31) - 1)
@@ -106,7 +119,11 @@ class PerCpu:
     others: bytes | None = None
 
     def __post_init__(self) -> None:
-        assert self.others is None or len(self.others) == len(self.first)
+        both = (self.first, self.first if self.others is None else self.others)
+        if not all(isinstance(one, bytes) for one in both) or len(both[0]) != len(both[1]) or not self.first:
+            raise Malformed(
+                f"{self.first!r} and {self.others!r} are no values for CPUs", remedy="give bytes of one size"
+            )
 
     def on(self, cpus: int) -> bytes:
         """The bytes where there are so many CPUs."""

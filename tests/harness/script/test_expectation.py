@@ -3,6 +3,7 @@
 import pytest
 
 from harness.script.expectation import SUCCESS, Expectation
+from harness.script.malformed import Malformed
 from harness.script.outcome import (
     DESCRIPTOR,
     Addresses,
@@ -12,6 +13,7 @@ from harness.script.outcome import (
     Message,
     OneOf,
     Outcome,
+    PerCpu,
     Piece,
     Sample,
     Unknown,
@@ -108,3 +110,67 @@ def test_one_of_several_outcomes_that_is_expected_contradicts_nothing() -> None:
     either = Either((Outcome(value=0), Outcome(errno="EEXIST")))
     assert Expectation("EEXIST").allows(either, {})
     assert not Expectation("EPERM").allows(either, {})
+
+
+BYTE = Outcome(value=0, data=b"\x05")
+HUGE = range(1 << 70)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "outcome", "allowed"),
+    [
+        (Expectation(value=HUGE), Outcome(value=-1), False),
+        (Expectation(value=HUGE), Outcome(value=Unknown("below zero", most=-1)), False),
+        (Expectation(value=HUGE), Outcome(value=DESCRIPTOR), True),
+        (Expectation(value=range(9, -1, -3)), Outcome(value=Unknown("some", least=7, most=8)), False),
+        (Expectation(value=range(9, -1, -3)), Outcome(value=Unknown("some", least=6, most=8)), True),
+        (Expectation(value=range(0, 10, 3)), Outcome(value=Unknown("some", least=4, most=5)), False),
+        (Expectation(value=range(5)), Outcome(value=Unknown("an earlier one", same_as="made")), True),
+        (Expectation(value=range(4, 9)), Outcome(value=Unknown("an earlier one", same_as="made")), False),
+        (Expectation(data=range(6, 300)), BYTE, False),
+        (Expectation(data=range(-1, 300)), BYTE, True),
+        (Expectation(data=HUGE), Outcome(value=0, data=bytes(8)), True),
+        (Expectation(data=HUGE), Outcome(value=0, data=b""), False),
+        (Expectation(data=range(9)), Outcome(value=0, data=OneOf((b"\x09", b"\x08"))), True),
+        (Expectation(data=range(9)), Outcome(value=0, data=OneOf((b"\x09", b"\x0a"))), False),
+        (
+            Expectation(data=range(9)),
+            Outcome(value=0, data=Bytes(bytes(1), (Piece(0, 1, Unknown("", least=9)),))),
+            False,
+        ),
+        (Expectation(data=range(9)), Outcome(value=0, data=PADDED), True),
+    ],
+)
+def test_ranges_are_held_against_numbers_however_many_there_are(
+    expectation: Expectation, outcome: Outcome, allowed: bool
+) -> None:
+    assert expectation.allows(outcome, {"made": 3}) is allowed
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("errno", 9),
+        ("value", range(0)),
+        ("data", range(3, 3)),
+        ("data", OneOf((range(0),))),  # type: ignore[arg-type]
+        ("log", 3),
+        ("log", b"R1"),
+        ("records", "3"),
+        ("records", -1),
+        ("records", [Lost(1)]),
+        ("records", (1,)),
+        ("branches", (SUCCESS,)),
+        ("branches", (("EBADF",),)),
+        ("branches", [(SUCCESS,)]),
+    ],
+)
+def test_what_no_outcome_can_be_is_refused(field: str, said: object) -> None:
+    with pytest.raises(Malformed, match=r"expected"):
+        Expectation(**{field: said})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [(b"1", b"22"), ("1", None), (b"", None), (b"1", 3)])
+def test_values_for_cpus_are_bytes_of_one_size(values: tuple[object, object]) -> None:
+    with pytest.raises(Malformed, match=r"give bytes of one size"):
+        PerCpu(*values)  # type: ignore[arg-type]
