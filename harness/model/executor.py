@@ -37,7 +37,7 @@ from harness.model.interface import (
 from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
 from harness.model.interpreter import Interpreter, Sink
-from harness.model.value import Unpredictable
+from harness.model.value import Deadly, Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
@@ -186,7 +186,7 @@ class Run:
         """What it may have changed is in doubt."""
         if open_up(self._kernel, operation, unpredictable):
             self._lost = unpredictable.why
-        return Unpredicted(unpredictable.why)
+        return Unpredicted(unpredictable.why, deadly=isinstance(unpredictable, Deadly))
 
     def _carried(self, index: int) -> Carry:
         """How the script's own operation of that index is carried out."""

@@ -33,6 +33,10 @@ class Settled(Unpredictable):
     cannot be known is in doubt already."""
 
 
+class Deadly(Unpredictable):
+    """The kernel has a fault that it may die of, now or when what came of the operation is used; `why` names it."""
+
+
 class Unbounded(Unpredictable):
     """The operation may have done anything to anything, so nothing after it is certain."""
 

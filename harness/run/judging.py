@@ -15,20 +15,23 @@ from harness.run.results import OperationReport, ScriptResult
 from harness.script.brief import brief
 from harness.script.dependence import depends_on
 from harness.script.operations import Script
-from harness.script.outcome import Outcome, Prediction
+from harness.script.outcome import Outcome, Prediction, Unpredicted
 from harness.script.text import describe, describe_outcome
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
     """The verdict on one script; the model is asked for its predictions."""
-    return verdict(lane, seen, model.run(seen.script) if isinstance(seen, Observed) else ())
+    return verdict(lane, seen, model.run(seen.script))
 
 
 def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
-    """The verdict on one script whose predictions are there already; for what was missed they do not count."""
+    """The verdict on one script whose predictions are there already. What was missed is lost, but where the model knows
+    a fault that the kernel may have died of."""
     script = seen.script
     if isinstance(seen, Missed):
-        return ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
+        lost = ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
+        fault = _deadly(predictions[: None if seen.operation is None else seen.operation + 1])
+        return replace(lost, verdict=Verdict.KNOWN, reason=f"{fault}; {seen.reason}") if fault else lost
     comparison = compare(script, predictions, seen.outcomes)
     end = comparison.divergence.index + 1 if comparison.divergence else len(predictions)
     result = ScriptResult(
@@ -67,6 +70,11 @@ def _reason(report: OperationReport, blame: Blame) -> str:
     if report.expectation:
         said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
     return "; ".join((f"operation {report.index}, {brief(report.operation)}: {said}", *report.difference))
+
+
+def _deadly(predictions: Sequence[Prediction]) -> str:
+    """The fault that the kernel was known to risk its life with; empty when there is none."""
+    return next((one.reason for one in predictions if isinstance(one, Unpredicted) and one.deadly), "")
 
 
 def _missed(seen: Missed) -> OperationReport | None:

@@ -78,6 +78,8 @@ class Worker:
         self._place = f"{share.kernel}/{share.arch}"
         self._folder = folder
         self._stopped = False
+        self._missed = False
+        """Whether the machine that runs now missed a script, which pays for its end."""
         self._watch = watch
         self._model = model
 
@@ -127,7 +129,7 @@ class Worker:
         with self.spending.on(self._place, "guest root"):
             root = guestroot.build(kernel)
         for number in count(1):
-            done = len(self.results)
+            done, self._missed = len(self.results), False
             try:
                 self._serve(kernel, root, number)
                 return
@@ -136,7 +138,7 @@ class Worker:
                 if self._stopped or len(self.results) == done or number > REPLACEMENTS:
                     raise
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
-                if not any(result.verdict is Verdict.LOST for result in self.results[done:]):
+                if not self._missed:
                     self._charge(loss)
                 self._watch.state(self.share, f"lost a machine, goes on with another: {loss}")
                 self.reports.append(MachineReport(kernel.name, kernel.arch.name, provenance=dict(kernel.provenance)))
@@ -211,6 +213,7 @@ class Worker:
                 bring_up(executor.target)
         model = self._model(environment)
         for seen in self.spending.each(lane, "guest", executor.run(able, together=self.share.together)):
+            self._missed |= isinstance(seen, Missed)
             self._add(lane, self._judge(lane, seen, model))
 
     def _charge(self, loss: MachineLost) -> None:
@@ -223,10 +226,8 @@ class Worker:
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:
-            predictions = []
-            if isinstance(seen, Observed):
-                with self.spending.on(lane, "model"):
-                    predictions = model.run(seen.script)
+            with self.spending.on(lane, "model"):
+                predictions = model.run(seen.script)
             with self.spending.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
                 return replace(result, unexpected=()) if self.share.random else result

@@ -241,9 +241,11 @@ NOT_CARRIED_OUT = "(not carried out)"
 
 @dataclass(frozen=True)
 class Unpredicted:
-    """The model has no rule for this operation in this era; `reason` says which rule is missing."""
+    """The model has no rule for this operation in this era; `reason` says which rule is missing. `deadly` says that it
+    is a fault the kernel may die of, at this operation or a later one."""
 
     reason: str
+    deadly: bool = False
 
 
 Prediction = Outcome | Either | Unpredicted

@@ -6,7 +6,7 @@ from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import TraceEvent
-from harness.model.value import Unpredictable
+from harness.model.value import Deadly, Unpredictable
 from harness.script.operations import CreateKprobe, FindTracepoint, RemoveKprobe
 from harness.script.outcome import Outcome, Unknown
 from harness.script.triggers import SYMBOLS
@@ -33,8 +33,9 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     if any(event.name == operation.name and not event.removed for event in kernel.trace_events):
         raise Unpredictable("what a second probe of one name is")
     if operation.offset and kernel.rules.inner_probes_panic:
-        raise Unpredictable(
-            "whether the kernel survives a hit: it may write the way back into a slot that is read-only"
+        raise Deadly(
+            "whether the kernel survives a hit: it may write the way back into a slot that is read-only, until "
+            '"kprobes/x86: Do not modify singlestep buffer while resuming", Masami Hiramatsu, March 2017 (4.12)'
         )
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from harness.compare import Verdict
 from harness.essentials import essentials
-from harness.essentials.parts import prctl
+from harness.essentials.parts import PRCTL, prctl
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
@@ -38,7 +38,9 @@ from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.worker import Worker
 from harness.script.expectation import SUCCESS
-from harness.script.operations import Script, WriteKprobeEvents
+from harness.script.operations import CreateKprobe, OpenEvent, Ref, Script, WriteKprobeEvents
+from hil.arch import architecture
+from hil.kernels import store
 
 pytestmark = pytest.mark.guest
 
@@ -252,3 +254,23 @@ def test_what_a_script_leaves_over_shows_in_the_next_round(tmp_path: Path) -> No
         ((2, 3), Verdict.DIVERGE),
     ]
     assert "saw EEXIST" in flaky.reason
+
+
+DEADLY = Script(
+    "deadly",
+    "A probe inside a function, which 4.1 may die of when it is hit",
+    (CreateKprobe("probe", PRCTL, offset=5), OpenEvent("event", Ref("probe")), prctl(), prctl()),
+)
+
+
+def test_a_machine_that_dies_of_a_fault_the_model_knows_is_known(tmp_path: Path) -> None:
+    """4.1.52 for x86_64 at a probe of cap_task_prctl+5: resume_execution() writes into a read-only page."""
+    if store.find("linux-4.1", architecture("x86_64")) is None:
+        pytest.skip("linux-4.1/x86_64 is not at hand, and must be built or imported")
+    bystander = essentials("x86_64", "4.1")[0]
+    report = matrix.run([Share("linux-4.1", "x86_64", (Engine.INTERP,), (DEADLY, bystander))], tmp_path, Silent())
+    verdicts = {result.script: result for result in report.results}
+    assert verdicts["deadly"].verdict is Verdict.KNOWN
+    assert "Masami Hiramatsu" in verdicts["deadly"].reason and "guest" in verdicts["deadly"].reason
+    assert verdicts[bystander.name].verdict is Verdict.AGREE, "on another machine"
+    assert (report.exit_status, len(report.machines)) == (0, 2)
