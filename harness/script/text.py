@@ -72,8 +72,8 @@ def _term(value: object) -> str:
             return f"{offset}:{size}={_term(inner)}"
         case PerCpu(first, others):
             return f"{_term(first)} on CPU 0, {'the same' if others is None else _term(others)} on others"
-        case Buffer(content):
-            return f"&{_term(content)}"
+        case Buffer(content, guarded):
+            return f"&{_term(content)}{' (guarded)' if guarded else ''}"
         case Program():
             return f"<{len(value.instructions)} instructions>"
         case Unknown():
@@ -84,6 +84,8 @@ def _term(value: object) -> str:
             return f"<{size} bytes: kernel addresses, then zeros>"
         case OneOf(choices):
             return f"one of {', '.join(map(_term, choices))}"
+        case (Branch(), *_):  # by the numbers that differences name
+            return f"({', '.join(f'thread {number} on {_term(branch)}' for number, branch in enumerate(value))})"
         case tuple():
             return f"({', '.join(_term(item) for item in value)})"
         case _:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from harness.fuzz import scripts as fuzzed
+from harness.model.eras import era
 from harness.report.show import show
+from harness.script.operations import LoadProgram
+from harness.script.text import describe
 from hil.errors import UserError
 from tests.harness.reports import LANES, OPERATIONS, PROGRAM, everything
 
@@ -48,6 +53,22 @@ def test_a_case_by_seed_and_number() -> None:
     assert lines[0].startswith("script case-777-2997, as on debian-12/x86_64")
     assert lines[-1] == "again: hil fuzz --lanes debian-12/x86_64 --seed 777 --case 2997"
     assert any("exit" in line for line in lines)
+
+
+def test_a_generated_script_with_all_it_does_in_children_and_threads() -> None:
+    """Chosen from what `hil fuzz --of scripts --seed 7` makes, for a program of its own, and threads."""
+    lines = shown("script-7-10", "--lane", "debian-12/x86_64")
+    made = fuzzed.script(7, 10, era("6.1", "x86_64"))
+    steps = [line for line in lines if re.match(r" {3,4}\d+  [A-Z]", line)]
+    assert steps == [f"  {index:>3}  {describe(operation)}" for index, operation in enumerate(made.operations)]
+    (threads,) = (line for line in steps if "Concurrently(" in line)
+    assert "thread 0 on CPU 0: " in threads and ", thread 1 on CPU 1: " in threads
+    loads = sum(isinstance(operation, LoadProgram) for operation in made.operations)
+    assert lines.count("           in hexadecimal, an instruction a word:") == loads > 0
+    assert lines[-2:] == [
+        "needs two CPUs",
+        "again: hil fuzz --lanes debian-12/x86_64 --of scripts --seed 7 --case 10",
+    ]
 
 
 def test_a_divergence_of_a_run(tmp_path: Path) -> None:

@@ -1,6 +1,21 @@
 import pytest
 
-from harness.script.operations import Attach, Buffer, CreateMap, Fire, LookupElement, MapType, Operation, Ref
+from harness.script.operations import (
+    Attach,
+    Branch,
+    Buffer,
+    Concurrently,
+    CreateMap,
+    Exit,
+    Fire,
+    LookupElement,
+    MapType,
+    Operation,
+    Part,
+    Pin,
+    RawBpf,
+    Ref,
+)
 from harness.script.outcome import (
     DESCRIPTOR,
     Bytes,
@@ -27,6 +42,14 @@ from harness.script.text import describe, describe_outcome
         ),
         (LookupElement(Ref("m"), b"\1\0", 8), "LookupElement(map=m, key=0100, value_size=8)"),
         (Fire("write_null", (Buffer(b"\xff"), 8)), "Fire(trigger='write_null', arguments=(&ff, 8))"),
+        (
+            RawBpf(1, (Part(8, 8, Buffer(b"\1", guarded=True)),)),
+            "RawBpf(command=1, parts=(8:8=&01 (guarded)))",
+        ),
+        (
+            Concurrently((Branch(1, (Pin(0), Exit())), Branch(0, (Pin(1),)))),
+            "Concurrently(branches=(thread 0 on CPU 1: Pin(cpu=0); Exit(), thread 1 on CPU 0: Pin(cpu=1)))",
+        ),
     ],
 )
 def test_operations(operation: Operation, text: str) -> None:
