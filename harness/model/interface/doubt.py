@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 
 from harness.model.interface.descriptors import AnyDescriptor, Doubtful
-from harness.model.interface.effects import EVERYTHING, Part, effects, may_be_descriptor
+from harness.model.interface.effects import EVERYTHING, Part, effects
 from harness.model.interface.hits import open_hits
 from harness.model.interface.kernel import Kernel
-from harness.model.interface.objects import Content, Event, LoadedProgram, TraceEvent, may_print
-from harness.model.maps import FileArrayMap, Map, ProgramArrayMap
+from harness.model.interface.objects import Event, LoadedProgram, TraceEvent, may_print
+from harness.model.interface.references import behind, names, reaches_anything, things
+from harness.model.maps import Map, ProgramArrayMap
 from harness.model.value import Settled, Unbounded, Unpredictable
 from harness.script import operations as op
-from harness.script.operations import Buffer, MapType, Operation, Ref
+from harness.script.operations import MapType, Operation
 from harness.script.surroundings import ReadClock, SetSetting
 
-Thing = Content | TraceEvent | Doubtful
 GROUP, PREFIX = "hil/", "{}"
 """Where the probes of scripts are, and what stands for the script's own in a command of kprobe_events."""
 HOLDS_FILES = (MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY)
-TRACEPOINT = 2
-"""PERF_TYPE_TRACEPOINT."""
 
 
 def open_up(kernel: Kernel, operation: Operation, unpredictable: Unpredictable) -> bool:
@@ -36,7 +33,7 @@ def open_up(kernel: Kernel, operation: Operation, unpredictable: Unpredictable) 
         return False
     if isinstance(unpredictable, Unbounded | AnyDescriptor) or found == EVERYTHING:
         return True
-    if found.parts & {Part.OBJECTS, Part.RECORDS} and _reaches_anything(kernel, operation):
+    if found.parts & {Part.OBJECTS, Part.RECORDS} and reaches_anything(kernel, operation):
         return True
     for part in Part:
         if part in found.parts:
@@ -46,88 +43,8 @@ def open_up(kernel: Kernel, operation: Operation, unpredictable: Unpredictable) 
     return False
 
 
-def _reaches_anything(kernel: Kernel, operation: Operation) -> bool:
-    """Whether it was given something that may stand for whatever there is."""
-    if isinstance(operation, op.Duplicate | op.Close):
-        return False
-    things = tuple(_things(kernel, operation))
-    number = _stored(operation)
-    stored = number is not None and may_be_descriptor(int.from_bytes(number[:4], "little"))
-    return any((isinstance(thing, Doubtful) and thing.anything) or (stored and _holds_files(thing)) for thing in things)
-
-
-def _stored(operation: Operation) -> bytes | None:
-    """The bytes that an update gives as a value."""
-    match operation:
-        case op.UpdateElement(value=bytes(value)):
-            return value
-        case op.RawBpf(command=2, parts=parts):
-            return next(
-                (part.value.content for part in parts if part.offset == 16 and isinstance(part.value, Buffer)), None
-            )
-    return None
-
-
-# What an operation refers to
-
-
-def _things(kernel: Kernel, operation: Operation) -> Iterator[Thing]:
-    """What it refers to, as far as it may do something to it."""
-    found = [thing for name in _names(kernel, operation) for thing in _behind(kernel, name)]
-    yield from found
-    gone = any(isinstance(thing, TraceEvent) and (thing.removed or thing.unsure) for thing in found)
-    if _trace_event_number(operation) or gone:
-        yield from kernel.trace_events  # any may have the number
-
-
-def _names(kernel: Kernel, operation: Operation) -> Iterator[str]:
-    for field in fields(operation):
-        value = getattr(operation, field.name)
-        if isinstance(value, Ref) and not (field.name == "value" and not _stores_file(kernel, operation)):
-            yield value.name
-    if isinstance(operation, op.RawBpf | op.RawOpenEvent):
-        yield from (part.value.name for part in operation.parts if isinstance(part.value, Ref))
-
-
-def _stores_file(kernel: Kernel, operation: Operation) -> bool:
-    """Whether an update may make its map hold a file; others read its number."""
-    of = operation.map if isinstance(operation, op.UpdateElement) else None
-    return isinstance(of, Ref) and any(map(_holds_files, _behind(kernel, of.name)))
-
-
-def _behind(kernel: Kernel, name: str) -> Iterator[Thing]:
-    thing = kernel.names.peek(name)
-    if thing is not None:
-        yield from _all(thing)
-
-
-def _all(thing: Thing) -> Iterator[Thing]:
-    yield thing
-    if isinstance(thing, Doubtful):
-        for inner in thing.things:
-            yield from _all(inner)
-
-
-def _holds_files(thing: Thing) -> bool:
-    return isinstance(thing, FileArrayMap) or (isinstance(thing, Doubtful) and thing.holds_files)
-
-
-def _trace_event_number(operation: Operation) -> bool:
-    """Whether it opens an event of a trace event that it gives as a plain number."""
-    match operation:
-        case op.OpenEvent(config=int(number)):
-            return number > 0
-        case op.RawOpenEvent(parts=parts):
-            numbers = {part.offset: part.value for part in parts if isinstance(part.value, int)}
-            return numbers.get(0) == TRACEPOINT and numbers.get(8, 0) > 0
-    return False
-
-
-# The parts of the state
-
-
 def _name(kernel: Kernel, operation: Operation, why: str) -> None:
-    things = tuple(_things(kernel, operation))
+    reached = tuple(things(kernel, operation))
     match operation:
         case op.CreateKprobe(name, symbol, returns):
             _unsure_probe(kernel, TraceEvent(name, symbol, returns, foreign=True, doubt=why, unsure=why))
@@ -136,14 +53,14 @@ def _name(kernel: Kernel, operation: Operation, why: str) -> None:
         case op.CreateMap(type=type):
             _put(kernel, operation, Doubtful(why, holds_files=type in HOLDS_FILES))
         case op.LoadProgram(program=program):
-            maps = tuple(thing for _, reference in program.maps for thing in _behind(kernel, reference.name))
+            maps = tuple(thing for _, reference in program.maps for thing in behind(kernel, reference.name))
             _put(kernel, operation, Doubtful(why, maps, prints=may_print(program.instructions)))
         case op.RawBpf(command=0):
             _put(kernel, operation, Doubtful(why, holds_files=True))
         case op.RawBpf() | op.OpenFile():
             _put(kernel, operation, Doubtful(why, anything=True))
         case _:
-            _put(kernel, operation, Doubtful(why, things))
+            _put(kernel, operation, Doubtful(why, reached))
 
 
 def _unsure_probe(kernel: Kernel, probe: TraceEvent) -> None:
@@ -158,7 +75,7 @@ def _put(kernel: Kernel, operation: Operation, doubtful: Doubtful) -> None:
 
 
 def _objects(kernel: Kernel, operation: Operation, why: str) -> None:
-    for thing in _things(kernel, operation):
+    for thing in things(kernel, operation):
         match thing:
             case TraceEvent():
                 thing.doubt = thing.doubt or why
@@ -176,7 +93,7 @@ def _objects(kernel: Kernel, operation: Operation, why: str) -> None:
 
 
 def _records(kernel: Kernel, operation: Operation, why: str) -> None:
-    for thing in _things(kernel, operation):
+    for thing in things(kernel, operation):
         match thing:
             case Event():
                 thing.doubt = thing.doubt or why
@@ -185,7 +102,7 @@ def _records(kernel: Kernel, operation: Operation, why: str) -> None:
 
 
 def _references(kernel: Kernel, operation: Operation, why: str) -> None:
-    for name in _names(kernel, operation):
+    for name in names(kernel, operation):
         kernel.names.doubt(name, why)
 
 
@@ -193,7 +110,7 @@ def _program_type(kernel: Kernel, operation: Operation, why: str) -> None:
     """A program that is loaded decides it (bpf_prog_array_compatible())."""
     if isinstance(operation, op.LoadProgram):
         for _, reference in operation.program.maps:
-            for map in _behind(kernel, reference.name):
+            for map in behind(kernel, reference.name):
                 if isinstance(map, ProgramArrayMap):
                     map.distrust_type(why)
 

@@ -1,0 +1,94 @@
+"""What an operation refers to, and what it may reach from there, as far as it may do something to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from harness.model.interface.descriptors import Doubtful
+from harness.model.interface.effects import may_be_descriptor
+from harness.model.interface.kernel import Kernel
+from harness.model.interface.objects import Content, TraceEvent
+from harness.model.maps import FileArrayMap
+from harness.script import operations as op
+from harness.script.operations import Buffer, Operation, Ref
+
+Thing = Content | TraceEvent | Doubtful
+TRACEPOINT = 2
+"""PERF_TYPE_TRACEPOINT."""
+
+
+def reaches_anything(kernel: Kernel, operation: Operation) -> bool:
+    """Whether it was given something that may stand for whatever there is."""
+    if isinstance(operation, op.Duplicate | op.Close):
+        return False
+    found = tuple(things(kernel, operation))
+    number = _stored(operation)
+    stored = number is not None and may_be_descriptor(int.from_bytes(number[:4], "little"))
+    return any((isinstance(thing, Doubtful) and thing.anything) or (stored and _holds_files(thing)) for thing in found)
+
+
+def _stored(operation: Operation) -> bytes | None:
+    """The bytes that an update gives as a value."""
+    match operation:
+        case op.UpdateElement(value=bytes(value)):
+            return value
+        case op.RawBpf(command=2, parts=parts):
+            return next(
+                (part.value.content for part in parts if part.offset == 16 and isinstance(part.value, Buffer)), None
+            )
+    return None
+
+
+def things(kernel: Kernel, operation: Operation) -> Iterator[Thing]:
+    """What it refers to, as far as it may do something to it."""
+    found = [thing for name in names(kernel, operation) for thing in behind(kernel, name)]
+    yield from found
+    gone = any(isinstance(thing, TraceEvent) and (thing.removed or thing.unsure) for thing in found)
+    if _trace_event_number(operation) or gone:
+        yield from kernel.trace_events  # any may have the number
+
+
+def names(kernel: Kernel, operation: Operation) -> Iterator[str]:
+    """Those it gives the kernel; a program's maps are not among them, to which loading it does nothing."""
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if isinstance(value, Ref) and not (field.name == "value" and not _stores_file(kernel, operation)):
+            yield value.name
+    if isinstance(operation, op.RawBpf | op.RawOpenEvent):
+        yield from (part.value.name for part in operation.parts if isinstance(part.value, Ref))
+
+
+def _stores_file(kernel: Kernel, operation: Operation) -> bool:
+    """Whether an update may make its map hold a file; others read its number."""
+    of = operation.map if isinstance(operation, op.UpdateElement) else None
+    return isinstance(of, Ref) and any(map(_holds_files, behind(kernel, of.name)))
+
+
+def behind(kernel: Kernel, name: str) -> Iterator[Thing]:
+    """All that a name may stand for."""
+    thing = kernel.names.peek(name)
+    if thing is not None:
+        yield from _all(thing)
+
+
+def _all(thing: Thing) -> Iterator[Thing]:
+    yield thing
+    if isinstance(thing, Doubtful):
+        for inner in thing.things:
+            yield from _all(inner)
+
+
+def _holds_files(thing: Thing) -> bool:
+    return isinstance(thing, FileArrayMap) or (isinstance(thing, Doubtful) and thing.holds_files)
+
+
+def _trace_event_number(operation: Operation) -> bool:
+    """Whether it opens an event of a trace event that it gives as a plain number."""
+    match operation:
+        case op.OpenEvent(config=int(number)):
+            return number > 0
+        case op.RawOpenEvent(parts=parts):
+            numbers = {part.offset: part.value for part in parts if isinstance(part.value, int)}
+            return numbers.get(0) == TRACEPOINT and numbers.get(8, 0) > 0
+    return False
