@@ -50,7 +50,7 @@ PACKET = bytes(range(64))
 
 @dataclass(kw_only=True)
 class MapSteps(Namer):
-    """Programs count, or do, on hits of `symbol` that are the script's own; `shapes` are those of its maps, by name."""
+    """Programs of probes are for the script's own hits of `symbol`; `shapes` are those of its maps, by name."""
 
     era: Era
     registers: PtRegs
