@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.script import names
 from harness.script.brief import brief
+from harness.script.declared import undeclared
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
@@ -52,6 +53,12 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
         return "there are no operations, so that nothing could ever be wrong"
     if expected and len(expected) != len(operations):
         return f"{len(expected)} expectations for {len(operations)} operations"
+    for index, operation in enumerate(operations):
+        if wrong := undeclared(operation):
+            return f"operation {index}, {brief(repr(operation))}, {wrong}"
+    for index, said in enumerate(expected):
+        if not isinstance(said, Expectation | None):
+            return f"what is expected of operation {index}, {said!r}, is no Expectation"
     changed = [False]
     """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
     for index, operation in enumerate(operations):

@@ -1,0 +1,67 @@
+"""Whether operations hold what their fields are declared to: what is written in a test no type checker has seen."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from harness.isa.instruction import Instruction
+from harness.script.brief import brief
+from harness.script.operations import Operation
+
+_OPERATIONS = get_args(Operation)
+_fields = cache(get_type_hints)
+"""What a class declares of its fields, by their names."""
+
+
+def undeclared(operation: object) -> str:
+    """What is wrong with what somebody wrote as an operation; empty when it is one, and so are all its parts."""
+    if isinstance(operation, tuple | list):
+        return "is several operations in one place; write * in front of them"
+    if not isinstance(operation, _OPERATIONS):
+        return "is no operation"
+    return _wrong(operation)
+
+
+def _wrong(whole: object) -> str:
+    """Which field of a data class holds what it cannot."""
+    kind: Any = type(whole)
+    for name, declared in _fields(kind).items():
+        value = getattr(whole, name)
+        if not _fits(value, declared):
+            inner = _wrong(value) if is_dataclass(value) and isinstance(value, _classes(declared)) else ""
+            return inner or f"has {brief(repr(value))} as its {name}, which takes {_words(declared)}"
+    return ""
+
+
+def _fits(value: object, declared: Any) -> bool:
+    origin, arguments = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in arguments)
+    if origin is tuple:
+        if not isinstance(value, tuple) or (arguments[-1] is not ... and len(value) != len(arguments)):
+            return False
+        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        return all(map(_fits, value, kinds))
+    if origin is frozenset:
+        return isinstance(value, frozenset) and all(_fits(one, arguments[0]) for one in value)
+    # Programs may have a million instructions, which look after themselves.
+    return isinstance(value, declared) and (declared is Instruction or not is_dataclass(value) or not _wrong(value))
+
+
+def _classes(declared: Any) -> tuple[type, ...]:
+    """The classes that a declaration names outside of tuples."""
+    arguments = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
+    return tuple(one for one in arguments if isinstance(one, type) and get_origin(one) is None)
+
+
+def _words(declared: Any) -> str:
+    """A declaration as people write it."""
+    if get_origin(declared) in (Union, UnionType):
+        return " or ".join(map(_words, get_args(declared)))
+    if get_origin(declared) in (tuple, frozenset):
+        name = get_origin(declared).__name__
+        return f"a {name} of {' and '.join(_words(one) for one in get_args(declared) if one is not ...)}"
+    return "None" if declared is NoneType else str(declared.__name__)
