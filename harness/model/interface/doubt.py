@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from harness.abi.bpf import Command
 from harness.model.interface.descriptors import AnyDescriptor, Doubtful
 from harness.model.interface.effects import EVERYTHING, Part, effects
 from harness.model.interface.hits import open_hits
@@ -17,8 +18,8 @@ from harness.script import operations as op
 from harness.script.operations import MapType, Operation
 from harness.script.surroundings import ReadClock, SetSetting
 
-GROUP, PREFIX = "hil/", "{}"
-"""Where the probes of scripts are, and what stands for the script's own in a command of kprobe_events."""
+GROUP = "hil/"
+"""Where the probes of all scripts are."""
 HOLDS_FILES = (MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY)
 
 
@@ -55,7 +56,7 @@ def _name(kernel: Kernel, operation: Operation, why: str) -> None:
         case op.LoadProgram(program=program):
             maps = tuple(thing for _, reference in program.maps for thing in behind(kernel, reference.name))
             _put(kernel, operation, Doubtful(why, maps, prints=may_print(program.instructions)))
-        case op.RawBpf(command=0):
+        case op.RawBpf(command=Command.MAP_CREATE):
             _put(kernel, operation, Doubtful(why, holds_files=True))
         case op.RawBpf() | op.OpenFile():
             _put(kernel, operation, Doubtful(why, anything=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from harness.abi.bpf import Command
 from harness.model.interface.descriptors import STANDARD, SURELY_CLOSED
 from harness.model.interface.settings import EVER
 from harness.script import operations as op
@@ -115,14 +116,14 @@ def _is_address(part: op.Part) -> bool:
 
 
 LEAST_ADDRESS = 4096
-_READING = frozenset({1, 4})
+_READING = frozenset({Command.MAP_LOOKUP_ELEM, Command.MAP_GET_NEXT_KEY})
 _COMMANDS: Mapping[int, Effects] = {
-    0: _on(*_MAKES),
-    1: NOTHING,
-    2: _on(Part.OBJECTS),
-    3: _on(Part.OBJECTS),
-    4: NOTHING,
-    5: _on(*_MAKES, Part.PROGRAM_TYPE),
+    Command.MAP_CREATE: _on(*_MAKES),
+    Command.MAP_LOOKUP_ELEM: NOTHING,
+    Command.MAP_UPDATE_ELEM: _on(Part.OBJECTS),
+    Command.MAP_DELETE_ELEM: _on(Part.OBJECTS),
+    Command.MAP_GET_NEXT_KEY: NOTHING,
+    Command.PROG_LOAD: _on(*_MAKES, Part.PROGRAM_TYPE),
 }
 """Those that scripts have operations for."""
 IOC_READ = 1 << 31

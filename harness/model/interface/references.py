@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
+from harness.abi import perf
+from harness.abi.bpf import Command
 from harness.model.interface.descriptors import Doubtful
 from harness.model.interface.effects import may_be_descriptor
 from harness.model.interface.kernel import Kernel
@@ -14,8 +16,6 @@ from harness.script import operations as op
 from harness.script.operations import Buffer, Operation, Ref
 
 Thing = Content | TraceEvent | Doubtful
-TRACEPOINT = 2
-"""PERF_TYPE_TRACEPOINT."""
 
 
 def reaches_anything(kernel: Kernel, operation: Operation) -> bool:
@@ -33,7 +33,7 @@ def _stored(operation: Operation) -> bytes | None:
     match operation:
         case op.UpdateElement(value=bytes(value)):
             return value
-        case op.RawBpf(command=2, parts=parts):
+        case op.RawBpf(command=Command.MAP_UPDATE_ELEM, parts=parts):
             return next(
                 (part.value.content for part in parts if part.offset == 16 and isinstance(part.value, Buffer)), None
             )
@@ -90,5 +90,5 @@ def _trace_event_number(operation: Operation) -> bool:
             return number > 0
         case op.RawOpenEvent(parts=parts):
             numbers = {part.offset: part.value for part in parts if isinstance(part.value, int)}
-            return numbers.get(0) == TRACEPOINT and numbers.get(8, 0) > 0
+            return numbers.get(0) == perf.TYPE_TRACEPOINT and numbers.get(8, 0) > 0
     return False
