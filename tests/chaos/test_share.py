@@ -26,5 +26,6 @@ def test_faults_of_all_kinds_end_as_they_should() -> None:
     console = Console(markup=False)
     judged = carry_out(chosen, SEED, os.cpu_count() or 1, folder, lambda one: command.tell(console, one))
     wrong = [f"{one.kind}: {line}" for one in judged for line in one.wrong]
+    assert any(not one.skipped for one in judged), "nothing was injected"
     assert not wrong, f"{wrong}; their homes are in {folder}"
     cache.remove(folder)
