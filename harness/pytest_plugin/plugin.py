@@ -114,16 +114,16 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) ->
     from hil.errors import HilError
     from hil.kernels.store import NotAtHand
 
+    require = request.config.getoption("--hil-require-predicted")
     try:
         machine, executor = _hil_berth.board(_hil_lane)
+        guest = LaneGuest(request.node.name, _hil_lane, machine, executor, require_predicted=require)
     except (NotAtHand, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)
         pytest.skip(f"{_hil_lane}: {error}")
     except HilError as error:
         pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
-    require = request.config.getoption("--hil-require-predicted")
-    guest = LaneGuest(request.node.name, _hil_lane, machine, executor, require_predicted=require)
     request.node.stash[_GUEST] = guest
     yield guest
     request.config.stash[_JUDGED] = request.config.stash.get(_JUDGED, NOTHING) + guest.judged

@@ -198,6 +198,32 @@ def test_unjudged(guest):
 """
 
 
+LOST_AT_ONCE = """
+from hil.errors import MachineLost
+
+
+class Lost(Guest):
+    def settings(self, paths):
+        raise MachineLost("the machine is gone", details="its last words")
+
+
+@pytest.fixture(scope="session")
+def _hil_berth():
+    return SimpleNamespace(board=lambda lane: (SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL)), Lost(ebadf)))
+"""
+
+
+def test_a_machine_lost_before_the_test_began_is_told_without_a_traceback(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE + LOST_AT_ONCE)
+    pytester.makepyfile(CHECKS)
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["debian-12/arm64/jit: the machine is gone*", "its last words"])
+    result.stdout.no_fnmatch_line("*in settings*")
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*raise MachineLost*")
+
+
 def test_the_summary_says_how_much_was_judged_and_what_passed_for_want_of_a_word(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(WITHOUT_A_MACHINE)
     pytester.makepyfile(CHECKS)
