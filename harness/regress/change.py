@@ -113,10 +113,14 @@ def _scripts(before: Side, after: Side) -> Iterator[Change]:
 def trouble(side: Side) -> tuple[Change, ...]:
     """What is wrong with a run by itself: divergences nobody knows, failures, repeats that differ, nothing judged."""
     nothing = Side(side.lanes, {}, {}, {})
-    found = tuple(change for change in changes(nothing, side) if change.worse)
+    return (*(change for change in changes(nothing, side) if change.worse), *judged_nothing(side))
+
+
+def judged_nothing(side: Side) -> tuple[Change, ...]:
+    """That nothing of a run was judged, if so: whatever it is held against, it is no better for want of a word."""
     if all(result.verdict is Verdict.UNSUPPORTED for result in side.seen.values()):
-        return (*found, Change(Kind.NOTHING, "the whole run", "", "", f"{len(side.seen)} unsupported"))
-    return found
+        return (Change(Kind.NOTHING, "the whole run", "", "", f"{len(side.seen)} unsupported"),)
+    return ()
 
 
 def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:

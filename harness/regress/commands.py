@@ -9,7 +9,7 @@ import click
 
 from harness.history.find import find
 from harness.regress import baseline as known
-from harness.regress.change import Change, Kind, changes, ordered, trouble
+from harness.regress.change import Change, Kind, changes, judged_nothing, ordered, trouble
 from harness.regress.differences import Difference, differences
 from harness.regress.showing import as_json, show
 from harness.regress.side import Side, lanes, one_lane, whole
@@ -82,7 +82,8 @@ def baseline(run: str, reason: str, link: str, keep: Path | None) -> None:
 
 
 def _compared(before: Side, after: Side) -> tuple[tuple[Change, ...], tuple[Difference, ...]]:
-    return ordered((*changes(before, after), *slower(before, after))), differences(before, after)
+    found = (*changes(before, after), *judged_nothing(after), *slower(before, after))
+    return ordered(found), differences(before, after)
 
 
 def _only(report: RunReport, patterns: tuple[str, ...]) -> RunReport:

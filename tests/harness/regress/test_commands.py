@@ -142,3 +142,15 @@ def test_a_history_that_cannot_be_read_is_trouble(tmp_path: Path, monkeypatch: p
     (tmp_path / "history.sqlite").write_text("no database")
     monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
     assert hil("compare", "1", "2").returncode == 3
+
+
+def test_runs_that_judged_nothing_are_not_the_same_for_want_of_a_word(tmp_path: Path) -> None:
+    nothing = replace(
+        agreeing(), results=tuple(replace(one, verdict=Verdict.UNSUPPORTED) for one in agreeing().results)
+    )
+    before, after = kept(tmp_path, "before", nothing), kept(tmp_path, "after", nothing)
+    empty = kept(tmp_path, "empty", replace(agreeing(), results=()))
+    for runs in ((before, after), (empty, empty), (before, "--lane", LANES[0], "--lane", LANES[1])):
+        done = hil("compare", *runs)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "nothing judged" in done.stdout
