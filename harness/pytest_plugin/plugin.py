@@ -33,6 +33,8 @@ _LANE = "_hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
 _JUDGED = pytest.StashKey["Judged"]()
+_TOLD = pytest.StashKey[list[str]]()
+"""In what kernels differ from the records they are judged by, once a machine."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -97,6 +99,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     judged: Judged | None = config.stash.get(_JUDGED, None)
     if judged:
         terminalreporter.write_line(f"hil: {judged}")
+    for warning in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(f"hil: warning: {warning}")
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +129,9 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) ->
     except HilError as error:
         pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
     request.node.stash[_GUEST] = guest
+    told = request.config.stash.setdefault(_TOLD, [])
+    warned = [f"{_hil_lane.kernel}/{_hil_lane.arch}: {one}" for one in guest.model.environment.warnings]
+    told += [one for one in warned if one not in told]
     yield guest
     request.config.stash[_JUDGED] = request.config.stash.get(_JUDGED, NOTHING) + guest.judged
 

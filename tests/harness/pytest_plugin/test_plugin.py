@@ -254,6 +254,28 @@ def test_where_it_is_asked_for_nothing_passes_for_want_of_a_word(options: list[s
     result.stdout.fnmatch_lines(["FAILED *::test_unjudged*"])
 
 
+OTHERWISE = """
+class Otherwise(Guest):
+    settings = staticmethod(lambda paths: {"kernel/perf_event_paranoid": 1})
+
+
+@pytest.fixture(scope="session")
+def _hil_berth(tmp_path_factory):
+    log = tmp_path_factory.mktemp("machine") / "console.log"
+    log.touch()
+    machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
+    return SimpleNamespace(board=lambda lane: (machine, Otherwise(ebadf)))
+"""
+
+
+def test_in_what_a_kernel_differs_from_its_records_is_told_once(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE + OTHERWISE)
+    pytester.makepyfile(CHECKS)
+    said = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64").stdout.str()
+    told = "hil: warning: debian-12/arm64: kernel/perf_event_paranoid is 1, where Debian's 6.1 has 3"
+    assert said.count(told) == 1
+
+
 def test_tests_without_a_guest_say_nothing_of_judgement(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_plain(): pass")
     assert "hil:" not in pytester.runpytest_inprocess().stdout.str()
