@@ -18,7 +18,7 @@ SOL_SOCKET, SO_ATTACH_BPF = 1, 50
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     withheld = logs.withheld(operation, lowering.guest.era)
     level = 0 if withheld else operation.log_level
-    size = operation.log_size if level else 0
+    size = 0 if withheld else operation.log_octets
     log = lowering.builder.alloc(size)
     version = operation.kern_version
     attr = lowering.structure(

@@ -19,12 +19,12 @@ def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
         if operation.name is not None:
             lowering.names[operation.name] = -1  # what fails to make something gives its name no more
         return lambda _: Outcome(errno=NOT_CARRIED_OUT, log=why)
-    length = operation.size if operation.length is None else operation.length
     if operation.address is not None:
         call = lowering.call("bpf", operation.command, operation.address, operation.size)
     else:
         guarded = operation.length is not None
-        where = _structure(lowering, operation.parts, length, guarded) if length else 0
+        octets = operation.octets
+        where = _structure(lowering, operation.parts, octets, guarded) if octets else 0
         call = lowering.call("bpf", operation.command, where, operation.size)
     if operation.name is not None:
         lowering.opened(operation.name, call)

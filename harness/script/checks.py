@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harness.script import names
+from harness.script.bounds import ROOM, beyond, octets
 from harness.script.brief import brief
 from harness.script.declared import undeclared
 from harness.script.expectation import Expectation
@@ -62,12 +63,14 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
     changed = [False]
     """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
     for index, operation in enumerate(operations):
-        if wrong := _process(operation, changed) or _written(operation):
+        if wrong := _process(operation, changed) or _written(operation) or beyond(operation):
             return f"operation {index}, {brief(describe(operation))}, {wrong}"
         if isinstance(operation, Execute) and operations[index + 1 : index + 2] != (Exit(),):
             return f"operation {index}: nothing but Exit comes after Execute"
     if len(changed) > 1:
         return "a child does not exit"
+    if (asked := sum(map(octets, operations))) > ROOM:
+        return f"its operations ask for {asked} bytes of memory together; a script has room for {ROOM}"
     return names.wrong(operations, expected)
 
 
@@ -108,10 +111,10 @@ def _written(operation: Operation) -> str:
         case LoadProgram(program=Program(instructions, maps)):
             if beyond := [index for index, _ in maps if not 0 <= index < len(instructions)]:
                 return f"refers to a map in instruction {beyond[0]} of {len(instructions)}"
-        case RawBpf(parts=parts, size=size, length=length, address=address):
+        case RawBpf(parts=parts, address=address):
             if address is not None and parts:
                 return "has parts of what its address replaces"
-            return _parts(parts, size if length is None else length)
+            return _parts(parts, operation.octets)
         case RawOpenEvent(parts=parts, length=length):
             return _parts(parts, length)
         case ReadSetting(path) | SetSetting(path) if not _SETTING.fullmatch(path):
@@ -133,6 +136,9 @@ def _parts(parts: Sequence[Part], length: int) -> str:
     for part in parts if length else ():
         if part.offset < 0 or part.size < 1:
             return f"has a part of {part.size} bytes at {part.offset}"
-        if not isinstance(part.value, int) and (part.size not in _WIDTHS or part.offset + part.size > length):
+        if isinstance(part.value, int):
+            if max(part.value, ~part.value << 1).bit_length() > 8 * part.size:  # negative ones have a bit for the sign
+                return f"stores {part.value:#x} in {part.size} bytes, where it has no room"
+        elif part.size not in _WIDTHS or part.offset + part.size > length:
             return f"stores {part.size} bytes at {part.offset} of {length}; sizes are {_WIDTHS}"
     return ""

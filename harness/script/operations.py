@@ -214,6 +214,11 @@ class LoadProgram:
     log_level: int = 0
     log_size: int = 65536
 
+    @property
+    def log_octets(self) -> int:
+        """How many bytes there are for the verifier's log; none where nobody asks for it."""
+        return self.log_size if self.log_level else 0
+
 
 @dataclass(frozen=True)
 class CreateKprobe:
@@ -428,6 +433,13 @@ class RawBpf:
     length: int | None = None
     address: int | None = None
     name: str | None = None
+
+    @property
+    def octets(self) -> int:
+        """How many bytes the script itself hands over."""
+        if self.address is not None:
+            return 0
+        return self.size if self.length is None else self.length
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
         raise Unpredictable("what a map's memory holds, read as a ring of samples")
     event = event_of(kernel, operation.event, otherwise="ENODEV")
     size = pages * kernel.environment.page_size
-    if pages < 0 or pages & (pages - 1):
+    if pages & (pages - 1):
         raise Errno("EINVAL")
     if event.ring_doubt:
         raise Unpredictable(event.ring_doubt)

@@ -129,7 +129,7 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
 
 def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
     """The union as the kernel sees it; Errno EFAULT, E2BIG."""
-    size, known = operation.size & 0xFFFFFFFF, kernel.rules.attr_size
+    size, known = operation.size, kernel.rules.attr_size
     there = _image(operation)
     if kernel.rules.attr_address_first and operation.address is not None and operation.address >> 63:
         raise Errno("EFAULT")
@@ -148,13 +148,12 @@ def _image(operation: RawBpf) -> bytes:
         if operation.address < SURELY_UNMAPPED or operation.address >> 63:
             return b""
         raise Unpredictable(f"what lies at {operation.address:#x}")
-    length = operation.size if operation.length is None else operation.length
-    image = bytearray(length)
+    image = bytearray(operation.octets)
     for part in operation.parts:
         if isinstance(part.value, int):
             cut = part.value & ((1 << 8 * part.size) - 1)
             image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
-    return bytes(image[:length])
+    return bytes(image[: operation.octets])
 
 
 def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
