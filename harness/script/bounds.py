@@ -137,7 +137,10 @@ def octets(operation: object) -> int:
     for whole in _wholes(operation):
         asked += sum(count * bounds.octets for _, bounds, count, _ in _counts(whole))
         asked += sum(
-            len(one) for field in fields(whole) for one in _flat(getattr(whole, field.name)) if isinstance(one, bytes)
+            len(one)
+            for field in fields(whole)
+            for one in _flat(getattr(whole, field.name))
+            if isinstance(one, bytes | str)
         )
     return asked
 
