@@ -116,13 +116,15 @@ class ModelExecutor:
         self._sink = sink
         self._interfere = interfere
 
-    def run(self, script: Script) -> list[Prediction]:
-        """One prediction an operation, in their order; every script begins with a fresh kernel.
+    def run(self, script: Script, end: int | None = None) -> list[Prediction]:
+        """One prediction an operation, in their order, for those before number `end`; every script begins with a fresh
+        kernel.
 
         With threads, the script is run in every order they allow.
         """
         runs = []
-        for turns in orders(script.operations) or [[Turn(*numbered) for numbered in enumerate(script.operations)]]:
+        operations = script.operations[:end]
+        for turns in orders(operations) or [[Turn(*numbered) for numbered in enumerate(operations)]]:
             run = Run(self._kernel(script), self._interfere)
             runs.append(run.follow(turns))
             if run.contended:

@@ -14,23 +14,35 @@ from harness.model.executor import ModelExecutor
 from harness.run.results import OperationReport, ScriptResult
 from harness.script.brief import brief
 from harness.script.dependence import depends_on
-from harness.script.operations import Script
+from harness.script.operations import Concurrently, Fire, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 from harness.script.text import describe, describe_outcome
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
     """The verdict on one script; the model is asked for its predictions."""
-    return verdict(lane, seen, model.run(seen.script))
+    return verdict(lane, seen, model.run(seen.script, wanted(seen)))
+
+
+def wanted(seen: Observed | Missed) -> int | None:
+    """Before which operation predictions are wanted; None for all. The one that a script was lost at may be one that
+    never ends, in the model no more than in the guest; where it is not known, that is the first trigger at the
+    earliest."""
+    if isinstance(seen, Observed):
+        return None
+    if seen.operation is not None:
+        return seen.operation
+    operations = seen.script.operations
+    return next((index for index, one in enumerate(operations) if isinstance(one, Fire | Concurrently)), 0)
 
 
 def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
-    """The verdict on one script whose predictions are there already. What was missed is lost, but where the model knows
-    a fault that the kernel may have died of."""
+    """The verdict on one script whose predictions are there already. What was missed, with predictions for
+    what came before, is lost, but where the model knows a fault that the kernel may have died of."""
     script = seen.script
     if isinstance(seen, Missed):
         lost = ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
-        fault = _deadly(predictions[: None if seen.operation is None else seen.operation + 1])
+        fault = _deadly(predictions)
         return replace(lost, verdict=Verdict.KNOWN, reason=f"{fault}; {seen.reason}") if fault else lost
     comparison = compare(script, predictions, seen.outcomes)
     end = comparison.divergence.index + 1 if comparison.divergence else len(predictions)

@@ -21,7 +21,7 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.interface.settings import EVER
-from harness.run.judging import verdict
+from harness.run.judging import verdict, wanted
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.run.plan import Share
@@ -227,7 +227,7 @@ class Worker:
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:
             with self.spending.on(lane, "model"):
-                predictions = model.run(seen.script)
+                predictions = model.run(seen.script, wanted(seen))
             with self.spending.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
                 return replace(result, unexpected=()) if self.share.random else result

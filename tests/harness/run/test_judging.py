@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Verdict
+from harness.essentials.parts import prctl
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed
-from harness.run.judging import verdict
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.run.judging import judge, verdict
 from harness.script.operations import Close, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
@@ -17,18 +20,21 @@ FINE, OPEN, FAULT = Outcome(errno="EBADF"), Unpredicted("something"), Unpredicte
 
 
 @pytest.mark.parametrize(
-    ("predictions", "at", "expected"),
-    [
-        ((FAULT, FINE, FINE), 1, Verdict.KNOWN),
-        ((FINE, FAULT, FINE), 1, Verdict.KNOWN),
-        ((FINE, FAULT, FINE), None, Verdict.KNOWN),
-        ((FINE, FINE, FAULT), 1, Verdict.LOST),  # it was not come to
-        ((FINE, OPEN, FINE), 1, Verdict.LOST),
-    ],
+    ("predictions", "expected"),
+    [((FAULT, FINE), Verdict.KNOWN), ((FINE, FAULT), Verdict.KNOWN), ((FINE, OPEN), Verdict.LOST), ((), Verdict.LOST)],
 )
-def test_a_loss_is_known_where_the_model_knows_a_fault_up_to_it(
-    predictions: tuple[Prediction, ...], at: int | None, expected: Verdict
+def test_a_loss_is_known_where_the_model_knows_a_fault_before_it(
+    predictions: tuple[Prediction, ...], expected: Verdict
 ) -> None:
-    result = verdict(LANE, Missed(SCRIPT, at, "the guest panicked"), predictions)
+    result = verdict(LANE, Missed(SCRIPT, 2, "the guest panicked"), predictions)
     assert result.verdict is expected
     assert result.reason == ("a fault; " if expected is Verdict.KNOWN else "") + "the guest panicked"
+
+
+def test_what_a_script_was_lost_at_is_not_asked_of_the_model() -> None:
+    """It may be what never ends."""
+    endless = Script("endless", "", (Close(-1), prctl(times=1 << 31)))
+    model = ModelExecutor(Environment("6.1", "arm64", 0))
+    result = judge(LANE, Missed(endless, 1, "its process was killed"), model)
+    assert result.verdict is Verdict.LOST
+    assert judge(LANE, Missed(endless, None, "the guest panicked"), model).verdict is Verdict.LOST
