@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Alu, Class, Jump, Mode
+from harness.model.interface.context_uses import context_uses
 from harness.model.rules import Upstream
 
 MOST_PATCHED = 32
@@ -33,7 +34,8 @@ def _fits(rules: Upstream, length: int) -> bool:
 
 def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
     """Between how many and how many instructions the program has when the kernel is done with it."""
-    replaced = sum(map(_may_be_replaced, program))
+    uses = context_uses(program)
+    replaced = sum(_may_be_replaced(index, insn, uses) for index, insn in enumerate(program))
     straight = not replaced and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
     return len(program) if straight else 1, len(program) + (MOST_PATCHED - 1) * replaced
 
@@ -42,8 +44,8 @@ def _jumps(insn: Instruction) -> bool:
     return insn.code & 7 in (Class.JMP, Class.JMP32)
 
 
-def _may_be_replaced(insn: Instruction) -> bool:
-    """Calls, divisions, loads from packets, and accesses to what may be a context."""
+def _may_be_replaced(index: int, insn: Instruction, uses: frozenset[int] | None) -> bool:
+    """Calls, divisions, loads from packets, and accesses to what may be the context."""
     kind, operation = insn.code & 7, insn.code & 0xF0
     if kind in (Class.JMP, Class.JMP32):
         return operation == Jump.CALL
@@ -51,4 +53,6 @@ def _may_be_replaced(insn: Instruction) -> bool:
         return operation in (Alu.DIV, Alu.MOD)
     if kind == Class.LD:
         return insn.code & 0xE0 != Mode.IMM
-    return (insn.src if kind == Class.LDX else insn.dst) != FRAME_POINTER
+    if uses is None:
+        return (insn.src if kind == Class.LDX else insn.dst) != FRAME_POINTER
+    return index in uses

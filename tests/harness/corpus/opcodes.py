@@ -44,6 +44,8 @@ NUMBERS = (0, 1, 7, 31, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, (1
 CONSTANTS = (0, 1, 31, 0x80, 0x7FFF_FFFF, -0x8000_0000, -1, -7)
 LINES = 256
 """In one program, which 4.1's limits must allow to be simulated."""
+JUMPS = 14
+"""In one program: without pruning, each of them doubles what there is to simulate, and a million is the limit."""
 CELL = -16
 """A word of the stack; the key of `element` is above it."""
 Line = tuple[int, int, Piece]
@@ -57,9 +59,9 @@ def corpus(release: Release) -> tuple[Script, ...]:
 
 
 def _scripts(opcode: Opcode) -> Iterator[Script]:
-    lines = list(_lines(opcode))
-    for start in range(0, len(lines), LINES):
-        yield _script(f"{opcode.name} {start // LINES}", lines[start : start + LINES])
+    lines, most = list(_lines(opcode)), JUMPS if opcode.code & 7 in (Class.JMP, Class.JMP32) else LINES
+    for start in range(0, len(lines), most):
+        yield _script(f"{opcode.name} {start // most}", lines[start : start + most])
 
 
 def _script(name: str, lines: Sequence[Line]) -> Script:
