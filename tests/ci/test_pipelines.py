@@ -103,7 +103,7 @@ def test_the_workflow_tells_what_it_saw_and_fails_by_the_baseline(clean: Place) 
     report = complete(uploaded(clean, workflow))
     assert report["lanes"] == [LANE]
     assert {(result["verdict"], result["rounds"]) for result in report["results"]} == {("agree", 2)}
-    assert "## hil: as predicted" in clean.summary
+    assert "## hil conform: as predicted" in clean.summary
     assert f"| `{LANE}` | {len(report['results'])} |" in clean.summary
     assert "### Against hil-baseline.json" in clean.summary and "stale baseline entry: 1" in clean.summary
 
@@ -130,7 +130,7 @@ def test_the_job_leaves_what_gitlab_shows_and_ends_as_the_run_did(tmp_path: Path
     (folder,) = (here.repository / path for path in job["artifacts"]["paths"])
     assert {result["verdict"] for result in complete(folder)["results"]} == {"agree"}
     assert (here.repository / job["artifacts"]["reports"]["junit"]).exists()
-    assert "## hil: as predicted" in (folder / "summary.md").read_text()
+    assert "## hil conform: as predicted" in (folder / "summary.md").read_text()
     assert re.search(rf"^{LANE} +\d+ +\d+ agree", here.log, re.MULTILINE)
 
 
