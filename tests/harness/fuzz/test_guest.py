@@ -33,6 +33,9 @@ def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGue
     """Scripts of operations of every type; `hil fuzz --of scripts` goes on where these end."""
     print(f"seed {SEED}")
     lane = guest.model.environment
-    made = [script for script in scripts(SEED, SCRIPTS, lane.rules) if not unmet(script.needs, lane)]
+    drawn = list(scripts(SEED, SCRIPTS, lane.rules))
+    made = [script for script in drawn if not unmet(script.needs, lane)]
+    if not made:
+        pytest.skip(f"{guest.lane}: {unmet(drawn[0].needs, lane)}")
     disagreed = tell(guest.judge(made, read(KNOWN), TOGETHER))
     assert not disagreed, "\n".join(disagreed)
