@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.model.rules import ALWAYS, UNCERTAIN, Backport, Upstream
+from harness.model.rules import ALWAYS, UNCERTAIN, Backport, Upstream, version
 from harness.release import Release
+
+BETWEEN_THOSE_SEEN: Mapping[Release, Backport] = {
+    (5, 10): Backport(version(5, 10, 223), version(5, 10, 255)),
+    (6, 1): Backport(0, version(6, 1, 192)),
+    (6, 12): Backport(0, version(6, 12, 117)),
+}
+"""Of a fix that was not in 5.10.223 and is in 5.10.262, 6.1.192 and 6.12.117: its `stable` releases, as far as seen."""
 
 
 @dataclass(frozen=True)

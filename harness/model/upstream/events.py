@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from harness.model.rules import AttachCheck, Attachment, Backport, Keep, Upstream, version
-from harness.model.upstream.change import Change, change
+from harness.model.rules import AttachCheck, Attachment, Keep, Upstream
+from harness.model.upstream.change import BETWEEN_THOSE_SEEN, Change, change
 
 
 @change((4, 4), "a43eec304259, bpf: introduce bpf_perf_event_output() helper")
@@ -75,11 +75,7 @@ def unknown_symbols(rules: Upstream) -> Upstream:
 @change(
     (7, 2),
     after=(4, 1),
-    stable={
-        (5, 10): Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
-        (6, 1): Backport(0, version(6, 1, 192)),
-        (6, 12): Backport(0, version(6, 12, 117)),
-    },
+    stable=BETWEEN_THOSE_SEEN,
 )
 def first_period_runs(rules: Upstream) -> Upstream:
     """A sample period begins when a tracepoint event does, where it began at its end, so that samples came early:

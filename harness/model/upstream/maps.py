@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from harness.abi.bpf import MapFlag
 from harness.model.rules import Backport, Upstream, version
-from harness.model.upstream.change import Change, change
+from harness.model.upstream.change import BETWEEN_THOSE_SEEN, Change, change
 from harness.release import Release
 from harness.script.operations import MapType
 
@@ -107,11 +107,7 @@ def large_array_values(rules: Upstream) -> Upstream:
 @change(
     (7, 2),
     after=(4, 6),
-    stable={
-        (5, 10): Backport(version(5, 10, 223), version(5, 10, 255)),  # seen on 5.10.223 and 5.10.262
-        (6, 1): Backport(0, version(6, 1, 192)),
-        (6, 12): Backport(0, version(6, 12, 117)),
-    },
+    stable=BETWEEN_THOSE_SEEN,
 )
 def per_cpu_values_are_checked(rules: Upstream) -> Upstream:
     """Values that are too large to be had for each CPU are E2BIG, where allocating them failed with ENOMEM."""
