@@ -177,11 +177,6 @@ def _of_itself(lines: str) -> str:
     return f"# {hashlib.sha256(lines.encode()).hexdigest()}"
 
 
-def is_sealed(folder: Path) -> bool:
-    """False for what was put into the cache before folders had seals."""
-    return (folder / _SEAL).exists()
-
-
 def check(folder: Path) -> None:
     """Damaged unless every file below `folder` is as it was sealed; Unusable when one cannot be read. Costs reading
     them once, a few milliseconds a megabyte."""

@@ -81,9 +81,7 @@ def read(folder: Path, arch: Architecture) -> Kernel:
     for path in files.values():
         if not path.exists():
             raise cache.Damaged(f"{path} is missing")
-    # What was put into the cache before entries had seals cannot be held against one.
-    if cache.is_sealed(folder):
-        _check_once(folder, folder.stat().st_ino)
+    _check_once(folder, folder.stat().st_ino)
     name, version = metadata["name"], metadata["version"]
     return Kernel(
         name=name,
