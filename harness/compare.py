@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from harness.script.expectation import Expectation
-from harness.script.operations import Concurrently, Operation, Script
+from harness.script.operations import Operation, RunThreads, Script
 from harness.script.outcome import (
     Addresses,
     Bytes,
@@ -25,7 +25,7 @@ from harness.script.outcome import (
 )
 
 Data = bytes | Bytes | OneOf | Addresses
-Branches = tuple[tuple[Prediction, ...], ...]
+Threads = tuple[tuple[Prediction, ...], ...]
 
 
 class Verdict(StrEnum):
@@ -118,13 +118,13 @@ def _blame(
 
 
 def _remember(operation: Operation, observation: Outcome, returned: dict[str, int]) -> None:
-    """What named operations returned, those of branches, too."""
+    """What named operations returned, those of threads, too."""
     name = getattr(operation, "name", None)
     if name is not None and isinstance(observation.value, int):
         returned[name] = observation.value
-    if isinstance(operation, Concurrently):
-        for branch, outcomes in zip(operation.branches, observation.branches or (), strict=False):
-            for inner, outcome in zip(branch.operations, outcomes, strict=True):
+    if isinstance(operation, RunThreads):
+        for thread, outcomes in zip(operation.threads, observation.threads or (), strict=False):
+            for inner, outcome in zip(thread.operations, outcomes, strict=True):
                 if isinstance(outcome, Outcome):
                     _remember(inner, outcome, returned)
 
@@ -137,14 +137,12 @@ def _reasons(prediction: Prediction) -> Iterator[str]:
         case Either(outcomes):
             yield from dict.fromkeys(reason for outcome in outcomes for reason in _reasons(outcome))
         case Outcome():
-            yield from (
-                reason for branch in prediction.branches or () for inner in branch for reason in _reasons(inner)
-            )
+            yield from (reason for thread in prediction.threads or () for inner in thread for reason in _reasons(inner))
 
 
 def admits(prediction: Outcome | Either, observation: Outcome, returned: Mapping[str, int]) -> bool:
     """Whether the observation is what was predicted; the leaves that may go unpredicted are the log's text and the
-    operations of branches."""
+    operations of threads."""
     if isinstance(prediction, Either):
         return any(admits(outcome, observation, returned) for outcome in prediction.outcomes)
     return (
@@ -153,7 +151,7 @@ def admits(prediction: Outcome | Either, observation: Outcome, returned: Mapping
         and _data_admits(prediction.data, observation.data, returned)
         and _log_admits(prediction.log, observation.log)
         and _records_admit(prediction.records, observation.records, returned)
-        and _branches_admit(prediction.branches, observation.branches, returned)
+        and _threads_admit(prediction.threads, observation.threads, returned)
     )
 
 
@@ -188,10 +186,10 @@ def _records_admit(
     )
 
 
-def _branches_admit(predicted: Branches | None, observed: Branches | None, returned: Mapping[str, int]) -> bool:
+def _threads_admit(predicted: Threads | None, observed: Threads | None, returned: Mapping[str, int]) -> bool:
     if predicted is None or observed is None:
         return predicted is observed
-    return [len(branch) for branch in predicted] == [len(branch) for branch in observed] and all(
+    return [len(thread) for thread in predicted] == [len(thread) for thread in observed] and all(
         isinstance(said, Unpredicted) or (isinstance(seen, Outcome) and admits(said, seen, returned))
         for pair in zip(predicted, observed, strict=True)
         for said, seen in zip(*pair, strict=True)

@@ -57,8 +57,8 @@ def _outcomes(said: Outcome | Either, seen: Outcome, returned: Mapping[str, int]
         yield from _records(said.records, seen.records, returned)
     if said.log is not None and not isinstance(said.log, Withheld) and isinstance(seen.log, str):
         yield from _log(said.log, seen.log)
-    for thread, (branch, others) in enumerate(zip(said.branches or (), seen.branches or (), strict=False)):
-        yield from _branch(thread, branch, others, returned)
+    for number, (thread, others) in enumerate(zip(said.threads or (), seen.threads or (), strict=False)):
+        yield from _thread(number, thread, others, returned)
 
 
 def _data(
@@ -131,7 +131,7 @@ def _line(one: str | None) -> str:
     return "(nothing)" if one is None else brief(repr(one))
 
 
-def _branch(
+def _thread(
     thread: int, said: tuple[Prediction, ...], seen: tuple[Prediction, ...], returned: Mapping[str, int]
 ) -> Iterator[str]:
     wrong = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.counting import counted
 from harness.script.expectation import Expectation
-from harness.script.operations import Concurrently, Fire, Operation, Script
+from harness.script.operations import Operation, RunThreads, Script, Trigger
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from harness.script.triggers import TRIGGERS
 
@@ -62,7 +62,7 @@ def predicted(prediction: Prediction) -> bool:
             return False
         case Either(outcomes):
             return all(map(predicted, outcomes))
-    return all(predicted(inner) for branch in prediction.branches or () for inner in branch)
+    return all(predicted(inner) for thread in prediction.threads or () for inner in thread)
 
 
 def unexpected(script: Script, outcomes: Sequence[Outcome]) -> Iterator[tuple[int, Operation, Outcome]]:
@@ -85,14 +85,14 @@ def _unexpected(
         return
     if outcome.errno and expectation is None and not _meant(operation, outcome.errno):
         yield operation, outcome
-    if isinstance(operation, Concurrently) and not (expectation and expectation.branches):
-        for branch, said in zip(operation.branches, outcome.branches or (), strict=False):
-            for inner, its in zip(branch.operations, said, strict=True):
+    if isinstance(operation, RunThreads) and not (expectation and expectation.threads):
+        for thread, said in zip(operation.threads, outcome.threads or (), strict=False):
+            for inner, its in zip(thread.operations, said, strict=True):
                 yield from _unexpected(inner, its, None)
 
 
 def _meant(operation: Operation, errno: str) -> bool:
-    return isinstance(operation, Fire) and TRIGGERS[operation.trigger].errno == errno
+    return isinstance(operation, Trigger) and TRIGGERS[operation.trigger].errno == errno
 
 
 def _expected(script: Script) -> Sequence[Expectation | None]:

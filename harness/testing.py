@@ -14,7 +14,7 @@ every kernel.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from harness.essentials.parts import (
+from harness.core_scripts.parts import (
     array,
     count_hits,
     element,

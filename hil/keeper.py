@@ -19,7 +19,7 @@ def _end(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    lifeline = os.dup(0)
+    liveness = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGTERM, _end)
     # The program's end wakes `poll`; pidfd_open(2) would be simpler, and is not on hosts before Linux 5.3.
@@ -40,11 +40,11 @@ if __name__ == "__main__":
         with suppress(OSError):  # it has done so itself, and is another program by now
             os.setpgid(program, program)
         waiting = select.poll()
-        waiting.register(lifeline, select.POLLHUP)
+        waiting.register(liveness, select.POLLHUP)
         waiting.register(woken, select.POLLIN)
         ended = 0
         while not ended:
-            if lifeline in {descriptor for descriptor, _ in waiting.poll()}:
+            if liveness in {descriptor for descriptor, _ in waiting.poll()}:
                 _end()
             os.read(woken, 512)
             ended, status = os.waitpid(program, os.WNOHANG)

@@ -40,7 +40,7 @@ def kept(
     with ExitStack() as stack:
         reader, writer = os.pipe()
         stack.callback(os.close, reader)
-        lifeline = stack.enter_context(os.fdopen(writer, "wb"))
+        liveness = stack.enter_context(os.fdopen(writer, "wb"))
         with _lock:
             if _refused:
                 raise BenchError(f"{argv[0]} was not started: the bench is about to end")
@@ -62,7 +62,7 @@ def kept(
         try:
             yield process
         finally:
-            lifeline.close()
+            liveness.close()
             with process:  # which closes its pipes, and waits
                 pass
             with _lock:

@@ -15,7 +15,6 @@ from harness.clauses import (
     attach,
     bpf,
     concurrency,
-    crowds,
     detach,
     event_array,
     execution,
@@ -24,6 +23,7 @@ from harness.clauses import (
     later_opcodes,
     load,
     lru,
+    many_programs,
     map_flags,
     maps,
     per_cpu,
@@ -37,8 +37,8 @@ from harness.clauses import (
     ring,
     ring_buffer,
     stack_trace,
+    task_helpers,
     tasks,
-    told,
     updates,
     verifier,
 )
@@ -64,7 +64,7 @@ _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
     "registers": registers.clauses,
     "execution": execution.clauses,
     "reading": reading.clauses,
-    "told": told.clauses,
+    "task_helpers": task_helpers.clauses,
     "printing": printing.clauses,
     "ring": ring.clauses,
     "ring_buffer": ring_buffer.clauses,
@@ -75,7 +75,7 @@ _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
     "tasks": tasks.clauses,
     "permissions": permissions.clauses,
     "concurrency": concurrency.clauses,
-    "crowds": crowds.clauses,
+    "many_programs": many_programs.clauses,
 }
 
 

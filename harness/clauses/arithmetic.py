@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import holds
-from harness.essentials.parts import array, element, u32, u64
+from harness.core_scripts.parts import array, element, u32, u64
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R7, R8, R9, Piece, exit_, ldx, mov64_imm, program, stx
 from harness.script.clause import FIRST, NOTHING, Clause, Said, Step, expect
 from harness.script.needs import Need
-from harness.script.operations import FilterPacket, LoadProgram, Operation, ProgramType, Ref, UpdateElement
+from harness.script.operations import LoadProgram, Operation, ProgramType, Ref, RunSocketFilter, UpdateElement
 
 X = 0x1122_3344_5566_7788
 TOP = 1 << 63
@@ -137,7 +137,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
                 "bits count",
                 (
                     LoadProgram("filter", ProgramType.SOCKET_FILTER, program(asm.ld_imm64(R0, verdict), exit_())),
-                    expect(FilterPacket(Ref("filter"), b"0123456789"), arrives),
+                    expect(RunSocketFilter(Ref("filter"), b"0123456789"), arrives),
                 ),
                 NOTHING,
             )
@@ -217,7 +217,7 @@ def _on_constants(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...
         f"{sentence}, also on constants that the verifier knows",
         (
             LoadProgram("judge", ProgramType.SOCKET_FILTER, program(*checks, mov64_imm(R0, len(_PACKET)), exit_())),
-            expect(FilterPacket(Ref("judge"), _PACKET), len(_PACKET)),
+            expect(RunSocketFilter(Ref("judge"), _PACKET), len(_PACKET)),
         ),
         NOTHING,
         until="4.1",
@@ -256,6 +256,6 @@ def _round(
         UpdateElement(Ref("operands"), u32(0), u64(left)),
         UpdateElement(Ref("operands"), u32(1), u64(right)),
         UpdateElement(Ref("result"), u32(0), u64(99)),
-        expect(FilterPacket(Ref("filter"), b"packet"), verdict, rows),
+        expect(RunSocketFilter(Ref("filter"), b"packet"), verdict, rows),
         holds("result", result, later or {}),
     )

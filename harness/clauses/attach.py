@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.abi import perf
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROGRAM, SPARE, accepted, hits_are, opened, second_event
-from harness.essentials.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed
+from harness.core_scripts.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed
 from harness.script.clause import WORKS, Clause, Step, expect
 from harness.script.operations import (
     Attach,

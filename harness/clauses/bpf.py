@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.abi.bpf import Command
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP
-from harness.essentials.parts import array, u32, u64
+from harness.core_scripts.parts import array, u32, u64
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     Buffer,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, RING, SPARE, hits_are, holds
-from harness.essentials.parts import (
+from harness.core_scripts.parts import (
     PRCTL,
     array,
     count_hits,
@@ -57,26 +57,26 @@ from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.operations import (
     Attach,
-    Branch,
     Close,
-    Concurrently,
     CreateKprobe,
     CreateMap,
     DeleteElement,
     Disable,
     Enable,
-    Fire,
     LookupElement,
     MapRing,
     MapType,
     OpenEvent,
-    OpenOutput,
+    OpenOutputEvent,
     Operation,
     Pin,
     Program,
     ReadCount,
     ReadRing,
     Ref,
+    RunThreads,
+    Thread,
+    Trigger,
     UpdateElement,
 )
 
@@ -96,14 +96,14 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     return (*_counting(registers), *_attaching(registers), *_maps(registers), *_events(registers), *_output(registers))
 
 
-def together(*branches: Iterable[Operation | Step]) -> Step:
-    """Branch after branch on CPU 0, 1 and so on; what is said of their operations is said of 4.1 and all later ones."""
-    steps = [[step if isinstance(step, Step) else Step(step, NOTHING_SAID) for step in branch] for branch in branches]
-    operation = Concurrently(
-        tuple(Branch(cpu, tuple(step.operation for step in branch)) for cpu, branch in enumerate(steps))
+def together(*threads: Iterable[Operation | Step]) -> Step:
+    """Thread after thread on CPU 0, 1 and so on; what is said of their operations is said of 4.1 and all later ones."""
+    steps = [[step if isinstance(step, Step) else Step(step, NOTHING_SAID) for step in thread] for thread in threads]
+    operation = RunThreads(
+        tuple(Thread(cpu, tuple(step.operation for step in thread)) for cpu, thread in enumerate(steps))
     )
-    said = tuple(tuple(step.expected(FIRST) for step in branch) for branch in steps)
-    return expect(operation, Expectation(value=0, branches=said))
+    said = tuple(tuple(step.expected(FIRST) for step in thread) for thread in steps)
+    return expect(operation, Expectation(value=0, threads=said))
 
 
 def between(least: int, most: int, key: int = 0) -> Step:
@@ -133,7 +133,7 @@ def _increment() -> tuple[Piece, ...]:
 
 
 def _counting(registers: PtRegs) -> tuple[Clause, ...]:
-    writes = Fire("write_null", (0, WRITTEN), MANY)
+    writes = Trigger("write_null", (0, WRITTEN), MANY)
     counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
     by_cpu = (
         array("hits", entries=2),
@@ -157,7 +157,7 @@ def _counting(registers: PtRegs) -> tuple[Clause, ...]:
             "RUN-56.four",
             "A program that four threads on two CPUs reach loses none of its atomic additions",
             *counted,
-            expect(Concurrently(tuple(Branch(number % 2, (prctl(times=20),)) for number in range(4))), WORKS),
+            expect(RunThreads(tuple(Thread(number % 2, (prctl(times=20),)) for number in range(4))), WORKS),
             hits_are(80),
         ),
         _clause(
@@ -181,7 +181,7 @@ def _counting(registers: PtRegs) -> tuple[Clause, ...]:
             "A program that two threads on one CPU reach loses no addition: no other thread interrupts it",
             array("hits"),
             *probed(on_our_prctl(registers, _increment())),
-            expect(Concurrently(tuple(Branch(1, (prctl(times=MANY),)) for _ in range(2))), WORKS),
+            expect(RunThreads(tuple(Thread(1, (prctl(times=MANY),)) for _ in range(2))), WORKS),
             hits_are(2 * MANY),
         ),
         _clause(
@@ -428,7 +428,7 @@ def _output(registers: PtRegs) -> tuple[Clause, ...]:
         step
         for cpu in range(2)
         for step in (
-            expect(OpenOutput(f"out {cpu}", pid=-1, cpu=cpu), WORKS),
+            expect(OpenOutputEvent(f"out {cpu}", pid=-1, cpu=cpu), WORKS),
             MapRing(f"ring {cpu}", Ref(f"out {cpu}")),
             expect(UpdateElement(Ref("map"), u32(cpu), Ref(f"out {cpu}")), 0),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, MAP, PROBE, PROGRAM, RING, SPARE, hits_are, holds, second_event
-from harness.essentials.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, u32, u64
+from harness.core_scripts.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, u32, u64
 from harness.script.clause import NOTHING, Clause, expect
 from harness.script.operations import (
     Attach,

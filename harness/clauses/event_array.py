@@ -10,7 +10,7 @@ from itertools import chain
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, MAP, NOT_SUPPORTED, RING, accepted
 from harness.clauses.results import DATA, attached, data, keep, results_are
-from harness.essentials.parts import array, prctl, u32
+from harness.core_scripts.parts import array, prctl, u32
 from harness.isa.assemble import (
     DW,
     R0,
@@ -43,13 +43,13 @@ from harness.script.operations import (
     DeleteElement,
     Disable,
     Enable,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapPages,
     MapRing,
     MapType,
-    NextKey,
-    OpenOutput,
+    OpenOutputEvent,
     Operation,
     ProgramType,
     ReadCount,
@@ -86,7 +86,7 @@ def _before() -> tuple[Clause, ...]:
         Clause(
             "PEA-01",
             "A PERF_EVENT_ARRAY gives EINVAL in 4.1, and an event of PERF_COUNT_SW_BPF_OUTPUT ENOENT: 4.1 has neither",
-            (expect(EVENTS, "EINVAL"), expect(OpenOutput("out"), "ENOENT")),
+            (expect(EVENTS, "EINVAL"), expect(OpenOutputEvent("out"), "ENOENT")),
             NOTHING,
             until="4.1",
         ),
@@ -131,10 +131,10 @@ def _map() -> tuple[Clause, ...]:
             "BPF_MAP_GET_NEXT_KEY on a PERF_EVENT_ARRAY tells its indices, whatever is stored",
             (
                 EVENTS,
-                expect(NextKey(MAP, None, 4), u32(0)),
-                expect(NextKey(MAP, u32(0), 4), u32(1)),
-                expect(NextKey(MAP, u32(1), 4), "ENOENT"),
-                expect(NextKey(MAP, u32(9), 4), u32(0)),
+                expect(GetNextKey(MAP, None, 4), u32(0)),
+                expect(GetNextKey(MAP, u32(0), 4), u32(1)),
+                expect(GetNextKey(MAP, u32(1), 4), "ENOENT"),
+                expect(GetNextKey(MAP, u32(9), 4), u32(0)),
             ),
             NOTHING,
             "5.10",
@@ -158,7 +158,7 @@ def _map() -> tuple[Clause, ...]:
             "PEA-07",
             "A perf event can be stored in several places, over and over, and be deleted from each place once",
             EVENTS,
-            OpenOutput("out"),
+            OpenOutputEvent("out"),
             expect(UpdateElement(MAP, u32(0), OUT), 0),
             expect(UpdateElement(MAP, u32(0), OUT), 0),
             expect(UpdateElement(MAP, u32(1), OUT), 0),
@@ -175,16 +175,16 @@ def _events() -> tuple[Clause, ...]:
         _clause(
             "PEA-10",
             "An event of PERF_COUNT_SW_BPF_OUTPUT is opened for a task or a CPU like any other",
-            expect(OpenOutput("task"), WORKS),
-            expect(OpenOutput("cpu", pid=-1, cpu=0), WORKS),
-            expect(OpenOutput("nowhere", pid=-1, cpu=-1), "EINVAL"),
-            expect(OpenOutput("far", pid=-1, cpu=4096), "EINVAL"),
-            expect(OpenOutput("nobody", pid=-2), "ESRCH"),
+            expect(OpenOutputEvent("task"), WORKS),
+            expect(OpenOutputEvent("cpu", pid=-1, cpu=0), WORKS),
+            expect(OpenOutputEvent("nowhere", pid=-1, cpu=-1), "EINVAL"),
+            expect(OpenOutputEvent("far", pid=-1, cpu=4096), "EINVAL"),
+            expect(OpenOutputEvent("nobody", pid=-2), "ESRCH"),
         ),
         _clause(
             "PEA-11",
             "An event of PERF_COUNT_SW_BPF_OUTPUT counts nothing, and takes no program: EINVAL",
-            OpenOutput("out"),
+            OpenOutputEvent("out"),
             expect(ReadCount(OUT), 0),
             accepted("program"),
             expect(Attach(OUT, Ref("program")), "EINVAL"),
@@ -199,11 +199,11 @@ def _put(size: int = 16, flags: int = 0) -> Piece:
     return (where, mov64_reg(R4, R10), add64_imm(R4, -24), mov64_imm(R5, size), call(Helper.PERF_EVENT_OUTPUT))
 
 
-def _stored(out: OpenOutput | None = None, pages: int = 2) -> tuple[Operation | Step, ...]:
+def _stored(out: OpenOutputEvent | None = None, pages: int = 2) -> tuple[Operation | Step, ...]:
     """An event with a ring, stored at index 0."""
     return (
         EVENTS,
-        out or OpenOutput("out"),
+        out or OpenOutputEvent("out"),
         MapRing("ring", OUT, pages),
         expect(UpdateElement(MAP, u32(0), OUT), 0),
     )
@@ -235,7 +235,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
                 f"PEA-21.{field.name}",
                 f"A sample from bpf_perf_event_output carries PERF_SAMPLE_{field.name} if the event asks for it",
                 (
-                    *_stored(OpenOutput("out", sample_type=field)),
+                    *_stored(OpenOutputEvent("out", sample_type=field)),
                     *attached(layout, data(), _put(), keep(0)),
                     prctl(times=2),
                     *results_are(0),
@@ -274,7 +274,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
             "PEA-24",
             "bpf_perf_event_output returns -ENOSPC if the event has no ring, or one without data pages",
             EVENTS,
-            OpenOutput("out"),
+            OpenOutputEvent("out"),
             expect(UpdateElement(MAP, u32(0), OUT), 0),
             *attached(layout, data(), _put(), keep(0)),
             prctl(),
@@ -286,7 +286,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         _clause(
             "PEA-25",
             "bpf_perf_event_output returns -EOPNOTSUPP while the event is disabled",
-            *_stored(OpenOutput("out", disabled=True)),
+            *_stored(OpenOutputEvent("out", disabled=True)),
             *attached(layout, data(), _put(), keep(0)),
             prctl(),
             *results_are(EOPNOTSUPP),
@@ -301,7 +301,7 @@ def _output(layout: PtRegs) -> tuple[Clause, ...]:
         _clause(
             "PEA-25.task",
             "bpf_perf_event_output returns -EOPNOTSUPP for an event of another task",
-            *_stored(OpenOutput("out", pid=1)),
+            *_stored(OpenOutputEvent("out", pid=1)),
             *attached(layout, data(), _put(), keep(0)),
             prctl(),
             *results_are(EOPNOTSUPP),
@@ -399,7 +399,7 @@ def _reading(layout: PtRegs) -> tuple[Clause, ...]:
         _clause(
             "PEA-42",
             "bpf_perf_event_read returns -EINVAL for an event of another task",
-            *_stored(OpenOutput("out", pid=1)),
+            *_stored(OpenOutputEvent("out", pid=1)),
             *attached(layout, _read(0), keep(0)),
             prctl(),
             *results_are(EINVAL),

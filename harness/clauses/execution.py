@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, RING, SPARE, hits_are, opened, second_event
-from harness.essentials.parts import PRCTL, array, count_hits, element, kprobe_program, on_our_prctl, prctl, probed
+from harness.core_scripts.parts import PRCTL, array, count_hits, element, kprobe_program, on_our_prctl, prctl, probed
 from harness.isa.assemble import DW, R0, R1, R6, R7, Piece, W, exit_, ld_imm64, ldx, mov64_imm, mov64_reg, program, stx
 from harness.script.clause import Clause, Said, expect, records
 from harness.script.operations import (

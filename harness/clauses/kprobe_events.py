@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, accepted
-from harness.essentials.parts import PRCTL, prctl
+from harness.core_scripts.parts import PRCTL, prctl
 from harness.script.clause import WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     Attach,

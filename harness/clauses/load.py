@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import RETURN_0
-from harness.essentials.parts import array
+from harness.core_scripts.parts import array
 from harness.isa.assemble import (
     DW,
     R0,

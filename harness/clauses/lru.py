@@ -9,15 +9,15 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
-from harness.essentials.parts import u32, u64
+from harness.core_scripts.parts import u32, u64
 from harness.isa.assemble import R1, R2, R10, Helper, W, add64_imm, call, ld_map, mov64_reg, st
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
+    GetNextKey,
     LookupElement,
     MapType,
-    NextKey,
     Operation,
     UpdateElement,
     UpdateFlag,
@@ -144,10 +144,10 @@ def _like_any_hash(name: str) -> tuple[Clause, ...]:
             f"LRU-12.{name}",
             f"BPF_MAP_GET_NEXT_KEY tells the keys of a map of type {TYPES[name].name}, then gives ENOENT",
             _made(name),
-            expect(NextKey(MAP, None, 4), "ENOENT"),
+            expect(GetNextKey(MAP, None, 4), "ENOENT"),
             _put(name, 1),
-            expect(NextKey(MAP, u32(7), 4), u32(1)),
-            expect(NextKey(MAP, u32(1), 4), "ENOENT"),
+            expect(GetNextKey(MAP, u32(7), 4), u32(1)),
+            expect(GetNextKey(MAP, u32(1), 4), "ENOENT"),
         ),
     )
 

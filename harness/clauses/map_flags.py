@@ -12,7 +12,7 @@ from itertools import chain
 from harness.abi.bpf import MapFlag
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED
-from harness.essentials.parts import u32, u64
+from harness.core_scripts.parts import u32, u64
 from harness.isa.assemble import (
     DW,
     R0,
@@ -39,11 +39,11 @@ from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapPages,
     MapType,
-    NextKey,
     Operation,
     ProgramType,
     UpdateElement,
@@ -137,7 +137,7 @@ def _system_calls() -> tuple[Clause, ...]:
             expect(UpdateElement(MAP, None, value, 4), "EPERM"),
             expect(DeleteElement(MAP, key), "EPERM"),
             expect(LookupElement(MAP, key, 8), "ENOENT"),
-            expect(NextKey(MAP, None, 4), "ENOENT"),
+            expect(GetNextKey(MAP, None, 4), "ENOENT"),
         ),
         _clause(
             "MAP-63.system-calls",
@@ -146,7 +146,7 @@ def _system_calls() -> tuple[Clause, ...]:
             _made(MapType.HASH, MapFlag.WRONLY),
             expect(UpdateElement(MAP, key, value), 0),
             expect(LookupElement(MAP, key, 8), "EPERM"),
-            expect(NextKey(MAP, None, 4), "EPERM"),
+            expect(GetNextKey(MAP, None, 4), "EPERM"),
             expect(DeleteElement(MAP, key), 0),
         ),
     )

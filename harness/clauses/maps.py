@@ -8,15 +8,15 @@ from types import MappingProxyType
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, accepted
-from harness.essentials.parts import array, u32, u64
+from harness.core_scripts.parts import array, u32, u64
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     Close,
     CreateMap,
     DeleteElement,
+    GetNextKey,
     LookupElement,
     MapType,
-    NextKey,
     OpenFile,
     Operation,
     ProgramType,
@@ -273,35 +273,35 @@ def _hash() -> tuple[Clause, ...]:
             "MAP-43.empty",
             "BPF_MAP_GET_NEXT_KEY on an empty hash map gives ENOENT",
             TABLE,
-            expect(NextKey(MAP, None, 4), "ENOENT"),
+            expect(GetNextKey(MAP, None, 4), "ENOENT"),
         ),
         _clause(
             "MAP-43.null",
             "BPF_MAP_GET_NEXT_KEY without a key returns the first key of a hash map",
             TABLE,
             UpdateElement(MAP, ONE, u64(1)),
-            expect(NextKey(MAP, None, 4), ONE),
+            expect(GetNextKey(MAP, None, 4), ONE),
         ),
         _clause(
             "MAP-43.absent",
             "BPF_MAP_GET_NEXT_KEY after a key that is absent returns the first key of a hash map, whichever that is",
             *full,
-            expect(NextKey(MAP, THREE, 4), OneOf((ONE, TWO))),
+            expect(GetNextKey(MAP, THREE, 4), OneOf((ONE, TWO))),
         ),
         _clause(
             "MAP-44",
             "BPF_MAP_GET_NEXT_KEY after the last key of a hash map gives ENOENT",
             TABLE,
             UpdateElement(MAP, ONE, u64(1)),
-            expect(NextKey(MAP, ONE, 4), "ENOENT"),
+            expect(GetNextKey(MAP, ONE, 4), "ENOENT"),
         ),
         _clause(
             "MAP-46",
             "BPF_MAP_GET_NEXT_KEY after a key that was deleted begins again with the first of the rest",
             *full,
-            NextKey(MAP, None, 4),
+            GetNextKey(MAP, None, 4),
             DeleteElement(MAP, ONE),
-            expect(NextKey(MAP, ONE, 4), TWO),
+            expect(GetNextKey(MAP, ONE, 4), TWO),
         ),
         _clause(
             "MAP-47",
@@ -369,25 +369,25 @@ def _array() -> tuple[Clause, ...]:
             "MAP-41.null",
             "BPF_MAP_GET_NEXT_KEY without a key returns index 0 of an array",
             ARRAY,
-            expect(NextKey(MAP, None, 4), u32(0)),
+            expect(GetNextKey(MAP, None, 4), u32(0)),
         ),
         _clause(
             "MAP-41.beyond",
             "BPF_MAP_GET_NEXT_KEY after an index behind the end of an array returns index 0",
             ARRAY,
-            expect(NextKey(MAP, u32(4), 4), u32(0)),
+            expect(GetNextKey(MAP, u32(4), 4), u32(0)),
         ),
         _clause(
             "MAP-41.inside",
             "BPF_MAP_GET_NEXT_KEY after an index of an array returns the next index",
             ARRAY,
-            expect(NextKey(MAP, u32(2), 4), u32(3)),
+            expect(GetNextKey(MAP, u32(2), 4), u32(3)),
         ),
         _clause(
             "MAP-42",
             "BPF_MAP_GET_NEXT_KEY after the last index of an array gives ENOENT",
             ARRAY,
-            expect(NextKey(MAP, u32(3), 4), "ENOENT"),
+            expect(GetNextKey(MAP, u32(3), 4), "ENOENT"),
         ),
     )
 
@@ -404,7 +404,7 @@ def _descriptors() -> tuple[Clause, ...]:
         ("MAP-20", "LOOKUP_ELEM", lambda map: LookupElement(map, u32(0), 8)),
         ("MAP-21", "UPDATE_ELEM", lambda map: UpdateElement(map, u32(0), u64(0))),
         ("MAP-22", "DELETE_ELEM", lambda map: DeleteElement(map, u32(0))),
-        ("MAP-23", "GET_NEXT_KEY", lambda map: NextKey(map, None, 4)),
+        ("MAP-23", "GET_NEXT_KEY", lambda map: GetNextKey(map, None, 4)),
     )
     return tuple(
         _clause(

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from harness.essentials.parts import PRCTL, array, element, probed, read_u64, u64
+from harness.core_scripts.parts import PRCTL, array, element, probed, read_u64, u64
 from harness.isa.assemble import DW, R0, R1, R6, Piece, exit_, mov64_imm, mov64_reg, program, stx
 from harness.script.clause import WORKS, Said, Step, expect
 from harness.script.operations import (
     CreateKprobe,
-    FilterPacket,
     LoadProgram,
     OpenEvent,
     Operation,
     Program,
     ProgramType,
     Ref,
+    RunSocketFilter,
 )
 from harness.script.processes import Exit, Fork
 
@@ -37,7 +37,7 @@ def filtered(*body: Piece, name: str = "filter") -> tuple[Step, Step]:
     """A socket filter with this body, which may jump to "end", and a packet that it lets through. R6 is the context."""
     code = program(mov64_reg(R6, R1), body, "end", mov64_imm(R0, len(PACKET)), exit_())
     return expect(LoadProgram(name, ProgramType.SOCKET_FILTER, code), WORKS), expect(
-        FilterPacket(Ref(name), PACKET), len(PACKET)
+        RunSocketFilter(Ref(name), PACKET), len(PACKET)
     )
 
 

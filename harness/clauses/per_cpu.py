@@ -9,7 +9,7 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
-from harness.essentials.parts import array, u32, u64
+from harness.core_scripts.parts import array, u32, u64
 from harness.isa.assemble import (
     DW,
     R0,
@@ -38,9 +38,9 @@ from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
+    GetNextKey,
     LookupElement,
     MapType,
-    NextKey,
     Operation,
     Ref,
     UpdateElement,
@@ -324,10 +324,10 @@ def _calls() -> tuple[Clause, ...]:
                 f"BPF_MAP_GET_NEXT_KEY tells the keys of a map of type {type.name} one after the other, then "
                 "gives ENOENT",
                 _made(type),
-                expect(NextKey(MAP, None, 4), "ENOENT"),
+                expect(GetNextKey(MAP, None, 4), "ENOENT"),
                 expect(UpdateElement(MAP, ONE, first), 0),
-                expect(NextKey(MAP, None, 4), ONE),
-                expect(NextKey(MAP, ONE, 4), "ENOENT"),
+                expect(GetNextKey(MAP, None, 4), ONE),
+                expect(GetNextKey(MAP, ONE, 4), "ENOENT"),
             )
             for name, type in LIKE_HASH.items()
         ),
@@ -335,10 +335,10 @@ def _calls() -> tuple[Clause, ...]:
             "PCPU-18.array",
             "BPF_MAP_GET_NEXT_KEY on a PERCPU_ARRAY tells its indices, then gives ENOENT",
             _made(ARRAY),
-            expect(NextKey(MAP, None, 4), u32(0)),
-            expect(NextKey(MAP, u32(2), 4), u32(3)),
-            expect(NextKey(MAP, u32(3), 4), "ENOENT"),
-            expect(NextKey(MAP, u32(9), 4), u32(0)),
+            expect(GetNextKey(MAP, None, 4), u32(0)),
+            expect(GetNextKey(MAP, u32(2), 4), u32(3)),
+            expect(GetNextKey(MAP, u32(3), 4), "ENOENT"),
+            expect(GetNextKey(MAP, u32(9), 4), u32(0)),
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.abi import perf
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, hits_are
-from harness.essentials.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed
+from harness.core_scripts.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, probed
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.operations import (
     Attach,

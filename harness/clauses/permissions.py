@@ -9,7 +9,7 @@ from harness.abi import perf
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, MAP, PROBE, PROGRAM, accepted, hits_are, in_child
-from harness.essentials.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, u32, u64
+from harness.core_scripts.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, u32, u64
 from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.script.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.needs import Need
@@ -21,11 +21,11 @@ from harness.script.operations import (
     Disable,
     Enable,
     FindTracepoint,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapRing,
     MapType,
-    NextKey,
     OpenEvent,
     Operation,
     Part,
@@ -38,7 +38,7 @@ from harness.script.operations import (
     SampleType,
     UpdateElement,
 )
-from harness.script.processes import Become, GetProcessId, LimitLockedMemory
+from harness.script.processes import GetProcessId, LimitLockedMemory, SetCredentials
 from harness.script.surroundings import ReadSetting, SetSetting
 
 USER = 1000
@@ -62,7 +62,7 @@ def by(
     user: int, capabilities: frozenset[Capability] | set[Capability], *steps: Operation | Step
 ) -> tuple[Operation | Step, ...]:
     """A child becomes `user` with these capabilities and does these."""
-    return in_child(expect(Become(user, frozenset(capabilities)), 0), *steps)
+    return in_child(expect(SetCredentials(user, frozenset(capabilities)), 0), *steps)
 
 
 def by_user(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
@@ -84,7 +84,7 @@ def _bpf() -> tuple[Clause, ...]:
         ("lookup", "BPF_MAP_LOOKUP_ELEM", OPEN, LookupElement(MAP, u32(0), 8), "EPERM", {"6.1": u64(7)}),
         ("update", "BPF_MAP_UPDATE_ELEM", OPEN, UpdateElement(MAP, u32(0), u64(1)), "EPERM", {"6.1": 0}),
         ("delete", "BPF_MAP_DELETE_ELEM", OPEN, DeleteElement(MAP, u32(0)), "EPERM", {"6.1": "EINVAL"}),
-        ("next-key", "BPF_MAP_GET_NEXT_KEY", OPEN, NextKey(MAP, None, 4), "EPERM", {"6.1": u32(0)}),
+        ("next-key", "BPF_MAP_GET_NEXT_KEY", OPEN, GetNextKey(MAP, None, 4), "EPERM", {"6.1": u32(0)}),
         (
             "descriptor",
             "BPF_MAP_LOOKUP_ELEM on a closed descriptor",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import holds, keep, seeing
-from harness.essentials.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
+from harness.core_scripts.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
 from harness.isa.assemble import (
     R0,
     R1,

@@ -6,7 +6,7 @@ from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import PACKET, accepted, hits_are
-from harness.essentials.parts import array, count_hits, element, on_our_prctl, prctl, probed, u32
+from harness.core_scripts.parts import array, count_hits, element, on_our_prctl, prctl, probed, u32
 from harness.isa.assemble import (
     DW,
     R0,
@@ -38,15 +38,15 @@ from harness.script.operations import (
     Close,
     CreateMap,
     DeleteElement,
-    FilterPacket,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapType,
-    NextKey,
     OpenFile,
     Operation,
     ProgramType,
     Ref,
+    RunSocketFilter,
     UpdateElement,
     UpdateFlag,
 )
@@ -96,7 +96,7 @@ def _put(program: Ref | bytes, said: Said = 0, *, index: int = 0, flags: int = U
 
 
 def _arrives(length: int) -> Step:
-    return expect(FilterPacket(FILTER, PACKET), length)
+    return expect(RunSocketFilter(FILTER, PACKET), length)
 
 
 def _creation() -> tuple[Clause, ...]:
@@ -203,9 +203,9 @@ def _calls() -> tuple[Clause, ...]:
             "TAIL-15",
             "BPF_MAP_GET_NEXT_KEY on a PROG_ARRAY tells all indices, whatever is in the slots",
             ARRAY,
-            expect(NextKey(PROGRAMS, None, 4), u32(0)),
-            expect(NextKey(PROGRAMS, u32(2), 4), u32(3)),
-            expect(NextKey(PROGRAMS, u32(3), 4), "ENOENT"),
+            expect(GetNextKey(PROGRAMS, None, 4), u32(0)),
+            expect(GetNextKey(PROGRAMS, u32(2), 4), u32(3)),
+            expect(GetNextKey(PROGRAMS, u32(3), 4), "ENOENT"),
         ),
     )
 

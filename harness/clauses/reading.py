@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import holds, keep, seeing
-from harness.essentials.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
+from harness.core_scripts.parts import MAGIC, PRCTL, on_our_prctl, prctl, read_u64, u64
 from harness.isa.assemble import (
     DW,
     R0,
@@ -33,9 +33,9 @@ from harness.isa.assemble import (
 from harness.script.clause import Clause, Said, Step, expect
 from harness.script.operations import (
     Buffer,
-    Fire,
     Operation,
     Program,
+    Trigger,
     Untouched,
 )
 from harness.script.outcome import OneOf
@@ -60,7 +60,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         return seeing(_of_our_write(registers, _read(address, size, helper)), WRITE)
 
     def written(what: Buffer | Untouched, content: int, result: int, later: Later = SAME, size: int = 8) -> Steps:
-        return (*reading(1, size=size), Fire(WRITE, (what, MARK)), *_seen(content, result, later))
+        return (*reading(1, size=size), Trigger(WRITE, (what, MARK)), *_seen(content, result, later))
 
     def passed(address: int, later: Said) -> Steps:
         code = on_our_prctl(registers, _read(ldx(DW, R3, R6, registers.argument(1))), mov64_imm(R0, 0))
@@ -78,7 +78,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
             "bpf_probe_read reads kernel memory at an address that the probed function was given",
             (
                 *reading(3),
-                Fire("pwrite_null", (0, MARK, MAGIC)),
+                Trigger("pwrite_null", (0, MARK, MAGIC)),
                 *_seen(MAGIC, 0),
             ),
         ),
@@ -129,7 +129,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 f"{name} of {space} memory {comes}",
                 (
                     *reading(at, helper),
-                    Fire("pwrite_null", (Buffer(u64(MAGIC)), MARK, MAGIC)),
+                    Trigger("pwrite_null", (Buffer(u64(MAGIC)), MARK, MAGIC)),
                     *_seen(content, result),
                 ),
                 since="5.10",
@@ -164,7 +164,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 f"{name} reads {shown}",
                 (
                     *reading(1, helper),
-                    Fire(WRITE, (Buffer(text), MARK)),
+                    Trigger(WRITE, (Buffer(text), MARK)),
                     *_seen(int.from_bytes(content, "little"), result),
                 ),
                 since="5.10",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.clauses.ring_buffer import BUFFER, MAPPED, PAGE, RING, ask, put, since_5_10
-from harness.essentials.parts import array, prctl
+from harness.core_scripts.parts import array, prctl
 from harness.isa.assemble import (
     DW,
     R0,

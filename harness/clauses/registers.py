@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import holds
-from harness.essentials.parts import MAGIC, array, element, on_our_prctl, prctl, probed
+from harness.core_scripts.parts import MAGIC, array, element, on_our_prctl, prctl, probed
 from harness.isa.assemble import (
     DW,
     R0,
@@ -28,7 +28,7 @@ from harness.isa.assemble import (
 from harness.isa.opcodes import Size
 from harness.script.clause import WORKS, Clause, Said, Step, expect
 from harness.script.expectation import Expectation
-from harness.script.operations import Fire, LoadProgram, Operation, Program, ProgramType
+from harness.script.operations import LoadProgram, Operation, Program, ProgramType, Trigger
 from harness.script.triggers import UNKNOWN_PRCTL
 
 ARGUMENTS = (UNKNOWN_PRCTL, MAGIC, (1 << 64) - 1, 1 << 63, 0x0102_0304_0506_0708)
@@ -53,11 +53,11 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 (
                     *_storing(registers, ldx(size, R7, R6, registers.argument(1) + offset)),
                     prctl(MAGIC),
-                    _seen(MAGIC >> 8 * offset & ((1 << 8 * size.octets) - 1)),
+                    _seen(MAGIC >> 8 * offset & ((1 << 8 * size.nbytes) - 1)),
                 ),
             )
             for size in (B, H, W)
-            for offset in range(0, 8, size.octets)
+            for offset in range(0, 8, size.nbytes)
         ),
         *(_readable(name, offset) for name, offset in registers.offsets.items()),
         *(_refused(*row) for row in _outside(registers)),
@@ -95,19 +95,19 @@ def _lseek(registers: PtRegs, number: int, offset: int) -> Clause:
     return Clause(
         f"REG-01.lseek-{number}",
         f"A signed argument of 64 bits keeps all its bits: {shown}",
-        (array("seen"), *probed(code, symbol="null_lseek"), Fire("null_lseek", (offset, 0)), _seen(offset)),
+        (array("seen"), *probed(code, symbol="null_lseek"), Trigger("null_lseek", (offset, 0)), _seen(offset)),
     )
 
 
-_RETURNS: tuple[tuple[str, Fire, int, Size], ...] = (
+_RETURNS: tuple[tuple[str, Trigger, int, Size], ...] = (
     ("prctl", prctl(), (1 << 32) - 38, W),
-    ("write", Fire("write_null", (0, 12345)), 12345, DW),
-    ("read", Fire("read_null", (0, 12345)), 0, DW),
-    ("lseek", Fire("null_lseek", (5, 0)), 0, DW),
+    ("write", Trigger("write_null", (0, 12345)), 12345, DW),
+    ("read", Trigger("read_null", (0, 12345)), 0, DW),
+    ("lseek", Trigger("null_lseek", (5, 0)), 0, DW),
 )
 
 
-def _returned(registers: PtRegs, name: str, fire: Fire, value: int, size: Size) -> Clause:
+def _returned(registers: PtRegs, name: str, fire: Trigger, value: int, size: Size) -> Clause:
     load = ldx(size, R7, R6, registers.offsets[registers.returns])
     code = program(mov64_reg(R6, R1), load, *_keep(), exit_())
     return Clause(

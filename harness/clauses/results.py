@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import PROBE
-from harness.essentials.parts import PRCTL, array, element, kprobe_program, on_our_prctl, read_u64, u64
+from harness.core_scripts.parts import PRCTL, array, element, kprobe_program, on_our_prctl, read_u64, u64
 from harness.isa.assemble import DW, R0, R7, R10, Piece, W, mov64_imm, mov64_reg, st, stx
 from harness.script.clause import WORKS, Step, expect
 from harness.script.operations import Attach, CreateKprobe, OpenEvent, Operation, Ref

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, RING, SPARE, opened, second_event
-from harness.essentials.parts import PRCTL, array, prctl
+from harness.core_scripts.parts import PRCTL, array, prctl
 from harness.script.clause import WORKS, Clause, expect, records
 from harness.script.operations import (
     Close,

@@ -10,7 +10,7 @@ from itertools import chain
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED
 from harness.clauses.results import DATA, attached, data, keep, results_are
-from harness.essentials.parts import prctl
+from harness.core_scripts.parts import prctl
 from harness.isa.assemble import (
     R0,
     R1,
@@ -34,13 +34,13 @@ from harness.script.operations import (
     Close,
     CreateMap,
     DeleteElement,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapPages,
     MapRing,
     MapRingBuffer,
     MapType,
-    NextKey,
     Operation,
     ProgramType,
     ReadRingBuffer,
@@ -135,7 +135,7 @@ def _elements() -> tuple[Clause, ...]:
                 expect(LookupElement(MAP, None, 8), NOT_SUPPORTED),
                 expect(UpdateElement(MAP, None, bytes(8)), NOT_SUPPORTED),
                 expect(DeleteElement(MAP, None), NOT_SUPPORTED),
-                expect(NextKey(MAP, None, 8), NOT_SUPPORTED),
+                expect(GetNextKey(MAP, None, 8), NOT_SUPPORTED),
             ),
             NOTHING,
             "5.10",
@@ -148,7 +148,7 @@ def _elements() -> tuple[Clause, ...]:
                 expect(LookupElement(MAP, b"", 8), "EINVAL"),
                 expect(UpdateElement(MAP, b"", bytes(8)), "EINVAL"),
                 expect(DeleteElement(MAP, b""), "EINVAL"),
-                expect(NextKey(MAP, b"", 8), "EINVAL"),
+                expect(GetNextKey(MAP, b"", 8), "EINVAL"),
                 expect(UpdateElement(MAP, None, bytes(8), 4), "EINVAL"),
             ),
             NOTHING,

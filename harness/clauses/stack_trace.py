@@ -10,7 +10,7 @@ from itertools import chain
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE
 from harness.clauses.results import attached, keep, results_are
-from harness.essentials.parts import array, prctl, u32
+from harness.core_scripts.parts import array, prctl, u32
 from harness.isa.assemble import (
     DW,
     R0,
@@ -44,17 +44,17 @@ from harness.script.operations import (
     CreateKprobe,
     CreateMap,
     DeleteElement,
-    Fire,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapPages,
     MapType,
-    NextKey,
     OpenEvent,
     Operation,
     Program,
     ProgramType,
     Ref,
+    Trigger,
     UpdateElement,
 )
 from harness.script.outcome import Addresses
@@ -68,7 +68,7 @@ ALL_SKIPPED = 0xFF
 FAST, REUSE = 1 << 9, 1 << 10
 OTHER = "write_null"
 OUR_LENGTH = 4242
-WRITE = Fire(OTHER, (0, OUR_LENGTH))
+WRITE = Trigger(OTHER, (0, OUR_LENGTH))
 
 
 def clauses(layout: PtRegs) -> tuple[Clause, ...]:
@@ -134,8 +134,8 @@ def _map() -> tuple[Clause, ...]:
                 expect(LookupElement(MAP, u32(4), SIZE), "ENOENT"),
                 expect(DeleteElement(MAP, u32(3)), "ENOENT"),
                 expect(DeleteElement(MAP, u32(4)), "E2BIG"),
-                expect(NextKey(MAP, None, 4), "ENOENT"),
-                expect(NextKey(MAP, u32(9), 4), "ENOENT"),
+                expect(GetNextKey(MAP, None, 4), "ENOENT"),
+                expect(GetNextKey(MAP, u32(9), 4), "ENOENT"),
             ),
             NOTHING,
             "5.10",
@@ -171,8 +171,8 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
             *attached(layout, _number(), keep(0)),
             prctl(),
             *results_are(0),
-            expect(NextKey(MAP, None, 4), u32(0)),
-            expect(NextKey(MAP, u32(0), 4), "ENOENT"),
+            expect(GetNextKey(MAP, None, 4), u32(0)),
+            expect(GetNextKey(MAP, u32(0), 4), "ENOENT"),
             expect(LookupElement(MAP, u32(0), SIZE), Addresses(SIZE)),
             expect(LookupElement(MAP, u32(1), SIZE), "ENOENT"),
         ),
@@ -193,7 +193,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
             *attached(layout, *(piece for at, one in enumerate(refused) for piece in (_number(one), keep(at)))),
             prctl(),
             *results_are(EINVAL, EINVAL, EINVAL),
-            expect(NextKey(MAP, None, 4), "ENOENT"),
+            expect(GetNextKey(MAP, None, 4), "ENOENT"),
         ),
         _clause(
             "STK-13",

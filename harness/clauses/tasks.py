@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, hits_are, in_child, second_event
-from harness.essentials.parts import PRCTL, array, count_hits, element, kprobe_program, on_our_prctl, prctl, probed
+from harness.core_scripts.parts import PRCTL, array, count_hits, element, kprobe_program, on_our_prctl, prctl, probed
 from harness.isa.assemble import DW, R0, R1, R6, R7, exit_, jeq_imm, ldx, mov64_imm, mov64_reg, program, xadd
 from harness.script.clause import WORKS, Clause, Step, expect
 from harness.script.operations import (

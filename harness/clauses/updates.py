@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP
-from harness.essentials.parts import array, element, u32
+from harness.core_scripts.parts import array, element, u32
 from harness.isa.assemble import (
     DW,
     R0,
@@ -30,13 +30,13 @@ from harness.script.clause import Clause, expect
 from harness.script.needs import Need
 from harness.script.operations import (
     CreateMap,
-    FilterPacket,
     LoadProgram,
     LookupElement,
     MapType,
     Program,
     ProgramType,
     Ref,
+    RunSocketFilter,
     UpdateElement,
 )
 
@@ -111,7 +111,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
                 array("result"),
                 UpdateElement(MAP, u32(PRESENT), bytes(8)),
                 LoadProgram("filter", ProgramType.SOCKET_FILTER, _changes(key, flags)),
-                expect(FilterPacket(Ref("filter"), b"packet"), 1),
+                expect(RunSocketFilter(Ref("filter"), b"packet"), 1),
                 # The upper half is what a function that returns an int leaves there, in 6.1's JITs.
                 expect(LookupElement(Ref("result"), u32(0), 8), u32(result) + bytes(4)),
             ),

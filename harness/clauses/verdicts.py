@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.clauses.parts import MAP
-from harness.essentials.parts import array
+from harness.core_scripts.parts import array
 from harness.isa.assemble import DW, R1, R2, R10, Helper, Piece, add64_imm, call, ld_map, mov64_reg, program, st
 from harness.script.clause import KPROBES, WORKS, Clause, Said, expect
 from harness.script.expectation import Expectation

@@ -8,12 +8,12 @@ import click
 from rich.text import Text
 
 from harness.compare import Verdict
+from harness.core_scripts import KNOWN, core_scripts
 from harness.debug import interactive as by_hand
 from harness.debug.bench import booted
 from harness.debug.hooks import hook
 from harness.debug.looking import look
 from harness.debug.showing import show
-from harness.essentials import KNOWN, essentials
 from harness.lane import Engine, Lane, select
 from harness.run import known, matrix
 from harness.run.commands import known_lanes
@@ -31,7 +31,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 @click.command()
 @click.argument("lane")
-@click.option("--script", "name", default="counting", show_default=True, help="The essential script to run.")
+@click.option("--script", "name", default="counting", show_default=True, help="the core script to run.")
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
@@ -73,7 +73,7 @@ def _lane(text: str) -> Lane:
 
 
 def _script(arch: str, era: str, name: str) -> Script:
-    scripts = {script.name: script for script in essentials(arch, era)}
+    scripts = {script.name: script for script in core_scripts(arch, era)}
     if name not in scripts:
         raise UserError(f"there is no script {name!r}", remedy=f"choose one of: {', '.join(scripts)}")
     return scripts[name]

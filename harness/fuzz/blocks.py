@@ -69,7 +69,7 @@ NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
 LOST = (R0, R1, R2, R3, R4, R5)
 """What a call spoils."""
 WORDS = (-16, -24, -32, -40)
-"""Words of the stack with plain numbers; above them is the key of `harness.essentials.parts.element`."""
+"""Words of the stack with plain numbers; above them is the key of `harness.core_scripts.parts.element`."""
 KEY = -48
 """The word of the stack that pieces use for a key."""
 ARGUMENTS = (R1, R2, R3, R4, R5)
@@ -200,7 +200,7 @@ class Blocks:
     def memory(self) -> Piece:
         """A store to the stack, an addition there, or a load; every width, aligned as all verifiers want it."""
         size = self._random.choice((B, H, W, DW))
-        place = self._random.choice(WORDS) + self._random.randrange(0, 8, size.octets)
+        place = self._random.choice(WORDS) + self._random.randrange(0, 8, size.nbytes)
         choice = self._random.randrange(7 if self._around.has(ORDERED) else 5 if self._around.has(CPU_V4) else 4)
         if choice == 4 and size is not DW:
             return ldxsx(size, self._number(), R10, place)
@@ -219,7 +219,7 @@ class Blocks:
     def atomic(self) -> Piece:
         """An operation on a word of the stack that 4.1 does not have."""
         size, place = self._random.choice((W, DW)), self._random.choice(WORDS)
-        place += self._random.randrange(0, 8, size.octets)
+        place += self._random.randrange(0, 8, size.nbytes)
         return atomic(size, self._random.choice((*_PLAIN, *_FETCHES, Atomic.CMPXCHG)), R10, place, self._number())
 
     def context(self) -> Piece:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from harness.abi.pt_regs import PtRegs
-from harness.essentials.parts import count_hits
+from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import (
     DW,
     R0,

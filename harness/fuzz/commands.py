@@ -9,7 +9,7 @@ from random import SystemRandom
 
 import click
 
-from harness.essentials.parts import PRCTL
+from harness.core_scripts.parts import PRCTL
 from harness.fuzz import KNOWN, verdicts
 from harness.fuzz.generate import case
 from harness.fuzz.scripts import script

@@ -13,11 +13,10 @@ from harness.script.operations import (
     Disable,
     Enable,
     FindTracepoint,
-    Fire,
     Ioctl,
     MapRing,
     OpenEvent,
-    OpenOutput,
+    OpenOutputEvent,
     Operation,
     Part,
     RawOpenEvent,
@@ -26,6 +25,7 @@ from harness.script.operations import (
     Ref,
     RemoveKprobe,
     SampleType,
+    Trigger,
     Unmap,
     WriteKprobeEvents,
 )
@@ -89,7 +89,9 @@ class EventSteps(Namer):
         )
 
     def open_output(self) -> Operation:
-        return OpenOutput(self.name("output"), cpu=self.random.choice((-1, 0)), disabled=self.random.random() < 0.1)
+        return OpenOutputEvent(
+            self.name("output"), cpu=self.random.choice((-1, 0)), disabled=self.random.random() < 0.1
+        )
 
     def attach(self) -> Operation:
         return Attach(self.descriptor("event"), self.descriptor("program"))
@@ -120,11 +122,11 @@ class EventSteps(Namer):
         arguments = MAGIC[trigger].arguments
         if trigger == "cap_task_prctl":
             if self.random.random() < 0.05:
-                return Fire(trigger, (self.random.choice(QUERIES),), times)
-            return Fire(trigger, (*arguments, *(self.random.getrandbits(64) for _ in range(4))), times)
+                return Trigger(trigger, (self.random.choice(QUERIES),), times)
+            return Trigger(trigger, (*arguments, *(self.random.getrandbits(64) for _ in range(4))), times)
         if trigger == "find_task_by_vpid" and self.random.random() < 0.2:
-            return Fire(trigger, (1,), times)
-        return Fire(trigger, arguments, times)
+            return Trigger(trigger, (1,), times)
+        return Trigger(trigger, arguments, times)
 
     def raw_open_event(self) -> Operation:
         type, config = self.random.choice(((2, self.ref("probe")), (2, 1 << 20), (1, 1), (1, 10), (1 << 20, 0)))

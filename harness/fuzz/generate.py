@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from harness.abi.pt_regs import pt_regs
-from harness.essentials.parts import PRCTL, array, element, on_our_prctl, prctl, u64
+from harness.core_scripts.parts import PRCTL, array, element, on_our_prctl, prctl, u64
 from harness.fuzz.blocks import KEYS, NUMBERS, PACKET, WORDS, Blocks, Surroundings
 from harness.isa.assemble import (
     DW,
@@ -37,7 +37,6 @@ from harness.script.operations import (
     Attach,
     CreateKprobe,
     CreateMap,
-    FilterPacket,
     LoadProgram,
     LookupElement,
     MapType,
@@ -46,6 +45,7 @@ from harness.script.operations import (
     Program,
     ProgramType,
     Ref,
+    RunSocketFilter,
     Script,
     UpdateElement,
 )
@@ -152,7 +152,7 @@ def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation
 
 def _filter(code: Program) -> Iterator[Operation]:
     yield LoadProgram("program", ProgramType.SOCKET_FILTER, code)
-    yield FilterPacket(Ref("program"), PACKET)
+    yield RunSocketFilter(Ref("program"), PACKET)
 
 
 def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Iterator[Operation]:

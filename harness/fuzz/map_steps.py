@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.abi.pt_regs import PtRegs
-from harness.essentials.parts import u64
+from harness.core_scripts.parts import u64
 from harness.fuzz.bodies import Bodies
 from harness.fuzz.naming import Namer
 from harness.model.eras import Era
@@ -14,19 +14,19 @@ from harness.script.operations import (
     CreateMap,
     DeleteElement,
     Descriptor,
-    FilterPacket,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapPages,
     MapRingBuffer,
     MapType,
-    NextKey,
     Operation,
     Part,
     ProgramType,
     RawBpf,
     ReadRingBuffer,
     Ref,
+    RunSocketFilter,
     UpdateElement,
 )
 from harness.script.outcome import PerCpu
@@ -96,7 +96,7 @@ class MapSteps(Namer):
     def next_key(self) -> Operation:
         of = self.descriptor("map")
         size = self.shape(of)[1] or 4
-        return NextKey(of, None if self.random.random() < 0.3 else self.key(size), size)
+        return GetNextKey(of, None if self.random.random() < 0.3 else self.key(size), size)
 
     def map_ring_buffer(self) -> Operation:
         of = self.ref(*(("buffers",) if "buffers" in self.names else ("map",)))
@@ -120,7 +120,7 @@ class MapSteps(Namer):
         return LoadProgram(self.name("program"), type, bodies.kprobe(self.symbol, counts=counts))
 
     def filter_packet(self) -> Operation:
-        return FilterPacket(self.descriptor("filter"), PACKET)
+        return RunSocketFilter(self.descriptor("filter"), PACKET)
 
     def raw_bpf(self) -> Operation:
         """Keys and values have room for those of any map here."""

@@ -12,7 +12,7 @@ from random import Random
 
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import pt_regs
-from harness.essentials.parts import u32
+from harness.core_scripts.parts import u32
 from harness.fuzz.bodies import SYMBOLS
 from harness.fuzz.event_steps import EventSteps
 from harness.fuzz.map_steps import SHAPES, MapSteps
@@ -20,9 +20,7 @@ from harness.model.eras import Era
 from harness.script.needs import Need
 from harness.script.operations import (
     Attach,
-    Branch,
     Close,
-    Concurrently,
     Duplicate,
     LookupElement,
     OpenFile,
@@ -31,9 +29,11 @@ from harness.script.operations import (
     ReadCount,
     ReadRing,
     Ref,
+    RunThreads,
     Script,
+    Thread,
 )
-from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
+from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetCredentials, SetName
 from harness.script.surroundings import ClearTrace, ReadClock, ReadSetting, ReadTrace, SetSetting
 
 SETTINGS = (
@@ -70,7 +70,7 @@ def script(seed: int, number: int, era: Era) -> Script:
     operations += (writer.any() for _ in range(random.randrange(LEAST)))
     operations += writer.end()
     needs = {Need.STACK}
-    if any(isinstance(one, Concurrently) for one in operations):
+    if any(isinstance(one, RunThreads) for one in operations):
         needs.add(Need.TWO_CPUS)
     return Script(f"script-{seed}-{number}", "a generated script", tuple(operations), needs=frozenset(needs))
 
@@ -130,7 +130,7 @@ class _Writer(MapSteps, EventSteps):
         ]
         if not self.changed:
             kept = frozenset(one for one in Capability if self.random.random() < 0.5)
-            choices += [Become(self.random.choice((0, 1000)), kept)] * 2
+            choices += [SetCredentials(self.random.choice((0, 1000)), kept)] * 2
         return self.random.choice(choices)
 
     def threads(self) -> Operation:
@@ -138,10 +138,10 @@ class _Writer(MapSteps, EventSteps):
         self.settle()
         names = self.names
         self.names = {kind: [name for name in made if name not in self.closed] for kind, made in names.items()}
-        branches = (Branch(cpu, tuple(self._small() for _ in range(self.random.randrange(1, 3)))) for cpu in (0, 1))
-        threads = Concurrently(tuple(branches))
+        threads = (Thread(cpu, tuple(self._small() for _ in range(self.random.randrange(1, 3)))) for cpu in (0, 1))
+        operation = RunThreads(tuple(threads))
         self.names = names
-        return threads
+        return operation
 
     def _small(self) -> Operation:
         known = any(self.names.values())

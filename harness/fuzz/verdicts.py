@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from harness.essentials.parts import array
+from harness.core_scripts.parts import array
 from harness.fuzz.blocks import KEY
 from harness.fuzz.generate import changed, deadly, generated_maps, generated_program
 from harness.isa.assemble import (

@@ -52,14 +52,14 @@ class Size(IntEnum):
     DW = 0x18
 
     @property
-    def octets(self) -> int:
+    def nbytes(self) -> int:
         """How many bytes are accessed."""
         return {Size.W: 4, Size.H: 2, Size.B: 1, Size.DW: 8}[self]
 
     @property
     def type(self) -> str:
         """As the kernel writes it: u8, u16, u32, u64."""
-        return f"u{8 * self.octets}"
+        return f"u{8 * self.nbytes}"
 
 
 class Mode(IntEnum):

@@ -27,7 +27,7 @@ from harness.script.operations import (
     MapRing,
     OpenEvent,
     OpenFile,
-    OpenOutput,
+    OpenOutputEvent,
     Ref,
     RemoveKprobe,
     SampleType,
@@ -92,7 +92,7 @@ def open_event(lowering: Lowering, operation: OpenEvent) -> Reader:
     return returned(descriptor)
 
 
-def open_output(lowering: Lowering, operation: OpenOutput) -> Reader:
+def open_output_event(lowering: Lowering, operation: OpenOutputEvent) -> Reader:
     attr = lowering.structure(
         perf.ATTR,
         {

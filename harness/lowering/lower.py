@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.lowering import (
     events,
-    firing,
     maps,
     processes,
     programs,
@@ -19,6 +18,7 @@ from harness.lowering import (
     settings,
     threads,
     trace,
+    triggering,
 )
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.script import operations as op
@@ -36,14 +36,14 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.LookupElement: maps.lookup,
     op.UpdateElement: maps.update,
     op.DeleteElement: maps.delete,
-    op.NextKey: maps.next_key,
+    op.GetNextKey: maps.get_next_key,
     op.LoadProgram: programs.load,
-    op.FilterPacket: programs.filter_packet,
+    op.RunSocketFilter: programs.run_socket_filter,
     op.CreateKprobe: events.create_kprobe,
     op.RemoveKprobe: events.remove_kprobe,
     op.FindTracepoint: events.find_tracepoint,
     op.OpenEvent: events.open_event,
-    op.OpenOutput: events.open_output,
+    op.OpenOutputEvent: events.open_output_event,
     op.MapRing: events.map_ring,
     op.Unmap: events.unmap,
     op.Attach: events.attach,
@@ -57,7 +57,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.MapRingBuffer: ring_buffers.map_ring_buffer,
     op.ReadRingBuffer: ring_buffers.read_ring_buffer,
     op.MapPages: ring_buffers.map_pages,
-    op.Fire: firing.fire,
+    op.Trigger: triggering.trigger,
     op.RawBpf: raw.bpf,
     op.RawOpenEvent: raw.open_event,
     op.Ioctl: raw.ioctl,
@@ -69,13 +69,13 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     around.ReadTrace: trace.read,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
-    child.Become: processes.become,
+    child.SetCredentials: processes.set_credentials,
     child.Execute: processes.execute,
     child.LimitLockedMemory: processes.limit_locked_memory,
     child.SetName: processes.set_name,
     child.GetProcessId: processes.get_process_id,
     op.Pin: threads.pin,
-    op.Concurrently: lambda lowering, operation: threads.concurrently(lowering, operation, carry),
+    op.RunThreads: lambda lowering, operation: threads.run_threads(lowering, operation, carry),
 }
 
 

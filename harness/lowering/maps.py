@@ -8,8 +8,8 @@ from harness.script.operations import (
     CreateMap,
     DeleteElement,
     Descriptor,
+    GetNextKey,
     LookupElement,
-    NextKey,
     Ref,
     UpdateElement,
 )
@@ -55,7 +55,7 @@ def delete(lowering: Lowering, operation: DeleteElement) -> Reader:
     return returned(_element(lowering, bpf.Command.MAP_DELETE_ELEM, operation.map, operation.key))
 
 
-def next_key(lowering: Lowering, operation: NextKey) -> Reader:
+def get_next_key(lowering: Lowering, operation: GetNextKey) -> Reader:
     following = lowering.builder.alloc(operation.key_size)
     call = _element(lowering, bpf.Command.MAP_GET_NEXT_KEY, operation.map, operation.key, next_key=following)
     return _with_data(lowering, call, following, operation.key_size)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from harness.abi import capabilities
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.outcome import Outcome
-from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
+from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetCredentials, SetName
 from hil.agent.results import BatchResult, Status
 from hil.agent.steps import Operand
 
@@ -28,7 +28,7 @@ def exit(lowering: Lowering, _: Exit) -> Reader:
     return first_failure([waited, told])
 
 
-def become(lowering: Lowering, operation: Become) -> Reader:
+def set_credentials(lowering: Lowering, operation: SetCredentials) -> Reader:
     """Capabilities survive the change of user if that is asked for, and are cut afterwards. What fails is the last."""
     builder, uid = lowering.builder, operation.uid
     header, data = builder.alloc(capabilities.header()), builder.alloc(capabilities.data(operation.capabilities))
@@ -64,7 +64,7 @@ def execute(lowering: Lowering, operation: Execute) -> Reader:
 
 
 def limit_locked_memory(lowering: Lowering, operation: LimitLockedMemory) -> Reader:
-    limit = lowering.builder.alloc(2 * operation.octets.to_bytes(8, "little"))
+    limit = lowering.builder.alloc(2 * operation.nbytes.to_bytes(8, "little"))
     return returned(lowering.call("setrlimit", RLIMIT_MEMLOCK, limit))
 
 

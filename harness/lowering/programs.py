@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.abi import bpf
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
-from harness.script.operations import FilterPacket, LoadProgram
+from harness.script.operations import LoadProgram, RunSocketFilter
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 
@@ -18,7 +18,7 @@ SOL_SOCKET, SO_ATTACH_BPF = 1, 50
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     withheld = logs.withheld(operation, lowering.guest.era)
     level = 0 if withheld else operation.log_level
-    size = 0 if withheld else operation.log_octets
+    size = 0 if withheld else operation.log_nbytes
     log = lowering.builder.alloc(size)
     version = operation.kern_version
     attr = lowering.structure(
@@ -50,7 +50,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     return read
 
 
-def filter_packet(lowering: Lowering, operation: FilterPacket) -> Reader:
+def run_socket_filter(lowering: Lowering, operation: RunSocketFilter) -> Reader:
     """A pair of Unix datagram sockets: the kernel runs the receiver's filter in the sender's system call."""
     pair = lowering.builder.alloc(b"\xff" * 8)  # -1, so that no other descriptor is used when there is no pair
     made = lowering.call("socketpair", AF_UNIX, SOCK_DGRAM, 0, pair)

@@ -23,8 +23,8 @@ def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
         call = lowering.call("bpf", operation.command, operation.address, operation.size)
     else:
         guarded = operation.length is not None
-        octets = operation.octets
-        where = _structure(lowering, operation.parts, octets, guarded) if octets else 0
+        nbytes = operation.nbytes
+        where = _structure(lowering, operation.parts, nbytes, guarded) if nbytes else 0
         call = lowering.call("bpf", operation.command, where, operation.size)
     if operation.name is not None:
         lowering.opened(operation.name, call)

@@ -22,7 +22,6 @@ from harness.model.instructions.table import Table
 from harness.model.interface import (
     bpf,
     files,
-    firing,
     mapping,
     perf,
     probes,
@@ -33,6 +32,7 @@ from harness.model.interface import (
     settings,
     sockets,
     trace,
+    triggering,
 )
 from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
@@ -41,7 +41,7 @@ from harness.model.value import Deadly, Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
-from harness.script.operations import Concurrently, Operation, Script
+from harness.script.operations import Operation, RunThreads, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
 __all__ = ["Environment", "ModelExecutor"]
@@ -51,13 +51,13 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.LookupElement: bpf.lookup,
     op.UpdateElement: bpf.update,
     op.DeleteElement: bpf.delete,
-    op.NextKey: bpf.next_key,
+    op.GetNextKey: bpf.get_next_key,
     op.LoadProgram: bpf.load_program,
     op.CreateKprobe: probes.create_kprobe,
     op.RemoveKprobe: probes.remove_kprobe,
     op.FindTracepoint: probes.find_tracepoint,
     op.OpenEvent: perf.open_event,
-    op.OpenOutput: perf.open_output,
+    op.OpenOutputEvent: perf.open_output_event,
     op.MapRing: mapping.map_ring,
     op.ReadRing: mapping.read_ring,
     op.MapRingBuffer: mapping.map_ring_buffer,
@@ -68,11 +68,11 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.Enable: perf.enable,
     op.Disable: perf.disable,
     op.Unmap: mapping.unmap,
-    op.Fire: firing.fire,
+    op.Trigger: triggering.trigger,
     op.OpenFile: files.open_file,
     op.Duplicate: files.duplicate,
     op.Close: files.close,
-    op.FilterPacket: sockets.filter_packet,
+    op.RunSocketFilter: sockets.run_socket_filter,
     op.RawBpf: raw.raw_bpf,
     op.RawOpenEvent: raw_events.open_event,
     op.Ioctl: raw_events.ioctl,
@@ -84,7 +84,7 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     around.ReadTrace: trace.read,
     child.Fork: processes.fork,
     child.Exit: processes.exit,
-    child.Become: processes.become,
+    child.SetCredentials: processes.set_credentials,
     child.Execute: processes.execute,
     child.LimitLockedMemory: processes.limit_locked_memory,
     child.SetName: processes.set_name,
@@ -154,7 +154,7 @@ class Run:
         """Why nothing is certain any more."""
 
     def follow(self, turns: Sequence[Turn]) -> list[Prediction]:
-        """One prediction an operation of the script; those of threads are inside their `Concurrently`'s."""
+        """One prediction an operation of the script; those of threads are inside their `RunThreads`'s."""
         predictions: list[Prediction] = []
         threads: Threads | None = None
         for turn in turns:
@@ -162,19 +162,19 @@ class Run:
                 threads = threads or Threads(self._kernel)
                 threads.enter(turn)
                 threads.left(turn, self._predict(turn.operation, self._carry_out))
-            elif isinstance(turn.operation, Concurrently):
+            elif isinstance(turn.operation, RunThreads):
                 predictions.append(self._join(turn.operation, threads))
                 threads = None
             else:
                 predictions.append(self._predict(turn.operation, self._carried(turn.index)))
         return predictions
 
-    def _join(self, operation: Concurrently, threads: Threads | None) -> Prediction:
+    def _join(self, operation: RunThreads, threads: Threads | None) -> Prediction:
         if self._lost:
             return Unpredicted(self._lost)
         if threads is None:
             return self._open(operation, Unpredictable("in how many orders concurrent operations may be carried out"))
-        if any(branch.cpu >= self._kernel.environment.cpus for branch in operation.branches):
+        if any(thread.cpu >= self._kernel.environment.cpus for thread in operation.threads):
             return self._open(operation, Unpredictable("whether a thread runs where there is no such CPU"))
         why, contended = threads.join()
         self.contended = self.contended or bool(contended)
@@ -182,7 +182,7 @@ class Run:
             number.region.store(number.offset, number.size, number.least if self._loses else number.most)
         if why:
             return self._open(operation, Unpredictable(why))
-        return Outcome(value=0, branches=threads.predictions(operation))
+        return Outcome(value=0, threads=threads.predictions(operation))
 
     def _open(self, operation: Operation, unpredictable: Unpredictable) -> Unpredicted:
         """What it may have changed is in doubt."""

@@ -23,13 +23,13 @@ READ_VALUE_SIZE = 24
 
 def ringbuf_output(_: Environment, map: Value, data: Value, size: Value, flags: Value, *__: Value) -> Value:
     """0, -EINVAL for unknown flags, or -EAGAIN when there is no room."""
-    ring, source, octets = map_behind(map, RingBufferMap), buffer(data), exactly(size)
+    ring, source, nbytes = map_behind(map, RingBufferMap), buffer(data), exactly(size)
     if exactly(flags) & ~(NO_WAKEUP | FORCE_WAKEUP):
         raise Errno("EINVAL")
-    record = ring.reserve(octets)
+    record = ring.reserve(nbytes)
     if record is None:
         raise Errno("EAGAIN")
-    record.copy(0, source.region, source.offset, octets)
+    record.copy(0, source.region, source.offset, nbytes)
     ring.give_back(record)
     return 0
 
@@ -62,9 +62,9 @@ def perf_event_output(
     environment: Environment, _: Value, map: Value, flags: Value, data: Value, size: Value, *__: Value
 ) -> Value:
     """0, -EINVAL, -E2BIG, -ENOENT, -EOPNOTSUPP or -ENOSPC."""
-    source, octets = buffer(data), exactly(size)
-    payload = Region("a sample", octets)
-    payload.copy(0, source.region, source.offset, octets)
+    source, nbytes = buffer(data), exactly(size)
+    payload = Region("a sample", nbytes)
+    payload.copy(0, source.region, source.offset, nbytes)
     map_behind(map, EventArrayMap).event(environment, exactly(flags)).output(environment, payload)
     return 0
 
@@ -78,13 +78,13 @@ def perf_event_read_value(
     environment: Environment, map: Value, flags: Value, to: Value, size: Value, *_: Value
 ) -> Value:
     """0, with the event's count and how long it was enabled and ran; or an errno as above, which clears the memory."""
-    target, octets = buffer(to), exactly(size)
+    target, nbytes = buffer(to), exactly(size)
     try:
-        if octets != READ_VALUE_SIZE:
+        if nbytes != READ_VALUE_SIZE:
             raise Errno("EINVAL")
         count = map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here(environment)
     except Errno:
-        target.region.store_bytes(target.offset, bytes(octets))
+        target.region.store_bytes(target.offset, bytes(nbytes))
         raise
     target.region.store(target.offset, 8, count)
     target.region.blur(target.offset + 8, 16, "how long a perf event was enabled and ran")
@@ -99,18 +99,18 @@ def get_stackid(_: Environment, context: Value, map: Value, flags: Value, *__: V
 def get_stack(_: Environment, context: Value, to: Value, size: Value, flags: Value, *__: Value) -> Value:
     """The call chain's length in bytes as far as it fits, with zeros behind; -EINVAL and -EFAULT clear the memory."""
     _place(context)
-    target, octets, wanted = buffer(to), exactly(size), exactly(flags)
-    if wanted & ~(SKIP | USER_STACK) or octets % 8:
-        target.region.store_bytes(target.offset, bytes(octets))
+    target, nbytes, wanted = buffer(to), exactly(size), exactly(flags)
+    if wanted & ~(SKIP | USER_STACK) or nbytes % 8:
+        target.region.store_bytes(target.offset, bytes(nbytes))
         raise Errno("EINVAL")
     if wanted & SKIP > DEEPEST:
-        target.region.store_bytes(target.offset, bytes(octets))
+        target.region.store_bytes(target.offset, bytes(nbytes))
         raise Errno("EFAULT")
     check_depth(wanted)
-    for at in range(0, octets, 8):
+    for at in range(0, nbytes, 8):
         address = partial_of(KERNEL_ADDRESS) if at == 0 else unknown("an address of a call chain, or 0 behind it")
         target.region.store(target.offset + at, 8, address)
-    return partial_of(Unknown("the length of a call chain", least=8, most=octets)) & (M64 - 7)
+    return partial_of(Unknown("the length of a call chain", least=8, most=nbytes)) & (M64 - 7)
 
 
 def _reserved(value: Value) -> Reserved:

@@ -60,13 +60,13 @@ def reader(space: Space) -> Callable[..., Value]:
     """probe_read*(to, size, address): 0 or a negative errno."""
 
     def probe_read(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-        target, octets = buffer(to), exactly(size)
-        source = _source(environment, space, address, octets)
+        target, nbytes = buffer(to), exactly(size)
+        source = _source(environment, space, address, nbytes)
         if source.memory is None:
-            return _without_memory(environment, target, octets, source)
-        reachable = octets if source.reachable is None else source.reachable
+            return _without_memory(environment, target, nbytes, source)
+        reachable = nbytes if source.reachable is None else source.reachable
         target.region.copy(target.offset, source.memory.region, source.memory.offset, reachable)
-        return 0 if reachable == octets else _without_memory(environment, target, octets, Source(errno="EFAULT"))
+        return 0 if reachable == nbytes else _without_memory(environment, target, nbytes, Source(errno="EFAULT"))
 
     return probe_read
 
@@ -76,23 +76,23 @@ def string_reader(space: Space) -> Callable[..., Value]:
     length with the NUL, or a negative errno."""
 
     def probe_read_str(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
-        target, octets = buffer(to), exactly(size)
+        target, nbytes = buffer(to), exactly(size)
         source = _source(environment, space, address, 1)
         if source.memory is None:
-            return _without_memory(environment, target, octets, source)
+            return _without_memory(environment, target, nbytes, source)
         region, offset = source.memory.region, source.memory.offset
-        text = region.known(offset, min(octets, region.size - offset))
+        text = region.known(offset, min(nbytes, region.size - offset))
         if 0 in text:
             text = text[: text.index(0) + 1]
-        elif len(text) == octets:
+        elif len(text) == nbytes:
             text = text[:-1] + b"\0"
         elif isinstance(region, UserMemory) and region.ends:
-            return _without_memory(environment, target, octets, Source(errno="EFAULT"))
+            return _without_memory(environment, target, nbytes, Source(errno="EFAULT"))
         else:
-            return _without_memory(environment, target, octets, Source(why=f"what lies behind {region.name}"))
+            return _without_memory(environment, target, nbytes, Source(why=f"what lies behind {region.name}"))
         target.region.store_bytes(target.offset, text)
         if isinstance(region, UserMemory):
-            _clear_word(target, len(text), octets)
+            _clear_word(target, len(text), nbytes)
         return len(text)
 
     return probe_read_str
@@ -113,7 +113,7 @@ def buffer(value: Value) -> Pointer:
     raise Fault(f"a helper was given {_told(value)} for a buffer")
 
 
-def _source(environment: Environment, space: Space, address: Value, octets: int) -> Source:
+def _source(environment: Environment, space: Space, address: Value, nbytes: int) -> Source:
     if isinstance(address, Pointer):
         errno = _refusal(environment, space, Half.USER if address.region.user else Half.KERNEL)
         if errno is not None:
@@ -121,7 +121,7 @@ def _source(environment: Environment, space: Space, address: Value, octets: int)
         region = address.region
         if isinstance(region, UserMemory) and not region.there:
             return Source(errno="EFAULT")
-        if address.offset >= 0 and address.offset + octets <= region.size:
+        if address.offset >= 0 and address.offset + nbytes <= region.size:
             return Source(memory=address)
         if isinstance(region, UserMemory) and region.ends and 0 <= address.offset <= region.size:
             return Source(memory=address, reachable=region.size - address.offset)
@@ -154,13 +154,13 @@ def _refusal(environment: Environment, space: Space, half: Half) -> str | None:
     return None
 
 
-def _without_memory(environment: Environment, target: Pointer, octets: int, source: Source) -> Value:
+def _without_memory(environment: Environment, target: Pointer, nbytes: int, source: Source) -> Value:
     """A read that fails, or of which neither the success nor the bytes are known."""
     if not source.errno:
-        target.region.blur(target.offset, octets, source.why)
+        target.region.blur(target.offset, nbytes, source.why)
         return unknown(f"whether {source.why} could be read")
     if environment.rules.probe_read_clears:
-        target.region.store_bytes(target.offset, bytes(octets))
+        target.region.store_bytes(target.offset, bytes(nbytes))
     return negative(source.errno)
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from harness.judged import Judged
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
-    from harness.pytest_plugin.berth import Berth
     from harness.pytest_plugin.guest import LaneGuest
+    from harness.pytest_plugin.machine_pool import MachinePool
     from hil.machine import Machine
 
 MARKERS = (
@@ -110,7 +110,7 @@ def lane(_hil_lane: Lane) -> Lane:
 
 
 @pytest.fixture
-def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) -> Iterator[LaneGuest]:
+def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: MachinePool) -> Iterator[LaneGuest]:
     """The guest of the lane: `run` carries out operations, `check` also holds them against the model."""
     from harness.judged import NOTHING
     from harness.lowering.engine import EngineUnavailable
@@ -120,7 +120,7 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_berth: Berth) ->
 
     require = request.config.getoption("--hil-require-predicted")
     try:
-        machine, executor = _hil_berth.board(_hil_lane)
+        machine, executor = _hil_machine_pool.machine(_hil_lane)
         guest = LaneGuest(request.node.name, _hil_lane, machine, executor, require_predicted=require)
     except (NotAtHand, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
@@ -155,13 +155,13 @@ def _hil_lane(request: pytest.FixtureRequest) -> Lane:
 
 
 @pytest.fixture(scope="session")
-def _hil_berth(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
-    from harness.pytest_plugin.berth import Berth
+def _hil_machine_pool(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinePool]:
+    from harness.pytest_plugin.machine_pool import MachinePool
     from harness.run.matrix import make_folder
 
     output = pytestconfig.getoption("--hil-output")
-    with Berth(tmp_path_factory.mktemp("hil") if output is None else make_folder(output)) as berth:
-        yield berth
+    with MachinePool(tmp_path_factory.mktemp("hil") if output is None else make_folder(output)) as pool:
+        yield pool
 
 
 def _required(config: pytest.Config) -> list[str]:

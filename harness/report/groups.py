@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.compare import Verdict
 from harness.run.again import again
-from harness.run.gravity import gravity
 from harness.run.results import RunReport, ScriptResult
+from harness.run.severity import severity
 
 FOLDED = (Verdict.KNOWN, Verdict.UNSUPPORTED)
 """Told, but not as something that is not as predicted."""
@@ -37,13 +37,13 @@ class Group:
 
 
 def grouped(report: RunReport) -> list[Group]:
-    """All but agreement, the gravest first."""
+    """All but agreement, the most severe first."""
     found: dict[tuple[Verdict, str], list[ScriptResult]] = {}
     for result in report.results:
         if result.verdict is not Verdict.AGREE:
             found.setdefault((result.verdict, _why(result)), []).append(result)
     groups = [Group(verdict, reason, tuple(results)) for (verdict, reason), results in found.items()]
-    return sorted(groups, key=lambda group: gravity(group.verdict), reverse=True)
+    return sorted(groups, key=lambda group: severity(group.verdict), reverse=True)
 
 
 def _why(result: ScriptResult) -> str:

@@ -10,8 +10,8 @@ import click
 
 from harness.abi.pt_regs import LAYOUTS
 from harness.clauses import clauses
+from harness.core_scripts import core_scripts
 from harness.counting import counted
-from harness.essentials import essentials
 from harness.fuzz import generate
 from harness.fuzz import scripts as fuzzed
 from harness.history.find import find
@@ -102,7 +102,7 @@ def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
     if drawn := CASE.fullmatch(name):
         make = fuzzed.script if drawn["kind"] == "script" else generate.case
         return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
-    scripts = {one.name: ("run", one) for one in essentials(arch, era)}
+    scripts = {one.name: ("run", one) for one in core_scripts(arch, era)}
     scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
     if name in scripts:
         return scripts[name]

@@ -17,13 +17,14 @@ from harness.run.watch import STYLES
 from harness.script.brief import brief
 
 WHOLE = 5
-"""Of the gravest findings so many are told with script and programs, the others with the command that shows these."""
+"""How many of the most severe findings are told with script and programs; the others come with the command that shows
+them."""
 _NAMES = 8  # scripts, or lanes, that are named one by one
 
 
 def tell(console: Console, report: RunReport, folder: Path) -> None:
     """Print every result that is no agreement, those together that have it in common: what is known or unsupported
-    first, so that the gravest is near the end of what scrolls by; and where the reports are."""
+    first, so that the most severe is near the end of what scrolls by; and where the reports are."""
     groups = grouped(report)
     for group in groups:
         if group.verdict in FOLDED:

@@ -14,8 +14,8 @@ from harness.compare import Verdict
 from harness.report.account import concerned, decided
 from harness.report.console import tail
 from harness.run.again import again
-from harness.run.gravity import gravity
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
+from harness.run.severity import severity
 from harness.script.source import Source
 
 _GRAVE = (Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Row:
-    """A script: its cells, one a lane, and what was found, the gravest first."""
+    """A script: its cells, one a lane, and what was found, the most severe first."""
 
     script: str
     anchor: str
@@ -68,12 +68,12 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest; what some lanes cannot do says nothing of what others did."""
+        """The most severe; what some lanes cannot do says nothing of what others did."""
         return self.findings[0].verdict
 
     @property
     def tally(self) -> tuple[tuple[Verdict, int], ...]:
-        """On how many lanes each verdict was given, the gravest first."""
+        """On how many lanes each verdict was given, the most severe first."""
         counts = Counter[Verdict]()
         for finding in self.findings:
             counts[finding.verdict] += len(finding.places)
@@ -160,7 +160,7 @@ def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
 
 
 def news(shown: Iterable[Row]) -> tuple[News, ...]:
-    """Everything that was not as predicted, the gravest first."""
+    """Everything that was not as predicted, the most severe first."""
     found: dict[tuple[Verdict, str], list[tuple[Row, Finding]]] = {}
     for row in shown:
         for finding in row.findings:
@@ -177,7 +177,7 @@ def news(shown: Iterable[Row]) -> tuple[News, ...]:
         )
         for (verdict, reason), befallen in found.items()
     ]
-    return tuple(sorted(made, key=lambda one: gravity(one.verdict), reverse=True))
+    return tuple(sorted(made, key=lambda one: severity(one.verdict), reverse=True))
 
 
 def _row(
@@ -196,7 +196,7 @@ def _row(
             _cell(column, anchors[lane], next((result for result in results if result.lane == lane), None))
             for column, lane in enumerate(report.lanes)
         ),
-        tuple(sorted(findings, key=lambda finding: gravity(finding.verdict), reverse=True)),
+        tuple(sorted(findings, key=lambda finding: severity(finding.verdict), reverse=True)),
         tuple((result.lane, operation) for result in results for operation in result.unpredicted),
     )
 

@@ -11,14 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from harness.core_scripts import KNOWN, core_scripts
 from harness.counting import counted
-from harness.essentials import KNOWN, essentials
 from harness.lane import Lane, all_lanes, listed, select
 from harness.report.terminal import tell
 from harness.run import known, matrix
+from harness.run.artifacts import Unwritten
 from harness.run.choice import Choice, choose
 from harness.run.demands import NO_DEMANDS, Demands
-from harness.run.leaving import NotLeft
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport
 from harness.run.watch import LiveTable, Plain, verdicts
@@ -66,7 +66,7 @@ def run(
     output: Path | None,
     listing: bool,
 ) -> int:
-    """Boot the lanes' kernels, run the essential scripts, and hold each result against the model."""
+    """Boot the lanes' kernels, run the core scripts, and hold each result against the model."""
     console = terminal.console()
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
     chosen = choose(select(wanted, known_lanes()), _scripts, patterns, "script", list)
@@ -95,7 +95,7 @@ def carry_out(
                 report = matrix.run(plan, folder, table, jobs=jobs, demands=demands)
         else:
             report = matrix.run(plan, folder, Plain(console), jobs=jobs, demands=demands)
-    except NotLeft as error:
+    except Unwritten as error:
         summarize(console, error.report, folder)  # all the more
         raise
     except (KeyboardInterrupt, SystemExit):
@@ -143,7 +143,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
 
 
 def _scripts(kernel: str, arch: str) -> dict[str, Script]:
-    return {script.name: script for script in essentials(arch, store.era(kernel, architecture(arch)))}
+    return {script.name: script for script in core_scripts(arch, store.era(kernel, architecture(arch)))}
 
 
 def list_plan(console: Console, plan: Sequence[Share]) -> None:

@@ -18,8 +18,8 @@ import click
 
 from harness.model.executor import ModelExecutor
 from harness.run.again import with_again
+from harness.run.artifacts import Unwritten, write_artifacts
 from harness.run.demands import NO_DEMANDS, Demands
-from harness.run.leaving import NotLeft, leave
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.rounds import summed
@@ -43,10 +43,10 @@ def run(
     model: Model = ModelExecutor,
     demands: Demands = NO_DEMANDS,
 ) -> RunReport:
-    """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.leaving` does.
+    """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.artifacts` does.
 
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
-    that comes when the run is through comes too late. NotLeft when something could not be written.
+    that comes when the run is through comes too late. Unwritten when something could not be written.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     workers = [Worker(share, folder, watch, model) for share in shares]
@@ -62,7 +62,7 @@ def run(
             machines=tuple(report for worker in workers for report in worker.reports),
             results=results,
             scripts=texts(shares, {result.script for result in results if told_whole(result)}),
-            spent=tuple(spent for worker in workers for spent in worker.spending.spent),
+            spent=tuple(spent for worker in workers for spent in worker.clock.spent),
             interrupted=interrupted,
             signal=signal,
         )
@@ -73,13 +73,13 @@ def run(
         signals.hold()
     except BaseException as error:
         try:
-            leave(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers))
-        except NotLeft as fault:
+            write_artifacts(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers))
+        except Unwritten as fault:
             click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
     finished = report()
     finished = replace(finished, broken=tuple(demands.broken(finished)))
-    leave(finished, folder, _unkept(workers))
+    write_artifacts(finished, folder, _unkept(workers))
     return finished
 
 

@@ -13,7 +13,7 @@ from harness.compare import Blame, Verdict
 from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
-from harness.run.spending import Spent
+from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
 from hil.whole import write_whole
 
@@ -141,7 +141,7 @@ class RunReport:
     machines: tuple[MachineReport, ...]
     results: tuple[ScriptResult, ...]
     scripts: tuple[ScriptText, ...] = ()
-    spent: tuple[Spent, ...] = ()
+    spent: tuple[PhaseTime, ...] = ()
     """Where the time went, by the clocks of threads that ran side by side."""
     interrupted: bool = False
     """Somebody ended the run before it was through; what it had not come to is lost."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from harness.compare import Verdict
-from harness.run.gravity import worst
 from harness.run.results import OperationReport, ScriptResult, Sighting
+from harness.run.severity import worst
 
 MOST_TOLD = 4
 """Sightings a reason names; all of them are in the result."""

@@ -13,12 +13,12 @@ from harness.run.plan import Share
 from harness.run.results import ProgramText, ScriptResult, ScriptText
 from harness.script.operations import (
     Buffer,
-    Concurrently,
     CreateMap,
     LoadProgram,
     Operation,
     Program,
     RawBpf,
+    RunThreads,
     Script,
 )
 from harness.script.source import Source
@@ -87,8 +87,8 @@ def _flat(script: Script) -> Iterator[tuple[int, Operation]]:
     """Every operation, those of threads under the index of what starts the threads."""
     for index, operation in enumerate(script.operations):
         yield index, operation
-        if isinstance(operation, Concurrently):
-            yield from ((index, inner) for branch in operation.branches for inner in branch.operations)
+        if isinstance(operation, RunThreads):
+            yield from ((index, inner) for thread in operation.threads for inner in thread.operations)
 
 
 def _loaded(operation: Operation) -> tuple[str, Program] | None:

@@ -24,9 +24,9 @@ from harness.model.interface.settings import EVER
 from harness.run.judging import verdict, wanted
 from harness.run.known import excuse
 from harness.run.needs import unmet
+from harness.run.phase_timing import PhaseClock
 from harness.run.plan import Share
 from harness.run.results import MachineReport, ScriptResult
-from harness.run.spending import Spending
 from harness.run.watch import Watch
 from harness.script.needs import CPUS, Need
 from harness.script.operations import Script
@@ -72,7 +72,7 @@ class Worker:
         """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
         self.unkept: dict[str, Exception] = {}
         """What could not be written in the run folder, and why."""
-        self.spending = Spending()
+        self.clock = PhaseClock()
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
         self._place = f"{share.kernel}/{share.arch}"
@@ -91,7 +91,7 @@ class Worker:
     def run(self) -> None:
         """Fill `reports` and `results`: every script gets a verdict on every lane in every round, whatever happens."""
         try:
-            with self.spending.on(self._place, "other"):
+            with self.clock.on(self._place, "other"):
                 self._run()
         except store.NotAtHand as error:
             self._rest(Verdict.UNSUPPORTED, str(error))
@@ -118,7 +118,7 @@ class Worker:
         if self._stopped:
             raise MachineLost("the run was stopped before the machine was started")
         self._watch.state(self.share, "kernel")
-        with self.spending.on(self._place, "kernel"):
+        with self.clock.on(self._place, "kernel"):
             kernel = store.get(
                 self.share.kernel,
                 architecture(self.share.arch),
@@ -126,7 +126,7 @@ class Worker:
             )
         self._know(provenance=dict(kernel.provenance))
         self._watch.state(self.share, "guest root")
-        with self.spending.on(self._place, "guest root"):
+        with self.clock.on(self._place, "guest root"):
             root = guestroot.build(kernel)
         for number in count(1):
             done, self._missed = len(self.results), False
@@ -155,13 +155,13 @@ class Worker:
             raise MachineLost("the run was stopped before the machine was started")
         try:
             with ExitStack() as stack:
-                with self.spending.on(self._place, "boot"):
+                with self.clock.on(self._place, "boot"):
                     stack.enter_context(self.machine)
-                with self.spending.on(self._place, "SSH"):
+                with self.clock.on(self._place, "SSH"):
                     executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
                     self._booted(self.machine, time.monotonic() - started)
                 if self.share.armed:
-                    with self.spending.on(self._place, "SSH"):
+                    with self.clock.on(self._place, "SSH"):
                         keep_armed(self.machine, executor.guest.tracing, self.share.armed)
                 for visit in self._visits():
                     self._visit(visit, kernel, executor)
@@ -192,7 +192,7 @@ class Worker:
         which = f", round {visit.round} of {self.share.rounds}" if self.share.rounds > 1 else ""
         self._watch.state(self.share, f"running {lane.engine}{on}{which}")
         try:
-            with self.spending.on(lane, "engine"):
+            with self.clock.on(lane, "engine"):
                 executor.switch(lane.engine)
         except EngineUnavailable as error:
             for script in todo:
@@ -209,10 +209,10 @@ class Worker:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
         able = [script for script in todo if not missing[script.name]]
         if able and visit.two_cpus:
-            with self.spending.on(self._place, "second CPU"):
+            with self.clock.on(self._place, "second CPU"):
                 bring_up(executor.target)
         model = self._model(environment)
-        for seen in self.spending.each(lane, "guest", executor.run(able, together=self.share.together)):
+        for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._missed |= isinstance(seen, Missed)
             self._add(lane, self._judge(lane, seen, model))
 
@@ -226,9 +226,9 @@ class Worker:
 
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:
-            with self.spending.on(lane, "model"):
+            with self.clock.on(lane, "model"):
                 predictions = model.run(seen.script, wanted(seen))
-            with self.spending.on(lane, "comparison"):
+            with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
                 return replace(result, unexpected=()) if self.share.random else result
         except Exception as error:

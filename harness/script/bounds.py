@@ -14,7 +14,7 @@ from harness.abi import bpf, perf
 from harness.abi.layout import Layout
 from harness.isa.instruction import Instruction
 from harness.script import operations as op
-from harness.script.processes import Become, LimitLockedMemory
+from harness.script.processes import LimitLockedMemory, SetCredentials
 from harness.script.surroundings import SetSetting
 from hil.agent.steps import MAX_ARENA
 
@@ -27,12 +27,12 @@ _PAGE = 4096
 @dataclass(frozen=True)
 class Bounds:
     """Numbers from `least` to `most`, or so many bytes or characters; `why` says what sets them. Each one takes
-    `octets` bytes of a guest's memory."""
+    `nbytes` bytes of a guest's memory."""
 
     least: int
     most: int
     why: str
-    octets: int = 0
+    nbytes: int = 0
 
 
 def _unsigned(bits: int) -> Bounds:
@@ -47,9 +47,9 @@ def _field(layout: Layout, name: str) -> Bounds:
     return _unsigned(8 * layout.fields[name].size)
 
 
-def _room(unit: int = 1, octets: int | None = None) -> Bounds:
+def _room(unit: int = 1, nbytes: int | None = None) -> Bounds:
     return Bounds(
-        0, ROOM // unit, f"{ROOM >> 20} MiB are the room that a script has", unit if octets is None else octets
+        0, ROOM // unit, f"{ROOM >> 20} MiB are the room that a script has", unit if nbytes is None else nbytes
     )
 
 
@@ -59,7 +59,7 @@ DESCRIPTOR = S32
 """`int fd`, or `__u32` in `union bpf_attr`, of which all with the highest bit set are equally none."""
 
 BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
-    op.Untouched: {"octets": _room()},
+    op.Untouched: {"nbytes": _room()},
     op.Program: {"maps": U32},
     op.CreateMap: {
         "type": _field(bpf.MAP_CREATE, "map_type"),
@@ -71,13 +71,13 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     op.LookupElement: {"map": DESCRIPTOR, "value_size": _room()},
     op.UpdateElement: {"map": DESCRIPTOR, "flags": _field(bpf.ELEMENT, "flags")},
     op.DeleteElement: {"map": DESCRIPTOR},
-    op.NextKey: {"map": DESCRIPTOR, "key_size": _room()},
+    op.GetNextKey: {"map": DESCRIPTOR, "key_size": _room()},
     op.LoadProgram: {
         "type": _field(bpf.PROG_LOAD, "prog_type"),
         "kern_version": _field(bpf.PROG_LOAD, "kern_version"),
         "log_level": _field(bpf.PROG_LOAD, "log_level"),
-        "log_size": _room(octets=0),
-        "log_octets": _room(),
+        "log_size": _room(nbytes=0),
+        "log_nbytes": _room(),
     },
     op.CreateKprobe: {"offset": Bounds(0, (1 << 63) - 1, "63 bits")},
     op.OpenEvent: {
@@ -87,7 +87,7 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         "sample_period": _field(perf.ATTR, "sample_period"),
         "sample_type": _field(perf.ATTR, "sample_type"),
     },
-    op.OpenOutput: {"pid": S32, "cpu": S32, "sample_type": _field(perf.ATTR, "sample_type")},
+    op.OpenOutputEvent: {"pid": S32, "cpu": S32, "sample_type": _field(perf.ATTR, "sample_type")},
     op.MapRing: {"event": DESCRIPTOR, "data_pages": _room(_PAGE)},
     op.MapRingBuffer: {"map": DESCRIPTOR, "size": _room()},
     op.MapPages: {
@@ -99,24 +99,24 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     op.Attach: {"event": DESCRIPTOR, "program": DESCRIPTOR},
     op.Enable: {"event": DESCRIPTOR},
     op.Disable: {"event": DESCRIPTOR},
-    op.Fire: {"arguments": REGISTER, "times": U32},
+    op.Trigger: {"arguments": REGISTER, "times": U32},
     op.Duplicate: {"of": DESCRIPTOR},
     op.Close: {"descriptor": DESCRIPTOR},
-    op.FilterPacket: {
+    op.RunSocketFilter: {
         "program": DESCRIPTOR,
         # unix_dgram_sendmsg(), net/unix/af_unix.c: EMSGSIZE beyond sk_sndbuf - 32; that is net.core.wmem_default.
         "packet": Bounds(0, 1 << 16, "what a socket's send buffer takes on every kernel"),
     },
-    op.Part: {"offset": _room(octets=0), "size": _room(octets=0), "value": REGISTER},
-    op.RawBpf: {"command": S32, "size": U32, "length": _room(octets=0), "address": U64, "octets": _room()},
+    op.Part: {"offset": _room(nbytes=0), "size": _room(nbytes=0), "value": REGISTER},
+    op.RawBpf: {"command": S32, "size": U32, "length": _room(nbytes=0), "address": U64, "nbytes": _room()},
     op.RawOpenEvent: {"pid": S32, "cpu": S32, "group": DESCRIPTOR, "flags": U64, "length": _room()},
     op.Ioctl: {"descriptor": DESCRIPTOR, "request": U32, "argument": U64},
     # trace_parse_run_command(), kernel/trace/trace.c: EINVAL for a line of WRITE_BUFSIZE, 4096; `{}` becomes longer.
     op.WriteKprobeEvents: {"command": Bounds(0, 2048, "what a line of kprobe_events takes on every kernel")},
     op.Pin: {"cpu": S32},
-    op.Branch: {"cpu": S32},
-    Become: {"uid": Bounds(0, (1 << 32) - 2, "32 bits without a sign, of which the highest number is no user")},
-    LimitLockedMemory: {"octets": U64},
+    op.Thread: {"cpu": S32},
+    SetCredentials: {"uid": Bounds(0, (1 << 32) - 2, "32 bits without a sign, of which the highest number is no user")},
+    LimitLockedMemory: {"nbytes": U64},
     SetSetting: {"value": REGISTER},
 }
 """By the classes and their fields, or what they tell of themselves; every field that takes a number is here."""
@@ -131,11 +131,11 @@ def beyond(operation: object) -> str:
     return ""
 
 
-def octets(operation: object) -> int:
+def nbytes(operation: object) -> int:
     """How many bytes of a guest's memory an operation asks for, at least."""
     asked = 0
     for whole in _wholes(operation):
-        asked += sum(count * bounds.octets for _, bounds, count, _ in _counts(whole))
+        asked += sum(count * bounds.nbytes for _, bounds, count, _ in _counts(whole))
         asked += sum(
             len(one)
             for field in fields(whole)

@@ -6,24 +6,24 @@ import re
 from collections.abc import Sequence
 
 from harness.script import names
-from harness.script.bounds import ROOM, beyond, octets
+from harness.script.bounds import ROOM, beyond, nbytes
 from harness.script.brief import brief
 from harness.script.declared import undeclared
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
-    Concurrently,
     CreateKprobe,
     FindTracepoint,
-    Fire,
     LoadProgram,
     Operation,
     Part,
     Program,
     RawBpf,
     RawOpenEvent,
+    RunThreads,
+    Trigger,
 )
-from harness.script.processes import Become, ChildOnly, Execute, Exit, Fork
+from harness.script.processes import ChildOnly, Execute, Exit, Fork, SetCredentials
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
@@ -69,7 +69,7 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
             return f"operation {index}: nothing but Exit comes after Execute"
     if len(changed) > 1:
         return "a child does not exit"
-    if (asked := sum(map(octets, operations))) > ROOM:
+    if (asked := sum(map(nbytes, operations))) > ROOM:
         return f"its operations ask for {asked} bytes of memory together; a script has room for {ROOM}"
     return names.wrong(operations, expected)
 
@@ -83,7 +83,7 @@ def _process(operation: Operation, changed: list[bool]) -> str:
             return "is for a child"
         case Exit():
             changed.pop()
-        case Become() | Execute() if changed[-1]:
+        case SetCredentials() | Execute() if changed[-1]:
             return "comes behind a setting that could not be put back then"
         case SetSetting():
             changed[-1] = True
@@ -93,18 +93,18 @@ def _process(operation: Operation, changed: list[bool]) -> str:
 def _written(operation: Operation) -> str:
     """What is no matter of its place, but of how it is written."""
     match operation:
-        case Concurrently(branches):
-            inner = [one for branch in branches for one in branch.operations]
-            if not inner or any(branch.cpu < 0 for branch in branches):
+        case RunThreads(threads):
+            inner = [one for thread in threads for one in thread.operations]
+            if not inner or any(thread.cpu < 0 for thread in threads):
                 return "has threads that do nothing, or one that runs nowhere"
-            if any(isinstance(one, Concurrently | Fork | Exit | ChildOnly) for one in inner):
+            if any(isinstance(one, RunThreads | Fork | Exit | ChildOnly) for one in inner):
                 return "holds what threads cannot do"
             return next(filter(None, map(_written, inner)), "")
-        case Fire(trigger=name) if name not in TRIGGERS:
+        case Trigger(trigger=name) if name not in TRIGGERS:
             return f"fires {name!r}, which is no trigger; {nearest(name, TRIGGERS)}"
-        case Fire(times=times) if times < 1:
+        case Trigger(times=times) if times < 1:
             return "fires nothing"
-        case Fire(trigger=name, arguments=arguments):
+        case Trigger(trigger=name, arguments=arguments):
             most = TRIGGERS[name].call.count(From.CHOSEN)
             if len(arguments) > most:
                 return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
@@ -114,7 +114,7 @@ def _written(operation: Operation) -> str:
         case RawBpf(parts=parts, address=address):
             if address is not None and parts:
                 return "has parts of what its address replaces"
-            return _parts(parts, operation.octets)
+            return _parts(parts, operation.nbytes)
         case RawOpenEvent(parts=parts, length=length):
             return _parts(parts, length)
         case ReadSetting(path) | SetSetting(path) if not _SETTING.fullmatch(path):

@@ -32,7 +32,7 @@ class Expectation:
     `value` is what it returns, `data` what it reads, `records` how many records there are, or which, fields of them
     that are None left open; None says nothing of it. A range is for a number (as data, a little-endian one) that hangs
     on the order of concurrent operations.
-    `log` is a part of the verifier's log, of failures too. `branches` are for each thread's operations, None where it
+    `log` is a part of the verifier's log, of failures too. `threads` are for each thread's operations, None where it
     does not matter.
     """
 
@@ -41,7 +41,7 @@ class Expectation:
     data: bytes | OneOf | PerCpu | Addresses | range | None = None
     records: int | tuple[Record, ...] | None = None
     log: str | None = None
-    branches: tuple[tuple[Expectation | None, ...], ...] | None = None
+    threads: tuple[tuple[Expectation | None, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         """Malformed for an errno that no kernel can return by that name, and for what no outcome can be: it would be
@@ -63,7 +63,7 @@ class Expectation:
             and (self.data is None or _data(outcome.data, self.data, returned))
             and (self.records is None or _records(outcome.records, self.records, returned))
             and (self.log is None or _log(outcome.log, self.log))
-            and (self.branches is None or _branches(outcome.branches, self.branches, returned))
+            and (self.threads is None or _threads(outcome.threads, self.threads, returned))
         )
 
     def _asked(self, observation: Prediction) -> bool:
@@ -72,7 +72,7 @@ class Expectation:
             return False
         inner = (
             pair
-            for said in zip(observation.branches or (), self.branches or (), strict=False)
+            for said in zip(observation.threads or (), self.threads or (), strict=False)
             for pair in zip(*said, strict=True)
         )
         return (self.log is None or isinstance(observation.log, str)) and all(
@@ -88,8 +88,8 @@ class Expectation:
             parts.append(f"{count} records" + ("" if count == self.records else f": {self.records}"))
         if self.log is not None:
             parts.append(f"log with {self.log!r}")
-        for branch in self.branches or ():
-            parts.append(f"[{'; '.join(str(inner or 'anything') for inner in branch)}]")
+        for thread in self.threads or ():
+            parts.append(f"[{'; '.join(str(inner or 'anything') for inner in thread)}]")
         return ", ".join(parts)
 
 
@@ -184,14 +184,14 @@ def _words(data: bytes | OneOf | PerCpu | Addresses | range) -> str:
     return " or ".join(choice.hex() for choice in (data.choices if isinstance(data, OneOf) else (data,)))
 
 
-def _branches(
+def _threads(
     said: tuple[tuple[Prediction, ...], ...] | None,
     expected: tuple[tuple[Expectation | None, ...], ...],
     returned: Mapping[str, int],
 ) -> bool:
     return (
         said is not None
-        and [len(branch) for branch in said] == [len(branch) for branch in expected]
+        and [len(thread) for thread in said] == [len(thread) for thread in expected]
         and all(
             inner is None or isinstance(outcome, Unpredicted) or inner.allows(outcome, returned)
             for pair in zip(said, expected, strict=True)

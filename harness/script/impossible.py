@@ -25,7 +25,7 @@ def impossible(expectation: Expectation) -> tuple[str, str] | None:
         return (f"an errno {expectation.errno!r} is expected", wrong)
     if (
         expectation.errno is not None
-        and (expectation.value, expectation.data, expectation.records, expectation.branches) != (None,) * 4
+        and (expectation.value, expectation.data, expectation.records, expectation.threads) != (None,) * 4
     ):
         return (f"{expectation.errno} is expected, and more", "what fails returns and reads nothing")
     if not isinstance(expectation.value, int | range | None):
@@ -40,8 +40,8 @@ def impossible(expectation: Expectation) -> tuple[str, str] | None:
         return (f"the log {expectation.log!r} is expected", "write a part of its text")
     if not _are_records(expectation.records):
         return (f"the records {expectation.records!r} are expected", "write how many, or a tuple of them")
-    if not _are_branches(expectation.branches, type(expectation)):
-        wrong = f"the branches {expectation.branches!r} are expected"
+    if not _are_threads(expectation.threads, type(expectation)):
+        wrong = f"the threads {expectation.threads!r} are expected"
         return (wrong, "write a tuple for each thread, of an Expectation or None for each operation")
     return None
 
@@ -66,9 +66,9 @@ def _are_records(said: object) -> bool:
     return isinstance(said, tuple) and all(isinstance(one, Record) for one in said)
 
 
-def _are_branches(said: object, kind: type) -> bool:
+def _are_threads(said: object, kind: type) -> bool:
     return said is None or (
         isinstance(said, tuple)
-        and all(isinstance(branch, tuple) for branch in said)
-        and all(one is None or isinstance(one, kind) for branch in said for one in branch)
+        and all(isinstance(thread, tuple) for thread in said)
+        and all(one is None or isinstance(one, kind) for thread in said for one in thread)
     )

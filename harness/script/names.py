@@ -10,9 +10,7 @@ from harness.script.brief import brief
 from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
-    Branch,
     Close,
-    Concurrently,
     CreateKprobe,
     Exit,
     Fork,
@@ -26,6 +24,8 @@ from harness.script.operations import (
     ReadRingBuffer,
     Ref,
     RemoveKprobe,
+    RunThreads,
+    Thread,
     Unmap,
     WriteKprobeEvents,
 )
@@ -70,8 +70,8 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
     ever: Known = {}
     for index, operation in enumerate(operations):
         known = processes[-1]
-        if isinstance(operation, Concurrently):
-            complaint = _concurrently(operation, known)
+        if isinstance(operation, RunThreads):
+            complaint = _run_threads(operation, known)
         else:
             complaint = _add(operation, known, expected[index] if expected else None)
         ever |= known
@@ -86,17 +86,17 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None
     return ""
 
 
-def _concurrently(operation: Concurrently, known: Known) -> str:
+def _run_threads(operation: RunThreads, known: Known) -> str:
     """Goes on with what the threads have named, each something else, and have let go."""
     if ring := _raced_for(operation):
         return f"reads or unmaps {ring!r} in one thread while another maps or unmaps it, which may kill the process"
     changed: Known = {}
-    for branch in operation.branches:
+    for thread in operation.threads:
         own = dict(known)
-        for inner in branch.operations:
+        for inner in thread.operations:
             if complaint := _add(inner, own, None):
                 return f"with {brief(describe(inner))} in a thread, {complaint}"
-        named = {name for name in map(_name, branch.operations) if name is not None}
+        named = {name for name in map(_name, thread.operations) if name is not None}
         if twice := sorted(named & changed.keys() - known.keys()):
             return f"has two threads that make {twice[0]!r}; give each a name of its own"
         changed |= {name: made for name, made in own.items() if known.get(name) != made}
@@ -104,14 +104,14 @@ def _concurrently(operation: Concurrently, known: Known) -> str:
     return ""
 
 
-def _raced_for(operation: Concurrently) -> str | None:
+def _raced_for(operation: RunThreads) -> str | None:
     """A ring whose memory comes or goes by one thread, while another relies on it."""
     changes, uses = [], []
-    for branch in operation.branches:
-        unmapped = {one.ring.name for one in branch.operations if isinstance(one, Unmap)}
-        mapped = {one.name for one in branch.operations if isinstance(one, MapRing | MapRingBuffer)}
-        read = {one.ring.name for one in branch.operations if isinstance(one, ReadRing)}
-        consumed = {one.buffer.name for one in branch.operations if isinstance(one, ReadRingBuffer)}
+    for thread in operation.threads:
+        unmapped = {one.ring.name for one in thread.operations if isinstance(one, Unmap)}
+        mapped = {one.name for one in thread.operations if isinstance(one, MapRing | MapRingBuffer)}
+        read = {one.ring.name for one in thread.operations if isinstance(one, ReadRing)}
+        consumed = {one.buffer.name for one in thread.operations if isinstance(one, ReadRingBuffer)}
         changes.append(unmapped | mapped)
         uses.append(unmapped | read | consumed)
     pairs = ((one, other) for one in range(len(uses)) for other in range(len(uses)) if one != other)
@@ -162,7 +162,7 @@ def _referred(value: object) -> Iterator[str]:
         case tuple():
             for item in value:
                 yield from _referred(item)
-        case Branch():
+        case Thread():
             pass
         case _ if is_dataclass(value):
             for field in fields(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 FIRST_CPU = 0
-"""Where every script begins, so that what depends on the CPU can be predicted; `Pin` and `Concurrently` leave it."""
+"""Where every script begins, so that what depends on the CPU can be predicted; `Pin` and `RunThreads` leave it."""
 CPUS = 2
 """Of a machine that is booted for scripts. Where scripts are many the second one comes up only for those that need it:
 without KVM, each change to the kernel's text waits for all CPUs that run, and these for the host (on two busy ones a

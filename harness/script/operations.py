@@ -17,13 +17,13 @@ from harness.script.expectation import Expectation
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.outcome import PerCpu
-from harness.script.processes import Become as Become
 from harness.script.processes import Execute as Execute
 from harness.script.processes import Exit as Exit
 from harness.script.processes import Fork as Fork
 from harness.script.processes import GetProcessId as GetProcessId
 from harness.script.processes import LimitLockedMemory as LimitLockedMemory
 from harness.script.processes import ProcessOperation
+from harness.script.processes import SetCredentials as SetCredentials
 from harness.script.processes import SetName as SetName
 from harness.script.source import Source
 from harness.script.surroundings import ClearTrace as ClearTrace
@@ -135,7 +135,7 @@ class Untouched:
     """So many bytes of the calling process's memory that nobody has touched yet, so that no page is there; stands for
     their address."""
 
-    octets: int
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class DeleteElement:
 
 
 @dataclass(frozen=True)
-class NextKey:
+class GetNextKey:
     """bpf(BPF_MAP_GET_NEXT_KEY): the outcome's data is the next key. `key` None is a null pointer."""
 
     map: Descriptor
@@ -215,7 +215,7 @@ class LoadProgram:
     log_size: int = 65536
 
     @property
-    def log_octets(self) -> int:
+    def log_nbytes(self) -> int:
         """How many bytes there are for the verifier's log; none where nobody asks for it."""
         return self.log_size if self.log_level else 0
 
@@ -271,7 +271,7 @@ class OpenEvent:
 
 
 @dataclass(frozen=True)
-class OpenOutput:
+class OpenOutputEvent:
     """perf_event_open(2) of type PERF_TYPE_SOFTWARE, PERF_COUNT_SW_BPF_OUTPUT: an event that samples only what programs
     hand to bpf_perf_event_output through a map that holds it. `pid` and `cpu` are as in `OpenEvent`.
     """
@@ -356,7 +356,7 @@ class Disable:
 
 
 @dataclass(frozen=True)
-class Fire:
+class Trigger:
     """Makes the calling process reach a probed kernel function with chosen arguments, `times` times.
 
     `trigger` names a row of `harness.script.triggers`; `arguments` are the values that row lets one choose. The
@@ -399,7 +399,7 @@ class Unmap:
 
 
 @dataclass(frozen=True)
-class FilterPacket:
+class RunSocketFilter:
     """Attaches a socket filter (SO_ATTACH_BPF) to one end of a datagram socket pair and sends `packet` to it.
 
     The outcome's value is how many bytes arrived, that is the program's verdict cut to the packet's length; 0 when the
@@ -435,7 +435,7 @@ class RawBpf:
     name: str | None = None
 
     @property
-    def octets(self) -> int:
+    def nbytes(self) -> int:
         """How many bytes the script itself hands over."""
         if self.address is not None:
             return 0
@@ -483,7 +483,7 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Branch:
+class Thread:
     """Operations one after the other, in a thread of their own on one CPU."""
 
     cpu: int
@@ -491,14 +491,14 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Concurrently:
+class RunThreads:
     """Threads of the calling process, which begin together; the operation ends when all of them have.
 
-    The outcome's branches are those of the threads' operations. Branches hold no `Concurrently` themselves, and nothing
+    The outcome's threads are those of the threads' operations. Threads hold no `RunThreads` themselves, and nothing
     that is about processes.
     """
 
-    branches: tuple[Branch, ...]
+    threads: tuple[Thread, ...]
 
 
 Operation = (
@@ -506,13 +506,13 @@ Operation = (
     | LookupElement
     | UpdateElement
     | DeleteElement
-    | NextKey
+    | GetNextKey
     | LoadProgram
     | CreateKprobe
     | RemoveKprobe
     | FindTracepoint
     | OpenEvent
-    | OpenOutput
+    | OpenOutputEvent
     | MapRing
     | ReadRing
     | MapRingBuffer
@@ -522,12 +522,12 @@ Operation = (
     | Attach
     | Enable
     | Disable
-    | Fire
+    | Trigger
     | OpenFile
     | Duplicate
     | Close
     | Unmap
-    | FilterPacket
+    | RunSocketFilter
     | RawBpf
     | RawOpenEvent
     | Ioctl
@@ -535,7 +535,7 @@ Operation = (
     | ProcessOperation
     | SurroundingsOperation
     | Pin
-    | Concurrently
+    | RunThreads
 )
 
 

@@ -217,7 +217,7 @@ class Outcome:
     Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and in a prediction `Bytes`, `OneOf`
     or `Addresses` where some are unknown. `log` is the verifier's text, or why it was not asked for although the
     operation wants it; in a prediction perhaps a `Text`, and None there means that the model does not predict it.
-    `branches` are what the operations of each thread of a `Concurrently` gave.
+    `threads` are what the operations of each thread of a `RunThreads` gave.
     """
 
     value: Value | None = None
@@ -225,7 +225,7 @@ class Outcome:
     data: bytes | Bytes | OneOf | Addresses | None = None
     log: str | Text | Withheld | None = None
     records: tuple[Record, ...] | None = None
-    branches: tuple[tuple[Prediction, ...], ...] | None = None
+    threads: tuple[tuple[Prediction, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

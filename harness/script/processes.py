@@ -25,7 +25,7 @@ class Exit:
 
 
 @dataclass(frozen=True)
-class Become:
+class SetCredentials:
     """The child takes the user and group `uid`, gives up supplementary groups, and keeps these capabilities only."""
 
     uid: int
@@ -49,7 +49,7 @@ class Execute:
 class LimitLockedMemory:
     """setrlimit(2) of RLIMIT_MEMLOCK, soft and hard, for the child."""
 
-    octets: int
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,6 @@ class GetProcessId:
     name: str
 
 
-ProcessOperation = Fork | Exit | Become | Execute | LimitLockedMemory | SetName | GetProcessId
-ChildOnly = Become | Execute | LimitLockedMemory | SetName
+ProcessOperation = Fork | Exit | SetCredentials | Execute | LimitLockedMemory | SetName | GetProcessId
+ChildOnly = SetCredentials | Execute | LimitLockedMemory | SetName
 """What only a child may do."""

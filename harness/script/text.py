@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from typing import Any
 
-from harness.script.operations import Branch, Buffer, Operation, Part, Program, Ref
+from harness.script.operations import Buffer, Operation, Part, Program, Ref, Thread
 from harness.script.outcome import (
     Addresses,
     Bytes,
@@ -40,8 +40,8 @@ def describe_outcome(outcome: Prediction) -> str:
         parts.append(f"records [{', '.join(describe_record(record) for record in outcome.records)}]")
     if outcome.log is not None:
         parts.append(f"log {outcome.log if isinstance(outcome.log, Withheld) else repr(str(outcome.log))}")
-    for branch in outcome.branches or ():
-        parts.append(f"[{'; '.join(describe_outcome(inner) for inner in branch)}]")
+    for thread in outcome.threads or ():
+        parts.append(f"[{'; '.join(describe_outcome(inner) for inner in thread)}]")
     return ", ".join(parts)
 
 
@@ -66,7 +66,7 @@ def _term(value: object) -> str:
             return str(value) if abs(value) < 0x10000 else hex(value)
         case bytes():
             return value.hex() or "(empty)"
-        case Branch(cpu, operations):
+        case Thread(cpu, operations):
             return f"CPU {cpu}: {'; '.join(describe(operation) for operation in operations)}"
         case Part(offset, size, inner):
             return f"{offset}:{size}={_term(inner)}"
@@ -84,8 +84,8 @@ def _term(value: object) -> str:
             return f"<{size} bytes: kernel addresses, then zeros>"
         case OneOf(choices):
             return f"one of {', '.join(map(_term, choices))}"
-        case (Branch(), *_):  # by the numbers that differences name
-            return f"({', '.join(f'thread {number} on {_term(branch)}' for number, branch in enumerate(value))})"
+        case (Thread(), *_):  # by the numbers that differences name
+            return f"({', '.join(f'thread {number} on {_term(thread)}' for number, thread in enumerate(value))})"
         case tuple():
             return f"({', '.join(_term(item) for item in value)})"
         case _:

@@ -29,7 +29,7 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Trigger:
+class KernelPath:
     """`symbol` is reached by `system_call(*call)`; its arguments are `arguments`, it returns `returns` (the low
     `return_bits` of it), and the system call returns `result`, or fails with `errno`.
 
@@ -52,10 +52,10 @@ class Trigger:
 UNKNOWN_PRCTL = 0x7FFF0001
 """An option no kernel knows, so that prctl(2) does nothing but ask the security hook, then fails with EINVAL."""
 
-TRIGGERS: dict[str, Trigger] = {
+TRIGGERS: dict[str, KernelPath] = {
     trigger.name or trigger.symbol: trigger
     for trigger in (
-        Trigger(
+        KernelPath(
             symbol="cap_task_prctl",
             system_call="prctl",
             call=(From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN),
@@ -65,7 +65,7 @@ TRIGGERS: dict[str, Trigger] = {
             errno="EINVAL",
             link="https://elixir.bootlin.com/linux/v4.1/source/security/commoncap.c",
         ),
-        Trigger(
+        KernelPath(
             symbol="null_lseek",
             system_call="lseek",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
@@ -73,7 +73,7 @@ TRIGGERS: dict[str, Trigger] = {
             returns=0,
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
         ),
-        Trigger(
+        KernelPath(
             symbol="write_null",
             system_call="write",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
@@ -82,7 +82,7 @@ TRIGGERS: dict[str, Trigger] = {
             result=Argument(1),
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
         ),
-        Trigger(
+        KernelPath(
             name="pwrite_null",
             symbol="write_null",
             system_call="pwrite64",
@@ -92,7 +92,7 @@ TRIGGERS: dict[str, Trigger] = {
             result=Argument(1),
             link="https://elixir.bootlin.com/linux/v4.1/source/fs/read_write.c",
         ),
-        Trigger(
+        KernelPath(
             symbol="read_null",
             system_call="read",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
@@ -100,7 +100,7 @@ TRIGGERS: dict[str, Trigger] = {
             returns=0,
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
         ),
-        Trigger(
+        KernelPath(
             symbol="find_task_by_vpid",
             system_call="getpgid",
             call=(From.CHOSEN,),

@@ -21,7 +21,7 @@ from hil.gdb.frame import Frame
 from hil.gdb.process import GdbProcess
 from hil.gdb.registers import register_file
 from hil.machine import Wait, speed
-from hil.machine.lifeline import Lifeline, Loss
+from hil.machine.liveness import Liveness, Loss
 
 CONNECT = Wait("gdb to connect to QEMU", 30)
 ANSWER = Wait("gdb to answer", 30)
@@ -81,14 +81,14 @@ class GdbSession:
         self._results: dict[int, mi.Record] = {}
         self._stops: deque[Stop] = deque()
         self._last: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._lifeline = Lifeline()
+        self._liveness = Liveness()
         self._numbers: dict[str, int] = {}
         self._running = False
         self._connected = False
         self._closing = threading.Event()
         self._gdb = GdbProcess(command.mi_command(), on_line=self._hear, on_exit=self._exited)
         try:
-            stub.on_loss(lambda: self._lifeline.lose(Loss(stub.lost_reason() or "the machine ended", TargetGone)))
+            stub.on_loss(lambda: self._liveness.lose(Loss(stub.lost_reason() or "the machine ended", TargetGone)))
             self._begin(stub.gdb_socket, symbols)
         except BaseException:
             self.close()
@@ -226,19 +226,19 @@ class GdbSession:
         what = str(record.values.get("msg", "no reason given"))
         if _DISCONNECTED.search(what):
             # gdb often hears of the machine's death before those who watch it; the reason is theirs to tell.
-            self._lifeline.wait(lambda: False, 1)
+            self._liveness.wait(lambda: False, 1)
             self._check_alive(text)
         raise GdbRefused(f"gdb refuses {text}: {what}", details=self._details())
 
     def _wait(self, wait: Wait, happened: Callable[[], bool], text: str = "") -> None:
         doing = f"waiting for {wait.name}" + (f" ({text})" if text else "")
-        if self._lifeline.wait(happened, wait.seconds * speed.scale()):
+        if self._liveness.wait(happened, wait.seconds * speed.scale()):
             return
         self._check_alive(doing)
         raise GdbSilent(f"{doing}: timed out ({wait.seconds:.0f} nominal s)", details=self._details())
 
     def _check_alive(self, doing: str) -> None:
-        loss = self._lifeline.loss
+        loss = self._liveness.loss
         if loss is not None:
             raise loss.error(f"{doing}: {loss.reason}", details=self._details())
 
@@ -257,11 +257,11 @@ class GdbSession:
         elif record.kind == "notify" and record.message == "stopped":
             self._running = False
             self._stops.append(_stop(record.values))
-        self._lifeline.wake()
+        self._liveness.wake()
 
     def _exited(self, code: int) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-        self._lifeline.lose(Loss(f"gdb {how}", GdbGone))
+        self._liveness.lose(Loss(f"gdb {how}", GdbGone))
 
     def _details(self) -> str:
         return "\n".join(["gdb's last output:", *self._last]) if self._last else "gdb said nothing"

@@ -1,6 +1,6 @@
 """Machines: QEMU processes with a kernel inside, that one can log in to."""
 
-from hil.machine.lifeline import GuestPanicked, GuestStopped, MachineStopped, QemuExited, WaitFailed
+from hil.machine.liveness import GuestPanicked, GuestStopped, MachineStopped, QemuExited, WaitFailed
 from hil.machine.machine import Ending, Machine, Wait
 from hil.machine.spec import MachineSpec
 

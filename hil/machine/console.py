@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 
 from hil import resources
-from hil.machine.lifeline import Lifeline
+from hil.machine.liveness import Liveness
 
 # "[    1.234567] " or, with CONFIG_PRINTK_CALLER, "[    1.234567][    T1] "; absent with printk.time=0.
 _STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
@@ -56,9 +56,9 @@ def diagnose(line: str) -> Symptom | None:
 class Console:
     """Reads the console to its end in a thread of its own; the end is the end of QEMU."""
 
-    def __init__(self, stream: socket.socket, lifeline: Lifeline) -> None:
+    def __init__(self, stream: socket.socket, liveness: Liveness) -> None:
         self._stream = stream
-        self._lifeline = lifeline
+        self._liveness = liveness
         self._lines = deque([""], _MOST_LINES)
         self._first_trouble: str | None = None
         self.received = 0
@@ -113,7 +113,7 @@ class Console:
                     self._end_line(line)
                 if len(self._lines[-1]) > _LONGEST_LINE:
                     self._end_line("")
-                self._lifeline.wake()
+                self._liveness.wake()
         self._examine(self._lines[-1])
 
     def _end_line(self, following: str) -> None:

@@ -21,10 +21,10 @@ from hil.errors import BenchError, MachineLost
 from hil.machine import accelerator, speed, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
-from hil.machine.lifeline import (
+from hil.machine.liveness import (
     GuestPanicked,
     GuestStopped,
-    Lifeline,
+    Liveness,
     Loss,
     MachineStopped,
     QemuExited,
@@ -89,7 +89,7 @@ class Machine:
         self.command: list[str] = []
         """Starts the same machine again, by hand; ours differs in how its console and QMP reach us."""
         self.ending: Ending | None = None
-        self._lifeline = Lifeline()
+        self._liveness = Liveness()
         self._stopping = threading.RLock()
         self._process: QemuProcess | None = None
         self._console: Console | None = None
@@ -141,7 +141,7 @@ class Machine:
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._lifeline.loss is None
+        return self._process is not None and self._liveness.loss is None
 
     @property
     def log_lacks(self) -> int:
@@ -155,19 +155,19 @@ class Machine:
 
     def lost_reason(self) -> str | None:
         """Why the machine is no longer there; None while it is."""
-        return self._lifeline.loss.reason if self._lifeline.loss else None
+        return self._liveness.loss.reason if self._liveness.loss else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the console shows that would be a panic's words, had the machine ended by it."""
         words = self._console.panic if self._console else None
-        if words is None or (self._lifeline.loss and self._lifeline.loss.error is GuestPanicked):
+        if words is None or (self._liveness.loss and self._liveness.loss.error is GuestPanicked):
             return ()
         return (f"the console says {words!r}, but no panic ended the machine: a program may have had it printed",)
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         """Call `callback`, from the thread that notices, when the machine is lost; at once when it already is."""
-        self._lifeline.on_loss(callback)
+        self._liveness.on_loss(callback)
 
     # --- Life
 
@@ -182,7 +182,7 @@ class Machine:
 
     def stop(self) -> None:
         """End QEMU, orderly and quickly, and release everything; harmless when repeated, and from any thread."""
-        self._lifeline.lose(Loss("the bench stopped the machine", MachineStopped))
+        self._liveness.lose(Loss("the bench stopped the machine", MachineStopped))
         # After an interrupt the thread that uses the machine and the one that was interrupted both come here.
         with self._stopping:
             if self._connection is not None:
@@ -208,7 +208,7 @@ class Machine:
     def wait_for(self, wait: Wait, happened: Callable[[], bool]) -> None:
         """Wait until `happened()`; it is asked whenever the console prints. MachineLost when it cannot happen or does
         not in time."""
-        if not self._lifeline.wait(happened, wait.seconds * speed.scale()):
+        if not self._liveness.wait(happened, wait.seconds * speed.scale()):
             raise self._error(f"waiting for {wait.name}", timeout=wait)
 
     # --- Inside
@@ -225,7 +225,7 @@ class Machine:
             parts = self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
-            self._console = Console(console, self._lifeline)
+            self._console = Console(console, self._liveness)
             self._process = QemuProcess(
                 qemu_command(*parts, wiring),
                 inherit=(wiring.console, wiring.qmp),
@@ -243,7 +243,7 @@ class Machine:
             address = ("127.0.0.1", self.qmp.forwarded_port())
         self.wait_for(BOOT, lambda: self.console.shows(READY))
         self._connection = self._log_in(address, credentials)
-        self._lifeline.on_loss(self._connection.abort)
+        self._liveness.on_loss(self._connection.abort)
 
     def _log_in(self, address: tuple[str, int], credentials: Credentials) -> Connection:
         seconds = LOGIN.seconds * speed.scale()
@@ -259,11 +259,11 @@ class Machine:
                 )
             except (OSError, EOFError, paramiko.SSHException) as error:
                 # QEMU itself takes the connection and drops it again when nobody in the guest answers.
-                if self._lifeline.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
+                if self._liveness.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
                     raise self._error(f"waiting for {LOGIN.name}: {error}", timeout=LOGIN) from error
 
     def _ssh(self) -> Connection:
-        if self._lifeline.loss is not None:
+        if self._liveness.loss is not None:
             raise self._error("the machine is gone")
         return _started(self._connection)
 
@@ -279,21 +279,21 @@ class Machine:
         if state in _FAILED:
             complaint = next(iter(self._complaints().splitlines()), "")
             said = f" ({complaint})" if complaint else ""
-            self._lifeline.lose(Loss(f"QEMU stopped the guest for good: {state}{said}", GuestStopped))
+            self._liveness.lose(Loss(f"QEMU stopped the guest for good: {state}{said}", GuestStopped))
 
     def _exited(self, returncode: int) -> None:
         # The console's last words come first: a panic is the better reason than the exit that it leads to.
         self.console.drain(2)
         if returncode < 0:
-            self._lifeline.lose(Loss(f"QEMU was killed by {signal.Signals(-returncode).name}", QemuExited))
+            self._liveness.lose(Loss(f"QEMU was killed by {signal.Signals(-returncode).name}", QemuExited))
             return
         cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
         if returncode == 0 and cause in _PANICKED and (words := self.console.panic):
-            self._lifeline.lose(Loss(f"the guest's kernel panicked: {words}", GuestPanicked))
+            self._liveness.lose(Loss(f"the guest's kernel panicked: {words}", GuestPanicked))
         how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
         if trouble := self.console.first_trouble:
             how += f"; the first trouble on the console: {trouble}"
-        self._lifeline.lose(Loss(f"QEMU {how}", QemuExited))
+        self._liveness.lose(Loss(f"QEMU {how}", QemuExited))
 
     def _end(self, process: QemuProcess) -> str:
         """End QEMU; what it took."""
@@ -314,11 +314,11 @@ class Machine:
     def _error(self, what: str, *, timeout: Wait | None = None) -> MachineLost:
         """The error for `what` went wrong: the loss of the machine if that is behind it, else the wait that failed."""
         # A broken connection is often the first we hear of a death that the other threads are about to see.
-        self._lifeline.wait(lambda: False, 1)
+        self._liveness.wait(lambda: False, 1)
         process = self._process
         if process is not None and process.returncode is not None:
             process.wait(_LAST_WORDS)  # It has ended, and why is being found out.
-        loss = self._lifeline.loss
+        loss = self._liveness.loss
         if loss is not None:
             return loss.error(f"{what}: {loss.reason}", details=self._details())
         if timeout:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.compare import Verdict, admits, compare
-from harness.script.operations import Branch, Close, Concurrently, Duplicate, Enable, OpenFile, Ref, Script
+from harness.script.operations import Close, Duplicate, Enable, OpenFile, Ref, RunThreads, Script, Thread
 from harness.script.outcome import (
     DESCRIPTOR,
     KERNEL_ADDRESS,
@@ -154,13 +154,13 @@ def test_of_several_outcomes_any_will_do() -> None:
 THREADS = Script(
     "threads",
     "",
-    (Concurrently((Branch(0, (OpenFile("f"), Close(9))), Branch(1, (Close(8),)))), Duplicate("g", Ref("f"))),
+    (RunThreads((Thread(0, (OpenFile("f"), Close(9))), Thread(1, (Close(8),)))), Duplicate("g", Ref("f"))),
 )
-SEEN = (Outcome(value=0, branches=((Outcome(value=3), Outcome(errno="EBADF")), (Outcome(value=0),))), Outcome(value=3))
+SEEN = (Outcome(value=0, threads=((Outcome(value=3), Outcome(errno="EBADF")), (Outcome(value=0),))), Outcome(value=3))
 
 
 @pytest.mark.parametrize(
-    ("branches", "agree"),
+    ("threads", "agree"),
     [
         (((Outcome(value=DESCRIPTOR), Outcome(errno="EBADF")), (Outcome(value=0),)), True),
         (((Outcome(value=DESCRIPTOR), Unpredicted("no rule")), (Outcome(value=0),)), True),
@@ -171,14 +171,14 @@ SEEN = (Outcome(value=0, branches=((Outcome(value=3), Outcome(errno="EBADF")), (
     ],
 )
 def test_every_thread_s_operations_are_compared(
-    branches: tuple[tuple[Prediction, ...], ...] | None, agree: bool
+    threads: tuple[tuple[Prediction, ...], ...] | None, agree: bool
 ) -> None:
-    comparison = compare(THREADS, (Outcome(value=0, branches=branches), Outcome(value=3)), SEEN)
+    comparison = compare(THREADS, (Outcome(value=0, threads=threads), Outcome(value=3)), SEEN)
     assert (comparison.verdict is Verdict.AGREE) == agree
 
 
 def test_what_is_unpredicted_in_a_thread_is_counted_and_what_it_named_is_known() -> None:
-    said = Outcome(value=0, branches=((Outcome(value=DESCRIPTOR), Unpredicted("no rule")), (Outcome(value=0),)))
+    said = Outcome(value=0, threads=((Outcome(value=DESCRIPTOR), Unpredicted("no rule")), (Outcome(value=0),)))
     comparison = compare(THREADS, (said, Outcome(value=Unknown("the same", same_as="f"))), SEEN)
     assert comparison.verdict is Verdict.AGREE
     assert comparison.unpredicted == ((0, "no rule"),)

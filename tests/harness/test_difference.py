@@ -12,18 +12,18 @@ from harness.lowering.executor import Observed
 from harness.run.judging import verdict
 from harness.script.expectation import Expectation
 from harness.script.operations import (
-    Branch,
     Close,
-    Concurrently,
     Duplicate,
-    FilterPacket,
     LoadProgram,
     LookupElement,
     Operation,
     ProgramType,
     ReadRing,
     Ref,
+    RunSocketFilter,
+    RunThreads,
     Script,
+    Thread,
 )
 from harness.script.outcome import Bytes, Either, Lost, OneOf, Outcome, PerCpu, Piece, Prediction, Sample, Unknown
 
@@ -109,15 +109,15 @@ def test_logs_differ_by_line() -> None:
 
 
 def test_threads_differ_by_thread_and_operation() -> None:
-    both = Concurrently((Branch(0, (Close(1),)), Branch(1, (Close(2), Duplicate("d", 0)))))
-    said = Outcome(value=0, branches=((Outcome(value=0),), (Outcome(value=0), Outcome(errno="EBADF"))))
-    seen = Outcome(value=0, branches=((Outcome(value=0),), (Outcome(value=0), Outcome(value=7))))
+    both = RunThreads((Thread(0, (Close(1),)), Thread(1, (Close(2), Duplicate("d", 0)))))
+    said = Outcome(value=0, threads=((Outcome(value=0),), (Outcome(value=0), Outcome(errno="EBADF"))))
+    seen = Outcome(value=0, threads=((Outcome(value=0),), (Outcome(value=0), Outcome(value=7))))
     assert told(said, seen, both) == ("thread 1, its operation 1: predicted EBADF, saw 7",)
 
 
 @pytest.mark.parametrize(("said", "seen", "news"), [(data(ZEROS), data(ONE), "saw 0700000000000000")])
 def test_the_reason_is_short_and_ends_with_the_news(said: Outcome, seen: Outcome, news: str) -> None:
-    script = Script("s", "", (FilterPacket(-1, ZEROS),))
+    script = Script("s", "", (RunSocketFilter(-1, ZEROS),))
     result = verdict(Lane("debian-12", "arm64", Engine.JIT), Observed(script, (seen,), 0.1), [said])
     assert len(result.reason) < 400 and result.reason.endswith(news)
     assert result.operation and result.operation.observation == f"0, data {ONE.hex()}", "results.json has all of it"

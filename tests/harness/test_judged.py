@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.essentials import essentials
-from harness.essentials.parts import array, prctl, probed
+from harness.core_scripts import core_scripts
+from harness.core_scripts.parts import array, prctl, probed
 from harness.isa.assemble import exit_, program
 from harness.judged import Judged, judged, unexpected
 from harness.model.environment import Environment
@@ -15,12 +15,12 @@ from harness.model.eras import ERAS
 from harness.model.executor import ModelExecutor
 from harness.run.needs import unmet
 from harness.script.expectation import SUCCESS, Expectation
-from harness.script.operations import Branch, Close, Concurrently, Fire, Script
+from harness.script.operations import Close, RunThreads, Script, Thread, Trigger
 from harness.script.outcome import Either, Outcome, Unpredicted
 
 OK, OPEN = Outcome(value=0), Unpredicted("no rule")
 CLOSED, BAD = Close(-1), Outcome(errno="EBADF")
-TOGETHER = Concurrently((Branch(0, (CLOSED, CLOSED)), Branch(1, (prctl(),))))
+TOGETHER = RunThreads((Thread(0, (CLOSED, CLOSED)), Thread(1, (prctl(),))))
 
 
 def test_operations_are_counted_by_who_has_a_word_for_them() -> None:
@@ -32,8 +32,8 @@ def test_operations_are_counted_by_who_has_a_word_for_them() -> None:
 
 def test_threads_are_predicted_when_all_of_them_is() -> None:
     script = Script("s", "", (TOGETHER,))
-    assert judged(script, [Outcome(value=0, branches=((OK, OK), (OK,)))]) == Judged(model=1)
-    assert judged(script, [Outcome(value=0, branches=((OK, OK), (OPEN,)))]) == Judged(none=1)
+    assert judged(script, [Outcome(value=0, threads=((OK, OK), (OK,)))]) == Judged(model=1)
+    assert judged(script, [Outcome(value=0, threads=((OK, OK), (OPEN,)))]) == Judged(none=1)
 
 
 def failed(script: Script, outcomes: Sequence[Outcome]) -> list[tuple[int, str]]:
@@ -58,15 +58,15 @@ def test_who_expects_a_failure_or_leaves_it_open_on_purpose_is_not_told_of_it() 
 
 
 def test_a_trigger_that_always_fails_is_meant_to() -> None:
-    script = Script("s", "", (prctl(), Fire("read_null", (0, 0))))
+    script = Script("s", "", (prctl(), Trigger("read_null", (0, 0))))
     assert failed(script, [Outcome(errno="EINVAL"), Outcome(errno="EINVAL")]) == [(1, "EINVAL")]
     assert failed(script, [Outcome(errno="EPERM"), OK]) == [(0, "EPERM")]
 
 
 def test_threads_are_looked_into_unless_they_are_expected_to_do_something() -> None:
-    said = Outcome(value=0, branches=((OK, BAD), (Outcome(errno="EINVAL"),)))
+    said = Outcome(value=0, threads=((OK, BAD), (Outcome(errno="EINVAL"),)))
     assert failed(Script("s", "", (TOGETHER,)), [said]) == [(0, "EBADF")]
-    wanted = Expectation(branches=((SUCCESS, None), (None,)))
+    wanted = Expectation(threads=((SUCCESS, None), (None,)))
     assert failed(Script("s", "", (TOGETHER,), (wanted,)), [said]) == []
 
 
@@ -75,7 +75,7 @@ def test_threads_are_looked_into_unless_they_are_expected_to_do_something() -> N
 def test_what_we_bring_along_says_of_every_failure_that_it_is_meant(arch: str, era: str) -> None:
     lane = Environment(era=era, arch=arch, version_code=0x40100, engine="interp", cpus=2)
     model = ModelExecutor(lane)
-    for script in essentials(arch, era):
+    for script in core_scripts(arch, era):
         if not unmet(script.needs, lane):
             outcomes = [one if isinstance(one, Outcome) else OK for one in model.run(script)]
             assert list(unexpected(script, outcomes)) == [], script.name

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.abi.pt_regs import PtRegs
-from harness.essentials.parts import array
+from harness.core_scripts.parts import array
 from harness.isa.text import assemble
 from harness.script.clause import WORKS, Clause, Said, expect
 from harness.script.expectation import Expectation

@@ -68,7 +68,7 @@ def _shape(outcome: Prediction) -> object:
         outcome.errno,
         _length(outcome.data),
         None if outcome.records is None else tuple(map(_outline, outcome.records)),
-        None if outcome.branches is None else tuple(tuple(map(_shape, branch)) for branch in outcome.branches),
+        None if outcome.threads is None else tuple(tuple(map(_shape, thread)) for thread in outcome.threads),
     )
 
 
@@ -90,16 +90,16 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     if all(outcome == first for outcome in outcomes):
         return first
     records = zip(*(outcome.records or () for outcome in outcomes), strict=True)
-    branches = zip(*(outcome.branches or () for outcome in outcomes), strict=True)
+    threads = zip(*(outcome.threads or () for outcome in outcomes), strict=True)
     return Outcome(
         value=None if first.value is None else _hull(outcome.value for outcome in outcomes),
         errno=first.errno,
         data=_data([outcome.data for outcome in outcomes]),
         log=_log(outcomes),
         records=None if first.records is None else tuple(map(_record, records)),
-        branches=None
-        if first.branches is None
-        else tuple(tuple(merge(inner) for inner in zip(*threads, strict=True)) for threads in branches),
+        threads=None
+        if first.threads is None
+        else tuple(tuple(merge(inner) for inner in zip(*threads, strict=True)) for threads in threads),
     )
 
 

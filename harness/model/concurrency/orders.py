@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from harness.script.operations import Branch, Concurrently, Operation
+from harness.script.operations import Operation, RunThreads, Thread
 
 MOST_ORDERS = 64
 """So many are followed; scripts that leave more open say little in any of them."""
@@ -14,7 +14,7 @@ MOST_ORDERS = 64
 
 @dataclass(frozen=True)
 class Turn:
-    """One operation's turn. `index` is that of the script's operation, a `Concurrently` for the operations of threads.
+    """One operation's turn. `index` is that of the script's operation, a `RunThreads` for the operations of threads.
 
     `thread` is 0 for the script's own, which every script begins in; others have numbers of their own. For a thread's
     operation `place` is which branch it is in, and where in it; `cpu` is where the thread begins.
@@ -30,12 +30,12 @@ class Turn:
 def orders(operations: Sequence[Operation]) -> list[list[Turn]]:
     """Every order; none when they are too many. In the first one, threads run one after the other.
 
-    The turn of a `Concurrently` itself comes when all its threads have ended.
+    The turn of a `RunThreads` itself comes when all its threads have ended.
     """
     count = 1
     for operation in operations:
-        if isinstance(operation, Concurrently):
-            count *= _count([len(branch.operations) for branch in operation.branches])
+        if isinstance(operation, RunThreads):
+            count *= _count([len(thread.operations) for thread in operation.threads])
     return list(_orders(operations, 0, 1)) if count <= MOST_ORDERS else []
 
 
@@ -48,24 +48,24 @@ def _count(lengths: Sequence[int]) -> int:
     return count
 
 
-def _orders(operations: Sequence[Operation], index: int, thread: int) -> Iterator[list[Turn]]:
-    """Those of the operations from `index` on; `thread` is the first number that is free."""
+def _orders(operations: Sequence[Operation], index: int, free: int) -> Iterator[list[Turn]]:
+    """Those of the operations from `index` on; `free` is the first number of a thread that is."""
     if index == len(operations):
         yield []
         return
     operation = operations[index]
-    branches = operation.branches if isinstance(operation, Concurrently) else ()
-    for turns in _interleaved(index, thread, branches, [0] * len(branches)):
-        for rest in _orders(operations, index + 1, thread + len(branches)):
+    threads = operation.threads if isinstance(operation, RunThreads) else ()
+    for turns in _interleaved(index, free, threads, [0] * len(threads)):
+        for rest in _orders(operations, index + 1, free + len(threads)):
             yield [*turns, Turn(index, operation), *rest]
 
 
-def _interleaved(index: int, thread: int, branches: Sequence[Branch], done: list[int]) -> Iterator[list[Turn]]:
-    unfinished = [number for number, branch in enumerate(branches) if done[number] < len(branch.operations)]
+def _interleaved(index: int, free: int, threads: Sequence[Thread], done: list[int]) -> Iterator[list[Turn]]:
+    unfinished = [number for number, thread in enumerate(threads) if done[number] < len(thread.operations)]
     if not unfinished:
         yield []
     for number in unfinished:
-        branch, position = branches[number], done[number]
-        turn = Turn(index, branch.operations[position], thread + number, (number, position), branch.cpu)
-        for rest in _interleaved(index, thread, branches, [*done[:number], position + 1, *done[number + 1 :]]):
+        thread, position = threads[number], done[number]
+        turn = Turn(index, thread.operations[position], free + number, (number, position), thread.cpu)
+        for rest in _interleaved(index, free, threads, [*done[:number], position + 1, *done[number + 1 :]]):
             yield [turn, *rest]

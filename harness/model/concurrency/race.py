@@ -205,4 +205,4 @@ def _place(address: Value, offset: int, code: int) -> Place | None:
     if not isinstance(address, Pointer):
         return None
     start = address.offset + offset
-    return address.region, start, start + Size(code & SIZE_BITS).octets
+    return address.region, start, start + Size(code & SIZE_BITS).nbytes

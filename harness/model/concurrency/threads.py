@@ -1,4 +1,4 @@
-"""The threads of one `Concurrently`, as one order of their operations goes through them."""
+"""The threads of one `RunThreads`, as one order of their operations goes through them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.task import Task
 from harness.model.interpreter import Sink, Step
 from harness.model.maps import Map
-from harness.script.operations import Concurrently, DeleteElement, MapType, Operation, Ref, UpdateElement
+from harness.script.operations import DeleteElement, MapType, Operation, Ref, RunThreads, UpdateElement
 from harness.script.outcome import Prediction
 
 STORED_IN_PLACE = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY, MapType.PERCPU_HASH})
@@ -52,11 +52,11 @@ class Threads:
             return "what threads add to an event that they inherit", ()
         return self._witness.end()
 
-    def predictions(self, operation: Concurrently) -> tuple[tuple[Prediction, ...], ...]:
+    def predictions(self, operation: RunThreads) -> tuple[tuple[Prediction, ...], ...]:
         """What each thread's operations gave."""
         return tuple(
-            tuple(self._predictions[number, position] for position in range(len(branch.operations)))
-            for number, branch in enumerate(operation.branches)
+            tuple(self._predictions[number, position] for position in range(len(thread.operations)))
+            for number, thread in enumerate(operation.threads)
         )
 
     def _tell(self, operation: Operation) -> None:

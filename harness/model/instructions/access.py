@@ -14,54 +14,54 @@ from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly
 def accesses() -> Iterator[tuple[str, Handler]]:
     """Every load's and store's name and function."""
     for size in Size:
-        letter, octets = size.name.lower(), size.octets
-        yield f"ldx_{letter}", _load(octets)
-        yield f"ldxsx_{letter}", _load_extended(octets)
-        yield f"st_{letter}", _store_constant(octets)
-        yield f"stx_{letter}", _store_register(octets)
+        letter, nbytes = size.name.lower(), size.nbytes
+        yield f"ldx_{letter}", _load(nbytes)
+        yield f"ldxsx_{letter}", _load_extended(nbytes)
+        yield f"st_{letter}", _store_constant(nbytes)
+        yield f"stx_{letter}", _store_register(nbytes)
         # Ordering shows on several CPUs only; to one program they are plain accesses.
-        yield f"load_acquire_{letter}", _load(octets)
-        yield f"store_release_{letter}", _store_register(octets)
-        yield f"ld_abs_{letter}", _load_packet(octets, indirect=False)
-        yield f"ld_ind_{letter}", _load_packet(octets, indirect=True)
+        yield f"load_acquire_{letter}", _load(nbytes)
+        yield f"store_release_{letter}", _store_register(nbytes)
+        yield f"ld_abs_{letter}", _load_packet(nbytes, indirect=False)
+        yield f"ld_ind_{letter}", _load_packet(nbytes, indirect=True)
     for size in (Size.W, Size.DW):
-        yield from _atomics(size.name.lower(), size.octets)
+        yield from _atomics(size.name.lower(), size.nbytes)
     yield "ld_imm64", load_constant
     yield f"ld_{Pseudo.MAP_FD.name.lower()}", load_map
 
 
-def _load(octets: int) -> Handler:
+def _load(nbytes: int) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
-        state.registers[instruction.dst] = load(state.registers[instruction.src], instruction.off, octets)
+        state.registers[instruction.dst] = load(state.registers[instruction.src], instruction.off, nbytes)
 
     return execute
 
 
-def _load_extended(octets: int) -> Handler:
+def _load_extended(nbytes: int) -> Handler:
     """Since 6.6."""
 
     def execute(state: State, instruction: Instruction) -> None:
-        value = load(state.registers[instruction.src], instruction.off, octets)
-        state.registers[instruction.dst] = sign_extend(value, 8 * octets)
+        value = load(state.registers[instruction.src], instruction.off, nbytes)
+        state.registers[instruction.dst] = sign_extend(value, 8 * nbytes)
 
     return execute
 
 
-def _store_constant(octets: int) -> Handler:
+def _store_constant(nbytes: int) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
-        store(state.registers[instruction.dst], instruction.off, octets, instruction.imm & M64)
+        store(state.registers[instruction.dst], instruction.off, nbytes, instruction.imm & M64)
 
     return execute
 
 
-def _store_register(octets: int) -> Handler:
+def _store_register(nbytes: int) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
-        store(state.registers[instruction.dst], instruction.off, octets, state.registers[instruction.src])
+        store(state.registers[instruction.dst], instruction.off, nbytes, state.registers[instruction.src])
 
     return execute
 
 
-def _load_packet(octets: int, *, indirect: bool) -> Handler:
+def _load_packet(nbytes: int, *, indirect: bool) -> Handler:
     """R0 is read from the packet in network order; a place outside of it ends the program with 0. Spoils R1 to R5."""
 
     def execute(state: State, instruction: Instruction) -> Value | None:
@@ -71,17 +71,17 @@ def _load_packet(octets: int, *, indirect: bool) -> Handler:
             offset = (offset & M32) - (1 << 32) if offset & 1 << 31 else offset & M32
         if offset < 0 or state.packet is None:
             raise Unpredictable("the model knows no headers before the packet's data")
-        if offset + octets > len(state.packet):
+        if offset + nbytes > len(state.packet):
             return 0
-        state.registers[0] = int.from_bytes(state.packet[offset : offset + octets], "big")
+        state.registers[0] = int.from_bytes(state.packet[offset : offset + nbytes], "big")
         state.registers[1:6] = [GARBAGE] * 5
         return None
 
     return execute
 
 
-def _atomics(letter: str, octets: int) -> Iterator[tuple[str, Handler]]:
-    mask = M64 if octets == 8 else M32
+def _atomics(letter: str, nbytes: int) -> Iterator[tuple[str, Handler]]:
+    mask = M64 if nbytes == 8 else M32
     operations: dict[Atomic, Callable[[Value, Value], Value]] = {
         Atomic.ADD: lambda old, operand: old + operand,
         Atomic.OR: lambda old, operand: old | operand,
@@ -90,31 +90,31 @@ def _atomics(letter: str, octets: int) -> Iterator[tuple[str, Handler]]:
     }
     for kind, operation in operations.items():
         name = kind.name.lower()
-        yield f"atomic_{name}_{letter}", _modify(octets, mask, operation, fetch=False)
-        yield f"atomic_fetch_{name}_{letter}", _modify(octets, mask, operation, fetch=True)
-    yield f"atomic_xchg_{letter}", _modify(octets, mask, lambda _, operand: operand, fetch=True)
-    yield f"atomic_cmpxchg_{letter}", _compare_and_exchange(octets, mask)
+        yield f"atomic_{name}_{letter}", _modify(nbytes, mask, operation, fetch=False)
+        yield f"atomic_fetch_{name}_{letter}", _modify(nbytes, mask, operation, fetch=True)
+    yield f"atomic_xchg_{letter}", _modify(nbytes, mask, lambda _, operand: operand, fetch=True)
+    yield f"atomic_cmpxchg_{letter}", _compare_and_exchange(nbytes, mask)
 
 
-def _modify(octets: int, mask: int, operation: Callable[[Value, Value], Value], *, fetch: bool) -> Handler:
+def _modify(nbytes: int, mask: int, operation: Callable[[Value, Value], Value], *, fetch: bool) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
         address, operand = state.registers[instruction.dst], state.registers[instruction.src]
-        old = load(address, instruction.off, octets)
-        store(address, instruction.off, octets, operation(old, operand & mask) & mask)
+        old = load(address, instruction.off, nbytes)
+        store(address, instruction.off, nbytes, operation(old, operand & mask) & mask)
         if fetch:
             state.registers[instruction.src] = old
 
     return execute
 
 
-def _compare_and_exchange(octets: int, mask: int) -> Handler:
+def _compare_and_exchange(nbytes: int, mask: int) -> Handler:
     """R0 is compared and takes the old value; the 32 bit form clears its high half either way."""
 
     def execute(state: State, instruction: Instruction) -> None:
         address = state.registers[instruction.dst]
-        old = load(address, instruction.off, octets)
+        old = load(address, instruction.off, nbytes)
         if old == state.registers[0] & mask:
-            store(address, instruction.off, octets, state.registers[instruction.src] & mask)
+            store(address, instruction.off, nbytes, state.registers[instruction.src] & mask)
         state.registers[0] = old
 
     return execute

@@ -211,15 +211,15 @@ def big_endian(state: State, instruction: Instruction) -> None:
     """On a little-endian machine: the low 16, 32 or 64 bits, their bytes in reverse. Other widths as above."""
     if instruction.imm not in _WIDTHS:
         return
-    value, octets = state.registers[instruction.dst], instruction.imm // 8
+    value, nbytes = state.registers[instruction.dst], instruction.imm // 8
     if isinstance(value, int):
-        state.registers[instruction.dst] = _reversed(value, octets)
+        state.registers[instruction.dst] = _reversed(value, nbytes)
     else:
         known = number(value)
         state.registers[instruction.dst] = partial(
-            _reversed(known.value, octets), _reversed(known.mask, octets), known.why
+            _reversed(known.value, nbytes), _reversed(known.mask, nbytes), known.why
         )
 
 
-def _reversed(value: int, octets: int) -> int:
-    return int.from_bytes((value & ((1 << 8 * octets) - 1)).to_bytes(octets, "little"), "big")
+def _reversed(value: int, nbytes: int) -> int:
+    return int.from_bytes((value & ((1 << 8 * nbytes) - 1)).to_bytes(nbytes, "little"), "big")

@@ -12,7 +12,15 @@ from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap
 from harness.model.maps.elements import Shape
 from harness.model.memory import Region
 from harness.model.value import Settled, Unbounded, Unpredictable
-from harness.script.operations import CreateMap, DeleteElement, LoadProgram, LookupElement, NextKey, Ref, UpdateElement
+from harness.script.operations import (
+    CreateMap,
+    DeleteElement,
+    GetNextKey,
+    LoadProgram,
+    LookupElement,
+    Ref,
+    UpdateElement,
+)
 from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome, PerCpu
 
 
@@ -75,7 +83,7 @@ def delete(kernel: Kernel, operation: DeleteElement) -> Outcome:
     return Outcome(value=0)
 
 
-def next_key(kernel: Kernel, operation: NextKey) -> Outcome:
+def get_next_key(kernel: Kernel, operation: GetNextKey) -> Outcome:
     _check_capability(kernel, operation)
     map = kernel.names.content(operation.map, Map, "EINVAL")
     permissions.read_map(map)

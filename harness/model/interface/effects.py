@@ -75,16 +75,16 @@ EVERYTHING = _on(Part.EVERYTHING)
 _MAKES = (Part.NAME, Part.NUMBERS)
 
 
-def _open_event(operation: op.OpenEvent | op.OpenOutput | op.RawOpenEvent) -> Effects:
+def _open_event(operation: op.OpenEvent | op.OpenOutputEvent | op.RawOpenEvent) -> Effects:
     """A group is an event that the new one joins. An event for output is on no other thing."""
     if isinstance(operation, op.RawOpenEvent) and may_be_descriptor(operation.group):
         return EVERYTHING
     functions = frozenset({PID_LOOKUP} if operation.pid not in (0, -1) else ())
-    objects = () if isinstance(operation, op.OpenOutput) else (Part.OBJECTS,)
+    objects = () if isinstance(operation, op.OpenOutputEvent) else (Part.OBJECTS,)
     return _on(*_MAKES, *objects, functions=functions)
 
 
-def _fire(operation: op.Fire) -> Effects:
+def _fire(operation: op.Trigger) -> Effects:
     """The options of prctl(2) do anything to a process, from its memory's layout to its capabilities."""
     trigger = TRIGGERS.get(operation.trigger)
     if trigger is None:
@@ -146,13 +146,13 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.LookupElement: NOTHING,
     op.UpdateElement: _on(Part.OBJECTS),
     op.DeleteElement: _on(Part.OBJECTS),
-    op.NextKey: NOTHING,
+    op.GetNextKey: NOTHING,
     op.LoadProgram: _on(*_MAKES, Part.PROGRAM_TYPE),
     op.CreateKprobe: _on(Part.NAME),
     op.RemoveKprobe: _on(Part.REFERENCES),
     op.FindTracepoint: _on(Part.NAME),
     op.OpenEvent: _open_event,
-    op.OpenOutput: _open_event,
+    op.OpenOutputEvent: _open_event,
     op.MapRing: _on(Part.NAME, Part.OBJECTS, Part.LOCKED_PAGES),
     op.ReadRing: _on(Part.RECORDS),
     op.MapRingBuffer: _on(Part.NAME, Part.OBJECTS),
@@ -162,12 +162,12 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.Attach: _on(Part.OBJECTS),
     op.Enable: _on(Part.OBJECTS),
     op.Disable: _on(Part.OBJECTS),
-    op.Fire: _fire,
+    op.Trigger: _fire,
     op.OpenFile: _on(*_MAKES, Part.TRACING),  # a `trace` that somebody reads stops tracing
     op.Duplicate: _on(*_MAKES, Part.OBJECTS),
     op.Close: _on(Part.REFERENCES, Part.OBJECTS),
     op.Unmap: _on(Part.REFERENCES, Part.OBJECTS),
-    op.FilterPacket: _on(Part.OBJECTS),
+    op.RunSocketFilter: _on(Part.OBJECTS),
     op.RawBpf: _raw_bpf,
     op.RawOpenEvent: _open_event,
     op.Ioctl: _ioctl,
@@ -179,13 +179,13 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     around.ReadTrace: NOTHING,
     child.Fork: EVERYTHING,
     child.Exit: EVERYTHING,
-    child.Become: _on(Part.CREDENTIALS, functions=frozenset({PRCTL})),
+    child.SetCredentials: _on(Part.CREDENTIALS, functions=frozenset({PRCTL})),
     child.Execute: EVERYTHING,
     child.LimitLockedMemory: _on(Part.LIMITS),
     child.SetName: _on(Part.TASK_NAME, functions=frozenset({PRCTL})),
     child.GetProcessId: _on(Part.NAME),
     op.Pin: EVERYTHING,
-    op.Concurrently: EVERYTHING,
+    op.RunThreads: EVERYTHING,
 }
 """Complete over `Operation`. Operations that leave everything as it was, whatever they return, have NOTHING."""
 

@@ -15,15 +15,15 @@ from harness.model.memory import Context, Region, UserMemory
 from harness.model.rules import Keep
 from harness.model.state import State
 from harness.model.value import M32, M64, Pointer, Settled, Unpredictable, Value, partial, partial_of, unknown
-from harness.script.operations import Buffer, Fire, SampleType, Untouched
+from harness.script.operations import Buffer, SampleType, Trigger, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
-from harness.script.triggers import Argument, Trigger
+from harness.script.triggers import Argument, KernelPath
 
 
 class Call:
     """One probed function's call: the values that its arguments and its result have."""
 
-    def __init__(self, trigger: Trigger, operation: Fire) -> None:
+    def __init__(self, trigger: KernelPath, operation: Trigger) -> None:
         self.system_call = trigger.system_call
         self._chosen = [_chosen(value) for value in operation.arguments]
         self.arguments = [self.value(argument) for argument in trigger.arguments]
@@ -206,8 +206,8 @@ def _chosen(value: int | Buffer | Untouched) -> Value:
     match value:
         case Buffer(content, guarded):
             return Pointer(UserMemory("the caller's buffer", len(content), content, ends=guarded))
-        case Untouched(octets):
-            return Pointer(UserMemory("memory nobody touched", octets, bytes(octets), there=False))
+        case Untouched(nbytes):
+            return Pointer(UserMemory("memory nobody touched", nbytes, bytes(nbytes), there=False))
         case _:
             return value & M64
 

@@ -17,7 +17,7 @@ from harness.script.operations import (
     Disable,
     Enable,
     OpenEvent,
-    OpenOutput,
+    OpenOutputEvent,
     ProgramType,
     ReadCount,
     Ref,
@@ -66,7 +66,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
     return Outcome(value=DESCRIPTOR)
 
 
-def open_output(kernel: Kernel, operation: OpenOutput) -> Outcome:
+def open_output_event(kernel: Kernel, operation: OpenOutputEvent) -> Outcome:
     """Errno as above, and ENOENT where there are no such events."""
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
@@ -139,7 +139,7 @@ def _attach_handler(kernel: Kernel, operation: Attach) -> Outcome:
     raise Unpredictable("the model has no programs on samples")
 
 
-def _target(kernel: Kernel, operation: OpenEvent | OpenOutput) -> object | None:
+def _target(kernel: Kernel, operation: OpenEvent | OpenOutputEvent) -> object | None:
     """Whose hits an event is to count, and on which CPU: Errno ESRCH, EACCES, EINVAL."""
     task = _task(kernel, operation.pid)
     if task is not EVERYBODY:

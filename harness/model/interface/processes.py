@@ -19,9 +19,9 @@ from harness.model.interface.objects import PerfEvent
 from harness.model.interface.perf import period_left
 from harness.model.interface.task import Task
 from harness.model.value import Settled, Unpredictable
-from harness.script.operations import Buffer, Fire
+from harness.script.operations import Buffer, Trigger
 from harness.script.outcome import Outcome
-from harness.script.processes import Become, Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetName
+from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetCredentials, SetName
 from harness.script.triggers import TRIGGERS, Argument
 
 MOST_NAME = 15
@@ -63,14 +63,14 @@ def execute(kernel: Kernel, operation: Execute) -> Outcome:
         event.enable_on_exec = False
     kernel.names.execute()
     kernel.task.comm = b"busybox"
-    trigger, octets = TRIGGERS[WRITTEN], len(operation.line.encode()) + 1
-    hit(kernel, trigger.symbol, Call(trigger, Fire(WRITTEN, (0, octets))))
+    trigger, nbytes = TRIGGERS[WRITTEN], len(operation.line.encode()) + 1
+    hit(kernel, trigger.symbol, Call(trigger, Trigger(WRITTEN, (0, nbytes))))
     return Outcome(value=0)
 
 
-def become(kernel: Kernel, operation: Become) -> Outcome:
+def set_credentials(kernel: Kernel, operation: SetCredentials) -> Outcome:
     """Errno EPERM for whoever did so before: setgroups(2) takes a capability that nobody keeps."""
-    settled = _prctl(kernel, Fire(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
+    settled = _prctl(kernel, Trigger(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
     administers = task.capable(Capability.SYS_ADMIN)
@@ -88,14 +88,14 @@ def become(kernel: Kernel, operation: Become) -> Outcome:
 
 def limit_locked_memory(kernel: Kernel, operation: LimitLockedMemory) -> Outcome:
     limit = kernel.task.memory_limit
-    if limit is not None and operation.octets > limit and not kernel.task.capable(Capability.SYS_RESOURCE):
+    if limit is not None and operation.nbytes > limit and not kernel.task.capable(Capability.SYS_RESOURCE):
         raise Errno("EPERM")
-    kernel.task.locked_memory = operation.octets
+    kernel.task.locked_memory = operation.nbytes
     return Outcome(value=0)
 
 
 def set_name(kernel: Kernel, operation: SetName) -> Outcome:
-    call = Fire(PRCTL, (PR_SET_NAME, Buffer(operation.content + b"\0")))
+    call = Trigger(PRCTL, (PR_SET_NAME, Buffer(operation.content + b"\0")))
     settled = _prctl(kernel, call, returns=TRIGGERS[PRCTL].returns)
     kernel.task.comm = operation.content.split(b"\0")[0][:MOST_NAME]
     if settled:
@@ -111,7 +111,7 @@ def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
     return Outcome(value=told)
 
 
-def _prctl(kernel: Kernel, operation: Fire, returns: int | Argument) -> Settled | None:
+def _prctl(kernel: Kernel, operation: Trigger, returns: int | Argument) -> Settled | None:
     """Every prctl(2) reaches this function first. What cannot be known of a probe there, after which it goes on."""
     trigger = replace(TRIGGERS[PRCTL], returns=returns)
     try:

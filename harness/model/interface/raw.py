@@ -29,7 +29,7 @@ NAMES = {
     1: "LookupElement",
     2: "UpdateElement",
     3: "DeleteElement",
-    4: "NextKey",
+    4: "GetNextKey",
     5: "LoadProgram",
 }
 """The operations of scripts that use the same commands."""
@@ -148,12 +148,12 @@ def _image(operation: RawBpf) -> bytes:
         if operation.address < SURELY_UNMAPPED or operation.address >> 63:
             return b""
         raise Unpredictable(f"what lies at {operation.address:#x}")
-    image = bytearray(operation.octets)
+    image = bytearray(operation.nbytes)
     for part in operation.parts:
         if isinstance(part.value, int):
             cut = part.value & ((1 << 8 * part.size) - 1)
             image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
-    return bytes(image[: operation.octets])
+    return bytes(image[: operation.nbytes])
 
 
 def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:

@@ -10,14 +10,14 @@ from harness.model.interface.objects import LoadedProgram
 from harness.model.memory import Region
 from harness.model.state import State
 from harness.model.value import M32, Pointer, Settled, Unpredictable, exactly
-from harness.script.operations import FilterPacket, ProgramType, Ref
+from harness.script.operations import ProgramType, Ref, RunSocketFilter
 from harness.script.outcome import Outcome
 
 SK_BUFF_SIZE = 256
 """More than any era's `struct __sk_buff`, of which only `len`, at 0, is known here."""
 
 
-def filter_packet(kernel: Kernel, operation: FilterPacket) -> Outcome:
+def run_socket_filter(kernel: Kernel, operation: RunSocketFilter) -> Outcome:
     """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL, ENOMEM."""
     of = operation.program
     if isinstance(of, Ref) and kernel.names.closed(of.name):

@@ -11,7 +11,7 @@ from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import Element
 from harness.model.maps.hash import HashMap, check
-from harness.model.maps.recency import Common, Node, Own, Recency
+from harness.model.maps.lru_list import Common, Node, Own, Recency
 from harness.model.memory import Region
 from harness.script.operations import CreateMap, UpdateFlag
 

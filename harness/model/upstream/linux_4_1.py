@@ -38,7 +38,7 @@ LINUX_4_1 = Upstream(
     grown_commands=frozenset(),
     # kernel/bpf/syscall.c: sys_bpf() starts with capable(CAP_SYS_ADMIN)
     privileged_commands=frozenset(
-        {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "NextKey", "LoadProgram", OTHER_COMMAND}
+        {"CreateMap", "LookupElement", "UpdateElement", "DeleteElement", "GetNextKey", "LoadProgram", OTHER_COMMAND}
     ),
     commands_ask_who_calls=False,
     splits_admin=False,

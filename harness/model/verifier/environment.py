@@ -13,7 +13,7 @@ from harness.model.verifier.state import RegisterType, State
 from harness.model.verifier.verdict import Refused
 
 
-class Branch(NamedTuple):
+class Thread(NamedTuple):
     """A path that waits: the state in which it goes on at `target`, and the jump it left at."""
 
     state: State
@@ -71,14 +71,14 @@ class Environment:
         self.at: int | None = None
         self.state = State.at_entry()
         self.maps: dict[int, MapShape] = {}
-        self.pending: list[Branch] = []
+        self.pending: list[Thread] = []
         self.explored: dict[int, list[State]] = {}
         self.loaded: dict[int, RegisterType] = {}
 
     def push(self, target: int, source: int) -> State:
         """push_stack(): a branch with a copy of the current state, which is returned for refinement."""
         state = self.state.copy()
-        self.pending.append(Branch(state, target, source))
+        self.pending.append(Thread(state, target, source))
         if len(self.pending) > self.context.limits.pending:
             raise Refused("EFAULT", "BPF program is too complex")
         return state

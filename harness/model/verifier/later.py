@@ -2,7 +2,7 @@
 
 What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
 way is seen otherwise by verifiers that know more. Opcodes that came later are shown to it as some of its own
-(harness.model.verifier.stand_ins). In all other cases nothing is predicted, and the reason says why: it
+(harness.model.verifier.opcode_lowering). In all other cases nothing is predicted, and the reason says why: it
 speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the same program for another reason.
 """
 
@@ -33,10 +33,10 @@ from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.memory import is_stack_argument
+from harness.model.verifier.opcode_lowering import STAND_INS, translate
 from harness.model.verifier.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.prototypes import Argument, Prototype
 from harness.model.verifier.rules import Access, Pass, find_rule
-from harness.model.verifier.stand_ins import STAND_INS, translate
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch

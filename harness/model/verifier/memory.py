@@ -35,7 +35,7 @@ from harness.model.verifier.verdict import Refused
 _MEM, _ATOMIC = Mode.MEM.value, Mode.ATOMIC.value
 STACK_ARGUMENTS = 11
 """BPF_REG_PARAMS, the register that stands for them."""
-_OCTETS = {size.value: size.octets for size in Size}
+_OCTETS = {size.value: size.nbytes for size in Size}
 
 
 def check_ldx(env: Environment, index: int, insn: Instruction) -> int:

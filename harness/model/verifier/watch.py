@@ -34,7 +34,7 @@ _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
 
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
-_BITS = {size.value: 8 * size.octets for size in Size}
+_BITS = {size.value: 8 * size.nbytes for size in Size}
 _INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 
 

@@ -13,11 +13,11 @@ from hil import cache, directories
 from hil.arch import Architecture
 from hil.errors import UserError
 from hil.kernels import entry, importing, store
-from hil.kernels.building import options, recipe, tarball, toolchain, workshop
+from hil.kernels.building import build_tree, options, recipe, tarball, toolchain
+from hil.kernels.building.build_tree import BuildTree
 from hil.kernels.building.job import Log
 from hil.kernels.building.recipe import Recipe
 from hil.kernels.building.toolchain import Toolchain
-from hil.kernels.building.workshop import Workshop
 from hil.kernels.catalogue import Entry, Tarball
 from hil.kernels.kernel import Kernel
 from hil.kernels.progress import Listener, Silent
@@ -62,8 +62,8 @@ def build(
             releases = ", ".join(map(str, instructions.gcc))
             progress.step(f"trying {tools.compiler}; GCC {releases} is known to work")
         log = Log(directories.state() / "builds" / f"{known.name}-{arch}.log")
-        with closing(log), cache.replaced(folder) as new, workshop.opened(folder) as bench:
-            work = Workshop(bench, instructions, tools, log, progress)
+        with closing(log), cache.replaced(folder) as new, build_tree.opened(folder) as bench:
+            work = BuildTree(bench, instructions, tools, log, progress)
             parts = work.build(path, jobs or len(os.sched_getaffinity(0)))
             _, release, version, parts = importing.examine(parts, arch, release="")
             progress.step("copying into the cache")

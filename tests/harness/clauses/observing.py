@@ -71,9 +71,9 @@ def _settled(prediction: Outcome, expectation: Expectation | None, returned: Map
         data=_data(prediction.data, returned),
         log=_text(prediction.log, told),
         records=None if records is None else tuple(_record(record, returned) for record in records),
-        branches=None
-        if prediction.branches is None
-        else tuple(tuple(_observed(inner, None, returned) for inner in branch) for branch in prediction.branches),
+        threads=None
+        if prediction.threads is None
+        else tuple(tuple(_observed(inner, None, returned) for inner in thread) for thread in prediction.threads),
     )
 
 

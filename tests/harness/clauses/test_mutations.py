@@ -22,7 +22,7 @@ def altered(expectation: Expectation) -> Expectation:
     if expectation.errno is not None:
         return replace(expectation, errno="EXDEV")
     if isinstance(expectation.data, bytes):
-        return replace(expectation, data=bytes(255 - octet for octet in expectation.data))
+        return replace(expectation, data=bytes(255 - byte for byte in expectation.data))
     if isinstance(expectation.records, tuple):
         return replace(expectation, records=(*expectation.records, Lost(1)))
     if expectation.records is not None:

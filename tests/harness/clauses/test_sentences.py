@@ -118,7 +118,7 @@ def errnos() -> dict[str, set[str]]:
                 given = [
                     step
                     for said in expected
-                    for step in (said, *(one for branch in said.branches or () for one in branch))
+                    for step in (said, *(one for thread in said.threads or () for one in thread))
                 ]
                 found.setdefault(clause.id, set()).update(step.errno for step in given if step and step.errno)
     return found

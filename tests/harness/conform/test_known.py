@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import essentials
+from harness import core_scripts
 from harness.clauses import clauses
 from harness.compare import Verdict
 from harness.conform.commands import KNOWN
@@ -102,14 +102,14 @@ def _places() -> Iterator[tuple[str, str, str]]:
         yield str(lane), lane.arch, store.era(lane.kernel, architecture(lane.arch))
 
 
-@pytest.mark.parametrize("path", [KNOWN, essentials.KNOWN], ids=["clauses", "essentials"])
+@pytest.mark.parametrize("path", [KNOWN, core_scripts.KNOWN], ids=["clauses", "core_scripts"])
 def test_every_row_names_an_operation_that_there_is(path: Path) -> None:
     """A row that is misspelt excuses nothing, and nobody is told."""
     places = [place for place in _places() if place[0].split("/")[0] in CATALOGUED]
     scripts = {
         (arch, era): [clause.script(era) for clause in clauses(arch, era)]
         if path == KNOWN
-        else essentials.essentials(arch, era)
+        else core_scripts.core_scripts(arch, era)
         for arch, era in {(arch, era) for _, arch, era in places}
     }
     for row in known.read(path):

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from harness.compare import Verdict
-from harness.essentials import essentials
+from harness.core_scripts import core_scripts
 from harness.history.store import History
 from harness.lane import Engine, Lane
 from harness.lowering.engine import JIT_SWITCH
@@ -119,7 +119,7 @@ def test_another_kernel_under_the_same_name_is_told(tmp_path: Path, mine: str) -
 def test_a_jit_that_is_off_behind_the_sysctls_back_makes_its_lane_unsupported_and_a_comparison_fail(
     tmp_path: Path,
 ) -> None:
-    script = essentials("arm64", "6.1")[0]
+    script = core_scripts("arm64", "6.1")[0]
     share = Share("debian-12", "arm64", tuple(Engine), (script,))
 
     class Saboteur:

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from random import Random
 
 from harness.clauses.parts import filtered
-from harness.essentials.parts import u32, u64
+from harness.core_scripts.parts import u32, u64
 from harness.isa.assemble import R1, R2, R10, Helper, W, add64_imm, call, ld_map, mov64_reg, st
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
-    FilterPacket,
     LookupElement,
     MapType,
     Operation,
     Pin,
     Ref,
+    RunSocketFilter,
     Script,
     UpdateElement,
     UpdateFlag,
@@ -61,7 +61,7 @@ def _mixed(random: Random, type: MapType, size: int, flags: int, *, moves: bool)
             case "delete":
                 yield DeleteElement(MAP, key)
             case "look up":
-                yield FilterPacket(Ref("filter"), b"the first key")
+                yield RunSocketFilter(Ref("filter"), b"the first key")
             case _:
                 yield Pin(random.randrange(2))
     yield from (_read(type, u32(key)) for key in keys)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from harness.essentials.parts import array, element
+from harness.core_scripts.parts import array, element
 from harness.isa.assemble import (
     DW,
     R0,
@@ -35,9 +35,17 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
-from harness.model.verifier.stand_ins import STAND_INS
+from harness.model.verifier.opcode_lowering import STAND_INS
 from harness.release import Release
-from harness.script.operations import FilterPacket, LoadProgram, LookupElement, ProgramType, Ref, Script, UpdateElement
+from harness.script.operations import (
+    LoadProgram,
+    LookupElement,
+    ProgramType,
+    Ref,
+    RunSocketFilter,
+    Script,
+    UpdateElement,
+)
 
 NUMBERS = (0, 1, 7, 31, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1,
            0x1122_3344_5566_7788, (1 << 64) - 7, 0xFFFF_FFFF_8000_0000)  # fmt: skip
@@ -84,7 +92,7 @@ def _script(name: str, lines: Sequence[Line]) -> Script:
             array("results", value_size=8 + 8 * len(lines)),
             UpdateElement(Ref("operands"), bytes(4), operands),
             LoadProgram("program", ProgramType.SOCKET_FILTER, code),
-            FilterPacket(Ref("program"), b"packet"),
+            RunSocketFilter(Ref("program"), b"packet"),
             LookupElement(Ref("results"), bytes(4), 8 + 8 * len(lines)),
         ),
     )
@@ -100,7 +108,7 @@ def _lines(opcode: Opcode) -> Iterator[Line]:
     elif kind in (Class.ALU, Class.ALU64):
         yield from ((left, right, insn) for insn in _operands(opcode) for left, right in _pairs(insn))
     elif kind == Class.LDX:
-        size = _octets(opcode)
+        size = _nbytes(opcode)
         for left, off in product(NUMBERS, range(0, 8, size)):
             yield left, 0, (_put(R1), Instruction(opcode.code, R1, R10, CELL + off))
     elif opcode.name.startswith("load_acquire"):
@@ -151,5 +159,5 @@ def _put(register: int) -> Instruction:
     return stx(DW, R10, CELL, register)
 
 
-def _octets(opcode: Opcode) -> int:
+def _nbytes(opcode: Opcode) -> int:
     return {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}[opcode.code & 0x18]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.essentials.parts import array
+from harness.core_scripts.parts import array
 from harness.isa.assemble import (
     DW,
     R0,

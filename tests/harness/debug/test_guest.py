@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.compare import Verdict
+from harness.core_scripts import core_scripts
 from harness.debug.bench import booted
 from harness.debug.hooks import hook
 from harness.debug.looking import NeverReached, Sight, look
-from harness.essentials import essentials
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
 from hil.arch import architecture
@@ -38,7 +38,7 @@ CHAINS = {
 @pytest.mark.parametrize("arch", CHAINS)
 def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
     kernel = store.get("debian-12", architecture(arch))
-    script = next(script for script in essentials(arch, kernel.era) if script.name == "counting")
+    script = next(script for script in core_scripts(arch, kernel.era) if script.name == "counting")
     seen: list[Sight] = []
     with booted(Lane("debian-12", arch, Engine.JIT), kernel, tmp_path) as bench:
         with pytest.raises(UnknownSymbol):

@@ -19,7 +19,7 @@ from harness.model.executor import ModelExecutor
 from harness.model.verifier import SOCKET_FILTER, MapShape, VerifierContext, kprobe, verify
 from harness.model.verifier.fixup import missing_helper
 from harness.run.needs import unmet
-from harness.script.operations import FilterPacket, Fire, LoadProgram, ProgramType, Script
+from harness.script.operations import LoadProgram, ProgramType, RunSocketFilter, Script, Trigger
 from harness.script.outcome import Bytes, Outcome, Prediction, Unknown, Unpredicted
 from tests.harness.model.running import environment
 
@@ -35,7 +35,7 @@ def programs(scripts: list[Script]) -> list[LoadProgram]:
 
 
 def runs(script: Script) -> bool:
-    return any(isinstance(one, Fire | FilterPacket) for one in script.operations)
+    return any(isinstance(one, Trigger | RunSocketFilter) for one in script.operations)
 
 
 def test_a_seed_and_a_number_make_a_case() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.essentials.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, read_u64
+from harness.core_scripts.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, read_u64
 from harness.lowering.armed import keep_armed
 from harness.pytest_plugin.guest import LaneGuest
 from hil.errors import BenchError

@@ -2,23 +2,19 @@
 
 import pytest
 
-from harness.essentials import essentials
+from harness.core_scripts import core_scripts
 from harness.lowering import events
 from harness.lowering.context import Guest, Lowering
 from harness.lowering.lower import Lowered
 from harness.lowering.lower import lower as lower_together
 from harness.script.operations import (
     Attach,
-    Branch,
     Buffer,
     Close,
-    Concurrently,
     CreateKprobe,
     CreateMap,
     Duplicate,
     Exit,
-    FilterPacket,
-    Fire,
     Fork,
     LookupElement,
     MapRing,
@@ -33,8 +29,12 @@ from harness.script.operations import (
     ReadRingBuffer,
     Ref,
     RemoveKprobe,
+    RunSocketFilter,
+    RunThreads,
     SampleType,
     Script,
+    Thread,
+    Trigger,
     Unmap,
     WriteKprobeEvents,
 )
@@ -92,13 +92,13 @@ def test_probes_are_removed_after_everything_that_keeps_them_busy_is_closed() ->
 
 
 def test_repeated_triggers_are_one_block() -> None:
-    one, many = (lower(Script("s", "", (Fire("cap_task_prctl", (1,), times),)), GUEST, "t") for times in (1, 10_000))
+    one, many = (lower(Script("s", "", (Trigger("cap_task_prctl", (1,), times),)), GUEST, "t") for times in (1, 10_000))
     assert len(one[0].steps) == len(many[0].steps)
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 def test_every_essential_script_can_be_lowered(arch: str) -> None:
-    for script in essentials(arch, "6.1"):
+    for script in core_scripts(arch, "6.1"):
         _, lowered = lower(script, Guest(arch=arch, version_code=0), "t")
         assert len(lowered.readers) == len(lowered.first_steps) == len(script.operations)
 
@@ -149,7 +149,7 @@ READS = (ReadRing(Ref("r")), ReadRingBuffer(Ref("b")))
     [
         (RING, BUFFER, *UNMAPS, *READS),
         (RING, BUFFER, Fork(), *READS, Exit()),
-        (RING, BUFFER, Concurrently((Branch(0, UNMAPS), Branch(1, (Close(9),)))), *READS),
+        (RING, BUFFER, RunThreads((Thread(0, UNMAPS), Thread(1, (Close(9),)))), *READS),
     ],
 )
 def test_memory_that_is_not_mapped_is_not_read(operations: tuple[Operation, ...]) -> None:
@@ -198,7 +198,7 @@ def test_samples_are_read_alike_through_a_copy_of_the_descriptor() -> None:
     ],
 )
 def test_a_packet_arrives_is_dropped_or_something_failed(errnos: tuple[int, ...], outcome: Outcome) -> None:
-    script = Script("s", "", (FilterPacket(5, b"packet"),))
+    script = Script("s", "", (RunSocketFilter(5, b"packet"),))
     batch, _ = lower(script, GUEST, "t")
     codes = iter(errnos)
     results: list[StepResult] = []
@@ -217,7 +217,7 @@ def test_each_guarded_buffer_ends_at_a_guard_of_its_own() -> None:
     """A guard that two buffers shared was behind the first one only, and there was none in structures."""
     key, value, written = (Buffer(bytes([letter]) * size, guarded=True) for letter, size in ((1, 4), (2, 5), (3, 4096)))
     lookup = RawBpf(1, (Part(0, 4, 7), Part(8, 8, key), Part(16, 8, value)), length=24, size=24)
-    batch, _ = lower(Script("s", "", (lookup, Fire("write_null", (written, 4096)), lookup)), GUEST, "t")
+    batch, _ = lower(Script("s", "", (lookup, Trigger("write_null", (written, 4096)), lookup)), GUEST, "t")
     arena = [step for step in batch.steps if isinstance(step, Syscall) and step.number == 10]
     guards = [step.arguments[0] for step in arena]
     assert len(set(guards)) == len(guards) == 7

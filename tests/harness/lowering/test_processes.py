@@ -8,7 +8,7 @@ from harness.lowering.lower import lower
 from harness.script.malformed import Malformed
 from harness.script.operations import Close, CreateKprobe, CreateMap, Operation, Ref, Script
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
-from harness.script.processes import Become, Execute, Exit, Fork
+from harness.script.processes import Execute, Exit, Fork, SetCredentials
 from hil.agent.results import BatchResult, End, How, Status, StepResult
 from hil.agent.steps import Batch, Process, Result, Skip, Syscall
 
@@ -68,7 +68,7 @@ def test_an_execve_that_does_not_return_has_succeeded() -> None:
 
 
 def test_who_cannot_become_another_changes_nothing() -> None:
-    steps = lowered(Fork(), Become(1000, frozenset({Capability.BPF})), Exit()).steps
+    steps = lowered(Fork(), SetCredentials(1000, frozenset({Capability.BPF})), Exit()).steps
     calls = [index for index, step in enumerate(steps) if isinstance(step, Syscall)][:5]
     for call in calls[:-1]:
         skip = steps[call + 1]
@@ -77,7 +77,7 @@ def test_who_cannot_become_another_changes_nothing() -> None:
 
 
 def test_capabilities_are_effective_and_permitted() -> None:
-    batch = lowered(Fork(), Become(1000, frozenset({Capability.BPF, Capability.SYS_ADMIN})), Exit())
+    batch = lowered(Fork(), SetCredentials(1000, frozenset({Capability.BPF, Capability.SYS_ADMIN})), Exit())
     wanted = data({Capability.SYS_ADMIN, Capability.BPF})
     assert wanted == bytes.fromhex("00002000 00002000 00000000 80000000 80000000 00000000")
     assert wanted in [piece.data for piece in batch.image]

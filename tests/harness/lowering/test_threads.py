@@ -2,15 +2,18 @@
 
 from harness.lowering.context import Guest
 from harness.lowering.lower import lower
-from harness.script.operations import Branch, Close, Concurrently, Fire, OpenFile, Pin, Ref, Script
+from harness.script.operations import Close, OpenFile, Pin, Ref, RunThreads, Script, Thread, Trigger
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult, End, How, Status, StepResult
-from hil.agent.steps import Batch, Immediate, Join, Result, Syscall, Thread
+from hil.agent.steps import Batch, Immediate, Join, Result, Syscall
 from hil.agent.steps import Pin as PinStep
+from hil.agent.steps import Thread as ThreadStep
 
 GUEST = Guest("x86_64", 0)
 READ, WRITE, CLOSE, OPENAT, EVENTFD = 0, 1, 3, 257, 290
-THREADS = Concurrently((Branch(0, (OpenFile("file"), Close(Ref("file")))), Branch(1, (Fire("null_lseek", (1, 0), 5),))))
+THREADS = RunThreads(
+    (Thread(0, (OpenFile("file"), Close(Ref("file")))), Thread(1, (Trigger("null_lseek", (1, 0), 5),)))
+)
 
 
 def lowered(*operations: object) -> Batch:
@@ -23,7 +26,7 @@ def calls(batch: Batch, number: int) -> list[int]:
 
 def test_every_thread_is_pinned_says_so_and_waits_to_be_let_go() -> None:
     batch = lowered(THREADS)
-    threads = [index for index, step in enumerate(batch.steps) if isinstance(step, Thread)]
+    threads = [index for index, step in enumerate(batch.steps) if isinstance(step, ThreadStep)]
     for cpu, thread in enumerate(threads):
         pinned, ready, go = batch.steps[thread + 1 : thread + 4]
         assert pinned == PinStep(Immediate(cpu))
@@ -41,22 +44,22 @@ def test_every_thread_is_pinned_says_so_and_waits_to_be_let_go() -> None:
 
 def test_what_threads_share_is_opened_before_they_begin() -> None:
     batch = lowered(THREADS)
-    first = next(index for index, step in enumerate(batch.steps) if isinstance(step, Thread))
+    first = next(index for index, step in enumerate(batch.steps) if isinstance(step, ThreadStep))
     assert min(calls(batch, OPENAT)) < first
     assert max(calls(batch, EVENTFD)) < first
 
 
 def test_a_name_made_by_a_thread_is_known_behind_it() -> None:
-    batch = lowered(Concurrently((Branch(0, (OpenFile("file"),)),)), Close(Ref("file")))
+    batch = lowered(RunThreads((Thread(0, (OpenFile("file"),)),)), Close(Ref("file")))
     opened = calls(batch, OPENAT)[-1]
     assert (Result(opened),) in [batch.steps[index].arguments for index in calls(batch, CLOSE)]  # type: ignore[union-attr]
 
 
-def test_branches_are_read_one_by_one_unless_a_thread_did_not_get_its_cpu() -> None:
+def test_threads_are_read_one_by_one_unless_a_thread_did_not_get_its_cpu() -> None:
     batch, (script,) = lower([Script("s", "", (THREADS,))], GUEST, ["t"])
     steps: list[StepResult | None] = [StepResult(Status.DONE, 4)] * len(batch.steps)
     (told,) = script.observations(BatchResult(End(How.COMPLETED), tuple(steps)))
-    assert told == Outcome(value=0, branches=((Outcome(value=4), Outcome(value=4)), (Outcome(value=4),)))
+    assert told == Outcome(value=0, threads=((Outcome(value=4), Outcome(value=4)), (Outcome(value=4),)))
     pinned = [index for index, step in enumerate(batch.steps) if isinstance(step, PinStep)][-1]
     steps[pinned] = StepResult(Status.DONE, -22, 22)
     assert script.observations(BatchResult(End(How.COMPLETED), tuple(steps))) == (Outcome(errno="EINVAL"),)

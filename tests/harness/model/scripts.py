@@ -30,7 +30,6 @@ from harness.model.executor import ModelExecutor
 from harness.script.operations import (
     CreateKprobe,
     CreateMap,
-    Fire,
     LoadProgram,
     LookupElement,
     MapType,
@@ -39,6 +38,7 @@ from harness.script.operations import (
     ProgramType,
     Ref,
     Script,
+    Trigger,
 )
 from harness.script.outcome import Bytes, OneOf, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -48,7 +48,7 @@ PRCTL = "cap_task_prctl"
 MAP = CreateMap("map", MapType.ARRAY, 4, 8, 4)
 PROBE = CreateKprobe("probe", PRCTL)
 EVENT = OpenEvent("event", Ref("probe"))
-FIRE = Fire(PRCTL, (UNKNOWN_PRCTL, 1, 2, 3, 4))
+FIRE = Trigger(PRCTL, (UNKNOWN_PRCTL, 1, 2, 3, 4))
 
 
 def predict(*operations: Operation, name: str = "4.1", arch: str = "x86_64", **facts: object) -> list[Prediction]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from harness.abi.capabilities import Capability
-from harness.essentials.parts import array, count_hits, prctl, probed, read_u64, u32
+from harness.core_scripts.parts import array, count_hits, prctl, probed, read_u64, u32
 from harness.isa.assemble import (
     R0,
     R1,
@@ -42,7 +42,7 @@ HITS, READ = array("hits"), read_u64("hits")
 NAME = Buffer(b"tracer\0")
 FTRACE = around.SetSetting("kernel/ftrace_enabled", 0)
 WRITE = op.WriteKprobeEvents("-:{}probe")
-OUTPUT = op.OpenOutput("output", cpu=0)
+OUTPUT = op.OpenOutputEvent("output", cpu=0)
 EVENTS = op.CreateMap("events", op.MapType.PERF_EVENT_ARRAY, 4, 4, 2)
 UNKNOWN_MAP = op.CreateMap("map", 13, 4, 8, 4)
 """A type the model does not know."""
@@ -55,7 +55,7 @@ def operation_types(union: Any = Operation) -> Iterator[type]:
 
 def test_every_type_of_operation_has_a_row() -> None:
     assert set(effects._EFFECTS) == set(operation_types())
-    assert set(effects._EFFECTS) == {*_OPERATIONS, op.Concurrently}
+    assert set(effects._EFFECTS) == {*_OPERATIONS, op.RunThreads}
 
 
 def test_every_part_of_the_state_can_be_opened() -> None:
@@ -64,17 +64,17 @@ def test_every_part_of_the_state_can_be_opened() -> None:
 
 @pytest.mark.parametrize("option", [15, 3, 16, 22])
 def test_a_call_of_unknown_outcome_may_have_hit_and_more(option: int) -> None:
-    assert results(HITS, *probed(COUNTING), op.Fire(PRCTL, (option, NAME)), READ)[-2:] == ["?", "?"]
+    assert results(HITS, *probed(COUNTING), op.Trigger(PRCTL, (option, NAME)), READ)[-2:] == ["?", "?"]
 
 
 def test_a_call_that_sets_the_name_leaves_other_functions_alone() -> None:
     other = probed(COUNTING, symbol="null_lseek")
-    assert results(HITS, *other, op.Fire(PRCTL, (15, NAME)), READ, op.Fire("null_lseek", (1, 0)))[-2:] == [0, 0]
+    assert results(HITS, *other, op.Trigger(PRCTL, (15, NAME)), READ, op.Trigger("null_lseek", (1, 0)))[-2:] == [0, 0]
 
 
 def test_who_else_looks_for_a_process_reaches_the_probe_too() -> None:
     probe = probed(COUNTING, symbol="find_task_by_vpid")
-    assert results(HITS, *probe, op.Fire("find_task_by_vpid", (1,)), READ)[-2:] == ["?", "?"]
+    assert results(HITS, *probe, op.Trigger("find_task_by_vpid", (1,)), READ)[-2:] == ["?", "?"]
     assert results(HITS, *probe, op.OpenEvent("other", Ref("probe"), pid=1), READ)[-2:] == ["ok", "?"]
     assert results(HITS, *probe, op.OpenEvent("other", Ref("probe")), READ)[-2:] == ["ok", 0]
 
@@ -106,13 +106,13 @@ def test_what_may_have_been_opened_may_have_a_number_that_was_closed() -> None:
     closed = (HITS, op.Close(Ref("hits")))
     assert results(*closed, op.OpenFile("other", "/dev/zero"), READ)[-2:] == ["?", "?"]
     assert results(*closed, UNKNOWN_MAP, READ, name="5.10")[-2:] == ["?", "?"]
-    assert results(*closed, op.Fire("null_lseek", (1, 0)), READ)[-1] == "?"  # the null device took it
+    assert results(*closed, op.Trigger("null_lseek", (1, 0)), READ)[-1] == "?"  # the null device took it
     assert results(*closed, prctl(), READ)[-1] == "EBADF"
 
 
 def test_threads_and_children_may_take_a_number_that_was_closed() -> None:
     closed = (HITS, op.Close(Ref("hits")))
-    apart = op.Concurrently((op.Branch(0, (op.ReadCount(Ref("hits")),)), op.Branch(0, (op.Pin(0),))))
+    apart = op.RunThreads((op.Thread(0, (op.ReadCount(Ref("hits")),)), op.Thread(0, (op.Pin(0),))))
     threads = predict(*closed, apart)[-1]
     assert isinstance(threads, Unpredicted)
     assert results(*closed, child.Fork(), op.ReadCount(Ref("hits")), child.Exit())[-2:] == ["?", "?"]
@@ -220,7 +220,7 @@ def test_what_may_be_attached_stays_when_what_surely_was_is_gone() -> None:
 
 def test_a_child_of_whom_nobody_knows_what_it_may_do() -> None:
     """A caller who is not root, but may do all that matters, becomes somebody."""
-    somebody = child.Become(1000, frozenset({Capability.BPF}))
+    somebody = child.SetCredentials(1000, frozenset({Capability.BPF}))
     inside = op.CreateMap("map", op.MapType.ARRAY, 4, 8, 1)
     script = (child.Fork(), somebody, inside, child.Exit(), array("after"))
     some = frozenset({Capability.BPF})
@@ -229,12 +229,12 @@ def test_a_child_of_whom_nobody_knows_what_it_may_do() -> None:
 
 def test_only_root_gets_at_kprobe_events() -> None:
     """Seen on 4.1.52/arm64, which has no kprobes either."""
-    script = (child.Fork(), child.Become(1000), op.WriteKprobeEvents("# nothing"), child.Exit())
+    script = (child.Fork(), child.SetCredentials(1000), op.WriteKprobeEvents("# nothing"), child.Exit())
     assert results(*script, arch="arm64")[2] == results(*script, name="6.1")[2] == "EACCES"
 
 
 def test_nobody_becomes_another_twice() -> None:
-    one, two = (child.Become(uid, frozenset({Capability.SYS_ADMIN})) for uid in (0, 1000))
+    one, two = (child.SetCredentials(uid, frozenset({Capability.SYS_ADMIN})) for uid in (0, 1000))
     assert results(child.Fork(), one, two, child.Exit())[1:] == [0, "EPERM", 0]
 
 
@@ -244,7 +244,7 @@ def test_the_sockets_of_a_filter_may_have_the_number_that_was_closed() -> None:
         HITS,
         code,
         op.Close(Ref("filter")),
-        op.FilterPacket(Ref("filter"), bytes(9)),
+        op.RunSocketFilter(Ref("filter"), bytes(9)),
         op.Close(Ref("filter")),
         READ,
     )
@@ -273,7 +273,7 @@ def test_a_buffer_that_is_too_small_is_written_over() -> None:
     small, large = (op.LookupElement(Ref("hits"), u32(0), size) for size in (4, 16))
     assert results(HITS, small, READ)[-2:] == ["?", "?"]
     assert results(HITS, large, READ)[-2:] == ["?", 0]
-    key = op.NextKey(Ref("hits"), None, 2)
+    key = op.GetNextKey(Ref("hits"), None, 2)
     assert results(HITS, key, READ)[-2:] == ["?", "?"]
 
 
@@ -281,7 +281,7 @@ def test_only_the_result_of_a_program_that_ran_is_unknown() -> None:
     """A socket filter counts, then returns a random number."""
     body = (count_hits(), call(Helper.GET_PRANDOM_U32), exit_())
     filter = op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, program(*body))
-    script = (HITS, filter, op.FilterPacket(Ref("filter"), bytes(9)), READ)
+    script = (HITS, filter, op.RunSocketFilter(Ref("filter"), bytes(9)), READ)
     assert results(*script)[-2] == "?" and data(predict(*script)[-1]) == u64(1)
 
 
@@ -299,7 +299,7 @@ def test_a_load_may_have_decided_what_programs_an_array_takes() -> None:
 def test_what_may_be_locked_counts_for_every_ring() -> None:
     event, mapped = op.OpenEvent("event", Ref("probe")), op.MapRing("ring", Ref("maybe"), 1)
     maybe = op.OpenEvent("maybe", Ref("probe"), sample_type=op.SampleType(1 << 20))
-    become = child.Become(1000, frozenset({Capability.PERFMON}))
+    become = child.SetCredentials(1000, frozenset({Capability.PERFMON}))
     limits = (around.SetSetting("kernel/perf_event_mlock_kb", 0), child.Fork(), child.LimitLockedMemory(64 << 10))
     script = (PROBE, event, maybe, *limits, become, op.MapRing("first", Ref("event"), 1))
     assert results(*script, child.Exit(), name="6.1")[-2:] == [0, 0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from harness.abi.capabilities import Capability
-from harness.essentials.parts import array, count_hits, element, kprobe_program, prctl, probed, read_u64, u32, u64
+from harness.core_scripts.parts import array, count_hits, element, kprobe_program, prctl, probed, read_u64, u32, u64
 from harness.isa.assemble import (
     DW,
     R0,
@@ -53,9 +53,12 @@ CLOSE, READ_CLOSED = op.Close(Ref("other")), read_u64("other")
 COUNTING = program(count_hits(), exit_())
 COUNTED = (HITS, *probed(COUNTING))
 LOAD, ATTACH = COUNTED[1], COUNTED[-1]
-FILTER, PACKET = op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, COUNTING), op.FilterPacket(Ref("filter"), b"x")
+FILTER, PACKET = (
+    op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, COUNTING),
+    op.RunSocketFilter(Ref("filter"), b"x"),
+)
 REMOVE, COUNT = op.RemoveKprobe(Ref("probe")), op.ReadCount(Ref("event"))
-OUTPUT = op.OpenOutput("output", cpu=0)
+OUTPUT = op.OpenOutputEvent("output", cpu=0)
 RING, READ_RING, UNMAP = op.MapRing("ring", Ref("event"), 1), op.ReadRing(Ref("ring")), op.Unmap(Ref("ring"))
 LARGER = op.MapRing("larger", Ref("event"), 2)
 BUFFERS = op.CreateMap("buffers", op.MapType.RINGBUF, 0, 0, 4096)
@@ -74,7 +77,7 @@ STORES_NAME = program(
     (element("hits"), stx(DW, R0, 0, R6), mov64_imm(R0, 1), exit_()),
 )
 NAME = Buffer(b"tracer\0")
-NULL_LSEEK = (op.Fire("null_lseek", (1, 0)), READ)
+NULL_LSEEK = (op.Trigger("null_lseek", (1, 0)), READ)
 NAMED = (HITS, *probed(STORES_NAME, symbol="null_lseek"))
 LOOKED_FOR = (HITS, *probed(COUNTING, symbol="find_task_by_vpid"))
 READ_TRACE = around.ReadTrace()
@@ -115,14 +118,14 @@ def cases() -> Iterator[Case]:
     yield Case((PROBE,), EVENT, (REMOVE,))
     yield Case(LOOKED_FOR, op.OpenEvent("other", Ref("probe"), pid=1), (READ,))
     yield from makes((), OUTPUT, op.Enable(Ref("output")))
-    yield Case(LOOKED_FOR, op.OpenOutput("output", pid=1), (READ,))
+    yield Case(LOOKED_FOR, op.OpenOutputEvent("output", pid=1), (READ,))
     yield Case((PROBE, EVENT), RING, (READ_RING,))
     yield Case((PROBE, EVENT), RING, (LARGER,), carried=True)
     unprivileged = (
         around.SetSetting("kernel/perf_event_mlock_kb", 0),
         FORK,
         child.LimitLockedMemory(64 << 10),
-        child.Become(1000, frozenset({Capability.PERFMON})),
+        child.SetCredentials(1000, frozenset({Capability.PERFMON})),
     )
     second = op.OpenEvent("second", Ref("probe"))
     yield Case((PROBE, EVENT, second, *unprivileged), RING, (op.MapRing("another", Ref("second"), 1), EXIT))
@@ -136,9 +139,9 @@ def cases() -> Iterator[Case]:
     yield Case(COUNTED[:-1], ATTACH, (prctl(), READ))
     yield Case((PROBE, EVENT), op.Enable(Ref("event")), (prctl(), COUNT))
     yield Case((PROBE, EVENT), op.Disable(Ref("event")), (prctl(), COUNT))
-    yield Case(COUNTED, op.Fire(PRCTL, (15, NAME)), (READ,))
-    yield Case((*NAMED, FORK, child.SetName(b"x")), op.Fire(PRCTL, (15, NAME)), (*NULL_LSEEK, EXIT))
-    yield Case((HITS,), op.Fire(PRCTL, (22,)), (READ,))
+    yield Case(COUNTED, op.Trigger(PRCTL, (15, NAME)), (READ,))
+    yield Case((*NAMED, FORK, child.SetName(b"x")), op.Trigger(PRCTL, (15, NAME)), (*NULL_LSEEK, EXIT))
+    yield Case((HITS,), op.Trigger(PRCTL, (22,)), (READ,))
     yield from makes((), op.OpenFile("file"), op.Close(Ref("file")))
     yield Case((), op.OpenFile("file", "/tracing/trace"), (around.ClearTrace(), READ_TRACE))
     yield from makes((HITS,), op.Duplicate("copy", Ref("hits")), read_u64("copy"))
@@ -163,20 +166,20 @@ def cases() -> Iterator[Case]:
     yield Case(printed, around.ClearTrace(), (READ_TRACE,))
     yield Case((), FORK, (EXIT,), carried=True)
     yield Case((FORK,), EXIT, (HITS,), carried=True)
-    yield Case((FORK,), child.Become(1000), (PROBE, EXIT))
-    yield Case((*COUNTED, FORK), child.Become(1000), (EXIT, READ))
+    yield Case((FORK,), child.SetCredentials(1000), (PROBE, EXIT))
+    yield Case((*COUNTED, FORK), child.SetCredentials(1000), (EXIT, READ))
     yield Case((FORK,), child.Execute("a line"), (EXIT,))
     yield Case((PROBE, EVENT, *unprivileged[:2]), child.LimitLockedMemory(0), (unprivileged[3], RING, EXIT))
     yield Case((*NAMED, FORK, child.SetName(b"x")), child.SetName(b"y"), (*NULL_LSEEK, EXIT))
     yield Case((*COUNTED, FORK), child.SetName(b"x"), (EXIT, READ))
     yield Case((PROBE,), child.GetProcessId("process"), (op.Close(Ref("process")),))
     yield Case((HITS,), op.Pin(0), (READ,))
-    yield Case((HITS,), op.Concurrently((op.Branch(77, (READ,)),)), (READ,))
+    yield Case((HITS,), op.RunThreads((op.Thread(77, (READ,)),)), (READ,))
 
 
 TOUCH_NOTHING = {
     op.LookupElement: "reads the value of an element",
-    op.NextKey: "reads a key",
+    op.GetNextKey: "reads a key",
     op.ReadCount: "reads a count",
     around.ReadSetting: "reads a file below /proc/sys",
     around.ReadTrace: "opens the trace to read it, and a trace that is read so is as it was",

@@ -43,14 +43,12 @@ from harness.script.operations import (
     CreateKprobe,
     CreateMap,
     DeleteElement,
-    FilterPacket,
     FindTracepoint,
-    Fire,
+    GetNextKey,
     LoadProgram,
     LookupElement,
     MapRing,
     MapType,
-    NextKey,
     OpenEvent,
     OpenFile,
     Program,
@@ -58,8 +56,10 @@ from harness.script.operations import (
     ReadCount,
     ReadRing,
     Ref,
+    RunSocketFilter,
     SampleType,
     Script,
+    Trigger,
     UpdateElement,
 )
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Lost, OneOf, Outcome, Sample, Unpredicted
@@ -190,7 +190,7 @@ def test_map_20_to_26_descriptors() -> None:
         lambda of: LookupElement(of, bytes(4), 8),
         lambda of: UpdateElement(of, bytes(4), bytes(8)),
         lambda of: DeleteElement(of, bytes(4)),
-        lambda of: NextKey(of, None, 4),
+        lambda of: GetNextKey(of, None, 4),
     ):
         assert last(operation(-1)) == "EBADF"
         assert last(CreateMap("never made", 0, 4, 8, 1), operation(Ref("never made"))) == "EBADF"
@@ -201,13 +201,13 @@ def test_map_20_to_26_descriptors() -> None:
 def test_next_key_of_several_is_one_of_them() -> None:
     make = CreateMap("map", MapType.HASH, 1, 1, 4)
     filled = (make, UpdateElement(Ref("map"), b"a", b"1"), UpdateElement(Ref("map"), b"b", b"2"))
-    prediction = predict(*filled, NextKey(Ref("map"), None, 1))[-1]
+    prediction = predict(*filled, GetNextKey(Ref("map"), None, 1))[-1]
     assert data(prediction) == OneOf((b"a", b"b"))
     assert isinstance(prediction, Outcome)
     assert admits(prediction, Outcome(value=0, data=b"b"), {})
     assert not admits(prediction, Outcome(value=0, data=b"c"), {})
-    assert last(*filled, NextKey(Ref("map"), b"a", 1)) == "?"
-    assert last(*filled, DeleteElement(Ref("map"), b"b"), NextKey(Ref("map"), b"a", 1)) == "ENOENT"
+    assert last(*filled, GetNextKey(Ref("map"), b"a", 1)) == "?"
+    assert last(*filled, DeleteElement(Ref("map"), b"b"), GetNextKey(Ref("map"), b"a", 1)) == "ENOENT"
 
 
 # Contexts ----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_reg_01_20_arguments_are_where_the_calling_convention_puts_them(name: st
     layout = environment(name, arch).registers
     for index, value in enumerate((2, 3, 1 << 63, (1 << 64) - 1), start=1):
         script = (MAP, storing("program", offset=layout.argument(index)), PROBE, EVENT, ATTACH)
-        fire = Fire(PRCTL, (UNKNOWN_PRCTL, 2, 3, 1 << 63, -1))
+        fire = Trigger(PRCTL, (UNKNOWN_PRCTL, 2, 3, 1 << 63, -1))
         assert data(predict(*script, fire, read(), name=name, arch=arch)[-1]) == u64(value)
 
 
@@ -245,7 +245,7 @@ def test_run_55_return_values() -> None:
     assert data(predict(*script)[-1]) == u64(0xFFFFFFDA)
     written = CreateKprobe("probe", "write_null", returns=True)
     script = (MAP, storing("program", offset=80), written, EVENT, ATTACH)
-    assert data(predict(*script, Fire("write_null", (Buffer(b"abc"), 3)), read())[-1]) == u64(3)
+    assert data(predict(*script, Trigger("write_null", (Buffer(b"abc"), 3)), read())[-1]) == u64(3)
 
 
 def test_pr_02_programs_read_the_callers_buffer() -> None:
@@ -255,7 +255,7 @@ def test_pr_02_programs_read_the_callers_buffer() -> None:
         *(call(Helper.PROBE_READ), ldx(DW, R6, R10, -8), *element(0), stx(DW, R0, 0, R6), mov64_imm(R0, 0), exit_()),
     )
     script = (MAP, program, CreateKprobe("probe", "write_null"), EVENT, ATTACH)
-    fire = Fire("write_null", (Buffer(b"abcdefgh"), 8))
+    fire = Trigger("write_null", (Buffer(b"abcdefgh"), 8))
     assert data(predict(*script, fire, read())[-1]) == b"abcd\0\0\0\0"
 
 
@@ -271,19 +271,19 @@ def test_a_pointer_in_a_map_is_predicted_as_a_kernel_address() -> None:
 
 def test_what_triggers_return() -> None:
     assert last(FIRE) == "EINVAL"
-    assert last(Fire("null_lseek", (-5, 4))) == 0
-    assert last(Fire("null_lseek", (-5, 5))) == "EINVAL"
-    assert last(Fire("write_null", (0x10000, 77))) == 77
-    assert last(Fire("write_null", (0x10000, 0x7FFFF001))) == 0x7FFFF000
-    assert last(Fire("write_null", (1 << 63, 1))) == "EFAULT"
-    assert last(Fire("read_null", (Buffer(b"x"), 1))) == 0
-    assert last(Fire("find_task_by_vpid", (0x3FFFFFFF,))) == "ESRCH"
-    assert last(Fire("find_task_by_vpid", (1,))) == "?"
-    assert last(Fire(PRCTL, (15,))) == "?"
+    assert last(Trigger("null_lseek", (-5, 4))) == 0
+    assert last(Trigger("null_lseek", (-5, 5))) == "EINVAL"
+    assert last(Trigger("write_null", (0x10000, 77))) == 77
+    assert last(Trigger("write_null", (0x10000, 0x7FFFF001))) == 0x7FFFF000
+    assert last(Trigger("write_null", (1 << 63, 1))) == "EFAULT"
+    assert last(Trigger("read_null", (Buffer(b"x"), 1))) == 0
+    assert last(Trigger("find_task_by_vpid", (0x3FFFFFFF,))) == "ESRCH"
+    assert last(Trigger("find_task_by_vpid", (1,))) == "?"
+    assert last(Trigger(PRCTL, (15,))) == "?"
 
 
 def test_a_call_that_does_not_get_there_hits_nothing() -> None:
-    script = (CreateKprobe("probe", "null_lseek"), EVENT, Fire("null_lseek", (0, 5)), ReadCount(Ref("event")))
+    script = (CreateKprobe("probe", "null_lseek"), EVENT, Trigger("null_lseek", (0, 5)), ReadCount(Ref("event")))
     assert last(*script) == 0
 
 
@@ -294,7 +294,7 @@ def samples(
     *events: OpenEvent, fires: int = 1, pages: int = 2, name: str = "4.1", returns: bool = False
 ) -> tuple[object, ...]:
     script = (CreateKprobe("probe", PRCTL, returns), *events, MapRing("ring", Ref("event"), pages))
-    fire = Fire(PRCTL, (UNKNOWN_PRCTL,), fires)
+    fire = Trigger(PRCTL, (UNKNOWN_PRCTL,), fires)
     prediction = predict(*script, fire, ReadRing(Ref("ring")), name=name)[-1]
     assert isinstance(prediction, Outcome) and prediction.records is not None
     assert prediction.value == len(prediction.records)
@@ -328,7 +328,7 @@ def test_rb_11_14_a_full_ring_loses_and_says_how_many(returns: bool, size: int) 
     fitting = (4096 - 1) // size
     assert len(samples(EVENT, fires=fitting + 5, pages=1, returns=returns)) == fitting
     script = (CreateKprobe("probe", PRCTL, returns), EVENT, MapRing("ring", Ref("event"), 1))
-    fires = Fire(PRCTL, (UNKNOWN_PRCTL,), fitting + 5)
+    fires = Trigger(PRCTL, (UNKNOWN_PRCTL,), fitting + 5)
     outcomes = predict(*script, fires, ReadRing(Ref("ring")), FIRE, ReadRing(Ref("ring")), ReadCount(Ref("event")))
     assert isinstance(outcomes[-2], Outcome) and outcomes[-2].records is not None
     assert outcomes[-2].records[0] == Lost(5) and isinstance(outcomes[-2].records[1], Sample)
@@ -383,7 +383,7 @@ def test_kp_08_12_probes_that_cannot_be_made() -> None:
 
 def filtered(verdict: int, packet: bytes, **facts: str) -> object:
     program = load("filter", mov64_imm(R0, verdict), exit_(), type=ProgramType.SOCKET_FILTER)
-    return last(program, FilterPacket(Ref("filter"), packet), **facts)
+    return last(program, RunSocketFilter(Ref("filter"), packet), **facts)
 
 
 def test_load_14_a_filter_cuts_the_packet() -> None:
@@ -394,9 +394,9 @@ def test_load_14_a_filter_cuts_the_packet() -> None:
 
 
 def test_what_is_no_filter() -> None:
-    assert last(FilterPacket(-1, b"x")) == "EBADF"
-    assert last(MAP, FilterPacket(Ref("map"), b"x")) == "EINVAL"
-    assert last(returning("program", 1), FilterPacket(Ref("program"), b"x")) == "EINVAL"
+    assert last(RunSocketFilter(-1, b"x")) == "EBADF"
+    assert last(MAP, RunSocketFilter(Ref("map"), b"x")) == "EINVAL"
+    assert last(returning("program", 1), RunSocketFilter(Ref("program"), b"x")) == "EINVAL"
 
 
 # Doubt -------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from harness.model.errno import Errno
 from harness.model.executor import Carry, Interference, ModelExecutor
 from harness.model.interface.effects import Part, effects
 from harness.model.value import Unpredictable
-from harness.script.operations import Concurrently, Operation, Script
+from harness.script.operations import Operation, RunThreads, Script
 from harness.script.outcome import Either, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.processes import Exit, Fork
 from harness.script.text import describe_outcome
@@ -121,7 +121,7 @@ def test_no_certain_prediction_depends_on_what_is_open(name: str, arch: str) -> 
     where, certain, wrong = environment(name, arch, cpus=2), 0, []
     for script in scripts(SEED, COUNT, era(name, arch)):
         random = Random(script.name)
-        single = [at for at, one in enumerate(script.operations) if not isinstance(one, Concurrently)]
+        single = [at for at, one in enumerate(script.operations) if not isinstance(one, RunThreads)]
         for at in random.sample(single, OPENED):
             held, found = _hold(random, script, at, where)
             certain += held

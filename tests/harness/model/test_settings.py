@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.script.processes import Become, Exit, Fork
+from harness.script.processes import Exit, Fork, SetCredentials
 from harness.script.surroundings import ReadSetting, SetSetting
 from tests.harness.model.scripts import results
 
@@ -29,6 +29,6 @@ def test_what_is_locked_may_stay_so(told: int, said: object) -> None:
 
 
 def test_some_take_more_than_being_root() -> None:
-    weak = (Become(0), SetSetting(RESTRICT, 1), SetSetting(PARANOID, 1))
+    weak = (SetCredentials(0), SetSetting(RESTRICT, 1), SetSetting(PARANOID, 1))
     assert results(Fork(), *weak, Exit())[2:4] == ["EPERM", 0]
-    assert results(Fork(), Become(5), SetSetting(RESTRICT, 1), Exit())[2] == "EACCES"
+    assert results(Fork(), SetCredentials(5), SetSetting(RESTRICT, 1), Exit())[2] == "EACCES"

@@ -6,7 +6,7 @@ import pytest
 
 from harness.isa.assemble import R0, Piece, exit_, jeq_imm, mov64_imm, program
 from harness.isa.opcodes import R1
-from harness.script.operations import FilterPacket, LoadProgram, ProgramType, Ref
+from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter
 from harness.script.outcome import Outcome
 from tests.harness.model.scripts import predict
 
@@ -16,7 +16,7 @@ LONGEST = {"4.1": 2554, "5.10": 2552, "6.1": 2550, "6.12": 16374, "7.2": 16371}
 
 def said(*pieces: Piece, name: str) -> str:
     load = LoadProgram("program", ProgramType.SOCKET_FILTER, program(*pieces))
-    prediction = predict(load, FilterPacket(Ref("program"), b"packet"), name=name)[-1]
+    prediction = predict(load, RunSocketFilter(Ref("program"), b"packet"), name=name)[-1]
     return prediction.errno or "works" if isinstance(prediction, Outcome) else "open"
 
 

@@ -179,11 +179,11 @@ from tests.harness.pytest_plugin.test_checking import KERNEL, Guest, ebadf
 
 
 @pytest.fixture(scope="session")
-def _hil_berth(tmp_path_factory):
+def _hil_machine_pool(tmp_path_factory):
     log = tmp_path_factory.mktemp("machine") / "console.log"
     log.touch()
     machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
-    return SimpleNamespace(board=lambda lane: (machine, Guest(ebadf)))
+    return SimpleNamespace(machine=lambda lane: (machine, Guest(ebadf)))
 """
 CHECKS = """
 from harness.testing import expect, op
@@ -208,8 +208,8 @@ class Lost(Guest):
 
 
 @pytest.fixture(scope="session")
-def _hil_berth():
-    return SimpleNamespace(board=lambda lane: (SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL)), Lost(ebadf)))
+def _hil_machine_pool():
+    return SimpleNamespace(machine=lambda lane: (SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL)), Lost(ebadf)))
 """
 
 
@@ -260,11 +260,11 @@ class Otherwise(Guest):
 
 
 @pytest.fixture(scope="session")
-def _hil_berth(tmp_path_factory):
+def _hil_machine_pool(tmp_path_factory):
     log = tmp_path_factory.mktemp("machine") / "console.log"
     log.touch()
     machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
-    return SimpleNamespace(board=lambda lane: (machine, Otherwise(ebadf)))
+    return SimpleNamespace(machine=lambda lane: (machine, Otherwise(ebadf)))
 """
 
 

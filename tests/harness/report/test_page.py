@@ -131,7 +131,7 @@ def test_a_title_says_what_it_was_a_run_of() -> None:
 
 def test_long_values_hide_neither_prediction_nor_observation() -> None:
     packet = "00" * 512
-    asked, said = f"FilterPacket(program=p, packet={packet})", f"0, data {packet}"
+    asked, said = f"RunSocketFilter(program=p, packet={packet})", f"0, data {packet}"
     step = OperationReport(1, asked, said, said, "", ("at offset 9: ...",))
     reason = f"operation 1, {asked}: predicted 1; saw 2"
     made = ScriptResult(LANES[0], "packets", Verdict.DIVERGE, reason, step)

@@ -1,4 +1,4 @@
-"""`hil show`: essentials, clauses, cases, and what a run found."""
+"""`hil show`: core_scripts, clauses, cases, and what a run found."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_generated_script_with_all_it_does_in_children_and_threads() -> None:
     made = fuzzed.script(7, 10, era("6.1", "x86_64"))
     steps = [line for line in lines if re.match(r" {3,4}\d+  [A-Z]", line)]
     assert steps == [f"  {index:>3}  {describe(operation)}" for index, operation in enumerate(made.operations)]
-    (threads,) = (line for line in steps if "Concurrently(" in line)
+    (threads,) = (line for line in steps if "RunThreads(" in line)
     assert "thread 0 on CPU 0: " in threads and ", thread 1 on CPU 1: " in threads
     loads = sum(isinstance(operation, LoadProgram) for operation in made.operations)
     assert lines.count("           in hexadecimal, an instruction a word:") == loads > 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.essentials import essentials
+from harness.core_scripts import core_scripts
 from harness.history.store import History
 from harness.lane import Engine
 from harness.run import document, matrix
@@ -24,7 +24,7 @@ def test_a_demand_that_is_not_met_is_in_the_record_and_in_the_history(
 
     monkeypatch.setattr("harness.run.worker.store.get", missing)
     monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
-    plan = [Share("debian-12", "arm64", (Engine.JIT,), essentials("arm64", "6.1")[:1])]
+    plan = [Share("debian-12", "arm64", (Engine.JIT,), core_scripts("arm64", "6.1")[:1])]
     made = matrix.run(plan, tmp_path, Silent(), demands=Demands(("debian-12",)))
     assert made.broken == ("--require debian-12",)
     assert document.read(tmp_path / "results.json") == made

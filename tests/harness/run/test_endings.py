@@ -15,7 +15,7 @@ from hil import signals
 _SIGNAL = "os.kill(os.getpid(), signal.SIGTERM)"
 _PROGRAM = """
 import os, signal
-from harness.run import leaving, matrix
+from harness.run import artifacts, matrix
 from hil import cli
 {patch}
 cli.main()
@@ -29,11 +29,11 @@ def make_folder(parent):
 matrix.make_folder = make_folder
 """
 _WHEN_THE_REPORT_IS_WRITTEN = f"""
-written = leaving.page.write
+written = artifacts.page.write
 def write(*arguments):
     {_SIGNAL}
     written(*arguments)
-leaving.page.write = write
+artifacts.page.write = write
 """
 
 

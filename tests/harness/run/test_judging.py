@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Verdict
-from harness.essentials.parts import prctl
+from harness.core_scripts.parts import prctl
 from harness.lane import Engine, Lane
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment

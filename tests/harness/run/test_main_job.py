@@ -23,8 +23,8 @@ import pytest
 from rich.console import Console
 
 from harness.compare import Verdict
-from harness.essentials import essentials
-from harness.essentials.parts import PRCTL, prctl
+from harness.core_scripts import core_scripts
+from harness.core_scripts.parts import PRCTL, prctl
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
@@ -73,7 +73,7 @@ def test_every_essential_script_agrees_on_both_architectures_and_engines(tmp_pat
     folder = tmp_path / "latest"
     report = json.loads((folder / "results.json").read_text())
     assert len(report["lanes"]) == 4
-    assert len(report["results"]) == 4 * len(essentials("arm64", "6.1"))
+    assert len(report["results"]) == 4 * len(core_scripts("arm64", "6.1"))
     assert {result["verdict"] for result in report["results"]} == {"agree"}
     assert [machine["uname"].split()[-2] for machine in report["machines"]] == ["x86_64", "aarch64"]
     for machine in report["machines"]:
@@ -95,7 +95,7 @@ def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: P
         table = instruction_table(environment.rules)
         return ModelExecutor(environment, instructions={**table, "add64_reg": adds_one_too_many})
 
-    plan = [share(arch, *essentials(arch, "6.1"), engines=tuple(Engine)) for arch in ARCHITECTURES]
+    plan = [share(arch, *core_scripts(arch, "6.1"), engines=tuple(Engine)) for arch in ARCHITECTURES]
     report = matrix.run(plan, tmp_path, Silent(), model=broken)
     assert report.exit_status == 1
     diverged = [result for result in report.results if result.verdict is Verdict.DIVERGE]
@@ -143,7 +143,7 @@ def run_while(sabotage: Callable[[Worker], None], folder: Path, *scripts: Script
     struck = threading.Event()
     first_done = Silent(lambda _: struck.set())
     victim = Worker(share("x86_64", *scripts), folder, first_done)
-    bystander = Worker(share("arm64", essentials("arm64", "6.1")[0]), folder, Silent())
+    bystander = Worker(share("arm64", core_scripts("arm64", "6.1")[0]), folder, Silent())
     threads = [threading.Thread(target=worker.run) for worker in (victim, bystander)]
     for thread in threads:
         thread.start()
@@ -182,7 +182,7 @@ def _ignore(action: Callable[[], object]) -> None:
 def test_a_machine_that_dies_costs_the_script_it_was_at_and_another_one_does_the_rest(
     sabotage: Callable[[Worker], None], said: str, tmp_path: Path
 ) -> None:
-    first = essentials("x86_64", "6.1")[0]
+    first = core_scripts("x86_64", "6.1")[0]
     victim = run_while(sabotage, tmp_path, first, ENDLESS, AFTER)["victim"]
     assert [(result.script, result.verdict) for result in victim.results] == [
         (first.name, Verdict.AGREE),
@@ -201,7 +201,7 @@ def test_an_agent_that_dies_costs_its_script_and_the_rest_goes_on(tmp_path: Path
         assert worker.machine is not None
         worker.machine.run(["killall", "-9", "hil-agent"])
 
-    first = essentials("x86_64", "6.1")[0]
+    first = core_scripts("x86_64", "6.1")[0]
     victim = run_while(kill_agent, tmp_path, first, ENDLESS, AFTER)["victim"]
     assert [(result.script, result.verdict) for result in victim.results] == [
         (first.name, Verdict.AGREE),
@@ -267,7 +267,7 @@ def test_a_machine_that_dies_of_a_fault_the_model_knows_is_known(tmp_path: Path)
     """4.1.52 for x86_64 at a probe of cap_task_prctl+5: resume_execution() writes into a read-only page."""
     if store.find("linux-4.1", architecture("x86_64")) is None:
         pytest.skip("linux-4.1/x86_64 is not at hand, and must be built or imported")
-    bystander = essentials("x86_64", "4.1")[0]
+    bystander = core_scripts("x86_64", "4.1")[0]
     report = matrix.run([Share("linux-4.1", "x86_64", (Engine.INTERP,), (DEADLY, bystander))], tmp_path, Silent())
     verdicts = {result.script: result for result in report.results}
     assert verdicts["deadly"].verdict is Verdict.KNOWN

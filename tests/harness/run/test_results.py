@@ -91,7 +91,7 @@ def test_junit_lists_what_the_model_has_no_rule_for(tmp_path: Path) -> None:
 
 
 def test_junit_shortens_long_values_but_not_what_was_seen() -> None:
-    step = OperationReport(1, f"FilterPacket(packet={'00' * 512})", "unpredicted: no rule", "7", "success")
+    step = OperationReport(1, f"RunSocketFilter(packet={'00' * 512})", "unpredicted: no rule", "7", "success")
     made = report(Verdict.AGREE)
     told = junit.text(replace(made, results=(replace(made.results[0], unpredicted=(step,)),)))
     assert "...512 bytes..." in told and "unpredicted: no rule; held against success alone; saw 7" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.compare import Verdict
-from harness.essentials import essentials
+from harness.core_scripts import core_scripts
 from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.isa.instruction import Instruction, decode, encode
 from harness.isa.text import assemble
@@ -14,17 +14,17 @@ from harness.run.results import ScriptResult
 from harness.run.texts import text, texts, told_whole
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.operations import (
-    Branch,
     Buffer,
     Close,
-    Concurrently,
     LoadProgram,
     Part,
     Program,
     ProgramType,
     RawBpf,
     Ref,
+    RunThreads,
     Script,
+    Thread,
 )
 from harness.script.text import describe
 
@@ -37,7 +37,7 @@ def load(name: str, code: Program) -> LoadProgram:
 
 
 def test_a_listing_can_be_assembled_and_the_code_is_the_program_as_hil_model_reads_it() -> None:
-    for script in essentials("arm64", "6.1"):
+    for script in core_scripts("arm64", "6.1"):
         loads = [one for one in script.operations if isinstance(one, LoadProgram)]
         told = text(script).programs
         assert [one.name for one in told] == [one.name for one in loads]
@@ -48,7 +48,7 @@ def test_a_listing_can_be_assembled_and_the_code_is_the_program_as_hil_model_rea
 
 
 def test_maps_are_told_by_the_instructions_that_refer_to_them() -> None:
-    (counting,) = (script for script in essentials("arm64", "6.1") if script.name == "counting")
+    (counting,) = (script for script in core_scripts("arm64", "6.1") if script.name == "counting")
     (told,) = text(counting).programs
     assert told.maps == (
         "hits, in instruction 9: CreateMap(name='hits', type=ARRAY, key_size=4, value_size=8, max_entries=1)",
@@ -75,7 +75,7 @@ def test_many_instructions_that_are_alike_are_a_line() -> None:
 
 def test_programs_of_threads_and_of_calls_made_by_hand_are_told() -> None:
     raw = RawBpf(5, (Part(4, 4, 2), Part(8, 8, Buffer(encode(RETURN.instructions)))))
-    script = Script("s", "", (raw, Concurrently((Branch(1, (load("inner", RETURN),)),))))
+    script = Script("s", "", (raw, RunThreads((Thread(1, (load("inner", RETURN),)),))))
     told = text(script).programs
     assert [(one.operation, one.name, len(one.listing)) for one in told] == [(0, "program", 2), (1, "inner", 2)]
 

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from harness.compare import Verdict
-from harness.essentials import essentials
+from harness.core_scripts import core_scripts
 from harness.lane import Engine
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.watch import LiveTable
 
 SHARES = tuple(
-    Share(kernel, arch, tuple(Engine), essentials(arch, "6.1"))
+    Share(kernel, arch, tuple(Engine), core_scripts(arch, "6.1"))
     for kernel in ("debian-12", "a-kernel-of-mine")
     for arch in ("x86_64", "arm64")
 )

@@ -13,21 +13,17 @@ from harness.script.bounds import BOUNDS, ROOM
 from harness.script.malformed import Malformed
 from harness.script.operations import (
     Attach,
-    Branch,
     Buffer,
     Close,
-    Concurrently,
     CreateKprobe,
     CreateMap,
-    FilterPacket,
-    Fire,
     Fork,
+    GetNextKey,
     Ioctl,
     LoadProgram,
     LookupElement,
     MapPages,
     MapRing,
-    NextKey,
     OpenEvent,
     OpenFile,
     Operation,
@@ -35,14 +31,18 @@ from harness.script.operations import (
     Pin,
     RawBpf,
     RawOpenEvent,
+    RunSocketFilter,
+    RunThreads,
     SampleType,
     Script,
+    Thread,
+    Trigger,
     Untouched,
     UpdateElement,
     WriteKprobeEvents,
 )
 from harness.script.outcome import PerCpu
-from harness.script.processes import Become, Exit, LimitLockedMemory
+from harness.script.processes import Exit, LimitLockedMemory, SetCredentials
 from hil.agent.steps import MAX_ARENA
 
 EMPTY = program(exit_())
@@ -70,8 +70,8 @@ def built(*operations: Operation) -> Script:
         (LoadProgram("p", 1, EMPTY, kern_version=-1), "has -1 as its kern_version, which takes 0 to 0xffffffff"),
         (LoadProgram("p", 1, EMPTY, log_level=1 << 32), "as its log_level, which takes 0 to 0xffffffff"),
         (CreateKprobe("p", "f", offset=1 << 63), "as its offset, which takes 0 to 0x7fffffffffffffff"),
-        (Fire("null_lseek", (1 << 64,)), "as its arguments, which takes -0x8000000000000000 to 0xffffffffffffffff"),
-        (Fire("null_lseek", (), 1 << 33), "has 0x200000000 as its times, which takes 0 to 0xffffffff"),
+        (Trigger("null_lseek", (1 << 64,)), "as its arguments, which takes -0x8000000000000000 to 0xffffffffffffffff"),
+        (Trigger("null_lseek", (), 1 << 33), "has 0x200000000 as its times, which takes 0 to 0xffffffff"),
         (Ioctl(-1, 1 << 40), "has 0x10000000000 as its request, which takes 0 to 0xffffffff"),
         (RawBpf(1 << 70), "as its command, which takes -0x80000000 to 0x7fffffff"),
         (RawBpf(1, address=-1), "has -1 as its address, which takes 0 to 0xffffffffffffffff"),
@@ -93,24 +93,27 @@ def test_a_number_fits_the_kernels_field(operation: Operation, wrong: str) -> No
     [
         (RawBpf(1, size=-1), "has -1 as its size, which takes 0 to 0xffffffff"),
         (RawBpf(1, size=1 << 40), "has 0x10000000000 as its size, which takes 0 to 0xffffffff"),
-        (RawBpf(1, size=1 << 31), "has 0x80000000 as its octets, which takes 0 to 0x2000000: 32 MiB are the room"),
+        (RawBpf(1, size=1 << 31), "has 0x80000000 as its nbytes, which takes 0 to 0x2000000: 32 MiB are the room"),
         (RawBpf(1, length=-1), "has -1 as its length, which takes 0 to 0x2000000: 32 MiB are the room"),
         (RawBpf(1, (Part(1 << 40, 8, 1),)), "has 0x10000000000 as its offset, which takes 0 to 0x2000000"),
         (RawBpf(1, (Part(0, 1 << 40, 1),)), "has 0x10000000000 as its size, which takes 0 to 0x2000000"),
         (RawOpenEvent("e", (), length=-1), "has -1 as its length, which takes 0 to 0x2000000"),
-        (Fire("write_null", (Untouched(-1), 3)), "has -1 as its octets, which takes 0 to 0x2000000"),
-        (Fire("write_null", (Untouched(1 << 40), 3)), "has 0x10000000000 as its octets, which takes 0 to 0x2000000"),
+        (Trigger("write_null", (Untouched(-1), 3)), "has -1 as its nbytes, which takes 0 to 0x2000000"),
+        (Trigger("write_null", (Untouched(1 << 40), 3)), "has 0x10000000000 as its nbytes, which takes 0 to 0x2000000"),
         (LookupElement(-1, b"", -1), "has -1 as its value_size, which takes 0 to 0x2000000"),
         (LookupElement(-1, b"", 1 << 28), "has 0x10000000 as its value_size, which takes 0 to 0x2000000"),
-        (NextKey(-1, b"", -1), "has -1 as its key_size, which takes 0 to 0x2000000"),
+        (GetNextKey(-1, b"", -1), "has -1 as its key_size, which takes 0 to 0x2000000"),
         (LoadProgram("p", 1, EMPTY, log_level=1, log_size=-1), "has -1 as its log_size, which takes 0 to 0x2000000"),
         (LoadProgram("p", 1, EMPTY, log_level=1, log_size=1 << 34), "has 0x400000000 as its log_size, which takes"),
         (MapRing("r", -1, -1), "has -1 as its data_pages, which takes 0 to 8192: 32 MiB are the room"),
         (MapPages(-1, 0, -1), "has -1 as its count, which takes 0 to 8192"),
         (MapPages(-1, -1, 1), "has -1 as its first, which takes 0 to 0xfffffffffffff"),
-        (FilterPacket(-1, bytes(1 << 20)), "has 0x100000 bytes as its packet, which takes 0 to 0x10000: what a socket"),
+        (
+            RunSocketFilter(-1, bytes(1 << 20)),
+            "has 0x100000 bytes as its packet, which takes 0 to 0x10000: what a socket",
+        ),
         (WriteKprobeEvents("#" * 5000), "has 5000 characters as its command, which takes 0 to 2048: what a line"),
-        (Concurrently((Branch(0, (RawBpf(1, size=-1),)),)), "has -1 as its size"),
+        (RunThreads((Thread(0, (RawBpf(1, size=-1),)),)), "has -1 as its size"),
     ],
 )
 def test_a_number_can_be_sent(operation: Operation, wrong: str) -> None:
@@ -119,7 +122,7 @@ def test_a_number_can_be_sent(operation: Operation, wrong: str) -> None:
     assert wrong in str(told.value)
 
 
-@pytest.mark.parametrize("operation", [Become(-1), Become((1 << 32) - 1), LimitLockedMemory(-1)])
+@pytest.mark.parametrize("operation", [SetCredentials(-1), SetCredentials((1 << 32) - 1), LimitLockedMemory(-1)])
 def test_a_child_is_held_to_it_too(operation: Operation) -> None:
     with pytest.raises(Malformed, match=r"operation 1, .* which takes 0 to 0x"):
         built(Fork(), operation, Exit())
@@ -132,13 +135,13 @@ def test_a_child_is_held_to_it_too(operation: Operation) -> None:
         UpdateElement(-1, b"", b"", (1 << 64) - 1),
         Close(-1 << 31),
         Close((1 << 31) - 1),
-        Fire("null_lseek", (-1, (1 << 64) - 1), 0xFFFFFFFF),
+        Trigger("null_lseek", (-1, (1 << 64) - 1), 0xFFFFFFFF),
         RawBpf(-1, (Part(0, 4, -1), Part(4, 1, 0xFF), Part(5, 1, -0x80), Part(8, 8, (1 << 64) - 1))),
         RawBpf(1, size=0xFFFFFFFF, length=0),
         RawBpf(1, size=0xFFFFFFFF, address=(1 << 64) - 1),
         OpenEvent("e", (1 << 64) - 1, pid=-1, sample_period=(1 << 64) - 1),
         LookupElement(-1, b"", ROOM),
-        FilterPacket(-1, bytes(1 << 16)),
+        RunSocketFilter(-1, bytes(1 << 16)),
     ],
 )
 def test_the_last_number_that_fits_is_fine(operation: Operation) -> None:
@@ -149,12 +152,12 @@ def test_the_last_number_that_fits_is_fine(operation: Operation) -> None:
     "operations",
     [
         (LookupElement(-1, None, ROOM // 2), LookupElement(-1, None, ROOM // 2 + 1)),
-        (MapRing("a", -1, ROOM // 4096), Close(-1), NextKey(-1, None, 1)),
+        (MapRing("a", -1, ROOM // 4096), Close(-1), GetNextKey(-1, None, 1)),
         (UpdateElement(-1, bytes(ROOM // 2), bytes(ROOM // 2 + 1)),),
         (OpenFile("f", "/" * ROOM),),
         (UpdateElement(-1, None, PerCpu(bytes(ROOM + 1))),),
-        (Fire("write_null", (Buffer(bytes(ROOM)), 1)), RawBpf(1)),
-        (Concurrently((Branch(0, (RawBpf(1, length=ROOM),)), Branch(0, (RawBpf(1),)))),),
+        (Trigger("write_null", (Buffer(bytes(ROOM)), 1)), RawBpf(1)),
+        (RunThreads((Thread(0, (RawBpf(1, length=ROOM),)), Thread(0, (RawBpf(1),)))),),
     ],
 )
 def test_what_operations_ask_for_together_fits_a_guest(operations: tuple[Operation, ...]) -> None:
@@ -176,10 +179,10 @@ def test_every_field_that_takes_a_number_has_bounds() -> None:
     bounded = {(one, name) for one, names in BOUNDS.items() for name in names}
     assert not numbers - bounded
     assert {(one, name) for one, name in bounded - numbers} == {
-        (FilterPacket, "packet"),
+        (RunSocketFilter, "packet"),
         (WriteKprobeEvents, "command"),
-        (LoadProgram, "log_octets"),
-        (RawBpf, "octets"),
+        (LoadProgram, "log_nbytes"),
+        (RawBpf, "nbytes"),
     }
 
 

@@ -8,8 +8,8 @@ def test_short_values_stay_as_they_are() -> None:
 
 
 def test_long_bytes_are_cut_in_their_middle_and_what_is_behind_them_stays() -> None:
-    said = brief(f"FilterPacket(program=p, packet={'00' * 511}07): predicted 1; saw 2")
-    assert said == f"FilterPacket(program=p, packet={'0' * 32}...512 bytes...{'0' * 14}07): predicted 1; saw 2"
+    said = brief(f"RunSocketFilter(program=p, packet={'00' * 511}07): predicted 1; saw 2")
+    assert said == f"RunSocketFilter(program=p, packet={'0' * 32}...512 bytes...{'0' * 14}07): predicted 1; saw 2"
 
 
 def test_anything_else_is_cut_in_its_middle() -> None:

@@ -1,9 +1,9 @@
 """What a reader of a divergence may leave out of its script."""
 
 from harness.abi.pt_regs import pt_regs
-from harness.essentials.parts import array, count_hits, on_our_prctl, prctl, probed, read_u64
+from harness.core_scripts.parts import array, count_hits, on_our_prctl, prctl, probed, read_u64
 from harness.script.dependence import depends_on
-from harness.script.operations import Branch, Close, Concurrently, Duplicate, OpenFile, Ref, Script
+from harness.script.operations import Close, Duplicate, OpenFile, Ref, RunThreads, Script, Thread
 
 
 def test_names_are_followed_through_programs_events_and_maps_and_what_fires_is_kept() -> None:
@@ -21,6 +21,6 @@ def test_what_has_no_names_may_depend_on_everything() -> None:
 
 
 def test_names_within_threads_count() -> None:
-    threads = Concurrently((Branch(0, (Close(Ref("file")),)), Branch(1, (read_u64("hits"),))))
+    threads = RunThreads((Thread(0, (Close(Ref("file")),)), Thread(1, (read_u64("hits"),))))
     script = Script("s", "", (array("hits"), array("others"), OpenFile("file"), threads))
     assert depends_on(script, 3) == (0, 2)

@@ -86,24 +86,24 @@ def test_a_number_may_be_expected_within_bounds() -> None:
     assert str(few) == "0, data 2 to 5"
 
 
-def test_of_branches_each_operation_may_be_expected_something_of() -> None:
-    expected = Expectation(value=0, branches=((Expectation("EPERM"), None), (Expectation(value=1),)))
-    seen = Outcome(value=0, branches=((Outcome(errno="EPERM"), Outcome(value=9)), (Outcome(value=1),)))
+def test_of_threads_each_operation_may_be_expected_something_of() -> None:
+    expected = Expectation(value=0, threads=((Expectation("EPERM"), None), (Expectation(value=1),)))
+    seen = Outcome(value=0, threads=((Outcome(errno="EPERM"), Outcome(value=9)), (Outcome(value=1),)))
     assert expected.admits(seen, {})
-    assert expected.allows(Outcome(value=0, branches=((Unpredicted("?"), Unpredicted("?")), (Outcome(value=1),))), {})
+    assert expected.allows(Outcome(value=0, threads=((Unpredicted("?"), Unpredicted("?")), (Outcome(value=1),))), {})
     assert not expected.admits(
-        Outcome(value=0, branches=((Outcome(value=0), Outcome(value=9)), (Outcome(value=1),))), {}
+        Outcome(value=0, threads=((Outcome(value=0), Outcome(value=9)), (Outcome(value=1),))), {}
     )
-    assert not expected.admits(Outcome(value=0, branches=((Outcome(errno="EPERM"),), (Outcome(value=1),))), {})
+    assert not expected.admits(Outcome(value=0, threads=((Outcome(errno="EPERM"),), (Outcome(value=1),))), {})
     assert not expected.admits(Outcome(value=0), {})
     assert str(expected) == "0, [EPERM; anything], [1]"
 
 
 def test_a_log_that_is_missing_in_a_branch_is_missing() -> None:
-    expected = Expectation(value=0, branches=((Expectation("EACCES", log="R1"),),))
-    assert not expected.admits(Outcome(value=0, branches=((Outcome(errno="EACCES"),),)), {})
-    assert expected.admits(Outcome(value=0, branches=((Outcome(errno="EACCES", log="R1 !read_ok"),),)), {})
-    assert expected.allows(Outcome(value=0, branches=((Outcome(errno="EACCES"),),)), {})
+    expected = Expectation(value=0, threads=((Expectation("EACCES", log="R1"),),))
+    assert not expected.admits(Outcome(value=0, threads=((Outcome(errno="EACCES"),),)), {})
+    assert expected.admits(Outcome(value=0, threads=((Outcome(errno="EACCES", log="R1 !read_ok"),),)), {})
+    assert expected.allows(Outcome(value=0, threads=((Outcome(errno="EACCES"),),)), {})
 
 
 def test_one_of_several_outcomes_that_is_expected_contradicts_nothing() -> None:
@@ -160,9 +160,9 @@ def test_ranges_are_held_against_numbers_however_many_there_are(
         ("records", -1),
         ("records", [Lost(1)]),
         ("records", (1,)),
-        ("branches", (SUCCESS,)),
-        ("branches", (("EBADF",),)),
-        ("branches", [(SUCCESS,)]),
+        ("threads", (SUCCESS,)),
+        ("threads", (("EBADF",),)),
+        ("threads", [(SUCCESS,)]),
     ],
 )
 def test_what_no_outcome_can_be_is_refused(field: str, said: object) -> None:

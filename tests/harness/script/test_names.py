@@ -7,24 +7,20 @@ from typing import Any
 import pytest
 
 from harness.abi.pt_regs import pt_regs
-from harness.essentials.parts import array, count_hits, element, on_our_prctl, prctl, probed, read_u64
+from harness.core_scripts.parts import array, count_hits, element, on_our_prctl, prctl, probed, read_u64
 from harness.isa.assemble import exit_, program
 from harness.script.clause import Clause, expect
 from harness.script.expectation import Expectation
 from harness.script.malformed import Malformed
 from harness.script.operations import (
     Attach,
-    Branch,
     Buffer,
     Close,
-    Concurrently,
     CreateKprobe,
     CreateMap,
     Duplicate,
     Exit,
-    FilterPacket,
     FindTracepoint,
-    Fire,
     Fork,
     GetProcessId,
     LoadProgram,
@@ -42,8 +38,12 @@ from harness.script.operations import (
     ReadSetting,
     Ref,
     RemoveKprobe,
+    RunSocketFilter,
+    RunThreads,
     Script,
     SetSetting,
+    Thread,
+    Trigger,
     Unmap,
     UpdateElement,
     WriteKprobeEvents,
@@ -90,7 +90,7 @@ def test_a_map_that_was_forgotten() -> None:
         RawBpf(1, (Part(0, 4, Ref("probe")),)),
         RawOpenEvent("event", (Part(8, 8, Ref("probe")),)),
         LoadProgram("program", ProgramType.KPROBE, program(element("probe"), exit_())),
-        Concurrently((Branch(0, (Close(Ref("probe")),)),)),
+        RunThreads((Thread(0, (Close(Ref("probe")),)),)),
     ],
 )
 def test_wherever_a_name_may_stand_somebody_must_have_made_it(operation: Operation) -> None:
@@ -110,15 +110,15 @@ def test_what_a_child_names_is_the_childs_except_probes() -> None:
 
 
 def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
-    own = Branch(0, (HITS, read_u64("hits")))
-    Script("s", "", (Concurrently((own, Branch(1, (prctl(),)))), read_u64("hits")))
-    told = said(Concurrently((own, Branch(1, (read_u64("hits"),)))))
+    own = Thread(0, (HITS, read_u64("hits")))
+    Script("s", "", (RunThreads((own, Thread(1, (prctl(),)))), read_u64("hits")))
+    told = said(RunThreads((own, Thread(1, (read_u64("hits"),)))))
     assert "in a thread, refers to 'hits', which no earlier operation makes; nothing is named before it" in told
 
 
 def test_threads_name_different_things() -> None:
     """What a name stands for would hang on their order."""
-    told = said(Concurrently((Branch(0, (HITS,)), Branch(1, (HITS, read_u64("hits"))))))
+    told = said(RunThreads((Thread(0, (HITS,)), Thread(1, (HITS, read_u64("hits"))))))
     assert told.endswith("has two threads that make 'hits'; give each a name of its own")
 
 
@@ -134,9 +134,9 @@ def test_threads_name_different_things() -> None:
 def test_no_thread_takes_a_ring_from_under_another(one: Operation, other: Operation) -> None:
     """The kernel would have the process killed, or not, by their order."""
     before = (HITS, *COUNTING, MapRing("ring", Ref("event")), Unmap(Ref("ring")))
-    told = said(*before, Concurrently((Branch(0, (one,)), Branch(1, (other,)))))
+    told = said(*before, RunThreads((Thread(0, (one,)), Thread(1, (other,)))))
     assert "reads or unmaps 'ring' in one thread while another maps or unmaps it" in told
-    Script("s", "", (*before, Concurrently((Branch(0, (one, other)), Branch(1, (prctl(),))))))
+    Script("s", "", (*before, RunThreads((Thread(0, (one, other)), Thread(1, (prctl(),))))))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_reading_of_the_clock_is_no_descriptor() -> None:
 def test_any_descriptor_may_stand_for_another() -> None:
     """These are errors that kernels must tell."""
     Script(
-        "s", "", (HITS, Attach(Ref("hits"), Ref("hits")), FilterPacket(Ref("hits"), b"x"), MapRing("r", Ref("hits")))
+        "s", "", (HITS, Attach(Ref("hits"), Ref("hits")), RunSocketFilter(Ref("hits"), b"x"), MapRing("r", Ref("hits")))
     )
 
 
@@ -195,7 +195,7 @@ def test_a_probe_may_be_made_again_since_the_kernel_knows_its_name() -> None:
         Expectation(records=(Sample(trace_event=Unknown("its id", same_as="prob")),)),
         Expectation(records=(Sample(time=Unknown("a time", not_before="prob")),)),
         Expectation(records=(Sample(raw=Bytes(bytes(8), (Piece(0, 8, Unknown("a time", not_after="prob")),))),)),
-        Expectation(branches=((Expectation(records=(Sample(pid=Unknown("it", same_as="prob")),)),),)),
+        Expectation(threads=((Expectation(records=(Sample(pid=Unknown("it", same_as="prob")),)),),)),
     ],
 )
 def test_what_is_held_against_a_name_needs_it(expectation: Expectation) -> None:
@@ -210,10 +210,10 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
 @pytest.mark.parametrize(
     ("operation", "wanted"),
     [
-        (Fire("cap_task_prctll"), "fires 'cap_task_prctll', which is no trigger; did you mean 'cap_task_prctl'?"),
-        (Fire("sys_sync"), "fires 'sys_sync', which is no trigger; choose from 'cap_task_prctl', 'null_lseek', "),
-        (Fire("read_null", (Buffer(b""), 1, 2)), "has 3 arguments; 'read_null' lets one choose 2"),
-        (Concurrently((Branch(0, (Fire("sync"),)),)), "fires 'sync', which is no trigger; "),
+        (Trigger("cap_task_prctll"), "fires 'cap_task_prctll', which is no trigger; did you mean 'cap_task_prctl'?"),
+        (Trigger("sys_sync"), "fires 'sys_sync', which is no trigger; choose from 'cap_task_prctl', 'null_lseek', "),
+        (Trigger("read_null", (Buffer(b""), 1, 2)), "has 3 arguments; 'read_null' lets one choose 2"),
+        (RunThreads((Thread(0, (Trigger("sync"),)),)), "fires 'sync', which is no trigger; "),
         (ReadSetting("/proc/sys/kernel/kptr_restrict"), "names no file below /proc/sys; write it as in 'kernel/perf"),
         (SetSetting("kernel.kptr_restrict", 1), "names no file below /proc/sys; "),
         (SetSetting("../../etc/passwd", 1), "names no file below /proc/sys; "),
@@ -228,8 +228,8 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
         (CreateKprobe("p", "0x1000"), "names no place in a function"),
         (CreateKprobe("p", "f+4"), "names no place in a function"),
         (CreateKprobe("p", "no_such", offset=-4), "names no place in a function"),
-        (Concurrently((Branch(0, (CreateKprobe("a b", "f"),)),)), "names a trace event 'a b'; "),
-        (Fire("read_null", (), 0), "fires nothing"),
+        (RunThreads((Thread(0, (CreateKprobe("a b", "f"),)),)), "names a trace event 'a b'; "),
+        (Trigger("read_null", (), 0), "fires nothing"),
         (
             LoadProgram("p", ProgramType.KPROBE, Program(program(exit_()).instructions, ((1, Ref("map")),))),
             "refers to a map in instruction 1 of 1",

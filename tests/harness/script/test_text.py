@@ -2,12 +2,9 @@ import pytest
 
 from harness.script.operations import (
     Attach,
-    Branch,
     Buffer,
-    Concurrently,
     CreateMap,
     Exit,
-    Fire,
     LookupElement,
     MapType,
     Operation,
@@ -15,6 +12,9 @@ from harness.script.operations import (
     Pin,
     RawBpf,
     Ref,
+    RunThreads,
+    Thread,
+    Trigger,
 )
 from harness.script.outcome import (
     DESCRIPTOR,
@@ -41,14 +41,14 @@ from harness.script.text import describe, describe_outcome
             "CreateMap(name='m', type=HASH, key_size=4, value_size=8, max_entries=0x11170)",
         ),
         (LookupElement(Ref("m"), b"\1\0", 8), "LookupElement(map=m, key=0100, value_size=8)"),
-        (Fire("write_null", (Buffer(b"\xff"), 8)), "Fire(trigger='write_null', arguments=(&ff, 8))"),
+        (Trigger("write_null", (Buffer(b"\xff"), 8)), "Trigger(trigger='write_null', arguments=(&ff, 8))"),
         (
             RawBpf(1, (Part(8, 8, Buffer(b"\1", guarded=True)),)),
             "RawBpf(command=1, parts=(8:8=&01 (guarded)))",
         ),
         (
-            Concurrently((Branch(1, (Pin(0), Exit())), Branch(0, (Pin(1),)))),
-            "Concurrently(branches=(thread 0 on CPU 1: Pin(cpu=0); Exit(), thread 1 on CPU 0: Pin(cpu=1)))",
+            RunThreads((Thread(1, (Pin(0), Exit())), Thread(0, (Pin(1),)))),
+            "RunThreads(threads=(thread 0 on CPU 1: Pin(cpu=0); Exit(), thread 1 on CPU 0: Pin(cpu=1)))",
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_operations(operation: Operation, text: str) -> None:
         (Unpredicted("no rule"), "unpredicted: no rule"),
         (Outcome(value=Unknown("which comes first", least=2, most=9)), "<which comes first, 2 to 9>"),
         (Either((Outcome(value=0), Outcome(errno="EEXIST"))), "0 or EEXIST"),
-        (Outcome(value=0, branches=((Outcome(value=1), Outcome(errno="EBADF")), ())), "0, [1; EBADF], []"),
+        (Outcome(value=0, threads=((Outcome(value=1), Outcome(errno="EBADF")), ())), "0, [1; EBADF], []"),
     ],
 )
 def test_outcomes(outcome: Prediction, text: str) -> None:

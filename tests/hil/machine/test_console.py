@@ -9,16 +9,16 @@ import pytest
 
 from hil.machine import console
 from hil.machine.console import Console, diagnose, symptoms
-from hil.machine.lifeline import Lifeline
+from hil.machine.liveness import Liveness
 
 
 class Wire:
     """A console and the end that QEMU writes to."""
 
     def __init__(self) -> None:
-        self.lifeline = Lifeline()
+        self.liveness = Liveness()
         ours, self.qemu = socket.socketpair()
-        self.console = Console(ours, self.lifeline)
+        self.console = Console(ours, self.liveness)
 
     def prints(self, data: bytes) -> None:
         self.qemu.sendall(data)
@@ -75,14 +75,14 @@ def test_every_symptom_has_a_reason() -> None:
 def test_text_is_seen_though_its_line_has_not_ended(wire: Wire) -> None:
     wire.prints(b"[ 1.0] init\r\nhil: re")
     wire.prints(b"ady")
-    assert wire.lifeline.wait(lambda: wire.console.shows("hil: ready"), 10)
+    assert wire.liveness.wait(lambda: wire.console.shows("hil: ready"), 10)
     assert wire.console.lines == ["[ 1.0] init", "hil: ready"]
 
 
 def test_a_panics_words_lose_nothing(wire: Wire) -> None:
     wire.prints(b"[ 1.0] Kernel panic - not syncing: says a program\n")
     wire.end()
-    assert wire.lifeline.loss is None
+    assert wire.liveness.loss is None
     assert wire.console.panic == "Kernel panic - not syncing: says a program"
 
 
@@ -119,12 +119,12 @@ def test_garbage_is_kept_readable(wire: Wire) -> None:
 def test_a_line_without_end_is_cut(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "_LONGEST_LINE", 1000)
     wire.prints(b"x" * 1001)
-    assert wire.lifeline.wait(lambda: sum(map(len, wire.console.lines)) == 1001, 30)
+    assert wire.liveness.wait(lambda: sum(map(len, wire.console.lines)) == 1001, 30)
     wire.prints(b"y")
-    assert wire.lifeline.wait(lambda: wire.console.lines[-1] == "y", 30)
+    assert wire.liveness.wait(lambda: wire.console.lines[-1] == "y", 30)
 
 
 def test_only_the_last_lines_are_kept(wire: Wire) -> None:
     wire.prints(b"\n" * (console._MOST_LINES + 10) + b"the end")
-    assert wire.lifeline.wait(lambda: wire.console.shows("the end"), 30)
+    assert wire.liveness.wait(lambda: wire.console.shows("the end"), 30)
     assert len(wire.console.lines) == console._MOST_LINES

@@ -39,9 +39,9 @@ def merged(*outcomes: Prediction) -> Outcome | Either:
             Outcome(value=1, records=(Sample(cpu=0, pid=6),)),
         ),
         (
-            (Outcome(value=0, branches=((Outcome(value=1),),)), Outcome(value=0, branches=((Outcome(value=3),),))),
-            Outcome(value=0, branches=((Outcome(value=2),),)),
-            Outcome(value=0, branches=((Outcome(value=4),),)),
+            (Outcome(value=0, threads=((Outcome(value=1),),)), Outcome(value=0, threads=((Outcome(value=3),),))),
+            Outcome(value=0, threads=((Outcome(value=2),),)),
+            Outcome(value=0, threads=((Outcome(value=4),),)),
         ),
         (
             (Outcome(value=Unknown("a number", least=3)), Outcome(value=1)),
@@ -68,7 +68,7 @@ def test_what_goes_together_stays_together() -> None:
     """Of two that want the same thing one gets it: both or neither is not among the outcomes."""
 
     def pair(first: Outcome, second: Outcome) -> Outcome:
-        return Outcome(value=0, branches=((first,), (second,)))
+        return Outcome(value=0, threads=((first,), (second,)))
 
     got, late = Outcome(value=0), Outcome(errno="EEXIST")
     together = merged(pair(got, late), pair(late, got), pair(got, late))

@@ -1,11 +1,11 @@
 """Orders keep what a thread does in its order, and are not made when they are too many."""
 
 from harness.model.concurrency.orders import MOST_ORDERS, orders
-from harness.script.operations import Branch, Close, Concurrently, Operation, Pin
+from harness.script.operations import Close, Operation, Pin, RunThreads, Thread
 
 
-def branch(cpu: int, *descriptors: int) -> Branch:
-    return Branch(cpu, tuple(Close(descriptor) for descriptor in descriptors))
+def thread(cpu: int, *descriptors: int) -> Thread:
+    return Thread(cpu, tuple(Close(descriptor) for descriptor in descriptors))
 
 
 def closed(*operations: Operation) -> list[list[int]]:
@@ -16,7 +16,7 @@ def closed(*operations: Operation) -> list[list[int]]:
 
 
 def test_every_interleaving_is_there_once_and_threads_one_after_the_other_is_the_first() -> None:
-    found = closed(Close(0), Concurrently((branch(0, 1, 2), branch(1, 7, 8))), Close(9))
+    found = closed(Close(0), RunThreads((thread(0, 1, 2), thread(1, 7, 8))), Close(9))
     assert found[0] == [0, 1, 2, 7, 8, 9]
     assert len(found) == 6 == len({tuple(order) for order in found})
     for order in found:
@@ -29,7 +29,7 @@ def test_a_script_without_threads_has_one_order() -> None:
 
 
 def test_threads_have_numbers_of_their_own_wherever_they_are_in_the_script() -> None:
-    twice = Concurrently((branch(0, 1), branch(1, 2)))
+    twice = RunThreads((thread(0, 1), thread(1, 2)))
     order = orders((twice, Pin(0), twice))[0]
     assert [turn.thread for turn in order] == [1, 2, 0, 0, 3, 4, 0]
     assert [turn.index for turn in order] == [0, 0, 0, 1, 2, 2, 2]
@@ -37,6 +37,6 @@ def test_threads_have_numbers_of_their_own_wherever_they_are_in_the_script() -> 
 
 
 def test_too_many_orders_are_none() -> None:
-    crowd = Concurrently(tuple(branch(0, number) for number in range(4)))
-    assert len(orders((crowd,))) == 24 <= MOST_ORDERS
-    assert orders((crowd, crowd)) == []
+    many = RunThreads(tuple(thread(0, number) for number in range(4)))
+    assert len(orders((many,))) == 24 <= MOST_ORDERS
+    assert orders((many, many)) == []

@@ -24,13 +24,13 @@ from harness.isa.assemble import (
 from harness.isa.opcodes import Helper
 from harness.script.operations import (
     Attach,
-    Branch,
-    Concurrently,
     LoadProgram,
     Operation,
     Pin,
     ReadCount,
     Ref,
+    RunThreads,
+    Thread,
     UpdateElement,
 )
 from harness.script.outcome import Bytes, Outcome, Prediction, Unpredicted
@@ -42,9 +42,9 @@ FIRES = (replace(FIRE, times=HITS),)
 STORE = UpdateElement(Ref("map"), bytes(4), u64(100))
 
 
-def after(program: LoadProgram, *branches: tuple[Operation, ...], cpus: tuple[int, ...] = (0, 1)) -> Prediction:
-    """The first element of "map", which was 7, when all branches have ended."""
-    threads = Concurrently(tuple(Branch(cpu, branch) for cpu, branch in zip(cpus, branches, strict=True)))
+def after(program: LoadProgram, *threads: tuple[Operation, ...], cpus: tuple[int, ...] = (0, 1)) -> Prediction:
+    """The first element of "map", which was 7, when all threads have ended."""
+    threads = RunThreads(tuple(Thread(cpu, thread) for cpu, thread in zip(cpus, threads, strict=True)))
     seven = UpdateElement(Ref("map"), bytes(4), u64(7))
     *_, last = predict(MAP, seven, program, PROBE, EVENT, ATTACH, threads, read(), name="6.1", cpus=2)
     return last
@@ -87,7 +87,7 @@ def test_on_one_cpu_none_is_lost() -> None:
 
 
 def test_what_is_added_later_is_added_to_both_bounds() -> None:
-    threads = Concurrently((Branch(0, FIRES), Branch(1, FIRES)))
+    threads = RunThreads((Thread(0, FIRES), Thread(1, FIRES)))
     script = (MAP, adding(1), PROBE, EVENT, ATTACH, threads, FIRE, FIRE, read())
     assert bounds(predict(*script, name="6.1", cpus=2)[-1]) == (2 + 2, 2 * HITS + 2)
 
@@ -134,7 +134,7 @@ def counting_and(*more: Piece) -> LoadProgram:
 def test_where_a_count_that_may_be_lost_decides_anything_nothing_is_predicted(more: tuple[Piece, ...]) -> None:
     """Where additions are lost, no CPU may ever see a count that one order says it sees."""
     two = replace(MAP, value_size=16)
-    threads = Concurrently((Branch(0, FIRES), Branch(1, FIRES)))
+    threads = RunThreads((Thread(0, FIRES), Thread(1, FIRES)))
     told = predict(two, counting_and(*more), PROBE, EVENT, ATTACH, threads, name="6.1", cpus=2)
     assert isinstance(told[-1], Unpredicted)
 
@@ -156,7 +156,7 @@ def test_cpus_that_use_places_of_their_own_do_not_meet() -> None:
         mov64_imm(R0, 1),
         exit_(),
     )
-    threads = Concurrently((Branch(0, FIRES), Branch(1, (FIRE,))))
+    threads = RunThreads((Thread(0, FIRES), Thread(1, (FIRE,))))
     script = (MAP, own, PROBE, EVENT, ATTACH, threads, Pin(1), FIRE, read(0), read(1))
     first, second = predict(*script, name="6.1", cpus=2)[-2:]
     assert isinstance(first, Outcome) and isinstance(second, Outcome)
@@ -164,8 +164,8 @@ def test_cpus_that_use_places_of_their_own_do_not_meet() -> None:
 
 
 def test_more_orders_than_are_followed_and_cpus_that_are_not_there_leave_everything_open() -> None:
-    crowd = Concurrently(tuple(Branch(0, (FIRE, FIRE)) for _ in range(4)))
-    for threads in (crowd, Concurrently((Branch(5, (FIRE,)),))):
+    many = RunThreads(tuple(Thread(0, (FIRE, FIRE)) for _ in range(4)))
+    for threads in (many, RunThreads((Thread(5, (FIRE,)),))):
         *_, first, told, then = predict(MAP, counting("program"), PROBE, EVENT, ATTACH, read(), threads, read(), cpus=2)
         assert isinstance(first, Outcome)
         assert isinstance(told, Unpredicted) and isinstance(then, Unpredicted)
@@ -173,15 +173,15 @@ def test_more_orders_than_are_followed_and_cpus_that_are_not_there_leave_everyth
 
 def test_a_thread_is_its_process_and_itself() -> None:
     """Events of the calling thread do not count what others do; the number of the thread is not the process's."""
-    threads = Concurrently((Branch(0, (FIRE,)), Branch(1, (Pin(0), FIRE))))
+    threads = RunThreads((Thread(0, (FIRE,)), Thread(1, (Pin(0), FIRE))))
     told = predict(MAP, counting("program"), PROBE, EVENT, threads, Pin(9), name="6.1", cpus=2)
-    assert isinstance(told[-2], Outcome) and told[-2].branches is not None
-    assert told[-2].branches[1][0] == Outcome(value=0)
+    assert isinstance(told[-2], Outcome) and told[-2].threads is not None
+    assert told[-2].threads[1][0] == Outcome(value=0)
     assert told[-1] == Outcome(errno="EINVAL")
 
 
 def test_what_threads_inherit_is_open() -> None:
-    threads = Concurrently((Branch(0, (FIRE,)),))
+    threads = RunThreads((Thread(0, (FIRE,)),))
     for event, known in ((EVENT, True), (replace(EVENT, inherit=True), False)):
         told = predict(PROBE, event, threads, ReadCount(Ref("event")), name="6.1", cpus=2)[-2:]
         assert [isinstance(one, Outcome) for one in told] == [known, known]

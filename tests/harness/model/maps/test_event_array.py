@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.essentials.parts import u32
+from harness.core_scripts.parts import u32
 from harness.isa.assemble import (
     DW,
     R0,
@@ -35,7 +35,7 @@ from harness.script.operations import (
     MapRing,
     MapType,
     OpenEvent,
-    OpenOutput,
+    OpenOutputEvent,
     Operation,
     ProgramType,
     ReadCount,
@@ -55,7 +55,7 @@ PUT = program(
     *(mov64_imm(R0, 0), exit_()),
 )
 PUTTING: tuple[Operation, ...] = (
-    *(EVENTS, OpenOutput("out"), MapRing("ring", Ref("out")), STORE, LoadProgram("p", ProgramType.KPROBE, PUT)),
+    *(EVENTS, OpenOutputEvent("out"), MapRing("ring", Ref("out")), STORE, LoadProgram("p", ProgramType.KPROBE, PUT)),
     *(PROBE, OpenEvent("event", Ref("probe")), Attach(Ref("event"), Ref("p"))),
 )
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps import Map, allocate
-from harness.model.maps.recency import BATCH
+from harness.model.maps.lru_list import BATCH
 from harness.model.memory import Region
 from harness.model.value import Unpredictable
 from harness.script.operations import CreateMap, MapType

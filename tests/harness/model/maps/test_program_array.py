@@ -24,13 +24,13 @@ from harness.isa.opcodes import R6
 from harness.script.operations import (
     Close,
     CreateMap,
-    FilterPacket,
     LoadProgram,
     LookupElement,
     MapType,
     Operation,
     ProgramType,
     Ref,
+    RunSocketFilter,
     UpdateElement,
 )
 from tests.harness.model.scripts import predict, said
@@ -51,7 +51,7 @@ def put(program: str, index: int = 0, array: str = "array") -> UpdateElement:
 
 
 def arrives(*operations: Operation, name: str = "6.1", **facts: object) -> object:
-    return said(predict(*operations, FilterPacket(Ref("caller"), PACKET), name=name, **facts)[-1])
+    return said(predict(*operations, RunSocketFilter(Ref("caller"), PACKET), name=name, **facts)[-1])
 
 
 CALLER = filter("caller", tail_call(), mov64_imm(R0, 2))
@@ -79,7 +79,7 @@ def test_doubt_goes_through_arrays_that_lead_to_each_other() -> None:
     hits = CreateMap("hits", MapType.ARRAY, 4, 8, 1)
     random = (call(Helper.GET_PRANDOM_U32), jeq_imm(R0, 5, "end"))
     lost = filter("lost", ld_map(R1, "hits"), tail_call(), *random, "end")
-    steps = (ARRAY, hits, lost, CALLER, put("lost"), put("caller", 1), FilterPacket(Ref("caller"), PACKET))
+    steps = (ARRAY, hits, lost, CALLER, put("lost"), put("caller", 1), RunSocketFilter(Ref("caller"), PACKET))
     read = LookupElement(Ref("hits"), bytes(4), 8)
     *_, ran, content = predict(*steps, read, name="6.1")
     assert said(ran) == said(content) == "?"

@@ -9,7 +9,7 @@ from harness.model.errno import Errno
 from harness.model.maps import StackTraceMap, allocate
 from harness.model.maps.stack_trace import FAST_COMPARE, REUSE, USER_STACK
 from harness.model.value import Partial, Unpredictable
-from harness.script.operations import Attach, CreateKprobe, CreateMap, Fire, MapType, Ref
+from harness.script.operations import Attach, CreateKprobe, CreateMap, MapType, Ref, Trigger
 from tests.harness.model.running import environment
 from tests.harness.model.scripts import EVENT, MAP, data, element, load, predict, read, u64
 
@@ -60,11 +60,11 @@ def test_another_system_call_reaches_the_same_function_by_another_chain() -> Non
     code = load("program", *number, *element(0), stx(DW, R0, 0, R7), mov64_imm(R0, 1), exit_())
     probe = (CreateKprobe("probe", "write_null"), EVENT, Attach(Ref("event"), Ref("program")))
     writes = (
-        Fire("write_null", (0, 5)),
+        Trigger("write_null", (0, 5)),
         read(),
-        Fire("write_null", (0, 7)),
+        Trigger("write_null", (0, 7)),
         read(),
-        Fire("pwrite_null", (0, 5)),
+        Trigger("pwrite_null", (0, 5)),
         read(),
     )
     told = predict(CreateMap("stacks", MapType.STACK_TRACE, 4, 64, 1), MAP, code, *probe, *writes, name="6.1")

@@ -39,10 +39,10 @@ from harness.isa.assemble import (
 from harness.isa.instruction import Instruction, decode
 from harness.model.verifier import Verdict, VerifierContext
 from harness.model.verifier.later import predict
+from harness.model.verifier.opcode_lowering import translate
 from harness.model.verifier.paths import most_simulated
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import ADDED, RULES
-from harness.model.verifier.stand_ins import translate
 from harness.release import Release
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map

@@ -141,7 +141,7 @@ def test_a_package_is_not_built() -> None:
         builder.build(catalogue.entry("debian-12"), X86_64)
 
 
-# Each trouble: sources, or what else the host does, and the error. No half entry stays, and no workshop.
+# Each trouble: sources, or what else the host does, and the error. No half entry stays, and no build_tree.
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""What batching is worth: cases a second in one exchange, over one exchange a case, over one agent a case; and whether
+the model keeps up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.benchmarks.ratio import Ratio, seconds
+from harness.core_scripts.parts import array, element, read_u64
+from harness.isa.assemble import DW, R0, R7, add64_imm, exit_, mov64_imm, program, stx
+from harness.lowering.context import Guest
+from harness.lowering.executor import GuestExecutor, Missed
+from harness.model.executor import ModelExecutor
+from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
+from hil.errors import BenchError
+from hil.target import Target
+
+CASE = Script(
+    "case",
+    "fifty instructions, run once, and what they stored",
+    (
+        array("seen"),
+        LoadProgram(
+            "program",
+            ProgramType.SOCKET_FILTER,
+            program(
+                mov64_imm(R7, 0),
+                [add64_imm(R7, number) for number in range(38)],
+                element("seen"),
+                stx(DW, R0, 0, R7),
+                mov64_imm(R0, 0),
+                exit_(),
+            ),
+        ),
+        RunSocketFilter(Ref("program"), b"packet"),
+        read_u64("seen"),
+    ),
+)
+"""One differential case, the unit of a fuzzing run."""
+
+TOGETHER = 50
+"""Cases that share a process, as in a fuzzing run."""
+
+
+def batching_ratios(
+    target: Target, guest: Guest, model: ModelExecutor, lane: str, rounds: int, notify: Callable[[str], None]
+) -> tuple[Ratio, ...]:
+    """Cases a second, all ways in turn on one machine that is up already."""
+    batched, exchanged, started, predicted = [], [], [], []
+    with GuestExecutor(target, guest) as executor:
+        _run(executor, 20)  # warm: the translator's cache, the guest's slabs
+        for number in range(1, rounds + 1):
+            notify(f"cases on {lane}, round {number} of {rounds}")
+            batched.append(400 / seconds(lambda: _run(executor, 400)))
+            predicted.append(400 / seconds(lambda: _predict(model, 400)))
+            exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
+            started.append(8 / seconds(lambda: _afresh(target, guest, 8)))
+    return (
+        Ratio(f"{lane}: batched / one agent a case", "cases/s", tuple(batched), tuple(started), "at least 10"),
+        Ratio(f"{lane}: batched / one exchange a case", "cases/s", tuple(batched), tuple(exchanged), ""),
+        Ratio(f"{lane}: the model / batched", "cases/s", tuple(predicted), tuple(batched), "at least 1"),
+    )
+
+
+def _one_by_one(executor: GuestExecutor, count: int) -> None:
+    for _ in range(count):
+        _run(executor, 1)
+
+
+def _afresh(target: Target, guest: Guest, count: int) -> None:
+    for _ in range(count):
+        with GuestExecutor(target, guest) as executor:
+            _run(executor, 1)
+
+
+def _predict(model: ModelExecutor, count: int) -> None:
+    for _ in range(count):
+        model.run(CASE)
+
+
+def _run(executor: GuestExecutor, count: int) -> None:
+    for seen in executor.run([CASE] * count, together=TOGETHER):
+        if isinstance(seen, Missed):
+            raise BenchError(f"a benchmark case was lost: {seen.reason}")

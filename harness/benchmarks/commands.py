@@ -1,0 +1,72 @@
+"""`hil bench`: the figures, as ratios."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from harness.benchmarks.batching import batching_ratios
+from harness.benchmarks.boot import boot_ratio
+from harness.benchmarks.conformance import conformance, table
+from harness.benchmarks.model import model_ratios
+from harness.benchmarks.ratio import Ratio
+from harness.lowering.context import Guest
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from hil import guestroot, terminal
+from hil.arch import architectures
+from hil.kernels import store
+from hil.kernels.kernel import Kernel
+from hil.machine import Machine, MachineSpec
+
+
+@click.command()
+@click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
+def bench(name: str, rounds: int) -> None:
+    """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
+    conformance run goes, as shares of it."""
+    console = terminal.console()
+    for arch in architectures().values():
+        store.get(name, arch)  # before minutes are spent on what needs no kernel
+
+    def notify(line: str) -> None:
+        console.print(f"bench: {line}", highlight=False, style="dim")
+
+    ratios = list(model_ratios(rounds, notify))
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        report, took = conformance(name, Path(folder), notify)
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        for arch in architectures().values():
+            kernel = store.get(name, arch, notify=notify)
+            ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
+            ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))
+    terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
+    console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
+    headings, rows = table(report, took)
+    terminal.print_table(console, headings, rows, right=headings[1:])
+
+
+def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
+    with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
+        guest = Guest.of(kernel)
+        model = ModelExecutor(Environment(kernel.era, kernel.arch.name, guest.version_code))
+        return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
+
+
+_HEADINGS = ("measured over baseline", "ratio", "range", "measured", "baseline", "unit", "goal")
+
+
+def _row(ratio: Ratio) -> tuple[str, ...]:
+    return (
+        ratio.name,
+        f"{ratio.median:.2f}",
+        f"{min(ratio.pairs):.2f}-{max(ratio.pairs):.2f}",
+        f"{statistics.median(ratio.measured):.1f}",
+        f"{statistics.median(ratio.baseline):.1f}",
+        ratio.unit,
+        ratio.goal,
+    )

@@ -1,0 +1,106 @@
+"""How fast the model is: its interpreter and its verifier on generated programs, the same ones each time.
+
+The baseline is what this host makes of calling an empty Python function, so that the ratio says how many such calls an
+instruction, or a program, costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.benchmarks.ratio import Ratio, seconds
+from harness.fuzz.generate import cases
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.model.interface import bpf, sockets
+from harness.model.interface.kernel import Kernel
+from harness.model.interpreter import Code, Ended, Interpreter, Sink
+from harness.model.state import State
+from harness.model.verifier import SOCKET_FILTER, LogRequest, MapShape, VerifierContext, verify
+from harness.script.operations import CreateMap, LoadProgram, RunSocketFilter, Script, UpdateElement
+from harness.script.outcome import Unpredicted
+
+SEED, COUNT = 1, 100
+WHERE = Environment(era="4.1", arch="arm64", version_code=4 << 16 | 1 << 8 | 52)
+"""There are no probes there, so that every program is a socket filter; and its verifier is specified, not inferred."""
+CALLS = 200_000
+
+
+def model_ratios(rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
+    """Interpreter, verifier and baseline in turn."""
+    corpus = [script for script in cases(SEED, COUNT, WHERE.rules) if _runs(script)]
+    interpreted, verified, calls = [], [], []
+    _interpreted_per_second(corpus)
+    for number in range(1, rounds + 1):
+        notify(f"the model on {len(corpus)} generated programs, round {number} of {rounds}")
+        calls.append(CALLS / seconds(_call_nothing))
+        interpreted.append(_interpreted_per_second(corpus))
+        verified.append(_verified_per_second(corpus))
+    thousands = tuple(rate / 1000 for rate in calls)
+    return (
+        Ratio("model: instructions run / empty calls", "1/s", tuple(interpreted), tuple(calls), ""),
+        Ratio("model: programs verified / thousands of empty calls", "1/s", tuple(verified), thousands, ""),
+    )
+
+
+class _Timed(Interpreter):
+    """Counts instructions when asked to, and the seconds of its runs always."""
+
+    took = 0.0
+
+    def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
+        ended: list[Ended] = []
+        self.took += seconds(lambda: ended.append(Interpreter.run(self, code, state, sink)))
+        return ended[0]
+
+
+def _interpreted_per_second(corpus: Sequence[Script]) -> float:
+    count = 0
+
+    def one_more(_: object) -> None:
+        nonlocal count
+        count += 1
+
+    interpreter = _Timed(WHERE.rules)
+    for script in corpus:
+        _carry_out(script, Interpreter(WHERE.rules), one_more)
+        _carry_out(script, interpreter, None)
+    return count / interpreter.took
+
+
+def _carry_out(script: Script, interpreter: Interpreter, sink: Sink | None) -> None:
+    kernel = Kernel(WHERE, interpreter, sink)
+    for operation in script.operations:
+        match operation:
+            case CreateMap():
+                bpf.create_map(kernel, operation)
+            case UpdateElement():
+                bpf.update(kernel, operation)
+            case LoadProgram():
+                bpf.load_program(kernel, operation)
+            case RunSocketFilter():
+                sockets.run_socket_filter(kernel, operation)
+
+
+def _verified_per_second(corpus: Sequence[Script]) -> float:
+    shape = MapShape(2, 4, 104)
+    context = VerifierContext(SOCKET_FILTER, True, lambda _: shape, LogRequest())
+    programs = [
+        one.program.instructions for script in corpus for one in script.operations if isinstance(one, LoadProgram)
+    ]
+    return len(programs) / seconds(lambda: [verify(program, context) for program in programs])
+
+
+def _runs(script: Script) -> bool:
+    """Whether the model runs the program to its end, which it cannot where random numbers decide what comes back."""
+    runs = any(isinstance(operation, RunSocketFilter) for operation in script.operations)
+    return runs and not any(isinstance(said, Unpredicted) for said in ModelExecutor(WHERE).run(script))
+
+
+def _nothing() -> None:
+    pass
+
+
+def _call_nothing() -> None:
+    for _ in range(CALLS):
+        _nothing()

@@ -1,0 +1,132 @@
+"""The caller's side of a background machine: start it when there is none, ask it, stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from harness.bpf_conformance.home import Home, receive, send
+from harness.bpf_conformance.request import Request
+from hil.errors import BenchError, HilError
+
+SERVER = (sys.executable, "-P", "-m", "harness.bpf_conformance.server")
+ATTEMPTS = 3
+"""A machine may end, idle or told to, just when it is called."""
+STOP = 30.0
+"""Seconds of an orderly end: it finishes the call it is at, then stops QEMU."""
+_MOST_ANSWER = 1 << 22
+_ABSENT = (FileNotFoundError, ConnectionRefusedError)
+
+
+class Failed(HilError):
+    """An error that another process met, told as it was there."""
+
+    def __init__(self, of: dict[str, Any]) -> None:
+        super().__init__(of["what"], remedy=of["remedy"], details=of["details"])
+        self.exit_status = of["status"]
+
+
+def ask(place: Home, request: Request, idle: float) -> int:
+    """R0 of the program on the lane, whose machine is started when there is none, to end after `idle` seconds without
+    a call. HilError as the lane met it."""
+    for _ in range(ATTEMPTS):
+        try:
+            answer = _call(place, request)
+        except _ABSENT:
+            start(place, idle)
+            continue
+        if answer:
+            if "r0" in answer:
+                return int(answer["r0"])
+            raise Failed(answer)
+    raise BenchError(
+        f"the machine of {place.lane} ended {ATTEMPTS} times when it was called", remedy=f"see {place.log}"
+    )
+
+
+def _call(place: Home, request: Request) -> dict[str, Any]:
+    """The answer; nothing when the machine ended instead of answering."""
+    with place.connect() as connection:
+        try:
+            send(connection, json.dumps(request.to_json()).encode())
+            message = receive(connection, _MOST_ANSWER)
+        except (ConnectionResetError, BrokenPipeError):
+            return {}
+    return dict(json.loads(message)) if message else {}
+
+
+def start(place: Home, idle: float) -> None:
+    """Start the machine, unless somebody else just did; HilError when it cannot be had."""
+    _check_lane(place)
+    place.make()
+    with FileLock(place.birth):
+        with contextlib.suppress(*_ABSENT):
+            place.connect().close()
+            return
+        with place.log.open("wb") as log:
+            server = subprocess.Popen(
+                [*SERVER, str(place.lane), str(idle)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=place.folder,
+                start_new_session=True,  # it outlives this call, and Ctrl-C here is not for it
+            )
+        assert server.stdout is not None
+        with server.stdout:
+            line = server.stdout.readline()
+    if not line:
+        raise BenchError(
+            f"the machine of {place.lane} did not start (status {server.wait()})",
+            remedy=f"see {place.log}",
+            details=place.log.read_text(errors="replace"),
+        )
+    if said := json.loads(line):
+        raise Failed(said)
+
+
+def stop(place: Home) -> bool:
+    """End the machine and wait until it has ended; False when there is none. BenchError when it cannot be ended."""
+    process = _process(place)
+    if process is None:
+        return False
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(process, number)
+            if select.select([process], [], [], STOP)[0]:
+                return True
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(process)
+    raise BenchError(f"the machine of {place.lane} does not end", remedy=f"see {place.pid} for its process")
+
+
+def _process(place: Home) -> int | None:
+    """A descriptor of the machine's process. Numbers are used again: it must be one that was started for this lane."""
+    try:
+        number = int(place.pid.read_text())
+        descriptor = os.pidfd_open(number)
+    except (OSError, ValueError):
+        return None
+    with contextlib.suppress(OSError):
+        if str(place.lane).encode() in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0"):
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _check_lane(place: Home) -> None:
+    from harness import lane  # what is needed to start is not needed to call
+    from harness.run.commands import known_lanes
+
+    lane.select([str(place.lane)], known_lanes())

@@ -1,0 +1,132 @@
+"""The background process of a lane: boots its machine, serves programs over a socket, ends by itself.
+
+    python -m harness.bpf_conformance.server KERNEL/ARCH/ENGINE IDLE_SECONDS
+
+It says on standard output, in one line of JSON, that it listens or why it cannot. It ends when nobody called for
+IDLE_SECONDS, on SIGTERM, and when its machine is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from harness.bpf_conformance import on_lane
+from harness.bpf_conformance.home import Home, home, receive, send
+from harness.bpf_conformance.request import MOST_MEMORY, Request
+from harness.lane import Lane
+from harness.lowering.context import Guest
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import GuestExecutor
+from harness.programs.source import MOST_INSTRUCTIONS
+from hil import guestroot
+from hil.arch import architecture
+from hil.errors import BenchError, HilError, UserError
+from hil.kernels import store
+from hil.machine import Machine, MachineSpec
+
+MOST_REQUEST = 1024 + 2 * (8 * MOST_INSTRUCTIONS + MOST_MEMORY)
+SLOW_CALLER = 10.0
+"""Seconds in which a caller must have said all; it has only to send what it already holds."""
+PREDECESSOR = 60.0
+"""Seconds in which a process that is about to end must have ended."""
+
+Execute = Callable[[Request], int]
+
+
+def main(lane: str, idle: str) -> int:
+    """Serve until the end; the exit status."""
+    signal.signal(signal.SIGTERM, _end)
+    place = home(lane)
+    try:
+        with FileLock(place.life, timeout=PREDECESSOR):
+            place.pid.write_text(f"{os.getpid()}\n")
+            try:
+                _live(place, float(idle))
+            finally:
+                place.endpoint.unlink(missing_ok=True)
+                place.pid.unlink(missing_ok=True)
+    except Timeout:
+        _say(BenchError(f"another process holds {place.life} and does not answer", remedy="hil plugin --stop"))
+        return BenchError.exit_status
+    except HilError as error:
+        _say(error)
+        return error.exit_status
+    return 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an orderly end takes a moment, and once is enough
+    sys.exit(0)
+
+
+def _say(error: HilError | None) -> None:
+    """Tell the process that started us; it may be gone."""
+    try:
+        print(json.dumps(failure(error) if error else {}), flush=True)
+        # Nobody waits for more: without this, whoever waits for the end of the stream would wait for ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        pass
+
+
+def _live(place: Home, idle: float) -> None:
+    lane: Lane = place.lane
+    kernel = store.get(lane.kernel, architecture(lane.arch))
+    spec = MachineSpec(kernel, guestroot.build(kernel), place.folder / "machine")
+    with (
+        Machine(spec) as machine,
+        GuestExecutor(machine, Guest.of(kernel)) as executor,
+    ):
+        try:
+            executor.switch(lane.engine)
+        except EngineUnavailable as error:
+            raise UserError(f"the lane {lane} does not exist: {error}") from None
+        with place.listen() as listener:
+            _say(None)
+            serve(listener, idle, lambda request: on_lane.execute(executor, request), lambda: machine.alive)
+
+
+def serve(listener: socket.socket, idle: float, execute: Execute, alive: Callable[[], bool]) -> None:
+    """Answer one caller after the other, until none came for `idle` seconds or the machine is no longer `alive`."""
+    listener.settimeout(idle)
+    while alive():
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return
+        with connection:
+            connection.settimeout(SLOW_CALLER)
+            try:
+                if message := receive(connection, MOST_REQUEST):
+                    send(connection, json.dumps(answer(message, execute)).encode())
+            except OSError:
+                pass  # the caller went away, or never said what it wants: the next one may
+
+
+def answer(message: bytes, execute: Execute) -> dict[str, object]:
+    """What a caller gets for its request."""
+    try:
+        return {"r0": execute(Request.from_json(json.loads(message)))}
+    except HilError as error:
+        return failure(error)
+    except Exception as error:
+        # A fault of ours must not take the machine from the callers that follow.
+        return failure(BenchError(f"internal error: {error!r}", details=traceback.format_exc()))
+
+
+def failure(error: HilError) -> dict[str, object]:
+    """An error as data."""
+    return {"what": error.what, "remedy": error.remedy, "details": error.details, "status": error.exit_status}
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

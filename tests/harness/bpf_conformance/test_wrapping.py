@@ -1,0 +1,128 @@
+"""A wrapped program returns what the bare one returns; the model runs both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.bpf_conformance import by_model, on_lane
+from harness.bpf_conformance.request import ProgramFailed, Request
+from harness.bpf_conformance.wrapping import EXIT, RESULT, STORED, wrap
+from harness.isa.text import assemble
+from harness.model.executor import ModelExecutor
+from harness.model.interpreter import Returned
+from harness.programs.commands import environment
+from harness.programs.running import on_memory
+from harness.programs.structure import check
+from harness.script.operations import CreateMap, LoadProgram, MapType, RunSocketFilter, Script
+from harness.script.outcome import Outcome
+
+
+def wrapped(request: Request, era: str) -> Outcome:
+    """The last operation of the script for a lane, as the model predicts it."""
+    predictions = ModelExecutor(environment(era, "x86_64")).run(on_lane.script(request))
+    assert all(isinstance(prediction, Outcome) for prediction in predictions), predictions
+    last = predictions[-1]
+    assert isinstance(last, Outcome)
+    return last
+
+
+@pytest.mark.parametrize("era", ["4.1", "6.1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "r0 = *(u8 *)(r1 +3)\nr0 += r2\nexit",
+        "r0 = -2\nexit",
+        "r0 = 1\nif r2 == 0x4 goto out\nr0 = 2\nexit\nout: r0 = 3\nexit",
+        "*(u32 *)(r1 +0) = 5\nr0 = *(u32 *)(r1 +0)\ngoto out\nout: exit",
+        "*(u64 *)(r10 -512) = 9\nr0 = *(u64 *)(r10 -512)\nexit",
+        "r0 = 0x123456789abcdef ll\nexit",
+    ],
+)
+def test_the_result_is_the_bare_programs(text: str, era: str) -> None:
+    request = Request(assemble(text), bytes(range(4)))
+    expected = by_model.execute(environment(era, "x86_64"), request)
+    assert wrapped(request, era).data == expected.to_bytes(8, "little")
+
+
+@settings(max_examples=30, deadline=None)
+@given(memory=st.binary(max_size=64))
+def test_any_memory(memory: bytes) -> None:
+    request = Request(assemble("r0 = r2\nexit"), memory)
+    assert wrapped(request, "4.1").data == len(memory).to_bytes(8, "little")
+
+
+def test_functions_stay_behind_the_program_and_keep_their_exits() -> None:
+    text = """
+        r1 = 4
+        call pc+3
+        if r0 != 0x4 goto pc+1
+        r0 += 1
+        exit
+        call pc+1
+        exit
+        r0 = r1
+        if r0 == 0x9 goto pc+1
+        exit
+        r0 = 2
+        exit
+    """
+    program = wrap(assemble(text), 0)
+    check(program, (7, 2))
+    exits = [index for index, instruction in enumerate(program.instructions) if instruction.code == EXIT]
+    assert len(exits) == 2 + 3, "two of the epilogue, and those of the functions"
+    ran = on_memory(environment("7.2", "x86_64"), program, b"", [CreateMap(RESULT, MapType.ARRAY, 4, 8, 1)])
+    assert ran.ended == Returned(STORED)
+    assert [region.known(0, 8) for _, region in ran.maps[RESULT].stored()] == [(5).to_bytes(8, "little")]
+
+
+def test_a_program_the_kernel_ends_returns_0() -> None:
+    """4.1 ends a program that divides by 0, which therefore never gets to the epilogue."""
+    request = Request(assemble("r0 = 7\nr1 = 0\nr0 /= r1\nexit"), b"")
+    script = on_lane.script(request)
+    predictions = ModelExecutor(environment("4.1", "x86_64")).run(script)
+    assert isinstance(script.operations[-2], RunSocketFilter)
+    assert predictions[-2] == Outcome(value=0)
+
+    class Executor:
+        def run(self, scripts: list[Script]) -> list[object]:
+            return [on_lane_seen(script, predictions)]
+
+    assert on_lane.execute(Executor(), request) == 0  # type: ignore[arg-type]
+
+
+def on_lane_seen(script: Script, predictions: Sequence[object]) -> object:
+    from harness.lowering.executor import Observed
+
+    return Observed(script, tuple(predictions), 0.0)  # type: ignore[arg-type]
+
+
+def test_a_refusal_is_told_by_the_log() -> None:
+    request = Request(assemble("r0 = r3\nexit"), b"")
+
+    class Executor:
+        def run(self, scripts: list[Script]) -> list[object]:
+            loads = [one for one in scripts[0].operations if isinstance(one, LoadProgram)]
+            text = "0: (bf) r0 = r3\nR3 !read_ok\nprocessed 1 insns (limit 1000000)\n\n" if loads[0].log_level else None
+            refused = Outcome(errno="EACCES", log=text)
+            return [on_lane_seen(scripts[0], [Outcome(value=3), refused, Outcome(errno="EBADF"), Outcome(value=0)])]
+
+    with pytest.raises(ProgramFailed, match=r"the kernel refuses the program with EACCES: R3 !read_ok$") as failed:
+        on_lane.execute(Executor(), request)  # type: ignore[arg-type]
+    assert "0: (bf)" in failed.value.details
+
+
+def test_a_log_that_would_kill_the_guest_is_not_asked_for_and_that_is_told() -> None:
+    """An operation that 4.1's log has no word for."""
+    request = Request(assemble("r0 = 1\nif r0 < 0x5 goto pc+0\nexit"), b"")
+
+    class Executor:
+        def run(self, scripts: list[Script]) -> list[object]:
+            return [on_lane_seen(scripts[0], [*ModelExecutor(environment("4.1", "arm64")).run(scripts[0])])]
+
+    told = r"refuses the program with EINVAL; its log was not asked for: 4\.1 has no word for operation a5 in its log"
+    with pytest.raises(ProgramFailed, match=told):
+        on_lane.execute(Executor(), request)  # type: ignore[arg-type]
