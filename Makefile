@@ -1,20 +1,36 @@
 # make run    boots the default lanes, runs the checks, prints the table
 # make test   runs linters, types and every test, guest tests included
+# make lint   runs linters, formatters' checks, types, spelling and the search for dead code: well under a minute
+# make format formats Python, C and shell
 # make chaos  injects faults into real runs, and judges how each ends
 # make bench  prints ratios, each against a baseline measured in the same run
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
 ARGS =
+C = $(wildcard guest/*.c guest/*.h tests/chaos/*.c)
+SHELL_SCRIPTS = ci/setup .ci/run images/init
 
 run: .venv/ready
 	.venv/bin/hil run --output runs $(ARGS)
 
-test: .venv/ready
+test: lint
+	.venv/bin/pytest $(ARGS)
+
+lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/clang-format --dry-run --Werror $(C)
+	.venv/bin/shfmt --diff $(SHELL_SCRIPTS)
+	.venv/bin/codespell
+	.venv/bin/vulture
 	.venv/bin/mypy
-	.venv/bin/pytest $(ARGS)
+
+format: .venv/ready
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/clang-format -i $(C)
+	.venv/bin/shfmt --write $(SHELL_SCRIPTS)
 
 bench: .venv/ready
 	.venv/bin/hil bench $(ARGS)
@@ -33,4 +49,4 @@ pages: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test bench chaos pages clean
+.PHONY: run test lint format bench chaos pages clean

@@ -92,7 +92,8 @@ static void send_hello(void)
     uint16_t machine = (uint16_t)strlen(name.machine), release = (uint16_t)strlen(name.release);
     uint8_t numbers[16], length[2];
     put32(put32(put32(put32(numbers, PROTOCOL_VERSION), (uint32_t)sysconf(_SC_PAGESIZE)),
-                (uint32_t)sysconf(_SC_NPROCESSORS_CONF)), (uint32_t)getpid());
+                (uint32_t)sysconf(_SC_NPROCESSORS_CONF)),
+          (uint32_t)getpid());
     send_header(FRAME_HELLO, NO_TAG, sizeof numbers + 2 * sizeof length + machine + release);
     put(numbers, sizeof numbers);
     put16(length, machine);
@@ -122,7 +123,8 @@ static struct seen look(const struct batch *batch, const struct workspace *works
     return seen;
 }
 
-static void send_result(uint32_t tag, const struct batch *batch, const struct ending *ending, const struct workspace *workspace)
+static void send_result(uint32_t tag, const struct batch *batch, const struct ending *ending,
+                        const struct workspace *workspace)
 {
     uint32_t steps = workspace ? batch->step_count : 0, count = 0;
     size_t length = RESULT_HEADER;
@@ -148,7 +150,8 @@ static void send_result(uint32_t tag, const struct batch *batch, const struct en
         if (seen[i].status == STATUS_NOT_REACHED)
             continue;
         put32(put64(put16(put16(put32(record, i), (uint16_t)seen[i].status), (uint16_t)seen[i].error),
-                    (uint64_t)seen[i].value), seen[i].length);
+                    (uint64_t)seen[i].value),
+              seen[i].length);
         put(record, sizeof record);
     }
     for (uint32_t i = 0; i < steps; i++)
@@ -235,7 +238,8 @@ int main(int count, char **arguments)
 {
     bool check_only = count == 2 && strcmp(arguments[1], "--check") == 0;
     if (count > 1 && !check_only) {
-        fprintf(stderr, "usage: hil-agent [--check]\nframes on stdin and stdout; --check decodes batches, but runs nothing\n");
+        fprintf(stderr,
+                "usage: hil-agent [--check]\nframes on stdin and stdout; --check decodes batches, but runs nothing\n");
         return EXIT_MALFORMED;
     }
     if (!take_streams()) {

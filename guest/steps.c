@@ -97,9 +97,10 @@ static void close_line(const struct line *line)
     }
 }
 
-/* Copies memory that may not be readable; returns the bytes copied, -errno when none could be. The kernel does the reading,
- * by write(2) to a pipe: process_vm_readv(2) refuses VM_PFNMAP mappings, which perf's ring buffer is in newer kernels.
- * Pieces end on page boundaries of the source, because pipes hold whole pages or nothing of a page that faults. */
+/* Copies memory that may not be readable; returns the bytes copied, -errno when none could be. The kernel does the
+ * reading, by write(2) to a pipe: process_vm_readv(2) refuses VM_PFNMAP mappings, which perf's ring buffer is in newer
+ * kernels. Pieces end on page boundaries of the source, because pipes hold whole pages or nothing of a page that
+ * faults. */
 static int64_t copy_out(const struct line *line, uint8_t *to, uint64_t from, uint64_t length)
 {
     uint64_t page = line->run->page, copied = 0;
@@ -131,10 +132,18 @@ static void store(uint64_t address, unsigned width, uint64_t value)
         return;
     }
     switch (width) {
-    case 1: __atomic_store_n((uint8_t *)at, (uint8_t)value, __ATOMIC_RELEASE); break;
-    case 2: __atomic_store_n((uint16_t *)at, (uint16_t)value, __ATOMIC_RELEASE); break;
-    case 4: __atomic_store_n((uint32_t *)at, (uint32_t)value, __ATOMIC_RELEASE); break;
-    default: __atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE); break;
+    case 1:
+        __atomic_store_n((uint8_t *)at, (uint8_t)value, __ATOMIC_RELEASE);
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)at, (uint16_t)value, __ATOMIC_RELEASE);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)at, (uint32_t)value, __ATOMIC_RELEASE);
+        break;
+    default:
+        __atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE);
+        break;
     }
 }
 
@@ -148,10 +157,14 @@ static uint64_t load(uint64_t address, unsigned width)
         return value;
     }
     switch (width) {
-    case 1: return __atomic_load_n((const uint8_t *)at, __ATOMIC_ACQUIRE);
-    case 2: return __atomic_load_n((const uint16_t *)at, __ATOMIC_ACQUIRE);
-    case 4: return __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
-    default: return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE);
+    case 1:
+        return __atomic_load_n((const uint8_t *)at, __ATOMIC_ACQUIRE);
+    case 2:
+        return __atomic_load_n((const uint16_t *)at, __ATOMIC_ACQUIRE);
+    case 4:
+        return __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
+    default:
+        return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE);
     }
 }
 

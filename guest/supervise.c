@@ -110,7 +110,8 @@ static bool prepare(const struct batch *batch, struct workspace *workspace, size
     return true;
 }
 
-_Noreturn static void enter(const struct batch *batch, const struct workspace *workspace, int input, int output, pid_t parent)
+_Noreturn static void enter(const struct batch *batch, const struct workspace *workspace, int input, int output,
+                            pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -134,7 +135,8 @@ static enum wake sleep_until(uint64_t until, int output)
     if (time >= until)
         return WAKE_TIME;
     uint64_t left = until - time;
-    struct timespec wait = {.tv_sec = (time_t)(left / (1000 * MILLISECOND)), .tv_nsec = (long)(left % (1000 * MILLISECOND))};
+    struct timespec wait = {.tv_sec = (time_t)(left / (1000 * MILLISECOND)),
+                            .tv_nsec = (long)(left % (1000 * MILLISECOND))};
     struct pollfd reader = {.fd = output};
     return ppoll(&reader, 1, &wait, &none) > 0 ? WAKE_ORPHANED : WAKE_CHILD;
 }

@@ -50,8 +50,7 @@ struct reader {
     bool failed;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void fail(struct reader *reader, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void fail(struct reader *reader, const char *format, ...)
 {
     if (reader->failed)
         return;

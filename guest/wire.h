@@ -71,6 +71,7 @@ struct step {
     enum step_code code;
     uint32_t offset; /* in the payload, for error texts */
     uint32_t count;  /* SKIP, REPEAT, THREAD, PROCESS: steps that belong to it; SYSCALL: arguments */
+    /* clang-format off */
     union {
         struct piece piece;                                                             /* WRITE */
         struct { struct operand address, value; uint8_t width; } memory;                /* STORE, LOAD */
@@ -82,14 +83,15 @@ struct step {
         uint32_t thread;                                                                /* JOIN: index of the THREAD step */
         struct operand cpu;                                                             /* PIN */
     };
+    /* clang-format on */
 };
 
 struct batch {
-    uint32_t deadline;   /* milliseconds */
-    uint32_t arena;      /* bytes, in whole pages */
-    uint32_t answer;     /* bytes of room for what READs send back */
-    bool copies;         /* it has READ or PARSE steps */
-    bool threads;        /* it has THREAD steps */
+    uint32_t deadline; /* milliseconds */
+    uint32_t arena;    /* bytes, in whole pages */
+    uint32_t answer;   /* bytes of room for what READs send back */
+    bool copies;       /* it has READ or PARSE steps */
+    bool threads;      /* it has THREAD steps */
     uint32_t piece_count, step_count;
     struct piece *pieces;
     struct step *steps;
@@ -99,8 +101,8 @@ struct wire_error {
     char text[160];
 };
 
-/* Decodes the payload of a BATCH frame; false, with a text, when it is not a good one. The batch points into the payload;
- * release it in either case. */
+/* Decodes the payload of a BATCH frame; false, with a text, when it is not a good one. The batch points into the
+ * payload; release it in either case. */
 bool batch_decode(struct batch *batch, const uint8_t *payload, size_t size, struct wire_error *error);
 void batch_release(struct batch *batch);
 

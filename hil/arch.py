@@ -29,7 +29,6 @@ class Architecture:
     machine: str
     cpu: str
     console: str
-    early_console: str
     pci_host: str
     gdb_architecture: str
     config: str

@@ -24,7 +24,7 @@ from harness.script.operations import (
 TYPE, SIZE = Part(0, 4, perf.TYPE_TRACEPOINT), Part(4, 4, perf.ATTR.size)
 CONFIG, PERIOD = Part(8, 8, PROBE), Part(16, 8, 1)
 SAMPLE_READ, BRANCH_STACK, RESERVED_SAMPLE = 0x10, 0x800, 1 << 40
-HARDWARE, NO_TYPE = 0, 0x7FFF0000
+NO_TYPE = 0x7FFF0000
 MISSING = 1 << 30
 """No process has this number."""
 UNKNOWN_REQUEST = 0x5055

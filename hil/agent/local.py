@@ -7,8 +7,6 @@ import platform
 import subprocess
 from collections.abc import Sequence
 
-from hil.agent.build import agent_binary
-from hil.agent.client import Agent
 from hil.arch import Architecture, architectures
 from hil.errors import BenchError, MachineLost
 
@@ -64,8 +62,3 @@ def host_architecture() -> Architecture:
         if machine in arch.host_machines:
             return arch
     raise BenchError(f"no agent for this host's machine type {machine!r}", remedy="use a machine under QEMU")
-
-
-def local_agent(*, patience: float = 60.0) -> Agent:
-    """An agent that runs on this host. What its batches do, they do to this host."""
-    return Agent(ProcessStream([str(agent_binary(host_architecture()))]), patience=patience)

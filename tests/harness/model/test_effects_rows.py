@@ -52,7 +52,7 @@ CLOSE, READ_CLOSED = op.Close(Ref("other")), read_u64("other")
 """A number that may be another's by now."""
 COUNTING = program(count_hits(), exit_())
 COUNTED = (HITS, *probed(COUNTING))
-LOAD, ATTACH = COUNTED[1], COUNTED[-1]
+ATTACH = COUNTED[-1]
 FILTER, PACKET = (
     op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, COUNTING),
     op.RunSocketFilter(Ref("filter"), b"x"),
