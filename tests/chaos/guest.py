@@ -19,8 +19,7 @@ LOGIN = 60.0
 
 def do(trial: Trial, command: str) -> None:
     """Start a shell command in the guest, and do not wait for it. NotSeen when nobody lets us in."""
-    with _connected(trial) as transport:
-        channel = transport.open_session(timeout=LOGIN * speed.scale())
+    with _opened(trial) as channel:
         trial.strike()
         channel.exec_command(command)
         # The command is the guest's now; but a channel that is closed before the server has started it starts nothing.
@@ -30,23 +29,25 @@ def do(trial: Trial, command: str) -> None:
 
 
 @contextlib.contextmanager
-def _connected(trial: Trial) -> Iterator[paramiko.Transport]:
+def _opened(trial: Trial) -> Iterator[paramiko.Channel]:
+    """A channel on a connection of its own; asks again as long as there is a guest that may answer."""
     key = paramiko.Ed25519Key.from_private_key_file(str(trial.home.state / "hil" / "keys" / "client_ed25519"))
     deadline = time.monotonic() + LOGIN * speed.scale()
     while True:
-        try:
-            transport = paramiko.Transport(("127.0.0.1", _port(trial)))
-            transport.banner_timeout = LOGIN * speed.scale()
-            transport.connect(username="root", pkey=key)
-            break
-        except (OSError, EOFError, psutil.Error, paramiko.SSHException) as error:
-            if time.monotonic() > deadline:
-                raise NotSeen(f"no way into the guest: {error}") from error
-            time.sleep(0.2)
-    try:
-        yield transport
-    finally:
-        transport.close()
+        with contextlib.ExitStack() as stack:
+            try:
+                transport = paramiko.Transport(("127.0.0.1", _port(trial)))
+                stack.callback(transport.close)
+                transport.banner_timeout = LOGIN * speed.scale()
+                transport.connect(username="root", pkey=key)
+                channel = transport.open_session(timeout=LOGIN * speed.scale())
+            except (OSError, EOFError, psutil.Error, paramiko.SSHException) as error:
+                if time.monotonic() > deadline:
+                    raise NotSeen(f"no way into the guest: {error}") from error
+            else:
+                yield channel
+                return
+        time.sleep(0.2)
 
 
 def _port(trial: Trial) -> int:

@@ -73,8 +73,13 @@ class RunFolderFails(Kind):
     def _strike(self, trial: Trial, trigger: Path) -> None:
         trial.strike()
         trigger.touch()
+        trial.facts["trigger"] = trigger
 
     def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        struck = trial.facts.pop("trigger").stat().st_mtime_ns
+        written = [path.stat().st_mtime_ns for folder in trial.folders() for path in folder.iterdir()]
+        if codes[0] == 0 and written and max(written) < struck:
+            raise Missing("the run was through before the fault")
         return told(trial, codes[0], errno.EIO)
 
 
