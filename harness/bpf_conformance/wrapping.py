@@ -33,7 +33,8 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Class, Jump, find
+from harness.isa.opcodes import LD_IMM64, Class, Jump
+from harness.isa.table import find
 from harness.model.verifier.later import first_halves
 from harness.programs.structure import target_distance
 from harness.script.operations import Program

@@ -31,6 +31,7 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Source
 from harness.script.clause import WORKS, Clause, Said
 from harness.script.operations import ProgramType
 
@@ -140,7 +141,7 @@ def _opcodes() -> tuple[Clause, ...]:
                 "EINVAL",
                 "BPF_ARSH not supported for 32 bit ALU",
                 *START,
-                insn(code, R2, R2 if code & 8 else 0, imm=0 if code & 8 else 1),
+                insn(code, R2, R2 if code & Source.X else 0, imm=0 if code & Source.X else 1),
                 exit_(),
                 later=ACCEPTED,
             )

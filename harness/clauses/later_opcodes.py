@@ -13,7 +13,7 @@ from harness.clauses.verdicts import refused
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R2, R6, R7, R8, R10, Atomic, B, H, Piece, W, mov64_imm
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Size
+from harness.isa.opcodes import Size, Source
 from harness.isa.text import disassemble
 from harness.script.clause import NOTHING, WORKS, Clause, Said
 from harness.script.operations import ProgramType
@@ -76,7 +76,7 @@ ARRIVALS: tuple[tuple[int, str, str, dict[str, tuple[Piece, ...]]], ...] = (
         "32-8": (asm.movsx32_8(R2, R0),), "32-16": (asm.movsx32_16(R2, R0),),
     }),
     (43, "A signed division or modulo", "6.12", {
-        f"{code:02x}": (insn(code, R2, R2 if code & 8 else 0, 1, 0 if code & 8 else 7),)
+        f"{code:02x}": (insn(code, R2, R2 if code & Source.X else 0, 1, 0 if code & Source.X else 7),)
         for code in (0x34, 0x37, 0x3C, 0x3F, 0x94, 0x97, 0x9C, 0x9F)
     }),
     (44, "A load with sign extension", "6.12", {

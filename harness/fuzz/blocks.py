@@ -58,7 +58,8 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Alu, Class, Opcode, Source
+from harness.isa.opcodes import Alu, Class, Source
+from harness.isa.table import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Opcode
 from harness.model.eras import Era
 from harness.model.rules import JitFault, LongShift
 from harness.release import Release
@@ -93,7 +94,7 @@ _FETCHES = (*(one | Atomic.FETCH for one in _PLAIN), Atomic.XCHG)
 @cache
 def _opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
     """What a release has of some classes, but for jumps that compare nothing."""
-    having = (opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.since <= release)
+    having = (opcode for opcode in OPCODES if opcode.opcode_class in kinds and opcode.since <= release)
     return tuple(opcode for opcode in having if opcode.name not in _OTHER_JUMPS)
 
 
@@ -174,14 +175,14 @@ class Blocks:
         """One operation on registers."""
         opcode = self._random.choice(_opcodes(self._around.rules.release, Class.ALU, Class.ALU64))
         selected = {opcode.selector: opcode.value} if opcode.selector else {}
-        kind, operation = opcode.code & 7, opcode.code & 0xF0
+        kind, operation = opcode.opcode_class, opcode.operation
         bits = 64 if kind == Class.ALU64 else 32
         dst, src = self._number(), self._number()
         if operation == Alu.END:
             return Instruction(opcode.code, dst, imm=self._random.choice((16, 32, 64)))
         if operation == Alu.NEG:
             return Instruction(opcode.code, dst)
-        if opcode.code & Source.X:
+        if opcode.source == Source.X:
             return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src, **selected))
         if operation in _SHIFTS:
             return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
@@ -301,7 +302,7 @@ class Blocks:
         """A conditional jump over a few pieces, perhaps to others that are taken in their stead."""
         label, end = self._label(), self._label()
         opcode = self._random.choice(_opcodes(self._around.rules.release, Class.JMP, Class.JMP32))
-        if opcode.code & Source.X:
+        if opcode.source == Source.X:
             jump = Instruction(opcode.code, self._number(), self._number())
         else:
             jump = Instruction(opcode.code, self._number(), imm=self._imm())

@@ -32,7 +32,8 @@ from harness.isa.assemble import (
     program,
     st,
 )
-from harness.isa.opcodes import BASELINE, Size
+from harness.isa.opcodes import Size
+from harness.isa.table import BASELINE
 from harness.model.eras import Era
 from harness.script.operations import MapType, Program
 from harness.script.triggers import UNKNOWN_PRCTL

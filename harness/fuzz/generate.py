@@ -27,7 +27,8 @@ from harness.isa.assemble import (
     xor64_reg,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, Class
+from harness.isa.opcodes import Class
+from harness.isa.table import BASELINE
 from harness.model.eras import Era
 from harness.model.rules import JitFault
 from harness.model.verifier.fixup import missing_helper

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Alu, Class, Jump, Mode, Pseudo, Size, Source, find
+from harness.isa.opcodes import LD_IMM64, Alu, Class, Jump, Mode, Pseudo, Size, Source
 from harness.isa.opcodes import R0 as R0
 from harness.isa.opcodes import R1 as R1
 from harness.isa.opcodes import R2 as R2
@@ -34,6 +34,7 @@ from harness.isa.opcodes import R9 as R9
 from harness.isa.opcodes import R10 as R10
 from harness.isa.opcodes import Atomic as Atomic
 from harness.isa.opcodes import Helper as Helper
+from harness.isa.table import find
 from harness.script.operations import Program, Ref
 from hil.errors import UserError
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.isa.opcodes import Coded
 from hil.errors import UserError
 
 SIZE = 8
@@ -13,13 +14,12 @@ _LAYOUT = struct.Struct("<BBhi")
 
 
 @dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Coded):
     """`code`, two register numbers of four bits each, a signed 16 bit `off`, a signed 32 bit `imm`.
 
     A 64 bit constant (`BPF_LD | BPF_IMM | BPF_DW`) is two instructions, as it is for the kernel.
     """
 
-    code: int
     dst: int = 0
     src: int = 0
     off: int = 0

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode
+from harness.isa.opcodes import LD_IMM64
+from harness.isa.table import OPCODES, Opcode
 from hil.errors import UserError
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([x+]))?\}")

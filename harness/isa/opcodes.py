@@ -1,21 +1,12 @@
-"""The numbers of the instruction set, and a table of every opcode with the release that introduced it.
+"""The numbers of the instruction set, and the fields of the byte `code`.
 
-An opcode is often more than the byte `code`: a signed division is a division with `off` 1, a call of a program's own
-function is a call with `src` 1. A row therefore names the field that selects it. Each row also carries its notation,
-from which `harness.isa.text` derives both the assembler and the disassembler.
-
-Sources: include/uapi/linux/bpf.h and bpf_common.h, kernel/bpf/disasm.c, Documentation/bpf/standardization/
-instruction-set.rst (6.12); for 4.1 the notation of print_bpf_insn() in kernel/bpf/verifier.c.
+Sources: include/uapi/linux/bpf.h and bpf_common.h. What each combination means is a row of `harness.isa.table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
-
-from harness.isa.instruction import Instruction
-from harness.release import Release
 
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 = range(11)
 REGISTERS = 11
@@ -44,17 +35,20 @@ class Source(IntEnum):
 
 
 class Size(IntEnum):
-    """Bits 3 and 4 of a load or store."""
+    """Bits 3 and 4 of a load or store, and how many bytes are accessed."""
 
-    W = 0x00
-    H = 0x08
-    B = 0x10
-    DW = 0x18
+    nbytes: int
 
-    @property
-    def nbytes(self) -> int:
-        """How many bytes are accessed."""
-        return {Size.W: 4, Size.H: 2, Size.B: 1, Size.DW: 8}[self]
+    W = 0x00, 4
+    H = 0x08, 2
+    B = 0x10, 1
+    DW = 0x18, 8
+
+    def __new__(cls, bits: int, nbytes: int) -> Size:
+        """The number is that of the bits."""
+        size = int.__new__(cls, bits)
+        size._value_, size.nbytes = bits, nbytes
+        return size
 
     @property
     def type(self) -> str:
@@ -109,6 +103,7 @@ class Jump(IntEnum):
     JLE = 0xB0
     JSLT = 0xC0
     JSLE = 0xD0
+    JCOND = 0xE0
 
 
 class Atomic(IntEnum):
@@ -179,189 +174,49 @@ class Helper(IntEnum):
     GET_ATTACH_COOKIE = 174
 
 
-BASELINE: Release = (4, 1)
-"""`since` of what 4.1 has; some of it is older."""
-
 LD_IMM64 = Class.LD | Mode.IMM | Size.DW
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opcode:
-    """One row: `name` in this project's words, `code`, the first `since` release that accepts it, its `notation`, and
-    where `code` alone does not tell, the field (`off`, `imm` or `src`) and the value that select the row.
+class OpcodeFields:
+    """What BPF_CLASS(), BPF_SRC(), BPF_OP(), BPF_SIZE() and BPF_MODE() take from the byte `code`.
 
-    The notation's placeholders are the fields of an instruction; a field it does not show is 0 in a valid program.
-    Rows are compared by identity, which is all a table needs and quick.
+    The class decides which of them mean something: arithmetic and jumps have an operation and a source, loads and
+    stores a size and a mode. All can be asked for whatever the class is; an operation or a mode may be a number that
+    `Alu`, `Jump` and `Mode` have no name for.
     """
 
-    name: str
+    __slots__ = ("mode", "opcode_class", "operation", "size", "source")
+
+    opcode_class: Class
+    """BPF_CLASS: bits 0 to 2."""
+    source: Source
+    """BPF_SRC: bit 3."""
+    operation: int
+    """BPF_OP: bits 4 to 7, one of `Alu` or `Jump` by the class."""
+    size: Size
+    """BPF_SIZE: bits 3 and 4."""
+    mode: int
+    """BPF_MODE: bits 5 to 7, one of `Mode`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded(OpcodeFields):
+    """Anything with an opcode. Its fields are decoded once, when it is made: whoever simulates reads them often."""
+
     code: int
-    notation: str
-    since: Release = BASELINE
-    selector: str = ""
-    value: int = 0
+
+    def __post_init__(self) -> None:
+        code, put = self.code, object.__setattr__
+        put(self, "opcode_class", _CLASSES[code & 0x07])
+        put(self, "source", _SOURCES[code >> 3 & 1])
+        put(self, "operation", code & 0xF0)
+        put(self, "size", _SIZES[code >> 3 & 3])
+        put(self, "mode", code & 0xE0)
+
+    def __reduce__(self) -> tuple[type[Coded], tuple[object, ...]]:
+        """Copies are made anew, from the fields of the dataclass."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
 
-_OPERATOR = {
-    Alu.ADD: "+=",
-    Alu.SUB: "-=",
-    Alu.MUL: "*=",
-    Alu.DIV: "/=",
-    Alu.OR: "|=",
-    Alu.AND: "&=",
-    Alu.LSH: "<<=",
-    Alu.RSH: ">>=",
-    Alu.MOD: "%=",
-    Alu.XOR: "^=",
-    Alu.MOV: "=",
-    Alu.ARSH: "s>>=",
-}
-
-_COMPARISON = {
-    Jump.JEQ: "==",
-    Jump.JGT: ">",
-    Jump.JGE: ">=",
-    Jump.JSET: "&",
-    Jump.JNE: "!=",
-    Jump.JSGT: "s>",
-    Jump.JSGE: "s>=",
-    Jump.JLT: "<",
-    Jump.JLE: "<=",
-    Jump.JSLT: "s<",
-    Jump.JSLE: "s<=",
-}
-
-UNSIGNED_LESS: Release = (4, 14)
-"""JLT, JLE, JSLT, JSLE: 92b31a9af73b."""
-ARSH32: Release = (5, 0)
-"""2dc6b100f928."""
-COMPARE_32: Release = (5, 1)
-"""JMP32: 092ed0968bb6."""
-ATOMICS: Release = (5, 12)
-"""5ffa25502b5a and its neighbours."""
-CPU_V4: Release = (6, 6)
-"""1f9a1ea821ff and its neighbours: sign extension, bswap, signed division, gotol."""
-MAY_GOTO: Release = (6, 9)
-"""BPF_JCOND: 011832b97b31."""
-ORDERED: Release = (6, 15)
-"""Load-acquire and store-release, in every size."""
-OWN_CALLS: Release = (4, 16)
-"""BPF-to-BPF calls: cc8b0b92a169."""
-KERNEL_CALLS: Release = (5, 13)
-"""kfuncs: e6ac2450d6de."""
-
-
-def _arithmetic() -> Iterator[Opcode]:
-    for kind, suffix, cast, word in ((Class.ALU64, "64", "", "r"), (Class.ALU, "32", "(u32) ", "w")):
-        for operation, operator in _OPERATOR.items():
-            since = ARSH32 if operation is Alu.ARSH and kind is Class.ALU else BASELINE
-            for source, operand in ((Source.K, "{imm}"), (Source.X, "r{src}")):
-                name = f"{operation.name.lower()}{suffix}_{'imm' if source is Source.K else 'reg'}"
-                code = kind | operation | source
-                if operation in (Alu.DIV, Alu.MOD):
-                    signed = f"{word}{{dst}} s{operator} {operand.replace('r{', word + '{')}"
-                    yield Opcode(f"s{name}", code, signed, CPU_V4, "off", 1)
-                if operation is Alu.MOV and source is Source.X:
-                    for bits in (8, 16, 32) if kind is Class.ALU64 else (8, 16):
-                        extension = f"{word}{{dst}} = (s{bits}){word}{{src}}"
-                        yield Opcode(f"movsx{suffix}_{bits}", code, extension, CPU_V4, "off", bits)
-                yield Opcode(name, code, f"{cast}r{{dst}} {operator} {cast}{operand}", since)
-        yield Opcode(f"neg{suffix}", kind | Alu.NEG, f"{cast}r{{dst}} = -{cast}r{{dst}}")
-    yield Opcode("le", Class.ALU | Alu.END | Source.K, "r{dst} = le{imm} r{dst}")
-    yield Opcode("be", Class.ALU | Alu.END | Source.X, "r{dst} = be{imm} r{dst}")
-    yield Opcode("bswap", Class.ALU64 | Alu.END | Source.K, "r{dst} = bswap{imm} r{dst}", CPU_V4)
-
-
-def _jumps() -> Iterator[Opcode]:
-    for kind, suffix, word, introduced in (
-        (Class.JMP, "", "r", BASELINE),
-        (Class.JMP32, "32", "w", COMPARE_32),
-    ):
-        for comparison, operator in _COMPARISON.items():
-            since = max(introduced, UNSIGNED_LESS) if comparison >= Jump.JLT else introduced
-            name = f"{comparison.name.lower()}{suffix}"
-            for source, operand in ((Source.K, "{imm:x}"), (Source.X, word + "{src}")):
-                notation = f"if {word}{{dst}} {operator} {operand} goto pc{{off}}"
-                yield Opcode(
-                    f"{name}_{'imm' if source is Source.K else 'reg'}", kind | comparison | source, notation, since
-                )
-    yield Opcode("ja", Class.JMP | Jump.JA, "goto pc{off}")
-    yield Opcode("gotol", Class.JMP32 | Jump.JA, "gotol pc{imm:+}", CPU_V4)
-    yield Opcode("may_goto", Class.JMP | 0xE0, "may_goto pc{off}", MAY_GOTO)
-    yield Opcode("call_local", Class.JMP | Jump.CALL, "call pc{imm:+}", OWN_CALLS, "src", 1)
-    yield Opcode("call_kfunc", Class.JMP | Jump.CALL, "call kernel-function {imm}", KERNEL_CALLS, "src", 2)
-    yield Opcode("call", Class.JMP | Jump.CALL, "call {imm}")
-    yield Opcode("exit", Class.JMP | Jump.EXIT, "exit")
-
-
-def _memory() -> Iterator[Opcode]:
-    for size in Size:
-        letter = size.name.lower()
-        place = f"*({size.type} *)"
-        yield Opcode(f"ldx_{letter}", Class.LDX | Mode.MEM | size, f"r{{dst}} = {place}(r{{src}} {{off}})")
-        yield Opcode(f"st_{letter}", Class.ST | Mode.MEM | size, f"{place}(r{{dst}} {{off}}) = {{imm}}")
-        yield Opcode(f"stx_{letter}", Class.STX | Mode.MEM | size, f"{place}(r{{dst}} {{off}}) = r{{src}}")
-        if size is not Size.DW:
-            signed = place.replace("u", "s")
-            extending = f"r{{dst}} = {signed}(r{{src}} {{off}})"
-            yield Opcode(f"ldxsx_{letter}", Class.LDX | Mode.MEMSX | size, extending, CPU_V4)
-            yield Opcode(f"ld_abs_{letter}", Class.LD | Mode.ABS | size, f"r0 = {place}skb[{{imm}}]")
-            yield Opcode(f"ld_ind_{letter}", Class.LD | Mode.IND | size, f"r0 = {place}skb[r{{src}} + {{imm}}]")
-
-
-def _atomics() -> Iterator[Opcode]:
-    for size, bits in ((Size.W, ""), (Size.DW, "64")):
-        code = Class.STX | Mode.ATOMIC | size
-        letter, place = size.name.lower(), f"({size.type} *)(r{{dst}} {{off}})"
-        for operation in (Atomic.ADD, Atomic.OR, Atomic.AND, Atomic.XOR):
-            word = operation.name.lower()
-            plain = f"lock *{place} {_OPERATOR[Alu[operation.name]]} r{{src}}"
-            since = BASELINE if operation is Atomic.ADD else ATOMICS
-            yield Opcode(f"atomic_{word}_{letter}", code, plain, since, "imm", operation)
-            fetching = f"r{{src}} = atomic{bits}_fetch_{word}({place}, r{{src}})"
-            fetch = operation | Atomic.FETCH
-            yield Opcode(f"atomic_fetch_{word}_{letter}", code, fetching, ATOMICS, "imm", fetch)
-        exchange = f"r{{src}} = atomic{bits}_xchg({place}, r{{src}})"
-        compare = f"r0 = atomic{bits}_cmpxchg({place}, r0, r{{src}})"
-        yield Opcode(f"atomic_xchg_{letter}", code, exchange, ATOMICS, "imm", Atomic.XCHG)
-        yield Opcode(f"atomic_cmpxchg_{letter}", code, compare, ATOMICS, "imm", Atomic.CMPXCHG)
-    for size in Size:
-        code = Class.STX | Mode.ATOMIC | size
-        letter, load, store = (
-            size.name.lower(),
-            f"({size.type} *)(r{{src}} {{off}})",
-            f"({size.type} *)(r{{dst}} {{off}})",
-        )
-        acquire, release = f"r{{dst}} = load_acquire({load})", f"store_release({store}, r{{src}})"
-        yield Opcode(f"load_acquire_{letter}", code, acquire, ORDERED, "imm", Atomic.LOAD_ACQUIRE)
-        yield Opcode(f"store_release_{letter}", code, release, ORDERED, "imm", Atomic.STORE_RELEASE)
-
-
-def _constants() -> Iterator[Opcode]:
-    for pseudo, words, since in (
-        (Pseudo.CONSTANT, "{imm64:x} ll", BASELINE),
-        (Pseudo.MAP_FD, "map_fd {imm}", BASELINE),
-        (Pseudo.MAP_VALUE, "map_value fd {imm} off {next}", (5, 2)),
-        (Pseudo.BTF_ID, "btf_id {imm}", (5, 9)),
-        (Pseudo.FUNCTION, "function pc{imm:+}", (5, 13)),
-        (Pseudo.MAP_INDEX, "map_index {imm}", (5, 14)),
-        (Pseudo.MAP_INDEX_VALUE, "map_index_value {imm} off {next}", (5, 14)),
-    ):
-        name = "ld_imm64" if pseudo is Pseudo.CONSTANT else f"ld_{pseudo.name.lower()}"
-        yield Opcode(name, LD_IMM64, f"r{{dst}} = {words}", since, "src", pseudo)
-
-
-OPCODES: tuple[Opcode, ...] = (*_arithmetic(), *_jumps(), *_memory(), *_atomics(), *_constants())
-"""Every opcode. Of the rows with one `code` the selected ones come first, so the first that selects is the one."""
-
-_BY_CODE: dict[int, list[Opcode]] = {}
-for _opcode in OPCODES:
-    _BY_CODE.setdefault(_opcode.code, []).append(_opcode)
-
-
-def find(instruction: Instruction) -> Opcode | None:
-    """The row of `instruction`, None when no release known here gives it a meaning."""
-    for opcode in _BY_CODE.get(instruction.code, ()):
-        if not opcode.selector or getattr(instruction, opcode.selector) == opcode.value:
-            return opcode
-    return None
+_CLASSES, _SOURCES, _SIZES = tuple(Class), tuple(Source), tuple(Size)
+"""By their bits, moved to the right."""

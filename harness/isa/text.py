@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from harness.isa.assemble import aim
 from harness.isa.instruction import Instruction
 from harness.isa.notation import is_wide, parse, render
-from harness.isa.opcodes import LD_IMM64, Helper, Opcode, find
+from harness.isa.opcodes import LD_IMM64, Helper
+from harness.isa.table import Opcode, find
 from harness.script.operations import Program, Ref
 from hil.errors import UserError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES, find
+from harness.isa.table import OPCODES, find
 from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault

@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeVar
 import click
 
 from harness.abi.pt_regs import LAYOUTS
-from harness.isa.opcodes import BASELINE
+from harness.isa.table import BASELINE
 from harness.lane import Engine
 from harness.model.environment import Environment
 from harness.model.eras import ERAS, era

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import is_wide
-from harness.isa.opcodes import LD_IMM64, REGISTERS, Class, Jump, Opcode, Pseudo, find
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Class, Jump, Pseudo
+from harness.isa.table import Opcode, find
 from harness.release import Release
 from harness.script.operations import Program
 from hil.errors import UserError
@@ -52,7 +53,7 @@ def target_distance(instruction: Instruction, opcode: Opcode) -> int | None:
     """How far an instruction names another one, counted from the one that follows it; None when it names none."""
     if opcode.name in ("gotol", "call_local", "ld_function"):
         return instruction.imm
-    if instruction.code & 7 in _JUMP_CLASSES and instruction.code & 0xF0 not in (Jump.CALL, Jump.EXIT):
+    if instruction.opcode_class in _JUMP_CLASSES and instruction.operation not in (Jump.CALL, Jump.EXIT):
         return instruction.off
     return None
 

@@ -50,5 +50,5 @@ _LOG_LEVEL, _CODE = (bpf.PROG_LOAD.fields[name].offset for name in ("log_level",
 
 
 def _is_nameless(instruction: Instruction) -> bool:
-    last = _LAST_NAMED.get(Class(instruction.code & 7))
-    return last is not None and instruction.code & 0xF0 > last
+    last = _LAST_NAMED.get(instruction.opcode_class)
+    return last is not None and instruction.operation > last

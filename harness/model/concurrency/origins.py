@@ -8,7 +8,6 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, Alu, Class, Jump, Mode, Source
 
 Place = TypeVar("Place")
-_OPERATION, _MODE = 0xF0, 0xE0
 
 
 class Origins(Generic[Place]):
@@ -20,15 +19,15 @@ class Origins(Generic[Place]):
     def step(self, insn: Instruction, place: Place | None) -> frozenset[Place]:
         """One instruction, which reads or stores at `place`. The places whose value decides where the program goes,
         what it returns, hands on, or stores elsewhere."""
-        match insn.code & 7:
+        match insn.opcode_class:
             case Class.LDX:
                 base = self._held(insn.src)
                 self._of[insn.dst] = frozenset() if place is None else frozenset({place})
                 return base
             case Class.ALU | Class.ALU64:
-                former = () if insn.code & _OPERATION == Alu.MOV else (insn.dst,)
+                former = () if insn.operation == Alu.MOV else (insn.dst,)
                 self._of[insn.dst] = self._held(*former, *self._source(insn))
-            case Class.STX if insn.code & _MODE == Mode.ATOMIC:
+            case Class.STX if insn.mode == Mode.ATOMIC:
                 return self._held(insn.dst, insn.src, R0)
             case Class.ST:
                 return self._held(insn.dst)
@@ -37,11 +36,11 @@ class Origins(Generic[Place]):
             case Class.JMP | Class.JMP32:
                 return self._decided(insn)
             case _:
-                self._of[R0 if insn.code & _MODE != Mode.IMM else insn.dst] = frozenset()
+                self._of[R0 if insn.mode != Mode.IMM else insn.dst] = frozenset()
         return frozenset()
 
     def _decided(self, insn: Instruction) -> frozenset[Place]:
-        match insn.code & _OPERATION:
+        match insn.operation:
             case Jump.JA:
                 return frozenset()
             case Jump.EXIT:
@@ -56,7 +55,7 @@ class Origins(Generic[Place]):
     @staticmethod
     def _source(insn: Instruction) -> tuple[int, ...]:
         """The register an operation takes beside `dst`, if it takes one."""
-        return (insn.src,) if insn.code & Source.X else ()
+        return (insn.src,) if insn.source == Source.X else ()
 
     def _held(self, *registers: int) -> frozenset[Place]:
         return frozenset(place for register in registers for place in self._of.get(register, ()))

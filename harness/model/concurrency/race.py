@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from harness.isa.opcodes import FRAME_POINTER, Atomic, Class, Helper, Mode, Size
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import FRAME_POINTER, Atomic, Class, Helper, Jump, Mode
 from harness.model.concurrency.origins import Origins
 from harness.model.interpreter import Step
 from harness.model.memory import Region
 from harness.model.value import Pointer, Value
 
-CALL, SIZE_BITS, MODE_BITS = 0x85, 0x18, 0xE0
+CALL = Class.JMP | Jump.CALL
 
 LOOKING = frozenset({Helper.MAP_LOOKUP_ELEM, Helper.PERF_EVENT_OUTPUT, Helper.GET_SMP_PROCESSOR_ID})
 """Helpers that change nothing CPUs share: a perf event takes output on its own CPU only."""
@@ -86,17 +87,17 @@ class Witness:
         instruction, before = step.instruction, step.before
         frame = before[FRAME_POINTER]
         self._stack = frame.region if isinstance(frame, Pointer) else None
-        base = instruction.src if instruction.code & 7 == Class.LDX else instruction.dst
-        for decisive in self._origins.step(instruction, _place(before[base], instruction.off, instruction.code)):
+        base = instruction.src if instruction.opcode_class == Class.LDX else instruction.dst
+        for decisive in self._origins.step(instruction, _place(before[base], instruction)):
             self._use(decisive, Use.READ)
-        match instruction.code & 7:
+        match instruction.opcode_class:
             case Class.LDX:
-                if place := _place(before[instruction.src], instruction.off, instruction.code):
+                if place := _place(before[instruction.src], instruction):
                     self._read[place] = step.after[instruction.dst]
             case Class.ST | Class.STX:
-                if place := _place(before[instruction.dst], instruction.off, instruction.code):
-                    stored = before[instruction.src] if instruction.code & 7 == Class.STX else instruction.imm
-                    if instruction.code & MODE_BITS == Mode.ATOMIC:
+                if place := _place(before[instruction.dst], instruction):
+                    stored = before[instruction.src] if instruction.opcode_class == Class.STX else instruction.imm
+                    if instruction.mode == Mode.ATOMIC:
                         self._atomic(place, instruction.imm, stored)
                     else:
                         self._store(place, stored)
@@ -201,8 +202,9 @@ def _signed(number: int, place: Place) -> int:
     return low - (1 << bits) if low >> bits - 1 else low
 
 
-def _place(address: Value, offset: int, code: int) -> Place | None:
+def _place(address: Value, instruction: Instruction) -> Place | None:
+    """Where an access through `address` goes."""
     if not isinstance(address, Pointer):
         return None
-    start = address.offset + offset
-    return address.region, start, start + Size(code & SIZE_BITS).nbytes
+    start = address.offset + instruction.off
+    return address.region, start, start + instruction.size.nbytes

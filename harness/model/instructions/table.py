@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from harness.isa.opcodes import OPCODES
+from harness.isa.table import OPCODES
 from harness.model.eras import Era
 from harness.model.instructions.access import accesses
 from harness.model.instructions.arithmetic import arithmetic

@@ -22,7 +22,7 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
         held = holds.get(index)
         if held is None:  # no path leads here, or it is the second half of a constant
             continue
-        kind, operation = insn.code & 7, insn.code & 0xF0
+        kind, operation = insn.opcode_class, insn.operation
         following = index + (2 if insn.code == LD_IMM64 else 1)
         if kind in (Class.JMP, Class.JMP32):
             if operation == Jump.EXIT:
@@ -49,19 +49,19 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
 
 def _after(insn: Instruction, held: frozenset[int]) -> frozenset[int]:
     """What may hold the context behind an instruction that neither jumps nor calls."""
-    kind, operation = insn.code & 7, insn.code & 0xF0
+    kind, operation = insn.opcode_class, insn.operation
     if kind == Class.STX:
         stored = held | {_SPILLED} if insn.src in held else held
-        loads = insn.code & 0xE0 == Mode.ATOMIC and insn.imm != 0 and _SPILLED in stored
+        loads = insn.mode == Mode.ATOMIC and insn.imm != 0 and _SPILLED in stored
         return stored | {insn.src, 0} if loads else stored
-    if kind == Class.LD and insn.code & 0xE0 != Mode.IMM:
+    if kind == Class.LD and insn.mode != Mode.IMM:
         return held - _ARGUMENTS
     if kind == Class.LDX:
         keeps = _SPILLED in held
     elif kind == Class.ALU64 and operation == Alu.MOV:
-        keeps = bool(insn.code & Source.X) and insn.src in held
+        keeps = insn.source == Source.X and insn.src in held
     elif kind == Class.ALU64:
-        keeps = insn.dst in held or (bool(insn.code & Source.X) and insn.src in held)
+        keeps = insn.dst in held or (insn.source == Source.X and insn.src in held)
     else:
         keeps = False
     if kind == Class.ST:

@@ -41,18 +41,18 @@ def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
 
 
 def _jumps(insn: Instruction) -> bool:
-    return insn.code & 7 in (Class.JMP, Class.JMP32)
+    return insn.opcode_class in (Class.JMP, Class.JMP32)
 
 
 def _may_be_replaced(index: int, insn: Instruction, uses: frozenset[int] | None) -> bool:
     """Calls, divisions, loads from packets, and accesses to what may be the context."""
-    kind, operation = insn.code & 7, insn.code & 0xF0
+    kind, operation = insn.opcode_class, insn.operation
     if kind in (Class.JMP, Class.JMP32):
         return operation == Jump.CALL
     if kind in _COMPUTING:
         return operation in (Alu.DIV, Alu.MOD)
     if kind == Class.LD:
-        return insn.code & 0xE0 != Mode.IMM
+        return insn.mode != Mode.IMM
     if uses is None:
         return (insn.src if kind == Class.LDX else insn.dst) != FRAME_POINTER
     return index in uses

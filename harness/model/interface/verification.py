@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, LD_IMM64, Helper, Pseudo
+from harness.isa.opcodes import LD_IMM64, Helper, Pseudo
+from harness.isa.table import BASELINE
 from harness.model import verifier
 from harness.model.environment import Environment
 from harness.model.errno import Errno

@@ -31,7 +31,7 @@ _NEG, _MOD, _MOV, _ARSH, _END = Alu.NEG.value, Alu.MOD.value, Alu.MOV.value, Alu
 
 def check_alu(env: Environment, index: int, insn: Instruction) -> int:
     """One arithmetic instruction; returns the index of the next."""
-    operation = insn.code & 0xF0
+    operation = insn.operation
     if operation == _MOV:
         check_mov(env, insn)
     elif operation in (_END, _NEG):
@@ -47,9 +47,9 @@ def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
     """Negation and byte order."""
     registers = env.state.registers
     if operation == _NEG:
-        if insn.code & _X or insn.src or insn.off or insn.imm:
+        if insn.source == _X or insn.src or insn.off or insn.imm:
             raise Refused("EINVAL", "BPF_NEG uses reserved fields")
-    elif insn.src or insn.off or insn.imm not in (16, 32, 64) or insn.code & 7 == _ALU64:
+    elif insn.src or insn.off or insn.imm not in (16, 32, 64) or insn.opcode_class == _ALU64:
         raise Refused("EINVAL", "BPF_END uses reserved fields")
     check_source(registers, insn.dst)
     check_destination(registers, insn.dst)
@@ -59,13 +59,13 @@ def check_mov(env: Environment, insn: Instruction) -> None:
     """A copy keeps the type, a constant is remembered with its sign, also by the 32 bit move, which is wrong there
     (CVE-2017-16995). The destination is marked before the copy, so that 4.1 forgets in `r1 = r1` what r1 was."""
     registers = env.state.registers
-    if insn.code & _X:
+    if insn.source == _X:
         if insn.imm or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
         before = check_source(registers, insn.src)
         check_destination(registers, insn.dst)
         copied = before if env.context.keeps_pointers else registers[insn.src]
-        registers[insn.dst] = copied if insn.code & 7 == _ALU64 else UNKNOWN
+        registers[insn.dst] = copied if insn.opcode_class == _ALU64 else UNKNOWN
     else:
         if insn.src or insn.off:
             raise Refused("EINVAL", "BPF_MOV uses reserved fields")
@@ -76,13 +76,13 @@ def check_mov(env: Environment, insn: Instruction) -> None:
 def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     """All the others."""
     registers = env.state.registers
-    constant = not insn.code & _X
+    constant = insn.source != _X
     if insn.off or (insn.src if constant else insn.imm):
         raise Refused("EINVAL", "BPF_ALU uses reserved fields")
     if not constant:
         check_source(registers, insn.src)
     before = check_source(registers, insn.dst)
-    wide = insn.code & 7 == _ALU64
+    wide = insn.opcode_class == _ALU64
     if constant:
         check_divisor(insn, operation)
     check_arsh(operation, wide)

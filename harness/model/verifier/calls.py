@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R2, STACK_SIZE, Helper
+from harness.isa.opcodes import R0, R1, R2, STACK_SIZE, Helper, Source
 from harness.model.verifier import records
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
@@ -47,7 +47,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
 
 def check_call(env: Environment, insn: Instruction) -> None:
     """The helper, the license, the arguments in order; then R1 to R5 are lost and R0 is the result."""
-    if insn.code & 0x08 or insn.off or insn.src or insn.dst:
+    if insn.source == Source.X or insn.off or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_CALL uses reserved fields")
     prototype = find_helper(env, insn.imm)
     check_license(env, prototype)

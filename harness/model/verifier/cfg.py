@@ -57,16 +57,16 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
     A goto with the source bit set is refused without a word.
     """
     insn = env.program[index]
-    if insn.code & 7 != _JMP:
+    if insn.opcode_class != _JMP:
         return (index + 1,)
-    match insn.code & 0xF0:
+    match insn.operation:
         case Jump.CALL if env.functions and is_local(insn):
             return index + 1, index + 1 + insn.imm
         case Jump.CALL:
             return (index + 1,)
         case Jump.EXIT:
             return ()
-        case Jump.JA if insn.code & Source.X:
+        case Jump.JA if insn.source == Source.X:
             raise Refused("EINVAL")
         case Jump.JA:
             return (index + insn.off + 1,)

@@ -22,7 +22,7 @@ from harness.model.verifier.verdict import Refused
 
 def check_ld(env: Environment, index: int, insn: Instruction) -> int:
     """One instruction of the class; returns the index of the next."""
-    match insn.code & 0xE0:
+    match insn.mode:
         case Mode.ABS | Mode.IND:
             check_packet(env, insn)
             return index + 1
@@ -36,7 +36,7 @@ def check_ld(env: Environment, index: int, insn: Instruction) -> int:
 def check_imm(env: Environment, index: int, insn: Instruction) -> None:
     """A constant is taken for an unknown number; a map is known. A path that enters at the second half, which has
     another size, ends here."""
-    if insn.code & 0x18 != Size.DW:
+    if insn.size != Size.DW:
         raise Refused("EINVAL", "invalid BPF_LD_IMM insn")
     if insn.off:
         raise Refused("EINVAL", "BPF_LD_IMM64 uses reserved fields")
@@ -50,8 +50,8 @@ def check_packet(env: Environment, insn: Instruction) -> None:
     """LD_ABS and LD_IND are calls in disguise: they take the context from R6 and lose R1 to R5."""
     if not env.context.kind.packet:
         raise Refused("EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
-    indirect = insn.code & 0xE0 == Mode.IND
-    if insn.dst or insn.off or insn.code & 0x18 == Size.DW or (insn.src and not indirect):
+    indirect = insn.mode == Mode.IND
+    if insn.dst or insn.off or insn.size == Size.DW or (insn.src and not indirect):
         raise Refused("EINVAL", "BPF_LD_ABS uses reserved fields")
     registers = env.state.registers
     if check_source(registers, R6).type is not PTR_TO_CTX:

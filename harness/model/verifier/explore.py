@@ -20,7 +20,7 @@ from harness.model.verifier.verdict import Refused
 
 def check_unknown_class(env: Environment, index: int, insn: Instruction) -> int:
     """Class 6, which became JMP32 in 5.1."""
-    raise Refused("EINVAL", f"unknown insn class {insn.code & 7}")
+    raise Refused("EINVAL", f"unknown insn class {insn.opcode_class}")
 
 
 _CHECKS = {
@@ -58,7 +58,7 @@ def explore(env: Environment) -> None:
             if env.observer:
                 env.observer.step(env, index, insn, resumed=came_from is not None)
             came_from = None
-            index = _CHECK[insn.code & 7](env, index, insn)
+            index = _CHECK[insn.opcode_class](env, index, insn)
         if index == END_OF_PATH:
             if not env.pending:
                 return

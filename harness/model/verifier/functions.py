@@ -47,7 +47,7 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) 
             return "a jump leads from one function into another"
     if len(bounds) - 1 > MOST_FRAMES or sum(_rounded(program[a:b]) for a, b in pairwise(bounds)) > STACK_SIZE:
         return "its functions may nest too deeply"
-    if any(insn.code & 7 == Class.LD and insn.code & 0xE0 in (Mode.ABS, Mode.IND) for insn in program):
+    if any(insn.opcode_class == Class.LD and insn.mode in (Mode.ABS, Mode.IND) for insn in program):
         return "it has functions and reads packets"
     if any(insn.code == CALL and insn.imm == Helper.TAIL_CALL for insn in program):
         return "it has functions and goes on with another program"
@@ -62,7 +62,7 @@ def _rounded(function: Sequence[Instruction]) -> int:
 def _depths(function: Sequence[Instruction]) -> Iterator[int]:
     yield 0
     for insn in function:
-        if insn.code & 7 in _ACCESSES:
+        if insn.opcode_class in _ACCESSES:
             yield -insn.off
         elif insn.code == Class.ALU64 | Alu.ADD and insn.imm >= -STACK_SIZE:  # no further from R10 is anything
             yield -insn.imm

@@ -31,7 +31,7 @@ END_OF_PATH = -1
 
 def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
     """One jump, call or exit; returns the index the path goes on at."""
-    operation = insn.code & 0xF0
+    operation = insn.operation
     if operation == _CALL and env.functions and functions.is_local(insn):
         return functions.enter(env, index, insn)
     if operation == _CALL:
@@ -47,13 +47,13 @@ def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
 
 def check_ja(insn: Instruction) -> None:
     """A goto has a distance and nothing else."""
-    if insn.code & _X or insn.imm or insn.src or insn.dst:
+    if insn.source == _X or insn.imm or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_JA uses reserved fields")
 
 
 def check_exit(env: Environment, insn: Instruction) -> int:
     """R0 holds something, anything; but a function of the program's own need not set it. `off` is not looked at."""
-    if insn.code & _X or insn.imm or insn.src or insn.dst:
+    if insn.source == _X or insn.imm or insn.src or insn.dst:
         raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
     if env.state.callers:
         return functions.leave(env)
@@ -64,11 +64,11 @@ def check_exit(env: Environment, insn: Instruction) -> int:
 
 def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
     """Falls through and leaves the taken side for later, unless a known constant decides."""
-    operation = insn.code & 0xF0
+    operation = insn.operation
     if operation > _EXIT:
         raise Refused("EINVAL", f"invalid BPF_JMP opcode {operation:x}")
     registers = env.state.registers
-    constant = not insn.code & _X
+    constant = insn.source != _X
     if env.context.jumps_read_first:
         check_source(registers, insn.dst)
     elif env.context.jumps_read_first is None and (insn.dst >= REGISTERS or registers[insn.dst].type is NOT_INIT):

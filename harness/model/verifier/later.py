@@ -14,21 +14,8 @@ from functools import cache
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import hidden_fields
-from harness.isa.opcodes import (
-    BASELINE,
-    LD_IMM64,
-    OPCODES,
-    REGISTERS,
-    Alu,
-    Class,
-    Helper,
-    Jump,
-    Mode,
-    Opcode,
-    Pseudo,
-    Source,
-    find,
-)
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Alu, Class, Helper, Jump, Mode, Pseudo, Source
+from harness.isa.table import BASELINE, OPCODES, Opcode, find
 from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
 from harness.model.verifier.environment import Environment
@@ -123,7 +110,7 @@ def _simulated(insn: Instruction, release: Release) -> bool:
     """Whether the fields of an instruction are looked at only where a path comes to it. A release after 6.12 looks at
     all of them beforehand: seen on 7.2.13."""
     known = insn.code in _codes(release)  # what is not known is seen by the scan
-    return known and release < FIELDS_FIRST and insn.code & 7 in _COMPUTING
+    return known and release < FIELDS_FIRST and insn.opcode_class in _COMPUTING
 
 
 def _is_strange(opcode: Opcode, release: Release) -> bool:
@@ -192,9 +179,10 @@ def _refusal(
 
 
 def _access(insn: Instruction) -> Access:
-    if insn.code & 7 == Class.LDX:
+    if insn.opcode_class == Class.LDX:
         return Access.READ
-    return Access.ATOMIC if insn.code & 0xE7 == Class.STX | Mode.ATOMIC else Access.WRITE
+    atomic = insn.opcode_class == Class.STX and insn.mode == Mode.ATOMIC
+    return Access.ATOMIC if atomic else Access.WRITE
 
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
@@ -249,5 +237,5 @@ def _oddities(
 def jumps(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
     """Every jump's index with the index it leads to, in opcodes of 4.1."""
     for index, insn in first_halves(program):
-        if insn.code & 7 == _JMP and insn.code & 0xF0 not in _NO_JUMPS:
+        if insn.opcode_class == _JMP and insn.operation not in _NO_JUMPS:
             yield index, index + insn.off + 1

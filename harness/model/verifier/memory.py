@@ -35,7 +35,6 @@ from harness.model.verifier.verdict import Refused
 _MEM, _ATOMIC = Mode.MEM.value, Mode.ATOMIC.value
 STACK_ARGUMENTS = 11
 """BPF_REG_PARAMS, the register that stands for them."""
-_OCTETS = {size.value: size.nbytes for size in Size}
 
 
 def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
@@ -46,7 +45,7 @@ def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
         raise Refused("EACCES", passed)
     base = check_source(registers, insn.src).type
     check_destination(registers, insn.dst, mark=False)
-    size = _OCTETS[insn.code & 0x18]
+    size = insn.size.nbytes
     check_read(env, insn.src, insn.off, size, insn.dst)
     if size == 4:
         check_same_pointer(env, index, base)
@@ -71,33 +70,33 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
 
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
-    if insn.code & 0xE0 == _ATOMIC:
+    if insn.mode == _ATOMIC:
         check_xadd(env, index, insn)
         return index + 1
-    if insn.code & 0xE0 != _MEM or insn.imm:
+    if insn.mode != _MEM or insn.imm:
         raise Refused("EINVAL", "BPF_STX uses reserved fields")
     registers = env.state.registers
     value = check_source(registers, insn.src)
     if env.context.stack_arguments and is_stack_argument(insn):
         raise Refused("EINVAL", "whom the argument is for")
     check_source(registers, insn.dst)
-    check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], value)
+    check_write(env, insn.dst, insn.off, insn.size.nbytes, value)
     return index + 1
 
 
 def check_st(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = imm`"""
-    if insn.code & 0xE0 != _MEM or insn.src:
+    if insn.mode != _MEM or insn.src:
         raise Refused("EINVAL", "BPF_ST uses reserved fields")
     check_source(env.state.registers, insn.dst)
-    check_write(env, insn.dst, insn.off, _OCTETS[insn.code & 0x18], UNKNOWN)
+    check_write(env, insn.dst, insn.off, insn.size.nbytes, UNKNOWN)
     return index + 1
 
 
 def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
     """Memory that may be read and then written; a saved register read so becomes plain data. Later atomic operations
     (check_atomic() since 5.12) may put what was read into a register, which they read before."""
-    size = _OCTETS[insn.code & 0x18]
+    size = insn.size.nbytes
     if size not in (4, 8) or insn.imm:
         raise Refused("EINVAL", "BPF_XADD uses reserved fields")
     registers = env.state.registers

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, R0, Alu, Atomic, Class, Jump, Mode, Source, find
+from harness.isa.opcodes import R0, Alu, Atomic, Class, Jump, Mode, Source
+from harness.isa.table import BASELINE, OPCODES, find
 from harness.release import Release
 
 StandIn = Callable[[Instruction], Instruction]
@@ -23,8 +24,8 @@ StandIn = Callable[[Instruction], Instruction]
 def _comparison(insn: Instruction) -> Instruction:
     """`>=` is the comparison that teaches 4.1 nothing, and `>= 0` the one that no verifier which knows more is expected
     to fall through."""
-    imm = insn.imm if insn.code & Source.X else 0
-    return replace(insn, code=Class.JMP | Jump.JGE | insn.code & _X, imm=imm)
+    imm = insn.imm if insn.source == Source.X else 0
+    return replace(insn, code=Class.JMP | Jump.JGE | insn.source, imm=imm)
 
 
 def _far_jump(insn: Instruction) -> Instruction:
@@ -42,22 +43,21 @@ def _narrow_move(insn: Instruction) -> Instruction:
 
 
 def _narrow(operation: Alu) -> StandIn:
-    return lambda insn: replace(insn, code=Class.ALU | operation | insn.code & _X)
+    return lambda insn: replace(insn, code=Class.ALU | operation | insn.source)
 
 
 def _load(insn: Instruction) -> Instruction:
-    return replace(insn, code=Class.LDX | Mode.MEM | insn.code & _SIZE)
+    return replace(insn, code=Class.LDX | Mode.MEM | insn.size)
 
 
 def _ordered(kind: Class) -> StandIn:
-    return lambda insn: replace(insn, code=kind | Mode.MEM | insn.code & _SIZE, imm=0)
+    return lambda insn: replace(insn, code=kind | Mode.MEM | insn.size, imm=0)
 
 
 def _addition(insn: Instruction) -> Instruction:
     return replace(insn, imm=Atomic.ADD)
 
 
-_X, _SIZE = Source.X.value, 0x18
 _FAMILIES: Mapping[str, StandIn] = {
     "j": _comparison,
     "gotol": _far_jump,

@@ -41,8 +41,8 @@ def most_simulated(program: Sequence[Instruction]) -> int:
 def _following(program: Sequence[Instruction], index: int) -> Iterator[int]:
     """Where a path goes on; behind a call of the program's own, the function comes first."""
     insn = program[index]
-    operation = insn.code & 0xF0
-    if insn.code & 7 != _JMP:
+    operation = insn.operation
+    if insn.opcode_class != _JMP:
         yield index + (2 if insn.code == LD_IMM64 else 1)
     elif operation == Jump.CALL:
         if is_local(insn):

@@ -41,8 +41,8 @@ class Result(Enum):
 
 def result(insn: Instruction, dst: Register, src: Register) -> Result:
     """Of arithmetic that is no MOV; `src` counts where the instruction reads it."""
-    operation, wide = insn.code & 0xF0, insn.code & 7 == _ALU64
-    by_register = bool(insn.code & Source.X) and operation not in (_END, _NEG)
+    operation, wide = insn.operation, insn.opcode_class == _ALU64
+    by_register = insn.source == Source.X and operation not in (_END, _NEG)
     both = by_register and dst.type in POINTERS and src.type in POINTERS
     if dst.type not in POINTERS and not (by_register and src.type in POINTERS):
         return Result.NUMBER

@@ -7,18 +7,17 @@ nothing is in `harness.isa.text`.
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class, Jump, Mode, Size, Source
+from harness.isa.opcodes import Class, Jump, Mode, Source
 from harness.model.verifier.log import ADDRESS_HALF, BEYOND_TABLE, Text
 
 _ALU = ("+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>=", "endian")
 _JUMP = ("jmp", "==", ">", ">=", "&", "!=", "s>", "s>=", "call", "exit")
-_TYPE = {size.value: size.type for size in Size}
 
 
 def print_insn(insn: Instruction, *, address: bool = False) -> tuple[Text, ...]:
     """The line, without its index and with its end. `address` says that `imm` was replaced by half of an address."""
     text: tuple[Text, ...]
-    match insn.code & 7:
+    match insn.opcode_class:
         case Class.ALU | Class.ALU64:
             text = _alu(insn)
         case Class.JMP:
@@ -35,29 +34,29 @@ def print_insn(insn: Instruction, *, address: bool = False) -> tuple[Text, ...]:
 
 
 def _alu(insn: Instruction) -> tuple[Text, ...]:
-    cast = "(u32) " if insn.code & 7 == Class.ALU else ""
-    operand = f"r{insn.src}" if insn.code & Source.X else str(insn.imm)
-    return f"{cast}r{insn.dst} ", _name(_ALU, insn.code >> 4), f" {cast}{operand}"
+    cast = "(u32) " if insn.opcode_class == Class.ALU else ""
+    operand = f"r{insn.src}" if insn.source == Source.X else str(insn.imm)
+    return f"{cast}r{insn.dst} ", _name(_ALU, insn.operation >> 4), f" {cast}{operand}"
 
 
 def _jump(insn: Instruction) -> tuple[Text, ...]:
-    operation = insn.code & 0xF0
+    operation = insn.operation
     if operation == Jump.CALL:
         return (f"call {insn.imm}",)
     if insn.code == Class.JMP | Jump.JA:
         return (f"goto pc{insn.off:+d}",)
     if insn.code == Class.JMP | Jump.EXIT:
         return ("exit",)
-    operand = f"r{insn.src}" if insn.code & Source.X else f"{insn.imm & 0xFFFFFFFF:#x}"
-    return f"if r{insn.dst} ", _name(_JUMP, insn.code >> 4), f" {operand} goto pc{insn.off:+d}"
+    operand = f"r{insn.src}" if insn.source == Source.X else f"{insn.imm & 0xFFFFFFFF:#x}"
+    return f"if r{insn.dst} ", _name(_JUMP, insn.operation >> 4), f" {operand} goto pc{insn.off:+d}"
 
 
 def _ld(insn: Instruction, address: bool) -> tuple[Text, ...]:
-    match insn.code & 0xE0:
+    match insn.mode:
         case Mode.ABS:
-            return (f"r0 = *({_TYPE[insn.code & 0x18]} *)skb[{insn.imm}]",)
+            return (f"r0 = *({insn.size.type} *)skb[{insn.imm}]",)
         case Mode.IND:
-            return (f"r0 = *({_TYPE[insn.code & 0x18]} *)skb[r{insn.src} + {insn.imm}]",)
+            return (f"r0 = *({insn.size.type} *)skb[r{insn.src} + {insn.imm}]",)
         case Mode.IMM:
             return f"r{insn.dst} = 0x", ADDRESS_HALF if address else f"{insn.imm & 0xFFFFFFFF:x}"
         case _:
@@ -65,8 +64,8 @@ def _ld(insn: Instruction, address: bool) -> tuple[Text, ...]:
 
 
 def _memory(insn: Instruction) -> str:
-    mode, kind = insn.code & 0xE0, insn.code & 7
-    place = f"*({_TYPE[insn.code & 0x18]} *)(r{insn.src if kind == Class.LDX else insn.dst} {insn.off:+d})"
+    mode, kind = insn.mode, insn.opcode_class
+    place = f"*({insn.size.type} *)(r{insn.src if kind == Class.LDX else insn.dst} {insn.off:+d})"
     if mode == Mode.MEM:
         match kind:
             case Class.LDX:

@@ -33,7 +33,7 @@ def resolve_maps(env: Environment) -> None:
 
 def check_ldx(insn: Instruction) -> None:
     """Loads have one mode and no constant; the rest of their fields is looked at when a path reaches them."""
-    if insn.code & 7 == Class.LDX and (insn.code & 0xE0 != Mode.MEM or insn.imm):
+    if insn.opcode_class == Class.LDX and (insn.mode != Mode.MEM or insn.imm):
         raise Refused("EINVAL", "BPF_LDX uses reserved fields")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Size, Source
+from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Source
 from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.functions import is_local
@@ -34,7 +34,6 @@ _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
 
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
-_BITS = {size.value: 8 * size.nbytes for size in Size}
 _INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 
 
@@ -95,7 +94,7 @@ class Watch:
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             return
         dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
-        kind = insn.code & 7
+        kind = insn.opcode_class
         if kind in (_ALU, _ALU64):
             self._arithmetic(index, insn, dst, src)
         elif kind == _LDX:
@@ -105,14 +104,14 @@ class Watch:
         elif kind == _JMP:
             self._jump(env, index, insn, dst)
         elif kind == _LD:
-            self._forget(*((insn.dst,) if insn.code & 0xE0 == Mode.IMM else range(6)))
+            self._forget(*((insn.dst,) if insn.mode == Mode.IMM else range(6)))
 
     def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
         self._forget(insn.dst)
-        operation = insn.code & 0xF0
+        operation = insn.operation
         if operation == _MOV:
             return
-        if operation == _ADD and insn.code & 7 == _ALU64 and not insn.code & _X and dst.type is FRAME_PTR:
+        if operation == _ADD and insn.opcode_class == _ALU64 and insn.source != _X and dst.type is FRAME_PTR:
             if abs(insn.imm) >= pointers.FAR:
                 self._note(index, "moves the frame pointer far away")
         elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
@@ -126,21 +125,21 @@ class Watch:
             self._note(index, "reads the context atomically")
         self._forget(insn.dst)
         if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and index not in self._signed:
-            self._opaque[insn.dst] = _BITS[insn.code & 0x18]
+            self._opaque[insn.dst] = 8 * insn.size.nbytes
 
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
         if index in env.fetches:
             self._forget(env.fetches[index])
-        if base.type is not FRAME_PTR or insn.code & 7 == Class.ST:
+        if base.type is not FRAME_PTR or insn.opcode_class == Class.ST:
             return
         if value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL):
             self._note(index, "stores a pointer that 4.1 forgets on the stack")
-        atomic = insn.code & 0xE0 == Mode.ATOMIC
+        atomic = insn.mode == Mode.ATOMIC
         if atomic and (value.type in _POINTERS or (-512 <= insn.off < 0 and env.state.kind(insn.off) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
     def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
-        operation = insn.code & 0xF0
+        operation = insn.operation
         if operation == Jump.EXIT:
             if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
                 self._note(index, "returns a pointer to its stack, or with a record in its hands")
@@ -160,7 +159,7 @@ class Watch:
             self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, dict(self._opaque))
 
     def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> Ways:
-        constant = not insn.code & Source.X
+        constant = insn.source != Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
         held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers)

@@ -11,6 +11,7 @@ from harness.abi.capabilities import Capability
 from harness.abi.layout import Layout
 from harness.abi.pt_regs import pt_regs
 from harness.abi.system_calls import NUMBERS
+from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Atomic, Class, Helper, Jump, Mode, Pseudo, Size, Source
 from harness.lowering import processes, programs
 from harness.script.operations import MapType, ProgramType, SampleType, UpdateFlag
@@ -53,6 +54,7 @@ def claims(arch: str) -> Iterator[Claim]:
         for member in (one for one in numbers if one not in _NOT_YET):
             name = str(member.name)
             yield Claim(f"{prefix}{names.get(name, name)}", member.value, _NEWER.get(member, ""))
+    yield from _opcode_fields()
     for helper in Helper:
         yield Claim(f"BPF_FUNC_{helper.name.lower()}", helper)
     yield from _REGISTERS[arch]()
@@ -80,8 +82,12 @@ _ENUMERATIONS: tuple[tuple[str, Iterable[IntEnum | SampleType], Mapping[str, str
 )
 """What the header's names begin with, ours, and where ours go on otherwise."""
 
+_FIELDS = {"CLASS": "opcode_class", "SRC": "source", "OP": "operation", "SIZE": "size", "MODE": "mode"}
+"""Macros of bpf_common.h, which take a field from an opcode, and our names of the fields."""
+
 _NEWER: dict[IntEnum | SampleType, str] = {
     Mode.MEMSX: "BPF_MEMSX",  # 6.6
+    Jump.JCOND: "BPF_JCOND",  # 6.9
     Atomic.LOAD_ACQUIRE: "BPF_LOAD_ACQ",  # 6.15
     Atomic.STORE_RELEASE: "BPF_STORE_REL",
 }
@@ -97,6 +103,12 @@ def _fields(structure: str, layout: Layout) -> Iterator[Claim]:
             continue  # bit fields without a name: no offset can be asked for; their neighbours leave them this place
         yield Claim(f"offsetof({structure}, {name})", field.offset)
         yield Claim(f"sizeof((({structure} *)0)->{name})", field.size)
+
+
+def _opcode_fields() -> Iterator[Claim]:
+    for code in range(256):
+        for macro, name in _FIELDS.items():
+            yield Claim(f"BPF_{macro}({code:#x})", getattr(Instruction(code), name))
 
 
 def _constants() -> Iterator[Claim]:

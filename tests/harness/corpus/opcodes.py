@@ -34,7 +34,8 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, Alu, Class, Opcode, Source
+from harness.isa.opcodes import Alu, Class, Source
+from harness.isa.table import BASELINE, OPCODES, Opcode
 from harness.model.verifier.opcode_lowering import STAND_INS
 from harness.release import Release
 from harness.script.operations import (
@@ -67,7 +68,7 @@ def corpus(release: Release) -> tuple[Script, ...]:
 
 
 def _scripts(opcode: Opcode) -> Iterator[Script]:
-    lines, most = list(_lines(opcode)), JUMPS if opcode.code & 7 in (Class.JMP, Class.JMP32) else LINES
+    lines, most = list(_lines(opcode)), JUMPS if opcode.opcode_class in (Class.JMP, Class.JMP32) else LINES
     for start in range(0, len(lines), most):
         yield _script(f"{opcode.name} {start // most}", lines[start : start + most])
 
@@ -100,7 +101,7 @@ def _script(name: str, lines: Sequence[Line]) -> Script:
 
 def _lines(opcode: Opcode) -> Iterator[Line]:
     pairs = product(NUMBERS, NUMBERS)
-    kind = opcode.code & 7
+    kind = opcode.opcode_class
     if opcode.name == "gotol":
         yield from ((left, 0, (jgt_imm(R1, 6, 1), gotol(1), mov64_imm(R1, 0))) for left in NUMBERS)
     elif kind in (Class.JMP, Class.JMP32):
@@ -134,9 +135,9 @@ def _on_memory(opcode: Opcode, left: int, right: int) -> Iterator[Line]:
 
 def _operands(opcode: Opcode) -> Iterator[Instruction]:
     fields = {opcode.selector: opcode.value} if opcode.selector else {}
-    if opcode.code & 0xF0 == Alu.END and opcode.code & 7 in (Class.ALU, Class.ALU64):
+    if opcode.operation == Alu.END and opcode.opcode_class in (Class.ALU, Class.ALU64):
         yield from (Instruction(opcode.code, R1, imm=bits) for bits in (16, 32, 64))
-    elif opcode.code & Source.X:
+    elif opcode.source == Source.X:
         yield Instruction(opcode.code, R1, R2, **fields)
     else:
         divides = opcode.name.startswith(("sdiv", "smod"))
@@ -147,7 +148,7 @@ def _operands(opcode: Opcode) -> Iterator[Instruction]:
 
 def _pairs(insn: Instruction) -> Iterator[tuple[int, int]]:
     """All operands that count."""
-    yield from product(NUMBERS, NUMBERS) if insn.code & Source.X else ((number, 0) for number in NUMBERS)
+    yield from product(NUMBERS, NUMBERS) if insn.source == Source.X else ((number, 0) for number in NUMBERS)
 
 
 def _decides(jump: Instruction) -> Piece:
@@ -160,4 +161,4 @@ def _put(register: int) -> Instruction:
 
 
 def _nbytes(opcode: Opcode) -> int:
-    return {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}[opcode.code & 0x18]
+    return opcode.size.nbytes

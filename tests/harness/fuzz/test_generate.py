@@ -12,7 +12,8 @@ from harness.compare import Verdict, compare
 from harness.fuzz import verdicts
 from harness.fuzz.generate import cases
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, OPCODES, Class, find
+from harness.isa.opcodes import LD_IMM64, Class
+from harness.isa.table import OPCODES, find
 from harness.isa.text import listing
 from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
@@ -118,7 +119,7 @@ def test_nothing_jumps_behind_a_constant_where_4_1s_jit_would_start_again() -> N
         jumps = {
             index + insn.off
             for index, insn in enumerate(load.program.instructions)
-            if insn.code & 7 == Class.JMP and insn.code not in (0x85, 0x95)
+            if insn.opcode_class == Class.JMP and insn.code not in (0x85, 0x95)
         }
         assert not halves & jumps
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, OPCODES, Opcode
+from harness.isa.opcodes import LD_IMM64
+from harness.isa.table import OPCODES, Opcode
 
 _REGISTER = st.integers(0, 15)
 _OFF = st.one_of(st.integers(-4, 8), st.integers(-(1 << 15), (1 << 15) - 1))

@@ -30,7 +30,8 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES, Helper, find
+from harness.isa.opcodes import Helper
+from harness.isa.table import OPCODES, find
 from harness.script.operations import Program, Ref
 from hil.errors import UserError
 

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from harness.isa.assemble import DW, R0, R1, R2, R10, call, exit_, jeq_imm, ld_imm64, ld_map, ldx, mov64_imm, program
 from harness.isa.instruction import Instruction, decode, encode
-from harness.isa.opcodes import OPCODES
+from harness.isa.table import OPCODES
 from harness.isa.text import assemble, disassemble
 from harness.script.operations import Program
 from hil.errors import UserError

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES, Alu, Class, Opcode
+from harness.isa.opcodes import Alu, Class
+from harness.isa.table import OPCODES, Opcode
 from harness.model.eras import era, every_era
 from harness.model.instructions.table import instruction_table
 from harness.model.interpreter import Returned, Stop, Stopped
@@ -82,8 +83,8 @@ def binary_opcodes() -> list[Opcode]:
     return [
         opcode
         for opcode in OPCODES
-        if opcode.code & 7 in (Class.ALU, Class.ALU64)
-        and opcode.code & 0xF0 not in (Alu.NEG, Alu.END)
+        if opcode.opcode_class in (Class.ALU, Class.ALU64)
+        and opcode.operation not in (Alu.NEG, Alu.END)
         and "movsx" not in opcode.name
     ]
 
@@ -91,7 +92,7 @@ def binary_opcodes() -> list[Opcode]:
 @pytest.mark.parametrize("opcode", binary_opcodes(), ids=lambda opcode: opcode.name)
 @given(left=registers, right=registers, imm=constants)
 def test_an_operation_computes_what_c_does(opcode: Opcode, left: int, right: int, imm: int) -> None:
-    bits = 64 if opcode.code & 7 == Class.ALU64 else 32
+    bits = 64 if opcode.opcode_class == Class.ALU64 else 32
     constant = opcode.name.endswith("_imm")
     if constant:
         right = imm

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES, Class, Opcode
+from harness.isa.opcodes import Class
+from harness.isa.table import OPCODES, Opcode
 from harness.model.interpreter import Returned, Stop, Stopped
 from harness.model.value import Partial
 from tests.harness.model.running import EXIT, run
@@ -30,7 +31,7 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 def conditional() -> list[Opcode]:
     kinds = (Class.JMP, Class.JMP32)
     plain = ("ja", "gotol", "call", "call_local", "call_kfunc", "may_goto", "exit")
-    return [opcode for opcode in OPCODES if opcode.code & 7 in kinds and opcode.name not in plain]
+    return [opcode for opcode in OPCODES if opcode.opcode_class in kinds and opcode.name not in plain]
 
 
 def load64(register: int, value: int) -> tuple[Instruction, Instruction]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import OPCODES
+from harness.isa.table import OPCODES
 from harness.isa.text import assemble
 from harness.model import interpreter
 from harness.model.eras import ERAS

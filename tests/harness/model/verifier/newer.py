@@ -48,7 +48,7 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import ARSH32, ATOMICS, COMPARE_32, CPU_V4, ORDERED, OWN_CALLS, UNSIGNED_LESS
+from harness.isa.table import ARSH32, ATOMICS, COMPARE_32, CPU_V4, ORDERED, OWN_CALLS, UNSIGNED_LESS
 from harness.release import Release
 from tests.harness.model.verifier.lanes import ARRAY
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import BASELINE, OPCODES, R0, Atomic
+from harness.isa.opcodes import R0, Atomic
+from harness.isa.table import BASELINE, OPCODES
 from harness.model.verifier import VerifierContext
 from harness.model.verifier.later import predict
 from harness.model.verifier.opcode_lowering import STAND_INS, translate
