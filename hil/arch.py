@@ -22,6 +22,7 @@ class Architecture:
     debian: str
     elf_machine: str
     host_machines: tuple[str, ...]
+    kvm_flags: tuple[str, ...]
     qemu: str
     qemu_package: str
     gcc: str
@@ -32,6 +33,10 @@ class Architecture:
     pci_host: str
     gdb_architecture: str
     config: str
+    image: str
+    image_magic: str
+    pe_machine: int
+    late_cpus_since: str
 
     def __str__(self) -> str:
         return self.name
@@ -62,7 +67,8 @@ def _architecture(name: str, given: dict[str, Any]) -> Architecture:
                 f"images/architectures.toml: [{name}] {what} {', '.join(sorted(names))}",
                 remedy="write the fields that the other tables there have",
             )
-    return Architecture(name=name, **{**given, "host_machines": tuple(given["host_machines"])})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return Architecture(name=name, **values)
 
 
 def architecture(name: str) -> Architecture:

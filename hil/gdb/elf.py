@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from elftools.elf.enums import ENUM_E_MACHINE
+
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 _SHDR = struct.Struct("<IIQQQQIIQQ")
 _SYM = struct.Struct("<IBBHQQ")
@@ -22,8 +24,6 @@ _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 _SHN_ABS = 0xFFF1
 _STB_GLOBAL = 1
 _STT_OBJECT, _STT_FUNC = 1, 2
-
-MACHINES = {"EM_X86_64": 62, "EM_AARCH64": 183}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -
     headers.append(_SHDR.pack(name_offset, _SHT_STRTAB, 0, 0, at, len(names.data), 0, 0, 1, 0))
     at += len(names.data)
     header = _EHDR.pack(
-        *(_IDENT, _ET_EXEC, MACHINES[machine], 1, 0, 0, at, 0, _EHDR.size, 0, 0),
+        *(_IDENT, _ET_EXEC, ENUM_E_MACHINE[machine], 1, 0, 0, at, 0, _EHDR.size, 0, 0),
         *(_SHDR.size, len(headers), len(headers) - 1),
     )
     return b"".join((header, symbols, strings, names.data, *headers))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.arch import architectures
 from hil.errors import UserError
 
-# Documentation/arch/x86/boot.rst: "HdrS" at 0x202, the offset of the version string less 0x200 at 0x20e.
-_BZIMAGE_MAGIC = (0x202, b"HdrS")
+# Documentation/arch/x86/boot.rst: the offset of the version string less 0x200 is at 0x20e.
 _BZIMAGE_VERSION = 0x20E
-# Documentation/arch/arm64/booting.rst: the magic at 56 of the decompressed image.
-_ARM64_MAGIC = (56, b"ARM\x64")
-# drivers/firmware/efi/libstub/zboot-header.S: "zimg", offset and size of the payload, then how it is compressed.
+# drivers/firmware/efi/libstub/zboot-header.S: "zimg", offset and size of the payload, then how it is compressed; where
+# the COFF header begins is at 0x3c, and that begins with a signature and the machine.
 _ZBOOT_MAGIC = (4, b"zimg")
+_COFF = 0x3C
 _GZIP_MAGIC = b"\x1f\x8b"
 
 # init/version-timestamp.c (init/version.c before 6.2): linux_banner.
@@ -31,25 +32,33 @@ class Image:
     release: str
 
 
+@dataclass(frozen=True)
+class _Format:
+    """Where an image has the magic number of its architecture, and what reads the release of a decompressed one."""
+
+    magic_at: int
+    release: Callable[[bytes], str]
+
+
 def read(path: Path) -> Image:
-    """Look into an image: bzImage, arm64's Image, the same compressed with gzip, or an EFI zboot of it.
+    """Look into an image: in the format of an architecture, the same compressed with gzip, or an EFI zboot of it.
 
     UserError when it is none of these. The release stays empty for an EFI zboot whose compression is not gzip.
     """
     data = path.read_bytes()
-    if _has(data, _BZIMAGE_MAGIC):
-        return Image("x86_64", _bzimage_release(data))
     try:
         plain = _decompressed(data)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is a damaged compressed image ({error})", remedy="build or copy it again") from None
-    if _has(plain, _ZBOOT_MAGIC):
-        return Image("arm64", "")
-    if _has(plain, _ARM64_MAGIC):
-        banner = _BANNER.search(plain)
-        return Image("arm64", banner[1].decode() if banner else "")
+    for name, arch in architectures().items():
+        known = _FORMATS[arch.image]
+        if _has(plain, (known.magic_at, arch.image_magic.encode())):
+            return Image(name, known.release(plain))
+        if _has(plain, _ZBOOT_MAGIC) and _pe_machine(plain) == arch.pe_machine:
+            return Image(name, "")
     hint = ", not the ELF file vmlinux" if data.startswith(b"\x7fELF") else ""
-    raise UserError(f"{path} is no kernel image", remedy=f"give the bzImage, Image or Image.gz of the kernel{hint}")
+    formats = ", ".join(dict.fromkeys(arch.image for arch in architectures().values()))
+    raise UserError(f"{path} is no kernel image", remedy=f"give the {formats} or Image.gz of the kernel{hint}")
 
 
 def _has(data: bytes, magic: tuple[int, bytes]) -> bool:
@@ -64,6 +73,23 @@ def _bzimage_release(data: bytes) -> str:
     text = data[pointer + 0x200 : pointer + 0x400].partition(b"\0")[0]
     words = text.decode("ascii", errors="replace").split()
     return words[0] if words else ""
+
+
+def _banner_release(data: bytes) -> str:
+    banner = _BANNER.search(data)
+    return banner[1].decode() if banner else ""
+
+
+_FORMATS: Mapping[str, _Format] = {
+    "bzImage": _Format(0x202, _bzimage_release),
+    "Image": _Format(56, _banner_release),
+}
+"""By the name that images/architectures.toml has for them."""
+
+
+def _pe_machine(data: bytes) -> int:
+    at = int.from_bytes(data[_COFF : _COFF + 4], "little") + 4
+    return int.from_bytes(data[at : at + 2], "little")
 
 
 def _decompressed(data: bytes) -> bytes:

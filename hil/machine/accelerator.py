@@ -56,9 +56,7 @@ def kvm_usable(
     """Whether KVM exists here, is ours to open, and runs guests of `arch` that know nothing of it."""
     if machine().lower() not in arch.host_machines or not os.access(device, os.R_OK | os.W_OK):
         return False
-    # An x86 host can offer /dev/kvm without VMX or SVM (PVM, https://lwn.net/Articles/963718/): it accepts virtual
-    # machines, but only kernels made for it get anywhere.
-    return arch.name != "x86_64" or _cpu_flags(cpuinfo) & {"vmx", "svm"} != set()
+    return not arch.kvm_flags or not _cpu_flags(cpuinfo).isdisjoint(arch.kvm_flags)
 
 
 def _cpu_flags(cpuinfo: Path) -> set[str]:

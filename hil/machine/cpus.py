@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hil.errors import BenchError
+from hil.kernels.catalogue import numbers
 from hil.kernels.kernel import Kernel
 from hil.target import Target
 
 ONE_AT_FIRST = "maxcpus=1"
 """For the kernel's command line, Documentation/admin-guide/kernel-parameters.txt."""
-OTHERS_ABSENT_BEFORE: Mapping[str, int] = {"arm64": 4 << 16 | 6 << 8}
-"""Architectures whose kernels, before this LINUX_VERSION_CODE, take the CPUs beyond maxcpus for absent, so that they
-never come up: smp_prepare_cpus(), arch/arm64/kernel/smp.c of 4.1; "arm64: Fix behavior of maxcpus=N", 4.6."""
 
 _FOLDER = "/sys/devices/system/cpu"
 _BRING_UP = f"""
@@ -27,7 +23,8 @@ cat {_FOLDER}/online {_FOLDER}/possible
 def at_first(kernel: Kernel, *, all_needed: bool) -> tuple[str, ...]:
     """Words of the command line with which a kernel boots on one CPU; none where `all_needed` would then not come up
     later."""
-    absent = kernel.version_code < OTHERS_ABSENT_BEFORE.get(kernel.arch.name, 0)
+    major, minor = numbers(kernel.arch.late_cpus_since)
+    absent = kernel.version_code < (major << 16 | minor << 8)
     return () if all_needed and absent else (ONE_AT_FIRST,)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hil.gdb.registers import REGISTERS
+from hil.arch import entry
+from hil.gdb.registers import register_file
 from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.arm64 import Arm64
 from hil.gdb.unwind.debugger import Debugger
-from hil.gdb.unwind.frame_pointer import FramePointer
+from hil.gdb.unwind.frame_pointer import Convention, FramePointer
 from hil.gdb.unwind.orc import Orc
 from hil.gdb.unwind.stopped import Unwinder
 from hil.gdb.unwind.x86_64 import X8664
@@ -35,6 +36,30 @@ class Method:
     make: Callable[[Facts], Unwinder]
 
 
+@dataclass(frozen=True)
+class Chains:
+    """How the functions of an architecture link their frames, and the option without which its kernels do not."""
+
+    convention: Convention
+    option: str = ""
+
+    def fits(self, options: frozenset[str]) -> bool:
+        return not self.option or self.option in options
+
+
+CHAINS: Mapping[str, Chains] = {
+    # before ORC, where they are configured
+    "x86_64": Chains(X8664(), "CONFIG_FRAME_POINTER=y"),
+    # always; and its entry code, which debug information does not describe, links them too
+    "arm64": Chains(Arm64()),
+}
+"""By architecture."""
+
+
+def _chains(facts: Facts) -> Chains:
+    return entry(CHAINS, facts.kernel.arch.name, "hil/gdb/unwind/choice.py")
+
+
 METHODS = (
     Method(
         "ORC",
@@ -43,16 +68,10 @@ METHODS = (
         lambda facts: Orc(facts.symbols, facts.kernel.version),
     ),
     Method(
-        "frame records",
-        "arm64 kernels always have them, and its entry code, which debug information does not describe, links them too",
-        lambda facts: facts.kernel.arch.name == "arm64",
-        lambda facts: FramePointer(facts.symbols, REGISTERS["arm64"], Arm64()),
-    ),
-    Method(
         "frame pointers",
-        "x86_64 kernels before ORC, where they are configured",
-        lambda facts: facts.kernel.arch.name == "x86_64" and "CONFIG_FRAME_POINTER=y" in facts.options,
-        lambda facts: FramePointer(facts.symbols, REGISTERS["x86_64"], X8664()),
+        "what kernels have that are built with them, or always on the architecture",
+        lambda facts: _chains(facts).fits(facts.options),
+        lambda facts: FramePointer(facts.symbols, register_file(facts.kernel.arch.name), _chains(facts).convention),
     ),
     Method(
         "gdb",

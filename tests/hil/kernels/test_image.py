@@ -12,10 +12,12 @@ from hil.kernels.image import Image
 from .conftest import arm64_image, bzimage
 
 
-def zboot(payload: bytes, kind: bytes) -> bytes:
-    """An EFI zboot image: "MZ", "zimg", offset and size of the payload, reserved, compression."""
-    header = b"MZ\0\0zimg" + (64).to_bytes(4, "little") + len(payload).to_bytes(4, "little") + bytes(8) + kind
-    return header.ljust(64, b"\0") + payload + b"behind"
+def zboot(payload: bytes, kind: bytes, machine: int = 0xAA64) -> bytes:
+    """An EFI zboot image: "MZ", "zimg", offset and size of the payload, reserved, compression; behind it the COFF
+    header, which begins with its signature and the machine."""
+    header = b"MZ\0\0zimg" + (72).to_bytes(4, "little") + len(payload).to_bytes(4, "little") + bytes(8) + kind
+    coff = b"PE\0\0" + machine.to_bytes(2, "little")
+    return header.ljust(0x3C, b"\0") + (0x40).to_bytes(4, "little") + coff.ljust(8, b"\0") + payload + b"behind"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,7 @@ def test_what_an_image_says(tmp_path: Path, data: bytes, expected: Image) -> Non
     [
         (b"", "no kernel image"),
         (b"MZ" + bytes(100), "no kernel image"),
+        (zboot(b"\x28\xb5\x2f\xfd", b"zstd", machine=0x14C), "no kernel image"),
         (b"\x7fELF" + bytes(100), "not the ELF file vmlinux"),
         (gzip.compress(arm64_image())[:-12], "damaged"),
         (zboot(b"\x1f\x8b\x08garbage", b"gzip"), "damaged"),
