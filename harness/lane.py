@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from hil.arch import architectures
+from hil.arch import architectures, having
 from hil.errors import UserError
 
 
@@ -53,6 +53,8 @@ def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
             raise UserError(f"lane {pattern!r} has more than three parts", remedy="write KERNEL/ARCH/ENGINE")
         parts += ["*"] * (3 - len(parts))
         matches = {lane for lane in known if all(map(fnmatchcase, (lane.kernel, lane.arch, lane.engine), parts))}
+        if not matches and (why := _without(*parts[:2])):
+            raise UserError(f"unknown lane {pattern!r}: {why}", remedy="see `hil kernels list` for those there are")
         if not matches:
             kernels = ", ".join(dict.fromkeys(lane.kernel for lane in known))
             archs = ", ".join(dict.fromkeys(lane.arch for lane in known))
@@ -67,17 +69,24 @@ def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
 def compact(lanes: Iterable[str]) -> tuple[str, ...]:
     """Patterns that `select` reads as these lanes: both engines of a machine in one, all architectures of a kernel in
     one."""
-    engines = _merged(lanes, set(Engine))
-    return _merged(engines, set(architectures()))
+    engines = _merged(lanes, lambda _: set(Engine))
+    return _merged(engines, lambda kernel: {arch.name for arch in having(kernel)})
 
 
-def _merged(names: Iterable[str], last: Set[str]) -> tuple[str, ...]:
-    """Names that differ in nothing but their last part, which is every one of `last`, without it."""
+def _without(kernel: str, arch: str) -> str:
+    """Why the catalogue has a kernel for other architectures only; empty where it is no matter of that."""
+    return architectures()[arch].without.get(kernel, "") if arch in architectures() else ""
+
+
+def _merged(names: Iterable[str], last: Callable[[str], Set[str]]) -> tuple[str, ...]:
+    """Names that differ in nothing but their last part, which is every one of `last` behind the others, without it."""
     names = tuple(dict.fromkeys(names))
     ends: dict[str, set[str]] = {}
     for name in names:
         front, _, end = name.rpartition("/")
         ends.setdefault(front, set()).add(end)
     fronts = [name.rpartition("/")[0] for name in names]
-    merged = (front if front and ends[front] >= last else name for name, front in zip(names, fronts, strict=True))
+    merged = (
+        front if front and ends[front] >= last(front) else name for name, front in zip(names, fronts, strict=True)
+    )
     return tuple(dict.fromkeys(merged))

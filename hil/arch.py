@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, TypeVar
 
@@ -37,6 +37,9 @@ class Architecture:
     image_magic: str
     pe_machine: int
     late_cpus_since: str
+    flavour: str
+    userland: str
+    without: Mapping[str, str] = field(hash=False)
 
     def __str__(self) -> str:
         return self.name
@@ -60,7 +63,7 @@ def architectures() -> dict[str, Architecture]:
 
 
 def _architecture(name: str, given: dict[str, Any]) -> Architecture:
-    wanted = {field.name for field in fields(Architecture)} - {"name"}
+    wanted = {one.name for one in fields(Architecture)} - {"name"}
     for what, names in (("lacks", wanted - given.keys()), ("has fields nobody knows:", given.keys() - wanted)):
         if names:
             raise UserError(
@@ -69,6 +72,11 @@ def _architecture(name: str, given: dict[str, Any]) -> Architecture:
             )
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return Architecture(name=name, **values)
+
+
+def having(kernel: str) -> tuple[Architecture, ...]:
+    """The architectures that there is a kernel of the catalogue for; all of them for one that the catalogue has not."""
+    return tuple(arch for arch in architectures().values() if kernel not in arch.without)
 
 
 def architecture(name: str) -> Architecture:

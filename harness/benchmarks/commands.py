@@ -17,7 +17,7 @@ from harness.lowering.context import Guest
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from hil import guestroot, terminal
-from hil.arch import architectures
+from hil.arch import having
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
@@ -30,7 +30,7 @@ def bench(name: str, rounds: int) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
     console = terminal.console()
-    for arch in architectures().values():
+    for arch in having(name):
         store.get(name, arch)  # before minutes are spent on what needs no kernel
 
     def notify(line: str) -> None:
@@ -40,7 +40,7 @@ def bench(name: str, rounds: int) -> None:
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         report, took = conformance(name, Path(folder), notify)
     with TemporaryDirectory(prefix="hil-bench-") as folder:
-        for arch in architectures().values():
+        for arch in having(name):
             kernel = store.get(name, arch, notify=notify)
             ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))

@@ -14,7 +14,7 @@ from harness.run.phase_timing import PhaseTime
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport, ScriptResult
 from harness.script.operations import Script
-from hil.arch import architecture, architectures
+from hil.arch import architecture, having
 from hil.kernels import store
 
 
@@ -39,7 +39,7 @@ def conformance(kernel: str, folder: Path, notify: Callable[[str], None]) -> tup
         era = store.era(name, architecture(arch))
         return tuple(clause.script(era) for clause in clauses(arch, era))
 
-    lanes = all_lanes((kernel, arch) for arch in architectures())
+    lanes = all_lanes((kernel, arch.name) for arch in having(kernel))
     plan, reports = shares(lanes, scripts), list[RunReport]()
     took = seconds(lambda: reports.append(matrix.run(plan, matrix.make_folder(folder), Told(notify))))
     return reports[0], took

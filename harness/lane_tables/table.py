@@ -11,7 +11,7 @@ from harness.model.architecture import architecture_rules
 from harness.model.eras import Era, era
 from harness.model.rules import Attachment, DivisionByZero, Keep, LoadCheck
 from harness.release import dotted, release
-from hil.arch import Architecture, architectures
+from hil.arch import Architecture, having
 from hil.kernels import catalogue
 from hil.kernels.catalogue import Entry, Tarball
 
@@ -97,11 +97,11 @@ COLUMNS = (
 
 
 def rows() -> tuple[tuple[str, ...], ...]:
-    """A row for every kernel of the catalogue and every architecture, in the order of `COLUMNS`."""
+    """A row for every kernel of the catalogue and every architecture it has, in the order of `COLUMNS`."""
     return tuple(
         tuple(column.cell(entry, era(entry.era, arch.name), arch) for column in COLUMNS)
         for entry in catalogue.entries().values()
-        for arch in architectures().values()
+        for arch in having(entry.name)
     )
 
 

@@ -31,9 +31,8 @@ class Driver:
 
 @dataclass(frozen=True)
 class Recipe:
-    """`packages` of Debian's `suite` give the `programs`; `entries` are the files that are the same in every guest."""
+    """`packages` of Debian give the `programs`; `entries` are the files that are the same in every guest."""
 
-    suite: str
     packages: tuple[str, ...]
     programs: tuple[Program, ...]
     drivers: tuple[Driver, ...]
@@ -46,7 +45,6 @@ def recipe() -> Recipe:
     images = resources.folder("images")
     table = tomllib.loads((images / "guestroot.toml").read_text())
     return Recipe(
-        suite=table["suite"],
         packages=tuple(row["name"] for row in table["package"]),
         programs=tuple(Program(row["source"], row["target"]) for row in table["program"]),
         drivers=tuple(Driver(row["module"], row["option"], row["required"]) for row in table["driver"]),

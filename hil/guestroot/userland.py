@@ -44,8 +44,8 @@ class Userland:
 
 def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> Userland:
     """The userland of `arch`, made on first use; BenchError when its packages cannot be had or lack something."""
-    wanted = repr((recipe.suite, recipe.packages, recipe.programs)).encode()
-    name = f"{recipe.suite}-{arch.debian}-{hashlib.sha256(wanted).hexdigest()[:12]}"
+    wanted = repr((arch.userland, recipe.packages, recipe.programs)).encode()
+    name = f"{arch.userland}-{arch.debian}-{hashlib.sha256(wanted).hexdigest()[:12]}"
     folder = directories.cache() / "userland" / name
     cache.ensure(folder, lambda new: _make(recipe, arch, new, notify), notify=notify)
     with cache.reading(folder / _RECORD):
@@ -53,7 +53,7 @@ def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None
 
 
 def _make(recipe: Recipe, arch: Architecture, folder: Path, notify: Callable[[str], None]) -> None:
-    apt = Apt(recipe.suite, arch, notify=notify)
+    apt = Apt(arch.userland, arch, notify=notify)
     record = {}
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as name:
         unpacked = Path(name)
@@ -61,11 +61,16 @@ def _make(recipe: Recipe, arch: Architecture, folder: Path, notify: Callable[[st
             unpack(apt.download(package), unpacked)
             record[package.name] = {"version": package.version, "sha256": package.sha256}
         for program in recipe.programs:
-            for source, target in closure(unpacked, program.source, program.target).items():
+            for source, target in closure(unpacked, _found(unpacked, program.source), program.target).items():
                 destination = folder / _ROOT / target
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(unpacked / source, destination)
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _found(unpacked: Path, program: str) -> str:
+    """Where a package has a program that the recipe has in /bin or /sbin: there, or in the same folder of /usr."""
+    return next((path for path in (program, f"usr/{program}") if (unpacked / path).exists()), program)
 
 
 def closure(unpacked: Path, program: str, target: str) -> dict[str, str]:

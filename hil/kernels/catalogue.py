@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hil import resources
-from hil.arch import Architecture
+from hil.arch import Architecture, having
 from hil.errors import UserError
 
 
@@ -20,13 +20,13 @@ class Debian:
     package: str
 
     def metapackage(self, arch: Architecture) -> str:
-        return self.package.format(debian=arch.debian)
+        return self.package.format(flavour=arch.flavour)
 
     def images(self, arch: Architecture, series: str) -> re.Pattern[str]:
         """Names of the flavour's image packages of one series, whatever their ABI: linux-image-6.1.0-56-cloud-amd64."""
-        prefix, flavour = self.metapackage(arch).split("-cloud", 1)
+        before, _, behind = map(re.escape, self.package.partition("{flavour}"))
         numbered = re.escape(series) if series else r"[0-9]+\.[0-9]+"
-        return re.compile(rf"{re.escape(prefix)}-{numbered}\.[^-]+(-[0-9.]+)?-cloud{re.escape(flavour)}")
+        return re.compile(rf"{before}{numbered}\.[^-]+(-[0-9.]+)?-{re.escape(arch.flavour)}{behind}")
 
     def __str__(self) -> str:
         return f"Debian {self.suite}"
@@ -45,7 +45,8 @@ class Tarball:
 
 @dataclass(frozen=True)
 class Entry:
-    """One kernel of the catalogue, for every architecture. `series` ("6.1") is empty when any may come."""
+    """One kernel of the catalogue, for every architecture that is not without it; `series` ("6.1") is empty when any
+    may come."""
 
     name: str
     era: str
@@ -58,6 +59,15 @@ def entries() -> dict[str, Entry]:
     """Every kernel of the catalogue by name, in the order of the file."""
     table = tomllib.loads((resources.folder("images") / "catalogue.toml").read_text())
     return {name: _entry(name, row) for name, row in table.items()}
+
+
+def check_offered(name: str, arch: Architecture) -> None:
+    """UserError when the kernel called `name` is one that there is for other architectures only."""
+    if name in arch.without:
+        raise UserError(
+            f"there is no {name} for {arch}: {arch.without[name]}",
+            remedy=f"choose {' or '.join(map(str, having(name)))}, or another name",
+        )
 
 
 def entry(name: str) -> Entry:

@@ -15,7 +15,7 @@ from hil.kernels import catalogue, entry, importing, store
 from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
-from hil.kernels.parameters import chosen_architectures, every_architecture_or
+from hil.kernels.parameters import chosen_architectures, chosen_or_every
 from hil.kernels.progress import shown
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -50,8 +50,13 @@ def list_(as_json: bool) -> None:
 @click.option("--refresh", is_flag=True, help="Fetch the newest even when there is one at hand.")
 def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
     """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen."""
-    wanted = names or [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
-    lanes = [(name, arch) for name in wanted for arch in every_architecture_or(chosen)]
+    everything = [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
+    lanes = [
+        (name, arch)
+        for name in names or everything
+        for arch in chosen_or_every(chosen, name)
+        if names or name not in arch.without
+    ]
     failures = []
     for name, arch in lanes:
         try:
@@ -75,7 +80,7 @@ def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> Non
 @_as_json
 def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
     """Show a kernel at hand, after verifying it: release, files, where it came from."""
-    found = [kernel for arch in every_architecture_or(chosen) if (kernel := store.find(name, arch))]
+    found = [kernel for arch in chosen_or_every(chosen, name) if (kernel := store.find(name, arch))]
     if not found:
         raise _not_at_hand(name)
     shown: list[dict[str, Any]] = [
@@ -138,7 +143,7 @@ def import_(
 @chosen_architectures
 def remove(name: str, chosen: tuple[str, ...]) -> None:
     """Remove a kernel from the cache, for every architecture or those chosen."""
-    removed = [arch for arch in every_architecture_or(chosen) if store.remove(name, arch)]
+    removed = [arch for arch in chosen_or_every(chosen, name) if store.remove(name, arch)]
     if not removed:
         raise _not_at_hand(name)
     for arch in removed:

@@ -18,8 +18,9 @@ from hil.kernels.entry import Parts
 
 Notify = Callable[[str], None]
 
-# Where packages put the parts: below /boot until 6.12; beside the modules, which are in /usr, from 7.x on.
-_IMAGES = ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+# Where packages put the parts: below /boot until 6.12; beside the modules, which are in /usr, from 7.x on. The image's
+# name ends with x where it is not compressed.
+_IMAGES = ("boot/vmlinu[xz]-*", "usr/lib/modules/*/vmlinu[xz]")
 _CONFIGS = ("boot/config-*", "usr/lib/modules/*/config")
 _SYSTEM_MAPS = ("boot/System.map-*", "usr/lib/modules/*/System.map")
 _MODULES = ("lib/modules/*", "usr/lib/modules/*")

@@ -45,7 +45,7 @@ def add(
     """
     try:
         arch, release, version, parts = examine(parts, arch, release)
-        _fits(name, version, judged_as)
+        _fits(name, arch, version, judged_as)
         folder = store.location(name, arch)
         provenance = {
             "source": store.IMPORTED,
@@ -95,7 +95,7 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
     return architecture(seen.arch), release, version, replace(parts, modules=modules)
 
 
-def _fits(name: str, version: str, judged_as: str) -> None:
+def _fits(name: str, arch: Architecture, version: str, judged_as: str) -> None:
     """A lane of the catalogue must get the kernel it names; any other name needs a release with rules."""
     if judged_as and not _ERA.fullmatch(judged_as):
         raise UserError(
@@ -106,6 +106,7 @@ def _fits(name: str, version: str, judged_as: str) -> None:
     era = catalogue.era_of(judged_as or version)
     if known is None:
         return
+    catalogue.check_offered(name, arch)
     series = catalogue.numbers(known.series) if known.series else ()
     if known.era != era or series != catalogue.numbers(version)[: len(series)]:
         raise UserError(

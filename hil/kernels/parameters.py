@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from hil.arch import Architecture, architecture, architectures
+from hil.arch import Architecture, architecture, having
 
 chosen_architectures = click.option(
     "--arch", "chosen", multiple=True, metavar="ARCH", help="Architecture; may be repeated. All when left out."
 )
 
 
-def every_architecture_or(chosen: tuple[str, ...]) -> list[Architecture]:
-    """Those chosen, all when none are; UserError for one there is not."""
-    return [architecture(name) for name in chosen] or list(architectures().values())
+def chosen_or_every(chosen: tuple[str, ...], kernel: str) -> list[Architecture]:
+    """Those chosen, all that `kernel` has when none are; UserError for one there is not."""
+    return [architecture(name) for name in chosen] or list(having(kernel))

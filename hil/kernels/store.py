@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hil import cache, directories
-from hil.arch import Architecture, architectures
+from hil.arch import Architecture, architectures, having
 from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, debian, entry
 from hil.kernels.catalogue import Debian, Entry
@@ -121,9 +121,9 @@ def remove(name: str, arch: Architecture) -> bool:
 
 
 def names() -> Iterator[tuple[str, Architecture]]:
-    """Every kernel of the catalogue, then the imported ones under other names, for each architecture."""
+    """Every kernel of the catalogue for each architecture it has, then the imported ones under other names."""
     for name in catalogue.entries():
-        for arch in architectures().values():
+        for arch in having(name):
             yield name, arch
     for folder in sorted(root().glob("*/*")):
         name = folder.parent.name
@@ -177,7 +177,9 @@ def _can_fetch(name: str) -> bool:
 
 
 def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
-    """The entry of the catalogue with a source we can fetch; NotAtHand when there is none."""
+    """The entry of the catalogue with a source we can fetch; NotAtHand when there is none, UserError when there is no
+    such kernel for the architecture."""
+    catalogue.check_offered(name, arch)
     known = catalogue.entry(name)
     if isinstance(known.source, Debian):
         return known, known.source

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -5,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.lane import Engine, Lane, all_lanes, compact, select
+from harness.run.commands import known_lanes
+from hil.arch import architecture, architectures, having
 from hil.errors import UserError
 
 KNOWN = all_lanes([("linux-4.1", "x86_64"), ("linux-4.1", "arm64"), ("debian-12", "x86_64"), ("debian-12", "arm64")])
@@ -40,13 +43,27 @@ def test_a_pattern_that_matches_nothing_is_the_users_mistake(pattern: str) -> No
     assert repr(pattern) in str(caught.value) and "KERNEL/ARCH/ENGINE" in str(caught.value)
 
 
-@given(st.lists(st.sampled_from(all_lanes(product(("a", "b"), ("x86_64", "arm64")))), min_size=1, unique=True))
+def test_a_lane_that_a_kernel_does_not_have_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = replace(architecture("arm64"), name="new", without={"debian-12": "nobody built it"})
+    monkeypatch.setitem(architectures(), "new", new)
+    old = {arch.name for arch in having("debian-12")}
+    assert {lane.arch for lane in select(["debian-12"], known_lanes())} == old
+    assert "debian-13" in {lane.kernel for lane in select(["*/new"], known_lanes())}
+    for pattern in ("debian-12/new", "debian-12/new/jit"):
+        with pytest.raises(UserError, match=f"unknown lane '{pattern}': nobody built it; see `hil kernels list`"):
+            select([pattern], known_lanes())
+
+
+@given(st.lists(st.sampled_from(known_lanes()), min_size=1, unique=True))
 def test_compact_patterns_select_the_same_lanes(chosen: list[Lane]) -> None:
-    known = all_lanes(product(("a", "b"), ("x86_64", "arm64")))
-    assert set(select(compact(map(str, chosen)), known)) == set(chosen)
+    assert set(select(compact(map(str, chosen)), known_lanes())) == set(chosen)
 
 
-def test_compact_patterns_are_short() -> None:
-    known = all_lanes(product(("a", "b"), ("x86_64", "arm64")))
+def test_compact_patterns_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = replace(architecture("arm64"), name="new", without={"a": "it has none", "b": "nor it"})
+    monkeypatch.setitem(architectures(), "new", new)
+    old = [arch for arch in architectures() if arch != "new"]
+    known = all_lanes(product(("a", "b"), old))
     assert compact(map(str, known)) == ("a", "b")
-    assert compact(map(str, known[1:])) == ("a/x86_64/jit", "a/arm64", "b")
+    rest = [f"a/{arch}" for arch in old[1:]]
+    assert compact(map(str, known[1:])) == (f"a/{old[0]}/jit", *rest, "b")

@@ -12,7 +12,7 @@ from typing import Any
 from hil import cache, directories
 from hil.arch import Architecture
 from hil.errors import UserError
-from hil.kernels import entry, importing, store
+from hil.kernels import catalogue, entry, importing, store
 from hil.kernels.building import build_tree, options, recipe, tarball, toolchain
 from hil.kernels.building.build_tree import BuildTree
 from hil.kernels.building.job import Log
@@ -29,6 +29,7 @@ def requirements(known: Entry, arch: Architecture) -> tuple[Tarball, Recipe, Too
         raise UserError(
             f"{known.name} is a package, not sources to build", remedy=f"use `hil kernels fetch {known.name}`"
         )
+    catalogue.check_offered(known.name, arch)
     instructions = recipe.load(known.name, arch)
     return known.source, instructions, toolchain.find(instructions, arch)
 

@@ -8,7 +8,7 @@ import click
 
 from hil.kernels import catalogue
 from hil.kernels.building import builder
-from hil.kernels.parameters import chosen_architectures, every_architecture_or
+from hil.kernels.parameters import chosen_architectures, chosen_or_every
 from hil.kernels.progress import shown
 
 
@@ -37,7 +37,7 @@ def build(name: str, chosen: tuple[str, ...], tarball: Path | None, jobs: int | 
         hil kernels build linux-4.1 --tarball ~/linux-4.1.52.tar.xz
     """
     known = catalogue.entry(name)
-    archs = every_architecture_or(chosen)
+    archs = chosen_or_every(chosen, name)
     for arch in archs:
         builder.requirements(known, arch)  # all of them now, not after the first has been built
     for arch in archs:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil import guestroot
-from hil.arch import architecture, architectures
+from hil.arch import architecture, having
 from hil.guestroot import cpio
 from hil.kernels import catalogue, configuration, store
 from hil.kernels.kernel import Kernel
@@ -20,9 +20,9 @@ from hil.machine.command import kernel_command_line
 pytestmark = pytest.mark.guest
 
 LANES = [
-    pytest.param((entry.name, arch), id=f"{entry.name}-{arch}")
+    pytest.param((entry.name, arch.name), id=f"{entry.name}-{arch}")
     for entry in catalogue.entries().values()
-    for arch in architectures()
+    for arch in having(entry.name)
 ]
 
 

@@ -1,12 +1,13 @@
 """The catalogue as it is shipped, and the rules of eras."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from hil.arch import architecture, architectures
 from hil.errors import UserError
-from hil.kernels import catalogue
+from hil.kernels import catalogue, store
 from hil.kernels.catalogue import Debian, Tarball
 
 
@@ -24,8 +25,22 @@ def test_the_reference_generation_is_named_by_hash() -> None:
 def test_debians_flavour_by_architecture() -> None:
     source = catalogue.entry("debian-12").source
     assert isinstance(source, Debian)
-    names = {arch.name: source.metapackage(arch) for arch in architectures().values()}
-    assert names == {"x86_64": "linux-image-cloud-amd64", "arm64": "linux-image-cloud-arm64"}
+    names = [source.metapackage(architecture(arch)) for arch in ("x86_64", "arm64")]
+    assert names == ["linux-image-cloud-amd64", "linux-image-cloud-arm64"]
+
+
+def test_what_an_architecture_is_without_is_of_the_catalogue_and_has_a_reason() -> None:
+    for arch in architectures().values():
+        assert arch.without.keys() < catalogue.entries().keys(), "and one kernel there is"
+        assert all(arch.without.values())
+
+
+def test_a_kernel_there_is_not_for_an_architecture() -> None:
+    new = replace(architecture("arm64"), name="new", without={"debian-12": "nobody built it"})
+    catalogue.check_offered("debian-13", new)
+    for ask in (catalogue.check_offered, store.get, store.fetch):
+        with pytest.raises(UserError, match="there is no debian-12 for new: nobody built it; choose x86_64 or arm64"):
+            ask("debian-12", new)
 
 
 # Names from the indexes of bullseye, bookworm, trixie and sid.
@@ -38,6 +53,8 @@ def test_debians_flavour_by_architecture() -> None:
         ("debian-11", "linux-image-5.10.0-46-cloud-amd64", False),
         ("debian-11", "linux-image-6.1.0-0.deb11.50-cloud-arm64", False),
         ("debian-12", "linux-image-6.1.0-56-cloud-arm64", True),
+        ("debian-12", "linux-image-6.1.0-56-arm64", False),
+        ("debian-12", "linux-image-6.1.0-56-rt-cloud-arm64", False),
         ("debian-12", "linux-image-6.12.117+deb12-cloud-arm64", False),
         ("debian-13", "linux-image-6.12.117+deb13-cloud-arm64", True),
         ("debian-13", "linux-image-6.12-cloud-arm64", False),
