@@ -129,4 +129,5 @@ def _check_lane(place: Home) -> None:
     from harness import lane  # what is needed to start is not needed to call
     from harness.run.commands import known_lanes
 
-    lane.select([str(place.lane)], known_lanes())
+    wanted = [str(place.lane)]
+    lane.select(wanted, known_lanes(wanted))

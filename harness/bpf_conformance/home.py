@@ -14,7 +14,7 @@ from harness.lane import Engine, Lane
 from hil import directories
 from hil.errors import UserError
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*(@[a-z0-9.+~-]*)?")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def conform(
         click.echo(markdown(), nl=False)
         return 0
     console = terminal.console()
-    chosen = choose(select(listed(lanes), known_lanes()), _clauses, patterns, "clause", _sections)
+    wanted = listed(lanes)
+    chosen = choose(select(wanted, known_lanes(wanted)), _clauses, patterns, "clause", _sections)
     check_chosen(require, chosen)
     tell_left_out(console, chosen)
     excused = known.read(KNOWN)

@@ -63,7 +63,7 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
 
 def _lane(text: str) -> Lane:
     """The one lane that `text` names; without an engine, the one with the interpreter. UserError otherwise."""
-    found = select([text], known_lanes())
+    found = select([text], known_lanes([text]))
     if len(found) > 1 and text.count("/") == 1:
         found = tuple(lane for lane in found if lane.engine is Engine.INTERP)
     if len(found) != 1:

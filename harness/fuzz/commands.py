@@ -66,9 +66,8 @@ def fuzz(
         console.print(f"{kernel}/{arch}: making {len(numbers)} cases", highlight=False)
         return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
 
-    plan = shares(
-        select(listed(lanes), known_lanes()), scripts, known.read(KNOWN), together=TOGETHER, random=True, armed=(PRCTL,)
-    )
+    chosen = select(listed(lanes), known_lanes(listed(lanes)))
+    plan = shares(chosen, scripts, known.read(KNOWN), together=TOGETHER, random=True, armed=(PRCTL,))
     report = carry_out(console, plan, output, jobs)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

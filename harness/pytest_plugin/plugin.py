@@ -175,13 +175,13 @@ def _lanes(config: pytest.Config) -> tuple[Lane, ...]:
         from harness.lane import listed, select
         from harness.run.commands import known_lanes
         from hil import settings
-        from hil.errors import UserError
+        from hil.errors import HilError
 
         given = config.getoption("--hil-lanes")
         patterns: str = config.getini("hil_lanes") if given is None else given
         try:
             settings.check()
-            config.stash[_CHOSEN] = select(listed(patterns), known_lanes())
-        except UserError as error:
+            config.stash[_CHOSEN] = select(listed(patterns), known_lanes(listed(patterns)))
+        except HilError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[_CHOSEN]

@@ -58,7 +58,7 @@ def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
 
 def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[str]:
     """The script of that name as it is on a lane, or in an era on an architecture; UserError when there is none."""
-    chosen = select([lane], known_lanes())[0]
+    chosen = select([lane], known_lanes([lane]))[0]
     where = arch or chosen.arch
     when = era or store.era(chosen.kernel, architecture(where))
     subcommand, found = _script(name, where, when)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from harness.core_scripts import KNOWN, core_scripts
 from harness.counting import counted
 from harness.lane import Lane, all_lanes, listed, select
 from harness.report.terminal import tell
-from harness.run import known, matrix
+from harness.run import known, matrix, points
 from harness.run.artifacts import Unwritten
 from harness.run.choice import Choice, choose
 from harness.run.demands import NO_DEMANDS, Demands
@@ -69,7 +69,7 @@ def run(
     """Boot the lanes' kernels, run the core scripts, and hold each result against the model."""
     console = terminal.console()
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
-    chosen = choose(select(wanted, known_lanes()), _scripts, patterns, "script", list)
+    chosen = choose(select(wanted, known_lanes(wanted)), _scripts, patterns, "script", list)
     check_chosen(require, chosen)
     tell_left_out(console, chosen)
     plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds)
@@ -105,9 +105,10 @@ def carry_out(
     return report
 
 
-def known_lanes() -> tuple[Lane, ...]:
-    """Every lane of the catalogue, and of the kernels the user imported."""
-    return all_lanes((name, arch.name) for name, arch in store.names())
+def known_lanes(patterns: Iterable[str] = ()) -> tuple[Lane, ...]:
+    """Every lane of the catalogue, and of the kernels the user imported; and those lanes of point releases that
+    patterns ask for by a version, which no others match."""
+    return (*all_lanes((name, arch.name) for name, arch in store.names()), *points.asked_for(patterns))
 
 
 def summarize(console: Console, report: RunReport, folder: Path) -> None:

@@ -85,7 +85,8 @@ class PackageGone(BenchError):
 
 
 class Apt:
-    """Packages of `suite` ("bookworm", with its -updates and -security) for `arch`. Safe for several processes."""
+    """Packages of `suite` for `arch`; a released one ("bookworm") comes with its -updates and -security, a suite of
+    backports alone. Safe for several processes."""
 
     def __init__(self, suite: str, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> None:
         self.suite = suite
@@ -131,6 +132,20 @@ class Apt:
         """Every version of every package whose whole name matches, newest version first; empty when there is none."""
         names = [name for name in self._query("apt-cache", "pkgnames").split() if pattern.fullmatch(name)]
         return package.newest_first(self._show(names)) if names else []
+
+    def suites_of(self, packages: Sequence[Package]) -> dict[Package, tuple[str, ...]]:
+        """Which suites name each of some packages: apt-cache(8), madison."""
+        listed = self._query("apt-cache", "madison", *sorted({item.name for item in packages})) if packages else ""
+        rows = [[cell.strip() for cell in line.split("|")] for line in listed.splitlines()]
+        return {
+            item: tuple(
+                suite.partition("/")[0]
+                for name, version, origin in rows
+                if (name, version) == (item.name, item.version)
+                for suite in origin.split()[1:2]
+            )
+            for item in packages
+        }
 
     def download(self, wanted: Package) -> Path:
         """The .deb, fetched unless it is here already; apt has checked its hash.
@@ -223,8 +238,8 @@ class Apt:
 
     def _suites(self) -> dict[str, list[str]]:
         """Archive to suites. Only released suites have updates and security support."""
-        if self.suite == "sid":
-            return {self.mirror.base: ["sid"]}
+        if self.suite == "sid" or self.suite.endswith("-backports"):
+            return {self.mirror.base: [self.suite]}
         return {
             self.mirror.base: [self.suite, f"{self.suite}-updates"],
             self.mirror.security: [f"{self.suite}-security"],

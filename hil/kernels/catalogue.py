@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from hil import resources
 from hil.arch import Architecture, having
 from hil.errors import UserError
 
+POINT = "@"
+"""Between a kernel's name and the version of one of its point releases."""
+_VERSION = re.compile(r"\d+\.\d+\.\d+[a-z0-9.+~-]*", re.ASCII)
+"""An upstream version, and Debian's revision of it, if that is meant, too: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
+
 
 @dataclass(frozen=True)
 class Debian:
-    """A kernel from Debian's archive: the flavour's metapackage in one suite."""
+    """A kernel from Debian's archive: the flavour's metapackage in one suite. `backports` is the suite that has further
+    series for the same release, and kernels by version only; empty when there is none."""
 
     suite: str
     package: str
+    backports: str = ""
 
     def metapackage(self, arch: Architecture) -> str:
         return self.package.format(flavour=arch.flavour)
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Where kernels by version are looked for, in this order."""
+        return tuple(filter(None, (self.suite, self.backports)))
 
     def images(self, arch: Architecture, series: str) -> re.Pattern[str]:
         """Names of the flavour's image packages of one series, whatever their ABI: linux-image-6.1.0-56-cloud-amd64."""
         before, _, behind = map(re.escape, self.package.partition("{flavour}"))
         numbered = re.escape(series) if series else r"[0-9]+\.[0-9]+"
-        return re.compile(rf"{before}{numbered}\.[^-]+(-[0-9.]+)?-{re.escape(arch.flavour)}{behind}")
+        return re.compile(rf"{before}{numbered}\.[^-]+(-[0-9][^-]*)?-{re.escape(arch.flavour)}{behind}")
 
     def __str__(self) -> str:
         return f"Debian {self.suite}"
@@ -45,13 +58,14 @@ class Tarball:
 
 @dataclass(frozen=True)
 class Entry:
-    """One kernel of the catalogue, for every architecture that is not without it; `series` ("6.1") is empty when any
-    may come."""
+    """One kernel of the catalogue, for every architecture that is not without it. `series` ("6.1") is empty when any
+    may come, `version` ("6.1.170") is that of a point release, and empty where the newest is meant."""
 
     name: str
     era: str
     series: str
     source: Debian | Tarball
+    version: str = ""
 
 
 @cache
@@ -63,23 +77,47 @@ def entries() -> dict[str, Entry]:
 
 def check_offered(name: str, arch: Architecture) -> None:
     """UserError when the kernel called `name` is one that there is for other architectures only."""
-    if name in arch.without:
+    kernel = row(name)
+    if kernel in arch.without:
         raise UserError(
-            f"there is no {name} for {arch}: {arch.without[name]}",
-            remedy=f"choose {' or '.join(map(str, having(name)))}, or another name",
+            f"there is no {name} for {arch}: {arch.without[kernel]}",
+            remedy=f"choose {' or '.join(map(str, having(kernel)))}, or another name",
         )
 
 
+def row(name: str) -> str:
+    """Of which kernel of the catalogue `name` is a point release, or the name itself."""
+    return name.partition(POINT)[0]
+
+
 def entry(name: str) -> Entry:
-    """The kernel called `name`; UserError when the catalogue has none."""
-    try:
-        return entries()[name]
-    except KeyError:
-        known = ", ".join(entries())
+    """As `find`; UserError when the catalogue has none."""
+    if known := find(name):
+        return known
+    raise UserError(
+        f"there is no kernel {name!r}",
+        remedy=f"choose one of {', '.join(entries())}, or import your own under that name with `hil kernels import`",
+    )
+
+
+def find(name: str) -> Entry | None:
+    """The kernel called `name`, which may be a point release of one of the file: debian-12@6.1.170. None when there is
+    no such row; UserError for a version of a kernel that comes in one only, and for what is no version.
+
+    A release behind the last with rules is judged by those of the last.
+    """
+    kernel, at, version = name.partition(POINT)
+    known = entries().get(kernel)
+    if known is None or not at:
+        return known
+    if not isinstance(known.source, Debian):
+        raise UserError(f"{kernel} is one kernel, which has no point releases", remedy=f"write {kernel}, not {name}")
+    if not _VERSION.fullmatch(version):
         raise UserError(
-            f"there is no kernel {name!r}",
-            remedy=f"choose one of {known}, or import your own under that name with `hil kernels import`",
-        ) from None
+            f"{name!r} names no version", remedy=f"write {kernel}@X.Y.Z; hil kernels list {kernel} --all has them"
+        )
+    newer = numbers(version) > (*numbers(eras()[-1]), math.inf)
+    return replace(known, name=name, era=eras()[-1] if newer else era_of(version), series="", version=version)
 
 
 def eras() -> tuple[str, ...]:
@@ -118,7 +156,7 @@ def _entry(name: str, row: dict[str, str]) -> Entry:
     source: Debian | Tarball
     match row["source"]:
         case "debian":
-            source = Debian(row["suite"], row["package"])
+            source = Debian(row["suite"], row["package"], row.get("backports", ""))
         case "tarball":
             source = Tarball(row["url"], row["sha256"])
         case other:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hil import cache, terminal
-from hil.arch import Architecture, architecture
+from hil.arch import Architecture, architecture, architectures
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, entry, importing, store
 from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
 from hil.kernels.parameters import chosen_architectures, chosen_or_every
+from hil.kernels.points import Point, points
 from hil.kernels.progress import shown
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,14 +35,30 @@ kernels.add_command(build)
 
 
 @kernels.command("list")
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every version that Debian's archive has of them.")
+@chosen_architectures
 @_as_json
-def list_(as_json: bool) -> None:
-    """List the catalogue's kernels and those at hand."""
-    rows = [_row(name, arch) for name, arch in store.names()]
+def list_(names: tuple[str, ...], every: bool, chosen: tuple[str, ...], as_json: bool) -> None:
+    """List the catalogue's kernels and those at hand, or those named.
+
+    With --all: each version of them that Debian's archive has today, by the name that lanes give it, as
+    debian-12@6.1.170, with the suite that has it. Such a kernel is one of its own, beside the newest, which the name
+    without a version stands for; wildcards take them only where they are asked for: 'debian-13@6.12.9*'.
+    """
+    if every:
+        headings: tuple[str, ...] = ("name", "arch", "version", "suite", "state")
+        rows = [_point_row(point) for point in _points(names, chosen)]
+    else:
+        headings = ("name", "arch", "era", "version", "state", "source")
+        known = [*store.names(), *store.points()]
+        for name in [name for name in names if name not in {name for name, _ in known}]:
+            known += [(catalogue.entry(name).name, arch) for arch in chosen_or_every((), name)]
+        wanted = [architecture(name) for name in chosen] or architectures().values()
+        rows = [_row(*one) for one in known if one[1] in wanted and (not names or one[0] in names)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    headings = ("name", "arch", "era", "version", "state", "source")
     terminal.print_table(terminal.console(), headings, [[row[heading] for heading in headings] for row in rows])
 
 
@@ -49,7 +67,10 @@ def list_(as_json: bool) -> None:
 @chosen_architectures
 @click.option("--refresh", is_flag=True, help="Fetch the newest even when there is one at hand.")
 def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
-    """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen."""
+    """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen.
+
+    A name may have a version, debian-12@6.1.170: hil kernels list debian-12 --all has those there are.
+    """
     everything = [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
     lanes = [
         (name, arch)
@@ -156,7 +177,7 @@ def _not_at_hand(name: str) -> UserError:
 
 def _row(name: str, arch: Architecture) -> dict[str, str]:
     """What `list` says of one kernel; its metadata are read, its files are not verified."""
-    known = catalogue.entries().get(name)
+    known = catalogue.find(name)
     row = {"name": name, "arch": arch.name, "era": known.era if known else "", "version": "", "release": ""}
     source = str(known.source) if known else ""
     try:
@@ -176,6 +197,24 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
         "release": metadata["release"],
         "state": "cached",
         "source": store.IMPORTED if imported else source,
+    }
+
+
+def _points(names: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Point]:
+    """The point releases of the kernels named, or of all that Debian's archive has."""
+    for name in names or [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]:
+        for arch in chosen_or_every(chosen, name):
+            yield from points(catalogue.entry(name), arch, notify=lambda line: click.echo(line, err=True))
+
+
+def _point_row(point: Point) -> dict[str, str]:
+    held = store.held_as(point)
+    return {
+        "name": point.name,
+        "arch": point.arch.name,
+        "version": point.image.version,
+        "suite": ", ".join(point.suites),
+        "state": ("cached" if held == point.name else f"cached as {held}") if held else "available",
     }
 
 

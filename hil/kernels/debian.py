@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hil.arch import Architecture
 from hil.debian import apt, mirror
 from hil.debian.apt import Apt, PackageGone
 from hil.debian.package import Package
 from hil.errors import BenchError
-from hil.kernels import entry
+from hil.kernels import entry, points
 from hil.kernels.catalogue import Debian, Entry
 from hil.kernels.entry import Parts
 
@@ -27,7 +28,24 @@ _MODULES = ("lib/modules/*", "usr/lib/modules/*")
 
 
 def fill(folder: Path, known: Entry, source: Debian, arch: Architecture, notify: Notify) -> None:
-    """Fill an empty folder with the newest kernel that `source` has for `arch`; BenchError when none can be had."""
+    """Fill an empty folder with the kernel that `source` has for `arch`: that of the version that `known` names, or the
+    newest. UserError when there is no such version; BenchError when none can be had."""
+    if known.version:
+        _fill_with_point(folder, known, source, arch, notify)
+    else:
+        _fill_with_newest(folder, known, source, arch, notify)
+
+
+def _fill_with_point(folder: Path, known: Entry, source: Debian, arch: Architecture, notify: Notify) -> None:
+    point = points.find(known, source, arch, notify)
+    try:
+        debs, packages = _download(point.archive, point.image)
+    except PackageGone as gone:
+        raise PackageGone(gone.what, remedy=f"choose another one: {points.how_to_list(known)}") from gone
+    _write(folder, known, point.archive, debs, packages, {})
+
+
+def _fill_with_newest(folder: Path, known: Entry, source: Debian, arch: Architecture, notify: Notify) -> None:
     archive = Apt(source.suite, arch, notify=notify)
     metapackage = source.metapackage(arch)
     current, image = _current(archive, source, known.series, arch)
@@ -40,6 +58,15 @@ def fill(folder: Path, known: Entry, source: Debian, arch: Architecture, notify:
         current, image = _current(archive, source, known.series, arch)
         debs, packages, dropped = _newest(archive, source, known.series, arch, notify)
         notes = [f"the mirror no longer has {missing}, which its index names" for missing in dropped]
+    names = {"name": metapackage, "version": current.version, "names": image.name}
+    _write(folder, known, archive, debs, packages, {"metapackage": names, "notes": notes})
+
+
+def _write(
+    folder: Path, known: Entry, archive: Apt, debs: list[Path], packages: list[Package], facts: Mapping[str, Any]
+) -> None:
+    """Fill the folder from packages, the image's first; `facts` are further ones for the provenance."""
+    arch = archive.arch
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as scratch:
         tree = Path(scratch)
         for deb in debs:
@@ -47,14 +74,13 @@ def fill(folder: Path, known: Entry, source: Debian, arch: Architecture, notify:
         parts, release = _parts(tree, packages[0])
         provenance = {
             "source": "debian",
-            "suite": source.suite,
+            "suite": archive.suite,
             "archives": [mirror.without_password(uri) for uri in archive.uris],
-            "metapackage": {"name": metapackage, "version": current.version, "names": image.name},
             "packages": [
                 {"name": item.name, "version": item.version, "file": item.filename, "sha256": item.sha256}
                 for item in packages
             ],
-            "notes": notes,
+            **facts,
             "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         entry.write(folder, known.name, arch, parts, release, packages[0].upstream, provenance)

@@ -108,7 +108,7 @@ def _check_once(folder: Path, _: int) -> None:
 
 def era(name: str, metadata: Mapping[str, Any]) -> str:
     """What the user said, what the catalogue says of this name, or what the version is."""
-    known = catalogue.entries().get(name)
+    known = catalogue.find(name)
     said = metadata["provenance"].get("as", known.era if known else "")
     return str(said) or catalogue.era_of(metadata["version"])
 

@@ -97,12 +97,14 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
 
 def _fits(name: str, arch: Architecture, version: str, judged_as: str) -> None:
     """A lane of the catalogue must get the kernel it names; any other name needs a release with rules."""
+    if catalogue.POINT in name:
+        raise UserError(f"{name!r} stands for a kernel of Debian's archive", remedy=f"leave {catalogue.POINT} out")
     if judged_as and not _ERA.fullmatch(judged_as):
         raise UserError(
             f"a kernel cannot be judged as {judged_as!r}, which is no release of Linux",
             remedy="write --as MAJOR.MINOR, 6.1 for one",
         )
-    known = catalogue.entries().get(name)
+    known = catalogue.find(name)
     era = catalogue.era_of(judged_as or version)
     if known is None:
         return

@@ -12,11 +12,12 @@ from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, debian, entry
 from hil.kernels.catalogue import Debian, Entry
 from hil.kernels.kernel import Kernel
+from hil.kernels.points import Point
 
 Notify = Callable[[str], None]
 
 # A name is a folder of the cache and the first part of a lane's name.
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._+-]*({catalogue.POINT}[a-z0-9.+~-]*)?")
 
 IMPORTED = "imported"
 """The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
@@ -90,9 +91,9 @@ def find(name: str, arch: Architecture) -> Kernel | None:
 
 
 def era(name: str, arch: Architecture) -> str:
-    """The era of a kernel that `names` yields, without a look at its image."""
-    if name in catalogue.entries():
-        return catalogue.entry(name).era
+    """The era of a kernel that `names` or `points` yields, without a look at its image."""
+    if known := catalogue.find(name):
+        return known.era
     try:
         return entry.era(name, entry.metadata_of(location(name, arch)))
     except cache.Damaged as damage:
@@ -100,10 +101,10 @@ def era(name: str, arch: Architecture) -> str:
 
 
 def version(name: str, arch: Architecture) -> str:
-    """The version of a kernel that `names` yields, without a look at its image: in full only where the catalogue does
-    not know the kernel, else MAJOR.MINOR."""
-    if name in catalogue.entries():
-        return catalogue.entry(name).era
+    """The version of a kernel that `names` or `points` yields, without a look at its image: in full only where its name
+    has it or the catalogue does not know the kernel, else MAJOR.MINOR."""
+    if known := catalogue.find(name):
+        return known.version.partition("-")[0] or known.era
     try:
         return str(entry.metadata_of(location(name, arch))["version"])
     except cache.Damaged as damage:
@@ -125,10 +126,34 @@ def names() -> Iterator[tuple[str, Architecture]]:
     for name in catalogue.entries():
         for arch in having(name):
             yield name, arch
+    for name, arch in _held():
+        if name not in catalogue.entries() and catalogue.POINT not in name:
+            yield name, arch
+
+
+def points() -> Iterator[tuple[str, Architecture]]:
+    """The point releases at hand."""
+    return ((name, arch) for name, arch in _held() if catalogue.POINT in name)
+
+
+def held_as(point: Point) -> str:
+    """The name of the kernel at hand that was made of the point release's package: its own, or that of the catalogue's
+    kernel; empty when there is none."""
+    return next((name for name in (point.name, point.kernel) if _made_of(name, point)), "")
+
+
+def _made_of(name: str, point: Point) -> bool:
+    try:
+        packages = entry.metadata_of(location(name, point.arch))["provenance"].get("packages")
+    except cache.Damaged:
+        return False
+    return bool(packages) and packages[0]["sha256"] == point.image.sha256
+
+
+def _held() -> Iterator[tuple[str, Architecture]]:
     for folder in sorted(root().glob("*/*")):
-        name = folder.parent.name
-        if name not in catalogue.entries() and folder.name in architectures():
-            yield name, architectures()[folder.name]
+        if folder.name in architectures():
+            yield folder.parent.name, architectures()[folder.name]
 
 
 def was_imported(folder: Path) -> bool:
@@ -145,7 +170,7 @@ class NotAtHand(UserError):
 
 def _damaged(name: str, arch: Architecture, damage: cache.Damaged) -> BenchError:
     """The error for who cannot, or was not asked to, fetch the kernel again."""
-    if name not in catalogue.entries() or was_imported(location(name, arch)):
+    if catalogue.find(name) is None or was_imported(location(name, arch)):
         again = "import"
     else:
         again = "fetch" if _can_fetch(name) else "build"
@@ -172,7 +197,7 @@ def _present(folder: Path) -> bool:
 
 
 def _can_fetch(name: str) -> bool:
-    known = catalogue.entries().get(name)
+    known = catalogue.find(name)
     return known is not None and isinstance(known.source, Debian)
 
 
@@ -199,9 +224,10 @@ def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
     except cache.Unusable:
         raise
     except BenchError as error:
+        otherwise = "" if known.version else f"; or import one: {_how_to_import(name)}"
         raise BenchError(
             f"the kernel {name}/{arch} is not at hand and cannot be fetched: {error.what}",
-            remedy=f"{error.remedy}; or import one: {_how_to_import(name)}",
+            remedy=f"{error.remedy}{otherwise}",
             details=error.details,
         ) from error
     return entry.read(folder, arch)

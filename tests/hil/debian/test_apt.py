@@ -82,6 +82,24 @@ def test_sid_has_no_pockets(host: Host) -> None:
     assert Apt("sid", architecture("x86_64")).uris == ["http://mirror.test/debian"]
 
 
+def test_a_suite_of_backports_comes_alone(host: Host, tmp_path: Path) -> None:
+    Apt("trixie-backports", architecture("arm64")).update()
+    sources = (root(tmp_path, "trixie-backports-arm64") / "etc/apt/sources.list.d/debian.sources").read_text()
+    assert re.findall(r"Suites: (.*)", sources) == ["trixie-backports"]
+
+
+def test_which_suites_name_a_package(host: Host) -> None:
+    lines = (
+        "busybox |  1:1.35-1 | http://mirror.test/debian trixie/main arm64 Packages",
+        "busybox |  1:1.35-1 | http://mirror.test/debian-security trixie-security/main arm64 Packages",
+        "busybox | 1:1.36-1 | http://mirror.test/debian trixie-updates/main arm64 Packages",
+    )
+    host.on("apt-cache madison", "cat <<'END'\n" + "\n".join(lines) + "\nEND")
+    archive = Apt("trixie", architecture("arm64"))
+    assert archive.suites_of([BUSYBOX]) == {BUSYBOX: ("trixie", "trixie-security")}
+    assert archive.suites_of([]) == {}
+
+
 def test_of_the_host_only_how_to_reach_a_mirror_is_taken(host: Host, tmp_path: Path) -> None:
     dump = 'Acquire::http::Proxy "http://p";\nAcquire::AllowInsecureRepositories "1";\nAPT::Update::Post-Invoke:: "rm";'
     host.on("apt-config dump", f"echo '{dump}'")

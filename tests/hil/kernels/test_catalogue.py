@@ -94,3 +94,30 @@ def test_a_release_nobody_knows_is_an_error_that_names_the_nearest(version: str,
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'debian-10'.*debian-11.*hil kernels import"):
         catalogue.entry("debian-10")
+
+
+def test_a_point_release_is_of_its_row_and_judged_by_its_own_release() -> None:
+    known = catalogue.entry("debian-12@6.12.43-1")
+    assert (known.name, known.version, known.era) == ("debian-12@6.12.43-1", "6.12.43-1", "6.12")
+    assert known.source == catalogue.entry("debian-12").source
+    assert catalogue.entry("debian-13@6.16.3").era == "6.16"
+
+
+def test_a_point_release_behind_the_last_with_rules_is_judged_by_those() -> None:
+    assert catalogue.entry("debian-13@7.2.13").era == "7.2"
+    assert catalogue.entry("debian-13@7.3.4").era == catalogue.eras()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("linux-4.1@4.1.50", r"linux-4\.1 is one kernel"),
+        ("debian-12@", "names no version"),
+        ("debian-12@six", "names no version"),
+        ("debian-12@6.1", "names no version"),
+        ("debian-10@4.19.1", "there is no kernel 'debian-10@4"),
+    ],
+)
+def test_what_cannot_be_a_point_release(name: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        catalogue.entry(name)

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hil.arch import architecture
 from hil.errors import BenchError, UserError
-from hil.kernels import debian
+from hil.kernels import debian, entry
+from hil.kernels.catalogue import Entry
 from hil.kernels.commands import kernels
 from hil.kernels.entry import Parts
 
+from .archive import debian_archive
 from .conftest import fill_with
+
+__all__ = ["debian_archive"]
 
 Build = Callable[..., Parts]
 
@@ -84,6 +89,49 @@ def test_fetch_goes_on_after_a_failure_and_counts(archive: None, monkeypatch: py
     assert states()["debian-12/arm64"] == "cached"
 
 
+def test_every_version_is_listed_with_its_suite_and_whether_it_is_at_hand(
+    archive: None, debian_archive: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("fetch", "debian-12@6.1.192", "--arch", "arm64")
+    rows = json.loads(run("list", "debian-12", "--all", "--arch", "arm64", "--json").stdout)
+    assert {"name": "debian-12@6.12.43", "arch": "arm64", "version": "6.12.43-1~bpo12+1",
+            "suite": "bookworm-backports", "state": "available"} in rows  # fmt: skip
+    assert "debian-12@6.1.192/arm64" in states()
+    lines = run("list", "--all").stdout.splitlines()
+    assert lines[0].split() == ["name", "arch", "version", "suite", "state"]
+    assert {line.split()[0].partition("@")[0] for line in lines[1:]} == {
+        "debian-11", "debian-12", "debian-13", "debian-sid",
+    }  # fmt: skip
+
+
+def test_a_version_at_hand_is_told_by_its_package(
+    cached: Path, build: Build, debian_archive: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = build("arm64", "6.1.192")
+
+    def fill(folder: Path, known: Entry, *_: object) -> None:
+        provenance = {"source": "debian", "packages": [{"sha256": "sha256 of 6.1.192-2"}]}
+        entry.write(folder, known.name, architecture("arm64"), parts, "6.1.0-56-cloud-arm64", "6.1.192", provenance)
+
+    def state() -> str:
+        rows = json.loads(run("list", "debian-12", "--all", "--arch", "arm64", "--json").stdout)
+        return next(row["state"] for row in rows if row["name"] == "debian-12@6.1.192")
+
+    monkeypatch.setattr(debian, "fill", fill)
+    run("fetch", "debian-12", "--arch", "arm64")
+    assert state() == "cached as debian-12"
+    run("fetch", "debian-12@6.1.192", "--arch", "arm64")
+    assert state() == "cached"
+
+
+def test_the_list_can_be_about_some_kernels_only(archive: None) -> None:
+    rows = json.loads(run("list", "debian-12", "debian-13@6.12.90", "--arch", "arm64", "--json").stdout)
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("debian-12", "available"),
+        ("debian-13@6.12.90", "available"),
+    ]
+
+
 def test_show_tells_release_and_provenance(cached: Path, build: Build) -> None:
     import_41(build())
     shown = json.loads(run("show", "linux-4.1", "--json").stdout)
@@ -103,6 +151,9 @@ def test_remove(cached: Path, build: Build) -> None:
     [
         (("fetch", "debian-10", "--arch", "arm64"), "there is no kernel 'debian-10'"),
         (("fetch", "debian-12", "--arch", "riscv64"), "unknown architecture 'riscv64'"),
+        (("list", "debian-10"), "there is no kernel 'debian-10'"),
+        (("list", "linux-4.1", "--all"), "one version only"),
+        (("fetch", "debian-12@six", "--arch", "arm64"), "names no version"),
         (("show", "debian-12"), "no kernel debian-12 is at hand"),
         (("show", "../../etc"), "no name for a kernel"),
         (("remove", ".."), "no name for a kernel"),

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from hil import cache
 from hil.arch import Architecture, architecture
 from hil.debian import apt
 from hil.debian.apt import PackageGone
 from hil.debian.mirror import Mirror
 from hil.debian.package import Dependency, Package
 from hil.errors import BenchError
-from hil.kernels import catalogue, debian, entry
+from hil.kernels import catalogue, debian, entry, points
 from hil.kernels.catalogue import Debian
 from hil.kernels.kernel import Kernel
 
@@ -40,7 +41,7 @@ class Archive:
         self.refreshed = 0
 
     def __call__(self, suite: str, arch: Architecture, *, notify: object) -> "Archive":
-        self.suite = suite
+        self.suite, self.arch = suite, arch
         return self
 
     def update(self, *, max_age: float) -> None:
@@ -93,8 +94,10 @@ class Filler:
         known = catalogue.entry(name)
         assert isinstance(known.source, Debian)
         self.monkeypatch.setattr(debian, "Apt", archive)
+        self.monkeypatch.setattr(points, "Apt", archive)
         self.monkeypatch.setattr(apt, "unpack", archive.unpack)
-        debian.fill(self.folder, known, known.source, ARM64, self.said.append)
+        with cache.replaced(self.folder) as new:
+            debian.fill(new, known, known.source, ARM64, self.said.append)
         return entry.read(self.folder, ARM64)
 
 
@@ -124,7 +127,9 @@ def test_the_metapackage_names_todays_image(fill: Filler, tmp_path: Path) -> Non
     assert kernel.provenance["packages"][0]["version"] == "6.1.192-2"
     assert kernel.provenance["notes"] == []
     assert not archive.kept, "packages are dropped once unpacked"
-    assert {path.name for path in kernel.folder.iterdir()} == {"image", "config", "modules", "metadata.json"}
+    assert {path.name for path in kernel.folder.iterdir()} == {
+        "image", "config", "modules", "metadata.json", "sha256sums",
+    }  # fmt: skip
 
 
 def test_the_newest_the_mirror_still_has_is_taken_and_said_so(fill: Filler, tmp_path: Path) -> None:
@@ -199,3 +204,30 @@ def test_a_package_with_an_unknown_layout(fill: Filler, tmp_path: Path) -> None:
     archive = Archive(tmp_path, index, {(name, "6.1.192-2"): {"efi/linux": b""}})
     with pytest.raises(BenchError, match="where they are expected"):
         fill("debian-12", archive)
+
+
+def older(tmp_path: Path, there: bool = True) -> Archive:
+    """An archive with the newest and one before it, whose file the mirror has, or has no longer."""
+    release = "6.1.0-47-cloud-arm64"
+    return Archive(
+        tmp_path,
+        [
+            package("linux-image-cloud-arm64", "6.1.192-2", "linux-image-6.1.0-56-cloud-arm64"),
+            package("linux-image-6.1.0-56-cloud-arm64", "6.1.192-2"),
+            package(f"linux-image-{release}", "6.1.170-3"),
+        ],
+        {(f"linux-image-{release}", "6.1.170-3"): image_files(release, "6.1.170")} if there else {},
+    )
+
+
+def test_a_point_release_is_the_package_of_that_version(fill: Filler, tmp_path: Path) -> None:
+    kernel = fill("debian-12@6.1.170", older(tmp_path))
+    assert (kernel.name, kernel.version, kernel.era) == ("debian-12@6.1.170", "6.1.170", "6.1")
+    assert kernel.version_code == 6 << 16 | 1 << 8 | 170
+    assert [one["version"] for one in kernel.provenance["packages"]] == ["6.1.170-3"]
+
+
+def test_of_a_version_the_mirror_has_dropped_no_other_is_taken(fill: Filler, tmp_path: Path) -> None:
+    with pytest.raises(PackageGone) as caught:
+        fill("debian-12@6.1.170", older(tmp_path, there=False))
+    assert "hil kernels list debian-12 --all" in caught.value.remedy

@@ -232,3 +232,35 @@ def test_an_era_is_known_without_a_look_at_the_image(cached: Path, build: Callab
     spoil(kernel.image)
     assert store.era("mine", ARM64) == "5.15"
     assert store.era("debian-12", ARM64) == "6.1"
+
+
+def test_a_point_release_is_an_entry_of_its_own(archive: list[str], cached: Path) -> None:
+    kernel = store.get("debian-12@6.1.192", ARM64)
+    assert (kernel.name, kernel.era, kernel.folder) == (
+        "debian-12@6.1.192", "6.1", cached / "debian-12@6.1.192/arm64",
+    )  # fmt: skip
+    assert kernel.version_code == 6 << 16 | 1 << 8 | 192
+    assert store.get("debian-12@6.1.192", ARM64) == kernel
+    store.get("debian-12", ARM64)
+    assert len(archive) == 2
+    spoil(kernel.image)
+    assert store.get("debian-12@6.1.192", ARM64) == kernel
+    assert len(archive) == 3, "what is damaged is fetched again"
+
+
+def test_point_releases_are_no_lanes_of_their_own_accord(archive: list[str]) -> None:
+    before = list(store.names())
+    store.get("debian-12@6.1.192", ARM64)
+    assert list(store.names()) == before
+    assert list(store.points()) == [("debian-12@6.1.192", ARM64)]
+
+
+def test_version_and_release_of_a_point_release_are_in_its_name(cached: Path) -> None:
+    assert store.version("debian-12@6.1.170-1", ARM64) == "6.1.170"
+    assert store.era("debian-12@6.1.170-1", ARM64) == "6.1"
+    assert store.era("debian-13@6.16.3", ARM64) == "6.16"
+
+
+def test_nobodys_own_kernel_takes_the_place_of_a_point_release(cached: Path, build: Callable[..., Parts]) -> None:
+    with pytest.raises(UserError, match="kernel of Debian's archive"):
+        importing.add("debian-12@6.1.5", build("arm64", "6.1.5"))

@@ -1,0 +1,122 @@
+"""Kernels by version: the point releases of a flavour that Debian's archive has beside the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hil.arch import Architecture
+from hil.debian.apt import Apt
+from hil.debian.package import Package
+from hil.errors import BenchError, UserError
+from hil.kernels import catalogue
+from hil.kernels.catalogue import POINT, Debian, Entry
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One of them. `name` is what a lane calls it ("debian-13@6.12.90"), `image` its package, `suites` are those whose
+    indices name it, in the archive that serves it."""
+
+    name: str
+    archive: Apt
+    image: Package
+    suites: tuple[str, ...]
+
+    @property
+    def kernel(self) -> str:
+        """The kernel of the catalogue whose it is."""
+        return catalogue.row(self.name)
+
+    @property
+    def arch(self) -> Architecture:
+        return self.archive.arch
+
+
+def points(known: Entry, arch: Architecture, notify: Notify = lambda _: None) -> list[Point]:
+    """Every kernel that the suites of a row of the catalogue have for `arch`, oldest first.
+
+    A suite that cannot be asked is told to `notify` and left out; BenchError when none can. UserError for a row whose
+    kernel does not come from Debian's archive.
+    """
+    if not isinstance(known.source, Debian):
+        raise UserError(f"{known.name} comes in one version only", remedy="name a kernel of Debian's archive")
+    images: list[tuple[Apt, Package]] = []
+    faults = []
+    for suite in known.source.suites:
+        try:
+            images += _images(Apt(suite, arch, notify=notify), known.source)
+        except BenchError as error:
+            faults.append(error)
+            notify(str(error))
+    if faults and not images:
+        raise faults[0]
+    return sorted(_named(known, images), key=lambda point: order(point.image.version))
+
+
+def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lambda _: None) -> Point:
+    """The kernel of `known.version`; of several revisions the newest. UserError when the suites have none, with the
+    nearest; BenchError when one of them cannot be asked and no other has it."""
+    seen: list[tuple[Apt, Package]] = []
+    faults = []
+    for suite in source.suites:
+        try:
+            images = list(_images(Apt(suite, arch, notify=notify), source))
+        except BenchError as error:
+            faults.append(error)
+            continue
+        for archive, image in images:
+            if known.version in _spellings(image):
+                return Point(known.name, archive, image, ())
+        seen += images
+    if faults:
+        raise faults[0]
+    raise UserError(
+        f"Debian's archive has no Linux {known.version} for {catalogue.row(known.name)}/{arch}",
+        remedy=f"{_nearest(known, seen)}; {how_to_list(known)}",
+    )
+
+
+def how_to_list(known: Entry) -> str:
+    """What to say of where versions are listed."""
+    return f"hil kernels list {catalogue.row(known.name)} --all lists every one there is"
+
+
+def order(version: str) -> tuple[tuple[int, ...], tuple[int, ...], str]:
+    """A key that sorts versions of kernels: by the upstream version, then by Debian's revision."""
+    upstream, _, revision = version.partition("-")
+    return catalogue.numbers(upstream), catalogue.numbers(revision) if revision[:1].isdigit() else (), revision
+
+
+def _images(archive: Apt, source: Debian) -> Iterator[tuple[Apt, Package]]:
+    """The flavour's image packages of every series, newest first."""
+    return ((archive, image) for image in archive.matching(source.images(archive.arch, "")))
+
+
+def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
+    """The shortest name that `find` takes for each."""
+    suites = {archive: archive.suites_of([one for by, one in images if by is archive]) for archive, _ in images}
+    taken: set[str] = set()
+    for archive, image in images:
+        spelling = next((one for one in _spellings(image) if one not in taken), "")
+        taken |= set(_spellings(image))
+        if spelling:
+            yield Point(f"{known.name}{POINT}{spelling}", archive, image, suites[archive][image])
+
+
+def _spellings(image: Package) -> tuple[str, ...]:
+    """How a version may be written, shortest first: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
+    return tuple(dict.fromkeys((image.upstream, image.version.partition("~")[0], image.version)))
+
+
+def _nearest(known: Entry, seen: list[tuple[Apt, Package]]) -> str:
+    """The versions on both sides of the one that there is not."""
+    wanted = order(known.version)
+    versions = sorted({image.upstream for _, image in seen}, key=order)
+    below = [one for one in versions if order(one) < wanted][-1:]
+    above = [one for one in versions if order(one) > wanted][:1]
+    kernel = catalogue.row(known.name)
+    near = " and ".join(f"{kernel}{POINT}{one}" for one in (*below, *above))
+    return f"the nearest: {near}" if near else "its suites have none at all"
