@@ -10,6 +10,7 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
 from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     FRAME_PTR,
@@ -37,7 +38,7 @@ def check_alu(env: Environment, index: int, insn: Instruction) -> int:
     elif operation in (_END, _NEG):
         check_unary(env, insn, operation)
     elif operation > _END:
-        raise Refused("EINVAL", f"invalid BPF_ALU opcode {operation:x}")
+        raise Refused(Rule.ALU_OPCODE, "EINVAL", f"invalid BPF_ALU opcode {operation:x}")
     else:
         check_binary(env, insn, operation)
     return index + 1
@@ -48,9 +49,9 @@ def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
     registers = env.state.registers
     if operation == _NEG:
         if insn.source == _X or insn.src or insn.off or insn.imm:
-            raise Refused("EINVAL", "BPF_NEG uses reserved fields")
+            raise Refused(Rule.NEG_FIELDS, "EINVAL", "BPF_NEG uses reserved fields")
     elif insn.src or insn.off or insn.imm not in (16, 32, 64) or insn.opcode_class == _ALU64:
-        raise Refused("EINVAL", "BPF_END uses reserved fields")
+        raise Refused(Rule.END_FIELDS, "EINVAL", "BPF_END uses reserved fields")
     check_source(registers, insn.dst)
     check_destination(registers, insn.dst)
 
@@ -61,14 +62,14 @@ def check_mov(env: Environment, insn: Instruction) -> None:
     registers = env.state.registers
     if insn.source == _X:
         if insn.imm or insn.off:
-            raise Refused("EINVAL", "BPF_MOV uses reserved fields")
+            raise Refused(Rule.MOV_FIELDS, "EINVAL", "BPF_MOV uses reserved fields")
         before = check_source(registers, insn.src)
         check_destination(registers, insn.dst)
         copied = before if env.context.keeps_pointers else registers[insn.src]
         registers[insn.dst] = copied if insn.opcode_class == _ALU64 else UNKNOWN
     else:
         if insn.src or insn.off:
-            raise Refused("EINVAL", "BPF_MOV uses reserved fields")
+            raise Refused(Rule.MOV_FIELDS, "EINVAL", "BPF_MOV uses reserved fields")
         check_destination(registers, insn.dst)
         registers[insn.dst] = Register(CONST_IMM, insn.imm)
 
@@ -78,7 +79,7 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     registers = env.state.registers
     constant = insn.source != _X
     if insn.off or (insn.src if constant else insn.imm):
-        raise Refused("EINVAL", "BPF_ALU uses reserved fields")
+        raise Refused(Rule.ALU_FIELDS, "EINVAL", "BPF_ALU uses reserved fields")
     if not constant:
         check_source(registers, insn.src)
     before = check_source(registers, insn.dst)
@@ -92,7 +93,9 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     check_destination(registers, insn.dst)
     if env.context.keeps_pointers and pointers.result(insn, before, source) is pointers.Result.REFUSED:
         or_null = PTR_TO_MAP_VALUE_OR_NULL in (before.type, UNSET.type if constant else source.type)
-        raise Refused("EACCES", f"arithmetic on {'map_value_or_null' if or_null else 'a pointer'} prohibited")
+        if or_null:
+            raise Refused(Rule.UNCHECKED_ARITHMETIC, "EACCES", "arithmetic on map_value_or_null prohibited")
+        raise Refused(Rule.POINTER_ARITHMETIC, "EACCES", "arithmetic on a pointer prohibited")
     if operation == _ADD and wide and constant and before.type is FRAME_PTR:
         registers[insn.dst] = Register(PTR_TO_STACK, insn.imm)
 
@@ -100,16 +103,16 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
 def check_divisor(insn: Instruction, operation: int) -> None:
     """A constant divisor is not 0; one in a register ends the program when it runs."""
     if operation in (_MOD, _DIV) and insn.imm == 0:
-        raise Refused("EINVAL", "div by zero")
+        raise Refused(Rule.DIVISOR, "EINVAL", "div by zero")
 
 
 def check_arsh(operation: int, wide: bool) -> None:
     """The interpreter has no 32 bit arithmetic shift before 5.0."""
     if operation == _ARSH and not wide:
-        raise Refused("EINVAL", "BPF_ARSH not supported for 32 bit ALU")
+        raise Refused(Rule.ARSH32, "EINVAL", "BPF_ARSH not supported for 32 bit ALU")
 
 
 def check_shift(insn: Instruction, operation: int, bits: int) -> None:
     """A constant count is below the width; one in a register is not checked."""
     if operation in (_LSH, _RSH, _ARSH) and not 0 <= insn.imm < bits:
-        raise Refused("EINVAL", f"invalid shift {insn.imm}")
+        raise Refused(Rule.SHIFT, "EINVAL", f"invalid shift {insn.imm}")

@@ -11,6 +11,7 @@ from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.memory import check_map_access
 from harness.model.verifier.prototypes import Argument, Prototype, Return
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
@@ -48,7 +49,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
 def check_call(env: Environment, insn: Instruction) -> None:
     """The helper, the license, the arguments in order; then R1 to R5 are lost and R0 is the result."""
     if insn.source == Source.X or insn.off or insn.src or insn.dst:
-        raise Refused("EINVAL", "BPF_CALL uses reserved fields")
+        raise Refused(Rule.CALL_FIELDS, "EINVAL", "BPF_CALL uses reserved fields")
     prototype = find_helper(env, insn.imm)
     check_license(env, prototype)
     registers = env.state.registers
@@ -77,30 +78,32 @@ def check_call(env: Environment, insn: Instruction) -> None:
 def find_helper(env: Environment, number: int) -> Prototype:
     """Refuses a number that means nothing otherwise than a helper the program type does not offer."""
     if not 0 <= number < env.context.limits.helpers:
-        raise Refused("EINVAL", f"invalid func {number}")
+        raise Refused(Rule.HELPER_NUMBER, "EINVAL", f"invalid func {number}")
     prototype = env.context.kind.helpers.get(number)
     if prototype is None:
-        raise Refused("EINVAL", f"unknown func {number}")
+        rule = Rule.HELPER_NOT_FOR_PACKETS if env.context.kind.packet else Rule.HELPER_NOT_OFFERED
+        raise Refused(rule, "EINVAL", f"unknown func {number}")
     return prototype
 
 
 def check_license(env: Environment, prototype: Prototype) -> None:
     """Some helpers are for GPL compatible programs."""
     if prototype.gpl_only and not env.context.gpl:
-        raise Refused("EINVAL", "cannot call GPL only function from proprietary program")
+        raise Refused(Rule.GPL_ONLY, "EINVAL", "cannot call GPL only function from proprietary program")
 
 
 def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
     """One argument register; `shape` is the map among the arguments before it."""
     register = state.registers[number]
     if register.type is NOT_INIT:
-        raise Refused("EACCES", f"R{number} !read_ok")
+        raise Refused(Rule.UNREADABLE, "EACCES", f"R{number} !read_ok")
     if argument is Argument.ANYTHING:
         return
     expected = _EXPECTED[argument]
     fits = register.type is expected and (argument is not Argument.RECORD or records.is_record(register))
     if not fits and not (argument is Argument.MEMORY and register.type is PTR_TO_MAP_VALUE):
-        raise Refused("EACCES", f"R{number} type={records.describe(register)} expected={NAMES[expected]}")
+        rule = mistyped(register, expected)
+        raise Refused(rule, "EACCES", f"R{number} type={records.describe(register)} expected={NAMES[expected]}")
     if argument is Argument.MAP_KEY:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.key_size))
@@ -113,15 +116,29 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
         check_stack_boundary(state, number - 1, register.imm)
 
 
+def mistyped(register: Register, expected: RegisterType) -> Rule:
+    """By which variant of its rule an argument of the wrong type is refused: what later helpers take differs."""
+    if expected in (CONST_PTR_TO_MAP, PTR_TO_CTX):
+        return Rule.ARGUMENT_MAP_OR_CONTEXT
+    if expected is PTR_TO_MAP_VALUE:
+        return Rule.NO_RECORD
+    if expected is CONST_IMM:
+        return Rule.ARGUMENT_SIZE
+    if register.type in (UNKNOWN_VALUE, CONST_IMM, PTR_TO_CTX):
+        return Rule.ARGUMENT_NO_POINTER
+    unchecked = register.type is PTR_TO_MAP_VALUE_OR_NULL and not records.is_record(register)
+    return Rule.ARGUMENT_UNCHECKED if unchecked else Rule.ARGUMENT_POINTER
+
+
 def check_memory(state: State, number: int, size: int) -> None:
     """`size` bytes from register `number` on lie in one value of a map, or in the stack as above."""
     register = state.registers[number]
     if register.type is not PTR_TO_MAP_VALUE:
         check_stack_boundary(state, number, size)
     elif size <= 0:
-        raise Refused("EACCES", f"invalid access_size={size}")
+        raise Refused(Rule.OPEN, "EACCES", f"invalid access_size={size}")
     elif register.map is not None and not (register.map.readable and register.map.writable):
-        raise Refused("EACCES", "whether the helper reads or writes, its map allows one only")
+        raise Refused(Rule.OPEN, "EACCES", "whether the helper reads or writes, its map allows one only")
     else:
         check_map_access(register, 0, size)
 
@@ -130,7 +147,9 @@ def check_stack_boundary(state: State, number: int, size: int) -> None:
     """`size` bytes from register `number` on lie in the stack and are plain data, also where the helper only writes."""
     off = state.registers[number].imm
     if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
-        raise Refused("EACCES", f"invalid stack type R{number} off={off} access_size={size}")
+        raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")
     for position in range(size):
         if state.kind(off + position) != MISC:
-            raise Refused("EACCES", f"invalid indirect read from stack off {off}+{position} size {size}")
+            raise Refused(
+                Rule.INDIRECT_READ, "EACCES", f"invalid indirect read from stack off {off}+{position} size {size}"
+            )

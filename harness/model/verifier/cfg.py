@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from harness.isa.opcodes import Class, Jump, Source
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.functions import is_local
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
 _NEW, _DISCOVERED, _EXPLORED = range(3)
@@ -67,7 +68,7 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
         case Jump.EXIT:
             return ()
         case Jump.JA if insn.source == Source.X:
-            raise Refused("EINVAL")
+            raise Refused(Rule.JA_SOURCE, "EINVAL")
         case Jump.JA:
             return (index + insn.off + 1,)
         case _:
@@ -77,13 +78,13 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
 def check_range(source: int, target: int, count: int) -> None:
     """Also for falling off the end."""
     if not 0 <= target < count:
-        raise Refused("EINVAL", f"jump out of range from insn {source} to {target}")
+        raise Refused(Rule.JUMP_RANGE, "EINVAL", f"jump out of range from insn {source} to {target}")
 
 
 def check_loop(source: int, target: int, progress: int) -> None:
     """An edge back to an instruction the walk is still inside of closes a loop."""
     if progress == _DISCOVERED:
-        raise Refused("EINVAL", f"back-edge from insn {source} to {target}")
+        raise Refused(Rule.LOOP, "EINVAL", f"back-edge from insn {source} to {target}")
 
 
 def check_reached(env: Environment, progress: Sequence[int]) -> None:
@@ -91,4 +92,4 @@ def check_reached(env: Environment, progress: Sequence[int]) -> None:
     for index, state in enumerate(progress):
         if state != _EXPLORED:
             env.at = index
-            raise Refused("EINVAL", f"unreachable insn {index}")
+            raise Refused(Rule.UNREACHABLE, "EINVAL", f"unreachable insn {index}")

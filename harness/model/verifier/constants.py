@@ -8,6 +8,7 @@ from __future__ import annotations
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R6, Mode, Size
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_PTR_TO_MAP,
     PTR_TO_CTX,
@@ -30,16 +31,16 @@ def check_ld(env: Environment, index: int, insn: Instruction) -> int:
             check_imm(env, index, insn)
             return index + 2
         case _:
-            raise Refused("EINVAL", "invalid BPF_LD mode")
+            raise Refused(Rule.LD_MODE, "EINVAL", "invalid BPF_LD mode")
 
 
 def check_imm(env: Environment, index: int, insn: Instruction) -> None:
     """A constant is taken for an unknown number; a map is known. A path that enters at the second half, which has
     another size, ends here."""
     if insn.size != Size.DW:
-        raise Refused("EINVAL", "invalid BPF_LD_IMM insn")
+        raise Refused(Rule.LD_IMM_SIZE, "EINVAL", "invalid BPF_LD_IMM insn")
     if insn.off:
-        raise Refused("EINVAL", "BPF_LD_IMM64 uses reserved fields")
+        raise Refused(Rule.LD_IMM_FIELDS, "EINVAL", "BPF_LD_IMM64 uses reserved fields")
     registers = env.state.registers
     check_destination(registers, insn.dst)
     if shape := env.maps.get(index):
@@ -49,13 +50,13 @@ def check_imm(env: Environment, index: int, insn: Instruction) -> None:
 def check_packet(env: Environment, insn: Instruction) -> None:
     """LD_ABS and LD_IND are calls in disguise: they take the context from R6 and lose R1 to R5."""
     if not env.context.kind.packet:
-        raise Refused("EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
+        raise Refused(Rule.NO_PACKET, "EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
     indirect = insn.mode == Mode.IND
     if insn.dst or insn.off or insn.size == Size.DW or (insn.src and not indirect):
-        raise Refused("EINVAL", "BPF_LD_ABS uses reserved fields")
+        raise Refused(Rule.LD_ABS_FIELDS, "EINVAL", "BPF_LD_ABS uses reserved fields")
     registers = env.state.registers
     if check_source(registers, R6).type is not PTR_TO_CTX:
-        raise Refused("EINVAL", "at the time of BPF_LD_ABS|IND R6 != pointer to skb")
+        raise Refused(Rule.NO_CONTEXT_IN_R6, "EINVAL", "at the time of BPF_LD_ABS|IND R6 != pointer to skb")
     if indirect:
         check_source(registers, insn.src)
     reset_caller_saved(registers)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from harness.model.verifier.context import Limits, LogRequest
 from harness.model.verifier.log import Log
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
 
 def check_length(count: int, limits: Limits) -> None:
     """E2BIG for no instruction at all or too many."""
     if not 0 < count <= limits.instructions:
-        raise Refused("E2BIG")
+        raise Refused(Rule.LENGTH, "E2BIG")
 
 
 def check_log(request: LogRequest, limits: Limits) -> None:
@@ -18,7 +19,7 @@ def check_log(request: LogRequest, limits: Limits) -> None:
     wanted = request.level or request.buffer or request.size
     sane = limits.least_log <= request.size <= limits.most_log and request.level and request.buffer
     if wanted and not sane:
-        raise Refused("EINVAL")
+        raise Refused(Rule.LOG, "EINVAL")
 
 
 def overflows(log: Log, size: int) -> bool | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import MapShape, VerifierContext
 from harness.model.verifier.log import Writer
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import RegisterType, State
 from harness.model.verifier.verdict import Refused
 
@@ -80,5 +81,5 @@ class Environment:
         state = self.state.copy()
         self.pending.append(Thread(state, target, source))
         if len(self.pending) > self.context.limits.pending:
-            raise Refused("EFAULT", "BPF program is too complex")
+            raise Refused(Rule.TOO_COMPLEX, "EFAULT", "BPF program is too complex")
         return state

@@ -14,13 +14,14 @@ from harness.model.verifier.jumps import END_OF_PATH, check_jmp
 from harness.model.verifier.log import Writer
 from harness.model.verifier.memory import check_ldx, check_st, check_stx
 from harness.model.verifier.print_insn import print_insn
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import covers
 from harness.model.verifier.verdict import Refused
 
 
 def check_unknown_class(env: Environment, index: int, insn: Instruction) -> int:
     """Class 6, which became JMP32 in 5.1."""
-    raise Refused("EINVAL", f"unknown insn class {insn.opcode_class}")
+    raise Refused(Rule.CLASS, "EINVAL", f"unknown insn class {insn.opcode_class}")
 
 
 _CHECKS = {
@@ -48,7 +49,7 @@ def explore(env: Environment) -> None:
         insn = env.program[index]
         simulated += 1
         if simulated > env.context.limits.simulated:
-            raise Refused("E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
+            raise Refused(Rule.TOO_LARGE, "E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
         seen = index in env.explored and is_seen(env, index)
         if env.log:
             write_step(env, env.log, index, came_from, seen=seen)

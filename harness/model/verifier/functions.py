@@ -12,6 +12,7 @@ from itertools import pairwise
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, Jump, Mode
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import FRAME, UNSET, Caller
 from harness.model.verifier.verdict import Refused
 
@@ -71,7 +72,7 @@ def _depths(function: Sequence[Instruction]) -> Iterator[int]:
 def enter(env: Environment, index: int, insn: Instruction) -> int:
     """A new frame, in which R1 to R5 are the caller's; returns where the function begins."""
     if insn.off or insn.dst:
-        raise Refused("EINVAL", "BPF_CALL uses reserved fields")
+        raise Refused(Rule.CALL_FIELDS, "EINVAL", "BPF_CALL uses reserved fields")
     state = env.state
     state.callers = (*state.callers, Caller(index + 1, tuple(state.registers[R6:]), state.stack))
     state.registers = [UNSET, *state.registers[R1 : R5 + 1], *[UNSET] * 4, FRAME]

@@ -10,6 +10,7 @@ from harness.isa.opcodes import R0, REGISTERS, Jump, Source
 from harness.model.verifier import functions, records
 from harness.model.verifier.calls import check_call
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     NOT_INIT,
@@ -48,13 +49,13 @@ def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
 def check_ja(insn: Instruction) -> None:
     """A goto has a distance and nothing else."""
     if insn.source == _X or insn.imm or insn.src or insn.dst:
-        raise Refused("EINVAL", "BPF_JA uses reserved fields")
+        raise Refused(Rule.JA_FIELDS, "EINVAL", "BPF_JA uses reserved fields")
 
 
 def check_exit(env: Environment, insn: Instruction) -> int:
     """R0 holds something, anything; but a function of the program's own need not set it. `off` is not looked at."""
     if insn.source == _X or insn.imm or insn.src or insn.dst:
-        raise Refused("EINVAL", "BPF_EXIT uses reserved fields")
+        raise Refused(Rule.EXIT_FIELDS, "EINVAL", "BPF_EXIT uses reserved fields")
     if env.state.callers:
         return functions.leave(env)
     records.check_leak(env.state)
@@ -66,15 +67,15 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
     """Falls through and leaves the taken side for later, unless a known constant decides."""
     operation = insn.operation
     if operation > _EXIT:
-        raise Refused("EINVAL", f"invalid BPF_JMP opcode {operation:x}")
+        raise Refused(Rule.JMP_OPCODE, "EINVAL", f"invalid BPF_JMP opcode {operation:x}")
     registers = env.state.registers
     constant = insn.source != _X
     if env.context.jumps_read_first:
         check_source(registers, insn.dst)
     elif env.context.jumps_read_first is None and (insn.dst >= REGISTERS or registers[insn.dst].type is NOT_INIT):
-        raise Refused("EACCES", "nobody knows what of a jump is looked at first")
+        raise Refused(Rule.OPEN, "EACCES", "nobody knows what of a jump is looked at first")
     if insn.src if constant else insn.imm:
-        raise Refused("EINVAL", "BPF_JMP uses reserved fields")
+        raise Refused(Rule.JMP_FIELDS, "EINVAL", "BPF_JMP uses reserved fields")
     if not constant:
         check_source(registers, insn.src)
     register = check_source(registers, insn.dst)

@@ -14,7 +14,7 @@ from functools import cache
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import hidden_fields
-from harness.isa.opcodes import LD_IMM64, REGISTERS, Alu, Class, Helper, Jump, Mode, Pseudo, Source
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Alu, Class, Helper, Jump, Pseudo, Source
 from harness.isa.table import BASELINE, OPCODES, Opcode, find
 from harness.model.verifier import functions
 from harness.model.verifier.context import LogRequest, VerifierContext
@@ -23,7 +23,7 @@ from harness.model.verifier.memory import is_stack_argument
 from harness.model.verifier.opcode_lowering import STAND_INS, translate
 from harness.model.verifier.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.prototypes import Argument, Prototype
-from harness.model.verifier.rules import Access, Pass, find_rule
+from harness.model.verifier.rules import SCANNED, WALKED, Rule
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.model.verifier.watch import Watch
@@ -41,8 +41,41 @@ _RETYPED: dict[int, Prototype] = {
     Helper.PROBE_READ: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
 }
 """Helpers of 4.1 that are no longer for GPL programs only (since 5.8; seen on 5.10.262), or take other memory too."""
+UNREAD = frozenset(
+    {
+        Rule.TOO_COMPLEX,
+        Rule.SPILL_CORRUPTED,
+        Rule.STACK_READ,
+        Rule.CONTEXT_OF_PACKET,  # has more fields, and narrower pieces of them may be read
+        Rule.MISALIGNED,
+        Rule.ACCESS_BY_STACK_POINTER,  # any constant distance from R10 may be a base since 4.14
+        Rule.ACCESS_BY_MAP,  # readable with BTF
+        Rule.STACK_TYPE,
+        Rule.INDIRECT_READ,
+        Rule.ARGUMENT_POINTER,
+        Rule.ARGUMENT_SIZE,
+        Rule.HELPER_NOT_FOR_PACKETS,
+        Rule.ARSH32,
+        Rule.LOOP,
+        Rule.TOO_LARGE,
+        Rule.TWO_POINTERS,
+        Rule.OPEN,
+    }
+)
+"""Rules that were lifted, loosened, or of which nobody has read what became of them."""
 INDICES_KNOWN: Release = (6, 14)
 """Verifiers know of constant indices which elements of an array there are: d2102f2f5d75."""
+LIFTED: dict[Rule, Release] = {
+    # A constant index inside an array needs no check.
+    Rule.ACCESS_UNCHECKED: INDICES_KNOWN,
+    Rule.ARGUMENT_UNCHECKED: INDICES_KNOWN,
+    Rule.UNCHECKED_ARITHMETIC: INDICES_KNOWN,
+    # 7.2 loads a kprobe program that writes its context and refuses to attach it (MEM-07); 6.12 was not read.
+    Rule.CONTEXT_WRITE: (6, 12),
+}
+"""The first release for which a rule is not known to hold."""
+UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
+"""Rules about what may be null."""
 FIELDS_FIRST: Release = (6, 13)
 """The first release that may look at all fields before it simulates anything; 6.12 does not."""
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
@@ -67,13 +100,13 @@ def predict(
     also those without a prototype in `context`, and `missing` those that the engine cannot call all the same.
     """
     if not program:
-        return Verdict("E2BIG")
+        return Verdict("E2BIG", rule=Rule.LENGTH)
     for index, insn in first_halves(program):
         opcode = find(insn)
         if opcode is not None and _is_strange(opcode, release):
             return Unpredicted(f"instruction {index} is {opcode.name}, which came with {_dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
-        return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1)
+        return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)
     known = translate(program, release)
     targets = tuple(jumps(known.program))
     if strange := functions.strange(program, targets):
@@ -86,7 +119,7 @@ def predict(
         return Unpredicted("the program uses a map of a type 4.1 does not have")
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
-        return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown)
+        return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
     oddities = tuple(
         (index, what)
         for index, what in _oddities(program, release, targets)
@@ -129,7 +162,8 @@ def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[
     ]
     for index in calls:
         if index in watch.reached:
-            return Verdict("EINVAL", f"only the JIT can call func {program[index].imm}", index)
+            message = f"only the JIT can call func {program[index].imm}"
+            return Verdict("EINVAL", message, index, rule=Rule.ONLY_COMPILED)
     if calls:
         return Unpredicted(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
     return Verdict()
@@ -155,34 +189,29 @@ def _refusal(
     jumps_inside: bool,
 ) -> Verdict | Unpredicted:
     assert verdict.errno is not None
+    assert verdict.rule is not None
     assert verdict.at is not None
     insn = env.program[verdict.at]
     said = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
-    rule = find_rule(verdict.errno, verdict.message, release, env.context.kind.name, _access(insn))
-    if rule is None:
+    rule = verdict.rule
+    if rule in UNREAD or (rule in LIFTED and release >= LIFTED[rule]):
         return Unpredicted(f"{said}, a rule not known to hold in {_dotted(release)}")
-    if watch.checks_copies and "map_value_or_null" in verdict.message:
+    if watch.checks_copies and rule in UNCHECKED:
         return Unpredicted(f"{said}, but a copy may have been checked")
-    if rule.row == "M-22" and insn.imm in offered:
+    if rule is Rule.HELPER_NOT_OFFERED and insn.imm in offered:
         return Unpredicted(f"{said}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:
         return Unpredicted(f"{said}, but {odd}, which may be seen first")
-    if rule.where is Pass.SCAN and verdict.errno != "EINVAL" and not jumps_inside:
-        return Verdict("EINVAL", "jump out of range")
-    if rule.where is Pass.PATH and watch.hazard:
+    if rule in SCANNED and verdict.errno != "EINVAL" and not jumps_inside:
+        return Verdict("EINVAL", "jump out of range", rule=Rule.JUMP_RANGE)
+    simulated = rule not in SCANNED | WALKED
+    if simulated and watch.hazard:
         return Unpredicted(f"{said}, but {watch.hazard} before that")
-    if rule.where is Pass.PATH and watch.resumed and (long := _length(env.program)):
+    if simulated and watch.resumed and (long := _length(env.program)):
         return Unpredicted(f"{said}, but {long}")
-    if rule.where is Pass.PATH and not watch.certain:
+    if simulated and not watch.certain:
         return Unpredicted(f"{said} on a path that a later verifier may not take")
     return verdict
-
-
-def _access(insn: Instruction) -> Access:
-    if insn.opcode_class == Class.LDX:
-        return Access.READ
-    atomic = insn.opcode_class == Class.STX and insn.mode == Mode.ATOMIC
-    return Access.ATOMIC if atomic else Access.WRITE
 
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:

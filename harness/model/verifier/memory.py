@@ -6,20 +6,27 @@ kernel/bpf/verifier.c of 4.1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import REGISTERS, STACK_SIZE, Class, Mode, Size
 from harness.model.verifier import records
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
+    CONST_IMM,
+    CONST_PTR_TO_MAP,
     EMPTY_SLOT,
     FRAME_PTR,
     MISC,
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
+    PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
     SPILL,
     SPILLED,
     UNKNOWN,
+    UNKNOWN_VALUE,
     UNSET,
     Register,
     RegisterType,
@@ -33,6 +40,14 @@ from harness.model.verifier.verdict import Refused
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
 _MEM, _ATOMIC = Mode.MEM.value, Mode.ATOMIC.value
+_NO_BASE: Mapping[RegisterType, Rule] = {
+    UNKNOWN_VALUE: Rule.ACCESS_BY_NUMBER,
+    CONST_IMM: Rule.ACCESS_BY_NUMBER,
+    PTR_TO_STACK: Rule.ACCESS_BY_STACK_POINTER,
+    CONST_PTR_TO_MAP: Rule.ACCESS_BY_MAP,
+    PTR_TO_MAP_VALUE_OR_NULL: Rule.ACCESS_UNCHECKED,
+}
+"""By which variant of the rule an access is refused through a register that is no base."""
 STACK_ARGUMENTS = 11
 """BPF_REG_PARAMS, the register that stands for them."""
 
@@ -41,8 +56,9 @@ def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
     """`dst = *(src + off)`; mode and `imm` were checked by the scan."""
     registers = env.state.registers
     if env.context.stack_arguments and is_stack_argument(insn):
-        passed = "what it was passed" if env.state.callers else "invalid read from stack arg"
-        raise Refused("EACCES", passed)
+        if env.state.callers:
+            raise Refused(Rule.OPEN, "EACCES", "what it was passed")
+        raise Refused(Rule.STACK_ARGUMENT, "EACCES", "invalid read from stack arg")
     base = check_source(registers, insn.src).type
     check_destination(registers, insn.dst, mark=False)
     size = insn.size.nbytes
@@ -65,7 +81,7 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
     """A 32 bit load is rewritten for the context, so it must not meet the context on one path and memory on another."""
     first = env.loaded.setdefault(index, base)
     if first is not base and PTR_TO_CTX in (first, base):
-        raise Refused("EINVAL", "same insn cannot be used with different pointers")
+        raise Refused(Rule.TWO_POINTERS, "EINVAL", "same insn cannot be used with different pointers")
 
 
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
@@ -74,11 +90,11 @@ def check_stx(env: Environment, index: int, insn: Instruction) -> int:
         check_xadd(env, index, insn)
         return index + 1
     if insn.mode != _MEM or insn.imm:
-        raise Refused("EINVAL", "BPF_STX uses reserved fields")
+        raise Refused(Rule.STX_FIELDS, "EINVAL", "BPF_STX uses reserved fields")
     registers = env.state.registers
     value = check_source(registers, insn.src)
     if env.context.stack_arguments and is_stack_argument(insn):
-        raise Refused("EINVAL", "whom the argument is for")
+        raise Refused(Rule.OPEN, "EINVAL", "whom the argument is for")
     check_source(registers, insn.dst)
     check_write(env, insn.dst, insn.off, insn.size.nbytes, value)
     return index + 1
@@ -87,7 +103,7 @@ def check_stx(env: Environment, index: int, insn: Instruction) -> int:
 def check_st(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = imm`"""
     if insn.mode != _MEM or insn.src:
-        raise Refused("EINVAL", "BPF_ST uses reserved fields")
+        raise Refused(Rule.ST_FIELDS, "EINVAL", "BPF_ST uses reserved fields")
     check_source(env.state.registers, insn.dst)
     check_write(env, insn.dst, insn.off, insn.size.nbytes, UNKNOWN)
     return index + 1
@@ -98,7 +114,7 @@ def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
     (check_atomic() since 5.12) may put what was read into a register, which they read before."""
     size = insn.size.nbytes
     if size not in (4, 8) or insn.imm:
-        raise Refused("EINVAL", "BPF_XADD uses reserved fields")
+        raise Refused(Rule.XADD_FIELDS, "EINVAL", "BPF_XADD uses reserved fields")
     registers = env.state.registers
     check_source(registers, insn.src)
     check_source(registers, insn.dst)
@@ -130,7 +146,7 @@ def check_access(env: Environment, base: int, off: int, size: int, *, write: boo
     """Alignment first, whatever the base is, then the base's own bounds."""
     register = env.state.registers[base]
     if off % size:
-        raise Refused("EACCES", f"misaligned access off {off} size {size}")
+        raise Refused(Rule.MISALIGNED, "EACCES", f"misaligned access off {off} size {size}")
     if register.type is PTR_TO_MAP_VALUE:
         records.check_access(register, write=write)
         check_map_access(register, off, size)
@@ -139,7 +155,8 @@ def check_access(env: Environment, base: int, off: int, size: int, *, write: boo
     elif register.type is FRAME_PTR:
         check_stack_bounds(off, size)
     else:
-        raise Refused("EACCES", f"R{base} invalid mem access '{records.describe(register)}'")
+        rule = Rule.RECORD_UNCHECKED if records.is_record(register) else _NO_BASE[register.type]
+        raise Refused(rule, "EACCES", f"R{base} invalid mem access '{records.describe(register)}'")
 
 
 def check_map_access(register: Register, off: int, size: int) -> None:
@@ -147,19 +164,33 @@ def check_map_access(register: Register, off: int, size: int) -> None:
     assert register.map is not None
     if off < 0 or off + size > register.map.value_size:
         value_size = as_int(register.map.value_size)
-        raise Refused("EACCES", f"invalid access to map value, value_size={value_size} off={off} size={size}")
+        raise Refused(
+            Rule.MAP_VALUE_BOUNDS,
+            "EACCES",
+            f"invalid access to map value, value_size={value_size} off={off} size={size}",
+        )
 
 
 def check_context_access(env: Environment, off: int, size: int, *, write: bool) -> None:
     """What the program type allows."""
     if not env.context.kind.context.allows(off, size, write=write):
-        raise Refused("EACCES", f"invalid bpf_context access off={off} size={size}")
+        raise Refused(_context_rule(env, write), "EACCES", f"invalid bpf_context access off={off} size={size}")
+
+
+def _context_rule(env: Environment, write: bool) -> Rule:
+    """Contexts of packets grew, and a later release lets programs on kprobes write theirs."""
+    if env.context.kind.packet:
+        return Rule.CONTEXT_OF_PACKET
+    assert env.at is not None
+    if env.program[env.at].mode == _ATOMIC:
+        return Rule.CONTEXT_ATOMIC
+    return Rule.CONTEXT_WRITE if write else Rule.CONTEXT_READ
 
 
 def check_stack_bounds(off: int, size: int) -> None:
     """-512 to -1."""
     if not -STACK_SIZE <= off < 0:
-        raise Refused("EACCES", f"invalid stack off={off} size={size}")
+        raise Refused(Rule.STACK_BOUNDS, "EACCES", f"invalid stack off={off} size={size}")
 
 
 def check_stack_write(state: State, off: int, size: int, value: Register) -> None:
@@ -168,7 +199,7 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
     number, first = divmod(STACK_SIZE + off, 8)
     if value.type in (PTR_TO_MAP_VALUE, PTR_TO_STACK, PTR_TO_CTX):
         if size != 8:
-            raise Refused("EACCES", "invalid size of register spill")
+            raise Refused(Rule.SPILL_SIZE, "EACCES", "invalid size of register spill")
         state.stack[number] = Slot(SPILLED, value)
     else:
         kinds = state.stack.get(number, EMPTY_SLOT).kinds
@@ -181,11 +212,11 @@ def check_stack_read(state: State, off: int, size: int) -> Register:
     slot = state.stack.get(number, EMPTY_SLOT)
     if slot.kinds[first] == SPILL:
         if size != 8:
-            raise Refused("EACCES", "invalid size of register spill")
+            raise Refused(Rule.SPILL_SIZE, "EACCES", "invalid size of register spill")
         if slot.kinds != SPILLED:
-            raise Refused("EACCES", "corrupted spill memory")
+            raise Refused(Rule.SPILL_CORRUPTED, "EACCES", "corrupted spill memory")
         return slot.spilled
     for position in range(size):
         if slot.kinds[first + position] != MISC:
-            raise Refused("EACCES", f"invalid read from stack off {off}+{position} size {size}")
+            raise Refused(Rule.STACK_READ, "EACCES", f"invalid read from stack off {off}+{position} size {size}")
     return UNKNOWN

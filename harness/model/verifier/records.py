@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from harness.isa.opcodes import Helper
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.prototypes import Prototype
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     INVALID,
@@ -44,15 +45,17 @@ def check_access(register: Register, *, write: bool) -> None:
     """check_map_access_type(), since 5.2: whether programs may read or write the map's values."""
     assert register.map is not None
     if not (register.map.writable if write else register.map.readable):
-        raise Refused("EACCES", "write into map forbidden" if write else "read from map forbidden")
+        if write:
+            raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
+        raise Refused(Rule.MAP_READ, "EACCES", "read from map forbidden")
 
 
 def check_map(number: int, prototype: Prototype, shape: MapShape) -> None:
     """Helper and map must fit each other; record_func_map(), check_map_func_compatibility()."""
     if not shape.writable and number in (Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM):
-        raise Refused("EACCES", "write into map forbidden")
+        raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
     if number not in _HELPERS_OF.get(shape.type, (number,)) or prototype.map not in (None, shape.type):
-        raise Refused("EINVAL", f"cannot pass map_type {shape.type} into func {number}")
+        raise Refused(Rule.MAP_AND_HELPER, "EINVAL", f"cannot pass map_type {shape.type} into func {number}")
 
 
 def give_out(state: State, size: int) -> Register:
@@ -96,4 +99,4 @@ def checked(equal: State, unequal: State, register: Register) -> None:
 def check_leak(state: State) -> None:
     """check_reference_leak(): at a tail call, and before an exit looks at R0."""
     if state.records:
-        raise Refused("EINVAL", "Unreleased reference")
+        raise Refused(Rule.UNRELEASED, "EINVAL", "Unreleased reference")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from harness.isa.opcodes import FRAME_POINTER, R0, R1, R2, R3, R4, R5, REGISTERS, STACK_SIZE
 from harness.model.verifier.context import MapShape
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
 
@@ -156,19 +157,19 @@ def as_int(value: int) -> int:
 def check_source(registers: list[Register], number: int) -> Register:
     """check_reg_arg(SRC_OP): the register exists and was written."""
     if number >= REGISTERS:
-        raise Refused("EINVAL", f"R{number} is invalid")
+        raise Refused(Rule.REGISTER, "EINVAL", f"R{number} is invalid")
     register = registers[number]
     if register.type is NOT_INIT:
-        raise Refused("EACCES", f"R{number} !read_ok")
+        raise Refused(Rule.UNREADABLE, "EACCES", f"R{number} !read_ok")
     return register
 
 
 def check_destination(registers: list[Register], number: int, *, mark: bool = True) -> None:
     """check_reg_arg(DST_OP), which marks the register as unknown, or without `mark` DST_OP_NO_MARK."""
     if number >= REGISTERS:
-        raise Refused("EINVAL", f"R{number} is invalid")
+        raise Refused(Rule.REGISTER, "EINVAL", f"R{number} is invalid")
     if number == FRAME_POINTER:
-        raise Refused("EACCES", "frame pointer is read only")
+        raise Refused(Rule.FRAME_POINTER, "EACCES", "frame pointer is read only")
     if mark:
         registers[number] = UNKNOWN
 

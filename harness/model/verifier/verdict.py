@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.model.verifier.log import Log
+from harness.model.verifier.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Verdict:
     instruction it is about; both also stand without a log, and beside ENOSPC, which takes a refusal's place when the
     log's buffer overflows. `log` is the whole log, None when none was asked for.
 
+    `rule` is the one the program was refused by, None for an accepted one.
+
     `doubt` is not empty when the outcome of the load cannot be predicted, and says why. With `oops` the verifier
     accepts and the kernel then dies while it loads the program: a generator must not let it near a machine.
     """
@@ -23,6 +26,7 @@ class Verdict:
     message: str = ""
     at: int | None = None
     log: Log | None = None
+    rule: Rule | None = None
     doubt: str = ""
     oops: bool = False
 
@@ -33,9 +37,10 @@ class Verdict:
 
 
 class Refused(Exception):
-    """Raised by a check: the program is refused with this errno and this line of the log."""
+    """Raised by a check: by this rule the program is refused with this errno and this line of the log."""
 
-    def __init__(self, errno: str, message: str = "") -> None:
-        super().__init__(errno, message)
+    def __init__(self, rule: Rule, errno: str, message: str = "") -> None:
+        super().__init__(rule, errno, message)
+        self.rule = rule
         self.errno = errno
         self.message = message

@@ -26,7 +26,7 @@ def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
         check_length(len(program), context.limits)
         check_log(context.log, context.limits)
     except Refused as refusal:
-        return Verdict(refusal.errno)
+        return Verdict(refusal.errno, rule=refusal.rule)
     writer = Writer() if context.log.level else None
     verdict = run_passes(Environment(program, context, writer))
     if writer:
@@ -47,7 +47,7 @@ def run_passes(env: Environment) -> Verdict:
         check_cfg(env)
         explore(env)
     except Refused as refusal:
-        return Verdict(refusal.errno, refusal.message, env.at)
+        return Verdict(refusal.errno, refusal.message, env.at, rule=refusal.rule)
     return Verdict()
 
 
@@ -57,4 +57,4 @@ def _with_log(verdict: Verdict, log: Log, size: int) -> Verdict:
     errno = "ENOSPC" if full else verdict.errno
     limit = size - 1 if full else None
     doubt = "" if full is not None else "whether the log fits its buffer hangs on a map's address"
-    return Verdict(errno, verdict.message, verdict.at, Log(log.pieces, limit), doubt)
+    return replace(verdict, errno=errno, log=Log(log.pieces, limit), doubt=doubt)

@@ -132,6 +132,7 @@ REJECTIONS: tuple[Rejection, ...] = (
     Rejection(
         "M-09", (ldx(DW, R0, R1, 0), exit_()), "EACCES", "invalid bpf_context access off=0 size=8", 0, "socket_filter"
     ),
+    Rejection("M-09", (_raw(0xDB, R1, R1), *TAIL), "EACCES", "invalid bpf_context access off=0 size=8", 0),
     Rejection("M-10", (ldx(DW, R0, R1, 4), exit_()), "EACCES", "misaligned access off 4 size 8", 0),
     Rejection("M-10", (mov64_imm(R2, 0), st(H, R2, 1, 0), *TAIL), "EACCES", "misaligned access off 1 size 2", 1),
     Rejection("M-11", (st(DW, R10, 0, 0), *TAIL), "EACCES", "invalid stack off=0 size=8", 0),
@@ -195,6 +196,14 @@ REJECTIONS: tuple[Rejection, ...] = (
         "R2 type=inv expected=imm",
         5,
     ),
+    Rejection(
+        "M-17",
+        (LOOKUP, mov64_reg(R2, R0), ld_map_fd(R1, ARRAY), call(1), *TAIL),
+        "EACCES",
+        "R2 type=map_value_or_null expected=fp",
+        9,
+    ),
+    Rejection("M-17", (ld_map_fd(R1, ARRAY), mov64_imm(R2, 0), call(1), *TAIL), "EACCES", "R2 type=imm expected=fp", 3),
     Rejection("M-21", (call(12), exit_()), "EINVAL", "invalid func 12", 0),
     Rejection("M-21", (call(-1), exit_()), "EINVAL", "invalid func -1", 0),
     Rejection("M-22", (call(0), exit_()), "EINVAL", "unknown func 0", 0),
