@@ -13,7 +13,7 @@ LAYERS = (
     ("release", "lane", "abi", "counting"),
     ("isa", "script"),
     ("core_scripts", "clauses", "lowering", "model"),
-    ("programs", "compare", "difference", "judged"),
+    ("programs", "compare", "difference", "judged", "session"),
     ("run",),
     ("history", "report", "regress", "lane_tables"),
     ("conform", "fuzz", "debug", "bpf_conformance", "benchmarks", "pytest_plugin", "testing"),

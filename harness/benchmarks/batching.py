@@ -8,10 +8,11 @@ from collections.abc import Callable
 from harness.benchmarks.ratio import Ratio, seconds
 from harness.core_scripts.parts import array, element, read_u64
 from harness.isa.assemble import DW, R0, R7, add64_imm, exit_, mov64_imm, program, stx
-from harness.lowering.context import Guest
+from harness.lane import Engine
 from harness.lowering.executor import GuestExecutor, Missed
 from harness.model.executor import ModelExecutor
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
+from harness.session import Session
 from hil.errors import BenchError
 from hil.target import Target
 
@@ -42,19 +43,18 @@ TOGETHER = 50
 """Cases that share a process, as in a fuzzing run."""
 
 
-def batching_ratios(
-    target: Target, guest: Guest, model: ModelExecutor, lane: str, rounds: int, notify: Callable[[str], None]
-) -> tuple[Ratio, ...]:
+def batching_ratios(session: Session[Target], rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
     """Cases a second, all ways in turn on one machine that is up already."""
     batched, exchanged, started, predicted = [], [], [], []
-    with GuestExecutor(target, guest) as executor:
-        _run(executor, 20)  # warm: the translator's cache, the guest's slabs
-        for number in range(1, rounds + 1):
-            notify(f"cases on {lane}, round {number} of {rounds}")
-            batched.append(400 / seconds(lambda: _run(executor, 400)))
-            predicted.append(400 / seconds(lambda: _predict(model, 400)))
-            exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
-            started.append(8 / seconds(lambda: _afresh(target, guest, 8)))
+    executor, lane = session.executor, str(session.kernel)
+    model = ModelExecutor(session.environment(Engine.JIT))
+    _run(executor, 20)  # warm: the translator's cache, the guest's slabs
+    for number in range(1, rounds + 1):
+        notify(f"cases on {lane}, round {number} of {rounds}")
+        batched.append(400 / seconds(lambda: _run(executor, 400)))
+        predicted.append(400 / seconds(lambda: _predict(model, 400)))
+        exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
+        started.append(8 / seconds(lambda: _afresh(session, 8)))
     return (
         Ratio(f"{lane}: batched / one agent a case", "cases/s", tuple(batched), tuple(started), "at least 10"),
         Ratio(f"{lane}: batched / one exchange a case", "cases/s", tuple(batched), tuple(exchanged), ""),
@@ -67,9 +67,9 @@ def _one_by_one(executor: GuestExecutor, count: int) -> None:
         _run(executor, 1)
 
 
-def _afresh(target: Target, guest: Guest, count: int) -> None:
+def _afresh(session: Session[Target], count: int) -> None:
     for _ in range(count):
-        with GuestExecutor(target, guest) as executor:
+        with GuestExecutor(session.target, session.executor.guest) as executor:
             _run(executor, 1)
 
 

@@ -1,4 +1,4 @@
-"""What the bench adds to a boot: QEMU's start to the agent's first answer, over the same kernel's bare boot."""
+"""What the bench adds to a boot: QEMU's start to the end of the greeting, over the same kernel's bare boot."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.benchmarks.ratio import Ratio, seconds
-from harness.lowering.executor import AGENT
+from harness.session import Bootable, lane_session, specification
 from hil import guestroot
-from hil.agent.client import Agent
 from hil.errors import BenchError
-from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec, QemuExited
 
 
-def boot_ratio(kernel: Kernel, folder: Path, rounds: int, notify: Callable[[str], None]) -> Ratio:
+def boot_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callable[[str], None]) -> Ratio:
     """Boot both ways in turn. The bare boot ends when an init that only powers off has ended QEMU."""
-    root = guestroot.build(kernel)
-    full_spec = MachineSpec(kernel, root, folder)
-    bare_spec = MachineSpec(kernel, replace(root, initramfs=guestroot.bare(kernel)), folder / "bare")
+    kernel = bootable.kernel
+    bare_root = replace(bootable.root, initramfs=guestroot.bare(kernel))
+    bare_spec = specification(replace(bootable, root=bare_root), folder / "bare")
     full, bare = [], []
     for number in range(1, rounds + 1):
         notify(f"boot {kernel.name}/{kernel.arch}, round {number} of {rounds}")
         bare.append(seconds(lambda: _boot_bare(bare_spec)))
-        full.append(seconds(lambda: _boot_to_agent(full_spec)))
+        full.append(seconds(lambda: _boot_to_greeting(bootable, folder)))
     return Ratio(
-        f"{kernel.name}/{kernel.arch}: start to the agent's answer / bare boot to power-off",
+        f"{kernel.name}/{kernel.arch}: start to the greeting / bare boot to power-off",
         "s",
         tuple(full),
         tuple(bare),
@@ -34,9 +32,9 @@ def boot_ratio(kernel: Kernel, folder: Path, rounds: int, notify: Callable[[str]
     )
 
 
-def _boot_to_agent(spec: MachineSpec) -> None:
-    with Machine(spec) as machine:
-        Agent(machine.open([AGENT])).close()
+def _boot_to_greeting(bootable: Bootable, folder: Path) -> None:
+    with lane_session(bootable, folder):
+        return
 
 
 def _boot_bare(spec: MachineSpec) -> None:

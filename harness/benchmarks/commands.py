@@ -13,14 +13,11 @@ from harness.benchmarks.boot import boot_ratio
 from harness.benchmarks.conformance import conformance, table
 from harness.benchmarks.model import model_ratios
 from harness.benchmarks.ratio import Ratio
-from harness.lowering.context import Guest
-from harness.model.environment import Environment
-from harness.model.executor import ModelExecutor
-from hil import guestroot, terminal
+from harness.lane import Engine
+from harness.session import Bootable, lane_session, prepare
+from hil import terminal
 from hil.arch import having
 from hil.kernels import store
-from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
 
 
 @click.command()
@@ -41,20 +38,18 @@ def bench(name: str, rounds: int) -> None:
         report, took = conformance(name, Path(folder), notify)
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         for arch in having(name):
-            kernel = store.get(name, arch, notify=notify)
-            ratios.append(boot_ratio(kernel, Path(folder) / arch.name, rounds, notify))
-            ratios.extend(_batching(kernel, Path(folder) / arch.name, rounds, notify))
+            bootable = prepare(name, arch.name)
+            ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
+            ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
     terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
     console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
     headings, rows = table(report, took)
     terminal.print_table(console, headings, rows, right=headings[1:])
 
 
-def _batching(kernel: Kernel, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
-    with Machine(MachineSpec(kernel, guestroot.build(kernel), folder)) as machine:
-        guest = Guest.of(kernel)
-        model = ModelExecutor(Environment(kernel.era, kernel.arch.name, guest.version_code))
-        return batching_ratios(machine, guest, model, f"{kernel.name}/{kernel.arch}", rounds, notify)
+def _batching(bootable: Bootable, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
+    with lane_session(bootable, folder, engine=Engine.JIT) as session:
+        return batching_ratios(session, rounds, notify)
 
 
 _HEADINGS = ("measured over baseline", "ratio", "range", "measured", "baseline", "unit", "goal")

@@ -23,15 +23,9 @@ from harness.bpf_conformance import on_lane
 from harness.bpf_conformance.home import Home, home, receive, send
 from harness.bpf_conformance.request import MOST_MEMORY, Request
 from harness.lane import Lane
-from harness.lowering.context import Guest
-from harness.lowering.engine import EngineUnavailable
-from harness.lowering.executor import GuestExecutor
 from harness.programs.source import MOST_INSTRUCTIONS
-from hil import guestroot
-from hil.arch import architecture
-from hil.errors import BenchError, HilError, UserError
-from hil.kernels import store
-from hil.machine import Machine, MachineSpec
+from harness.session import Listener, lane_session, prepare
+from hil.errors import BenchError, HilError
 
 MOST_REQUEST = 1024 + 2 * (8 * MOST_INSTRUCTIONS + MOST_MEMORY)
 SLOW_CALLER = 10.0
@@ -40,6 +34,19 @@ PREDECESSOR = 60.0
 """Seconds in which a process that is about to end must have ended."""
 
 Execute = Callable[[Request], int]
+
+
+class _Log(Listener):
+    """Writes how far the machine is to the process's log."""
+
+    def note(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def warning(self, line: str) -> None:
+        self.note(f"warning: {line}")
+
+
+_LOG = _Log()
 
 
 def main(lane: str, idle: str) -> int:
@@ -80,19 +87,15 @@ def _say(error: HilError | None) -> None:
 
 def _live(place: Home, idle: float) -> None:
     lane: Lane = place.lane
-    kernel = store.get(lane.kernel, architecture(lane.arch))
-    spec = MachineSpec(kernel, guestroot.build(kernel), place.folder / "machine")
+    bootable = prepare(lane.kernel, lane.arch, _LOG)
+    folder = place.folder / "machine"
     with (
-        Machine(spec) as machine,
-        GuestExecutor(machine, Guest.of(kernel)) as executor,
+        lane_session(bootable, folder, engine=lane.engine, listener=_LOG) as session,
+        place.listen() as socket_of_callers,
     ):
-        try:
-            executor.switch(lane.engine)
-        except EngineUnavailable as error:
-            raise UserError(f"the lane {lane} does not exist: {error}") from None
-        with place.listen() as listener:
-            _say(None)
-            serve(listener, idle, lambda request: on_lane.execute(executor, request), lambda: machine.alive)
+        _say(None)
+        executor, machine = session.executor, session.target
+        serve(socket_of_callers, idle, lambda request: on_lane.execute(executor, request), lambda: machine.alive)
 
 
 def serve(listener: socket.socket, idle: float, execute: Execute, alive: Callable[[], bool]) -> None:

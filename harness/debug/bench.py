@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.lane import Lane
-from harness.lowering.context import Guest
-from harness.lowering.engine import EngineUnavailable
-from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.model.interface.settings import EVER
 from harness.run.judging import judge
 from harness.run.results import ScriptResult
 from harness.script.operations import Script
-from hil import guestroot
-from hil.errors import UserError
-from hil.gdb import NO_KASLR, symbol_file
+from harness.session import QUIET, Bootable, Listener, Session, lane_session
+from hil.gdb import symbol_file
 from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
-
-Notify = Callable[[str], None]
+from hil.machine import Machine
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A running machine, the executor of its guest, and the file with its kernel's symbols."""
+    """A session on a lane, and the file with its kernel's symbols."""
 
     lane: Lane
-    kernel: Kernel
-    machine: Machine
-    executor: GuestExecutor
+    session: Session[Machine]
     symbols: Path
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.session.kernel
+
+    @property
+    def machine(self) -> Machine:
+        return self.session.target
 
     def start(self, script: Script) -> Future[Observed | Missed]:
         """Run a script in a thread of its own, so that the guest may stop meanwhile."""
@@ -49,7 +48,7 @@ class Bench:
     @property
     def environment(self) -> Environment:
         """What the model is told of the lane."""
-        return Environment.of(self.kernel, self.lane.engine, self.executor.agent.hello, self.executor.settings(EVER))
+        return self.session.environment(self.lane.engine)
 
     def judge(self, seen: Observed | Missed) -> ScriptResult:
         """The verdict on what the guest made of a script."""
@@ -57,7 +56,7 @@ class Bench:
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
         try:
-            (seen,) = self.executor.run([script])
+            (seen,) = self.session.executor.run([script])
         except BaseException as error:
             future.set_exception(error)
         else:
@@ -65,20 +64,8 @@ class Bench:
 
 
 @contextmanager
-def booted(lane: Lane, kernel: Kernel, folder: Path, notify: Notify = lambda _: None) -> Iterator[Bench]:
-    """Boot the kernel of a lane at its linked addresses, choose the engine, and have the symbols ready.
-
-    Nothing times out because the guest stands still.
-    """
-    root = guestroot.build(kernel, notify=notify)
-    notify(f"booting {kernel}")
-    spec = MachineSpec(kernel, root, folder, append=(NO_KASLR,), patience=math.inf)
-    with Machine(spec) as machine:
-        symbols = symbol_file(kernel, machine, notify=notify)
-        guest = Guest.of(kernel)
-        with GuestExecutor(machine, guest, patience=math.inf) as executor:
-            try:
-                executor.switch(lane.engine)
-            except EngineUnavailable as error:
-                raise UserError(f"the lane {lane} does not exist: {error}") from None
-            yield Bench(lane, kernel, machine, executor, symbols)
+def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[Bench]:
+    """A session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out because the guest
+    stands still."""
+    with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
+        yield Bench(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))

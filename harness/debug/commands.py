@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from harness.compare import Verdict
@@ -19,12 +20,26 @@ from harness.run import known, matrix
 from harness.run.commands import known_lanes
 from harness.run.known import excuse
 from harness.run.needs import unmet
+from harness.script.needs import Need
 from harness.script.operations import Script
+from harness.session import Listener, prepare
 from hil import directories, terminal
-from hil.arch import architecture
 from hil.errors import UserError
 from hil.gdb.command import require_gdb
-from hil.kernels import store
+
+
+class _Progress(Listener):
+    """Prints how far the session is."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def note(self, line: str) -> None:
+        self._console.print(Text(line, style="dim"), soft_wrap=True)
+
+    def warning(self, line: str) -> None:
+        self.note(f"warning: {line}")
+
 
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
@@ -40,19 +55,20 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
     chosen = _lane(lane)
     require_gdb()  # before anything boots
     console = terminal.console()
-
-    def notify(line: str) -> None:
-        console.print(Text(line, style="dim"), soft_wrap=True)
-
-    kernel = store.get(chosen.kernel, architecture(chosen.arch), notify=notify)
+    progress = _Progress(console)
+    bootable = prepare(chosen.kernel, chosen.arch, progress)
+    kernel = bootable.kernel
     script = _script(chosen.arch, kernel.era, name)
     symbol = symbol or hook(kernel.era).symbol
     folder = matrix.make_folder(output or directories.state() / "debug")
-    with booted(chosen, kernel, folder, notify) as bench:
+    progress.note(f"booting {kernel}")
+    with booted(chosen, bootable, folder, progress) as bench:
         if reason := unmet(script.needs, bench.environment):
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
+        if Need.TWO_CPUS in script.needs:
+            bench.session.bring_up_cpus()
         if interactive:
-            seen = by_hand.interact(bench, script, symbol, notify)
+            seen = by_hand.interact(bench, script, symbol, progress.note)
         else:
             seen = look(bench, script, symbol, lambda sight: show(console, sight))
         result = excuse(bench.judge(seen), known.read(KNOWN))

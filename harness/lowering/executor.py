@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.lane import Engine
 from harness.lowering.context import Guest
 from harness.lowering.engine import switching
+from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
 from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
-from harness.script.surroundings import ReadSetting
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
 from hil.errors import BenchError, MachineLost
+from hil.facts import Facts
 from hil.machine import speed
 from hil.target import Target
 
-AGENT = "/bin/hil-agent"
 PATIENCE = 60.0
 """Nominal seconds the agent may be silent for."""
 DEADLINE = 20.0
@@ -67,7 +67,6 @@ class GuestExecutor:
         self._patience = patience * scale
         self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
-        self._settings: Mapping[str, int] | None = None
         self._agent = self._start()
         hello = self._agent.hello
         try:
@@ -75,7 +74,7 @@ class GuestExecutor:
         except BenchError:
             self._agent.close()
             raise
-        self.guest = replace(guest, page_size=hello.page_size, cpus=hello.cpus)
+        self.guest = replace(guest, page_size=hello.page_size, cpus=hello.cpus, tracing=target.tracing)
 
     def __enter__(self) -> GuestExecutor:
         return self
@@ -90,16 +89,13 @@ class GuestExecutor:
         """The agent that runs now; another one after a loss."""
         return self._agent
 
-    def settings(self, paths: Collection[str]) -> Mapping[str, int]:
-        """What is in these files below /proc/sys; a file that there is not is missing. Asked once."""
-        if self._settings is None:
-            asked = sorted(paths)
-            (seen,) = self.run([Script("settings", "what the kernel was told", tuple(map(ReadSetting, asked)))])
-            if isinstance(seen, Missed):
-                raise BenchError(f"the guest does not tell its settings: {seen.reason}")
-            values = {path: outcome.value for path, outcome in zip(asked, seen.outcomes, strict=True)}
-            self._settings = {path: value for path, value in values.items() if isinstance(value, int)}
-        return self._settings
+    def facts(self, settings: Collection[str]) -> Facts:
+        """What the running kernel tells of itself, with the numbers in `settings`, files below /proc/sys; one exchange.
+
+        MachineLost when it does not tell.
+        """
+        asked = greeting(self.guest, settings, self._deadline)
+        return asked.facts(self._once(asked.batch), self._agent.hello)
 
     def switch(self, engine: Engine) -> None:
         """Choose what runs programs that are loaded from now on; EngineUnavailable when something else does."""
@@ -154,7 +150,7 @@ class GuestExecutor:
         return lower(group, self.guest, tags, deadline=self._deadline)
 
     def _start(self) -> Agent:
-        return Agent(self.target.open([AGENT]), patience=self._patience)
+        return Agent(self.target.open([self.target.agent]), patience=self._patience)
 
     def _once(self, batch: Batch) -> BatchResult:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.abi.capabilities import Capability
@@ -15,7 +15,7 @@ from harness.model.eras import Era, era
 from harness.model.rules import JitFault
 from harness.model.upstream import LATEST, unchecked
 from harness.script.needs import FIRST_CPU
-from hil.agent.results import Hello
+from hil.facts import Facts
 from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 
@@ -31,7 +31,8 @@ class Environment:
 
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
     made the kernel; None for the one whose kernels of that release lanes have. `settings` are what
-    the running kernel has below /proc/sys; None for what the distribution has there.
+    the running kernel has below /proc/sys; None for what the distribution has there. `has_kprobes` is whether it has
+    kprobes; None for what its records say.
     """
 
     era: str
@@ -46,36 +47,50 @@ class Environment:
     symbols: frozenset[str] | None = None
     distribution: Distribution | None = None
     settings: Mapping[str, int] | None = field(default=None, hash=False)
+    has_kprobes: bool | None = None
 
     @classmethod
-    def of(cls, kernel: Kernel, engine: Engine, hello: Hello, settings: Mapping[str, int] | None = None) -> Environment:
-        """What is known of a kernel that runs: the greeting of the agent in it tells what its image does not, and
-        `settings` what is below its /proc/sys (None: what its records say)."""
+    def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:
+        """What is known of a kernel that runs: what it tells itself wins over what its image and its records say."""
+        named = DISTRIBUTIONS.get(kernel.distribution)
         return cls(
             era=kernel.era,
             arch=kernel.arch.name,
             version_code=kernel.version_code,
             engine=str(engine),
-            cpus=hello.cpus,
-            page_size=hello.page_size,
-            distribution=DISTRIBUTIONS.get(kernel.distribution) or configured(options_of(kernel.config)),
-            settings=settings,
+            cpus=facts.cpus,
+            page_size=facts.page_size,
+            distribution=named or configured(options_of(kernel.config) if facts.options is None else facts.options),
+            settings=facts.settings,
+            has_kprobes=facts.kprobes,
         )
 
     @cached_property
-    def rules(self) -> Era:
-        """The rules of the kernel; UserError when nothing is known of its release or its architecture."""
+    def recorded(self) -> Era:
+        """The rules of the kernel as its records have them; UserError when nothing is known of its release or its
+        architecture."""
         return era(self.era, self.arch, self.distribution)
+
+    @cached_property
+    def rules(self) -> Era:
+        """The rules of the kernel: its records, but for what it tells itself; errors as `recorded`."""
+        known = self.recorded
+        return known if self.has_kprobes in (None, known.kprobes) else replace(known, kprobes=not known.kprobes)
 
     @property
     def surprises(self) -> tuple[str, ...]:
         """Where the running kernel differs from the records it is judged by, a sentence each; it is believed."""
         whose = f"{self.rules.distribution.name}'s {self.era}"
-        return tuple(
-            f"{path} is {value}, where {whose} has {self.rules.settings[path]}"
+        known = self.recorded
+        differing = tuple(
+            f"{path} is {value}, where {whose} has {known.settings[path]}"
             for path, value in (self.settings or {}).items()
-            if path in self.rules.settings and value != self.rules.settings[path]
+            if path in known.settings and value != known.settings[path]
         )
+        if self.rules.kprobes == known.kprobes:
+            return differing
+        there = "has no kprobes" if known.kprobes else "has kprobes"
+        return (f"the kernel {there}, other than {whose} on {self.arch}", *differing)
 
     @property
     def warnings(self) -> tuple[str, ...]:

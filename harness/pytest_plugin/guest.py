@@ -13,9 +13,7 @@ from harness.compare import Verdict
 from harness.judged import Judged
 from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
-from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.model.interface.settings import EVER
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
@@ -28,6 +26,7 @@ from harness.script.clause import NOTHING, Clause, Step
 from harness.script.malformed import Malformed
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
+from harness.session import Session
 from hil.machine import Machine
 
 EXCERPT = 40
@@ -40,8 +39,7 @@ class LaneGuest:
 
     test: str
     lane: Lane
-    machine: Machine
-    executor: GuestExecutor
+    session: Session[Machine]
     require_predicted: bool = False
     """What nobody judged fails the test."""
     model: ModelExecutor = field(init=False)
@@ -53,12 +51,21 @@ class LaneGuest:
     _begin: int = field(init=False)
 
     def __post_init__(self) -> None:
-        kernel, hello = self.machine.spec.kernel, self.executor.agent.hello
-        self.model = ModelExecutor(Environment.of(kernel, self.lane.engine, hello, self.executor.settings(EVER)))
+        self.model = ModelExecutor(self.session.environment(self.lane.engine))
         self._begin = len(self._console())
 
     def __repr__(self) -> str:
         return f"<guest of {self.lane}>"
+
+    @property
+    def machine(self) -> Machine:
+        """The machine, booted: run commands, read its console."""
+        return self.session.target
+
+    @property
+    def executor(self) -> GuestExecutor:
+        """What carries scripts out in the guest."""
+        return self.session.executor
 
     @property
     def registers(self) -> PtRegs:
@@ -121,7 +128,7 @@ class LaneGuest:
         """For the test's report: what the console printed meanwhile and, on failure, which scripts failed and why
         programs were refused."""
         lines = self._console()[self._begin :].decode(errors="replace").splitlines()[-EXCERPT:]
-        log = self.machine.spec.console_log
+        log = self.machine.console_log
         yield f"console of {self.lane}, {log}", "\n".join(lines) or "(nothing was printed during the test)"
         if failed:
             yield from ((f"script on {self.lane}", told) for told in self._told)
@@ -132,7 +139,7 @@ class LaneGuest:
         self._told.append("\n".join((*finding(result), *around(text(script), result))))
 
     def _console(self) -> bytes:
-        return self.machine.spec.console_log.read_bytes()
+        return self.machine.console_log.read_bytes()
 
     def _script(self, steps: Sequence[Script | Operation | Step]) -> Script:
         match steps:

@@ -8,17 +8,9 @@ from pathlib import Path
 from types import TracebackType
 
 from harness.lane import Lane
-from harness.lowering.context import Guest
-from harness.lowering.executor import GuestExecutor
-from harness.script.needs import CPUS
-from hil import guestroot
-from hil.arch import architecture
+from harness.session import Bootable, Session, lane_session, prepare
 from hil.errors import HilError, MachineLost
-from hil.kernels import store
-from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
-
-Ready = tuple[Machine, GuestExecutor]
+from hil.machine import Machine
 
 
 class MachinePool:
@@ -29,7 +21,7 @@ class MachinePool:
         self._folder = folder
         self._failures: dict[tuple[str, str], HilError] = {}
         self._kept: tuple[str, str] | None = None
-        self._ready: Ready | None = None
+        self._ready: Session[Machine] | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> MachinePool:
@@ -40,8 +32,8 @@ class MachinePool:
     ) -> None:
         self._leave()
 
-    def machine(self, lane: Lane) -> Ready:
-        """The machine for a lane, which answers, and the executor of its guest with the engine chosen.
+    def session(self, lane: Lane) -> Session[Machine]:
+        """A session on a machine for the lane, which answers, with the engine chosen.
 
         A machine that does not answer is replaced. EngineUnavailable as `GuestExecutor.switch`; HilError when there is
         no kernel, or it does not boot, and then for all of its lanes, as another attempt would hardly end otherwise.
@@ -49,7 +41,7 @@ class MachinePool:
         wanted = lane.kernel, lane.arch
         if self._ready is not None and self._kept == wanted:
             try:
-                self._ready[1].switch(lane.engine)
+                self._ready.executor.switch(lane.engine)
             except MachineLost:
                 pass  # found dead, or beyond talking to
             else:
@@ -58,22 +50,18 @@ class MachinePool:
             raise self._failures[wanted]
         self._leave()
         try:
-            self._ready = self._boot(store.get(lane.kernel, architecture(lane.arch)))
+            self._ready = self._boot(prepare(lane.kernel, lane.arch))
         except HilError as error:
             self._failures[wanted] = error
             raise
         self._kept = wanted
-        self._ready[1].switch(lane.engine)
+        self._ready.executor.switch(lane.engine)
         return self._ready
 
-    def _boot(self, kernel: Kernel) -> Ready:
-        folder = self._free(f"{kernel.name}-{kernel.arch}")
-        machine = Machine(MachineSpec(kernel, guestroot.build(kernel), folder, cpus=CPUS))
-        with ExitStack() as stack:
-            stack.enter_context(machine)
-            executor = stack.enter_context(GuestExecutor(machine, Guest.of(kernel)))
-            self._open = stack.pop_all()
-        return machine, executor
+    def _boot(self, bootable: Bootable) -> Session[Machine]:
+        folder = self._free(f"{bootable.kernel.name}-{bootable.kernel.arch}")
+        # What a test does, and on which CPU, nobody knows beforehand.
+        return self._open.enter_context(lane_session(bootable, folder, all_cpus=True))
 
     def _free(self, name: str) -> Path:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))

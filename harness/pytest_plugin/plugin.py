@@ -120,8 +120,8 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
 
     require = request.config.getoption("--hil-require-predicted")
     try:
-        machine, executor = _hil_machine_pool.machine(_hil_lane)
-        guest = LaneGuest(request.node.name, _hil_lane, machine, executor, require_predicted=require)
+        session = _hil_machine_pool.session(_hil_lane)
+        guest = LaneGuest(request.node.name, _hil_lane, session, require_predicted=require)
     except (NotAtHand, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)

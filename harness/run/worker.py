@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count, product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.compare import Verdict
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
-from harness.lowering.context import Guest
 from harness.lowering.engine import EngineUnavailable
-from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.model.interface.settings import EVER
 from harness.run.judging import verdict, wanted
 from harness.run.known import excuse
 from harness.run.needs import unmet
@@ -28,16 +25,13 @@ from harness.run.phase_timing import PhaseClock
 from harness.run.plan import Share
 from harness.run.results import MachineReport, ScriptResult
 from harness.run.watch import Watch
-from harness.script.needs import CPUS, Need
+from harness.script.needs import Need
 from harness.script.operations import Script
-from hil import guestroot
-from hil.arch import architecture
+from harness.session import Bootable, Listener, Phase, Session, lane_session, prepare
 from hil.errors import BenchError, HilError, MachineLost, of_host
-from hil.guestroot import GuestRoot
 from hil.kernels import store
-from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
-from hil.machine.cpus import at_first, bring_up
+from hil.machine import Machine
+from hil.target import Target
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
@@ -55,6 +49,30 @@ class Visit:
 
     def of(self, scripts: Iterable[Script]) -> Iterator[Script]:
         return (script for script in scripts if (Need.TWO_CPUS in script.needs) is self.two_cpus)
+
+
+class _Progress(Listener):
+    """Tells a worker's watch, clock and report of its sessions."""
+
+    _SAID: ClassVar = {Phase.KERNEL: "kernel", Phase.GUEST_ROOT: "guest root", Phase.BOOT: "booting"}
+    """What those who watch read when a phase begins."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        if phase in self._SAID:
+            self._worker.say(self._SAID[phase])
+        return self._worker.clock.on(self._worker.place, str(phase))
+
+    def note(self, line: str) -> None:
+        self._worker.say(line)
+
+    def warning(self, line: str) -> None:
+        self._worker.warn(line)
+
+    def made(self, machine: Machine) -> None:
+        self._worker.takes(machine)
 
 
 class Worker:
@@ -75,7 +93,8 @@ class Worker:
         self.clock = PhaseClock()
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
-        self._place = f"{share.kernel}/{share.arch}"
+        self.place = f"{share.kernel}/{share.arch}"
+        self._progress = _Progress(self)
         self._folder = folder
         self._stopped = False
         self._missed = False
@@ -91,7 +110,7 @@ class Worker:
     def run(self) -> None:
         """Fill `reports` and `results`: every script gets a verdict on every lane in every round, whatever happens."""
         try:
-            with self.clock.on(self._place, "other"):
+            with self.clock.on(self.place, "other"):
                 self._run()
         except store.NotAtHand as error:
             self._rest(Verdict.UNSUPPORTED, str(error))
@@ -106,7 +125,7 @@ class Worker:
             # A fault of ours must not take other machines' results with it; it is told as what it is.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
         finally:
-            self._watch.state(self.share, "done")
+            self.say("done")
 
     def stop(self) -> None:
         """End the machine under the worker's feet; from another thread."""
@@ -114,24 +133,34 @@ class Worker:
         if self.machine is not None:
             self.machine.stop()
 
-    def _run(self) -> None:
+    def say(self, line: str) -> None:
+        """Tell those who watch."""
+        self._watch.state(self.share, line)
+
+    def warn(self, line: str) -> None:
+        """Tell those who watch, and whoever reads the report of the machine; once."""
+        if line not in self.report.warnings:
+            self._know(warnings=(*self.report.warnings, line))
+            self.say(f"warning: {line}")
+
+    def takes(self, machine: Machine) -> None:
+        """The machine that is about to start is the worker's; MachineLost when the worker was stopped."""
+        self.machine = machine
+        self._go_on()  # looked at behind the machine's making, as `stop` looks the other way round
+
+    def _go_on(self) -> None:
         if self._stopped:
             raise MachineLost("the run was stopped before the machine was started")
-        self._watch.state(self.share, "kernel")
-        with self.clock.on(self._place, "kernel"):
-            kernel = store.get(
-                self.share.kernel,
-                architecture(self.share.arch),
-                notify=lambda line: self._watch.state(self.share, line),
-            )
+
+    def _run(self) -> None:
+        self._go_on()
+        bootable = prepare(self.share.kernel, self.share.arch, self._progress)
+        kernel = bootable.kernel
         self._know(provenance=dict(kernel.provenance))
-        self._watch.state(self.share, "guest root")
-        with self.clock.on(self._place, "guest root"):
-            root = guestroot.build(kernel)
         for number in count(1):
             done, self._missed = len(self.results), False
             try:
-                self._serve(kernel, root, number)
+                self._serve(bootable, number)
                 return
             except MachineLost as loss:
                 # A machine that ran nothing would be followed by another such.
@@ -140,77 +169,66 @@ class Worker:
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 if not self._missed:
                     self._charge(loss)
-                self._watch.state(self.share, f"lost a machine, goes on with another: {loss}")
+                self.say(f"lost a machine, goes on with another: {loss}")
                 self.reports.append(MachineReport(kernel.name, kernel.arch.name, provenance=dict(kernel.provenance)))
 
-    def _serve(self, kernel: Kernel, root: GuestRoot, number: int) -> None:
+    def _serve(self, bootable: Bootable, number: int) -> None:
         """Boot the share's machine `number` and run on it what has no result yet."""
-        self._watch.state(self.share, "booting")
-        started = time.monotonic()
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
-        both = any(Need.TWO_CPUS in script.needs for script in self.share.scripts)
-        append = at_first(kernel, all_needed=both)
-        self.machine = Machine(MachineSpec(kernel, root, folder, cpus=CPUS, append=append))
-        if self._stopped:  # looked at behind the machine's making, as `stop` looks the other way round
-            raise MachineLost("the run was stopped before the machine was started")
+        self.machine = None
         try:
-            with ExitStack() as stack:
-                with self.clock.on(self._place, "boot"):
-                    stack.enter_context(self.machine)
-                with self.clock.on(self._place, "SSH"):
-                    executor = stack.enter_context(GuestExecutor(self.machine, Guest.of(kernel)))
-                    self._booted(self.machine, time.monotonic() - started)
+            with lane_session(bootable, folder, listener=self._progress) as session:
+                self._know(
+                    uname=session.facts.uname,
+                    qemu_version=session.target.emulator,
+                    boot_seconds=round(session.boot_seconds, 2),
+                    console=self._console(session.target),
+                )
                 if self.share.armed:
-                    with self.clock.on(self._place, "SSH"):
-                        keep_armed(self.machine, executor.guest.tracing, self.share.armed)
+                    with self.clock.on(self.place, str(Phase.SSH)):
+                        keep_armed(session.target, session.executor.guest.tracing, self.share.armed)
                 for visit in self._visits():
-                    self._visit(visit, kernel, executor)
+                    self._visit(visit, session)
         finally:
-            self._know(command=tuple(self.machine.command), warnings=(*self.report.warnings, *self.machine.warnings))
-            for warning in self.machine.warnings:
-                self._watch.state(self.share, f"warning: {warning}")
-            if lacks := self.machine.log_lacks:
-                log = str(self.machine.spec.console_log.relative_to(self._folder))
-                self.unkept[log] = BenchError(f"QEMU could not write {lacks} bytes of it")
+            if self.machine is not None:
+                self._account_for(self.machine)
 
-    def _booted(self, machine: Machine, seconds: float) -> None:
-        uname = machine.run(["uname", "-a"]).stdout.decode(errors="replace").strip()
-        self._watch.state(self.share, f"booted in {seconds:.1f} s: {uname}")
-        self._know(
-            uname=uname,
-            qemu_version=machine.qemu_version,
-            boot_seconds=round(seconds, 2),
-            console=str(machine.spec.console_log.relative_to(self._folder)),
-        )
+    def _account_for(self, target: Target) -> None:
+        """What is known of a target at its end."""
+        self._know(command=tuple(target.command))
+        for warning in target.warnings:
+            self.warn(warning)
+        if lacks := target.log_lacks:
+            self.unkept[self._console(target)] = BenchError(f"QEMU could not write {lacks} bytes of it")
 
-    def _visit(self, visit: Visit, kernel: Kernel, executor: GuestExecutor) -> None:
+    def _console(self, target: Target) -> str:
+        return "" if target.console_log is None else str(target.console_log.relative_to(self._folder))
+
+    def _visit(self, visit: Visit, session: Session[Target]) -> None:
         todo = list(self._unjudged(visit))
         if not todo:
             return
         lane = visit.lane
         on = " on two CPUs" if visit.two_cpus else ""
         which = f", round {visit.round} of {self.share.rounds}" if self.share.rounds > 1 else ""
-        self._watch.state(self.share, f"running {lane.engine}{on}{which}")
+        self.say(f"running {lane.engine}{on}{which}")
+        executor = session.executor
         try:
-            with self.clock.on(lane, "engine"):
+            with self.clock.on(lane, str(Phase.ENGINE)):
                 executor.switch(lane.engine)
         except EngineUnavailable as error:
             for script in todo:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, str(error)))
             return
-        environment = Environment.of(kernel, lane.engine, executor.agent.hello, executor.settings(EVER))
-        for warning in environment.warnings:
-            if warning not in self.report.warnings:
-                self._know(warnings=(*self.report.warnings, warning))
-                self._watch.state(self.share, f"warning: {warning}")
+        environment = session.environment(lane.engine)
         missing = {script.name: unmet(script.needs, environment) for script in todo}
         for script in todo:
             if reason := missing[script.name]:
                 self._add(lane, ScriptResult(str(lane), script.name, Verdict.UNSUPPORTED, reason))
         able = [script for script in todo if not missing[script.name]]
         if able and visit.two_cpus:
-            with self.clock.on(self._place, "second CPU"):
-                bring_up(executor.target)
+            with self.clock.on(self.place, "second CPU"):
+                session.bring_up_cpus()
         model = self._model(environment)
         for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._missed |= isinstance(seen, Missed)

@@ -3,11 +3,10 @@
 from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
 from hil.gdb.frame import Frame
 from hil.gdb.session import Breakpoint, GdbSession, Stop
-from hil.gdb.symbols import NO_KASLR, symbol_file
+from hil.gdb.symbols import symbol_file
 from hil.gdb.table import SymbolTable
 
 __all__ = [
-    "NO_KASLR",
     "Breakpoint",
     "Frame",
     "GdbGone",

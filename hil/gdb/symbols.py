@@ -13,14 +13,10 @@ from pathlib import Path
 
 from hil import cache, directories
 from hil.arch import Architecture
-from hil.errors import BenchError
 from hil.gdb import elf, kallsyms
 from hil.gdb.table import Symbol, SymbolTable
 from hil.kernels.kernel import Kernel
-from hil.target import Target
-
-NO_KASLR = "nokaslr"
-"""The word on the kernel's command line without which its addresses are others at every boot."""
+from hil.target import Target, read_file
 
 # Part of the cached files' names: raise it when they would be written differently.
 _FORMAT = 1
@@ -32,7 +28,8 @@ _TEXT = (("_stext", "_etext"), ("_sinittext", "_einittext"))
 
 
 def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None] = lambda _: None) -> Path:
-    """An ELF file with the symbols of `kernel`, which runs on `target` (not stopped) with `NO_KASLR`.
+    """An ELF file with the symbols of `kernel`, which runs on `target` (not stopped) at its linked addresses
+    (`hil.machine.spec.NO_KASLR`).
 
     Kept in the cache by what decides the addresses: the kernel's image, and which modules are loaded where.
     BenchError when the guest does not tell.
@@ -60,11 +57,7 @@ def render(arch: Architecture, symbols: Sequence[Symbol]) -> bytes:
 
 
 def _read(target: Target, path: str) -> str:
-    done = target.run(["cat", path])
-    if done.status:
-        complaint = done.stderr.decode(errors="replace").strip()
-        raise BenchError(f"cannot read the guest's {path}: {complaint}", remedy="was it built with CONFIG_KALLSYMS?")
-    return done.stdout.decode(errors="replace")
+    return read_file(target, path, remedy="was its kernel built with CONFIG_KALLSYMS?").decode(errors="replace")
 
 
 def _sections(symbols: Sequence[Symbol]) -> Iterator[elf.Section]:

@@ -53,12 +53,16 @@ class Contents:
 
 @dataclass(frozen=True)
 class GuestRoot:
-    """A file for QEMU's -initrd, the private key that opens the guest, and the public key the guest will show."""
+    """A file for QEMU's -initrd, the private key that opens the guest, and the public key the guest will show; the
+    paths of the agent and of the tracing files in it."""
 
     initramfs: Path
     key: Path
     host_key: str
     contents: Contents = field(default_factory=Contents)
+    agent: str = f"/{AGENT}"
+    tracing: str = "/tracing"
+    """Wherever the kernel has them: images/init links them."""
 
 
 def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:

@@ -20,12 +20,12 @@ cat {_FOLDER}/online {_FOLDER}/possible
 """
 
 
-def at_first(kernel: Kernel, *, all_needed: bool) -> tuple[str, ...]:
-    """Words of the command line with which a kernel boots on one CPU; none where `all_needed` would then not come up
+def at_first(kernel: Kernel) -> tuple[str, ...]:
+    """Words of the command line with which a kernel boots on one CPU; none where the others would then not come up
     later."""
     major, minor = numbers(kernel.arch.late_cpus_since)
     absent = kernel.version_code < (major << 16 | minor << 8)
-    return () if all_needed and absent else (ONE_AT_FIRST,)
+    return () if absent else (ONE_AT_FIRST,)
 
 
 def bring_up(target: Target) -> None:

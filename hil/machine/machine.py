@@ -126,8 +126,18 @@ class Machine:
         return _started(self._process).pid
 
     @property
-    def qemu_version(self) -> str:
-        """Of the QEMU that runs, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
+    def agent(self) -> str:
+        """The path of the agent in the guest."""
+        return self.spec.root.agent
+
+    @property
+    def tracing(self) -> str:
+        """The path of the tracing files in the guest."""
+        return self.spec.root.tracing
+
+    @property
+    def emulator(self) -> str:
+        """The version of its QEMU, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
         with self._asking():
             answer = self.qmp.execute("query-version")
         return (
@@ -142,6 +152,11 @@ class Machine:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._liveness.loss is None
+
+    @property
+    def console_log(self) -> Path:
+        """Everything the guest printed, written by QEMU itself."""
+        return self.spec.console_log
 
     @property
     def log_lacks(self) -> int:

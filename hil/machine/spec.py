@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from hil.guestroot import GuestRoot
     from hil.kernels.kernel import Kernel
 
+NO_KASLR = "nokaslr"
+"""The word on the kernel's command line without which its addresses are others at every boot."""
+
 
 @dataclass(frozen=True)
 class MachineSpec:

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from harness.benchmarks import batching
 from harness.benchmarks.model import WHERE
+from harness.lowering.context import Guest
 from harness.lowering.executor import Missed, Observed
 from harness.model.executor import ModelExecutor
 from harness.script.operations import Script
 from harness.script.outcome import Unpredicted
 from hil.errors import BenchError
+from tests.fakes import FakeExecutor, FakeTarget, fake_kernel, fake_session
 
 
-class Executor:
-    """Stands for a guest's, and for the class: it is entered, and runs whatever it is given."""
+class Executor(FakeExecutor):
+    """Keeps how much it was given."""
 
     def __init__(self, lost: bool = False) -> None:
+        super().__init__(FakeTarget(), Guest.of(fake_kernel()))
         self.runs: list[tuple[int, int]] = []
         self._lost = lost
 
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Any]:
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         self.runs.append((len(scripts), together))
         for script in scripts:
             yield Missed(script, None, "gone") if self._lost else Observed(script, (), 0.1)
@@ -44,15 +39,14 @@ def executor(monkeypatch: pytest.MonkeyPatch) -> Executor:
 
 
 def test_three_ratios_of_so_many_rounds(executor: Executor) -> None:
-    model: Any = SimpleNamespace(run=lambda _: [])
-    ratios = batching.batching_ratios(None, None, model, "lane", 2, lambda _: None)  # type: ignore[arg-type]
+    ratios = batching.batching_ratios(fake_session(executor), 2, lambda _: None)
     assert [len(ratio.pairs) for ratio in ratios] == [2, 2, 2]
     assert {count for count, _ in executor.runs} == {20, 400, 1}
 
 
 def test_a_lost_case_ends_the_measurement() -> None:
     with pytest.raises(BenchError, match="gone"):
-        batching._run(Executor(lost=True), 1)  # type: ignore[arg-type]
+        batching._run(Executor(lost=True), 1)
 
 
 def test_the_case_is_one_the_model_knows_all_of() -> None:

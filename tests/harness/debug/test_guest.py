@@ -15,10 +15,9 @@ from harness.debug.hooks import hook
 from harness.debug.looking import NeverReached, Sight, look
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
-from hil.arch import architecture
+from harness.session import prepare
 from hil.gdb import GdbGone, UnknownSymbol
 from hil.gdb.registers import REGISTERS
-from hil.kernels import store
 
 pytestmark = pytest.mark.guest
 
@@ -37,10 +36,11 @@ CHAINS = {
 
 @pytest.mark.parametrize("arch", CHAINS)
 def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
-    kernel = store.get("debian-12", architecture(arch))
+    bootable = prepare("debian-12", arch)
+    kernel = bootable.kernel
     script = next(script for script in core_scripts(arch, kernel.era) if script.name == "counting")
     seen: list[Sight] = []
-    with booted(Lane("debian-12", arch, Engine.JIT), kernel, tmp_path) as bench:
+    with booted(Lane("debian-12", arch, Engine.JIT), bootable, tmp_path) as bench:
         with pytest.raises(UnknownSymbol):
             look(bench, script, "no_such_function", seen.append)
         with pytest.raises(NeverReached):

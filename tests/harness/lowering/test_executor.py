@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,16 +14,29 @@ from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.script.checks import LONGEST_PROBE
 from harness.script.operations import Close, CreateKprobe, Script
-from hil.agent.results import BatchResult, End, How, Status, StepResult
+from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
 from hil.agent.steps import Batch
 from hil.errors import BenchError, MachineLost
+from tests.fakes import FakeTarget
 
 SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
-HELLO = SimpleNamespace(page_size=65536, cpus=2, release="6.1.0")
+HELLO = Hello(version=1, page_size=65536, cpus=2, pid=1, machine="x86_64", release="6.1.0")
 
 
-class Target:
-    """Whose agents end at chosen batches, counted over all agents; and which ends itself behind so many agents."""
+class FakeAgent:
+    """An agent's client; its target carries everything out."""
+
+    hello = HELLO
+
+    def __init__(self, target: Target, *, patience: float) -> None:
+        self.exchange = target.exchange
+
+    def close(self) -> None:
+        pass
+
+
+class Target(FakeTarget):
+    """Its agents end at chosen batches, counted over all agents; and it ends itself behind so many agents."""
 
     def __init__(
         self,
@@ -34,24 +46,26 @@ class Target:
         late: int = -1,
         unfit: frozenset[int] = frozenset(),
     ) -> None:
+        super().__init__()
         self.carried_out = 0
         self.agents = 0
         self._dies_at = dies_at
         self._most = agents
         self._late = late
         self._unfit = unfit
-        monkeypatch.setattr(module, "Agent", lambda *_, **__: self._agent())
+        monkeypatch.setattr(module, "Agent", FakeAgent)
 
-    def open(self, _: object) -> None:
-        pass
+    agent = "/bin/hil-agent"
 
-    def _agent(self) -> Any:
+    def open(self, argv: Sequence[str]) -> Any:
+        """What the agent's client is made with; here it is this target."""
+        assert argv == [self.agent]
         self.agents += 1
         if self.agents > self._most:
             raise MachineLost("the target ended")
-        return SimpleNamespace(hello=HELLO, exchange=self._exchange, close=lambda: None)
+        return self
 
-    def _exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
+    def exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
         for batch in batches:
             number, self.carried_out = self.carried_out, self.carried_out + 1
             if number in self._dies_at:
@@ -83,7 +97,7 @@ def test_whatever_a_script_is_called_its_trace_events_have_names_that_kernels_ta
 ) -> None:
     """is_good_name() and MAX_EVENT_NAME_LEN, kernel/trace/trace.h."""
     script = Script(name, "", (CreateKprobe("p" * LONGEST_PROBE, "f"),))
-    target: Any = Target(monkeypatch, set())
+    target = Target(monkeypatch, set())
     executor = GuestExecutor(target, Guest("x86_64", 0x60100))
     image = b"".join(piece.data for piece in executor._lower([script])[0].image)
     (event,) = re.findall(rb"p:hil/(.*) f\n", image)
@@ -91,7 +105,7 @@ def test_whatever_a_script_is_called_its_trace_events_have_names_that_kernels_ta
 
 
 def test_the_agents_greeting_tells_what_lowering_must_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    target: Any = Target(monkeypatch, set())
+    target = Target(monkeypatch, set())
     guest = GuestExecutor(target, Guest("x86_64", 0x60100)).guest
     assert (guest.page_size, guest.cpus) == (65536, 2)
 
@@ -151,20 +165,20 @@ def test_who_stood_behind_a_script_that_did_not_end_is_run_again_after_all_other
 
 
 def test_a_target_that_ends_while_the_engine_is_chosen_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    target: Any = Target(monkeypatch, {0}, agents=1)
+    target = Target(monkeypatch, {0}, agents=1)
     with pytest.raises(MachineLost, match="the target ended"):
         GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
 
 
 def test_what_the_bench_itself_needs_must_be_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    target: Any = Target(monkeypatch, set(), late=0)
+    target = Target(monkeypatch, set(), late=0)
     with pytest.raises(MachineLost, match="could not do what the bench itself needs"):
         GuestExecutor(target, Guest("x86_64", 0x60100)).switch(Engine.JIT)
 
 
 def test_another_kernel_than_the_one_that_was_meant_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever boots comes by here, so nobody can forget it."""
-    target: Any = Target(monkeypatch, set())
+    target = Target(monkeypatch, set())
     GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.0"))
     with pytest.raises(BenchError, match=r"debian-12/x86_64 should be 6.1.1, but what booted calls itself 6.1.0"):
         GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.1"))

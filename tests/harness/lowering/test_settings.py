@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from harness.lowering.context import Guest
-from harness.lowering.executor import GuestExecutor
 from harness.lowering.lower import lower
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import Operation, Script
 from harness.script.processes import Exit, Fork
 from harness.script.surroundings import ReadSetting, SetSetting
+from harness.session import session_on
 from hil.agent.steps import Process, Syscall
+from hil.target import write_file
 
 GUEST = Guest(arch="x86_64", version_code=0)
 READ, WRITE = 0, 1
@@ -56,12 +57,12 @@ def test_the_model_believes_what_the_running_kernel_was_told(guest: LaneGuest) -
     usual = guest.model.environment.rules.settings[path]
     other = 0 if usual else 1
     try:
-        assert not guest.machine.run(["sh", "-c", f"echo {other} >/proc/sys/{path}"]).status
-        with GuestExecutor(guest.machine, guest.executor.guest) as executor:
-            found = replace(guest, executor=executor)
+        write_file(guest.machine, f"/proc/sys/{path}", b"%d\n" % other)
+        with session_on(guest.machine, guest.session.kernel) as session:
+            found = replace(guest, session=session)
             assert found.model.environment.settings is not None
             assert found.model.environment.settings[path] == other
             assert [path in one for one in found.model.environment.surprises] == [True]
             found.check(ReadSetting(path))
     finally:
-        guest.machine.run(["sh", "-c", f"echo {usual} >/proc/sys/{path}"])
+        write_file(guest.machine, f"/proc/sys/{path}", b"%d\n" % usual)

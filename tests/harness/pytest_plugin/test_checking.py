@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from harness.isa.assemble import exit_, program
 from harness.judged import Judged
 from harness.lane import Engine, Lane
+from harness.lowering.context import Guest
 from harness.lowering.executor import Missed, Observed
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.guest import LaneGuest
@@ -21,52 +20,34 @@ from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
 from harness.script.outcome import Outcome
-from hil.arch import architecture
 from hil.errors import MachineLost
+from tests.fakes import FakeExecutor, FakeTarget, fake_executor, fake_kernel, fake_session
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
-KERNEL = SimpleNamespace(era="6.1", distribution="debian", arch=architecture("arm64"), version_code=0x601C0)
-AGENT = SimpleNamespace(hello=SimpleNamespace(cpus=1, page_size=4096))
 CLOSED = Close(-1)
 REFUSED = LoadProgram("short", ProgramType.SOCKET_FILTER, program(exit_()))
 
-Says = Callable[[Operation], Outcome]
 
-
-class Guest:
-    """Says of every operation what it is told to say."""
-
-    agent = AGENT
-    settings = staticmethod(lambda _: None)
-
-    def __init__(self, says: Says) -> None:
-        self._says = says
-
-    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
-        for script in scripts:
-            yield Observed(script, tuple(map(self._says, script.operations)), 0.0)
-
-
-class Dead:
+class Dead(FakeExecutor):
     """Ends while it is at the second operation."""
 
-    agent = AGENT
-    settings = staticmethod(lambda _: None)
-
-    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         yield from (Missed(script, 1, "its process was killed") for script in scripts)
 
 
-class Gone:
-    def run(self, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+class Gone(FakeExecutor):
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         raise MachineLost("the machine is gone")
 
 
-def guest(tmp_path: Path, executor: Any) -> LaneGuest:
+def dead(kind: type[FakeExecutor] = Dead) -> FakeExecutor:
+    return kind(FakeTarget(), Guest.of(fake_kernel()))
+
+
+def guest(tmp_path: Path, executor: FakeExecutor) -> LaneGuest:
     log = tmp_path / "console.log"
     log.write_text("before the test\n")
-    machine: Any = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
-    return LaneGuest("test_it", LANE, machine, executor)
+    return LaneGuest("test_it", LANE, fake_session(executor, log))
 
 
 def ebadf(_: Operation) -> Outcome:
@@ -80,11 +61,11 @@ def refuses(operation: Operation) -> Outcome:
 
 def test_what_both_say_is_returned(tmp_path: Path) -> None:
     step = expect(CLOSED, "EBADF")
-    assert guest(tmp_path, Guest(ebadf)).check(step, step) == (Outcome(errno="EBADF"),) * 2
+    assert guest(tmp_path, fake_executor(ebadf)).check(step, step) == (Outcome(errno="EBADF"),) * 2
 
 
 def test_a_divergence_names_operation_prediction_and_observation(tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(lambda _: Outcome(value=0)))
+    ours = guest(tmp_path, fake_executor(lambda _: Outcome(value=0)))
     with pytest.raises(Diverged) as caught:
         ours.check(CLOSED)
     assert str(caught.value) == "operation 0, Close(descriptor=-1): predicted EBADF; saw 0"
@@ -92,54 +73,54 @@ def test_a_divergence_names_operation_prediction_and_observation(tmp_path: Path)
 
 def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match=r"expected 0; predicted EBADF; saw EBADF \(the clause differs"):
-        guest(tmp_path, Guest(ebadf)).check(expect(CLOSED, 0))
+        guest(tmp_path, fake_executor(ebadf)).check(expect(CLOSED, 0))
 
 
 def test_run_holds_nothing_against_the_model(tmp_path: Path) -> None:
-    assert guest(tmp_path, Guest(lambda _: Outcome(value=0))).run(CLOSED) == (Outcome(value=0),)
+    assert guest(tmp_path, fake_executor(lambda _: Outcome(value=0))).run(CLOSED) == (Outcome(value=0),)
 
 
 def test_run_takes_no_expectation_since_it_would_pass_whatever_came(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match="`run` looks at no expectation; use `check`, or leave `expect` out"):
-        guest(tmp_path, Guest(ebadf)).run(CLOSED, expect(CLOSED, 0))
+        guest(tmp_path, fake_executor(ebadf)).run(CLOSED, expect(CLOSED, 0))
 
 
 def test_a_check_of_nothing_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match="test_it: there are no operations, so that nothing could ever be wrong"):
-        guest(tmp_path, Guest(ebadf)).check()
+        guest(tmp_path, fake_executor(ebadf)).check()
 
 
 def test_what_the_guest_does_not_finish_is_lost_with_the_operation_it_was_at(tmp_path: Path) -> None:
     with pytest.raises(ScriptLost, match=r"its process was killed, at operation 1, CreateMap"):
-        guest(tmp_path, Dead()).check(CLOSED, CreateMap("map", MapType.ARRAY, 4, 8, 1))
+        guest(tmp_path, dead()).check(CLOSED, CreateMap("map", MapType.ARRAY, 4, 8, 1))
 
 
 def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
     script = Script("s", "", (CLOSED,), needs=frozenset({Need.INTERPRETER}))
     with pytest.raises(pytest.skip.Exception, match="debian-12/arm64/jit: needs programs that the interpreter runs"):
-        guest(tmp_path, Guest(ebadf)).check(script)
-    assert guest(tmp_path, Guest(ebadf)).check(replace(script, needs=frozenset()))
+        guest(tmp_path, fake_executor(ebadf)).check(script)
+    assert guest(tmp_path, fake_executor(ebadf)).check(replace(script, needs=frozenset()))
 
 
 def test_a_script_comes_alone(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="a script comes alone"):
-        guest(tmp_path, Guest(ebadf)).check(Script("s", "", (CLOSED,)), CLOSED)
+        guest(tmp_path, fake_executor(ebadf)).check(Script("s", "", (CLOSED,)), CLOSED)
 
 
 def test_what_nobody_can_predict_is_a_skip(tmp_path: Path) -> None:
     with pytest.raises(pytest.skip.Exception, match="debian-12/arm64/jit: nothing of it is predicted: "):
-        guest(tmp_path, Guest(lambda _: Outcome(value=0))).check(Close(100))
+        guest(tmp_path, fake_executor(lambda _: Outcome(value=0))).check(Close(100))
 
 
 def test_what_passes_unjudged_is_a_warning(tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(ebadf))
+    ours = guest(tmp_path, fake_executor(ebadf))
     with pytest.warns(Unjudged, match=r"^debian-12/arm64/jit: operation 1, Close\(descriptor=100\): ") as told:
         ours.check(expect(CLOSED, "EBADF"), Close(100), expect(Close(100), "EBADF"))
     assert [one.category for one in told].count(Unjudged) == 1
 
 
 def test_what_nobody_judged_fails_where_a_judgement_is_required(tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(ebadf))
+    ours = guest(tmp_path, fake_executor(ebadf))
     ours.require_predicted = True
     for steps in ((expect(CLOSED, "EBADF"), Close(100)), (Close(100),)):
         with pytest.raises(Unjudged, match=r"^debian-12/arm64/jit: operation \d, Close\(descriptor=100\): "):
@@ -150,7 +131,7 @@ def test_what_nobody_judged_fails_where_a_judgement_is_required(tmp_path: Path) 
 
 def test_what_failed_though_nobody_said_so_is_a_warning(tmp_path: Path) -> None:
     """The model says so, too, and so it passed without a word."""
-    ours = guest(tmp_path, Guest(ebadf))
+    ours = guest(tmp_path, fake_executor(ebadf))
     said = r"^debian-12/arm64/jit: operation 1, Close\(descriptor=-1\): EBADF, which nobody expected$"
     with pytest.warns(UnexpectedFailure, match=said) as told:
         ours.check(expect(CLOSED, "EBADF"), CLOSED)
@@ -158,7 +139,7 @@ def test_what_failed_though_nobody_said_so_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(ebadf))
+    ours = guest(tmp_path, fake_executor(ebadf))
     ((title, text),) = ours.sections(failed=True)
     assert (title, text) == (f"console of {LANE}, {tmp_path / 'console.log'}", "(nothing was printed during the test)")
     with (tmp_path / "console.log").open("a") as log:
@@ -166,8 +147,8 @@ def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Pat
     assert [text for _, text in ours.sections(failed=False)] == ["during the test\nand \ufffd"]
 
 
-@pytest.mark.parametrize("executor", [Guest(lambda _: Outcome(value=0)), Dead()])
-def test_a_failed_test_tells_its_script_and_programs(executor: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", [fake_executor(lambda _: Outcome(value=0)), dead()])
+def test_a_failed_test_tells_its_script_and_programs(executor: FakeExecutor, tmp_path: Path) -> None:
     ours = guest(tmp_path, executor)
     with pytest.raises((Diverged, ScriptLost)):
         ours.check(REFUSED, CLOSED)
@@ -179,15 +160,15 @@ def test_a_failed_test_tells_its_script_and_programs(executor: Any, tmp_path: Pa
 
 
 def test_a_failed_test_tells_why_programs_were_refused(tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(refuses))
+    ours = guest(tmp_path, fake_executor(refuses))
     assert ours.run(REFUSED)[0].log is None
     assert list(ours.sections(failed=True))[1:] == [(f"verifier's log of 'short' on {LANE}", "R0 !read_ok\n")]
     assert len(list(ours.sections(failed=False))) == 1
 
 
-@pytest.mark.parametrize("dead", [Dead(), Gone()])
-def test_a_guest_that_is_gone_has_no_log_to_give(dead: Any, tmp_path: Path) -> None:
-    ours = guest(tmp_path, Guest(refuses))
+@pytest.mark.parametrize("kind", [Dead, Gone])
+def test_a_guest_that_is_gone_has_no_log_to_give(kind: type[FakeExecutor], tmp_path: Path) -> None:
+    ours = guest(tmp_path, fake_executor(refuses))
     ours.run(REFUSED)
-    ours.executor = dead
+    ours.session = fake_session(dead(kind), tmp_path / "console.log")
     assert len(list(ours.sections(failed=True))) == 1

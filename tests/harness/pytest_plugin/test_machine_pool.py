@@ -1,37 +1,25 @@
-"""When a machine is booted, kept and replaced; with stand-ins for all that takes a kernel."""
+"""When a machine is booted, kept and replaced; with fakes for all that takes a kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
 from harness.lowering.engine import EngineUnavailable
-from harness.pytest_plugin import machine_pool as module
 from harness.pytest_plugin.machine_pool import MachinePool
-from hil.arch import Architecture
+from harness.script.needs import CPUS
 from hil.errors import BenchError, MachineLost
+from hil.kernels.kernel import Kernel
+from hil.machine import MachineSpec
+from tests.fakes import FakeExecutor, FakeTarget, fake_kernel, replace_machines
 
 ONE, ONE_INTERPRETED = Lane("one", "arm64", Engine.JIT), Lane("one", "arm64", Engine.INTERP)
 OTHER = Lane("other", "arm64", Engine.JIT)
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """As much of one as the pool looks at."""
-
-    name: str
-    arch: Architecture
-    version_code: int = 0x601C0
-    release: str = "6.1.0-56"
-    era: str = "6.1"
 
 
 class World:
@@ -39,78 +27,68 @@ class World:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.kernel: Callable[..., Kernel] = Kernel
+        self.specs: list[MachineSpec] = []
+        self.kernel: Callable[..., Kernel] = fake_kernel
         self.boots: Callable[[], None] = lambda: None
         self.switches: Callable[[Engine], None] = lambda engine: None
 
-    def machine(self, spec: Any) -> StandIn:
-        return StandIn(self, spec)
+    def machine(self, spec: MachineSpec) -> FakeTarget:
+        self.specs.append(spec)
+
+        def life(what: str) -> None:
+            if what == "up":
+                self.boots()
+                spec.folder.mkdir()
+            self.told.append(f"{spec.folder.name} {what}")
+
+        return FakeTarget(spec, life=life)
 
 
-class StandIn:
-    """A machine that comes up and goes down at once."""
+class Executor(FakeExecutor):
+    """Chooses an engine as the world says."""
 
-    def __init__(self, world: World, spec: Any) -> None:
-        self.world, self.spec = world, spec
-        self.name = spec.folder.name
-        self.agent = SimpleNamespace(hello=SimpleNamespace(release="6.1.0-56"))
-
-    def __enter__(self) -> StandIn:
-        self.world.boots()
-        self.spec.folder.mkdir()
-        self.world.told.append(f"{self.name} up")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.world.told.append(f"{self.name} down")
+    def __init__(self, world: World, target: FakeTarget, guest: Guest) -> None:
+        super().__init__(target, guest)
+        self._world = world
 
     def switch(self, engine: Engine) -> None:
-        self.world.switches(engine)
-
-
-def _executor(machine: StandIn, guest: Guest) -> Executor:
-    guest.check_release(machine.agent.hello.release)  # as the real one does
-    return Executor(machine)
+        self._world.switches(engine)
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(module, "Machine", world.machine)
-    monkeypatch.setattr(module, "GuestExecutor", _executor)
-    monkeypatch.setattr(module.guestroot, "build", lambda kernel: None)
-    monkeypatch.setattr(module.store, "get", lambda name, arch: world.kernel(name, arch))
+    replace_machines(
+        monkeypatch,
+        target=world.machine,
+        executor=lambda target, guest, **_: Executor(world, target, guest),
+        kernel=lambda name, arch, **_: world.kernel(name, arch.name),
+    )
     return world
-
-
-class Executor:
-    """A context manager that leaves the machine to whoever made it."""
-
-    def __init__(self, machine: StandIn) -> None:
-        self.agent, self.switch = machine.agent, machine.switch
-
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def test_both_engines_share_a_machine_and_another_kernel_takes_its_place(world: World, tmp_path: Path) -> None:
     with MachinePool(tmp_path) as pool:
-        assert pool.machine(ONE_INTERPRETED) is pool.machine(ONE)
-        pool.machine(OTHER)
-        pool.machine(ONE)
+        assert pool.session(ONE_INTERPRETED) is pool.session(ONE)
+        pool.session(OTHER)
+        pool.session(ONE)
     up_and_down = [f"{name} {what}" for name in ("one-arm64", "other-arm64", "one-arm64-2") for what in ("up", "down")]
     assert world.told == up_and_down
 
 
+def test_a_machine_for_tests_has_all_its_cpus_from_the_beginning(world: World, tmp_path: Path) -> None:
+    """A test may do anything; other sessions begin on one."""
+    with MachinePool(tmp_path) as pool:
+        pool.session(ONE)
+    assert [(spec.cpus, spec.append) for spec in world.specs] == [(CPUS, ())]
+
+
 def test_a_machine_that_does_not_answer_is_replaced(world: World, tmp_path: Path) -> None:
     with MachinePool(tmp_path) as pool:
-        pool.machine(ONE)
+        pool.session(ONE)
         world.switches = _once(MachineLost("it hangs"))
-        machine, _ = pool.machine(ONE)
-        assert machine.spec.folder.name == "one-arm64-2"
+        session = pool.session(ONE)
+        assert session.target.spec.folder.name == "one-arm64-2"
     assert world.told == ["one-arm64 up", "one-arm64 down", "one-arm64-2 up", "one-arm64-2 down"]
 
 
@@ -119,25 +97,25 @@ def test_a_kernel_that_does_not_boot_is_not_tried_again(world: World, tmp_path: 
     with MachinePool(tmp_path) as pool:
         for _ in range(2):
             with pytest.raises(BenchError, match="QEMU ended"):
-                pool.machine(ONE)
-        pool.machine(OTHER)
+                pool.session(ONE)
+        pool.session(OTHER)
     assert world.told == ["other-arm64 up", "other-arm64 down"]
 
 
 def test_an_engine_the_kernel_does_not_have_costs_no_machine(world: World, tmp_path: Path) -> None:
     with MachinePool(tmp_path) as pool:
-        pool.machine(ONE)
+        pool.session(ONE)
         world.switches = _once(EngineUnavailable("one engine only"))
         with pytest.raises(EngineUnavailable):
-            pool.machine(ONE_INTERPRETED)
-        pool.machine(ONE)
+            pool.session(ONE_INTERPRETED)
+        pool.session(ONE)
     assert world.told == ["one-arm64 up", "one-arm64 down"]
 
 
 def test_another_kernel_than_the_one_asked_for_is_stopped_again(world: World, tmp_path: Path) -> None:
-    world.kernel = partial(Kernel, release="6.1.0-57")
+    world.kernel = partial(fake_kernel, release="6.1.0-57")
     with MachinePool(tmp_path) as pool, pytest.raises(BenchError, match=r"should be 6\.1\.0-57"):
-        pool.machine(ONE)
+        pool.session(ONE)
     assert world.told == ["one-arm64 up", "one-arm64 down"]
 
 

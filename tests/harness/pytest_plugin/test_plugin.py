@@ -172,18 +172,21 @@ def test_a_required_kernel_must_be_among_the_lanes(pytester: pytest.Pytester) ->
 
 
 WITHOUT_A_MACHINE = """
-from types import SimpleNamespace
-
 import pytest
-from tests.harness.pytest_plugin.test_checking import KERNEL, Guest, ebadf
+from tests.fakes import FakePool, fake_executor, fake_facts, fake_session
+from tests.harness.pytest_plugin.test_checking import ebadf
 
 
 @pytest.fixture(scope="session")
-def _hil_machine_pool(tmp_path_factory):
+def told():
+    return fake_facts()
+
+
+@pytest.fixture(scope="session")
+def _hil_machine_pool(tmp_path_factory, told):
     log = tmp_path_factory.mktemp("machine") / "console.log"
     log.touch()
-    machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
-    return SimpleNamespace(machine=lambda lane: (machine, Guest(ebadf)))
+    return FakePool(lambda lane: fake_session(fake_executor(ebadf, told), log))
 """
 CHECKS = """
 from harness.testing import expect, op
@@ -202,14 +205,13 @@ LOST_AT_ONCE = """
 from hil.errors import MachineLost
 
 
-class Lost(Guest):
-    def settings(self, paths):
-        raise MachineLost("the machine is gone", details="its last words")
+def lost(lane):
+    raise MachineLost("the machine is gone", details="its last words")
 
 
 @pytest.fixture(scope="session")
 def _hil_machine_pool():
-    return SimpleNamespace(machine=lambda lane: (SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL)), Lost(ebadf)))
+    return FakePool(lost)
 """
 
 
@@ -219,7 +221,7 @@ def test_a_machine_lost_before_the_test_began_is_told_without_a_traceback(pytest
     result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["debian-12/arm64/jit: the machine is gone*", "its last words"])
-    result.stdout.no_fnmatch_line("*in settings*")
+    result.stdout.no_fnmatch_line("*in lost*")
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*raise MachineLost*")
 
@@ -255,16 +257,9 @@ def test_where_it_is_asked_for_nothing_passes_for_want_of_a_word(options: list[s
 
 
 OTHERWISE = """
-class Otherwise(Guest):
-    settings = staticmethod(lambda paths: {"kernel/perf_event_paranoid": 1})
-
-
 @pytest.fixture(scope="session")
-def _hil_machine_pool(tmp_path_factory):
-    log = tmp_path_factory.mktemp("machine") / "console.log"
-    log.touch()
-    machine = SimpleNamespace(spec=SimpleNamespace(kernel=KERNEL, console_log=log))
-    return SimpleNamespace(machine=lambda lane: (machine, Otherwise(ebadf)))
+def told():
+    return fake_facts(perf_event_paranoid=1)
 """
 
 

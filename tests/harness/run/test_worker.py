@@ -10,12 +10,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from harness.compare import Verdict
 from harness.lane import Engine, Lane
+from harness.lowering.context import Guest
 from harness.lowering.executor import Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
@@ -28,8 +28,10 @@ from harness.script.expectation import SUCCESS
 from harness.script.needs import Need
 from harness.script.operations import Close, Script
 from harness.script.outcome import Outcome
-from hil.arch import architecture
 from hil.errors import MachineLost
+from hil.kernels.kernel import Kernel
+from hil.machine import MachineSpec
+from tests.fakes import FakeExecutor, FakeTarget, fake_facts, fake_kernel, replace_machines
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
 MODEL = ModelExecutor(Environment(era="6.1", arch="arm64", version_code=0x601C0))
@@ -55,7 +57,7 @@ def test_a_disk_that_takes_no_more_is_told_as_what_it_is(tmp_path: Path, monkeyp
     def fails(*_: object, **__: object) -> object:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "qemu.command"))
 
-    monkeypatch.setattr("harness.run.worker.store.get", fails)
+    monkeypatch.setattr("harness.session.store.get", fails)
     worker = Worker(Share("debian-12", "arm64", (Engine.JIT,), (UNPREDICTED,)), tmp_path, Silent())
     worker.run()
     (result,) = worker.results
@@ -75,29 +77,17 @@ class Silent:
 def test_a_worker_that_is_stopped_while_it_fetches_its_kernel_boots_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Unwanted:
-        def __init__(self, *_: object) -> None:
-            self.command, self.log_lacks = (), 0
-
-        def stop(self) -> None:
-            pass
-
-        def __enter__(self) -> None:
+    class Unwanted(FakeTarget):
+        def __enter__(self) -> Unwanted:
             raise AssertionError("a machine was booted")
-
-        def __exit__(self, *_: object) -> None:
-            pass
 
     worker = Worker(Share("debian-12", "arm64", (Engine.JIT,), (UNPREDICTED,)), tmp_path, Silent())
 
-    def fetch(*_: object, **__: object) -> object:
+    def fetch(*_: object, **__: object) -> Kernel:
         worker.stop()
-        return SimpleNamespace(provenance={}, name="debian-12", arch=architecture("arm64"), version_code=0x60100)
+        return fake_kernel()
 
-    monkeypatch.setattr("hil.kernels.store.get", fetch)
-    monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
-    monkeypatch.setattr("harness.run.worker.Machine", Unwanted)
+    replace_machines(monkeypatch, target=Unwanted, kernel=fetch)
     worker.run()
     (result,) = worker.results
     assert (result.verdict, "stopped" in result.reason) == (Verdict.LOST, True), result
@@ -109,11 +99,11 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
     stopped = threading.Event()
     fetched: list[str] = []
 
-    def fetch(name: str, *_: object, **__: object) -> object:
+    def fetch(name: str, *_: object, **__: object) -> Kernel:
         fetched.append(name)
         _thread.interrupt_main()
         assert stopped.wait(60)
-        return SimpleNamespace(provenance={}, name=name)
+        return fake_kernel(name)
 
     class Told(Worker):
         def stop(self) -> None:
@@ -121,10 +111,7 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
             if self.share.kernel == "first":
                 stopped.set()
 
-    monkeypatch.setattr("hil.kernels.store.get", fetch)
-    monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-    monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
-    monkeypatch.setattr("harness.run.worker.Machine", lambda _: SimpleNamespace(stop=lambda: None, command=()))
+    replace_machines(monkeypatch, kernel=fetch)
     monkeypatch.setattr("harness.run.matrix.Worker", Told)
     shares = [Share(name, "arm64", (Engine.JIT,), (UNPREDICTED,)) for name in ("first", "second")]
     with pytest.raises(KeyboardInterrupt):
@@ -140,53 +127,47 @@ def test_an_interrupt_gives_a_verdict_to_what_had_not_begun_too(
 
 
 class Scene:
-    """Stands for machines and their executors: keeps what it was asked for, and loses the machine when told to."""
+    """Machines and their executors: keeps what they were asked for, and loses the machine when told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lose_at: int = 0) -> None:
         self.visits: list[tuple[int, str, tuple[str, ...]]] = []
         """Machine, engine, scripts; in order."""
         self.together = 0
         self.machines = 0
+        self.came_up: list[int] = []
+        """How many visits there were whenever all CPUs were brought up."""
+        self.lose_at = lose_at
+        replace_machines(monkeypatch, target=self._machine, executor=self._executor)
+        monkeypatch.setattr("harness.session.bring_up", lambda _: self.came_up.append(len(self.visits)))
+
+    def _machine(self, spec: MachineSpec) -> FakeTarget:
+        self.machines += 1
+        return FakeTarget(spec, console_log=spec.console_log, warnings=("the console says so",))
+
+    def _executor(self, target: FakeTarget, guest: Guest, **_: object) -> Actor:
+        return Actor(self, target, guest)
+
+
+class Actor(FakeExecutor):
+    """Plays in a scene."""
+
+    def __init__(self, scene: Scene, target: FakeTarget, guest: Guest) -> None:
+        super().__init__(target, guest, told=fake_facts(perf_event_paranoid=2))
+        self._scene = scene
         self._engine = ""
-        self._lose_at = lose_at
-        self.agent = SimpleNamespace(hello=SimpleNamespace(release="6.1.0", cpus=2, page_size=4096))
-        kernel = SimpleNamespace(
-            provenance={},
-            name="debian-12",
-            arch=architecture("arm64"),
-            version_code=0x60100,
-            release="6.1.0",
-            era="6.1",
-            distribution="debian",
-        )
-        self.settings = lambda _: {"kernel/perf_event_paranoid": 2}
-        monkeypatch.setattr("hil.kernels.store.get", lambda *_, **__: kernel)
-        monkeypatch.setattr("hil.guestroot.build", lambda _: None)
-        monkeypatch.setattr("harness.run.worker.MachineSpec", lambda *_, **__: None)
-        monkeypatch.setattr("harness.run.worker.Machine", lambda _: self)
-        monkeypatch.setattr("harness.run.worker.GuestExecutor", lambda *_: self)
-        monkeypatch.setattr(Worker, "_booted", lambda *_: setattr(self, "machines", self.machines + 1))
-        self.command, self.log_lacks = (), 0
-        self.warnings = ("the console says so",)
-        self.target = None
-
-    def __enter__(self) -> Scene:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def switch(self, engine: Engine) -> None:
         self._engine = str(engine)
 
-    def run(self, scripts: Sequence[Script], *, together: int) -> Iterator[Observed]:
-        self.together = together
-        self.visits.append((self.machines, self._engine, tuple(script.name for script in scripts)))
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed]:
+        scene = self._scene
+        scene.together = together
+        scene.visits.append((scene.machines, self._engine, tuple(script.name for script in scripts)))
         for script in scripts:
-            if len(self.visits) == self._lose_at and script is scripts[-1]:
+            if len(scene.visits) == scene.lose_at and script is scripts[-1]:
                 raise MachineLost("it died")
             # The second visit of the interpreter finds what the first left over.
-            left_over = self.visits[-1][1] == "interp" and len(self.visits) > 2
+            left_over = scene.visits[-1][1] == "interp" and len(scene.visits) > 2
             yield Observed(script, (Outcome(errno="EEXIST") if left_over else Outcome(value=0),), 0.1)
 
 
@@ -222,12 +203,10 @@ def test_scripts_that_need_two_cpus_come_last_and_the_second_one_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(monkeypatch)
-    came_up: list[int] = []
-    monkeypatch.setattr("harness.run.worker.bring_up", lambda _: came_up.append(len(scene.visits)))
     both = replace(EXPECTED[0], needs=frozenset({Need.TWO_CPUS}))
     Worker(replace(REPEATED, scripts=(both, EXPECTED[1]), rounds=1), tmp_path, Silent()).run()
     assert scene.visits == [(1, engine, (name,)) for name in ("second", "first") for engine in ("interp", "jit")]
-    assert came_up == [2, 3]
+    assert scene.came_up == [2, 3]
 
 
 def test_scripts_share_a_process_as_the_share_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,7 @@ from harness.script.outcome import NOT_CARRIED_OUT, Outcome, Unpredicted, Withhe
 from harness.script.text import describe_outcome
 from hil.agent.results import BatchResult, End, How, Status, StepResult
 from hil.agent.steps import Immediate, Syscall
-from hil.arch import architecture
+from tests.fakes import fake_kernel
 from tests.harness.model.running import environment
 
 MOV, EXIT = Instruction(0xB7), Instruction(0x95)
@@ -121,10 +119,7 @@ def test_generated_programs_ask_and_are_told() -> None:
 
 def test_what_is_known_of_a_kernel_has_its_era() -> None:
     """Or the rule would hold nowhere."""
-    kernel: Any = SimpleNamespace(
-        name="linux-4.1", release="4.1.52", era="4.1", arch=architecture("arm64"), version_code=262452
-    )
-    assert Guest.of(kernel).era == "4.1"
+    assert Guest.of(fake_kernel("linux-4.1", release="4.1.52", version="4.1.52", era="4.1")).era == "4.1"
 
 
 @pytest.mark.guest

@@ -13,11 +13,12 @@ import pytest
 
 from hil import guestroot
 from hil.arch import architecture
-from hil.gdb import NO_KASLR, GdbGone, GdbSession, SymbolTable, TargetGone, symbol_file
+from hil.gdb import GdbGone, GdbSession, SymbolTable, TargetGone, symbol_file
 from hil.gdb.registers import REGISTERS
 from hil.gdb.unwind import unwinder
 from hil.kernels import store
 from hil.machine import Machine, MachineSpec
+from hil.machine.spec import NO_KASLR
 
 pytestmark = pytest.mark.guest
 

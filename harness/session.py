@@ -1,0 +1,172 @@
+"""The one way to a running lane: its kernel, a guest root, a machine, the agent in it, its greeting, the engine.
+
+    with lane_session(prepare("debian-12", "arm64"), folder, engine=Engine.JIT) as session:
+        session.executor.run(scripts)
+
+What is the same for everybody stands here; what differs is a parameter, with the reason beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from harness.lane import Engine
+from harness.lowering.context import Guest
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import PATIENCE, GuestExecutor
+from harness.model.environment import Environment
+from harness.model.interface.settings import EVER
+from harness.script.needs import CPUS
+from hil import guestroot
+from hil.arch import architecture
+from hil.errors import UserError
+from hil.facts import Facts
+from hil.guestroot import GuestRoot
+from hil.kernels import store
+from hil.kernels.kernel import Kernel
+from hil.machine import Machine, MachineSpec
+from hil.machine.cpus import at_first, bring_up
+from hil.machine.spec import NO_KASLR
+from hil.target import Target
+
+AnyTarget = TypeVar("AnyTarget", bound=Target)
+TargetOf = TypeVar("TargetOf", bound=Target, covariant=True)
+
+
+class Phase(StrEnum):
+    """What a session goes through, in this order, in the words of reports."""
+
+    KERNEL = "kernel"
+    GUEST_ROOT = "guest root"
+    BOOT = "boot"
+    SSH = "SSH"
+    ENGINE = "engine"
+
+
+class Listener:
+    """Hears how far a session is. Every method does nothing; whoever wants to know overrides it."""
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        """Entered when a phase begins and left when it ends, or fails."""
+        return nullcontext()
+
+    def note(self, line: str) -> None:
+        """Something went on, such as that a kernel is being fetched."""
+
+    def warning(self, line: str) -> None:
+        """The running kernel is not as its records say, or nobody has checked these."""
+
+    def made(self, machine: Machine) -> None:
+        """There is a machine, and it is about to start; its `stop` ends it from any thread. What is raised here ends
+        the session before that."""
+
+
+QUIET = Listener()
+
+
+@dataclass(frozen=True)
+class Bootable:
+    """A kernel and the root file system it boots into."""
+
+    kernel: Kernel
+    root: GuestRoot
+
+
+@dataclass(frozen=True)
+class Session(Generic[TargetOf]):
+    """A target that runs `kernel`, has said who it is, and carries out scripts; `boot_seconds` is what that took."""
+
+    kernel: Kernel
+    target: TargetOf
+    executor: GuestExecutor
+    facts: Facts
+    boot_seconds: float = 0.0
+
+    def environment(self, engine: Engine) -> Environment:
+        """What the model has to know of this kernel with an engine."""
+        return Environment.of(self.kernel, engine, self.facts)
+
+    def bring_up_cpus(self) -> None:
+        """Start the CPUs that a session begins without; BenchError when one does not come up."""
+        bring_up(self.target)
+
+
+def prepare(name: str, arch: str, listener: Listener = QUIET) -> Bootable:
+    """The kernel `name`, fetched when it is not at hand, and its guest root; errors as `hil.kernels.store.get`."""
+    with listener.phase(Phase.KERNEL):
+        kernel = store.get(name, architecture(arch), notify=listener.note)
+    with listener.phase(Phase.GUEST_ROOT):
+        return Bootable(kernel, guestroot.build(kernel, notify=listener.note))
+
+
+@contextmanager
+def lane_session(
+    bootable: Bootable,
+    folder: Path,
+    *,
+    engine: Engine | None = None,
+    all_cpus: bool = False,
+    for_gdb: bool = False,
+    listener: Listener = QUIET,
+) -> Iterator[Session[Machine]]:
+    """Boot a machine, whose files are left in `folder`, and end it with the session.
+
+    `engine` is chosen when one is given; who runs scripts in both chooses with `executor.switch`. A session begins on
+    one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with `all_cpus` on
+    all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel runs at its
+    linked addresses, and nothing times out while the guest stands still.
+
+    UserError when the kernel does not have the engine, BenchError when it is not the one that was meant, MachineLost
+    when the machine ends or does not answer.
+    """
+    started = time.monotonic()
+    machine = Machine(specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb))
+    listener.made(machine)
+    with ExitStack() as stack:
+        with listener.phase(Phase.BOOT):
+            stack.enter_context(machine)
+        with listener.phase(Phase.SSH):
+            session = stack.enter_context(
+                session_on(machine, bootable.kernel, patience=math.inf if for_gdb else PATIENCE, since=started)
+            )
+        listener.note(f"booted in {session.boot_seconds:.1f} s: {session.facts.uname}")
+        for warning in session.environment(engine or Engine.INTERP).warnings:
+            listener.warning(warning)
+        if engine is not None:
+            with listener.phase(Phase.ENGINE):
+                _choose(session, engine)
+        yield session
+
+
+@contextmanager
+def session_on(
+    target: AnyTarget, kernel: Kernel, *, patience: float = PATIENCE, since: float | None = None
+) -> Iterator[Session[AnyTarget]]:
+    """A session on a target that runs already, and goes on running after it; errors as `GuestExecutor`.
+
+    `patience` is the agent's, in nominal seconds; the boot began at `since`, by the monotonic clock.
+    """
+    with GuestExecutor(target, Guest.of(kernel), patience=patience) as executor:
+        facts = executor.facts(EVER)
+        yield Session(kernel, target, executor, facts, 0.0 if since is None else time.monotonic() - since)
+
+
+def specification(bootable: Bootable, folder: Path, *, all_cpus: bool = False, for_gdb: bool = False) -> MachineSpec:
+    """The machine that `lane_session` boots."""
+    append = (*(() if all_cpus else at_first(bootable.kernel)), *((NO_KASLR,) if for_gdb else ()))
+    spec = MachineSpec(bootable.kernel, bootable.root, folder, cpus=CPUS, append=append)
+    return replace(spec, patience=math.inf) if for_gdb else spec
+
+
+def _choose(session: Session[Target], engine: Engine) -> None:
+    try:
+        session.executor.switch(engine)
+    except EngineUnavailable as error:
+        raise UserError(f"the lane {session.kernel}/{engine} does not exist: {error}") from None
