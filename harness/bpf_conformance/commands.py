@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from harness.abi.pt_regs import LAYOUTS
 from harness.bpf_conformance import by_model, client
 from harness.bpf_conformance.home import home, homes
 from harness.bpf_conformance.request import read
@@ -15,6 +14,7 @@ from harness.model.eras import ERAS
 from harness.programs.commands import environment
 from harness.programs.source import MOST_CONTENT
 from hil import cli
+from hil.arch import architectures
 from hil.errors import UserError
 
 NEWEST = [*ERAS][-1]
@@ -26,7 +26,9 @@ NEWEST = [*ERAS][-1]
 @click.option("--elf", is_flag=True, help="The program is an object file.")
 @click.option("--debug", is_flag=True, help="Accepted for the suite's sake: errors always come with their details.")
 @click.option("--era", type=click.Choice([*ERAS]), default=NEWEST, show_default=True, help="Of the model.")
-@click.option("--arch", type=click.Choice([*LAYOUTS]), default="x86_64", show_default=True, help="Of the model.")
+@click.option(
+    "--arch", type=click.Choice([*architectures()]), default="x86_64", show_default=True, help="Of the model."
+)
 @click.option(
     "--engine", type=click.Choice([e.value for e in Engine]), default="jit", show_default=True, help="Of the model."
 )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from harness.clauses import by_section
 from harness.clauses.sections import sections
-from harness.model.eras import ERAS
+from harness.model.architecture import ARCHITECTURES
+from harness.model.eras import ERAS, eras_of, every_era
 from harness.report.gfm import line
 from harness.script.clause import Clause
 from harness.script.source import source, tag
 
-ARCHITECTURES = ("x86_64", "arm64")
 _OPENING = f"""\
 # Clauses
 
@@ -51,11 +51,11 @@ def markdown() -> str:
 def _rows() -> Mapping[str, Mapping[tuple[str, str], _Row]]:
     """By section, then by id and sentence: some sentences name an architecture's registers."""
     found: dict[str, dict[tuple[str, str], _Row]] = {name: {} for name in sections()}
-    for era in ERAS:
-        for arch in ARCHITECTURES:
-            for section, clauses in by_section(arch, era):
-                for clause in clauses:
-                    _add(found[section.name].setdefault((clause.id, clause.sentence), _Row()), clause, era, arch)
+    for rules in sorted(every_era(), key=lambda rules: rules.release):
+        for section, clauses in by_section(rules.arch, rules.name):
+            for clause in clauses:
+                row = found[section.name].setdefault((clause.id, clause.sentence), _Row())
+                _add(row, clause, rules.name, rules.arch)
     return found
 
 
@@ -70,8 +70,8 @@ def _cells(id: str, sentence: str, row: _Row, links: set[str]) -> Iterator[str]:
     links.update(row.sources.values())
     yield f"`{id}`"
     yield re.sub(r"([|*_<>\[\]])", r"\\\1", sentence)
-    where = _eras(row.eras)
-    yield where if len(row.architectures) > 1 else f"{where}, {min(row.architectures)}"
+    everywhere = {arch for arch in ARCHITECTURES if not set(row.eras).isdisjoint(eras_of(arch))}
+    yield ", ".join((_eras(row.eras), *(sorted(row.architectures) if row.architectures != everywhere else ())))
     yield "; ".join(f"[{text}][{_label(link)}]" for text, link in row.sources.items())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.clauses import clauses
 from harness.model.architecture import ARCHITECTURES
 from harness.model.distribution import DISTRIBUTIONS
-from harness.model.eras import ERAS
+from harness.model.eras import ERAS, eras_of
 from harness.model.upstream import CHANGES
 from harness.model.upstream.change import Change
 from harness.release import Release, dotted, release
@@ -63,6 +63,8 @@ def _clauses(since: Release) -> list[str]:
     before = ERAS[ERAS.index(name) - 1]
     found: set[str] = set()
     for arch in ARCHITECTURES:
+        if before not in eras_of(arch):
+            continue
         older, newer = clauses(arch, before), clauses(arch, name)
         found |= {clause.id for clause in older} ^ {clause.id for clause in newer}
         found |= {

@@ -13,14 +13,18 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class ArchitectureRules:
-    """`kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is the first
+    """`address_bits` are those of an address, lowest and highest, that are all 0 in user space and all 1 in the kernel;
+    other addresses are nowhere. `since` is the first release with the architecture, if that is not older than 4.1.
+    `kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is the first
     one whose kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
     JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
     verifier leaves them to it, each since the release named. `pads` says whether there are landing pads at all.
     `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
     """
 
+    address_bits: tuple[int, int]
     kprobes: Release
+    since: Release = (4, 1)
     reads_checked: Release | None = None
     faults: Mapping[JitFault, Release] = field(default_factory=dict, hash=False)
     jit_helpers: Mapping[int, Release] = field(default_factory=dict, hash=False)
@@ -30,6 +34,7 @@ class ArchitectureRules:
 
 ARCHITECTURES: Mapping[str, ArchitectureRules] = {
     "x86_64": ArchitectureRules(
+        address_bits=(56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
         kprobes=(4, 1),
         reads_checked=(5, 10),  # arch/x86/mm/maccess.c: copy_from_kernel_nofault_allowed()
         # arch/x86/net/bpf_jit_comp.c: 68fda450a7df, "bpf: fix 32-bit divide by zero"
@@ -41,6 +46,7 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         inner_probes_panic=(4, 12),
     ),
     "arm64": ArchitectureRules(
+        address_bits=(48, 55),  # 48 bit addresses; the byte above may be a tag
         kprobes=(4, 8),  # 2dd0e8d2d2a1, "arm64: Kprobes with single stepping support"
         # arch/arm64/net/bpf_jit_comp.c: "arm64: bpf: fix JIT frame pointer setup", Yang Shi, November 2015; and
         # "bpf, arm64: fix jit branch offset related to ldimm64", Daniel Borkmann, May 2017

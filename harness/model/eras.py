@@ -75,6 +75,10 @@ def known_release(name: str) -> Release:
 @cache
 def _era(known: Release, arch: str, distribution: Distribution) -> Era:
     base, own = upstream(known), architecture_rules(arch)
+    if known < own.since:
+        raise UserError(
+            f"there is no Linux {dotted(known)} for {arch}", remedy=f"{arch} came to Linux with {dotted(own.since)}"
+        )
     pads = distribution.landing_pads
     return Era(
         **{one.name: getattr(base, one.name) for one in fields(base)},
@@ -92,6 +96,11 @@ def _era(known: Release, arch: str, distribution: Distribution) -> Era:
     )
 
 
+def eras_of(arch: str) -> tuple[str, ...]:
+    """Those of `ERAS` in which there is the architecture."""
+    return tuple(name for name in ERAS if release(name) >= architecture_rules(arch).since)
+
+
 def every_era() -> tuple[Era, ...]:
-    """The rules of every release that lanes have, on every architecture."""
-    return tuple(era(name, arch) for name in ERAS for arch in ARCHITECTURES)
+    """The rules of every release that lanes have, on every architecture it has."""
+    return tuple(era(name, arch) for arch in ARCHITECTURES for name in eras_of(arch))

@@ -11,22 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from harness.model.architecture import architecture_rules
 from harness.model.environment import Environment
 from harness.model.errno import negative
 from harness.model.memory import Fault, UserMemory
 from harness.model.value import Pointer, Value, exactly, number, unknown
-from hil.arch import entry
 
 LOWEST_MAPPABLE = 1 << 16
 """No process maps anything below: vm.mmap_min_addr."""
 SURELY_USER = 1 << 47
 """Below TASK_SIZE on every architecture."""
 WORD = 8
-ALIKE = {
-    "x86_64": (56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
-    "arm64": (48, 55),  # 48 bit addresses; the byte above may be a tag
-}
-"""Bits of an address, lowest and highest, that are all 0 in user space and all 1 in the kernel; others are nowhere."""
 
 
 class Space(Enum):
@@ -140,7 +135,7 @@ def _source(environment: Environment, space: Space, address: Value, nbytes: int)
 
 
 def _half(environment: Environment, address: int) -> Half:
-    lowest, highest = entry(ALIKE, environment.arch, "harness/model/reading.py")
+    lowest, highest = architecture_rules(environment.arch).address_bits
     ones = (1 << highest - lowest + 1) - 1
     return {0: Half.USER, ones: Half.KERNEL}.get(address >> lowest & ones, Half.NEITHER)
 

@@ -8,7 +8,6 @@ from typing import BinaryIO, TypeVar
 
 import click
 
-from harness.abi.pt_regs import LAYOUTS
 from harness.isa.table import BASELINE
 from harness.lane import Engine
 from harness.model.environment import Environment
@@ -23,6 +22,7 @@ from harness.programs.verifying import Opinion
 from harness.programs.verifying import verify as verify_program
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import Unpredicted
+from hil.arch import architectures
 from hil.errors import UserError
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -55,7 +55,9 @@ def _lane(function: _F) -> _F:
     function = click.option(
         "--engine", type=click.Choice([engine.value for engine in Engine]), default="interp", show_default=True
     )(function)
-    function = click.option("--arch", type=click.Choice([*LAYOUTS]), default="x86_64", show_default=True)(function)
+    function = click.option("--arch", type=click.Choice([*architectures()]), default="x86_64", show_default=True)(
+        function
+    )
     return click.option("--era", "era_name", type=click.Choice([*ERAS]), default="4.1", show_default=True)(function)
 
 

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 
 import click
 
-from harness.abi.pt_regs import LAYOUTS
 from harness.clauses import clauses
 from harness.core_scripts import core_scripts
 from harness.counting import counted
@@ -25,7 +24,7 @@ from harness.run.commands import known_lanes
 from harness.run.results import RunReport
 from harness.run.texts import text
 from harness.script.operations import Script
-from hil.arch import architecture
+from hil.arch import architecture, architectures
 from hil.errors import UserError
 from hil.kernels import store
 
@@ -36,7 +35,7 @@ DEFAULT_LANE = "debian-12/x86_64"
 @click.argument("what", metavar="SCRIPT|CLAUSE|CASE|RUN:ID")
 @click.option("--lane", help=f"KERNEL/ARCH whose form of the script is meant; {DEFAULT_LANE} if nothing is said.")
 @click.option("--era", type=click.Choice([*ERAS]), help="The generation of kernels, instead of that of the lane.")
-@click.option("--arch", type=click.Choice([*LAYOUTS]), help="The architecture, instead of that of the lane.")
+@click.option("--arch", type=click.Choice([*architectures()]), help="The architecture, instead of that of the lane.")
 def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
     """Print a script: its operations, what is expected of them, and its programs as text and in hexadecimal.
 

@@ -2,54 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import tomllib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from harness.abi import pt_regs, system_calls
-from harness.model import reading
 from harness.model.architecture import ARCHITECTURES, architecture_rules
-from harness.model.environment import Environment
-from harness.model.eras import era
-from hil.arch import architecture, architectures
+from hil import resources
+from hil.arch import Architecture, architecture, architectures, having
 from hil.errors import UserError
 from hil.gdb import registers
+from hil.gdb.unwind import choice
+from hil.kernels import catalogue
 from hil.kernels.building import recipe
+from hil.kernels.catalogue import Tarball
+from tests.harness.abi import headers
 
-NEW = replace(architecture("arm64"), name="riscv64")
-LATEST = era("6.1", "arm64").latest
+HOST_PACKAGES = Path(__file__).parents[2] / "ci" / "host-packages.txt"
+NEW = replace(architecture("arm64"), name="s390x")
 
 
-TABLES: dict[str, tuple[Mapping[str, object], Callable[[str], object]]] = {
-    "harness/abi/system_calls.py": (system_calls.NUMBERS, lambda arch: system_calls.number(arch, "bpf")),
-    "harness/abi/pt_regs.py": (pt_regs.LAYOUTS, lambda arch: pt_regs.pt_regs(arch, "6.1")),
-    "harness/model/architecture.py": (ARCHITECTURES, architecture_rules),
-    "harness/model/reading.py": (reading.ALIKE, lambda arch: reading._half(Environment("6.1", arch, LATEST), 1 << 40)),
-    "hil/gdb/registers.py": (registers.REGISTERS, registers.register_file),
-    "images/kernels/linux-4.1/toolchain.toml": (
-        architectures(),
-        lambda arch: recipe.load("linux-4.1", replace(NEW, name=arch)),
-    ),
+@dataclass(frozen=True)
+class Table:
+    """What has a row, what asks for the one of an architecture, and which must have one."""
+
+    rows: Collection[str]
+    ask: Callable[[str], object]
+    wanted: Collection[str] = tuple(architectures())
+
+
+def recipes() -> Iterator[tuple[str, Table]]:
+    """How kernels are built that come as sources, for the architectures that there is the kernel for."""
+    for name in (name for name, known in catalogue.entries().items() if isinstance(known.source, Tarball)):
+        file = f"images/kernels/{name}/toolchain.toml"
+        path = resources.folder("images") / "kernels" / name / "toolchain.toml"
+        rows = tomllib.loads(path.read_text())["architecture"]
+        wanted = {arch.name for arch in having(name)}
+        yield file, Table(rows.keys(), lambda arch, name=name: recipe.load(name, replace(NEW, name=arch)), wanted)
+
+
+TABLES = {
+    "harness/abi/system_calls.py": Table(system_calls.NUMBERS, lambda arch: system_calls.number(arch, "bpf")),
+    "harness/abi/pt_regs.py": Table(pt_regs.LAYOUTS, lambda arch: pt_regs.pt_regs(arch, "6.12")),
+    "harness/model/architecture.py": Table(ARCHITECTURES, architecture_rules),
+    "hil/gdb/registers.py": Table(registers.REGISTERS, registers.register_file),
+    "hil/gdb/unwind/choice.py": Table(choice.CHAINS, choice.chains),
+    "tests/harness/abi/headers.py": Table(headers.REGISTERS, headers.registers),
+    **dict(recipes()),
 }
-"""By the file a row goes into: the rows, and what asks for one."""
+"""By the file a row goes into. That a row of images/architectures.toml is complete is asked where it is read."""
 
 
 @pytest.mark.parametrize("file", TABLES)
 def test_every_table_has_every_architecture(file: str) -> None:
-    rows, ask = TABLES[file]
-    assert rows.keys() == architectures().keys()
-    for arch in architectures():
-        ask(arch)
+    table = TABLES[file]
+    assert set(table.rows) == set(table.wanted), f"add to {file} what it has of the others"
+    for arch in table.wanted:
+        table.ask(arch)
 
 
 @pytest.mark.parametrize("file", TABLES)
 def test_a_new_architecture_is_told_the_file_it_is_not_in(file: str) -> None:
-    _, ask = TABLES[file]
     with pytest.raises(UserError, match=NEW.name) as error:
-        ask(NEW.name)
+        TABLES[file].ask(NEW.name)
     assert file in str(error.value), "names the file to add to"
     assert error.value.remedy
+
+
+@pytest.mark.parametrize("arch", architectures().values(), ids=str)
+def test_the_hosts_packages_have_what_every_architecture_takes(arch: Architecture) -> None:
+    packages = {line.partition("#")[0].split(" ")[0] for line in HOST_PACKAGES.read_text().splitlines()}
+    assert {arch.qemu_package, arch.gcc_package} <= packages, "add them to ci/host-packages.txt"
 
 
 def test_system_calls_are_the_same_everywhere() -> None:

@@ -56,8 +56,13 @@ CHAINS: Mapping[str, Chains] = {
 """By architecture."""
 
 
-def _chains(facts: Facts) -> Chains:
-    return entry(CHAINS, facts.kernel.arch.name, "hil/gdb/unwind/choice.py")
+def chains(architecture: str) -> Chains:
+    """Those of an architecture; UserError when they are not here."""
+    return entry(CHAINS, architecture, "hil/gdb/unwind/choice.py")
+
+
+def _frame_pointer(symbols: SymbolTable, architecture: str) -> Unwinder:
+    return FramePointer(symbols, register_file(architecture), chains(architecture).convention)
 
 
 METHODS = (
@@ -70,8 +75,8 @@ METHODS = (
     Method(
         "frame pointers",
         "what kernels have that are built with them, or always on the architecture",
-        lambda facts: _chains(facts).fits(facts.options),
-        lambda facts: FramePointer(facts.symbols, register_file(facts.kernel.arch.name), _chains(facts).convention),
+        lambda facts: chains(facts.kernel.arch.name).fits(facts.options),
+        lambda facts: _frame_pointer(facts.symbols, facts.kernel.arch.name),
     ),
     Method(
         "gdb",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.clauses import clauses
+from harness.model.architecture import ARCHITECTURES
 from harness.model.environment import Environment
-from harness.model.eras import ERAS
+from harness.model.eras import eras_of
 from harness.run.needs import unmet
 from harness.script.needs import CPUS
 from harness.script.operations import Script
@@ -17,8 +18,9 @@ LANES = [
         Environment(era=era, arch=arch, version_code=VERSIONS[era], engine=engine, cpus=CPUS),
         id=f"{era}-{arch}-{engine}",
     )
-    for era in ERAS
-    for arch, engine in (("x86_64", "interp"), ("arm64", "jit"))
+    for number, arch in enumerate(ARCHITECTURES)
+    for era in eras_of(arch)
+    for engine in (("interp", "jit")[number % 2],)
 ]
 
 

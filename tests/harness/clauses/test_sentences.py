@@ -10,7 +10,7 @@ import pytest
 
 from harness.clauses import clauses
 from harness.clauses.parts import NOT_SUPPORTED
-from harness.model.eras import ERAS
+from harness.model.eras import every_era
 
 BEGINS = re.compile(r"[A-Z]|(32|64)-bit |[a-z_]+\(2\) |bpf_[a-z0-9_]+ ")
 """A capital, a width, a system call or a helper."""
@@ -47,12 +47,11 @@ KNOWN = {*errno.errorcode.values(), "ENOTSUPP", "ENOTSUP"}
 def sentences() -> Iterator[tuple[str, str]]:
     """Every clause's id and sentence, of any era and architecture."""
     seen: set[tuple[str, str]] = set()
-    for arch in ("x86_64", "arm64"):
-        for era in ERAS:
-            for clause in clauses(arch, era):
-                if (row := (clause.id, clause.sentence)) not in seen:
-                    seen.add(row)
-                    yield row
+    for rules in every_era():
+        for clause in clauses(rules.arch, rules.name):
+            if (row := (clause.id, clause.sentence)) not in seen:
+                seen.add(row)
+                yield row
 
 
 SENTENCES = dict(sentences())
@@ -111,16 +110,13 @@ def test_sentences_name_no_other_clause() -> None:
 def errnos() -> dict[str, set[str]]:
     """By clause, every errno that one of its steps gives in an era for which it holds."""
     found: dict[str, set[str]] = {}
-    for arch in ("x86_64", "arm64"):
-        for era in ERAS:
-            for clause in clauses(arch, era):
-                expected = [said for said in clause.script(era).expected if said]
-                given = [
-                    step
-                    for said in expected
-                    for step in (said, *(one for thread in said.threads or () for one in thread))
-                ]
-                found.setdefault(clause.id, set()).update(step.errno for step in given if step and step.errno)
+    for rules in every_era():
+        for clause in clauses(rules.arch, rules.name):
+            expected = [said for said in clause.script(rules.name).expected if said]
+            given = [
+                step for said in expected for step in (said, *(one for thread in said.threads or () for one in thread))
+            ]
+            found.setdefault(clause.id, set()).update(step.errno for step in given if step and step.errno)
     return found
 
 

@@ -6,16 +6,13 @@ import pytest
 
 from harness.clauses import by_section, clauses, sections
 from harness.clauses.sections import Section
-from harness.model.eras import ERAS
+from harness.model.eras import every_era
 from harness.script.clause import Clause
 from harness.script.operations import Close
 from harness.script.source import source
 
-ARCHITECTURES = ("x86_64", "arm64")
 
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(("era", "arch"), [(rules.name, rules.arch) for rules in every_era()])
 def test_every_clause_has_a_source_that_becomes_a_link(era: str, arch: str) -> None:
     without = [clause.id for clause in clauses(arch, era) if not clause.source]
     assert not without, "name them in harness/clauses/sections.toml"
@@ -40,12 +37,11 @@ def test_the_longest_beginning_of_an_id_and_the_latest_row_count() -> None:
 
 def test_no_row_of_a_section_is_there_for_nothing() -> None:
     used = {name: set[str]() for name in sections()}
-    for arch in ARCHITECTURES:
-        for era in ERAS:
-            for section, found in by_section(arch, era):
-                for clause in found:
-                    beginnings = [beginning for beginning in section.sources if clause.id.startswith(beginning)]
-                    used[section.name].add(max(beginnings, key=len))
+    for rules in every_era():
+        for section, found in by_section(rules.arch, rules.name):
+            for clause in found:
+                beginnings = [beginning for beginning in section.sources if clause.id.startswith(beginning)]
+                used[section.name].add(max(beginnings, key=len))
     for name, section in sections().items():
         assert section.sources.keys() == used[name], section.sources.keys() - used[name]
 

@@ -11,7 +11,7 @@ from harness.clauses import clauses
 from harness.clauses.sections import sections
 from harness.conform.commands import conform
 from harness.conform.page import markdown
-from harness.model.eras import ERAS
+from harness.model.eras import ERAS, every_era
 from hil.errors import UserError
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "clauses.md"
@@ -28,7 +28,7 @@ def test_every_clause_has_a_row_in_its_section_and_every_source_a_link() -> None
         section.title for section in sections().values()
     ]
     named = {line.split("`")[1] for line in lines if line.startswith("| `")}
-    assert named == {clause.id for era in ERAS for arch in ("x86_64", "arm64") for clause in clauses(arch, era)}
+    assert named == {clause.id for rules in every_era() for clause in clauses(rules.arch, rules.name)}
     labels = {line.split("]")[0][1:] for line in lines if line.startswith("[")}
     cited = {part.split("]")[0] for line in lines if line.startswith("| `") for part in line.split("][")[1:]}
     assert cited == labels
