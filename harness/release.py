@@ -11,6 +11,9 @@ from hil.errors import UserError
 Release = tuple[int, int]
 T = TypeVar("T")
 
+CHECKED: tuple[Release, ...] = ((4, 1), (5, 10), (6, 1), (6, 12), (7, 2))
+"""Releases that every clause and every rule was held against in running kernels, oldest first."""
+
 
 @cache
 def release(name: str) -> Release:
@@ -24,6 +27,15 @@ def release(name: str) -> Release:
 def dotted(one: Release) -> str:
     """A release as people write it."""
     return ".".join(map(str, one))
+
+
+def neighbours(one: Release) -> tuple[Release, ...]:
+    """The releases nearest to `one` that were checked: itself alone, or the one before and the one behind it, as far as
+    there are such."""
+    if one in CHECKED:
+        return (one,)
+    before, behind = (known for known in CHECKED if known < one), (known for known in CHECKED if known > one)
+    return max(before, default=one), min(behind, default=one)
 
 
 def newest(table: Mapping[Release, T], one: Release) -> T | None:

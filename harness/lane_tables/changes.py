@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from harness.clauses import clauses
 from harness.model.architecture import ARCHITECTURES
 from harness.model.distribution import DISTRIBUTIONS
 from harness.model.eras import ERAS, eras_of
 from harness.model.upstream import CHANGES
-from harness.model.upstream.change import Change
+from harness.model.upstream.change import Change, Seen
 from harness.release import Release, dotted, release
 from harness.script.clause import FIRST, Step
 from harness.script.source import source
@@ -29,8 +30,25 @@ def _introduction() -> Iterator[str]:
     yield ""
     yield f"Every clause was held against running kernels of {', '.join(ERAS)}. A change whose commit was looked up"
     yield "counts from the release that made it; any other from the first release it was seen in. Whether the releases"
-    yield "between that one and the last one without it have the change, nobody knows."
+    yield "between that one and the last one without it have the change, nobody knows: of them is predicted what holds"
+    yield "with the change and without."
     yield ""
+    yield from _windows()
+
+
+def _windows() -> Iterator[str]:
+    """Between which releases something was never looked up, and how much."""
+    windows = Counter((one.after, one.since) for one in (*CHANGES, *_of_architectures()) if one.after < one.since)
+    yield "| not in | in | changes of which the releases between were not checked |"
+    yield "|---|---|---|"
+    for (after, since), count in sorted(windows.items()):
+        yield f"| {dotted(after)} | {dotted(since)} | {count} |"
+    yield ""
+
+
+def _of_architectures() -> Iterable[Seen]:
+    found = (seen for own in ARCHITECTURES.values() for seen in (own.reads_checked, *own.jit_helpers.values()) if seen)
+    return dict.fromkeys(found)
 
 
 def _upstream() -> Iterator[str]:
@@ -80,7 +98,7 @@ def _architectures() -> Iterator[str]:
     yield "|---|---|---|---|"
     for name, own in ARCHITECTURES.items():
         faults = ", ".join(f"{fault.name.lower()} ({dotted(mended)})" for fault, mended in own.faults.items())
-        helpers = ", ".join(f"{int(helper)} (since {dotted(since)})" for helper, since in own.jit_helpers.items())
+        helpers = ", ".join(f"{int(helper)} (since {dotted(seen.since)})" for helper, seen in own.jit_helpers.items())
         yield f"| {name} | {dotted(own.kprobes)} | {faults or 'none known'} | {helpers or 'none'} |"
     yield ""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.isa.opcodes import Helper
 from harness.model.rules import JitFault
+from harness.model.upstream.change import Seen
 from harness.release import Release
 from hil.errors import UserError
 
@@ -15,28 +16,38 @@ from hil.errors import UserError
 class ArchitectureRules:
     """`address_bits` are those of an address, lowest and highest, that are all 0 in user space and all 1 in the kernel;
     other addresses are nowhere. `since` is the first release with the architecture, if that is not older than 4.1.
-    `kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is the first
-    one whose kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
+    `kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is
+    since when kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
     JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
-    verifier leaves them to it, each since the release named. `pads` says whether there are landing pads at all.
+    verifier leaves them to it, and since when. `pads` says whether there are landing pads at all.
     `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
     """
 
     address_bits: tuple[int, int]
     kprobes: Release
     since: Release = (4, 1)
-    reads_checked: Release | None = None
+    reads_checked: Seen | None = None
     faults: Mapping[JitFault, Release] = field(default_factory=dict, hash=False)
-    jit_helpers: Mapping[int, Release] = field(default_factory=dict, hash=False)
+    jit_helpers: Mapping[int, Seen] = field(default_factory=dict, hash=False)
     pads: bool = False
     inner_probes_panic: Release | None = None
 
+    def unchecked(self, release: Release) -> tuple[Seen, ...]:
+        """What nobody has looked up for a release, which has it or not."""
+        windowed = dict.fromkeys((*((self.reads_checked,) if self.reads_checked else ()), *self.jit_helpers.values()))
+        return tuple(seen for seen in windowed if seen.unchecked(release))
+
+
+_JIT_HELPERS = Seen(
+    "Only the JIT can call helpers 8, 35 and 158, because the verifier leaves them to it.", (7, 2), (6, 12)
+)
 
 ARCHITECTURES: Mapping[str, ArchitectureRules] = {
     "x86_64": ArchitectureRules(
         address_bits=(56, 63),  # canonical addresses with five-level paging, which QEMU's `max` CPU has
         kprobes=(4, 1),
-        reads_checked=(5, 10),  # arch/x86/mm/maccess.c: copy_from_kernel_nofault_allowed()
+        # arch/x86/mm/maccess.c: copy_from_kernel_nofault_allowed()
+        reads_checked=Seen("Kernel reads refuse an address that is not the kernel's.", (5, 10), (4, 1)),
         # arch/x86/net/bpf_jit_comp.c: 68fda450a7df, "bpf: fix 32-bit divide by zero"
         faults={JitFault.DIVISOR: (4, 15)},
         pads=True,
@@ -53,7 +64,7 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         faults={JitFault.STACK: (4, 4), JitFault.TARGET: (4, 12)},
         # bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and did not on 6.12.117. 158 is
         # bpf_get_current_task_btf.
-        jit_helpers={Helper.GET_SMP_PROCESSOR_ID: (7, 2), Helper.GET_CURRENT_TASK: (7, 2), 158: (7, 2)},
+        jit_helpers=dict.fromkeys((Helper.GET_SMP_PROCESSOR_ID, Helper.GET_CURRENT_TASK, 158), _JIT_HELPERS),
     ),
 }
 

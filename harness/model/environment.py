@@ -11,9 +11,10 @@ from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.counting import counted
 from harness.lane import Engine
 from harness.model.distribution import DISTRIBUTIONS, Distribution, configured
-from harness.model.eras import Era, era
+from harness.model.eras import Era, doubtful, era
 from harness.model.rules import JitFault
-from harness.model.upstream import LATEST, unchecked
+from harness.model.upstream import LATEST
+from harness.model.upstream.change import Seen
 from harness.script.needs import FIRST_CPU
 from hil.facts import Facts
 from hil.kernels.configuration import options_of
@@ -32,7 +33,8 @@ class Environment:
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
     made the kernel; None for the one whose kernels of that release lanes have. `settings` are what
     the running kernel has below /proc/sys; None for what the distribution has there. `has_kprobes` is whether it has
-    kprobes; None for what its records say.
+    kprobes; None for what its records say. `supposed` are those of the changes that nobody has looked up for the
+    release, which it is taken to have; None when it may have any of them (`harness.model.unchecked`).
     """
 
     era: str
@@ -48,6 +50,7 @@ class Environment:
     distribution: Distribution | None = None
     settings: Mapping[str, int] | None = field(default=None, hash=False)
     has_kprobes: bool | None = None
+    supposed: frozenset[Seen] | None = None
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:
@@ -69,7 +72,7 @@ class Environment:
     def recorded(self) -> Era:
         """The rules of the kernel as its records have them; UserError when nothing is known of its release or its
         architecture."""
-        return era(self.era, self.arch, self.distribution)
+        return era(self.era, self.arch, self.distribution, self.supposed or frozenset())
 
     @cached_property
     def rules(self) -> Era:
@@ -96,12 +99,12 @@ class Environment:
     def warnings(self) -> tuple[str, ...]:
         """What a report has to say of how this kernel is judged, a sentence each: that nobody has held the rules of its
         release against one that runs, and its surprises."""
-        doubtful = len(list(unchecked(self.rules.release)))
         if self.rules.release in LATEST:
             return self.surprises
         return (
             f"nobody has held the rules of {self.era} against a kernel that runs: whether it has "
-            f"{counted(doubtful, 'change')} of later releases is not known; hil lanes --changes lists them",
+            f"{counted(len(doubtful(self.era, self.arch)), 'change')} of later releases is not known, and what depends "
+            "on that is not predicted; hil lanes --changes lists them",
             *self.surprises,
         )
 

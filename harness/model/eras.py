@@ -15,7 +15,8 @@ from types import MappingProxyType
 from harness.model.architecture import ARCHITECTURES, architecture_rules
 from harness.model.distribution import Distribution, usual
 from harness.model.rules import JitFault, Upstream
-from harness.model.upstream import LATEST, upstream
+from harness.model.upstream import LATEST, unchecked, upstream
+from harness.model.upstream.change import Seen
 from harness.release import Release, dotted, release
 from hil.errors import UserError
 
@@ -56,11 +57,18 @@ ERAS = tuple(map(dotted, LATEST))
 """The releases that lanes have, and that every rule was held against."""
 
 
-def era(name: str, arch: str, distribution: Distribution | None = None) -> Era:
+def era(name: str, arch: str, distribution: Distribution | None = None, supposed: frozenset[Seen] = frozenset()) -> Era:
     """The rules of release `name`, "6.1" for one; UserError when it is before the first or behind the last release that
-    anything is known of. `distribution` None is the one whose kernel of that release lanes have."""
+    anything is known of. `distribution` None is the one whose kernel of that release lanes have. `supposed` are those
+    of `doubtful` that the release is taken to have; it is taken to be without the others."""
     known = known_release(name)
-    return _era(known, arch, distribution or usual(known))
+    return _era(known, arch, distribution or usual(known), supposed)
+
+
+def doubtful(name: str, arch: str) -> tuple[Seen, ...]:
+    """What nobody has looked up for release `name`, which has it or not. None of it for those of `ERAS`."""
+    known = known_release(name)
+    return (*unchecked(known), *architecture_rules(arch).unchecked(known))
 
 
 def known_release(name: str) -> Release:
@@ -73,21 +81,25 @@ def known_release(name: str) -> Release:
 
 
 @cache
-def _era(known: Release, arch: str, distribution: Distribution) -> Era:
-    base, own = upstream(known), architecture_rules(arch)
+def _era(known: Release, arch: str, distribution: Distribution, supposed: frozenset[Seen]) -> Era:
+    base, own = upstream(known, supposed), architecture_rules(arch)
     if known < own.since:
         raise UserError(
             f"there is no Linux {dotted(known)} for {arch}", remedy=f"{arch} came to Linux with {dotted(own.since)}"
         )
+
+    def has(seen: Seen) -> bool:
+        return known >= seen.since or seen in supposed
+
     pads = distribution.landing_pads
     return Era(
         **{one.name: getattr(base, one.name) for one in fields(base)},
         arch=arch,
         distribution=distribution,
         kprobes=known >= own.kprobes,
-        kernel_reads_checked=own.reads_checked is not None and known >= own.reads_checked,
+        kernel_reads_checked=own.reads_checked is not None and has(own.reads_checked),
         faults=frozenset(fault for fault, mended in own.faults.items() if known < mended),
-        jit_helpers=frozenset(helper for helper, since in own.jit_helpers.items() if known >= since),
+        jit_helpers=frozenset(helper for helper, seen in own.jit_helpers.items() if has(seen)),
         inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
         landing_pads=own.pads and pads is not None and known >= pads,
         settings=MappingProxyType(

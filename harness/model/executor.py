@@ -37,6 +37,7 @@ from harness.model.interface import (
 from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
 from harness.model.interpreter import Interpreter, Sink
+from harness.model.unchecked import common, possible
 from harness.model.value import Deadly, Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
@@ -100,8 +101,9 @@ Interference = Callable[[int, Operation, Carry], Outcome]
 class ModelExecutor:
     """Predicts scripts for one lane.
 
-    `instructions` replaces the era's table; `sink` is told of every instruction that runs; `interfere` carries out the
-    script's own operations, or makes of them what it likes: another one, an Errno, Unpredictable.
+    `instructions` replaces the era's table; `sink` is told of every instruction that runs, by the first set of rules
+    where there are several; `interfere` carries out the script's own operations, or makes of them what it likes:
+    another one, an Errno, Unpredictable.
     """
 
     def __init__(
@@ -112,7 +114,8 @@ class ModelExecutor:
         interfere: Interference | None = None,
     ) -> None:
         self.environment = environment
-        self._interpreter = Interpreter(environment.rules, instructions)
+        self._kernels = possible(environment)
+        self._interpreters = [Interpreter(kernel.rules, instructions) for kernel in self._kernels]
         self._sink = sink
         self._interfere = interfere
 
@@ -120,19 +123,24 @@ class ModelExecutor:
         """One prediction an operation, in their order, for those before number `end`; every script begins with a fresh
         kernel.
 
-        With threads, the script is run in every order they allow.
+        With threads, the script is run in every order they allow; of a release of which something was never looked up,
+        by every set of rules it may have.
         """
+        runs = [self._run(number, script, end) for number in range(len(self._kernels))]
+        return [common(self._kernels, predictions) for predictions in zip(*runs, strict=True)]
+
+    def _run(self, number: int, script: Script, end: int | None) -> list[Prediction]:
         runs = []
         operations = script.operations[:end]
         for turns in orders(operations) or [[Turn(*numbered) for numbered in enumerate(operations)]]:
-            run = Run(self._kernel(script), self._interfere)
+            run = Run(self._kernel(number, script), self._interfere)
             runs.append(run.follow(turns))
             if run.contended:
-                runs.append(Run(self._kernel(script), self._interfere, loses=True).follow(turns))
+                runs.append(Run(self._kernel(number, script), self._interfere, loses=True).follow(turns))
         return [merge(predictions) for predictions in zip(*runs, strict=True)]
 
-    def _kernel(self, script: Script) -> Kernel:
-        kernel = Kernel(self.environment, self._interpreter, self._sink)
+    def _kernel(self, number: int, script: Script) -> Kernel:
+        kernel = Kernel(self._kernels[number], self._interpreters[number], None if number else self._sink)
         kernel.surroundings.readings = tuple(
             operation.name for operation in script.operations if isinstance(operation, around.ReadClock)
         )

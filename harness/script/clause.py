@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from harness.release import release
+from harness.release import dotted, neighbours, release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
@@ -38,7 +38,11 @@ class Step:
             _expectation(said)
 
     def expected(self, era: str) -> Expectation | None:
-        """What holds in `era`."""
+        """What holds in `era`; of one that nobody checked only what holds in both its neighbours."""
+        first, *others = (self._row(dotted(known)) for known in neighbours(release(era)))
+        return first if all(other == first for other in others) else None
+
+    def _row(self, era: str) -> Expectation | None:
         known = [since for since in self.said if release(since) <= release(era)]
         return _expectation(self.said[max(known, key=release)]) if known else None
 
@@ -52,7 +56,8 @@ def expect(operation: Operation, said: Said, later: Mapping[str, Said] = Mapping
 class Clause:
     """`id` is stable; a part behind a dot tells variants of one statement apart. `sentence` is what holds.
 
-    The clause is for the eras from `since` to `until`, both included; None is no limit. `source` says where the kernel
+    The clause is for the eras from `since` to `until`, both included; None is no limit. Of one that nobody checked it
+    says something when it does of both its neighbours. `source` says where the kernel
     decides so, in the form of `harness.script.source`; what belongs to a section may leave it to that.
     """
 
@@ -66,7 +71,8 @@ class Clause:
 
     def holds(self, era: str) -> bool:
         """Whether the clause says anything of `era`."""
-        return release(self.since) <= release(era) and (self.until is None or release(era) <= release(self.until))
+        first, last = release(self.since), None if self.until is None else release(self.until)
+        return all(first <= known and (last is None or known <= last) for known in neighbours(release(era)))
 
     def script(self, era: str) -> Script:
         """The clause as it is in one era."""

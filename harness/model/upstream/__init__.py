@@ -6,13 +6,13 @@ unchecked((5, 15))     # changes of which nobody has looked up whether 5.15 has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
 from harness.model.rules import Upstream, version
 from harness.model.upstream import commands, events, loading, maps, running
-from harness.model.upstream.change import Change
+from harness.model.upstream.change import Change, Seen
 from harness.model.upstream.linux_4_1 import LINUX_4_1
 from harness.release import Release
 
@@ -34,17 +34,16 @@ LATEST: Mapping[Release, int] = {
 
 
 @cache
-def upstream(release: Release) -> Upstream:
-    """The rules of a release. What came later than 4.1 and at a time nobody has looked up counts from the release on
-    in which it was first seen."""
+def upstream(release: Release, supposed: frozenset[Seen] = frozenset()) -> Upstream:
+    """The rules of a release. Of the changes that nobody has looked up for it, it has those that are `supposed`."""
     rules = replace(LINUX_4_1, release=release, latest=LATEST.get(release, version(*release, 0)))
     for change in CHANGES:
-        if change.concerns(release):
+        if change.concerns(release) or change in supposed:
             rules = change.apply(rules)
     return rules
 
 
-def unchecked(release: Release) -> Iterator[Change]:
+def unchecked(release: Release) -> tuple[Change, ...]:
     """The changes that came between two releases in `LATEST`, and perhaps before `release`, which lies between the
     same two: it may have them or not. Of a release later than all of these nothing can be told."""
-    return (change for change in CHANGES if change.after < release < change.since and release not in change.stable)
+    return tuple(change for change in CHANGES if change.unchecked(release))

@@ -17,24 +17,43 @@ BETWEEN_THOSE_SEEN: Mapping[Release, Backport] = {
 
 
 @dataclass(frozen=True)
-class Change:
-    """`since` is the release that made it, or in which it was first seen; `after` the last one known to be without it:
-    what lies between is unknown. Where the commit was looked up, `after` is the release before `since`.
+class Seen:
+    """Something that a release does and an earlier one did not: `sentence` says what.
+
+    `since` is the release that made it, or in which it was first seen; `after` the last one known to be without it:
+    of the releases between, nobody has looked up whether they have it. Where the commit was looked up, `after` is
+    `since`.
+    """
+
+    sentence: str
+    since: Release
+    after: Release
+
+    def unchecked(self, release: Release) -> bool:
+        """Whether nobody knows if the release has it."""
+        return self.after < release < self.since
+
+
+@dataclass(frozen=True)
+class Change(Seen):
+    """A change of the rules, which `apply` makes.
 
     `stable` are older series that got it as a fix: which of their releases have it. A function whose change may come
     that way asks `window` what to put into the rules.
     """
 
     apply: Callable[[Upstream], Upstream]
-    sentence: str
-    since: Release
-    after: Release
     commit: str
     stable: Mapping[Release, Backport] = field(hash=False)
 
     def concerns(self, release: Release) -> bool:
         """Whether a release has it, or some of its stable releases may."""
         return release >= self.since or release in self.stable or (bool(self.stable) and release > self.after)
+
+    def unchecked(self, release: Release) -> bool:
+        """Whether nobody knows if the release has it. A change that stable releases have, too, is in the rules of every
+        release that may have it, with the `window` in which nothing is certain."""
+        return super().unchecked(release) and not self.stable
 
     def window(self, release: Release) -> Backport:
         """Which stable releases of a series have it."""
@@ -58,6 +77,6 @@ def change(
 
     def made(function: Callable[[Upstream], Upstream]) -> Change:
         sentence = " ".join((function.__doc__ or "").split())
-        return Change(function, sentence, since, since if after is None else after, commit, stable or {})
+        return Change(sentence, since, since if after is None else after, function, commit, stable or {})
 
     return made

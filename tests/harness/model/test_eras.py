@@ -14,6 +14,7 @@ from harness.model.executor import ModelExecutor
 from harness.model.rules import DivisionByZero, JitFault, LoadCheck
 from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
 from harness.model.upstream.linux_4_1 import LINUX_4_1
+from harness.release import CHECKED
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting
@@ -36,7 +37,8 @@ def test_a_release_between_two_that_lanes_have_gets_what_is_known() -> None:
 def test_what_nobody_has_looked_up_is_told() -> None:
     assert {one.sentence for one in unchecked((5, 15))} >= {"union bpf_attr has 144 bytes."}
     for known in LATEST:
-        assert not list(unchecked(known))
+        assert not unchecked(known)
+    assert tuple(LATEST) == CHECKED
 
 
 def test_what_stable_releases_got_later_is_open_between_them() -> None:

@@ -1,0 +1,54 @@
+"""What holds of a release whether or not it has the changes that nobody has looked up for it.
+
+Such a kernel is judged by several sets of rules: those without any of these changes, those with all of them, and those
+with each of them alone and with all but each. What all of them predict is predicted; anything else is open, and the
+reason names a change that it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.model.environment import Environment
+from harness.model.eras import doubtful
+from harness.model.upstream.change import Seen
+from harness.release import dotted
+from harness.script.outcome import Prediction, Unpredicted
+
+
+def possible(environment: Environment) -> tuple[Environment, ...]:
+    """The kernels it may be; itself alone where nothing of its release is unchecked, or somebody supposed what it has.
+    The first has no such change."""
+    if environment.supposed is not None:
+        return (environment,)
+    every = frozenset(doubtful(environment.era, environment.arch))
+    return tuple(replace(environment, supposed=supposed) for supposed in dict.fromkeys(_subsets(every)))
+
+
+def _subsets(every: frozenset[Seen]) -> Iterator[frozenset[Seen]]:
+    ordered = sorted(every, key=lambda seen: (seen.since, seen.sentence))
+    yield frozenset()
+    yield from (frozenset({seen}) for seen in ordered)
+    yield from (every - {seen} for seen in ordered)
+    yield every
+
+
+def common(kernels: Sequence[Environment], predictions: Sequence[Prediction]) -> Prediction:
+    """The prediction for one operation that holds for all `kernels`, each of which has its own of `predictions`."""
+    first = predictions[0]
+    for kernel, other in zip(kernels, predictions, strict=True):
+        if other != first:
+            deadly = any(isinstance(one, Unpredicted) and one.deadly for one in predictions)
+            return Unpredicted(_why(kernel), deadly=deadly)
+    return first
+
+
+def _why(kernel: Environment) -> str:
+    """Of a kernel that differs from the one without any change; the first of them has just the one it is about, if
+    that one is enough for a difference."""
+    seen = min(kernel.supposed or (), key=lambda seen: (seen.since, seen.sentence))
+    return (
+        f"changed between {dotted(seen.after)} and {dotted(seen.since)}, {kernel.era} was not checked: "
+        f"{seen.sentence.removesuffix('.')}"
+    )
