@@ -92,3 +92,4 @@ def _again(*_: object) -> None:
 def _ignore() -> None:
     for number in (*ASKING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
+    sys.unraisablehook = sys.__unraisablehook__  # ours leans on names that go now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def test_a_second_signal_may_come_while_the_first_is_handled(line: int) -> None:
         f"        if seen == {line + 1}:\n"
         "            send('SIGTERM')\n"
         "    return trace\n"
+        "atexit.register(sys.settrace, None)\n"  # the handler's time is over then, and the names it looks at go
     )
     code, said = run("sys.settrace(trace)\nsend('SIGINT')\nreturn 7", before=tracing)
     assert (code, said) in ((130, "hil: ended by SIGINT\n"), (143, "hil: ended by SIGTERM\n"))
@@ -115,3 +117,21 @@ def test_who_starts_us_deaf_to_a_hangup_means_it() -> None:
 def test_programs_that_are_started_heed_signals_as_ever() -> None:
     body = "import subprocess\nraise SystemExit(-subprocess.run(['sh', '-c', 'kill -TERM $$']).returncode)"
     assert run(body) == (15, "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "command", [("-m", "hil"), ("-m", "harness.bpf_conformance"), ("hil",), ("hil-plugin",)], ids=" ".join
+)
+def test_a_signal_that_comes_while_modules_are_loaded_is_no_traceback(
+    command: tuple[str, ...], name: str, tmp_path: Path
+) -> None:
+    """What is loaded first of what takes time, click, is one here that sends it."""
+    (tmp_path / "click.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{name})\n")
+    installed = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+    argv = [sys.executable, *command] if command[0] == "-m" else installed
+    done = subprocess.run(
+        argv, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 128 + getattr(signal, name)
+    assert (done.stdout, done.stderr) == ("", f"hil: ended by {name}\n")
