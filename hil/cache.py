@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import shutil
 import stat
@@ -24,6 +25,8 @@ from filelock import FileLock, Timeout
 from hil import programs
 from hil.digest import sha256
 from hil.errors import BenchError
+
+_log = logging.getLogger(__name__)
 
 _ELSEWHERE = "set XDG_CACHE_HOME to a folder you can write to"
 _REMEDIES = {
@@ -104,6 +107,7 @@ def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> I
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            _log.info("waiting for another process that is at work on %s", folder)
             notify(f"waiting for another process that is at work on {folder}")
             _await(lock, folder)
     try:
@@ -149,9 +153,11 @@ def replaced(folder: Path) -> Iterator[Path]:
 def ensure(folder: Path, make: Callable[[Path], None], *, notify: Callable[[str], None] = lambda _: None) -> None:
     """Have `folder` there and whole: `make` fills it, an empty one, when there is none or it is damaged."""
     if _is_whole(folder, lambda _: None):
+        _log.debug("taking %s", folder)
         return
     with locked(folder, notify=notify):
         if not _is_whole(folder, notify):
+            _log.info("making %s", folder)
             with replaced(folder) as new:
                 make(new)
 
@@ -162,6 +168,7 @@ def _is_whole(folder: Path, notify: Callable[[str], None]) -> bool:
     try:
         check(folder)
     except Damaged as damage:
+        _log.warning("%s", damage)
         notify(f"{damage}; making it again")
         return False
     return True

@@ -11,8 +11,9 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil import settings, signals, streams
+from hil import logs, settings, signals, streams
 from hil.errors import BenchError, HilError, UserError, of_host
+from hil.version import version
 
 _SIGPIPE = 128 + signal.SIGPIPE
 """What a shell reports of a program that a closed pipe ended."""
@@ -45,10 +46,26 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 """What a command that may stand alone has in common with `hil`."""
 
 
+def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"hil, version {version()}")
+        ctx.exit()
+
+
 @click.command(cls=_Registered, context_settings=CONTEXT)
-@click.version_option(package_name="hil")
-def hil() -> None:
+@click.option(
+    "-v",
+    "--verbose",
+    "verbosity",
+    count=True,
+    help="Tell on standard error what goes on: kernels fetched, machines started, what was lost; -vv every detail.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Tell which hil this is."
+)
+def hil(verbosity: int) -> None:
     """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
+    logs.to_screen(verbosity)
 
 
 def main(command: click.Command = hil) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -12,6 +14,8 @@ from pathlib import Path
 
 from hil import keeper
 from hil.errors import BenchError
+
+_log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _running: set[subprocess.Popen[str]] = set()
@@ -59,6 +63,7 @@ def kept(
             except OSError as error:
                 raise BenchError(f"cannot start {argv[0]}: {error.strerror}") from error
             _running.add(process)
+        _log.debug("started %s", shlex.join(argv))
         try:
             yield process
         finally:
@@ -67,6 +72,7 @@ def kept(
                 pass
             with _lock:
                 _running.discard(process)
+            _log.debug("%s ended with %s", argv[0], process.returncode)
 
 
 def ending() -> bool:

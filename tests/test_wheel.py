@@ -26,6 +26,14 @@ def run(python: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run([python, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
 
+def test_the_wheel_says_which_commit_it_is_of(python: Path, tmp_path: Path) -> None:
+    """Where there is no git to ask."""
+    commit = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    done = run(python, tmp_path, "-m", "hil", "--version")
+    assert done.returncode == 0, done.stderr
+    assert f"+g{commit.stdout.strip()}" in done.stdout
+
+
 def test_the_command_knows_lanes_and_scripts(python: Path, tmp_path: Path) -> None:
     done = run(python, tmp_path, "-m", "hil", "run", "--list", "--lanes", "debian-12/*/jit")
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from hil.errors import BenchError, MachineLost
 from hil.facts import Facts
 from hil.machine import speed
 from hil.target import Target
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 """Nominal seconds the agent may be silent for."""
@@ -126,6 +129,7 @@ class GuestExecutor:
                     if strikes == STRIKES:
                         break
             except MachineLost as agents_end:
+                _log.warning("the agent is started again, since it ended: %s", agents_end)
                 rest = [script for group in groups[done + 1 :] for script in group]
                 try:
                     self._agent.close()
@@ -150,12 +154,15 @@ class GuestExecutor:
         return lower(group, self.guest, tags, deadline=self._deadline)
 
     def _start(self) -> Agent:
-        return Agent(self.target.open([self.target.agent]), patience=self._patience)
+        agent = Agent(self.target.open([self.target.agent]), patience=self._patience)
+        _log.debug("an agent runs as process %d of Linux %s", agent.hello.pid, agent.hello.release)
+        return agent
 
     def _once(self, batch: Batch) -> BatchResult:
         try:
             (result,) = self._agent.exchange([batch])
-        except MachineLost:
+        except MachineLost as error:
+            _log.warning("the agent is started again, since it ended: %s", error)
             self._agent.close()
             self._agent = self._start()  # which tells better what ended, when it was the target
             raise

@@ -84,7 +84,7 @@ def _head(report: RunReport) -> str:
         "",
         f"{code(shlex.join(('hil', *report.command[1:])))}: {counted(len(report.results), 'result')} "
         f"in {report.seconds:.0f} s, "
-        f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}",
+        f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}, hil {code(report.host.get('hil', 'unknown'))}",
         "",
         line(columns),
         line(["---", *["--:"] * (len(columns) - 1)]),

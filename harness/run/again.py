@@ -30,6 +30,13 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
 
 
+def command_line(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command of a run as it is recorded: the subcommand comes first. What is before it, `-v` say, takes no values
+    and changes nothing of what is run."""
+    start = next((place for place, word in enumerate(argv) if place and not word.startswith("-")), len(argv))
+    return (*argv[:1], *argv[start:])
+
+
 def with_again(result: ScriptResult, command: Sequence[str]) -> ScriptResult:
     """The result with its own command, unless it is as predicted."""
     if result.verdict is Verdict.AGREE:

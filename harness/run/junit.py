@@ -40,6 +40,7 @@ def _document(report: RunReport) -> JUnitXml:
     document = JUnitXml(report.title)
     for lane in report.lanes:
         suite = TestSuite(lane)
+        suite.add_property("hil", _plain(report.host.get("hil", "unknown")))
         for number, remark in enumerate(replace(report, results=report.of(lane)).remarks, 1):
             suite.add_property(f"remark-{number}", _plain(remark))
         suite.add_testcases([_case(report, result) for result in report.of(lane)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,23 +13,25 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from harness.model.executor import ModelExecutor
-from harness.run.again import with_again
+from harness.run.again import command_line, with_again
 from harness.run.artifacts import Unwritten, write_artifacts
 from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.rounds import summed
 from harness.run.texts import texts, told_whole
-from harness.run.watch import Watch
+from harness.run.watch import Logged, Watch
 from harness.run.worker import Model, Worker
-from hil import programs, signals
+from hil import logs, programs, signals
 from hil.errors import BenchError
+from hil.version import version
+
+_log = logging.getLogger(__name__)
 
 _LOOK = 1.0
 """Seconds after which the main thread looks up. Python heeds signals between two instructions: one that comes when the
@@ -48,16 +52,32 @@ def run(
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
     that comes when the run is through comes too late. Unwritten when something could not be written.
     """
+    with logs.to_file(folder / logs.NAME) as log:
+        _log.info("hil %s: %s", version(), shlex.join(sys.argv))
+        return _run(shares, folder, Logged(watch), jobs, model, demands, log)
+
+
+def _run(
+    shares: Sequence[Share],
+    folder: Path,
+    watch: Watch,
+    jobs: int | None,
+    model: Model,
+    demands: Demands,
+    log: logs.File,
+) -> RunReport:
+    command = command_line(sys.argv)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    host = _host()
     workers = [Worker(share, folder, watch, model) for share in shares]
 
     def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
-        results = tuple(with_again(result, sys.argv) for worker in workers for result in summed(worker.results))
+        results = tuple(with_again(result, command) for worker in workers for result in summed(worker.results))
         return RunReport(
             started=started,
             seconds=round(time.monotonic() - clock, 2),
-            command=tuple(sys.argv),
-            host=_host(),
+            command=command,
+            host=host,
             lanes=tuple(str(lane) for share in shares for lane in share.lanes),
             machines=tuple(report for worker in workers for report in worker.reports),
             results=results,
@@ -73,13 +93,13 @@ def run(
         signals.hold()
     except BaseException as error:
         try:
-            write_artifacts(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers))
+            write_artifacts(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers, log))
         except Unwritten as fault:
             click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
     finished = report()
     finished = replace(finished, broken=tuple(demands.broken(finished)))
-    write_artifacts(finished, folder, _unkept(workers))
+    write_artifacts(finished, folder, _unkept(workers, log))
     return finished
 
 
@@ -105,8 +125,9 @@ def _work(workers: Sequence[Worker], jobs: int | None) -> None:
         raise
 
 
-def _unkept(workers: Sequence[Worker]) -> dict[str, Exception]:
-    return {name: error for worker in workers for name, error in worker.unkept.items()}
+def _unkept(workers: Sequence[Worker], log: logs.File) -> dict[str, Exception]:
+    faults = {name: error for worker in workers for name, error in worker.unkept.items()}
+    return faults | ({logs.NAME: log.failure} if log.failure else {})
 
 
 def _signal(error: BaseException) -> int | None:
@@ -148,5 +169,5 @@ def _host() -> dict[str, str]:
         "machine": platform.machine(),
         "cpus": str(os.cpu_count()),
         "python": platform.python_version(),
-        "hil": version("hil"),
+        "hil": version(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from types import TracebackType
@@ -17,6 +18,8 @@ from harness.compare import Verdict
 from harness.lane import Lane
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
+
+_log = logging.getLogger(__name__)
 
 STYLES = {
     Verdict.AGREE: "green",
@@ -57,6 +60,22 @@ class Plain:
             self._told.add(result.reason)
             line = f"{lane} {result.script}: {result.verdict}: {result.reason}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class Logged:
+    """Logs what the `watch` behind it is told, but for agreement."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def state(self, share: Share, text: str) -> None:
+        _log.debug("%s: %s", share.name, text)
+        self._watch.state(share, text)
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        if result.verdict is not Verdict.AGREE:
+            _log.debug("%s %s: %s: %s", lane, result.script, result.verdict, result.reason)
+        self._watch.done(lane, result)
 
 
 class LiveTable:

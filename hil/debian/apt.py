@@ -7,6 +7,7 @@ Signatures and hashes are checked by apt itself against Debian's archive keys.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -22,6 +23,8 @@ from hil.debian import mirror, package
 from hil.debian.package import Package
 from hil.digest import sha256
 from hil.errors import BenchError, UserError
+
+_log = logging.getLogger(__name__)
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -155,9 +158,11 @@ class Apt:
         target = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
         with cache.locked(self._root, notify=self._notify), cache.written(target):
             if target.exists() and sha256(target) == wanted.sha256:
+                _log.debug("taking %s", target)
                 return target
             self._update(FRESH)
             cache.ensure_room(self._root, wanted.size + _ROOM_TO_SPARE)
+            _log.info("downloading %s of Debian's %s", wanted, self)
             self._notify(f"downloading {wanted.name} {wanted.version} ({wanted.size / 1e6:.1f} MB)")
             with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder:
                 exact = f"{wanted.name}={wanted.version}"
@@ -200,6 +205,7 @@ class Apt:
                 self._settled = True
                 return
             cache.ensure_room(self._root, _ROOM_FOR_LISTS)
+            _log.info("fetching the package lists of Debian's %s", self)
             self._notify(f"fetching the package lists of Debian's {self}")
             done = self._run("apt-get", "update", "--quiet=2")
             if done.returncode == 0 and "Failed to fetch" not in done.stderr:
@@ -207,6 +213,7 @@ class Apt:
             elif self._have_lists():
                 since = f" of {_day(stamp)}" if stamp.exists() else ""
                 reason = _first_error(done.stderr)
+                _log.warning("cannot refresh every list of Debian's %s: %s", self, mirror.without_password(reason))
                 self._notify(f"cannot refresh every list of Debian's {self}, using those at hand{since}: {reason}")
             else:
                 origin = mirror.without_password(self.mirror.base)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -22,6 +23,8 @@ from hil.guestroot import cpio, keys, modules
 from hil.guestroot.recipe import recipe
 from hil.guestroot.userland import userland
 from hil.kernels.kernel import Kernel
+
+_log = logging.getLogger(__name__)
 
 AGENT = "bin/hil-agent"
 
@@ -128,6 +131,7 @@ def _kept(name: str, archive: bytes) -> Path:
 
 def _kept_in(folder: Path, name: str, archive: bytes) -> Path:
     path = folder / f"{name}-{hashlib.sha256(archive).hexdigest()[:16]}.cpio"
+    _log.debug("the guest root is %s", path)
     with cache.written(path):
         if path.exists() and path.read_bytes() == archive:
             with contextlib.suppress(OSError):  # read-only; then nobody sweeps there either

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from hil.kernels import catalogue, debian, entry
 from hil.kernels.catalogue import Debian, Entry
 from hil.kernels.kernel import Kernel
 from hil.kernels.points import Point
+
+_log = logging.getLogger(__name__)
 
 Notify = Callable[[str], None]
 
@@ -58,6 +61,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
         except cache.Damaged as damage:
             if was_imported(folder) or not _can_fetch(name):
                 raise _damaged(name, arch, damage) from None
+            _log.warning("%s", damage)
             notify(f"{damage}; fetching it again")
             with cache.written(folder):
                 cache.remove(folder)
@@ -187,7 +191,9 @@ class _Absent(Exception):
 def _at_hand(name: str, arch: Architecture) -> Kernel:
     folder = location(name, arch)
     if not _present(folder):
+        _log.debug("%s/%s is not in the cache", name, arch)
         raise _Absent
+    _log.debug("taking %s/%s from %s", name, arch, folder)
     return entry.read(folder, arch)
 
 
@@ -218,6 +224,7 @@ def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
     """Under the lock: fill the entry from the source the catalogue names."""
     known, source = _fetchable(name, arch)
     folder = location(name, arch)
+    _log.info("fetching %s/%s from Debian's %s", name, arch, source.suite)
     try:
         with cache.replaced(folder) as new:
             debian.fill(new, known, source, arch, notify)

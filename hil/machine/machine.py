@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 import signal
 import socket
@@ -36,6 +37,8 @@ from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
 from hil.machine.ssh import Connection, Credentials, Stream
 from hil.target import Completed
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -96,6 +99,7 @@ class Machine:
         self._monitor: Monitor | None = None
         self._connection: Connection | None = None
         self._sockets: SocketFolder | None = None
+        self.on_loss(self._log_loss)
 
     def __enter__(self) -> Machine:
         self.start()
@@ -205,6 +209,7 @@ class Machine:
             if self._process is not None and self.ending is None:
                 by = self._end(self._process)
                 self.ending = Ending(self.lost_reason() or "", self._process.returncode, by)
+                _log.info("%s: ended by %s with status %s", self.spec.folder.name, by, self.ending.returncode)
             if self._monitor is not None:
                 self._monitor.close()
             if self._sockets is not None:
@@ -240,6 +245,8 @@ class Machine:
             parts = self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
+            _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))
+            _log.debug("%s: a nominal second is %.2f s on this host now", self.spec.folder.name, speed.scale())
             self._console = Console(console, self._liveness)
             self._process = QemuProcess(
                 qemu_command(*parts, wiring),
@@ -257,7 +264,9 @@ class Machine:
         with self._asking():
             address = ("127.0.0.1", self.qmp.forwarded_port())
         self.wait_for(BOOT, lambda: self.console.shows(READY))
+        _log.debug("%s: the guest's SSH server listens", self.spec.folder.name)
         self._connection = self._log_in(address, credentials)
+        _log.info("%s: booted, logged in at port %d", self.spec.folder.name, address[1])
         self._liveness.on_loss(self._connection.abort)
 
     def _log_in(self, address: tuple[str, int], credentials: Credentials) -> Connection:
@@ -273,9 +282,16 @@ class Machine:
                     explain=self._error,
                 )
             except (OSError, EOFError, paramiko.SSHException) as error:
+                _log.debug("%s: not let in yet: %s", self.spec.folder.name, str(error) or type(error).__name__)
                 # QEMU itself takes the connection and drops it again when nobody in the guest answers.
                 if self._liveness.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
                     raise self._error(f"waiting for {LOGIN.name}: {error}", timeout=LOGIN) from error
+
+    def _log_loss(self) -> None:
+        loss = self._liveness.loss
+        assert loss is not None
+        level = logging.DEBUG if loss.error is MachineStopped else logging.WARNING
+        _log.log(level, "%s: %s", self.spec.folder.name, loss.reason)
 
     def _ssh(self) -> Connection:
         if self._liveness.loss is not None:

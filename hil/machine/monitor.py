@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from hil.errors import MachineLost
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -48,6 +51,7 @@ class Monitor:
 
     def execute(self, command: str, **arguments: object) -> Any:
         """Run a QMP command and return its result; MonitorFailed when it is refused."""
+        _log.debug("%s %s", command, arguments or "")
         return self._wait(command, self._client.execute(command, arguments))
 
     def human(self, command_line: str) -> str:
@@ -90,6 +94,7 @@ class Monitor:
     async def _begin(self, stream: socket.socket) -> None:
         self._client.register_listener(self._shutdown)
         self._client.register_listener(self._stops)
+        self._client.register_listener(EventListener(event_filter=_logged))
         await self._client.connect(stream)
         self._watch = self._loop.create_task(self._watch_state())
 
@@ -121,3 +126,9 @@ class Monitor:
             raise MonitorFailed(f"QMP {what}: QEMU did not answer in {timeout:.0f} s") from None
         except (QMPError, EOFError, OSError) as error:
             raise MonitorFailed(f"QMP {what}: {error}") from error
+
+
+def _logged(event: Mapping[str, Any]) -> bool:
+    """Log an event where qemu.qmp asks whether a listener wants to keep it, which this one does not."""
+    _log.debug("event %s %s", event.get("event"), event.get("data", ""))
+    return False

@@ -20,6 +20,8 @@ import paramiko
 from hil.errors import BenchError, MachineLost
 from hil.target import Completed
 
+_log = logging.getLogger(__name__)
+
 # Broken connections are our errors to raise, not lines on the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
@@ -75,6 +77,7 @@ class Connection:
 
         A stream fails when it is read and nothing comes for `patience` seconds (inf: wait for ever).
         """
+        _log.debug("connecting to %s:%d", *address)
         self._patience = patience
         self._explain = explain
         self._socket = socket.create_connection(address, timeout=timeout)
@@ -150,6 +153,7 @@ class Connection:
         self._transport.close()
 
     def _start(self, command: str, timeout: float) -> paramiko.Channel:
+        _log.debug("in the guest: %s", command)
         try:
             channel = self._transport.open_session(timeout=timeout)
             channel.settimeout(timeout)

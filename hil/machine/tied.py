@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
+import shlex
 import subprocess
 import sys
 import threading
@@ -13,6 +15,8 @@ from typing import Any
 
 from hil.errors import BenchError
 from hil.machine import launch
+
+_log = logging.getLogger(__name__)
 
 
 class TiedProcess:
@@ -46,6 +50,7 @@ class TiedProcess:
         if isinstance(outcome, OSError):
             raise BenchError(f"cannot start {argv[0]}: {outcome.strerror}") from outcome
         self._popen = outcome
+        _log.debug("started %s as process %d: %s", name, self.pid, shlex.join(argv))
 
     @property
     def pid(self) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hil.version import version
+
 HIL = [sys.executable, "-m", "hil"]
 
 
@@ -16,6 +18,12 @@ def hil(*arguments: str, environment: dict[str, str] | None = None) -> subproces
     return subprocess.run(
         [*HIL, *arguments], env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=120
     )
+
+
+def test_it_says_which_version_it_is() -> None:
+    done = hil("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"hil, version {version()}\n"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 import time
 from http import HTTPStatus
@@ -11,8 +12,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from hil import cache
+from hil.debian import mirror
 from hil.errors import BenchError
 from hil.kernels.progress import Listener
+
+_log = logging.getLogger(__name__)
 
 # Tries in a row that brought not one byte; others do not count, since a slow line gets there too.
 FRUITLESS = 3
@@ -46,6 +50,7 @@ def download(url: str, target: Path, progress: Listener) -> None:
             complete, reason = False, str(getattr(error, "reason", error)) or type(error).__name__
         if complete:
             return
+        _log.info("%s: %s, going on at byte %d", mirror.without_password(url), reason, _size(target))
         fruitless = 0 if _size(target) > before else fruitless + 1
         if fruitless == FRUITLESS:
             raise BenchError(

@@ -117,6 +117,16 @@ def test_an_agent_that_ends_costs_the_script_it_was_at(monkeypatch: pytest.Monke
     assert target.agents == 2
 
 
+def test_a_new_agent_is_logged_and_no_script_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    results(Target(monkeypatch, {1}))
+    told = [(record.levelname, record.getMessage().partition(" ")[2]) for record in caplog.records]
+    begun = ("DEBUG", "agent runs as process 1 of Linux 6.1.0")
+    assert told == [begun, ("WARNING", "agent is started again, since it ended: the agent ended"), begun]
+
+
 def test_agents_may_end_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "the agent ended"
     everything = [(script.name, said) for script in SCRIPTS]

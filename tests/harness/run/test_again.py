@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from harness.compare import Verdict
-from harness.run.again import again, with_again
+from harness.run.again import again, command_line, with_again
 from tests.harness.reports import LANES, result
 
 
@@ -25,6 +25,12 @@ from tests.harness.reports import LANES, result
 )
 def test_it_chooses_exactly_the_script(command: tuple[str, ...], script: str, rounds: int, told: str) -> None:
     assert again(command, ["L"], script, rounds) == told
+
+
+@pytest.mark.parametrize("before", [(), ("-v",), ("-vv",), ("-v", "--verbose")])
+def test_what_is_said_before_the_subcommand_is_no_part_of_it(before: tuple[str, ...]) -> None:
+    assert command_line(("hil", *before, "conform", "--lanes", "*")) == ("hil", "conform", "--lanes", "*")
+    assert command_line(("hil", *before)) == ("hil",)
 
 
 def test_lanes_are_one_word_and_both_engines_of_a_machine_one_pattern() -> None:

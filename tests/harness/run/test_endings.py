@@ -43,7 +43,9 @@ def run(patch: str, home: Path) -> tuple[int, dict[str, object], list[int]]:
     command = [sys.executable, "-c", _PROGRAM.format(patch=patch), "run", "--lanes", "linux-4.1/arm64/interp"]
     done = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, timeout=120)
     folder = home / "state" / "hil" / "runs" / "latest"
-    assert {path.name for path in folder.iterdir()} == {"results.json", "junit.xml", "report.html"}, done.stderr
+    assert {path.name for path in folder.iterdir()} == {"hil.log", "junit.xml", "report.html", "results.json"}, (
+        done.stderr
+    )
     with closing(sqlite3.connect(home / "history")) as connection:
         kept = [row[0] for row in connection.execute("SELECT exit_status FROM run")]
     return done.returncode, json.loads((folder / "results.json").read_text()), kept

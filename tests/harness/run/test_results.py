@@ -163,6 +163,17 @@ def test_every_format_tells_how_much_was_judged(tmp_path: Path) -> None:
     assert document.read(tmp_path / "results.json").judged == Judged(4, 6, 8)
 
 
+def test_every_format_tells_which_hil_it_was(tmp_path: Path) -> None:
+    made = replace(failing(), host={"hil": "0.3.dev0+g0123456789ab.dirty"})
+    made.write(tmp_path / "results.json")
+    assert document.read(tmp_path / "results.json").host["hil"] == made.host["hil"]
+    junit.write(made, tmp_path / "junit.xml")
+    found = ElementTree.parse(tmp_path / "junit.xml").findall(".//testsuite/properties/property[@name='hil']")
+    assert {one.attrib["value"] for one in found} == {made.host["hil"]}
+    for text in (page.render(made, None), markdown.render(made)):
+        assert made.host["hil"] in text
+
+
 def test_a_run_in_which_nothing_was_judged_says_nothing_of_it() -> None:
     assert report(Verdict.LOST).remarks == ()
 

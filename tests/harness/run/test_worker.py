@@ -20,9 +20,11 @@ from harness.lowering.executor import Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run import matrix
+from harness.run.artifacts import Unwritten
 from harness.run.judging import judge
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
+from harness.run.watch import Logged
 from harness.run.worker import Worker
 from harness.script.expectation import SUCCESS
 from harness.script.needs import Need
@@ -236,3 +238,28 @@ def test_a_share_that_cannot_be_run_has_a_verdict_for_every_round(
     worker = Worker(replace(REPEATED, scripts=EXPECTED[:1]), tmp_path, Silent())
     worker.run()
     assert [result.verdict for result in worker.results] == [Verdict.LOST] * 4
+
+
+def test_a_run_folder_has_a_log_of_what_went_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Scene(monkeypatch)
+    matrix.run((REPEATED,), tmp_path, Silent())
+    lines = (tmp_path / "hil.log").read_text().splitlines()
+    assert " harness.run.matrix: hil " in lines[0] and lines[-1].endswith(f" {REPEATED.name}: done")
+
+
+def test_the_log_has_a_line_for_no_script_that_is_as_predicted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "harness")
+    for verdict in Verdict:
+        Logged(Silent()).done(LANE, ScriptResult(str(LANE), f"of-{verdict}", verdict, "why"))
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"{LANE} of-{verdict}: {verdict}: why" for verdict in Verdict if verdict is not Verdict.AGREE]
+
+
+def test_a_log_that_cannot_be_written_is_told_as_what_the_run_folder_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Scene(monkeypatch)
+    (tmp_path / "hil.log").symlink_to("/dev/full")
+    with pytest.raises(Unwritten, match=r"lacks hil.log \(.*No space left") as caught:
+        matrix.run((REPEATED,), tmp_path, Silent())
+    assert caught.value.report.results

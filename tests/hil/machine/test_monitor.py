@@ -52,6 +52,18 @@ def test_a_guest_that_stops_is_told_with_its_state() -> None:
     monitor.close()
 
 
+def test_events_and_commands_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "hil")
+    qemu, states = Qemu(), queue.SimpleQueue[str]()
+    monitor = Monitor(qemu.ours, timeout=30, on_state=states.put)
+    assert states.get(timeout=30) == "running"
+    qemu.stops("paused")
+    assert states.get(timeout=30) == "paused"
+    monitor.execute("query-version")
+    monitor.close()
+    assert [record.getMessage().split()[:2] for record in caplog.records] == [["event", "STOP"], ["query-version"]]
+
+
 def test_a_guest_that_stopped_before_we_listened_is_told() -> None:
     states = queue.SimpleQueue[str]()
     monitor = Monitor(Qemu("internal-error").ours, timeout=30, on_state=states.put)
