@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 
-from harness.compare import Divergence, admits
+from harness.compare import Divergence
 from harness.script.brief import brief
+from harness.script.matching import admits, record_admits
 from harness.script.outcome import (
+    Anything,
     Bytes,
     Either,
     OneOf,
@@ -16,7 +18,6 @@ from harness.script.outcome import (
     Prediction,
     Record,
     Text,
-    Unpredicted,
     Withheld,
 )
 from harness.script.text import describe_outcome, describe_record
@@ -30,10 +31,9 @@ MOST = 4
 def difference(found: Divergence) -> tuple[str, ...]:
     """Lines on what differs within data, records, a log or threads, each with its place and both sides; none for what a
     glance shows, a number or an errno."""
-    if not isinstance(found.prediction, Unpredicted) and not admits(
-        found.prediction, found.observation, found.returned
-    ):
-        lines = tuple(_outcomes(found.prediction, found.observation, found.returned))
+    said = found.prediction
+    if isinstance(said, Outcome | Either) and not admits(said, found.observation, found.returned):
+        lines = tuple(_outcomes(said, found.observation, found.returned))
         if lines:
             return lines
     expected = found.expectation and found.expectation.data
@@ -53,11 +53,11 @@ def _outcomes(said: Outcome | Either, seen: Outcome, returned: Mapping[str, int]
         return
     if isinstance(said.data, bytes | Bytes | OneOf) and isinstance(seen.data, bytes):
         yield from _data(said.data, seen.data, returned)
-    if said.records is not None and seen.records is not None:
+    if isinstance(said.records, tuple) and isinstance(seen.records, tuple):
         yield from _records(said.records, seen.records, returned)
-    if said.log is not None and not isinstance(said.log, Withheld) and isinstance(seen.log, str):
+    if not isinstance(said.log, Withheld | Anything | None) and isinstance(seen.log, str):
         yield from _log(said.log, seen.log)
-    for number, (thread, others) in enumerate(zip(said.threads or (), seen.threads or (), strict=False)):
+    for number, (thread, others) in enumerate(zip(said.each_thread, seen.each_thread, strict=False)):
         yield from _thread(number, thread, others, returned)
 
 
@@ -80,40 +80,38 @@ def _data(
 
 def _rows(said: Bytes, seen: bytes, returned: Mapping[str, int]) -> list[tuple[int, str, str]]:
     """Offset and both sides of each row that differs; an unknown byte is `??`."""
-    unknown = {at for piece in said.unknown for at in range(piece.offset, piece.offset + piece.size)}
+    unknown = said.gaps
     wrong = {at for at, (one, other) in enumerate(zip_longest(said.content, seen)) if one != other} - unknown
     for piece in said.unknown:
         number = int.from_bytes(seen[piece.offset : piece.offset + piece.size], "little")
         if not piece.value.admits(number, returned):
             wrong |= set(range(piece.offset, piece.offset + piece.size))
     return [
-        (row * ROW, _digits(said.content, row, unknown), _digits(seen, row, set()))
+        (row * ROW, _digits(said.content, row, unknown), _digits(seen, row, ()))
         for row in sorted({at // ROW for at in wrong})
     ]
 
 
-def _digits(content: bytes, row: int, unknown: set[int]) -> str:
+def _digits(content: bytes, row: int, unknown: Collection[int]) -> str:
     places = range(row * ROW, min((row + 1) * ROW, len(content)))
     return "".join("??" if at in unknown else f"{content[at]:02x}" for at in places)
 
 
-def _records(said: tuple[Record, ...], seen: tuple[Record, ...], returned: Mapping[str, int]) -> Iterator[str]:
+def _records(
+    said: tuple[Record | Anything, ...], seen: tuple[Record | Anything, ...], returned: Mapping[str, int]
+) -> Iterator[str]:
     if len(said) != len(seen):
         yield f"predicted {len(said)} records, saw {len(seen)}"
     yield from _most(
         [
             f"record {number}: predicted {_record(one)}, saw {_record(other)}"
             for number, (one, other) in enumerate(zip_longest(said, seen))
-            if one is None or other is None or not _alike(one, other, returned)
+            if one is None or other is None or not record_admits(one, other, returned)
         ]
     )
 
 
-def _alike(said: Record, seen: Record, returned: Mapping[str, int]) -> bool:
-    return admits(Outcome(value=1, records=(said,)), Outcome(value=1, records=(seen,)), returned)
-
-
-def _record(one: Record | None) -> str:
+def _record(one: Record | Anything | None) -> str:
     return "(none)" if one is None else brief(describe_record(one))
 
 
@@ -138,7 +136,7 @@ def _thread(
         f"thread {thread}, its operation {number}: predicted {brief(describe_outcome(one))}, "
         f"saw {brief(describe_outcome(other))}"
         for number, (one, other) in enumerate(zip(said, seen, strict=False))
-        if not isinstance(one, Unpredicted) and isinstance(other, Outcome) and not admits(one, other, returned)
+        if not admits(one, other, returned)
     ]
     yield from _most(wrong)
 

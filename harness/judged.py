@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.counting import counted
-from harness.script.expectation import Expectation
 from harness.script.operations import Operation, RunThreads, Script, Trigger
-from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
+from harness.script.outcome import Anything, Either, Outcome, Prediction, Unpredicted
 from harness.script.triggers import TRIGGERS
 
 
@@ -58,11 +57,11 @@ def judged(script: Script, predictions: Sequence[Prediction]) -> Judged:
 def predicted(prediction: Prediction) -> bool:
     """Whether the model has a word for all of it, the operations of threads among it."""
     match prediction:
-        case Unpredicted():
+        case Unpredicted() | Anything():
             return False
         case Either(outcomes):
             return all(map(predicted, outcomes))
-    return all(predicted(inner) for thread in prediction.threads or () for inner in thread)
+    return all(predicted(inner) for thread in prediction.each_thread for inner in thread)
 
 
 def unexpected(script: Script, outcomes: Sequence[Outcome]) -> Iterator[tuple[int, Operation, Outcome]]:
@@ -79,14 +78,14 @@ def unexpected(script: Script, outcomes: Sequence[Outcome]) -> Iterator[tuple[in
 
 
 def _unexpected(
-    operation: Operation, outcome: Prediction, expectation: Expectation | None
+    operation: Operation, outcome: Prediction, expectation: Outcome | None
 ) -> Iterator[tuple[Operation, Outcome]]:
     if not isinstance(outcome, Outcome):
         return
     if outcome.errno and expectation is None and not _meant(operation, outcome.errno):
         yield operation, outcome
-    if isinstance(operation, RunThreads) and not (expectation and expectation.threads):
-        for thread, said in zip(operation.threads, outcome.threads or (), strict=False):
+    if isinstance(operation, RunThreads) and not (expectation and expectation.each_thread):
+        for thread, said in zip(operation.threads, outcome.each_thread, strict=False):
             for inner, its in zip(thread.operations, said, strict=True):
                 yield from _unexpected(inner, its, None)
 
@@ -95,5 +94,5 @@ def _meant(operation: Operation, errno: str) -> bool:
     return isinstance(operation, Trigger) and TRIGGERS[operation.trigger].errno == errno
 
 
-def _expected(script: Script) -> Sequence[Expectation | None]:
+def _expected(script: Script) -> Sequence[Outcome | None]:
     return script.expected or (None,) * len(script.operations)

@@ -30,6 +30,7 @@ from harness.script.expectation import Expectation
 from harness.script.operations import (
     Program,
 )
+from harness.script.outcome import Outcome
 from harness.script.processes import GetProcessId
 from harness.script.surroundings import ClearTrace, ReadTrace
 
@@ -129,7 +130,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     )  # fmt: skip
 
 
-def _printed(text: str | None, times: int = 1) -> Expectation:
+def _printed(text: str | None, times: int = 1) -> Outcome:
     return records(0) if text is None else Expectation(value=times, records=times, log=text)
 
 

@@ -12,6 +12,7 @@ from harness.script.clause import KPROBES, WORKS, Clause, Said, expect
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
 from harness.script.operations import LoadProgram, ProgramType
+from harness.script.outcome import ANY, Outcome
 
 NO_ROWS: Mapping[str, Said] = MappingProxyType({})
 
@@ -60,6 +61,6 @@ def _clause(
     code = program(*pieces)
     made = (array(MAP.name),) if code.maps else ()
     # Where no message is held against the log, there is none: of some opcodes 4.1 prints whatever lies in memory.
-    wants_log = isinstance(said, Expectation) and said.log is not None
+    wants_log = isinstance(said, Outcome) and said.log is not ANY
     load = LoadProgram("program", type, code, license, log_level=int(wants_log))
     return Clause(id, sentence, (*made, expect(load, said, later)), needs, until=until)

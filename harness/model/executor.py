@@ -11,6 +11,7 @@ one function replaced:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.model.concurrency.merging import merge
@@ -43,7 +44,7 @@ from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
 from harness.script.operations import Operation, RunThreads, Script
-from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.outcome import ANY, Outcome, Prediction, Unpredicted
 
 __all__ = ["Environment", "ModelExecutor"]
 
@@ -219,4 +220,6 @@ class Run:
             return self._open(operation, unpredictable)
         if outcome.errno and isinstance(name := getattr(operation, "name", None), str):
             self._kernel.names.forget(name)
+        if isinstance(operation, op.LoadProgram) and operation.log_level and outcome.log is None:
+            return replace(outcome, log=ANY)  # a verifier's that is not specified, or what was in the buffer before
         return outcome

@@ -68,7 +68,7 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
             describe(found.operation),
             describe_outcome(found.prediction),
             describe_outcome(found.observation),
-            "" if found.expectation is None else str(found.expectation),
+            _expected(found.expectation),
             difference(found),
             depends_on(script, found.index),
         )
@@ -111,5 +111,9 @@ def _unpredicted(
             operation,
             describe_outcome(predictions[index]),
             describe_outcome(outcomes[index]),
-            str(script.expected[index] or "") if script.expected else "",
+            _expected(script.expected[index]) if script.expected else "",
         )
+
+
+def _expected(expectation: Outcome | None) -> str:
+    return "" if expectation is None else describe_outcome(expectation)

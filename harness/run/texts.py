@@ -22,7 +22,7 @@ from harness.script.operations import (
     Script,
 )
 from harness.script.source import Source
-from harness.script.text import describe
+from harness.script.text import describe, describe_outcome
 
 _ALIKE = 8
 """Instructions in a row that are the same, from which on they are told once."""
@@ -53,7 +53,7 @@ def text(script: Script, machines: tuple[str, ...] = ()) -> ScriptText:
         _outline(script),
         machines=machines,
         source=script.source,
-        expected=tuple("" if one is None else str(one) for one in script.expected),
+        expected=tuple("" if one is None else describe_outcome(one) for one in script.expected),
         programs=tuple(_programs(script)),
     )
 

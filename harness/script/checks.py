@@ -9,7 +9,6 @@ from harness.script import names
 from harness.script.bounds import ROOM, beyond, nbytes
 from harness.script.brief import brief
 from harness.script.declared import undeclared
-from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
     CreateKprobe,
@@ -23,6 +22,7 @@ from harness.script.operations import (
     RunThreads,
     Trigger,
 )
+from harness.script.outcome import Outcome
 from harness.script.processes import ChildOnly, Execute, Exit, Fork, SetCredentials
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
@@ -48,7 +48,7 @@ _SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
 """Of functions, with a module in front or a suffix behind; what holds anything else is another command."""
 
 
-def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
+def complaint(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -> str:
     """What is wrong with these operations, and with which; empty when nothing is."""
     if not operations:
         return "there are no operations, so that nothing could ever be wrong"
@@ -58,7 +58,7 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Expectation | 
         if wrong := undeclared(operation):
             return f"operation {index}, {brief(repr(operation))}, {wrong}"
     for index, said in enumerate(expected):
-        if not isinstance(said, Expectation | None):
+        if not isinstance(said, Outcome | None):
             return f"what is expected of operation {index}, {said!r}, is no Expectation"
     changed = [False]
     """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""

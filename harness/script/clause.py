@@ -14,10 +14,10 @@ from harness.release import dotted, neighbours, release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
-from harness.script.outcome import Addresses, OneOf, PerCpu, Record
+from harness.script.outcome import Addresses, OneOf, Outcome, PerCpu, Record
 from harness.script.source import source
 
-Said = Expectation | str | int | bytes | OneOf | PerCpu | Addresses | None
+Said = Outcome | str | int | bytes | OneOf | PerCpu | Addresses | None
 """An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
 
 FIRST = "4.1"
@@ -37,12 +37,12 @@ class Step:
         for said in self.said.values():
             _expectation(said)
 
-    def expected(self, era: str) -> Expectation | None:
+    def expected(self, era: str) -> Outcome | None:
         """What holds in `era`; of one that nobody checked only what holds in both its neighbours."""
         first, *others = (self._row(dotted(known)) for known in neighbours(release(era)))
         return first if all(other == first for other in others) else None
 
-    def _row(self, era: str) -> Expectation | None:
+    def _row(self, era: str) -> Outcome | None:
         known = [since for since in self.said if release(since) <= release(era)]
         return _expectation(self.said[max(known, key=release)]) if known else None
 
@@ -87,9 +87,9 @@ class Clause:
         )
 
 
-def _expectation(said: Said) -> Expectation | None:
+def _expectation(said: Said) -> Outcome | None:
     match said:
-        case None | Expectation():
+        case None | Outcome():
             return said
         case str():
             return Expectation(errno=said)
@@ -99,12 +99,12 @@ def _expectation(said: Said) -> Expectation | None:
             return Expectation(value=0, data=said)
 
 
-def records(count: int) -> Expectation:
+def records(count: int) -> Outcome:
     """So many records, of whatever kind."""
     return Expectation(value=count, records=count)
 
 
-def found(*records: Record) -> Expectation:
+def found(*records: Record) -> Outcome:
     """These records; fields that are None do not matter."""
     return Expectation(value=len(records), records=records)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from harness.script.brief import brief
-from harness.script.expectation import Expectation
 from harness.script.malformed import nearest
 from harness.script.operations import (
     Close,
@@ -29,7 +28,7 @@ from harness.script.operations import (
     Unmap,
     WriteKprobeEvents,
 )
-from harness.script.outcome import Unknown
+from harness.script.outcome import Outcome, Unknown
 from harness.script.surroundings import ReadClock
 from harness.script.text import describe
 
@@ -60,7 +59,7 @@ _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
 """Fields that are no descriptors, of which a caller may hand over any: what must have made the name in them."""
 
 
-def wrong(operations: Sequence[Operation], expected: Sequence[Expectation | None]) -> str:
+def wrong(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -> str:
     """What is wrong with a script's names, and with which operation; empty when nothing is.
 
     A child knows what its parent named before, and may name the same again for itself. What it names its parent does
@@ -124,7 +123,7 @@ def _name(operation: Operation) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _add(operation: Operation, known: Known, expected: Expectation | None) -> str:
+def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
     """What is wrong with what the operation refers to, or with the name it makes; known is it from now on."""
     for field in fields(operation):
         value = getattr(operation, field.name)

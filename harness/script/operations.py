@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from harness.isa.instruction import Instruction
-from harness.script.expectation import Expectation
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
-from harness.script.outcome import PerCpu
+from harness.script.outcome import Outcome, PerCpu
 from harness.script.processes import Execute as Execute
 from harness.script.processes import Exit as Exit
 from harness.script.processes import Fork as Fork
@@ -551,7 +550,7 @@ class Script:
     name: str
     sentence: str
     operations: tuple[Operation, ...]
-    expected: tuple[Expectation | None, ...] = ()
+    expected: tuple[Outcome | None, ...] = ()
     needs: frozenset[Need] = frozenset()
     source: Source | None = None
 

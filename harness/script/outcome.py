@@ -1,14 +1,16 @@
-"""What an executor says of one operation, and how a prediction admits an observation.
+"""What is said of one operation: by an executor that carried it out, by the model, or by a clause.
 
-Observation and prediction have one shape. In a prediction any leaf may be an `Unknown`: a value the model cannot know
-(time, a kernel address, a descriptor's number), which still says what it does know of it.
+All three have one shape, `Outcome`. In an observation every leaf is what it was. In a prediction or an expectation a
+leaf may be a pattern: an `Unknown`, which is a value nobody can know (time, a kernel address, a descriptor's number)
+with what is known of it, a range, one of several, `ANY`. `harness.script.matching` holds one against the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Final, Protocol
 
 from harness.script.malformed import Malformed
 
@@ -27,31 +29,39 @@ class Unknown:
     not_before: str | None = None
     not_after: str | None = None
 
-    def admits(self, value: int, returned: Mapping[str, int]) -> bool:
-        """Whether `value` may be it, given what the script's named operations returned."""
-        if self.same_as is not None and value != returned.get(self.same_as, -1) * self.times:
-            return False
-        if value < returned.get(self.not_before or "", value) or value > returned.get(self.not_after or "", value):
-            return False
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-
-    def admits_any(self, numbers: range, returned: Mapping[str, int]) -> bool:
-        """Whether it may be one of `numbers`, of which there may be too many to look at each."""
+    def numbers(self, returned: Mapping[str, int]) -> range:
+        """All that it may be, given what the script's named operations returned."""
+        least, most = -_FAR if self.least is None else self.least, _FAR if self.most is None else self.most
+        if self.not_before is not None:
+            least = max(least, returned.get(self.not_before, least))
+        if self.not_after is not None:
+            most = min(most, returned.get(self.not_after, most))
         if self.same_as is not None:
-            least = returned.get(self.same_as, -1) * self.times
-            return least in numbers and self.admits(least, returned)
-        rising = numbers if numbers.step > 0 else numbers[::-1]
-        bounds = (rising.start, self.least, returned.get(self.not_before or ""))
-        least = max(bound for bound in bounds if bound is not None)
-        first = least + (rising.start - least) % rising.step
-        return first in rising and self.admits(first, returned)
+            only = returned.get(self.same_as, -1) * self.times
+            least, most = max(least, only), min(most, only)
+        return range(least, most + 1)
+
+    def admits(self, value: int, returned: Mapping[str, int]) -> bool:
+        """Whether `value` may be it."""
+        return value in self.numbers(returned)
 
 
+_FAR = 1 << 128
+"""Beyond every number of a kernel."""
 DESCRIPTOR = Unknown("a new file descriptor", least=0, most=(1 << 31) - 1)
 KERNEL_SPACE = 1 << 63
 KERNEL_ADDRESS = Unknown("a kernel address", least=KERNEL_SPACE, most=(1 << 64) - 1)
 
 Value = int | Unknown
+
+
+class Anything(Enum):
+    """The leaf of which nothing is said, whatever is there; its only member is `ANY`."""
+
+    ANY = "anything"
+
+
+ANY: Final = Anything.ANY
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,11 @@ class Bytes:
 
     content: bytes
     unknown: tuple[Piece, ...] = ()
+
+    @property
+    def gaps(self) -> frozenset[int]:
+        """The offsets of the bytes that are unknown."""
+        return frozenset(at for piece in self.unknown for at in range(piece.offset, piece.offset + piece.size))
 
     def admits(self, observed: bytes, returned: Mapping[str, int]) -> bool:
         """Whether `observed` has the same length, equal known bytes, and admissible unknown pieces."""
@@ -90,10 +105,6 @@ class OneOf:
     """One of several byte strings, where the kernel leaves open which: the keys of a hash map have no order."""
 
     choices: tuple[bytes, ...]
-
-    def admits(self, observed: bytes, returned: Mapping[str, int]) -> bool:
-        """Whether `observed` is one of them."""
-        return observed in self.choices
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,17 @@ class Text(Protocol):
 
 
 @dataclass(frozen=True)
+class Containing:
+    """Text in which `part` is, of whatever length."""
+
+    part: str
+
+    def admits(self, observed: str) -> bool:
+        """Whether it is in `observed`."""
+        return self.part in observed
+
+
+@dataclass(frozen=True)
 class Withheld:
     """Stands for a log that was not asked for, in observation and prediction alike, and says `why`."""
 
@@ -163,16 +185,16 @@ class Sample:
     Of an event for bpf_perf_event_output, `raw` is what the program handed over, with the kernel's padding behind it.
     """
 
-    ip: Value | None = None
-    pid: Value | None = None
-    tid: Value | None = None
-    time: Value | None = None
-    cpu: Value | None = None
-    period: Value | None = None
-    trace_event: Value | None = None
-    common_pid: Value | None = None
-    probe_ip: Value | None = None
-    raw: bytes | Bytes | None = None
+    ip: Value | Anything | None = None
+    pid: Value | Anything | None = None
+    tid: Value | Anything | None = None
+    time: Value | Anything | None = None
+    cpu: Value | Anything | None = None
+    period: Value | Anything | None = None
+    trace_event: Value | Anything | None = None
+    common_pid: Value | Anything | None = None
+    probe_ip: Value | Anything | None = None
+    raw: bytes | Bytes | Anything | None = None
 
 
 @dataclass(frozen=True)
@@ -203,29 +225,41 @@ class Other:
 class Line:
     """What bpf_trace_printk put into the trace buffer, apart from its text: who called, and where."""
 
-    tid: Value | None
-    cpu: Value | None
+    tid: Value | Anything | None
+    cpu: Value | Anything | None
 
 
 Record = Line | Sample | Message | Lost | Other
+Number = Value | range | Anything | None
+Data = bytes | Bytes | OneOf | Addresses | PerCpu | range
+"""Bytes, or what is known of them; a range is of little-endian numbers."""
+Log = str | Text | Withheld | Anything | None
+Records = tuple[Record | Anything, ...] | Anything | None
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
-    Exactly one of `value` and `errno` is set. `data` is bytes in an observation, and in a prediction `Bytes`, `OneOf`
-    or `Addresses` where some are unknown. `log` is the verifier's text, or why it was not asked for although the
-    operation wants it; in a prediction perhaps a `Text`, and None there means that the model does not predict it.
-    `threads` are what the operations of each thread of a `RunThreads` gave.
+    Exactly one of `value` and `errno` is set. A leaf that is None says that there is none, so does not say `ANY`.
+    `log` is the verifier's text, or why it was not asked for although the operation wants it. `threads` are what the
+    operations of each thread of a `RunThreads` gave.
+
+    In an observation `value` is a number, `data` bytes, and `log` a string or `Withheld`; there are patterns only in
+    what is predicted or expected.
     """
 
-    value: Value | None = None
+    value: Number = None
     errno: str | None = None
-    data: bytes | Bytes | OneOf | Addresses | None = None
-    log: str | Text | Withheld | None = None
-    records: tuple[Record, ...] | None = None
-    threads: tuple[tuple[Prediction, ...], ...] | None = None
+    data: Data | Anything | None = None
+    log: Log = None
+    records: Records = None
+    threads: tuple[tuple[Prediction, ...], ...] | Anything | None = None
+
+    @property
+    def each_thread(self) -> tuple[tuple[Prediction, ...], ...]:
+        """`threads` as far as something is said of them."""
+        return self.threads if isinstance(self.threads, tuple) else ()
 
 
 @dataclass(frozen=True)
@@ -248,4 +282,6 @@ class Unpredicted:
     deadly: bool = False
 
 
-Prediction = Outcome | Either | Unpredicted
+Prediction = Outcome | Either | Unpredicted | Anything
+"""What may be said of an operation: `Unpredicted` is that nobody can say anything, `ANY` that nobody wants to."""
+Threads = tuple[tuple[Prediction, ...], ...] | Anything | None

@@ -6,10 +6,14 @@ from dataclasses import MISSING, Field, fields
 from enum import Enum
 from typing import Any
 
+from harness.counting import counted
 from harness.script.operations import Buffer, Operation, Part, Program, Ref, Thread
 from harness.script.outcome import (
+    ANY,
     Addresses,
+    Anything,
     Bytes,
+    Containing,
     Either,
     OneOf,
     PerCpu,
@@ -28,30 +32,57 @@ def describe(operation: Operation) -> str:
 
 
 def describe_outcome(outcome: Prediction) -> str:
-    """`EEXIST`, `0, data 0100000000000000`: everything the outcome says, unknown leaves in angle brackets."""
+    """`EEXIST`, `0, data 0100000000000000`: everything the outcome says, unknown leaves in angle brackets. What may be
+    anything is left out, where the operation's success is all that is said."""
+    if outcome is ANY:
+        return "anything"
     if isinstance(outcome, Unpredicted):
         return f"unpredicted: {outcome.reason}"
     if isinstance(outcome, Either):
         return " or ".join(describe_outcome(one) for one in outcome.outcomes)
-    parts = [outcome.errno if outcome.errno is not None else _term(outcome.value)]
-    if outcome.data is not None:
+    if outcome.errno is not None:
+        parts = [outcome.errno]
+    else:
+        parts = ["success" if outcome.value is ANY else _term(outcome.value)]
+    if outcome.data not in (None, ANY):
         parts.append(f"data {_term(outcome.data)}")
-    if outcome.records is not None:
-        parts.append(f"records [{', '.join(describe_record(record) for record in outcome.records)}]")
-    if outcome.log is not None:
-        parts.append(f"log {outcome.log if isinstance(outcome.log, Withheld) else repr(str(outcome.log))}")
-    for thread in outcome.threads or ():
+    if isinstance(outcome.records, tuple):
+        parts.append(_records(outcome.records))
+    if outcome.log not in (None, ANY):
+        parts.append(f"log {_log(outcome.log)}")
+    for thread in outcome.threads if isinstance(outcome.threads, tuple) else ():
         parts.append(f"[{'; '.join(describe_outcome(inner) for inner in thread)}]")
     return ", ".join(parts)
 
 
-def describe_record(record: Record) -> str:
-    """`Sample(cpu=0, raw=00)`: the fields that differ from their defaults."""
-    return f"{type(record).__name__}({', '.join(f'{f.name}={_term(getattr(record, f.name))}' for f in _told(record))})"
+def _records(records: tuple[Record | Anything, ...]) -> str:
+    if records and all(record is ANY for record in records):
+        return counted(len(records), "record")
+    return f"records [{', '.join(map(describe_record, records))}]"
+
+
+def _log(log: object) -> str:
+    match log:
+        case Withheld():
+            return str(log)
+        case Containing(part):
+            return f"with {part!r}"
+    return repr(str(log))
+
+
+def describe_record(record: Record | Anything) -> str:
+    """`Sample(cpu=0, raw=00)`: the fields that differ from their defaults and are not open."""
+    if isinstance(record, Anything):
+        return "anything"
+    shown = (f"{field.name}={_term(getattr(record, field.name))}" for field in _told(record))
+    return f"{type(record).__name__}({', '.join(shown)})"
 
 
 def _told(thing: Any) -> list[Field[Any]]:
-    return [field for field in fields(thing) if field.default is MISSING or getattr(thing, field.name) != field.default]
+    values = ((field, getattr(thing, field.name)) for field in fields(thing))
+    return [
+        field for field, value in values if value is not ANY and (field.default is MISSING or value != field.default)
+    ]
 
 
 def _term(value: object) -> str:
@@ -64,6 +95,8 @@ def _term(value: object) -> str:
             return str(value)
         case int():
             return str(value) if abs(value) < 0x10000 else hex(value)
+        case range():
+            return f"{_term(value[0])} to {_term(value[-1])}"
         case bytes():
             return value.hex() or "(empty)"
         case Thread(cpu, operations):

@@ -31,7 +31,7 @@ LOOK = LookupElement(-1, bytes(4), 32)
 
 
 def told(
-    said: Prediction, seen: Outcome, operation: Operation = LOOK, expected: Expectation | None = None
+    said: Prediction, seen: Outcome, operation: Operation = LOOK, expected: Outcome | None = None
 ) -> tuple[str, ...]:
     return difference(Divergence(0, operation, said, seen, expected))
 

@@ -7,22 +7,21 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from harness.script.outcome import (
-    Addresses,
+    Anything,
     Bytes,
+    Data,
     Either,
-    OneOf,
+    Log,
     Outcome,
     Piece,
     Prediction,
     Record,
-    Text,
+    Records,
     Unknown,
     Unpredicted,
     Value,
-    Withheld,
 )
 
-Data = bytes | Bytes | OneOf | Addresses
 WHY = "which of concurrent operations comes first"
 WORD = 8
 """Bytes of what a map counts with; a value whose size is a multiple is merged number by number."""
@@ -50,7 +49,7 @@ def merge(predictions: Sequence[Prediction]) -> Prediction:
         return first
     shapes: dict[object, list[Outcome]] = {}
     for prediction in predictions:
-        if isinstance(prediction, Unpredicted):
+        if isinstance(prediction, Unpredicted | Anything):
             return prediction
         for outcome in prediction.outcomes if isinstance(prediction, Either) else (prediction,):
             shapes.setdefault(_shape(outcome), []).append(outcome)
@@ -67,18 +66,20 @@ def _shape(outcome: Prediction) -> object:
     return (
         outcome.errno,
         _length(outcome.data),
-        None if outcome.records is None else tuple(map(_outline, outcome.records)),
-        None if outcome.threads is None else tuple(tuple(map(_shape, thread)) for thread in outcome.threads),
+        tuple(map(_outline, outcome.records)) if isinstance(outcome.records, tuple) else outcome.records,
+        None if outcome.threads is None else tuple(tuple(map(_shape, thread)) for thread in outcome.each_thread),
     )
 
 
-def _outline(record: Record) -> object:
+def _outline(record: Record | Anything) -> object:
     """Records of one outline differ in numbers only, which data is made of."""
+    if isinstance(record, Anything):
+        return record
     values = (getattr(record, field.name) for field in fields(record))
     return type(record), tuple(_length(value) if isinstance(value, bytes | Bytes | None) else Value for value in values)
 
 
-def _length(data: Data | None) -> int | OneOf | Addresses | None:
+def _length(data: Data | Anything | None) -> object:
     """How many bytes there are; where no number can be between two choices, the choices themselves."""
     if isinstance(data, Bytes):
         return len(data.content)
@@ -89,21 +90,22 @@ def _merge(outcomes: Sequence[Outcome]) -> Outcome:
     first = outcomes[0]
     if all(outcome == first for outcome in outcomes):
         return first
-    records = zip(*(outcome.records or () for outcome in outcomes), strict=True)
-    threads = zip(*(outcome.threads or () for outcome in outcomes), strict=True)
+    threads = zip(*(outcome.each_thread for outcome in outcomes), strict=True)
     return Outcome(
-        value=None if first.value is None else _hull(outcome.value for outcome in outcomes),
+        value=None
+        if first.value is None
+        else _hull(outcome.value for outcome in outcomes if isinstance(outcome.value, int | Unknown)),
         errno=first.errno,
         data=_data([outcome.data for outcome in outcomes]),
         log=_log(outcomes),
-        records=None if first.records is None else tuple(map(_record, records)),
+        records=_records([outcome.records for outcome in outcomes]) if isinstance(first.records, tuple) else None,
         threads=None
         if first.threads is None
         else tuple(tuple(merge(inner) for inner in zip(*threads, strict=True)) for threads in threads),
     )
 
 
-def _log(outcomes: Sequence[Outcome]) -> str | Text | Withheld | None:
+def _log(outcomes: Sequence[Outcome]) -> Log:
     first = outcomes[0].log
     if isinstance(first, str) and any(outcome.log != first for outcome in outcomes):
         return AnyOrder(tuple(first.splitlines(keepends=True)))
@@ -123,7 +125,12 @@ def _lines(text: str) -> list[str]:
     return sorted(text.splitlines(keepends=True))
 
 
-def _record(records: Sequence[Record]) -> Record:
+def _records(found: Sequence[Records]) -> Records:
+    first, *others = (records for records in found if isinstance(records, tuple))
+    return tuple(map(_record, zip(first, *others, strict=True)))
+
+
+def _record(records: Sequence[Any]) -> Any:
     values = {field.name: [getattr(record, field.name) for record in records] for field in fields(records[0])}
     changes: dict[str, Any] = {name: _field(found) for name, found in values.items()}
     return replace(records[0], **changes)
@@ -147,7 +154,7 @@ def _hull(values: Iterable[Value | None]) -> Value:
     )
 
 
-def _data(found: Sequence[Data | None]) -> Data | None:
+def _data(found: Sequence[Data | Anything | None]) -> Data | Anything | None:
     if all(data == found[0] for data in found):
         return found[0]
     parts = [data if isinstance(data, Bytes) else Bytes(data) for data in found if isinstance(data, bytes | Bytes)]

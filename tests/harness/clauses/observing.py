@@ -7,19 +7,19 @@ from dataclasses import fields, replace
 
 from harness.model.printk import Printed
 from harness.model.verifier.log import Log
-from harness.script.expectation import Expectation
 from harness.script.operations import Script
 from harness.script.outcome import (
+    ANY,
     KERNEL_SPACE,
     Addresses,
     Bytes,
+    Containing,
     Either,
     OneOf,
     Outcome,
     PerCpu,
     Prediction,
     Record,
-    Text,
     Unknown,
     Unpredicted,
     Value,
@@ -39,7 +39,7 @@ def observe(script: Script, predictions: list[Prediction]) -> list[Outcome]:
     return observations
 
 
-def _observed(prediction: Prediction, expectation: Expectation | None, returned: Mapping[str, int]) -> Outcome:
+def _observed(prediction: Prediction, expectation: Outcome | None, returned: Mapping[str, int]) -> Outcome:
     match prediction:
         case Unpredicted():
             return _as_expected(expectation)
@@ -49,27 +49,33 @@ def _observed(prediction: Prediction, expectation: Expectation | None, returned:
             return _settled(prediction, expectation, returned)
 
 
-def _as_expected(expectation: Expectation | None) -> Outcome:
+def _as_expected(expectation: Outcome | None) -> Outcome:
     if expectation is None:
         return Outcome(value=0)
+    log = _part(expectation) or None
     if expectation.errno:
-        return Outcome(errno=expectation.errno, log=expectation.log)
+        return Outcome(errno=expectation.errno, log=log)
     data = expectation.data
     if isinstance(data, OneOf):
         data = data.choices[0]
     elif isinstance(data, PerCpu):
         data = data.on(1)
-    return Outcome(value=3 if expectation.value is None else expectation.value, data=data, log=expectation.log)
+    value = 3 if expectation.value is ANY else expectation.value
+    return Outcome(value=value, data=None if data is ANY else data, log=log)
 
 
-def _settled(prediction: Outcome, expectation: Expectation | None, returned: Mapping[str, int]) -> Outcome:
+def _part(expectation: Outcome | None) -> str:
+    """What is expected to be in the log."""
+    return expectation.log.part if expectation and isinstance(expectation.log, Containing) else ""
+
+
+def _settled(prediction: Outcome, expectation: Outcome | None, returned: Mapping[str, int]) -> Outcome:
     records = prediction.records
-    told = expectation.log if expectation and expectation.log else ""
     return Outcome(
         value=_value(prediction.value, returned),
         errno=prediction.errno,
         data=_data(prediction.data, returned),
-        log=_text(prediction.log, told),
+        log=_text(prediction.log, _part(expectation)),
         records=None if records is None else tuple(_record(record, returned) for record in records),
         threads=None
         if prediction.threads is None
@@ -108,9 +114,9 @@ def _record(record: Record, returned: Mapping[str, int]) -> Record:
     return replace(record, **{field.name: settled(getattr(record, field.name)) for field in fields(record)})
 
 
-def _text(log: str | Text | None, expected: str) -> str | None:
+def _text(log: object, expected: str) -> str | None:
     if isinstance(log, Log):
         return "".join(piece if isinstance(piece, str) else "0" * piece.least for piece in log.pieces)[: log.limit]
     if isinstance(log, Printed):
         return log.example()
-    return log if isinstance(log, str) else expected
+    return log if isinstance(log, str | None) else expected

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from harness.compare import admits
 from harness.isa.assemble import (
     DW,
     R0,
@@ -36,6 +35,7 @@ from harness.model.executor import ModelExecutor
 from harness.model.instructions.table import instruction_table
 from harness.model.interpreter import Step
 from harness.model.state import State
+from harness.script.matching import admits
 from harness.script.operations import (
     Attach,
     Buffer,

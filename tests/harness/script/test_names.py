@@ -48,7 +48,7 @@ from harness.script.operations import (
     UpdateElement,
     WriteKprobeEvents,
 )
-from harness.script.outcome import Bytes, OneOf, Piece, Sample, Unknown
+from harness.script.outcome import Bytes, OneOf, Outcome, Piece, Sample, Unknown
 from hil.errors import UserError
 
 HITS = array("hits")
@@ -57,7 +57,7 @@ PROBE, EVENT = CreateKprobe("probe", "cap_task_prctl"), OpenEvent("event", Ref("
 FAILS = Expectation("EINVAL")
 
 
-def said(*operations: Operation, expected: tuple[Expectation | None, ...] = ()) -> str:
+def said(*operations: Operation, expected: tuple[Outcome | None, ...] = ()) -> str:
     """Why they make no script."""
     with pytest.raises(Malformed) as caught:
         Script("s", "", operations, expected)
@@ -198,7 +198,7 @@ def test_a_probe_may_be_made_again_since_the_kernel_knows_its_name() -> None:
         Expectation(threads=((Expectation(records=(Sample(pid=Unknown("it", same_as="prob")),)),),)),
     ],
 )
-def test_what_is_held_against_a_name_needs_it(expectation: Expectation) -> None:
+def test_what_is_held_against_a_name_needs_it(expectation: Outcome) -> None:
     told = said(PROBE, prctl(), expected=(None, expectation))
     assert told.endswith("is held against what 'prob' returned, which no operation makes; did you mean 'probe'?")
 

@@ -1,5 +1,6 @@
 import pytest
 
+from harness.script.expectation import SUCCESS, Expectation
 from harness.script.operations import (
     Attach,
     Buffer,
@@ -22,6 +23,7 @@ from harness.script.outcome import (
     Either,
     Lost,
     Outcome,
+    PerCpu,
     Piece,
     Prediction,
     Sample,
@@ -71,6 +73,12 @@ def test_operations(operation: Operation, text: str) -> None:
         (Outcome(value=Unknown("which comes first", least=2, most=9)), "<which comes first, 2 to 9>"),
         (Either((Outcome(value=0), Outcome(errno="EEXIST"))), "0 or EEXIST"),
         (Outcome(value=0, threads=((Outcome(value=1), Outcome(errno="EBADF")), ())), "0, [1; EBADF], []"),
+        (SUCCESS, "success"),
+        (Expectation("EACCES", log="!read_ok"), "EACCES, log with '!read_ok'"),
+        (Expectation(value=range(3), records=2), "0 to 2, 2 records"),
+        (Expectation(value=1, records=(Sample(cpu=0),)), "1, records [Sample(cpu=0)]"),
+        (Expectation(data=PerCpu(b"\1")), "success, data 01 on CPU 0, the same on others"),
+        (Expectation(value=0, threads=((None, SUCCESS),)), "0, [anything; success]"),
     ],
 )
 def test_outcomes(outcome: Prediction, text: str) -> None:

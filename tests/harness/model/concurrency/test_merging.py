@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.compare import admits
 from harness.model.concurrency.merging import merge
+from harness.script.matching import admits
 from harness.script.outcome import (
     Bytes,
     Either,
