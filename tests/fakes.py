@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.lane import Engine, Lane
+from harness.lane import Engine
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.eras import era
@@ -168,13 +167,6 @@ def fake_session(executor: FakeExecutor, console_log: Path | None = None) -> Ses
     """A session in which `executor` says what there is to say."""
     target = FakeTarget(console_log=console_log)
     return Session(fake_kernel(), target, executor, executor.facts(EVER))
-
-
-@dataclass
-class FakePool:
-    """A machine pool (`harness.pytest_plugin.machine_pool`) with whatever sessions it is given."""
-
-    session: Callable[[Lane], Session[Any]]
 
 
 def replace_machines(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from harness.lane import Lane
@@ -17,7 +18,7 @@ from harness.run.judging import judge
 from harness.run.results import ScriptResult
 from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, lane_session
-from hil.gdb import symbol_file
+from hil.gdb import SymbolTable, symbol_file
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine
 
@@ -44,6 +45,11 @@ class Bench:
         # Not a pool: a pool waits for its threads at the end, and a guest that stays stopped never answers.
         threading.Thread(target=self._run, args=(script, future), name="script", daemon=True).start()
         return future
+
+    @cached_property
+    def table(self) -> SymbolTable:
+        """The symbols in memory."""
+        return SymbolTable.of_elf(self.symbols)
 
     @property
     def environment(self) -> Environment:

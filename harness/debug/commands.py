@@ -16,6 +16,7 @@ from harness.debug.hooks import hook
 from harness.debug.looking import look
 from harness.debug.showing import show
 from harness.lane import Engine, Lane, select
+from harness.model.eras import era
 from harness.run import known, matrix
 from harness.run.commands import known_lanes
 from harness.run.known import excuse
@@ -41,16 +42,19 @@ class _Progress(Listener):
         self.note(f"warning: {line}")
 
 
+USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
 @click.command()
 @click.argument("lane")
-@click.option("--script", "name", default="counting", show_default=True, help="the core script to run.")
+@click.option(
+    "--script", "name", help=f"The core script to run; by default {USUAL}, or {WITHOUT_KPROBES} without them."
+)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
-def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: Path | None) -> int:
+def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, output: Path | None) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
     chosen = _lane(lane)
     require_gdb()  # before anything boots
@@ -58,8 +62,7 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
     progress = _Progress(console)
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
-    script = _script(chosen.arch, kernel.era, name)
-    symbol = symbol or hook(kernel.era).symbol
+    script = _script(chosen.arch, kernel.era, name or _usual(chosen.arch, kernel.era))
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
     with booted(chosen, bootable, folder, progress) as bench:
@@ -67,10 +70,11 @@ def debug(lane: str, name: str, symbol: str | None, interactive: bool, output: P
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if Need.TWO_CPUS in script.needs:
             bench.session.bring_up_cpus()
+        where = symbol or hook(kernel.era, script, lambda name: bench.table.address(name) is not None).symbol
         if interactive:
-            seen = by_hand.interact(bench, script, symbol, progress.note)
+            seen = by_hand.interact(bench, script, where, progress.note)
         else:
-            seen = look(bench, script, symbol, lambda sight: show(console, sight))
+            seen = look(bench, script, where, lambda sight: show(console, sight))
         result = excuse(bench.judge(seen), known.read(KNOWN))
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
@@ -88,8 +92,13 @@ def _lane(text: str) -> Lane:
     return found[0]
 
 
-def _script(arch: str, era: str, name: str) -> Script:
-    scripts = {script.name: script for script in core_scripts(arch, era)}
+def _usual(arch: str, release: str) -> str:
+    """The name of the script that is debugged when none is named."""
+    return USUAL if era(release, arch).kprobes else WITHOUT_KPROBES
+
+
+def _script(arch: str, release: str, name: str) -> Script:
+    scripts = {script.name: script for script in core_scripts(arch, release)}
     if name not in scripts:
         raise UserError(f"there is no script {name!r}", remedy=f"choose one of: {', '.join(scripts)}")
     return scripts[name]

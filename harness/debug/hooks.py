@@ -1,17 +1,20 @@
-"""The kernel function that runs the programs of a kprobe, by release, as data."""
+"""The kernel functions that run programs, by what a program is for and by release, as data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.release import newest, release
+from harness.release import Release, newest, release
+from harness.script.needs import Need
+from harness.script.operations import Script
 from hil.errors import UserError
 
 
 @dataclass(frozen=True)
 class Hook:
-    """`symbol` is called once a hit, before the program runs; `arguments` are its parameters by name, of which `ctx` is
-    the program's context: the address of a `struct pt_regs`."""
+    """`symbol` is called once a hit, or a packet, before the program runs; `arguments` are its parameters by name. One
+    that is called `ctx` is the address of a `struct pt_regs`, the program's context."""
 
     symbol: str
     arguments: tuple[str, ...]
@@ -29,13 +32,34 @@ _EVENT = Hook(
     ("call", "ctx"),
     "https://elixir.bootlin.com/linux/v6.1/source/kernel/trace/bpf_trace.c",
 )
+_FILTER = Hook("sk_filter", ("sk", "skb"), "https://elixir.bootlin.com/linux/v4.1/source/net/core/filter.c")
+# f4979fcea7fd of 4.7, which stable releases took over: sk_filter() is inline from there on.
+_TRIMMING = Hook(
+    "sk_filter_trim_cap", ("sk", "skb", "cap"), "https://elixir.bootlin.com/linux/v6.1/source/net/core/filter.c"
+)
 
-# Found as a text symbol of its own in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, on both architectures.
-HOOKS = {(4, 1): _PROGRAM, (4, 15): _EVENT}
+KPROBE_HOOKS: Mapping[Release, Hook] = {(4, 1): _PROGRAM, (4, 15): _EVENT}
+"""What runs the programs of a kprobe: a text symbol of its own in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, where there
+are kprobes."""
+FILTER_HOOKS = (_TRIMMING, _FILTER)
+"""What runs a socket filter: the first of these that the kernel has."""
 
 
-def hook(era: str) -> Hook:
-    """The hook of a release; UserError when we know none."""
-    if found := newest(HOOKS, release(era)):
-        return found
-    raise UserError(f"no function is known to run programs in era {era}", remedy="name one with --break")
+def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
+    """The hook of the programs that `script` runs on a kernel that `has` symbols; UserError when there is none."""
+    if Need.KPROBES in script.needs:
+        found = newest(KPROBE_HOOKS, release(era))
+    else:
+        found = next((one for one in FILTER_HOOKS if has(one.symbol)), None)
+    if found is None or not has(found.symbol):
+        raise UserError(
+            f"this kernel has no function that is known to run the programs of {script.name}",
+            remedy="name one with --break",
+        )
+    return found
+
+
+def arguments_of(symbol: str, era: str) -> tuple[str, ...]:
+    """The parameters of a kernel function by name; empty for one that is no hook."""
+    hooks = (newest(KPROBE_HOOKS, release(era)), *FILTER_HOOKS)
+    return next((one.arguments for one in hooks if one and one.symbol == symbol), ())

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from harness.abi.pt_regs import pt_regs
 from harness.debug.bench import Bench
-from harness.debug.hooks import HOOKS, Hook
+from harness.debug.hooks import arguments_of
 from harness.lowering.executor import Missed, Observed
-from harness.release import newest, release
 from harness.script.operations import Script
 from hil.errors import BenchError, UserError
 from hil.gdb import Frame, GdbRefused, GdbSession, Stop, SymbolTable
@@ -54,7 +53,7 @@ def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None
 
     UnknownSymbol, NeverReached; what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
     """
-    symbols = SymbolTable.of_elf(bench.symbols)
+    symbols = bench.table
     with GdbSession(bench.machine, bench.symbols) as gdb:
         breakpoint = gdb.break_at(symbol)
         gdb.continue_()
@@ -82,16 +81,11 @@ def _wake(gdb: GdbSession) -> None:
 
 def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
     registers = gdb.registers()
-    arguments = _arguments(newest(HOOKS, release(bench.kernel.era)), symbol, bench.lane.arch, registers)
+    values = (registers[name] for name in register_file(bench.lane.arch).arguments)
+    arguments = dict(zip(arguments_of(symbol, bench.kernel.era), values, strict=False))
     context = _context(bench, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
     backtrace = tuple(unwinder(bench.kernel, symbols).frames(gdb))
     return Sight(stop, registers, arguments, context, backtrace)
-
-
-def _arguments(known: Hook | None, symbol: str, arch: str, registers: Mapping[str, int]) -> Mapping[str, int]:
-    if known is None or known.symbol != symbol:
-        return {}
-    return dict(zip(known.arguments, (registers[name] for name in register_file(arch).arguments), strict=False))
 
 
 def _context(bench: Bench, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:

@@ -6,10 +6,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.debug import commands
-from harness.debug.hooks import HOOKS, hook
+from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
 from harness.lane import Engine, Lane
 from hil.errors import UserError
 from hil.kernels import catalogue
+
+COUNTING, FILTER = (commands._script("x86_64", "6.1", name) for name in ("counting", "socket-filter"))
+
+
+def everything(_: str) -> bool:
+    return True
 
 
 def refused(*arguments: str) -> str:
@@ -37,10 +43,33 @@ def test_a_script_that_does_not_exist() -> None:
 
 
 def test_every_era_of_the_catalogue_has_a_hook() -> None:
-    assert all(hook(era).symbol for era in catalogue.eras())
-    assert all(row.arguments.index("ctx") == 1 for row in HOOKS.values())
+    assert all(hook(era, COUNTING, everything).arguments[1] == "ctx" for era in catalogue.eras())
+    assert all(row.arguments.index("ctx") == 1 for row in KPROBE_HOOKS.values())
 
 
 def test_an_unknown_era_is_told() -> None:
-    with pytest.raises(UserError, match="--break"):
-        hook("2.6")
+    with pytest.raises(
+        UserError, match="no function that is known to run the programs of counting; name one with --br"
+    ):
+        hook("2.6", COUNTING, everything)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "symbol"),
+    [({"sk_filter"}, "sk_filter"), ({"sk_filter_trim_cap", "sk_filter"}, "sk_filter_trim_cap")],
+)
+def test_a_socket_filter_is_met_where_the_kernel_runs_it(symbols: set[str], symbol: str) -> None:
+    found = hook("4.1", FILTER, symbols.__contains__)
+    assert (found.symbol, arguments_of(symbol, "4.1")[:2]) == (symbol, ("sk", "skb"))
+
+
+def test_a_kernel_without_the_function_is_told_as_that() -> None:
+    for script in (COUNTING, FILTER):
+        with pytest.raises(UserError, match=f"to run the programs of {script.name}; name one"):
+            hook("6.1", script, lambda _: False)
+
+
+@pytest.mark.parametrize(("arch", "name"), [("x86_64", "counting"), ("arm64", "socket-filter")])
+def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, name: str) -> None:
+    assert commands._usual(arch, "4.1") == name
+    assert commands._script(arch, "4.1", name).name == name

@@ -11,7 +11,6 @@ import pytest
 from harness.compare import Verdict
 from harness.core_scripts import core_scripts
 from harness.debug.bench import booted
-from harness.debug.hooks import hook
 from harness.debug.looking import NeverReached, Sight, look
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -45,7 +44,7 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
             look(bench, script, "no_such_function", seen.append)
         with pytest.raises(NeverReached):
             look(bench, script, "proc_pid_stack", seen.append)
-        result = bench.judge(look(bench, script, hook(kernel.era).symbol, seen.append))
+        result = bench.judge(look(bench, script, "trace_call_bpf", seen.append))
         assert result.verdict is Verdict.AGREE, result.reason
 
         # gdb dies while the guest stands still: an error, and the machine ends all the same.
@@ -53,7 +52,7 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
             raise GdbGone("as if gdb had died")
 
         with pytest.raises(GdbGone):
-            look(bench, script, hook(kernel.era).symbol, kill)
+            look(bench, script, "trace_call_bpf", kill)
     (sight,) = seen
     assert sight.stop.function == "trace_call_bpf"
     assert sight.registers[REGISTERS[arch].arguments[1]] == sight.arguments["ctx"]

@@ -173,8 +173,13 @@ def test_a_required_kernel_must_be_among_the_lanes(pytester: pytest.Pytester) ->
 
 WITHOUT_A_MACHINE = """
 import pytest
-from tests.fakes import FakePool, fake_executor, fake_facts, fake_session
+from tests.fakes import fake_executor, fake_facts, fake_session
 from tests.harness.pytest_plugin.test_checking import ebadf
+
+
+class Pool:
+    def __init__(self, session):
+        self.session = session
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +191,7 @@ def told():
 def _hil_machine_pool(tmp_path_factory, told):
     log = tmp_path_factory.mktemp("machine") / "console.log"
     log.touch()
-    return FakePool(lambda lane: fake_session(fake_executor(ebadf, told), log))
+    return Pool(lambda lane: fake_session(fake_executor(ebadf, told), log))
 """
 CHECKS = """
 from harness.testing import expect, op
@@ -211,7 +216,7 @@ def lost(lane):
 
 @pytest.fixture(scope="session")
 def _hil_machine_pool():
-    return FakePool(lost)
+    return Pool(lost)
 """
 
 
