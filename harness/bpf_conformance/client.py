@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 from filelock import FileLock
 
 from harness.bpf_conformance.home import Home, receive, send
@@ -90,8 +91,11 @@ def start(place: Home, idle: float) -> None:
             remedy=f"see {place.log}",
             details=place.log.read_text(errors="replace"),
         )
-    if said := json.loads(line):
+    said = json.loads(line)
+    if "what" in said:
         raise Failed(said)
+    for warning in said["warnings"]:
+        click.echo(f"warning: {place.lane}: {warning}", err=True)
 
 
 def stop(place: Home) -> bool:

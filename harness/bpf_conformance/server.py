@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 from filelock import FileLock, Timeout
@@ -37,16 +37,17 @@ Execute = Callable[[Request], int]
 
 
 class _Log(Listener):
-    """Writes how far the machine is to the process's log."""
+    """Writes how far the machine is to the process's log, and keeps warnings for whoever started it."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
 
     def note(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     def warning(self, line: str) -> None:
+        self.warnings.append(line)
         self.note(f"warning: {line}")
-
-
-_LOG = _Log()
 
 
 def main(lane: str, idle: str) -> int:
@@ -62,10 +63,11 @@ def main(lane: str, idle: str) -> int:
                 place.endpoint.unlink(missing_ok=True)
                 place.pid.unlink(missing_ok=True)
     except Timeout:
-        _say(BenchError(f"another process holds {place.life} and does not answer", remedy="hil plugin --stop"))
+        error = BenchError(f"another process holds {place.life} and does not answer", remedy="hil plugin --stop")
+        _say(failure(error))
         return BenchError.exit_status
     except HilError as error:
-        _say(error)
+        _say(failure(error))
         return error.exit_status
     return 0
 
@@ -75,10 +77,10 @@ def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _say(error: HilError | None) -> None:
-    """Tell the process that started us; it may be gone."""
+def _say(answer: Mapping[str, object]) -> None:
+    """Tell the process that started us: a failure, or the `warnings` of a machine that listens. It may be gone."""
     try:
-        print(json.dumps(failure(error) if error else {}), flush=True)
+        print(json.dumps(answer), flush=True)
         # Nobody waits for more: without this, whoever waits for the end of the stream would wait for ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError:
@@ -87,13 +89,14 @@ def _say(error: HilError | None) -> None:
 
 def _live(place: Home, idle: float) -> None:
     lane: Lane = place.lane
-    bootable = prepare(lane.kernel, lane.arch, _LOG)
+    log = _Log()
+    bootable = prepare(lane.kernel, lane.arch, log)
     folder = place.folder / "machine"
     with (
-        lane_session(bootable, folder, engine=lane.engine, listener=_LOG) as session,
+        lane_session(bootable, folder, engine=lane.engine, listener=log) as session,
         place.listen() as socket_of_callers,
     ):
-        _say(None)
+        _say({"warnings": log.warnings})
         executor, machine = session.executor, session.target
         serve(socket_of_callers, idle, lambda request: on_lane.execute(executor, request), lambda: machine.alive)
 

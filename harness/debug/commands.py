@@ -43,14 +43,13 @@ class _Progress(Listener):
 
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
+_WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
 @click.command()
 @click.argument("lane")
-@click.option(
-    "--script", "name", help=f"The core script to run; by default {USUAL}, or {WITHOUT_KPROBES} without them."
-)
+@click.option("--script", "name", help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")

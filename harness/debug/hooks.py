@@ -32,25 +32,23 @@ _EVENT = Hook(
     ("call", "ctx"),
     "https://elixir.bootlin.com/linux/v6.1/source/kernel/trace/bpf_trace.c",
 )
-_FILTER = Hook("sk_filter", ("sk", "skb"), "https://elixir.bootlin.com/linux/v4.1/source/net/core/filter.c")
-# f4979fcea7fd of 4.7, which stable releases took over: sk_filter() is inline from there on.
-_TRIMMING = Hook(
-    "sk_filter_trim_cap", ("sk", "skb", "cap"), "https://elixir.bootlin.com/linux/v6.1/source/net/core/filter.c"
+# It calls the receiver's filter. sk_filter() itself is called for every packet of the guest's SSH server as well.
+_FILTER = Hook(
+    "unix_dgram_sendmsg",
+    ("sock", "msg", "len"),
+    "https://elixir.bootlin.com/linux/v4.1/source/net/unix/af_unix.c",
 )
 
 KPROBE_HOOKS: Mapping[Release, Hook] = {(4, 1): _PROGRAM, (4, 15): _EVENT}
 """What runs the programs of a kprobe: a text symbol of its own in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, where there
 are kprobes."""
-FILTER_HOOKS = (_TRIMMING, _FILTER)
-"""What runs a socket filter: the first of these that the kernel has."""
+FILTER_HOOKS: Mapping[Release, Hook] = {(4, 1): _FILTER}
+"""What runs the socket filters of `RunSocketFilter`."""
 
 
 def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
     """The hook of the programs that `script` runs on a kernel that `has` symbols; UserError when there is none."""
-    if Need.KPROBES in script.needs:
-        found = newest(KPROBE_HOOKS, release(era))
-    else:
-        found = next((one for one in FILTER_HOOKS if has(one.symbol)), None)
+    found = newest(KPROBE_HOOKS if Need.KPROBES in script.needs else FILTER_HOOKS, release(era))
     if found is None or not has(found.symbol):
         raise UserError(
             f"this kernel has no function that is known to run the programs of {script.name}",
@@ -61,5 +59,5 @@ def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
 
 def arguments_of(symbol: str, era: str) -> tuple[str, ...]:
     """The parameters of a kernel function by name; empty for one that is no hook."""
-    hooks = (newest(KPROBE_HOOKS, release(era)), *FILTER_HOOKS)
+    hooks = (newest(table, release(era)) for table in (KPROBE_HOOKS, FILTER_HOOKS))
     return next((one.arguments for one in hooks if one and one.symbol == symbol), ())

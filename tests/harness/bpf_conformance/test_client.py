@@ -55,6 +55,12 @@ def test_many_calls_have_one_process_of_its_own_session(place: Home) -> None:
     assert list(homes()) == [place]
 
 
+def test_whoever_starts_it_hears_in_what_the_kernel_differs(place: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        client.ask(place, request(1), 60)
+    assert capfd.readouterr().err == "warning: debian-12/x86_64/jit: it is not as it should be\n"
+
+
 def test_two_calls_at_once_start_one(place: Home) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda length: client.ask(place, request(length), 60), (5, 6, 7, 8))) == [5, 6, 7, 8]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,13 +12,16 @@ from harness.bpf_conformance import by_model, on_lane
 from harness.bpf_conformance.request import ProgramFailed, Request
 from harness.bpf_conformance.wrapping import EXIT, RESULT, STORED, wrap
 from harness.isa.text import assemble
+from harness.lowering.context import Guest
+from harness.lowering.executor import Observed
 from harness.model.executor import ModelExecutor
 from harness.model.interpreter import Returned
 from harness.programs.commands import environment
 from harness.programs.running import on_memory
 from harness.programs.structure import check
-from harness.script.operations import CreateMap, LoadProgram, MapType, RunSocketFilter, Script
-from harness.script.outcome import Outcome
+from harness.script.operations import CreateMap, LoadProgram, MapType, Operation, RunSocketFilter, Script
+from harness.script.outcome import Outcome, Prediction
+from tests.fakes import FakeExecutor, FakeTarget, fake_executor, fake_kernel
 
 
 def wrapped(request: Request, era: str) -> Outcome:
@@ -87,31 +90,26 @@ def test_a_program_the_kernel_ends_returns_0() -> None:
     assert isinstance(script.operations[-2], RunSocketFilter)
     assert predictions[-2] == Outcome(value=0)
 
-    class Executor:
-        def run(self, scripts: list[Script]) -> list[object]:
-            return [on_lane_seen(script, predictions)]
-
-    assert on_lane.execute(Executor(), request) == 0  # type: ignore[arg-type]
+    said = dict(zip(script.operations, predictions, strict=True))
+    assert on_lane.execute(fake_executor(lambda operation: outcome(said[operation])), request) == 0
 
 
-def on_lane_seen(script: Script, predictions: Sequence[object]) -> object:
-    from harness.lowering.executor import Observed
-
-    return Observed(script, tuple(predictions), 0.0)  # type: ignore[arg-type]
+def outcome(prediction: Prediction) -> Outcome:
+    assert isinstance(prediction, Outcome)
+    return prediction
 
 
 def test_a_refusal_is_told_by_the_log() -> None:
     request = Request(assemble("r0 = r3\nexit"), b"")
 
-    class Executor:
-        def run(self, scripts: list[Script]) -> list[object]:
-            loads = [one for one in scripts[0].operations if isinstance(one, LoadProgram)]
-            text = "0: (bf) r0 = r3\nR3 !read_ok\nprocessed 1 insns (limit 1000000)\n\n" if loads[0].log_level else None
-            refused = Outcome(errno="EACCES", log=text)
-            return [on_lane_seen(scripts[0], [Outcome(value=3), refused, Outcome(errno="EBADF"), Outcome(value=0)])]
+    def says(operation: Operation) -> Outcome:
+        if not isinstance(operation, LoadProgram):
+            return Outcome(value=3)
+        text = "0: (bf) r0 = r3\nR3 !read_ok\nprocessed 1 insns (limit 1000000)\n\n" if operation.log_level else None
+        return Outcome(errno="EACCES", log=text)
 
     with pytest.raises(ProgramFailed, match=r"the kernel refuses the program with EACCES: R3 !read_ok$") as failed:
-        on_lane.execute(Executor(), request)  # type: ignore[arg-type]
+        on_lane.execute(fake_executor(says), request)
     assert "0: (bf)" in failed.value.details
 
 
@@ -119,10 +117,12 @@ def test_a_log_that_would_kill_the_guest_is_not_asked_for_and_that_is_told() -> 
     """An operation that 4.1's log has no word for."""
     request = Request(assemble("r0 = 1\nif r0 < 0x5 goto pc+0\nexit"), b"")
 
-    class Executor:
-        def run(self, scripts: list[Script]) -> list[object]:
-            return [on_lane_seen(scripts[0], [*ModelExecutor(environment("4.1", "arm64")).run(scripts[0])])]
+    class Model(FakeExecutor):
+        def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed]:
+            for one in scripts:
+                predictions = ModelExecutor(environment("4.1", "arm64")).run(one)
+                yield Observed(one, tuple(map(outcome, predictions)), 0.0)
 
     told = r"refuses the program with EINVAL; its log was not asked for: 4\.1 has no word for operation a5 in its log"
     with pytest.raises(ProgramFailed, match=told):
-        on_lane.execute(Executor(), request)  # type: ignore[arg-type]
+        on_lane.execute(Model(FakeTarget(), Guest.of(fake_kernel())), request)

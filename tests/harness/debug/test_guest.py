@@ -15,8 +15,10 @@ from harness.debug.looking import NeverReached, Sight, look
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
 from harness.session import prepare
+from hil.arch import architecture
 from hil.gdb import GdbGone, UnknownSymbol
 from hil.gdb.registers import REGISTERS
+from hil.kernels import store
 
 pytestmark = pytest.mark.guest
 
@@ -73,3 +75,16 @@ def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
     assert "running: gdb-multiarch -nx -q" in done.stdout
     assert "in trace_call_bpf ()" in done.stdout
     assert done.stdout.rstrip().endswith("debian-12/x86_64/interp counting: agree")
+
+
+@pytest.mark.parametrize("lane", ["linux-4.1/arm64/interp", "debian-12/x86_64/jit"])
+def test_a_socket_filter_is_met_in_the_call_that_sends_its_packet(lane: str, tmp_path: Path) -> None:
+    """Also where there are no kprobes, without a word about a script."""
+    if store.find("linux-4.1", architecture("arm64")) is None:
+        pytest.skip("linux-4.1/arm64 is not at hand")
+    command = [sys.executable, "-m", "hil", "debug", lane, "--output", str(tmp_path)]
+    named = [] if lane.startswith("linux-4.1/arm64") else ["--script", "socket-filter"]
+    done = subprocess.run([*command, *named], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "stopped: unix_dgram_sendmsg(sock=" in done.stdout
+    assert f"{lane} socket-filter: agree" in done.stdout
