@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -66,6 +66,19 @@ class Listener:
     def made(self, machine: Machine) -> None:
         """There is a machine, and it is about to start; its `stop` ends it from any thread. What is raised here ends
         the session before that."""
+
+
+class LineListener(Listener):
+    """Gives `tell` a line for whatever there is to know."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+
+    def note(self, line: str) -> None:
+        self.tell(line)
+
+    def warning(self, line: str) -> None:
+        self.tell(f"warning: {line}")
 
 
 QUIET = Listener()

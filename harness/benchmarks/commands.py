@@ -14,7 +14,7 @@ from harness.benchmarks.conformance import conformance, table
 from harness.benchmarks.model import model_ratios
 from harness.benchmarks.ratio import Ratio
 from harness.lane import Engine
-from harness.session import Bootable, lane_session, prepare
+from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
 from hil.arch import having
 from hil.kernels import store
@@ -38,7 +38,7 @@ def bench(name: str, rounds: int) -> None:
         report, took = conformance(name, Path(folder), notify)
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         for arch in having(name):
-            bootable = prepare(name, arch.name)
+            bootable = prepare(name, arch.name, LineListener(notify))
             ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
     terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
@@ -48,7 +48,7 @@ def bench(name: str, rounds: int) -> None:
 
 
 def _batching(bootable: Bootable, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
-    with lane_session(bootable, folder, engine=Engine.JIT) as session:
+    with lane_session(bootable, folder, engine=Engine.JIT, listener=LineListener(notify)) as session:
         return batching_ratios(session, rounds, notify)
 
 

@@ -24,7 +24,7 @@ from harness.bpf_conformance.home import Home, home, receive, send
 from harness.bpf_conformance.request import MOST_MEMORY, Request
 from harness.lane import Lane
 from harness.programs.source import MOST_INSTRUCTIONS
-from harness.session import Listener, lane_session, prepare
+from harness.session import LineListener, lane_session, prepare
 from hil.errors import BenchError, HilError
 
 MOST_REQUEST = 1024 + 2 * (8 * MOST_INSTRUCTIONS + MOST_MEMORY)
@@ -36,18 +36,16 @@ PREDECESSOR = 60.0
 Execute = Callable[[Request], int]
 
 
-class _Log(Listener):
+class _Log(LineListener):
     """Writes how far the machine is to the process's log, and keeps warnings for whoever started it."""
 
     def __init__(self) -> None:
+        super().__init__(lambda line: print(line, file=sys.stderr, flush=True))
         self.warnings: list[str] = []
-
-    def note(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
     def warning(self, line: str) -> None:
         self.warnings.append(line)
-        self.note(f"warning: {line}")
+        super().warning(line)
 
 
 def main(lane: str, idle: str) -> int:

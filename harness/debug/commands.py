@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from harness.compare import Verdict
@@ -23,24 +22,10 @@ from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.script.needs import Need
 from harness.script.operations import Script
-from harness.session import Listener, prepare
+from harness.session import LineListener, prepare
 from hil import directories, terminal
 from hil.errors import UserError
 from hil.gdb.command import require_gdb
-
-
-class _Progress(Listener):
-    """Prints how far the session is."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def note(self, line: str) -> None:
-        self._console.print(Text(line, style="dim"), soft_wrap=True)
-
-    def warning(self, line: str) -> None:
-        self.note(f"warning: {line}")
-
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
@@ -58,7 +43,7 @@ def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, ou
     chosen = _lane(lane)
     require_gdb()  # before anything boots
     console = terminal.console()
-    progress = _Progress(console)
+    progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
     script = _script(chosen.arch, kernel.era, name or _usual(chosen.arch, kernel.era))
