@@ -13,12 +13,16 @@ from harness.release import Release
 ATTR_SIZE = 48
 """sizeof(union bpf_attr) in Linux 4.1."""
 
-PSEUDO_MAP_FD = 1
-"""Source register of a `BPF_LD_IMM64` whose immediate is a map's file descriptor."""
-
-
-RING_BUSY, RING_DISCARD, RING_HEADER_SIZE = 1 << 31, 1 << 30, 8
-"""BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ: the header of a record in a ring buffer map."""
+RINGBUF_BUSY_BIT, RINGBUF_DISCARD_BIT, RINGBUF_HDR_SZ = 1 << 31, 1 << 30, 8
+"""The header of a record in a ring buffer map."""
+RB_NO_WAKEUP, RB_FORCE_WAKEUP = 1, 2
+"""Flags of output, submit and discard, which only decide whom poll(2) wakes."""
+F_LOCK, F_CPU, F_ALL_CPUS = 4, 8, 16
+"""Flags of a map's element: it has a lock; one CPU's value, whose number is in the upper half; one value for all."""
+F_INDEX_MASK = F_CURRENT_CPU = 0xFFFF_FFFF
+"""Flags of what chooses a perf event."""
+F_SKIP_FIELD_MASK, F_USER_STACK, F_FAST_STACK_CMP, F_REUSE_STACKID = 0xFF, 1 << 8, 1 << 9, 1 << 10
+"""Flags of bpf_get_stackid()."""
 
 
 class Command(IntEnum):
@@ -31,6 +35,68 @@ class Command(IntEnum):
     MAP_GET_NEXT_KEY = 4
     PROG_LOAD = 5
     OBJ_GET_INFO_BY_FD = 15
+
+
+class MapType(IntEnum):
+    """`enum bpf_map_type`."""
+
+    UNSPEC = 0
+    HASH = 1
+    ARRAY = 2
+    PROG_ARRAY = 3
+    PERF_EVENT_ARRAY = 4
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    STACK_TRACE = 7
+    LRU_HASH = 9
+    LRU_PERCPU_HASH = 10
+    RINGBUF = 27
+
+
+class ProgramType(IntEnum):
+    """`enum bpf_prog_type`."""
+
+    UNSPEC = 0
+    SOCKET_FILTER = 1
+    KPROBE = 2
+    SCHED_CLS = 3
+    SCHED_ACT = 4
+    TRACEPOINT = 5
+    XDP = 6
+    PERF_EVENT = 7
+    CGROUP_SKB = 8
+    CGROUP_SOCK = 9
+    LWT_IN = 10
+    LWT_OUT = 11
+    LWT_XMIT = 12
+    SOCK_OPS = 13
+    SK_SKB = 14
+    CGROUP_DEVICE = 15
+    SK_MSG = 16
+    RAW_TRACEPOINT = 17
+    CGROUP_SOCK_ADDR = 18
+    LWT_SEG6LOCAL = 19
+    LIRC_MODE2 = 20
+    SK_REUSEPORT = 21
+    FLOW_DISSECTOR = 22
+    CGROUP_SYSCTL = 23
+    RAW_TRACEPOINT_WRITABLE = 24
+    CGROUP_SOCKOPT = 25
+    TRACING = 26
+    STRUCT_OPS = 27
+    EXT = 28
+    LSM = 29
+    SK_LOOKUP = 30
+    SYSCALL = 31
+    NETFILTER = 32
+
+
+class UpdateFlag(IntEnum):
+    """Flags of BPF_MAP_UPDATE_ELEM."""
+
+    ANY = 0
+    NOEXIST = 1
+    EXIST = 2
 
 
 class MapFlag(IntFlag):

@@ -23,15 +23,14 @@ from harness.script.operations import (
 )
 
 TRACEPOINT = (FindTracepoint("tracepoint", "sched/sched_process_fork"), OpenEvent("event", Ref("tracepoint")))
-SOFTWARE, DUMMY = 1, 9
-"""PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY: an event that nothing counts for."""
 CLOSED = 1000
 """No script has that many descriptors open."""
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     counted = (array("hits"), *probed(on_our_prctl(registers, count_hits())))
-    software = RawOpenEvent("event", (Part(0, 4, SOFTWARE), Part(4, 4, perf.ATTR.size), Part(8, 8, DUMMY)))
+    type, config = Part(0, 4, perf.TYPE_SOFTWARE), Part(8, 8, perf.COUNT_SW_DUMMY)  # nothing counts for it
+    software = RawOpenEvent("event", (type, Part(4, 4, perf.ATTR.size), config))
     return (
         Clause(
             "ATTACH-02",

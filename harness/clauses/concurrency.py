@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from harness.abi.bpf import F_CURRENT_CPU
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, RING, SPARE, hits_are, holds
 from harness.core_scripts.parts import (
@@ -85,8 +86,6 @@ MANY = 120
 """Hits of a burst: enough for CPUs to meet, and so few that two bursts are counted within one byte, which no reader can
 see half of."""
 HITS = Ref("hits")
-CURRENT_CPU = 0xFFFFFFFF
-"""BPF_F_CURRENT_CPU."""
 WRITTEN = 0x5A5A
 """Bytes we write, and nobody else."""
 NOTHING_SAID: Mapping[str, Said] = {}
@@ -417,7 +416,7 @@ def _output(registers: PtRegs) -> tuple[Clause, ...]:
     put = (
         mov64_reg(R1, R6),
         ld_map(R2, "map"),
-        ld_imm64(R3, CURRENT_CPU),
+        ld_imm64(R3, F_CURRENT_CPU),
         st(DW, R10, -8, 5),
         mov64_reg(R4, R10),
         add64_imm(R4, -8),

@@ -5,8 +5,10 @@ kernel/bpf/arraymap.c; kernel/trace/bpf_trace.c: bpf_perf_event_output(), bpf_pe
 
 from __future__ import annotations
 
+import errno
 from itertools import chain
 
+from harness.abi.bpf import F_CURRENT_CPU
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, MAP, NOT_SUPPORTED, RING, accepted
 from harness.clauses.results import DATA, attached, data, keep, results_are
@@ -64,8 +66,8 @@ from harness.script.outcome import Piece as Gap
 
 EVENTS = CreateMap("map", MapType.PERF_EVENT_ARRAY, 4, 4, 2)
 OUT = Ref("out")
-CURRENT_CPU = 0xFFFFFFFF
-E2BIG, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP = -7, -22, -2, -28, -95
+E2BIG, EINVAL, ENOENT = -errno.E2BIG, -errno.EINVAL, -errno.ENOENT
+ENOSPC, EOPNOTSUPP = -errno.ENOSPC, -errno.EOPNOTSUPP
 SAMPLE = 48
 """Bytes of a sample with TID, CPU and sixteen bytes of data: header, two fields, size, data, padding."""
 ROOM = (4096 - 1) // SAMPLE
@@ -217,7 +219,7 @@ def _sample(size: int) -> Sample:
 
 
 def _output(layout: PtRegs) -> tuple[Clause, ...]:
-    flags = (0, CURRENT_CPU, 1, 2, CURRENT_CPU - 1, 1 << 32, CURRENT_CPU | 1 << 32)
+    flags = (0, F_CURRENT_CPU, 1, 2, F_CURRENT_CPU - 1, 1 << 32, F_CURRENT_CPU | 1 << 32)
     return (
         _clause(
             "PEA-20",
@@ -375,7 +377,7 @@ def _read(flags: int) -> Piece:
 
 
 def _reading(layout: PtRegs) -> tuple[Clause, ...]:
-    flags = (0, CURRENT_CPU, 1, 2, 1 << 32)
+    flags = (0, F_CURRENT_CPU, 1, 2, 1 << 32)
     into = (mov64_reg(R3, R10), add64_imm(R3, -32), mov64_imm(R4, 24))
     return (
         _clause(

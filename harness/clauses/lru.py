@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from harness.abi.bpf import MapFlag
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
 from harness.core_scripts.parts import u32, u64
@@ -27,7 +28,6 @@ from harness.script.outcome import PerCpu
 LATER = "5.10"
 """The first era that has these maps."""
 TYPES = {"hash": MapType.LRU_HASH, "per-cpu": MapType.LRU_PERCPU_HASH}
-NO_PREALLOC, NO_COMMON_LRU = 1, 2
 ANY, NOEXIST, EXIST = UpdateFlag.ANY, UpdateFlag.NOEXIST, UpdateFlag.EXIST
 BATCH = 128
 """LOCAL_FREE_TARGET."""
@@ -66,13 +66,13 @@ def _creation(name: str) -> tuple[Clause, ...]:
         (
             "LRU-02",
             "with BPF_F_NO_PREALLOC gives ENOTSUPP; 4.1 gives EINVAL",
-            _made(name, flags=NO_PREALLOC),
+            _made(name, flags=MapFlag.NO_PREALLOC),
             NOT_SUPPORTED,
         ),
         (
             "LRU-03",
             "with BPF_F_NO_PREALLOC gives ENOTSUPP before its sizes are looked at; 4.1 gives EINVAL",
-            CreateMap("map", type, 0, 0, 0, NO_PREALLOC),
+            CreateMap("map", type, 0, 0, 0, MapFlag.NO_PREALLOC),
             NOT_SUPPORTED,
         ),
         ("LRU-04.key", "with a key of size 0 gives EINVAL", CreateMap("map", type, 0, 8, 4), "EINVAL"),
@@ -95,7 +95,7 @@ def _creation(name: str) -> tuple[Clause, ...]:
         _clause(
             f"LRU-01.{name}-own",
             f"A map of type {type.name} takes BPF_F_NO_COMMON_LRU, a list for each CPU; 4.1 gives EINVAL",
-            expect(_made(name, flags=NO_COMMON_LRU), "EINVAL", {LATER: WORKS}),
+            expect(_made(name, flags=MapFlag.NO_COMMON_LRU), "EINVAL", {LATER: WORKS}),
             since="4.1",
         ),
         *(
@@ -238,7 +238,7 @@ def _eviction(name: str) -> tuple[Clause, ...]:
             f"A map of type {type} with BPF_F_NO_COMMON_LRU evicts of the running CPU's own list, even if the map "
             "is not "
             "full",
-            _made(name, entries=2, flags=NO_COMMON_LRU),
+            _made(name, entries=2, flags=MapFlag.NO_COMMON_LRU),
             *(_put(name, key) for key in (1, 2, 3)),
             _has(name, 1, False),
             _has(name, 2, False),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from harness.abi.bpf import F_ALL_CPUS, F_CPU, MapFlag
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, filtered
 from harness.core_scripts.parts import array, u32, u64
@@ -53,9 +54,6 @@ LATER = "5.10"
 HASH, ARRAY, LRU = MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH
 TYPES = {"hash": HASH, "array": ARRAY, "lru": LRU}
 LIKE_HASH = {"hash": HASH, "lru": LRU}
-NO_PREALLOC, NO_COMMON_LRU, NUMA_NODE = 1, 2, 4
-ONE_CPU, ALL_CPUS = 8, 16
-"""BPF_F_CPU, BPF_F_ALL_CPUS."""
 NOEXIST, EXIST = UpdateFlag.NOEXIST, UpdateFlag.EXIST
 LARGEST = 32768
 """PCPU_MIN_UNIT_SIZE, include/linux/percpu.h."""
@@ -119,38 +117,38 @@ def _creation() -> tuple[Clause, ...]:
         (
             "PCPU-03.array-prealloc",
             "A PERCPU_ARRAY with BPF_F_NO_PREALLOC gives EINVAL",
-            _made(ARRAY, flags=NO_PREALLOC),
+            _made(ARRAY, flags=MapFlag.NO_PREALLOC),
             "EINVAL",
         ),
         (
             "PCPU-03.array-lru",
             "A PERCPU_ARRAY with BPF_F_NO_COMMON_LRU gives EINVAL",
-            _made(ARRAY, flags=NO_COMMON_LRU),
+            _made(ARRAY, flags=MapFlag.NO_COMMON_LRU),
             "EINVAL",
         ),
         (
             "PCPU-03.hash-lru",
             "A PERCPU_HASH map with BPF_F_NO_COMMON_LRU gives EINVAL",
-            _made(HASH, flags=NO_COMMON_LRU),
+            _made(HASH, flags=MapFlag.NO_COMMON_LRU),
             "EINVAL",
         ),
         (
             "PCPU-03.hash-node",
             "A PERCPU_HASH map with BPF_F_NUMA_NODE gives EINVAL",
-            _made(HASH, flags=NUMA_NODE),
+            _made(HASH, flags=MapFlag.NUMA_NODE),
             "EINVAL",
         ),
         (
             "PCPU-03.array-node",
             "A PERCPU_ARRAY with BPF_F_NUMA_NODE gives EINVAL",
-            _made(ARRAY, flags=NUMA_NODE),
+            _made(ARRAY, flags=MapFlag.NUMA_NODE),
             "EINVAL",
         ),
         (
             "PCPU-03.flags-first",
             "An LRU_PERCPU_HASH map with BPF_F_NO_PREALLOC gives ENOTSUPP before its sizes are looked at; 4.1 "
             "gives EINVAL",
-            CreateMap("map", LRU, 4, 0, 0, NO_PREALLOC),
+            CreateMap("map", LRU, 4, 0, 0, MapFlag.NO_PREALLOC),
             NOT_SUPPORTED,
         ),
     )
@@ -171,7 +169,7 @@ def _creation() -> tuple[Clause, ...]:
         _clause(
             "PCPU-03.hash-prealloc",
             "A PERCPU_HASH map with BPF_F_NO_PREALLOC stores and returns values like any other; 4.1 gives EINVAL",
-            expect(_made(HASH, flags=NO_PREALLOC), "EINVAL", {LATER: WORKS}),
+            expect(_made(HASH, flags=MapFlag.NO_PREALLOC), "EINVAL", {LATER: WORKS}),
             expect(UpdateElement(MAP, ONE, PerCpu(u64(1))), "EBADF", {LATER: 0}),
             expect(_read(ONE), "EBADF", {LATER: PerCpu(u64(1))}),
             since="4.1",
@@ -268,7 +266,7 @@ def _calls() -> tuple[Clause, ...]:
                 f"PCPU-15.{name}",
                 f"BPF_MAP_UPDATE_ELEM on a map of type {type.name} with BPF_F_CPU and BPF_F_ALL_CPUS gives EINVAL",
                 _made(type),
-                expect(UpdateElement(MAP, ONE, first, ONE_CPU | ALL_CPUS), "EINVAL"),
+                expect(UpdateElement(MAP, ONE, first, F_CPU | F_ALL_CPUS), "EINVAL"),
             )
             for name, type in TYPES.items()
         ),
@@ -278,11 +276,11 @@ def _calls() -> tuple[Clause, ...]:
                 f"BPF_F_ALL_CPUS stores one value for all CPUs in a map of type {type.name}, BPF_F_CPU one for "
                 "the CPU named",
                 _made(type),
-                expect(UpdateElement(MAP, ONE, u64(7), ALL_CPUS), 0),
+                expect(UpdateElement(MAP, ONE, u64(7), F_ALL_CPUS), 0),
                 expect(_read(ONE), PerCpu(u64(7))),
-                expect(UpdateElement(MAP, ONE, u64(8), ONE_CPU), 0),
+                expect(UpdateElement(MAP, ONE, u64(8), F_CPU), 0),
                 expect(_read(ONE), PerCpu(u64(8), u64(7))),
-                expect(UpdateElement(MAP, ONE, u64(9), ONE_CPU | 1000 << 32), "ERANGE"),
+                expect(UpdateElement(MAP, ONE, u64(9), F_CPU | 1000 << 32), "ERANGE"),
                 since="7.2",
             )
             for name, type in TYPES.items()

@@ -23,7 +23,6 @@ from harness.script.operations import (
 
 TYPE, SIZE = Part(0, 4, perf.TYPE_TRACEPOINT), Part(4, 4, perf.ATTR.size)
 CONFIG, PERIOD = Part(8, 8, PROBE), Part(16, 8, 1)
-SAMPLE_READ, BRANCH_STACK, RESERVED_SAMPLE = 0x10, 0x800, 1 << 40
 NO_TYPE = 0x7FFF0000
 MISSING = 1 << 30
 """No process has this number."""
@@ -173,7 +172,7 @@ _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
     (
         "PEO-01.reserved-sample",
         "An attribute that asks for a sample field that does not exist gives EINVAL",
-        _event(Part(24, 8, RESERVED_SAMPLE)),
+        _event(Part(24, 8, 1 << 40)),
         "EINVAL",
         NO_ROWS,
     ),
@@ -232,14 +231,14 @@ _ROWS: tuple[tuple[str, str, Operation, Said, dict[str, Said]], ...] = (
     (
         "PEO-13",
         "A trace event cannot sample branches: ENOTSUP",
-        _event(Part(24, 8, BRANCH_STACK), Part(72, 8, 1 << 3)),
+        _event(Part(24, 8, perf.SAMPLE_BRANCH_STACK), Part(72, 8, 1 << 3)),
         "ENOTSUP",  # another name of EOPNOTSUPP, and the one observations use
         NO_ROWS,
     ),
     (
         "PEO-14",
         "An inherited event that samples its own count gives EINVAL, until 6.12",
-        _event(Part(24, 8, SAMPLE_READ), Part(40, 8, perf.INHERIT)),
+        _event(Part(24, 8, perf.SAMPLE_READ), Part(40, 8, perf.INHERIT)),
         "EINVAL",
         NO_ROWS,
     ),

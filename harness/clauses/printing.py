@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 from harness.abi.pt_regs import PtRegs
@@ -35,7 +36,7 @@ from harness.script.processes import GetProcessId
 from harness.script.surroundings import ClearTrace, ReadTrace
 
 ALL = (1 << 64) - 1
-EINVAL, TOP = -22 & ALL, 1 << 63
+EINVAL, TOP = -errno.EINVAL & ALL, 1 << 63
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:

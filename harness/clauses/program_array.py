@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from harness.abi.bpf import MapFlag
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import PACKET, accepted, hits_are
 from harness.core_scripts.parts import array, count_hits, element, on_our_prctl, prctl, probed, u32
@@ -55,7 +56,6 @@ LATER = "5.10"
 """The first era that has program arrays."""
 ARRAY = CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 4)
 PROGRAMS, FILTER, OTHER = Ref("programs"), Ref("filter"), Ref("other")
-NO_PREALLOC, RDONLY_PROG = 1, 0x80
 MOST = 33
 """MAX_TAIL_CALL_CNT."""
 EMPTY, BEYOND = 1, 4
@@ -104,8 +104,8 @@ def _creation() -> tuple[Clause, ...]:
         ("value", "with values of 8 bytes, not 4,", (4, 8, 4, 0)),
         ("key", "with keys of 8 bytes, not 4,", (8, 4, 4, 0)),
         ("entries", "of 0 slots", (4, 4, 0, 0)),
-        ("prealloc", "with BPF_F_NO_PREALLOC", (4, 4, 4, NO_PREALLOC)),
-        ("rdonly", "with BPF_F_RDONLY_PROG", (4, 4, 4, RDONLY_PROG)),
+        ("prealloc", "with BPF_F_NO_PREALLOC", (4, 4, 4, MapFlag.NO_PREALLOC)),
+        ("rdonly", "with BPF_F_RDONLY_PROG", (4, 4, 4, MapFlag.RDONLY_PROG)),
     )
     return (
         _clause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -43,7 +44,7 @@ from harness.script.outcome import OneOf
 MARK = 1234
 """The count of our writes to /dev/null, which nobody else makes."""
 ALL = (1 << 64) - 1
-EFAULT, ERANGE = -14 & ALL, -34 & ALL
+EFAULT, ERANGE = -errno.EFAULT & ALL, -errno.ERANGE & ALL
 NOWHERE = 0x1234_5678_9ABC_DEF0
 """Neither user space nor kernel: not canonical on either architecture."""
 WRITE = "write_null"

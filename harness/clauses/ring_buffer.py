@@ -5,6 +5,7 @@ kernel/bpf/ringbuf.c; records that programs reserve are in `harness.clauses.reco
 
 from __future__ import annotations
 
+import errno
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
@@ -57,7 +58,7 @@ MAPPED: tuple[Operation | Step, ...] = (RING, expect(MapRingBuffer("buffer", MAP
 RECORD = 24
 """Bytes that a record with 16 bytes of data takes."""
 ROOM = (PAGE - 1) // RECORD
-EAGAIN, EINVAL = -11, -22
+EAGAIN, EINVAL = -errno.EAGAIN, -errno.EINVAL
 
 
 def clauses(layout: PtRegs) -> tuple[Clause, ...]:

@@ -5,8 +5,10 @@ Which number a call chain gets is a hash of kernel addresses; where there is one
 
 from __future__ import annotations
 
+import errno
 from itertools import chain
 
+from harness.abi.bpf import F_FAST_STACK_CMP, F_REUSE_STACKID, F_SKIP_FIELD_MASK
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE
 from harness.clauses.results import attached, keep, results_are
@@ -63,9 +65,7 @@ DEPTH = 20
 SIZE = 8 * DEPTH
 ONE = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 1)
 """One bucket."""
-EEXIST, EFAULT, EINVAL, ENOMEM = -17, -14, -22, -12
-ALL_SKIPPED = 0xFF
-FAST, REUSE = 1 << 9, 1 << 10
+EEXIST, EFAULT, EINVAL, ENOMEM = -errno.EEXIST, -errno.EFAULT, -errno.EINVAL, -errno.ENOMEM
 OTHER = "write_null"
 OUR_LENGTH = 4242
 WRITE = Trigger(OTHER, (0, OUR_LENGTH))
@@ -162,7 +162,15 @@ def _number(flags: int = 0) -> Piece:
 def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
     refused = (1 << 11, 1 << 12, 1 << 32)
     many = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 64)
-    same = (_number(), mov64_reg(R9, R0), _number(FAST), jeq_reg(R0, R9, "same"), mov64_imm(R0, 1), keep(0), "same")
+    same = (
+        _number(),
+        mov64_reg(R9, R0),
+        _number(F_FAST_STACK_CMP),
+        jeq_reg(R0, R9, "same"),
+        mov64_imm(R0, 1),
+        keep(0),
+        "same",
+    )
     return (
         _clause(
             "STK-10",
@@ -199,7 +207,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
             "STK-13",
             "bpf_get_stackid returns -EFAULT if it is to skip more calls than there are",
             ONE,
-            *attached(layout, _number(ALL_SKIPPED), keep(0)),
+            *attached(layout, _number(F_SKIP_FIELD_MASK), keep(0)),
             prctl(),
             *results_are(EFAULT),
         ),
@@ -228,7 +236,7 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
 
 def _on_our_write(layout: PtRegs) -> Program:
     """Stores the chain that leads to our own write(2), once as it is and once in the place of another."""
-    ours = (_number(), keep(1), _number(REUSE), keep(2), mov64_imm(R0, 0), exit_())
+    ours = (_number(), keep(1), _number(F_REUSE_STACKID), keep(2), mov64_imm(R0, 0), exit_())
     length = (mov64_reg(R6, R1), ldx(DW, R0, R6, layout.argument(2)))
     return program(length, jeq_imm(R0, OUR_LENGTH, "ours"), mov64_imm(R0, 0), exit_(), "ours", ours)
 
@@ -270,7 +278,7 @@ def _stacks(layout: PtRegs) -> tuple[Clause, ...]:
             "STK-23",
             "bpf_get_stack returns -EFAULT if it is to skip more calls than there are, and clears the buffer",
             EFAULT,
-            _stack(8, ALL_SKIPPED),
+            _stack(8, F_SKIP_FIELD_MASK),
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import MAP
 from harness.core_scripts.parts import array, element, u32
@@ -40,7 +42,7 @@ from harness.script.operations import (
     UpdateElement,
 )
 
-ENOENT, E2BIG, EEXIST, EINVAL = -2, -7, -17, -22
+ENOENT, E2BIG, EEXIST, EINVAL = -errno.ENOENT, -errno.E2BIG, -errno.EEXIST, -errno.EINVAL
 PRESENT, ABSENT, OUTSIDE = 1, 2, 9
 HASH, ARRAY = CreateMap("map", MapType.HASH, 4, 8, 1), array("map", entries=4)
 

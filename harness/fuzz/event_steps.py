@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.abi import perf
+from harness.abi.numbers import FIOCLEX, PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_TIMERSLACK
 from harness.fuzz.bodies import MAGIC, SYMBOLS
 from harness.fuzz.naming import Namer
 from harness.script.operations import (
@@ -35,10 +36,18 @@ SAMPLES = (
     SampleType.TID,
     SampleType.PERIOD,
     SampleType(0),
-    SampleType.STREAM_ID << 4,  # branch stacks
+    SampleType(perf.SAMPLE_STACK_USER),
 )
-IOCTLS = ((0x2402, 2), (0x2403, 0), (0x2400, 0), (0x2401, 0), (0x40042409, 1), (0x5451, 0), (0x5001, 0))
-"""Of events: refresh, reset, enable, disable, pause; of any file: close on exec; of none."""
+IOCTLS = (
+    (perf.IOC_REFRESH, 2),
+    (perf.IOC_RESET, 0),
+    (perf.IOC_ENABLE, 0),
+    (perf.IOC_DISABLE, 0),
+    (perf.IOC_PAUSE_OUTPUT, 1),
+    (FIOCLEX, 0),
+    (0x5001, 0),
+)
+"""Of events, of any file, and of none."""
 COMMANDS = (
     "# nothing",
     "-:{}probe_0",
@@ -47,7 +56,7 @@ COMMANDS = (
     "p nowhere",
     "r:{}probe_1 null_lseek",
 )
-QUERIES = (3, 7, 30)
+QUERIES = (PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_TIMERSLACK)
 """Options of prctl(2) that tell whether a process may be dumped, keeps capabilities, and how late it is woken up."""
 
 

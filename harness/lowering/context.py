@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.abi import bpf
 from harness.abi.layout import Layout
+from harness.abi.numbers import AT_FDCWD, O_RDWR, O_WRONLY, PROT_NONE
 from harness.abi.system_calls import number
 from harness.release import release
 from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
@@ -21,11 +22,8 @@ from hil.kernels.kernel import Kernel
 Reader = Callable[[BatchResult], Outcome]
 """Makes an operation's observation from the results of its steps."""
 
-AT_FDCWD = -100
-PROT_NONE = 0x0
 GROUP = "hil"
 """Of all trace events that scripts make."""
-O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_CLOEXEC = 0o0, 0o1, 0o2, 0o1000, 0o2000, 0o2000000
 
 
 @dataclass(frozen=True)
@@ -218,7 +216,7 @@ class Lowering:
     def null_device(self) -> Result:
         """A descriptor of /dev/null, opened once a script."""
         if self._null_device is None:
-            self._null_device = self.open("/dev/null", 0o2)
+            self._null_device = self.open("/dev/null", O_RDWR)
         return self._null_device
 
     def forget_null_device(self) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.abi import bpf
+from harness.abi.numbers import O_RDONLY, O_WRONLY
 from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.lane import Engine
-from harness.lowering.context import O_RDONLY, O_WRONLY, Guest, Lowering
+from harness.lowering.context import Guest, Lowering
 from harness.lowering.programs import load
 from harness.script.operations import LoadProgram, ProgramType, Ref
 from hil.agent.builder import BatchBuilder

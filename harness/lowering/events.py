@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from harness.abi import perf
-from harness.lowering.context import (
+from harness.abi.numbers import (
+    CLOCK_MONOTONIC,
+    MAP_FIXED,
+    MAP_SHARED,
     O_APPEND,
     O_CLOEXEC,
     O_RDONLY,
     O_RDWR,
     O_WRONLY,
+    PROT_READ,
+    PROT_WRITE,
+)
+from harness.lowering.context import (
     Lowering,
     Reader,
     Ring,
@@ -36,9 +43,6 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 from hil.agent.steps import Result
-
-PROT_READ, PROT_READ_WRITE, MAP_SHARED_FIXED = 0x1, 0x1 | 0x2, 0x01 | 0x10
-CLOCK_MONOTONIC = 1
 
 
 def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
@@ -130,7 +134,7 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
     size = (1 + operation.data_pages) * page
     control = lowering.builder.alloc(size, align=page)
     event = lowering.operand(operation.event)
-    mapped = lowering.call("mmap", control, size, PROT_READ_WRITE, MAP_SHARED_FIXED, event, 0)
+    mapped = lowering.call("mmap", control, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, event, 0)
     sampling = lowering.samplings.get(getattr(operation.event, "name", ""), Sampling(SampleType(0)))
     ring = Ring(mapped, control, size, control + page, operation.data_pages * page, sampling)
     return lowering.map_over(operation.name, ring)

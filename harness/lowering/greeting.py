@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from harness.abi.numbers import O_RDONLY
 from harness.lowering import settings
-from harness.lowering.context import O_RDONLY, Guest, Lowering
+from harness.lowering.context import Guest, Lowering
 from harness.script.surroundings import ReadSetting
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, Hello

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from harness.abi import capabilities
+from harness.abi.numbers import PR_SET_KEEPCAPS, PR_SET_NAME, RLIMIT_MEMLOCK
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.outcome import Outcome
 from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetCredentials, SetName
 from hil.agent.results import BatchResult, Status
 from hil.agent.steps import Operand
 
-PR_SET_KEEPCAPS, PR_SET_NAME = 8, 15
-RLIMIT_MEMLOCK = 8
 ECHO = ("/bin/busybox", "echo")
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.abi import bpf
+from harness.abi.numbers import AF_UNIX, MSG_DONTWAIT, SO_ATTACH_BPF, SOCK_DGRAM, SOL_SOCKET
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
 from harness.script.operations import LoadProgram, RunSocketFilter
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
-
-AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT = 1, 2, 0x40
-SOL_SOCKET, SO_ATTACH_BPF = 1, 50
 
 
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from harness.abi import perf
-from harness.lowering.context import O_APPEND, O_WRONLY, Lowering, Reader, Sampling, first_failure, returned
+from harness.abi.numbers import O_APPEND, O_WRONLY
+from harness.lowering.context import Lowering, Reader, Sampling, first_failure, returned
 from harness.script import logs
 from harness.script.names import MAKES
 from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
+from harness.script.structures import Filled
 from hil.agent.steps import Address
 
 
@@ -35,9 +37,10 @@ def open_event(lowering: Lowering, operation: RawOpenEvent) -> Reader:
     where = _structure(lowering, operation.parts, operation.length, guarded=False) if operation.length else 0
     descriptor = lowering.call("perf_event_open", where, operation.pid, operation.cpu, operation.group, operation.flags)
     lowering.opened(operation.name, descriptor)
-    numbers = {part.offset: part.value for part in operation.parts if isinstance(part.value, int)}
-    output = (numbers.get(0), numbers.get(8)) == (perf.TYPE_SOFTWARE, perf.COUNT_SW_BPF_OUTPUT)
-    lowering.samplings[operation.name] = Sampling(SampleType(numbers.get(24, 0)), output)
+    attr = Filled(operation.parts, operation.length)
+    type, config, samples = (attr.number(perf.ATTR.fields[name]) for name in ("type", "config", "sample_type"))
+    output = (type, config) == (perf.TYPE_SOFTWARE, perf.COUNT_SW_BPF_OUTPUT)
+    lowering.samplings[operation.name] = Sampling(SampleType(samples or 0), output)
     return returned(descriptor)
 
 
@@ -59,13 +62,8 @@ def write_kprobe_events(lowering: Lowering, operation: WriteKprobeEvents) -> Rea
 _REMOVED = re.compile(r"-:\{\}(\w+)")
 
 
-def _structure(lowering: Lowering, parts: Iterable[Part], length: int, guarded: bool) -> Address:
-    image = bytearray(length)
-    for part in parts:
-        if isinstance(part.value, int):
-            cut = part.value & ((1 << 8 * part.size) - 1)
-            image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
-    content = bytes(image[:length])
+def _structure(lowering: Lowering, parts: Sequence[Part], length: int, guarded: bool) -> Address:
+    content = Filled(parts, length).image
     address = lowering.guarded(content) if guarded else lowering.builder.alloc(content)
     for part in parts:
         if not isinstance(part.value, int):

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 
 from harness.abi import bpf
+from harness.abi.numbers import MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE
 from harness.lowering.context import Lowering, Reader, RingBuffer, first_failure
-from harness.lowering.events import MAP_SHARED_FIXED, PROT_READ, PROT_READ_WRITE
 from harness.lowering.reading import between
 from harness.script.operations import MapPages, MapRingBuffer, ReadRingBuffer
 from harness.script.outcome import Message, Other, Outcome, Record
@@ -19,9 +19,9 @@ def map_ring_buffer(lowering: Lowering, operation: MapRingBuffer) -> Reader:
     length = 2 * page + 2 * operation.size
     start = lowering.builder.alloc(length, align=page)
     map = lowering.operand(operation.map)
-    written = lowering.call("mmap", start, page, PROT_READ_WRITE, MAP_SHARED_FIXED, map, 0)
+    written = lowering.call("mmap", start, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0)
     with lowering.builder.unless_failed(written):  # or only half of it would be there
-        mapped = lowering.call("mmap", start + page, length - page, PROT_READ, MAP_SHARED_FIXED, map, page)
+        mapped = lowering.call("mmap", start + page, length - page, PROT_READ, MAP_SHARED | MAP_FIXED, map, page)
     buffer = RingBuffer(mapped, start, length, start + page, start + 2 * page, operation.size)
     lowering.map_over(operation.name, buffer)
     return first_failure([written, mapped], value=0)
@@ -56,26 +56,26 @@ def records(window: bytes) -> Iterator[Record]:
     is still being written when nobody runs, or breaks off, ends the list."""
     position = 0
     while position < len(window):
-        if len(window) - position < bpf.RING_HEADER_SIZE:
+        if len(window) - position < bpf.RINGBUF_HDR_SZ:
             yield Other(0)
             return
         head, page = struct.unpack_from("<II", window, position)
-        size = head & ~(bpf.RING_BUSY | bpf.RING_DISCARD)
-        start = position + bpf.RING_HEADER_SIZE
-        if head & bpf.RING_BUSY or start + size > len(window):
+        size = head & ~(bpf.RINGBUF_BUSY_BIT | bpf.RINGBUF_DISCARD_BIT)
+        start = position + bpf.RINGBUF_HDR_SZ
+        if head & bpf.RINGBUF_BUSY_BIT or start + size > len(window):
             yield Other(head)
             return
-        yield Message(window[start : start + size], page, bool(head & bpf.RING_DISCARD))
+        yield Message(window[start : start + size], page, bool(head & bpf.RINGBUF_DISCARD_BIT))
         position = start + size + -size % 8
 
 
 def map_pages(lowering: Lowering, operation: MapPages) -> Reader:
     page = lowering.guest.page_size
-    protection = PROT_READ_WRITE if operation.writable else PROT_READ
+    protection = PROT_READ | PROT_WRITE if operation.writable else PROT_READ
     length = operation.count * page
     where = lowering.builder.alloc(length, align=page)
     descriptor, offset = lowering.operand(operation.descriptor), operation.first * page
-    mapped = lowering.call("mmap", where, length, protection, MAP_SHARED_FIXED, descriptor, offset)
+    mapped = lowering.call("mmap", where, length, protection, MAP_SHARED | MAP_FIXED, descriptor, offset)
     with lowering.builder.unless_failed(mapped):
         lowering.call("munmap", where, length)
     return first_failure([mapped], value=0)

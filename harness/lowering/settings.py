@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.lowering.context import O_RDONLY, O_WRONLY, Lowering, Reader, Setting, first_failure
+from harness.abi.numbers import O_RDONLY, O_WRONLY
+from harness.lowering.context import Lowering, Reader, Setting, first_failure
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting, SetSetting
 from hil.agent.results import BatchResult

@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from harness.abi.numbers import EFD_CLOEXEC, EFD_SEMAPHORE
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.operations import Operation, Pin, RunThreads, Trigger
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Result
 
-EFD_CLOEXEC, EFD_SEMAPHORE = 0o2000000, 0o1
 Carry = Callable[[Lowering, Operation], Reader]
 """Lowers one operation."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.lowering.context import O_RDONLY, O_TRUNC, O_WRONLY, Lowering, Reader, first_failure, returned
-from harness.lowering.events import CLOCK_MONOTONIC
+from harness.abi.numbers import CLOCK_MONOTONIC, O_RDONLY, O_TRUNC, O_WRONLY
+from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script.outcome import Line, Outcome
 from harness.script.surroundings import ClearTrace, ReadClock, ReadTrace
 from hil.agent.results import BatchResult

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from harness.abi import bpf
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps import EventArrayMap, RingBufferMap, StackTraceMap
 from harness.model.maps.base import map_behind
-from harness.model.maps.ring_buffer import FORCE_WAKEUP, NO_WAKEUP, Reserved
-from harness.model.maps.stack_trace import DEEPEST, SKIP, USER_STACK, check_depth
+from harness.model.maps.ring_buffer import Reserved
+from harness.model.maps.stack_trace import DEEPEST, check_depth
 from harness.model.memory import Context, Fault, Region
 from harness.model.reading import buffer
 from harness.model.value import M64, Pointer, Value, exactly, partial_of, unknown
@@ -24,7 +25,7 @@ READ_VALUE_SIZE = 24
 def ringbuf_output(_: Environment, map: Value, data: Value, size: Value, flags: Value, *__: Value) -> Value:
     """0, -EINVAL for unknown flags, or -EAGAIN when there is no room."""
     ring, source, nbytes = map_behind(map, RingBufferMap), buffer(data), exactly(size)
-    if exactly(flags) & ~(NO_WAKEUP | FORCE_WAKEUP):
+    if exactly(flags) & ~(bpf.RB_NO_WAKEUP | bpf.RB_FORCE_WAKEUP):
         raise Errno("EINVAL")
     record = ring.reserve(nbytes)
     if record is None:
@@ -100,10 +101,10 @@ def get_stack(_: Environment, context: Value, to: Value, size: Value, flags: Val
     """The call chain's length in bytes as far as it fits, with zeros behind; -EINVAL and -EFAULT clear the memory."""
     _place(context)
     target, nbytes, wanted = buffer(to), exactly(size), exactly(flags)
-    if wanted & ~(SKIP | USER_STACK) or nbytes % 8:
+    if wanted & ~(bpf.F_SKIP_FIELD_MASK | bpf.F_USER_STACK) or nbytes % 8:
         target.region.store_bytes(target.offset, bytes(nbytes))
         raise Errno("EINVAL")
-    if wanted & SKIP > DEEPEST:
+    if wanted & bpf.F_SKIP_FIELD_MASK > DEEPEST:
         target.region.store_bytes(target.offset, bytes(nbytes))
         raise Errno("EFAULT")
     check_depth(wanted)

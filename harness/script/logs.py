@@ -18,6 +18,7 @@ from harness.isa.opcodes import Alu, Class, Jump
 from harness.release import release
 from harness.script.operations import Buffer, LoadProgram, RawBpf
 from harness.script.outcome import Withheld
+from harness.script.structures import Filled
 
 _LAST_NAMED = {Class.ALU: Alu.END, Class.ALU64: Alu.END, Class.JMP: Jump.EXIT}
 
@@ -35,18 +36,15 @@ def withheld(operation: LoadProgram | RawBpf, era: str) -> Withheld | None:
 def _wants_log(operation: LoadProgram | RawBpf) -> bool:
     if isinstance(operation, LoadProgram):
         return operation.log_level != 0
-    level = (part for part in operation.parts if part.offset < _LOG_LEVEL + 4 and part.offset + part.size > _LOG_LEVEL)
-    return operation.command == bpf.Command.PROG_LOAD and any(part.value != 0 for part in level)
+    level = Filled(operation.parts, operation.nbytes).number(bpf.PROG_LOAD.fields["log_level"])
+    return operation.command == bpf.Command.PROG_LOAD and level != 0
 
 
 def _instructions(operation: LoadProgram | RawBpf) -> Iterable[Instruction]:
     if isinstance(operation, LoadProgram):
         return operation.program.instructions
-    code = next((part.value for part in operation.parts if part.offset == _CODE), None)
+    code = Filled(operation.parts, operation.nbytes).named(bpf.PROG_LOAD.fields["insns"])
     return decode(code.content[: len(code.content) // 8 * 8]) if isinstance(code, Buffer) else ()
-
-
-_LOG_LEVEL, _CODE = (bpf.PROG_LOAD.fields[name].offset for name in ("log_level", "insns"))
 
 
 def _is_nameless(instruction: Instruction) -> bool:

@@ -10,8 +10,11 @@ Every operation is here by its name, those that are defined in modules of their 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 
+from harness.abi.bpf import MapType as MapType
+from harness.abi.bpf import ProgramType as ProgramType
+from harness.abi.bpf import UpdateFlag as UpdateFlag
+from harness.abi.perf import SampleType as SampleType
 from harness.isa.instruction import Instruction
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
@@ -31,82 +34,6 @@ from harness.script.surroundings import ReadSetting as ReadSetting
 from harness.script.surroundings import ReadTrace as ReadTrace
 from harness.script.surroundings import SetSetting as SetSetting
 from harness.script.surroundings import SurroundingsOperation
-
-
-class MapType(IntEnum):
-    """`enum bpf_map_type`, include/uapi/linux/bpf.h."""
-
-    UNSPEC = 0
-    HASH = 1
-    ARRAY = 2
-    PROG_ARRAY = 3
-    PERF_EVENT_ARRAY = 4
-    PERCPU_HASH = 5
-    PERCPU_ARRAY = 6
-    STACK_TRACE = 7
-    LRU_HASH = 9
-    LRU_PERCPU_HASH = 10
-    RINGBUF = 27
-
-
-class ProgramType(IntEnum):
-    """`enum bpf_prog_type`, include/uapi/linux/bpf.h."""
-
-    UNSPEC = 0
-    SOCKET_FILTER = 1
-    KPROBE = 2
-    SCHED_CLS = 3
-    SCHED_ACT = 4
-    TRACEPOINT = 5
-    XDP = 6
-    PERF_EVENT = 7
-    CGROUP_SKB = 8
-    CGROUP_SOCK = 9
-    LWT_IN = 10
-    LWT_OUT = 11
-    LWT_XMIT = 12
-    SOCK_OPS = 13
-    SK_SKB = 14
-    CGROUP_DEVICE = 15
-    SK_MSG = 16
-    RAW_TRACEPOINT = 17
-    CGROUP_SOCK_ADDR = 18
-    LWT_SEG6LOCAL = 19
-    LIRC_MODE2 = 20
-    SK_REUSEPORT = 21
-    FLOW_DISSECTOR = 22
-    CGROUP_SYSCTL = 23
-    RAW_TRACEPOINT_WRITABLE = 24
-    CGROUP_SOCKOPT = 25
-    TRACING = 26
-    STRUCT_OPS = 27
-    EXT = 28
-    LSM = 29
-    SK_LOOKUP = 30
-    SYSCALL = 31
-    NETFILTER = 32
-
-
-class UpdateFlag(IntEnum):
-    """Flags of BPF_MAP_UPDATE_ELEM."""
-
-    ANY = 0
-    NOEXIST = 1
-    EXIST = 2
-
-
-class SampleType(IntFlag):
-    """`enum perf_event_sample_format`, include/uapi/linux/perf_event.h; the fields a sample record carries."""
-
-    IP = 1 << 0
-    TID = 1 << 1
-    TIME = 1 << 2
-    ADDR = 1 << 3
-    ID = 1 << 6
-    CPU = 1 << 7
-    PERIOD = 1 << 8
-    STREAM_ID = 1 << 9
-    RAW = 1 << 10
 
 
 @dataclass(frozen=True)

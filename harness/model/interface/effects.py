@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from harness.abi.bpf import Command
+from harness.abi.numbers import IOC_DIRSHIFT, IOC_READ, PR_SET_NAME
 from harness.model.interface.descriptors import STANDARD, SURELY_CLOSED
 from harness.model.interface.settings import EVER
 from harness.script import operations as op
@@ -20,7 +21,6 @@ from harness.script.triggers import TRIGGERS
 
 PRCTL, PID_LOOKUP = "cap_task_prctl", "find_task_by_vpid"
 """What every prctl(2) reaches, and what looks for the task of a number, for perf_event_open(2) too."""
-PR_SET_NAME = 15
 
 
 class Part(Enum):
@@ -126,13 +126,11 @@ _COMMANDS: Mapping[int, Effects] = {
     Command.PROG_LOAD: _on(*_MAKES, Part.PROGRAM_TYPE),
 }
 """Those that scripts have operations for."""
-IOC_READ = 1 << 31
-"""The direction bit of an ioctl(2) that writes to the caller's memory."""
 
 
 def _ioctl(operation: op.Ioctl) -> Effects:
     argument = operation.argument
-    writes = operation.request & IOC_READ and argument >= LEAST_ADDRESS
+    writes = operation.request >> IOC_DIRSHIFT & IOC_READ and argument >= LEAST_ADDRESS
     return EVERYTHING if writes or may_be_descriptor(argument) else _on(Part.OBJECTS)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.abi.capabilities import Capability
+from harness.abi.numbers import PR_SET_KEEPCAPS, PR_SET_NAME
 from harness.model.errno import Errno
 from harness.model.interface import settings
 from harness.model.interface.descriptors import Number
@@ -26,7 +27,7 @@ from harness.script.triggers import TRIGGERS, Argument
 
 MOST_NAME = 15
 """Bytes of a process's name, without the zero behind it: TASK_COMM_LEN."""
-PRCTL, PR_SET_KEEPCAPS, PR_SET_NAME = "cap_task_prctl", 8, 15
+PRCTL = "cap_task_prctl"
 WRITTEN = "write_null"
 """What a program that is executed reaches with its line."""
 NEW_CAPABILITIES = frozenset({Capability.BPF, Capability.PERFMON})

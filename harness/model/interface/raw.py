@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from harness.abi.bpf import F_LOCK, Command
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
 from harness.model.interface import load, permissions
@@ -21,20 +22,26 @@ from harness.model.value import Unbounded, Unpredictable
 from harness.script import logs
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
+from harness.script.structures import Filled
 
-LAST_FIELDS = {0: 16, 1: 24, 2: 32, 3: 16, 4: 24, 5: 44}
+LAST_FIELDS: Mapping[int, int] = {
+    Command.MAP_CREATE: 16,
+    Command.MAP_LOOKUP_ELEM: 24,
+    Command.MAP_UPDATE_ELEM: 32,
+    Command.MAP_DELETE_ELEM: 16,
+    Command.MAP_GET_NEXT_KEY: 24,
+    Command.PROG_LOAD: 44,
+}
 """Where each command's fields end in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
-NAMES = {
-    0: "CreateMap",
-    1: "LookupElement",
-    2: "UpdateElement",
-    3: "DeleteElement",
-    4: "GetNextKey",
-    5: "LoadProgram",
+NAMES: Mapping[int, str] = {
+    Command.MAP_CREATE: "CreateMap",
+    Command.MAP_LOOKUP_ELEM: "LookupElement",
+    Command.MAP_UPDATE_ELEM: "UpdateElement",
+    Command.MAP_DELETE_ELEM: "DeleteElement",
+    Command.MAP_GET_NEXT_KEY: "GetNextKey",
+    Command.PROG_LOAD: "LoadProgram",
 }
 """The operations of scripts that use the same commands."""
-LOCK_FLAG = 4
-"""BPF_F_LOCK."""
 MOST_LICENSE = 127
 """bpf_prog_load(): what fits before the NUL."""
 SURELY_UNMAPPED = 4096
@@ -148,12 +155,7 @@ def _image(operation: RawBpf) -> bytes:
         if operation.address < SURELY_UNMAPPED or operation.address >> 63:
             return b""
         raise Unpredictable(f"what lies at {operation.address:#x}")
-    image = bytearray(operation.nbytes)
-    for part in operation.parts:
-        if isinstance(part.value, int):
-            cut = part.value & ((1 << 8 * part.size) - 1)
-            image[part.offset : part.offset + part.size] = cut.to_bytes(part.size, "little")
-    return bytes(image[: operation.nbytes])
+    return Filled(operation.parts, operation.nbytes).image
 
 
 def _create_map(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
@@ -194,7 +196,7 @@ def _update(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     map = _map(kernel, attr)
     permissions.write_map(map)
     flags = attr.number(24, 8)
-    if flags & LOCK_FLAG and kernel.rules.maps.lock_flag:
+    if flags & F_LOCK and kernel.rules.maps.lock_flag:
         raise Errno("EINVAL")  # there is no lock in our values (MAP-25)
     key = _key(map, attr)
     value = attr.read(16, map.size_given(flags))
@@ -255,10 +257,10 @@ def _check_log(rule: LogRule, attr: Attr) -> None:
 
 
 _COMMANDS: dict[int, Callable[[Kernel, RawBpf, Attr], Outcome]] = {
-    0: _create_map,
-    1: _lookup,
-    2: _update,
-    3: _delete,
-    4: _next_key,
-    5: _load,
+    Command.MAP_CREATE: _create_map,
+    Command.MAP_LOOKUP_ELEM: _lookup,
+    Command.MAP_UPDATE_ELEM: _update,
+    Command.MAP_DELETE_ELEM: _delete,
+    Command.MAP_GET_NEXT_KEY: _next_key,
+    Command.PROG_LOAD: _load,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from harness.abi import perf
-from harness.abi.bpf import Command
+from harness.abi.bpf import ELEMENT, Command
 from harness.model.interface.descriptors import Doubtful
 from harness.model.interface.effects import may_be_descriptor
 from harness.model.interface.kernel import Kernel
@@ -14,6 +14,7 @@ from harness.model.interface.objects import Content, TraceEvent
 from harness.model.maps import FileArrayMap
 from harness.script import operations as op
 from harness.script.operations import Buffer, Operation, Ref
+from harness.script.structures import Filled
 
 Thing = Content | TraceEvent | Doubtful
 
@@ -34,9 +35,8 @@ def _stored(operation: Operation) -> bytes | None:
         case op.UpdateElement(value=bytes(value)):
             return value
         case op.RawBpf(command=Command.MAP_UPDATE_ELEM, parts=parts):
-            return next(
-                (part.value.content for part in parts if part.offset == 16 and isinstance(part.value, Buffer)), None
-            )
+            given = Filled(parts, operation.nbytes).named(ELEMENT.fields["value"])
+            return given.content if isinstance(given, Buffer) else None
     return None
 
 
@@ -88,7 +88,9 @@ def _trace_event_number(operation: Operation) -> bool:
     match operation:
         case op.OpenEvent(config=int(number)):
             return number > 0
-        case op.RawOpenEvent(parts=parts):
-            numbers = {part.offset: part.value for part in parts if isinstance(part.value, int)}
-            return numbers.get(0) == perf.TYPE_TRACEPOINT and numbers.get(8, 0) > 0
+        case op.RawOpenEvent(parts=parts, length=length):
+            attr, fields = Filled(parts, length), perf.ATTR.fields
+            config = attr.number(fields["config"])
+            plain = config != 0 and attr.named(fields["config"]) is None
+            return plain and attr.number(fields["type"]) in (perf.TYPE_TRACEPOINT, None)
     return False

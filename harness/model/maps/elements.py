@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.abi.bpf import F_ALL_CPUS, F_CPU, F_LOCK
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
@@ -18,8 +19,6 @@ from harness.model.value import M32, Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 PER_CPU = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH})
-LOCK, ONE_CPU, ALL_CPUS = 4, 8, 16
-"""BPF_F_LOCK, which needs a lock in the value; BPF_F_CPU, with its number in the upper half, and BPF_F_ALL_CPUS."""
 PADDING = "the bytes behind a value of a per-CPU map"
 
 
@@ -86,11 +85,11 @@ class Element:
 def check_cpu_flags(flags: int, cpus: int) -> None:
     """bpf_map_check_op_flags(), include/linux/bpf.h of 7.2: Errno EINVAL, ERANGE (seen on 7.2.13)."""
     low = flags & M32
-    if low & LOCK or low > ALL_CPUS or (flags >> 32 and not low & ONE_CPU):
+    if low & F_LOCK or low > F_ALL_CPUS or (flags >> 32 and not low & F_CPU):
         raise Errno("EINVAL")
     if flags >> 32 >= cpus:
         raise Errno("ERANGE")
-    if low not in (UpdateFlag.NOEXIST | UpdateFlag.EXIST, ONE_CPU, ALL_CPUS):
+    if low not in (UpdateFlag.NOEXIST | UpdateFlag.EXIST, F_CPU, F_ALL_CPUS):
         raise Unpredictable(f"the model has no rule for flags {low:#x} together")
 
 
@@ -112,7 +111,7 @@ class ElementMap(Map):
         if not self._cpu_flags or flags <= UpdateFlag.EXIST:
             return self.size_in_calls
         check_cpu_flags(flags, self._cpus)
-        return self.value_size if flags & (ONE_CPU | ALL_CPUS) else self.size_in_calls
+        return self.value_size if flags & (F_CPU | F_ALL_CPUS) else self.size_in_calls
 
     def read(self, key: bytes) -> Region | None:
         self._certain()
@@ -125,12 +124,12 @@ class ElementMap(Map):
             raise Errno("EINVAL")
         new = self._find(key) is None
         element = self._place(key, flags, cpu)
-        if not flags & (ONE_CPU | ALL_CPUS):
+        if not flags & (F_CPU | F_ALL_CPUS):
             element.fill(value)
             return
-        for number in range(self._cpus) if flags & ALL_CPUS else (flags >> 32,):
+        for number in range(self._cpus) if flags & F_ALL_CPUS else (flags >> 32,):
             element.store(value, 0, number)
-        if new and flags & ONE_CPU:
+        if new and flags & F_CPU:
             element.blur(flags >> 32)
 
     def _lookup(self, key: bytes, cpu: int) -> Region | None:

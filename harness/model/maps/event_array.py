@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from harness.abi.bpf import MapFlag
+from harness.abi.bpf import F_CURRENT_CPU, F_INDEX_MASK, MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.file_array import FileArrayMap, check
@@ -13,9 +13,6 @@ from harness.script.operations import CreateMap
 
 if TYPE_CHECKING:
     from harness.model.interface.objects import File
-
-INDEX_MASK = CURRENT_CPU = 0xFFFFFFFF
-"""BPF_F_INDEX_MASK, BPF_F_CURRENT_CPU."""
 
 
 class Event(Protocol):
@@ -45,10 +42,10 @@ class EventArrayMap(FileArrayMap[Event]):
     def event(self, environment: Environment, flags: int) -> Event:
         """What a program's flags choose; Errno EINVAL, E2BIG, ENOENT."""
         self._certain()
-        if flags & ~INDEX_MASK:
+        if flags & ~F_INDEX_MASK:
             raise Errno("EINVAL")
-        index = flags & INDEX_MASK
-        if index == CURRENT_CPU:
+        index = flags & F_INDEX_MASK
+        if index == F_CURRENT_CPU:
             index = environment.cpu
         if index >= self.max_entries:
             raise Errno("E2BIG")

@@ -20,10 +20,6 @@ from harness.script.outcome import Message
 PAGES_BEFORE_DATA = 3
 """What pg_off counts from: a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
 LARGEST_RECORD = 0xFFFFFFFF // 4
-LOCK = 4
-"""BPF_F_LOCK, which needs a lock in the value."""
-NO_WAKEUP, FORCE_WAKEUP = 1, 2
-"""Flags of output, submit and discard, which only decide whom poll(2) wakes."""
 
 
 class Reserved(Region):
@@ -54,7 +50,7 @@ class RingBufferMap(Map):
         raise Errno(NOT_SUPPORTED)
 
     def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
-        if flags & LOCK:
+        if flags & bpf.F_LOCK:
             raise Errno("EINVAL")
         if flags > UpdateFlag.EXIST:
             raise Unpredictable("which flags of an update are looked at first")
@@ -81,7 +77,7 @@ class RingBufferMap(Map):
         if size > LARGEST_RECORD or self.produced + length - self.consumed >= self.max_entries:
             return None
         record = Reserved(self, self.produced, size)
-        self._put(self.produced, 8, self._header(self.produced, size | bpf.RING_BUSY))
+        self._put(self.produced, 8, self._header(self.produced, size | bpf.RINGBUF_BUSY_BIT))
         self._take(record)
         self.produced += length
         return record
@@ -93,7 +89,7 @@ class RingBufferMap(Map):
         record.given_back = True
         for at in range(record.size):
             self._data.copy((record.position + 8 + at) % self.max_entries, record, at, 1)
-        state = bpf.RING_DISCARD if discarded else 0
+        state = bpf.RINGBUF_DISCARD_BIT if discarded else 0
         self._put(record.position, 8, self._header(record.position, record.size | state))
         self._messages.append((record.position, record.size, discarded))
         self._messages.sort()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from harness.abi import bpf
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
@@ -19,8 +20,6 @@ from harness.script.outcome import Unknown
 
 DEEPEST = 127
 """kernel.perf_event_max_stack: no chain has more addresses."""
-SKIP, USER_STACK, FAST_COMPARE, REUSE = 0xFF, 1 << 8, 1 << 9, 1 << 10
-"""BPF_F_SKIP_FIELD_MASK, BPF_F_USER_STACK, BPF_F_FAST_STACK_CMP, BPF_F_REUSE_STACKID."""
 
 
 class StackTraceMap(Map):
@@ -35,7 +34,7 @@ class StackTraceMap(Map):
     def number(self, chain: Hashable, flags: int) -> Value:
         """bpf_get_stackid(): the bucket of the chain, which is stored; Errno EINVAL, EFAULT, EEXIST, ENOMEM."""
         self._certain()
-        if flags & ~(SKIP | USER_STACK | FAST_COMPARE | REUSE):
+        if flags & ~(bpf.F_SKIP_FIELD_MASK | bpf.F_USER_STACK | bpf.F_FAST_STACK_CMP | bpf.F_REUSE_STACKID):
             raise Errno("EINVAL")
         check_depth(flags)
         if chain in self._numbers:
@@ -43,7 +42,7 @@ class StackTraceMap(Map):
         if self._numbers and self._buckets > 1:
             raise Unpredictable("whether two call chains have the same number")
         if self._numbers:  # a new element is taken before the old one is given back, and there is only one
-            raise Errno("ENOMEM" if flags & REUSE else "EEXIST")
+            raise Errno("ENOMEM" if flags & bpf.F_REUSE_STACKID else "EEXIST")
         number: Value = 0
         if self._buckets > 1:
             number = partial_of(Unknown("the number of a call chain", least=0, most=self._buckets - 1))
@@ -97,10 +96,10 @@ class StackTraceMap(Map):
 def check_depth(flags: int) -> None:
     """Every chain has a first address. Errno EFAULT when more are skipped than there can be; Unpredictable when whether
     there are so many is not known."""
-    skipped = flags & SKIP
+    skipped = flags & bpf.F_SKIP_FIELD_MASK
     if skipped >= DEEPEST:
         raise Errno("EFAULT")
-    if skipped or flags & USER_STACK:
+    if skipped or flags & bpf.F_USER_STACK:
         raise Unpredictable("how deep the stack is")
 
 

@@ -1,25 +1,27 @@
-"""Our tables as claims about the kernel's user-space headers, and the C program in which a compiler judges them."""
+"""Our tables as claims about the headers for user space, and the C program in which a compiler judges them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import errno
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
+from types import ModuleType
 
-from harness.abi import bpf, capabilities, perf
+from harness.abi import bpf, capabilities, numbers, perf
 from harness.abi.capabilities import Capability
 from harness.abi.layout import Layout
 from harness.abi.pt_regs import pt_regs
 from harness.abi.system_calls import NUMBERS
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Atomic, Class, Helper, Jump, Mode, Pseudo, Size, Source
-from harness.lowering import processes, programs
-from harness.script.operations import MapType, ProgramType, SampleType, UpdateFlag
+from harness.programs import btf, object_file
 from hil.arch import entry
 
 HEADERS = (
-    *("asm/ptrace.h", "asm/unistd.h", "linux/bpf.h", "linux/perf_event.h", "stddef.h", "sys/ioctl.h"),
-    *("asm/socket.h", "sys/socket.h", "linux/capability.h", "linux/prctl.h", "sys/resource.h"),
+    *("asm/ptrace.h", "asm/socket.h", "asm/unistd.h", "errno.h", "fcntl.h", "linux/bpf.h", "linux/btf.h"),
+    *("linux/capability.h", "linux/elf.h", "linux/elf-em.h", "linux/perf_event.h", "linux/prctl.h", "stddef.h"),
+    *("sys/eventfd.h", "sys/ioctl.h", "sys/mman.h", "sys/resource.h", "sys/socket.h", "time.h"),
 )
 
 
@@ -38,9 +40,28 @@ class Claim:
         return f"#ifdef {self.defined}\n{claim}#endif\n" if self.defined else claim
 
 
+@dataclass(frozen=True)
+class FlagClaim(Claim):
+    """That the bit field `expression` of `struct perf_event_attr`, which has no offset to be asked for, is `value` in
+    the word where the flags are. A compiler that optimises leaves the call out where that is true."""
+
+    @property
+    def text(self) -> str:
+        word = perf.ATTR.fields["flags"].offset // 8
+        return f"""
+void wrong_{self.expression}(void) __attribute__((error("\\"{self.expression}\\"")));
+void check_{self.expression}(void) {{
+    union {{ struct perf_event_attr attr; unsigned long long words[16]; }} all = {{{{0}}}};
+    all.attr.{self.expression} = 1;
+    if (all.words[{word}] != {self.value}ull) wrong_{self.expression}();
+}}
+"""
+
+
 def program(claims: Iterable[Claim]) -> str:
-    """A translation unit that compiles if all claims are true."""
-    return "".join((*(f"#include <{header}>\n" for header in HEADERS), *(claim.text for claim in claims)))
+    """A translation unit that compiles, if the compiler optimises, if all claims are true."""
+    includes = (f"#include <{header}>\n" for header in HEADERS)
+    return "".join(("#define _GNU_SOURCE\n", *includes, *(claim.text for claim in claims)))
 
 
 def claims(arch: str) -> Iterator[Claim]:
@@ -49,61 +70,104 @@ def claims(arch: str) -> Iterator[Claim]:
         yield Claim(f"__NR_{name}", number)
     for layout in (bpf.MAP_CREATE, bpf.ELEMENT, bpf.PROG_LOAD):
         yield from _fields("union bpf_attr", layout)
+    yield from _fields("union bpf_attr", bpf.OBJECT_INFO, "info.")
+    yield from _fields("struct bpf_prog_info", bpf.PROG_INFO)
     yield from _fields("struct perf_event_attr", perf.ATTR)
-    yield from _constants()
-    for prefix, numbers, names in _ENUMERATIONS:
-        for member in (one for one in numbers if one not in _NOT_YET):
-            name = str(member.name)
-            yield Claim(f"{prefix}{names.get(name, name)}", member.value, _NEWER.get(member, ""))
+    yield from _structures()
+    for prefix, module in _CONSTANTS:
+        for name, value in constants(module):
+            yield from _claim(prefix, name, value)
+    for prefix, enumeration in _ENUMERATIONS:
+        for member in enumeration:
+            yield from _claim(prefix, str(member.name), member.value)
+    for name in errno.errorcode.values():
+        yield Claim(name, getattr(errno, name))
     yield from _opcode_fields()
     for helper in Helper:
         yield Claim(f"BPF_FUNC_{helper.name.lower()}", helper)
     yield from registers(arch)
 
 
-_ENUMERATIONS: tuple[tuple[str, Iterable[IntEnum | SampleType], Mapping[str, str]], ...] = (
-    ("BPF_", bpf.Command, {}),
-    ("CAP_", Capability, {}),
-    ("BPF_MAP_TYPE_", MapType, {}),
-    ("BPF_PROG_TYPE_", ProgramType, {}),
-    ("BPF_", UpdateFlag, {}),
-    ("PERF_SAMPLE_", SampleType, {}),
-    ("BPF_", Class, {}),
-    ("BPF_", Source, {}),
-    ("BPF_", Size, {}),
-    ("BPF_", Mode, {}),
-    ("BPF_", Alu, {}),
-    ("BPF_", Jump, {}),
-    ("BPF_", Atomic, {"LOAD_ACQUIRE": "LOAD_ACQ", "STORE_RELEASE": "STORE_REL"}),
-    (
-        "BPF_PSEUDO_",
-        [pseudo for pseudo in Pseudo if pseudo is not Pseudo.CONSTANT],
-        {"FUNCTION": "FUNC", "MAP_INDEX": "MAP_IDX", "MAP_INDEX_VALUE": "MAP_IDX_VALUE"},
-    ),
+def constants(module: ModuleType) -> Iterator[tuple[str, int]]:
+    """The numbers that stand in a module by their names."""
+    for name, value in vars(module).items():
+        if name.isupper() and isinstance(value, int) and (module.__name__, name) not in _OUR_OWN:
+            yield name, value
+
+
+def _claim(prefix: str, name: str, value: int) -> Iterator[Claim]:
+    named = _OTHERWISE.get(f"{prefix}{name}", f"{prefix}{name}")
+    if named not in _NOT_YET:
+        yield Claim(named, value, named if named in _NEWER else "")
+
+
+_FLAGS = {
+    "DISABLED": "disabled",
+    "INHERIT": "inherit",
+    "EXCLUDE_KERNEL": "exclude_kernel",
+    "FREQUENCY": "freq",
+    "ENABLE_ON_EXEC": "enable_on_exec",
+    "USE_CLOCKID": "use_clockid",
+}
+"""Our names of bits of `struct perf_event_attr`, and those of its fields."""
+
+_CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("", numbers), ("BPF_", bpf), ("PERF_", perf))
+"""What the header's names begin with, and the module with ours."""
+
+_OUR_OWN = frozenset(
+    {
+        ("harness.abi.bpf", "ATTR_SIZE"),
+        *(("harness.abi.perf", name) for name in ("RING_DATA_HEAD", "RING_DATA_TAIL", "IOC_TYPE", *_FLAGS)),
+    }
 )
-"""What the header's names begin with, ours, and where ours go on otherwise."""
+"""Constants there that are no constants of the headers, and are held against them otherwise."""
+
+_ENUMERATIONS: tuple[tuple[str, Iterable[IntEnum | IntFlag]], ...] = (
+    ("BPF_", bpf.Command),
+    ("CAP_", Capability),
+    ("BPF_MAP_TYPE_", bpf.MapType),
+    ("BPF_PROG_TYPE_", bpf.ProgramType),
+    ("BPF_", bpf.UpdateFlag),
+    ("BPF_F_", bpf.MapFlag),
+    ("PERF_SAMPLE_", perf.SampleType),
+    ("BPF_", Class),
+    ("BPF_", Source),
+    ("BPF_", Size),
+    ("BPF_", Mode),
+    ("BPF_", Alu),
+    ("BPF_", Jump),
+    ("BPF_", Atomic),
+    ("BPF_PSEUDO_", [pseudo for pseudo in Pseudo if pseudo is not Pseudo.CONSTANT]),
+)
+"""What the header's names begin with, and ours."""
+
+_OTHERWISE = {
+    "BPF_LOAD_ACQUIRE": "BPF_LOAD_ACQ",
+    "BPF_STORE_RELEASE": "BPF_STORE_REL",
+    "BPF_PSEUDO_FUNCTION": "BPF_PSEUDO_FUNC",
+    "BPF_PSEUDO_MAP_INDEX": "BPF_PSEUDO_MAP_IDX",
+    "BPF_PSEUDO_MAP_INDEX_VALUE": "BPF_PSEUDO_MAP_IDX_VALUE",
+    **{f"PERF_{name}": f"PERF_EVENT_{name}" for name in vars(perf) if name.startswith("IOC_")},
+    **{f"IOC_{part}": f"_IOC_{part}" for part in ("READ", "TYPESHIFT", "TYPEMASK", "DIRSHIFT")},
+}
+"""The header's names where they are not ours behind the beginning."""
 
 _FIELDS = {"CLASS": "opcode_class", "SRC": "source", "OP": "operation", "SIZE": "size", "MODE": "mode"}
 """Macros of bpf_common.h, which take a field from an opcode, and our names of the fields."""
 
-_NEWER: dict[IntEnum | SampleType, str] = {
-    Mode.MEMSX: "BPF_MEMSX",  # 6.6
-    Jump.JCOND: "BPF_JCOND",  # 6.9
-    Atomic.LOAD_ACQUIRE: "BPF_LOAD_ACQ",  # 6.15
-    Atomic.STORE_RELEASE: "BPF_STORE_REL",
-}
-"""What came after the headers of the oldest host we support (Debian 12: 6.1); all of it are macros."""
+_NEWER = frozenset({"BPF_MEMSX", "BPF_JCOND", "BPF_LOAD_ACQ", "BPF_STORE_REL"})
+"""Macros that came after the headers of the oldest host we support (Debian 12: 6.1), with 6.6, 6.9 and 6.15."""
 
-_NOT_YET = (ProgramType.NETFILTER,)
-"""What came after them, too (6.4), and is no macro: whether headers have it cannot be asked."""
+_NOT_YET = frozenset({"BPF_PROG_TYPE_NETFILTER", "BPF_F_RB_OVERWRITE", "BPF_F_CPU", "BPF_F_ALL_CPUS"})
+"""What came after them, too, and is no macro: whether headers have it cannot be asked."""
 
 
-def _fields(structure: str, layout: Layout) -> Iterator[Claim]:
+def _fields(structure: str, layout: Layout, within: str = "") -> Iterator[Claim]:
     for name, field in layout.fields.items():
         if name == "flags" and layout is perf.ATTR:
             continue  # bit fields without a name: no offset can be asked for; their neighbours leave them this place
-        yield Claim(f"offsetof({structure}, {name})", field.offset)
-        yield Claim(f"sizeof((({structure} *)0)->{name})", field.size)
+        yield Claim(f"offsetof({structure}, {within}{name})", field.offset)
+        yield Claim(f"sizeof((({structure} *)0)->{within}{name})", field.size)
 
 
 def _opcode_fields() -> Iterator[Claim]:
@@ -112,30 +176,24 @@ def _opcode_fields() -> Iterator[Claim]:
             yield Claim(f"BPF_{macro}({code:#x})", getattr(Instruction(code), name))
 
 
-def _constants() -> Iterator[Claim]:
+def _structures() -> Iterator[Claim]:
     # Structures only grow at their ends; the header has the newest size.
     yield Claim(f"sizeof(union bpf_attr) >= {bpf.ATTR_SIZE}", 1)
     yield Claim("PERF_ATTR_SIZE_VER5", perf.ATTR.size)
     flags = perf.ATTR.fields["flags"]
     yield Claim("offsetof(struct perf_event_attr, read_format) + 8", flags.offset)
     yield Claim("offsetof(struct perf_event_attr, wakeup_events) - 8", flags.offset)
-    yield Claim("BPF_PSEUDO_MAP_FD", bpf.PSEUDO_MAP_FD)
-    yield Claim("PERF_TYPE_TRACEPOINT", perf.TYPE_TRACEPOINT)
-    yield Claim("PERF_FLAG_FD_CLOEXEC", perf.FLAG_FD_CLOEXEC)
-    yield Claim("PERF_EVENT_IOC_ENABLE", perf.IOC_ENABLE)
-    yield Claim("PERF_EVENT_IOC_DISABLE", perf.IOC_DISABLE)
-    yield Claim("PERF_EVENT_IOC_SET_BPF", perf.IOC_SET_BPF)
-    yield Claim("PERF_RECORD_LOST", perf.RECORD_LOST)
-    yield Claim("PERF_RECORD_SAMPLE", perf.RECORD_SAMPLE)
+    for name, field in _FLAGS.items():
+        yield FlagClaim(field, getattr(perf, name))
+    yield Claim("_IOC_TYPE(PERF_EVENT_IOC_SET_BPF)", perf.IOC_TYPE)
     yield Claim("offsetof(struct perf_event_mmap_page, data_head)", perf.RING_DATA_HEAD)
     yield Claim("offsetof(struct perf_event_mmap_page, data_tail)", perf.RING_DATA_TAIL)
     yield Claim("_LINUX_CAPABILITY_VERSION_3", capabilities.VERSION)
     yield Claim("sizeof(struct __user_cap_header_struct)", len(capabilities.header()))
     yield Claim("sizeof(struct __user_cap_data_struct) * 2", len(capabilities.data(())))
-    for name in ("PR_SET_KEEPCAPS", "PR_SET_NAME", "RLIMIT_MEMLOCK"):
-        yield Claim(name, getattr(processes, name))
-    for name in ("AF_UNIX", "SOCK_DGRAM", "MSG_DONTWAIT", "SOL_SOCKET", "SO_ATTACH_BPF"):
-        yield Claim(name, getattr(programs, name))
+    for name in ("EM_NONE", "EM_BPF", "SHF_EXECINSTR"):
+        yield Claim(name, getattr(object_file, name))
+    yield Claim("BTF_MAGIC", btf.MAGIC)
 
 
 def _x86_64_registers() -> Iterator[Claim]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.abi.bpf import F_FAST_STACK_CMP, F_REUSE_STACKID, F_USER_STACK
 from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, Helper, call, exit_, ld_map, mov64_imm, mov64_reg, stx
 from harness.model.errno import Errno
 from harness.model.maps import StackTraceMap, allocate
-from harness.model.maps.stack_trace import FAST_COMPARE, REUSE, USER_STACK
 from harness.model.value import Partial, Unpredictable
 from harness.script.operations import Attach, CreateKprobe, CreateMap, MapType, Ref, Trigger
 from tests.harness.model.running import environment
@@ -28,8 +28,8 @@ def errno(map: StackTraceMap, chain: str, flags: int = 0) -> str:
 
 def test_in_one_bucket_all_is_known() -> None:
     map = stacks(1)
-    assert map.number("here", 0) == map.number("here", FAST_COMPARE) == map.number("here", REUSE) == 0
-    assert (errno(map, "there"), errno(map, "there", REUSE)) == ("EEXIST", "ENOMEM")
+    assert map.number("here", 0) == map.number("here", F_FAST_STACK_CMP) == map.number("here", F_REUSE_STACKID) == 0
+    assert (errno(map, "there"), errno(map, "there", F_REUSE_STACKID)) == ("EEXIST", "ENOMEM")
     assert map.following(None) == (bytes(4),)
     map.delete(bytes(4))
     assert map.number("there", 0) == 0
@@ -49,7 +49,7 @@ def test_in_several_the_number_is_in_range_and_the_same_for_the_same_chain() -> 
 def test_depth_is_known_at_its_ends_only() -> None:
     map = stacks(1)
     assert errno(map, "here", 127) == errno(map, "here", 255) == "EFAULT"
-    for flags in (1, 126, USER_STACK):
+    for flags in (1, 126, F_USER_STACK):
         with pytest.raises(Unpredictable, match="deep"):
             map.number("here", flags)
     assert errno(map, "here", 1 << 11) == "EINVAL"
