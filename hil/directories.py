@@ -14,6 +14,11 @@ def cache() -> Path:
     return Path(_DIRS.user_cache_dir)
 
 
+def config() -> Path:
+    """What a user wrote for us: distributions."""
+    return Path(_DIRS.user_config_dir)
+
+
 def state() -> Path:
     """What is ours and lasts: keys, the history of runs."""
     return Path(_DIRS.user_state_dir)

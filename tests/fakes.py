@@ -32,6 +32,10 @@ RELEASE = "6.1.0-56"
 Says = Callable[[Operation], Outcome]
 
 
+OPTIONS = {"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y", "CONFIG_BPF_UNPRIV_DEFAULT_OFF": "y"}
+"""Of Debian's configuration, what tells whose it is."""
+
+
 def fake_kernel(name: str = "debian-12", arch: str = "arm64", **fields: Any) -> Kernel:
     """Debian's 6.1 as far as its names go; its files do not exist."""
     cache = Path("/cache/k")
@@ -43,7 +47,6 @@ def fake_kernel(name: str = "debian-12", arch: str = "arm64", **fields: Any) -> 
         "version": "6.1.192",
         "era": "6.1",
         "provenance": {},
-        "distribution": "debian",
     }
     return Kernel(name, architecture(arch), cache, cache / "image", cache / "config", **{**known, **fields})
 
@@ -52,7 +55,7 @@ def fake_facts(release: str = RELEASE, cpus: int = 2, kprobes: bool = True, **se
     """What Debian's 6.1 tells; `settings` are those of kernel/ that are otherwise, by their last name."""
     known = {path: value for path, value in era("6.1", "arm64").settings.items() if path in EVER}
     known |= {f"kernel/{name}": value for name, value in settings.items()}
-    return Facts(release, "#1 SMP Debian", "aarch64", "hil", 4096, cpus, known, kprobes)
+    return Facts(release, "#1 SMP Debian", "aarch64", "hil", 4096, cpus, known, kprobes, OPTIONS)
 
 
 class FakeTarget:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from harness.clauses import clauses
 from harness.model.architecture import ARCHITECTURES
-from harness.model.distribution import DISTRIBUTIONS
 from harness.model.eras import ERAS, eras_of
 from harness.model.upstream import CHANGES
 from harness.model.upstream.change import Change, Seen
 from harness.release import Release, dotted, release
 from harness.script.clause import FIRST, Step
 from harness.script.source import source
+from hil.kernels import distributions
 
 
 def markdown() -> str:
@@ -26,7 +26,7 @@ def _introduction() -> Iterator[str]:
     yield ""
     yield "A kernel is judged by the rules of 4.1 with every change up to its release, as its distribution configured"
     yield "them and its architecture has them. This page is written by `hil lanes --changes` from"
-    yield "`harness/model/upstream`, `harness/model/architecture.py` and `harness/model/distribution.py`."
+    yield "`harness/model/upstream`, `harness/model/architecture.py` and `images/distributions`."
     yield ""
     yield f"Every clause was held against running kernels of {', '.join(ERAS)}. A change whose commit was looked up"
     yield "counts from the release that made it; any other from the first release it was seen in. Whether the releases"
@@ -106,8 +106,10 @@ def _architectures() -> Iterator[str]:
 def _distributions() -> Iterator[str]:
     yield "## By distribution"
     yield ""
-    yield "A kernel's configuration tells which it is. The running kernel's settings are believed where they differ."
+    yield "A kernel's image and its configuration tell which it is, or whoever imports it does; others can be declared:"
+    yield "[distributions.md](distributions.md). The running kernel's settings are believed where they differ."
     yield ""
-    for name, one in DISTRIBUTIONS.items():
+    for name, one in distributions.ours().items():
         settings = ", ".join(f"`{path}` = {value}" for path, value in one.settings.items())
-        yield f"- {name}: {f'sets {settings}' if settings else 'leaves every setting as upstream has it'}"
+        patched = "".join(f"; has the patch `{patch}`" for patch in sorted(one.patches))
+        yield f"- {name}: {f'sets {settings}' if settings else 'leaves every setting as upstream has it'}{patched}"

@@ -1,50 +1,38 @@
-"""What a distribution makes of upstream Linux: its configuration and its patches."""
+"""What a distribution makes of upstream Linux: its configuration and its patches. The records are data, in
+images/distributions; here is what they mean for the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
-from harness.release import Release
+from harness.release import Release, release
+from hil.kernels import distributions
+from hil.kernels.distributions import Distribution
+
+__all__ = ["Distribution"]
 
 NO_LEVEL = 1 << 31
+PARANOID_ANY: Mapping[str, int] = {"perf-event-restrict": 3}
+"""Patches by which nobody without CAP_SYS_ADMIN opens any event, and the kernel.perf_event_paranoid from which on."""
+
+VANILLA, DEBIAN = distributions.named("vanilla"), distributions.named("debian")
 
 
-@dataclass(frozen=True)
-class Distribution:
-    """`settings` are values below /proc/sys that differ from upstream's defaults, where the release has the setting.
-
-    From `paranoid_any` of kernel.perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event: a patch.
-    `landing_pads` is the first release whose x86_64 kernels have X86_KERNEL_IBT, which puts a landing pad before the
-    first instruction of a function (where the CPU has it); None without.
-    """
-
-    name: str
-    settings: Mapping[str, int] = field(default_factory=dict, hash=False)
-    paranoid_any: int = NO_LEVEL
-    landing_pads: Release | None = None
+def paranoid_any(distribution: Distribution) -> int:
+    """From this kernel.perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event."""
+    return min((level for patch, level in PARANOID_ANY.items() if patch in distribution.patches), default=NO_LEVEL)
 
 
-VANILLA = Distribution("kernel.org")
-DEBIAN = Distribution(
-    "Debian",
-    MappingProxyType({"kernel/perf_event_paranoid": 3, "kernel/unprivileged_bpf_disabled": 2}),
-    paranoid_any=3,  # debian/patches: "security,perf: Allow further restriction of perf_event_open"
-    landing_pads=(6, 12),  # seen on 6.12.117, and not on 6.1.192
-)
-DISTRIBUTIONS: Mapping[str, Distribution] = {"vanilla": VANILLA, "debian": DEBIAN}
-"""By the name a user gives them."""
+def landing_pads(distribution: Distribution, of: Release) -> bool:
+    """Whether kernels of a release have landing pads before the first instruction of functions, where the architecture
+    knows them."""
+    since = distribution.options.get("CONFIG_X86_KERNEL_IBT", distributions.NEVER)
+    return bool(since) and release(since) <= of
 
 
 def configured(options: Mapping[str, str]) -> Distribution:
     """What a kernel's configuration (the options that are set, with their CONFIG_) says of its distribution."""
-    restricts = "CONFIG_SECURITY_PERF_EVENTS_RESTRICT" in options  # an option of Debian's patch, which others took over
-    base = DEBIAN if restricts else VANILLA
-    off = "CONFIG_BPF_UNPRIV_DEFAULT_OFF" in options
-    settings = {**base.settings, "kernel/unprivileged_bpf_disabled": 2 if off else 0}
-    pads = (4, 1) if "CONFIG_X86_KERNEL_IBT" in options else None
-    return replace(base, settings=MappingProxyType(settings), landing_pads=pads)
+    return distributions.told(options)[0]
 
 
 def usual(release: Release) -> Distribution:

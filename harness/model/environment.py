@@ -10,7 +10,7 @@ from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.counting import counted
 from harness.lane import Engine
-from harness.model.distribution import DISTRIBUTIONS, Distribution, configured
+from harness.model.distribution import Distribution, configured
 from harness.model.eras import Era, doubtful, era
 from harness.model.rules import JitFault
 from harness.model.upstream import LATEST
@@ -18,6 +18,7 @@ from harness.model.upstream.change import Seen
 from harness.script.needs import FIRST_CPU
 from hil.facts import Facts
 from hil.kernels.configuration import options_of
+from hil.kernels.distributions import of_kernel
 from hil.kernels.kernel import Kernel
 
 ROOT = frozenset(Capability)
@@ -55,7 +56,8 @@ class Environment:
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:
         """What is known of a kernel that runs: what it tells itself wins over what its image and its records say."""
-        named = DISTRIBUTIONS.get(kernel.distribution)
+        options = options_of(kernel.config) if facts.options is None else facts.options
+        declared = kernel.distribution and of_kernel(kernel.distribution, options, declared=True)
         return cls(
             era=kernel.era,
             arch=kernel.arch.name,
@@ -63,7 +65,7 @@ class Environment:
             engine=str(engine),
             cpus=facts.cpus,
             page_size=facts.page_size,
-            distribution=named or configured(options_of(kernel.config) if facts.options is None else facts.options),
+            distribution=declared or configured(options),
             settings=facts.settings,
             has_kprobes=facts.kprobes,
         )

@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 
 from harness.model.architecture import ARCHITECTURES, architecture_rules
-from harness.model.distribution import Distribution, usual
+from harness.model.distribution import Distribution, landing_pads, paranoid_any, usual
 from harness.model.rules import JitFault, Upstream
 from harness.model.upstream import LATEST, unchecked, upstream
 from harness.model.upstream.change import Seen
@@ -50,7 +50,7 @@ class Era(Upstream):
     @property
     def paranoid_any(self) -> int:
         """From this perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event."""
-        return self.distribution.paranoid_any
+        return paranoid_any(self.distribution)
 
 
 ERAS = tuple(map(dotted, LATEST))
@@ -91,7 +91,6 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
     def has(seen: Seen) -> bool:
         return known >= seen.since or seen in supposed
 
-    pads = distribution.landing_pads
     return Era(
         **{one.name: getattr(base, one.name) for one in fields(base)},
         arch=arch,
@@ -101,7 +100,7 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
         faults=frozenset(fault for fault, mended in own.faults.items() if known < mended),
         jit_helpers=frozenset(helper for helper, seen in own.jit_helpers.items() if has(seen)),
         inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
-        landing_pads=own.pads and pads is not None and known >= pads,
+        landing_pads=own.pads and landing_pads(distribution, known),
         settings=MappingProxyType(
             {**base.defaults, **{path: value for path, value in distribution.settings.items() if path in base.defaults}}
         ),

@@ -12,7 +12,7 @@ import click
 from hil import cache, terminal
 from hil.arch import Architecture, architecture, architectures
 from hil.errors import BenchError, HilError, UserError
-from hil.kernels import catalogue, entry, importing, store
+from hil.kernels import catalogue, distributions, entry, importing, store
 from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
@@ -126,7 +126,7 @@ def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
 @click.option("--system-map", type=_FILE, help="System.map.")
 @click.option("--release", default="", help="What uname -r prints, when neither image nor modules tell.")
 @click.option("--as", "judged_as", default="", metavar="X.Y", help="The release to judge it by, if not its own.")
-@click.option("--distribution", type=click.Choice(importing.DISTRIBUTIONS), help="If its configuration does not tell.")
+@click.option("--distribution", metavar="NAME|FILE", help="Whose it is, if image and configuration do not tell.")
 def import_(
     name: str,
     image: Path,
@@ -142,7 +142,8 @@ def import_(
     """Copy your own kernel into the cache as NAME.
 
     Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own. It is judged by
-    the rules of its release, and of the distribution that its configuration shows.
+    the rules of its release, and of the distribution that its image and its configuration show. A distribution is
+    vanilla, debian, or a file of your own (docs/distributions.md), which is kept with the kernel.
     """
     with shown(name) as progress:
         kernel = importing.add(
@@ -151,12 +152,13 @@ def import_(
             arch=architecture(arch) if arch else None,
             release=release,
             judged_as=judged_as,
-            distribution=distribution or "",
+            distribution=distributions.named(distribution) if distribution else None,
             notify=progress.step,
         )
-    whose = f" as {distribution}'s" if distribution else ""
-    judged = f"judged by the rules of {kernel.era}{whose}"
-    click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}), {judged}, in {kernel.folder}")
+    click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")
+    judged = kernel.provenance["judged"]
+    click.echo(f"  judged by the rules of Linux {kernel.era}: {judged['release']}")
+    click.echo(f"  as one of {judged['whose']}: {judged['distribution']}")
 
 
 @kernels.command()

@@ -14,7 +14,8 @@ from typing import Any
 from hil import cache
 from hil.arch import Architecture
 from hil.digest import sha256
-from hil.kernels import catalogue
+from hil.kernels import catalogue, distributions
+from hil.kernels.distributions import Distribution
 from hil.kernels.kernel import Kernel
 
 METADATA = "metadata.json"
@@ -95,7 +96,7 @@ def read(folder: Path, arch: Architecture) -> Kernel:
         release=metadata["release"],
         version=version,
         era=era(name, metadata),
-        distribution=metadata["provenance"].get("distribution", ""),
+        distribution=distribution(metadata, folder),
         provenance=metadata["provenance"],
     )
 
@@ -111,6 +112,14 @@ def era(name: str, metadata: Mapping[str, Any]) -> str:
     known = catalogue.find(name)
     said = metadata["provenance"].get("as", known.era if known else "")
     return str(said) or catalogue.era_of(metadata["version"])
+
+
+def distribution(metadata: Mapping[str, Any], folder: Path) -> Distribution | None:
+    """The one that somebody or the image said it is; None when its configuration tells."""
+    said = metadata["provenance"].get("distribution")
+    if isinstance(said, dict):
+        return distributions.declared(said, str(folder / METADATA))
+    return distributions.named(said) if said else None
 
 
 def metadata_of(folder: Path) -> dict[str, Any]:

@@ -21,23 +21,27 @@ _COFF = 0x3C
 _GZIP_MAGIC = b"\x1f\x8b"
 
 # init/version-timestamp.c (init/version.c before 6.2): linux_banner.
-_BANNER = re.compile(rb"Linux version (\d+\.\d+[0-9A-Za-z.+~_-]*) \(")
+_BANNER = re.compile(rb"Linux version (\d+\.\d+[0-9A-Za-z.+~_-]* \([^\0\n]*)")
+_VERSION = re.compile(r"#\d.*")
 
 
 @dataclass(frozen=True)
 class Image:
-    """`arch` by our name; `release` is what uname -r will print, empty when the image does not show it."""
+    """`arch` by our name; `release` is what uname -r will print, and `version` what uname -v will ("#1 SMP Debian
+    6.1.192-2 (2026-11-16)"), both empty when the image does not show them."""
 
     arch: str
     release: str
+    version: str = ""
 
 
 @dataclass(frozen=True)
 class _Format:
-    """Where an image has the magic number of its architecture, and what reads the release of a decompressed one."""
+    """Where an image has the magic number of its architecture, and what reads the banner of a decompressed one, which
+    begins with the release."""
 
     magic_at: int
-    release: Callable[[bytes], str]
+    banner: Callable[[bytes], str]
 
 
 def read(path: Path) -> Image:
@@ -53,7 +57,9 @@ def read(path: Path) -> Image:
     for name, arch in architectures().items():
         known = _FORMATS[arch.image]
         if _has(plain, (known.magic_at, arch.image_magic.encode())):
-            return Image(name, known.release(plain))
+            banner = known.banner(plain)
+            version = _VERSION.search(banner)
+            return Image(name, next(iter(banner.split()), ""), version[0].strip() if version else "")
         if _has(plain, _ZBOOT_MAGIC) and _pe_machine(plain) == arch.pe_machine:
             return Image(name, "")
     hint = ", not the ELF file vmlinux" if data.startswith(b"\x7fELF") else ""
@@ -66,23 +72,21 @@ def _has(data: bytes, magic: tuple[int, bytes]) -> bool:
     return data[offset : offset + len(text)] == text
 
 
-def _bzimage_release(data: bytes) -> str:
+def _bzimage_banner(data: bytes) -> str:
     pointer = int.from_bytes(data[_BZIMAGE_VERSION : _BZIMAGE_VERSION + 2], "little")
     if not pointer:
         return ""
-    text = data[pointer + 0x200 : pointer + 0x400].partition(b"\0")[0]
-    words = text.decode("ascii", errors="replace").split()
-    return words[0] if words else ""
+    return data[pointer + 0x200 : pointer + 0x400].partition(b"\0")[0].decode("ascii", errors="replace")
 
 
-def _banner_release(data: bytes) -> str:
+def _linux_banner(data: bytes) -> str:
     banner = _BANNER.search(data)
-    return banner[1].decode() if banner else ""
+    return banner[1].decode("ascii", errors="replace") if banner else ""
 
 
 _FORMATS: Mapping[str, _Format] = {
-    "bzImage": _Format(0x202, _bzimage_release),
-    "Image": _Format(56, _banner_release),
+    "bzImage": _Format(0x202, _bzimage_banner),
+    "Image": _Format(56, _linux_banner),
 }
 """By the name that images/architectures.toml has for them."""
 

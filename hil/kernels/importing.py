@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hil import cache
 from hil.arch import Architecture, architecture
 from hil.errors import UserError
-from hil.kernels import catalogue, configuration, entry, image, store
+from hil.kernels import catalogue, configuration, distributions, entry, image, store
+from hil.kernels.distributions import Distribution
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
-
-DISTRIBUTIONS = ("vanilla", "debian")
-"""Distributions with rules of their own; "vanilla" is kernel.org's Linux."""
 
 # What scripts/setlocalversion puts together; also the name of a folder here and in the guest.
 _RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
@@ -31,20 +29,21 @@ def add(
     arch: Architecture | None = None,
     release: str = "",
     judged_as: str = "",
-    distribution: str = "",
+    distribution: Distribution | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Kernel:
     """Copy a kernel into the cache as `name`; under a name of the catalogue it runs that lane.
 
     `parts.modules` may be lib/modules/<release> or a folder that holds it (make INSTALL_MOD_PATH=). `arch` is checked
     when given and read from the image otherwise; `release` (uname -r) is needed only when neither image nor modules
-    show it. `judged_as` names the release whose rules it is judged by where that is not its own, `distribution`, of
-    `DISTRIBUTIONS`, the one whose it is where its configuration does not tell.
+    show it. `judged_as` names the release whose rules it is judged by where that is not its own, `distribution` is
+    the one whose it is where image and configuration do not tell; it is kept with the kernel.
 
     UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
     """
     try:
         arch, release, version, parts = examine(parts, arch, release)
+        chosen = choose(parts, version, judged_as, distribution)
         _fits(name, arch, version, judged_as)
         folder = store.location(name, arch)
         provenance = {
@@ -52,7 +51,8 @@ def add(
             "files": {part: str(path.absolute()) for part, path in vars(parts).items() if path},
             "imported": datetime.now(UTC).isoformat(timespec="seconds"),
             **({"as": judged_as} if judged_as else {}),
-            **({"distribution": distribution} if distribution else {}),
+            **({"distribution": chosen.kept.declaration()} if chosen.kept else {}),
+            "judged": chosen.told(),
         }
         with cache.locked(folder, notify=notify):
             if folder.exists():
@@ -65,6 +65,31 @@ def add(
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror}") from None
     return entry.read(folder, arch)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """By which records a kernel is judged, and why by these. `kept` is the distribution where the configuration alone
+    does not tell it."""
+
+    why_release: str
+    distribution: Distribution
+    why_distribution: str
+    kept: Distribution | None
+
+    def told(self) -> dict[str, str]:
+        """For the metadata of the entry."""
+        return {"release": self.why_release, "whose": self.distribution.name, "distribution": self.why_distribution}
+
+
+def choose(parts: Parts, version: str, judged_as: str, distribution: Distribution | None) -> Chosen:
+    """The records for a kernel of that upstream version."""
+    release = "as --as says" if judged_as else f"its version is {version}"
+    if distribution:
+        return Chosen(release, distribution, "as --distribution says", distribution)
+    options = configuration.options(parts.config.read_text(errors="replace"))
+    theirs, why = distributions.told(options, image.read(parts.image).version)
+    return Chosen(release, theirs, why, None if theirs == distributions.told(options)[0] else theirs)
 
 
 def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Architecture, str, str, Parts]:
@@ -80,6 +105,9 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
     if release and seen.release and release != seen.release:
         raise UserError(f"{parts.image} has the release {seen.release}, not {release}", remedy="leave --release out")
     release = release or seen.release
+    for option, path in (("--vmlinux", parts.vmlinux), ("--system-map", parts.system_map)):
+        if path and not path.stat().st_size:
+            raise UserError(f"{path} is empty", remedy=f"give the file of the build, or leave {option} out")
     modules = _modules(parts.modules, release) if parts.modules else None
     release = release or (modules.name if modules else "")
     if not release:

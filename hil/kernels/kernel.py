@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.arch import Architecture
+from hil.kernels.distributions import Distribution
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class Kernel:
     """A kernel in the cache; every path is below `folder` and read-only.
 
     `release` is what uname -r prints ("6.1.0-56-cloud-amd64"), `version` the upstream version ("6.1.192"), `era` the
-    release whose rules it is judged by ("6.1"), `distribution` the one whose it is ("debian"), when somebody said so;
-    else its configuration tells. `modules` is the folder that holds lib/modules/<release>, as
-    depmod --basedir takes it. `provenance` tells packages or files it came from, with hashes, and when.
+    release whose rules it is judged by ("6.1"), `distribution` the one whose it is, when somebody
+    or its image said so; None when its configuration tells. `modules` is the folder that holds lib/modules/<release>,
+    as depmod --basedir takes it. `provenance` tells packages or files it came from, with hashes, and when.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Kernel:
     version: str
     era: str
     provenance: Mapping[str, Any]
-    distribution: str = ""
+    distribution: Distribution | None = None
 
     def __str__(self) -> str:
         return f"{self.name}/{self.arch}"

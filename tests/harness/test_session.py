@@ -25,6 +25,7 @@ from harness.session import Bootable, Listener, Phase, lane_session, prepare, se
 from hil.agent.local import host_architecture
 from hil.errors import BenchError, MachineLost, UserError
 from hil.kernels.configuration import options
+from hil.kernels.distributions import named
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
 from tests.fakes import FakeExecutor, FakeTarget, fake_facts, fake_kernel, replace_machines
@@ -145,7 +146,7 @@ def test_a_configuration_that_is_none_is_as_if_none_was_shown() -> None:
 
 
 def test_what_the_kernel_shows_of_its_configuration_wins_over_the_file_that_came_with_it() -> None:
-    kernel = fake_kernel(distribution="")
+    kernel = fake_kernel()
     shown = Environment.of(
         kernel, Engine.JIT, replace(fake_facts(), options={"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y"})
     )
@@ -158,7 +159,7 @@ def test_a_kernel_without_kprobes_is_judged_as_one_and_that_is_told() -> None:
     told = Environment.of(fake_kernel(), Engine.JIT, fake_facts(kprobes=False))
     assert not told.kprobes and not told.rules.kprobes
     assert told.surprises == ("the kernel has no kprobes, other than Debian's 6.1 on arm64",)
-    old = fake_kernel("linux-4.1", version="4.1.52", era="4.1", distribution="vanilla")
+    old = fake_kernel("linux-4.1", version="4.1.52", era="4.1", distribution=named("vanilla"))
     more = Environment.of(old, Engine.JIT, fake_facts(kprobes=True))
     assert more.kprobes and "the kernel has kprobes, other than kernel.org's 4.1 on arm64" in more.surprises
 

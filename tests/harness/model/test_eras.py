@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.model.architecture import ARCHITECTURES
-from harness.model.distribution import DEBIAN, DISTRIBUTIONS, VANILLA, configured
+from harness.model.distribution import DEBIAN, PARANOID_ANY, VANILLA, configured, landing_pads, paranoid_any
 from harness.model.environment import Environment
 from harness.model.eras import ERAS, era
 from harness.model.executor import ModelExecutor
@@ -20,7 +20,7 @@ from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting
 from hil.arch import architecture
 from hil.errors import UserError
-from hil.kernels import catalogue, importing, store
+from hil.kernels import catalogue, distributions, store
 from hil.kernels.configuration import options_of
 
 
@@ -91,15 +91,16 @@ def test_every_change_changes_something_and_says_what() -> None:
 
 def test_a_kernels_configuration_tells_its_distribution() -> None:
     ours = configured({"CONFIG_BPF": "y"})
-    assert (ours.name, ours.paranoid_any, ours.landing_pads) == (VANILLA.name, VANILLA.paranoid_any, None)
+    assert (ours.name, paranoid_any(ours), landing_pads(ours, (7, 2))) == (VANILLA.name, paranoid_any(VANILLA), False)
     off = configured({"CONFIG_BPF_UNPRIV_DEFAULT_OFF": "y", "CONFIG_X86_KERNEL_IBT": "y"})
     assert era("6.1", "x86_64", off).settings["kernel/unprivileged_bpf_disabled"] == 2
     assert era("6.1", "x86_64", off).landing_pads and not era("6.1", "arm64", off).landing_pads
     assert configured({"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y"}).name == DEBIAN.name
 
 
-def test_names_that_a_user_may_give_are_those_with_records() -> None:
-    assert set(DISTRIBUTIONS) == set(importing.DISTRIBUTIONS)
+def test_what_a_distribution_can_declare_is_what_the_rules_know() -> None:
+    assert set(distributions.facts("setting")) == {path for name in ERAS for path in era(name, "x86_64").settings}
+    assert set(distributions.facts("patch")) == set(PARANOID_ANY)
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

@@ -23,11 +23,11 @@ def zboot(payload: bytes, kind: bytes, machine: int = 0xAA64) -> bytes:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (bzimage("6.1.0-56-cloud-amd64"), Image("x86_64", "6.1.0-56-cloud-amd64")),
+        (bzimage("6.1.0-56-cloud-amd64"), Image("x86_64", "6.1.0-56-cloud-amd64", "#1 SMP")),
         (bzimage("")[:0x20E] + bytes(0x300), Image("x86_64", "")),
-        (arm64_image("6.12.117+deb13-cloud-arm64"), Image("arm64", "6.12.117+deb13-cloud-arm64")),
-        (gzip.compress(arm64_image("4.1.52")), Image("arm64", "4.1.52")),
-        (zboot(gzip.compress(arm64_image("7.2.13")), b"gzip"), Image("arm64", "7.2.13")),
+        (arm64_image("6.12.117+deb13-cloud-arm64"), Image("arm64", "6.12.117+deb13-cloud-arm64", "#1 SMP")),
+        (gzip.compress(arm64_image("4.1.52")), Image("arm64", "4.1.52", "#1 SMP")),
+        (zboot(gzip.compress(arm64_image("7.2.13")), b"gzip"), Image("arm64", "7.2.13", "#1 SMP")),
         (zboot(b"\x28\xb5\x2f\xfd", b"zstd"), Image("arm64", "")),
     ],
 )

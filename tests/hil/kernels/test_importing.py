@@ -9,7 +9,7 @@ import pytest
 
 from hil.arch import architecture
 from hil.errors import UserError
-from hil.kernels import importing, store
+from hil.kernels import distributions, importing, store
 from hil.kernels.entry import Parts
 
 from .conftest import arm64_image, bzimage, configuration
@@ -152,8 +152,8 @@ def test_a_kernel_can_be_judged_as_another_release_and_distribution(cached: Path
     newer = build("x86_64", "7.9.1")
     with pytest.raises(UserError, match=r"newer than 7\.2.*--as 7\.2"):
         importing.add("mine", newer)
-    kernel = importing.add("mine", newer, judged_as="7.2", distribution="vanilla")
-    assert (kernel.era, kernel.distribution) == ("7.2", "vanilla")
+    kernel = importing.add("mine", newer, judged_as="7.2", distribution=distributions.named("vanilla"))
+    assert (kernel.era, kernel.distribution) == ("7.2", distributions.named("vanilla"))
     assert store.era("mine", kernel.arch) == "7.2"
     assert importing.add("other", build("x86_64", "6.6.10")).era == "6.6"
 

@@ -1,0 +1,174 @@
+"""Distributions: what their kernels have otherwise than kernel.org's. One is a file of TOML, ours or a user's.
+
+named("debian")                     # ours, in images/distributions, or the user's, in the folder of configurations
+named("./mine.toml")                # any file
+told(options, "#1 SMP Debian ...")  # the one that a kernel's configuration and version show, and why
+
+images/distributions.toml says what can stand in such a file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hil import directories, resources
+from hil.errors import UserError
+
+ALWAYS, NEVER = "4.1", ""
+_KEYS = ("name", "patches", "settings", "configuration")
+_RELEASE = re.compile(r"\d+\.\d+", re.ASCII)
+_FORM = "images/distributions.toml says what can stand there"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """`settings` are values below /proc/sys that differ from upstream's, where the release has the setting. `options`
+    are of the configuration (`CONFIG_*`), each with the first release whose kernels set it, "" for none. `patches` are
+    by the names of images/distributions.toml."""
+
+    name: str
+    settings: Mapping[str, int] = field(default_factory=dict, hash=False)
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    patches: frozenset[str] = frozenset()
+
+    def declaration(self) -> dict[str, Any]:
+        """What a file of it would say; `declared` takes it back."""
+        return {
+            "name": self.name,
+            "patches": sorted(self.patches),
+            "settings": dict(self.settings),
+            "configuration": {option: since or False for option, since in self.options.items()},
+        }
+
+
+@cache
+def ours() -> Mapping[str, Distribution]:
+    """The distributions of this bench by the name a user gives them."""
+    files = sorted((resources.folder("images") / "distributions").glob("*.toml"), reverse=True)
+    return MappingProxyType({path.stem: read(path) for path in files})
+
+
+def folder() -> Path:
+    """Where a user's own distributions are found by their names."""
+    return directories.config() / "distributions"
+
+
+def named(name: str) -> Distribution:
+    """The distribution of that name, or of that file. UserError when there is none, or it is not as it should be."""
+    if name in ours():
+        return ours()[name]
+    path = Path(name) if "/" in name or name.endswith(".toml") else folder() / f"{name}.toml"
+    if path.is_file():
+        return read(path)
+    near = get_close_matches(name, [*ours(), *(path.stem for path in folder().glob("*.toml"))], 1)
+    raise UserError(
+        f"there is no distribution {name}" if path.parent == folder() else f"there is no file {path}",
+        remedy=f"did you mean {near[0]}?" if near else f"name one of {', '.join(ours())}, a file, or one in {folder()}",
+    )
+
+
+def read(path: Path) -> Distribution:
+    """The distribution that a file declares; UserError, which names the file, when it is not as it should be."""
+    try:
+        return declared(tomllib.loads(path.read_text()), str(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}", remedy="write it as images/distributions/debian.toml") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+
+
+def declared(said: Mapping[str, Any], where: str) -> Distribution:
+    """The distribution of a declaration that stands in `where`; UserError when it is not as it should be."""
+    for key in said:
+        _known("field", key, _KEYS, where)
+    name = said.get("name")
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{where} does not say what the distribution is called", remedy='begin it with name = "..."')
+    patches = said.get("patches", [])
+    if not isinstance(patches, list):
+        raise UserError(f"patches in {where} is no list", remedy=f'write patches = ["{next(iter(facts("patch")))}"]')
+    for patch in patches:
+        _known("patch", patch, facts("patch"), where)
+    return Distribution(
+        name,
+        MappingProxyType(dict(_settings(_table(said, "settings", where), where))),
+        MappingProxyType(dict(_options(_table(said, "configuration", where), where))),
+        frozenset(patches),
+    )
+
+
+@cache
+def facts(kind: str) -> Mapping[str, Mapping[str, str]]:
+    """What images/distributions.toml has of a kind: "setting", "option" or "patch"."""
+    table = tomllib.loads((resources.folder("images") / "distributions.toml").read_text())
+    return MappingProxyType(table[kind])
+
+
+def told(options: Mapping[str, str], version: str = "") -> tuple[Distribution, str]:
+    """The distribution that a kernel's configuration shows, with its own options, and why it is that one. `version` is
+    what the image says behind its release: "#1 SMP Debian 6.1.192-2 (2026-11-16)"."""
+    for patch, fact in facts("patch").items():
+        if fact["option"] in options:
+            whose = next(one for one in ours().values() if patch in one.patches)
+            return of_kernel(whose, options), f"its configuration has {fact['option']}, of {whose.name}'s patch"
+    for one in ours().values():
+        if re.search(rf"\b{re.escape(one.name)}\b", version):
+            return of_kernel(one, options), f"its image calls itself {version}"
+    plain = next(one for one in ours().values() if not one.patches and not one.settings)
+    compiler = options.get("CONFIG_CC_VERSION_TEXT", "").strip('"')
+    made = f", and the compiler ({compiler}) does not tell whose the sources are" if compiler else ""
+    return of_kernel(plain, options), f"its configuration shows no distribution's patch{made}"
+
+
+def of_kernel(distribution: Distribution, options: Mapping[str, str], *, declared: bool = False) -> Distribution:
+    """The distribution as one kernel has it, whose configuration is at hand. Settings that somebody
+    `declared` stay; else the configuration is believed."""
+    has = {option: ALWAYS if option in options else NEVER for option in facts("option")}
+    configured = {"kernel/unprivileged_bpf_disabled": 2 if has["CONFIG_BPF_UNPRIV_DEFAULT_OFF"] else 0}
+    first, then = (configured, distribution.settings) if declared else (distribution.settings, configured)
+    return Distribution(
+        distribution.name, MappingProxyType({**first, **then}), MappingProxyType(has), distribution.patches
+    )
+
+
+def _table(said: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    table = said.get(key, {})
+    if not isinstance(table, dict):
+        raise UserError(f"{key} in {where} is no table", remedy=f"write [{key}], and its values below")
+    return table
+
+
+def _settings(table: Mapping[str, Any], where: str) -> Iterable[tuple[str, int]]:
+    for name, value in table.items():
+        path = name.replace(".", "/")
+        _known("setting", path, facts("setting"), where)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UserError(f"the setting {name} in {where} is {value!r}, which is no number")
+        yield path, value
+
+
+def _options(table: Mapping[str, Any], where: str) -> Iterable[tuple[str, str]]:
+    for name, value in table.items():
+        _known("option", name, facts("option"), where)
+        if value is not False and value is not True and not _RELEASE.fullmatch(str(value)):
+            raise UserError(
+                f"the option {name} in {where} is {value!r}",
+                remedy='write the first release whose kernels set it, "6.12" for one, or true or false',
+            )
+        yield name, ALWAYS if value is True else NEVER if value is False else str(value)
+
+
+def _known(kind: str, name: Any, known: Iterable[str], where: str) -> None:
+    if name not in known:
+        near = get_close_matches(str(name), [*known], 1)
+        raise UserError(
+            f"{where} has the unknown {kind} {name!r}", remedy=f"did you mean {near[0]}?" if near else _FORM
+        )
