@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.bpf_conformance.request import ProgramFailed, Request
 from harness.model.environment import Environment
 from harness.model.interpreter import Returned
-from harness.model.verifier.later import jumps, oddity
-from harness.model.verifier.opcode_lowering import translate
+from harness.model.verifier.later.fields import jumps, oddity
+from harness.model.verifier.later.opcode_lowering import translate
 from harness.programs.running import on_memory
 from harness.programs.structure import check
 from hil.errors import UserError

@@ -35,7 +35,7 @@ from harness.isa.assemble import (
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump
 from harness.isa.table import find
-from harness.model.verifier.later import first_halves
+from harness.model.verifier.later.fields import first_halves
 from harness.programs.structure import target_distance
 from harness.script.operations import Program
 

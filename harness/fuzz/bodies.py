@@ -33,7 +33,6 @@ from harness.isa.assemble import (
     st,
 )
 from harness.isa.opcodes import Size
-from harness.isa.table import BASELINE
 from harness.model.eras import Era
 from harness.script.operations import MapType, Program
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -81,7 +80,7 @@ class Bodies:
 
     def _any(self) -> Piece:
         bodies: list[Callable[[], Piece]] = [self._count, self._count, self._update, self._print, self._undecided]
-        if self.era.release != BASELINE:  # 4.1 follows a null pointer for helpers it does not have
+        if not self.era.verifier.follows_missing_helpers:
             bodies += [self._output, self._ring_buffer, self._tail_call]
         return self.random.choice(bodies)()
 

@@ -28,7 +28,6 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
-from harness.isa.table import BASELINE
 from harness.model.eras import Era
 from harness.model.rules import JitFault
 from harness.model.verifier.fixup import missing_helper
@@ -167,7 +166,7 @@ def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Itera
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
     mutant = Program(tuple(instructions), maps)
     yield LoadProgram("program", kind, mutant)
-    if era.release == BASELINE:  # no other log is predicted
+    if era.verifier.specified:  # no other log is predicted
         yield LoadProgram("logged", kind, mutant, log_level=1, log_size=LOG_SIZE)
 
 

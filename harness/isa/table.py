@@ -36,6 +36,11 @@ class Opcode(Coded):
     selector: str = ""
     value: int = 0
 
+    @property
+    def original(self) -> bool:
+        """Whether 4.1 has it."""
+        return self.since == BASELINE
+
 
 _OPERATOR = {
     Alu.ADD: "+=",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from harness.model.verifier.hooks import VerifierRules
 from harness.release import Release
 
 
@@ -222,8 +223,7 @@ class Upstream:
     the longest filters that sockets took."""
     option_memory: int
     """net.core.optmem_max: bytes a socket has for its filter, which takes less than all of them."""
-    stack_arguments: bool
-    """Functions pass arguments beyond the fifth behind R11, which no other instruction may name."""
+    verifier: VerifierRules
     jumps_read_first: Backport
     """Of a conditional jump the verifier looks at the destination before it looks at the source and at reserved fields;
     check_cond_jmp_op(), kernel/bpf/verifier.c."""
@@ -245,8 +245,6 @@ class Upstream:
     """User and kernel memory have helpers of their own, and bpf_probe_read tells them apart by the address."""
     clears_behind_name: bool
     """bpf_get_current_comm fills the rest of the buffer with zeros; kernel/bpf/helpers.c."""
-    gpl_clock: bool
-    """bpf_ktime_get_ns is for GPL programs only; until 5.8 (082b57e3eb09)."""
     printk: PrintkRules
 
     # kprobes and perf events

@@ -8,7 +8,6 @@ from typing import BinaryIO, TypeVar
 
 import click
 
-from harness.isa.table import BASELINE
 from harness.lane import Engine
 from harness.model.environment import Environment
 from harness.model.eras import ERAS, era
@@ -204,7 +203,7 @@ def _word(verdict: Verdict, verifier: bool, lane: Environment) -> str:
         return f"refused: {verdict.errno}, before the verifier looks at it: {verdict.message}"
     if not verdict.message:
         return f"refused: {verdict.errno}"
-    if lane.rules.release == BASELINE:
+    if lane.rules.verifier.specified:
         return f"refused: {verdict.errno}: {verdict.message}{place}"
     return f"refused: {verdict.errno}{place}; the words for it differ by release, here: {verdict.message}"
 

@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Helper, Pseudo
-from harness.isa.table import BASELINE
+from harness.isa.opcodes import LD_IMM64, Pseudo
 from harness.model import verifier
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
+from harness.model.rules import Upstream
 from harness.model.value import Unpredictable
-from harness.model.verifier import Verdict, later
+from harness.model.verifier import Verdict
+from harness.model.verifier.hooks import VerifierRules
+from harness.model.verifier.later import predict
+from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
-from harness.model.verifier.prototypes import Argument, Prototype, Return
-from harness.script.operations import Descriptor, LoadProgram, MapType, Program, ProgramType
+from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
 from harness.script.outcome import Text, Unpredicted
 
 GPL_COMPATIBLE = frozenset(
@@ -34,59 +36,6 @@ LOG_OF_AN_INSTRUCTION = 512
 """Bytes of log that later verifiers stay below, with all registers' states."""
 
 NO_LOG = verifier.LogRequest()
-
-LATER_HELPERS_OF_ALL: dict[int, Prototype] = {
-    Helper.TAIL_CALL: Prototype(
-        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING), Return.NOTHING, map=MapType.PROG_ARRAY
-    ),
-}
-"""Helpers of later programs of every type the model knows."""
-LATER_HELPERS: dict[int, Prototype] = {
-    **LATER_HELPERS_OF_ALL,
-    Helper.GET_PRANDOM_U32: Prototype(),
-    Helper.GET_SMP_PROCESSOR_ID: Prototype(),
-    Helper.GET_CURRENT_PID_TGID: Prototype(),
-    Helper.GET_CURRENT_UID_GID: Prototype(),
-    Helper.GET_CURRENT_COMM: Prototype((Argument.MEMORY, Argument.MEMORY_SIZE)),
-    Helper.GET_CURRENT_TASK: Prototype(gpl_only=True),
-    **dict.fromkeys(
-        (
-            Helper.PROBE_READ_STR,
-            Helper.PROBE_READ_USER,
-            Helper.PROBE_READ_KERNEL,
-            Helper.PROBE_READ_USER_STR,
-            Helper.PROBE_READ_KERNEL_STR,
-        ),
-        Prototype((Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True),
-    ),
-    Helper.PERF_EVENT_READ: Prototype((Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.PERF_EVENT_ARRAY),
-    Helper.PERF_EVENT_READ_VALUE: Prototype(
-        (Argument.MAP, Argument.ANYTHING, Argument.MEMORY, Argument.MEMORY_SIZE),
-        gpl_only=True,
-        map=MapType.PERF_EVENT_ARRAY,
-    ),
-    Helper.PERF_EVENT_OUTPUT: Prototype(
-        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING, Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO),
-        gpl_only=True,
-        map=MapType.PERF_EVENT_ARRAY,
-    ),
-    Helper.GET_STACKID: Prototype(
-        (Argument.CONTEXT, Argument.MAP, Argument.ANYTHING), gpl_only=True, map=MapType.STACK_TRACE
-    ),
-    Helper.GET_STACK: Prototype(
-        (Argument.CONTEXT, Argument.MEMORY, Argument.MEMORY_SIZE, Argument.ANYTHING), gpl_only=True
-    ),
-    Helper.RINGBUF_OUTPUT: Prototype(
-        (Argument.MAP, Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO, Argument.ANYTHING), map=MapType.RINGBUF
-    ),
-    Helper.RINGBUF_RESERVE: Prototype(
-        (Argument.MAP, Argument.RECORD_SIZE, Argument.ANYTHING), Return.RECORD_OR_NULL, map=MapType.RINGBUF
-    ),
-    Helper.RINGBUF_SUBMIT: Prototype((Argument.RECORD, Argument.ANYTHING), Return.NOTHING),
-    Helper.RINGBUF_DISCARD: Prototype((Argument.RECORD, Argument.ANYTHING), Return.NOTHING),
-    Helper.RINGBUF_QUERY: Prototype((Argument.MAP, Argument.ANYTHING), map=MapType.RINGBUF),
-}
-"""Helpers of later kprobe programs as strictly as 4.1 would have typed them."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +102,10 @@ def judge(
     The `log` is 4.1's alone. Whoever asks what becomes of a program asks here.
     """
     context, rules = context_of(environment, operation, references), environment.rules
-    if rules.release == BASELINE:
+    if rules.verifier.specified:
         return verifier.verify(references.instructions, replace(context, log=log))
-    said = later.predict(references.instructions, context, rules.release, rules.helpers, environment.only_compiled)
+    known = _as_far_as_known(rules, environment.version_code)
+    said = predict(references.instructions, context, known, rules.release, rules.helpers, environment.only_compiled)
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
     return said
@@ -165,7 +115,7 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
     """What a script sees of the verdict; Unpredictable where the model cannot know it."""
     level, size = operation.log_level, operation.log_size
     enough = LOG_OF_AN_INSTRUCTION * (1 + len(references.instructions))
-    if level and environment.rules.release != BASELINE and size < enough:
+    if level and not environment.rules.verifier.specified and size < enough:
         raise Unpredictable("whether the log of this era's verifier fits the buffer")
     log = verifier.LogRequest(level, size, True) if level else NO_LOG
     said = judge(environment, operation, references, log)
@@ -182,19 +132,23 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
     rules = environment.rules
     kind = _kind(environment, operation)
     kprobe = operation.type == ProgramType.KPROBE
-    later_ones = LATER_HELPERS if kprobe else LATER_HELPERS_OF_ALL
-    added: dict[int, Prototype] = {id: prototype for id, prototype in later_ones.items() if id in rules.helpers}
-    if kprobe and not rules.gpl_clock:
-        added[Helper.KTIME_GET_NS] = Prototype()
+    known = rules.verifier.prototypes if kprobe else rules.verifier.prototypes_of_all
+    added = {id: prototype for id, prototype in known.items() if id in rules.helpers}
     kind = replace(kind, helpers={**kind.helpers, **added})
     return verifier.VerifierContext(
         kind=kind,
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
         find_map=references.find,
         limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
-        stack_arguments=rules.stack_arguments,
-        jumps_read_first=rules.jumps_read_first.in_release(environment.version_code),
     )
+
+
+def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
+    """The verifier of a kernel, of whose stable release it may not be known what a jump is asked first."""
+    own, first = rules.verifier, rules.jumps_read_first.in_release(version_code)
+    if first is False:
+        return own
+    return replace(own, hooks=replace(own.hooks, check_jump_first=destination_first if first else either_first))
 
 
 def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:

@@ -11,14 +11,15 @@ from dataclasses import replace
 from functools import cache
 
 from harness.model.rules import Upstream, version
-from harness.model.upstream import commands, events, loading, maps, running
+from harness.model.upstream import commands, events, loading, maps, prototypes, running, verifying
 from harness.model.upstream.change import Change, Seen
 from harness.model.upstream.linux_4_1 import LINUX_4_1
 from harness.release import Release
 
+FILES = (commands, maps, loading, verifying, prototypes, running, events)
 CHANGES: tuple[Change, ...] = tuple(
     sorted(
-        (*commands.CHANGES, *maps.CHANGES, *loading.CHANGES, *running.CHANGES, *events.CHANGES),
+        (change for file in FILES for change in file.CHANGES),
         key=lambda change: change.since,
     )
 )

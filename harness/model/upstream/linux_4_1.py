@@ -19,6 +19,7 @@ from harness.model.rules import (
     Upstream,
     version,
 )
+from harness.model.verifier.linux_4_1 import VERIFIER
 from harness.script.operations import MapType, ProgramType
 
 DEFAULTS = {
@@ -78,7 +79,7 @@ LINUX_4_1 = Upstream(
     log=LogRule(least_size=128, most_size=0xFFFFFF, levels=0xFFFFFFFF),  # bpf_check(): log_size > UINT_MAX >> 8
     program_header=40,
     option_memory=20480,  # net/core/sock.c
-    stack_arguments=False,
+    verifier=VERIFIER,
     jumps_read_first=NEVER,
     # kernel/bpf/core.c: __bpf_prog_run()
     division_by_zero=DivisionByZero.ENDS_PROGRAM,
@@ -91,7 +92,6 @@ LINUX_4_1 = Upstream(
     probe_read_clears=False,  # kernel/trace/bpf_trace.c: bpf_probe_read()
     reads_by_space=False,
     clears_behind_name=True,
-    gpl_clock=True,
     printk=PrintkRules(
         "duxp",
         others_refused=True,

@@ -64,12 +64,6 @@ def fields_first(rules: Upstream) -> Upstream:
     return replace(rules, jumps_read_first=NEVER)
 
 
-@change((7, 2), after=(6, 12))
-def stack_arguments(rules: Upstream) -> Upstream:
-    """R11 is where functions find arguments beyond the fifth, and where their callers put them."""
-    return replace(rules, stack_arguments=True)
-
-
 def _header(since: Release, after: Release, size: int) -> Change:
     def longer(rules: Upstream) -> Upstream:
         return replace(rules, program_header=size)
@@ -115,5 +109,4 @@ CHANGES: tuple[Change, ...] = (
     _header((6, 1), (5, 10), 72),
     _header((7, 2), (6, 12), 96),
     more_option_memory,
-    stack_arguments,
 )

@@ -81,12 +81,6 @@ def reads_by_space(rules: Upstream) -> Upstream:
     return replace(rules, reads_by_space=True)
 
 
-@change((5, 8), "082b57e3eb09, net/bpf: Make bpf_ktime_get_ns() available to non GPL programs")
-def clock_for_all(rules: Upstream) -> Upstream:
-    """bpf_ktime_get_ns is for all programs, whatever their licence."""
-    return replace(rules, gpl_clock=False)
-
-
 @change((5, 10), after=(4, 1))
 def printk_of_5_10(rules: Upstream) -> Upstream:
     """bpf_trace_printk takes %i, hides the addresses of %p, leaves other conversions to the kernel, and writes a line
@@ -135,7 +129,6 @@ CHANGES: tuple[Change, ...] = (
     _helpers((4, 9), 37),
     _helpers((4, 11), 45),
     reads_by_space,
-    clock_for_all,
     division_by_zero,
     long_shifts,
     map_calls,

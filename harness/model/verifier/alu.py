@@ -1,23 +1,20 @@
 """Arithmetic: check_alu_op(), kernel/bpf/verifier.c of 4.1.
 
 Nothing is computed. A pointer that is added to becomes a plain number, except R10 plus a constant.
-What later verifiers know besides is in `harness.model.verifier.pointers`.
+Later verifiers know more: `harness.model.verifier.later.pointers`.
 """
 
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
-from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     FRAME_PTR,
-    PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
     UNKNOWN,
-    UNSET,
     Register,
     check_destination,
     check_source,
@@ -65,13 +62,18 @@ def check_mov(env: Environment, insn: Instruction) -> None:
             raise Refused(Rule.MOV_FIELDS, "EINVAL", "BPF_MOV uses reserved fields")
         before = check_source(registers, insn.src)
         check_destination(registers, insn.dst)
-        copied = before if env.context.keeps_pointers else registers[insn.src]
+        copied = env.hooks.copied(before, registers[insn.src])
         registers[insn.dst] = copied if insn.opcode_class == _ALU64 else UNKNOWN
     else:
         if insn.src or insn.off:
             raise Refused(Rule.MOV_FIELDS, "EINVAL", "BPF_MOV uses reserved fields")
         check_destination(registers, insn.dst)
         registers[insn.dst] = Register(CONST_IMM, insn.imm)
+
+
+def copied(before: Register, marked: Register) -> Register:
+    """What is there after the destination was marked."""
+    return marked
 
 
 def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
@@ -91,13 +93,13 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
         check_shift(insn, operation, 64 if wide else 32)
     source = registers[insn.src]
     check_destination(registers, insn.dst)
-    if env.context.keeps_pointers and pointers.result(insn, before, source) is pointers.Result.REFUSED:
-        or_null = PTR_TO_MAP_VALUE_OR_NULL in (before.type, UNSET.type if constant else source.type)
-        if or_null:
-            raise Refused(Rule.UNCHECKED_ARITHMETIC, "EACCES", "arithmetic on map_value_or_null prohibited")
-        raise Refused(Rule.POINTER_ARITHMETIC, "EACCES", "arithmetic on a pointer prohibited")
+    env.hooks.check_arithmetic(insn, before, source)
     if operation == _ADD and wide and constant and before.type is FRAME_PTR:
         registers[insn.dst] = Register(PTR_TO_STACK, insn.imm)
+
+
+def any_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
+    """Whatever is computed with, it is allowed."""
 
 
 def check_divisor(insn: Instruction, operation: int) -> None:

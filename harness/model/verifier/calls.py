@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R2, STACK_SIZE, Helper, Source
-from harness.model.verifier import records
+from harness.isa.opcodes import R0, R1, STACK_SIZE, Source
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.memory import check_map_access
 from harness.model.verifier.prototypes import Argument, Prototype, Return
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
@@ -19,7 +17,6 @@ from harness.model.verifier.state import (
     NAMES,
     NOT_INIT,
     PTR_TO_CTX,
-    PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
     UNKNOWN_VALUE,
@@ -31,46 +28,49 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
-_EXPECTED: Mapping[Argument, RegisterType] = {
+EXPECTED: Mapping[Argument, RegisterType] = {
     Argument.MAP: CONST_PTR_TO_MAP,
     Argument.MAP_KEY: PTR_TO_STACK,
     Argument.MAP_VALUE: PTR_TO_STACK,
     Argument.STACK: PTR_TO_STACK,
     Argument.STACK_SIZE: CONST_IMM,
-    Argument.MEMORY: PTR_TO_STACK,
-    Argument.MEMORY_SIZE: CONST_IMM,
-    Argument.MEMORY_SIZE_OR_ZERO: CONST_IMM,
-    Argument.RECORD_SIZE: CONST_IMM,
-    Argument.RECORD: PTR_TO_MAP_VALUE,
     Argument.CONTEXT: PTR_TO_CTX,
 }
 
 
 def check_call(env: Environment, insn: Instruction) -> None:
-    """The helper, the license, the arguments in order; then R1 to R5 are lost and R0 is the result."""
+    """The helper, the license, the arguments in order; then what is left of the registers."""
+    prototype = callee(env, insn)
+    returned(env, prototype, check_arguments(env, prototype))
+
+
+def callee(env: Environment, insn: Instruction) -> Prototype:
+    """The helper that is called."""
     if insn.source == Source.X or insn.off or insn.src or insn.dst:
         raise Refused(Rule.CALL_FIELDS, "EINVAL", "BPF_CALL uses reserved fields")
     prototype = find_helper(env, insn.imm)
     check_license(env, prototype)
+    return prototype
+
+
+def check_arguments(env: Environment, prototype: Prototype) -> MapShape | None:
+    """One register after the other; returns the map among them, if any."""
     registers = env.state.registers
     shape: MapShape | None = None
     for number, argument in enumerate(prototype.arguments, start=R1):
-        check_argument(env.state, number, argument, shape)
+        env.hooks.check_func_arg(env.state, number, argument, shape)
         if argument is Argument.MAP:
             shape = registers[number].map
-    if shape is not None:
-        records.check_map(insn.imm, prototype, shape)
-    if insn.imm == Helper.TAIL_CALL:
-        records.check_leak(env.state)
-    size = registers[R2].imm
-    if Argument.RECORD in prototype.arguments:
-        records.give_back(env.state, registers[R1])
+    return shape
+
+
+def returned(env: Environment, prototype: Prototype, shape: MapShape | None) -> None:
+    """R1 to R5 are lost, and R0 is the result."""
+    registers = env.state.registers
     reset_caller_saved(registers)
     match prototype.returns:
         case Return.MAP_VALUE_OR_NULL:
             registers[R0] = Register(PTR_TO_MAP_VALUE_OR_NULL, map=shape)
-        case Return.RECORD_OR_NULL:
-            registers[R0] = records.give_out(env.state, size)
         case Return.INTEGER:
             registers[R0] = registers[R0].overwritten(UNKNOWN_VALUE)
 
@@ -99,48 +99,34 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
         raise Refused(Rule.UNREADABLE, "EACCES", f"R{number} !read_ok")
     if argument is Argument.ANYTHING:
         return
-    expected = _EXPECTED[argument]
-    fits = register.type is expected and (argument is not Argument.RECORD or records.is_record(register))
-    if not fits and not (argument is Argument.MEMORY and register.type is PTR_TO_MAP_VALUE):
-        rule = mistyped(register, expected)
-        raise Refused(rule, "EACCES", f"R{number} type={records.describe(register)} expected={NAMES[expected]}")
+    expected = EXPECTED[argument]
+    if register.type is not expected:
+        rule, shown = mistyped(register.type, expected), NAMES[register.type]
+        raise Refused(rule, "EACCES", f"R{number} type={shown} expected={NAMES[expected]}")
+    check_pointed(state, number, argument, shape)
+
+
+def check_pointed(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+    """The memory that an argument of the right type points to, if it is such a one, or of which it tells the size."""
     if argument is Argument.MAP_KEY:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.key_size))
     elif argument is Argument.MAP_VALUE:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.value_size))
-    elif argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
-        check_memory(state, number - 1, register.imm)
     elif argument is Argument.STACK_SIZE:
-        check_stack_boundary(state, number - 1, register.imm)
+        check_stack_boundary(state, number - 1, state.registers[number].imm)
 
 
-def mistyped(register: Register, expected: RegisterType) -> Rule:
+def mistyped(type: RegisterType, expected: RegisterType) -> Rule:
     """By which variant of its rule an argument of the wrong type is refused: what later helpers take differs."""
     if expected in (CONST_PTR_TO_MAP, PTR_TO_CTX):
         return Rule.ARGUMENT_MAP_OR_CONTEXT
-    if expected is PTR_TO_MAP_VALUE:
-        return Rule.NO_RECORD
     if expected is CONST_IMM:
         return Rule.ARGUMENT_SIZE
-    if register.type in (UNKNOWN_VALUE, CONST_IMM, PTR_TO_CTX):
+    if type in (UNKNOWN_VALUE, CONST_IMM, PTR_TO_CTX):
         return Rule.ARGUMENT_NO_POINTER
-    unchecked = register.type is PTR_TO_MAP_VALUE_OR_NULL and not records.is_record(register)
-    return Rule.ARGUMENT_UNCHECKED if unchecked else Rule.ARGUMENT_POINTER
-
-
-def check_memory(state: State, number: int, size: int) -> None:
-    """`size` bytes from register `number` on lie in one value of a map, or in the stack as above."""
-    register = state.registers[number]
-    if register.type is not PTR_TO_MAP_VALUE:
-        check_stack_boundary(state, number, size)
-    elif size <= 0:
-        raise Refused(Rule.OPEN, "EACCES", f"invalid access_size={size}")
-    elif register.map is not None and not (register.map.readable and register.map.writable):
-        raise Refused(Rule.OPEN, "EACCES", "whether the helper reads or writes, its map allows one only")
-    else:
-        check_map_access(register, 0, size)
+    return Rule.ARGUMENT_UNCHECKED if type is PTR_TO_MAP_VALUE_OR_NULL else Rule.ARGUMENT_POINTER
 
 
 def check_stack_boundary(state: State, number: int, size: int) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from harness.isa.opcodes import Class, Jump, Source
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.functions import is_local
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
@@ -30,7 +29,7 @@ def check_cfg(env: Environment) -> None:
     def enter(index: int) -> None:
         env.at = index
         progress[index] = _DISCOVERED
-        walk.append((index, enumerate(successors(env, index))))
+        walk.append((index, enumerate(env.hooks.successors(env, index))))
 
     enter(0)
     while walk:
@@ -61,8 +60,6 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
     if insn.opcode_class != _JMP:
         return (index + 1,)
     match insn.operation:
-        case Jump.CALL if env.functions and is_local(insn):
-            return index + 1, index + 1 + insn.imm
         case Jump.CALL:
             return (index + 1,)
         case Jump.EXIT:

@@ -59,11 +59,6 @@ def no_maps(fd: int) -> MapShape | str:
 class VerifierContext:
     """`kind` is the program type with what it offers, `gpl` whether its license is compatible; `find_map` gives the map
     behind a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another sort).
-
-    The rest is about later verifiers. With `keeps_pointers` a register that is copied to itself stays what it was,
-    arithmetic on pointers is looked at, and a path with a pointer is simulated also where one with a number was.
-    With `stack_arguments` R11 may be read and written at certain distances, and what is not there cannot be read.
-    With `jumps_read_first` a conditional jump's destination is looked at before its other fields; None is not known.
     """
 
     kind: ProgramKind
@@ -71,6 +66,3 @@ class VerifierContext:
     find_map: Callable[[int], MapShape | str] = no_maps
     log: LogRequest = LogRequest()
     limits: Limits = LINUX_4_1
-    keeps_pointers: bool = False
-    stack_arguments: bool = False
-    jumps_read_first: bool | None = False

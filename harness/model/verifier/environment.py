@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import MapShape, VerifierContext
+from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.log import Writer
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import RegisterType, State
@@ -32,6 +33,8 @@ class Observer(Protocol):
 class Environment:
     """`at` is the instruction under the lens; `state` what is believed before it.
 
+    `rules` are those of the release, and `hooks` the functions among them.
+
     `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches to come,
     last in first out. `explored` has an entry for each instruction at which paths are compared: the states that went
     through it. `loaded` is the type of base each 32 bit load was met with first. `fetches` is empty for 4.1: of a later
@@ -45,12 +48,14 @@ class Environment:
         "explored",
         "fetches",
         "functions",
+        "hooks",
         "loaded",
         "log",
         "maps",
         "observer",
         "pending",
         "program",
+        "rules",
         "state",
     )
 
@@ -58,6 +63,7 @@ class Environment:
         self,
         program: Sequence[Instruction],
         context: VerifierContext,
+        rules: VerifierRules,
         log: Writer | None = None,
         observer: Observer | None = None,
         fetches: Mapping[int, int] = MappingProxyType({}),
@@ -65,6 +71,8 @@ class Environment:
     ) -> None:
         self.program = program
         self.context = context
+        self.rules = rules
+        self.hooks = rules.hooks
         self.log = log
         self.observer = observer
         self.fetches = fetches

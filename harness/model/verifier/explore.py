@@ -5,36 +5,12 @@ Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 4.1.
 
 from __future__ import annotations
 
-from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class
-from harness.model.verifier.alu import check_alu
-from harness.model.verifier.constants import check_ld
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.jumps import END_OF_PATH, check_jmp
+from harness.model.verifier.jumps import END_OF_PATH
 from harness.model.verifier.log import Writer
-from harness.model.verifier.memory import check_ldx, check_st, check_stx
 from harness.model.verifier.print_insn import print_insn
 from harness.model.verifier.rules import Rule
-from harness.model.verifier.state import covers
 from harness.model.verifier.verdict import Refused
-
-
-def check_unknown_class(env: Environment, index: int, insn: Instruction) -> int:
-    """Class 6, which became JMP32 in 5.1."""
-    raise Refused(Rule.CLASS, "EINVAL", f"unknown insn class {insn.opcode_class}")
-
-
-_CHECKS = {
-    Class.LD: check_ld,
-    Class.LDX: check_ldx,
-    Class.ST: check_st,
-    Class.STX: check_stx,
-    Class.ALU: check_alu,
-    Class.JMP: check_jmp,
-    Class.JMP32: check_unknown_class,
-    Class.ALU64: check_alu,
-}
-_CHECK = tuple(_CHECKS[kind] for kind in Class)
 
 
 def explore(env: Environment) -> None:
@@ -59,7 +35,7 @@ def explore(env: Environment) -> None:
             if env.observer:
                 env.observer.step(env, index, insn, resumed=came_from is not None)
             came_from = None
-            index = _CHECK[insn.opcode_class](env, index, insn)
+            index = env.hooks.checks[insn.opcode_class](env, index, insn)
         if index == END_OF_PATH:
             if not env.pending:
                 return
@@ -70,7 +46,7 @@ def is_seen(env: Environment, index: int) -> bool:
     """is_state_visited(): whether a state seen at this marked instruction covers the current one; if none does, the
     current one is remembered. It counts as safe at once, because nothing loops."""
     states = env.explored[index]
-    if any(covers(old, env.state, apart=env.context.keeps_pointers) for old in states):
+    if any(env.hooks.states_equal(old, env.state) for old in states):
         return True
     states.append(env.state.copy())
     return False

@@ -6,14 +6,11 @@ Source: check_cond_jmp_op(), the JMP arm of do_check(), kernel/bpf/verifier.c of
 from __future__ import annotations
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, REGISTERS, Jump, Source
-from harness.model.verifier import functions, records
-from harness.model.verifier.calls import check_call
+from harness.isa.opcodes import R0, Jump, Source
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
-    NOT_INIT,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     Register,
@@ -33,10 +30,8 @@ END_OF_PATH = -1
 def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
     """One jump, call or exit; returns the index the path goes on at."""
     operation = insn.operation
-    if operation == _CALL and env.functions and functions.is_local(insn):
-        return functions.enter(env, index, insn)
     if operation == _CALL:
-        check_call(env, insn)
+        env.hooks.check_call(env, insn)
         return index + 1
     if operation == _JA:
         check_ja(insn)
@@ -53,14 +48,16 @@ def check_ja(insn: Instruction) -> None:
 
 
 def check_exit(env: Environment, insn: Instruction) -> int:
-    """R0 holds something, anything; but a function of the program's own need not set it. `off` is not looked at."""
-    if insn.source == _X or insn.imm or insn.src or insn.dst:
-        raise Refused(Rule.EXIT_FIELDS, "EINVAL", "BPF_EXIT uses reserved fields")
-    if env.state.callers:
-        return functions.leave(env)
-    records.check_leak(env.state)
+    """R0 holds something, anything."""
+    check_exit_fields(insn)
     check_source(env.state.registers, R0)
     return END_OF_PATH
+
+
+def check_exit_fields(insn: Instruction) -> None:
+    """An exit has no fields, but `off` is not looked at."""
+    if insn.source == _X or insn.imm or insn.src or insn.dst:
+        raise Refused(Rule.EXIT_FIELDS, "EINVAL", "BPF_EXIT uses reserved fields")
 
 
 def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
@@ -70,10 +67,7 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
         raise Refused(Rule.JMP_OPCODE, "EINVAL", f"invalid BPF_JMP opcode {operation:x}")
     registers = env.state.registers
     constant = insn.source != _X
-    if env.context.jumps_read_first:
-        check_source(registers, insn.dst)
-    elif env.context.jumps_read_first is None and (insn.dst >= REGISTERS or registers[insn.dst].type is NOT_INIT):
-        raise Refused(Rule.OPEN, "EACCES", "nobody knows what of a jump is looked at first")
+    env.hooks.check_jump_first(env, insn)
     if insn.src if constant else insn.imm:
         raise Refused(Rule.JMP_FIELDS, "EINVAL", "BPF_JMP uses reserved fields")
     if not constant:
@@ -85,10 +79,14 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
     taken = env.push(index + insn.off + 1, index)
     if equality:
         equal, unequal = (taken, env.state) if operation == _JEQ else (env.state, taken)
-        refine(equal, unequal, insn.dst, register, insn.imm)
+        env.hooks.refine(equal, unequal, insn.dst, register, insn.imm)
     if env.log:
         env.log.write(f"{env.state}\n")
     return index + 1
+
+
+def fields_first(env: Environment, insn: Instruction) -> None:
+    """Nothing comes before the fields that mean nothing."""
 
 
 def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
@@ -96,6 +94,4 @@ def refine(equal: State, unequal: State, number: int, register: Register, imm: i
     lookup is not 0 it is a map value. Copies of the register learn nothing."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
         unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
-        if records.is_record(register):
-            records.checked(equal, unequal, register)
     equal.registers[number] = register.overwritten(CONST_IMM, imm)

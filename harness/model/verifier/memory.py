@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import REGISTERS, STACK_SIZE, Class, Mode, Size
-from harness.model.verifier import records
+from harness.isa.opcodes import STACK_SIZE, Mode
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
@@ -19,6 +18,7 @@ from harness.model.verifier.state import (
     EMPTY_SLOT,
     FRAME_PTR,
     MISC,
+    NAMES,
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
@@ -48,17 +48,11 @@ _NO_BASE: Mapping[RegisterType, Rule] = {
     PTR_TO_MAP_VALUE_OR_NULL: Rule.ACCESS_UNCHECKED,
 }
 """By which variant of the rule an access is refused through a register that is no base."""
-STACK_ARGUMENTS = 11
-"""BPF_REG_PARAMS, the register that stands for them."""
 
 
 def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
     """`dst = *(src + off)`; mode and `imm` were checked by the scan."""
     registers = env.state.registers
-    if env.context.stack_arguments and is_stack_argument(insn):
-        if env.state.callers:
-            raise Refused(Rule.OPEN, "EACCES", "what it was passed")
-        raise Refused(Rule.STACK_ARGUMENT, "EACCES", "invalid read from stack arg")
     base = check_source(registers, insn.src).type
     check_destination(registers, insn.dst, mark=False)
     size = insn.size.nbytes
@@ -66,15 +60,6 @@ def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
     if size == 4:
         check_same_pointer(env, index, base)
     return index + 1
-
-
-def is_stack_argument(insn: Instruction) -> bool:
-    """Eight bytes above R11 are read, or below it written (seen on 7.2.13)."""
-    if insn.code == Class.LDX | Mode.MEM | Size.DW:
-        from_there = insn.src == STACK_ARGUMENTS and insn.dst < REGISTERS
-        return from_there and insn.off > 0 and insn.off % 8 == 0
-    there = insn.dst == STACK_ARGUMENTS and insn.src < REGISTERS
-    return insn.code == Class.STX | Mode.MEM | Size.DW and there and insn.off < 0 and insn.off % 8 == 0
 
 
 def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None:
@@ -87,14 +72,12 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
     if insn.mode == _ATOMIC:
-        check_xadd(env, index, insn)
+        check_xadd(env, insn)
         return index + 1
     if insn.mode != _MEM or insn.imm:
         raise Refused(Rule.STX_FIELDS, "EINVAL", "BPF_STX uses reserved fields")
     registers = env.state.registers
     value = check_source(registers, insn.src)
-    if env.context.stack_arguments and is_stack_argument(insn):
-        raise Refused(Rule.OPEN, "EINVAL", "whom the argument is for")
     check_source(registers, insn.dst)
     check_write(env, insn.dst, insn.off, insn.size.nbytes, value)
     return index + 1
@@ -109,27 +92,28 @@ def check_st(env: Environment, index: int, insn: Instruction) -> int:
     return index + 1
 
 
-def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
-    """Memory that may be read and then written; a saved register read so becomes plain data. Later atomic operations
-    (check_atomic() since 5.12) may put what was read into a register, which they read before."""
-    size = insn.size.nbytes
-    if size not in (4, 8) or insn.imm:
-        raise Refused(Rule.XADD_FIELDS, "EINVAL", "BPF_XADD uses reserved fields")
+def check_xadd(env: Environment, insn: Instruction) -> None:
+    """Memory that may be read and then written; a saved register read so becomes plain data."""
+    size = check_xadd_fields(insn)
     registers = env.state.registers
     check_source(registers, insn.src)
     check_source(registers, insn.dst)
-    into = env.fetches.get(index)
-    if into is not None:
-        check_source(registers, into)
-        check_destination(registers, into, mark=False)
-    check_read(env, insn.dst, insn.off, size, into)
+    check_read(env, insn.dst, insn.off, size, None)
     check_write(env, insn.dst, insn.off, size, UNKNOWN)
+
+
+def check_xadd_fields(insn: Instruction) -> int:
+    """4 or 8 bytes, which are returned, and no constant."""
+    size = insn.size.nbytes
+    if size not in (4, 8) or insn.imm:
+        raise Refused(Rule.XADD_FIELDS, "EINVAL", "BPF_XADD uses reserved fields")
+    return size
 
 
 def check_read(env: Environment, base: int, off: int, size: int, into: int | None) -> None:
     """check_mem_access(BPF_READ): what is read goes into register `into`, if any."""
     registers = env.state.registers
-    check_access(env, base, off, size, write=False)
+    env.hooks.check_mem_access(env, base, off, size, False)
     value = check_stack_read(env.state, off, size) if registers[base].type is FRAME_PTR else UNKNOWN
     if into is not None:
         registers[into] = value
@@ -137,26 +121,24 @@ def check_read(env: Environment, base: int, off: int, size: int, into: int | Non
 
 def check_write(env: Environment, base: int, off: int, size: int, value: Register) -> None:
     """check_mem_access(BPF_WRITE)"""
-    check_access(env, base, off, size, write=True)
+    env.hooks.check_mem_access(env, base, off, size, True)
     if env.state.registers[base].type is FRAME_PTR:
         check_stack_write(env.state, off, size, value)
 
 
-def check_access(env: Environment, base: int, off: int, size: int, *, write: bool) -> None:
+def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
     """Alignment first, whatever the base is, then the base's own bounds."""
     register = env.state.registers[base]
     if off % size:
         raise Refused(Rule.MISALIGNED, "EACCES", f"misaligned access off {off} size {size}")
     if register.type is PTR_TO_MAP_VALUE:
-        records.check_access(register, write=write)
         check_map_access(register, off, size)
     elif register.type is PTR_TO_CTX:
         check_context_access(env, off, size, write=write)
     elif register.type is FRAME_PTR:
         check_stack_bounds(off, size)
     else:
-        rule = Rule.RECORD_UNCHECKED if records.is_record(register) else _NO_BASE[register.type]
-        raise Refused(rule, "EACCES", f"R{base} invalid mem access '{records.describe(register)}'")
+        raise Refused(_NO_BASE[register.type], "EACCES", f"R{base} invalid mem access '{NAMES[register.type]}'")
 
 
 def check_map_access(register: Register, off: int, size: int) -> None:

@@ -12,6 +12,7 @@ from harness.model.verifier.entry import check_length, check_log, overflows
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.explore import explore
 from harness.model.verifier.fixup import missing_helper
+from harness.model.verifier.linux_4_1 import VERIFIER
 from harness.model.verifier.log import Log, Writer
 from harness.model.verifier.scan import resolve_maps
 from harness.model.verifier.verdict import Refused, Verdict
@@ -28,7 +29,7 @@ def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
     except Refused as refusal:
         return Verdict(refusal.errno, rule=refusal.rule)
     writer = Writer() if context.log.level else None
-    verdict = run_passes(Environment(program, context, writer))
+    verdict = run_passes(Environment(program, context, VERIFIER, writer))
     if writer:
         if verdict.message:
             writer.write(f"{verdict.message}\n")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.isa.opcodes import Helper
 from harness.model.architecture import ARCHITECTURES
 from harness.model.distribution import DEBIAN, PARANOID_ANY, VANILLA, configured, landing_pads, paranoid_any
 from harness.model.environment import Environment
@@ -28,7 +29,7 @@ def test_a_release_between_two_that_lanes_have_gets_what_is_known() -> None:
     rules = upstream((5, 15))
     assert rules.program_types == upstream((5, 10)).program_types | {31}, "SYSCALL came with 5.14"
     assert not rules.charges_locked_memory, "since 5.11"
-    assert rules.gpl_clock is False
+    assert rules.verifier.prototypes[Helper.KTIME_GET_NS].gpl_only is False
     assert LoadCheck.KERNEL_VERSION not in rules.load_checks
     assert LoadCheck.KERNEL_VERSION in upstream((4, 19)).load_checks, "until 5.0"
     assert upstream((4, 19)).division_by_zero is DivisionByZero.ENDS_PROGRAM, "first seen otherwise on 5.10"

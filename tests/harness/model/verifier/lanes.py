@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from harness.isa.instruction import Instruction
+from harness.model.upstream import upstream
 from harness.model.verifier import (
     SCHED_CLS,
     SOCKET_FILTER,
@@ -16,6 +18,10 @@ from harness.model.verifier import (
     kprobe,
     verify,
 )
+from harness.model.verifier.hooks import VerifierRules
+from harness.model.verifier.later import predict
+from harness.release import Release
+from harness.script.outcome import Unpredicted
 
 ARRAY, ARRAY_AGAIN, HASH, WIDE, NOT_A_MAP = 3, 4, 5, 6, 7
 _MAPS: dict[int, MapShape | str] = {
@@ -41,3 +47,19 @@ def check(
 ) -> Verdict:
     """The verdict of 4.1, with its log."""
     return verify(instructions, VerifierContext(KINDS[kind], gpl, find_map, log))
+
+
+def check_later(
+    instructions: Sequence[Instruction],
+    release: Release,
+    kind: ProgramKind,
+    *,
+    gpl: bool = True,
+    missing: Collection[int] = (),
+    rules: VerifierRules | None = None,
+) -> Verdict | Unpredicted:
+    """The verdict of a later release, whose verifier has `rules`, None for its own, and offers helpers 1 to 8."""
+    rules = rules or upstream(release).verifier
+    typed = {number: rules.prototypes.get(number, prototype) for number, prototype in kind.helpers.items()}
+    context = VerifierContext(replace(kind, helpers=typed), gpl, find_map)
+    return predict(instructions, context, rules, release, frozenset(range(1, 9)), missing)

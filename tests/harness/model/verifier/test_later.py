@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -36,14 +36,17 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction, decode
-from harness.model.verifier import Verdict, VerifierContext
-from harness.model.verifier.later import predict
-from harness.model.verifier.opcode_lowering import translate
-from harness.model.verifier.paths import most_simulated
+from harness.model.upstream import upstream
+from harness.model.verifier import Verdict
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.jumps import fields_first
+from harness.model.verifier.later.jumps import destination_first, either_first
+from harness.model.verifier.later.opcode_lowering import translate
+from harness.model.verifier.later.paths import most_simulated
 from harness.model.verifier.prototypes import Prototype
 from harness.release import Release
 from harness.script.outcome import Unpredicted
-from tests.harness.model.verifier.lanes import ARRAY, KINDS, find_map
+from tests.harness.model.verifier.lanes import ARRAY, KINDS, check_later
 from tests.harness.model.verifier.rejections import REJECTIONS
 
 LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
@@ -53,8 +56,7 @@ KPROBE = KINDS["kprobe"]
 
 
 def _predict(*pieces: Piece, release: Release = (6, 1), kind: str = "kprobe") -> Verdict | Unpredicted:
-    context = VerifierContext(KINDS[kind], True, find_map)
-    return predict(program(*pieces).instructions, context, release, offered=frozenset(range(1, 9)))
+    return check_later(program(*pieces).instructions, release, KINDS[kind])
 
 
 def _errno(*pieces: Piece, release: Release = (6, 1)) -> str | None:
@@ -155,17 +157,15 @@ def test_helpers_the_engine_cannot_call(before: tuple[Piece, ...], said: str) ->
     """What no path reaches is gone before anybody looks: seen on arm64 with 7.2.13, net.core.bpf_jit_enable 0."""
     instructions = program(*before, call(8), "out", *TAIL).instructions
     kind = replace(KPROBE, helpers={**KPROBE.helpers, 8: Prototype()})
-    context = VerifierContext(kind, True, find_map)
-    free = predict(instructions, context, (7, 2), range(1, 9))
+    free = check_later(instructions, (7, 2), kind)
     assert isinstance(free, Verdict) and free.accepted
-    missing = predict(instructions, context, (7, 2), range(1, 9), missing=(8,))
+    missing = check_later(instructions, (7, 2), kind, missing=(8,))
     assert missing.errno == said if isinstance(missing, Verdict) else said in missing.reason
 
 
 def test_what_kernels_were_seen_to_do() -> None:
     """Against the first guess from their sources: these were run on Debian's 5.10, 6.1, 6.12 and 7.2."""
-    context = VerifierContext(KPROBE, False, find_map)
-    proprietary = predict(program(call(5), exit_()).instructions, context, (5, 10), range(1, 9))
+    proprietary = check_later(program(call(5), exit_()).instructions, (5, 10), KPROBE, gpl=False)
     assert isinstance(proprietary, Verdict)
     assert proprietary.accepted
     gotol = (mov64_imm(R0, 0), Instruction(0x06), exit_())
@@ -188,8 +188,7 @@ def test_no_prediction_contradicts_its_base(rejection, release: Release) -> None
     if translate(rejection.instructions, release).program != rejection.instructions:
         assert rejection.errno == "EINVAL"
         return
-    context = VerifierContext(KINDS[rejection.kind], rejection.gpl, find_map)
-    verdict = predict(rejection.instructions, context, release, offered=frozenset(range(1, 9)))
+    verdict = check_later(rejection.instructions, release, KINDS[rejection.kind], gpl=rejection.gpl)
     if isinstance(verdict, Verdict):
         assert verdict.errno in {rejection.errno, "EINVAL"}
 
@@ -212,8 +211,7 @@ def _hex(text: str) -> Sequence[Instruction]:
 )
 def test_pointers_that_4_1_forgets(text: str, errno: str | None, release: Release) -> None:
     """`r1 = r1`, and a path that 4.1 leaves out because one with a number in r1 has been there."""
-    context = VerifierContext(KINDS["socket_filter"], True, find_map)
-    verdict = predict(_hex(text), context, release, range(1, 9))
+    verdict = check_later(_hex(text), release, KINDS["socket_filter"])
     assert isinstance(verdict, Verdict), verdict
     assert verdict.errno == errno
 
@@ -224,12 +222,14 @@ def test_what_a_jump_looks_at_first(operation: int, bits: int) -> None:
     """A field that means nothing, and a destination that holds nothing: seen on all five kernels, for 44 opcodes."""
     by_register = bits & 8
     jump = Instruction((operation | by_register) + (bits & 1), R0, 0 if by_register else 1, 0, 1 if by_register else 0)
-    for first, errno in ((False, "EINVAL"), (True, "EACCES")):
-        context = replace(VerifierContext(KPROBE, True, find_map), jumps_read_first=first)
-        verdict = predict(program(jump, *TAIL).instructions, context, (6, 1), range(1, 9))
-        assert isinstance(verdict, Verdict) and verdict.errno == errno
-    context = replace(VerifierContext(KPROBE, True, find_map), jumps_read_first=None)
-    assert isinstance(predict(program(jump, *TAIL).instructions, context, (6, 1), range(1, 9)), Unpredicted)
+
+    def said(first: Callable[[Environment, Instruction], None]) -> object:
+        own = upstream((6, 1)).verifier
+        rules = replace(own, hooks=replace(own.hooks, check_jump_first=first))
+        verdict = check_later(program(jump, *TAIL).instructions, (6, 1), KPROBE, rules=rules)
+        return verdict.errno if isinstance(verdict, Verdict) else "open"
+
+    assert [said(one) for one in (fields_first, destination_first, either_first)] == ["EINVAL", "EACCES", "open"]
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -258,8 +258,9 @@ def test_arguments_on_the_stack() -> None:
     """7.2 knows of a register 11: at eight bytes above it are arguments, and a program has none."""
 
     def said(instruction: Instruction, stack_arguments: bool) -> object:
-        context = replace(VerifierContext(KPROBE, True, find_map), stack_arguments=stack_arguments)
-        verdict = predict(program(mov64_imm(R2, 0), instruction, *TAIL).instructions, context, (7, 2), range(1, 9))
+        rules = upstream((7, 2) if stack_arguments else (6, 12)).verifier
+        instructions = program(mov64_imm(R2, 0), instruction, *TAIL).instructions
+        verdict = check_later(instructions, (7, 2), KPROBE, rules=rules)
         return verdict.errno if isinstance(verdict, Verdict) else "open"
 
     above, between, below = (Instruction(0x79, R1, 11, off) for off in (8, 4, -8))

@@ -6,24 +6,21 @@ import pytest
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, Atomic
-from harness.isa.table import BASELINE, OPCODES
-from harness.model.verifier import VerifierContext
-from harness.model.verifier.later import predict
-from harness.model.verifier.opcode_lowering import STAND_INS, translate
+from harness.isa.table import OPCODES
+from harness.model.verifier.later.opcode_lowering import STAND_INS, translate
 from harness.release import Release
 from harness.script.outcome import Unpredicted
-from tests.harness.model.verifier.lanes import KINDS, find_map
+from tests.harness.model.verifier.lanes import KINDS, check_later
 from tests.harness.model.verifier.newer import OPEN, PROGRAMS, Newer
 
 RELEASES: tuple[Release, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
 WITHOUT = {"may_goto", "call_kfunc"}
-"""What 4.1 has nothing like, and harness.model.verifier.functions does not see to; besides constants that stand for
-something else than a number or a map."""
+"""What 4.1 has nothing like, and harness.model.verifier.later.functions does not see to; besides constants that stand
+for something else than a number or a map."""
 
 
 def said(row: Newer, release: Release) -> str | None:
-    context = VerifierContext(KINDS[row.kind], True, find_map)
-    verdict = predict(row.instructions, context, release, offered=frozenset(range(1, 9)))
+    verdict = check_later(row.instructions, release, KINDS[row.kind])
     return OPEN if isinstance(verdict, Unpredicted) else verdict.errno
 
 
@@ -41,12 +38,12 @@ def test_an_opcode_the_release_does_not_have_is_never_accepted(row: Newer) -> No
 
 
 def test_every_newer_opcode_has_a_stand_in_of_4_1_or_none_at_all() -> None:
-    newer = {opcode.name for opcode in OPCODES if opcode.since > BASELINE}
+    newer = {opcode.name for opcode in OPCODES if not opcode.original}
     assert {name for name in newer - set(STAND_INS) if not name.startswith("ld_")} == {*WITHOUT, "call_local"}
 
 
 def test_stand_ins_are_of_4_1_whatever_their_fields() -> None:
-    baseline = {opcode.code for opcode in OPCODES if opcode.since == BASELINE}
+    baseline = {opcode.code for opcode in OPCODES if opcode.original}
     for opcode in OPCODES:
         if opcode.name in STAND_INS:
             fields = {opcode.selector: opcode.value} if opcode.selector else {}
@@ -63,4 +60,4 @@ def test_the_registers_that_atomics_fetch_into() -> None:
 
 def test_4_1_itself_knows_none_of_them() -> None:
     for row in PROGRAMS:
-        assert translate(row.instructions, BASELINE).program == row.instructions
+        assert translate(row.instructions, (4, 1)).program == row.instructions

@@ -6,12 +6,15 @@ kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, Jump, Mode
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.hooks import Check
+from harness.model.verifier.jumps import check_exit_fields
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import FRAME, UNSET, Caller
 from harness.model.verifier.verdict import Refused
@@ -22,6 +25,7 @@ LOCAL = 1
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES"""
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
+_EXIT = Jump.EXIT.value
 _ACCESSES = (Class.LDX, Class.ST, Class.STX)
 
 
@@ -67,6 +71,32 @@ def _depths(function: Sequence[Instruction]) -> Iterator[int]:
             yield -insn.off
         elif insn.code == Class.ALU64 | Alu.ADD and insn.imm >= -STACK_SIZE:  # no further from R10 is anything
             yield -insn.imm
+
+
+@cache
+def walked(successors: Callable[[Environment, int], tuple[int, ...]]) -> Callable[[Environment, int], tuple[int, ...]]:
+    """check_cfg() goes on behind a call of the program's own before it goes into the function."""
+
+    def walk(env: Environment, index: int) -> tuple[int, ...]:
+        insn = env.program[index]
+        return (index + 1, index + 1 + insn.imm) if env.functions and is_local(insn) else successors(env, index)
+
+    return walk
+
+
+@cache
+def simulated(check_jmp: Check) -> Check:
+    """The arm of JMP: a call goes into the function, and its exit, which need not set R0, leads back."""
+
+    def check(env: Environment, index: int, insn: Instruction) -> int:
+        if env.functions and is_local(insn):
+            return enter(env, index, insn)
+        if env.state.callers and insn.operation == _EXIT:
+            check_exit_fields(insn)
+            return leave(env)
+        return check_jmp(env, index, insn)
+
+    return check
 
 
 def enter(env: Environment, index: int, insn: Instruction) -> int:

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
@@ -20,7 +21,10 @@ from harness.model.verifier.state import (
     UNKNOWN_VALUE,
     Register,
     RegisterType,
+    State,
+    covers,
 )
+from harness.model.verifier.verdict import Refused
 
 POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
 STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
@@ -70,3 +74,38 @@ def _small(number: int | Register) -> bool:
     if isinstance(number, int):
         return abs(number) < FAR
     return number.type is CONST_IMM and 0 <= number.imm < FAR
+
+
+def kept(before: Register, marked: Register) -> Register:
+    """A move copies what the source was, also onto itself."""
+    return before
+
+
+def check_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
+    """Refuses what makes no pointer and no number."""
+    if result(insn, dst, src) is not Result.REFUSED:
+        return
+    by_register = insn.source == Source.X
+    if PTR_TO_MAP_VALUE_OR_NULL in (dst.type, src.type if by_register else NOT_INIT):
+        raise Refused(Rule.UNCHECKED_ARITHMETIC, "EACCES", "arithmetic on map_value_or_null prohibited")
+    raise Refused(Rule.POINTER_ARITHMETIC, "EACCES", "arithmetic on a pointer prohibited")
+
+
+def open_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
+    """Of a release between 4.1 and 5.10, which may refuse it or not."""
+    if result(insn, dst, src) is Result.REFUSED:
+        raise Refused(Rule.OPEN, "EACCES", "nobody knows whether a pointer may be computed with like this")
+
+
+def states_equal(old: State, new: State) -> bool:
+    """As 4.1; but a number is not as good as a pointer (regsafe() since 4.14), and what is to be given back and where
+    functions return to is the same."""
+    return (
+        old.records == new.records
+        and old.callers == new.callers
+        and covers(old, new)
+        and not any(
+            before.type is UNKNOWN_VALUE and now.type in POINTERS
+            for before, now in zip(old.registers, new.registers, strict=True)
+        )
+    )

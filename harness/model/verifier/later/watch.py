@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Source
-from harness.model.verifier import pointers
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.functions import is_local
+from harness.model.verifier.later import pointers
+from harness.model.verifier.later.functions import is_local
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, Alu, Atomic, Class, Jump, Mode, Source
-from harness.isa.table import BASELINE, OPCODES, find
+from harness.isa.table import OPCODES, find
 from harness.release import Release
 
 StandIn = Callable[[Instruction], Instruction]
@@ -77,7 +77,7 @@ STAND_INS: Mapping[str, StandIn] = {
     opcode.name: stand_in
     for opcode in OPCODES
     for family, stand_in in _FAMILIES.items()
-    if opcode.since > BASELINE and opcode.name.startswith(family)
+    if not opcode.original and opcode.name.startswith(family)
 }
 """By the newer opcode's name."""
 

@@ -7,10 +7,15 @@ kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cache
 
-from harness.isa.opcodes import Helper
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Helper, Jump
+from harness.model.verifier import jumps
 from harness.model.verifier.context import MapShape
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.hooks import Check
+from harness.model.verifier.memory import check_access
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
@@ -26,35 +31,38 @@ from harness.model.verifier.state import (
     State,
 )
 from harness.model.verifier.verdict import Refused
-from harness.script.operations import MapType
 
-_HELPERS_OF: Mapping[int, frozenset[int]] = {
-    MapType.PROG_ARRAY: frozenset({Helper.TAIL_CALL}),
-    MapType.PERF_EVENT_ARRAY: frozenset(
-        {Helper.PERF_EVENT_READ, Helper.PERF_EVENT_READ_VALUE, Helper.PERF_EVENT_OUTPUT}
-    ),
-    MapType.STACK_TRACE: frozenset({Helper.GET_STACKID}),
-    MapType.RINGBUF: frozenset({Helper.RINGBUF_OUTPUT, Helper.RINGBUF_RESERVE, Helper.RINGBUF_QUERY}),
-}
-"""Types of maps that only these helpers take."""
+_EXIT = Class.JMP | Jump.EXIT
 _RECORD = -1
 """The type of map a record is a value of."""
 
 
-def check_access(register: Register, *, write: bool) -> None:
-    """check_map_access_type(), since 5.2: whether programs may read or write the map's values."""
-    assert register.map is not None
-    if not (register.map.writable if write else register.map.readable):
+def check_mem_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
+    """As 4.1, with check_map_access_type() of 5.2: whether programs may read or write the map's values."""
+    register = env.state.registers[base]
+    if register.map is None or off % size:
+        pass
+    elif register.type is PTR_TO_MAP_VALUE:
+        check_rights(register.map, write)
+    elif register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
+        raise Refused(Rule.RECORD_UNCHECKED, "EACCES", f"R{base} invalid mem access '{describe(register)}'")
+    check_access(env, base, off, size, write)
+
+
+def check_rights(map: MapShape, write: bool) -> None:
+    """Whether programs may write the map's values, or read them."""
+    if not (map.writable if write else map.readable):
         if write:
             raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
         raise Refused(Rule.MAP_READ, "EACCES", "read from map forbidden")
 
 
-def check_map(number: int, prototype: Prototype, shape: MapShape) -> None:
-    """Helper and map must fit each other; record_func_map(), check_map_func_compatibility()."""
+def check_map(number: int, prototype: Prototype, shape: MapShape, only: frozenset[int] | None) -> None:
+    """Helper and map must fit each other; record_func_map(), check_map_func_compatibility(). `only` are the helpers
+    that take maps of this type, None for any."""
     if not shape.writable and number in (Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM):
         raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
-    if number not in _HELPERS_OF.get(shape.type, (number,)) or prototype.map not in (None, shape.type):
+    if (only is not None and number not in only) or prototype.map not in (None, shape.type):
         raise Refused(Rule.MAP_AND_HELPER, "EINVAL", f"cannot pass map_type {shape.type} into func {number}")
 
 
@@ -86,14 +94,33 @@ def give_back(state: State, register: Register) -> None:
             state.stack[number] = Slot(bytes([INVALID]) * 8, UNSET)
 
 
-def checked(equal: State, unequal: State, register: Register) -> None:
-    """mark_ptr_or_null_regs(): what is learned of one copy holds for all. Where it is null there was no room, so that
-    nothing is to be given back."""
+def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
+    """As 4.1; but what is learned of one copy of a record holds for all."""
+    if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
+        _checked(equal, unequal, register)
+    jumps.refine(equal, unequal, number, register, imm)
+
+
+def _checked(equal: State, unequal: State, register: Register) -> None:
+    """mark_ptr_or_null_regs(). Where it is null there was no room, so that nothing is to be given back."""
     equal.records -= {register.map}
     for number, other in enumerate(equal.registers):
         if other.map is register.map:
             equal.registers[number] = Register(CONST_IMM)
             unequal.registers[number] = other._replace(type=PTR_TO_MAP_VALUE)
+
+
+@cache
+def ended(check_jmp: Check) -> Check:
+    """The arm of JMP: a program that exits has given back what it had."""
+
+    def check(env: Environment, index: int, insn: Instruction) -> int:
+        if insn.code == _EXIT and env.state.records and not env.state.callers:
+            jumps.check_exit_fields(insn)
+            check_leak(env.state)
+        return check_jmp(env, index, insn)
+
+    return check
 
 
 def check_leak(state: State) -> None:

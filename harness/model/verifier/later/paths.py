@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump
-from harness.model.verifier.functions import is_local
+from harness.model.verifier.later.functions import is_local
 
 MOST_SIMULATED = 1_000_000
 """BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h since 5.2 (c04c0d2b968a): more simulated instructions are E2BIG. Up

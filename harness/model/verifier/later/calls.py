@@ -1,0 +1,94 @@
+"""Calls of helpers: memory that need not be the stack, maps and helpers that fit each other, records.
+
+Sources: check_helper_call(), check_func_arg(), check_mem_size_reg(), kernel/bpf/verifier.c of 5.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import R0, R1, R2, Helper
+from harness.model.verifier import calls
+from harness.model.verifier.context import MapShape
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.later import records
+from harness.model.verifier.memory import check_map_access
+from harness.model.verifier.prototypes import Argument, Return
+from harness.model.verifier.rules import Rule
+from harness.model.verifier.state import (
+    CONST_IMM,
+    NAMES,
+    NOT_INIT,
+    PTR_TO_MAP_VALUE,
+    PTR_TO_STACK,
+    Register,
+    RegisterType,
+    State,
+)
+from harness.model.verifier.verdict import Refused
+
+_EXPECTED: Mapping[Argument, RegisterType] = {
+    **calls.EXPECTED,
+    Argument.MEMORY: PTR_TO_STACK,
+    Argument.MEMORY_SIZE: CONST_IMM,
+    Argument.MEMORY_SIZE_OR_ZERO: CONST_IMM,
+    Argument.RECORD_SIZE: CONST_IMM,
+    Argument.RECORD: PTR_TO_MAP_VALUE,
+}
+
+
+def check_call(env: Environment, insn: Instruction) -> None:
+    """Behind the arguments comes whether helper and map fit, and what the program holds."""
+    prototype = calls.callee(env, insn)
+    shape = calls.check_arguments(env, prototype)
+    if shape is not None:
+        records.check_map(insn.imm, prototype, shape, env.rules.map_helpers.get(shape.type))
+    if insn.imm == Helper.TAIL_CALL:
+        records.check_leak(env.state)
+    size = env.state.registers[R2].imm
+    if Argument.RECORD in prototype.arguments:
+        records.give_back(env.state, env.state.registers[R1])
+    calls.returned(env, prototype, shape)
+    if prototype.returns is Return.RECORD_OR_NULL:
+        env.state.registers[R0] = records.give_out(env.state, size)
+
+
+def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+    """As 4.1, and the kinds of arguments that came later."""
+    register = state.registers[number]
+    if register.type is NOT_INIT or argument is Argument.ANYTHING:
+        calls.check_argument(state, number, argument, shape)
+        return
+    if register.type is not _EXPECTED[argument] or argument is Argument.RECORD:
+        _check_type(number, register, argument)
+    if argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
+        check_memory(state, number - 1, register.imm)
+    else:
+        calls.check_pointed(state, number, argument, shape)
+
+
+def _check_type(number: int, register: Register, argument: Argument) -> None:
+    expected = _EXPECTED[argument]
+    if argument is Argument.RECORD:
+        if not (register.type is expected and records.is_record(register)):
+            raise Refused(Rule.NO_RECORD, "EACCES", f"R{number} type={records.describe(register)} expected=record")
+    elif not (argument is Argument.MEMORY and register.type is PTR_TO_MAP_VALUE):
+        rule = calls.mistyped(register.type, expected)
+        if rule is Rule.ARGUMENT_UNCHECKED and records.is_record(register):
+            rule = Rule.ARGUMENT_POINTER
+        shown = f"type={records.describe(register)} expected={NAMES[expected]}"
+        raise Refused(rule, "EACCES", f"R{number} {shown}")
+
+
+def check_memory(state: State, number: int, size: int) -> None:
+    """`size` bytes from register `number` on lie in one value of a map, or in the stack as 4.1 wants them to."""
+    register = state.registers[number]
+    if register.type is not PTR_TO_MAP_VALUE:
+        calls.check_stack_boundary(state, number, size)
+    elif size <= 0:
+        raise Refused(Rule.OPEN, "EACCES", f"invalid access_size={size}")
+    elif register.map is not None and not (register.map.readable and register.map.writable):
+        raise Refused(Rule.OPEN, "EACCES", "whether the helper reads or writes, its map allows one only")
+    else:
+        check_map_access(register, 0, size)

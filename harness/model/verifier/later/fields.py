@@ -1,0 +1,84 @@
+"""What later verifiers see of instructions before any path is simulated.
+
+Sources: bpf_opcode_in_insntable(), resolve_pseudo_ldimm64(), check_subprogs(), kernel/bpf/verifier.c of 5.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from harness.isa.instruction import Instruction
+from harness.isa.notation import hidden_fields
+from harness.isa.opcodes import LD_IMM64, REGISTERS, Alu, Class, Jump, Pseudo, Source
+from harness.isa.table import OPCODES, Opcode, find
+from harness.model.verifier.hooks import VerifierRules
+from harness.model.verifier.later.opcode_lowering import STAND_INS
+from harness.release import Release
+
+_BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
+_JMP = Class.JMP.value
+_NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
+
+
+def is_strange(opcode: Opcode, rules: VerifierRules, release: Release) -> bool:
+    """Whether the release has the opcode, or lets it pass, and 4.1 has nothing like it."""
+    if opcode.since > release:
+        return opcode.code in rules.early_opcodes
+    return not opcode.original and opcode.name not in STAND_INS and opcode.name != "call_local"
+
+
+def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
+    """Every instruction with its index, of a 64 bit constant the first half only."""
+    index = 0
+    while index < len(program):
+        yield index, program[index]
+        index += 2 if program[index].code == LD_IMM64 else 1
+
+
+def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | None:
+    """The first instruction whose opcode means nothing: refused by the scan, which also resolves maps."""
+    known = known_codes(release)
+    return next((index for index, insn in first_halves(program) if insn.code not in known), None)
+
+
+@cache
+def known_codes(release: Release) -> frozenset[int]:
+    return frozenset(opcode.code for opcode in OPCODES if opcode.since <= release)
+
+
+def oddity(program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]) -> str:
+    """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
+    nothing, registers that do not exist, a jump (one of `targets`) into a 64 bit constant."""
+    return next((what for _, what in oddities_of(program, release, targets)), "")
+
+
+def oddities_of(
+    program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, str]]:
+    """All of it, each with the instruction that it is seen at."""
+    halves = set()
+    for index, insn in first_halves(program):
+        opcode = find(insn)
+        if opcode is None or opcode.since > release:
+            yield index, f"instruction {index} has an operation the release does not know"
+            continue
+        if insn.dst >= REGISTERS or insn.src >= REGISTERS:
+            yield index, f"instruction {index} names a register that does not exist"
+        following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0
+        width = insn.code not in _BYTE_ORDER or insn.imm in (16, 32, 64)
+        second = insn.code == LD_IMM64 and insn.src == Pseudo.MAP_FD and following
+        if hidden_fields(opcode, insn) or not width or second:
+            yield index, f"instruction {index} has a value in a reserved field"
+        if insn.code == LD_IMM64:
+            halves.add(index + 1)
+    for index, target in targets:
+        if target in halves:
+            yield target, f"instruction {index} jumps into a 64 bit constant"
+
+
+def jumps(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
+    """Every jump's index with the index it leads to, in opcodes of 4.1."""
+    for index, insn in first_halves(program):
+        if insn.opcode_class == _JMP and insn.operation not in _NO_JUMPS:
+            yield index, index + insn.off + 1

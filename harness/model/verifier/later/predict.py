@@ -1,0 +1,154 @@
+"""What can be said of a later verifier, with 4.1's as the base.
+
+What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
+way is seen otherwise by verifiers that know more. Opcodes that came later are shown to it as some of its own
+(harness.model.verifier.later.opcode_lowering). In all other cases nothing is predicted, and the reason says why: it
+speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the same program for another reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump
+from harness.isa.table import find
+from harness.model.verifier.context import VerifierContext
+from harness.model.verifier.environment import Environment
+from harness.model.verifier.hooks import VerifierRules
+from harness.model.verifier.later import functions
+from harness.model.verifier.later.fields import (
+    first_halves,
+    is_strange,
+    jumps,
+    known_codes,
+    oddities_of,
+    unknown_opcode,
+)
+from harness.model.verifier.later.opcode_lowering import translate
+from harness.model.verifier.later.paths import MOST_SIMULATED, most_simulated
+from harness.model.verifier.later.stack_arguments import is_stack_argument
+from harness.model.verifier.later.watch import Watch
+from harness.model.verifier.rules import SCANNED, WALKED, Rule
+from harness.model.verifier.verdict import Verdict
+from harness.model.verifier.verify import run_passes
+from harness.release import Release, dotted
+from harness.script.outcome import Unpredicted
+
+UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
+"""Rules about what may be null."""
+_COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
+_CALL = Class.JMP | Jump.CALL
+_ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
+_ACCEPTED = "the checks taken over from 4.1 accept it"
+
+
+def predict(
+    program: Sequence[Instruction],
+    context: VerifierContext,
+    rules: VerifierRules,
+    release: Release,
+    offered: Collection[int],
+    missing: Collection[int] = (),
+) -> Verdict | Unpredicted:
+    """The verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
+
+    `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers the program
+    type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call all
+    the same.
+    """
+    if not program:
+        return Verdict("E2BIG", rule=Rule.LENGTH)
+    for index, insn in first_halves(program):
+        opcode = find(insn)
+        if opcode is not None and is_strange(opcode, rules, release):
+            return Unpredicted(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
+    if program[-1].code not in _ENDS:
+        return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)
+    known = translate(program, release)
+    targets = tuple(jumps(known.program))
+    if rules.functions and (strange := functions.strange(program, targets)):
+        return Unpredicted(f"4.1 has no functions, and {strange}")
+    watch = Watch(known.ordered, known.signed, knows_indices=rules.indices_known)
+    starts = functions.starts(program) if rules.functions else frozenset()
+    env = Environment(known.program, context, rules, observer=watch, fetches=known.fetches, functions=starts)
+    verdict = run_passes(env)
+    if any(shape.type not in rules.map_helpers for shape in env.maps.values()):
+        return Unpredicted("the program uses a map of a type 4.1 does not have")
+    unknown = unknown_opcode(program, release)
+    if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
+        return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
+    oddities = tuple(
+        (index, what)
+        for index, what in oddities_of(program, release, targets)
+        if not (rules.stack_arguments and is_stack_argument(program[index]))
+    )
+    if verdict.accepted:
+        doubt = next((what for _, what in oddities), "") or watch.hazard or _length(known.program)
+        return Unpredicted(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
+    inside = all(0 <= target < len(program) for _, target in targets)
+    odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
+    return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
+
+
+def _length(program: Sequence[Instruction]) -> str:
+    if most_simulated(program) > MOST_SIMULATED:
+        return f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out"
+    return ""
+
+
+def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> bool:
+    """Whether the fields of an instruction are looked at only where a path comes to it."""
+    known = insn.code in known_codes(release)  # what is not known is seen by the scan
+    return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
+
+
+def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
+    """After the verifier, which takes out what no path reaches."""
+    calls = [
+        index
+        for index, insn in first_halves(program)
+        if insn.code == _CALL and insn.imm in missing and not functions.is_local(insn)
+    ]
+    for index in calls:
+        if index in watch.reached:
+            message = f"only the JIT can call func {program[index].imm}"
+            return Verdict("EINVAL", message, index, rule=Rule.ONLY_COMPILED)
+    if calls:
+        return Unpredicted(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
+    return Verdict()
+
+
+def _refusal(
+    verdict: Verdict,
+    env: Environment,
+    watch: Watch,
+    release: str,
+    offered: Collection[int],
+    odd: str,
+    jumps_inside: bool,
+) -> Verdict | Unpredicted:
+    assert verdict.errno is not None
+    assert verdict.rule is not None
+    assert verdict.at is not None
+    insn = env.program[verdict.at]
+    said = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
+    rule = verdict.rule
+    if rule in env.rules.lifted:
+        return Unpredicted(f"{said}, a rule not known to hold in {release}")
+    if watch.checks_copies and rule in UNCHECKED:
+        return Unpredicted(f"{said}, but a copy may have been checked")
+    if rule is Rule.HELPER_NOT_OFFERED and insn.imm in offered:
+        return Unpredicted(f"{said}, but the helper exists now")
+    if verdict.errno != "EINVAL" and odd:
+        return Unpredicted(f"{said}, but {odd}, which may be seen first")
+    if rule in SCANNED and verdict.errno != "EINVAL" and not jumps_inside:
+        return Verdict("EINVAL", "jump out of range", rule=Rule.JUMP_RANGE)
+    simulated = rule not in SCANNED | WALKED
+    if simulated and watch.hazard:
+        return Unpredicted(f"{said}, but {watch.hazard} before that")
+    if simulated and watch.resumed and (long := _length(env.program)):
+        return Unpredicted(f"{said}, but {long}")
+    if simulated and not watch.certain:
+        return Unpredicted(f"{said} on a path that a later verifier may not take")
+    return verdict
