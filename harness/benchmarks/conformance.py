@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.benchmarks.ratio import seconds
 from harness.clauses import clauses
+from harness.jobs.artifacts import EVERYTHING
 from harness.lane import Lane, all_lanes
 from harness.run import matrix
 from harness.run.phase_timing import PhaseTime
@@ -41,7 +42,8 @@ def conformance(kernel: str, folder: Path, notify: Callable[[str], None]) -> tup
 
     lanes = all_lanes((kernel, arch.name) for arch in having(kernel))
     plan, reports = shares(lanes, scripts), list[RunReport]()
-    took = seconds(lambda: reports.append(matrix.run(plan, matrix.make_folder(folder), Told(notify))))
+    made, watch = matrix.make_folder(folder), Told(notify)
+    took = seconds(lambda: reports.append(matrix.run(plan, made, watch, artifacts=EVERYTHING)))
     return reports[0], took
 
 

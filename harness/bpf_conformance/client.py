@@ -131,7 +131,7 @@ def _process(place: Home) -> int | None:
 
 def _check_lane(place: Home) -> None:
     from harness import lane  # what is needed to start is not needed to call
-    from harness.run.commands import known_lanes
+    from harness.run.choice import known_lanes
 
     wanted = [str(place.lane)]
     lane.select(wanted, known_lanes(wanted))

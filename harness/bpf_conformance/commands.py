@@ -11,7 +11,7 @@ from harness.bpf_conformance.home import home, homes
 from harness.bpf_conformance.request import read
 from harness.lane import Engine
 from harness.model.eras import ERAS
-from harness.programs.commands import environment
+from harness.programs.lanes import environment
 from harness.programs.source import MOST_CONTENT
 from hil import cli
 from hil.arch import architectures

@@ -11,21 +11,12 @@ from rich.console import Console
 
 from harness.clauses import clauses
 from harness.conform.page import markdown
+from harness.jobs.listing import list_plan, tell_left_out
+from harness.jobs.options import DEFAULT_LANES, repeat, require_predicted, strict
+from harness.jobs.start import carry_out
 from harness.lane import listed, select
 from harness.run import known
-from harness.run.choice import choose
-from harness.run.commands import (
-    DEFAULT_LANES,
-    carry_out,
-    check_chosen,
-    known_lanes,
-    list_plan,
-    meet,
-    repeat,
-    require_predicted,
-    strict,
-    tell_left_out,
-)
+from harness.run.choice import check_chosen, choose, known_lanes
 from harness.run.demands import Demands
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
@@ -86,7 +77,7 @@ def conform(
     demands = Demands(require, predicted=require_predicted or strict, expected=strict)
     report = carry_out(console, plan, output, jobs, demands)
     _summarize(console, report, excused)
-    meet(demands, report)
+    demands.check(report)
     return report.exit_status
 
 

@@ -17,7 +17,7 @@ from harness.debug.showing import show
 from harness.lane import Engine, Lane, select
 from harness.model.eras import era
 from harness.run import known, matrix
-from harness.run.commands import known_lanes
+from harness.run.choice import known_lanes
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.script.needs import Need

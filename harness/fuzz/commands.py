@@ -13,10 +13,12 @@ from harness.core_scripts.parts import PRCTL
 from harness.fuzz import KNOWN, verdicts
 from harness.fuzz.generate import case
 from harness.fuzz.scripts import script
+from harness.jobs.options import DEFAULT_LANES
+from harness.jobs.start import carry_out
 from harness.lane import listed, select
 from harness.model.eras import Era, era
 from harness.run import known
-from harness.run.commands import DEFAULT_LANES, carry_out, known_lanes
+from harness.run.choice import known_lanes
 from harness.run.plan import shares
 from harness.run.results import RunReport
 from harness.script.operations import Script

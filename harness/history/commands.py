@@ -12,8 +12,8 @@ import click
 from harness.history import kcidb, ktap
 from harness.history.find import find
 from harness.history.store import Entry, History
-from harness.run import junit
-from harness.run.commands import summarize
+from harness.report import junit
+from harness.report.summary import summarize
 from harness.run.document import document
 from harness.run.results import RunReport
 from harness.run.watch import verdicts

@@ -10,11 +10,12 @@ import click
 
 from harness.lane import Engine
 from harness.model.environment import Environment
-from harness.model.eras import ERAS, era
+from harness.model.eras import ERAS
 from harness.model.interface.verification import type_name
 from harness.model.interpreter import Returned
 from harness.model.verifier import Verdict
 from harness.programs import hexadecimal, maps, showing, source
+from harness.programs.lanes import environment
 from harness.programs.running import on_context, on_memory
 from harness.programs.source import Format, Source
 from harness.programs.verifying import Opinion
@@ -173,11 +174,6 @@ def run(
     for line in showing.maps(ran.maps):
         click.echo(line)
     return 0 if isinstance(ran.ended, Returned) else 1
-
-
-def environment(era_name: str, arch: str, engine: str = "interp") -> Environment:
-    """The lane of an era as the model knows it, without a kernel at hand; UserError for an unknown era."""
-    return Environment(era_name, arch, era(era_name, arch).latest, engine)
 
 
 def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:

@@ -173,7 +173,7 @@ def _required(config: pytest.Config) -> list[str]:
 def _lanes(config: pytest.Config) -> tuple[Lane, ...]:
     if _CHOSEN not in config.stash:
         from harness.lane import listed, select
-        from harness.run.commands import known_lanes
+        from harness.run.choice import known_lanes
         from hil import settings
         from hil.errors import HilError
 

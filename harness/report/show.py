@@ -20,7 +20,7 @@ from harness.model.eras import era as rules_of
 from harness.report.account import finding, script
 from harness.report.groups import grouped
 from harness.run.again import CASE, again
-from harness.run.commands import known_lanes
+from harness.run.choice import known_lanes
 from harness.run.results import RunReport
 from harness.run.texts import text
 from harness.script.operations import Script

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from harness import history
-from harness.report import page
-from harness.run import junit
 from harness.run.results import RunReport
 from hil.errors import BenchError, HilError
+
+Write = Callable[[RunReport, Path], None]
+
+
+def _nothing(_: RunReport, __: Path) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """How a run is kept: `files` of its folder by their names, each by what writes the report to a path, and `record`,
+    which is told of the report and the folder when they are written."""
+
+    files: Mapping[str, Write]
+    record: Write = _nothing
+
+
+RESULTS = Artifacts({"results.json": lambda report, path: report.write(path)})
+"""What every run leaves, and can be read again from."""
 
 
 class Unwritten(BenchError):
@@ -28,26 +45,25 @@ class Unwritten(BenchError):
         self.report = report
 
 
-def write_artifacts(report: RunReport, folder: Path, unkept: Mapping[str, Exception] = MappingProxyType({})) -> None:
-    """Write `results.json`, `junit.xml` and `report.html`, and record the run in the history; `unkept` is what was not
-    to be written before.
+def write_artifacts(
+    report: RunReport,
+    folder: Path,
+    artifacts: Artifacts = RESULTS,
+    unkept: Mapping[str, Exception] = MappingProxyType({}),
+) -> None:
+    """Write what `artifacts` says; `unkept` is what was not to be written before.
 
     Unwritten, after everything was tried: what one of them fails at, a full disk say, must not cost the others.
     """
-    faults = {**unkept, **dict(_faults(report, folder))}
-    history.keep(report, folder)
+    faults = {**unkept, **dict(_faults(report, folder, artifacts))}
+    artifacts.record(report, folder)
     if faults:
         raise Unwritten(report, folder, faults)
 
 
-def _faults(report: RunReport, folder: Path) -> Iterator[tuple[str, Exception]]:
-    writers: dict[str, Callable[[Path], None]] = {
-        "results.json": report.write,
-        "junit.xml": lambda path: junit.write(report, path),
-        "report.html": lambda path: page.write(report, folder, path),
-    }
-    for name, write in writers.items():
+def _faults(report: RunReport, folder: Path, artifacts: Artifacts) -> Iterator[tuple[str, Exception]]:
+    for name, write in artifacts.files.items():
         try:
-            write(folder / name)
+            write(report, folder / name)
         except Exception as error:
             yield name, error

@@ -1,18 +1,26 @@
-"""What a run is for: lanes, and scripts by patterns of their names."""
+"""What a run is for: lanes, and scripts by patterns of their names; and which lanes there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from harness.lane import Lane, listed
+from harness.lane import Lane, all_lanes, listed
+from harness.run import points
 from hil.errors import UserError
+from hil.kernels import store
 
 Place = tuple[str, str]
 """A kernel and an architecture."""
 _T = TypeVar("_T")
+
+
+def known_lanes(patterns: Iterable[str] = ()) -> tuple[Lane, ...]:
+    """Every lane of the catalogue, and of the kernels the user imported; and those lanes of point releases that
+    patterns ask for by a version, which no others match."""
+    return (*all_lanes((name, arch.name) for name, arch in store.names()), *points.asked_for(patterns))
 
 
 @dataclass(frozen=True)
@@ -52,3 +60,13 @@ def choose(
     }
     served = tuple(lane for lane in lanes if of[lane.kernel, lane.arch])
     return Choice(of, served, tuple(lane for lane in lanes if lane not in served))
+
+
+def check_chosen(require: Sequence[str], chosen: Choice[Any]) -> None:
+    """UserError for a required kernel that has no lane in this run, or nothing to run on one of its lanes."""
+    for lane in chosen.without:
+        if lane.kernel in require:
+            raise UserError(f"--require {lane.kernel}: nothing that was chosen is for {lane}", remedy="choose more")
+    for kernel in require:
+        if kernel not in {lane.kernel for lane in chosen.lanes}:
+            raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")

@@ -25,6 +25,11 @@ class Demands:
         """Those that a run does not meet, by their options, and why."""
         return dict((*self._unsupported(report), *self._unpredicted(report), *self._failed(report)))
 
+    def check(self, report: RunReport) -> None:
+        """BenchError for the first that a run does not meet."""
+        for broken in self.broken(report).values():
+            raise broken
+
     def _unsupported(self, report: RunReport) -> Iterator[tuple[str, BenchError]]:
         for lane in report.lanes:
             kernel, results = lane.split("/")[0], report.of(lane)

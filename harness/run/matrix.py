@@ -19,7 +19,7 @@ import click
 
 from harness.model.executor import ModelExecutor
 from harness.run.again import command_line, with_again
-from harness.run.artifacts import Unwritten, write_artifacts
+from harness.run.artifacts import RESULTS, Artifacts, Unwritten, write_artifacts
 from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.plan import Share
 from harness.run.results import RunReport
@@ -46,15 +46,16 @@ def run(
     jobs: int | None = None,
     model: Model = ModelExecutor,
     demands: Demands = NO_DEMANDS,
+    artifacts: Artifacts = RESULTS,
 ) -> RunReport:
-    """Run every share, `jobs` machines at once (by default one a CPU), and write what `harness.run.artifacts` does.
+    """Run every share, `jobs` machines at once (by default one a CPU), and write what `artifacts` says.
 
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
     that comes when the run is through comes too late. Unwritten when something could not be written.
     """
     with logs.to_file(folder / logs.NAME) as log:
         _log.info("hil %s: %s", version(), shlex.join(sys.argv))
-        return _run(shares, folder, Logged(watch), jobs, model, demands, log)
+        return _run(shares, folder, Logged(watch), jobs, model, demands, artifacts, log)
 
 
 def _run(
@@ -64,6 +65,7 @@ def _run(
     jobs: int | None,
     model: Model,
     demands: Demands,
+    artifacts: Artifacts,
     log: logs.File,
 ) -> RunReport:
     command = command_line(sys.argv)
@@ -93,13 +95,13 @@ def _run(
         signals.hold()
     except BaseException as error:
         try:
-            write_artifacts(report(interrupted=True, signal=_signal(error)), folder, _unkept(workers, log))
+            write_artifacts(report(interrupted=True, signal=_signal(error)), folder, artifacts, _unkept(workers, log))
         except Unwritten as fault:
             click.echo(f"hil: {fault}", err=True)  # and let the interrupt go on: it is what ended the run
         raise
     finished = report()
     finished = replace(finished, broken=tuple(demands.broken(finished)))
-    write_artifacts(finished, folder, _unkept(workers, log))
+    write_artifacts(finished, folder, artifacts, _unkept(workers, log))
     return finished
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.lane import Engine, Lane, all_lanes, compact, select
-from harness.run.commands import known_lanes
+from harness.run.choice import known_lanes
 from hil.arch import architecture, architectures, having
 from hil.errors import UserError
 

@@ -16,7 +16,7 @@ from harness.lowering.context import Guest
 from harness.lowering.executor import Observed
 from harness.model.executor import ModelExecutor
 from harness.model.interpreter import Returned
-from harness.programs.commands import environment
+from harness.programs.lanes import environment
 from harness.programs.running import on_memory
 from harness.programs.structure import check
 from harness.script.operations import CreateMap, LoadProgram, MapType, Operation, RunSocketFilter, Script

@@ -14,7 +14,7 @@ from harness.clauses import clauses
 from harness.compare import Verdict
 from harness.conform.commands import KNOWN
 from harness.run import known
-from harness.run.commands import known_lanes
+from harness.run.choice import known_lanes
 from harness.run.known import KnownDivergence, excuse
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.script.text import describe

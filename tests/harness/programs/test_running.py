@@ -13,7 +13,7 @@ from harness.isa.text import assemble
 from harness.model import interpreter
 from harness.model.eras import ERAS
 from harness.model.interpreter import Returned, Stop, Stopped
-from harness.programs.commands import environment
+from harness.programs.lanes import environment
 from harness.programs.running import on_context, on_memory
 from harness.script.operations import CreateMap, MapType, Program
 from hil.errors import UserError

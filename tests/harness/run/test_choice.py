@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.lane import Engine, Lane
-from harness.run.choice import choose
-from harness.run.commands import check_chosen
+from harness.run.choice import check_chosen, choose
 from hil.errors import UserError
 
 OLD, NEW = Lane("linux-4.1", "arm64", Engine.INTERP), Lane("debian-13", "arm64", Engine.JIT)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from harness.report import markdown, page
-from harness.run import junit
+from harness.report import junit, markdown, page
 from harness.run.document import document, parse, read
 from harness.run.results import FORMAT, RunReport
 from hil.errors import UserError

@@ -15,7 +15,8 @@ from hil import signals
 _SIGNAL = "os.kill(os.getpid(), signal.SIGTERM)"
 _PROGRAM = """
 import os, signal
-from harness.run import artifacts, matrix
+from harness.report import page
+from harness.run import matrix
 from hil import cli
 {patch}
 cli.main()
@@ -29,11 +30,11 @@ def make_folder(parent):
 matrix.make_folder = make_folder
 """
 _WHEN_THE_REPORT_IS_WRITTEN = f"""
-written = artifacts.page.write
+written = page.write
 def write(*arguments):
     {_SIGNAL}
     written(*arguments)
-artifacts.page.write = write
+page.write = write
 """
 
 

@@ -26,6 +26,7 @@ from harness.compare import Verdict
 from harness.core_scripts import core_scripts
 from harness.core_scripts.parts import PRCTL, prctl
 from harness.isa.instruction import Instruction
+from harness.jobs.artifacts import EVERYTHING
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
@@ -33,7 +34,8 @@ from harness.model.instructions.table import instruction_table
 from harness.model.state import State
 from harness.model.value import M64
 from harness.report import markdown
-from harness.run import commands, matrix
+from harness.report.summary import summarize
+from harness.run import matrix
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.worker import Worker
@@ -96,13 +98,13 @@ def test_a_model_that_is_wrong_in_one_instruction_is_found_and_named(tmp_path: P
         return ModelExecutor(environment, instructions={**table, "add64_reg": adds_one_too_many})
 
     plan = [share(arch, *core_scripts(arch, "6.1"), engines=tuple(Engine)) for arch in ARCHITECTURES]
-    report = matrix.run(plan, tmp_path, Silent(), model=broken)
+    report = matrix.run(plan, tmp_path, Silent(), model=broken, artifacts=EVERYTHING)
     assert report.exit_status == 1
     diverged = [result for result in report.results if result.verdict is Verdict.DIVERGE]
     adding = ("arithmetic-64", "filter-arithmetic-64", "verdict-arithmetic-64")
     assert {(result.lane, result.script) for result in diverged} == set(product(report.lanes, adding))
     stream = io.StringIO()
-    commands.summarize(Console(file=stream, width=80), report, tmp_path)
+    summarize(Console(file=stream, width=80), report, tmp_path)
     assert re.search("^diverge: .*arithmetic-64.* on debian-12$", stream.getvalue(), re.MULTILINE)
     document = json.loads((tmp_path / "results.json").read_text())
     records = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.lane import listed, select
-from harness.run.commands import known_lanes
+from harness.run.choice import known_lanes
 from hil.errors import UserError
 from tests.hil.kernels.archive import debian_archive
 

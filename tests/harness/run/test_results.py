@@ -12,8 +12,9 @@ from rich.console import Console
 from harness.compare import Verdict
 from harness.history import ktap
 from harness.judged import Judged
-from harness.report import markdown, page
-from harness.run import commands, document, junit
+from harness.report import junit, markdown, page
+from harness.report.summary import summarize
+from harness.run import document
 from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
@@ -99,18 +100,18 @@ def test_junit_shortens_long_values_but_not_what_was_seen() -> None:
 
 def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
-    commands.summarize(console, unpredicted(""), tmp_path)
+    summarize(console, unpredicted(""), tmp_path)
     told = console.file.getvalue()
     assert re.search(r"lane +scripts +verdicts +unpredicted\n\S+ +1 +1 agree +1\n", told)
     assert "no rule for 1 operation, and no clause a word for 1 of them" in told
     console = Console(file=io.StringIO(), width=200)
-    commands.summarize(console, unpredicted("success"), tmp_path)
+    summarize(console, unpredicted("success"), tmp_path)
     assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
     assert "1 operation: judged by model and clause 0, by one of them 0, by none 1\n" in told
     with pytest.raises(BenchError, match=r"1 operation should give; the first is Close\(event=e\) of script-0"):
-        commands.meet(Demands(predicted=True), unpredicted(""))
-    commands.meet(NO_DEMANDS, unpredicted(""))
-    commands.meet(Demands(predicted=True), unpredicted("success"))
+        Demands(predicted=True).check(unpredicted(""))
+    NO_DEMANDS.check(unpredicted(""))
+    Demands(predicted=True).check(unpredicted("success"))
 
 
 def failing() -> RunReport:
@@ -129,13 +130,13 @@ def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_pa
     )
     assert failing().remarks == ("18 operations: judged by model and clause 4, by one of them 14, by none 0", said)
     console = Console(file=io.StringIO(), width=80)
-    commands.summarize(console, failing(), tmp_path)
+    summarize(console, failing(), tmp_path)
     assert all(f"\n{remark}\n" in console.file.getvalue() for remark in failing().remarks)
     with pytest.raises(BenchError) as caught:
-        commands.meet(Demands(expected=True), failing())
+        Demands(expected=True).check(failing())
     assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only told"
-    commands.meet(Demands(predicted=True), failing())
-    commands.meet(Demands(expected=True), unpredicted(""))
+    Demands(predicted=True).check(failing())
+    Demands(expected=True).check(unpredicted(""))
 
 
 def test_a_run_that_does_not_meet_a_demand_is_recorded_as_failed() -> None:

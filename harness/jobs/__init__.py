@@ -1,0 +1,1 @@
+"""What commands have in common that run scripts on lanes: `hil run`, `hil conform`, `hil fuzz`."""

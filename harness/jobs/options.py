@@ -1,0 +1,17 @@
+"""Options that commands which run scripts have in common."""
+
+from __future__ import annotations
+
+import click
+
+DEFAULT_LANES = "debian-12"
+repeat = click.option(
+    "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="Rounds over all of it."
+)
+"""Of every command whose scripts can be repeated; one that differs from round to round is flaky, and fails the run."""
+require_predicted = click.option(
+    "--require-predicted", is_flag=True, help="Fail when neither the model nor a clause says what an operation gives."
+)
+strict = click.option(
+    "--strict", is_flag=True, help="The same, and when an operation fails though nobody said that it should."
+)

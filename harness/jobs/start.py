@@ -1,0 +1,41 @@
+"""Starting a run, and telling what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.jobs.artifacts import EVERYTHING
+from harness.report.summary import summarize
+from harness.run import matrix
+from harness.run.artifacts import Unwritten
+from harness.run.demands import NO_DEMANDS, Demands
+from harness.run.plan import Share
+from harness.run.results import RunReport
+from harness.run.watch import LiveTable, Plain
+from hil import directories, signals, terminal
+
+
+def carry_out(
+    console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None, demands: Demands = NO_DEMANDS
+) -> RunReport:
+    """Run a plan before the user's eyes, into a new run folder, and sum it up. What does not meet `demands` is recorded
+    in the report; whoever calls ends with it (`Demands.check`)."""
+    signals.hold()  # until somebody is there to leave something in the folder
+    folder = matrix.make_folder(output or directories.state() / "runs")
+    try:
+        if terminal.interactive(console):
+            with LiveTable(console, tuple(plan)) as table:
+                report = matrix.run(plan, folder, table, jobs=jobs, demands=demands, artifacts=EVERYTHING)
+        else:
+            report = matrix.run(plan, folder, Plain(console), jobs=jobs, demands=demands, artifacts=EVERYTHING)
+    except Unwritten as error:
+        summarize(console, error.report, folder)  # all the more
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        console.print(f"the run is not complete; run folder: {folder}", highlight=False, soft_wrap=True)
+        raise
+    summarize(console, report, folder)
+    return report

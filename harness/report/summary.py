@@ -1,0 +1,46 @@
+"""A run in short, for a terminal: its lanes, what is no agreement, and where the rest is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.counting import counted
+from harness.report.terminal import tell
+from harness.run.results import RunReport
+from harness.run.watch import verdicts
+
+
+def summarize(console: Console, report: RunReport, folder: Path) -> None:
+    """Print the table of lanes, every result that is no agreement, and where the rest is."""
+    if report.interrupted:
+        console.print("the run was interrupted: it is not complete", style="bold magenta")
+    for machine in report.machines:
+        if machine.uname:
+            console.print(f"{machine.kernel}/{machine.arch}: {machine.uname}", highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("lane", no_wrap=True)
+    table.add_column("scripts", justify="right")
+    table.add_column("verdicts")
+    unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
+    if unpredicted:
+        table.add_column("unpredicted", justify="right")
+    for lane in report.lanes:
+        counts = report.counts(lane)
+        row = lane, str(counts.total()), verdicts(counts)
+        table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
+    console.print(table)
+    tell(console, report, folder)
+    for remark in report.remarks:
+        console.print(remark, highlight=False, soft_wrap=True)
+    if unpredicted:
+        said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
+        alone = len(report.unjudged)
+        rest = f"no clause a word for {alone} of them: see report.html" if alone else "a clause has a word for each"
+        console.print(f"{said}, and {rest}", soft_wrap=True)
+    console.print(
+        f"{counted(len(report.results), 'result')} in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True
+    )
