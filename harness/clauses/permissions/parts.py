@@ -1,0 +1,45 @@
+"""What clauses about permissions share: users, capabilities, and steps of a child that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from harness.abi.capabilities import Capability
+from harness.clauses.parts import accepted, in_child
+from harness.core_scripts.parts import PRCTL
+from harness.script.clause import NOTHING, Clause, Said, Step, expect
+from harness.script.operations import (
+    CreateKprobe,
+    Operation,
+    ProgramType,
+)
+from harness.script.processes import SetCredentials
+
+USER = 1000
+PARANOID, UNPRIVILEGED_BPF = "kernel/perf_event_paranoid", "kernel/unprivileged_bpf_disabled"
+ADMIN, NET_ADMIN, BPF, PERFMON = Capability.SYS_ADMIN, Capability.NET_ADMIN, Capability.BPF, Capability.PERFMON
+Later = Mapping[str, Said]
+SAME: Later = MappingProxyType({})
+FILTER = accepted("filter", ProgramType.SOCKET_FILTER)
+
+
+def by(
+    user: int, capabilities: frozenset[Capability] | set[Capability], *steps: Operation | Step
+) -> tuple[Operation | Step, ...]:
+    """A child becomes `user` with these capabilities and does these."""
+    return in_child(expect(SetCredentials(user, frozenset(capabilities)), 0), *steps)
+
+
+def by_user(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
+    """A child without any privilege does these."""
+    return by(USER, frozenset(), *steps)
+
+
+def clause(id: str, sentence: str, *steps: Operation | Step, since: str = "4.1") -> Clause:
+    """One that needs no kprobes."""
+    return Clause(id, sentence, steps, NOTHING, since)
+
+
+def probe() -> CreateKprobe:
+    return CreateKprobe("probe", PRCTL)
