@@ -1,0 +1,129 @@
+"""Operations on trace events and perf events, and what hits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.abi.perf import SampleType
+from harness.script.values import Buffer, Descriptor, Ref, Untouched
+
+
+@dataclass(frozen=True)
+class CreateKprobe:
+    """Writes `p:` or `r:` (`returns`) into tracefs' kprobe_events and reads the id of the new trace event.
+
+    Success yields the id. The trace event is called `hil/<unique name>`, so that scripts never meet.
+    """
+
+    name: str
+    symbol: str
+    returns: bool = False
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class RemoveKprobe:
+    """Writes `-:` into kprobe_events for a probe of this script."""
+
+    probe: Ref
+
+
+@dataclass(frozen=True)
+class FindTracepoint:
+    """Reads the id of a static tracepoint, `sched/sched_switch` for one."""
+
+    name: str
+    tracepoint: str
+
+
+@dataclass(frozen=True)
+class OpenEvent:
+    """perf_event_open(2) of type PERF_TYPE_TRACEPOINT on the trace event with id `config`.
+
+    `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU. `inherit` lets it count children that are forked
+    later, `enable_on_exec` enables it when the task executes a program; samples of a `monotonic` one tell the time by
+    CLOCK_MONOTONIC, others by the scheduler's clock.
+    """
+
+    name: str
+    config: Ref | int
+    pid: Ref | int = 0
+    cpu: int = -1
+    sample_period: int = 1
+    sample_type: SampleType = SampleType.TID | SampleType.CPU | SampleType.RAW
+    disabled: bool = False
+    inherit: bool = False
+    enable_on_exec: bool = False
+    close_on_exec: bool = True
+    monotonic: bool = False
+
+
+@dataclass(frozen=True)
+class OpenOutputEvent:
+    """perf_event_open(2) of type PERF_TYPE_SOFTWARE, PERF_COUNT_SW_BPF_OUTPUT: an event that samples only what programs
+    hand to bpf_perf_event_output through a map that holds it. `pid` and `cpu` are as in `OpenEvent`.
+    """
+
+    name: str
+    pid: int = 0
+    cpu: int = -1
+    sample_type: SampleType = SampleType.TID | SampleType.CPU | SampleType.RAW
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
+class MapRing:
+    """mmap(2) of the event's ring buffer: one control page and `data_pages` (a power of two), writable."""
+
+    name: str
+    event: Descriptor
+    data_pages: int = 2
+
+
+@dataclass(frozen=True)
+class ReadRing:
+    """Consumes every record the ring buffer holds; the outcome's records, oldest first."""
+
+    ring: Ref
+
+
+@dataclass(frozen=True)
+class ReadCount:
+    """read(2) of the event: how many hits it counted."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Attach:
+    """ioctl(PERF_EVENT_IOC_SET_BPF)."""
+
+    event: Descriptor
+    program: Descriptor
+
+
+@dataclass(frozen=True)
+class Enable:
+    """ioctl(PERF_EVENT_IOC_ENABLE)."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Disable:
+    """ioctl(PERF_EVENT_IOC_DISABLE)."""
+
+    event: Descriptor
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """Makes the calling process reach a probed kernel function with chosen arguments, `times` times.
+
+    `trigger` names a row of `harness.script.triggers`; `arguments` are the values that row lets one choose. The
+    outcome's value is what the system call returned (of the last round).
+    """
+
+    trigger: str
+    arguments: tuple[int | Buffer | Untouched, ...] = ()
+    times: int = 1

@@ -1,0 +1,41 @@
+"""Operations that load programs, and run those of sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.abi.bpf import ProgramType
+from harness.script.values import Descriptor, Program
+
+
+@dataclass(frozen=True)
+class LoadProgram:
+    """bpf(BPF_PROG_LOAD). `kern_version` None is the running kernel's own LINUX_VERSION_CODE.
+
+    With `log_level` the outcome's text is the verifier's log.
+    """
+
+    name: str
+    type: ProgramType | int
+    program: Program
+    license: str = "GPL"
+    kern_version: int | None = None
+    log_level: int = 0
+    log_size: int = 65536
+
+    @property
+    def log_nbytes(self) -> int:
+        """How many bytes there are for the verifier's log; none where nobody asks for it."""
+        return self.log_size if self.log_level else 0
+
+
+@dataclass(frozen=True)
+class RunSocketFilter:
+    """Attaches a socket filter (SO_ATTACH_BPF) to one end of a datagram socket pair and sends `packet` to it.
+
+    The outcome's value is how many bytes arrived, that is the program's verdict cut to the packet's length; 0 when the
+    program dropped the packet. The way to run a program where there are no kprobes.
+    """
+
+    program: Descriptor
+    packet: bytes

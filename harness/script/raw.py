@@ -1,0 +1,72 @@
+"""System calls with whatever a caller may hand over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.script.values import Buffer, Descriptor, Ref
+
+
+@dataclass(frozen=True)
+class Part:
+    """`size` bytes at `offset` of a structure: a number, what a name stands for, or the address of a buffer."""
+
+    offset: int
+    size: int
+    value: int | Ref | Buffer
+
+
+@dataclass(frozen=True)
+class RawBpf:
+    """bpf(2) with whatever a caller may hand over, for error paths.
+
+    `size` is the third argument; `length` is how many bytes there really are (None: `size` of them), the byte behind
+    them cannot be read. `address` replaces the pointer to them. A descriptor it returns gets `name`, if there is one.
+    """
+
+    command: int
+    parts: tuple[Part, ...] = ()
+    size: int = 48
+    length: int | None = None
+    address: int | None = None
+    name: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the script itself hands over."""
+        if self.address is not None:
+            return 0
+        return self.size if self.length is None else self.length
+
+
+@dataclass(frozen=True)
+class RawOpenEvent:
+    """perf_event_open(2) with whatever a caller may hand over; the fields are as in `RawBpf`.
+
+    `parts` must hold `size` at offset 4 where it is not meant to be 0.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    pid: int = 0
+    cpu: int = -1
+    group: int = -1
+    flags: int = 8  # PERF_FLAG_FD_CLOEXEC
+    length: int = 112
+
+
+@dataclass(frozen=True)
+class Ioctl:
+    """ioctl(2) of any number on any descriptor."""
+
+    descriptor: Descriptor
+    request: int
+    argument: int = 0
+
+
+@dataclass(frozen=True)
+class WriteKprobeEvents:
+    """write(2) of one command to tracefs' kprobe_events, as it is. `{}` in it is the script's own group and the prefix
+    of names it may use, so that scripts never meet; what it makes, it must remove itself."""
+
+    command: str

@@ -1,0 +1,44 @@
+"""What the fields of operations hold beside numbers: references, bytes in memory, programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.isa.instruction import Instruction
+
+
+@dataclass(frozen=True)
+class Ref:
+    """What an earlier operation of the script made under this name: a file descriptor, or the id of a trace event."""
+
+    name: str
+
+
+Descriptor = Ref | int
+"""A file descriptor: of something the script made, or a plain number for error paths."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Bytes the script puts into the memory of the calling process; stands for their address. `guarded` they end where
+    memory ends: the byte behind them cannot be read."""
+
+    content: bytes
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """So many bytes of the calling process's memory that nobody has touched yet, so that no page is there; stands for
+    their address."""
+
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions, and the maps they refer to: `maps[i]` is the map whose descriptor goes into the immediate of
+    instruction `i`, the first half of a `BPF_LD_IMM64` with source `BPF_PSEUDO_MAP_FD`."""
+
+    instructions: tuple[Instruction, ...]
+    maps: tuple[tuple[int, Ref], ...] = ()
