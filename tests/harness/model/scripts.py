@@ -26,8 +26,10 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.opcodes import Helper
+from harness.model.eras import ERAS
 from harness.model.executor import ModelExecutor
 from harness.script.operations import (
+    Attach,
     CreateKprobe,
     CreateMap,
     LoadProgram,
@@ -44,10 +46,12 @@ from harness.script.outcome import Bytes, OneOf, Outcome, Prediction, Unknown, U
 from harness.script.triggers import UNKNOWN_PRCTL
 from tests.harness.model.running import environment
 
+ALL = list(ERAS)
 PRCTL = "cap_task_prctl"
 MAP = CreateMap("map", MapType.ARRAY, 4, 8, 4)
 PROBE = CreateKprobe("probe", PRCTL)
 EVENT = OpenEvent("event", Ref("probe"))
+ATTACH = Attach(Ref("event"), Ref("program"))
 FIRE = Trigger(PRCTL, (UNKNOWN_PRCTL, 1, 2, 3, 4))
 
 

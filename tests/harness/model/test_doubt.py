@@ -1,0 +1,155 @@
+"""What nobody can predict, and how far the doubt spreads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R6,
+    R10,
+    W,
+    add64_imm,
+    call,
+    exit_,
+    jeq_imm,
+    ldx,
+    mov64_imm,
+    mov64_reg,
+    st,
+    stx,
+    xadd,
+)
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Helper
+from harness.script.matching import admits
+from harness.script.operations import (
+    Attach,
+    Close,
+    CreateKprobe,
+    CreateMap,
+    FindTracepoint,
+    LoadProgram,
+    MapType,
+    OpenEvent,
+    OpenFile,
+    ProgramType,
+    ReadCount,
+    Ref,
+)
+from harness.script.outcome import Outcome, Unpredicted
+from harness.script.processes import GetProcessId
+from harness.script.surroundings import ClearTrace, ReadTrace
+from tests.harness.model.scripts import (
+    ATTACH,
+    EVENT,
+    FIRE,
+    MAP,
+    PRCTL,
+    PROBE,
+    counting,
+    data,
+    element,
+    last,
+    load,
+    predict,
+    read,
+    results,
+    said,
+    u64,
+)
+
+
+def undecided() -> LoadProgram:
+    """A program whose branch hangs on a register nobody knows (r15)."""
+    return load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), *element(0), mov64_imm(R0, 1), exit_())
+
+
+def test_an_unpredictable_run_takes_its_maps_and_counts_along_and_nothing_else() -> None:
+    other = CreateMap("other", MapType.ARRAY, 4, 8, 1)
+    script = (MAP, other, undecided(), PROBE, EVENT, ATTACH)
+    predictions = predict(*script, FIRE, read(), read(map="other"), ReadCount(Ref("event")), Close(Ref("event")))
+    fired, ours, others, count, closed = predictions[-5:]
+    assert isinstance(fired, Unpredicted) and "calling convention" in fired.reason
+    assert isinstance(ours, Unpredicted) and isinstance(count, Unpredicted)
+    assert data(others) == bytes(8)
+    assert isinstance(closed, Outcome)
+
+
+def test_other_probes_are_reached_all_the_same_and_as_often() -> None:
+    """The newer of two probes is reached first; its program hangs on what nobody knows."""
+    newer = (replace(undecided(), name="newer"), CreateKprobe("second", PRCTL), OpenEvent("spare", Ref("second")))
+    counted = load("older", *element(0, "counted"), mov64_imm(R1, 1), xadd(DW, R0, 0, R1), mov64_imm(R0, 1), exit_())
+    script = (
+        MAP,
+        CreateMap("counted", MapType.ARRAY, 4, 8, 1),
+        counted,
+        PROBE,
+        EVENT,
+        Attach(Ref("event"), Ref("older")),
+    )
+    script += (*newer, Attach(Ref("spare"), Ref("newer")), replace(FIRE, times=3))
+    fired, ours, theirs, count = predict(*script, read(map="counted"), read(), ReadCount(Ref("event")))[-4:]
+    assert isinstance(fired, Unpredicted) and isinstance(theirs, Unpredicted)
+    assert data(ours) == u64(3) and said(count) == 3
+
+
+def test_what_an_unpredictable_run_may_have_printed_is_in_doubt() -> None:
+    silent = (load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), mov64_imm(R0, 1), exit_()), PROBE, EVENT, ATTACH)
+    text = (st(W, R10, -4, 0x0A61), mov64_reg(R1, R10), add64_imm(R1, -4), mov64_imm(R2, 4), call(Helper.TRACE_PRINTK))
+    prints = load("program", ldx(DW, R6, R1, 0), jeq_imm(R6, 5, 0), *text, mov64_imm(R0, 1), exit_())
+    assert results(*silent, ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", 0]
+    assert results(prints, *silent[1:], ClearTrace(), FIRE, ReadTrace())[-2:] == ["?", "?"]
+
+
+def test_a_process_is_told_by_its_number_and_no_other() -> None:
+    asks = (call(Helper.GET_CURRENT_PID_TGID), mov64_reg(R6, R0), *element(0), stx(DW, R0, 0, R6))
+    code = load("program", *asks, mov64_imm(R0, 1), exit_())
+    told = predict(MAP, code, PROBE, EVENT, ATTACH, GetProcessId("me"), FIRE, read(), name="6.1")[-1]
+    assert isinstance(told, Outcome)
+    for number, right in ((7, True), (8, False)):
+        assert admits(told, Outcome(value=0, data=u64(number << 32 | number)), {"me": 7}) is right
+
+
+def test_an_unknown_verdict_leaves_only_counts_open() -> None:
+    program = load("program", *element(0), st(DW, R0, 0, 7), exit_())  # returns an address, as 4.1 allows
+    script = (MAP, program, PROBE, EVENT, ATTACH, FIRE, read(), ReadCount(Ref("event")))
+    assert results(*script)[-3:] == ["EINVAL", 0, "?"]
+    assert data(predict(*script)[-2]) == u64(7)
+
+
+def test_an_undefined_shift_is_reported_as_such() -> None:
+    code = (mov64_imm(R0, 1), mov64_imm(R2, 64), Instruction(0x6F, 0, 2), exit_())
+    script = (load("program", *code), PROBE, EVENT, ATTACH, FIRE)
+    prediction = predict(*script)[-1]
+    assert isinstance(prediction, Unpredicted) and "undefined" in prediction.reason
+    assert last(*script, name="5.10") == "EINVAL"
+
+
+def test_what_an_unpredicted_operation_made_is_in_doubt() -> None:
+    unknown_type = CreateMap("map", 13, 4, 8, 4)
+    other = CreateMap("other", MapType.ARRAY, 4, 8, 4)
+    assert results(unknown_type, read(), counting("program"), other, name="5.10") == ["?", "?", "?", "ok"]
+
+
+def test_a_program_that_may_have_been_loaded_leaves_its_maps_open_once_it_may_run() -> None:
+    other = CreateMap("other", MapType.ARRAY, 4, 8, 1)
+    maybe = LoadProgram("program", ProgramType.TRACEPOINT, counting("program").program)
+    script = (MAP, other, maybe, PROBE, EVENT, read(), ATTACH, FIRE, read(), read(map="other"))
+    assert results(*script, name="6.1")[2:] == ["?", "ok", "ok", 0, "?", "?", "?", 0]
+
+
+def test_probes_that_others_reach_leave_their_maps_open() -> None:
+    facts = {"symbols": frozenset({"vfs_read"})}
+    probe = CreateKprobe("probe", "vfs_read")
+    script = (MAP, counting("program"), probe, EVENT, read(), ATTACH, read(), ReadCount(Ref("event")))
+    assert results(*script, **facts)[-4:] == [0, 0, "?", "?"]
+    assert last(FindTracepoint("point", "sched/no_such_point")) == "ENOENT"
+
+
+def test_a_closed_name_whose_number_may_be_reused_ends_all_certainty() -> None:
+    script = (MAP, Close(Ref("map")), read(), OpenFile("file"), read(), MAP)
+    assert results(*script) == ["ok", 0, "EBADF", "ok", "?", "?"]
