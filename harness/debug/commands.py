@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.compare import Verdict
 from harness.core_scripts import KNOWN, core_scripts
 from harness.debug import interactive as by_hand
-from harness.debug.bench import booted
+from harness.debug.debuggee import booted
 from harness.debug.hooks import hook
 from harness.debug.looking import look
 from harness.debug.showing import show
@@ -49,17 +49,17 @@ def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, ou
     script = _script(chosen.arch, kernel.era, name or _usual(chosen.arch, kernel.era))
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
-    with booted(chosen, bootable, folder, progress) as bench:
-        if reason := unmet(script.needs, bench.environment):
+    with booted(chosen, bootable, folder, progress) as debuggee:
+        if reason := unmet(script.needs, debuggee.environment):
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if Need.TWO_CPUS in script.needs:
-            bench.session.bring_up_cpus()
-        where = symbol or hook(kernel.era, script, lambda name: bench.table.address(name) is not None).symbol
+            debuggee.session.bring_up_cpus()
+        where = symbol or hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
         if interactive:
-            seen = by_hand.interact(bench, script, where, progress.note)
+            seen = by_hand.interact(debuggee, script, where, progress.note)
         else:
-            seen = look(bench, script, where, lambda sight: show(console, sight))
-        result = excuse(bench.judge(seen), known.read(KNOWN))
+            seen = look(debuggee, script, where, lambda sight: show(console, sight))
+        result = excuse(debuggee.judge(seen), known.read(KNOWN))
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
     return _STATUS.get(result.verdict, 3)

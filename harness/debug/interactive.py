@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from harness.debug.bench import Bench
+from harness.debug.debuggee import Debuggee
 from harness.debug.looking import RESULT
 from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
@@ -19,15 +19,15 @@ from hil.machine import speed
 from hil.machine.tied import tied
 
 
-def interact(bench: Bench, script: Script, symbol: str, notify: Callable[[str], None]) -> Observed | Missed:
+def interact(debuggee: Debuggee, script: Script, symbol: str, notify: Callable[[str], None]) -> Observed | Missed:
     """Hand the guest, stopped, to gdb with a breakpoint at `symbol`; the script begins when the user continues.
 
     When gdb is left the guest goes on, and the script's observations are given.
     """
-    command = interactive_command(bench.machine.arch, bench.machine.gdb_socket, bench.symbols, (symbol,))
+    command = interactive_command(debuggee.machine.arch, debuggee.machine.gdb_socket, debuggee.symbols, (symbol,))
     # The script waits at the stopped guest's door, so gdb cannot come too late for it.
-    bench.machine.qmp.execute("stop")
-    result = bench.start(script)
+    debuggee.machine.qmp.execute("stop")
+    result = debuggee.start(script)
     notify(f"running: {shlex.join(command)}")
     notify("`continue` runs the script to the breakpoint; `detach` or `quit` lets the guest go on")
     before = signal.signal(signal.SIGINT, _not_for_us)
@@ -37,12 +37,12 @@ def interact(bench: Bench, script: Script, symbol: str, notify: Callable[[str], 
         raise BenchError(f"cannot start {command[0]}: {error.strerror}") from error
     finally:
         signal.signal(signal.SIGINT, before)
-    if not bench.machine.alive:
-        raise MachineLost(f"the machine ended while it was debugged: {bench.machine.lost_reason()}")
+    if not debuggee.machine.alive:
+        raise MachineLost(f"the machine ended while it was debugged: {debuggee.machine.lost_reason()}")
     if status:
         notify(f"gdb ended with status {status}")
     # A gdb that was killed leaves the guest stopped.
-    bench.machine.qmp.execute("cont")
+    debuggee.machine.qmp.execute("cont")
     try:
         return result.result(RESULT.seconds * speed.scale())
     except FutureTimeout:

@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 
 from harness.abi.pt_regs import pt_regs
-from harness.debug.bench import Bench
+from harness.debug.debuggee import Debuggee
 from harness.debug.hooks import arguments_of
 from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
@@ -47,17 +47,17 @@ class Sight:
     backtrace: tuple[Frame, ...]
 
 
-def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None]) -> Observed | Missed:
+def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Sight], None]) -> Observed | Missed:
     """Stop at the first time the script makes the kernel reach `symbol`, `show` that, let it go on, and give the
     guest's observations of the script, which are as if nobody had looked.
 
     UnknownSymbol, NeverReached; what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
     """
-    symbols = bench.table
-    with GdbSession(bench.machine, bench.symbols) as gdb:
+    symbols = debuggee.table
+    with GdbSession(debuggee.machine, debuggee.symbols) as gdb:
         breakpoint = gdb.break_at(symbol)
         gdb.continue_()
-        result = bench.start(script)
+        result = debuggee.start(script)
         # A script that ends first stops the guest as well, so there is one thing to wait for.
         result.add_done_callback(lambda _: _wake(gdb))
         stop = gdb.wait_for_stop(HIT)
@@ -65,7 +65,7 @@ def look(bench: Bench, script: Script, symbol: str, show: Callable[[Sight], None
             raise NeverReached(
                 f"{script.name} ended without reaching {symbol}", remedy="choose another script or function"
             )
-        show(_sight(bench, gdb, symbols, stop, symbol))
+        show(_sight(debuggee, gdb, symbols, stop, symbol))
         gdb.delete(breakpoint)
     try:
         return result.result(RESULT.seconds * speed.scale())
@@ -79,17 +79,17 @@ def _wake(gdb: GdbSession) -> None:
         gdb.interrupt()
 
 
-def _sight(bench: Bench, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
+def _sight(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
     registers = gdb.registers()
-    values = (registers[name] for name in register_file(bench.lane.arch).arguments)
-    arguments = dict(zip(arguments_of(symbol, bench.kernel.era), values, strict=False))
-    context = _context(bench, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
-    backtrace = tuple(unwinder(bench.kernel, symbols).frames(gdb))
+    values = (registers[name] for name in register_file(debuggee.lane.arch).arguments)
+    arguments = dict(zip(arguments_of(symbol, debuggee.kernel.era), values, strict=False))
+    context = _context(debuggee, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
+    backtrace = tuple(unwinder(debuggee.kernel, symbols).frames(gdb))
     return Sight(stop, registers, arguments, context, backtrace)
 
 
-def _context(bench: Bench, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:
-    layout = pt_regs(bench.lane.arch, bench.kernel.era)
+def _context(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:
+    layout = pt_regs(debuggee.lane.arch, debuggee.kernel.era)
     try:
         content = gdb.read_memory(address, layout.size)
     except GdbRefused:

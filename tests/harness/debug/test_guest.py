@@ -10,7 +10,7 @@ import pytest
 
 from harness.compare import Verdict
 from harness.core_scripts import core_scripts
-from harness.debug.bench import booted
+from harness.debug.debuggee import booted
 from harness.debug.looking import NeverReached, Sight, look
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -41,12 +41,12 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
     kernel = bootable.kernel
     script = next(script for script in core_scripts(arch, kernel.era) if script.name == "counting")
     seen: list[Sight] = []
-    with booted(Lane("debian-12", arch, Engine.JIT), bootable, tmp_path) as bench:
+    with booted(Lane("debian-12", arch, Engine.JIT), bootable, tmp_path) as debuggee:
         with pytest.raises(UnknownSymbol):
-            look(bench, script, "no_such_function", seen.append)
+            look(debuggee, script, "no_such_function", seen.append)
         with pytest.raises(NeverReached):
-            look(bench, script, "proc_pid_stack", seen.append)
-        result = bench.judge(look(bench, script, "trace_call_bpf", seen.append))
+            look(debuggee, script, "proc_pid_stack", seen.append)
+        result = debuggee.judge(look(debuggee, script, "trace_call_bpf", seen.append))
         assert result.verdict is Verdict.AGREE, result.reason
 
         # gdb dies while the guest stands still: an error, and the machine ends all the same.
@@ -54,7 +54,7 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
             raise GdbGone("as if gdb had died")
 
         with pytest.raises(GdbGone):
-            look(bench, script, "trace_call_bpf", kill)
+            look(debuggee, script, "trace_call_bpf", kill)
     (sight,) = seen
     assert sight.stop.function == "trace_call_bpf"
     assert sight.registers[REGISTERS[arch].arguments[1]] == sight.arguments["ctx"]

@@ -1,4 +1,4 @@
-"""A lane, booted so that it can be debugged."""
+"""The debuggee: a lane, booted so that gdb can stop its kernel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hil.machine import Machine
 
 
 @dataclass(frozen=True)
-class Bench:
+class Debuggee:
     """A session on a lane, and the file with its kernel's symbols."""
 
     lane: Lane
@@ -70,8 +70,8 @@ class Bench:
 
 
 @contextmanager
-def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[Bench]:
+def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[Debuggee]:
     """A session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out because the guest
     stands still."""
     with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
-        yield Bench(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))
+        yield Debuggee(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))
