@@ -33,7 +33,7 @@ from harness.script.outcome import Outcome
 from hil.errors import MachineLost
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
-from tests.fakes import FakeExecutor, FakeTarget, fake_facts, fake_kernel, replace_machines
+from tests.fakes import RELEASE, FakeExecutor, FakeTarget, fake_facts, fake_kernel, replace_machines
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
 MODEL = ModelExecutor(Environment(era="6.1", arch="arm64", version_code=0x601C0))
@@ -184,6 +184,32 @@ def test_what_a_console_says_and_what_the_kernel_was_told_is_in_the_report(
     report = matrix.run((REPEATED,), tmp_path, Silent())
     told = "kernel/perf_event_paranoid is 2, where Debian's 6.1 has 3"
     assert report.machines[0].warnings == (told, "the console says so")
+
+
+def test_those_who_watch_read_every_phase_and_the_report_has_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Scene(monkeypatch)
+    told: list[str] = []
+
+    class Watching(Silent):
+        def state(self, share: Share, text: str) -> None:
+            told.append(text)
+
+    both = replace(EXPECTED[0], needs=frozenset({Need.TWO_CPUS}))
+    worker = Worker(replace(REPEATED, scripts=(both,), rounds=1), tmp_path, Watching())
+    worker.run()
+    assert [line.split(" s: ")[0].rstrip("0123456789.") for line in told] == [
+        *("kernel", "guest root", "booting", "booted in "),
+        "warning: kernel/perf_event_paranoid is 2, where Debian's 6.1 has ",
+        *("running interp on two CPUs", "running jit on two CPUs"),
+        *("warning: the console says so", "done"),
+    ]
+    assert told[3].endswith(f" s: Linux hil {RELEASE} #1 SMP Debian aarch64 GNU/Linux")
+    machine, lane = "debian-12/arm64", "debian-12/arm64/interp"
+    spent = [(one.place, one.phase) for one in worker.clock.spent]
+    assert spent[:4] == [(machine, "kernel"), (machine, "guest root"), (machine, "boot"), (machine, "SSH")]
+    assert spent[4:6] == [(lane, "engine"), (machine, "second CPU")]
 
 
 def test_rounds_are_made_over_all_lanes_on_the_same_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
