@@ -23,6 +23,7 @@ from hil.arch import Architecture, architecture
 from hil.errors import MachineLost
 from hil.facts import Facts
 from hil.guestroot import GuestRoot
+from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
 from hil.machine.liveness import Liveness, Loss
@@ -30,14 +31,12 @@ from hil.target import Completed
 
 RELEASE = "6.1.0-56"
 Says = Callable[[Operation], Outcome]
-
-
-OPTIONS = {"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y", "CONFIG_BPF_UNPRIV_DEFAULT_OFF": "y"}
+CONFIG = Path(__file__).with_name("debian.config")
 """Of Debian's configuration, what tells whose it is."""
 
 
 def fake_kernel(name: str = "debian-12", arch: str = "arm64", **fields: Any) -> Kernel:
-    """Debian's 6.1 as far as its names go; its files do not exist."""
+    """Debian's 6.1 as far as its names go; but for its configuration its files do not exist."""
     cache = Path("/cache/k")
     known: dict[str, Any] = {
         "modules": None,
@@ -47,15 +46,17 @@ def fake_kernel(name: str = "debian-12", arch: str = "arm64", **fields: Any) -> 
         "version": "6.1.192",
         "era": "6.1",
         "provenance": {},
+        "image": cache / "image",
+        "config": CONFIG,
     }
-    return Kernel(name, architecture(arch), cache, cache / "image", cache / "config", **{**known, **fields})
+    return Kernel(name, architecture(arch), cache, **{**known, **fields})
 
 
 def fake_facts(release: str = RELEASE, cpus: int = 2, kprobes: bool = True, **settings: int) -> Facts:
     """What Debian's 6.1 tells; `settings` are those of kernel/ that are otherwise, by their last name."""
     known = {path: value for path, value in era("6.1", "arm64").settings.items() if path in EVER}
     known |= {f"kernel/{name}": value for name, value in settings.items()}
-    return Facts(release, "#1 SMP Debian", "aarch64", "hil", 4096, cpus, known, kprobes, OPTIONS)
+    return Facts(release, "#1 SMP Debian", "aarch64", "hil", 4096, cpus, known, kprobes, options_of(CONFIG))
 
 
 class FakeTarget:

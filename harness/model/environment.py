@@ -22,6 +22,8 @@ from hil.kernels.distributions import of_kernel
 from hil.kernels.kernel import Kernel
 
 ROOT = frozenset(Capability)
+_NAMED = 3
+"""Options of a configuration that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Environment:
     `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
     made the kernel; None for the one whose kernels of that release lanes have. `settings` are what
     the running kernel has below /proc/sys; None for what the distribution has there. `has_kprobes` is whether it has
-    kprobes; None for what its records say. `supposed` are those of the changes that nobody has looked up for the
+    kprobes; None for what its records say. `other_options` are those that it shows otherwise than the configuration
+    that came with it. `supposed` are those of the changes that nobody has looked up for the
     release, which it is taken to have; None when it may have any of them (`harness.model.unchecked`).
     """
 
@@ -51,12 +54,14 @@ class Environment:
     distribution: Distribution | None = None
     settings: Mapping[str, int] | None = field(default=None, hash=False)
     has_kprobes: bool | None = None
+    other_options: tuple[str, ...] = ()
     supposed: frozenset[Seen] | None = None
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:
         """What is known of a kernel that runs: what it tells itself wins over what its image and its records say."""
-        options = options_of(kernel.config) if facts.options is None else facts.options
+        recorded = options_of(kernel.config)
+        options = recorded if facts.options is None else facts.options
         declared = kernel.distribution and of_kernel(kernel.distribution, options, declared=True)
         return cls(
             era=kernel.era,
@@ -68,6 +73,7 @@ class Environment:
             distribution=declared or configured(options),
             settings=facts.settings,
             has_kprobes=facts.kprobes,
+            other_options=tuple(sorted({key for key, _ in options.items() ^ recorded.items()})),
         )
 
     @cached_property
@@ -92,10 +98,13 @@ class Environment:
             for path, value in (self.settings or {}).items()
             if path in known.settings and value != known.settings[path]
         )
-        if self.rules.kprobes == known.kprobes:
-            return differing
-        there = "has no kprobes" if known.kprobes else "has kprobes"
-        return (f"the kernel {there}, other than {whose} on {self.arch}", *differing)
+        if self.rules.kprobes != known.kprobes:
+            there = "has no kprobes" if known.kprobes else "has kprobes"
+            differing = (f"the kernel {there}, other than {whose} on {self.arch}", *differing)
+        if self.other_options:
+            names = ", ".join(self.other_options[:_NAMED]) + (", ..." if len(self.other_options) > _NAMED else "")
+            differing = (f"it was not built with the configuration that came with it: {names}", *differing)
+        return differing
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -145,14 +145,19 @@ def test_a_configuration_that_is_none_is_as_if_none_was_shown() -> None:
     assert [_options(broken) for broken in (None, b"", b"no gzip", gzip.compress(b"x" * 99)[:20])] == [None] * 4
 
 
-def test_what_the_kernel_shows_of_its_configuration_wins_over_the_file_that_came_with_it() -> None:
-    kernel = fake_kernel()
+def test_what_the_kernel_shows_of_its_configuration_wins_over_the_file_that_came_with_it(tmp_path: Path) -> None:
+    came = tmp_path / "config"
+    came.write_text("CONFIG_BPF=y\nCONFIG_SMP=y\n")
+    kernel = fake_kernel(config=came)
     shown = Environment.of(
         kernel, Engine.JIT, replace(fake_facts(), options={"CONFIG_SECURITY_PERF_EVENTS_RESTRICT": "y"})
     )
     assert shown.rules.distribution.name == "Debian"
     shown = Environment.of(kernel, Engine.JIT, replace(fake_facts(), options={"CONFIG_BPF": "y"}))
     assert shown.rules.distribution.name == "kernel.org"
+    assert "it was not built with the configuration that came with it: CONFIG_SMP" in shown.surprises
+    shown = Environment.of(kernel, Engine.JIT, replace(fake_facts(), options={"CONFIG_BPF": "y", "CONFIG_SMP": "y"}))
+    assert not shown.other_options
 
 
 def test_a_kernel_without_kprobes_is_judged_as_one_and_that_is_told() -> None:
