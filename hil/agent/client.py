@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from hil.agent.channel import AgentLost, FrameChannel
+from hil.agent.codes import NO_TAG
 from hil.agent.results import BatchResult, Hello
 from hil.agent.steps import Batch
-from hil.agent.wire import NO_TAG, decode_answer, decode_hello, encode_batch
+from hil.agent.wire import decode_answer, decode_hello, encode_batch
 from hil.errors import HilError
 from hil.target import ByteStream
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hil.agent.codes import FRAME_MAGIC, PROTOCOL_VERSION, FrameType, OperandKind, StepCode
 from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
 from hil.agent.steps import (
     MAX_ANSWER,
@@ -37,19 +38,19 @@ from hil.agent.steps import (
 )
 from hil.errors import BenchError, UserError
 
-PROTOCOL_VERSION = 1
-NO_TAG = 0xFFFF_FFFF
-MAGIC = 0x4C48
-BATCH, HELLO, RESULT, ERROR = 1, 2, 3, 4
-
-_HEADER = struct.Struct("<HHII")
+FRAME_HEADER = struct.Struct("<HHII")
 _BATCH = struct.Struct("<IIII")
 _OPERAND = struct.Struct("<BQ")
-_RESULT = struct.Struct("<HHIiQ")
-_RECORD = struct.Struct("<IHHqI")
+RESULT_HEADER = struct.Struct("<HHIiQ")
+RESULT_RECORD = struct.Struct("<IHHqI")
 _HELLO = struct.Struct("<IIII")
 _U64 = 0xFFFF_FFFF_FFFF_FFFF
-_VALUE_KINDS = {1: 4, 2: 5, 4: 6, 8: 7}
+_VALUE_KINDS = {
+    1: OperandKind.VALUE8,
+    2: OperandKind.VALUE16,
+    4: OperandKind.VALUE32,
+    8: OperandKind.VALUE64,
+}
 
 
 class WireError(BenchError):
@@ -70,7 +71,7 @@ class Frame:
 
 
 def encode_frame(type: int, tag: int, payload: bytes) -> bytes:
-    return _HEADER.pack(MAGIC, type, tag, len(payload)) + payload
+    return FRAME_HEADER.pack(FRAME_MAGIC, type, tag, len(payload)) + payload
 
 
 def encode_batch(batch: Batch, tag: int) -> bytes:
@@ -91,7 +92,7 @@ def encode_batch(batch: Batch, tag: int) -> bytes:
             ) from None
     payload = b"".join(parts)
     _check(len(payload) <= MAX_FRAME, f"{len(payload)} bytes, at most {MAX_FRAME} fit into one")
-    return encode_frame(BATCH, tag, payload)
+    return encode_frame(FrameType.BATCH, tag, payload)
 
 
 def _check(holds: bool, what: str) -> None:
@@ -102,13 +103,13 @@ def _check(holds: bool, what: str) -> None:
 def _operand(operand: Operand) -> bytes:
     match operand:
         case Immediate(value):
-            return _OPERAND.pack(0, value & _U64)
+            return _OPERAND.pack(OperandKind.IMMEDIATE, value & _U64)
         case Address(offset):
-            return _OPERAND.pack(1, offset)
+            return _OPERAND.pack(OperandKind.ADDRESS, offset)
         case BeforeGuard(distance):
-            return _OPERAND.pack(2, distance)
+            return _OPERAND.pack(OperandKind.BEFORE_GUARD, distance)
         case Result(step):
-            return _OPERAND.pack(3, step)
+            return _OPERAND.pack(OperandKind.RESULT, step)
         case Value(offset, width):
             return _OPERAND.pack(_VALUE_KINDS[width], offset)
 
@@ -117,34 +118,38 @@ def _piece(piece: Write) -> bytes:
     return _operand(piece.place) + struct.pack("<I", len(piece.data)) + piece.data
 
 
+def _code(code: StepCode) -> bytes:
+    return bytes([code])
+
+
 def _step(step: Step) -> bytes:
     match step:
         case Write():
-            return b"\x01" + _piece(step)
+            return _code(StepCode.WRITE) + _piece(step)
         case Store(address, width, value):
-            return struct.pack("<BB", 2, width) + _operand(address) + _operand(value)
+            return struct.pack("<BB", StepCode.STORE, width) + _operand(address) + _operand(value)
         case Load(address, width):
-            return struct.pack("<BB", 3, width) + _operand(address)
+            return struct.pack("<BB", StepCode.LOAD, width) + _operand(address)
         case Syscall(number, arguments):
             if len(arguments) > MAX_ARGUMENTS:
                 raise BatchError(f"system call {number} with {len(arguments)} arguments", remedy="there are at most 6")
-            return struct.pack("<BIB", 4, number, len(arguments)) + b"".join(map(_operand, arguments))
+            return struct.pack("<BIB", StepCode.SYSCALL, number, len(arguments)) + b"".join(map(_operand, arguments))
         case Read(address, length, maximum):
-            return b"\x05" + _operand(address) + _operand(length) + struct.pack("<I", maximum)
+            return _code(StepCode.READ) + _operand(address) + _operand(length) + struct.pack("<I", maximum)
         case Parse(address, length, base):
-            return b"\x06" + _operand(address) + _operand(length) + struct.pack("<B", base)
+            return _code(StepCode.PARSE) + _operand(address) + _operand(length) + struct.pack("<B", base)
         case Skip(condition, count):
-            return b"\x07" + _operand(condition) + struct.pack("<I", count)
+            return _code(StepCode.SKIP) + _operand(condition) + struct.pack("<I", count)
         case Repeat(times, count):
-            return struct.pack("<BII", 8, times, count)
+            return struct.pack("<BII", StepCode.REPEAT, times, count)
         case Thread(count):
-            return struct.pack("<BI", 9, count)
+            return struct.pack("<BI", StepCode.THREAD, count)
         case Join(thread):
-            return struct.pack("<BI", 10, thread)
+            return struct.pack("<BI", StepCode.JOIN, thread)
         case Process(count):
-            return struct.pack("<BI", 11, count)
+            return struct.pack("<BI", StepCode.PROCESS, count)
         case Pin(cpu):
-            return b"\x0c" + _operand(cpu)
+            return _code(StepCode.PIN) + _operand(cpu)
 
 
 class FrameReader:
@@ -163,18 +168,18 @@ class FrameReader:
         self._buffer += data
         at = 0
         try:
-            while len(self._buffer) - at >= _HEADER.size:
-                magic, type, tag, length = _HEADER.unpack_from(self._buffer, at)
-                if magic != MAGIC or type not in (HELLO, RESULT, ERROR):
+            while len(self._buffer) - at >= FRAME_HEADER.size:
+                magic, type, tag, length = FRAME_HEADER.unpack_from(self._buffer, at)
+                if magic != FRAME_MAGIC or type not in (FrameType.HELLO, FrameType.RESULT, FrameType.ERROR):
                     raise WireError(
                         "this is not an agent's answer",
                         remedy="see what the program printed",
                         details=repr(bytes(self._buffer[at : at + 200])),
                     )
-                end = at + _HEADER.size + length
+                end = at + FRAME_HEADER.size + length
                 if len(self._buffer) < end:
                     break
-                frame = Frame(type, tag, bytes(self._buffer[at + _HEADER.size : end]))
+                frame = Frame(type, tag, bytes(self._buffer[at + FRAME_HEADER.size : end]))
                 at = end
                 yield frame
         finally:
@@ -183,7 +188,7 @@ class FrameReader:
 
 def decode_hello(frame: Frame) -> Hello:
     """The greeting; WireError when it is another frame, or of another version of the protocol."""
-    if frame.type != HELLO:
+    if frame.type != FrameType.HELLO:
         raise WireError("the agent does not begin with its greeting", details=repr(frame)[:200])
     try:
         version, page_size, cpus, pid = _HELLO.unpack_from(frame.payload)
@@ -205,19 +210,19 @@ def decode_hello(frame: Frame) -> Hello:
 
 def decode_answer(frame: Frame, tag: int, count: int) -> BatchResult:
     """The answer to batch `tag`, which has `count` steps; WireError when it is no such thing."""
-    if frame.type == ERROR:
+    if frame.type == FrameType.ERROR:
         text = frame.payload.decode(errors="replace")
         if frame.tag != tag:
             raise WireError(f"the agent gave up on the stream: {text}")
         return BatchResult(End(How.REJECTED, text=text), (None,) * count)
-    if frame.type != RESULT or frame.tag != tag:
+    if frame.type != FrameType.RESULT or frame.tag != tag:
         raise WireError(f"the agent answers batch {frame.tag} (frame type {frame.type}) instead of {tag}")
     try:
-        how, records, step, detail, elapsed = _RESULT.unpack_from(frame.payload)
+        how, records, step, detail, elapsed = RESULT_HEADER.unpack_from(frame.payload)
         end = End(How(how), step, detail, elapsed / 1e9)
-        data = _RESULT.size + records * _RECORD.size
+        data = RESULT_HEADER.size + records * RESULT_RECORD.size
         steps: list[StepResult | None] = [None] * count
-        for index, status, errno, value, length in _RECORD.iter_unpack(frame.payload[_RESULT.size : data]):
+        for index, status, errno, value, length in RESULT_RECORD.iter_unpack(frame.payload[RESULT_HEADER.size : data]):
             steps[index] = StepResult(Status(status), value, errno, frame.payload[data : data + length])
             data += length
     except (struct.error, ValueError, IndexError) as error:

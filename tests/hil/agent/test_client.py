@@ -11,14 +11,15 @@ import pytest
 
 from hil.agent import wire
 from hil.agent.client import WINDOW_BATCHES, Agent, AgentLost
+from hil.agent.codes import NO_TAG, FrameType
 from hil.agent.steps import Batch
 from hil.errors import MachineLost
 
-HELLO = wire.encode_frame(wire.HELLO, wire.NO_TAG, struct.pack("<IIII", 1, 4096, 1, 1) + b"\x00\x00\x00\x00")
+HELLO = wire.encode_frame(FrameType.HELLO, NO_TAG, struct.pack("<IIII", 1, 4096, 1, 1) + b"\x00\x00\x00\x00")
 
 
 def completed(tag: int) -> bytes:
-    return wire.encode_frame(wire.RESULT, tag, struct.pack("<HHIiQ", 0, 0, 0, 0, 0))
+    return wire.encode_frame(FrameType.RESULT, tag, struct.pack("<HHIiQ", 0, 0, 0, 0, 0))
 
 
 class ScriptedStream:

@@ -12,6 +12,7 @@ import pytest
 
 from hil.agent import wire
 from hil.agent.client import Agent, AgentLost
+from hil.agent.codes import NO_TAG, FrameType
 from hil.agent.local import ProcessStream
 from hil.agent.results import How
 from hil.agent.steps import (
@@ -73,7 +74,7 @@ def talk(binary: Path, data: bytes) -> tuple[int, list[wire.Frame]]:
     reader = wire.FrameReader()
     frames = list(reader.feed(done.stdout))
     assert reader.partial == 0
-    assert frames[0].type == wire.HELLO
+    assert frames[0].type == FrameType.HELLO
     return done.returncode, frames[1:]
 
 
@@ -82,20 +83,20 @@ BATCH_FRAME = wire.encode_batch(GETPID, 7)
 
 def test_truncated_payloads_say_where(binary: Path) -> None:
     payload = BATCH_FRAME[12:]
-    cut = b"".join(wire.encode_frame(wire.BATCH, size, payload[:size]) for size in range(len(payload)))
+    cut = b"".join(wire.encode_frame(FrameType.BATCH, size, payload[:size]) for size in range(len(payload)))
     status, frames = talk(binary, cut + BATCH_FRAME)
     assert status == 0
     assert [frame.tag for frame in frames] == [*range(len(payload)), 7]
-    assert {frame.type for frame in frames[:-1]} == {wire.ERROR}
+    assert {frame.type for frame in frames[:-1]} == {FrameType.ERROR}
     assert all(frame.payload.startswith(b"at offset ") for frame in frames[:-1])
-    assert frames[-1].type == wire.RESULT
+    assert frames[-1].type == FrameType.RESULT
 
 
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
         (b"GET / HTTP/1.0\r\n\r\n", b"wrong magic"),
-        (wire.encode_frame(wire.RESULT, 0, b""), b"not of type BATCH"),
+        (wire.encode_frame(FrameType.RESULT, 0, b""), b"not of type BATCH"),
         (BATCH_FRAME[:8] + struct.pack("<I", (64 << 20) + 1), b"longer than 64 MiB"),
         (BATCH_FRAME[:5], b"ends inside a frame's header"),
         (BATCH_FRAME[:-1], b"ends inside a frame"),
@@ -104,8 +105,8 @@ def test_truncated_payloads_say_where(binary: Path) -> None:
 def test_input_that_cannot_be_framed_ends_the_agent(binary: Path, data: bytes, complaint: bytes) -> None:
     status, frames = talk(binary, BATCH_FRAME + data)
     assert status == 2
-    assert [frame.type for frame in frames] == [wire.RESULT, wire.ERROR]
-    assert frames[1].tag == wire.NO_TAG
+    assert [frame.type for frame in frames] == [FrameType.RESULT, FrameType.ERROR]
+    assert frames[1].tag == NO_TAG
     assert complaint in frames[1].payload
 
 
@@ -124,7 +125,7 @@ def test_reads_past_the_limit_of_the_agent_are_rejected(binary: Path) -> None:
     read = wire.encode_batch(Batch((Read(Address(0), Immediate(1), 1 << 26),)), 0)
     payload = bytearray(read[12:])
     payload[-4:] = struct.pack("<I", (1 << 26) + 1)
-    _, frames = talk(binary, wire.encode_frame(wire.BATCH, 0, bytes(payload)))
+    _, frames = talk(binary, wire.encode_frame(FrameType.BATCH, 0, bytes(payload)))
     assert b"may send back more than" in frames[0].payload
 
 

@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from hil.agent import wire
+from hil.agent.codes import NO_TAG, FrameType
 from hil.agent.results import How, Status
 from hil.agent.steps import (
     MAX_STEPS,
@@ -87,7 +88,7 @@ def answer(tag: int = 4, count: int = 2, data: bytes = b"xyz") -> bytes:
     """A RESULT of a batch of three steps that was killed in its last one."""
     payload = struct.pack("<HHIiQ", 1, count, 2, 9, 1_500_000_000)
     payload += struct.pack("<IHHqI", 0, 2, 0, 3, 3) + struct.pack("<IHHqI", 2, 1, 0, -125, 0) + data
-    return wire.encode_frame(wire.RESULT, tag, payload)
+    return wire.encode_frame(FrameType.RESULT, tag, payload)
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 1000])
@@ -129,7 +130,7 @@ def test_answers_to_another_batch_are_refused() -> None:
 
 
 def test_errors_become_rejections() -> None:
-    (frame,) = wire.FrameReader().feed(wire.encode_frame(wire.ERROR, 4, b"at offset 3: no"))
+    (frame,) = wire.FrameReader().feed(wire.encode_frame(FrameType.ERROR, 4, b"at offset 3: no"))
     result = wire.decode_answer(frame, 4, 2)
     assert result.end.how is How.REJECTED
     assert str(result.end) == "rejected: at offset 3: no"
@@ -143,7 +144,7 @@ def test_other_programs_are_recognized() -> None:
 
 
 def hello(version: int = 1, texts: bytes = b"\x03\x00abc\x04\x004.19") -> wire.Frame:
-    return wire.Frame(wire.HELLO, wire.NO_TAG, struct.pack("<IIII", version, 4096, 2, 77) + texts)
+    return wire.Frame(FrameType.HELLO, NO_TAG, struct.pack("<IIII", version, 4096, 2, 77) + texts)
 
 
 def test_greeting() -> None:
@@ -157,7 +158,7 @@ def test_greeting() -> None:
     [
         (hello(version=2), "version 2 of the protocol"),
         (hello(texts=b"\x03\x00ab"), "damaged"),
-        (wire.Frame(wire.RESULT, 0, b""), "does not begin with its greeting"),
+        (wire.Frame(FrameType.RESULT, 0, b""), "does not begin with its greeting"),
     ],
 )
 def test_bad_greetings_are_refused(frame: wire.Frame, complaint: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from hil.agent import wire
 from hil.agent.client import Agent
+from hil.agent.codes import NO_TAG, FrameType
 from hil.agent.local import ProcessStream
 from hil.agent.results import How
 from hil.agent.steps import (
@@ -75,7 +76,7 @@ class Checker:
 
     def answers(self, payloads: list[bytes]) -> list[wire.Frame]:
         """What it says to batches with these payloads, which get the tags 0, 1, ..."""
-        self._stdin.write(b"".join(wire.encode_frame(wire.BATCH, tag, data) for tag, data in enumerate(payloads)))
+        self._stdin.write(b"".join(wire.encode_frame(FrameType.BATCH, tag, data) for tag, data in enumerate(payloads)))
         frames = self._frames(len(payloads))
         assert [frame.tag for frame in frames] == list(range(len(payloads)))
         return frames
@@ -145,7 +146,7 @@ def payload(batch: Batch) -> bytes:
 @given(data=st.binary(max_size=200))
 def test_any_bytes(sanitized: Path, data: bytes) -> None:
     status, frames = Checker(sanitized).end(data)
-    gave_up = bool(frames) and frames[-1].type == wire.ERROR and frames[-1].tag == wire.NO_TAG
+    gave_up = bool(frames) and frames[-1].type == FrameType.ERROR and frames[-1].tag == NO_TAG
     assert status == (2 if gave_up else 0)
 
 
@@ -159,7 +160,7 @@ def test_any_payload(checker: Checker, payloads: list[bytes]) -> None:
 @given(some=st.lists(batches, max_size=8))
 def test_any_steps(checker: Checker, some: list[Batch]) -> None:
     for batch, frame in zip(some, checker.answers([payload(batch) for batch in some]), strict=True):
-        assert frame.type in (wire.RESULT, wire.ERROR)
+        assert frame.type in (FrameType.RESULT, FrameType.ERROR)
         wire.decode_answer(frame, frame.tag, len(batch.steps))
 
 
@@ -175,7 +176,7 @@ def test_damaged_batches(checker: Checker, batch: Batch, data: st.DataObject) ->
 
 def test_huge_counts_take_no_memory(checker: Checker) -> None:
     (frame,) = checker.answers([struct.pack("<IIII", 1000, 0, 0xFFFF_FFFF, 65535)])
-    assert frame.type == wire.ERROR
+    assert frame.type == FrameType.ERROR
     assert b"4294967295 pieces in 16 bytes" in frame.payload
 
 

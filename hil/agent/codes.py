@@ -1,0 +1,48 @@
+"""The numbers of the agent's wire format, under the names of `guest/wire.h`, against which tests hold each of them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+PROTOCOL_VERSION = 1
+FRAME_MAGIC = 0x4C48
+NO_TAG = 0xFFFF_FFFF
+
+
+class FrameType(IntEnum):
+    """What a frame holds."""
+
+    BATCH = 1
+    HELLO = 2
+    RESULT = 3
+    ERROR = 4
+
+
+class OperandKind(IntEnum):
+    """How an operand's number is meant."""
+
+    IMMEDIATE = 0
+    ADDRESS = 1
+    BEFORE_GUARD = 2
+    RESULT = 3
+    VALUE8 = 4
+    VALUE16 = 5
+    VALUE32 = 6
+    VALUE64 = 7
+
+
+class StepCode(IntEnum):
+    """What a step does."""
+
+    WRITE = 1
+    STORE = 2
+    LOAD = 3
+    SYSCALL = 4
+    READ = 5
+    PARSE = 6
+    SKIP = 7
+    REPEAT = 8
+    THREAD = 9
+    JOIN = 10
+    PROCESS = 11
+    PIN = 12
