@@ -18,7 +18,7 @@ LAYERS = (
     ("run",),
     ("history", "report", "regress", "lane_tables"),
     ("jobs",),
-    ("conform", "fuzz", "debug", "bpf_conformance", "benchmarks", "pytest_plugin", "testing"),
+    ("named", "conform", "fuzz", "bisect", "debug", "bpf_conformance", "benchmarks", "pytest_plugin", "testing"),
 )
 """Packages and modules of `harness`, the lowest first; a layer may import what is in it or below."""
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

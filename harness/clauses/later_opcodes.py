@@ -180,6 +180,8 @@ COMPUTED: tuple[tuple[str, str, str, Piece, tuple[Row, ...]], ...] = (
      asm.smod64_reg(R7, R8), ((ALL - 6, 2, ALL), (7, ALL - 1, 1))),
     ("ISA-57.div32", "32-bit signed division rounds towards zero and clears the upper half",
      "6.12", asm.sdiv32_reg(R7, R8), ((LOW - 6, 2, LOW - 2), (UPPER + 7, 2, 3))),
+    ("ISA-57.least32", "32-bit signed division of the least number by 2 gives half of it", "6.12",
+     asm.sdiv32_reg(R7, R8), ((1 << 31, 2, 0xC000_0000),)),
     ("ISA-57.zero", "Signed division by 0 gives 0", "6.12", asm.sdiv64_reg(R7, R8), ((X, 0, 0),)),
     ("ISA-57.rest", "32-bit signed modulo by 0 keeps the dividend's low half",
      "6.12", asm.smod32_reg(R7, R8), ((X, 0, 0x5566_7788),)),

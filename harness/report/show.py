@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 
 import click
 
-from harness.clauses import clauses
-from harness.core_scripts import core_scripts
 from harness.counting import counted
-from harness.fuzz import generate
-from harness.fuzz import scripts as fuzzed
 from harness.history.find import find
 from harness.lane import compact, select
 from harness.model.eras import ERAS
-from harness.model.eras import era as rules_of
+from harness.named import like, named
 from harness.report.account import finding, script
 from harness.report.groups import grouped
-from harness.run.again import CASE, again
+from harness.run.again import again
 from harness.run.choice import known_lanes
 from harness.run.results import RunReport
 from harness.run.texts import text
-from harness.script.operations import Script
 from hil.arch import architecture, architectures
 from hil.errors import UserError
 from hil.kernels import store
@@ -60,7 +54,7 @@ def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[s
     chosen = select([lane], known_lanes([lane]))[0]
     where = arch or chosen.arch
     when = era or store.era(chosen.kernel, architecture(where))
-    subcommand, found = _script(name, where, when)
+    subcommand, found = named(name, where, when)
     machine = f"{chosen.kernel}/{where}"
     yield from script(text(found, () if era else (machine,)))
     for need in sorted(found.needs):
@@ -73,7 +67,7 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
     """What a run found of a script, on all lanes or those of `lane`, and the script in each of its forms there."""
     results = tuple(one for one in report.results if one.script == name and _within(one.lane, lane))
     if not results:
-        near = _near(name, {one.script for one in report.results})
+        near = like(name, {one.script for one in report.results})
         raise UserError(
             f"run {run} has no result of {name!r}{f' on {lane}' if lane else ''}",
             remedy=f"did you mean {near}?" if near else f"see hil report {run} --format markdown",
@@ -94,28 +88,3 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
 
 def _within(lane: str, pattern: str | None) -> bool:
     return pattern is None or lane == pattern or lane.startswith(f"{pattern}/")
-
-
-def _script(name: str, arch: str, era: str) -> tuple[str, Script]:
-    """The script, and the subcommand that runs such."""
-    if drawn := CASE.fullmatch(name):
-        make = fuzzed.script if drawn["kind"] == "script" else generate.case
-        return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
-    scripts = {one.name: ("run", one) for one in core_scripts(arch, era)}
-    scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
-    if name in scripts:
-        return scripts[name]
-    eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
-    if eras:
-        raise UserError(f"clause {name} says nothing of era {era}", remedy=f"give --era {' or '.join(eras)}")
-    near = _near(name, scripts)
-    raise UserError(
-        f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
-        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER or script-SEED-NUMBER",
-    )
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    """What may be meant: all variants of one statement where `name` is what their ids have in common."""
-    names = [*names]
-    return " or ".join([one for one in names if one.startswith(f"{name}.")] or get_close_matches(name, names, 3, 0.5))

@@ -20,11 +20,12 @@ CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
     """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
     case = CASE.fullmatch(script)
-    if case and "fuzz" in command[1:2]:
+    if case and {*command[1:2]} & {"fuzz", "bisect"}:
         of = ["--of", "scripts"] if case["kind"] == "script" else []
         choice = [*of, "--seed", case["seed"], "--case", case["number"]]
         return shlex.join(["hil", "fuzz", "--lanes", ",".join(compact(lanes)), *choice])
-    subcommand = next((word for word in command[1:2] if word in _CHOOSES), "run")
+    likely = "conform" if script[:1].isupper() else "run"  # ids of clauses are in capitals
+    subcommand = next((word for word in command[1:2] if word in _CHOOSES), likely)
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
     words = ["hil", subcommand, "--lanes", ",".join(compact(lanes)), _CHOOSES[subcommand], pattern]
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)

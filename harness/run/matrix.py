@@ -8,7 +8,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
@@ -53,17 +53,27 @@ def run(
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
     that comes when the run is through comes too late. Unwritten when something could not be written.
     """
+    workers = [Worker(share, folder, Logged(watch), model) for share in shares]
+    return recorded(workers, lambda: work(workers, jobs), folder, demands, artifacts)
+
+
+def recorded(
+    workers: Sequence[Worker],
+    carry_out: Callable[[], None],
+    folder: Path,
+    demands: Demands = NO_DEMANDS,
+    artifacts: Artifacts = RESULTS,
+) -> RunReport:
+    """The report of what `carry_out` has `workers` do, which may become more meanwhile, written as `run` says."""
     with logs.to_file(folder / logs.NAME) as log:
         _log.info("hil %s: %s", version(), shlex.join(sys.argv))
-        return _run(shares, folder, Logged(watch), jobs, model, demands, artifacts, log)
+        return _recorded(workers, carry_out, folder, demands, artifacts, log)
 
 
-def _run(
-    shares: Sequence[Share],
+def _recorded(
+    workers: Sequence[Worker],
+    carry_out: Callable[[], None],
     folder: Path,
-    watch: Watch,
-    jobs: int | None,
-    model: Model,
     demands: Demands,
     artifacts: Artifacts,
     log: logs.File,
@@ -71,7 +81,6 @@ def _run(
     command = command_line(sys.argv)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     host = _host()
-    workers = [Worker(share, folder, watch, model) for share in shares]
 
     def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
         results = tuple(with_again(result, command) for worker in workers for result in summed(worker.results))
@@ -80,10 +89,12 @@ def _run(
             seconds=round(time.monotonic() - clock, 2),
             command=command,
             host=host,
-            lanes=tuple(str(lane) for share in shares for lane in share.lanes),
+            lanes=tuple(str(lane) for worker in workers for lane in worker.share.lanes),
             machines=tuple(report for worker in workers for report in worker.reports),
             results=results,
-            scripts=texts(shares, {result.script for result in results if told_whole(result)}),
+            scripts=texts(
+                [worker.share for worker in workers], {result.script for result in results if told_whole(result)}
+            ),
             spent=tuple(spent for worker in workers for spent in worker.clock.spent),
             interrupted=interrupted,
             signal=signal,
@@ -91,7 +102,7 @@ def _run(
 
     try:
         signals.heed()
-        _work(workers, jobs)
+        carry_out()
         signals.hold()
     except BaseException as error:
         try:
@@ -105,7 +116,7 @@ def _run(
     return finished
 
 
-def _work(workers: Sequence[Worker], jobs: int | None) -> None:
+def work(workers: Sequence[Worker], jobs: int | None = None) -> None:
     """Let every worker run; an interrupt stops all of them, and is raised again when each has said so."""
     try:
         with ExitStack() as ending, ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count, product
@@ -27,6 +27,7 @@ from harness.run.results import MachineReport, ScriptResult
 from harness.run.watch import Watch
 from harness.script.needs import Need
 from harness.script.operations import Script
+from harness.script.outcome import Prediction
 from harness.session import Bootable, Listener, Phase, Session, lane_session, prepare
 from hil.errors import BenchError, HilError, MachineLost, of_host
 from hil.kernels import store
@@ -35,6 +36,8 @@ from hil.target import Target
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
+Heard = Callable[[Observed | Missed, Sequence[Prediction]], None]
+"""Is told what the guest said of a script, and the predictions it is held against."""
 REPLACEMENTS = 3
 """Machines that may be lost in a share before the rest of it is given up."""
 
@@ -81,7 +84,14 @@ class Worker:
     A machine that dies costs the script it was at; another one is booted for the rest.
     """
 
-    def __init__(self, share: Share, folder: Path, watch: Watch, model: Model = ModelExecutor) -> None:
+    def __init__(
+        self,
+        share: Share,
+        folder: Path,
+        watch: Watch,
+        model: Model = ModelExecutor,
+        heard: Heard = lambda *_: None,
+    ) -> None:
         self.share = share
         self.machine: Machine | None = None
         self.reports = [MachineReport(share.kernel, share.arch)]
@@ -101,6 +111,7 @@ class Worker:
         """Whether the machine that runs now missed a script, which pays for its end."""
         self._watch = watch
         self._model = model
+        self._heard = heard
 
     @property
     def report(self) -> MachineReport:
@@ -246,6 +257,7 @@ class Worker:
         try:
             with self.clock.on(lane, "model"):
                 predictions = model.run(seen.script, wanted(seen))
+            self._heard(seen, predictions)
             with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
                 return replace(result, unexpected=()) if self.share.random else result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hil.arch import Architecture
@@ -29,6 +29,11 @@ class Point:
     def kernel(self) -> str:
         """The kernel of the catalogue whose it is."""
         return catalogue.row(self.name)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """How its version may be written."""
+        return spellings(self.image)
 
     @property
     def arch(self) -> Architecture:
@@ -68,14 +73,15 @@ def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lamb
             faults.append(error)
             continue
         for archive, image in images:
-            if known.version in _spellings(image):
+            if known.version in spellings(image):
                 return Point(known.name, archive, image, ())
         seen += images
     if faults:
         raise faults[0]
+    versions = {image.upstream: f"{catalogue.row(known.name)}{POINT}{image.upstream}" for _, image in seen}
     raise UserError(
         f"Debian's archive has no Linux {known.version} for {catalogue.row(known.name)}/{arch}",
-        remedy=f"{_nearest(known, seen)}; {how_to_list(known)}",
+        remedy=f"{nearest(known.version, versions)}; {how_to_list(known)}",
     )
 
 
@@ -100,23 +106,21 @@ def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
     suites = {archive: archive.suites_of([one for by, one in images if by is archive]) for archive, _ in images}
     taken: set[str] = set()
     for archive, image in images:
-        spelling = next((one for one in _spellings(image) if one not in taken), "")
-        taken |= set(_spellings(image))
+        spelling = next((one for one in spellings(image) if one not in taken), "")
+        taken |= set(spellings(image))
         if spelling:
             yield Point(f"{known.name}{POINT}{spelling}", archive, image, suites[archive][image])
 
 
-def _spellings(image: Package) -> tuple[str, ...]:
+def spellings(image: Package) -> tuple[str, ...]:
     """How a version may be written, shortest first: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
     return tuple(dict.fromkeys((image.upstream, image.version.partition("~")[0], image.version)))
 
 
-def _nearest(known: Entry, seen: list[tuple[Apt, Package]]) -> str:
-    """The versions on both sides of the one that there is not."""
-    wanted = order(known.version)
-    versions = sorted({image.upstream for _, image in seen}, key=order)
-    below = [one for one in versions if order(one) < wanted][-1:]
-    above = [one for one in versions if order(one) > wanted][:1]
-    kernel = catalogue.row(known.name)
-    near = " and ".join(f"{kernel}{POINT}{one}" for one in (*below, *above))
-    return f"the nearest: {near}" if near else "its suites have none at all"
+def nearest(version: str, names: Mapping[str, str]) -> str:
+    """What to say of a version that there is not: the names of those on both sides of it, from names by version."""
+    ranked = sorted(names, key=order)
+    below = [one for one in ranked if order(one) < order(version)][-1:]
+    above = [one for one in ranked if order(one) > order(version)][:1]
+    near = " and ".join(names[one] for one in (*below, *above))
+    return f"the nearest: {near}" if near else "there are none at all"

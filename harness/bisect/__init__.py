@@ -1,0 +1,1 @@
+"""Which point release made a script behave otherwise: a binary search over the kernels of Debian's archive."""

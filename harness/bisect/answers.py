@@ -1,0 +1,67 @@
+"""What kernels answered: kept, so that none is asked twice the same and a search that was interrupted goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Set
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.bisect.behaviour import Behaviour
+from harness.lane import Engine
+from harness.script.operations import Script
+from hil import cache, directories
+from hil.kernels.points import Point
+from hil.whole import write_whole
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one kernel: what the script gave there, and the verdict on it with the operation it is about; or, where there
+    is nothing of it, why the kernel has to be skipped."""
+
+    behaviour: Behaviour | None
+    verdict: str = ""
+    skipped: str = ""
+
+
+def place(point: Point, engine: Engine, script: Script, rounds: int) -> Path:
+    """Where the answer to this question is kept: it goes by the hash of the kernel's package and that of the script."""
+    asked = [_FORMAT, version("hil"), point.image.sha256, point.image.version, str(point.arch), str(engine), rounds]
+    digest = hashlib.sha256(json.dumps([*asked, _plain(script.operations), _plain(script.expected)]).encode())
+    return directories.cache() / "answers" / f"{digest.hexdigest()[:32]}.json"
+
+
+def read(path: Path) -> Answer | None:
+    """The answer that was kept; None when there is none that can be read."""
+    try:
+        kept = json.loads(path.read_text())
+        operations = tuple(tuple((field, text) for field, text in leaves) for leaves in kept["operations"])
+        return Answer(Behaviour(operations), kept["verdict"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(path: Path, answer: Answer) -> None:
+    """Keep an answer, but for one of a kernel that was lost or skipped: the next time it may be there."""
+    if answer.behaviour is None or answer.behaviour.lost:
+        return
+    with cache.written(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps({**asdict(answer.behaviour), "verdict": answer.verdict}))
+
+
+def _plain(value: Any) -> Any:
+    """Data that are the same in every process: sets have an order."""
+    if is_dataclass(value):
+        return [type(value).__name__, *(_plain(getattr(value, field.name)) for field in fields(value))]
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, Set):
+        return sorted(json.dumps(_plain(one)) for one in value)
+    return repr(value)

@@ -1,0 +1,69 @@
+"""Asking a kernel: boot it, run the script, hear what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from pathlib import Path
+
+from harness.bisect import answers
+from harness.bisect.answers import Answer
+from harness.bisect.behaviour import Behaviour, behaviour, steady
+from harness.compare import Verdict
+from harness.lane import Engine
+from harness.lowering.executor import Missed, Observed
+from harness.run import matrix
+from harness.run.plan import Share
+from harness.run.results import ScriptResult
+from harness.run.rounds import summed
+from harness.run.watch import Watch
+from harness.run.worker import Worker
+from harness.script.operations import Script
+from harness.script.outcome import Prediction
+from hil.errors import UserError
+from hil.kernels import store
+from hil.kernels.points import Point
+
+
+class Asker:
+    """Asks kernels of one architecture what `script` gives on an engine. `workers` are those that booted one.
+
+    `script` gives the form that a kernel is asked; UserError for a kernel that has none, which is skipped.
+    """
+
+    def __init__(self, script: Callable[[Point], Script], engine: Engine, rounds: int, *, afresh: bool) -> None:
+        self._script, self._engine, self._rounds, self._afresh = script, engine, rounds, afresh
+        self.workers: list[Worker] = []
+
+    def known(self, point: Point) -> Answer | None:
+        """What needs no boot: an answer that was kept, or that there is no script for this kernel."""
+        try:
+            script = self._script(point)
+        except UserError as error:
+            return Answer(None, skipped=str(error))
+        return None if self._afresh else answers.read(answers.place(point, self._engine, script, self._rounds))
+
+    def ask(self, point: Point, folder: Path, watch: Watch) -> Answer:
+        """Boot the kernel and ask it, with its console below `folder`."""
+        script = self._script(point)
+        heard: list[Behaviour] = []
+
+        def hear(seen: Observed | Missed, predictions: Sequence[Prediction]) -> None:
+            heard.append(behaviour(seen, predictions))
+
+        kernel = store.held_as(point) or point.name
+        share = Share(kernel, point.arch.name, (self._engine,), (script,), rounds=self._rounds)
+        worker = Worker(share, folder, watch, heard=hear)
+        self.workers.append(worker)
+        matrix.work([worker])
+        (result,) = summed(worker.results)
+        answer = _answer(result, heard)
+        answers.keep(answers.place(point, self._engine, script, self._rounds), answer)
+        return answer
+
+
+def _answer(result: ScriptResult, heard: Sequence[Behaviour]) -> Answer:
+    if not heard or result.verdict is Verdict.ERROR:
+        return Answer(None, skipped=result.reason)
+    operation = f" at operation {result.operation.index}" if result.operation else ""
+    return Answer(reduce(steady, heard), f"{result.verdict}{operation}")

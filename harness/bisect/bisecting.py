@@ -1,0 +1,99 @@
+"""The search itself: which kernels are asked, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from harness.bisect.answers import Answer
+from harness.bisect.behaviour import Contrast, contrast
+from harness.bisect.search import first_other
+from hil.errors import BenchError
+from hil.kernels.points import Point
+
+Ask = Callable[[Point], tuple[Answer, bool]]
+"""Gives the answer of a kernel, and whether it had to be booted for that."""
+
+
+class By(StrEnum):
+    """What has to differ for a kernel to behave otherwise."""
+
+    OUTCOME = "outcome"
+    VERDICT = "verdict"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One kernel that was asked. `same` says whether it behaves as the older end does, None where it was skipped;
+    `contrast` is where it does not."""
+
+    point: Point
+    answer: Answer
+    booted: bool
+    same: bool | None = None
+    contrast: Contrast | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """`asked` are those that were asked, in that order, both ends first. `first` is the first known to behave otherwise
+    than the older end, None when both ends behave alike; `suspects`, older than it, were skipped and may be it as well.
+    """
+
+    points: tuple[Point, ...]
+    asked: tuple[Asked, ...]
+    first: Point | None
+    suspects: tuple[Point, ...] = ()
+
+    @property
+    def boots(self) -> int:
+        """How many kernels were booted."""
+        return sum(one.booted for one in self.asked)
+
+    @property
+    def ranked(self) -> Iterator[Asked]:
+        """Those that were asked, oldest first."""
+        return (one for point in self.points for one in self.asked if one.point == point)
+
+
+class EndSkipped(BenchError):
+    """An end of the search cannot be asked."""
+
+
+def bisect(
+    points: Sequence[Point], ask: Ask, by: By, tell: Callable[[Asked], None] = lambda _: None
+) -> Result:  # fmt: skip
+    """Search `points`, oldest first and at least two; each that was asked is told. EndSkipped when an end cannot be."""
+    asked: list[Asked] = []
+
+    def same(number: int) -> bool | None:
+        answer, booted = ask(points[number])
+        told = Asked(points[number], answer, booted)
+        if answer.behaviour is not None:
+            told = _held_against(asked[0].answer if asked else answer, told, by)
+        asked.append(told)
+        tell(told)
+        return told.same
+
+    for end in (0, len(points) - 1):
+        if same(end) is None:
+            raise EndSkipped(
+                f"{points[end].name} cannot be asked: {asked[-1].answer.skipped}", remedy="name another end"
+            )
+    if asked[-1].same:
+        return Result(tuple(points), tuple(asked), None)
+    found = first_other(len(points), same)
+    return Result(
+        tuple(points), tuple(asked), points[found.first], tuple(points[number] for number in found.suspects)
+    )  # fmt: skip
+
+
+def _held_against(reference: Answer, told: Asked, by: By) -> Asked:
+    answer = told.answer
+    assert reference.behaviour is not None and answer.behaviour is not None
+    found = contrast(reference.behaviour, answer.behaviour)
+    if by is By.VERDICT:
+        unlike = reference.verdict != answer.verdict
+        found = Contrast(None, reference.verdict, answer.verdict) if unlike else None
+    return replace(told, same=found is None, contrast=found)

@@ -1,0 +1,42 @@
+"""A script by the name that people know it by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from harness.clauses import clauses
+from harness.core_scripts import core_scripts
+from harness.fuzz import generate
+from harness.fuzz import scripts as fuzzed
+from harness.model.eras import ERAS
+from harness.model.eras import era as rules_of
+from harness.run.again import CASE
+from harness.script.operations import Script
+from hil.errors import UserError
+
+
+def named(name: str, arch: str, era: str) -> tuple[str, Script]:
+    """The core script, the clause or the case of that name in its form for an architecture and an era, and the
+    subcommand that runs such; UserError when there is none, with those it may be meant for."""
+    if drawn := CASE.fullmatch(name):
+        make = fuzzed.script if drawn["kind"] == "script" else generate.case
+        return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
+    scripts = {one.name: ("run", one) for one in core_scripts(arch, era)}
+    scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
+    if name in scripts:
+        return scripts[name]
+    eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
+    if eras:
+        raise UserError(f"clause {name} says nothing of era {era}", remedy=f"give --era {' or '.join(eras)}")
+    near = like(name, scripts)
+    raise UserError(
+        f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
+        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER or script-SEED-NUMBER",
+    )
+
+
+def like(name: str, names: Iterable[str]) -> str:
+    """What may be meant: all variants of one statement where `name` is what their ids have in common."""
+    names = [*names]
+    return " or ".join([one for one in names if one.startswith(f"{name}.")] or get_close_matches(name, names, 3, 0.5))
