@@ -12,10 +12,7 @@ from harness.compare import Verdict
 from harness.lane import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [
-    page.relative_to(ROOT)
-    for page in sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("[a-z]*/*.md")))
-]
+PAGES = [page.relative_to(ROOT) for page in sorted((*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/*.md")))]
 ARCHITECTURE, GLOSSARY = Path("docs/architecture.md"), Path("docs/glossary.md")
 PLACE = re.compile(r"`((?:hil|harness|guest|images|tests|ci|docs)/[\w./*-]*[\w/*])`")
 """A file or folder of the tree, as a page names it."""
