@@ -86,9 +86,7 @@ def _open_event(operation: op.OpenEvent | op.OpenOutputEvent | op.RawOpenEvent) 
 
 def _fire(operation: op.Trigger) -> Effects:
     """The options of prctl(2) do anything to a process, from its memory's layout to its capabilities."""
-    trigger = TRIGGERS.get(operation.trigger)
-    if trigger is None:
-        return EVERYTHING
+    trigger = TRIGGERS[operation.trigger]
     reached = frozenset({trigger.symbol})
     if trigger.system_call != "prctl":
         return _on(functions=reached)

@@ -43,6 +43,11 @@ class Call:
         return _low(whole, min(bits, argument.bits))
 
 
+def probes_of(kernel: Kernel, symbol: str) -> list[TraceEvent]:
+    """The probes on a function, the oldest first."""
+    return [event for event in kernel.trace_events if event.symbol == symbol and event.reachable]
+
+
 def hit(kernel: Kernel, symbol: str, call: Call) -> None:
     """The function is entered and returns.
 
@@ -51,7 +56,7 @@ def hit(kernel: Kernel, symbol: str, call: Call) -> None:
 
     Settled when what one of them does is unpredictable; the others are reached all the same.
     """
-    probes = [event for event in kernel.trace_events if event.symbol == symbol and event.reachable]
+    probes = probes_of(kernel, symbol)
     entered = [probe for probe in probes if not probe.returns]
     settled = None
     for trace_event in (*reversed(entered), *(probe for probe in probes if probe.returns)):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.model.errno import Errno
-from harness.model.interface.hits import Call, hit
+from harness.model.interface.hits import Call, hit, open_hits, probes_of
 from harness.model.interface.kernel import Kernel
 from harness.model.value import M32, M64, Settled, Unpredictable
 from harness.script.operations import Buffer, Trigger, Untouched
@@ -25,6 +25,8 @@ MOST_PIDS = 1 << 22
 LAST_WHENCE = 4
 """SEEK_HOLE; lseek(2) refuses more by itself."""
 MOST_USER = 1 << 46
+MOST_HITS = 1 << 16
+"""Hits of one operation that the model carries out: seconds for a small program. Scripts count in dozens."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,7 @@ class Reached:
 
 
 def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
-    trigger = TRIGGERS.get(operation.trigger)
-    if trigger is None:
-        raise Unpredictable(f"the model knows no trigger {operation.trigger}")
+    trigger = TRIGGERS[operation.trigger]
     if From.NULL_DEVICE in trigger.call:
         kernel.names.open_null_device()
     reached = _ON_THE_WAY[trigger.system_call](operation.arguments)
@@ -47,8 +47,13 @@ def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
         raise Errno(reached.errno)
     operation = replace(operation, arguments=reached.arguments)
     call = Call(trigger, operation)
-    settled = None if operation.times > 0 else Settled("nothing was called")
-    for _ in range(operation.times):
+    times = operation.times if probes_of(kernel, trigger.symbol) else 1  # nothing is there that could add up
+    if times > MOST_HITS:
+        why = f"what more than {MOST_HITS} hits come to, which the model would carry out one by one"
+        open_hits(kernel, trigger.symbol, why)
+        raise Settled(why)
+    settled = None
+    for _ in range(times):
         try:
             hit(kernel, trigger.symbol, call)
         except Settled as one:

@@ -34,7 +34,7 @@ from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
 from harness.script.operations import Buffer, Operation, Ref
-from harness.script.outcome import Unpredicted
+from harness.script.outcome import Bytes, Unpredicted
 from tests.harness.model.scripts import EVENT, PRCTL, PROBE, data, predict, results, u64
 
 COUNTING = program(count_hits(), exit_())
@@ -51,6 +51,26 @@ UNKNOWN_MAP = op.CreateMap("map", 13, 4, 8, 4)
 def operation_types(union: Any = Operation) -> Iterator[type]:
     for one in get_args(union):
         yield from operation_types(one) if get_args(one) else (one,)
+
+
+def test_hits_without_number_take_no_time_where_nothing_counts_them() -> None:
+    """The most that a field holds; hours, if each was carried out."""
+    most = (1 << 32) - 1
+    unseen = predict(prctl(times=most))
+    assert unseen == predict(prctl())
+    *_, hit, read, other = predict(HITS, array("other"), *probed(COUNTING), prctl(times=most), READ, read_u64("other"))
+    assert isinstance(hit, Unpredicted) and "hits come to" in hit.reason
+    assert isinstance(read, Unpredicted) or isinstance(data(read), Bytes)
+    assert data(other) == u64(0)
+
+
+def test_what_a_socket_has_room_for_is_open_when_somebody_set_it() -> None:
+    """net.core.wmem_default bounds the packet of a socket filter; what scripts may send relies on how kernels begin."""
+    load = op.LoadProgram("filter", op.ProgramType.SOCKET_FILTER, program(mov64_imm(R0, 64), exit_()))
+    less = around.SetSetting("net/core/wmem_default", 4608)
+    filtered = op.RunSocketFilter(Ref("filter"), bytes(4096))
+    assert not isinstance(predict(load, filtered)[-1], Unpredicted)
+    assert isinstance(predict(load, less, filtered)[-1], Unpredicted)
 
 
 def test_every_type_of_operation_has_a_row() -> None:
