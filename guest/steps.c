@@ -55,8 +55,6 @@ static uint64_t evaluate(const struct line *line, const struct operand *operand)
         return operand->value;
     case OPERAND_ADDRESS:
         return (uintptr_t)workspace->arena + operand->value;
-    case OPERAND_BEFORE_GUARD:
-        return (uintptr_t)workspace->arena + line->run->batch->arena - operand->value;
     case OPERAND_RESULT:
         return (uint64_t)workspace->ledger->entries[operand->value].value;
     default: {

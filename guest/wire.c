@@ -101,7 +101,6 @@ static struct operand take_operand(struct reader *reader, uint32_t index)
     case OPERAND_IMMEDIATE:
         break;
     case OPERAND_ADDRESS:
-    case OPERAND_BEFORE_GUARD:
         if (operand.value > arena)
             fail(reader, "offset %llu is outside the arena", (unsigned long long)operand.value);
         break;
@@ -127,15 +126,10 @@ static struct operand take_operand(struct reader *reader, uint32_t index)
 static struct piece take_piece(struct reader *reader)
 {
     struct piece piece = {.place = take_operand(reader, 0)};
-    uint64_t room = 0;
-    if (piece.place.kind == OPERAND_ADDRESS)
-        room = reader->batch->arena - piece.place.value;
-    else if (piece.place.kind == OPERAND_BEFORE_GUARD)
-        room = piece.place.value;
-    else
+    if (piece.place.kind != OPERAND_ADDRESS)
         fail(reader, "a place must be in the arena, not of operand kind %u", piece.place.kind);
     piece.length = take32(reader);
-    if (piece.length > room)
+    if (piece.length > reader->batch->arena - piece.place.value)
         fail(reader, "%u bytes do not fit into the arena there", piece.length);
     piece.bytes = take(reader, piece.length);
     return piece;

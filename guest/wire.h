@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 1,
+    PROTOCOL_VERSION = 2,
     FRAME_MAGIC = 0x4c48,
     FRAME_HEADER = 12,
     RESULT_HEADER = 20,
@@ -28,7 +28,6 @@ enum frame_type { FRAME_BATCH = 1, FRAME_HELLO, FRAME_RESULT, FRAME_ERROR };
 enum operand_kind {
     OPERAND_IMMEDIATE,
     OPERAND_ADDRESS,
-    OPERAND_BEFORE_GUARD,
     OPERAND_RESULT,
     OPERAND_VALUE8,
     OPERAND_VALUE16,

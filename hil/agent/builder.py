@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from hil.agent.steps import (
     Address,
     Batch,
-    BeforeGuard,
     Immediate,
     Join,
     Load,
     Operand,
     Parse,
     Pin,
-    Place,
     Process,
     Read,
     Repeat,
@@ -39,7 +37,6 @@ class BatchBuilder:
         self._steps: list[Step] = []
         self._image: list[Write] = []
         self._front = 0
-        self._tail = 0
 
     def __len__(self) -> int:
         """How many steps there are; the index of the next one."""
@@ -54,16 +51,7 @@ class BatchBuilder:
         self._front += self._fill(address, content)
         return address
 
-    def alloc_before_guard(self, content: bytes | int) -> BeforeGuard:
-        """The same, but ending where the arena ends, or where the room begins that was last made so: the byte after
-        the first one faults. Unaligned."""
-        size = content if isinstance(content, int) else len(content)
-        self._tail += size
-        place = BeforeGuard(self._tail)
-        self._fill(place, content)
-        return place
-
-    def _fill(self, place: Place, content: bytes | int) -> int:
+    def _fill(self, place: Address, content: bytes | int) -> int:
         if isinstance(content, int):
             return content
         if content:
@@ -72,7 +60,7 @@ class BatchBuilder:
 
     # Single steps.
 
-    def write(self, place: Place, data: bytes) -> Result:
+    def write(self, place: Address, data: bytes) -> Result:
         return self._add(Write(place, bytes(data)))
 
     def store(self, address: Operand | int, width: int, value: Operand | int) -> Result:
@@ -136,7 +124,7 @@ class BatchBuilder:
 
     def build(self, deadline: float = 10.0) -> Batch:
         """The batch, with `deadline` in seconds."""
-        return Batch(tuple(self._steps), self._front + self._tail, tuple(self._image), deadline)
+        return Batch(tuple(self._steps), self._front, tuple(self._image), deadline)
 
     def _add(self, step: Step) -> Result:
         self._steps.append(step)

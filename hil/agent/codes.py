@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 FRAME_MAGIC = 0x4C48
 NO_TAG = 0xFFFF_FFFF
 
@@ -23,12 +23,11 @@ class OperandKind(IntEnum):
 
     IMMEDIATE = 0
     ADDRESS = 1
-    BEFORE_GUARD = 2
-    RESULT = 3
-    VALUE8 = 4
-    VALUE16 = 5
-    VALUE32 = 6
-    VALUE64 = 7
+    RESULT = 2
+    VALUE8 = 3
+    VALUE16 = 4
+    VALUE32 = 5
+    VALUE64 = 6
 
 
 class StepCode(IntEnum):

@@ -26,25 +26,12 @@ class Immediate:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address `offset` bytes into the arena."""
+    """The address `offset` bytes into the arena. A page follows that faults at any access."""
 
     offset: int
 
     def __add__(self, distance: int) -> Address:
         return Address(self.offset + distance)
-
-
-@dataclass(frozen=True, slots=True)
-class BeforeGuard:
-    """The address `distance` bytes before the page that follows the arena; any access to that page faults.
-
-    `BeforeGuard(0)` is the first address that cannot be read or written.
-    """
-
-    distance: int
-
-    def __add__(self, distance: int) -> BeforeGuard:
-        return BeforeGuard(self.distance - distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +49,14 @@ class Value:
     width: int
 
 
-Place = Address | BeforeGuard
-Operand = Immediate | Address | BeforeGuard | Result | Value
+Operand = Immediate | Address | Result | Value
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """Put `data` at `place`; returns its length."""
 
-    place: Place
+    place: Address
     data: bytes
 
 

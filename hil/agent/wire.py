@@ -17,7 +17,6 @@ from hil.agent.steps import (
     MAX_STEPS,
     Address,
     Batch,
-    BeforeGuard,
     Immediate,
     Join,
     Load,
@@ -106,8 +105,6 @@ def _operand(operand: Operand) -> bytes:
             return _OPERAND.pack(OperandKind.IMMEDIATE, value & _U64)
         case Address(offset):
             return _OPERAND.pack(OperandKind.ADDRESS, offset)
-        case BeforeGuard(distance):
-            return _OPERAND.pack(OperandKind.BEFORE_GUARD, distance)
         case Result(step):
             return _OPERAND.pack(OperandKind.RESULT, step)
         case Value(offset, width):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hil.agent.builder import BatchBuilder
-from hil.agent.steps import Address, BeforeGuard, Immediate, Process, Read, Repeat, Result, Skip, Syscall, Thread, Write
+from hil.agent.steps import Address, Immediate, Process, Read, Repeat, Result, Skip, Syscall, Thread, Write
 
 
 def test_arena_is_laid_out_aligned() -> None:
@@ -15,16 +15,6 @@ def test_arena_is_laid_out_aligned() -> None:
     batch = b.build()
     assert batch.arena == 65
     assert batch.image == (Write(Address(0), b"abc"),)
-
-
-def test_room_before_the_guard_does_not_overlap_the_rest() -> None:
-    b = BatchBuilder()
-    b.alloc(10)
-    last = b.alloc_before_guard(b"xyz")
-    earlier = b.alloc_before_guard(5)
-    assert (last, earlier) == (BeforeGuard(3), BeforeGuard(8))
-    assert last + 1 == BeforeGuard(2)
-    assert b.build().arena == 18
 
 
 def test_blocks_count_their_steps() -> None:

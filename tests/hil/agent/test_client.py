@@ -11,11 +11,13 @@ import pytest
 
 from hil.agent import wire
 from hil.agent.client import WINDOW_BATCHES, Agent, AgentLost
-from hil.agent.codes import NO_TAG, FrameType
+from hil.agent.codes import NO_TAG, PROTOCOL_VERSION, FrameType
 from hil.agent.steps import Batch
 from hil.errors import MachineLost
 
-HELLO = wire.encode_frame(FrameType.HELLO, NO_TAG, struct.pack("<IIII", 1, 4096, 1, 1) + b"\x00\x00\x00\x00")
+HELLO = wire.encode_frame(
+    FrameType.HELLO, NO_TAG, struct.pack("<IIII", PROTOCOL_VERSION, 4096, 1, 1) + b"\x00\x00\x00\x00"
+)
 
 
 def completed(tag: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.local import ProcessStream
 from hil.agent.results import How, Status
+from hil.agent.steps import Address
 from tests.hil.agent.batches import GETPID, alive, sleeping
 from tests.hil.agent.calls import NR
 from tests.hil.agent.conftest import CompileAgent, Run
@@ -36,9 +38,9 @@ def test_a_crash_is_reported_with_what_came_before(agent: Agent) -> None:
 
 def test_a_store_to_the_guard_page_crashes(run: Run) -> None:
     b = BatchBuilder()
-    last = b.alloc_before_guard(4)
-    b.store(last, 4, 1)
-    b.store(last + 4, 4, 1)
+    b.alloc(mmap.PAGESIZE)
+    b.store(Address(mmap.PAGESIZE - 4), 4, 1)
+    b.store(Address(mmap.PAGESIZE), 4, 1)
     assert str(run(b.build()).end) == "killed by SIGSEGV at step 1"
 
 

@@ -12,7 +12,7 @@ import pytest
 from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.results import How, Status, StepResult
-from hil.agent.steps import Address, BeforeGuard, Value
+from hil.agent.steps import Address, Value
 from tests.hil.agent.calls import NR
 from tests.hil.agent.conftest import Run
 
@@ -29,7 +29,7 @@ def test_greeting_tells_of_this_host(agent: Agent) -> None:
 def test_arena_holds_the_image_and_is_zero_elsewhere(run: Run) -> None:
     b = BatchBuilder()
     text = b.alloc(b"abc")
-    tail = b.alloc_before_guard(b"xyz")
+    tail = b.alloc(b"xyz")
     front, last = b.read(text, 5), b.read(tail, 3)
     result = run(b.build())
     assert result.completed
@@ -89,7 +89,7 @@ def test_write_in_mid_batch(run: Run) -> None:
     first = b.read(room, 6)
     wrote = b.write(room, b"after!")
     second = b.read(room, 6)
-    tail = b.alloc_before_guard(2)
+    tail = b.alloc(2)
     b.write(tail, b"ok")
     third = b.read(tail, 2)
     result = run(b.build())
@@ -102,13 +102,13 @@ def test_memory_that_cannot_be_read_is_an_error_of_the_step(run: Run) -> None:
     page = mmap.PAGESIZE
     b.alloc(3 * page)
     nothing = b.read(0, 16)
-    guard = b.read(BeforeGuard(0), 1)
-    short = b.read(BeforeGuard(2 * page + 5), 3 * page)
+    guard = b.read(Address(3 * page), 1)
+    short = b.read(Address(page - 5), 3 * page)
     bounded = b.read(Address(0), 1 << 40, 7)
     negative = b.read(Address(0), -5, 7)
     empty = b.read(0, 0, 7)
     text = b.parse(0, 5)
-    call = b.syscall(NR["write"], 0, BeforeGuard(0), 1)
+    call = b.syscall(NR["write"], 0, Address(3 * page), 1)
     result = run(b.build())
     assert result.completed
     assert (result.done(nothing).value, result.done(nothing).error) == (-errno.EFAULT, "EFAULT")

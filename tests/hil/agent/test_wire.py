@@ -5,13 +5,12 @@ import struct
 import pytest
 
 from hil.agent import wire
-from hil.agent.codes import NO_TAG, FrameType
+from hil.agent.codes import NO_TAG, PROTOCOL_VERSION, FrameType
 from hil.agent.results import How, Status
 from hil.agent.steps import (
     MAX_STEPS,
     Address,
     Batch,
-    BeforeGuard,
     Immediate,
     Join,
     Load,
@@ -32,14 +31,13 @@ from hil.agent.steps import (
 
 IMMEDIATE_5 = "00 0500000000000000"
 ADDRESS_16 = "01 1000000000000000"
-RESULT_2 = "03 0200000000000000"
+RESULT_2 = "02 0200000000000000"
 
 
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
         (Write(Address(16), b"ab"), f"01 {ADDRESS_16} 02000000 6162"),
-        (Write(BeforeGuard(2), b"a"), "01 02 0200000000000000 01000000 61"),
         (Store(Address(16), 4, Immediate(5)), f"02 04 {ADDRESS_16} {IMMEDIATE_5}"),
         (Load(Result(2), 8), f"03 08 {RESULT_2}"),
         (Syscall(321, (Immediate(5), Result(2))), f"04 41010000 02 {IMMEDIATE_5} {RESULT_2}"),
@@ -51,7 +49,7 @@ RESULT_2 = "03 0200000000000000"
         (Thread(2), "09 02000000"),
         (Join(7), "0a 07000000"),
         (Process(1), "0b 01000000"),
-        (Pin(Value(3, 2)), "0c 05 0300000000000000"),
+        (Pin(Value(3, 2)), "0c 04 0300000000000000"),
     ],
 )
 def test_steps_are_encoded_as_documented(step: Step, expected: str) -> None:
@@ -143,7 +141,7 @@ def test_other_programs_are_recognized() -> None:
     assert "not found" in caught.value.details
 
 
-def hello(version: int = 1, texts: bytes = b"\x03\x00abc\x04\x004.19") -> wire.Frame:
+def hello(version: int = PROTOCOL_VERSION, texts: bytes = b"\x03\x00abc\x04\x004.19") -> wire.Frame:
     return wire.Frame(FrameType.HELLO, NO_TAG, struct.pack("<IIII", version, 4096, 2, 77) + texts)
 
 
@@ -156,7 +154,7 @@ def test_greeting() -> None:
 @pytest.mark.parametrize(
     ("frame", "complaint"),
     [
-        (hello(version=2), "version 2 of the protocol"),
+        (hello(version=1), "version 1 of the protocol"),
         (hello(texts=b"\x03\x00ab"), "damaged"),
         (wire.Frame(FrameType.RESULT, 0, b""), "does not begin with its greeting"),
     ],

@@ -22,7 +22,6 @@ from hil.agent.steps import (
     MAX_ANSWER,
     Address,
     Batch,
-    BeforeGuard,
     Immediate,
     Join,
     Load,
@@ -110,11 +109,10 @@ widths = st.sampled_from([1, 2, 4, 8])
 operands: st.SearchStrategy[Operand] = st.one_of(
     st.builds(Immediate, offsets),
     st.builds(Address, offsets),
-    st.builds(BeforeGuard, offsets),
     st.builds(Result, offsets),
     st.builds(Value, offsets, widths),
 )
-places = st.one_of(st.builds(Address, small), st.builds(BeforeGuard, small))
+places = st.builds(Address, small)
 steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Write, places, st.binary(max_size=40)),
     st.builds(Store, operands, st.integers(0, 9), operands),
