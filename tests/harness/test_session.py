@@ -20,6 +20,7 @@ from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import GuestExecutor
 from harness.lowering.greeting import _options
 from harness.model.environment import Environment
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.needs import CPUS
 from harness.session import Bootable, Listener, Phase, lane_session, prepare, session_on, specification
 from hil.agent.local import host_architecture
@@ -185,3 +186,24 @@ def test_machines_differ_in_what_was_decided(
     assert isinstance(bootable, Bootable)
     spec = specification(bootable, tmp_path, **options)
     assert (spec.cpus, spec.append, spec.patience) == (CPUS, append, patience)
+
+
+@pytest.mark.guest
+@pytest.mark.needs("kprobes")
+def test_a_guest_whose_kprobes_nobody_can_reach_is_taken_to_have_none(guest: LaneGuest) -> None:
+    tracing = guest.executor.guest.tracing
+    assert guest.session.facts.kprobes and not guest.model.environment.surprises
+    assert not guest.machine.run(["mount", "-t", "tmpfs", "none", tracing]).status
+    try:
+        with session_on(guest.machine, guest.session.kernel) as session:
+            told = session.environment(guest.lane.engine)
+            assert not told.kprobes
+            assert told.surprises[0].startswith("the kernel has no kprobes, other than ")
+    finally:
+        assert not guest.machine.run(["umount", tracing]).status
+
+
+@pytest.mark.guest
+def test_a_guest_tells_what_uname_tells(guest: LaneGuest) -> None:
+    assert guest.session.facts.uname == guest.machine.run(["uname", "-a"]).stdout.decode().strip()
+    assert guest.session.facts.cpus == CPUS
