@@ -11,6 +11,7 @@ import pytest
 from harness.clauses import clauses
 from harness.clauses.parts import NOT_SUPPORTED
 from harness.model.eras import every_era
+from harness.script.outcome import Outcome
 
 BEGINS = re.compile(r"[A-Z]|(32|64)-bit |[a-z_]+\(2\) |bpf_[a-z0-9_]+ ")
 """A capital, a width, a system call or a helper."""
@@ -112,11 +113,11 @@ def errnos() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for rules in every_era():
         for clause in clauses(rules.arch, rules.name):
-            expected = [said for said in clause.script(rules.name).expected if said]
-            given = [
-                step for said in expected for step in (said, *(one for thread in said.threads or () for one in thread))
-            ]
-            found.setdefault(clause.id, set()).update(step.errno for step in given if step and step.errno)
+            expected = [said for said in clause.script(rules.name).expected if isinstance(said, Outcome)]
+            threads = [thread for said in expected if isinstance(said.threads, tuple) for thread in said.threads]
+            steps = [*expected, *(step for thread in threads if isinstance(thread, tuple) for step in thread)]
+            given = {step.errno for step in steps if isinstance(step, Outcome) and isinstance(step.errno, str)}
+            found.setdefault(clause.id, set()).update(given)
     return found
 
 
