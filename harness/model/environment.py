@@ -15,6 +15,7 @@ from harness.model.eras import Era, doubtful, era
 from harness.model.rules import JitFault
 from harness.model.upstream import LATEST
 from harness.model.upstream.change import Seen
+from harness.release import dotted
 from harness.script.needs import FIRST_CPU
 from hil.facts import Facts
 from hil.kernels.configuration import options_of
@@ -109,7 +110,13 @@ class Environment:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a report has to say of how this kernel is judged, a sentence each: that nobody has held the rules of its
-        release against one that runs, and its surprises."""
+        release against one that runs, or that it is later than all that have rules, and its surprises."""
+        own, last = (self.version_code >> 16, self.version_code >> 8 & 0xFF), max(LATEST)
+        if own > last:
+            later = (
+                f"Linux {dotted(own)} is later than {dotted(last)}, the last release with rules; it is judged by those"
+            )
+            return (f"{later} of {self.era}", *self.surprises)
         if self.rules.release in LATEST:
             return self.surprises
         return (

@@ -103,13 +103,15 @@ def _images(archive: Apt, source: Debian) -> Iterator[tuple[Apt, Package]]:
 
 def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
     """The shortest name that `find` takes for each."""
-    suites = {archive: archive.suites_of([one for by, one in images if by is archive]) for archive, _ in images}
+    suites: dict[Package, tuple[str, ...]] = {}
+    for archive in dict.fromkeys(by for by, _ in images):
+        suites |= archive.suites_of([one for by, one in images if by is archive])
     taken: set[str] = set()
     for archive, image in images:
         spelling = next((one for one in spellings(image) if one not in taken), "")
         taken |= set(spellings(image))
         if spelling:
-            yield Point(f"{known.name}{POINT}{spelling}", archive, image, suites[archive][image])
+            yield Point(f"{known.name}{POINT}{spelling}", archive, image, suites[image])
 
 
 def spellings(image: Package) -> tuple[str, ...]:

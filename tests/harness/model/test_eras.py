@@ -15,7 +15,7 @@ from harness.model.executor import ModelExecutor
 from harness.model.rules import DivisionByZero, JitFault, LoadCheck
 from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
 from harness.model.upstream.linux_4_1 import LINUX_4_1
-from harness.release import CHECKED
+from harness.release import CHECKED, dotted
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting
@@ -128,6 +128,13 @@ def test_a_running_kernel_is_believed_and_its_difference_told() -> None:
 @pytest.mark.parametrize("name", ERAS)
 def test_nothing_is_to_be_said_of_a_release_that_was_checked(name: str) -> None:
     assert Environment(name, "x86_64", 0).warnings == ()
+
+
+def test_a_kernel_behind_the_last_release_with_rules_is_told_as_such() -> None:
+    last = max(LATEST)
+    (warning,) = Environment(dotted(last), "x86_64", last[0] << 16 | last[1] + 1 << 8 | 4).warnings
+    assert f"is later than {dotted(last)}" in warning
+    assert not Environment(dotted(last), "x86_64", last[0] << 16 | last[1] << 8 | 200).warnings
 
 
 @pytest.mark.parametrize("name", ["4.9", "5.15", "6.6", "7.0"])
