@@ -99,8 +99,12 @@ def unreached_taken_out(rules: Upstream) -> Upstream:
 def own_functions(rules: Upstream) -> Upstream:
     """Programs may have functions of their own."""
     hooks = rules.verifier.hooks
-    arms = {Class.JMP: functions.simulated(hooks.checks[Class.JMP])}
-    return _hooked(_with(rules, functions=True), arms, successors=functions.walked(hooks.successors))
+    return _hooked(
+        _with(rules, functions=True),
+        after_call=functions.after_call,
+        check_call=functions.entered(hooks.check_call),
+        check_exit=functions.left(hooks.check_exit),
+    )
 
 
 @change((5, 0), "2dc6b100f928, bpf: interpreter support BPF_ALU | BPF_ARSH")
@@ -124,14 +128,13 @@ def loops(rules: Upstream) -> Upstream:
 @change((5, 8), _RING_BUFFER)
 def records_given_back(rules: Upstream) -> Upstream:
     """What a program reserves in a ring buffer must be given back on every path."""
-    arms = {Class.JMP: records.ended(rules.verifier.hooks.checks[Class.JMP])}
-    return _hooked(rules, arms, refine=records.refine)
+    return _hooked(rules, check_exit=records.ended(rules.verifier.hooks.check_exit), refine=records.refine)
 
 
 @change((5, 12), "5ffa25502b5a, bpf: Add instructions for atomic_[cmp]xchg")
 def fetching_atomics(rules: Upstream) -> Upstream:
     """Atomic operations may put what was there into a register."""
-    return _hooked(rules, {Class.STX: atomics.fetching(rules.verifier.hooks.checks[Class.STX])})
+    return _hooked(rules, check_xadd=atomics.check_atomic)
 
 
 @change((6, 1), after=(5, 10))

@@ -38,10 +38,11 @@ EXPECTED: Mapping[Argument, RegisterType] = {
 }
 
 
-def check_call(env: Environment, insn: Instruction) -> None:
+def check_call(env: Environment, index: int, insn: Instruction) -> int:
     """The helper, the license, the arguments in order; then what is left of the registers."""
     prototype = callee(env, insn)
     returned(env, prototype, check_arguments(env, prototype))
+    return index + 1
 
 
 def callee(env: Environment, insn: Instruction) -> Prototype:

@@ -29,7 +29,7 @@ def check_cfg(env: Environment) -> None:
     def enter(index: int) -> None:
         env.at = index
         progress[index] = _DISCOVERED
-        walk.append((index, enumerate(env.hooks.successors(env, index))))
+        walk.append((index, enumerate(successors(env, index))))
 
     enter(0)
     while walk:
@@ -61,7 +61,7 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
         return (index + 1,)
     match insn.operation:
         case Jump.CALL:
-            return (index + 1,)
+            return env.hooks.after_call(env, index)
         case Jump.EXIT:
             return ()
         case Jump.JA if insn.source == Source.X:
@@ -70,6 +70,11 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
             return (index + insn.off + 1,)
         case _:
             return index + 1, index + insn.off + 1
+
+
+def after_call(env: Environment, index: int) -> tuple[int, ...]:
+    """Behind the call, whose function is none of the program's."""
+    return (index + 1,)
 
 
 def check_range(source: int, target: int, count: int) -> None:

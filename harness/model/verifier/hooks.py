@@ -29,15 +29,18 @@ class Hooks:
 
     checks: tuple[Check, ...]
     """By the class of the instruction: the arms of do_check()."""
-    successors: Callable[[Environment, int], tuple[int, ...]]
-    """Where check_cfg() goes from an instruction."""
+    after_call: Callable[[Environment, int], tuple[int, ...]]
+    """Where check_cfg() goes from the call at an index."""
     copied: Callable[[Register, Register], Register]
     """What check_alu_op() copies in a 64 bit move: of the source before and after the destination was marked."""
     check_arithmetic: Callable[[Instruction, Register, Register], None]
     """Whether the destination may be computed with, as it was before; adjust_ptr_min_max_vals() later."""
     check_mem_access: Callable[[Environment, int, int, int, bool], None]
     """Access through a register, at an offset, of so many bytes; whether it is a write."""
-    check_call: Callable[[Environment, Instruction], None]
+    check_xadd: Callable[[Environment, int, Instruction], None]
+    check_call: Check
+    check_exit: Check
+    """The part of do_check()."""
     check_func_arg: Callable[[State, int, Argument, MapShape | None], None]
     check_jump_first: Callable[[Environment, Instruction], None]
     """What check_cond_jmp_op() looks at before the fields that mean nothing."""

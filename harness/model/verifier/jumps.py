@@ -31,13 +31,12 @@ def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
     """One jump, call or exit; returns the index the path goes on at."""
     operation = insn.operation
     if operation == _CALL:
-        env.hooks.check_call(env, insn)
-        return index + 1
+        return env.hooks.check_call(env, index, insn)
     if operation == _JA:
         check_ja(insn)
         return index + insn.off + 1
     if operation == _EXIT:
-        return check_exit(env, insn)
+        return env.hooks.check_exit(env, index, insn)
     return check_conditional(env, index, insn)
 
 
@@ -47,7 +46,7 @@ def check_ja(insn: Instruction) -> None:
         raise Refused(Rule.JA_FIELDS, "EINVAL", "BPF_JA uses reserved fields")
 
 
-def check_exit(env: Environment, insn: Instruction) -> int:
+def check_exit(env: Environment, index: int, insn: Instruction) -> int:
     """R0 holds something, anything."""
     check_exit_fields(insn)
     check_source(env.state.registers, R0)

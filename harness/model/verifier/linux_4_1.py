@@ -8,12 +8,12 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
 from harness.model.verifier.alu import any_arithmetic, check_alu, copied
 from harness.model.verifier.calls import check_argument, check_call
-from harness.model.verifier.cfg import successors
+from harness.model.verifier.cfg import after_call
 from harness.model.verifier.constants import check_ld
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check, Hooks, VerifierRules
-from harness.model.verifier.jumps import check_jmp, fields_first, refine
-from harness.model.verifier.memory import check_access, check_ldx, check_st, check_stx
+from harness.model.verifier.jumps import check_exit, check_jmp, fields_first, refine
+from harness.model.verifier.memory import check_access, check_ldx, check_st, check_stx, check_xadd
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import covers
 from harness.model.verifier.verdict import Refused
@@ -38,11 +38,13 @@ _CHECKS: dict[Class, Check] = {
 
 HOOKS = Hooks(
     checks=tuple(_CHECKS[kind] for kind in Class),
-    successors=successors,
+    after_call=after_call,
     copied=copied,
     check_arithmetic=any_arithmetic,
     check_mem_access=check_access,
+    check_xadd=check_xadd,
     check_call=check_call,
+    check_exit=check_exit,
     check_func_arg=check_argument,
     check_jump_first=fields_first,
     refine=refine,

@@ -72,7 +72,7 @@ def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
     """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
     if insn.mode == _ATOMIC:
-        check_xadd(env, insn)
+        env.hooks.check_xadd(env, index, insn)
         return index + 1
     if insn.mode != _MEM or insn.imm:
         raise Refused(Rule.STX_FIELDS, "EINVAL", "BPF_STX uses reserved fields")
@@ -92,7 +92,7 @@ def check_st(env: Environment, index: int, insn: Instruction) -> int:
     return index + 1
 
 
-def check_xadd(env: Environment, insn: Instruction) -> None:
+def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
     """Memory that may be read and then written; a saved register read so becomes plain data."""
     size = check_xadd_fields(insn)
     registers = env.state.registers

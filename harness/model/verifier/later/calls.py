@@ -38,7 +38,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
 }
 
 
-def check_call(env: Environment, insn: Instruction) -> None:
+def check_call(env: Environment, index: int, insn: Instruction) -> int:
     """Behind the arguments comes whether helper and map fit, and what the program holds."""
     prototype = calls.callee(env, insn)
     shape = calls.check_arguments(env, prototype)
@@ -52,6 +52,7 @@ def check_call(env: Environment, insn: Instruction) -> None:
     calls.returned(env, prototype, shape)
     if prototype.returns is Return.RECORD_OR_NULL:
         env.state.registers[R0] = records.give_out(env.state, size)
+    return index + 1
 
 
 def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:

@@ -5,14 +5,13 @@ Sources: bpf_opcode_in_insntable(), resolve_pseudo_ldimm64(), check_subprogs(), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from harness.isa.instruction import Instruction
 from harness.isa.notation import hidden_fields
 from harness.isa.opcodes import LD_IMM64, REGISTERS, Alu, Class, Jump, Pseudo, Source
 from harness.isa.table import OPCODES, Opcode, find
-from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later.opcode_lowering import STAND_INS
 from harness.release import Release
 
@@ -21,11 +20,16 @@ _JMP = Class.JMP.value
 _NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
 
 
-def is_strange(opcode: Opcode, rules: VerifierRules, release: Release) -> bool:
-    """Whether the release has the opcode, or lets it pass, and 4.1 has nothing like it."""
-    if opcode.since > release:
-        return opcode.code in rules.early_opcodes
-    return not opcode.original and opcode.name not in STAND_INS and opcode.name != "call_local"
+@cache
+def strange_opcodes(release: Release, early: frozenset[int]) -> Mapping[int, tuple[Opcode, ...]]:
+    """Those that the release has, or lets pass (with the codes in `early`), and 4.1 has nothing like them; by code."""
+    stood_in = {*STAND_INS, "call_local"}
+    strange: dict[int, tuple[Opcode, ...]] = {}
+    for opcode in OPCODES:
+        unlike = not opcode.original and opcode.name not in stood_in
+        if opcode.code in early if opcode.since > release else unlike:
+            strange[opcode.code] = (*strange.get(opcode.code, ()), opcode)
+    return strange
 
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:

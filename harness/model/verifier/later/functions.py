@@ -6,7 +6,7 @@ kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -25,7 +25,6 @@ LOCAL = 1
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES"""
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
-_EXIT = Jump.EXIT.value
 _ACCESSES = (Class.LDX, Class.ST, Class.STX)
 
 
@@ -73,28 +72,31 @@ def _depths(function: Sequence[Instruction]) -> Iterator[int]:
             yield -insn.imm
 
 
-@cache
-def walked(successors: Callable[[Environment, int], tuple[int, ...]]) -> Callable[[Environment, int], tuple[int, ...]]:
+def after_call(env: Environment, index: int) -> tuple[int, ...]:
     """check_cfg() goes on behind a call of the program's own before it goes into the function."""
-
-    def walk(env: Environment, index: int) -> tuple[int, ...]:
-        insn = env.program[index]
-        return (index + 1, index + 1 + insn.imm) if env.functions and is_local(insn) else successors(env, index)
-
-    return walk
+    insn = env.program[index]
+    return (index + 1, index + 1 + insn.imm) if is_local(insn) else (index + 1,)
 
 
 @cache
-def simulated(check_jmp: Check) -> Check:
-    """The arm of JMP: a call goes into the function, and its exit, which need not set R0, leads back."""
+def entered(check_call: Check) -> Check:
+    """A call of the program's own goes on in the function."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
-        if env.functions and is_local(insn):
-            return enter(env, index, insn)
-        if env.state.callers and insn.operation == _EXIT:
-            check_exit_fields(insn)
-            return leave(env)
-        return check_jmp(env, index, insn)
+        return enter(env, index, insn) if is_local(insn) else check_call(env, index, insn)
+
+    return check
+
+
+@cache
+def left(check_exit: Check) -> Check:
+    """An exit leads back to who called, and need not set R0."""
+
+    def check(env: Environment, index: int, insn: Instruction) -> int:
+        if not env.state.callers:
+            return check_exit(env, index, insn)
+        check_exit_fields(insn)
+        return leave(env)
 
     return check
 

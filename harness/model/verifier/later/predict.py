@@ -19,10 +19,10 @@ from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import functions
 from harness.model.verifier.later.fields import (
     first_halves,
-    is_strange,
     jumps,
     known_codes,
     oddities_of,
+    strange_opcodes,
     unknown_opcode,
 )
 from harness.model.verifier.later.opcode_lowering import translate
@@ -59,9 +59,9 @@ def predict(
     """
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
+    strange_ones = strange_opcodes(release, rules.early_opcodes)
     for index, insn in first_halves(program):
-        opcode = find(insn)
-        if opcode is not None and is_strange(opcode, rules, release):
+        if insn.code in strange_ones and (opcode := find(insn)) in strange_ones[insn.code]:
             return Unpredicted(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class, Helper, Jump
+from harness.isa.opcodes import Helper
 from harness.model.verifier import jumps
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
@@ -32,7 +32,6 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
-_EXIT = Class.JMP | Jump.EXIT
 _RECORD = -1
 """The type of map a record is a value of."""
 
@@ -43,7 +42,8 @@ def check_mem_access(env: Environment, base: int, off: int, size: int, write: bo
     if register.map is None or off % size:
         pass
     elif register.type is PTR_TO_MAP_VALUE:
-        check_rights(register.map, write)
+        if not (register.map.readable and register.map.writable):
+            check_rights(register.map, write)
     elif register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
         raise Refused(Rule.RECORD_UNCHECKED, "EACCES", f"R{base} invalid mem access '{describe(register)}'")
     check_access(env, base, off, size, write)
@@ -111,14 +111,14 @@ def _checked(equal: State, unequal: State, register: Register) -> None:
 
 
 @cache
-def ended(check_jmp: Check) -> Check:
-    """The arm of JMP: a program that exits has given back what it had."""
+def ended(check_exit: Check) -> Check:
+    """A program that exits has given back what it had."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
-        if insn.code == _EXIT and env.state.records and not env.state.callers:
+        if env.state.records and not env.state.callers:
             jumps.check_exit_fields(insn)
             check_leak(env.state)
-        return check_jmp(env, index, insn)
+        return check_exit(env, index, insn)
 
     return check
 
