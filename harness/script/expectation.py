@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from harness.script.impossible import impossible
 from harness.script.malformed import Malformed
-from harness.script.outcome import ANY, Addresses, Anything, Containing, OneOf, Outcome, PerCpu, Record
+from harness.script.outcome import ANY, Anything, Containing, Data, Outcome, Record, Value
 
 Leaf = TypeVar("Leaf")
 
 
 def Expectation(  # noqa: N802 - tests of users write it as the class that it once was
     errno: str | None = None,
-    value: int | range | None = None,
-    data: bytes | OneOf | PerCpu | Addresses | range | None = None,
+    value: Value | range | None = None,
+    data: Data | None = None,
     records: int | tuple[Record, ...] | None = None,
     log: str | None = None,
     threads: tuple[tuple[Outcome | None, ...], ...] | None = None,
@@ -24,7 +24,7 @@ def Expectation(  # noqa: N802 - tests of users write it as the class that it on
 
     `value` is what it returns, `data` what it reads, `records` how many records there are, or which, fields of them
     that are None left open; None says nothing of it. A range is for a number (as data, a little-endian one) that hangs
-    on the order of concurrent operations.
+    on the order of concurrent operations. What is known of a value is said by `Unknown`, of bytes by `Bytes`.
     `log` is a part of the verifier's log, of failures too. `threads` are for each thread's operations, None where it
     does not matter.
 

@@ -6,11 +6,11 @@ import errno as errnos
 import re
 from difflib import get_close_matches
 
-from harness.script.outcome import Addresses, OneOf, Outcome, PerCpu, Record
+from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Record, Unknown
 
 _NAMELESS = re.compile(r"errno (\d+)")
 """One that the kernel keeps to itself, such as 524, ENOTSUPP."""
-_DATA = (bytes, PerCpu, Addresses, range, type(None))
+_DATA = (bytes, Bytes, PerCpu, Addresses, range, type(None))
 
 
 def impossible(
@@ -23,8 +23,8 @@ def impossible(
         return (f"an errno {errno!r} is expected", wrong)
     if errno is not None and (value, data, records, threads) != (None,) * 4:
         return (f"{errno} is expected, and more", "what fails returns and reads nothing")
-    if not isinstance(value, int | range | None):
-        return (f"the value {value!r} is expected", "write a number, or a range")
+    if not isinstance(value, int | range | Unknown | None):
+        return (f"the value {value!r} is expected", "write a number, a range, or an Unknown")
     choices = data.choices if isinstance(data, OneOf) else (data,)
     if not choices or not all(isinstance(one, _DATA) for one in choices):
         return (f"the data {data!r} is expected", "write bytes, or OneOf several")

@@ -35,6 +35,8 @@ PADDED = Bytes(b"a?", (Piece(1, 1, Unknown("padding")),))
         (Expectation(value=1), Outcome(value=1), Outcome(value=0)),
         (Expectation(data=b"ab"), Outcome(value=0, data=b"ab"), Outcome(value=0, data=b"ac")),
         (Expectation(data=b"ab"), Outcome(value=0, data=b"ab"), Outcome(value=0)),
+        (Expectation(data=PADDED), Outcome(value=0, data=b"a\x55"), Outcome(value=0, data=b"b\x55")),
+        (Expectation(value=DESCRIPTOR), Outcome(value=7), Outcome(value=-7)),
         (Expectation(data=OneOf((b"a", b"b"))), Outcome(value=0, data=b"b"), Outcome(value=0, data=b"c")),
         (Expectation(records=1), Outcome(value=1, records=(Sample(),)), Outcome(value=1, records=())),
         (Expectation(records=0), Outcome(value=0, records=()), Outcome(value=0)),
