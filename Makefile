@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # make run    boots the default lanes, runs the checks, prints the table
 # make test   runs linters, types and every test, guest tests included
 # make lint   runs linters, formatters' checks, types, spelling and the search for dead code: well under a minute
@@ -22,6 +23,7 @@ lint: .venv/ready
 	.venv/bin/ruff format --check .
 	.venv/bin/clang-format --dry-run --Werror $(C)
 	.venv/bin/shfmt --diff $(SHELL_SCRIPTS)
+	.venv/bin/python ci/spdx.py --check
 	.venv/bin/codespell
 	.venv/bin/vulture
 	.venv/bin/mypy
@@ -31,6 +33,7 @@ format: .venv/ready
 	.venv/bin/ruff format .
 	.venv/bin/clang-format -i $(C)
 	.venv/bin/shfmt --write $(SHELL_SCRIPTS)
+	.venv/bin/python ci/spdx.py
 
 bench: .venv/ready
 	.venv/bin/hil bench $(ARGS)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hil-agent: carries out batches of primitive steps for a client at the other end of stdin and stdout. See WIRE.md. */
 #include "supervise.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Running a batch, inside its own process. */
 #ifndef HIL_STEPS_H
 #define HIL_STEPS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Running a batch, seen from outside: its process, its deadline, its end. */
 #ifndef HIL_SUPERVISE_H
 #define HIL_SUPERVISE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The wire format (WIRE.md): frames, and batches decoded and checked so that running them needs no further doubt. */
 #ifndef HIL_WIRE_H
 #define HIL_WIRE_H

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """What is checked: the instruction set, scripts, the model, and the comparison of both. It knows nothing of QEMU."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Holding observations against predictions, operation by operation."""
 
 from __future__ import annotations

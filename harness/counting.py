@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers with their nouns."""
 
 from __future__ import annotations

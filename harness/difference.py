@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where an observation departs from what was said of it, for values too long to be compared by eye."""
 
 from __future__ import annotations

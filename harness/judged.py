@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who had a word for the operations of a script, and which of them failed though nobody said that they should."""
 
 from __future__ import annotations

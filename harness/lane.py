@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lanes: kernel x architecture x engine, written `debian-12/arm64/jit`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A script by the name that people know it by."""
 
 from __future__ import annotations

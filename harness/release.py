@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Releases of Linux, by which rules and tables are keyed."""
 
 from __future__ import annotations

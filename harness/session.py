@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The one way to a running lane: its kernel, a guest root, a machine, the agent in it, its greeting, the engine.
 
     with lane_session(prepare("debian-12", "arm64"), folder, engine=Engine.JIT) as session:

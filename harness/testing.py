@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What somebody who writes tests imports: operations, pieces of scripts, and the types of the plugin's fixtures.
 
     from harness.testing import LaneGuest, array, count_hits, on_our_prctl, op, prctl, probed, read_u64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `hil`. It heeds signals before it loads the rest of itself, which takes a moment."""
 
 from hil import signals

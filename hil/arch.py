@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The architectures we know, as data from `images/architectures.toml`."""
 
 from __future__ import annotations

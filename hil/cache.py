@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Folders of the cache: filled once by whoever comes first, read by everyone after.
 
 A folder appears under its final name in one step and complete, so a reader needs no lock. Whoever fills one holds the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The `hil` command: collects the subcommands every folder registers, and turns errors into one line and a status."""
 
 from __future__ import annotations

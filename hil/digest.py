@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hashes of files, by which what is fetched, built and kept is known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The user's folders, by the XDG base directory specification."""
 
 from __future__ import annotations

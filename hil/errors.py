@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Errors a user can meet. Each says what happened, what it was about, and what to do next.
 
 User mistakes and trouble of the bench are different classes, because a CI job must treat them differently.

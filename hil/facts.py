@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a running kernel tells of itself, as data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs in the child, as a script: run a program, and end its whole family when the bench is gone.
 
     python -I -S keeper.py <program> <argument>...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What goes on behind the user's back: on standard error for who says `hil -v`, and in a file in each run folder.
 
 Every module has a logger of its own name. Nothing is logged of a single operation, nor of a script that is as

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs of the host that may work for minutes, and end with us however we end, with all they started."""
 
 from __future__ import annotations

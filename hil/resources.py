@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the recipes (`images`) and the agent's sources (`guest`) are: in the wheel, or beside us in a checkout."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Variables of the environment that steer machines, looked at before anything is started."""
 
 from __future__ import annotations

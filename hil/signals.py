@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The signals that ask the bench to end: Ctrl-C, a CI system's SIGTERM, a terminal that is closed, Ctrl-backslash.
 
 The first one is an exception in the main thread, so that machines and builds end and results are written on the way

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard output and standard error that cost nothing but themselves when they can no longer be written.
 
 A job that works for minutes prints on the way. Whoever read that may have seen enough, as `head` does, a terminal may

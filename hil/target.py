@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a script can be run on: a machine under QEMU, a real board, or, for tests, this host.
 
 A board reached over SSH is added as one module with one class that has everything in `Target`; nothing above this line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What commands print on: a terminal, or a log or pipe, whose lines may be as long as they need to be."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which hil this is, to the commit: results are worth little when nobody can tell what gave them.
 
 A wheel carries what it was built from in its version (hatch-vcs). In a checkout that version is of the day of its

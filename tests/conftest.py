@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What keeps the test run apart from the user's own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What stands for a kernel, a target and its executor in tests that boot nothing."""
 
 from __future__ import annotations

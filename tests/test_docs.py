@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pages that people read: what they name is there, and what they link to, too."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Imports go one way: from what says how a thing is done to what says what it is, never back."""
 
 from __future__ import annotations

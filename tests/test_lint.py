@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The checks of `make lint` are those before a commit, and leave out no file of theirs."""
 
 from __future__ import annotations

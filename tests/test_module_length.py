@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No module is longer than what can be read at once."""
 
 from __future__ import annotations

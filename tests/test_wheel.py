@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The built wheel, in an environment of its own, has everything it needs: recipes and the agent's sources, too."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Attaching programs to a kprobe, on every lane of a matrix. An example to start from:
 
 pytest --hil-lanes 'debian-12,debian-13/arm64/jit' test_attach.py

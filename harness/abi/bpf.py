@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2): commands and the parts of `union bpf_attr` they use, include/uapi/linux/bpf.h of Linux 4.1.
 
 The union only ever grew at its end, so a 4.1 layout is valid on every later kernel, which takes absent bytes for zero.

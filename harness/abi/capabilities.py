@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Capabilities that the interface asks for, and capset(2): include/uapi/linux/capability.h."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """C structures as data: where each field lies, and how a structure becomes bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers that arguments of system calls have, under the names of the headers for user space.
 
 They are the same on every architecture of the bench: include/uapi/asm-generic. `tests/harness/abi` holds each against

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2): `struct perf_event_attr`, ioctl numbers, the ring buffer; include/uapi/linux/perf_event.h."""
 
 from __future__ import annotations

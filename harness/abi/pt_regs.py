@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`struct pt_regs`, the context of a program on a kprobe, by architecture and release, as data.
 
 x86_64: arch/x86/include/asm/ptrace.h, one layout from 4.1 to 7.2. arm64: arch/arm64/include/asm/ptrace.h; the fields

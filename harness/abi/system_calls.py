@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System call numbers, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
 
 from __future__ import annotations

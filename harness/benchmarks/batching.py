@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What batching is worth: cases a second in one exchange, over one exchange a case, over one agent a case; and whether
 the model keeps up."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the bench adds to a boot: QEMU's start to the end of the greeting, over the same kernel's bare boot."""
 
 from __future__ import annotations

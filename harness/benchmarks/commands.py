@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil bench`: the figures, as ratios."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the time of a conformance run goes: every clause on all lanes of a kernel, by phases."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How fast the model is: its interpreter and its verifier on generated programs, the same ones each time.
 
 The baseline is what this host makes of calling an empty Python function, so that the ratio says how many such calls an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A measured ratio: two quantities in turn, pair by pair, so that a host that changes its speed changes both."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What kernels answered: kept, so that none is asked twice the same and a search that was interrupted goes on."""
 
 from __future__ import annotations

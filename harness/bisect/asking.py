@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Asking a kernel: boot it, run the script, hear what it gives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a script gave on a kernel, in a form in which two kernels can be held against each other.
 
 Every leaf of every outcome is a field and a text. What cannot be known beforehand (a descriptor's number, a time, an

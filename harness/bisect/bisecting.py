@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The search itself: which kernels are asked, and what came out."""
 
 from __future__ import annotations

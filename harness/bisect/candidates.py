@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernels to search among: those of Debian's archive from one version to another, oldest first."""
 
 from __future__ import annotations

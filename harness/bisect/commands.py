@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil bisect`: which point release made a script behave otherwise."""
 
 from __future__ import annotations

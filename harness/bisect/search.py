@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Binary search for the first of a row that is not as those before it, where some cannot be told."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The result of a search as a table, in words, and as data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A plugin for bpf_conformance: its programs in the model, or on a lane.
 
 The contract is in README.md of https://github.com/Alan-Jowett/bpf_conformance. The plugin is run as

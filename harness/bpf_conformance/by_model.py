@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The plugin served by the model: any program the era has opcodes for, whether its verifier would take it or not."""
 
 from __future__ import annotations

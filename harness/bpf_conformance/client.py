@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The caller's side of a background machine: start it when there is none, ask it, stop it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil plugin`, and `hil-plugin`, which is the same as one word, because the suite's runner wants one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the background machine of a lane lives: one folder with its socket, its lock, its process id and its logs."""
 
 from __future__ import annotations

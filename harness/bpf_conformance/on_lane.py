@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The plugin served by a kernel: the wrapped program as a socket filter, which every kernel of the matrix runs."""
 
 from __future__ import annotations

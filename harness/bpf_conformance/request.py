@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One call of the plugin, and its answer."""
 
 from __future__ import annotations

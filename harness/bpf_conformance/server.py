@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The background process of a lane: boots its machine, serves programs over a socket, ends by itself.
 
     python -m harness.bpf_conformance.server KERNEL/ARCH/ENGINE IDLE_SECONDS

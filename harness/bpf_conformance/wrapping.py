@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program of the suite as one a kernel may load: nothing points to raw memory there, and R0 is cut to 32 bits.
 
 The memory becomes the value of an array map: a prologue puts its address into R1 and its length into R2, as the suite

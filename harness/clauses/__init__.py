@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The conformance clauses: what the interface must do, statement by statement, under stable names.
 
 A module is a section of the interface. A clause lists what later kernels do otherwise; where in the kernel each comes

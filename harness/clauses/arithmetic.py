@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What instructions compute, on operands that only the running program knows.
 
 A socket filter reads its operands from a map and stores the result into another, so these hold also where there are no

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PERF_EVENT_IOC_SET_BPF: what it takes, what it refuses, and in which order; kernel/events/core.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What ends an attachment, what does not, and how long things live."""
 
 from __future__ import annotations

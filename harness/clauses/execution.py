@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens when a probed function is reached: when programs run, and what their verdicts do."""
 
 from __future__ import annotations

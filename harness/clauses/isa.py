@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which instructions there are, by their opcodes; kernel/bpf/verifier.c.
 
 What else makes the verifier refuse a program is in harness.clauses.verifier.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Opcodes that came after 4.1: since when they are there, what must be right about them, and what they compute.
 
 Sources: kernel/bpf/verifier.c and core.c of 5.10, 6.1, 6.12; Documentation/bpf/standardization/instruction-set.rst

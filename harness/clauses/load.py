@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_PROG_LOAD: licence, length, type, version, and the verifier's log."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hash maps that evict rather than being full, since 4.10: kernel/bpf/hashtab.c, bpf_lru_list.c.
 
 All of a script is on one CPU, of however many there are; clauses say only what does not hang on how many.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs inside programs, and many of a kind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """map_flags, by type: what a map may be made with, and what the flags then keep system calls and programs from.
 
 Sources: htab_map_alloc_check(), array_map_alloc_check(), fd_array_map_alloc_check(), stack_map_alloc(),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pieces that clauses share: a program that loads everywhere, an open event, and what a counter must hold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2) on the trace event of a kprobe: what it refuses, in which order, and what that costs others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_trace_printk: which formats it takes, and what is in the trace buffer then; kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations

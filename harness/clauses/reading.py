@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What bpf_probe_read and its kin read, and what they leave where there is nothing: kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records of ring buffers that programs reserve, write in place and give back: what consumers find, and what verifiers
 demand; kernel/bpf/ringbuf.c, kernel/bpf/verifier.c.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The context: what `struct pt_regs` holds at an entry and at a return, and how programs may reach it."""
 
 from __future__ import annotations

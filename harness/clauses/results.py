@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What helpers return, kept in a map: pieces for clauses about programs that call several."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ring buffer and the count: what a hit leaves behind; kernel/events/ring_buffer.c, core.c."""
 
 from __future__ import annotations

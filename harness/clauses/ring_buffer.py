@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps of type RINGBUF, since 5.8: how they are made and mapped, what programs append, what consumers find there.
 
 kernel/bpf/ringbuf.c; records that programs reserve are in `harness.clauses.records`.

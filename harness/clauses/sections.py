@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sections that clauses come in: title, introduction, and where in the kernel their statements come from."""
 
 from __future__ import annotations

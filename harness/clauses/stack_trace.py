@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps of type STACK_TRACE, since 4.6, and the helpers that follow the calls to a probe; kernel/bpf/stackmap.c.
 
 Which number a call chain gets is a hash of kernel addresses; where there is one bucket, it is 0.

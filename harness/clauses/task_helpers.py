@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What programs and samples are told of the caller and of the time: kernel/bpf/helpers.c, kernel/events/core.c."""
 
 from __future__ import annotations

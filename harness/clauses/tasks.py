@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Perf events and programs across fork, exec and exit: whose hits count, and what a process takes along."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What programs are told when they change a map: kernel/bpf/helpers.c; a negative errno, extended to 64 bits."""
 
 from __future__ import annotations

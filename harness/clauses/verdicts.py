@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The shape of most clauses about the verifier: a program, and whether it loads."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The conformance run: every clause on every lane, kernel, model and clause held against each other."""

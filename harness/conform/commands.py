@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil conform`: the conformance clauses on a matrix of lanes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The page docs/clauses.md: every clause of every era, and where in the kernel's sources it comes from."""
 
 from __future__ import annotations

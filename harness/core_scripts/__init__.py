@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The main job's scripts: what a program on a kprobe is good for, each in a handful of operations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What PERF_EVENT_IOC_SET_BPF takes, and what it refuses."""
 
 from __future__ import annotations

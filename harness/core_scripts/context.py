@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program reads from its context and from memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arithmetic, byte order and jumps on values that only the trigger knows, so that no engine can fold them away."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How long things live: what a close ends, and what it does not."""
 
 from __future__ import annotations

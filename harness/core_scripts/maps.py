@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps, from both sides: what a program stores the system call sees, and the other way round."""
 
 from __future__ import annotations

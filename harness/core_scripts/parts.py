@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pieces that many scripts share: a probe on `cap_task_prctl`, its trigger, and programs that ignore everybody else."""
 
 from __future__ import annotations

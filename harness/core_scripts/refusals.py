@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that cannot be loaded: the verifier's word, and the checks before it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil debug`: a look at the kernel at the moment it runs a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The debuggee: a lane, booted so that gdb can stop its kernel."""
 
 from __future__ import annotations

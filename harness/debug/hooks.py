@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernel functions that run programs, by what a program is for and by release, as data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A gdb on the user's terminal instead of ours."""
 
 from __future__ import annotations

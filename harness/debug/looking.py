@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One stop: run a script up to the first time the kernel reaches a function, and write down what is there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stop as text: tables on a terminal, the same rows anywhere else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random pieces of programs that every verifier accepts.
 
 Between two pieces nine registers hold plain numbers (R6 keeps the context), and a few words of the stack do, too. A

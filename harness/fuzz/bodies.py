@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs of generated scripts: short ones, that do one or two things to the maps there are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil fuzz`: programs and scripts nobody wrote, on real kernels and in the model."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of generated scripts about probes, the events on them, and what fires them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Cases: scripts around random programs. One seed and one number give the same case on every host."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Steps of generated scripts about maps and programs."""
 
 from __future__ import annotations

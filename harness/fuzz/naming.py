@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names in generated scripts: what was made, and what operations refer to."""
 
 from __future__ import annotations

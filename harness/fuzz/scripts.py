@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whole scripts: operations of every type in any order, on what was made, could not be made, or is gone.
 
 Most steps make sense, so that there is something to go wrong; the rest are what nobody would write. All of it is safe

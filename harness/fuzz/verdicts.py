@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Cases for verifiers alone: many programs that are loaded and never run, near the edge of what is accepted.
 
 Half of them are accepted programs with a few instructions changed, or with a piece of another one in the place of a

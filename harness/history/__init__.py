@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs that last: a SQLite file of every run, and the formats others read them in."""
 
 from __future__ import annotations

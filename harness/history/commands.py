@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil history`: earlier runs, and their export."""
 
 from __future__ import annotations

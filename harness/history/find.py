@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What users call a run: its number, `latest`, its folder, or its `results.json`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """KCIDB's JSON, schema 5.0: what kernel CI systems submit to the common database. https://docs.kernelci.org/kcidb/
 
 A kernel package or source is a checkout, an image of it a build, a script on a lane a test.

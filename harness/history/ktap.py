@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """KTAP, version 1: a subtest a lane, in it a line a script; the kernel's Documentation/dev-tools/ktap.rst, 6.1."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The layout of the history, and how an older one becomes today's.
 
 A run is kept as the very document `results.json` holds; the views `machine` and `result` take it apart for those who

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The history's file.
 
 Writers are serialized by SQLite: one transaction a run, so a run is there whole or not at all, whatever happens to the

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The BPF instruction set: encode, decode, assemble, disassemble."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs written in Python: one small function an instruction, and `program`, which puts them together.
 
     program(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One BPF instruction: eight bytes, as `struct bpf_insn` in include/uapi/linux/bpf.h."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From an opcode's notation both directions: fields to a line of text, and a line of text to fields.
 
 A notation's placeholders are fields. `{dst}` and `{src}` are register numbers; `{off}` is signed with its sign

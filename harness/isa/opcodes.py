@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The numbers of the instruction set, and the fields of the byte `code`.
 
 Sources: include/uapi/linux/bpf.h and bpf_common.h. What each combination means is a row of `harness.isa.table`.

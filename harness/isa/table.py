@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every opcode with the release that introduced it.
 
 An opcode is often more than the byte `code`: a signed division is a division with `off` 1, a call of a program's own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs as text, in the notation of the verifier's log, both ways.
 
     start:

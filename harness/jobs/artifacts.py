@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What runs leave behind that users start: all reports, and a line of the history."""
 
 from __future__ import annotations

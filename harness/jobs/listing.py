@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run would consist of, for a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Options that commands which run scripts have in common."""
 
 from __future__ import annotations

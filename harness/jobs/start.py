@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Starting a run, and telling what comes of it."""
 
 from __future__ import annotations

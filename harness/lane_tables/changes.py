@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed from each release to the next: the page docs/eras.md."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil lanes`: what each lane can do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The table of capabilities. A row is a kernel and an architecture; both engines can do the same."""
 
 from __future__ import annotations

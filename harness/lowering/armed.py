@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Functions that stay probed while scripts run, so that the scripts' own probes there cost less.
 
 The first kprobe of a function patches its code, and the last one to go patches it back; both wait until no CPU can be

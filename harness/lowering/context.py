@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What lowering one script needs to know and keeps: the batch under construction and what its names stand for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which engine runs programs: choosing it by the sysctl, and having the kernel say what became of a program.
 
 The sysctl is a wish: a kernel may keep its value and leave programs to the interpreter all the same.

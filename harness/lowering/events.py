@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kprobe events of tracefs, perf events on them, and what closes and unmaps them."""
 
 from __future__ import annotations

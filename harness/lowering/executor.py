@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The guest executor: runs scripts on a target through the agent, many in one exchange."""
 
 from __future__ import annotations

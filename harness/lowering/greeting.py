@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The greeting: one batch that has a kernel tell what there is to know of it, and what reads the result."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts to batches: one function an operation, and back from results to observations."""
 
 from __future__ import annotations

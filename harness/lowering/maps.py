@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Map operations as bpf(2) calls."""
 
 from __future__ import annotations

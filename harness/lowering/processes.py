@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The process that carries out a script: children, credentials, limits, its name; clone(2) to wait4(2)."""
 
 from __future__ import annotations

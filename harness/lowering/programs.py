@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loading programs, and running them as socket filters."""
 
 from __future__ import annotations

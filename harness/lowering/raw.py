@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System calls with arguments no well-behaved caller gives."""
 
 from __future__ import annotations

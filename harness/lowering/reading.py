@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What comes out of perf events: the ring buffer's records, and the count."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps of type RINGBUF as their consumers see them: mmap(2), positions, records; kernel/bpf/ringbuf.c."""
 
 from __future__ import annotations

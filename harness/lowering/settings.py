@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Settings below /proc/sys: read, written, and put back as they were."""
 
 from __future__ import annotations

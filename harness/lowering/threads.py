@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Threads of the script's process, and the CPU they run on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The clock, and the trace buffer as text: Documentation/trace/ftrace.rst."""
 
 from __future__ import annotations

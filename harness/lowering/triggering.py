@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Triggers as plain system calls."""
 
 from __future__ import annotations

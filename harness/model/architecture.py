@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What one architecture does otherwise than another, by release."""
 
 from __future__ import annotations

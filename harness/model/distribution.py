@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a distribution makes of upstream Linux: its configuration and its patches. The records are data, in
 images/distributions; here is what they mean for the rules."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the model has to know of the lane it speaks for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules by which one kernel is judged: upstream's release, as a distribution made it, on an architecture.
 
 era("6.1", "arm64")                         # Debian's, because lanes of 6.1 are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Errors as the model speaks of them: by name, and as what a helper leaves in R0."""
 
 from __future__ import annotations

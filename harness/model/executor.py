@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The model's executor: a prediction for every operation of a script.
 
     predictions = ModelExecutor(Environment(era="4.1", arch="x86_64", version_code=262452)).run(script)

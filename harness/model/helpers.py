@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Helper functions that kprobe programs and socket filters may call: kernel/trace/bpf_trace.c, kernel/bpf/helpers.c.
 
 A helper takes R1 to R5 and gives the new R0; a negative errno is sign-extended to 64 bits.

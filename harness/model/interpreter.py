@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs a program: kernel/bpf/core.c, __bpf_prog_run(), by the rules of one era."""
 
 from __future__ import annotations

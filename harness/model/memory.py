@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Memory as programs see it: typed regions whose bytes are known or unknown, little endian."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Helpers by which kprobe programs hand data out, and what comes with their maps: kernel/bpf/ringbuf.c, stackmap.c,
 kernel/trace/bpf_trace.c.
 """

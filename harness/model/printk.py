@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_trace_printk: which formats it takes and how long the text is; kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_probe_read and its later kin: copies of memory that may not be there; kernel/trace/bpf_trace.c.
 
 4.1 has one helper, which reads anything. Since 5.5 there is one for user space and one for the kernel, and the old one

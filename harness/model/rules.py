@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What kernels differ in: the shape of a release's record, and of the rules it is made of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a running program consists of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program's helpers see of the world beside memory and maps: who calls, the time, the trace buffer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What holds of a release whether or not it has the changes that nobody has looked up for it.
 
 Such a kernel is judged by several sets of rules: those without any of these changes, those with all of them, and those

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Values of 64 bit registers: numbers, pointers, and numbers of which only some bits are known.
 
 A register holds an `int` in 0..2**64-1, a `Pointer`, or a `Partial`. All three add, mask and shift with Python's own

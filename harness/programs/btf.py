@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Of BTF and what belongs to it, as much as tells that a program is not complete without a kernel's types.
 
 Formats: Documentation/bpf/btf.rst; include/uapi/linux/btf.h; struct bpf_core_relo, include/uapi/linux/bpf.h (7.2).

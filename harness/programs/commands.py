@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil model`: what the model says of a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bytes written as hexadecimal text: `b7 00 00 00`, `b7000000`, `0xb7, 0x00`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lanes as the model knows them, where no kernel is at hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps as a user writes them: `hits:array:4:8:1`."""
 
 from __future__ import annotations

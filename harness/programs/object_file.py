@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs in ELF object files, as clang -target bpf makes them and libbpf loads them.
 
 Understood is what is well defined without BTF: a section with the instructions of one program, its relocations against

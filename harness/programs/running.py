@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running a program in the model by itself: no verifier before it, no kprobe around it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The type of a program by the name of its section: section_defs[], tools/lib/bpf/libbpf.c of 7.2.
 
 Names are exact; one that ends in `+` may have a target behind a slash, `kprobe/sys_write`. libbpf before 1.0 and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Values, steps and maps of a run as lines of text."""
 
 from __future__ import annotations

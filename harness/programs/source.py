@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program from a file: which form it has is seen in its content."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What must hold of a program before running it means anything.
 
 The interpreter trusts its programs as the kernel's does, because a verifier looked at them. These checks are the part

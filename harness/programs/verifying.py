@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What becomes of a program on a lane, with as much as the model knows about why."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """A plugin for pytest: tests that run on every lane of a matrix, and hold its kernels against the model."""

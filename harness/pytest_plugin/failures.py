@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a test of a guest fails, or passes with a warning."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A lane's guest as a test sees it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Room for one machine, which serves every test of a kernel and architecture."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Markers that say on which lanes a test makes sense."""
 
 from __future__ import annotations

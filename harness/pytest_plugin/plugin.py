@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What pytest loads: options, markers and fixtures.
 
 pytest imports this in every session of whoever has the wheel installed; what it takes to boot a kernel is imported when

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Why the verifier refused programs, for tests that failed."""
 
 from __future__ import annotations

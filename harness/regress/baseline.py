@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A team's own list of known divergences, kept beside their sources.
 
 JSON, or the same in TOML: `{"format": 1, "known": [{"lane", "script", "operation", "reason", "link"}, ...]}`. `lane`

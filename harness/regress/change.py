@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed from one run to another, script by script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil compare` and `hil baseline`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What ran differently: kernels, images, QEMU, the host. Never a regression, often the explanation of one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A comparison in words, and as data."""
 
 from __future__ import annotations

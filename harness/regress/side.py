@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One side of a comparison: a run, some lanes of it, or one lane under a name both sides share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether a script became slower, told from a host that did.
 
 Two runs are rarely made on an equally busy host, and a script's time is some milliseconds. So times are compared as

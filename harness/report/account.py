@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A result in plain text: what differs, and the whole script with its programs; for every format that takes text."""
 
 from __future__ import annotations

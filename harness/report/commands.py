@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil report`: a run as a page."""
 
 from __future__ import annotations

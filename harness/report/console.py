@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The end of a console log, fit to be shown."""
 
 from __future__ import annotations

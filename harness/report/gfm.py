@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GitHub's Markdown, as far as we write it; GitLab reads the same. https://github.github.com/gfm/"""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Results that have a verdict and a reason in common, which lanes and scripts often share: told together, once."""
 
 from __future__ import annotations

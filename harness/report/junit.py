@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """JUnit XML: a suite a lane, a case a script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A run as Markdown, for the page a CI server shows of a job: what a reader must know, and how to repeat it.
 
 GitHub shows at most 1 MiB of a step's summary and nothing at all of a longer one, so what does not fit is left out and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 "use strict";
 // Filters by verdict, lane and text. Without this script everything is shown, and the controls are not.
 const filters = document.querySelector(".filters");

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The page itself: a template, its style sheet and its script, in one file."""
 
 from __future__ import annotations

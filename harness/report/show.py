@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil show`: a script as text."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A run in short, for a terminal: its lanes, what is no agreement, and where the rest is."""
 
 from __future__ import annotations

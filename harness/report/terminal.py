@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run found, for a terminal or a log."""
 
 from __future__ import annotations

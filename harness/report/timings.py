@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the time went, as marks on an axis; the template draws them."""
 
 from __future__ import annotations

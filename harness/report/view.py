@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the page shows, in the order it shows it; the template only puts it into words.
 
 Lanes that say the same of a script are told together, so that a page of many lanes stays short.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command that does one script of a run again."""
 
 from __future__ import annotations

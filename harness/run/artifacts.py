@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run leaves behind, written file by file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run is for: lanes, and scripts by patterns of their names; and which lanes there are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil run`: the main job."""
 
 from __future__ import annotations

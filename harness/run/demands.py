@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a user demands of a run, besides that nothing diverges: `--require`, `--require-predicted`, `--strict`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`results.json` as data, and the report back from it.
 
 Reading goes by the fields the record has today: unknown ones are ignored and missing ones take their defaults, so that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verdict on one script: what the guest said, held against what the model predicts and what is expected."""
 
 from __future__ import annotations

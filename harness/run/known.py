@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Divergences that are understood: each with its reason and a link."""
 
 from __future__ import annotations

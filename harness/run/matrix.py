@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A whole run: its machines side by side, and the run folder it leaves."""
 
 from __future__ import annotations

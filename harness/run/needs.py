@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether a lane has what a script needs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the time of a run goes: seconds and times by place and phase."""
 
 from __future__ import annotations

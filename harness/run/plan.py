@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run consists of: lanes, grouped by the machine that serves them."""
 
 from __future__ import annotations

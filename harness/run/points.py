@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Point releases that patterns of lanes ask for: debian-12@6.1.170, debian-13@6.12.9*/arm64."""
 
 from __future__ import annotations

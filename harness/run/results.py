@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run leaves: a record of plain data, written as `results.json`."""
 
 from __future__ import annotations

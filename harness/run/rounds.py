@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One result of the many a repeated script gives: the same in every round, or what differed and when."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which verdict counts when there are several."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A plan's scripts in words, for those who read a run's results without its sources."""
 
 from __future__ import annotations

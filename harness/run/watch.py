@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run tells while it works: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One machine's share of a run, from the kernel's image to the last verdict."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which numbers the fields of operations hold: those that fit the kernel's own fields, and those a guest has room for.
 
 A wider number would be cut on its way to the kernel, not in the model, and the difference told as the kernel's. A

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Long values made short enough for a line: in the middle, with what is left out counted, so that both ends stay."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What makes no sense in a script, whatever kernel it is for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A clause: one testable statement about the interface, with the script that shows it and what each step must give.
 
 Expectations are written here by people who read the kernel, not derived from the model, so that either can be wrong and

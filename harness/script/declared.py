@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether operations hold what their fields are declared to: what is written in a test no type checker has seen."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which operations of a script one of them may depend on, by the names they have in common."""
 
 from __future__ import annotations

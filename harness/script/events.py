@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations on trace events and perf events, and what hits them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a clause or a test says of one operation, in short: an outcome whose leaves are open where nothing is said."""
 
 from __future__ import annotations

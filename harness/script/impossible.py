@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What no outcome can be, so that nobody may expect it: it would be told as a divergence, a word about the kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Verifier's logs that nobody may ask for, because the kernel can die while it writes them.
 
 The log of 4.1 shows every instruction it comes to, and takes the word for an operation it does not know from behind a

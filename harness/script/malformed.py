@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What somebody wrote for a script makes no sense."""
 
 from __future__ import annotations

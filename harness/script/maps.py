@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations on maps: bpf(2) and, for ring buffers, mmap(2)."""
 
 from __future__ import annotations

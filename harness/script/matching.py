@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether what is said of an operation holds.
 
 `admits(said, seen, returned)` holds a prediction or an expectation against an observation. Both sides may be patterns,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The names in a script: which operations make them, and who may refer to them."""
 
 from __future__ import annotations

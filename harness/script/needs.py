@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a script needs of the lane that is to run it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The typed operations a script is made of.
 
 An operation that makes something (a map, a program, a probe, an event) names it; later operations refer to it by that

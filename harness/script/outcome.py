@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is said of one operation: by an executor that carried it out, by the model, or by a clause.
 
 All three have one shape, `Outcome`. In an observation every leaf is what it was. In a prediction or an expectation a

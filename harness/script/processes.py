@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations of a script that are about the process that carries it out: children, credentials, limits, its name.
 
 What stands between `Fork` and `Exit` is done by a child, while its parent waits. Operations that change the process for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations that load programs, and run those of sockets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System calls with whatever a caller may hand over."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a statement about the kernel comes from, and where everybody can read it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Structures that a script fills in by parts, as in `RawBpf` and `RawOpenEvent`: their bytes and their fields.
 
 Parts may overlap, straddle fields and reach beyond the structure. Numbers are stored first, one after the other; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations about what surrounds a script in the kernel: settings below /proc/sys, the clock, the trace buffer, and
 what the kernel tells of a probe."""
 

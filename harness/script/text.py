@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Operations and outcomes in a form people read, for tables and reports."""
 
 from __future__ import annotations

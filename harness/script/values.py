@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the fields of operations hold beside numbers: references, bytes in memory, programs."""
 
 from __future__ import annotations

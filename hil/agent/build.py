@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The agent's binary for an architecture: compiled once, then taken from the cache."""
 
 from __future__ import annotations

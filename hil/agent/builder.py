@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes a batch step by step: lays out the arena, counts the steps of blocks, hands out operands."""
 
 from __future__ import annotations

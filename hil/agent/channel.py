@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frames to and from a running agent, without either side ever waiting for the other to read first."""
 
 from __future__ import annotations

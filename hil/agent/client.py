@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The client of a running agent: sends batches, yields what came of each."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The numbers of the agent's wire format, under the names of `guest/wire.h`, against which tests hold each of them."""
 
 from __future__ import annotations

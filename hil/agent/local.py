@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The agent on this host, over the pipes of a subprocess: the quickest target there is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the agent answers: a greeting, and for each batch how it ended and what its steps returned."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the agent can be asked to do: operands, steps and batches, as plain data.
 
 Nothing here checks or encodes; `hil.agent.wire` does. `guest/WIRE.md` gives the exact meaning of each step.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Notices silence: calls somebody when nothing has happened for too long."""
 
 from __future__ import annotations

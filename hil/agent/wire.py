@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The agent's wire format (`guest/WIRE.md`): batches to frames, frames to results."""
 
 from __future__ import annotations

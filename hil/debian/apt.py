@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A private apt: one suite and one architecture, with its own sources, lists and cache below the user's cache folder.
 
 The host's apt is only asked how it reaches the network (proxy, time limits) and which mirror it uses. Nothing of its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which mirror of Debian's archive this host uses.
 
 The project names none: the host's own apt knows a mirror that works here, and `HIL_DEBIAN_MIRROR` overrides it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One version of one package, as an index describes it (deb-control(5))."""
 
 from __future__ import annotations

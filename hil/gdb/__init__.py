@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Debugging machines with gdb. Knows kernels, their symbols and their stacks; nothing of BPF."""
 
 from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol

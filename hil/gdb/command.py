@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command lines of gdb, for our sessions and for people."""
 
 from __future__ import annotations

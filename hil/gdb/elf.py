@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes an ELF file that holds nothing but symbols, for gdb.
 
 The format: elf(5), and the System V ABI, https://refspecs.linuxfoundation.org/elf/gabi4+/. Every section that a symbol

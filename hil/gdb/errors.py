@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What can go wrong with a debugging session. Each error holds the last lines gdb said, in `details`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One line of a backtrace."""
 
 from __future__ import annotations

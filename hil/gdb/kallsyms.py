@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """/proc/kallsyms, the names the kernel itself keeps; proc(5), and the letters as in nm(1)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lines of GDB/MI as records; the parsing is pygdbmi's.
 
 The language: https://sourceware.org/gdb/current/onlinedocs/gdb.html/GDB_002fMI.html

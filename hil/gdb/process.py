@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The gdb process: cannot outlive the bench, and is read by the thread that started it."""
 
 from __future__ import annotations

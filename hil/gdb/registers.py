@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The general registers of an architecture, under gdb's names, and what they are for; as data."""
 
 from __future__ import annotations

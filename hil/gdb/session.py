@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A gdb that holds a machine: stop, look, go on."""
 
 from __future__ import annotations

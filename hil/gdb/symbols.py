@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The file that gives gdb a kernel's names: its vmlinux, or one we write from what the running kernel tells.
 
 Distributions ship vmlinux apart, in packages of hundreds of megabytes. The running kernel knows its own names, which is

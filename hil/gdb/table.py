@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A kernel's symbols in memory: names to addresses and back."""
 
 from __future__ import annotations

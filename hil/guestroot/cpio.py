@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A writer of cpio archives in the `newc` format, the one the kernel unpacks as its first root file system.
 
 The archive depends on nothing but the entries: same entries, same bytes. Owner and group are 0, every time is 0, inode

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Puts a guest root together: the first root file system of a kernel, and its only one.
 
 The archive is put together on every call, which takes a fraction of a second, and kept under the hash of its bytes:

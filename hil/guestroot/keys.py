@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two SSH keys of a user: the one the bench logs in with, and the one every guest shows as its own.
 
 Both are made on first use and kept in the state folder. The guest's key travels inside the guest root, so the client

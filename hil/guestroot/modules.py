@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernel modules a guest needs, and the order they load in.
 
 Each module says in its section `.modinfo` what it depends on (scripts/mod/modpost.c, add_depends, writes it). depmod

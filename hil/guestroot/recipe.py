@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What goes into every guest root, as data from `images/guestroot.toml`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs of a guest and the libraries they need, from Debian's packages, one tree an architecture.
 
 The tree is made once and kept, so every kernel runs the same userland until the recipe changes or the cache is cleared.

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Kernels: the catalogue of those we know, and the cache of those at hand."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernels a lane can name, as data from `images/catalogue.toml`, and the releases they are judged as."""
 
 from __future__ import annotations

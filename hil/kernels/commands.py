@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil kernels`: see, fetch, build, import and remove kernels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a kernel's configuration (.config) says of the kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels from Debian's archive."""
 
 from __future__ import annotations

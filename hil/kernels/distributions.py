@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Distributions: what their kernels have otherwise than kernel.org's. One is a file of TOML, ours or a user's.
 
 named("debian")                     # ours, in images/distributions, or the user's, in the folder of configurations

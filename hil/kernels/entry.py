@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One entry of the cache: a folder with a kernel's files and a metadata.json that describes and seals them."""
 
 from __future__ import annotations

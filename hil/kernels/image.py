@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a kernel image says of itself: its architecture and its release."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A user's own kernel becomes an entry of the cache, after we looked whether its parts belong together."""
 
 from __future__ import annotations

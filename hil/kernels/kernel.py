@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One kernel for one architecture, ready to boot."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Parameters that several commands about kernels take."""
 
 from __future__ import annotations

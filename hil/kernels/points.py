@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels by version: the point releases of a flavour that Debian's archive has beside the newest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Telling somebody how far a long job is: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations

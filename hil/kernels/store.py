@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernels at hand: a cache with one folder a kernel and architecture, safe for several processes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Machines: QEMU processes with a kernel inside, that one can log in to."""
 
 from hil.machine.liveness import GuestPanicked, GuestStopped, MachineStopped, QemuExited, WaitFailed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether QEMU can use the host's CPU (KVM) or has to translate (TCG)."""
 
 from __future__ import annotations

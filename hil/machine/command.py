@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line of QEMU, made from data; nothing here touches the host."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The guest's console: watched live, its last lines kept, searched for signs of trouble."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CPUs of a guest that boots with one of them: the others are there, and come up when somebody asks for them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs in the child, as a script: become a program, but never outlive the bench.
 
     python -I -S launch.py <pid of the bench> <program> <argument>...

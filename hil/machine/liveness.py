@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether a machine is still there, shared by the threads that watch it and those that wait for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One machine: a QEMU process, its console, its QMP, and SSH into its guest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QMP, QEMU's own control channel, as plain function calls over the `qemu.qmp` package."""
 
 from __future__ import annotations

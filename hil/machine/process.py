@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One QEMU process."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Private folders for unix sockets: short, ours alone, and gone when their owner is."""
 
 from __future__ import annotations

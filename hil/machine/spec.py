@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a machine is made of, as data."""
 
 from __future__ import annotations

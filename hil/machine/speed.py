@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How fast this host is, so that deadlines can be given in nominal seconds and mean the same everywhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SSH to a target: one connection, a channel a command."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that cannot outlive the bench."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How virtio devices reach a guest: on the PCI bus, or, for a kernel that finds none, on the board's MMIO slots."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Faults injected into real runs of `hil`, one a trial, and whether each ended as it should: `make chaos`."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`python -m tests.chaos`: the campaign as a command."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many trials, side by side, in an order that a seed decides, and the table of what came of them."""
 
 from __future__ import annotations

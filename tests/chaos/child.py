@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One real `hil`, watched from outside."""
 
 from __future__ import annotations

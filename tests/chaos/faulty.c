@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Preloaded into `hil` and all it starts: system calls on files below a folder fail, once a file says so.
  *

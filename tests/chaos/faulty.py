@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Disks that fail, for `hil` and all it starts: `faulty.c`, preloaded."""
 
 from __future__ import annotations

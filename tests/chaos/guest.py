@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A shell in the guest of a running trial, from outside: the bench knows nothing of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Caches and states for trials: each has its own, and what none of them alters is there once, by hard links."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a kind of fault is: how `hil` is started, how the fault is brought about, and what is right afterwards."""
 
 from __future__ import annotations

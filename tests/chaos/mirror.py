@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A mirror of Debian's archive on the loopback, of the worst kind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether the campaign itself would see what is wrong: kinds whose fault is the kind's own."""
 
 from __future__ import annotations

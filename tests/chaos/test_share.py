@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A share of the campaign, for every change: kinds that do not take minutes, with a seed of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One trial: a home of its own, the `hil`s started in it, and what is left when they have ended."""
 
 from __future__ import annotations

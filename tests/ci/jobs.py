@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Carries out the shell of a pipeline's job here, as far as ours need it: what GitHub's and GitLab's runners do."""
 
 from __future__ import annotations

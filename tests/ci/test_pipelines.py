@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ready-made pipelines: what the vendors' schemas and good manners ask of them, and what their shell does."""
 
 from __future__ import annotations

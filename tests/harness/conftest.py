@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What several folders of tests need of their host."""
 
 from __future__ import annotations

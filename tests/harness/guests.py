@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What guests made of a corpus, told in a few words."""
 
 from __future__ import annotations

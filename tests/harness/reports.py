@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Small made-up runs: what a run leaves, without machines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Three words on one operation: whose stands alone."""
 
 from __future__ import annotations

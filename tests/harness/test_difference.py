@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where an observation departs from what was said: the place, and both sides."""
 
 from __future__ import annotations

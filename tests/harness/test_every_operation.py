@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Everything that is kept by type of operation: all of it has all of them, and a new one is told where to go next."""
 
 from __future__ import annotations

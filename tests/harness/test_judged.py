@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who had a word for the operations of a script, and what failed though nobody said that it should."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The way to a running lane, without any guest; and the greeting, of this host."""
 
 from __future__ import annotations

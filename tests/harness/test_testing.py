@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What somebody who writes tests imports: that it is complete, and that it is light."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The file of architectures: a row of it is complete, or is told what it lacks."""
 
 from __future__ import annotations

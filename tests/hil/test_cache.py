@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Folders that are filled once: complete or absent, read-only, and clear words when they cannot be."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command as a process: what it says and how it ends when something is wrong."""
 
 from __future__ import annotations

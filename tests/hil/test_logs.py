@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Logs: plain lines on standard error for who asks, every detail in a file, and no harm where neither can be had."""
 
 from __future__ import annotations

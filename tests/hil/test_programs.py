@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that end with us, whole families of them."""
 
 from __future__ import annotations

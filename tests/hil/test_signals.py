@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signals that ask for the end, sent by the command to itself at the worst moments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard streams that take nothing, or that nobody reads: what is lost is what was to be printed, and no more."""
 
 from __future__ import annotations

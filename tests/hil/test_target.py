@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What every target must be, held against the one for tests and, with a guest, against a machine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What commands print on a screen, and in a log or pipe: nothing is cut, and only screens are drawn on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which hil this is: as git has it in a checkout, as it was built elsewhere, and always something."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_*_ELEM and BPF_MAP_GET_NEXT_KEY: descriptors, keys, values and flags as they come."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What bpf(2) looks at before a command: the size, the address, and bytes behind the fields."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_PROG_LOAD: fields as they come, and which is looked at first."""
 
 from __future__ import annotations

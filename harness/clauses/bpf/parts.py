@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clauses about bpf(2) share."""
 
 from __future__ import annotations

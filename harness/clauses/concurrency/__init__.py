@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several CPUs: programs that run at the same time, and what is done to them while they run.
 
 What hangs on timing is expected between bounds; what does not, exactly.

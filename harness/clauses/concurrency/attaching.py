@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events and programs that come and go while a probe is hit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs on two CPUs that count in one map."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hits on two CPUs as perf events and their rings see them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System calls and programs that change a map at the same time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clauses about two CPUs share: threads, bursts of hits, and what a counter lies between."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps of type PERF_EVENT_ARRAY, since 4.3, and the samples programs write through them.
 
 kernel/bpf/arraymap.c; kernel/trace/bpf_trace.c: bpf_perf_event_output(), bpf_perf_event_read().

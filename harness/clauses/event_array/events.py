@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which perf events a slot takes, and bpf_perf_event_read()."""
 
 from __future__ import annotations

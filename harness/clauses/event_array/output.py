@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_perf_event_output(): samples, and what keeps one from being written."""
 
 from __future__ import annotations

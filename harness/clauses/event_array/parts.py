@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clauses about perf event arrays share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps through bpf(2): creation, element commands, their errors; kernel/bpf/hashtab.c, arraymap.c, syscall.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_CREATE: which types, sizes and numbers of elements there are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Elements of hash tables and arrays, and the descriptors of maps."""
 
 from __future__ import annotations

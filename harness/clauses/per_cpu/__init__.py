@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps with a value for each CPU, since 4.6 (with eviction, 4.10): kernel/bpf/hashtab.c, arraymap.c, syscall.c.
 
 Scripts begin on CPU 0, so that a program's value is the first one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System calls on maps with a value for each CPU, which pass all of them."""
 
 from __future__ import annotations

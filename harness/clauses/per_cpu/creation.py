@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Making maps with a value for each CPU."""
 
 from __future__ import annotations

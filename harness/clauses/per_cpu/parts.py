@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clauses about maps with a value for each CPU share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs on maps with a value for each CPU, which see that of their own."""
 
 from __future__ import annotations

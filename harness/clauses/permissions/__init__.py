@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who may do what: capabilities, file modes, the settings and limits of those without capabilities."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2), tracefs and the settings of /proc/sys: who may do what."""
 
 from __future__ import annotations

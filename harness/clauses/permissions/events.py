@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2): which events whom the level of paranoia and capabilities leave."""
 
 from __future__ import annotations

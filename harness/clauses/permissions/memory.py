@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RLIMIT_MEMLOCK and perf_event_mlock_kb: how much memory a user may lock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clauses about permissions share: users, capabilities, and steps of a child that has them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Program arrays and tail calls, since 4.2: kernel/bpf/arraymap.c, core.c, verifier.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The map: how it is made, and which programs its slots take."""
 
 from __future__ import annotations

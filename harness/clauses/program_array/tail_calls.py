@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_tail_call(): what the verifier asks, and where it leads."""
 
 from __future__ import annotations

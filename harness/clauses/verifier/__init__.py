@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clauses about programs the verifier takes or refuses, kernel/bpf/verifier.c; a TOML file a subject, a table a clause.
 
     id, sentence   as everywhere

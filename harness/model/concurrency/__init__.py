@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Threads: what holds however their operations interleave.
 
 A script with threads is the set of the scripts without any that carry the same operations out in every order that the

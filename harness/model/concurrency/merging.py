@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What predictions for several orders have in common."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The orders in which operations of concurrent threads may be carried out."""
 
 from __future__ import annotations

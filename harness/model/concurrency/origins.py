@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which registers hold what was read where, and what a program lets that decide."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What programs on several CPUs do to the same memory at the same time.
 
 Orders of whole operations tell everything where the effects of hits add up, as those of atomic additions do. Where a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The threads of one `RunThreads`, as one order of their operations goes through them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loads and stores: kernel/bpf/core.c, __bpf_prog_run(), labels LD*, ST* and STX*. Memory is little endian."""
 
 from __future__ import annotations

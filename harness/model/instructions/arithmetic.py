@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arithmetic: kernel/bpf/core.c, __bpf_prog_run(), labels ALU_* and ALU64_*.
 
 Registers have 64 bits. The 32 bit forms work on the low halves and clear the high half of the result. A constant is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Jumps, calls and exit: kernel/bpf/core.c, __bpf_prog_run(), labels JMP_*.
 
 Distances count from the following instruction. Comparisons of a constant sign-extend it first.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The instruction table of an era."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PERF_EVENT_IOC_SET_BPF and what ends an attachment: kernel/events/core.c, perf_event_set_bpf_prog().
 
 One function a check; the era says in which order they are made.

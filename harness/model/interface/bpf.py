@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2): maps and programs."""
 
 from __future__ import annotations

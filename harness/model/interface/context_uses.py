@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which instructions of a program may reach its context: the verifier replaces these by several."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """File descriptors, and the files behind them: a file lives until nothing refers to it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Makes open what an operation may have changed whose outcome cannot be known, by its row in `effects`."""
 
 from __future__ import annotations

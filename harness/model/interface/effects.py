@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an operation may have done when nobody can say what it did: one row for every type of operation.
 
 It counts whenever an operation ends with `Unpredictable`; `harness.model.interface.doubt` makes open what it names.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Descriptors of any kind: open(2), dup(2), close(2)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a socket lets filters take of its memory: net/core/sock.c and filter.c, sk_filter_charge().
 
 The size of a filter is that of its program behind the verifier, which replaces some instructions by several and takes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens when a probed function is reached: contexts, programs, counts, samples.
 
 kernel/trace/trace_kprobe.c: kprobe_perf_func(), kretprobe_perf_func(); kernel/events/core.c: perf_swevent_event().

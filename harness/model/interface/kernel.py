@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernel's state while a script runs."""
 
 from __future__ import annotations

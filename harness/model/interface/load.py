@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_PROG_LOAD: what the kernel looks at before the verifier, and the verifier's word."""
 
 from __future__ import annotations

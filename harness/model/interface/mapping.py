@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """mmap(2) and munmap(2) of perf events and of maps, and what is read there.
 
 kernel/events/core.c: perf_mmap(); kernel/bpf/syscall.c: bpf_map_mmap(); kernel/bpf/ringbuf.c: ringbuf_map_mmap().

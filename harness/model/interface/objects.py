@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the kernel keeps: programs, trace events, perf events and their ring buffers.
 
 `doubt` on an object says why its state cannot be known any more; empty while it can.

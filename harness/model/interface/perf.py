@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2) on trace events, and what is done with the descriptor: kernel/events/core.c."""
 
 from __future__ import annotations

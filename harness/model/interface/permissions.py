@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a caller may do: capabilities, file modes, and the settings and limits of those who have no capability.
 
 Where CAP_BPF and CAP_PERFMON exist, they are parts of CAP_SYS_ADMIN, which is still enough for everything.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tracefs: kprobe_events and the ids of trace events; kernel/trace/trace_kprobe.c."""
 
 from __future__ import annotations

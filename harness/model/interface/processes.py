@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """fork(2), exit(2), execve(2), and what a process does to itself: kernel/fork.c, exit.c and sys.c, fs/exec.c.
 
 What becomes of perf events then is kernel/events/core.c: perf_event_init_task(), perf_event_exit_task(),

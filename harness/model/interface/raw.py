@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2) as it comes: what is looked at before a command, and commands whose fields nobody filled in for the caller.
 
 kernel/bpf/syscall.c: sys_bpf(), bpf_check_uarg_tail_zero(), and the commands' functions.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2), ioctl(2) and kprobe_events as they come, as far as there is a rule.
 
 kernel/events/core.c: sys_perf_event_open(), perf_copy_attr(), perf_ioctl(); kernel/trace/trace_kprobe.c.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an operation refers to, and what it may reach from there, as far as it may do something to it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The fields of a sample that are the same for events of every type: perf_prepare_sample(), kernel/events/core.c."""
 
 from __future__ import annotations

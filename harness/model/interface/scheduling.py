@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """On which CPU the calling thread runs: kernel/sched/core.c, sched_setaffinity()."""
 
 from __future__ import annotations

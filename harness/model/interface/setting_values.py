@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the files below /proc/sys hold, as far as anybody knows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files below /proc/sys: who may write to them, and what they hold by default; fs/proc/proc_sysctl.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Socket filters: net/core/filter.c, sk_attach_bpf() and sk_filter()."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A process of the script, as the kernel knows it: kernel/fork.c, kernel/cred.c."""
 
 from __future__ import annotations

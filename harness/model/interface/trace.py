@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The clock, and what programs print into the trace buffer: kernel/trace/trace.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Triggers: which calls reach the probed function, and what the system call returns.
 
 What `harness.script.triggers` says of a trigger holds for the arguments checked here; others fail earlier, are cut, or

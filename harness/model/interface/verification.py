@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other eras.
 
 Only 4.1's verifier is specified; of later ones is said what follows from it (harness.model.verifier.later).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Array maps, also with a value for each CPU: kernel/bpf/arraymap.c."""
 
 from __future__ import annotations

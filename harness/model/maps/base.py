@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What every type of map is to programs and system calls: `struct bpf_map` and its `struct bpf_map_ops`.
 
 A value is a `Region`, so that a program may store through the pointer a lookup gave it. Operations fail with `Errno`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_CREATE: find_and_alloc_map() (map_create() in later releases), kernel/bpf/syscall.c."""
 
 from __future__ import annotations

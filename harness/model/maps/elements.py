@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Elements of maps: a value that all CPUs share, or one for each possible CPU.
 
 Programs see their own CPU's value. System calls pass all of them, each rounded up to a multiple of eight bytes:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_PERF_EVENT_ARRAY, since 4.3: perf events for programs to write to and to read; kernel/bpf/arraymap.c."""
 
 from __future__ import annotations

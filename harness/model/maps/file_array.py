@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arrays of open files: what program arrays and perf event arrays share, kernel/bpf/arraymap.c.
 
 Only system calls store: a descriptor goes in, and the file behind it stays open for as long as it is there.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hash maps, also with a value for each CPU: kernel/bpf/hashtab.c."""
 
 from __future__ import annotations

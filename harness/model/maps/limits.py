@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What making a map of any type looks at: flags, and the memory it takes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hash maps that make room by themselves: htab_lru_map_update_elem() and its like, kernel/bpf/hashtab.c.
 
 Programs' lookups and replacing updates mark an element as referenced, system calls' lookups do not.

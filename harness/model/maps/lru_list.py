@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which elements an LRU map evicts: kernel/bpf/bpf_lru_list.c.
 
 A node is on one list at a time. Used ones begin on the inactive list, or on the pending list of the CPU that made them;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_PROG_ARRAY, since 4.2: programs for programs to go on with; kernel/bpf/arraymap.c, kernel/bpf/core.c."""
 
 from __future__ import annotations

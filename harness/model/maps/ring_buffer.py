@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_RINGBUF, since 5.8: kernel/bpf/ringbuf.c.
 
 Programs append records, a consumer takes them from mapped memory. A position counts bytes for ever; where it points to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_STACK_TRACE, since 4.6: call chains by the hash of their addresses; kernel/bpf/stackmap.c.
 
 Which number a chain gets hangs on kernel addresses, and is known only where there is one bucket. What is known else is

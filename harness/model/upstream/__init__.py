@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Upstream Linux, release by release: what 4.1 does, and every change since, keyed by the release that made it.
 
 upstream((5, 15))      # the rules of 4.1 with all that changed up to 5.15

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One change of upstream Linux that the model knows of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed in bpf(2) itself: kernel/bpf/syscall.c."""
 
 from __future__ import annotations

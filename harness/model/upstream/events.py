@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed in kprobes and perf events: kernel/trace/, kernel/events/core.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Linux 4.1, the first release with BPF programs on kprobes. Sources are files of 4.1.52."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed in BPF_PROG_LOAD: kernel/bpf/syscall.c, kernel/bpf/verifier.c, kernel/bpf/log.c."""
 
 from __future__ import annotations

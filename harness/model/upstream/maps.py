@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed in maps: kernel/bpf/hashtab.c, arraymap.c, ringbuf.c, bpf_lru_list.c."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How helpers that came after 4.1 are called: their struct bpf_func_proto, as strictly as 4.1 would have typed them.
 
 Sources: kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, kernel/bpf/ringbuf.c. Which of them a release offers is in

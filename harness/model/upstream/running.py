@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed while programs run: kernel/bpf/core.c, kernel/bpf/helpers.c, kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations

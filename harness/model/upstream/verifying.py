@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What changed in the verifier: kernel/bpf/verifier.c. The functions are in `harness.model.verifier.later`."""
 
 from __future__ import annotations

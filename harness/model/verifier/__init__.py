@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verifier of Linux 4.1, to be read next to kernel/bpf/verifier.c of that release.
 
 One module a group of the kernel's functions, one function a check, named after the kernel's where it has a name; the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arithmetic: check_alu_op(), kernel/bpf/verifier.c of 4.1.
 
 Nothing is computed. A pointer that is added to becomes a plain number, except R10 plus a constant.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Calls of helpers: check_call(), check_func_arg(), check_stack_boundary(), kernel/bpf/verifier.c of 4.1."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Second pass: every jump lands inside, nothing loops, everything can be reached.
 
 Source: check_cfg(), push_insn(), kernel/bpf/verifier.c of 4.1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The LD class: 64 bit constants and maps, and reads of a packet.
 
 Source: check_ld_imm(), check_ld_abs(), kernel/bpf/verifier.c of 4.1.

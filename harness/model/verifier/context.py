@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the verifier asks its surroundings: program type, license, maps behind descriptors, log, limits."""
 
 from __future__ import annotations

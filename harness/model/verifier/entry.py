@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Before and after the passes: the count of instructions and the log's buffer. bpf_check(), kernel/bpf/verifier.c."""
 
 from __future__ import annotations

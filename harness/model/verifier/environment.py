@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What one verification carries along: struct verifier_env, kernel/bpf/verifier.c of 4.1."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Third pass: every path is simulated, a branch at a time, until it ends or comes to what was seen before.
 
 Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 4.1.

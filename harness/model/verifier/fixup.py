@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """After the verifier: fixup_bpf_calls(), kernel/bpf/syscall.c of 4.1.
 
 It looks up the helper of every call, also of those no path reached and the verifier therefore never saw; where there is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where later verifiers do otherwise: the functions of 4.1's that another takes the place of, and the data they go by.
 
 Which function holds since which release is in harness/model/upstream/verifying.py; the functions themselves are in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Jumps, and what a comparison teaches about a register.
 
 Source: check_cond_jmp_op(), the JMP arm of do_check(), kernel/bpf/verifier.c of 4.1.

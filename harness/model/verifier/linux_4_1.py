@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verifier of Linux 4.1: its functions put together."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verifier's log: text, except where it shows what no model can know.
 
 Source: verbose() and print_verifier_state(), kernel/bpf/verifier.c of 4.1.

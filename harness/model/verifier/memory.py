@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loads and stores: the stack, map values, the context.
 
 Source: check_mem_access() and what it calls, check_xadd(), the LDX, ST and STX arms of do_check(),

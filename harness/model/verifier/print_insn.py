@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An instruction as the log of 4.1 shows it: print_bpf_insn(), kernel/bpf/verifier.c.
 
 This is what the kernel prints, for any eight bytes at all, also where it loses something; the notation that loses

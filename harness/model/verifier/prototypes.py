@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program type offers: its context, its helpers, and how each helper is called. Linux 4.1.
 
 Sources: kernel/trace/bpf_trace.c, net/core/filter.c, kernel/bpf/helpers.c of 4.1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules by which verifiers refuse a program: every refusal carries the one it was made by.
 
 Rules of 4.1 are its messages, M-01 the first in kernel/bpf/verifier.c, and behind them two refusals without a word;

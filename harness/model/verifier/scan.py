@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """First pass, in order of the instructions: fields of loads, and maps behind descriptors.
 
 Source: replace_map_fd_with_map_ptr(), kernel/bpf/verifier.c of 4.1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the verifier believes at one point of one path: the types of eleven registers and of the stack.
 
 Source: struct reg_state, struct verifier_state, check_reg_arg(), states_equal(), kernel/bpf/verifier.c of 4.1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the verifier says of a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf_check(), kernel/bpf/verifier.c of 4.1: the passes in their order; the first refusal is the verdict."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Backtraces of a stopped kernel without debug information: one file a method, and data that says which is right."""
 
 from hil.gdb.unwind.choice import unwinder

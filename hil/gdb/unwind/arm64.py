@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frame records and exceptions of arm64; AAPCS64 6.4.6, and arch/arm64/kernel/entry.S."""
 
 from __future__ import annotations

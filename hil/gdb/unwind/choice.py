@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which way to unwind is right for a kernel, by how it was built."""
 
 from __future__ import annotations

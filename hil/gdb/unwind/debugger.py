@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gdb's own unwinding: right where debug information describes the frames, guesswork elsewhere."""
 
 from __future__ import annotations

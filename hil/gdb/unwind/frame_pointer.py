@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels with frame pointers: a function links a record of its caller's frame pointer and the return address.
 
 Two things the chain of records does not tell: who called a function that has not linked its record yet, and whom an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ORC, the tables that x86 kernels are built with to unwind themselves.
 
 Documentation/arch/x86/orc-unwinder.rst tells why. This is `unwind_next_frame` of arch/x86/kernel/unwind_orc.c, over

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rows of ORC tables as kernels of different age write them; arch/x86/include/asm/orc_types.h."""
 
 from __future__ import annotations

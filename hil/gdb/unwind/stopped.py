@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a way to unwind needs of a stopped CPU, and what it gives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Copies that x86 kernels make of the ftrace entry code, one for each user of ftrace; kprobes on functions are one."""
 
 from __future__ import annotations

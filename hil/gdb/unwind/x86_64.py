@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frame pointers and exceptions of x86_64 kernels with CONFIG_FRAME_POINTER; arch/x86/kernel/entry_64.S of 4.1."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The folder a kernel is built in: unpack, configure, check, compile, install the modules."""
 
 from __future__ import annotations

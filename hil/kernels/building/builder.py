@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From the catalogue's word to a kernel in the cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil kernels build`."""
 
 from __future__ import annotations

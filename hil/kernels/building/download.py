@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A large file over HTTP, which may take several tries: each goes on where the one before broke off."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program that runs for minutes: its output kept in a log, its whole family ended when we are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Options of a kernel's configuration: asked for as a fragment, and looked up in what Kconfig made of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How one kernel of the catalogue is built, as data from `images/kernels/<name>`: its options and its toolchain."""
 
 from __future__ import annotations

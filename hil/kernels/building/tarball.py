@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sources of a kernel: the one tarball the catalogue names, told by its hash from every other."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The host's compilers and tools, and what make is told of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kinds of faults: each module's `KINDS`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Caches that are damaged, cannot be read, or cannot be written."""
 
 from __future__ import annotations

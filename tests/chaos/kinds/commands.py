@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Other commands than `hil run` that boot machines, and signals that end them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Disks under the state folder that are full or fail: told as what it is, and what can be kept is."""
 
 from __future__ import annotations

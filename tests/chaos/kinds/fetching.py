@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels that are fetched: from a hostile mirror, and by a bench that is ended in the middle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Machines that die, whatever of: the run goes on with another one, and says what became of the first."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard streams that nobody reads any more, or that take nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signals to the bench itself."""
 
 from __future__ import annotations

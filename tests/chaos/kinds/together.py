@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several runs at once in the same home, and homes whose history is damaged."""
 
 from __future__ import annotations

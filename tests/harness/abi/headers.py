@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Our tables as claims about the headers for user space, and the C program in which a compiler judges them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers and layouts against the headers each architecture's compiler sees."""
 
 from __future__ import annotations

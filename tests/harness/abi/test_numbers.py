@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers of the kernel's interface stand in `harness.abi` only, where the headers prove them."""
 
 from __future__ import annotations

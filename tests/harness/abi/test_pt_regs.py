@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Layouts of struct pt_regs against section 11 of the facts, spot by spot."""
 
 from __future__ import annotations

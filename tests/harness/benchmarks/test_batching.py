@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a benchmark measures must be what it says: a lost case is no fast one."""
 
 from __future__ import annotations

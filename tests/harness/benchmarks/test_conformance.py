@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The table of a conformance run's time."""
 
 from __future__ import annotations

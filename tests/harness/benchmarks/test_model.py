@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The model's ratios, on programs as they are generated today."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 from harness.benchmarks import ratio
 from harness.benchmarks.ratio import Ratio
 

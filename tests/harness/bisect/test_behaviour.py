@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two kernels behave alike when every operation gave the same, but for what nobody could know beforehand."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Searches over kernels that exist in a list only: what is asked, what is said of it, what is kept."""
 
 import json

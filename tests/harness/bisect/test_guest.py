@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A fault of one point release that a later one does not have, as `hil bisect` asks about it."""
 
 from pathlib import Path

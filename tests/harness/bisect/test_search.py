@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The search: it finds the turn, asks as few as it may, and is honest about those it cannot ask."""
 
 from math import ceil, log2

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes that are not our children."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A lane's background process without a machine: the real one's life, and a program's length for its R0.
 
 python -m tests.harness.bpf_conformance.stand_in KERNEL/ARCH/ENGINE IDLE_SECONDS

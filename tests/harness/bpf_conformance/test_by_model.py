@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The contract of bpf_conformance, served by the model."""
 
 from __future__ import annotations

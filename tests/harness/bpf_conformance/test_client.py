@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The life of a background process: started once, kept, ended by silence or by order."""
 
 from __future__ import annotations

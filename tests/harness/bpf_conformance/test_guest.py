@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs of the suite's kind on real kernels, by way of the command."""
 
 from __future__ import annotations

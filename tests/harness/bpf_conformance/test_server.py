@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The background process with a machine that boots nothing: what it says, and what becomes of the machine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A wrapped program returns what the bare one returns; the model runs both."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every kernel the clauses are for; an engine for each architecture, as predictions hardly differ by engine."""
 
 from __future__ import annotations

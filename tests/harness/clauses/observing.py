@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a kernel that does as the model says would be observed to do: predictions with their unknown parts filled in."""
 
 from __future__ import annotations

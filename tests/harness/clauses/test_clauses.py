@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every clause says something, under a name of its own, and the model does not contradict it."""
 
 from __future__ import annotations

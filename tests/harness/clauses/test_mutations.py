@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every clause can fail: whichever of kernel, model and clause is altered, the comparison turns red and names it."""
 
 from __future__ import annotations

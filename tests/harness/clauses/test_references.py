@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whoever meets the id of a clause in code or documentation finds that clause in docs/clauses.md."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A clause is printed beside its id and nothing else, so each is a full statement that stands alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every clause says where in the kernel it comes from, in a form that becomes a link."""
 
 from __future__ import annotations

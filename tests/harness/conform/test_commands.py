@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil conform`: wrong usage says so in one line; real kernels do what the clauses say."""
 
 from __future__ import annotations

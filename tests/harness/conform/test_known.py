@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Known divergences: what the file must say, what it excuses, and what is no longer worth excusing."""
 
 from __future__ import annotations

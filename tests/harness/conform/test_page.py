@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/clauses.md is what the clauses are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether a run can be trusted: the same verdicts twice, a kernel that was changed is told, and what ends it early."""
 
 from __future__ import annotations

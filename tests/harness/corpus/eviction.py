@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts that fill maps beyond their size, on one CPU and on two, so that kernels evict as they see fit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every opcode that is newer than 4.1's, on operands around which arithmetic goes wrong.
 
 A script is one program of many lines. A line takes two numbers from the map "operands", which no verifier knows, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that hand data out: what verifiers say of helpers, of their maps, and of records that must be given back."""
 
 from __future__ import annotations

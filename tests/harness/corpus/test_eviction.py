@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real kernels evict what the model says they do, and nothing about it is left open."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What real kernels make of opcodes newer than 4.1's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What real kernels say of programs that hand data out."""
 
 from __future__ import annotations

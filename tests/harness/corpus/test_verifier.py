@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What real kernels say of every program in the verifier's tables; of 4.1 on x86_64, every word of its log."""
 
 from __future__ import annotations

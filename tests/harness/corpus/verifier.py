@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verifier's programs as scripts, so that a kernel can be asked, too."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `hil debug` says to requests it cannot meet; nothing boots."""
 
 from __future__ import annotations

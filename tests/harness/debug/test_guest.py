@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Looking at a program about to run, on real guests of both architectures."""
 
 from __future__ import annotations

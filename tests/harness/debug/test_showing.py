@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a stop is printed where nobody has a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `hil fuzz` says without a machine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Generated cases: the same on every host, accepted where they mean to run, and good enough to find a fault."""
 
 from __future__ import annotations

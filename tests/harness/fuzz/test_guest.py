@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Generated programs, and generated scripts, on real kernels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil history` as users meet it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The formats others read."""
 
 from __future__ import annotations

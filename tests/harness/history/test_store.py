@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The history's file, and what may happen to it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random instructions: of every known opcode with any fields, and any eight bytes at all."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The fields of an opcode: copies keep them, and nobody takes them from `code` by hand. Their numbers are held against
 the kernel's headers by `tests/harness/abi`."""
 

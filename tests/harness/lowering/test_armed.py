@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Probes that stay: they are there, change nothing of what scripts see, and leave nothing in the trace buffer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether programs run in the engine a lane names: what the kernel says counts, not the sysctl alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What becomes of scripts when their process, their agent or the whole target ends; no guest takes part."""
 
 from __future__ import annotations

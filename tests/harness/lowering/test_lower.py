@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lowering is checked where it can be without a guest: shapes of batches and the way back from steps to operations."""
 
 import pytest

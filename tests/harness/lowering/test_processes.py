@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a child leaves to its parent: nothing, except a probe's number."""
 
 import pytest

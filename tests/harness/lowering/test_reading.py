@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ring buffer's records, from bytes made by hand as perf_output_sample() writes them."""
 
 import struct

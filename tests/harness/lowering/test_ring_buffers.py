@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records of a ring buffer map, from bytes made by hand as bpf_ringbuf_commit() leaves them."""
 
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a script sets, it puts back: the parent at its end, a child at its own."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Threads begin together, each on its CPU, and the operation ends when all have ended."""
 
 from harness.lowering.context import Guest

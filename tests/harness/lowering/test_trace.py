@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lines of tracefs' `trace` as kernels of each generation write them."""
 
 from harness.lowering.trace import parsed

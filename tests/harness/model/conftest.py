@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How hypothesis searches here: no deadlines, because machines that run tests are busy."""
 
 from hypothesis import settings

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs instructions in the model without a kernel around them."""
 
 from __future__ import annotations

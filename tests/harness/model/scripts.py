@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts in a few words, and what the model says of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loads, stores, atomics and packets, against `struct`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every arithmetic opcode, both operands, both widths, against the C compiler's types as ctypes has them."""
 
 from __future__ import annotations

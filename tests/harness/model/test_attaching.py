@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PERF_EVENT_IOC_SET_BPF and lifetimes, by the clauses of sections 8 to 10 of the facts."""
 
 from __future__ import annotations

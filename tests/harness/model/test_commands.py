@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2): what loading, logs, helpers and map commands are predicted to do."""
 
 from __future__ import annotations

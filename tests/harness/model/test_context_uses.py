@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a program may reach its context, whatever way it takes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What nobody can predict, and how far the doubt spreads."""
 
 from __future__ import annotations

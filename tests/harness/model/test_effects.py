@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What an operation that nobody can predict may have changed: its row of `effects` opens that and nothing else."""
 
 from __future__ import annotations

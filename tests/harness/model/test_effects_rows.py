@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No row of `effects` is there for nothing: without any part of one, a small script is predicted otherwise.
 
 In each script one operation is made open, whatever the model would have said of it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An era is what a release, a distribution and an architecture make together."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Perf events: samples, periods, rings, tasks and CPUs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The executor itself: a fault planted on purpose, steps that are watched, names given twice."""
 
 from __future__ import annotations

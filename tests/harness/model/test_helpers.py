@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Helpers, by the clauses of section 6 of the facts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program sees when it is hit: registers, arguments, results of triggers, packets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every comparison, both operands, both widths; calls and exits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is mapped, and by whom; executors read nothing else, so that no script dies of a look at its ring."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is in doubt spreads by construction: of random scripts an operation is made open at random, and no certain
 prediction is left that depends on what it did.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bpf(2) with whatever a caller hands over: what is looked at first, by era."""
 
 from __future__ import annotations

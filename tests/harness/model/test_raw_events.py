@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """perf_event_open(2) with whatever a caller hands over: fields are read where they are, however they were filled in."""
 
 from __future__ import annotations

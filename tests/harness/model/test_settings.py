@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Settings below /proc/sys: who may change them to what, and that they are put back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Socket filters: how long one may be, which hangs on net.core.optmem_max and on what the verifier makes of it."""
 
 from __future__ import annotations

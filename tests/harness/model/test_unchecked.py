@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No certain prediction for a release depends on a change of which nobody has looked up whether it has it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Unknown values: whatever is claimed of a result holds for every concrete value, and masks keep what is known."""
 
 from __future__ import annotations

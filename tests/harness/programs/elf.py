@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Object files as compilers make them, built in memory: /usr/include/elf.h."""
 
 from __future__ import annotations

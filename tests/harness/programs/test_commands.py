@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil model`, as people use it."""
 
 from __future__ import annotations

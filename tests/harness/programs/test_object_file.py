@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Object files: what is read from them, and what is refused by name."""
 
 from __future__ import annotations

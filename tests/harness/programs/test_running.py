@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs by themselves: any bytes end somehow."""
 
 from __future__ import annotations

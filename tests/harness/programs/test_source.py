@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which form a program has, and programs that are none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Malformed programs are told before they run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What becomes of a program: the command's answer is the lane's, whatever the program, kernel and engine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a test is told of the guest, with the model in the place of the kernel."""
 
 from __future__ import annotations

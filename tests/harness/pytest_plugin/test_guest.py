@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A user's tests on real kernels: the README's example, the one in docs/examples, and what goes wrong on purpose."""
 
 from __future__ import annotations

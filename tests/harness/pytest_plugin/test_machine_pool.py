@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When a machine is booted, kept and replaced; with fakes for all that takes a kernel."""
 
 from __future__ import annotations

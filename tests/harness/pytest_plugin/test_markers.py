@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a marker says of a lane."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The plugin in sessions of its own, as far as that needs no machine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A team's list of known divergences."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a comparison tells of verdicts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil compare` and `hil baseline` as a pipeline meets them: from run folders to an exit status."""
 
 from __future__ import annotations

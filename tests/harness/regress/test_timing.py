@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Slower, and not merely on a slower host."""
 
 from __future__ import annotations

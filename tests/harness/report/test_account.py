@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A result in plain text, whole and where room is short."""
 
 from __future__ import annotations

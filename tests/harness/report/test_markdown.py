@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The summary for a CI job's page: what it tells, how long it may be, and that nothing in it comes alive."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The page: what it tells, that it needs nothing, and that nothing in it comes alive."""
 
 from __future__ import annotations

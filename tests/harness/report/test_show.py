@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil show`: core_scripts, clauses, cases, and what a run found."""
 
 from __future__ import annotations

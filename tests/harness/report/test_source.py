@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A report leads to where the kernel decides what a script shows, and nowhere else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run prints: told once what many have in common, and enough to go on with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command that repeats one script."""
 
 from __future__ import annotations

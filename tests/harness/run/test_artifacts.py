@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run leaves when some of it cannot be written."""
 
 from __future__ import annotations

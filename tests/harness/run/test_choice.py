@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which lanes and scripts a run is for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `hil run` says when it cannot: one line that tells what happened and what to do, and the right exit status."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A run that does not do what was demanded of it fails wherever one looks for it later."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A run written and read again."""
 
 import json

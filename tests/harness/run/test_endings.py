@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs that are ended at the moments where it would cost most, without any guest: their kernel is not at hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What becomes of a script that the guest did not finish."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The main job on real guests: agreement, a model broken on purpose, and machines that die in the middle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lanes of point releases: there when they are asked for, and for nobody else."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is made of a script's rounds, without any guest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts in words: what a reader needs who has no sources."""
 
 from __future__ import annotations

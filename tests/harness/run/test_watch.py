@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is seen of a run while it works."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a worker makes of results, and of being stopped, without any guest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers that a kernel's field, a guest's memory or a socket does not hold are told when a script is built."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Long values on a line: both ends stay, and what is left out is counted."""
 
 from harness.script.brief import brief

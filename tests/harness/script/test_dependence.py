@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a reader of a divergence may leave out of its script."""
 
 from harness.abi.pt_regs import pt_regs

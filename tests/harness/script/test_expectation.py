@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a clause admits; against predictions it is more lenient, because they may leave things open."""
 
 import pytest

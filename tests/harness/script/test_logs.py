@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No guest is asked for a log that may kill it, whoever wrote the script, and everybody is told so."""
 
 from __future__ import annotations

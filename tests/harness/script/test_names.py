@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A name that nobody makes is a mistake, and told when the script is built."""
 
 from __future__ import annotations

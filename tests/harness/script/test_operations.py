@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A script that would harm what comes behind it is refused when it is made."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fields of structures that were filled in by parts, wherever the parts lie."""
 
 from __future__ import annotations

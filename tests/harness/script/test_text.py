@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 import pytest
 
 from harness.script.expectation import SUCCESS, Expectation

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Batches, and what became of their processes, for tests about endings."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers of the system calls these tests make, for the host they run on (asm/unistd_64.h, asm-generic/unistd.h)."""
 
 from __future__ import annotations

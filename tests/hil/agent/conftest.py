@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Agents that run on the host: one binary a test session, one process a test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every way the agent can end, and what becomes of its batch."""
 
 from __future__ import annotations

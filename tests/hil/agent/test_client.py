@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The client against a scripted agent: what it does when the other side is slow, silent or gone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The numbers of the wire format as the agent's own header has them, judged by the compiler that builds the agent."""
 
 from __future__ import annotations

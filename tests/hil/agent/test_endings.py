@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every way a batch can end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Batches and input the agent takes nothing of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every step and operand, carried out by a real agent on this host."""
 
 from __future__ import annotations

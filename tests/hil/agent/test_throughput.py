@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Much at once. The figures are printed (pytest -s), not judged: they are the host's as much as ours."""
 
 from __future__ import annotations

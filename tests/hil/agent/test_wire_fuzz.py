@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Garbage for the agent, built with sanitizers: it answers or gives up in its own words, and never over-reads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The private apt, with programs in place of the host's that print what apt 2.6 prints."""
 
 import hashlib

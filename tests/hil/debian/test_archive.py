@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The private apt against the host's real mirror."""
 
 from pathlib import Path

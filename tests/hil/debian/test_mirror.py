@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The host's mirror, from what its apt would fetch."""
 
 import pytest

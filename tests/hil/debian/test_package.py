@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Indexes as apt-cache(8) shows them."""
 
 import shutil

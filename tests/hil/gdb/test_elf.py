@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ELF writer, held against pyelftools and gdb."""
 
 from __future__ import annotations

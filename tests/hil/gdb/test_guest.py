@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gdb on real guests: stop, look, go on; and what happens when one of the two dies."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """/proc/kallsyms as symbols."""
 
 from __future__ import annotations

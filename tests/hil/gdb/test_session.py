@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sessions with a gdb that misbehaves on cue: a script in its place that speaks just enough GDB/MI."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Symbol files, made from a kernel that is not there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names to addresses and back."""
 
 from __future__ import annotations

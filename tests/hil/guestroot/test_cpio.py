@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Archives: what the kernel's reader is strict about, and that nothing but the entries decides the bytes."""
 
 from __future__ import annotations

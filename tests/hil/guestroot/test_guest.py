@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What init makes of a real kernel, on every kernel of the catalogue."""
 
 from __future__ import annotations

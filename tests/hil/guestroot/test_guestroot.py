@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Putting a guest root together, from stand-ins for its userland and its agent."""
 
 from __future__ import annotations

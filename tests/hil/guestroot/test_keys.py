@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keys: private, made once whoever comes first, and in the formats their readers expect."""
 
 from __future__ import annotations

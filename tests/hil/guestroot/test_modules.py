@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which modules go in and in what order, on modules made in memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The recipe as shipped: every row has its reason, and init finds what it reads."""
 
 from __future__ import annotations

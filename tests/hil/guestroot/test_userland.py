@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a program needs to run, on programs linked for the occasion."""
 
 from __future__ import annotations

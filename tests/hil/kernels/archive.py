@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An archive in memory, in place of `Apt`: suites with their packages, and the files the mirror still has."""
 
 from __future__ import annotations

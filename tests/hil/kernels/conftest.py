@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels made in memory: the few bytes of an image and the lines of a configuration that anybody looks at."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The catalogue as it is shipped, and the rules of eras."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil kernels` as scripts and people use it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Configurations: which architecture, which version."""
 
 from pathlib import Path

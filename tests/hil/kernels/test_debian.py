@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From an index to the parts of a kernel: which packages, and what when the mirror lacks one."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Distributions are data: those of the bench and those that a user declares."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Images: which architecture, which release."""
 
 import gzip

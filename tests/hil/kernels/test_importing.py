@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A user's kernel: its parts must fit together, and its name must not claim another kernel's lane."""
 
 import gzip

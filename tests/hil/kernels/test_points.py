@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kernels by version: which there are, what each is called, and what is said of one that is not there."""
 
 import pytest

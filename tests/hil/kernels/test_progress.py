@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What people and logs of CI see of a long job."""
 
 from io import StringIO

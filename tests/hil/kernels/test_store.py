@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The cache of kernels: filled once, verified when used, mended or refused when damaged."""
 
 import errno

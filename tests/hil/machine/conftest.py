@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A machine's parts without a kernel: enough for everything that is pure."""
 
 from __future__ import annotations

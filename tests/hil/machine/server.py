@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An SSH server in this process, for commands that are Python functions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command lines, whole, against files; and the pieces that vary."""
 
 from __future__ import annotations

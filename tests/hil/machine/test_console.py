@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the console makes of the kernel's words. A socket pair stands for QEMU."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether a guest's other CPUs came up; that they do is for the guests of the conformance run to show."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Machines that really boot: their life, and every way it can end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """QMP spoken by a stand-in for QEMU, and by a QEMU without a kernel."""
 
 from __future__ import annotations

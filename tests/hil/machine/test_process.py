@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The supervision of QEMU, with `sleep` in its place."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Atomic operations that put what was there into a register: check_atomic(), kernel/bpf/verifier.c of 5.12."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Calls of helpers: memory that need not be the stack, maps and helpers that fit each other, records.
 
 Sources: check_helper_call(), check_func_arg(), check_mem_size_reg(), kernel/bpf/verifier.c of 5.10.

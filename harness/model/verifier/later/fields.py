@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What later verifiers see of instructions before any path is simulated.
 
 Sources: bpf_opcode_in_insntable(), resolve_pseudo_ldimm64(), check_subprogs(), kernel/bpf/verifier.c of 5.10.

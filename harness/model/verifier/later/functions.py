@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Functions of a program's own, since 4.16; 4.1 has none, and to its verifier they are frames of the state.
 
 Sources: add_subprog(), check_subprogs(), check_func_call(), prepare_func_exit(), check_max_stack_depth(),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a conditional jump is asked first: check_cond_jmp_op(), kernel/bpf/verifier.c of 6.12."""
 
 from __future__ import annotations

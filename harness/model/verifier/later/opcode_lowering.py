@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Opcodes that came after 4.1, in the eyes of 4.1's verifier: which of its own each may be taken for.
 
 A stand-in asks of registers and memory what the newer opcode asks of them in later verifiers, and 4.1 learns nothing

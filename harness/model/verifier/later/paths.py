@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How much there is to simulate where no path is ever left out because another one was like it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arithmetic on pointers as later verifiers see it; 4.1 takes the result for a number, whatever it is.
 
 Source: adjust_reg_min_max_vals(), adjust_ptr_min_max_vals(), kernel/bpf/verifier.c of 5.10; seen to be the same on

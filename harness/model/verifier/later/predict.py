@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What can be said of a later verifier, with 4.1's as the base.
 
 What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the

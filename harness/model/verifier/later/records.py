@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What later verifiers know of maps and helpers that belong together, and of records that must be given back.
 
 4.1 has neither. A reserved record is to it the value of a map nobody else has, so that all its checks of null and of

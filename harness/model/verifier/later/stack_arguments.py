@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arguments beyond the fifth, which functions find above R11 and callers put below it; seen on 7.2.13."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Looks on while 4.1 simulates, for what later verifiers would see otherwise.
 
 Later ones know more: they keep pointers that 4.1 forgets, compute with constants, and take only the side of a jump that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What several orders predict is one prediction that admits each of them, and nothing far from them."""
 
 import pytest

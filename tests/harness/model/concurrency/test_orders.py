@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Orders keep what a thread does in its order, and are not made when they are too many."""
 
 from harness.model.concurrency.orders import MOST_ORDERS, orders

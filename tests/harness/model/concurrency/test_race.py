@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs on two CPUs: what is exact, what has bounds, and what is not predicted at all."""
 
 from dataclasses import replace

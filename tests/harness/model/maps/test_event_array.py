@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arrays of perf events, through scripts: who holds whom open, and what doubt spreads to."""
 
 from __future__ import annotations

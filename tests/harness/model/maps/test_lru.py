@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps that evict: what holds of them whatever the lists look like."""
 
 from __future__ import annotations

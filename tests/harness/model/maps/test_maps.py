@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps against a dict and against the clauses of section 2 of the facts."""
 
 from __future__ import annotations

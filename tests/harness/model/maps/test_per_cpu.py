@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps with a value for each CPU, where there are several."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Program arrays and tail calls, as scripts see them."""
 
 from __future__ import annotations

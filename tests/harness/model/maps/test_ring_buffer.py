@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ring buffers: whatever is appended and consumed, a consumer that parses the memory finds what the model says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Maps of call chains: what is known of their numbers."""
 
 from __future__ import annotations

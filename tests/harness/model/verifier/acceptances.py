@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that 4.1 accepts: what anybody would, what it lets pass by mistake, and what shows how it simulates."""
 
 from __future__ import annotations

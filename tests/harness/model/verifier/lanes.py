@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A process with a few maps, and programs verified in it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs with opcodes newer than 4.1's, and what is said of them by releases that have the opcode."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program for every message of kernel/bpf/verifier.c in 4.1 that a program can bring about.
 
 Rows follow the order of the messages in the source, and are named after it: M-01 is the first message. Rules of later

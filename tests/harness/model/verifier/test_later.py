@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Later verifiers: what must be the same, what must not be predicted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Opcodes newer than 4.1's: what releases that have them say, and what those say that do not."""
 
 from __future__ import annotations

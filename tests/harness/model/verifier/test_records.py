@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is added to 4.1's verifier for later ones: maps and helpers that fit, and records that must be given back."""
 
 from __future__ import annotations

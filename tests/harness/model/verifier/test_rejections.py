@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every message a program can bring about, with its errno, at its instruction, at the end of the log."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the verifier of each release is: a record, found by what changed when, and asked by no version."""
 
 from __future__ import annotations

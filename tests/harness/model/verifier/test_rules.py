@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every refusal carries the rule it was made by, every rule is one, and there is a program for each."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whole verdicts: logs of accepted programs, the order of the passes, limits, what 4.1 lets pass by mistake."""
 
 from __future__ import annotations

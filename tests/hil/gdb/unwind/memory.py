@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A CPU that stands still, in memory."""
 
 from __future__ import annotations

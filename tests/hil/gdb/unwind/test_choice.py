@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The way to unwind follows from how the kernel was built."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frame records of both architectures on stacks made by hand."""
 
 from __future__ import annotations

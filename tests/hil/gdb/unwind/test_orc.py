@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ORC unwinder on a stack and a table made by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rows of ORC tables as real kernels have them."""
 
 from __future__ import annotations

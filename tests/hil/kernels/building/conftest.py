@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A toy of a kernel's sources, packed in memory, and a server on the loopback interface that has it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From the server to the cache, with toy sources: what comes out, and what does not when something goes wrong."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil kernels build` as people and CI call it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Downloads from a server that breaks off, refuses, or does not know ranges."""
 
 import random

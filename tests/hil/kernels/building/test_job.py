@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs that fail, and families of processes that must not outlive us."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fragments, and what is made of them."""
 
 from hil.kernels import configuration

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The recipes in images/kernels."""
 
 import tomllib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Only the tarball of the catalogue is accepted, wherever it comes from."""
 
 import hashlib
