@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import zip_longest
 
 from harness.compare import Divergence
@@ -12,6 +12,8 @@ from harness.script.matching import admits, record_admits
 from harness.script.outcome import (
     Anything,
     Bytes,
+    Containing,
+    Data,
     Either,
     OneOf,
     Outcome,
@@ -32,19 +34,15 @@ MOST = 4
 def difference(found: Divergence) -> tuple[str, ...]:
     """Lines on what differs within data, records, a log or threads, each with its place and both sides; none for what a
     glance shows, a number or an errno."""
-    said = found.prediction
-    if isinstance(said, Outcome | Either) and not admits(said, found.observation, found.returned):
-        lines = tuple(_outcomes(said, found.observation, found.returned))
-        if lines:
+    for who, said in (("predicted", found.prediction), ("expected", found.expectation)):
+        if lines := tuple(_lines(said, found.observation, found.returned, who)):
             return lines
-    expected = found.expectation and found.expectation.data
-    seen = found.observation.data
-    if isinstance(expected, bytes | OneOf | PerCpu) and isinstance(seen, bytes):
-        return tuple(_data(expected, seen, {}, "expected"))
     return ()
 
 
-def _outcomes(said: Outcome | Either, seen: Outcome, returned: Mapping[str, int]) -> Iterator[str]:
+def _lines(said: Prediction | None, seen: Outcome, returned: Mapping[str, int], who: str) -> Iterator[str]:
+    if not isinstance(said, Outcome | Either) or admits(said, seen, returned):
+        return
     if isinstance(said, Either):  # the one that comes nearest in kind
         alike = [one for one in said.outcomes if one.errno == seen.errno]
         if not alike:
@@ -52,31 +50,37 @@ def _outcomes(said: Outcome | Either, seen: Outcome, returned: Mapping[str, int]
         said = alike[0]
     if said.errno != seen.errno:
         return
-    if isinstance(said.data, bytes | Bytes | OneOf) and isinstance(seen.data, bytes):
-        yield from _data(said.data, seen.data, returned)
+    if isinstance(said.data, bytes | Bytes | OneOf | PerCpu) and isinstance(seen.data, bytes):
+        yield from _data(said.data, seen.data, returned, who)
     if isinstance(said.records, tuple) and isinstance(seen.records, tuple):
-        yield from _records(said.records, seen.records, returned)
-    if not isinstance(said.log, Withheld | Anything | None) and isinstance(seen.log, str):
-        yield from _log(said.log, seen.log)
+        yield from _records(said.records, seen.records, returned, who)
+    if not isinstance(said.log, Withheld | Containing | Anything | None) and isinstance(seen.log, str):
+        yield from _log(said.log, seen.log, who)
     for number, (thread, others) in enumerate(zip(said.each_thread, seen.each_thread, strict=False)):
-        yield from _thread(number, thread, others, returned)
+        yield from _thread(number, thread, others, returned, who)
 
 
-def _data(
-    said: bytes | Bytes | OneOf | PerCpu, seen: bytes, returned: Mapping[str, int], who: str = "predicted"
-) -> Iterator[str]:
+def _data(said: Data, seen: bytes, returned: Mapping[str, int], who: str) -> Iterator[str]:
     """Rows of bytes; where one of several was to be, against the choice that comes nearest."""
-    if isinstance(said, OneOf):
-        rows = min((_rows(Bytes(choice), seen, returned) for choice in said.choices), key=len, default=[])
-    elif isinstance(said, PerCpu):
-        rows = _rows(Bytes(said.of_size(len(seen))), seen, returned)
-    else:
-        rows = _rows(said if isinstance(said, Bytes) else Bytes(said), seen, returned)
+    choices = said.choices if isinstance(said, OneOf) else (said,)
+    rows = min((_rows(one, seen, returned) for one in _bytes(choices, len(seen))), key=len, default=[])
     if len(seen) <= ROW and len(rows) <= 1:
         return
     yield from _most(
         [f"at offset {at}: {who} {before or '(nothing)'}, saw {now or '(nothing)'}" for at, before, now in rows]
     )
+
+
+def _bytes(choices: Iterable[Data], size: int) -> Iterator[Bytes]:
+    """Those of which it is known byte for byte what they are."""
+    for one in choices:
+        match one:
+            case bytes():
+                yield Bytes(one)
+            case Bytes():
+                yield one
+            case PerCpu():
+                yield Bytes(one.of_size(size))
 
 
 def _rows(said: Bytes, seen: bytes, returned: Mapping[str, int]) -> list[tuple[int, str, str]]:
@@ -99,13 +103,13 @@ def _digits(content: bytes, row: int, unknown: Collection[int]) -> str:
 
 
 def _records(
-    said: tuple[Record | Anything, ...], seen: tuple[Record | Anything, ...], returned: Mapping[str, int]
+    said: tuple[Record | Anything, ...], seen: tuple[Record | Anything, ...], returned: Mapping[str, int], who: str
 ) -> Iterator[str]:
     if len(said) != len(seen):
-        yield f"predicted {len(said)} records, saw {len(seen)}"
+        yield f"{who} {len(said)} records, saw {len(seen)}"
     yield from _most(
         [
-            f"record {number}: predicted {_record(one)}, saw {_record(other)}"
+            f"record {number}: {who} {_record(one)}, saw {_record(other)}"
             for number, (one, other) in enumerate(zip_longest(said, seen))
             if one is None or other is None or not record_admits(one, other, returned)
         ]
@@ -116,13 +120,13 @@ def _record(one: Record | Anything | None) -> str:
     return "(none)" if one is None else brief(describe_record(one))
 
 
-def _log(said: str | Text, seen: str) -> Iterator[str]:
+def _log(said: str | Text, seen: str, who: str) -> Iterator[str]:
     """The first line that differs; where a part of the text is unknown, only if it is not in a line before."""
     if said == seen or (not isinstance(said, str) and said.admits(seen)):
         return
     for number, (one, other) in enumerate(zip_longest(str(said).splitlines(), seen.splitlines()), 1):
         if one != other and not (one and "<" in one):
-            yield f"line {number} of the log: predicted {_line(one)}, saw {_line(other)}"
+            yield f"line {number} of the log: {who} {_line(one)}, saw {_line(other)}"
             return
 
 
@@ -131,10 +135,10 @@ def _line(one: str | None) -> str:
 
 
 def _thread(
-    thread: int, said: tuple[Prediction, ...], seen: tuple[Prediction, ...], returned: Mapping[str, int]
+    thread: int, said: tuple[Prediction, ...], seen: tuple[Prediction, ...], returned: Mapping[str, int], who: str
 ) -> Iterator[str]:
     wrong = [
-        f"thread {thread}, its operation {number}: predicted {brief(describe_outcome(one))}, "
+        f"thread {thread}, its operation {number}: {who} {brief(describe_outcome(one))}, "
         f"saw {brief(describe_outcome(other))}"
         for number, (one, other) in enumerate(zip(said, seen, strict=False))
         if not admits(one, other, returned)

@@ -26,7 +26,19 @@ from harness.script.operations import (
     Script,
     Thread,
 )
-from harness.script.outcome import Bytes, Either, Lost, OneOf, Outcome, PerCpu, Piece, Prediction, Sample, Unknown
+from harness.script.outcome import (
+    Addresses,
+    Bytes,
+    Either,
+    Lost,
+    OneOf,
+    Outcome,
+    PerCpu,
+    Piece,
+    Prediction,
+    Sample,
+    Unknown,
+)
 
 LOOK = LookupElement(-1, bytes(4), 32)
 
@@ -89,6 +101,15 @@ def test_where_kernel_and_model_agree_the_clause_is_held_against() -> None:
     assert told(data(bytes(8) + b"\1" * 8), data(bytes(8) + b"\1" * 8), LOOK, per_cpu) == (
         "at offset 8: expected 0000000000000000, saw 0101010101010101",
     )
+
+
+def test_of_what_was_expected_records_are_told_too() -> None:
+    ring, seen = ReadRing(Ref("ring")), Outcome(value=1, records=(Sample(cpu=0, pid=7),))
+    assert told(seen, seen, ring, Expectation(value=1, records=(Sample(cpu=1),))) == (
+        "record 0: expected Sample(cpu=1), saw Sample(pid=7, cpu=0)",
+    )
+    odd = Expectation(value=0, data=OneOf((PerCpu(bytes(8)), Addresses(16))))  # type: ignore[arg-type]
+    assert told(data(b"\1" * 16), data(b"\1" * 16), LOOK, odd)[0].startswith("at offset 0: expected 0000")
 
 
 def test_records_differ_by_number() -> None:
