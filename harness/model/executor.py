@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from harness.model.choices import Choices, either, explore
 from harness.model.concurrency.merging import merge
 from harness.model.concurrency.orders import Turn, orders
 from harness.model.concurrency.threads import Threads
@@ -40,7 +42,7 @@ from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.unchecked import common, possible
-from harness.model.value import Deadly, Unpredictable
+from harness.model.unpredictable import Deadly, Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
@@ -121,28 +123,41 @@ class ModelExecutor:
         self._sink = sink
         self._interfere = interfere
 
-    def run(self, script: Script, end: int | None = None) -> list[Prediction]:
+    def run(self, script: Script, end: int | None = None, seen: Sequence[Outcome] = ()) -> list[Prediction]:
         """One prediction an operation, in their order, for those before number `end`; every script begins with a fresh
         kernel.
 
         With threads, the script is run in every order they allow; of a release of which something was never looked up,
-        by every set of rules it may have.
+        by every set of rules it may have. Where it cannot be known whether a kernel takes a program, what it said of it
+        in `seen`, the outcomes of the script's operations, is what the rest is predicted under; the load itself stays
+        unpredicted.
         """
-        runs = [self._run(number, script, end) for number in range(len(self._kernels))]
+        runs = [self._run(number, script, end, seen) for number in range(len(self._kernels))]
         return [common(self._kernels, predictions) for predictions in zip(*runs, strict=True)]
 
-    def _run(self, number: int, script: Script, end: int | None) -> list[Prediction]:
-        runs = []
+    def _run(self, number: int, script: Script, end: int | None, seen: Sequence[Outcome]) -> list[Prediction]:
         operations = script.operations[:end]
+        in_every_order = []
         for turns in orders(operations) or [[Turn(*numbered) for numbered in enumerate(operations)]]:
-            run = Run(self._kernel(number, script), self._interfere)
-            runs.append(run.follow(turns))
-            if run.contended:
-                runs.append(Run(self._kernel(number, script), self._interfere, loses=True).follow(turns))
-        return [merge(predictions) for predictions in zip(*runs, strict=True)]
+            ways = explore(partial(self._follow, turns, number, script, seen))
+            in_every_order.append([either(predictions) for predictions in zip(*ways, strict=True)])
+        return [merge(predictions) for predictions in zip(*in_every_order, strict=True)]
 
-    def _kernel(self, number: int, script: Script) -> Kernel:
-        kernel = Kernel(self._kernels[number], self._interpreters[number], None if number else self._sink)
+    def _follow(
+        self, turns: Sequence[Turn], number: int, script: Script, seen: Sequence[Outcome], choices: Choices | None
+    ) -> list[Prediction]:
+        run = Run(self._kernel(number, script, choices), self._interfere, seen)
+        predictions = run.follow(turns)
+        if not run.contended:
+            return predictions
+        again = Choices(choices.made) if choices else None
+        lost = Run(self._kernel(number, script, again), self._interfere, seen, loses=True).follow(turns)
+        return [merge(both) for both in zip(predictions, lost, strict=True)]
+
+    def _kernel(self, number: int, script: Script, choices: Choices | None) -> Kernel:
+        first = not number and not (choices and choices.given)
+        kernel = Kernel(self._kernels[number], self._interpreters[number], self._sink if first else None)
+        kernel.choices = choices
         kernel.surroundings.readings = tuple(
             operation.name for operation in script.operations if isinstance(operation, around.ReadClock)
         )
@@ -155,10 +170,18 @@ class Run:
     `contended` is whether CPUs lost some of each other's additions; none of them or, with `loses`, as many as can be.
     """
 
-    def __init__(self, kernel: Kernel, interfere: Interference | None = None, *, loses: bool = False) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        interfere: Interference | None = None,
+        seen: Sequence[Outcome] = (),
+        *,
+        loses: bool = False,
+    ) -> None:
         self.contended = False
         self._kernel = kernel
         self._interfere = interfere
+        self._seen = seen
         self._loses = loses
         self._lost = ""
         """Why nothing is certain any more."""
@@ -168,6 +191,7 @@ class Run:
         predictions: list[Prediction] = []
         threads: Threads | None = None
         for turn in turns:
+            self._kernel.seen = self._outcome(turn)
             if turn.thread:
                 threads = threads or Threads(self._kernel)
                 threads.enter(turn)
@@ -178,6 +202,15 @@ class Run:
             else:
                 predictions.append(self._predict(turn.operation, self._carried(turn.index)))
         return predictions
+
+    def _outcome(self, turn: Turn) -> Outcome | None:
+        """What the guest said of the operation; None where nobody knows."""
+        outcome = self._seen[turn.index] if turn.index < len(self._seen) else None
+        if outcome is None or not turn.thread:
+            return outcome
+        number, position = turn.place
+        said = outcome.threads[number][position] if isinstance(outcome.threads, tuple) else None
+        return said if isinstance(said, Outcome) else None
 
     def _join(self, operation: RunThreads, threads: Threads | None) -> Prediction:
         if self._lost:

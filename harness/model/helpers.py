@@ -19,7 +19,8 @@ from harness.model.memory import Fault
 from harness.model.reading import Space, buffer, reader, string_reader
 from harness.model.surroundings import Surroundings
 from harness.model.surroundings import of as surroundings_of
-from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, partial_of, unknown
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M32, M64, Pointer, Value, exactly, partial_of, unknown
 from harness.script.outcome import Line, Unknown
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
 from harness.model.state import Handler, State, TailCall, Undefined
-from harness.model.value import Unpredictable, Value
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Value
 
 MOST_STEPS = 1_000_000
 """More than any verified program takes: BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf_verifier.h."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from harness.model.value import Pointer, Unpredictable, Value, number, unknown
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Pointer, Value, number, unknown
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Piece, Unknown
 
 USER_ADDRESS = Unknown("an address in user space", least=4096, most=(1 << 47) - 1)
@@ -26,10 +27,11 @@ class Region:
     """`size` bytes that lie together: the stack, a context, a map's value, a user's buffer, a packet.
 
     Each byte is known, or part of a value that was stored (a pointer, a partly known number), or garbage. A value read
-    back as it was stored is the same value. `content` gives the known bytes; without it all bytes are garbage.
+    back as it was stored is the same value. `content` gives the known bytes; without it all bytes are garbage. Its
+    address is a multiple of `alignment`, a power of two.
     """
 
-    __slots__ = ("_cells", "_content", "_unknown", "address", "garbage", "name", "size", "writable")
+    __slots__ = ("_cells", "_content", "_unknown", "address", "alignment", "garbage", "name", "size", "writable")
 
     def __init__(
         self,
@@ -39,9 +41,11 @@ class Region:
         *,
         writable: bool = True,
         address: Unknown = KERNEL_ADDRESS,
+        alignment: int = 1,
         garbage: str = "memory nobody wrote",
     ) -> None:
         self.name = name
+        self.alignment = alignment
         self.size = size
         self.writable = writable
         self.address = address
@@ -172,7 +176,7 @@ class Context(Region):
     __slots__ = ("place",)
 
     def __init__(self, name: str, size: int, *, place: Hashable, garbage: str) -> None:
-        super().__init__(name, size, garbage=garbage)
+        super().__init__(name, size, alignment=8, garbage=garbage)
         self.place = place
 
 

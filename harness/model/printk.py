@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from harness.model.errno import Errno
 from harness.model.rules import PrintkRules
-from harness.model.value import M32, Unpredictable, Value, exactly, signed64
+from harness.model.tnum import signed64
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M32, Value, exactly
 
 MOST_CONVERSIONS = 3
 ADDRESS = "0" * 16

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
 from harness.model.memory import Region
-from harness.model.value import Pointer, Unpredictable, Value, unknown
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Pointer, Value, unknown
 
 if TYPE_CHECKING:
+    from harness.model.choices import Choices
     from harness.model.interface.objects import LoadedProgram
     from harness.model.maps import Map
 
@@ -43,9 +45,9 @@ class TailCall(Exception):
 
 class State:
     """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
-    of them count against the limit."""
+    of them count against the limit; `choices` decide what cannot be known."""
 
-    __slots__ = ("callers", "helper", "instructions", "maps", "packet", "pc", "registers", "tail_calls")
+    __slots__ = ("callers", "choices", "helper", "instructions", "maps", "packet", "pc", "registers", "tail_calls")
 
     def __init__(
         self,
@@ -54,7 +56,9 @@ class State:
         context: Value,
         helper: HelperCall,
         packet: bytes | None = None,
+        choices: Choices | None = None,
     ) -> None:
+        self.choices = choices
         self.helper = helper
         self.packet = packet
         self.callers: list[tuple[int, list[Value]]] = []
@@ -74,7 +78,7 @@ class State:
 
 def new_stack() -> Pointer:
     """The frame pointer of a new frame: the end of its stack."""
-    return Pointer(Region("the stack", STACK_SIZE, garbage="stack nobody wrote"), STACK_SIZE)
+    return Pointer(Region("the stack", STACK_SIZE, alignment=8, garbage="stack nobody wrote"), STACK_SIZE)
 
 
 Handler = Callable[[State, Instruction], Value | None]

@@ -4,42 +4,27 @@
 A register holds an `int` in 0..2**64-1, a `Pointer`, or a `Partial`. All three add, mask and shift with Python's own
 operators, and what can still be known of a result is known: `unknown & 0xff` has 56 known bits. A comparison that the
 known bits and bounds do not decide raises `Unpredictable`, so nothing is ever predicted by chance.
+
+A number that was cut out of another one remembers which bits it is, so that what was taken apart comes together again:
+a pointer minus its low half ends in 32 zeros, and both halves together are the pointer.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
+from harness.model.cut import Cut
+from harness.model.tnum import M64 as M64
+from harness.model.tnum import Tnum, add, multiply, signed64, subtract, trailing_zeros
+from harness.model.unpredictable import Unpredictable
 from harness.script.outcome import Unknown
 
 if TYPE_CHECKING:
     from harness.model.memory import Region
 
-M64 = (1 << 64) - 1
 M32 = (1 << 32) - 1
-SIGN64 = 1 << 63
-SIGN32 = 1 << 31
-
-
-class Unpredictable(Exception):
-    """The model cannot know what happens; the operation becomes `Unpredicted(why)`. Never leaves the model."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class Settled(Unpredictable):
-    """Only what the operation gives cannot be known: what it does has been done to the model's state, where what
-    cannot be known is in doubt already."""
-
-
-class Deadly(Unpredictable):
-    """The kernel has a fault that it may die of, now or when what came of the operation is used; `why` names it."""
-
-
-class Unbounded(Unpredictable):
-    """The operation may have done anything to anything, so nothing after it is certain."""
 
 
 Value = Union[int, "Symbolic"]
@@ -56,25 +41,38 @@ class Symbolic:
         raise NotImplementedError
 
     def __add__(self, other: Value) -> Value:
-        return _add(self.partial(), number(other))
+        if isinstance(other, int):
+            return _moved(_by(add, self.partial(), number(other)), self, other)
+        if (both := _together(self, other, operator.or_, disjoint=True)) is not None:
+            return both
+        return _by(add, self.partial(), number(other))
 
     def __radd__(self, other: int) -> Value:
-        return _add(number(other), self.partial())
+        return self + other
 
     def __sub__(self, other: Value) -> Value:
-        return 0 if self is other else _subtract(self.partial(), number(other))
+        if isinstance(other, int):
+            return _moved(_by(subtract, self.partial(), number(other)), self, -other)
+        if (cut := _difference(self, other)) is not None:
+            return cut
+        return _close(_by(subtract, self.partial(), number(other)), self, other)
 
     def __rsub__(self, other: int) -> Value:
-        return _subtract(number(other), self.partial())
+        return _by(subtract, number(other), self.partial())
 
     def __mul__(self, other: Value) -> Value:
-        return _multiply(self.partial(), number(other))
+        mine, theirs = self.partial(), number(other)
+        return 0 if 0 in (mine.most, theirs.most) else _by(multiply, mine, theirs)
 
     __rmul__ = __mul__
 
     def __and__(self, other: Value) -> Value:
-        if self is other or (isinstance(other, int) and other == M64):
+        if self is other:
             return self
+        if isinstance(other, int):
+            return _masked(self, other)
+        if (both := _together(self, other, operator.and_)) is not None:
+            return both
         mine, theirs = self.partial(), number(other)
         known_zero = (~mine.value & ~mine.mask) | (~theirs.value & ~theirs.mask)
         return partial(mine.value & theirs.value, (mine.mask | theirs.mask) & ~known_zero & M64, mine.why)
@@ -82,8 +80,10 @@ class Symbolic:
     __rand__ = __and__
 
     def __or__(self, other: Value) -> Value:
-        if self is other:
+        if self is other or (isinstance(other, int) and other == 0):
             return self
+        if (both := _together(self, other, operator.or_)) is not None:
+            return both
         mine, theirs = self.partial(), number(other)
         ones = mine.value | theirs.value
         return partial(ones, (mine.mask | theirs.mask) & ~ones, mine.why)
@@ -91,8 +91,10 @@ class Symbolic:
     __ror__ = __or__
 
     def __xor__(self, other: Value) -> Value:
-        if self is other:
-            return 0
+        if isinstance(other, int) and other == 0:
+            return self
+        if (both := _together(self, other, operator.xor)) is not None:
+            return both
         mine, theirs = self.partial(), number(other)
         mask = mine.mask | theirs.mask
         return partial((mine.value ^ theirs.value) & ~mask, mask, mine.why)
@@ -100,15 +102,13 @@ class Symbolic:
     __rxor__ = __xor__
 
     def __lshift__(self, count: Value) -> Value:
-        mine, count = self.partial(), exactly(count)
-        return partial((mine.value << count) & M64, (mine.mask << count) & M64, mine.why)
+        return _shifted(self, exactly(count))
 
     def __rlshift__(self, other: int) -> Value:
         return Partial(other, 0, "") << self
 
     def __rshift__(self, count: Value) -> Value:
-        mine, count = self.partial(), exactly(count)
-        return partial(mine.value >> count, mine.mask >> count, mine.why)
+        return _shifted(self, -exactly(count))
 
     def __rrshift__(self, other: int) -> Value:
         return Partial(other, 0, "") >> self
@@ -140,6 +140,8 @@ class Symbolic:
             return True
         if not isinstance(other, int | Symbolic):
             return NotImplemented
+        if _same(self, other):
+            return True
         mine, theirs = self.partial(), number(other)
         both_known = ~(mine.mask | theirs.mask)
         if (mine.value ^ theirs.value) & both_known or mine.most < theirs.least or mine.least > theirs.most:
@@ -153,7 +155,7 @@ class Symbolic:
         mine, theirs = self.partial(), number(other)
         if mine.most < theirs.least:
             return True
-        if mine.least >= theirs.most or self is other:
+        if mine.least >= theirs.most or _same(self, other):
             return False
         raise Unpredictable(f"a comparison depends on {mine.why if mine.mask else theirs.why}")
 
@@ -161,7 +163,7 @@ class Symbolic:
         mine, theirs = self.partial(), number(other)
         if mine.least > theirs.most:
             return True
-        if mine.most <= theirs.least or self is other:
+        if mine.most <= theirs.least or _same(self, other):
             return False
         raise Unpredictable(f"a comparison depends on {mine.why if mine.mask else theirs.why}")
 
@@ -180,12 +182,15 @@ class Partial(Symbolic):
 
     The bits are the kernel's own `struct tnum` (kernel/bpf/tnum.c). One object stands for one concrete number: copies
     are the same object, and two readings of a clock are two objects. `source` is the prediction of that number while
-    nothing was computed from it.
+    nothing was computed from it. `cut` is what it was cut out of; `low` a number and how many low bits it shares with
+    that one.
     """
 
-    __slots__ = ("least", "mask", "most", "source", "value", "why")
+    __slots__ = ("cut", "least", "low", "mask", "most", "source", "value", "why")
 
-    def __init__(self, value: int, mask: int, why: str, source: Unknown | None = None) -> None:
+    def __init__(self, value: int, mask: int, why: str, source: Unknown | None = None, cut: Cut | None = None) -> None:
+        self.cut = cut
+        self.low: tuple[Symbolic, int] | None = None
         self.value = value & ~mask
         self.mask = mask
         self.why = why
@@ -207,8 +212,13 @@ class Partial(Symbolic):
         return f"Partial({self.value:#x}, mask={self.mask:#x}, {self.why!r})"
 
 
+NEAR = 1 << 31
+"""Bytes from its region that an address can be away without wrapping around, wherever the region is."""
+
+
 class Pointer(Symbolic):
-    """The address of byte `offset` of `region`. Its number is unknown, but sums keep what it points to."""
+    """The address of byte `offset` of `region`. Its number is unknown, but for its alignment and the half of the
+    address space it is in; sums keep what it points to."""
 
     __slots__ = ("offset", "region")
 
@@ -217,12 +227,23 @@ class Pointer(Symbolic):
         self.offset = offset
 
     def partial(self) -> Partial:
-        return partial_of(self.region.address)
+        """Of an address far from its region not even the half of the address space is known; its alignment is."""
+        address = partial_of(self.region.address) if self.near else unknown(self.region.address.why)
+        aligned = self.region.alignment - 1
+        mask = address.mask & ~aligned
+        return Partial(address.value & ~aligned | self.offset & aligned, mask, address.why, address.source)
+
+    @property
+    def near(self) -> bool:
+        """Whether the address is in the half of the address space that its region is in."""
+        return abs(self.offset) < NEAR
 
     def __add__(self, other: Value) -> Value:
-        if isinstance(other, int):
-            return Pointer(self.region, signed64((self.offset + other) & M64))
-        return super().__add__(other)
+        return self.moved(other) if isinstance(other, int) else super().__add__(other)
+
+    def moved(self, by: int) -> Pointer:
+        """The pointer so many bytes further on."""
+        return Pointer(self.region, signed64((self.offset + by) & M64))
 
     __radd__ = __add__
 
@@ -241,17 +262,100 @@ class Pointer(Symbolic):
     __hash__ = object.__hash__
 
     def __lt__(self, other: Value) -> bool:
-        if isinstance(other, Pointer) and other.region is self.region:
+        if isinstance(other, Pointer) and other.region is self.region and self.near and other.near:
             return self.offset < other.offset
         return super().__lt__(other)
 
     def __gt__(self, other: Value) -> bool:
-        if isinstance(other, Pointer) and other.region is self.region:
+        if isinstance(other, Pointer) and other.region is self.region and self.near and other.near:
             return self.offset > other.offset
         return super().__gt__(other)
 
     def __repr__(self) -> str:
         return f"Pointer({self.region.name}{self.offset:+d})"
+
+
+def _cut_of(value: Symbolic) -> Cut:
+    return value.cut if isinstance(value, Partial) and value.cut else Cut(value, M64, 0)
+
+
+def _put_together(cut: Cut) -> Value:
+    """The number, with what is known of its bits; the whole again when it is all there."""
+    if cut.bits == M64 and not cut.shift:
+        return cut.whole
+    known = cut.whole.partial()
+    value, mask = cut.of(known.value), cut.of(known.mask)
+    return Partial(value, mask, known.why, cut=cut) if mask else value
+
+
+def _is(one: Symbolic, other: Symbolic) -> bool:
+    """Whether both are the same number for sure, without a look at their bits."""
+    if isinstance(one, Pointer) and isinstance(other, Pointer):
+        return one.region is other.region and one.offset == other.offset
+    return one is other
+
+
+def _same(one: Symbolic, other: Value) -> bool:
+    if not isinstance(other, Symbolic):
+        return False
+    mine, theirs = _cut_of(one), _cut_of(other)
+    return mine[1:] == theirs[1:] and _is(mine.whole, theirs.whole)
+
+
+def _together(one: Symbolic, other: Value, bits: Callable[[int, int], int], *, disjoint: bool = False) -> Value | None:
+    """Two cuts of one number, put together bit by bit; None for any others."""
+    if not isinstance(other, Symbolic):
+        return None
+    mine, theirs = _cut_of(one), _cut_of(other)
+    if mine.shift != theirs.shift or not _is(mine.whole, theirs.whole) or (disjoint and mine.bits & theirs.bits):
+        return None
+    return _put_together(mine._replace(bits=bits(mine.bits, theirs.bits)))
+
+
+def _difference(one: Symbolic, other: Symbolic) -> Value | None:
+    """What is left of a number when some of its own bits are taken away."""
+    if _cut_of(other).bits & ~_cut_of(one).bits:
+        return None
+    return _together(one, other, lambda mine, theirs: mine & ~theirs)
+
+
+def _masked(one: Symbolic, bits: int) -> Value:
+    known = one.partial()
+    if not (known.value | known.mask) & ~bits:
+        return one
+    if isinstance(one, Partial) and one.low and bits < 1 << one.low[1]:
+        return one.low[0] & bits
+    return _put_together(_cut_of(one).masked(bits))
+
+
+def _shifted(one: Symbolic, left: int) -> Value:
+    return _put_together(_cut_of(one).shifted(left)) if left else one
+
+
+def _low_bits(value: Symbolic) -> tuple[Symbolic, int]:
+    """A number, and how many of its low bits are the low bits of `value`."""
+    if isinstance(value, Partial) and value.low:
+        return value.low
+    cut = _cut_of(value)
+    return (value, 64) if cut.shift else (cut.whole, trailing_zeros(~cut.bits & M64))
+
+
+def _moved(result: Value, base: Symbolic, by: int) -> Value:
+    """`result` is `base + by`, where low bits of a pointer stay those of a pointer."""
+    whole, bits = _low_bits(base)
+    if isinstance(result, Partial) and isinstance(whole, Pointer) and bits:
+        result.low = whole.moved(by), bits
+    return result
+
+
+def _close(result: Value, one: Symbolic, other: Symbolic) -> Value:
+    """`result` is `one - other`, of which low bits are known where both are low bits of pointers to one region."""
+    (mine, few), (theirs, many) = _low_bits(one), _low_bits(other)
+    if not (isinstance(mine, Pointer) and isinstance(theirs, Pointer) and mine.region is theirs.region):
+        return result
+    known = (1 << min(few, many)) - 1
+    distance, rest = (mine.offset - theirs.offset) & known, number(result)
+    return partial(rest.value & ~known | distance, rest.mask & ~known, rest.why)
 
 
 def partial(value: int, mask: int, why: str) -> Value:
@@ -284,70 +388,10 @@ def exactly(value: Value) -> int:
     raise Unpredictable(f"depends on {value.partial().why}")
 
 
-def signed64(value: int) -> int:
-    """`value` in 0..2**64-1 as two's complement."""
-    return value - (1 << 64) if value & SIGN64 else value
-
-
-def sign_extend(value: Value, bits: int) -> Value:
-    """The low `bits` of `value`, extended to 64 by their top bit."""
-    sign = 1 << bits - 1
-    return ((value & ((sign << 1) - 1) ^ sign) - sign) & M64
-
-
-def arithmetic_shift(value: Value, count: Value, bits: int) -> Value:
-    """Right shift of the low `bits` of `value` that repeats the sign bit; the result has `bits` bits."""
-    if isinstance(value, int) and isinstance(count, int):
-        sign = 1 << bits - 1
-        return ((value & ((sign << 1) - 1) ^ sign) - sign) >> count & ((sign << 1) - 1)
-    count = exactly(count)
-    low = (1 << bits) - 1
-    operand = number(value & low)
-    return partial(_shift_signed(operand.value, count, bits), _shift_signed(operand.mask, count, bits), operand.why)
-
-
-def _shift_signed(value: int, count: int, bits: int) -> int:
-    sign = 1 << bits - 1
-    return ((value ^ sign) - sign) >> count & ((1 << bits) - 1)
-
-
 def _below(most: int, why: str) -> Value:
     return partial(0, (1 << most.bit_length()) - 1, why)
 
 
-def _why(left: Partial, right: Partial) -> str:
-    return left.why if left.mask else right.why
-
-
-def _add(left: Partial, right: Partial) -> Value:
-    """tnum_add: a bit of the sum is known when both bits and the carry into it are."""
-    least = left.value + right.value
-    spread = least + left.mask + right.mask ^ least
-    mask = (spread | left.mask | right.mask) & M64
-    return partial(least & ~mask & M64, mask, _why(left, right))
-
-
-def _subtract(left: Partial, right: Partial) -> Value:
-    """tnum_sub."""
-    difference = left.value - right.value
-    spread = (difference + left.mask) ^ (difference - right.mask)
-    mask = (spread | left.mask | right.mask) & M64
-    return partial(difference & ~mask & M64, mask, _why(left, right))
-
-
-def _multiply(left: Partial, right: Partial) -> Value:
-    """The low bits of a product depend on nothing but equally many low bits of the factors, and on trailing zeros."""
-    if 0 in (left.most, right.most):
-        return 0
-    known = min(_trailing(left.mask) + _trailing_zeros(right), _trailing(right.mask) + _trailing_zeros(left), 64)
-    mask = M64 & ~((1 << known) - 1)
-    return partial(left.value * right.value & ~mask & M64, mask, _why(left, right))
-
-
-def _trailing(mask: int) -> int:
-    """How many low bits of `mask` are clear; 64 when all are."""
-    return (mask & -mask).bit_length() - 1 if mask else 64
-
-
-def _trailing_zeros(factor: Partial) -> int:
-    return _trailing(factor.value | factor.mask)
+def _by(operation: Callable[[Tnum, Tnum], Tnum], left: Partial, right: Partial) -> Value:
+    value, mask = operation(Tnum(left.value, left.mask), Tnum(right.value, right.mask))
+    return partial(value, mask, left.why if left.mask else right.why)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps import Map, allocate
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.programs.source import Source
 from harness.script.operations import CreateMap, MapType
 from hil.errors import HilError, UserError

@@ -9,7 +9,8 @@ from harness.isa.text import disassemble
 from harness.model.interpreter import Step
 from harness.model.maps import Map
 from harness.model.memory import Region
-from harness.model.value import Pointer, Unpredictable, Value
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Pointer, Value
 from harness.model.verifier.later.fields import first_halves
 from harness.script.operations import Program
 from harness.script.outcome import Bytes

@@ -13,7 +13,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import NO_LOG, MapReferences, judge, type_name
 from harness.model.interpreter import Interpreter
 from harness.model.rules import LoadCheck, dotted
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import LogRequest, Verdict
 from harness.programs.maps import NoMap, create
 from harness.script import logs

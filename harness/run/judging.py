@@ -22,7 +22,12 @@ from harness.script.text import describe, describe_outcome
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
     """The verdict on one script; the model is asked for its predictions."""
-    return verdict(lane, seen, model.run(seen.script, wanted(seen)))
+    return verdict(lane, seen, predict(model, seen))
+
+
+def predict(model: ModelExecutor, seen: Observed | Missed) -> list[Prediction]:
+    """What the model says of the script; under the kernel's verdict on programs where it has none of its own."""
+    return model.run(seen.script, wanted(seen), seen.outcomes if isinstance(seen, Observed) else ())
 
 
 def wanted(seen: Observed | Missed) -> int | None:

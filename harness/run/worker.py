@@ -19,7 +19,7 @@ from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.run.judging import verdict, wanted
+from harness.run.judging import predict, verdict
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.run.phase_timing import PhaseClock
@@ -257,7 +257,7 @@ class Worker:
     def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):
-                predictions = model.run(seen.script, wanted(seen))
+                predictions = predict(model, seen)
             self._heard(seen, predictions)
             with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)

@@ -265,7 +265,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Either:
-    """One of several outcomes, where concurrent operations leave open which."""
+    """One of several outcomes, where it hangs on the order of concurrent operations, or on what nobody knows, which."""
 
     outcomes: tuple[Outcome, ...]
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Atomic, Pseudo, Size
 from harness.model.memory import load, store
+from harness.model.signed import sign_extend
 from harness.model.state import GARBAGE, Handler, State
-from harness.model.value import M32, M64, Pointer, Unpredictable, Value, exactly, sign_extend
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M32, M64, Pointer, Value, exactly
 
 
 def accesses() -> Iterator[tuple[str, Handler]]:

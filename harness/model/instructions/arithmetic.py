@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from harness.isa.instruction import Instruction
 from harness.model.eras import Era
 from harness.model.rules import DivisionByZero, LongShift
+from harness.model.signed import arithmetic_shift, sign_extend
 from harness.model.state import Handler, State, Undefined
-from harness.model.value import M32, M64, Value, arithmetic_shift, exactly, number, partial, sign_extend, signed64
+from harness.model.tnum import signed64
+from harness.model.value import M32, M64, Value, exactly, number, partial
 
 Operation = Callable[[Value, Value], Value]
 

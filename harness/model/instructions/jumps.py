@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Helper
 from harness.model.memory import Fault
+from harness.model.signed import SIGN32, SIGN64
 from harness.model.state import GARBAGE, Handler, State, TailCall, new_stack
-from harness.model.value import M32, M64, SIGN32, SIGN64, Unpredictable, Value
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M32, M64, Value
 
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program goes deeper."""
@@ -59,7 +61,11 @@ def jumps() -> Iterator[tuple[str, Handler]]:
 def _register(comparison: Comparison, mask: int) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
         registers = state.registers
-        if comparison(registers[instruction.dst] & mask, registers[instruction.src] & mask):
+        try:
+            holds = comparison(registers[instruction.dst] & mask, registers[instruction.src] & mask)
+        except Unpredictable as unpredictable:
+            holds = _chosen(state, unpredictable)
+        if holds:
             state.pc += instruction.off
 
     return execute
@@ -67,10 +73,21 @@ def _register(comparison: Comparison, mask: int) -> Handler:
 
 def _constant(comparison: Comparison, mask: int) -> Handler:
     def execute(state: State, instruction: Instruction) -> None:
-        if comparison(state.registers[instruction.dst] & mask, instruction.imm & mask):
+        try:
+            holds = comparison(state.registers[instruction.dst] & mask, instruction.imm & mask)
+        except Unpredictable as unpredictable:
+            holds = _chosen(state, unpredictable)
+        if holds:
             state.pc += instruction.off
 
     return execute
+
+
+def _chosen(state: State, unpredictable: Unpredictable) -> bool:
+    """Whether a jump is taken that hangs on what nobody knows."""
+    if state.choices is None:
+        raise unpredictable
+    return state.choices.choose(unpredictable)
 
 
 def _signed(comparison: Comparison, sign: int) -> Comparison:

@@ -14,7 +14,7 @@ from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import LoadedProgram, PerfEvent
 from harness.model.rules import AttachCheck, Attachment
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Descriptor, ProgramType
 
 

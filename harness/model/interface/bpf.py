@@ -12,7 +12,7 @@ from harness.model.interface.objects import Event, LoadedProgram
 from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.elements import Shape
 from harness.model.memory import Region
-from harness.model.value import Settled, Unbounded, Unpredictable
+from harness.model.unpredictable import Settled, Unbounded, Unpredictable
 from harness.script.operations import (
     CreateMap,
     DeleteElement,

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from harness.model.errno import Errno
 from harness.model.interface.objects import Content, File, Mapping, PlainFile, RingMapping, TraceEvent
-from harness.model.value import Unbounded, Unpredictable
+from harness.model.unpredictable import Unbounded, Unpredictable
 from harness.script.operations import Descriptor, Ref
 
 T = TypeVar("T", bound=Content)

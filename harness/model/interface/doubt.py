@@ -14,7 +14,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, LoadedProgram, TraceEvent, may_print
 from harness.model.interface.references import behind, names, reaches_anything, things
 from harness.model.maps import Map, ProgramArrayMap
-from harness.model.value import Settled, Unbounded, Unpredictable
+from harness.model.unpredictable import Settled, Unbounded, Unpredictable
 from harness.script import operations as op
 from harness.script.operations import MapType, Operation
 from harness.script.surroundings import ReadClock, SetSetting

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import PlainFile
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Close, Duplicate, OpenFile
 from harness.script.outcome import DESCRIPTOR, Outcome
 

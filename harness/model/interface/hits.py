@@ -15,7 +15,8 @@ from harness.model.interpreter import Returned
 from harness.model.memory import Context, Region, UserMemory
 from harness.model.rules import Keep
 from harness.model.state import State
-from harness.model.value import M32, M64, Pointer, Settled, Unpredictable, Value, partial, partial_of, unknown
+from harness.model.unpredictable import Settled, Unpredictable
+from harness.model.value import M32, M64, Pointer, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, SampleType, Trigger, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
 from harness.script.triggers import Argument, KernelPath
@@ -38,7 +39,7 @@ class Call:
             return unknown("an argument only the kernel knows")
         whole = self._chosen[argument.chosen] if argument.chosen < len(self._chosen) else 0
         if argument.by_address:
-            content = Region("a number of the kernel's", 8, bytes(8))
+            content = Region("a number of the kernel's", 8, bytes(8), alignment=8)
             content.store(0, 8, whole)
             return Pointer(content)
         return _low(whole, min(bits, argument.bits))
@@ -107,7 +108,11 @@ def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[V
         return []
     context = context_of(kernel, trace_event, call)
     return [
-        run(kernel, program, State(program.instructions, program.maps, Pointer(context), kernel.helpers))
+        run(
+            kernel,
+            program,
+            State(program.instructions, program.maps, Pointer(context), kernel.helpers, choices=kernel.choices),
+        )
         for program in trace_event.programs
     ]
 

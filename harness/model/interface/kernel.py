@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from harness.model.choices import Choices
 from harness.model.environment import Environment
 from harness.model.helpers import Helpers
 from harness.model.interface.attach import detach_on_close
@@ -16,6 +17,7 @@ from harness.model.interface.task import Task
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import FileArrayMap
 from harness.model.surroundings import Surroundings
+from harness.script.outcome import Outcome
 
 
 class Kernel:
@@ -35,6 +37,10 @@ class Kernel:
         """What is below /proc/sys, by its path there."""
         self.trace_events: list[TraceEvent] = []
         """In the order they were made."""
+        self.seen: Outcome | None = None
+        """What a guest said of the operation under way, where it is known."""
+        self.choices: Choices | None = None
+        """Which way programs go on where they compare what cannot be known; None when nobody chooses for them."""
         self.locked_doubt = ""
         """Why nobody knows how many pages of rings callers have locked."""
 

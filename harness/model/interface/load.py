@@ -13,21 +13,40 @@ from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
 from harness.model.maps import ProgramArrayMap
 from harness.model.rules import LoadCheck
+from harness.model.unpredictable import Deadly, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import DESCRIPTOR, Outcome
 
 
 def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
-    """A descriptor, or Errno by the era's checks and the verifier."""
+    """A descriptor, or Errno by the era's checks and the verifier.
+
+    Settled when the verifier's word cannot be known but was seen: what becomes of the program then is known.
+    """
     if why := logs.withheld(operation, kernel.environment.era):
         return replace(load(kernel, replace(operation, log_level=0)), log=why)
     check(kernel, operation)
     permissions.verifier(kernel, operation.program.instructions)
     references = MapReferences(kernel.names, operation.program)
-    said = verdict(kernel.environment, operation, references)
+    try:
+        said = verdict(kernel.environment, operation, references)
+    except Unpredictable as unpredictable:
+        if kernel.seen is None or isinstance(unpredictable, Deadly):
+            raise
+        if kernel.seen.errno is None:
+            _keep(kernel, operation, references)
+        else:
+            kernel.names.forget(operation.name)
+        raise Settled(unpredictable.why) from unpredictable
     if said.errno is not None:
         return Outcome(errno=said.errno, log=said.log)
+    _keep(kernel, operation, references)
+    return Outcome(value=DESCRIPTOR, log=said.log)
+
+
+def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:
+    """The program is there from now on."""
     program = LoadedProgram(
         int(operation.type),
         operation.program.instructions,
@@ -38,7 +57,6 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
         if isinstance(map, ProgramArrayMap):  # bpf_check_tail_call(), kernel/bpf/core.c, after the verifier
             map.admit(program.type)
     kernel.names.open(operation.name, program)
-    return Outcome(value=DESCRIPTOR, log=said.log)
 
 
 def check(kernel: Kernel, operation: LoadProgram) -> None:

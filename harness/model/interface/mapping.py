@@ -13,7 +13,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import BufferMapping, Mapping, PerfEvent, Ring, RingMapping
 from harness.model.interface.perf import event_of
 from harness.model.maps import Map, RingBufferMap
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
 from harness.script.outcome import Outcome
 

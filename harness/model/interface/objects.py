@@ -17,7 +17,7 @@ from harness.model.interpreter import Code
 from harness.model.maps import Map, RingBufferMap
 from harness.model.memory import Region
 from harness.model.surroundings import Surroundings
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Record, Sample
 

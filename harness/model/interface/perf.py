@@ -11,7 +11,7 @@ from harness.model.interface.hits import open_hits
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, File, LoadedProgram, OutputEvent, PerfEvent, PlainFile, TraceEvent
 from harness.model.surroundings import MOST_PIDS
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import (
     Attach,
     Descriptor,

@@ -15,7 +15,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.task import Task
 from harness.model.maps import Map
 from harness.model.maps.limits import check_file_modes
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, LoadProgram, MapType, ProgramType
 
 TRACING = frozenset({ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.PERF_EVENT})

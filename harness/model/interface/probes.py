@@ -7,7 +7,7 @@ from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import TraceEvent
-from harness.model.value import Deadly, Unpredictable
+from harness.model.unpredictable import Deadly, Unpredictable
 from harness.script.operations import CreateKprobe, FindTracepoint, RemoveKprobe
 from harness.script.outcome import Outcome, Unknown
 from harness.script.triggers import SYMBOLS

@@ -20,7 +20,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import PerfEvent
 from harness.model.interface.perf import period_left
 from harness.model.interface.task import Task
-from harness.model.value import Settled, Unpredictable
+from harness.model.unpredictable import Settled, Unpredictable
 from harness.script.operations import Buffer, Trigger
 from harness.script.outcome import Outcome
 from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLockedMemory, SetCredentials, SetName

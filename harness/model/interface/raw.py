@@ -19,7 +19,7 @@ from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
 from harness.model.maps import Map
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND, LogRule
-from harness.model.value import Unbounded, Unpredictable
+from harness.model.unpredictable import Unbounded, Unpredictable
 from harness.script import logs
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome

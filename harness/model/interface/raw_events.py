@@ -23,7 +23,7 @@ from harness.model.errno import Errno
 from harness.model.interface import perf, permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Ioctl, OpenEvent, RawOpenEvent, Ref, SampleType, WriteKprobeEvents
 from harness.script.outcome import Outcome
 from harness.script.structures import Filled

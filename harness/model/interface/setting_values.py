@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import UserDict
 from collections.abc import Mapping
 
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 
 
 class Settings(UserDict[str, int]):

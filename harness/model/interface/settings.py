@@ -9,7 +9,7 @@ from harness.abi.capabilities import Capability
 from harness.model.eras import every_era
 from harness.model.errno import Errno
 from harness.model.interface.kernel import Kernel
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting, SetSetting
 

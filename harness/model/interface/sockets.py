@@ -10,7 +10,8 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.memory import Region
 from harness.model.state import State
-from harness.model.value import M32, Pointer, Settled, Unpredictable, exactly
+from harness.model.unpredictable import Settled, Unpredictable
+from harness.model.value import M32, Pointer, exactly
 from harness.script.operations import ProgramType, Ref, RunSocketFilter
 from harness.script.outcome import Outcome
 
@@ -30,9 +31,11 @@ def run_socket_filter(kernel: Kernel, operation: RunSocketFilter) -> Outcome:
         if takes is None:
             raise Unpredictable("whether the filter fits a socket's memory when the verifier is done with it")
         raise Errno("ENOMEM")
-    context = Region("the socket buffer", SK_BUFF_SIZE, garbage="a field of the socket buffer")
+    context = Region("the socket buffer", SK_BUFF_SIZE, alignment=8, garbage="a field of the socket buffer")
     context.store(0, 4, len(operation.packet))
-    state = State(program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet)
+    state = State(
+        program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet, kernel.choices
+    )
     try:
         verdict = exactly(run(kernel, program, state) & M32)
     except Unpredictable as unpredictable:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from harness.abi.capabilities import Capability
 from harness.model.interface.descriptors import Names
 from harness.model.surroundings import PID, THREAD, Caller
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 
 
 @dataclass(eq=False, kw_only=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.printk import Printed
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.outcome import Outcome, Unknown
 from harness.script.surroundings import ClearTrace, ReadClock, ReadTrace
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from harness.model.errno import Errno
 from harness.model.interface.hits import Call, hit, open_hits, probes_of
 from harness.model.interface.kernel import Kernel
-from harness.model.value import M32, M64, Settled, Unpredictable
+from harness.model.unpredictable import Settled, Unpredictable
+from harness.model.value import M32, M64
 from harness.script.operations import Buffer, Trigger, Untouched
 from harness.script.outcome import Outcome
 from harness.script.triggers import TRIGGERS, From

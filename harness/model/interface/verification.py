@@ -19,7 +19,7 @@ from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
 from harness.model.rules import Upstream
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import Verdict
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import predict

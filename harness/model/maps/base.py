@@ -12,7 +12,8 @@ from typing import TypeVar
 from harness.abi.bpf import MapFlag
 from harness.model.errno import Errno
 from harness.model.memory import Fault, Region
-from harness.model.value import Pointer, Unpredictable, Value
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Pointer, Value
 from harness.script.operations import MapType, UpdateFlag
 
 M = TypeVar("M", bound="Map")

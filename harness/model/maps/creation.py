@@ -17,7 +17,7 @@ from harness.model.maps.lru import create_lru
 from harness.model.maps.program_array import create_program_array
 from harness.model.maps.ring_buffer import create_ring_buffer
 from harness.model.maps.stack_trace import create_stack_trace
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType
 
 _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {

@@ -16,7 +16,8 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.memory import Region
-from harness.model.value import M32, Unpredictable
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M32
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 PER_CPU = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH})
@@ -52,7 +53,9 @@ class Element:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
-        self._values = tuple(Region("a map value", shape.size, bytes(shape.size)) for _ in range(shape.cpus or 1))
+        self._values = tuple(
+            Region("a map value", shape.size, bytes(shape.size), alignment=8) for _ in range(shape.cpus or 1)
+        )
 
     def on(self, cpu: int) -> Region:
         """The live value that a program on this CPU sees."""

@@ -14,7 +14,7 @@ from harness.model.maps.array import following_index, index_of
 from harness.model.maps.base import Map
 from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 if TYPE_CHECKING:

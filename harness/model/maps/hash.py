@@ -11,7 +11,7 @@ from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import PER_CPU, Element, ElementMap
 from harness.model.maps.limits import check_flags, check_memory, check_per_cpu
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 
 LRU_TYPES = frozenset({MapType.LRU_HASH, MapType.LRU_PERCPU_HASH})

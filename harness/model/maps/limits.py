@@ -6,7 +6,7 @@ from __future__ import annotations
 from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import Errno
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap
 
 FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY

@@ -10,7 +10,8 @@ from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.array import index_of
 from harness.model.maps.file_array import FileArrayMap, check
 from harness.model.memory import Region
-from harness.model.value import Unpredictable, partial_of
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import partial_of
 from harness.script.operations import CreateMap
 from harness.script.outcome import Unknown
 

@@ -14,7 +14,8 @@ from harness.model.errno import NOT_SUPPORTED, Errno
 from harness.model.maps.base import Map
 from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Fault, Region
-from harness.model.value import Unpredictable, Value
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Value
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 from harness.script.outcome import Message
 
@@ -43,7 +44,7 @@ class RingBufferMap(Map):
         self._page_size = page_size
         self.produced = 0
         self.consumed = 0
-        self._data = Region("a ring buffer", size, bytes(size))
+        self._data = Region("a ring buffer", size, bytes(size), alignment=8)
         self._messages: list[tuple[int, int, bool]] = []
         """Position, size, and whether it was discarded, of records that nobody consumed yet."""
 

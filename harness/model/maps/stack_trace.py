@@ -15,7 +15,8 @@ from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.maps.limits import check_flags, check_memory
 from harness.model.memory import Region
-from harness.model.value import Unpredictable, Value, partial_of
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Value, partial_of
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Unknown
 

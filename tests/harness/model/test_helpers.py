@@ -12,7 +12,8 @@ from harness.model.errno import Errno, negative
 from harness.model.helpers import Helpers
 from harness.model.maps import Map, allocate
 from harness.model.memory import USER_ADDRESS, Fault, Region
-from harness.model.value import M64, Partial, Pointer, Unpredictable, Value, unknown
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M64, Partial, Pointer, Value, unknown
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Bytes
 from tests.harness.model.running import environment, memory

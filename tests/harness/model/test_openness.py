@@ -22,7 +22,7 @@ from harness.model.eras import era
 from harness.model.errno import Errno
 from harness.model.executor import Carry, Interference, ModelExecutor
 from harness.model.interface.effects import Part, effects
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Operation, RunThreads, Script
 from harness.script.outcome import Either, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.processes import Exit, Fork

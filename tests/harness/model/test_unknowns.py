@@ -11,19 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.model.memory import Region
-from harness.model.value import (
-    M64,
-    Partial,
-    Pointer,
-    Unpredictable,
-    Value,
-    arithmetic_shift,
-    exactly,
-    number,
-    partial_of,
-    sign_extend,
-    unknown,
-)
+from harness.model.signed import arithmetic_shift, sign_extend
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import M64, Partial, Pointer, Value, exactly, number, partial_of, unknown
 from harness.script.outcome import KERNEL_ADDRESS, Bytes, Piece, Unknown
 
 words = st.one_of(st.sampled_from([0, 1, M64, 1 << 63, 0xFFFFFFFF]), st.integers(0, M64))

@@ -12,7 +12,7 @@ from harness.model.errno import Errno
 from harness.model.maps import Map, allocate
 from harness.model.maps.lru_list import BATCH
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType
 from tests.harness.model.running import environment
 

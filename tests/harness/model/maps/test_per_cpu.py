@@ -8,7 +8,7 @@ import pytest
 from harness.model.errno import Errno
 from harness.model.maps import Map, allocate
 from harness.model.memory import Region
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Bytes
 from tests.harness.model.running import environment

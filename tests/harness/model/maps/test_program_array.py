@@ -15,8 +15,8 @@ from harness.isa.assemble import (
     Piece,
     call,
     exit_,
-    jeq_imm,
     ld_map,
+    lsh64_reg,
     mov64_imm,
     mov64_reg,
     program,
@@ -78,8 +78,8 @@ def test_when_a_worker_empties_the_array_is_not_known() -> None:
 
 def test_doubt_goes_through_arrays_that_lead_to_each_other() -> None:
     hits = CreateMap("hits", MapType.ARRAY, 4, 8, 1)
-    random = (call(Helper.GET_PRANDOM_U32), jeq_imm(R0, 5, "end"))
-    lost = filter("lost", ld_map(R1, "hits"), tail_call(), *random, "end")
+    random = (call(Helper.GET_PRANDOM_U32), mov64_imm(R1, 1), lsh64_reg(R1, R0))
+    lost = filter("lost", ld_map(R1, "hits"), tail_call(), *random)
     steps = (ARRAY, hits, lost, CALLER, put("lost"), put("caller", 1), RunSocketFilter(Ref("caller"), PACKET))
     read = LookupElement(Ref("hits"), bytes(4), 8)
     *_, ran, content = predict(*steps, read, name="6.1")

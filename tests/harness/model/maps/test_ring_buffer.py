@@ -13,7 +13,7 @@ from harness.model.errno import Errno
 from harness.model.maps import RingBufferMap, allocate
 from harness.model.maps.ring_buffer import Reserved
 from harness.model.memory import Fault
-from harness.model.value import Unpredictable
+from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Message
 from tests.harness.model.running import environment

@@ -9,7 +9,8 @@ from harness.abi.bpf import F_FAST_STACK_CMP, F_REUSE_STACKID, F_USER_STACK
 from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, Helper, call, exit_, ld_map, mov64_imm, mov64_reg, stx
 from harness.model.errno import Errno
 from harness.model.maps import StackTraceMap, allocate
-from harness.model.value import Partial, Unpredictable
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Partial
 from harness.script.operations import Attach, CreateKprobe, CreateMap, MapType, Ref, Trigger
 from tests.harness.model.running import environment
 from tests.harness.model.scripts import EVENT, MAP, data, element, load, predict, read, u64

@@ -15,8 +15,8 @@ from harness.model.eras import ERAS
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import MapReferences, judge
 from harness.model.interpreter import Interpreter
+from harness.model.unpredictable import Unpredictable
 from harness.model.upstream import LATEST
-from harness.model.value import Unpredictable
 from harness.model.verifier import LogRequest, Verdict
 from harness.model.verifier.rules import SCANNED, WALKED, Rule
 from harness.programs.maps import NoMap, create
