@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other eras.
 
-Only 4.1's verifier is specified; of later ones is said what follows from it (harness.model.verifier.later).
+Only 4.1's verifier is specified; of later ones is said what follows from it and from what changed since
+(harness.model.verifier.later).
 """
 
 from __future__ import annotations
