@@ -44,8 +44,16 @@ class Asker:
             return Answer(None, skipped=str(error))
         return None if self._afresh else answers.read(answers.place(point, self._engine, script, self._rounds))
 
-    def ask(self, point: Point, folder: Path, watch: Watch) -> Answer:
-        """Boot the kernel and ask it, with its console below `folder`."""
+    def ask(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, int]:
+        """Boot the kernel and ask it, with its console below `folder`; the answer, and how many boots it took. One that
+        dies before it is asked gets a second boot: a busy host makes machines die that otherwise do not."""
+        answer, lost = self._asked(point, folder, watch)
+        if not lost:
+            return answer, 1
+        return self._asked(point, folder, watch)[0], 2
+
+    def _asked(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, bool]:
+        """The answer, and whether the machine was lost before it could give one."""
         script = self._script(point)
         heard: list[Behaviour] = []
 
@@ -60,7 +68,7 @@ class Asker:
         (result,) = summed(worker.results)
         answer = _answer(result, heard)
         answers.keep(answers.place(point, self._engine, script, self._rounds), answer)
-        return answer
+        return answer, result.verdict is Verdict.LOST and not heard
 
 
 def _answer(result: ScriptResult, heard: Sequence[Behaviour]) -> Answer:

@@ -13,8 +13,8 @@ from harness.bisect.search import first_other
 from hil.errors import BenchError
 from hil.kernels.points import Point
 
-Ask = Callable[[Point], tuple[Answer, bool]]
-"""Gives the answer of a kernel, and whether it had to be booted for that."""
+Ask = Callable[[Point], tuple[Answer, int]]
+"""Gives the answer of a kernel, and how often it was booted for that."""
 
 
 class By(StrEnum):
@@ -31,7 +31,7 @@ class Asked:
 
     point: Point
     answer: Answer
-    booted: bool
+    boots: int
     same: bool | None = None
     contrast: Contrast | None = None
 
@@ -49,8 +49,8 @@ class Result:
 
     @property
     def boots(self) -> int:
-        """How many kernels were booted."""
-        return sum(one.booted for one in self.asked)
+        """How often a kernel was booted."""
+        return sum(one.boots for one in self.asked)
 
     @property
     def ranked(self) -> Iterator[Asked]:
@@ -69,8 +69,8 @@ def bisect(
     asked: list[Asked] = []
 
     def same(number: int) -> bool | None:
-        answer, booted = ask(points[number])
-        told = Asked(points[number], answer, booted)
+        answer, boots = ask(points[number])
+        told = Asked(points[number], answer, boots)
         if answer.behaviour is not None:
             told = _held_against(asked[0].answer if asked else answer, told, by)
         asked.append(told)

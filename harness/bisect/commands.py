@@ -108,11 +108,11 @@ def _search(
 ) -> tuple[Result, Path | None]:
     """What came out, and the run folder; None where no kernel had to be booted."""
 
-    def kept(point: Point) -> tuple[Answer, bool]:
+    def kept(point: Point) -> tuple[Answer, int]:
         answer = asker.known(point)
         if answer is None:
             raise _Unasked
-        return answer, False
+        return answer, 0
 
     with suppress(_Unasked):
         return bisect(points, kept, by), None
@@ -126,9 +126,9 @@ def _search(
     watch = Logged(Plain(console))
     results: list[Result | EndSkipped] = []
 
-    def ask(point: Point) -> tuple[Answer, bool]:
+    def ask(point: Point) -> tuple[Answer, int]:
         answer = asker.known(point)
-        return (asker.ask(point, folder, watch), True) if answer is None else (answer, False)
+        return asker.ask(point, folder, watch) if answer is None else (answer, 0)
 
     def carry_out() -> None:
         try:

@@ -26,7 +26,7 @@ def rows(result: Result, newer: str) -> Iterator[tuple[str, ...]]:
             one.point.image.version,
             "alike" if result.first is None else label if like else f"{label} (a third way)",
             _gave(one, result),
-            "booted" if one.booted else "kept",
+            "booted" if one.boots == 1 else f"booted {one.boots} times" if one.boots else "kept",
         )
 
 

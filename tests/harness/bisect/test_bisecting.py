@@ -37,7 +37,7 @@ def gave(data: str, verdict: str = "agree") -> Answer:
 
 def search(answer: Callable[[int], Answer], count: int = 24, by: By = By.OUTCOME) -> Result:
     points = [point(version) for version in VERSIONS[:count]]
-    return bisect(points, lambda one: (answer(points.index(one)), True), by)
+    return bisect(points, lambda one: (answer(points.index(one)), 1), by)
 
 
 def test_the_first_that_behaves_otherwise_with_a_table_of_what_was_asked() -> None:

@@ -24,7 +24,7 @@ def test_the_interpreters_signed_division_was_mended(tmp_path: Path) -> None:
     script = named("ISA-57.least32", "x86_64", "6.12")[1]
     asker = Asker(lambda _: script, Engine.INTERP, 1, afresh=True)
     watch = Plain(Console(quiet=True))
-    before, after = (asker.ask(point, tmp_path, watch) for point in (points[0], points[-1]))
+    (before, _), (after, _) = (asker.ask(point, tmp_path, watch) for point in (points[0], points[-1]))
     assert before.behaviour is not None and after.behaviour is not None, (before, after)
     found = contrast(before.behaviour, after.behaviour)
     assert found is not None
