@@ -12,8 +12,12 @@ from hil.errors import UserError
 Release = tuple[int, int]
 T = TypeVar("T")
 
-CHECKED: tuple[Release, ...] = ((4, 1), (5, 10), (6, 1), (6, 12), (7, 2))
-"""Releases that every clause and every rule was held against in running kernels, oldest first."""
+RUN: tuple[Release, ...] = ((4, 1), (5, 10), (6, 1), (6, 12), (7, 2))
+"""Releases that every clause and every rule was held against in running kernels."""
+READ: tuple[Release, ...] = ()
+"""Releases of whose sources every rule was read that differs between their neighbours; no kernel of them was run."""
+CHECKED: tuple[Release, ...] = tuple(sorted((*RUN, *READ)))
+"""Both, oldest first."""
 
 
 @cache

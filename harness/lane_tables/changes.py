@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from harness.clauses import clauses
-from harness.model.architecture import ARCHITECTURES
-from harness.model.eras import ERAS, eras_of
+from harness.model.architecture import ARCHITECTURES, architecture_rules
 from harness.model.upstream import CHANGES
 from harness.model.upstream.change import Change, Seen
-from harness.release import Release, dotted, release
+from harness.release import CHECKED, READ, RUN, Release, dotted, release
 from harness.script.clause import FIRST, Step
 from harness.script.source import source
 from hil.kernels import distributions
@@ -29,12 +28,17 @@ def _introduction() -> Iterator[str]:
     yield "them and its architecture has them. This page is written by `hil lanes --changes` from"
     yield "`harness/model/upstream`, `harness/model/architecture.py` and `images/distributions`."
     yield ""
-    yield f"Every clause was held against running kernels of {', '.join(ERAS)}. A change whose commit was looked up"
-    yield "counts from the release that made it; any other from the first release it was seen in. Whether the releases"
-    yield "between that one and the last one without it have the change, nobody knows: of them is predicted what holds"
-    yield "with the change and without."
+    yield f"Every clause was held against running kernels of {', '.join(map(dotted, RUN))}.{_read()}"
+    yield "A change whose commit was looked up counts from the release that made it; any other from the first release"
+    yield "it was seen in. Whether the releases between that one and the last one without it have the change, nobody"
+    yield "knows: of them is predicted what holds with the change and without."
     yield ""
     yield from _windows()
+
+
+def _read() -> str:
+    names = ", ".join(map(dotted, READ))
+    return f" Of {names} the sources were read, and no kernel was run." if READ else ""
 
 
 def _windows() -> Iterator[str]:
@@ -53,7 +57,7 @@ def _of_architectures() -> Iterable[Seen]:
 
 
 def _upstream() -> Iterator[str]:
-    releases = sorted({one.since for one in CHANGES} | {release(era) for era in ERAS} - {release(FIRST)})
+    releases = sorted({one.since for one in CHANGES} | {*CHECKED} - {release(FIRST)})
     for since in releases:
         yield f"## {dotted(since)}"
         yield ""
@@ -76,13 +80,12 @@ def _told(one: Change) -> str:
 
 def _clauses(since: Release) -> list[str]:
     """The clauses that are not the same before and from `since` on."""
-    name = dotted(since)
-    if name not in ERAS:
+    if since not in CHECKED:
         return []
-    before = ERAS[ERAS.index(name) - 1]
+    name, before = dotted(since), dotted(CHECKED[CHECKED.index(since) - 1])
     found: set[str] = set()
     for arch in ARCHITECTURES:
-        if before not in eras_of(arch):
+        if release(before) < architecture_rules(arch).since:
             continue
         older, newer = clauses(arch, before), clauses(arch, name)
         found |= {clause.id for clause in older} ^ {clause.id for clause in newer}

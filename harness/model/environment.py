@@ -14,9 +14,8 @@ from harness.lane import Engine
 from harness.model.distribution import Distribution, configured
 from harness.model.eras import Era, doubtful, era
 from harness.model.rules import JitFault
-from harness.model.upstream import LATEST
 from harness.model.upstream.change import Seen
-from harness.release import dotted
+from harness.release import READ, RUN, dotted
 from harness.script.needs import FIRST_CPU
 from hil.facts import Facts
 from hil.kernels.configuration import options_of
@@ -112,14 +111,17 @@ class Environment:
     def warnings(self) -> tuple[str, ...]:
         """What a report has to say of how this kernel is judged, a sentence each: that nobody has held the rules of its
         release against one that runs, or that it is later than all that have rules, and its surprises."""
-        own, last = (self.version_code >> 16, self.version_code >> 8 & 0xFF), max(LATEST)
+        own, last = (self.version_code >> 16, self.version_code >> 8 & 0xFF), max(RUN)
         if own > last:
             later = (
                 f"Linux {dotted(own)} is later than {dotted(last)}, the last release with rules; it is judged by those"
             )
             return (f"{later} of {self.era}", *self.surprises)
-        if self.rules.release in LATEST:
+        if self.rules.release in RUN:
             return self.surprises
+        if self.rules.release in READ:
+            read = f"the rules of {self.era} were read in its sources; nobody has held them against a kernel that runs"
+            return (read, *self.surprises)
         return (
             f"nobody has held the rules of {self.era} against a kernel that runs: whether it has "
             f"{counted(len(doubtful(self.era, self.arch)), 'change')} of later releases is not known, and what depends "

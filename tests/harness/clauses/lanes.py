@@ -9,6 +9,7 @@ from harness.clauses import clauses
 from harness.model.architecture import ARCHITECTURES
 from harness.model.environment import Environment
 from harness.model.eras import eras_of
+from harness.release import READ, dotted
 from harness.run.needs import unmet
 from harness.script.needs import CPUS
 from harness.script.operations import Script
@@ -20,7 +21,7 @@ LANES = [
         id=f"{era}-{arch}-{engine}",
     )
     for number, arch in enumerate(ARCHITECTURES)
-    for era in eras_of(arch)
+    for era in (*eras_of(arch), *map(dotted, READ))
     for engine in (("interp", "jit")[number % 2],)
 ]
 

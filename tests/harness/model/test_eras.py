@@ -11,12 +11,12 @@ from harness.isa.opcodes import Helper
 from harness.model.architecture import ARCHITECTURES
 from harness.model.distribution import DEBIAN, PARANOID_ANY, VANILLA, configured, landing_pads, paranoid_any
 from harness.model.environment import Environment
-from harness.model.eras import ERAS, era
+from harness.model.eras import ERAS, doubtful, era
 from harness.model.executor import ModelExecutor
 from harness.model.rules import DivisionByZero, JitFault, LoadCheck
 from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
 from harness.model.upstream.linux_4_1 import LINUX_4_1
-from harness.release import CHECKED, dotted
+from harness.release import READ, RUN, dotted
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting
@@ -40,7 +40,7 @@ def test_what_nobody_has_looked_up_is_told() -> None:
     assert {one.sentence for one in unchecked((5, 15))} >= {"union bpf_attr has 144 bytes."}
     for known in LATEST:
         assert not unchecked(known)
-    assert tuple(LATEST) == CHECKED
+    assert tuple(LATEST) == RUN
 
 
 def test_what_stable_releases_got_later_is_open_between_them() -> None:
@@ -138,7 +138,15 @@ def test_a_kernel_behind_the_last_release_with_rules_is_told_as_such() -> None:
     assert not Environment(dotted(last), "x86_64", last[0] << 16 | last[1] << 8 | 200).warnings
 
 
-@pytest.mark.parametrize("name", ["4.9", "5.15", "6.6", "7.0"])
+@pytest.mark.parametrize("name", [dotted(one) for one in READ])
+def test_a_release_whose_sources_were_read_has_no_doubts_and_is_told_as_such(name: str) -> None:
+    assert not doubtful(name, "x86_64") and not doubtful(name, "arm64")
+    assert Environment(name, "x86_64", 0).warnings == (
+        f"the rules of {name} were read in its sources; nobody has held them against a kernel that runs",
+    )
+
+
+@pytest.mark.parametrize("name", ["4.9", "5.15", "6.8", "7.0"])
 def test_a_release_that_nobody_checked_is_told_as_such(name: str) -> None:
     told = Environment(name, "x86_64", 0, settings={"kernel/perf_event_paranoid": -1})
     warning, *surprises = told.warnings
