@@ -133,7 +133,7 @@ def _opcodes() -> tuple[Clause, ...]:
             *START,
             insn(0xD7, R2, imm=16),
             exit_(),
-            later={"6.12": WORKS},
+            later={"6.6": WORKS},
         ),
         *(
             refused(

@@ -21,7 +21,7 @@ from harness.script.operations import ProgramType
 
 CELL = -16
 FETCH_ADD = Atomic.ADD | Atomic.FETCH
-BEFORE = {"5.10": "4.1", "6.1": "5.10", "6.12": "6.1", "7.2": "6.12"}
+BEFORE = {"5.10": "4.1", "6.1": "5.10", "6.6": "6.1", "7.2": "6.12"}
 UPPER = ALL - LOW
 """The upper half."""
 
@@ -72,18 +72,18 @@ ARRIVALS: tuple[tuple[int, str, str, dict[str, tuple[Piece, ...]]], ...] = (
         f"{size.name.lower()}-{imm:02x}": (_atomic(size, imm),)
         for size in (W, DW) for imm in (0x01, 0x40, 0x41, 0x50, 0x51, 0xA0, 0xA1, 0xE1, 0xF1)
     }),
-    (42, "A move with sign extension", "6.12", {
+    (42, "A move with sign extension", "6.6", {
         "64-8": (asm.movsx64_8(R2, R0),), "64-16": (asm.movsx64_16(R2, R0),), "64-32": (asm.movsx64_32(R2, R0),),
         "32-8": (asm.movsx32_8(R2, R0),), "32-16": (asm.movsx32_16(R2, R0),),
     }),
-    (43, "A signed division or modulo", "6.12", {
+    (43, "A signed division or modulo", "6.6", {
         f"{code:02x}": (insn(code, R2, R2 if code & Source.X else 0, 1, 0 if code & Source.X else 7),)
         for code in (0x34, 0x37, 0x3C, 0x3F, 0x94, 0x97, 0x9C, 0x9F)
     }),
-    (44, "A load with sign extension", "6.12", {
+    (44, "A load with sign extension", "6.6", {
         size.name.lower(): (asm.ldxsx(size, R2, R10, CELL),) for size in (B, H, W)
     }),
-    (45, "An unconditional byte swap", "6.12", {str(bits): (asm.bswap(R2, bits),) for bits in (16, 32, 64)}),
+    (45, "An unconditional byte swap", "6.6", {str(bits): (asm.bswap(R2, bits),) for bits in (16, 32, 64)}),
     (47, "A load-acquire or store-release", "7.2", {
         **{f"load-{size.name.lower()}": (asm.load_acquire(size, R2, R10, CELL),) for size in (B, H, W, DW)},
         **{f"store-{size.name.lower()}": (asm.store_release(size, R10, CELL, R2),) for size in (B, H, W, DW)},
@@ -166,37 +166,37 @@ COMPUTED: tuple[tuple[str, str, str, Piece, tuple[Row, ...]], ...] = (
     ("ISA-55.half", "A 32-bit atomic compare and exchange clears the upper half of R0", "6.1",
      (_SAME, _changes(W, Atomic.CMPXCHG, _R0)), ((ALL, 1, LOW),)),
     ("ISA-56.8", "A 64-bit move with sign extension from 8 bits fills up with bit 7",
-     "6.12", asm.movsx64_8(R7, R8), ((0, 0x80, ALL - 0x7F), (0, X, ALL - 0x77))),
+     "6.6", asm.movsx64_8(R7, R8), ((0, 0x80, ALL - 0x7F), (0, X, ALL - 0x77))),
     ("ISA-56.16", "A 64-bit move with sign extension from 16 bits fills up with bit 15",
-     "6.12", asm.movsx64_16(R7, R8), ((0, 0x8000, ALL - 0x7FFF), (0, X, 0x7788))),
+     "6.6", asm.movsx64_16(R7, R8), ((0, 0x8000, ALL - 0x7FFF), (0, X, 0x7788))),
     ("ISA-56.32", "A 64-bit move with sign extension from 32 bits fills up with bit 31",
-     "6.12", asm.movsx64_32(R7, R8), ((0, 1 << 31, UPPER + (1 << 31)), (0, X, 0x5566_7788))),
+     "6.6", asm.movsx64_32(R7, R8), ((0, 1 << 31, UPPER + (1 << 31)), (0, X, 0x5566_7788))),
     ("ISA-56.narrow", "A 32-bit move with sign extension from 8 bits clears the upper half",
-     "6.12", asm.movsx32_8(R7, R8), ((ALL, 0x80, LOW - 0x7F), (ALL, 0x7F, 0x7F))),
-    ("ISA-56.load", "A load of a byte with sign extension fills up with bit 7", "6.12",
+     "6.6", asm.movsx32_8(R7, R8), ((ALL, 0x80, LOW - 0x7F), (ALL, 0x7F, 0x7F))),
+    ("ISA-56.load", "A load of a byte with sign extension fills up with bit 7", "6.6",
      _on_stack((), asm.ldxsx(B, R7, R10, CELL + 1)), ((0x8000, 0, ALL - 0x7F), (X, 0, 0x77))),
-    ("ISA-57.div", "Signed division rounds towards zero", "6.12",
+    ("ISA-57.div", "Signed division rounds towards zero", "6.6",
      asm.sdiv64_reg(R7, R8), ((ALL - 6, 2, ALL - 2), (7, ALL - 1, ALL - 2), (TOP, 1, TOP))),
-    ("ISA-57.mod", "Signed modulo has the sign of the dividend", "6.12",
+    ("ISA-57.mod", "Signed modulo has the sign of the dividend", "6.6",
      asm.smod64_reg(R7, R8), ((ALL - 6, 2, ALL), (7, ALL - 1, 1))),
     ("ISA-57.div32", "32-bit signed division rounds towards zero and clears the upper half",
-     "6.12", asm.sdiv32_reg(R7, R8), ((LOW - 6, 2, LOW - 2), (UPPER + 7, 2, 3))),
+     "6.6", asm.sdiv32_reg(R7, R8), ((LOW - 6, 2, LOW - 2), (UPPER + 7, 2, 3))),
     ("ISA-57.least32", "32-bit signed division of the least number by 2 gives half of it", "6.12",
      asm.sdiv32_reg(R7, R8), ((1 << 31, 2, 0xC000_0000),)),
-    ("ISA-57.zero", "Signed division by 0 gives 0", "6.12", asm.sdiv64_reg(R7, R8), ((X, 0, 0),)),
+    ("ISA-57.zero", "Signed division by 0 gives 0", "6.6", asm.sdiv64_reg(R7, R8), ((X, 0, 0),)),
     ("ISA-57.rest", "32-bit signed modulo by 0 keeps the dividend's low half",
-     "6.12", asm.smod32_reg(R7, R8), ((X, 0, 0x5566_7788),)),
+     "6.6", asm.smod32_reg(R7, R8), ((X, 0, 0x5566_7788),)),
     ("ISA-57.least", "Signed division of the least number by -1 gives the least number",
-     "6.12", asm.sdiv64_reg(R7, R8), ((TOP, ALL, TOP),)),
+     "6.6", asm.sdiv64_reg(R7, R8), ((TOP, ALL, TOP),)),
     ("ISA-57.nothing", "Signed modulo of the least number by -1 gives 0",
-     "6.12", asm.smod64_reg(R7, R8), ((TOP, ALL, 0),)),
+     "6.6", asm.smod64_reg(R7, R8), ((TOP, ALL, 0),)),
     ("ISA-58.16", "An unconditional byte swap of 16 bits swaps 2 bytes and clears the rest",
-     "6.12", asm.bswap(R7, 16), ((X, 0, 0x8877),)),
+     "6.6", asm.bswap(R7, 16), ((X, 0, 0x8877),)),
     ("ISA-58.32", "An unconditional byte swap of 32 bits swaps 4 bytes and clears the rest",
-     "6.12", asm.bswap(R7, 32), ((X, 0, 0x8877_6655),)),
+     "6.6", asm.bswap(R7, 32), ((X, 0, 0x8877_6655),)),
     ("ISA-58.64", "An unconditional byte swap of 64 bits swaps 8 bytes",
-     "6.12", asm.bswap(R7, 64), ((X, 0, 0x8877_6655_4433_2211),)),
-    ("ISA-46", "A jump with a 32-bit distance takes it from its constant", "6.12",
+     "6.6", asm.bswap(R7, 64), ((X, 0, 0x8877_6655_4433_2211),)),
+    ("ISA-46", "A jump with a 32-bit distance takes it from its constant", "6.6",
      (asm.jeq_imm(R8, 0, 1), asm.gotol(1), mov64_imm(R7, 0)), ((5, 1, 5), (5, 0, 0))),
     ("ISA-59.load", "A load-acquire returns what is in memory", "7.2",
      _on_stack((), asm.load_acquire(H, R7, R10, CELL + 2)), ((X, 0, 0x5566),)),

@@ -253,7 +253,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         ),
         Clause(
             "DET-06",
-            "A child's exit detaches the program of an inherited event in 4.1 and since 6.12; 5.10 and 6.1 keep it",
+            "A child's exit detaches the program of an inherited event in 4.1 and since 6.12; 5.10 to 6.6 keep it",
             (*inherited, *in_child(prctl()), prctl(), hits_are(1, {"5.10": 2, "6.12": 1})),
         ),
         Clause(

@@ -12,9 +12,11 @@ from harness.release import Release
 BETWEEN_THOSE_SEEN: Mapping[Release, Backport] = {
     (5, 10): Backport(version(5, 10, 223), version(5, 10, 255)),
     (6, 1): Backport(0, version(6, 1, 192)),
+    (6, 6): Backport(version(6, 6, 17), version(6, 6, 87)),
     (6, 12): Backport(0, version(6, 12, 117)),
 }
-"""Of a fix that was not in 5.10.223 and is in 5.10.262, 6.1.192 and 6.12.117: its `stable` releases, as far as seen."""
+"""Of a fix that was not in 5.10.223 and 6.6.17, and is in 5.10.262, 6.1.192, 6.6.87 and 6.12.117: its `stable`
+releases, as far as seen."""
 
 
 @dataclass(frozen=True)

@@ -74,19 +74,19 @@ def only_makers_are_privileged(rules: Upstream) -> Upstream:
     return replace(rules, privileged_commands=frozenset({"CreateMap", "LoadProgram"}))
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 5), "1d28635abcf1, bpf: Move unprivileged checks into map_create() and bpf_prog_load()")
 def commands_ask(rules: Upstream) -> Upstream:
     """Commands look at their attribute before they ask who calls: map_create(), bpf_prog_load()."""
     return replace(rules, commands_ask_who_calls=True)
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 5), "7f6719f7a866, bpf: Keep BPF_PROG_LOAD permission checks clear of validations")
 def licence_later(rules: Upstream) -> Upstream:
     """BPF_PROG_LOAD reads the licence after the instructions."""
     return replace(rules, license_first=False)
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 9), "caf8f28e036c, bpf: Add BPF token support to BPF_PROG_LOAD command")
 def attribute_of_152_bytes(rules: Upstream) -> Upstream:
     """union bpf_attr has 152 bytes."""
     return replace(rules, attr_size=152)

@@ -61,13 +61,13 @@ def descriptor_first(rules: Upstream) -> Upstream:
     return replace(rules, attach_checks=(AttachCheck.DESCRIPTOR, *rest))
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 12), after=(6, 6))
 def inherited_events_hold_programs(rules: Upstream) -> Upstream:
     """The event that a child inherits holds the program too, and takes it along: perf_event_alloc()."""
     return replace(rules, inherits_program=True)
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 12), after=(6, 6))
 def unknown_symbols(rules: Upstream) -> Upstream:
     """A probe on a function that there is not is EINVAL, where it was ENOENT."""
     return replace(rules, unknown_symbol="EINVAL")

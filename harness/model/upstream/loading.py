@@ -47,13 +47,17 @@ def known_log_levels(rules: Upstream) -> Upstream:
     return replace(rules, log=LogRule(least_size=128, most_size=(1 << 30) - 1, levels=7))
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 4), "fac08d45e253, bpf: Relax log_buf NULL conditions when log_level>0 is requested")
 def log_without_buffer(rules: Upstream) -> Upstream:
     """A log level needs no buffer; a fourth level bit keeps the beginning of a log instead of its end."""
     return replace(rules, log=LogRule(least_size=1, most_size=(1 << 30) - 1, levels=15, level_alone=True))
 
 
-@change((6, 12), after=(5, 10), stable={(6, 1): Backport(0, version(6, 1, 192))})
+@change(
+    (6, 12),
+    after=(5, 10),
+    stable={(6, 1): Backport(0, version(6, 1, 192)), (6, 6): Backport(0, version(6, 6, 17))},
+)
 def jumps_read_first(rules: Upstream) -> Upstream:
     """Of a conditional jump the verifier looks at the destination before all other fields: check_cond_jmp_op()."""
     return replace(rules, jumps_read_first=jumps_read_first.window(rules.release))
@@ -73,7 +77,7 @@ def _header(since: Release, after: Release, size: int) -> Change:
     return change(since, after=after)(longer)
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 8), "4944566706b2, net: increase optmem_max default value")
 def more_option_memory(rules: Upstream) -> Upstream:
     """net.core.optmem_max is 128 KiB."""
     return replace(rules, option_memory=128 << 10)

@@ -119,7 +119,7 @@ def per_cpu_values_are_checked(rules: Upstream) -> Upstream:
 @change(
     (6, 16),
     "d4adf1c9ee77, bpf: Adjust free target to avoid global starvation of LRU map",
-    stable={(6, 12): Backport(0, version(6, 12, 117))},
+    stable={(6, 6): Backport(version(6, 6, 87), version(7, 0, 0)), (6, 12): Backport(0, version(6, 12, 117))},
 )
 def small_lru_batches(rules: Upstream) -> Upstream:
     """CPUs take free elements of an LRU map in batches of at most half their share of the map, not of 128."""

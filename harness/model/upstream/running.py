@@ -58,7 +58,7 @@ def empty_slots_count(rules: Upstream) -> Upstream:
     return replace(rules, counts_empty_slots=frozenset({"interp", "jit"}))
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 12), after=(6, 6))
 def empty_slots_count_interpreted(rules: Upstream) -> Upstream:
     """JITs look into the slot before they count a tail call; the interpreter does not."""
     return replace(rules, counts_empty_slots=frozenset({"interp"}))

@@ -145,7 +145,7 @@ def early_long_jump(rules: Upstream) -> Upstream:
     return _with(rules, early_opcodes=frozenset({Class.JMP32 | Jump.JA}))
 
 
-@change((6, 12), after=(6, 1))
+@change((6, 12), after=(6, 6))
 def contexts_written(rules: Upstream) -> Upstream:
     """Whether a program on a kprobe that writes its context is refused is not known; 7.2 loads it and refuses to
     attach it (MEM-07)."""

@@ -14,7 +14,7 @@ from harness.run.needs import unmet
 from harness.script.needs import CPUS
 from harness.script.operations import Script
 
-VERSIONS = {"4.1": 0x040134, "5.10": 0x050AFF, "6.1": 0x0601C0, "6.12": 0x060C75, "7.2": 0x07020D}
+VERSIONS = {"4.1": 0x040134, "5.10": 0x050AFF, "6.1": 0x0601C0, "6.6": 0x060657, "6.12": 0x060C75, "7.2": 0x07020D}
 LANES = [
     pytest.param(
         Environment(era=era, arch=arch, version_code=VERSIONS[era], engine=engine, cpus=CPUS),
