@@ -45,6 +45,7 @@ from harness.clauses import (
 )
 from harness.clauses.sections import Section, sections
 from harness.script.clause import Clause
+from hil.kernels.distributions import Distribution, usual
 
 _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
     "bpf": bpf.clauses,
@@ -80,16 +81,17 @@ _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
 }
 
 
-def clauses(arch: str, era: str) -> tuple[Clause, ...]:
-    """Every clause that holds on this architecture in this era."""
-    return tuple(clause for _, found in by_section(arch, era) for clause in found)
+def clauses(arch: str, era: str, whose: Distribution | None = None) -> tuple[Clause, ...]:
+    """Every clause that holds on this architecture in this era, for kernels of a distribution; None for those that the
+    catalogue has."""
+    return tuple(clause for _, found in by_section(arch, era, whose) for clause in found)
 
 
-def by_section(arch: str, era: str) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
+def by_section(arch: str, era: str, whose: Distribution | None = None) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
     """The same, section by section; a clause that names no source has its section's."""
-    layout = pt_regs(arch, era)
+    layout, facts = pt_regs(arch, era), (whose or usual(era)).facts
     for name, section in sections().items():
-        found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era))
+        found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era) and clause.concerns(facts))
         yield (
             section,
             tuple(replace(clause, source=clause.source or section.source(clause.id, era)) for clause in found),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import RETURN_0
 from harness.core_scripts.parts import array
@@ -50,7 +52,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
     return (*_licences(), *_lengths(), *_types(), *_logs(), *_limits())
 
 
-def _clause(id: str, sentence: str, *steps: Operation | Step, needs: frozenset[Need] = NOTHING, **era: str) -> Clause:
+def _clause(id: str, sentence: str, *steps: Operation | Step, needs: frozenset[Need] = NOTHING, **era: Any) -> Clause:
     return Clause(id, sentence, steps, needs, **era)
 
 

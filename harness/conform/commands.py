@@ -27,6 +27,7 @@ from hil import terminal
 from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
+from hil.kernels.distributions import Distribution
 
 KNOWN = Path(__file__).with_name("known.toml")
 
@@ -86,8 +87,12 @@ def _era(kernel: str, arch: str) -> str:
     return store.era(kernel, architecture(arch))
 
 
+def _whose(kernel: str, arch: str) -> Distribution | None:
+    return store.distribution(kernel, architecture(arch))
+
+
 def _clauses(kernel: str, arch: str) -> dict[str, Clause]:
-    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch))}
+    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch), _whose(kernel, arch))}
 
 
 def _sections(ids: Iterable[str]) -> Iterable[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from harness.lane_tables.changes import markdown as page_of_changes
-from harness.lane_tables.table import COLUMNS, markdown, rows
+from harness.lane_tables.table import COLUMNS, imported, markdown, rows
 from hil import terminal
 
 
@@ -21,5 +21,5 @@ def lanes(as_markdown: bool, changes: bool) -> None:
     if as_markdown:
         click.echo(markdown(), nl=False)
         return
-    cells = [[cell.strip("`") for cell in row] for row in rows()]
+    cells = [[cell.strip("`") for cell in row] for row in (*rows(), *imported())]
     terminal.print_table(terminal.console(), [column.heading for column in COLUMNS], cells)

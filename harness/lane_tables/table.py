@@ -13,8 +13,17 @@ from harness.model.eras import Era, era
 from harness.model.rules import Attachment, DivisionByZero, Keep, LoadCheck
 from harness.release import dotted, release
 from hil.arch import Architecture, having
-from hil.kernels import catalogue
-from hil.kernels.catalogue import Entry, Tarball
+from hil.kernels import catalogue, store
+from hil.kernels.catalogue import Debian, Tarball
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kernel: one of the catalogue, or one that a user imported under a name of its own, without a source."""
+
+    name: str
+    era: str
+    source: Debian | Tarball | None
 
 
 @dataclass(frozen=True)
@@ -22,18 +31,20 @@ class Column:
     """A heading, and what a row says under it."""
 
     heading: str
-    cell: Callable[[Entry, Era, Architecture], str]
+    cell: Callable[[Row, Era, Architecture], str]
 
 
-def _lane(entry: Entry, _: Era, arch: Architecture) -> str:
+def _lane(entry: Row, _: Era, arch: Architecture) -> str:
     return f"`{entry.name}/{arch}`"
 
 
-def _origin(entry: Entry, _: Era, __: Architecture) -> str:
+def _origin(entry: Row, _: Era, __: Architecture) -> str:
+    if entry.source is None:
+        return store.IMPORTED
     return "built or imported" if isinstance(entry.source, Tarball) else str(entry.source)
 
 
-def _kprobes(_: Entry, rules: Era, arch: Architecture) -> str:
+def _kprobes(_: Row, rules: Era, arch: Architecture) -> str:
     if rules.kprobes:
         return "yes"
     since = dotted(architecture_rules(arch.name).kprobes)
@@ -43,40 +54,40 @@ def _kprobes(_: Entry, rules: Era, arch: Architecture) -> str:
     )
 
 
-def _sockets(_: Entry, __: Era, ___: Architecture) -> str:
+def _sockets(_: Row, __: Era, ___: Architecture) -> str:
     return "yes"
 
 
-def _version(_: Entry, rules: Era, __: Architecture) -> str:
+def _version(_: Row, rules: Era, __: Architecture) -> str:
     return "must match" if LoadCheck.KERNEL_VERSION in rules.load_checks else "ignored"
 
 
-def _programs(_: Entry, rules: Era, arch: Architecture) -> str:
+def _programs(_: Row, rules: Era, arch: Architecture) -> str:
     return str(rules.programs_per_trace_event) if rules.kprobes else "-"
 
 
-def _detaching(_: Entry, rules: Era, arch: Architecture) -> str:
+def _detaching(_: Row, rules: Era, arch: Architecture) -> str:
     if not rules.kprobes:
         return "-"
     return "any event on the probe" if rules.attachment is Attachment.ONE else "its own event"
 
 
-def _stored(_: Entry, rules: Era, arch: Architecture) -> str:
+def _stored(_: Row, rules: Era, arch: Architecture) -> str:
     if not rules.kprobes:
         return "-"
     return "any but 0" if rules.keep is Keep.NON_ZERO else "odd"
 
 
-def _division(_: Entry, rules: Era, __: Architecture) -> str:
+def _division(_: Row, rules: Era, __: Architecture) -> str:
     ends = rules.division_by_zero is DivisionByZero.ENDS_PROGRAM
     return "ends the program with 0" if ends else "quotient 0, remainder the dividend"
 
 
-def _limit(_: Entry, rules: Era, __: Architecture) -> str:
+def _limit(_: Row, rules: Era, __: Architecture) -> str:
     return str(rules.instruction_limit)
 
 
-def _engine(entry: Entry, _: Era, __: Architecture) -> str:
+def _engine(entry: Row, _: Era, __: Architecture) -> str:
     if release(entry.era) < bpf.TELLS_ENGINE:
         return "taken from the sysctl: before 4.13 no kernel says what runs a program"
     return "checked: the kernel says how long a program's machine code is"
@@ -97,10 +108,23 @@ COLUMNS = (
 )
 
 
+def imported() -> tuple[tuple[str, ...], ...]:
+    """The same for the kernels that a user imported under names of their own, by the records that each is judged by."""
+    known = set(catalogue.entries())
+    return tuple(
+        tuple(column.cell(Row(name, rules.name, None), rules, arch) for column in COLUMNS)
+        for name, arch in store.names()
+        if name not in known
+        for rules in (era(store.era(name, arch), arch.name, store.distribution(name, arch)),)
+    )
+
+
 def rows() -> tuple[tuple[str, ...], ...]:
     """A row for every kernel of the catalogue and every architecture it has, in the order of `COLUMNS`."""
     return tuple(
-        tuple(column.cell(entry, era(entry.era, arch.name), arch) for column in COLUMNS)
+        tuple(
+            column.cell(Row(entry.name, entry.era, entry.source), era(entry.era, arch.name), arch) for column in COLUMNS
+        )
         for entry in catalogue.entries().values()
         for arch in having(entry.name)
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.release import Release, release
+from harness.release import Release, dotted, release
 from hil.kernels import distributions
 from hil.kernels.distributions import Distribution
 
@@ -38,4 +38,4 @@ def configured(options: Mapping[str, str]) -> Distribution:
 
 def usual(release: Release) -> Distribution:
     """Whose kernels of a release the catalogue has."""
-    return VANILLA if release == (4, 1) else DEBIAN
+    return distributions.usual(dotted(release))

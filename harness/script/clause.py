@@ -8,7 +8,7 @@ be found out. Where a later kernel does otherwise, the clause has one more row, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.release import dotted, neighbours, release
@@ -58,8 +58,10 @@ class Clause:
     """`id` is stable; a part behind a dot tells variants of one statement apart. `sentence` is what holds.
 
     The clause is for the eras from `since` to `until`, both included; None is no limit. Of one that nobody checked it
-    says something when it does of both its neighbours. `source` says where the kernel
-    decides so, in the form of `harness.script.source`; what belongs to a section may leave it to that.
+    says something when it does of both its neighbours. `given` are facts of a distribution that the clause is about,
+    each with the values it may have: settings below /proc/sys by path, and patches, 1 with and 0 without
+    (images/distributions.toml). `source` says where the kernel decides so, in the form of `harness.script.source`; what
+    belongs to a section may leave it to that.
     """
 
     id: str
@@ -69,6 +71,11 @@ class Clause:
     since: str = FIRST
     until: str | None = None
     source: str = ""
+    given: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+    def concerns(self, facts: Mapping[str, int]) -> bool:
+        """Whether the clause is about kernels of a distribution with these facts; one not there is upstream's."""
+        return all(facts.get(name, values[0]) in values for name, values in self.given.items())
 
     def holds(self, era: str) -> bool:
         """Whether the clause says anything of `era`."""

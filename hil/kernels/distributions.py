@@ -40,6 +40,11 @@ class Distribution:
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
     patches: frozenset[str] = frozenset()
 
+    @property
+    def facts(self) -> Mapping[str, int]:
+        """Its settings, and of each patch 1 or 0, by name."""
+        return {**self.settings, **{patch: int(patch in self.patches) for patch in facts("patch")}}
+
     def declaration(self) -> dict[str, Any]:
         """What a file of it would say; `declared` takes it back."""
         return {
@@ -55,6 +60,11 @@ def ours() -> Mapping[str, Distribution]:
     """The distributions of this bench by the name a user gives them."""
     files = sorted((resources.folder("images") / "distributions").glob("*.toml"), reverse=True)
     return MappingProxyType({path.stem: read(path) for path in files})
+
+
+def usual(era: str) -> Distribution:
+    """Whose kernels of an era the catalogue has."""
+    return ours()["vanilla" if era == "4.1" else "debian"]
 
 
 def folder() -> Path:

@@ -11,8 +11,9 @@ from pathlib import Path
 from hil import cache, directories
 from hil.arch import Architecture, architectures, having
 from hil.errors import BenchError, UserError
-from hil.kernels import catalogue, debian, entry
+from hil.kernels import catalogue, configuration, debian, distributions, entry
 from hil.kernels.catalogue import Debian, Entry
+from hil.kernels.distributions import Distribution
 from hil.kernels.kernel import Kernel
 from hil.kernels.points import Point
 
@@ -103,6 +104,20 @@ def era(name: str, arch: Architecture) -> str:
         return entry.era(name, entry.metadata_of(location(name, arch)))
     except cache.Damaged as damage:
         raise _damaged(name, arch, damage) from None
+
+
+def distribution(name: str, arch: Architecture) -> Distribution | None:
+    """Whose a kernel is that `names` yields, without a look at its image; None when it is not at hand."""
+    folder = location(name, arch)
+    if not _present(folder):
+        return None
+    try:
+        metadata = entry.metadata_of(folder)
+        options = configuration.options_of(folder / metadata["files"]["config"])
+    except cache.Damaged as damage:
+        raise _damaged(name, arch, damage) from None
+    declared = entry.distribution(metadata, folder)
+    return distributions.of_kernel(declared, options, declared=True) if declared else distributions.told(options)[0]
 
 
 def version(name: str, arch: Architecture) -> str:

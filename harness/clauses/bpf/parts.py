@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.core_scripts.parts import u32, u64
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.operations import (
@@ -17,7 +19,7 @@ KERNEL_ADDRESS = 0xFFFF_FFFF_FFFF_0000
 KEY, VALUE = Buffer(u32(0)), Buffer(u64(7))
 
 
-def clause(id: str, sentence: str, *steps: Operation | Step, **era: str) -> Clause:
+def clause(id: str, sentence: str, *steps: Operation | Step, **era: Any) -> Clause:
     return Clause(id, sentence, steps, NOTHING, **era)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from harness.core_scripts.parts import (
     read_u64,
@@ -48,5 +49,5 @@ def reset() -> Step:
     return expect(UpdateElement(HITS, u32(0), u64(0)), 0)
 
 
-def clause(id: str, sentence: str, *steps: Operation | Step, **facts: str) -> Clause:
+def clause(id: str, sentence: str, *steps: Operation | Step, **facts: Any) -> Clause:
     return Clause(id, sentence, steps, TWO_CPUS, **facts)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.core_scripts.parts import array
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.operations import (
@@ -12,5 +14,5 @@ from harness.script.operations import (
 ARRAY = array("map", entries=4)
 
 
-def clause(id: str, sentence: str, *steps: Operation | Step, **era: str) -> Clause:
+def clause(id: str, sentence: str, *steps: Operation | Step, **era: Any) -> Clause:
     return Clause(id, sentence, steps, NOTHING, **era)

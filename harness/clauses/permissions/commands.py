@@ -8,13 +8,16 @@ from harness.clauses.parts import MAP, PROBE, accepted
 from harness.clauses.permissions.parts import (
     ADMIN,
     BPF,
+    CLOSED,
     FILTER,
     NET_ADMIN,
     PARANOID,
     PERFMON,
+    RESTRICT,
     SAME,
     UNPRIVILEGED_BPF,
     USER,
+    Given,
     Later,
     by,
     by_user,
@@ -103,6 +106,7 @@ def bpf_clauses() -> tuple[Clause, ...]:
                 f"{call} by a process without capabilities gives EPERM{then}",
                 *made,
                 *by_user(expect(step, said, later)),
+                given=CLOSED,
             )
             for what, call, then, step, said, later in denied
         ),
@@ -110,6 +114,7 @@ def bpf_clauses() -> tuple[Clause, ...]:
             "SYS-01.root",
             "User 0 without CAP_SYS_ADMIN and CAP_BPF may not make maps: EPERM",
             *by(0, {Capability.DAC_OVERRIDE}, expect(array("m"), "EPERM")),
+            given=CLOSED,
         ),
         clause(
             "SYS-01.admin",
@@ -125,6 +130,7 @@ def bpf_clauses() -> tuple[Clause, ...]:
             "SYS-01.perfmon",
             "CAP_PERFMON is not enough to make maps: EPERM",
             *by(USER, {PERFMON}, expect(array("m"), "EPERM")),
+            given=CLOSED,
         ),
     )
 
@@ -245,17 +251,29 @@ def files_clauses() -> tuple[Clause, ...]:
 
 
 def settings_clauses() -> tuple[Clause, ...]:
-    defaults: tuple[tuple[str, str, str, Said, Later], ...] = (
-        ("SYSCTL-02", PARANOID, "1 in 4.1, and 3 in Debian's kernels", 1, {"5.10": 3}),
-        ("SYSCTL-03", "kernel/kptr_restrict", "0", 0, SAME),
-        ("SYSCTL-04", UNPRIVILEGED_BPF, "2 in Debian's kernels; 4.1 does not have it (ENOENT)", "ENOENT", {"5.10": 2}),
-        ("SYSCTL-06", "kernel/perf_event_max_sample_rate", "100000", 100_000, SAME),
-        ("SYSCTL-06.locked", "kernel/perf_event_mlock_kb", "516", 516, SAME),
+    paranoia, unprivileged = "1 in 4.1, then 2, and 3 with Debian's patch", "2, or 0; 4.1 does not have it (ENOENT)"
+    defaults: tuple[tuple[str, str, str, Said, str, str | None, Given], ...] = (
+        ("SYSCTL-02", PARANOID, paranoia, 1, "4.1", "4.1", {PARANOID: (1,)}),
+        ("SYSCTL-02", PARANOID, paranoia, 2, "5.10", None, {RESTRICT: (0,), PARANOID: (2,)}),
+        ("SYSCTL-02", PARANOID, paranoia, 3, "5.10", None, {RESTRICT: (1,), PARANOID: (3,)}),
+        ("SYSCTL-03", "kernel/kptr_restrict", "0", 0, "4.1", None, {"kernel/kptr_restrict": (0,)}),
+        ("SYSCTL-04", UNPRIVILEGED_BPF, unprivileged, "ENOENT", "4.1", "4.1", {}),
+        ("SYSCTL-04", UNPRIVILEGED_BPF, unprivileged, 2, "5.10", None, {UNPRIVILEGED_BPF: (2,)}),
+        ("SYSCTL-04", UNPRIVILEGED_BPF, unprivileged, 0, "5.10", None, {UNPRIVILEGED_BPF: (0,)}),
+        ("SYSCTL-06", "kernel/perf_event_max_sample_rate", "100000", 100_000, "4.1", None, {}),
+        ("SYSCTL-06.locked", "kernel/perf_event_mlock_kb", "516", 516, "4.1", None, {}),
     )
     return (
         *(
-            clause(id, f"The default of {path.replace('/', '.')} is {default}", expect(ReadSetting(path), said, later))
-            for id, path, default, said, later in defaults
+            clause(
+                id,
+                f"The default of {path.replace('/', '.')} is {default}",
+                expect(ReadSetting(path), said),
+                since=since,
+                until=until,
+                given=given,
+            )
+            for id, path, default, said, since, until, given in defaults
         ),
         clause(
             "SYSCTL-02.set",

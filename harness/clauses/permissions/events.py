@@ -3,11 +3,26 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from harness.abi import perf
 from harness.abi.capabilities import Capability
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import EVENT, PROBE, PROGRAM, hits_are
-from harness.clauses.permissions.parts import ADMIN, BPF, PARANOID, PERFMON, SAME, USER, Later, by, by_user, probe
+from harness.clauses.permissions.parts import (
+    ADMIN,
+    BPF,
+    PARANOID,
+    PERFMON,
+    RESTRICT,
+    SAME,
+    USER,
+    Given,
+    Later,
+    by,
+    by_user,
+    probe,
+)
 from harness.core_scripts.parts import array, count_hits, on_our_prctl, prctl, probed
 from harness.script.clause import WORKS, Clause, Said, expect
 from harness.script.operations import (
@@ -27,6 +42,8 @@ from harness.script.operations import (
 from harness.script.processes import GetProcessId
 from harness.script.surroundings import SetSetting
 
+LATER_DEFAULTS: Given = MappingProxyType({PARANOID: (2, 3)})
+"""Upstream's since 4.6, and Debian's: nobody without CAP_PERFMON opens events of the kernel."""
 COUNTING = SampleType.TID | SampleType.CPU
 """What a sample may hold without being raw."""
 
@@ -105,6 +122,16 @@ def _outcome(said: Said, later: Later) -> str:
     return f"{first} in 4.1, and {then[0]} in later kernels," if then else first
 
 
+def patched(first: Said, restricted: Said, default: Given) -> tuple[tuple[Said, str, str | None, Given], ...]:
+    """What is said of 4.1; of later kernels without Debian's patch, in which it works where the settings are `default`;
+    and of those with it."""
+    return (
+        (first, "4.1", "4.1", {}),
+        (WORKS, "5.10", None, {RESTRICT: (0,), **default}),
+        (restricted, "5.10", None, {RESTRICT: (1,)}),
+    )
+
+
 def open_rows_clauses() -> tuple[Clause, ...]:
     """PEO-10: what perf_event_paranoid leaves to the unprivileged."""
     raw, counter, whole = OpenEvent("event", PROBE), _counter(), _counter(pid=-1, cpu=0)
@@ -130,7 +157,6 @@ def open_rows_clauses() -> tuple[Clause, ...]:
         (0, "cpu", whole, WORKS, SAME),
         (1, "cpu", whole, "EACCES", SAME),
         (2, "user-only", user_only, WORKS, SAME),
-        (3, "user-only", user_only, WORKS, {"5.10": "EACCES"}),
     )
     capable_at_2: tuple[tuple[str, str, Operation, Said], ...] = (
         (
@@ -148,15 +174,6 @@ def open_rows_clauses() -> tuple[Clause, ...]:
     )
     capable: tuple[tuple[str, str, set[Capability], Operation, Said, Later], ...] = (
         ("admin", "CAP_SYS_ADMIN is enough to open any perf event", {ADMIN}, raw, WORKS, SAME),
-        (
-            "perfmon",
-            "CAP_PERFMON is not enough to sample raw data at the default of perf_event_paranoid: EPERM at 1, "
-            "EACCES at 3",
-            {PERFMON},
-            raw,
-            "EPERM",
-            {"5.10": "EACCES"},
-        ),
         (
             "bpf",
             "CAP_BPF is not enough to sample raw data at the default of perf_event_paranoid: EPERM at 1, EACCES at 3",
@@ -220,8 +237,37 @@ def open_rows_clauses() -> tuple[Clause, ...]:
             for level, what, step, said, later in levels
         ),
         *(
-            Clause(f"PEO-10.{what}", sentence, (probe(), *by(USER, capabilities, expect(step, said, later))))
+            Clause(
+                f"PEO-10.{what}",
+                sentence,
+                (probe(), *by(USER, capabilities, expect(step, said, later))),
+                given=LATER_DEFAULTS if later else {},
+            )
             for what, sentence, capabilities, step, said, later in capable
+        ),
+        *(
+            Clause(
+                "PEO-10.perfmon",
+                "CAP_PERFMON is not enough to sample raw data at the default of perf_event_paranoid in 4.1 (EPERM) and "
+                "with Debian's patch (EACCES); in other kernels it is",
+                (probe(), *by(USER, {PERFMON}, expect(raw, said))),
+                since=since,
+                until=until,
+                given=given,
+            )
+            for said, since, until, given in patched("EPERM", "EACCES", {PARANOID: (2,)})
+        ),
+        *(
+            Clause(
+                "PEO-10.user-only-3",
+                f"{KINDS['user-only']} can be opened by a process without capabilities if perf_event_paranoid is 3; "
+                "with Debian's patch it gives EACCES",
+                (probe(), SetSetting(PARANOID, 3), *by_user(expect(user_only, said))),
+                since=since,
+                until=until,
+                given=given,
+            )
+            for said, since, until, given in patched(WORKS, "EACCES", {})
         ),
         *(
             Clause(
@@ -236,6 +282,7 @@ def open_rows_clauses() -> tuple[Clause, ...]:
                 f"PEO-10.{what}-first",
                 f"A process without capabilities gets {said} for {wrong}{then}",
                 (probe(), *by_user(expect(step, said, later))),
+                given=LATER_DEFAULTS if later else {},
             )
             for what, wrong, then, step, said, later in order
         ),

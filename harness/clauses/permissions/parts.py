@@ -21,6 +21,10 @@ USER = 1000
 PARANOID, UNPRIVILEGED_BPF = "kernel/perf_event_paranoid", "kernel/unprivileged_bpf_disabled"
 ADMIN, NET_ADMIN, BPF, PERFMON = Capability.SYS_ADMIN, Capability.NET_ADMIN, Capability.BPF, Capability.PERFMON
 Later = Mapping[str, Said]
+Given = Mapping[str, tuple[int, ...]]
+RESTRICT = "perf-event-restrict"
+CLOSED: Given = MappingProxyType({UNPRIVILEGED_BPF: (2, 1)})
+"""Where kernel.unprivileged_bpf_disabled is there, it is set."""
 SAME: Later = MappingProxyType({})
 FILTER = accepted("filter", ProgramType.SOCKET_FILTER)
 
@@ -37,9 +41,16 @@ def by_user(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
     return by(USER, frozenset(), *steps)
 
 
-def clause(id: str, sentence: str, *steps: Operation | Step, since: str = "4.1") -> Clause:
+def clause(
+    id: str,
+    sentence: str,
+    *steps: Operation | Step,
+    since: str = "4.1",
+    until: str | None = None,
+    given: Given = MappingProxyType({}),
+) -> Clause:
     """One that needs no kprobes."""
-    return Clause(id, sentence, steps, NOTHING, since)
+    return Clause(id, sentence, steps, NOTHING, since, until, given=given)
 
 
 def probe() -> CreateKprobe:

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 from pathlib import Path
 
-from harness.lane_tables.table import COLUMNS, markdown, rows
+import pytest
+
+from harness.lane_tables.table import COLUMNS, imported, markdown, rows
 from hil.arch import having
-from hil.kernels import catalogue
+from hil.kernels import catalogue, importing
+from hil.kernels.entry import Parts
+from tests.hil.kernels.conftest import bzimage, configuration
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lanes.md"
 
@@ -23,3 +27,18 @@ def test_what_a_lane_cannot_do_comes_with_the_reason() -> None:
     refused = {cells[0]: cells[kprobes] for cells in rows() if not cells[kprobes].startswith("yes")}
     assert set(refused) == {"`linux-4.1/arm64`"}
     assert "4.8" in refused["`linux-4.1/arm64`"] and "EINVAL" in refused["`linux-4.1/arm64`"]
+
+
+def test_a_users_own_kernels_are_listed_by_the_records_they_are_judged_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert imported() == ()
+    (tmp_path / "image").write_bytes(bzimage("4.9.337"))
+    (tmp_path / "config").write_text(configuration("x86_64", "4.9.337"))
+    importing.add("mine", Parts(tmp_path / "image", tmp_path / "config"))
+    (cells,) = imported()
+    told = dict(zip((column.heading for column in COLUMNS), cells, strict=True))
+    assert (told["lane"], told["kernel from"]) == ("`mine/x86_64`", "imported")
+    assert told["programs a probe"] == "1", "64 came with 4.15"
+    assert "mine" not in markdown()
