@@ -29,6 +29,8 @@ _META_PT_REGS = 2
 class Arm64:
     """A `hil.gdb.unwind.frame_pointer.Convention`."""
 
+    record = 0
+
     def unlinked_return(self, cpu: Stopped, code: bytes, place: Place) -> int | None:
         whole = len(code) - len(code) % 4
         linked = any(word & _LINKS_MASK == _LINKS for (word,) in struct.iter_unpack("<I", code[:whole]))

@@ -30,7 +30,10 @@ class Place:
 
 
 class Convention(Protocol):
-    """What an architecture's compiler and entry code do."""
+    """What an architecture's compiler and entry code do. `record` is where the record of a function is, in bytes from
+    the frame pointer."""
+
+    record: int
 
     def unlinked_return(self, cpu: Stopped, code: bytes, place: Place) -> int | None:
         """The return address at `place` in a function of which `code` was passed; None when its record is linked."""
@@ -62,7 +65,7 @@ class FramePointer:
             for _ in range(LIMIT):
                 if place is not None:
                     yield from self._interrupted(cpu, place)
-                    record = place.fp
+                    record = place.fp + self._convention.record
                 if not _of_the_kernel(record):
                     return
                 address = self._convention.return_address(word(cpu, record + 8))
@@ -70,7 +73,7 @@ class FramePointer:
                     return
                 yield self._returned_to(cpu, address)
                 place = self._convention.interrupted(cpu, record)
-                record = word(cpu, record)
+                record = word(cpu, record) + self._convention.record
         except Unreadable:
             return
 
@@ -91,5 +94,5 @@ class FramePointer:
 
 
 def _of_the_kernel(address: int) -> bool:
-    """Whether it is in the upper half, which is the kernel's on both architectures."""
+    """Whether it is in the upper half, which is the kernel's on every architecture."""
     return address >> 63 == 1

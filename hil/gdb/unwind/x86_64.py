@@ -19,6 +19,8 @@ _KERNEL_CS = 0x10
 class X8664:
     """A `hil.gdb.unwind.frame_pointer.Convention`."""
 
+    record = 0
+
     def unlinked_return(self, cpu: Stopped, code: bytes, place: Place) -> int | None:
         if _LINKS in code:
             return None
