@@ -70,7 +70,7 @@ def cases(seed: int, count: int, era: Era) -> Iterator[Script]:
 def case(seed: int, number: int, era: Era) -> Script:
     """One case. Half of them run on a probe where the kernel has probes, the others as socket filters."""
     random = Random(f"{seed}/{number}")
-    probed = random.random() < 0.5 and era.kprobes
+    probed = random.random() < 0.5 and era.kprobes and era.entry_probes
     mutant = random.random() < MUTANTS
     stack = random.random() >= (STACKLESS_BY_NEED if JitFault.STACK in era.faults else STACKLESS)
     kind = ProgramType.KPROBE if probed else ProgramType.SOCKET_FILTER

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from harness.clauses import clauses
-from harness.model.architecture import ARCHITECTURES, architecture_rules
+from harness.model.architecture import ARCHITECTURES, ArchitectureRules, architecture_rules
 from harness.model.upstream import CHANGES
 from harness.model.upstream.change import Change, Seen
 from harness.release import CHECKED, READ, RUN, Release, dotted, release
+from harness.report.gfm import line
 from harness.script.clause import FIRST, Step
 from harness.script.source import source
 from hil.kernels import distributions
@@ -95,15 +96,37 @@ def _clauses(since: Release) -> list[str]:
     return sorted(found)
 
 
+def _unprobed(own: ArchitectureRules) -> str:
+    return "from {} until {}".format(*map(dotted, own.entries_traced)) if own.entries_traced else "-"
+
+
+def _faults(own: ArchitectureRules) -> str:
+    return ", ".join(f"{fault.name.lower()} ({dotted(mended)})" for fault, mended in own.faults.items()) or "none known"
+
+
+def _helpers(own: ArchitectureRules) -> str:
+    return (
+        ", ".join(f"{int(helper)} (since {dotted(seen.since)})" for helper, seen in own.jit_helpers.items()) or "none"
+    )
+
+
+_OF_AN_ARCHITECTURE: tuple[tuple[str, Callable[[ArchitectureRules], str]], ...] = (
+    ("architecture", lambda _: ""),
+    ("kprobes since", lambda own: dotted(own.kprobes)),
+    ("no probe on the first instruction of a function", _unprobed),
+    ("faults of its JIT, and what mended them", _faults),
+    ("helpers for its JIT only", _helpers),
+    ("tail calls into empty slots count in its JIT", lambda own: "always" if own.counts_empty_slots else "by release"),
+)
+
+
 def _architectures() -> Iterator[str]:
     yield "## By architecture"
     yield ""
-    yield "| architecture | kprobes since | faults of its JIT, and what mended them | helpers for its JIT only |"
-    yield "|---|---|---|---|"
+    yield line(heading for heading, _ in _OF_AN_ARCHITECTURE)
+    yield line("---" for _ in _OF_AN_ARCHITECTURE)
     for name, own in ARCHITECTURES.items():
-        faults = ", ".join(f"{fault.name.lower()} ({dotted(mended)})" for fault, mended in own.faults.items())
-        helpers = ", ".join(f"{int(helper)} (since {dotted(seen.since)})" for helper, seen in own.jit_helpers.items())
-        yield f"| {name} | {dotted(own.kprobes)} | {faults or 'none known'} | {helpers or 'none'} |"
+        yield line((name, *(cell(own) for _, cell in _OF_AN_ARCHITECTURE[1:])))
     yield ""
 
 

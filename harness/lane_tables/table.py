@@ -45,6 +45,12 @@ def _origin(entry: Row, _: Era, __: Architecture) -> str:
 
 
 def _kprobes(_: Row, rules: Era, arch: Architecture) -> str:
+    if rules.kprobes and not rules.entry_probes:
+        refused, taken = map(dotted, architecture_rules(arch.name).entries_traced or ())
+        return (
+            f"loaded, but not run: the first instruction of a function is ftrace's alone on {arch} since {refused} and "
+            f"until {taken}, and a probe on it fails with EINVAL"
+        )
     if rules.kprobes:
         return "yes"
     since = dotted(architecture_rules(arch.name).kprobes)
@@ -52,6 +58,11 @@ def _kprobes(_: Row, rules: Era, arch: Architecture) -> str:
         f"no: {arch} has kprobes since {since}, so loading such a program fails with EINVAL, and there is no "
         "kprobe_events"
     )
+
+
+def _runs(rules: Era) -> bool:
+    """Whether programs run on kprobes."""
+    return rules.kprobes and rules.entry_probes
 
 
 def _sockets(_: Row, __: Era, ___: Architecture) -> str:
@@ -63,17 +74,17 @@ def _version(_: Row, rules: Era, __: Architecture) -> str:
 
 
 def _programs(_: Row, rules: Era, arch: Architecture) -> str:
-    return str(rules.programs_per_trace_event) if rules.kprobes else "-"
+    return str(rules.programs_per_trace_event) if _runs(rules) else "-"
 
 
 def _detaching(_: Row, rules: Era, arch: Architecture) -> str:
-    if not rules.kprobes:
+    if not _runs(rules):
         return "-"
     return "any event on the probe" if rules.attachment is Attachment.ONE else "its own event"
 
 
 def _stored(_: Row, rules: Era, arch: Architecture) -> str:
-    if not rules.kprobes:
+    if not _runs(rules):
         return "-"
     return "any but 0" if rules.keep is Keep.NON_ZERO else "odd"
 

@@ -22,6 +22,9 @@ class ArchitectureRules:
     JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
     verifier leaves them to it, and since when. `pads` says whether there are landing pads at all.
     `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
+    `entries_traced` are the first release in which the first instruction of a function is ftrace's alone, so that it
+    takes no probe, and the first in which it does again; None when it always takes one. `counts_empty_slots` says
+    whether its JIT counts a tail call before it looks into the slot, in releases in which others no longer do, too.
     """
 
     address_bits: tuple[int, int]
@@ -32,6 +35,8 @@ class ArchitectureRules:
     jit_helpers: Mapping[int, Seen] = field(default_factory=dict, hash=False)
     pads: bool = False
     inner_probes_panic: Release | None = None
+    entries_traced: tuple[Release, Release] | None = None
+    counts_empty_slots: bool = False
 
     def unchecked(self, release: Release) -> tuple[Seen, ...]:
         """What nobody has looked up for a release, which has it or not."""

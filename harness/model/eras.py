@@ -38,6 +38,10 @@ class Era(Upstream):
     """Helpers that only the JIT can call: the verifier leaves them to it."""
     inner_probes_panic: bool
     """A hit of a probe inside a function may be the end of the machine."""
+    jit_counts_empty_slots: bool
+    """The JIT counts a tail call before it looks into the slot, whatever those of other architectures do."""
+    entry_probes: bool
+    """The first instruction of a function takes a probe, though ftrace can trace the function."""
     landing_pads: bool
     """A landing pad comes before the probed instruction (if the CPU has it)."""
     settings: Mapping[str, int] = field(hash=False)
@@ -92,8 +96,9 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
     def has(seen: Seen) -> bool:
         return known >= seen.since or seen in supposed
 
+    counting = base.counts_empty_slots | ({"jit"} if own.counts_empty_slots else frozenset())
     return Era(
-        **{one.name: getattr(base, one.name) for one in fields(base)},
+        **{one.name: getattr(base, one.name) for one in fields(base)} | {"counts_empty_slots": counting},
         arch=arch,
         distribution=distribution,
         kprobes=known >= own.kprobes,
@@ -101,6 +106,8 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
         faults=frozenset(fault for fault, mended in own.faults.items() if known < mended),
         jit_helpers=frozenset(helper for helper, seen in own.jit_helpers.items() if has(seen)),
         inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
+        jit_counts_empty_slots=own.counts_empty_slots,
+        entry_probes=own.entries_traced is None or not own.entries_traced[0] <= known < own.entries_traced[1],
         landing_pads=own.pads and landing_pads(distribution, known),
         settings=MappingProxyType(
             {**base.defaults, **{path: value for path, value in distribution.settings.items() if path in base.defaults}}

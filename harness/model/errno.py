@@ -20,6 +20,6 @@ class Errno(Exception):
 
 
 def negative(name: str) -> int:
-    """-errno as 64 bits of a register: Linux' generic numbers, which both architectures and this host share."""
+    """-errno as 64 bits of a register: Linux' generic numbers, which every architecture here and this host share."""
     number = 524 if name == NOT_SUPPORTED else int(getattr(errno, name))
     return -number & M64

@@ -62,7 +62,7 @@ def _read(elf: Any, wanted: str | None) -> Source:
         order = "little" if elf.little_endian else "big"
         raise UserError(
             f"a {order}-endian BPF object file of {elf.elfclass} bits",
-            remedy="compile for bpfel, which both architectures here run",
+            remedy="compile for bpfel, which every architecture here runs",
         )
     sections = list(elf.iter_sections())
     symbols = [

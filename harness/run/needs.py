@@ -12,10 +12,13 @@ from harness.script.needs import Need
 
 _HAS: dict[Need, Callable[[Environment], bool]] = {
     Need.KPROBES: lambda lane: lane.kprobes,
+    Need.ENTRY_PROBES: lambda lane: lane.rules.entry_probes,
     Need.JIT: lambda lane: lane.engine == Engine.JIT,
     Need.INTERPRETER: lambda lane: lane.engine == Engine.INTERP,
     Need.STACK: lambda lane: JitFault.STACK not in lane.faults,
     Need.DIVISOR: lambda lane: JitFault.DIVISOR not in lane.faults,
+    Need.LOOKING_JIT: lambda lane: lane.engine == Engine.JIT and not lane.rules.jit_counts_empty_slots,
+    Need.COUNTING_JIT: lambda lane: lane.engine == Engine.JIT and lane.rules.jit_counts_empty_slots,
     Need.TWO_CPUS: lambda lane: lane.cpus >= 2,
 }
 

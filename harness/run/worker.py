@@ -196,7 +196,7 @@ class Worker:
                     boot_seconds=round(session.boot_seconds, 2),
                     console=self._console(session.target),
                 )
-                if self.share.armed:
+                if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:
                     with self.clock.on(self.place, str(Phase.SSH)):
                         keep_armed(session.target, session.executor.guest.tracing, self.share.armed)
                 for visit in self._visits():

@@ -7,6 +7,7 @@ be found out. Where a later kernel does otherwise, the clause has one more row, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from harness.release import dotted, neighbours, release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
-from harness.script.operations import Operation, Script
+from harness.script.operations import CreateKprobe, Operation, Script, WriteKprobeEvents
 from harness.script.outcome import Addresses, OneOf, Outcome, PerCpu, Record
 from harness.script.source import source
 
@@ -85,14 +86,32 @@ class Clause:
     def script(self, era: str) -> Script:
         """The clause as it is in one era."""
         steps = [step if isinstance(step, Step) else Step(step, {}) for step in self.steps]
+        entries = Need.KPROBES in self.needs and any(_probes_an_entry(step, era) for step in steps)
         return Script(
             self.id,
             self.sentence,
             tuple(step.operation for step in steps),
             tuple(step.expected(era) for step in steps),
-            self.needs,
+            self.needs | {Need.ENTRY_PROBES} if entries else self.needs,
             source(self.source, era) if self.source else None,
         )
+
+
+_ON_AN_ENTRY = re.compile(r"[pr]\d*(:\S+)?\s+[A-Za-z_]\w*(\+0)?(\s|$)")
+"""A command of kprobe_events that makes a probe on the first instruction of a function."""
+
+
+def _probes_an_entry(step: Step, era: str) -> bool:
+    """Whether the step makes a probe on the first instruction of a function, and nobody says that it fails."""
+    expected = step.expected(era)
+    if expected is not None and expected.errno:
+        return False
+    match step.operation:
+        case CreateKprobe(offset=0):
+            return True
+        case WriteKprobeEvents(command):
+            return _ON_AN_ENTRY.match(command) is not None
+    return False
 
 
 def _expectation(said: Said) -> Outcome | None:

@@ -17,8 +17,11 @@ class Need(StrEnum):
     """The value says it in words."""
 
     KPROBES = "kprobes"
+    ENTRY_PROBES = "probes on the first instruction of a function"
     JIT = "programs that the JIT translates"
     INTERPRETER = "programs that the interpreter runs"
     STACK = "a stack that helpers do not overwrite"
     DIVISOR = "a JIT that tells whether the low half of a divisor is 0"
+    LOOKING_JIT = "a JIT that looks into a slot before it counts a tail call, where there are such"
+    COUNTING_JIT = "a JIT that always counts a tail call before it looks into the slot"
     TWO_CPUS = "two CPUs"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Kernel functions that exist on every kernel of the matrix, and the system call that reaches each with chosen values.
 
-Found as text symbols once each in 4.1.52, 5.10, 6.1, 6.12 and 7.2 kernels of both architectures; call paths read in the
+Found as text symbols once each in 4.1.52, 5.10, 6.1, 6.12 and 7.2 kernels of every architecture; call paths read in the
 sources. Scripts use magic argument values and programs compare them, because other callers reach these functions too.
 """
 

@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 from hil import cache, directories
+from hil.arch import having
 
-ARCHITECTURES = ("x86_64", "arm64")
 KERNEL = "debian-12"
+ARCHITECTURES = tuple(arch.name for arch in having(KERNEL))
 
 
 class Home:
@@ -53,7 +54,7 @@ def place() -> Path:
 
 
 def seed(folder: Path) -> Home:
-    """A home that has served both architectures once: kernels, guest roots and agents are made, and so are its keys.
+    """A home that has served every architecture once: kernels, guest roots and agents are made, and so are its keys.
 
     The kernels are the user's own where they are at hand; otherwise they are fetched.
     """

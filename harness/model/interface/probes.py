@@ -22,8 +22,9 @@ TRACEPOINTS = frozenset(
 
 
 def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
-    """The id of the new trace event; Errno EINVAL for a return probe with an offset, and for an unknown symbol ENOENT
-    or what else the era says."""
+    """The id of the new trace event; Errno EINVAL for a return probe with an offset, and for the first instruction of a
+    function where that is ftrace's alone (check_ftrace_location(), kernel/kprobes.c); for an unknown symbol ENOENT or
+    what else the era says."""
     permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
@@ -40,6 +41,10 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
         )
     if operation.offset:
         raise Unpredictable("whether an instruction begins there")
+    if not kernel.rules.entry_probes:
+        if operation.symbol not in SYMBOLS:
+            raise Unpredictable(f"whether ftrace can trace {operation.symbol}")
+        raise Errno("EINVAL")
     trace_event = TraceEvent(
         operation.name, operation.symbol, operation.returns, foreign=operation.symbol not in SYMBOLS
     )

@@ -8,10 +8,14 @@ import re
 import pytest
 
 from harness.clauses import clauses
+from harness.core_scripts.parts import PRCTL
 from harness.model.environment import Environment
-from harness.model.eras import ERAS
+from harness.model.eras import ERAS, every_era
 from harness.model.executor import ModelExecutor
+from harness.script.clause import NOTHING, Clause, Step, expect
 from harness.script.matching import admits
+from harness.script.needs import Need
+from harness.script.operations import CreateKprobe, Operation, WriteKprobeEvents
 from harness.script.outcome import Unpredicted
 from harness.script.text import describe_outcome
 from tests.harness.clauses.lanes import LANES, scripts
@@ -19,8 +23,7 @@ from tests.harness.clauses.lanes import LANES, scripts
 NAME = re.compile(r"[A-Z]+-\d+(\.[a-z0-9_-]+(\.[0-9a-f-]+)?)?", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("arch", ["x86_64", "arm64"])
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(("era", "arch"), [(rules.name, rules.arch) for rules in every_era()])
 def test_every_clause_has_a_name_of_its_own(era: str, arch: str) -> None:
     names = [clause.id for clause in clauses(arch, era)]
     assert len(names) > 400
@@ -63,3 +66,22 @@ def test_a_clause_holds_for_the_eras_it_names() -> None:
     held = {era: {clause.id for clause in clauses("x86_64", era)} for era in ERAS}
     assert "MAP-10" in held["4.1"] and "MAP-10" not in held["5.10"]
     assert "ATTACH-12.limit" in held["7.2"] and "ATTACH-12.limit" not in held["4.1"]
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        (CreateKprobe("probe", "htab_map_update_elem"), True),
+        (CreateKprobe("probe", PRCTL, returns=True), True),
+        (CreateKprobe("probe", PRCTL, offset=8), False),
+        (expect(CreateKprobe("probe", "no_such_function"), "ENOENT"), False),
+        (WriteKprobeEvents(f"p {PRCTL}"), True),
+        (WriteKprobeEvents(f"r10:{{}}probe {PRCTL}+0 $retval"), True),
+        (WriteKprobeEvents(f"p:{{}}probe {PRCTL}+8"), False),
+        (WriteKprobeEvents("-:{}probe"), False),
+        (expect(WriteKprobeEvents(f"p:{{}}a-b {PRCTL}"), "EINVAL"), False),
+    ],
+)
+def test_a_clause_needs_probes_on_entries_when_it_makes_one(step: Operation | Step, wanted: bool) -> None:
+    assert (Need.ENTRY_PROBES in Clause("X-1", "A probe is made", (step,)).script("6.12").needs) is wanted
+    assert Need.ENTRY_PROBES not in Clause("X-1", "A probe is made", (step,), NOTHING).script("6.12").needs
