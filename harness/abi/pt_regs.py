@@ -2,7 +2,7 @@
 """`struct pt_regs`, the context of a program on a kprobe, by architecture and release, as data.
 
 x86_64: arch/x86/include/asm/ptrace.h, one layout from 4.1 to 7.2. arm64: arch/arm64/include/asm/ptrace.h; the fields
-before `orig_x0` never moved, the bookkeeping behind them did.
+before `orig_x0` never moved, the bookkeeping behind them did. riscv64: arch/riscv/include/asm/ptrace.h, one layout.
 """
 
 from __future__ import annotations
@@ -65,6 +65,21 @@ def _arm64(size: int) -> PtRegs:
     )
 
 
+_RISCV64 = (
+    *("epc", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", *(f"a{n}" for n in range(8))),
+    *(*(f"s{n}" for n in range(2, 12)), "t3", "t4", "t5", "t6", "status", "badaddr", "cause", "orig_a0"),
+)
+
+RISCV64 = PtRegs(
+    size=288,
+    offsets={name: 8 * index for index, name in enumerate(_RISCV64)},
+    arguments=tuple(f"a{n}" for n in range(8)),
+    returns="a0",
+    ip="epc",
+    sp="sp",
+    ip_bias=0,  # EBREAK does not advance the program counter
+)
+
 LAYOUTS: dict[str, dict[Release, PtRegs]] = {
     "x86_64": {(4, 1): X86_64},
     "arm64": {
@@ -72,6 +87,7 @@ LAYOUTS: dict[str, dict[Release, PtRegs]] = {
         (5, 10): _arm64(336),  # grew stackframe, lockdep_hardirqs, exit_rcu
         (7, 2): _arm64(320),  # a frame record took the place of stackframe; the entry state moved out
     },
+    "riscv64": {(4, 15): RISCV64},
 }
 """By architecture, then by the release in which a layout was first seen."""
 

@@ -71,6 +71,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 321,
     },
     "arm64": _GENERIC,
+    "riscv64": _GENERIC,
 }
 
 

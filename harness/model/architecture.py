@@ -72,6 +72,17 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # bpf_get_current_task_btf.
         jit_helpers=dict.fromkeys((Helper.GET_SMP_PROCESSOR_ID, Helper.GET_CURRENT_TASK, 158), _JIT_HELPERS),
     ),
+    "riscv64": ArchitectureRules(
+        since=(4, 15),  # fbe934d69eb7, "RISC-V: Build Infrastructure"
+        address_bits=(56, 63),  # Sv57, which QEMU's `rv64` CPU has
+        kprobes=(5, 12),  # c22b0bcb1dd0, "riscv: Add kprobes supported"
+        # No kprobes on ftrace since 7caa9765465f, "ftrace: riscv: move from REGS to ARGS", which the first instruction
+        # was for until b2137c3b6d7a, "riscv: ftrace: prepare ftrace for atomic code patching", took the second. Seen at
+        # cap_task_prctl, which 6.12.117 refuses and 7.2.13 takes, and at cap_task_prctl+4, where it is the other way
+        # round; https://github.com/bpftrace/bpftrace/issues/5093
+        entries_traced=((6, 10), (6, 16)),
+        counts_empty_slots=True,  # arch/riscv/net/bpf_jit_comp64.c: emit_bpf_tail_call(), seen on 7.2.13
+    ),
 }
 
 

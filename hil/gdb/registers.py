@@ -44,6 +44,18 @@ REGISTERS = {
         link="x30",
         arguments=tuple(f"x{number}" for number in range(8)),
     ),
+    # RISC-V ELF psABI, Register Convention; gdb calls s0 fp
+    "riscv64": RegisterFile(
+        general=(
+            *("ra", "sp", "gp", "tp", "t0", "t1", "t2", "fp", "s1", *(f"a{number}" for number in range(8))),
+            *(*(f"s{number}" for number in range(2, 12)), "t3", "t4", "t5", "t6", "pc"),
+        ),
+        pc="pc",
+        sp="sp",
+        fp="fp",
+        link="ra",
+        arguments=tuple(f"a{number}" for number in range(8)),
+    ),
 }
 
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.abi import pt_regs, system_calls
+from harness.lane import Engine
 from harness.model.architecture import ARCHITECTURES, architecture_rules
 from hil import resources
 from hil.arch import Architecture, architecture, architectures, having
@@ -84,3 +88,14 @@ def test_system_calls_are_the_same_everywhere() -> None:
     assert len(set(map(frozenset, names.values()))) == 1
     with pytest.raises(UserError, match=r"system_calls.py has no number of reboot for the architecture arm64"):
         system_calls.number("arm64", "reboot")
+
+
+@pytest.mark.guest
+def test_programs_run_on_an_architecture_that_the_default_kernel_lacks(tmp_path: Path) -> None:
+    """A probe that is hit, with each engine; all else of riscv64 is for who asks for its lanes."""
+    choice = ("--lanes", "debian-sid/riscv64", "--scripts", "counting", "--output", str(tmp_path))
+    done = subprocess.run([sys.executable, "-m", "hil", "run", *choice], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())["results"]
+    lanes = [f"debian-sid/riscv64/{engine}" for engine in Engine]
+    assert [(one["lane"], one["verdict"]) for one in results] == [(lane, "agree") for lane in lanes]

@@ -13,6 +13,7 @@ from hil.gdb.unwind.arm64 import Arm64
 from hil.gdb.unwind.debugger import Debugger
 from hil.gdb.unwind.frame_pointer import Convention, FramePointer
 from hil.gdb.unwind.orc import Orc
+from hil.gdb.unwind.riscv64 import Riscv64
 from hil.gdb.unwind.stopped import Unwinder
 from hil.gdb.unwind.x86_64 import X8664
 from hil.kernels.kernel import Kernel
@@ -53,6 +54,8 @@ CHAINS: Mapping[str, Chains] = {
     "x86_64": Chains(X8664(), "CONFIG_FRAME_POINTER=y"),
     # always; and its entry code, which debug information does not describe, links them too
     "arm64": Chains(Arm64()),
+    # where they are configured, which is always: the option is on unless somebody turns it off
+    "riscv64": Chains(Riscv64(), "CONFIG_FRAME_POINTER=y"),
 }
 """By architecture."""
 

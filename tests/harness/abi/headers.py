@@ -217,7 +217,15 @@ def _arm64_registers() -> Iterator[Claim]:
     yield Claim("sizeof(struct user_pt_regs)", offsets["orig_x0"])
 
 
-REGISTERS = {"x86_64": _x86_64_registers, "arm64": _arm64_registers}
+def _riscv64_registers() -> Iterator[Claim]:
+    """User space sees the first part of `struct pt_regs` only, as `struct user_regs_struct`."""
+    offsets = pt_regs("riscv64", "6.12").offsets
+    for name in (name for name, offset in offsets.items() if offset < offsets["status"]):
+        yield Claim(f"offsetof(struct user_regs_struct, {'pc' if name == 'epc' else name})", offsets[name])
+    yield Claim("sizeof(struct user_regs_struct)", offsets["status"])
+
+
+REGISTERS = {"x86_64": _x86_64_registers, "arm64": _arm64_registers, "riscv64": _riscv64_registers}
 
 
 def registers(arch: str) -> Iterator[Claim]:

@@ -251,6 +251,17 @@ def test_kprobes_do_not_exist_on_arm64_4_1() -> None:
     assert last(PROBE, arch="arm64", name="5.10") == "ok"
 
 
+def test_the_first_instruction_of_a_function_may_be_for_ftrace_alone() -> None:
+    """Debian's 6.12.117 for riscv64 refuses cap_task_prctl, by `p:` and by `r:`; its 7.2.13 takes both."""
+    for probe in (PROBE, CreateKprobe("probe", PRCTL, returns=True)):
+        assert last(probe, arch="riscv64", name="6.12") == "EINVAL"
+        assert last(probe, arch="riscv64", name="7.2") == last(probe, arch="arm64", name="6.12") == "ok"
+    (elsewhere,) = predict(
+        CreateKprobe("probe", "vfs_read"), name="6.12", arch="riscv64", symbols=frozenset({"vfs_read"})
+    )
+    assert isinstance(elsewhere, Unpredicted) and elsewhere.reason == "whether ftrace can trace vfs_read"
+
+
 def test_a_probe_inside_a_function_may_end_a_machine() -> None:
     """4.1.52 for x86_64 panics at the first hit at cap_task_prctl+5 and +8, with either engine."""
 

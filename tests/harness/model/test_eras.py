@@ -11,7 +11,7 @@ from harness.isa.opcodes import Helper
 from harness.model.architecture import ARCHITECTURES
 from harness.model.distribution import DEBIAN, PARANOID_ANY, VANILLA, configured, landing_pads, paranoid_any
 from harness.model.environment import Environment
-from harness.model.eras import ERAS, doubtful, era
+from harness.model.eras import ERAS, doubtful, era, eras_of, every_era
 from harness.model.executor import ModelExecutor
 from harness.model.rules import DivisionByZero, JitFault, LoadCheck
 from harness.model.upstream import CHANGES, LATEST, unchecked, upstream
@@ -65,6 +65,16 @@ def test_an_architecture_has_its_own_history() -> None:
     assert era("4.9", "arm64").faults == {JitFault.TARGET}
     assert era("4.14", "x86_64").faults == {JitFault.DIVISOR}
     assert era("6.12", "arm64").jit_helpers == frozenset() != era("7.2", "arm64").jit_helpers
+    takes = {name: era(name, "riscv64").entry_probes for name in ("6.9", "6.10", "6.15", "6.16")}
+    assert takes == {"6.9": True, "6.10": False, "6.15": False, "6.16": True}
+    assert all(rules.entry_probes for rules in every_era() if rules.arch != "riscv64")
+
+
+def test_an_architecture_is_younger_than_some_releases() -> None:
+    assert eras_of("riscv64") == ERAS[1:]
+    with pytest.raises(UserError, match=r"there is no Linux 4\.14 for riscv64; riscv64 came to Linux with 4\.15"):
+        era("4.14", "riscv64")
+    assert era("4.15", "riscv64").name == "4.15"
 
 
 @pytest.mark.parametrize(("name", "nearest"), [("3.18", "4.1"), ("4.0", "4.1"), ("7.3", "7.2"), ("8.0", "7.2")])

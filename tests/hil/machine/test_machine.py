@@ -29,11 +29,13 @@ from hil.machine import machine as module
 
 pytestmark = pytest.mark.guest
 
-_KERNEL = "debian-12"
+_KERNELS = ("debian-12", "debian-13")
+"""The first of them that there is for an architecture."""
 
 
 def _spec(arch: str, folder: Path) -> MachineSpec:
-    kernel = store.get(_KERNEL, architecture(arch))
+    name = next(name for name in _KERNELS if name not in architecture(arch).without)
+    kernel = store.get(name, architecture(arch))
     return MachineSpec(kernel, guestroot.build(kernel), folder)
 
 

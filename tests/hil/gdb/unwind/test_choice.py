@@ -23,6 +23,8 @@ ORC, FP = "CONFIG_UNWINDER_ORC=y", "CONFIG_FRAME_POINTER=y"
         ("x86_64", ORC, False, "gdb"),
         ("x86_64", FP, False, "frame pointers"),
         ("x86_64", "# CONFIG_FRAME_POINTER is not set", False, "gdb"),
+        ("riscv64", FP, False, "frame pointers"),
+        ("riscv64", "# CONFIG_FRAME_POINTER is not set", False, "gdb"),
         ("arm64", FP, False, "frame pointers"),
         ("arm64", "# CONFIG_FRAME_POINTER is not set", False, "frame pointers"),
     ],

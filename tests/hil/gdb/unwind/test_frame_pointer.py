@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frame records of both architectures on stacks made by hand."""
+"""Frame records of every architecture on stacks made by hand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 
 from hil.gdb.registers import REGISTERS
 from hil.gdb.table import Symbol, SymbolTable
-from hil.gdb.unwind.arm64 import Arm64
+from hil.gdb.unwind.choice import CHAINS
 from hil.gdb.unwind.frame_pointer import FramePointer
-from hil.gdb.unwind.x86_64 import X8664
 from tests.hil.gdb.unwind.memory import FakeCpu
 
 TEXT, STACK = 0xFFFF_8000_0801_0000, 0xFFFF_8000_0A00_0000
@@ -21,6 +20,9 @@ SYMBOLS = SymbolTable(Symbol(name, address, True, size=0x100) for name, address 
 PROLOGUE_ARM64 = struct.pack(
     "<III", 0xD503233F, 0xA9BF7BFD, 0x910003FD
 )  # paciasp; stp x29, x30, [sp, #-16]!; mov x29, sp
+# nop; nop; addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); addi s0, sp, 32; once compressed, once not
+PROLOGUE_RISCV64 = struct.pack("<II4H", 0x13, 0x13, 0x1101, 0xEC06, 0xE822, 0x1000)
+PROLOGUE_RISCV64_LONG = struct.pack("<6I", 0x13, 0x13, 0xFE010113, 0x00113C23, 0x00813823, 0x02010413)
 PROLOGUE_X86 = bytes.fromhex("0f1f440000 55 4889e5")  # nop; push %rbp; mov %rsp,%rbp
 
 
@@ -38,10 +40,16 @@ def x86(pc: int, *, fp: int, sp: int = STACK) -> FakeCpu:
     return cpu
 
 
+def riscv64(pc: int, *, fp: int, ra: int, prologue: bytes) -> FakeCpu:
+    cpu = FakeCpu({"pc": pc, "sp": STACK, "fp": fp, "ra": ra})
+    for address in ADDRESS.values():
+        cpu.write(address, prologue.ljust(0x100, b"\0"))
+    return cpu
+
+
 def unwound(cpu: FakeCpu) -> list[str]:
-    arch = "arm64" if "pc" in cpu.registers() else "x86_64"
-    convention = Arm64() if arch == "arm64" else X8664()
-    frames = FramePointer(SYMBOLS, REGISTERS[arch], convention).frames(cpu)
+    arch = "riscv64" if "ra" in cpu.registers() else "arm64" if "pc" in cpu.registers() else "x86_64"
+    frames = FramePointer(SYMBOLS, REGISTERS[arch], CHAINS[arch].convention).frames(cpu)
     return [f"{frame.function}+{frame.offset:#x}" for frame in frames]
 
 
@@ -117,6 +125,40 @@ def test_x86_copies_of_the_ftrace_entry_have_its_name() -> None:
         cpu.write(address, bytes(range(32)))
     cpu.words(STACK, STACK + 0x80, copy + 0xD5, *[0] * 21)
     cpu.words(STACK + 0x80, 0, ADDRESS["entry"] + 0x40)
-    frames = list(FramePointer(symbols, REGISTERS["x86_64"], X8664()).frames(cpu))
+    frames = list(FramePointer(symbols, REGISTERS["x86_64"], CHAINS["x86_64"].convention).frames(cpu))
     assert [frame.function for frame in frames] == ["handler", "ftrace_regs_caller", "entry"]
     assert (frames[1].address, frames[1].offset) == (copy + 0xD5, 0xD5)
+
+
+@pytest.mark.parametrize(
+    ("prologue", "offset", "linked"),
+    [
+        (PROLOGUE_RISCV64, 0, False),
+        (PROLOGUE_RISCV64, 14, False),
+        (PROLOGUE_RISCV64, 16, True),
+        (PROLOGUE_RISCV64_LONG, 20, False),
+        (PROLOGUE_RISCV64_LONG, 24, True),
+    ],
+)
+def test_riscv64_takes_the_return_address_register_until_the_record_is_linked(
+    prologue: bytes, offset: int, linked: bool
+) -> None:
+    """The record ends where the frame pointer points."""
+    cpu = riscv64(ADDRESS["probed"] + offset, fp=STACK, ra=ADDRESS["caller"] + 0x20, prologue=prologue)
+    cpu.words(STACK - 16, 0, ADDRESS["entry"] + 0x40)
+    middle = [] if linked else ["caller+0x20"]
+    assert unwound(cpu) == [f"probed+{offset:#x}", *middle, "entry+0x40"]
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_riscv64_exceptions_lead_to_what_they_interrupted(kernel: bool) -> None:
+    registers, sp, last = STACK + 0x400, STACK + 0x600, STACK + 0x800
+    cpu = riscv64(ADDRESS["handler"] + 0x20, fp=registers, ra=0, prologue=PROLOGUE_RISCV64)
+    cpu.words(registers - 16, sp, ADDRESS["vector"] + 0x10)
+    cpu.words(registers, ADDRESS["probed"], ADDRESS["caller"] + 0x20, sp)
+    cpu.words(registers + 64, last)
+    cpu.words(registers + 256, 0x120 if kernel else 0x20)
+    cpu.words(last - 16, 0, ADDRESS["entry"] + 0x40)
+    cpu.words(sp - 16, 0, 0)
+    interrupted = ["probed+0x0", "caller+0x20", "entry+0x40"] if kernel else []
+    assert unwound(cpu) == ["handler+0x20", "vector+0x10", *interrupted]
