@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.core_scripts import attaching, context, filtering, instructions, lifetime, maps, refusals
-from harness.script.clause import KPROBES, Clause
+from harness.script.clause import KPROBES, Clause, probes_an_entry
+from harness.script.needs import Need
 from harness.script.operations import CreateKprobe, LoadProgram, ProgramType, Script
 
 KNOWN = Path(__file__).parent / "known.toml"
@@ -37,9 +38,11 @@ def core_scripts(arch: str, era: str) -> tuple[Script, ...]:
 
 
 def _honest(script: Script) -> Script:
-    """Where there are no kprobes, a script about them shows nothing: all of it fails, as the model foretells."""
+    """Where there are no kprobes, or none on entries, a script about them shows nothing: all of it fails, as the model
+    foretells."""
     about = any(
         isinstance(one, CreateKprobe) or (isinstance(one, LoadProgram) and one.type is ProgramType.KPROBE)
         for one in script.operations
     )
-    return replace(script, needs=script.needs | KPROBES) if about else script
+    entries = {Need.ENTRY_PROBES} if any(map(probes_an_entry, script.operations)) else frozenset()
+    return replace(script, needs=script.needs | KPROBES | entries) if about else script

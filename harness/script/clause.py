@@ -86,7 +86,9 @@ class Clause:
     def script(self, era: str) -> Script:
         """The clause as it is in one era."""
         steps = [step if isinstance(step, Step) else Step(step, {}) for step in self.steps]
-        entries = Need.KPROBES in self.needs and any(_probes_an_entry(step, era) for step in steps)
+        entries = Need.KPROBES in self.needs and any(
+            probes_an_entry(step.operation, step.expected(era)) for step in steps
+        )
         return Script(
             self.id,
             self.sentence,
@@ -101,12 +103,11 @@ _ON_AN_ENTRY = re.compile(r"[pr]\d*(:\S+)?\s+[A-Za-z_]\w*(\+0)?(\s|$)")
 """A command of kprobe_events that makes a probe on the first instruction of a function."""
 
 
-def _probes_an_entry(step: Step, era: str) -> bool:
-    """Whether the step makes a probe on the first instruction of a function, and nobody says that it fails."""
-    expected = step.expected(era)
+def probes_an_entry(operation: Operation, expected: Outcome | None = None) -> bool:
+    """Whether an operation makes a probe on the first instruction of a function, and nobody says that it fails."""
     if expected is not None and expected.errno:
         return False
-    match step.operation:
+    match operation:
         case CreateKprobe(offset=0):
             return True
         case WriteKprobeEvents(command):
