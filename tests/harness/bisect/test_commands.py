@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`hil bisect` from its options to its exit status, with machines that are not there."""
 
 from __future__ import annotations

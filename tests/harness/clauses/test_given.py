@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clauses about what distributions do otherwise are held against the kernels that they are about."""
 
 from __future__ import annotations
