@@ -76,7 +76,7 @@ def compact(lanes: Iterable[str]) -> tuple[str, ...]:
 
 def _without(kernel: str, arch: str) -> str:
     """Why the catalogue has a kernel for other architectures only; empty where it is no matter of that."""
-    return architectures()[arch].without.get(kernel, "") if arch in architectures() else ""
+    return architectures()[arch].lacks(kernel) if arch in architectures() else ""
 
 
 def _merged(names: Iterable[str], last: Callable[[str], Set[str]]) -> tuple[str, ...]:

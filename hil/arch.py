@@ -42,6 +42,11 @@ class Architecture:
     userland: str
     without: Mapping[str, str] = field(hash=False)
 
+    def lacks(self, kernel: str) -> str:
+        """Why there is no such kernel of the catalogue for it, empty where there is one. A single version of a kernel,
+        written behind an @ (`hil.kernels.catalogue.POINT`), is where the kernel is."""
+        return self.without.get(kernel.partition("@")[0], "")
+
     def __str__(self) -> str:
         return self.name
 
@@ -77,7 +82,7 @@ def _architecture(name: str, given: dict[str, Any]) -> Architecture:
 
 def having(kernel: str) -> tuple[Architecture, ...]:
     """The architectures that there is a kernel of the catalogue for; all of them for one that the catalogue has not."""
-    return tuple(arch for arch in architectures().values() if kernel not in arch.without)
+    return tuple(arch for arch in architectures().values() if not arch.lacks(kernel))
 
 
 def architecture(name: str) -> Architecture:

@@ -78,11 +78,10 @@ def entries() -> dict[str, Entry]:
 
 def check_offered(name: str, arch: Architecture) -> None:
     """UserError when the kernel called `name` is one that there is for other architectures only."""
-    kernel = row(name)
-    if kernel in arch.without:
+    if why := arch.lacks(name):
         raise UserError(
-            f"there is no {name} for {arch}: {arch.without[kernel]}",
-            remedy=f"choose {' or '.join(map(str, having(kernel)))}, or another name",
+            f"there is no {name} for {arch}: {why}",
+            remedy=f"choose {' or '.join(map(str, having(name)))}, or another name",
         )
 
 

@@ -77,7 +77,7 @@ def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> Non
         (name, arch)
         for name in names or everything
         for arch in chosen_or_every(chosen, name)
-        if names or name not in arch.without
+        if names or not arch.lacks(name)
     ]
     failures = []
     for name, arch in lanes:

@@ -78,8 +78,15 @@ def test_one_path_leads_to_the_tracing_files(machine: Machine) -> None:
     ):
         assert shell(machine, "ls /tracing/kprobe_events 2>/dev/null || echo none") == ["none"]
         return
-    shell(machine, "echo 'p:hil_probe do_exit' > /tracing/kprobe_events")
-    assert shell(machine, "cat /tracing/kprobe_events") == ["p:kprobes/hil_probe do_exit"]
+    # 6.12 for riscv64 takes no probe on the first instruction of a function, which is ftrace's there, as is the second.
+    shell(
+        machine,
+        "cd /tracing; echo 'p:hil_probe do_exit' > kprobe_events || echo 'p:hil_probe do_exit+8' > kprobe_events",
+    )
+    place = (
+        "do_exit+8" if (machine.spec.kernel.era, machine.spec.kernel.arch.name) == ("6.12", "riscv64") else "do_exit"
+    )
+    assert shell(machine, "cat /tracing/kprobe_events") == [f"p:kprobes/hil_probe {place}"]
     shell(machine, "echo > /tracing/kprobe_events")
 
 

@@ -39,6 +39,8 @@ def test_what_an_architecture_is_without_is_of_the_catalogue_and_has_a_reason() 
 def test_a_kernel_there_is_not_for_an_architecture() -> None:
     new = replace(architecture("arm64"), name="new", without={"debian-12": "nobody built it"})
     catalogue.check_offered("debian-13", new)
+    assert new.lacks("debian-12") == new.lacks("debian-12@6.1.170") == "nobody built it"
+    assert not new.lacks("debian-13") and not new.lacks("mine")
     for ask in (catalogue.check_offered, store.get, store.fetch):
         with pytest.raises(UserError, match="there is no debian-12 for new: nobody built it; choose x86_64 or arm64"):
             ask("debian-12", new)

@@ -151,7 +151,15 @@ def test_remove(cached: Path, build: Build) -> None:
     ("arguments", "complaint"),
     [
         (("fetch", "debian-10", "--arch", "arm64"), "there is no kernel 'debian-10'"),
-        (("fetch", "debian-12", "--arch", "riscv64"), "unknown architecture 'riscv64'"),
+        (("fetch", "debian-12", "--arch", "s390x"), "unknown architecture 's390x'"),
+        (
+            ("fetch", "debian-12", "--arch", "riscv64"),
+            "there is no debian-12 for riscv64: Debian has",
+        ),
+        (
+            ("fetch", "debian-12@6.1.170", "--arch", "riscv64"),
+            "there is no debian-12.* for riscv64: Debian has",
+        ),
         (("list", "debian-10"), "there is no kernel 'debian-10'"),
         (("list", "linux-4.1", "--all"), "one version only"),
         (("fetch", "debian-12@six", "--arch", "arm64"), "names no version"),
