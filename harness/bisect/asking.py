@@ -47,10 +47,12 @@ class Asker:
     def ask(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, int]:
         """Boot the kernel and ask it, with its console below `folder`; the answer, and how many boots it took. One that
         dies before it is asked gets a second boot: a busy host makes machines die that otherwise do not."""
+        before = len(self.workers)
         answer, lost = self._asked(point, folder, watch)
-        if not lost:
-            return answer, 1
-        return self._asked(point, folder, watch)[0], 2
+        if lost:
+            answer, _ = self._asked(point, folder, watch)
+        machines = (machine for worker in self.workers[before:] for machine in worker.reports)
+        return answer, sum(bool(machine.command) for machine in machines)
 
     def _asked(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, bool]:
         """The answer, and whether the machine was lost before it could give one."""

@@ -29,11 +29,13 @@ def between(one: str, other: str, arch: Architecture, notify: Notify = lambda _:
 
     An end is a kernel of the catalogue (debian-13: the one at hand, or the newest), one of its versions
     (debian-13@6.12.90) or a version alone (6.12.90). Between two of one kernel's versions lie that kernel's only, else
-    those of all: of each version and revision one, of the release whose own series it is, if there is a choice.
-    UserError for an end there is not, with the nearest, and for two that are the same.
+    those of all: of each version and revision one, of the release whose own series it is, if there is a choice. What
+    the archive no longer has whole is left out. UserError for an end there is not, with the nearest, and for two that
+    are the same.
     """
     rows = _rows(one, other)
-    there = [point for row in rows for point in points(catalogue.entry(row), arch, notify)]
+    listed = (point for row in rows for point in points(catalogue.entry(row), arch, notify))
+    there = [point for point in listed if not point.lacking or store.held_as(point)]
     ends = {text: _end(text, there, arch) for text in (one, other)}
     older, newer = sorted((one, other), key=lambda text: _place(ends[text]))
     first, last = ends[older], ends[newer]

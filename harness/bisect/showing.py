@@ -26,8 +26,14 @@ def rows(result: Result, newer: str) -> Iterator[tuple[str, ...]]:
             one.point.image.version,
             "alike" if result.first is None else label if like else f"{label} (a third way)",
             _gave(one, result),
-            "booted" if one.boots == 1 else f"booted {one.boots} times" if one.boots else "kept",
+            _asked(one),
         )
+
+
+def _asked(one: Asked) -> str:
+    if one.boots:
+        return "booted" if one.boots == 1 else f"booted {one.boots} times"
+    return "kept" if one.answer.behaviour else "not booted"
 
 
 def said(one: Asked) -> str:

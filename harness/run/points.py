@@ -17,7 +17,7 @@ from hil.kernels.points import find, points
 def asked_for(patterns: Iterable[str]) -> tuple[Lane, ...]:
     """The lanes of each.
 
-    A pattern with wildcards is held against all that Debian's archive has, one without needs nothing of it if the
+    A pattern with wildcards is held against all that Debian's archive has whole, one without needs nothing of it if the
     kernel is at hand. UserError for a version that no architecture has; BenchError when the archive cannot be asked.
     """
     found: dict[Lane, None] = {}
@@ -37,7 +37,8 @@ def _matching(pattern: str, archs: str) -> Iterator[tuple[str, str]]:
     for known in catalogue.entries().values():
         if isinstance(known.source, Debian) and fnmatchcase(known.name, catalogue.row(pattern)):
             for arch in _having(known.name, archs):
-                yield from ((one.name, arch.name) for one in points(known, arch) if fnmatchcase(one.name, pattern))
+                whole = (one.name for one in points(known, arch) if not one.lacking)
+                yield from ((name, arch.name) for name in whole if fnmatchcase(name, pattern))
 
 
 def _there(name: str, archs: str) -> list[tuple[str, str]]:

@@ -134,8 +134,12 @@ class Apt:
 
     def matching(self, pattern: re.Pattern[str]) -> list[Package]:
         """Every version of every package whose whole name matches, newest version first; empty when there is none."""
-        names = [name for name in self._query("apt-cache", "pkgnames").split() if pattern.fullmatch(name)]
+        names = [name for name in self.names() if pattern.fullmatch(name)]
         return package.newest_first(self._show(names)) if names else []
+
+    def names(self) -> frozenset[str]:
+        """Of every package there is."""
+        return frozenset(self._query("apt-cache", "pkgnames").split())
 
     def suites_of(self, packages: Sequence[Package]) -> dict[Package, tuple[str, ...]]:
         """Which suites name each of some packages: apt-cache(8), madison."""

@@ -29,7 +29,11 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for 
 
 @click.group()
 def kernels() -> None:
-    """See, fetch, build, import and remove the kernels that lanes run on."""
+    """See, fetch, build, import and remove the kernels that lanes run on.
+
+    A name is one of the catalogue (debian-12, the newest there is), one of those with a version of Debian's archive
+    (debian-12@6.1.170; list --all has them), or that of a kernel of your own.
+    """
 
 
 kernels.add_command(build)
@@ -212,12 +216,13 @@ def _points(names: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Point]:
 
 def _point_row(point: Point) -> dict[str, str]:
     held = store.held_as(point)
+    lacks = f"incomplete: no {', '.join(point.lacking)}" if point.lacking else "available"
     return {
         "name": point.name,
         "arch": point.arch.name,
         "version": point.image.version,
         "suite": ", ".join(point.suites),
-        "state": ("cached" if held == point.name else f"cached as {held}") if held else "available",
+        "state": ("cached" if held == point.name else f"cached as {held}") if held else lacks,
     }
 
 

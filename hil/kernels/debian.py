@@ -131,11 +131,10 @@ def _download(archive: Apt, image: Package) -> tuple[list[Path], list[Package]]:
 
 
 def _pieces(archive: Apt, image: Package) -> Iterator[Package]:
-    """The image package and those built with it that it needs: from 7.x on it is an empty shell for four others."""
+    """The image package and those built with it that it needs."""
     yield image
-    for dependency in image.depends:
-        if dependency.relation == "=" and dependency.version == image.version:
-            yield from (item for item in archive.resolve(dependency.name) if item.version == image.version)
+    for dependency in points.pieces(image):
+        yield from (item for item in archive.resolve(dependency.name) if item.version == image.version)
 
 
 def _parts(tree: Path, image: Package) -> tuple[Parts, str]:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from hil.arch import Architecture
 from hil.debian.apt import Apt
-from hil.debian.package import Package
+from hil.debian.package import Dependency, Package
 from hil.errors import BenchError, UserError
 from hil.kernels import catalogue
 from hil.kernels.catalogue import POINT, Debian, Entry
@@ -25,6 +25,8 @@ class Point:
     archive: Apt
     image: Package
     suites: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
+    """Packages that the kernel cannot do without, and the archive no longer has."""
 
     @property
     def kernel(self) -> str:
@@ -64,7 +66,7 @@ def points(known: Entry, arch: Architecture, notify: Notify = lambda _: None) ->
 
 def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lambda _: None) -> Point:
     """The kernel of `known.version`; of several revisions the newest. UserError when the suites have none, with the
-    nearest; BenchError when one of them cannot be asked and no other has it."""
+    nearest, or no longer have all of it; BenchError when one of them cannot be asked and no other has it."""
     seen: list[tuple[Apt, Package]] = []
     faults = []
     for suite in source.suites:
@@ -75,7 +77,7 @@ def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lamb
             continue
         for archive, image in images:
             if known.version in spellings(image):
-                return Point(known.name, archive, image, ())
+                return _whole(Point(known.name, archive, image, (), _lacking(image, archive.names())))
         seen += images
     if faults:
         raise faults[0]
@@ -84,6 +86,26 @@ def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lamb
         f"Debian's archive has no Linux {known.version} for {catalogue.row(known.name)}/{arch}",
         remedy=f"{nearest(known.version, versions)}; {how_to_list(known)}",
     )
+
+
+def pieces(image: Package) -> tuple[Dependency, ...]:
+    """The packages that are built with an image and have parts of the kernel: none before 6.19; then the image is an
+    empty shell for those with the configuration, the image itself and the modules."""
+    exact = tuple(one for one in image.depends if (one.relation, one.version) == ("=", image.version))
+    return exact if any(one.name.startswith("linux-modules-") for one in exact) else ()
+
+
+def _lacking(image: Package, names: Collection[str]) -> tuple[str, ...]:
+    return tuple(one.name for one in pieces(image) if one.name not in names)
+
+
+def _whole(point: Point) -> Point:
+    if point.lacking:
+        raise UserError(
+            f"Debian's archive no longer has all of {point.name}/{point.arch}: it lacks {', '.join(point.lacking)}",
+            remedy=f"choose another one; {how_to_list(catalogue.entry(point.kernel))}",
+        )
+    return point
 
 
 def how_to_list(known: Entry) -> str:
@@ -107,12 +129,15 @@ def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
     suites: dict[Package, tuple[str, ...]] = {}
     for archive in dict.fromkeys(by for by, _ in images):
         suites |= archive.suites_of([one for by, one in images if by is archive])
+    names = {archive: archive.names() for archive in dict.fromkeys(by for by, image in images if pieces(image))}
     taken: set[str] = set()
     for archive, image in images:
         spelling = next((one for one in spellings(image) if one not in taken), "")
         taken |= set(spellings(image))
         if spelling:
-            yield Point(f"{known.name}{POINT}{spelling}", archive, image, suites[image])
+            yield Point(
+                f"{known.name}{POINT}{spelling}", archive, image, suites[image], _lacking(image, names.get(archive, ()))
+            )
 
 
 def spellings(image: Package) -> tuple[str, ...]:

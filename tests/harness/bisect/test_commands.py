@@ -37,6 +37,8 @@ class Bench:
         bench = self
 
         class Target(FakeTarget):
+            command = ("qemu",)
+
             def __enter__(self) -> FakeTarget:
                 assert self.spec is not None
                 name = self.spec.kernel.name

@@ -54,6 +54,9 @@ class Archive:
             if pattern.fullmatch(self._package(name, version).name)
         )
 
+    def names(self) -> frozenset[str]:
+        return frozenset(self._package(*row).name for row in self._rows or ())
+
     def suites_of(self, packages: Sequence[Package]) -> dict[Package, tuple[str, ...]]:
         return dict.fromkeys(packages, (self.suite,))
 

@@ -12,7 +12,7 @@ from hil.debian import apt
 from hil.debian.apt import PackageGone
 from hil.debian.mirror import Mirror
 from hil.debian.package import Dependency, Package
-from hil.errors import BenchError
+from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, debian, entry, points
 from hil.kernels.catalogue import Debian
 from hil.kernels.kernel import Kernel
@@ -53,6 +53,9 @@ class Archive:
 
     def matching(self, pattern: re.Pattern[str]) -> list[Package]:
         return [item for item in self.index if pattern.fullmatch(item.name)]
+
+    def names(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.index)
 
     def download(self, wanted: Package) -> Path:
         self.tried.append(wanted.name)
@@ -232,3 +235,19 @@ def test_of_a_version_the_mirror_has_dropped_no_other_is_taken(fill: Filler, tmp
     with pytest.raises(PackageGone) as caught:
         fill("debian-12@6.1.170", older(tmp_path, there=False))
     assert "hil kernels list debian-12 --all" in caught.value.remedy
+
+
+def test_a_shell_whose_pieces_are_gone_is_told_as_incomplete(fill: Filler, tmp_path: Path) -> None:
+    release = "6.19.6+deb13-cloud-arm64"
+    pieces = [f"linux-{piece}-{release}" for piece in ("base", "binary", "modules")]
+    shell = package(f"linux-image-{release}", "6.19.6-2", *pieces)
+    with pytest.raises(UserError, match=r"no longer has all of debian-13@6\.19\.6/arm64: it lacks linux-modules-6\.19"):
+        fill("debian-13@6.19.6", Archive(tmp_path, [shell, *(package(one, "6.19.6-2") for one in pieces[:2])], {}))
+
+
+def test_an_image_that_is_whole_needs_nothing_that_was_built_with_it(fill: Filler, tmp_path: Path) -> None:
+    """6.18 depends on linux-base-..., which has its documentation, and is not in the archive any more."""
+    release = "6.18.5+deb13-cloud-arm64"
+    image = package(f"linux-image-{release}", "6.18.5-1", f"linux-base-{release}")
+    archive = Archive(tmp_path, [image], {(image.name, image.version): image_files(release, "6.18.5")})
+    assert fill("debian-13@6.18.5", archive).version == "6.18.5"
