@@ -45,7 +45,7 @@ class ArchitectureRules:
 
 
 _JIT_HELPERS = Seen(
-    "Only the JIT can call helpers 8, 35 and 158, because the verifier leaves them to it.", (7, 2), (6, 12)
+    "Only the JIT can call helpers that it inlines, because the verifier leaves them to it.", (7, 2), (6, 12)
 )
 
 ARCHITECTURES: Mapping[str, ArchitectureRules] = {
@@ -81,6 +81,8 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # cap_task_prctl, which 6.12.117 refuses and 7.2.13 takes, and at cap_task_prctl+4, where it is the other way
         # round; https://github.com/bpftrace/bpftrace/issues/5093
         entries_traced=((6, 10), (6, 16)),
+        # arch/riscv/net/bpf_jit_comp64.c: bpf_jit_inlines_helper_call() names this one only
+        jit_helpers={Helper.GET_SMP_PROCESSOR_ID: _JIT_HELPERS},
         counts_empty_slots=True,  # arch/riscv/net/bpf_jit_comp64.c: emit_bpf_tail_call(), seen on 7.2.13
     ),
 }
