@@ -9,6 +9,7 @@ import pytest
 
 from harness.core_scripts import core_scripts
 from harness.history.store import History
+from harness.jobs.artifacts import EVERYTHING
 from harness.lane import Engine
 from harness.run import document, matrix
 from harness.run.demands import Demands
@@ -26,7 +27,7 @@ def test_a_demand_that_is_not_met_is_in_the_record_and_in_the_history(
     monkeypatch.setattr("harness.run.worker.store.get", missing)
     monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
     plan = [Share("debian-12", "arm64", (Engine.JIT,), core_scripts("arm64", "6.1")[:1])]
-    made = matrix.run(plan, tmp_path, Silent(), demands=Demands(("debian-12",)))
+    made = matrix.run(plan, tmp_path, Silent(), demands=Demands(("debian-12",)), artifacts=EVERYTHING)
     assert made.broken == ("--require debian-12",)
     assert document.read(tmp_path / "results.json") == made
     assert "the run fails because of --require debian-12" in (tmp_path / "report.html").read_text()
