@@ -194,10 +194,12 @@ def _unlike(one: Leaves, other: Leaves) -> tuple[str, str]:
 
 
 def _told(leaves: Mapping[str, str], chosen: Sequence[str]) -> str:
-    return (
-        ", ".join(f"{field} {brief(leaves[field].lstrip(REFUSED))}" for field in chosen if field in leaves)
-        or "(nothing)"
-    )
+    told = [f"{field} {_on_a_line(leaves[field].lstrip(REFUSED))}" for field in chosen if field in leaves]
+    return ", ".join(told) or "(nothing)"
+
+
+def _on_a_line(text: str) -> str:
+    return brief(text if text.isprintable() and text else repr(text))
 
 
 def _common(one: Leaves, other: Leaves) -> Leaves:

@@ -130,3 +130,9 @@ def test_what_differs_between_rounds_is_no_difference_between_kernels() -> None:
     assert contrast(both, read(bytes([1, 0, 0, 0, 0, 0, 0, 8]), NO_RULE)) is not None
     unsure = steady(one, seen(Outcome(errno="ENOENT"), NO_RULE))
     assert contrast(unsure, read(bytes(8), NO_RULE)) is None
+
+
+def test_a_text_of_several_lines_is_told_on_one() -> None:
+    said = Outcome(value=1, log="one\n\n")
+    found = contrast(seen(Outcome(value=1, log="one\n\n"), said), seen(Outcome(value=1, log=""), said))
+    assert found == Contrast(1, r"log 'one\n\n'", "log ''")
