@@ -95,8 +95,12 @@ class Child:
             while self.ended is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
-                    raise NotSeen(f"it did not end within {seconds:.0f} s")
+                    break
                 self._changed.wait(remaining)
+        if self.ended is None:
+            self.process.send_signal(signal.SIGABRT)  # it prints where its threads are, see `PYTHONFAULTHANDLER`
+            time.sleep(1)
+            raise NotSeen(f"it did not end within {seconds:.0f} s")
         for reader in self._readers:
             reader.join(5)  # one that goes on reads what a process that stayed behind says
         code: int | None = self.process.returncode

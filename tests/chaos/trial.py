@@ -38,7 +38,7 @@ class Trial:
         self.home = home
         self.random = random
         self.mark = mark
-        self.environment = {**home.environment, MARK: mark}
+        self.environment = {**home.environment, MARK: mark, "PYTHONFAULTHANDLER": "1"}
         self.children: list[Child] = []
         self.struck: float | None = None
         self.noticed: float | None = None
