@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The model: an executable specification of BPF programs on kprobes, era by era."""
+"""The model: an executable specification of BPF programs on kprobes, for each kernel release."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one architecture does otherwise than another, by release."""
+"""What differs between architectures, by release."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class ArchitectureRules:
-    """`address_bits` are those of an address, lowest and highest, that are all 0 in user space and all 1 in the kernel;
-    other addresses are nowhere. `since` is the first release with the architecture, if that is not older than 4.1.
-    `kprobes` is the first release with kprobes, and therefore with programs on them. `reads_checked` is
-    since when kernel reads refuse an address that is not the kernel's, None when none does. `faults` are those of its
-    JIT, each with the release that mended it. `jit_helpers` are helpers that only the JIT can call, because the
-    verifier leaves them to it, and since when. `pads` says whether there are landing pads at all.
-    `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
-    `entries_traced` are the first release in which the first instruction of a function is ftrace's alone, so that it
-    takes no probe, and the first in which it does again; None when it always takes one. `counts_empty_slots` says
-    whether its JIT counts a tail call before it looks into the slot, in releases in which others no longer do, too.
+    """The rules of one architecture. `address_bits` are the lowest and the highest of the bits of an address that are
+    all 0 in user space and all 1 in the kernel; other addresses are not canonical. `since` is the first release with
+    the architecture, if that is not older than 4.1. `kprobes` is the first release with kprobes, and therefore with
+    programs on them. `reads_checked` is the release since which kernel reads refuse an address that is not the
+    kernel's, None when no release does. `faults` are the errors of its JIT, each with the release that fixed it.
+    `jit_helpers` are helpers that only the JIT can call, because the verifier leaves them to it, and since when. `pads`
+    says whether there are landing pads at all. `inner_probes_panic` is the first release that survives a hit of a probe
+    inside a function, None when all do. `entries_traced` are the first release in which the first instruction of a
+    function belongs to ftrace alone, so that it takes no probe, and the first in which it takes one again; None when it
+    always takes one. `counts_empty_slots` says whether its JIT counts a tail call before it looks into the slot, also
+    in releases in which other JITs no longer do.
     """
 
     address_bits: tuple[int, int]
@@ -39,7 +40,7 @@ class ArchitectureRules:
     counts_empty_slots: bool = False
 
     def unchecked(self, release: Release) -> tuple[Seen, ...]:
-        """What nobody has looked up for a release, which has it or not."""
+        """Returns the facts that nobody has looked up for a release, which may or may not hold there."""
         windowed = dict.fromkeys((*((self.reads_checked,) if self.reads_checked else ()), *self.jit_helpers.values()))
         return tuple(seen for seen in windowed if seen.unchecked(release))
 
@@ -89,10 +90,10 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
 
 
 def architecture_rules(name: str) -> ArchitectureRules:
-    """The rules of an architecture of images/architectures.toml; UserError when there are none."""
+    """Returns the rules of an architecture of images/architectures.toml; raises UserError when there are none."""
     try:
         return ARCHITECTURES[name]
     except KeyError:
         raise UserError(
-            f"the model knows nothing of {name}", remedy="add its rules to harness/model/architecture.py"
+            f"the model has no rules for architecture {name}", remedy="add its rules to harness/model/architecture.py"
         ) from None

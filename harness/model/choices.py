@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Both ways on where a program compares what nobody knows: a script is predicted once for every way through.
+"""Comparisons with an unknown result: a script is predicted once for each way through them.
 
-What may come is then one of few outcomes, not anything: a kernel that gives another one is wrong whichever way it went.
+The prediction is then one of a few outcomes instead of any outcome: a kernel that gives another one is wrong whichever
+way it took.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from harness.model.unpredictable import Unpredictable
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 
 MOST = 16
-"""So many ways are followed; a script with more of them is predicted without choices, and open where it makes them."""
+"""The highest number of ways that are followed; a script with more is predicted without choices, and is unpredicted
+where it makes them."""
 
 T = TypeVar("T")
 
 
 class Choices:
-    """The results of comparisons that cannot be known, in the order they come up in one run of a script."""
+    """The results of comparisons that cannot be known, in the order in which one run of a script makes them."""
 
     def __init__(self, given: Sequence[bool] = ()) -> None:
-        """The first ones are `given`; further ones are false, so that no jump is taken."""
+        """Takes the first results from `given`; all further ones are false, so that no jump is taken."""
         self.made: list[bool] = []
         self.given = tuple(given)
 
     def choose(self, unpredictable: Unpredictable) -> bool:
-        """The next one; `unpredictable` again when a run has too many."""
+        """Returns the next result; raises `unpredictable` again when a run makes too many comparisons."""
         if len(self.made) == MOST:
             raise unpredictable
         place = len(self.made)
@@ -36,7 +38,8 @@ class Choices:
 
 
 def explore(run: Callable[[Choices | None], T]) -> list[T]:
-    """What `run` gives for every way through; for none, with None, when there are too many."""
+    """Returns the result of `run` for every way through; when there are too many, its only result without choices
+    (None)."""
     results: list[T] = []
     waiting: list[tuple[bool, ...]] = [()]
     while waiting:
@@ -51,7 +54,7 @@ def explore(run: Callable[[Choices | None], T]) -> list[T]:
 
 
 def either(predictions: Sequence[Prediction]) -> Prediction:
-    """One prediction that admits what one of `predictions` admits, and nothing else."""
+    """Returns one prediction that admits what any of `predictions` admits, and nothing else."""
     if unpredicted := [one for one in predictions if isinstance(one, Unpredicted)]:
         return next((one for one in unpredicted if one.deadly), unpredicted[0])
     outcomes: list[Outcome] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which bits of another number a number is."""
+"""Numbers that consist of some bits of another number."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Cut(NamedTuple):
     shift: int
 
     def of(self, number: int) -> int:
-        """What the cut is where the whole is `number`."""
+        """Returns the value of the cut where the whole is `number`."""
         return _shifted(number & self.bits, self.shift)
 
     def masked(self, mask: int) -> Cut:
-        """The cut `& mask`."""
+        """Returns the cut `& mask`."""
         return self._replace(bits=self.bits & _shifted(mask, -self.shift))
 
     def shifted(self, left: int) -> Cut:
-        """The cut `<< left`, or `>> -left`."""
+        """Returns the cut `<< left`, or `>> -left`."""
         shift = self.shift + left
         return Cut(self.whole, self.bits & _shifted(_shifted(M64, shift), -shift), shift)
 

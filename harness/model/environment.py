@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the model has to know of the lane it speaks for."""
+"""What the model has to know of the lane that it predicts for."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from hil.kernels.kernel import Kernel
 
 ROOT = frozenset(Capability)
 _NAMED = 3
-"""Options of a configuration that a sentence names."""
+"""The highest number of configuration options that a sentence names."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """`era` is the release ("6.1"), `arch` as in images/architectures.toml, `engine` "interp" or "jit".
+    """The facts about one lane. `era` is the release ("6.1"), `arch` as in images/architectures.toml, `engine` "interp"
+    or "jit".
 
-    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` how many there can be, `cpu` the one that the calling
-    thread runs on, `page_size` in bytes. `uid` and `capabilities` are those a script begins with.
+    `version_code` is the kernel's LINUX_VERSION_CODE, `cpus` the number of possible CPUs, `cpu` the one that the
+    calling thread runs on, `page_size` in bytes. `uid` and `capabilities` are those that a script begins with.
 
-    `symbols` are the functions one can probe, where they are known (System.map); None when they are not. `distribution`
-    made the kernel; None for the one whose kernels of that release lanes have. `settings` are what
-    the running kernel has below /proc/sys; None for what the distribution has there. `has_kprobes` is whether it has
-    kprobes; None for what its records say. `other_options` are those that it shows otherwise than the configuration
-    that came with it. `supposed` are those of the changes that nobody has looked up for the
-    release, which it is taken to have; None when it may have any of them (`harness.model.unchecked`).
+    `symbols` are the functions that can be probed, where they are known (System.map); None when they are not.
+    `distribution` made the kernel; None stands for the one whose kernels of that release lanes have. `settings` are the
+    values that the running kernel has below /proc/sys; None stands for the distribution's defaults. `has_kprobes` is
+    whether it has kprobes; None stands for what its records say. `other_options` are the configuration options that it
+    shows otherwise than the configuration that came with it. `supposed` are the changes, of those that nobody has
+    looked up for the release, that it is taken to have; None when it may have any of them (`harness.model.unchecked`).
     """
 
     era: str
@@ -60,7 +61,8 @@ class Environment:
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:
-        """What is known of a kernel that runs: what it tells itself wins over what its image and its records say."""
+        """Returns what is known of a running kernel: what it reports itself takes precedence over its image and its
+        records."""
         recorded = options_of(kernel.config)
         options = recorded if facts.options is None else facts.options
         declared = kernel.distribution and of_kernel(kernel.distribution, options, declared=True)
@@ -79,19 +81,20 @@ class Environment:
 
     @cached_property
     def recorded(self) -> Era:
-        """The rules of the kernel as its records have them; UserError when nothing is known of its release or its
-        architecture."""
+        """Returns the rules of the kernel as its records have them; raises UserError when nothing is known of its
+        release or its architecture."""
         return era(self.era, self.arch, self.distribution, self.supposed or frozenset())
 
     @cached_property
     def rules(self) -> Era:
-        """The rules of the kernel: its records, but for what it tells itself; errors as `recorded`."""
+        """Returns the rules of the kernel: its records, corrected by what it reports itself; errors as `recorded`."""
         known = self.recorded
         return known if self.has_kprobes in (None, known.kprobes) else replace(known, kprobes=not known.kprobes)
 
     @property
     def surprises(self) -> tuple[str, ...]:
-        """Where the running kernel differs from the records it is judged by, a sentence each; it is believed."""
+        """Returns one sentence for each difference between the running kernel and the records it is judged by; the
+        kernel is believed."""
         whose = f"{self.rules.distribution.name}'s {self.era}"
         known = self.recorded
         differing = tuple(
@@ -109,8 +112,9 @@ class Environment:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a report has to say of how this kernel is judged, a sentence each: that nobody has held the rules of its
-        release against one that runs, or that it is later than all that have rules, and its surprises."""
+        """Returns what a report has to say of how this kernel is judged, a sentence each: that nobody has held the
+        rules of its release against a running kernel, or that it is later than all that have rules, and its surprises.
+        """
         own, last = (self.version_code >> 16, self.version_code >> 8 & 0xFF), max(RUN)
         if own > last:
             later = (
@@ -120,10 +124,10 @@ class Environment:
         if self.rules.release in RUN:
             return self.surprises
         if self.rules.release in READ:
-            read = f"the rules of {self.era} were read in its sources; nobody has held them against a kernel that runs"
+            read = f"the rules of {self.era} were read in its sources; nobody has held them against a running kernel"
             return (read, *self.surprises)
         return (
-            f"nobody has held the rules of {self.era} against a kernel that runs: whether it has "
+            f"nobody has held the rules of {self.era} against a running kernel: whether it has "
             f"{counted(len(doubtful(self.era, self.arch)), 'change')} of later releases is not known, and what depends "
             "on that is not predicted; hil lanes --changes lists them",
             *self.surprises,
@@ -131,22 +135,22 @@ class Environment:
 
     @property
     def registers(self) -> PtRegs:
-        """The context of a kprobe program here."""
+        """Returns the context of a kprobe program here."""
         return pt_regs(self.arch, self.era)
 
     @property
     def faults(self) -> frozenset[JitFault]:
-        """What the engine gets wrong here."""
+        """Returns what the engine gets wrong here."""
         return self.rules.faults if self.engine == Engine.JIT else frozenset()
 
     @property
     def only_compiled(self) -> frozenset[int]:
-        """Helpers that a program cannot call here, because its engine does not compile it."""
+        """Returns helpers that a program cannot call here, because its engine does not compile it."""
         if self.engine == Engine.JIT:
             return frozenset()
         return self.rules.jit_helpers
 
     @property
     def kprobes(self) -> bool:
-        """Whether this kernel has kprobes, and therefore programs of type KPROBE."""
+        """Returns whether this kernel has kprobes, and therefore programs of type KPROBE."""
         return self.rules.kprobes

@@ -24,7 +24,7 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class Era(Upstream):
-    """All rules of one kernel."""
+    """All rules by which one kernel is judged."""
 
     arch: str
     distribution: Distribution
@@ -33,11 +33,11 @@ class Era(Upstream):
     kernel_reads_checked: bool
     """Kernel reads refuse an address that is not the kernel's."""
     faults: frozenset[JitFault]
-    """What the JIT gets wrong."""
+    """The known errors of the JIT."""
     jit_helpers: frozenset[int]
     """Helpers that only the JIT can call: the verifier leaves them to it."""
     inner_probes_panic: bool
-    """A hit of a probe inside a function may be the end of the machine."""
+    """A hit of a probe inside a function may crash the machine."""
     jit_counts_empty_slots: bool
     """The JIT counts a tail call before it looks into the slot, whatever those of other architectures do."""
     entry_probes: bool
@@ -45,16 +45,16 @@ class Era(Upstream):
     landing_pads: bool
     """A landing pad comes before the probed instruction (if the CPU has it)."""
     settings: Mapping[str, int] = field(hash=False)
-    """What is below /proc/sys when nobody has changed it."""
+    """The values below /proc/sys when nobody has changed them."""
 
     @property
     def name(self) -> str:
-        """The release as people write it."""
+        """Returns the release as people write it."""
         return dotted(self.release)
 
     @property
     def paranoid_any(self) -> int:
-        """From this perf_event_paranoid on nobody without CAP_SYS_ADMIN opens any event."""
+        """Returns the lowest perf_event_paranoid at which nobody without CAP_SYS_ADMIN opens any event."""
         return paranoid_any(self.distribution)
 
 
@@ -63,21 +63,23 @@ ERAS = tuple(map(dotted, LATEST))
 
 
 def era(name: str, arch: str, distribution: Distribution | None = None, supposed: frozenset[Seen] = frozenset()) -> Era:
-    """The rules of release `name`, "6.1" for one; UserError when it is before the first or behind the last release that
-    anything is known of. `distribution` None is the one whose kernel of that release lanes have. `supposed` are those
-    of `doubtful` that the release is taken to have; it is taken to be without the others."""
+    """Returns the rules of release `name`, for example "6.1"; raises UserError when it is before the first or after the
+    last release that anything is known of. `distribution` None is the one whose kernels of that release lanes have.
+    `supposed` are those of `doubtful` that the release is taken to have; it is taken to be without the others.
+    """
     known = known_release(name)
     return _era(known, arch, distribution or usual(known), supposed)
 
 
 def doubtful(name: str, arch: str) -> tuple[Seen, ...]:
-    """What nobody has looked up for release `name`, which has it or not. None of it for those of `ERAS`."""
+    """Returns the changes that nobody has looked up for release `name`, which may have them or not. There are none for
+    `ERAS`."""
     known = known_release(name)
     return (*unchecked(known), *architecture_rules(arch).unchecked(known))
 
 
 def known_release(name: str) -> Release:
-    """A release by its name; UserError when nothing is known of it."""
+    """Returns a release by its name; raises UserError when nothing is known of it."""
     wanted, first, last = release(name), min(LATEST), max(LATEST)
     if not first <= wanted <= last:
         nearest = dotted(first if wanted < first else last)
@@ -116,10 +118,10 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
 
 
 def eras_of(arch: str) -> tuple[str, ...]:
-    """Those of `ERAS` in which there is the architecture."""
+    """Returns those of `ERAS` that have the architecture."""
     return tuple(name for name in ERAS if release(name) >= architecture_rules(arch).since)
 
 
 def every_era() -> tuple[Era, ...]:
-    """The rules of every release that lanes have, on every architecture it has."""
+    """Returns the rules of every release that lanes have, on every architecture it has."""
     return tuple(era(name, arch) for arch in ARCHITECTURES for name in eras_of(arch))

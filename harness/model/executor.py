@@ -99,15 +99,15 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
 
 Carry = Callable[[Operation], Outcome]
 Interference = Callable[[int, Operation, Carry], Outcome]
-"""Carries out the operation of that index, by the function it is given, in another way."""
+"""Carries out the operation with that index in another way; the function it is given is the usual one."""
 
 
 class ModelExecutor:
     """Predicts scripts for one lane.
 
-    `instructions` replaces the era's table; `sink` is told of every instruction that runs, by the first set of rules
-    where there are several; `interfere` carries out the script's own operations, or makes of them what it likes:
-    another one, an Errno, Unpredictable.
+    `instructions` replaces the era's table; `sink` receives every instruction that runs, from the first set of rules
+    where there are several; `interfere` carries out the script's own operations, or replaces them: by another
+    operation, an Errno, or Unpredictable.
     """
 
     def __init__(
@@ -124,13 +124,13 @@ class ModelExecutor:
         self._interfere = interfere
 
     def run(self, script: Script, end: int | None = None, seen: Sequence[Outcome] = ()) -> list[Prediction]:
-        """One prediction an operation, in their order, for those before number `end`; every script begins with a fresh
-        kernel.
+        """Returns one prediction for each operation, in their order, for those before number `end`; every script begins
+        with a fresh kernel.
 
-        With threads, the script is run in every order they allow; of a release of which something was never looked up,
-        by every set of rules it may have. Where it cannot be known whether a kernel takes a program, what it said of it
-        in `seen`, the outcomes of the script's operations, is what the rest is predicted under; the load itself stays
-        unpredicted.
+        With threads, the script is run in every order they allow; for a release of which something was never looked up,
+        by every set of rules it may have. Where it cannot be known whether a kernel accepts a program, the rest is
+        predicted under what it answered according to `seen`, the outcomes of the script's operations; the load itself
+        stays unpredicted.
         """
         runs = [self._run(number, script, end, seen) for number in range(len(self._kernels))]
         return [common(self._kernels, predictions) for predictions in zip(*runs, strict=True)]
@@ -184,10 +184,11 @@ class Run:
         self._seen = seen
         self._loses = loses
         self._lost = ""
-        """Why nothing is certain any more."""
+        """Why nothing is certain any more; empty while something is."""
 
     def follow(self, turns: Sequence[Turn]) -> list[Prediction]:
-        """One prediction an operation of the script; those of threads are inside their `RunThreads`'s."""
+        """Returns one prediction for each operation of the script; those of threads are inside the prediction of their
+        `RunThreads`."""
         predictions: list[Prediction] = []
         threads: Threads | None = None
         for turn in turns:
@@ -204,7 +205,7 @@ class Run:
         return predictions
 
     def _outcome(self, turn: Turn) -> Outcome | None:
-        """What the guest said of the operation; None where nobody knows."""
+        """Returns the guest's outcome of the operation; None where nobody knows it."""
         outcome = self._seen[turn.index] if turn.index < len(self._seen) else None
         if outcome is None or not turn.thread:
             return outcome
@@ -228,13 +229,13 @@ class Run:
         return Outcome(value=0, threads=threads.predictions(operation))
 
     def _open(self, operation: Operation, unpredictable: Unpredictable) -> Unpredicted:
-        """What it may have changed is in doubt."""
+        """Marks everything that the operation may have changed as unknown."""
         if open_up(self._kernel, operation, unpredictable):
             self._lost = unpredictable.why
         return Unpredicted(unpredictable.why, deadly=isinstance(unpredictable, Deadly))
 
     def _carried(self, index: int) -> Carry:
-        """How the script's own operation of that index is carried out."""
+        """Returns how the script's own operation with that index is carried out."""
         interfere = self._interfere
         if interfere is None:
             return self._carry_out

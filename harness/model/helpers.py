@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Helper functions that kprobe programs and socket filters may call: kernel/trace/bpf_trace.c, kernel/bpf/helpers.c.
 
-A helper takes R1 to R5 and gives the new R0; a negative errno is sign-extended to 64 bits.
+A helper takes R1 to R5 and returns the new R0; a negative errno is sign-extended to 64 bits.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ BOTH_HALVES = 1 << 32 | 1
 
 
 class Helpers:
-    """The helpers of one kernel."""
+    """The helper functions of one kernel."""
 
     def __init__(self, environment: Environment, surroundings: Surroundings | None = None) -> None:
         self._environment = environment
         self._surroundings = surroundings or surroundings_of(environment)
 
     def __call__(self, number: int, *arguments: Value) -> Value:
-        """Call a helper by its id; Unpredictable when the model has no rule for it."""
+        """Calls a helper by its id; raises Unpredictable when the model has no rule for it."""
         if number in self._environment.only_compiled:
             raise Fault(f"call of helper {number}, which only the JIT can make")
         try:
@@ -57,8 +57,8 @@ class Helpers:
         return result
 
     def tail_call(self, map: Value, index: Value, made: int) -> tuple[LoadedProgram | None, int]:
-        """bpf_tail_call(): the program to go on with, and how many calls count then. There is none behind the end of
-        the array, in an empty slot, and after the last call that is allowed."""
+        """bpf_tail_call(): returns the program to go on with, and the new count of calls. There is no program behind
+        the end of the array, in an empty slot, or after the last call that is allowed."""
         of, number = map_behind(map, ProgramArrayMap), exactly(index) & M32
         if number >= of.max_entries or made >= MOST_TAIL_CALLS:
             return None, made
@@ -69,21 +69,21 @@ class Helpers:
 
 
 def map_lookup_elem(environment: Environment, map: Value, key: Value, *__: Value) -> Value:
-    """The address of the live value, or 0."""
+    """Returns the address of the live value, or 0."""
     of = map_behind(map, Map)
     value = of.lookup(_bytes(key, of.key_size), environment.cpu)
     return 0 if value is None else Pointer(value)
 
 
 def map_update_elem(environment: Environment, map: Value, key: Value, value: Value, flags: Value, *__: Value) -> Value:
-    """0, -EINVAL, -E2BIG, -EEXIST or -ENOENT."""
+    """Returns 0, -EINVAL, -E2BIG, -EEXIST or -ENOENT."""
     of, source = map_behind(map, Map), buffer(value)
     of.update(_bytes(key, of.key_size), source.region, source.offset, exactly(flags), environment.cpu)
     return 0
 
 
 def map_delete_elem(_: Environment, map: Value, key: Value, *__: Value) -> Value:
-    """0, -ENOENT or -EINVAL."""
+    """Returns 0, -ENOENT or -EINVAL."""
     of = map_behind(map, Map)
     of.delete(_bytes(key, of.key_size))
     return 0
@@ -94,7 +94,7 @@ def ktime_get_ns(surroundings: Surroundings, *_: Value) -> Value:
 
 
 def trace_printk(surroundings: Surroundings, text: Value, size: Value, *arguments: Value) -> Value:
-    """The length of what was printed, or -EINVAL."""
+    """Returns the length of what was printed, or -EINVAL."""
     first, second, third = arguments[:3]
     rules = surroundings.environment.rules.printk
     pieces = printk.parse(rules, _bytes(text, exactly(size)))
@@ -118,7 +118,7 @@ def get_smp_processor_id(environment: Environment, *_: Value) -> Value:
 
 
 def get_current_pid_tgid(surroundings: Surroundings, *_: Value) -> Value:
-    """The process's number in both halves: its first thread has the same."""
+    """Returns the process's number in both halves: its first thread has the same."""
     pid, tid = surroundings.caller.pid, surroundings.caller.tid
     if tid is not None:
         return partial_of(pid) << 32 | partial_of(tid)
@@ -132,7 +132,7 @@ def get_current_uid_gid(surroundings: Surroundings, *_: Value) -> Value:
 
 
 def get_current_comm(surroundings: Surroundings, name: Value, size: Value, *_: Value) -> Value:
-    """The name is cut so that a zero ends it; what comes behind that is cleared, or left as it was."""
+    """Copies the process's name, cut so that a zero ends it; what comes after that is cleared, or left as it was."""
     target, room, caller = buffer(name), exactly(size), surroundings.caller
     if caller.comm is None:
         end = min(room, COMM_SIZE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a program: kernel/bpf/core.c, __bpf_prog_run(), by the rules of one era."""
+"""Runs a program as kernel/bpf/core.c, __bpf_prog_run(), does, by the rules of one era."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
 
 MOST_STEPS = 1_000_000
-"""More than any verified program takes: BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf_verifier.h."""
+"""The most instructions that any verified program executes: BPF_COMPLEXITY_LIMIT_INSNS,
+include/linux/bpf_verifier.h."""
 
 
 class Stop(Enum):
@@ -32,7 +33,7 @@ class Stop(Enum):
 
 @dataclass(frozen=True)
 class Returned:
-    """The program ended with `value`, 64 bits of R0 (or 0, where the era ends programs that divide by zero)."""
+    """The program ended with `value`, 64 bits of R0 (or 0, in eras that end programs that divide by zero)."""
 
     value: Value
 
@@ -51,7 +52,7 @@ Ended = Returned | Stopped
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction as it was carried out; registers R0 to R10 before and after it."""
+    """One executed instruction; registers R0 to R10 before and after it."""
 
     pc: int
     instruction: Instruction
@@ -61,11 +62,11 @@ class Step:
 
 _SHARED = Counter(opcode.code for opcode in OPCODES)
 _ALONE = {opcode.code: opcode.name for opcode in OPCODES if _SHARED[opcode.code] == 1}
-"""Opcodes that `code` alone tells, which are most."""
+"""Opcodes that `code` alone identifies, which are most."""
 
 
 class _Endless(Exception):
-    """The program would not end."""
+    """The program executes more instructions than any verified one."""
 
 
 Sink = Callable[[Step], None]
@@ -73,18 +74,19 @@ Code = Sequence[tuple[Handler, Instruction]]
 
 
 class Interpreter:
-    """`table` replaces the era's instruction table."""
+    """The interpreter of one era. `table` replaces the era's instruction table."""
 
     def __init__(self, era: Era, table: Table | None = None) -> None:
         self._table = instruction_table(era) if table is None else table
         self._alone = {code: self._table.get(name, _unknown) for code, name in _ALONE.items()}
 
     def compile(self, instructions: Sequence[Instruction]) -> Code:
-        """Each instruction with its function; done once a program, so that running it only follows a list."""
+        """Returns each instruction with its function; done once for a program, so that running it only follows a
+        list."""
         return [(self._handler(instruction), instruction) for instruction in instructions]
 
     def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
-        """Run to the end. With `sink`, tell it of every instruction."""
+        """Runs to the end. `sink` receives every instruction."""
         try:
             while True:
                 try:
@@ -132,5 +134,5 @@ def _follow_and_tell(code: Code, state: State, sink: Sink) -> Value:
 
 
 def _unknown(_: State, instruction: Instruction) -> Value | None:
-    """Also the second half of an LD_IMM64, which is never carried out by itself."""
+    """Raises Unpredictable, also for the second half of an LD_IMM64, which is never executed by itself."""
     raise Unpredictable(f"the model has no rule for {instruction}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory as programs see it: typed regions whose bytes are known or unknown, little endian."""
+"""Memory for programs: typed regions whose bytes are known or unknown, little endian."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USER_ADDRESS = Unknown("an address in user space", least=4096, most=(1 << 47) - 
 
 
 class Fault(Exception):
-    """What no verified program does: an access outside its region, through a number, or into read-only memory.
+    """An access that no verified program makes: outside its region, through a number, or into read-only memory.
 
     It ends the run; `harness.model.interpreter` turns it into a result.
     """
@@ -24,7 +24,7 @@ class Fault(Exception):
 
 
 class Region:
-    """`size` bytes that lie together: the stack, a context, a map's value, a user's buffer, a packet.
+    """`size` contiguous bytes: the stack, a context, a map's value, a user's buffer, a packet.
 
     Each byte is known, or part of a value that was stored (a pointer, a partly known number), or garbage. A value read
     back as it was stored is the same value. `content` gives the known bytes; without it all bytes are garbage. Its
@@ -56,11 +56,11 @@ class Region:
 
     @property
     def user(self) -> bool:
-        """Whether it lies in user space."""
+        """Returns whether it lies in user space."""
         return self.address is USER_ADDRESS
 
     def load(self, offset: int, size: int) -> Value:
-        """The number in `size` bytes at `offset`; Fault when they are not all inside."""
+        """Returns the number in `size` bytes at `offset`; raises Fault when they are not all inside."""
         end = offset + size
         if offset < 0 or end > self.size:
             raise Fault(f"read of {size} bytes at {offset} of {self.name}, which has {self.size}")
@@ -69,7 +69,8 @@ class Region:
         return self._gather(offset, size)
 
     def store(self, offset: int, size: int, value: Value) -> None:
-        """Puts the low `size` bytes of `value` at `offset`; Fault when they do not fit or may not be written."""
+        """Stores the low `size` bytes of `value` at `offset`; raises Fault when they do not fit or may not be
+        written."""
         end = offset + size
         if offset < 0 or end > self.size:
             raise Fault(f"write of {size} bytes at {offset} of {self.name}, which has {self.size}")
@@ -91,17 +92,17 @@ class Region:
                     self._content[offset + index] = known.value >> 8 * index & 0xFF
 
     def store_bytes(self, offset: int, content: bytes) -> None:
-        """Puts known bytes; Fault as `store`."""
+        """Stores known bytes; raises Fault as `store`."""
         for at, byte in enumerate(content, offset):
             self.store(at, 1, byte)
 
     def blur(self, offset: int, size: int, why: str) -> None:
-        """Makes `size` bytes at `offset` unknown; Fault as `store`."""
+        """Makes `size` bytes at `offset` unknown; raises Fault as `store`."""
         for at in range(offset, offset + size):
             self.store(at, 1, unknown(why, bits=8))
 
     def copy(self, offset: int, source: Region, start: int, size: int) -> None:
-        """Copies bytes as they are, known and unknown; Fault as `load` and `store`."""
+        """Copies bytes, known and unknown ones; raises Fault as `load` and `store`."""
         if not (0 <= start <= start + size <= source.size and 0 <= offset <= offset + size <= self.size):
             raise Fault(f"copy of {size} bytes from {source.name}{start:+d} to {self.name}{offset:+d}")
         if not self.writable:
@@ -113,7 +114,7 @@ class Region:
             self._cells[offset + at] = cell
 
     def known(self, offset: int, size: int) -> bytes:
-        """Bytes all of which are known; else Unpredictable."""
+        """Returns bytes all of which are known; else raises Unpredictable."""
         if offset < 0 or offset + size > self.size:
             raise Fault(f"read of {size} bytes at {offset} of {self.name}, which has {self.size}")
         unknown_at = self._unknown.find(1, offset, offset + size)
@@ -123,7 +124,7 @@ class Region:
         return bytes(self._content[offset : offset + size])
 
     def prediction(self, size: int | None = None) -> bytes | Bytes:
-        """What reading the first `size` bytes yields. Neighbouring unknown bytes of one value are one piece."""
+        """Returns what reading the first `size` bytes yields. Adjacent unknown bytes of one value are one piece."""
         size = self.size if size is None else size
         content = bytes(self._content[:size])
         pieces: list[Piece] = []
@@ -142,7 +143,7 @@ class Region:
         return Bytes(content, tuple(pieces)) if pieces else content
 
     def _cell(self, at: int) -> tuple[Value, int]:
-        """The value the unknown byte at `at` is a part of, and which of its bytes it is."""
+        """Returns the value that the unknown byte at `at` is a part of, and which of its bytes it is."""
         cell = self._cells.get(at)
         if cell is None:
             cell = self._cells[at] = (unknown(self.garbage, bits=8), 0)
@@ -171,7 +172,7 @@ class Region:
 
 
 class Context(Region):
-    """A program's context. Where `place` is the same, so is the chain of calls that leads there."""
+    """The context of a program. Where `place` is the same, so is the chain of calls that leads there."""
 
     __slots__ = ("place",)
 
@@ -181,8 +182,8 @@ class Context(Region):
 
 
 class UserMemory(Region):
-    """Bytes of the calling process. They are `there`, or their pages are not; where they end, everything `ends`, or
-    nobody knows what comes."""
+    """Memory of the calling process. It is mapped when it is `there`; `ends` says that nothing is mapped after it,
+    otherwise what follows is unknown."""
 
     __slots__ = ("ends", "there")
 
@@ -193,14 +194,14 @@ class UserMemory(Region):
 
 
 def load(address: Value, offset: int, size: int) -> Value:
-    """`*(size *)(address + offset)`."""
+    """Returns `*(size *)(address + offset)`."""
     if isinstance(address, Pointer):
         return address.region.load(address.offset + offset, size)
     raise Fault(f"read through {_name(address)}, which is no pointer")
 
 
 def store(address: Value, offset: int, size: int, value: Value) -> None:
-    """`*(size *)(address + offset) = value`."""
+    """Performs `*(size *)(address + offset) = value`."""
     if not isinstance(address, Pointer):
         raise Fault(f"write through {_name(address)}, which is no pointer")
     address.region.store(address.offset + offset, size, value)

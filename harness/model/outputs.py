@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Helpers by which kprobe programs hand data out, and what comes with their maps: kernel/bpf/ringbuf.c, stackmap.c,
-kernel/trace/bpf_trace.c.
-"""
+"""Helpers by which kprobe programs output data, and those of their maps: kernel/bpf/ringbuf.c, stackmap.c,
+kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ READ_VALUE_SIZE = 24
 
 
 def ringbuf_output(_: Environment, map: Value, data: Value, size: Value, flags: Value, *__: Value) -> Value:
-    """0, -EINVAL for unknown flags, or -EAGAIN when there is no room."""
+    """Returns 0, -EINVAL for unknown flags, or -EAGAIN when there is no room."""
     ring, source, nbytes = map_behind(map, RingBufferMap), buffer(data), exactly(size)
     if exactly(flags) & ~(bpf.RB_NO_WAKEUP | bpf.RB_FORCE_WAKEUP):
         raise Errno("EINVAL")
@@ -37,7 +36,7 @@ def ringbuf_output(_: Environment, map: Value, data: Value, size: Value, flags: 
 
 
 def ringbuf_reserve(_: Environment, map: Value, size: Value, flags: Value, *__: Value) -> Value:
-    """The address of the record's data, 0 when there is no room or a flag is set."""
+    """Returns the address of the record's data, 0 when there is no room or a flag is set."""
     ring = map_behind(map, RingBufferMap)
     record = None if exactly(flags) else ring.reserve(exactly(size))
     return 0 if record is None else Pointer(record)
@@ -56,14 +55,14 @@ def ringbuf_discard(_: Environment, record: Value, *__: Value) -> Value:
 
 
 def ringbuf_query(_: Environment, map: Value, flags: Value, *__: Value) -> Value:
-    """Bytes to consume, of the ring, or a position; 0 for what else is asked."""
+    """Returns the bytes to consume, the size of the ring, or a position; 0 for unknown flags."""
     return map_behind(map, RingBufferMap).query(exactly(flags)) or 0
 
 
 def perf_event_output(
     environment: Environment, _: Value, map: Value, flags: Value, data: Value, size: Value, *__: Value
 ) -> Value:
-    """0, -EINVAL, -E2BIG, -ENOENT, -EOPNOTSUPP or -ENOSPC."""
+    """Returns 0, -EINVAL, -E2BIG, -ENOENT, -EOPNOTSUPP or -ENOSPC."""
     source, nbytes = buffer(data), exactly(size)
     payload = Region("a sample", nbytes)
     payload.copy(0, source.region, source.offset, nbytes)
@@ -72,14 +71,15 @@ def perf_event_output(
 
 
 def perf_event_read(environment: Environment, map: Value, flags: Value, *_: Value) -> Value:
-    """The event's count, -EINVAL, -E2BIG or -ENOENT."""
+    """Returns the event's count, -EINVAL, -E2BIG or -ENOENT."""
     return map_behind(map, EventArrayMap).event(environment, exactly(flags)).count_here(environment)
 
 
 def perf_event_read_value(
     environment: Environment, map: Value, flags: Value, to: Value, size: Value, *_: Value
 ) -> Value:
-    """0, with the event's count and how long it was enabled and ran; or an errno as above, which clears the memory."""
+    """Returns 0, with the event's count and how long it was enabled and ran; or an errno as above, which clears the
+    memory."""
     target, nbytes = buffer(to), exactly(size)
     try:
         if nbytes != READ_VALUE_SIZE:
@@ -94,12 +94,13 @@ def perf_event_read_value(
 
 
 def get_stackid(_: Environment, context: Value, map: Value, flags: Value, *__: Value) -> Value:
-    """The number of the call chain that led to the probe, -EINVAL, -EFAULT, -EEXIST or -ENOMEM."""
+    """Returns the number of the call chain that led to the probe, -EINVAL, -EFAULT, -EEXIST or -ENOMEM."""
     return map_behind(map, StackTraceMap).number(_place(context), exactly(flags))
 
 
 def get_stack(_: Environment, context: Value, to: Value, size: Value, flags: Value, *__: Value) -> Value:
-    """The call chain's length in bytes as far as it fits, with zeros behind; -EINVAL and -EFAULT clear the memory."""
+    """Returns the call chain's length in bytes as far as it fits, with zeros behind; -EINVAL and -EFAULT clear the
+    memory."""
     _place(context)
     target, nbytes, wanted = buffer(to), exactly(size), exactly(flags)
     if wanted & ~(bpf.F_SKIP_FIELD_MASK | bpf.F_USER_STACK) or nbytes % 8:
@@ -118,10 +119,10 @@ def get_stack(_: Environment, context: Value, to: Value, size: Value, flags: Val
 def _reserved(value: Value) -> Reserved:
     if isinstance(value, Pointer) and isinstance(value.region, Reserved) and value.offset == 0:
         return value.region
-    raise Fault("a helper was given what is no reserved record")
+    raise Fault("a helper was given something other than a reserved record")
 
 
 def _place(context: Value) -> Hashable:
-    """What tells apart the call chains that lead to contexts."""
+    """Returns what distinguishes the call chains that lead to contexts."""
     region = buffer(context).region
     return region.place if isinstance(region, Context) else region

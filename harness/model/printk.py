@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf_trace_printk: which formats it takes and how long the text is; kernel/trace/bpf_trace.c."""
+"""bpf_trace_printk: the formats it accepts and the length of the text; kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _PUNCTUATION = bytes(code for code in range(0x21, 0x7F) if not chr(code).isalnum
 
 
 def parse(rules: PrintkRules, text: bytes) -> list[str]:
-    """The format cut into characters and conversions, which keep their percent sign.
+    """Returns the format split into characters and conversions, which keep their percent sign.
 
-    Errno EINVAL for a format the era refuses; Unpredictable for one that only the era's kernel knows.
+    Raises Errno EINVAL for a format the era refuses; Unpredictable for one that the model does not know.
     """
     return list(_pieces(rules, _format(rules, text)))
 
@@ -45,24 +45,24 @@ class Printed:
         return "".join("<an address>" if piece is None else piece for piece in self.pieces)
 
     def admits(self, observed: str) -> bool:
-        """Whether the kernel may have printed `observed`."""
+        """Returns whether the kernel may have printed `observed`."""
         pattern = "".join(HIDDEN if piece is None else re.escape(piece) for piece in self.pieces)
         return re.fullmatch(pattern, observed, re.DOTALL) is not None
 
     def example(self) -> str:
-        """A text that it admits."""
+        """Returns a text that it admits."""
         return "".join(piece or ADDRESS for piece in self.pieces)
 
 
 def printed(rules: PrintkRules, pieces: Sequence[str], arguments: tuple[Value, Value, Value]) -> Printed:
-    """The text; Unpredictable when it hangs on an argument that is not known."""
+    """Returns the text; raises Unpredictable when it depends on an argument that is not known."""
     values = iter(arguments)
     texts = (_convert(rules, piece, next(values)) if piece.startswith("%") else piece for piece in pieces)
     return Printed(tuple("%" if text == PERCENT else text for text in texts))
 
 
 def _format(rules: PrintkRules, text: bytes) -> bytes:
-    """The format without its NUL."""
+    """Returns the format without its NUL."""
     if rules.inner_nul:
         if 0 not in text:
             raise Errno("EINVAL")
@@ -93,7 +93,7 @@ def _pieces(rules: PrintkRules, text: bytes) -> Iterator[str]:
 
 
 def _conversion(rules: PrintkRules, text: bytes, at: int) -> tuple[str, int]:
-    """The conversion that begins behind a percent sign, and where the format goes on."""
+    """Returns the conversion that begins behind a percent sign, and where the format goes on."""
     rest = text[at:].decode("latin-1")
     for modifier in ("ll", "l", ""):
         if rest.startswith(modifier):
@@ -108,7 +108,7 @@ def _conversion(rules: PrintkRules, text: bytes, at: int) -> tuple[str, int]:
 
 
 def _behind_pointer(rules: PrintkRules, text: bytes, at: int) -> int:
-    """`%p` must stand before white space, punctuation or the end.
+    """Checks that `%p` stands before white space, punctuation or the end.
 
     4.1 does not look at that character again, so that a conversion hidden there is printed unchecked:
     bpf_trace_printk(), kernel/trace/bpf_trace.c.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""bpf_probe_read and its later kin: copies of memory that may not be there; kernel/trace/bpf_trace.c.
+"""bpf_probe_read and its later kin: copies of memory that may not be mapped; kernel/trace/bpf_trace.c.
 
 4.1 has one helper, which reads anything. Since 5.5 there is one for user space and one for the kernel, and the old one
 takes the address for a user's when it is below TASK_SIZE. Kernel reads check the address first, where the architecture
-has a check (copy_from_kernel_nofault_allowed()), and say ERANGE then.
+has a check (copy_from_kernel_nofault_allowed()), and fail with ERANGE then.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from harness.model.memory import Fault, UserMemory
 from harness.model.value import Pointer, Value, exactly, number, unknown
 
 LOWEST_MAPPABLE = 1 << 16
-"""No process maps anything below: vm.mmap_min_addr."""
+"""The lowest address that a process can map: vm.mmap_min_addr."""
 SURELY_USER = 1 << 47
-"""Below TASK_SIZE on every architecture."""
+"""An address below TASK_SIZE on every architecture."""
 WORD = 8
 
 
 class Space(Enum):
-    """Which memory a helper reads."""
+    """The memory that a helper reads."""
 
     USER = auto()
     KERNEL = auto()
@@ -34,7 +34,7 @@ class Space(Enum):
 
 
 class Half(Enum):
-    """Which half of the address space an address lies in."""
+    """The half of the address space in which an address lies."""
 
     USER = auto()
     KERNEL = auto()
@@ -53,7 +53,7 @@ class Source:
 
 
 def reader(space: Space) -> Callable[..., Value]:
-    """probe_read*(to, size, address): 0 or a negative errno."""
+    """Returns probe_read*(to, size, address), which returns 0 or a negative errno."""
 
     def probe_read(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
         target, nbytes = buffer(to), exactly(size)
@@ -68,8 +68,8 @@ def reader(space: Space) -> Callable[..., Value]:
 
 
 def string_reader(space: Space) -> Callable[..., Value]:
-    """probe_read*_str(to, size, address): copies up to and with a NUL, which it makes when `size` ends before; its
-    length with the NUL, or a negative errno."""
+    """Returns probe_read*_str(to, size, address), which copies up to and including a NUL, which it writes itself when
+    `size` ends before; it returns the length with the NUL, or a negative errno."""
 
     def probe_read_str(environment: Environment, to: Value, size: Value, address: Value, *_: Value) -> Value:
         target, nbytes = buffer(to), exactly(size)
@@ -95,25 +95,25 @@ def string_reader(space: Space) -> Callable[..., Value]:
 
 
 def _clear_word(target: Pointer, length: int, room: int) -> None:
-    """Strings of user space come by words, and what follows the zero in the last one is masked out where there is room
-    for all of it; lib/strncpy_from_user.c."""
+    """Clears the last word of a string: strings of user space are copied by words, and what follows the zero in the
+    last one is masked out where there is room for all of it; lib/strncpy_from_user.c."""
     end = -(-length // WORD) * WORD
     if end <= room:
         target.region.store_bytes(target.offset + length, bytes(end - length))
 
 
 def buffer(value: Value) -> Pointer:
-    """The memory a helper was given; Fault when it is no pointer."""
+    """Returns the memory that a helper was given; raises Fault when it is no pointer."""
     if isinstance(value, Pointer):
         return value
-    raise Fault(f"a helper was given {_told(value)} for a buffer")
+    raise Fault(f"a helper was given {_describe(value)} for a buffer")
 
 
 def _source(environment: Environment, space: Space, address: Value, nbytes: int) -> Source:
     if isinstance(address, Pointer):
         errno = _refusal(environment, space, Half.USER if address.region.user else Half.KERNEL)
         if errno is not None:
-            return Source(errno=errno) if errno else Source(why="user space read as the kernel's")
+            return Source(errno=errno) if errno else Source(why="user memory, read by the helper for kernel memory,")
         region = address.region
         if isinstance(region, UserMemory) and not region.there:
             return Source(errno="EFAULT")
@@ -123,7 +123,7 @@ def _source(environment: Environment, space: Space, address: Value, nbytes: int)
             return Source(memory=address, reachable=region.size - address.offset)
         return Source(why=f"what lies around {address.region.name}")
     if not isinstance(address, int):
-        return Source(why=f"memory at {_told(address)}")
+        return Source(why=f"memory at {_describe(address)}")
     half = _half(environment, address)
     if environment.rules.reads_by_space and space is Space.EITHER:
         space = Space.USER if address < SURELY_USER else Space.KERNEL
@@ -142,7 +142,7 @@ def _half(environment: Environment, address: int) -> Half:
 
 
 def _refusal(environment: Environment, space: Space, half: Half) -> str | None:
-    """The errno of a read that is not even tried; "" when the architecture decides, None when it is tried."""
+    """Returns the errno of a read that is not even tried; "" when the architecture decides, None when it is tried."""
     if space is Space.USER and half is not Half.USER:
         return "EFAULT"
     if space is Space.KERNEL and half is not Half.KERNEL:
@@ -151,7 +151,7 @@ def _refusal(environment: Environment, space: Space, half: Half) -> str | None:
 
 
 def _without_memory(environment: Environment, target: Pointer, nbytes: int, source: Source) -> Value:
-    """A read that fails, or of which neither the success nor the bytes are known."""
+    """Records a read that fails, or of which neither the success nor the bytes are known."""
     if not source.errno:
         target.region.blur(target.offset, nbytes, source.why)
         return unknown(f"whether {source.why} could be read")
@@ -160,5 +160,5 @@ def _without_memory(environment: Environment, target: Pointer, nbytes: int, sour
     return negative(source.errno)
 
 
-def _told(value: Value) -> str:
+def _describe(value: Value) -> str:
     return hex(value) if isinstance(value, int) else number(value).why

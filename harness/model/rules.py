@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What kernels differ in: the shape of a release's record, and of the rules it is made of."""
+"""The differences between kernels: the record of a release, and the rules it consists of."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from harness.release import Release
 
 
 class DivisionByZero(Enum):
-    """What dividing by a register that holds 0 does."""
+    """The result of dividing by a register that holds 0."""
 
     ENDS_PROGRAM = auto()  # with return value 0
     HAS_RESULT = auto()  # quotient 0, remainder the dividend
 
 
 class LongShift(Enum):
-    """What shifting by a register does whose value is the operand's width or more."""
+    """The result of shifting by a register whose value is the operand's width or more."""
 
     UNDEFINED = auto()  # undefined in C; the hardware takes the count modulo the width
     MODULO = auto()
 
 
 class JitFault(Enum):
-    """What a JIT gets wrong, so that a program that relies on it must be spared the engine."""
+    """An error of a JIT; programs that depend on it are not run in that engine."""
 
     STACK = auto()
-    """The stack of a program is below the stack pointer: helpers overwrite what they are given there:
+    """The stack of a program is below the stack pointer: helpers overwrite what is passed to them there:
     build_prologue(), arch/arm64/net/bpf_jit_comp.c of 4.1."""
     TARGET = auto()
-    """A jump to what follows a 64 bit constant goes to the beginning of the program instead:
-    bpf2a64_offset(), arch/arm64/net/bpf_jit_comp.c of 4.1."""
+    """A jump to the instruction after a 64 bit constant goes to the beginning of the program instead: bpf2a64_offset(),
+    arch/arm64/net/bpf_jit_comp.c of 4.1."""
     DIVISOR = auto()
-    """Whether a 32 bit divisor is 0 is asked of all 64 bits, and dividing by the low half then faults:
+    """All 64 bits of a 32 bit divisor are compared with 0, and dividing by its low half, which is 0, then faults:
     do_jit(), arch/x86/net/bpf_jit_comp.c of 4.1."""
 
 
 class Keep(Enum):
-    """Which return values of a program keep a hit; the value is cut to 32 bits first."""
+    """The return values of a program that keep a hit; the value is cut to 32 bits first."""
 
     NON_ZERO = auto()
     BIT_0 = auto()
 
 
 class Attachment(Enum):
-    """Where a trace event keeps its programs."""
+    """The place where a trace event keeps its programs."""
 
     ONE = auto()  # in the trace event: whoever closes any of its perf events takes the program away
     EACH = auto()  # one for each perf event, in an array of the trace event
 
 
 class AttachCheck(Enum):
-    """What PERF_EVENT_IOC_SET_BPF looks at. The functions are in `harness.model.interface.attach`."""
+    """The checks of PERF_EVENT_IOC_SET_BPF. The functions are in `harness.model.interface.attach`."""
 
     OCCUPIED = auto()
     TRACE_EVENT_KIND = auto()
@@ -64,7 +64,7 @@ class AttachCheck(Enum):
 
 
 class LoadCheck(Enum):
-    """What BPF_PROG_LOAD looks at before the verifier. The functions are in `harness.model.interface.load`."""
+    """The checks of BPF_PROG_LOAD before the verifier. The functions are in `harness.model.interface.load`."""
 
     LENGTH = auto()
     CAPABILITY = auto()
@@ -77,7 +77,7 @@ class LoadCheck(Enum):
 
 @dataclass(frozen=True)
 class LogRule:
-    """Which log parameters BPF_PROG_LOAD takes."""
+    """The log parameters that BPF_PROG_LOAD accepts."""
 
     least_size: int
     most_size: int
@@ -88,12 +88,12 @@ class LogRule:
 
 
 def version(major: int, minor: int, sublevel: int) -> int:
-    """LINUX_VERSION_CODE."""
+    """Returns LINUX_VERSION_CODE."""
     return major << 16 | minor << 8 | sublevel
 
 
 def dotted(version_code: int) -> str:
-    """A LINUX_VERSION_CODE as people write it."""
+    """Returns a LINUX_VERSION_CODE as people write it."""
     return f"{version_code >> 16}.{version_code >> 8 & 0xFF}.{version_code & 0xFF}"
 
 
@@ -105,7 +105,7 @@ class Backport:
     first_with: int
 
     def in_release(self, version_code: int) -> bool | None:
-        """Whether a release has it; None between the two."""
+        """Returns whether a release has it; None between the two."""
         if version_code >= self.first_with:
             return True
         return False if version_code <= self.last_without else None
@@ -114,17 +114,17 @@ class Backport:
 NEVER = Backport(1 << 32, 1 << 33)
 ALWAYS = Backport(-1, 0)
 UNCERTAIN = Backport(-1, 1 << 33)
-"""Of no release can it be told."""
+"""A change of which it is known for no release whether it has it."""
 
 
 @dataclass(frozen=True)
 class MapRules:
-    """Where versions of kernel/bpf/hashtab.c and arraymap.c differ to the eye. Sizes are bytes; None is no limit."""
+    """The rules of kernel/bpf/hashtab.c and arraymap.c in which releases differ. Sizes are bytes; None is no limit."""
 
     types: frozenset[int]
     flags: Mapping[int, int] = field(hash=False)
-    """Which map_flags each type takes; all others are EINVAL. None where map_flags does not exist: its bytes are in the
-    reserved tail and must be 0."""
+    """The map_flags that each type takes; all others are EINVAL. None where map_flags does not exist: its bytes are in
+    the reserved tail and must be 0."""
     preallocates: bool
     """Hash maps allocate all elements beforehand (4.6, 6c9059817432); before, only the heads of their buckets."""
     lock_flag: bool
@@ -132,14 +132,14 @@ class MapRules:
     most_hash_key: int | None
     most_hash_value: int | None
     most_hash_element: int | None
-    """Key and value together."""
+    """The greatest size of key and value together."""
     most_hash_entries: int
     too_many_hash_entries: str
     most_array_value: int
     too_large_array_value: str
     most_array_bytes: int | None
     file_modes_last: bool
-    """Whether a descriptor may be for reading only and for writing only is asked of a map that is made already."""
+    """A map is made before it is checked that its descriptor is not both read-only and write-only."""
     array_mmap: bool
     """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
     full_before_flags: bool
@@ -147,7 +147,7 @@ class MapRules:
     cpu_flags: bool
     """Updates of per-CPU maps by system calls take BPF_F_CPU and BPF_F_ALL_CPUS."""
     checks_per_cpu_values: Backport
-    """Values that are too large to be had for each CPU are E2BIG; before, allocating them failed with ENOMEM."""
+    """Values that are too large to be allocated for each CPU are E2BIG; before, allocating them failed with ENOMEM."""
     small_lru_batches: Backport
     """CPUs take free elements of an LRU map in batches of at most half their share of the map, not of 128: "bpf: Adjust
     free target to avoid global starvation of LRU map", d4adf1c9ee77 (6.16)."""
@@ -155,10 +155,10 @@ class MapRules:
 
 @dataclass(frozen=True)
 class PrintkRules:
-    """Which formats bpf_trace_printk takes, kernel/trace/bpf_trace.c (TP-01 to TP-08)."""
+    """The formats that bpf_trace_printk accepts, kernel/trace/bpf_trace.c (TP-01 to TP-08)."""
 
     conversions: str
-    """Letters, each but `p` also with `l` or `ll` in front."""
+    """Conversion letters, each but `p` also with `l` or `ll` in front."""
     others_refused: bool
     """Any other conversion is EINVAL; else there are some that the model does not know."""
     percent: bool
@@ -166,7 +166,7 @@ class PrintkRules:
     eight_bit: bool
     """Bytes from 0x80 on may stand in the text."""
     hides_addresses: bool
-    """%p prints a number of its own for each address, not the address; since 4.15."""
+    """%p prints a hashed number for each address, not the address; since 4.15."""
     own_line: bool
     """A text ends with a newline of its own in the trace buffer: it is an event there, since 5.9."""
     inner_nul: bool
@@ -178,33 +178,34 @@ OTHER_COMMAND = "another command"
 
 @dataclass(frozen=True)
 class Upstream:
-    """What kernel.org's Linux of one release does, on whatever architecture."""
+    """The behaviour of kernel.org's Linux of one release, on any architecture."""
 
     release: Release
-    """Which rows of `harness.isa.opcodes` exist."""
+    """The release by which rows of `harness.isa.opcodes` exist or not."""
     latest: int
-    """LINUX_VERSION_CODE of the newest kernel the record was held against: what is asked without a kernel at hand is
-    asked of this one."""
+    """LINUX_VERSION_CODE of the newest kernel that the record was held against; questions that concern no kernel in
+    particular are answered for it."""
 
     # bpf(2)
     attr_size: int
-    """sizeof(union bpf_attr): what a caller hands over beyond it must be zero."""
+    """sizeof(union bpf_attr): what a caller passes beyond it must be zero."""
     attr_address_first: bool
-    """The attribute's address is looked at before its size."""
+    """The attribute's address is checked before its size."""
     license_first: bool
     """BPF_PROG_LOAD reads the licence before anything else; later after the instructions."""
     first_unknown_command: int
-    """Commands from this number on, and negative ones, are EINVAL for certain."""
+    """The first command number that is EINVAL for certain, as all after it and negative ones are."""
     grown_commands: frozenset[int]
     """Commands that use more of the union than 4.1's did, in ways the model does not know."""
     privileged_commands: frozenset[str]
     """Commands that are not for everybody, by operation of the script, and `OTHER_COMMAND`."""
     commands_ask_who_calls: bool
-    """Commands ask for the caller's right themselves, after they looked at their attribute; else bpf(2) asks first."""
+    """Commands check the caller's permission themselves, after they checked their attribute; else bpf(2) checks it
+    first."""
     splits_admin: bool
     """There are CAP_BPF and CAP_PERFMON."""
     defaults: Mapping[str, int] = field(hash=False)
-    """What is below /proc/sys when the kernel was configured and told nothing else."""
+    """The values below /proc/sys unless the kernel's configuration or command line changes them."""
     charges_locked_memory: bool
     """Maps and programs count against RLIMIT_MEMLOCK."""
     program_types: frozenset[int]
@@ -216,29 +217,29 @@ class Upstream:
     too_many_instructions: str
     no_instructions: str
     empty_first: bool
-    """No instructions are told together with too many of them, before anything is read."""
+    """No instructions are refused together with too many of them, before anything is read."""
     log: LogRule
 
     program_header: int
-    """Bytes of a program in front of its instructions: sizeof(struct bpf_prog), include/linux/filter.h. Worked out from
-    the longest filters that sockets took."""
+    """The bytes of a program in front of its instructions: sizeof(struct bpf_prog), include/linux/filter.h. It was
+    computed from the longest filters that sockets took."""
     option_memory: int
-    """net.core.optmem_max: bytes a socket has for its filter, which takes less than all of them."""
+    """net.core.optmem_max: bytes a socket has for its filter, which must be smaller."""
     verifier: VerifierRules
     jumps_read_first: Backport
-    """Of a conditional jump the verifier looks at the destination before it looks at the source and at reserved fields;
+    """For a conditional jump the verifier checks the destination before the source and the reserved fields;
     check_cond_jmp_op(), kernel/bpf/verifier.c."""
 
     # running programs
     division_by_zero: DivisionByZero
     long_shift: LongShift
     helpers: frozenset[int]
-    """Ids that kprobe programs may call."""
+    """The ids of helpers that kprobe programs may call."""
     helper_limit: int
     """The first id that is no helper at all."""
     int_map_calls: frozenset[str]
-    """Engines in which programs call a map's own functions, and these return an int: its upper half is whatever is left
-    in the register."""
+    """Engines in which programs call a map's own functions, and these return an int: the upper half of the register is
+    undefined."""
     counts_empty_slots: frozenset[str]
     """Engines in which tail calls into empty slots count against the limit."""
     probe_read_clears: bool
@@ -258,7 +259,7 @@ class Upstream:
     inherits_program: bool
     """The event a child inherits holds the program too, and takes it along when it is freed."""
     unknown_symbol: str
-    """The errno of a probe on a function there is not."""
+    """The errno of a probe on a function that does not exist."""
     recycles_trace_event_ids: bool
     output_events: bool
     """Perf events of type PERF_COUNT_SW_BPF_OUTPUT, since 4.4 (a43eec304259)."""

@@ -10,13 +10,13 @@ SIGN32 = 1 << 31
 
 
 def sign_extend(value: Value, bits: int) -> Value:
-    """The low `bits` of `value`, extended to 64 by their top bit."""
+    """Returns the low `bits` of `value`, extended to 64 by their top bit."""
     sign = 1 << bits - 1
     return ((value & ((sign << 1) - 1) ^ sign) - sign) & M64
 
 
 def arithmetic_shift(value: Value, count: Value, bits: int) -> Value:
-    """Right shift of the low `bits` of `value` that repeats the sign bit; the result has `bits` bits."""
+    """Returns the right shift of the low `bits` of `value` that repeats the sign bit; the result has `bits` bits."""
     if isinstance(value, int) and isinstance(count, int):
         sign = 1 << bits - 1
         return ((value & ((sign << 1) - 1) ^ sign) - sign) >> count & ((sign << 1) - 1)

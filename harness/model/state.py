@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a running program consists of."""
+"""The state of a running program."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
 
 
 class HelperCall(Protocol):
-    """What programs call."""
+    """The helpers that programs call."""
 
     def __call__(self, number: int, *arguments: Value) -> Value:
-        """A helper's id and R1..R5 to the new R0."""
+        """Calls a helper, by its id and R1..R5; returns the new R0."""
 
     def tail_call(self, map: Value, index: Value, made: int) -> tuple[LoadedProgram | None, int]:
-        """What a run that made so many tail calls goes on with, None when it stays, and how many are made then."""
+        """Returns the program that a run which made `made` tail calls goes on with, None when it stays, and the new
+        count of tail calls."""
 
 
 GARBAGE = unknown("a register nobody wrote")
 
 
 class Undefined(Unpredictable):
-    """The program did what C leaves undefined and the era does not define either."""
+    """The program did what neither C nor the era defines."""
 
 
 class TailCall(Exception):
-    """The run goes on with another program. Never leaves the interpreter."""
+    """The run goes on with another program. It is always caught in the interpreter."""
 
     def __init__(self, program: LoadedProgram) -> None:
         super().__init__(program)
@@ -45,7 +46,7 @@ class TailCall(Exception):
 
 class State:
     """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
-    of them count against the limit; `choices` decide what cannot be known."""
+    tail calls count against the limit; `choices` decide comparisons that cannot be known."""
 
     __slots__ = ("callers", "choices", "helper", "instructions", "maps", "packet", "pc", "registers", "tail_calls")
 
@@ -66,7 +67,7 @@ class State:
         self.begin(instructions, maps, context)
 
     def begin(self, instructions: tuple[Instruction, ...], maps: Mapping[int, Map], context: Value) -> None:
-        """The program that runs from now on; it may read nothing of what another one left."""
+        """Starts a program, which may read nothing of what another one left."""
         self.instructions = instructions
         self.maps = maps
         self.pc = 0
@@ -77,9 +78,9 @@ class State:
 
 
 def new_stack() -> Pointer:
-    """The frame pointer of a new frame: the end of its stack."""
+    """Returns the frame pointer of a new frame: the end of its stack."""
     return Pointer(Region("the stack", STACK_SIZE, alignment=8, garbage="stack nobody wrote"), STACK_SIZE)
 
 
 Handler = Callable[[State, Instruction], Value | None]
-"""Carries out one instruction; `pc` is already the next one's. A result ends the program with it."""
+"""Executes one instruction; `pc` is already the next one's. A result ends the program with it."""

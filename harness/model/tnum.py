@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Arithmetic on numbers of which only some bits are known, as the kernel's own verifier does it: kernel/bpf/tnum.c.
+"""Arithmetic on numbers of which only some bits are known, as in the kernel's verifier: kernel/bpf/tnum.c.
 
 A number is `value` with the bits of `mask` unknown, which are 0 in `value`; all are modulo 2**64.
 """
@@ -33,7 +33,8 @@ def subtract(left: Tnum, right: Tnum) -> Tnum:
 
 
 def multiply(left: Tnum, right: Tnum) -> Tnum:
-    """The low bits of a product depend on nothing but equally many low bits of the factors, and on trailing zeros."""
+    """Returns the product: its low bits depend on nothing but equally many low bits of the factors, and on trailing
+    zeros."""
     known = min(
         trailing_zeros(left.mask) + trailing_zeros(right.value | right.mask),
         trailing_zeros(right.mask) + trailing_zeros(left.value | left.mask),
@@ -44,10 +45,10 @@ def multiply(left: Tnum, right: Tnum) -> Tnum:
 
 
 def trailing_zeros(bits: int) -> int:
-    """How many low bits are clear; 64 when all are."""
+    """Returns how many low bits are clear; 64 when all are."""
     return (bits & -bits).bit_length() - 1 if bits else 64
 
 
 def signed64(value: int) -> int:
-    """`value` in 0..2**64-1 as two's complement."""
+    """Returns `value` in 0..2**64-1 as two's complement."""
     return value - (1 << 64) if value >> 63 else value

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What holds of a release whether or not it has the changes that nobody has looked up for it.
+"""Predictions that hold for a release whether or not it has the changes that nobody has looked up for it.
 
 Such a kernel is judged by several sets of rules: those without any of these changes, those with all of them, and those
-with each of them alone and with all but each. What all of them predict is predicted; anything else is open, and the
-reason names a change that it depends on.
+with each of them alone and with all but each. What all of them predict is predicted; anything else is unpredicted, and
+the reason names a change that it depends on.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from harness.script.outcome import Prediction, Unpredicted
 
 
 def possible(environment: Environment) -> tuple[Environment, ...]:
-    """The kernels it may be; itself alone where nothing of its release is unchecked, or somebody supposed what it has.
-    The first has no such change."""
+    """Returns the kernels it may be; only the kernel itself where nothing of its release is unchecked, or where it is
+    supposed what it has. The first has no such change."""
     if environment.supposed is not None:
         return (environment,)
     every = frozenset(doubtful(environment.era, environment.arch))
@@ -36,7 +36,8 @@ def _subsets(every: frozenset[Seen]) -> Iterator[frozenset[Seen]]:
 
 
 def common(kernels: Sequence[Environment], predictions: Sequence[Prediction]) -> Prediction:
-    """The prediction for one operation that holds for all `kernels`, each of which has its own of `predictions`."""
+    """Returns the prediction for one operation that holds for all `kernels`, each of which has its own of
+    `predictions`."""
     first = predictions[0]
     for kernel, other in zip(kernels, predictions, strict=True):
         if other != first:
@@ -46,8 +47,8 @@ def common(kernels: Sequence[Environment], predictions: Sequence[Prediction]) ->
 
 
 def _why(kernel: Environment) -> str:
-    """Of a kernel that differs from the one without any change; the first of them has just the one it is about, if
-    that one is enough for a difference."""
+    """Returns why the prediction for a kernel differs from that without any change; the first kernel that differs has
+    just the change it is about, if that one is enough for a difference."""
     seen = min(kernel.supposed or (), key=lambda seen: (seen.since, seen.sentence))
     return (
         f"changed between {dotted(seen.after)} and {dotted(seen.since)}, {kernel.era} was not checked: "

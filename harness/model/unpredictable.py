@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What the model raises where it cannot know what happens."""
+"""The exceptions that the model raises where it cannot know what happens."""
 
 from __future__ import annotations
 
 
 class Unpredictable(Exception):
-    """The model cannot know what happens; the operation becomes `Unpredicted(why)`. Never leaves the model."""
+    """The model cannot know what happens; the operation becomes `Unpredicted(why)`. It is always caught inside the
+    model."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -13,12 +14,12 @@ class Unpredictable(Exception):
 
 
 class Settled(Unpredictable):
-    """Only what the operation gives cannot be known: what it does has been done to the model's state, where what
-    cannot be known is in doubt already."""
+    """Only the operation's result cannot be known: its effects are in the model's state already, where what cannot be
+    known is marked as such."""
 
 
 class Deadly(Unpredictable):
-    """The kernel has a fault that it may die of, now or when what came of the operation is used; `why` names it."""
+    """The kernel has a fault that may crash it, now or when the operation's result is used; `why` names it."""
 
 
 class Unbounded(Unpredictable):

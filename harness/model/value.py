@@ -31,13 +31,13 @@ Value = Union[int, "Symbolic"]
 
 
 class Symbolic:
-    """Arithmetic shared by pointers and partly known numbers; both are modulo 2**64 and unsigned."""
+    """Arithmetic that pointers and partly known numbers share; both are modulo 2**64 and unsigned."""
 
     __slots__ = ()
     __hash__ = object.__hash__
 
     def partial(self) -> Partial:
-        """What is known of this value as a number."""
+        """Returns what is known of this value as a number."""
         raise NotImplementedError
 
     def __add__(self, other: Value) -> Value:
@@ -205,7 +205,7 @@ class Partial(Symbolic):
         return self
 
     def prediction(self) -> Unknown:
-        """The value as a leaf of a prediction."""
+        """Returns the value as a leaf of a prediction."""
         return self.source or Unknown(self.why, least=self.least, most=self.most)
 
     def __repr__(self) -> str:
@@ -213,7 +213,7 @@ class Partial(Symbolic):
 
 
 NEAR = 1 << 31
-"""Bytes from its region that an address can be away without wrapping around, wherever the region is."""
+"""The distance in bytes from its region up to which an address never wraps around, wherever the region is."""
 
 
 class Pointer(Symbolic):
@@ -227,7 +227,8 @@ class Pointer(Symbolic):
         self.offset = offset
 
     def partial(self) -> Partial:
-        """Of an address far from its region not even the half of the address space is known; its alignment is."""
+        """Returns what is known of the address as a number. Far from its region not even the half of the address space
+        is known; its alignment is."""
         address = partial_of(self.region.address) if self.near else unknown(self.region.address.why)
         aligned = self.region.alignment - 1
         mask = address.mask & ~aligned
@@ -235,14 +236,14 @@ class Pointer(Symbolic):
 
     @property
     def near(self) -> bool:
-        """Whether the address is in the half of the address space that its region is in."""
+        """Returns whether the address is in the half of the address space that its region is in."""
         return abs(self.offset) < NEAR
 
     def __add__(self, other: Value) -> Value:
         return self.moved(other) if isinstance(other, int) else super().__add__(other)
 
     def moved(self, by: int) -> Pointer:
-        """The pointer so many bytes further on."""
+        """Returns the pointer `by` bytes further on."""
         return Pointer(self.region, signed64((self.offset + by) & M64))
 
     __radd__ = __add__
@@ -280,7 +281,7 @@ def _cut_of(value: Symbolic) -> Cut:
 
 
 def _put_together(cut: Cut) -> Value:
-    """The number, with what is known of its bits; the whole again when it is all there."""
+    """Returns the number, with what is known of its bits; the whole again when it is all there."""
     if cut.bits == M64 and not cut.shift:
         return cut.whole
     known = cut.whole.partial()
@@ -289,7 +290,7 @@ def _put_together(cut: Cut) -> Value:
 
 
 def _is(one: Symbolic, other: Symbolic) -> bool:
-    """Whether both are the same number for sure, without a look at their bits."""
+    """Returns whether both are the same number for sure, without a look at their bits."""
     if isinstance(one, Pointer) and isinstance(other, Pointer):
         return one.region is other.region and one.offset == other.offset
     return one is other
@@ -303,7 +304,7 @@ def _same(one: Symbolic, other: Value) -> bool:
 
 
 def _together(one: Symbolic, other: Value, bits: Callable[[int, int], int], *, disjoint: bool = False) -> Value | None:
-    """Two cuts of one number, put together bit by bit; None for any others."""
+    """Returns two cuts of one number, put together bit by bit; None for any others."""
     if not isinstance(other, Symbolic):
         return None
     mine, theirs = _cut_of(one), _cut_of(other)
@@ -313,7 +314,7 @@ def _together(one: Symbolic, other: Value, bits: Callable[[int, int], int], *, d
 
 
 def _difference(one: Symbolic, other: Symbolic) -> Value | None:
-    """What is left of a number when some of its own bits are taken away."""
+    """Returns what is left of a number when some of its own bits are taken away."""
     if _cut_of(other).bits & ~_cut_of(one).bits:
         return None
     return _together(one, other, lambda mine, theirs: mine & ~theirs)
@@ -333,7 +334,7 @@ def _shifted(one: Symbolic, left: int) -> Value:
 
 
 def _low_bits(value: Symbolic) -> tuple[Symbolic, int]:
-    """A number, and how many of its low bits are the low bits of `value`."""
+    """Returns a number, and how many of its low bits are the low bits of `value`."""
     if isinstance(value, Partial) and value.low:
         return value.low
     cut = _cut_of(value)
@@ -341,7 +342,7 @@ def _low_bits(value: Symbolic) -> tuple[Symbolic, int]:
 
 
 def _moved(result: Value, base: Symbolic, by: int) -> Value:
-    """`result` is `base + by`, where low bits of a pointer stay those of a pointer."""
+    """Returns `result`, which is `base + by`, where low bits of a pointer stay those of a pointer."""
     whole, bits = _low_bits(base)
     if isinstance(result, Partial) and isinstance(whole, Pointer) and bits:
         result.low = whole.moved(by), bits
@@ -349,7 +350,8 @@ def _moved(result: Value, base: Symbolic, by: int) -> Value:
 
 
 def _close(result: Value, one: Symbolic, other: Symbolic) -> Value:
-    """`result` is `one - other`, of which low bits are known where both are low bits of pointers to one region."""
+    """Returns `result`, which is `one - other`; low bits are known where both are low bits of pointers to one
+    region."""
     (mine, few), (theirs, many) = _low_bits(one), _low_bits(other)
     if not (isinstance(mine, Pointer) and isinstance(theirs, Pointer) and mine.region is theirs.region):
         return result
@@ -359,12 +361,12 @@ def _close(result: Value, one: Symbolic, other: Symbolic) -> Value:
 
 
 def partial(value: int, mask: int, why: str) -> Value:
-    """A number with the bits of `mask` unknown; a plain int when there are none."""
+    """Returns a number with the bits of `mask` unknown; a plain int when there are none."""
     return Partial(value, mask, why) if mask else value
 
 
 def partial_of(unknown: Unknown) -> Partial:
-    """A fresh number of which only `unknown` is known. High bits that its bounds settle are known bits."""
+    """Returns a new number of which only `unknown` is known. High bits that its bounds determine are known bits."""
     least = unknown.least if unknown.least is not None else 0
     most = unknown.most if unknown.most is not None else M64
     mask = (1 << (least ^ most).bit_length()) - 1
@@ -372,17 +374,17 @@ def partial_of(unknown: Unknown) -> Partial:
 
 
 def unknown(why: str, bits: int = 64) -> Partial:
-    """A fresh number of which nothing is known but that it has `bits` bits."""
+    """Returns a new number of which nothing is known but that it has `bits` bits."""
     return Partial(0, (1 << bits) - 1, why)
 
 
 def number(value: Value) -> Partial:
-    """`value` as a partly known number; of an int, all bits are known."""
+    """Returns `value` as a partly known number; of an int, all bits are known."""
     return Partial(value, 0, "") if isinstance(value, int) else value.partial()
 
 
 def exactly(value: Value) -> int:
-    """`value`, when all of it is known; else Unpredictable."""
+    """Returns `value` when all of it is known; else raises Unpredictable."""
     if isinstance(value, int):
         return value
     raise Unpredictable(f"depends on {value.partial().why}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What predictions for several orders have in common."""
+"""The prediction that covers the predictions for several orders."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from harness.script.outcome import (
 
 WHY = "which of concurrent operations comes first"
 WORD = 8
-"""Bytes of what a map counts with; a value whose size is a multiple is merged number by number."""
+"""The size in bytes of the counters in map values; a value whose size is a multiple of it is merged counter by
+counter."""
 
 
 @dataclass(frozen=True)
 class AnyOrder:
-    """A text of these lines, which several CPUs wrote and nobody knows in which order."""
+    """A text with these lines, which several CPUs wrote in an unknown order."""
 
     lines: tuple[str, ...]
 
@@ -38,13 +39,13 @@ class AnyOrder:
         return f"<in any order>{''.join(self.lines)}"
 
     def admits(self, observed: str) -> bool:
-        """Whether it has these lines, each as often."""
+        """Returns whether the text has these lines, each equally often."""
         return _lines(observed) == sorted(self.lines)
 
 
 def merge(predictions: Sequence[Prediction]) -> Prediction:
-    """One prediction that admits whatever one of `predictions` admits, numbers between theirs, and lines of their texts
-    in other orders."""
+    """Returns one prediction that admits whatever one of `predictions` admits, numbers between theirs, and lines of
+    their texts in other orders."""
     first = predictions[0]
     if all(prediction == first for prediction in predictions):
         return first
@@ -61,7 +62,7 @@ def merge(predictions: Sequence[Prediction]) -> Prediction:
 
 
 def _shape(outcome: Prediction) -> object:
-    """Outcomes of one shape differ in numbers only."""
+    """Returns the shape of an outcome: outcomes with equal shapes differ in numbers only."""
     if not isinstance(outcome, Outcome):
         return type(outcome)
     return (
@@ -73,7 +74,8 @@ def _shape(outcome: Prediction) -> object:
 
 
 def _outline(record: Record | Anything) -> object:
-    """Records of one outline differ in numbers only, which data is made of."""
+    """Returns the shape of a record: records with equal shapes differ only in the numbers that their data consists
+    of."""
     if isinstance(record, Anything):
         return record
     values = (getattr(record, field.name) for field in fields(record))
@@ -81,7 +83,7 @@ def _outline(record: Record | Anything) -> object:
 
 
 def _length(data: Data | Anything | None) -> object:
-    """How many bytes there are; where no number can be between two choices, the choices themselves."""
+    """Returns the number of bytes, or, where no number can lie between two choices, the choices themselves."""
     if isinstance(data, Bytes):
         return len(data.content)
     return len(data) if isinstance(data, bytes) else data
@@ -114,7 +116,7 @@ def _log(outcomes: Sequence[Outcome]) -> Log:
 
 
 def _texts_differ(outcomes: Sequence[Outcome]) -> bool:
-    """Whether more than the order of their lines is different."""
+    """Returns whether more than the order of the lines differs."""
     first, *others = (outcome.log for outcome in outcomes)
     different = [other for other in others if other != first]
     return bool(different) and not (
@@ -142,7 +144,7 @@ def _field(found: Sequence[Any]) -> object:
 
 
 def _hull(values: Iterable[Value | None]) -> Value:
-    """The number all of them are, or one between the least and the most."""
+    """Returns the number that all values are, or one between the least and the greatest."""
     found = [value for value in values if value is not None]
     if all(value == found[0] for value in found):
         return found[0]

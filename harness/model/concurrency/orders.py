@@ -10,15 +10,16 @@ from math import comb
 from harness.script.operations import Operation, RunThreads, Thread
 
 MOST_ORDERS = 64
-"""So many are followed; scripts that leave more open say little in any of them."""
+"""The highest number of orders that are followed; of scripts with more, little would be the same in all orders."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One operation's turn. `index` is that of the script's operation, a `RunThreads` for the operations of threads.
+    """The turn of one operation. `index` is that of the script's operation, a `RunThreads` for the operations of
+    threads.
 
-    `thread` is 0 for the script's own, which every script begins in; others have numbers of their own. For a thread's
-    operation `place` is which branch it is in, and where in it; `cpu` is where the thread begins.
+    `thread` is 0 for the thread that every script begins in; other threads have numbers of their own. For a thread's
+    operation, `place` is the index of its branch and the index in that branch; `cpu` is where the thread begins.
     """
 
     index: int
@@ -29,7 +30,7 @@ class Turn:
 
 
 def orders(operations: Sequence[Operation]) -> list[list[Turn]]:
-    """Every order; none when they are too many. In the first one, threads run one after the other.
+    """Returns every order, or none when there are too many. In the first one, threads run one after the other.
 
     The turn of a `RunThreads` itself comes when all its threads have ended.
     """
@@ -41,7 +42,7 @@ def orders(operations: Sequence[Operation]) -> list[list[Turn]]:
 
 
 def _count(lengths: Sequence[int]) -> int:
-    """The multinomial coefficient."""
+    """Returns the multinomial coefficient."""
     count, total = 1, 0
     for length in lengths:
         total += length
@@ -50,7 +51,7 @@ def _count(lengths: Sequence[int]) -> int:
 
 
 def _orders(operations: Sequence[Operation], index: int, free: int) -> Iterator[list[Turn]]:
-    """Those of the operations from `index` on; `free` is the first number of a thread that is."""
+    """Yields the orders of the operations from `index` on; `free` is the lowest unused thread number."""
     if index == len(operations):
         yield []
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which registers hold what was read where, and what a program lets that decide."""
+"""Data flow in a program: which registers hold what was read where, and what that decides."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ Place = TypeVar("Place")
 
 
 class Origins(Generic[Place]):
-    """Of one run. Places are whatever tells them apart; what goes through the stack is not followed."""
+    """The data flow of one run. A place is any value that identifies a location; what goes through the stack is not
+    followed."""
 
     def __init__(self) -> None:
         self._of: dict[int, frozenset[Place]] = {}
 
     def step(self, insn: Instruction, place: Place | None) -> frozenset[Place]:
-        """One instruction, which reads or stores at `place`. The places whose value decides where the program goes,
-        what it returns, hands on, or stores elsewhere."""
+        """Follows one instruction, which reads or stores at `place`. Returns the places whose value decides where the
+        program goes, what it returns, passes on, or stores elsewhere."""
         match insn.opcode_class:
             case Class.LDX:
                 base = self._held(insn.src)
@@ -55,7 +56,7 @@ class Origins(Generic[Place]):
 
     @staticmethod
     def _source(insn: Instruction) -> tuple[int, ...]:
-        """The register an operation takes beside `dst`, if it takes one."""
+        """Returns the register that an operation takes beside `dst`, if it takes one."""
         return (insn.src,) if insn.source == Source.X else ()
 
     def _held(self, *registers: int) -> frozenset[Place]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What programs on several CPUs do to the same memory at the same time.
+"""Accesses of programs on several CPUs to the same memory at the same time.
 
-Orders of whole operations tell everything where the effects of hits add up, as those of atomic additions do. Where a
-program reads what another CPU writes, the instructions' order counts, too. One such case has an answer that is known:
-programs that add to what they read and store the sum. Some of their additions are lost, and nobody knows how many.
+Orders of whole operations cover everything whose effects add up, such as atomic additions. Where a program reads what
+another CPU writes, the order of the instructions counts, too. One such case has a known answer: programs that add to
+what they read and store the sum. Some of their additions are lost, and nobody knows how many.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from harness.model.value import Pointer, Value
 CALL = Class.JMP | Jump.CALL
 
 LOOKING = frozenset({Helper.MAP_LOOKUP_ELEM, Helper.PERF_EVENT_OUTPUT, Helper.GET_SMP_PROCESSOR_ID})
-"""Helpers that change nothing CPUs share: a perf event takes output on its own CPU only."""
+"""Helpers that change nothing that CPUs share: a perf event takes output on its own CPU only."""
 
 
 class Use(Enum):
-    """What is done to a place in memory."""
+    """The kind of access to a location in memory."""
 
     READ = "read"
     STORE = "overwritten"
@@ -38,12 +38,12 @@ class Use(Enum):
 
 
 HARMLESS = ({Use.READ}, {Use.ADD, Use.STORE, Use.LOOKUP})
-"""Uses of one place by several CPUs that orders of whole operations tell all of."""
+"""The kinds of access to one location by several CPUs that the orders of whole operations cover."""
 
 
 @dataclass
 class Uses:
-    """Of one place by one CPU. `amounts` are those of additions, one each."""
+    """The accesses of one CPU to one location. `amounts` are those of the additions, one each."""
 
     kinds: set[Use] = field(default_factory=set)
     amounts: list[int] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Uses:
 
 @dataclass(frozen=True)
 class Contended:
-    """A number to which several CPUs added while they lost some of each other's additions."""
+    """A number to which several CPUs added, losing some of each other's additions."""
 
     region: Region
     offset: int
@@ -65,11 +65,12 @@ class Contended:
 
 
 Place = tuple[Region, int, int]
-"""A region, and where in it the place begins and ends."""
+"""A region, and the offsets in it at which the location begins and ends."""
 
 
 class Witness:
-    """Sees every instruction of programs that run in concurrent threads, and what the threads do to arrays themselves.
+    """Observes every instruction of programs that run in concurrent threads, and what the threads themselves do to
+    arrays.
 
     Programs of threads that share a CPU run one after the other.
     """
@@ -82,7 +83,7 @@ class Witness:
         self._origins: Origins[Place] = Origins()
 
     def __call__(self, step: Step) -> None:
-        """One instruction of a program; those of one run come together."""
+        """Takes one instruction of a program; the instructions of one run come together."""
         if step.pc == 0:
             self._end_run()
         instruction, before = step.instruction, step.before
@@ -106,23 +107,24 @@ class Witness:
                 self._call(instruction.imm, before[1:6])
 
     def move(self, cpu: int) -> None:
-        """What follows is done on this CPU."""
+        """Attributes what follows to this CPU."""
         self._end_run()
         self._cpu = cpu
 
     def overwritten(self, region: Region) -> None:
-        """A system call stored into the whole of `region`, which may be a map's handle."""
+        """Records that a system call stored into the whole of `region`, which may be a map's handle."""
         self._use((region, 0, region.size), Use.STORE)
 
     def end(self) -> tuple[str, tuple[Contended, ...]]:
-        """Why nothing can be known of what was done, empty when something can; and what lost additions."""
+        """Returns why nothing can be known of what was done (empty when something can), and the numbers that lost
+        additions."""
         self._end_run()
         why, contended = "", []
         shared = {place: uses for place, uses in self._used.items() if len(uses) > 1 or self._overlaps(place)}
         for place, uses in shared.items():
             kinds = set().union(*(used.kinds for used in uses.values()))
             if self._overlaps(place) and kinds != {Use.READ}:
-                why = "CPUs use overlapping places at the same time"
+                why = "CPUs use overlapping memory at the same time"
             elif any(kinds <= harmless for harmless in HARMLESS):
                 continue
             elif kinds <= {Use.ADD, Use.INCREMENT} and (found := _lossy(place, uses.values())):
@@ -132,7 +134,8 @@ class Witness:
         return why, tuple(contended)
 
     def _end_run(self) -> None:
-        """What was read and not stored again was read for its own sake, as what decided anything was."""
+        """Counts every location that was read and not stored again as read for its own sake, as what decided anything
+        was."""
         for place in self._read:
             self._use(place, Use.READ)
         self._read.clear()
@@ -159,14 +162,14 @@ class Witness:
             self._use(place, Use.OTHER)
 
     def _call(self, helper: int, arguments: Iterable[Value]) -> None:
-        """Of whatever is handed an address and not known to leave it alone: it may do anything there."""
+        """Treats whatever a helper is given the address of, and is not known to leave alone, as changed in any way."""
         use = Use.LOOKUP if helper in LOOKING else Use.OTHER
         for argument in arguments:
             if isinstance(argument, Pointer):
                 self._use((argument.region, 0, argument.region.size), use)
 
     def _overlaps(self, place: Place) -> bool:
-        """Whether another CPU uses a part of the place in another shape."""
+        """Returns whether another CPU uses a part of the location in another shape."""
         region, start, end = place
         return any(
             of is region
@@ -179,11 +182,11 @@ class Witness:
 
 
 def _lossy(place: Place, uses: Iterable[Uses]) -> Contended | None:
-    """The bounds of a number to which CPUs added, not all of them atomically; None when there are no such bounds,
-    as when what a CPU adds is not always the same.
+    """Returns the bounds of a number to which CPUs added, not all of them atomically; None when there are no such
+    bounds, as when what a CPU adds is not always the same.
 
-    Every CPU's last addition may store what it made of a number read long ago, but not of one from before its own
-    first addition: where each adds twice or more, at least two additions are left.
+    Every CPU's last addition may store what it made of a number read long ago, but not of one from before its own first
+    addition: where each adds twice or more, at least two additions are left.
     """
     region, start, end = place
     uses = tuple(uses)
@@ -197,14 +200,14 @@ def _lossy(place: Place, uses: Iterable[Uses]) -> Contended | None:
 
 
 def _signed(number: int, place: Place) -> int:
-    """As two's complement of the place's size."""
+    """Returns the number in two's complement of the location's size."""
     bits = 8 * (place[2] - place[1])
     low = number & (1 << bits) - 1
     return low - (1 << bits) if low >> bits - 1 else low
 
 
 def _place(address: Value, instruction: Instruction) -> Place | None:
-    """Where an access through `address` goes."""
+    """Returns the location of an access through `address`."""
     if not isinstance(address, Pointer):
         return None
     start = address.offset + instruction.off

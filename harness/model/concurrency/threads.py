@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The threads of one `RunThreads`, as one order of their operations goes through them."""
+"""The threads of one `RunThreads`, run in one order of their operations."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harness.script.operations import DeleteElement, MapType, Operation, Ref, Ru
 from harness.script.outcome import Prediction
 
 STORED_IN_PLACE = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY, MapType.PERCPU_HASH})
-"""Maps whose update overwrites an element that is there; in others a new one takes its place."""
+"""Types of maps whose update overwrites an existing element; in others a new element replaces it."""
 
 
 class Threads:
-    """From the first thread's first operation until all have ended, when the script's own thread goes on."""
+    """The state from the first thread's first operation until all have ended, when the script's own thread goes on."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -32,20 +32,20 @@ class Threads:
         kernel.names.disturb()  # the executor may open something for each thread
 
     def enter(self, turn: Turn) -> None:
-        """What follows is done by the turn's thread, where it runs."""
+        """Switches to the turn's thread, on the CPU where it runs."""
         cpu = self._cpus.get(turn.thread, turn.cpu)
         self._witness.move(cpu)
         self._kernel.switch(self._tasks.setdefault(turn.thread, self._task.thread()))
         self._kernel.run_on(cpu)
 
     def left(self, turn: Turn, prediction: Prediction) -> None:
-        """The turn's operation gave this."""
+        """Records what the turn's operation gave."""
         self._predictions[turn.place] = prediction
         self._cpus[turn.thread] = self._kernel.environment.cpu
         self._tell(turn.operation)
 
     def join(self) -> tuple[str, tuple[Contended, ...]]:
-        """As `Witness.end`; back to the script's own thread."""
+        """Ends the threads and switches back to the script's own; returns what `Witness.end` returns."""
         self._kernel.switch(self._task)
         self._kernel.run_on(self._cpu)
         self._kernel.sink = self._sink
@@ -54,14 +54,14 @@ class Threads:
         return self._witness.end()
 
     def predictions(self, operation: RunThreads) -> tuple[tuple[Prediction, ...], ...]:
-        """What each thread's operations gave."""
+        """Returns what each thread's operations gave."""
         return tuple(
             tuple(self._predictions[number, position] for position in range(len(thread.operations)))
             for number, thread in enumerate(operation.threads)
         )
 
     def _tell(self, operation: Operation) -> None:
-        """The witness sees what programs do, and is told of what system calls do to maps."""
+        """Reports to the witness what a system call does to maps; what programs do it sees itself."""
         if not isinstance(operation, UpdateElement | DeleteElement) or not isinstance(operation.map, Ref):
             return
         map = self._kernel.names.peek(operation.map.name)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What each instruction does: one function an opcode of `harness.isa.opcodes`, by the opcode's name."""
+"""The semantics of instructions: one function for each opcode of `harness.isa.opcodes`, by the opcode's name."""

@@ -15,7 +15,7 @@ from harness.model.value import M32, M64, Pointer, Value, exactly
 
 
 def accesses() -> Iterator[tuple[str, Handler]]:
-    """Every load's and store's name and function."""
+    """Yields the name and the function of every load and store."""
     for size in Size:
         letter, nbytes = size.name.lower(), size.nbytes
         yield f"ldx_{letter}", _load(nbytes)
@@ -41,7 +41,7 @@ def _load(nbytes: int) -> Handler:
 
 
 def _load_extended(nbytes: int) -> Handler:
-    """Since 6.6."""
+    """Loads with sign extension, since 6.6."""
 
     def execute(state: State, instruction: Instruction) -> None:
         value = load(state.registers[instruction.src], instruction.off, nbytes)
@@ -65,7 +65,8 @@ def _store_register(nbytes: int) -> Handler:
 
 
 def _load_packet(nbytes: int, *, indirect: bool) -> Handler:
-    """R0 is read from the packet in network order; a place outside of it ends the program with 0. Spoils R1 to R5."""
+    """Reads R0 from the packet in network order; a location outside of it ends the program with 0. Clobbers R1 to
+    R5."""
 
     def execute(state: State, instruction: Instruction) -> Value | None:
         offset = instruction.imm
@@ -111,7 +112,7 @@ def _modify(nbytes: int, mask: int, operation: Callable[[Value, Value], Value], 
 
 
 def _compare_and_exchange(nbytes: int, mask: int) -> Handler:
-    """R0 is compared and takes the old value; the 32 bit form clears its high half either way."""
+    """Compares with R0, which takes the old value; the 32 bit form clears its high half either way."""
 
     def execute(state: State, instruction: Instruction) -> None:
         address = state.registers[instruction.dst]
@@ -124,13 +125,13 @@ def _compare_and_exchange(nbytes: int, mask: int) -> Handler:
 
 
 def load_constant(state: State, instruction: Instruction) -> None:
-    """LD_IMM64: the low half here, the high half in the instruction that follows and is skipped."""
+    """Executes LD_IMM64: the low half is here, the high half in the following instruction, which is skipped."""
     high = state.instructions[state.pc].imm
     state.registers[instruction.dst] = (instruction.imm & M32) | (high & M32) << 32
     state.pc += 1
 
 
 def load_map(state: State, instruction: Instruction) -> None:
-    """LD_IMM64 of a map: the address of the kernel's `struct bpf_map`."""
+    """Executes LD_IMM64 of a map: the address of the kernel's `struct bpf_map`."""
     state.registers[instruction.dst] = Pointer(state.maps[state.pc - 1].handle)
     state.pc += 1

@@ -32,7 +32,7 @@ _OPERATIONS: dict[str, Operation] = {
 
 
 def arithmetic(era: Era) -> Iterator[tuple[str, Handler]]:
-    """Every arithmetic opcode's name and function, by the era's rules."""
+    """Yields the name and the function of every arithmetic opcode, by the era's rules."""
     for name, operation in _OPERATIONS.items():
         yield f"{name}64_reg", _register64(operation)
         yield f"{name}64_imm", _constant64(operation)
@@ -83,7 +83,7 @@ def _constant32(operation: Operation) -> Handler:
 
 
 def _both(name: str, mask: int, execute: Callable[[State, int, Value], Value | None]) -> Iterator[tuple[str, Handler]]:
-    """The register and the constant form of an operation that does more than compute."""
+    """Yields the register and the constant form of an operation that does more than compute."""
 
     def register(state: State, instruction: Instruction) -> Value | None:
         return execute(state, instruction.dst, state.registers[instruction.src] & mask)
@@ -157,7 +157,7 @@ def _divisions(era: Era, bits: int, mask: int) -> Iterator[tuple[str, Handler]]:
 
 
 def _signed_divisions(bits: int, mask: int) -> Iterator[tuple[str, Handler]]:
-    """Since 6.6; quotients are cut towards zero, remainders have the dividend's sign."""
+    """Yields signed divisions, since 6.6; quotients are truncated towards zero, remainders have the dividend's sign."""
 
     def operands(state: State, dst: int, divisor: Value) -> tuple[int, int]:
         dividend = exactly(sign_extend(state.registers[dst], bits))
@@ -204,14 +204,15 @@ _WIDTHS = (16, 32, 64)
 
 
 def little_endian(state: State, instruction: Instruction) -> None:
-    """On a little-endian machine: the low 16, 32 or 64 bits. The interpreter leaves other widths alone."""
+    """Keeps, on a little-endian machine, the low 16, 32 or 64 bits. The interpreter leaves other widths alone."""
     if instruction.imm not in _WIDTHS:
         return
     state.registers[instruction.dst] = state.registers[instruction.dst] & ((1 << instruction.imm) - 1)
 
 
 def big_endian(state: State, instruction: Instruction) -> None:
-    """On a little-endian machine: the low 16, 32 or 64 bits, their bytes in reverse. Other widths as above."""
+    """Keeps, on a little-endian machine, the low 16, 32 or 64 bits, with their bytes reversed. Other widths as
+    above."""
     if instruction.imm not in _WIDTHS:
         return
     value, nbytes = state.registers[instruction.dst], instruction.imm // 8

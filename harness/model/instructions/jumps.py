@@ -18,7 +18,7 @@ from harness.model.unpredictable import Unpredictable
 from harness.model.value import M32, M64, Value
 
 MOST_FRAMES = 8
-"""MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program goes deeper."""
+"""MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program has more frames."""
 
 _TAIL_CALL = Helper.TAIL_CALL.value
 
@@ -42,7 +42,7 @@ _SIGNED: dict[str, Comparison] = {
 
 
 def jumps() -> Iterator[tuple[str, Handler]]:
-    """Every jump's name and function."""
+    """Yields the name and the function of every jump."""
     for suffix, mask, sign in (("", M64, SIGN64), ("32", M32, SIGN32)):
         for name, comparison in _UNSIGNED.items():
             yield f"{name}{suffix}_reg", _register(comparison, mask)
@@ -55,7 +55,7 @@ def jumps() -> Iterator[tuple[str, Handler]]:
     yield "gotol", jump_long
     yield "call", call_helper
     yield "call_local", call_local
-    yield "exit", leave
+    yield "exit", return_or_exit
 
 
 def _register(comparison: Comparison, mask: int) -> Handler:
@@ -84,14 +84,14 @@ def _constant(comparison: Comparison, mask: int) -> Handler:
 
 
 def _chosen(state: State, unpredictable: Unpredictable) -> bool:
-    """Whether a jump is taken that hangs on what nobody knows."""
+    """Returns whether a jump with an unknown condition is taken."""
     if state.choices is None:
         raise unpredictable
     return state.choices.choose(unpredictable)
 
 
 def _signed(comparison: Comparison, sign: int) -> Comparison:
-    """Two's complement numbers are in order once their sign bit is flipped."""
+    """Returns a signed comparison: two's complement numbers are in order once their sign bit is flipped."""
     return lambda left, right: comparison(left ^ sign, right ^ sign)
 
 
@@ -100,12 +100,12 @@ def jump(state: State, instruction: Instruction) -> None:
 
 
 def jump_long(state: State, instruction: Instruction) -> None:
-    """`gotol`, since 6.6: the distance is in `imm`."""
+    """Executes `gotol`, since 6.6: the distance is in `imm`."""
     state.pc += instruction.imm
 
 
 def call_helper(state: State, instruction: Instruction) -> None:
-    """R0 is the helper's result; R1 to R5 are spoilt."""
+    """Calls a helper: R0 is its result; R1 to R5 are clobbered."""
     registers = state.registers
     if instruction.imm == _TAIL_CALL:
         tail_call(state)
@@ -115,7 +115,7 @@ def call_helper(state: State, instruction: Instruction) -> None:
 
 
 def tail_call(state: State) -> None:
-    """bpf_tail_call(context, map, index): another program takes over, for good; else R0 to R5 are spoilt."""
+    """Executes bpf_tail_call(context, map, index): another program takes over for good; else R0 to R5 are clobbered."""
     if state.callers:
         raise Unpredictable("the model has no rule for a tail call of a program's own function")
     _, _, map, index = state.registers[:4]
@@ -126,7 +126,7 @@ def tail_call(state: State) -> None:
 
 
 def call_local(state: State, instruction: Instruction) -> None:
-    """A call of the program's own function: R6 to R9 are saved, and it has a stack of its own."""
+    """Calls the program's own function: R6 to R9 are saved, and it has a stack of its own."""
     if len(state.callers) + 1 >= MOST_FRAMES:
         raise Fault(f"a call stack of more than {MOST_FRAMES} frames")
     state.callers.append((state.pc, state.registers[6:11]))
@@ -134,8 +134,8 @@ def call_local(state: State, instruction: Instruction) -> None:
     state.pc += instruction.imm
 
 
-def leave(state: State, _: Instruction) -> Value | None:
-    """Back to the caller, or the end of the program with R0."""
+def return_or_exit(state: State, _: Instruction) -> Value | None:
+    """Returns to the caller, or ends the program with R0."""
     if not state.callers:
         return state.registers[0]
     state.pc, state.registers[6:11] = state.callers.pop()

@@ -13,12 +13,12 @@ from harness.model.instructions.jumps import jumps
 from harness.model.state import Handler
 
 Table = dict[str, Handler]
-"""Opcode names of `harness.isa.opcodes` to what they do."""
+"""Maps opcode names of `harness.isa.opcodes` to the functions that carry them out."""
 
 
 @cache
 def instruction_table(era: Era) -> Table:
-    """Every instruction the era has. To plant a fault, copy it and replace a function."""
+    """Returns the functions of every instruction the era has. To plant a fault, copy it and replace a function."""
     existing = {opcode.name for opcode in OPCODES if opcode.since <= era.release}
     functions = (*arithmetic(era), *jumps(), *accesses())
     return {name: function for name, function in functions if name in existing}

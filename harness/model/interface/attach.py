@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PERF_EVENT_IOC_SET_BPF and what ends an attachment: kernel/events/core.c, perf_event_set_bpf_prog().
 
-One function a check; the era says in which order they are made.
+There is one function for each check; the era says in which order they are made.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Request:
 
     @property
     def loaded(self) -> LoadedProgram:
-        """bpf_prog_get(): Errno EBADF, or EINVAL for a file of another sort."""
+        """bpf_prog_get(): raises Errno EBADF, or EINVAL for a file of another kind."""
         return self.names.content(self.program, LoadedProgram, "EINVAL")
 
 
 def attach(request: Request) -> None:
-    """Errno EEXIST, EINVAL, EBADF, E2BIG by the era's checks; otherwise the program runs from now on."""
+    """Attaches the program, which runs from now on; raises Errno EEXIST, EINVAL, EBADF, E2BIG by the era's checks."""
     trace_event = request.event.trace_event
     if trace_event.doubt:
         raise Unpredictable(trace_event.doubt)
@@ -43,39 +43,40 @@ def attach(request: Request) -> None:
     request.event.program = request.loaded
     trace_event.programs.append(request.loaded)
     if trace_event.foreign:
-        why = f"others than the script reach {trace_event.name}"
+        why = f"others than the script may reach {trace_event.name}"
         request.loaded.doubt_maps(why)
         if request.loaded.may_print:
             request.event.surroundings.distrust_trace(why, lasting=True)
 
 
 def occupied(request: Request) -> None:
-    """EEXIST: in the first eras when the trace event has a program, later when this perf event has one."""
+    """Raises EEXIST: in the first eras when the trace event has a program, later when this perf event has one."""
     one = request.rules.attachment is Attachment.ONE
     if request.event.trace_event.programs if one else request.event.program:
         raise Errno("EEXIST")
 
 
 def trace_event_kind(request: Request) -> None:
-    """EINVAL for what is no kprobe. Static tracepoints pass here since 4.7, and their programs have another type."""
+    """Raises EINVAL for what is no kprobe. Static tracepoints pass here since 4.7, and their programs have another
+    type."""
     if request.event.trace_event.symbol is None and not request.rules.static_tracepoints:
         raise Errno("EINVAL")
 
 
 def descriptor(request: Request) -> None:
-    """EBADF, or EINVAL when it is not a program's."""
+    """Raises EBADF, or EINVAL when it is not a program's."""
     _ = request.loaded
 
 
 def program_type(request: Request) -> None:
-    """EINVAL for a program of another type than the trace event takes."""
+    """Raises EINVAL for a program of another type than the trace event takes."""
     wanted = ProgramType.TRACEPOINT if request.event.trace_event.symbol is None else ProgramType.KPROBE
     if request.loaded.type != wanted:
         raise Errno("EINVAL")
 
 
 def room(request: Request) -> None:
-    """E2BIG when the array of programs is full, EEXIST when it has this program; kernel/bpf/core.c."""
+    """Raises E2BIG when the array of programs is full, EEXIST when it has this program; kernel/bpf/core.c."""
     programs = request.event.trace_event.programs
     if len(programs) >= request.rules.programs_per_trace_event:
         raise Errno("E2BIG")
@@ -93,10 +94,10 @@ _CHECKS: dict[AttachCheck, Callable[[Request], None]] = {
 
 
 def detach_on_close(attachment: Attachment, event: PerfEvent) -> None:
-    """The last reference to a perf event went away.
+    """Detaches programs when the last reference to a perf event goes away.
 
-    With one program a trace event, any of its perf events takes the program along, whoever attached it (DET-02).
-    Where nobody knows what is attached, every program that may have been stays a suspect.
+    With one program for each trace event, closing any of its perf events detaches the program, whoever attached it
+    (DET-02). Where nobody knows what is attached, every program that may have been attached may still be.
     """
     trace_event = event.trace_event
     if trace_event.doubt:

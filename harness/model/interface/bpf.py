@@ -32,7 +32,7 @@ def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
 
 
 def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
-    """The map; its memory is counted last."""
+    """Returns the map; its memory is counted last."""
     permissions.seed(kernel, wanted)
     made = allocate(kernel.environment, wanted)
     permissions.command(kernel, "CreateMap")
@@ -107,7 +107,7 @@ def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
 
 
 def _store_file(kernel: Kernel, map: FileArrayMap[Any], key: bytes, operation: UpdateElement) -> Outcome:
-    """bpf_fd_array_map_update_elem(): Errno EINVAL, E2BIG, EBADF."""
+    """bpf_fd_array_map_update_elem(): raises Errno EINVAL, E2BIG, EBADF."""
     map.check_update(key, int(operation.flags))
     value = operation.value
     if isinstance(value, Ref):
@@ -130,13 +130,14 @@ def _store_file(kernel: Kernel, map: FileArrayMap[Any], key: bytes, operation: U
 
 
 def _check_room(room: int, size: int, what: str) -> None:
-    """Unbounded where the kernel writes more than the caller has room for: over whatever the script keeps behind it."""
+    """Raises Unbounded where the kernel writes more than the caller has room for: over whatever the script keeps behind
+    it."""
     if room < size:
         raise Unbounded(f"what the kernel writes over behind a buffer that is too small for the {what}")
 
 
 def _key(key: bytes | None, map: Map) -> bytes:
-    """__bpf_copy_key(): Errno EINVAL for a key where there is none, EFAULT for none where there is one."""
+    """__bpf_copy_key(): raises Errno EINVAL for a key where there is none, EFAULT for no key where there is one."""
     if map.key_size == 0 and key is not None:
         raise Errno("EINVAL")
     if map.key_size and key is None:
@@ -145,19 +146,19 @@ def _key(key: bytes | None, map: Map) -> bytes:
 
 
 def _check_capability(kernel: Kernel, operation: object) -> None:
-    """SYS-01: before anything else."""
+    """Checks SYS-01, which comes before anything else."""
     permissions.entry(kernel, type(operation).__name__)
 
 
 def _given(kernel: Kernel, value: bytes | Ref | PerCpu) -> bytes:
-    """The bytes at the caller's address."""
+    """Returns the bytes at the caller's address."""
     if isinstance(value, Ref):
         raise Unpredictable("the number of a descriptor as a value")
     return value.on(kernel.environment.cpus) if isinstance(value, PerCpu) else value
 
 
 def _exactly(content: bytes, size: int, what: str) -> bytes:
-    """The first `size` bytes at the caller's address; what lies behind them is not the model's business."""
+    """Returns the first `size` bytes at the caller's address; the model does not look at what lies behind them."""
     if len(content) < size:
         raise Unpredictable(f"the kernel reads {size} bytes of {what}, of which the script gives {len(content)}")
     return content[:size]

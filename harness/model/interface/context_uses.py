@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which instructions of a program may reach its context: the verifier replaces these by several."""
+"""Finds the instructions of a program that may access its context: the verifier replaces these by several."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, LD_IMM64, R1, Alu, Class, Jump, Mode, Source
 
 _ARGUMENTS = frozenset(range(6))
-"""R0 to R5, which a call leaves with something else."""
+"""R0 to R5, which a call overwrites."""
 _SPILLED = -1
-"""In place of a register: the context may be somewhere in memory, from where any load may bring it."""
+"""Stands for memory in place of a register: the context may be stored somewhere, from where any load may bring it."""
 
 
 def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
-    """The indices of loads and stores whose address may be in the context, a pointer to which a program is given in R1;
-    None for a program that jumps back or calls functions of its own, in which this is not followed."""
+    """Returns the indices of loads and stores whose address may be in the context, a pointer to which a program gets in
+    R1; None for a program that jumps back or calls functions of its own, in which this is not followed."""
     holds: dict[int, frozenset[int]] = {0: frozenset({R1})}
     found = set()
     for index, insn in enumerate(program):
@@ -49,7 +49,7 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
 
 
 def _after(insn: Instruction, held: frozenset[int]) -> frozenset[int]:
-    """What may hold the context behind an instruction that neither jumps nor calls."""
+    """Returns what may hold the context behind an instruction that neither jumps nor calls."""
     kind, operation = insn.opcode_class, insn.operation
     if kind == Class.STX:
         stored = held | {_SPILLED} if insn.src in held else held

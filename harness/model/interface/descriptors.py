@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""File descriptors, and the files behind them: a file lives until nothing refers to it."""
+"""File descriptors, and the open files behind them: a file lives until nothing refers to it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T", bound=Content)
 M = TypeVar("M", bound=Mapping)
 
 STANDARD = 3
-"""Descriptors below are the calling process's standard streams, which are plain files here."""
+"""The lowest descriptor that is not one of the calling process's standard streams, which are plain files here."""
 SURELY_CLOSED = 512
-"""No script has so many descriptors open at a time."""
+"""A number of descriptors that no script has open at a time."""
 
 
 @dataclass(eq=False)
@@ -32,9 +32,9 @@ class OpenDescriptor:
 
 @dataclass(frozen=True)
 class Doubtful:
-    """A name of which nobody knows what it stands for: nothing, or something of its own, through which operations reach
-    `things`, or anything at all with `anything`. `prints` is whether it may be a program that prints, `holds_files`
-    whether it may be an array of files. It may have been closed when `closed_at` descriptors had been opened.
+    """A name whose object is unknown: nothing, or an object of its own, through which operations reach `things`, or
+    anything at all with `anything`. `prints` is whether it may be a program that prints, `holds_files` whether it may
+    be an array of files. It may have been closed when `closed_at` descriptors had been opened.
     """
 
     why: str
@@ -47,27 +47,28 @@ class Doubtful:
 
 @dataclass(frozen=True)
 class Number:
-    """A name that stands for a plain number, whatever that is."""
+    """A name that stands for a plain, unknown number."""
 
     of: object
 
 
 class Names:
-    """What the script's names stand for in one process: its table of descriptors, its mappings, and what belongs to
-    nobody. `release` is told of contents that nothing refers to any more."""
+    """The meaning of the script's names in one process: its table of descriptors, its mappings, and names that belong
+    to no process. `release` is called with contents that nothing refers to any more."""
 
     def __init__(self, release: Callable[[Content], None]) -> None:
         self._release = release
         self._named: dict[str, OpenDescriptor | TraceEvent | Mapping | Number | Doubtful] = {}
         self._descriptors: list[OpenDescriptor] = []
-        """All that were made, also those that lost their name."""
+        """All descriptors that were made, also those that lost their name."""
         self._opened = 0
         self._null_device = False
 
     def forked(self) -> Names:
-        """A child's: copies of all descriptors, and no mapping: those of perf events are VM_DONTCOPY (perf_mmap() in
-        kernel/events/core.c), and executors leave others to the parent, too. They may have opened something for
-        themselves there."""
+        """Returns a child's names: copies of all descriptors, and no mapping: those of perf events are VM_DONTCOPY
+        (perf_mmap() in kernel/events/core.c), and executors leave others to the parent, too. They may have opened
+        something for themselves there.
+        """
         child = Names(self._release)
         child._opened, child._null_device = self._opened + 1, self._null_device
         copies = {id(descriptor): replace(descriptor) for descriptor in self._descriptors}
@@ -86,14 +87,14 @@ class Names:
         return child
 
     def exit(self, parent: Names) -> None:
-        """The process ends: its descriptors are closed and its mappings go; probes it made stay."""
+        """Ends the process: its descriptors are closed and its mappings are removed; probes it made stay."""
         self.execute(all_descriptors=True)
         for name, named in self._named.items():
             if isinstance(named, TraceEvent) and named.symbol is not None:
                 parent.put(name, named)
 
     def execute(self, *, all_descriptors: bool = False) -> None:
-        """execve(2): descriptors that are to be closed are, and mappings go."""
+        """execve(2): closes the descriptors that are marked for it, and removes mappings."""
         for descriptor in self._descriptors:
             if descriptor.file is not None and (all_descriptors or descriptor.close_on_exec):
                 file, descriptor.file = descriptor.file, None
@@ -103,7 +104,7 @@ class Names:
                 self.unmap(named)
 
     def unmap(self, mapping: Mapping) -> None:
-        """The mapping held the file open; with its last one a ring goes."""
+        """Removes a mapping, which held the file open; with its last mapping a ring is freed."""
         if not mapping.unmapped:
             mapping.unmapped = True
             if isinstance(mapping, RingMapping):
@@ -113,34 +114,34 @@ class Names:
             self.drop(mapping.file)
 
     def open(self, name: str, content: Content, *, close_on_exec: bool = True) -> File:
-        """A new descriptor of a new file."""
+        """Binds a name to a new descriptor of a new file."""
         file = File(content)
         self.bind(name, file, close_on_exec=close_on_exec)
         return file
 
     def bind(self, name: str, file: File, *, close_on_exec: bool = True) -> None:
-        """A new descriptor of a file that is open."""
+        """Binds a name to a new descriptor of a file that is open."""
         self._opened += 1
         descriptor = OpenDescriptor(file, close_on_exec=close_on_exec)
         self._named[name] = descriptor
         self._descriptors.append(descriptor)
 
     def put(self, name: str, thing: TraceEvent | Mapping | Number | Doubtful) -> None:
-        """A name for what is not a descriptor."""
+        """Binds a name to something that is not a descriptor."""
         self._named[name] = thing
 
     def disturb(self) -> None:
-        """Some descriptor may have been opened that has no name here, and may have any number that is free."""
+        """Records that some descriptor without a name here may have been opened, with any free number."""
         self._opened += 1
 
     def open_null_device(self) -> None:
-        """The process opens /dev/null once, for the calls that take it."""
+        """Opens /dev/null, once for the process, for the calls that take it."""
         if not self._null_device:
             self._null_device = True
             self.disturb()
 
     def doubt(self, name: str, why: str) -> None:
-        """What the name stands for may be gone."""
+        """Records that what the name stands for may be gone."""
         named = self._named.get(name)
         match named:
             case TraceEvent():
@@ -153,11 +154,12 @@ class Names:
                 self._named[name] = Doubtful(why, (named.file.content,))
 
     def forget(self, name: str) -> None:
-        """Making what has this name failed; what had it before is open still, but has no name any more."""
+        """Unbinds a name because making its object failed; what had the name before is still open, but has no name any
+        more."""
         self._named.pop(name, None)
 
     def close(self, descriptor: Descriptor) -> None:
-        """close(2); Errno EBADF."""
+        """close(2); raises Errno EBADF."""
         file = self.file(descriptor)
         if not isinstance(descriptor, Ref):
             raise Unbounded("the script closes a descriptor it did not make")
@@ -167,13 +169,13 @@ class Names:
         self.drop(file)
 
     def drop(self, file: File) -> None:
-        """Let go of one reference."""
+        """Drops one reference to a file."""
         file.references -= 1
         if file.references == 0:
             self._release(file.content)
 
     def file(self, descriptor: Descriptor) -> File:
-        """The file behind a descriptor; Errno EBADF."""
+        """Returns the file behind a descriptor; raises Errno EBADF."""
         if isinstance(descriptor, int):
             return _standard(descriptor)
         named = self._named.get(descriptor.name)
@@ -193,19 +195,20 @@ class Names:
         raise Errno("EBADF")
 
     def closed(self, name: str) -> bool:
-        """Whether it was a descriptor's whose number nobody else has yet."""
+        """Returns whether it was a descriptor whose number no other has yet."""
         named = self._named.get(name)
         return isinstance(named, OpenDescriptor) and named.file is None and named.closed_at == self._opened
 
     def content(self, descriptor: Descriptor, kind: type[T], otherwise: str) -> T:
-        """What the descriptor's file is, if it is of this kind; Errno EBADF, or `otherwise` for another kind."""
+        """Returns the content of the descriptor's file, if it is of this kind; raises Errno EBADF, or `otherwise` for
+        another kind."""
         content = self.file(descriptor).content
         if isinstance(content, kind):
             return content
         raise Errno(otherwise)
 
     def trace_event(self, name: str) -> TraceEvent | None:
-        """The trace event of this name, None when its making failed."""
+        """Returns the trace event of this name, None when its making failed."""
         named = self._named.get(name)
         if isinstance(named, Doubtful):
             raise Unpredictable(named.why)
@@ -216,13 +219,13 @@ class Names:
         return named if isinstance(named, TraceEvent) else None
 
     def number(self, name: str) -> object:
-        """What the number of this name belongs to, None when there is none."""
+        """Returns the object that the number of this name belongs to, None when there is none."""
         named = self._named.get(name)
         return named.of if isinstance(named, Number) else None
 
     def mapping(self, name: str, kind: type[M]) -> M:
-        """The mapping of this name; EBADF, as executors say it, when its making failed, it is of another kind, or is
-        not mapped in this process, or not any more."""
+        """Returns the mapping of this name; raises EBADF, as executors report it, when its making failed, when it is of
+        another kind, or when it is not or no longer mapped in this process."""
         named = self._named.get(name)
         if isinstance(named, kind) and not named.unmapped:
             return named
@@ -231,7 +234,7 @@ class Names:
         raise Errno("EBADF")
 
     def peek(self, name: str) -> Content | TraceEvent | Doubtful | None:
-        """What a name may stand for, without any check."""
+        """Returns what a name may stand for, without any check."""
         named = self._named.get(name)
         if isinstance(named, OpenDescriptor):
             return named.file.content if named.file else None
@@ -241,7 +244,7 @@ class Names:
 
 
 class AnyDescriptor(Unpredictable):
-    """The operation may have met any of the script's descriptors."""
+    """The operation may have used any of the script's descriptors."""
 
 
 def _standard(number: int) -> File:

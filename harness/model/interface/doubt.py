@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes open what an operation may have changed whose outcome cannot be known, by its row in `effects`."""
+"""Marks what an operation with an unknown outcome may have changed as unknown, by its row in `effects`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from harness.script.operations import MapType, Operation
 from harness.script.surroundings import ReadClock, SetSetting
 
 GROUP = "hil/"
-"""Where the probes of all scripts are."""
+"""The function on which scripts put their probes."""
 HOLDS_FILES = (MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY)
 
 
 def open_up(kernel: Kernel, operation: Operation, unpredictable: Unpredictable) -> bool:
-    """Everything that `operation` may have changed is in doubt from now on; whether that is all there is."""
+    """Marks everything that `operation` may have changed as unknown from now on; returns whether that is all there
+    is."""
     if isinstance(unpredictable, Settled):
         return False
     found, why = effects(operation), unpredictable.why
@@ -109,7 +110,8 @@ def _references(kernel: Kernel, operation: Operation, why: str) -> None:
 
 
 def _program_type(kernel: Kernel, operation: Operation, why: str) -> None:
-    """A program that is loaded decides it (bpf_prog_array_compatible())."""
+    """Marks the type of program arrays as unknown: a program that is loaded decides it
+    (bpf_prog_array_compatible())."""
     if isinstance(operation, op.LoadProgram):
         for _, reference in operation.program.maps:
             for map in behind(kernel, reference.name):
@@ -118,7 +120,8 @@ def _program_type(kernel: Kernel, operation: Operation, why: str) -> None:
 
 
 def _probes(kernel: Kernel, operation: Operation, why: str) -> None:
-    """A command names one probe, or the group of all; it may make it, remove it, or move it to another function."""
+    """Marks probes as unknown. A command names one probe, or the group of all; it may make it, remove it, or move it to
+    another function."""
     assert isinstance(operation, op.WriteKprobeEvents)
     named = set(re.findall(r"\{\}(\w*)", operation.command))
     everyone = GROUP in operation.command or "" in named
@@ -175,4 +178,4 @@ _OPEN: Mapping[Part, Callable[[Kernel, Operation, str], None]] = {
     Part.TRACING: lambda kernel, _, why: kernel.surroundings.distrust_trace(why, lasting=True),
     Part.CLOCK: _clock,
 }
-"""For all parts but EVERYTHING. A name is made before what its operation refers to may lose its own."""
+"""The functions for all parts but EVERYTHING. A name is bound before what its operation refers to may lose its own."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What an operation may have done when nobody can say what it did: one row for every type of operation.
+"""What an operation with an unknown outcome may have changed: one row for every type of operation.
 
-It counts whenever an operation ends with `Unpredictable`; `harness.model.interface.doubt` makes open what it names.
+It counts whenever an operation ends with `Unpredictable`; `harness.model.interface.doubt` marks what it names as
+unknown.
 """
 
 from __future__ import annotations
@@ -21,33 +22,34 @@ from harness.script import surroundings as around
 from harness.script.triggers import TRIGGERS
 
 PRCTL, PID_LOOKUP = "cap_task_prctl", "find_task_by_vpid"
-"""What every prctl(2) reaches, and what looks for the task of a number, for perf_event_open(2) too."""
+"""The functions that every prctl(2) reaches, and those that look up a task by its number, for perf_event_open(2)
+too."""
 
 
 class Part(Enum):
     """A part of the state that an operation may have changed."""
 
     NAME = auto()
-    """What the operation's name stands for."""
+    """The object that the operation's name stands for."""
     NUMBERS = auto()
-    """Which descriptors' numbers are taken."""
+    """The numbers of descriptors that are taken."""
     OBJECTS = auto()
-    """What it refers to, and all that can be reached from there."""
+    """The objects it refers to, and all that can be reached from there."""
     RECORDS = auto()
-    """What rings and ring buffers that it refers to hold."""
+    """The contents of rings and ring buffers that it refers to."""
     REFERENCES = auto()
-    """Whether what it refers to is still there under that name."""
+    """Whether the objects it refers to are still there under these names."""
     PROGRAM_TYPE = auto()
-    """What type of programs the program arrays of a program take."""
+    """The type of programs that the program arrays of a program take."""
     PROBES = auto()
-    """Which probes there are, and on what."""
+    """The probes that exist, and the functions they are on."""
     CREDENTIALS = auto()
-    """Whose the caller is, and what it is capable of."""
+    """The caller's user and capabilities."""
     TASK_NAME = auto()
     LIMITS = auto()
     """RLIMIT_MEMLOCK."""
     LOCKED_PAGES = auto()
-    """How much of that limit is used up."""
+    """The amount of that limit that is used."""
     SETTING = auto()
     """The file below /proc/sys that it names."""
     TRACE = auto()
@@ -55,13 +57,14 @@ class Part(Enum):
     TRACING = auto()
     """The trace buffer, also when it was cleared since."""
     CLOCK = auto()
-    """Which reading of the clock was the last one."""
+    """The last reading of the clock."""
     EVERYTHING = auto()
 
 
 @dataclass(frozen=True)
 class Effects:
-    """Parts of the state, and the probed `functions` that may have been reached, any number of times."""
+    """Parts of the state that may have changed, and the probed `functions` that may have been reached, any number of
+    times."""
 
     parts: frozenset[Part] = frozenset()
     functions: frozenset[str] = frozenset()
@@ -77,7 +80,7 @@ _MAKES = (Part.NAME, Part.NUMBERS)
 
 
 def _open_event(operation: op.OpenEvent | op.OpenOutputEvent | op.RawOpenEvent) -> Effects:
-    """A group is an event that the new one joins. An event for output is on no other thing."""
+    """Returns the effects. A group is an event that the new one joins. An event for output probes nothing."""
     if isinstance(operation, op.RawOpenEvent) and may_be_descriptor(operation.group):
         return EVERYTHING
     functions = frozenset({PID_LOOKUP} if operation.pid not in (0, -1) else ())
@@ -85,8 +88,9 @@ def _open_event(operation: op.OpenEvent | op.OpenOutputEvent | op.RawOpenEvent) 
     return _on(*_MAKES, *objects, functions=functions)
 
 
-def _fire(operation: op.Trigger) -> Effects:
-    """The options of prctl(2) do anything to a process, from its memory's layout to its capabilities."""
+def _trigger(operation: op.Trigger) -> Effects:
+    """Returns the effects. The options of prctl(2) can do anything to a process, from its memory's layout to its
+    capabilities."""
     trigger = TRIGGERS[operation.trigger]
     reached = frozenset({trigger.symbol})
     if trigger.system_call != "prctl":
@@ -97,8 +101,8 @@ def _fire(operation: op.Trigger) -> Effects:
 
 
 def _raw_bpf(operation: op.RawBpf) -> Effects:
-    """Where the kernel may write to an address that the script does not own, or a number may be a descriptor, there are
-    no bounds."""
+    """Returns the effects. Where the kernel may write to an address that the script does not own, or a number may be a
+    descriptor, they are unbounded."""
     parts = operation.parts
     if operation.address is not None or (operation.command in _READING and any(map(_is_address, parts))):
         return EVERYTHING
@@ -124,7 +128,7 @@ _COMMANDS: Mapping[int, Effects] = {
     Command.MAP_GET_NEXT_KEY: NOTHING,
     Command.PROG_LOAD: _on(*_MAKES, Part.PROGRAM_TYPE),
 }
-"""Those that scripts have operations for."""
+"""The ioctl numbers that scripts have operations for."""
 
 
 def _ioctl(operation: op.Ioctl) -> Effects:
@@ -134,7 +138,7 @@ def _ioctl(operation: op.Ioctl) -> Effects:
 
 
 def _set_setting(operation: around.SetSetting) -> Effects:
-    """Other settings stop probes, change the engine, or bound what processes may have."""
+    """Returns the effects. Other settings stop probes, change the engine, or limit what processes may have."""
     return _on(Part.SETTING) if operation.path in EVER else EVERYTHING
 
 
@@ -159,8 +163,8 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.Attach: _on(Part.OBJECTS),
     op.Enable: _on(Part.OBJECTS),
     op.Disable: _on(Part.OBJECTS),
-    op.Trigger: _fire,
-    op.OpenFile: _on(*_MAKES, Part.TRACING),  # a `trace` that somebody reads stops tracing
+    op.Trigger: _trigger,
+    op.OpenFile: _on(*_MAKES, Part.TRACING),  # tracing stops while somebody reads `trace`
     op.Duplicate: _on(*_MAKES, Part.OBJECTS),
     op.Close: _on(Part.REFERENCES, Part.OBJECTS),
     op.Unmap: _on(Part.REFERENCES, Part.OBJECTS),
@@ -188,11 +192,11 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
 
 
 def effects(operation: op.Operation) -> Effects:
-    """What `operation` may have changed if nobody knows how it ended."""
+    """Returns what `operation` may have changed if nobody knows how it ended."""
     row = _EFFECTS[type(operation)]
     return row if isinstance(row, Effects) else row(operation)
 
 
 def may_be_descriptor(number: int) -> bool:
-    """Whether a plain number may be that of something the script opened."""
+    """Returns whether a plain number may be the number of something the script opened."""
     return STANDARD <= number & 0xFFFFFFFF < SURELY_CLOSED

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a socket lets filters take of its memory: net/core/sock.c and filter.c, sk_filter_charge().
+"""The memory that a socket grants its filter: net/core/sock.c and filter.c, sk_filter_charge().
 
-The size of a filter is that of its program behind the verifier, which replaces some instructions by several and takes
+The size of a filter is that of its program after the verifier, which replaces some instructions by several and takes
 out those that no path reaches.
 """
 
@@ -15,13 +15,13 @@ from harness.model.interface.context_uses import context_uses
 from harness.model.rules import Upstream
 
 MOST_PATCHED = 32
-"""INSN_BUF_SIZE, include/linux/bpf_verifier.h: instructions that stand for one; 16 until 6.10."""
+"""INSN_BUF_SIZE, include/linux/bpf_verifier.h: the most instructions that replace one; 16 until 6.10."""
 _EXIT = Class.JMP | Jump.EXIT
 _COMPUTING = (Class.ALU, Class.ALU64)
 
 
 def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
-    """Whether a socket takes the filter; None where that hangs on what the verifier makes of the program."""
+    """Returns whether a socket takes the filter; None where that depends on what the verifier makes of the program."""
     least, most = lengths(program)
     if _fits(rules, most):
         return True
@@ -29,12 +29,12 @@ def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
 
 
 def _fits(rules: Upstream, length: int) -> bool:
-    """__sk_filter_charge(): less than all there is."""
+    """__sk_filter_charge(): returns whether it is less than all there is."""
     return rules.program_header + 8 * length < rules.option_memory
 
 
 def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
-    """Between how many and how many instructions the program has when the kernel is done with it."""
+    """Returns the least and the greatest number of instructions that the program may have after the verifier."""
     uses = context_uses(program)
     replaced = sum(_may_be_replaced(index, insn, uses) for index, insn in enumerate(program))
     straight = not replaced and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
@@ -46,7 +46,8 @@ def _jumps(insn: Instruction) -> bool:
 
 
 def _may_be_replaced(index: int, insn: Instruction, uses: frozenset[int] | None) -> bool:
-    """Calls, divisions, loads from packets, and accesses to what may be the context."""
+    """Returns whether the verifier may replace it: calls, divisions, loads from packets, and accesses to what may be
+    the context."""
     kind, operation = insn.opcode_class, insn.operation
     if kind in (Class.JMP, Class.JMP32):
         return operation == Jump.CALL

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens when a probed function is reached: contexts, programs, counts, samples.
+"""The effects of a hit of a probe: contexts, programs, counts, samples.
 
 kernel/trace/trace_kprobe.c: kprobe_perf_func(), kretprobe_perf_func(); kernel/events/core.c: perf_swevent_event().
 """
@@ -23,7 +23,7 @@ from harness.script.triggers import Argument, KernelPath
 
 
 class Call:
-    """One probed function's call: the values that its arguments and its result have."""
+    """One call of a probed function: the values of its arguments and its result."""
 
     def __init__(self, trigger: KernelPath, operation: Trigger) -> None:
         self.system_call = trigger.system_call
@@ -32,7 +32,7 @@ class Call:
         self.returns = self.value(trigger.returns, trigger.return_bits)
 
     def value(self, argument: int | Argument, bits: int = 64) -> Value:
-        """What a register holds for it; above the bits that are passed, anything."""
+        """Returns what a register holds for it; above the bits that are passed, anything."""
         if isinstance(argument, int):
             return _low(argument, bits)
         if argument.chosen is None:
@@ -46,17 +46,17 @@ class Call:
 
 
 def probes_of(kernel: Kernel, symbol: str) -> list[TraceEvent]:
-    """The probes on a function, the oldest first."""
+    """Returns the probes on a function, the oldest first."""
     return [event for event in kernel.trace_events if event.symbol == symbol and event.reachable]
 
 
 def hit(kernel: Kernel, symbol: str, call: Call) -> None:
-    """The function is entered and returns.
+    """Enters the function and returns from it.
 
-    Of several probes on one function the newest runs first at entry, and last at return: kprobes are put at the head
-    of the list of their address, and each return probe takes over the return address from the one before it.
+    Of several probes on one function the newest runs first at entry, and last at return: kprobes are put at the head of
+    the list of their address, and each return probe takes over the return address from the one before it.
 
-    Settled when what one of them does is unpredictable; the others are reached all the same.
+    Raises Settled when what one of them does is unpredictable; the others are reached all the same.
     """
     probes = probes_of(kernel, symbol)
     entered = [probe for probe in probes if not probe.returns]
@@ -71,7 +71,7 @@ def hit(kernel: Kernel, symbol: str, call: Call) -> None:
 
 
 def open_hits(kernel: Kernel, of: str | TraceEvent, why: str) -> None:
-    """A function, or one probe, may have been reached any number of times, by whatever call."""
+    """Records that a function, or one probe, may have been reached any number of times, by any call."""
     probes = (event for event in kernel.trace_events if event.reachable and of in (event, event.symbol))
     for trace_event in probes:
         _doubt(kernel, trace_event, why)
@@ -103,7 +103,7 @@ def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
 
 
 def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[Value]:
-    """What every program returns; each runs, whatever the others say."""
+    """Runs every program, whatever the others return; returns what they return."""
     if not trace_event.programs:
         return []
     context = context_of(kernel, trace_event, call)
@@ -118,14 +118,15 @@ def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[V
 
 
 def _kept(keep: Keep, verdicts: list[Value]) -> bool:
-    """Whether the hit counts: all programs must want it."""
+    """Returns whether the hit counts: all programs must keep it."""
     if keep is Keep.NON_ZERO:
         return all(verdict & M32 != 0 for verdict in verdicts)
     return all(verdict & 1 == 1 for verdict in verdicts)
 
 
 def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
-    """The program's return value; Settled, with doubt about what it did, when the model cannot know it."""
+    """Returns the program's return value; raises Settled, with what it may have done marked as unknown, when the model
+    cannot know it."""
     ended = kernel.interpreter.run(program.code, state, kernel.sink)
     if isinstance(ended, Returned):
         return ended.value
@@ -135,7 +136,7 @@ def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
 
 
 def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:
-    """struct pt_regs at the hit: what the calling convention says, everything else unknown."""
+    """Returns struct pt_regs at the hit: what the calling convention determines, everything else unknown."""
     layout = kernel.environment.registers
     place = (trace_event.symbol, trace_event.name if trace_event.returns else None, call.system_call)
     region = Context("the context", layout.size, place=place, garbage="a register the calling convention leaves open")
@@ -188,21 +189,22 @@ def _sample(kernel: Kernel, event: PerfEvent, period: int) -> None:
 
 
 def _size(event: PerfEvent) -> int:
-    """Of a sample in the ring: a header, 8 bytes a field, and the raw payload with its own size in front;
-    perf_prepare_sample(), kernel/events/core.c."""
+    """Returns the size in bytes of a sample in the ring: a header, 8 bytes a field, and the raw payload after its own
+    size; perf_prepare_sample(), kernel/events/core.c."""
     raw = (32 if event.trace_event.returns else 24) if SampleType.RAW in event.sample_type else 0
     return 8 + size_of_fields(event.sample_type) + raw
 
 
 def _doubt(kernel: Kernel, trace_event: TraceEvent, why: str) -> None:
-    """The hit may have been kept or not, and programs after an unpredictable one may have done anything."""
+    """Marks a hit's effects as unknown: it may have been kept or not, and programs after an unpredictable one may have
+    done anything."""
     _doubt_counts(trace_event, why)
     for program in trace_event.programs:
         _distrust(kernel, program, why)
 
 
 def _distrust(kernel: Kernel, program: LoadedProgram, why: str) -> None:
-    """It may have done anything."""
+    """Marks everything that the program may have changed as unknown."""
     program.doubt_maps(why)
     if program.may_print:
         kernel.surroundings.distrust_trace(why)
@@ -218,7 +220,7 @@ def _chosen(value: int | Buffer | Untouched) -> Value:
         case Buffer(content, guarded):
             return Pointer(UserMemory("the caller's buffer", len(content), content, ends=guarded))
         case Untouched(nbytes):
-            return Pointer(UserMemory("memory nobody touched", nbytes, bytes(nbytes), there=False))
+            return Pointer(UserMemory("memory that was not touched", nbytes, bytes(nbytes), there=False))
         case _:
             return value & M64
 

@@ -21,7 +21,7 @@ from harness.script.outcome import Outcome
 
 
 class Kernel:
-    """One script's kernel. `sink` is told of every instruction that runs."""
+    """The kernel of one script. `sink` receives every instruction that runs."""
 
     def __init__(self, environment: Environment, interpreter: Interpreter, sink: Sink | None = None) -> None:
         self.environment = environment
@@ -30,40 +30,40 @@ class Kernel:
         self.sink = sink
         uid = environment.uid
         self.task = Task(names=Names(self.release), uid=uid, gid=uid, capabilities=environment.capabilities)
-        """Who makes the script's system calls."""
+        """The process that makes the script's system calls."""
         self.surroundings = Surroundings(environment, self.task)
         self.helpers = Helpers(environment, self.surroundings)
         self.settings = Settings(self.rules.settings if environment.settings is None else environment.settings)
-        """What is below /proc/sys, by its path there."""
+        """The values below /proc/sys, by their paths there."""
         self.trace_events: list[TraceEvent] = []
-        """In the order they were made."""
+        """Trace events in the order they were made."""
         self.seen: Outcome | None = None
-        """What a guest said of the operation under way, where it is known."""
+        """The guest's outcome of the current operation, where it is known."""
         self.choices: Choices | None = None
-        """Which way programs go on where they compare what cannot be known; None when nobody chooses for them."""
+        """The results of comparisons that cannot be known; None when nothing chooses them."""
         self.locked_doubt = ""
         """Why nobody knows how many pages of rings callers have locked."""
 
     @property
     def names(self) -> Names:
-        """What the script's names stand for now."""
+        """Returns what the script's names stand for now."""
         return self.task.names
 
     def perf_events(self) -> Iterator[PerfEvent]:
-        """Those of trace events that are open, and those inherited from them."""
+        """Yields the open events of trace events, and those inherited from them."""
         return (event for trace_event in self.trace_events for event in trace_event.events)
 
     def switch(self, task: Task) -> None:
-        """From now on `task` makes the system calls."""
+        """Lets `task` make the system calls from now on."""
         self.task = self.surroundings.caller = task
 
     def run_on(self, cpu: int) -> None:
-        """From now on system calls are made on this CPU."""
+        """Lets system calls be made on this CPU from now on."""
         self.environment = self.surroundings.environment = replace(self.environment, cpu=cpu)
         self.helpers = Helpers(self.environment, self.surroundings)
 
     def release(self, content: Content) -> None:
-        """Nothing refers to it any more."""
+        """Frees an object that nothing refers to any more."""
         if isinstance(content, FileArrayMap):
             for file in content.abandon():
                 self.names.drop(file)

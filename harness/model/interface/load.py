@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BPF_PROG_LOAD: what the kernel looks at before the verifier, and the verifier's word."""
+"""BPF_PROG_LOAD: the kernel's checks before the verifier, and the verifier's verdict."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from harness.script.outcome import DESCRIPTOR, Outcome
 
 
 def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
-    """A descriptor, or Errno by the era's checks and the verifier.
+    """Returns a descriptor; raises Errno by the era's checks and the verifier.
 
-    Settled when the verifier's word cannot be known but was seen: what becomes of the program then is known.
+    Raises Settled when the verifier's verdict cannot be predicted but was observed: what becomes of the program then is
+    known.
     """
     if why := logs.withheld(operation, kernel.environment.era):
         return replace(load(kernel, replace(operation, log_level=0)), log=why)
@@ -46,7 +47,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
 
 
 def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:
-    """The program is there from now on."""
+    """Keeps the loaded program from now on."""
     program = LoadedProgram(
         int(operation.type),
         operation.program.instructions,
@@ -60,13 +61,14 @@ def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> 
 
 
 def check(kernel: Kernel, operation: LoadProgram) -> None:
-    """Errno by what the era looks at before the verifier."""
+    """Raises Errno by the era's checks before the verifier."""
     for step in kernel.rules.load_checks:
         CHECKS[step](kernel, operation)
 
 
 def check_before_code(kernel: Kernel, operation: LoadProgram) -> None:
-    """The part of it that bpf_prog_load() comes to before it copies the instructions, of which it has the number."""
+    """Makes those of these checks that bpf_prog_load() makes before it copies the instructions, knowing their
+    number."""
     for step in kernel.rules.load_checks:
         if step in _BEFORE_CODE:
             CHECKS[step](kernel, operation)
@@ -76,34 +78,34 @@ _BEFORE_CODE = (LoadCheck.CAPABILITY, LoadCheck.LOCKED_MEMORY, LoadCheck.KERNEL_
 
 
 def length(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOAD-06, LOAD-07."""
+    """Checks LOAD-06, LOAD-07."""
     if len(operation.program.instructions) > permissions.instruction_limit(kernel):
         raise Errno(kernel.rules.too_many_instructions)
 
 
 def kernel_version(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOAD-09."""
+    """Checks LOAD-09."""
     wanted = operation.kern_version
     if operation.type == ProgramType.KPROBE and wanted not in (None, kernel.environment.version_code):
         raise Errno("EINVAL")
 
 
 def program_type(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOAD-12; a kernel without kprobes does not know their programs either: kernel/trace/Makefile builds bpf_trace.c
-    with CONFIG_BPF_EVENTS only."""
+    """Checks LOAD-12; a kernel without kprobes does not know their programs either: kernel/trace/Makefile builds
+    bpf_trace.c with CONFIG_BPF_EVENTS only."""
     known = operation.type in kernel.rules.program_types
     if not known or (operation.type == ProgramType.KPROBE and not kernel.environment.kprobes):
         raise Errno("EINVAL")
 
 
 def empty(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOAD-08."""
+    """Checks LOAD-08."""
     if not operation.program.instructions:
         raise Errno("E2BIG")
 
 
 def log(kernel: Kernel, operation: LoadProgram) -> None:
-    """LOG-02. Without a level the executor sends no buffer and no size either."""
+    """Checks LOG-02. Without a level the executor passes no buffer and no size either."""
     rule = kernel.rules.log
     if operation.log_level == 0:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""mmap(2) and munmap(2) of perf events and of maps, and what is read there.
+"""mmap(2) and munmap(2) of perf events and of maps, and reading the mapped memory.
 
 kernel/events/core.c: perf_mmap(); kernel/bpf/syscall.c: bpf_map_mmap(); kernel/bpf/ringbuf.c: ringbuf_map_mmap().
 """
@@ -19,7 +19,7 @@ from harness.script.outcome import Outcome
 
 
 def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
-    """One control page and a power of two of data pages; a second mapping must have the first one's size."""
+    """Maps one control page and a power of two of data pages; a second mapping must have the first one's size."""
     file, pages = kernel.names.file(operation.event), operation.data_pages
     if isinstance(file.content, Map):
         _check_map(kernel, file.content, first=0, count=1 + pages, writable=True)
@@ -52,7 +52,7 @@ def read_ring(kernel: Kernel, operation: ReadRing) -> Outcome:
 
 
 def map_ring_buffer(kernel: Kernel, operation: MapRingBuffer) -> Outcome:
-    """The consumer's page alone may be written to."""
+    """Maps a ring buffer map; only the consumer's page may be written to."""
     file = kernel.names.file(operation.map)
     if not isinstance(file.content, Map):
         event_of(kernel, operation.map, otherwise="ENODEV")
@@ -61,7 +61,7 @@ def map_ring_buffer(kernel: Kernel, operation: MapRingBuffer) -> Outcome:
     pages = -(-operation.size // kernel.environment.page_size)
     _check_map(kernel, file.content, first=1, count=1 + 2 * pages, writable=False)
     if not isinstance(file.content, RingBufferMap) or operation.size != file.content.max_entries:
-        raise Unpredictable("a map's memory read as a ring buffer it is not")
+        raise Unpredictable("the memory of a map that is no ring buffer, read as one")
     file.references += 1
     kernel.names.put(operation.name, BufferMapping(file, map=file.content))
     return Outcome(value=0)
@@ -74,7 +74,7 @@ def read_ring_buffer(kernel: Kernel, operation: ReadRingBuffer) -> Outcome:
 
 
 def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
-    """Errno of a map's mmap(2); Unpredictable for what is no map."""
+    """Maps pages of a map; raises the Errno of its mmap(2), and Unpredictable for what is no map."""
     content = kernel.names.file(operation.descriptor).content
     if not isinstance(content, Map):
         event_of(kernel, operation.descriptor, otherwise="ENODEV")
@@ -84,13 +84,13 @@ def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
 
 
 def unmap(kernel: Kernel, operation: Unmap) -> Outcome:
-    """Errno EBADF when there is nothing to unmap."""
+    """Removes a mapping; raises Errno EBADF when there is nothing to unmap."""
     kernel.names.unmap(kernel.names.mapping(operation.ring.name, Mapping))
     return Outcome(value=0)
 
 
 def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool) -> None:
-    """bpf_map_mmap(), array_map_mmap() and ringbuf_map_mmap(): Errno ENODEV, EINVAL, EPERM, EACCES, ENOTSUPP."""
+    """bpf_map_mmap(), array_map_mmap() and ringbuf_map_mmap(): raises Errno ENODEV, EINVAL, EPERM, EACCES, ENOTSUPP."""
     if count < 1:
         raise Errno("EINVAL")
     permissions.share(map, writable=writable)

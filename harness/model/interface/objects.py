@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel keeps: programs, trace events, perf events and their ring buffers.
+"""The kernel's objects: programs, trace events, perf events and their ring buffers.
 
 `doubt` on an object says why its state cannot be known any more; empty while it can.
 """
@@ -25,13 +25,13 @@ CALL = Class.JMP | Jump.CALL
 
 
 def may_print(instructions: tuple[Instruction, ...]) -> bool:
-    """Whether a program, or one it goes on with, may call bpf_trace_printk."""
+    """Returns whether a program, or one that it tail-calls, may call bpf_trace_printk."""
     return any(insn.code == CALL and insn.imm in (Helper.TRACE_PRINTK, Helper.TAIL_CALL) for insn in instructions)
 
 
 @dataclass(eq=False)
 class LoadedProgram:
-    """`maps` by the index of the instruction that loads them."""
+    """A loaded program. `maps` are keyed by the index of the instruction that loads them."""
 
     type: int
     instructions: tuple[Instruction, ...]
@@ -43,7 +43,7 @@ class LoadedProgram:
         return may_print(self.instructions)
 
     def doubt_maps(self, why: str) -> None:
-        """The program may have stored anything into its maps."""
+        """Marks the contents of its maps as unknown: the program may have stored anything into them."""
         for map in self.maps.values():
             map.distrust(why)
 
@@ -52,10 +52,9 @@ class LoadedProgram:
 class TraceEvent:
     """A probe made by kprobe_events (`symbol`), or a static tracepoint (None). `name` is the script's.
 
-    `programs` are in the order they run.
-    `foreign` says that others than the script's own triggers reach it, at times nobody knows; `doubt` why nobody knows
-    what happens when it is reached (`programs` are those that may run then), `unsure` why nobody knows whether there is
-    such a trace event.
+    `programs` are in the order they run. `foreign` says that others than the script's own triggers reach it, at unknown
+    times; `doubt` why nobody knows what happens when it is reached (`programs` are those that may run then), `unsure`
+    why nobody knows whether there is such a trace event.
     """
 
     name: str
@@ -70,7 +69,7 @@ class TraceEvent:
 
     @property
     def reachable(self) -> bool:
-        """Whether a perf event makes that reaching it has effects, or may."""
+        """Returns whether it has a perf event through which reaching it has effects, or may have."""
         return not self.removed and bool(self.events or self.doubt or self.unsure)
 
 
@@ -85,9 +84,10 @@ class Ring:
     _lost: int = 0
 
     def write(self, sample: Sample, size: int) -> bool:
-        """perf_output_begin(): a record that does not fit is counted, and told of before the next one that does.
+        """perf_output_begin(): writes a sample, or counts it as lost when it does not fit; a record of the lost ones
+        precedes the next that fits.
 
-        The head may not reach the tail, so one byte always stays free. The result is whether the record fits.
+        The head may not reach the tail, so one byte always stays free. Returns whether the record fits.
         """
         if self.size == 0:
             return False
@@ -103,7 +103,7 @@ class Ring:
         return True
 
     def drain(self) -> tuple[Record, ...]:
-        """Everything there is; the reader's tail moves up to the head."""
+        """Returns all records; the reader's tail moves up to the head."""
         records = tuple(self.records)
         self.records.clear()
         self._used = 0
@@ -116,8 +116,8 @@ LOST_SIZE = 24
 
 @dataclass(eq=False, kw_only=True)
 class Event:
-    """An open perf event of any type. `task` is whose doings it counts, None for everybody's, and `cpu` where, -1 for
-    everywhere."""
+    """An open perf event of any type. `task` is the task that it counts, None for every task, and `cpu` the CPU, -1 for
+    every CPU."""
 
     surroundings: Surroundings
     sample_type: SampleType
@@ -132,33 +132,34 @@ class Event:
 
     @property
     def counts(self) -> bool:
-        """Whether what the caller does counts for it, if it is done in the right place."""
+        """Returns whether what the caller does counts for it, if it is done on the right CPU."""
         return self.task in (None, self.surroundings.caller)
 
     def runs(self, environment: Environment) -> bool:
-        """Whether it is enabled, and what the caller does there counts for it."""
+        """Returns whether it is enabled, and what the caller does there counts for it."""
         return self.enabled and self.counts and self.cpu in (-1, environment.cpu)
 
     @property
     def family(self) -> tuple[Event, ...]:
-        """It and its children's: they are enabled, disabled and counted together."""
+        """Returns the event and its children's: they are enabled, disabled and counted together."""
         return (self,)
 
     @property
     def why_unknown(self) -> str:
-        """Why its count and its ring cannot be known; empty while they can."""
+        """Returns why its count and its ring cannot be known; empty while they can."""
         return self.doubt
 
     def distrust(self, why: str) -> None:
-        """Anything may have happened to it."""
+        """Marks its state as unknown: anything may have happened to it."""
         self.doubt = self.doubt or why
 
     def output(self, environment: Environment, payload: Region) -> None:
-        """What bpf_perf_event_output() does to it: Errno EINVAL for all but events of one type."""
+        """Takes output of bpf_perf_event_output(): raises Errno EINVAL for all but events of one type."""
         raise Errno("EINVAL")
 
     def count_here(self, environment: Environment) -> int:
-        """perf_event_read_local(): Errno EINVAL for the event of another task, or of all tasks on another CPU."""
+        """perf_event_read_local(): returns the count; raises Errno EINVAL for the event of another task, or of all
+        tasks on another CPU."""
         if self.why_unknown:
             raise Unpredictable(self.why_unknown)
         if not self.counts or (self.task is None and self.cpu != environment.cpu):
@@ -168,7 +169,7 @@ class Event:
 
 @dataclass(eq=False, kw_only=True)
 class PerfEvent(Event):
-    """One of a trace event. `period_left` is negative while a period runs, as in `struct hw_perf_event`.
+    """A perf event of a trace event. `period_left` is negative while a period runs, as in `struct hw_perf_event`.
 
     An event that children `inherit` has an event of its own in each of them, whose `original` it is.
     """
@@ -204,10 +205,11 @@ class PerfEvent(Event):
 
 @dataclass(eq=False, kw_only=True)
 class OutputEvent(Event):
-    """One of type PERF_COUNT_SW_BPF_OUTPUT: it counts nothing, and samples what programs hand to it."""
+    """An event of type PERF_COUNT_SW_BPF_OUTPUT: it counts nothing, and samples what programs pass to it."""
 
     def output(self, environment: Environment, payload: Region) -> None:
-        """Errno EOPNOTSUPP when it does not run on the program's CPU, ENOSPC when there is no room or no ring."""
+        """Writes a sample; raises Errno EOPNOTSUPP when it does not run on the program's CPU, ENOSPC when there is no
+        room or no ring."""
         if self.why_unknown:
             raise Unpredictable(self.why_unknown)
         if not self.runs(environment):
@@ -239,7 +241,7 @@ class Mapping:
 
 @dataclass(eq=False, kw_only=True)
 class RingMapping(Mapping):
-    """Of a perf event's ring buffer."""
+    """A mapping of a perf event's ring buffer."""
 
     event: Event
     ring: Ring
@@ -247,7 +249,7 @@ class RingMapping(Mapping):
 
 @dataclass(eq=False, kw_only=True)
 class BufferMapping(Mapping):
-    """Of a map of type RINGBUF."""
+    """A mapping of a map of type RINGBUF."""
 
     map: RingBufferMap
 

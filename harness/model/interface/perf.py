@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""perf_event_open(2) on trace events, and what is done with the descriptor: kernel/events/core.c."""
+"""perf_event_open(2) on trace events, and the operations on its descriptor: kernel/events/core.c."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from harness.script.outcome import DESCRIPTOR, Outcome
 
 EVERYBODY = None
 INIT = object()
-"""The first process, which reaches none of our probes."""
+"""The first process, which reaches none of the bench's probes."""
 MOST_TRACE_EVENTS = (1 << 16) - 1
 KNOWN_SAMPLES = sum(SampleType)
 
 
 def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = False) -> Outcome:
-    """The order of PEO-01: who may at all, period, task, CPU, the trace event, and who may have this of it."""
+    """Opens an event, with the checks in the order of PEO-01: permission for any event, period, task, CPU, the trace
+    event, and permission for what it shows."""
     trace_event = _trace_event(kernel, operation.config)
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
@@ -68,7 +69,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
 
 
 def open_output_event(kernel: Kernel, operation: OpenOutputEvent) -> Outcome:
-    """Errno as above, and ENOENT where there are no such events."""
+    """Opens an event for output; raises Errno as above, and ENOENT where there are no such events."""
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
         raise Unpredictable("the model does not know all bits of the sample type")
     permissions.open_any(kernel, excludes_kernel=False)
@@ -122,7 +123,7 @@ def period_left(kernel: Kernel, period: int) -> int:
 
 
 def _trace_event(kernel: Kernel, config: Ref | int) -> TraceEvent | None:
-    """The trace event with this id, None when there is surely none."""
+    """Returns the trace event with this id, None when there is surely none."""
     if isinstance(config, Ref):
         found = kernel.names.trace_event(config.name)
         if found and found.removed and kernel.rules.recycles_trace_event_ids and found is not kernel.trace_events[-1]:
@@ -134,14 +135,14 @@ def _trace_event(kernel: Kernel, config: Ref | int) -> TraceEvent | None:
 
 
 def _attach_handler(kernel: Kernel, operation: Attach) -> Outcome:
-    """perf_event_set_bpf_handler(): programs of type PERF_EVENT see the samples of other events."""
+    """perf_event_set_bpf_handler(): programs of type PERF_EVENT run on the samples of other events."""
     if kernel.names.content(operation.program, LoadedProgram, "EINVAL").type != ProgramType.PERF_EVENT:
         raise Errno("EINVAL")
-    raise Unpredictable("the model has no programs on samples")
+    raise Unpredictable("the model has no rules for programs on samples")
 
 
 def _target(kernel: Kernel, operation: OpenEvent | OpenOutputEvent) -> object | None:
-    """Whose hits an event is to count, and on which CPU: Errno ESRCH, EACCES, EINVAL."""
+    """Returns the task whose hits an event is to count, and checks on which CPU: raises Errno ESRCH, EACCES, EINVAL."""
     task = _task(kernel, operation.pid)
     if task is not EVERYBODY:
         permissions.watch(kernel, task)
@@ -152,7 +153,7 @@ def _target(kernel: Kernel, operation: OpenEvent | OpenOutputEvent) -> object | 
 
 
 def _check_whole_cpu(kernel: Kernel, event: Event) -> None:
-    """EACCES. The event was made then, and takes along what the close of any event does (DET-03)."""
+    """Raises EACCES. The event existed already then, and freeing it has the effects of closing any event (DET-03)."""
     if event.task is EVERYBODY:
         try:
             permissions.whole_cpu(kernel)
@@ -162,7 +163,7 @@ def _check_whole_cpu(kernel: Kernel, event: Event) -> None:
 
 
 def _task(kernel: Kernel, pid: Ref | int) -> object | None:
-    """Whose hits an event is to count; Errno ESRCH."""
+    """Returns the task whose hits an event is to count; raises Errno ESRCH."""
     if pid not in (0, -1):
         open_hits(kernel, PID_LOOKUP, "which probes perf_event_open(2) hits when it looks for a task")
     if isinstance(pid, Ref):
@@ -178,7 +179,7 @@ def _task(kernel: Kernel, pid: Ref | int) -> object | None:
 
 
 def event_of(kernel: Kernel, descriptor: Descriptor, otherwise: str) -> Event:
-    """The event behind a descriptor; Errno EBADF, `otherwise` for another file."""
+    """Returns the event behind a descriptor; raises Errno EBADF, `otherwise` for another file."""
     file: File = kernel.names.file(descriptor)
     if isinstance(file.content, Event):
         return file.content

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a caller may do: capabilities, file modes, and the settings and limits of those who have no capability.
+"""Permission checks: capabilities, file modes, and the settings and limits of callers without a capability.
 
 Where CAP_BPF and CAP_PERFMON exist, they are parts of CAP_SYS_ADMIN, which is still enough for everything.
 """
@@ -24,12 +24,12 @@ NETWORK = frozenset({ProgramType.SCHED_CLS, ProgramType.SCHED_ACT, ProgramType.X
 PARANOID = "kernel/perf_event_paranoid"
 UNPRIVILEGED_BPF = "kernel/unprivileged_bpf_disabled"
 MLOCK = "kernel/perf_event_mlock_kb"
-"""Rings that every user may lock for each CPU."""
+"""The pages of rings that every user may lock for each CPU."""
 MOST_CERTAIN_PAGES = 1024
 FEW_INSTRUCTIONS = 4096
-"""BPF_MAXINSNS, the limit of those who may not use more of BPF."""
+"""BPF_MAXINSNS, the limit for callers without CAP_BPF."""
 HARMLESS = frozenset({0xB4, 0xB7, Class.JMP | Jump.EXIT})
-"""Moves of constants, and exit: instructions no verifier minds."""
+"""Moves of constants, and exit: instructions that no verifier refuses."""
 
 
 def bpf_capable(kernel: Kernel) -> bool:
@@ -50,7 +50,8 @@ def _split_admin(kernel: Kernel, part: Capability) -> bool:
 
 
 def tracing_files(kernel: Kernel) -> None:
-    """EACCES for everybody but root: the directory has mode 0700, and nothing behind it asks for a capability."""
+    """Raises EACCES for everybody but root: the directory has mode 0700, and nothing behind it asks for a
+    capability."""
     if kernel.task.user != 0 and not kernel.task.capable(Capability.DAC_OVERRIDE):
         raise Errno("EACCES")
 
@@ -59,19 +60,20 @@ def tracing_files(kernel: Kernel) -> None:
 
 
 def entry(kernel: Kernel, name: str) -> None:
-    """EPERM (SYS-01) where bpf(2) itself asks, before anything else. `name` is the operation's of a script."""
+    """Raises EPERM (SYS-01) where bpf(2) itself checks, before anything else. `name` is that of the script's
+    operation."""
     if not kernel.rules.commands_ask_who_calls:
         _use_bpf(kernel, name)
 
 
 def command(kernel: Kernel, name: str) -> None:
-    """EPERM where the command asks."""
+    """Raises EPERM where the command checks."""
     if kernel.rules.commands_ask_who_calls:
         _use_bpf(kernel, name)
 
 
 def _use_bpf(kernel: Kernel, name: str) -> None:
-    """Where there is the setting, it says whether the unprivileged may."""
+    """Raises EPERM for the unprivileged, as far as the setting, where there is one, does not allow it."""
     if name not in kernel.rules.privileged_commands or bpf_capable(kernel):
         return
     if kernel.settings.get(UNPRIVILEGED_BPF, 1):
@@ -79,13 +81,13 @@ def _use_bpf(kernel: Kernel, name: str) -> None:
 
 
 def map_type(kernel: Kernel, type: int) -> None:
-    """What the unprivileged may make once they may use bpf(2)."""
+    """Checks the type of a map that the unprivileged make once they may use bpf(2)."""
     if not bpf_capable(kernel) and type not in (MapType.HASH, MapType.ARRAY):
         raise Unpredictable("which types of maps the unprivileged may make")
 
 
 def program_type(kernel: Kernel, operation: LoadProgram) -> None:
-    """EPERM: socket filters are for everybody, programs that trace take CAP_PERFMON too, those of the network
+    """Raises EPERM: socket filters are for everybody, programs that trace take CAP_PERFMON too, those of the network
     CAP_NET_ADMIN; bpf_prog_load()."""
     if operation.type == ProgramType.SOCKET_FILTER:
         return
@@ -107,14 +109,15 @@ def instruction_limit(kernel: Kernel) -> int:
 
 
 def verifier(kernel: Kernel, program: tuple[Instruction, ...]) -> None:
-    """The verifier trusts only those with CAP_PERFMON (or, for kprobes, nobody else gets here) with addresses."""
+    """Raises Unpredictable for programs of callers without CAP_PERFMON, whom the verifier does not trust with addresses
+    (for kprobes, no other callers get here)."""
     if not perfmon_capable(kernel) and not all(instruction.code in HARMLESS for instruction in program):
-        raise Unpredictable("what the verifier says of the programs of the unprivileged")
+        raise Unpredictable("which verdict the verifier gives on programs of the unprivileged")
 
 
 def seed(kernel: Kernel, wanted: CreateMap) -> None:
-    """EPERM for a hash map without a secret, but for the administrator; htab_map_alloc_check() looks at it before any
-    other flag."""
+    """Raises EPERM for a hash map with a zero seed, except for the administrator; htab_map_alloc_check() looks at it
+    before any other flag."""
     rules = kernel.rules.maps
     if wanted.flags & MapFlag.ZERO_SEED & rules.flags.get(wanted.type, 0):
         if not rules.file_modes_last:
@@ -124,26 +127,26 @@ def seed(kernel: Kernel, wanted: CreateMap) -> None:
 
 
 def read_map(map: Map) -> None:
-    """EPERM where the map's descriptors are not for reading; map_get_sys_perms(), kernel/bpf/syscall.c."""
+    """Raises EPERM where the map's descriptors are not for reading; map_get_sys_perms(), kernel/bpf/syscall.c."""
     if map.flags & MapFlag.WRONLY:
         raise Errno("EPERM")
 
 
 def write_map(map: Map) -> None:
-    """EPERM where they are not for writing."""
+    """Raises EPERM where they are not for writing."""
     if map.flags & MapFlag.RDONLY:
         raise Errno("EPERM")
 
 
 def share(map: Map, *, writable: bool) -> None:
-    """EACCES: memory that is shared must be readable, and writable if that is wanted; do_mmap(), mm/mmap.c, before the
-    file is asked whether it can be mapped at all."""
+    """Raises EACCES: memory that is shared must be readable, and writable if that is wanted; do_mmap(), mm/mmap.c,
+    before the file is asked whether it can be mapped at all."""
     if map.flags & MapFlag.WRONLY or (writable and map.flags & MapFlag.RDONLY):
         raise Errno("EACCES")
 
 
 def charge(kernel: Kernel) -> None:
-    """EPERM: maps and programs count against RLIMIT_MEMLOCK, root's too; bpf_charge_memlock()."""
+    """Raises EPERM: maps and programs count against RLIMIT_MEMLOCK, root's too; bpf_charge_memlock()."""
     limit = kernel.task.memory_limit
     if not kernel.rules.charges_locked_memory or limit is None:
         return
@@ -156,7 +159,7 @@ def charge(kernel: Kernel) -> None:
 
 
 def open_any(kernel: Kernel, excludes_kernel: bool) -> None:
-    """EACCES for an event of the kernel, and where a distribution has such a level, for any event (PEO-10)."""
+    """Raises EACCES for an event of the kernel, and where a distribution has such a level, for any event (PEO-10)."""
     paranoia = kernel.settings[PARANOID]
     if paranoia >= kernel.rules.paranoid_any and not kernel.task.capable(Capability.SYS_ADMIN):
         raise Errno("EACCES")
@@ -165,7 +168,7 @@ def open_any(kernel: Kernel, excludes_kernel: bool) -> None:
 
 
 def watch(kernel: Kernel, task: object) -> None:
-    """EACCES for another user's task: ptrace_may_access(), kernel/ptrace.c."""
+    """Raises EACCES for another user's task: ptrace_may_access(), kernel/ptrace.c."""
     if task is kernel.task or kernel.task.capable(Capability.SYS_PTRACE):
         return
     if kernel.rules.splits_admin and perfmon_capable(kernel):
@@ -176,21 +179,21 @@ def watch(kernel: Kernel, task: object) -> None:
 
 
 def raw_samples(kernel: Kernel) -> None:
-    """EPERM: what a trace event tells of the kernel is not for everybody; trace_event_perf.c."""
+    """Raises EPERM: raw samples of a trace event are not for everybody; trace_event_perf.c."""
     if kernel.settings[PARANOID] > -1 and not perfmon_capable(kernel):
         raise Errno("EPERM")
 
 
 def whole_cpu(kernel: Kernel) -> None:
-    """EACCES for watching every task on a CPU; find_get_context()."""
+    """Raises EACCES for counting every task on a CPU; find_get_context()."""
     if kernel.settings[PARANOID] > 0 and not perfmon_capable(kernel):
         raise Errno("EACCES")
 
 
 def lock_ring(kernel: Kernel, pages: int) -> None:
-    """EPERM for a ring beyond what every user may have, and beyond the caller's limit; perf_mmap()."""
+    """Raises EPERM for a ring beyond what every user may have, and beyond the caller's limit; perf_mmap()."""
     if pages > MOST_CERTAIN_PAGES:
-        raise Unpredictable("whether there is so much memory")
+        raise Unpredictable("whether the guest has that much memory")
     free = (kernel.settings[MLOCK] << 10) // kernel.environment.page_size
     beyond = pages - free * kernel.environment.cpus
     limit = kernel.task.memory_limit

@@ -14,7 +14,7 @@ from harness.script.triggers import SYMBOLS
 
 TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
 NOBODYS = "no_such"
-"""No kernel has a function or a tracepoint with this in its name: scripts use it where there must be none."""
+"""A part of a name that no function or tracepoint of any kernel has: scripts use it where there must be none."""
 TRACEPOINTS = frozenset(
     {"sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit", "irq/softirq_entry"}
 )
@@ -22,9 +22,10 @@ TRACEPOINTS = frozenset(
 
 
 def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
-    """The id of the new trace event; Errno EINVAL for a return probe with an offset, and for the first instruction of a
-    function where that is ftrace's alone (check_ftrace_location(), kernel/kprobes.c); for an unknown symbol ENOENT or
-    what else the era says."""
+    """Returns the id of the new trace event; raises Errno EINVAL for a return probe with an offset, and for the first
+    instruction of a function where that belongs to ftrace alone (check_ftrace_location(), kernel/kprobes.c); for an
+    unknown symbol ENOENT or what else the era has.
+    """
     permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
@@ -33,10 +34,10 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     if not _exists(kernel, operation.symbol):
         raise Errno(kernel.rules.unknown_symbol)
     if any(event.name == operation.name and not event.removed for event in kernel.trace_events):
-        raise Unpredictable("what a second probe of one name is")
+        raise Unpredictable("which effect a second probe of the same name has")
     if operation.offset and kernel.rules.inner_probes_panic:
         raise Deadly(
-            "whether the kernel survives a hit: it may write the way back into a slot that is read-only, until "
+            "whether the kernel survives a hit: it may write the jump back into a read-only instruction slot, until "
             '"kprobes/x86: Do not modify singlestep buffer while resuming", Masami Hiramatsu, March 2017 (4.12)'
         )
     if operation.offset:
@@ -54,7 +55,8 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
 
 
 def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
-    """Errno EBUSY while any perf event on it is open, ENOENT when there is none of this name."""
+    """Removes a probe; raises Errno EBUSY while any perf event on it is open, ENOENT when there is none of this
+    name."""
     permissions.tracing_files(kernel)
     trace_event = kernel.names.trace_event(operation.probe.name)
     if trace_event is None or trace_event.removed:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""fork(2), exit(2), execve(2), and what a process does to itself: kernel/fork.c, exit.c and sys.c, fs/exec.c.
+"""fork(2), exit(2), execve(2), and calls that change the calling process: kernel/fork.c, exit.c and sys.c, fs/exec.c.
 
-What becomes of perf events then is kernel/events/core.c: perf_event_init_task(), perf_event_exit_task(),
+Their effects on perf events are in kernel/events/core.c: perf_event_init_task(), perf_event_exit_task(),
 perf_event_exec().
 """
 
@@ -27,15 +27,15 @@ from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLoc
 from harness.script.triggers import TRIGGERS, Argument
 
 MOST_NAME = 15
-"""Bytes of a process's name, without the zero behind it: TASK_COMM_LEN."""
+"""The length in bytes of a process's name, without the NUL behind it: TASK_COMM_LEN."""
 PRCTL = "cap_task_prctl"
 WRITTEN = "write_null"
-"""What a program that is executed reaches with its line."""
+"""The function that an executed program reaches by writing its line."""
 NEW_CAPABILITIES = frozenset({Capability.BPF, Capability.PERFMON})
 
 
 def fork(kernel: Kernel, _: Fork) -> Outcome:
-    """The child gets an event of its own for each inheritable one that counts its parent's hits."""
+    """Forks: the child gets an event of its own for each inheritable one that counts its parent's hits."""
     parent, child = kernel.task, kernel.task.forked()
     for event in tuple(_events(kernel, parent)):
         if event.inherit:
@@ -45,7 +45,7 @@ def fork(kernel: Kernel, _: Fork) -> Outcome:
 
 
 def exit(kernel: Kernel, _: Exit) -> Outcome:
-    """Its events' counts go to those they were inherited from."""
+    """Ends a process: the counts of its events are added to those they were inherited from."""
     child, parent = kernel.task, kernel.task.parent
     assert parent is not None, "a script's children exit"
     settings.put_back(kernel)
@@ -59,7 +59,7 @@ def exit(kernel: Kernel, _: Exit) -> Outcome:
 
 
 def execute(kernel: Kernel, operation: Execute) -> Outcome:
-    """The new program writes its line."""
+    """Executes a program, which writes its line."""
     for event in _events(kernel, kernel.task):
         event.enabled = event.enabled or event.enable_on_exec
         event.enable_on_exec = False
@@ -71,7 +71,8 @@ def execute(kernel: Kernel, operation: Execute) -> Outcome:
 
 
 def set_credentials(kernel: Kernel, operation: SetCredentials) -> Outcome:
-    """Errno EPERM for whoever did so before: setgroups(2) takes a capability that nobody keeps."""
+    """Changes the caller's credentials; raises Errno EPERM for a caller that did so before: setgroups(2) takes a
+    capability that is then gone."""
     settled = _prctl(kernel, Trigger(PRCTL, (PR_SET_KEEPCAPS, 1)), returns=0) if operation.keeps else None
     known = operation.capabilities if kernel.rules.splits_admin else operation.capabilities - NEW_CAPABILITIES
     task = kernel.task
@@ -79,7 +80,7 @@ def set_credentials(kernel: Kernel, operation: SetCredentials) -> Outcome:
     if task.limited:
         raise settled or Errno("EPERM")
     if not known <= task.capabilities or not administers:
-        raise Unpredictable("what a caller who is not root may become")
+        raise Unpredictable("which credentials a caller who is not root may take")
     task.uid = task.gid = operation.uid
     task.capabilities = known
     task.limited = True
@@ -106,7 +107,7 @@ def set_name(kernel: Kernel, operation: SetName) -> Outcome:
 
 
 def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
-    """From here on, what the kernel says of this process must be this number."""
+    """Returns the process id. From here on, what the kernel reports of this process must be this number."""
     told = kernel.task.pid
     kernel.task.pid = replace(told, same_as=operation.name)
     kernel.names.put(operation.name, Number(kernel.task))
@@ -114,7 +115,8 @@ def get_process_id(kernel: Kernel, operation: GetProcessId) -> Outcome:
 
 
 def _prctl(kernel: Kernel, operation: Trigger, returns: int | Argument) -> Settled | None:
-    """Every prctl(2) reaches this function first. What cannot be known of a probe there, after which it goes on."""
+    """Reaches the function that every prctl(2) reaches first. Returns what cannot be known of a probe there, after
+    which the call goes on."""
     trigger = replace(TRIGGERS[PRCTL], returns=returns)
     try:
         hit(kernel, trigger.symbol, Call(trigger, operation))
@@ -145,13 +147,13 @@ def _inherit(kernel: Kernel, event: PerfEvent, child: Task) -> None:
 
 
 def _disinherit(kernel: Kernel, event: PerfEvent, original: PerfEvent, *, swapped: bool) -> None:
-    """An event of a task that ends is freed like any other.
+    """Frees an event of a task that ends, like any other.
 
     If all of the parent's events were inherited, the kernel may have swapped parent's and child's when it switched from
-    one to the other (perf_event_context_sched_out()), and then it is not this one that is freed now.
+    one to the other (perf_event_context_sched_out()), and then another event is freed now.
     """
     original.count += event.count
     original.inherited.remove(event)
     if swapped and event.trace_event.programs:
-        event.trace_event.doubt = "whether an event that was inherited takes the program along"
+        event.trace_event.doubt = "whether freeing an inherited event detaches the program"
     kernel.release(event)

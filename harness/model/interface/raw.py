@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf(2) as it comes: what is looked at before a command, and commands whose fields nobody filled in for the caller.
+"""bpf(2) with raw attributes: the checks before a command, and commands whose fields the executor did not fill in.
 
 kernel/bpf/syscall.c: sys_bpf(), bpf_check_uarg_tail_zero(), and the commands' functions.
 """
@@ -33,7 +33,7 @@ LAST_FIELDS: Mapping[int, int] = {
     Command.MAP_GET_NEXT_KEY: 24,
     Command.PROG_LOAD: 44,
 }
-"""Where each command's fields end in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
+"""The end of each command's fields in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
 NAMES: Mapping[int, str] = {
     Command.MAP_CREATE: "CreateMap",
     Command.MAP_LOOKUP_ELEM: "LookupElement",
@@ -44,32 +44,33 @@ NAMES: Mapping[int, str] = {
 }
 """The operations of scripts that use the same commands."""
 MOST_LICENSE = 127
-"""bpf_prog_load(): what fits before the NUL."""
+"""The bytes of the licence that bpf_prog_load() reads before the NUL."""
 SURELY_UNMAPPED = 4096
-"""Addresses below it: vm.mmap_min_addr is no smaller anywhere."""
+"""A limit below which no address is mapped: vm.mmap_min_addr is no smaller anywhere."""
 
 
 @dataclass(frozen=True)
 class Attr:
-    """The union's parts by offset, and the bytes of those that are plain numbers."""
+    """The parts of union bpf_attr by offset, and the bytes of those that are plain numbers."""
 
     parts: Mapping[int, Part]
     image: bytes
 
     def number(self, offset: int, size: int = 4) -> int:
-        """A field that is a number; Unpredictable where it is a descriptor or an address, which only the guest
-        knows."""
+        """Returns a field that is a number; raises Unpredictable where it is a descriptor or an address, which only the
+        guest knows."""
         if any(part.offset < offset + size and part.offset + part.size > offset for part in self._named()):
             raise Unpredictable("which number a name or an address is")
         return int.from_bytes(self.image[offset : offset + size], "little")
 
     def given(self, offset: int) -> bool:
-        """Whether the field is anything but zero."""
+        """Returns whether the field is anything but zero."""
         part = self.parts.get(offset)
         return (part is not None and not isinstance(part.value, int)) or self.number(offset, 8) != 0
 
     def read(self, offset: int, size: int) -> bytes:
-        """What the kernel copies from an address the caller gave; Errno EFAULT where memory ends before."""
+        """Returns what the kernel copies from an address that the caller passed; raises Errno EFAULT where memory ends
+        before."""
         buffer = self._buffer(offset)
         if len(buffer.content) >= size:
             return buffer.content[:size]
@@ -78,7 +79,7 @@ class Attr:
         raise Unpredictable("what lies behind the caller's buffer")
 
     def text(self, offset: int, most: int) -> bytes:
-        """The same of a text, up to its NUL: strncpy_from_user()."""
+        """Returns a text at such an address, up to its NUL: strncpy_from_user()."""
         buffer = self._buffer(offset)
         content, end, _ = buffer.content[:most].partition(b"\0")
         if buffer.guarded and not end and len(content) < most:
@@ -86,8 +87,8 @@ class Attr:
         return content
 
     def write(self, offset: int, size: int) -> None:
-        """The kernel stores so many bytes at an address the caller gave: Errno EFAULT where memory ends before;
-        Unbounded where it does not, but the buffer does: what the script keeps behind it is written over."""
+        """Stores `size` bytes at an address that the caller passed: raises Errno EFAULT where memory ends before;
+        Unbounded where it does not, but the buffer does: what the script keeps behind it is overwritten."""
         buffer = self._buffer(offset)
         if len(buffer.content) >= size:
             return
@@ -96,11 +97,11 @@ class Attr:
         raise Unbounded("what the kernel writes over behind a buffer that is too small")
 
     def room(self, offset: int) -> int:
-        """How many bytes the caller has there; Errno EFAULT for none."""
+        """Returns how many bytes the caller has there; raises Errno EFAULT for none."""
         return len(self._buffer(offset).content)
 
     def _buffer(self, offset: int) -> Buffer:
-        """What lies at an address the caller gave; Errno EFAULT where nothing can."""
+        """Returns the buffer at an address that the caller passed; raises Errno EFAULT where nothing can be."""
         part = self.parts.get(offset)
         if part is not None and isinstance(part.value, Buffer):
             return part.value
@@ -110,18 +111,18 @@ class Attr:
         raise Unpredictable(f"what lies at {address:#x}")
 
     def ends_at(self, last: int) -> bool:
-        """Whether everything from `last` on is zero."""
+        """Returns whether everything from `last` on is zero."""
         if any(part.offset < last < part.offset + part.size for part in self._named()):
             raise Unpredictable("which number a name or an address is")
         return not any(self.image[last:]) and all(part.offset < last for part in self._named())
 
     def _named(self) -> Iterator[Part]:
-        """The parts that are no plain numbers."""
+        """Yields the parts that are no plain numbers."""
         return (part for part in self.parts.values() if not isinstance(part.value, int))
 
 
 def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
-    """The order of SYS-02; then the command's own."""
+    """Carries out a raw call: first the checks in the order of SYS-02, then the command's own."""
     permissions.entry(kernel, NAMES.get(operation.command, OTHER_COMMAND))
     attr = _copied(kernel, operation)
     if operation.command not in _COMMANDS:
@@ -136,7 +137,7 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
 
 
 def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
-    """The union as the kernel sees it; Errno EFAULT, E2BIG."""
+    """Returns the union as the kernel sees it; raises Errno EFAULT, E2BIG."""
     size, known = operation.size, kernel.rules.attr_size
     there = _image(operation)
     if kernel.rules.attr_address_first and operation.address is not None and operation.address >> 63:
@@ -151,7 +152,7 @@ def _copied(kernel: Kernel, operation: RawBpf) -> Attr:
 
 
 def _image(operation: RawBpf) -> bytes:
-    """The bytes at the caller's address, as many as can be read."""
+    """Returns the bytes at the caller's address, as many as can be read."""
     if operation.address is not None:
         if operation.address < SURELY_UNMAPPED or operation.address >> 63:
             return b""
@@ -176,7 +177,7 @@ def _map(kernel: Kernel, attr: Attr) -> Map:
 
 
 def _key(map: Map, attr: Attr) -> bytes:
-    """__bpf_copy_key(): Errno EINVAL for a key where there is none, EFAULT for none where there is one."""
+    """__bpf_copy_key(): raises Errno EINVAL for a key where there is none, EFAULT for no key where there is one."""
     if map.key_size == 0:
         if attr.given(8):
             raise Errno("EINVAL")
@@ -221,7 +222,7 @@ def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
 
 
 def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
-    """The order of LOAD-01: what is read when, then what load.py knows."""
+    """Loads a program, with the checks in the order of LOAD-01; those that load.py has are made there."""
     if why := logs.withheld(operation, kernel.environment.era):
         raise Unpredictable(f"the call is not made: {why.why}")
     permissions.command(kernel, "LoadProgram")
@@ -247,7 +248,7 @@ def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
 
 
 def _check_log(rule: LogRule, attr: Attr) -> None:
-    """LOG-02: level, size and buffer, in later kernels the last two together."""
+    """Checks LOG-02: level, size and buffer, in later kernels the last two together."""
     level, size, buffer = attr.number(24), attr.number(28), attr.given(32)
     if not level and not size and not buffer:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""perf_event_open(2), ioctl(2) and kprobe_events as they come, as far as there is a rule.
+"""perf_event_open(2), ioctl(2) and kprobe_events with raw arguments, as far as there is a rule.
 
 kernel/events/core.c: sys_perf_event_open(), perf_copy_attr(), perf_ioctl(); kernel/trace/trace_kprobe.c.
 """
@@ -32,16 +32,16 @@ KNOWN_OPEN_FLAGS = abi.FLAG_FD_NO_GROUP | abi.FLAG_FD_OUTPUT | abi.FLAG_PID_CGRO
 MOST_SAMPLES = 100_000
 """kernel.perf_event_max_sample_rate."""
 CLOCKS = frozenset({CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_TAI})
-"""Those an event may use: perf_event_set_clock()."""
+"""The clocks that an event may use: perf_event_set_clock()."""
 SURELY_NO_FLAG, SURELY_NO_SAMPLE = 48, 32
-"""Bits of the attribute's flags and of its sample type from here on have no meaning in any release."""
+"""The first bits of the attribute's flags and of its sample type that have no meaning in any release."""
 SURELY_NO_TYPE = range(1 << 16, 1 << 32)
 SURELY_NO_IOCTL = range(0x5000, 0x5100)
 _COMMENT = re.compile(r"\s*(#.*)?")
 
 
 def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
-    """The order of PEO-01."""
+    """Opens an event, with the checks in the order of PEO-01."""
     if operation.flags & ~KNOWN_OPEN_FLAGS:
         raise Errno("EINVAL")
     if operation.length == 0:
@@ -77,8 +77,8 @@ def open_event(kernel: Kernel, operation: RawOpenEvent) -> Outcome:
 
 
 def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
-    """Only what no event knows, and what only events do: ENOTTY (ATTACH-20). Some numbers are for any file
-    (do_vfs_ioctl(), fs/ioctl.c)."""
+    """Predicts only ioctls that no event knows, and those that only events have: ENOTTY (ATTACH-20). Some numbers are
+    for any file (do_vfs_ioctl(), fs/ioctl.c)."""
     content = kernel.names.file(operation.descriptor).content
     for_events = operation.request >> IOC_TYPESHIFT & IOC_TYPEMASK == abi.IOC_TYPE and not isinstance(content, Event)
     if operation.request in SURELY_NO_IOCTL or for_events:
@@ -87,7 +87,7 @@ def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
 
 
 def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome:
-    """Only what needs no parser; Errno EACCES, and ENOENT without kprobes."""
+    """Predicts only what needs no parser; raises Errno EACCES, and ENOENT without kprobes."""
     permissions.tracing_files(kernel)
     if not kernel.environment.kprobes:
         raise Errno("ENOENT")
@@ -98,7 +98,7 @@ def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome
 
 @dataclass(frozen=True)
 class _Attribute:
-    """The fields of `struct perf_event_attr` that there are rules for, under the names in `harness.abi.perf.ATTR`."""
+    """The fields of `struct perf_event_attr` that there are rules for, under their names in `harness.abi.perf.ATTR`."""
 
     type: int
     size: int
@@ -110,7 +110,8 @@ class _Attribute:
 
 
 def _attribute(operation: RawOpenEvent) -> _Attribute:
-    """Unpredictable where a field is only known to the guest, but for a trace event by its name."""
+    """Reads the fields; raises Unpredictable where one is only known to the guest, except for a trace event by its
+    name."""
     filled, places = Filled(operation.parts, operation.length), abi.ATTR.fields
     names = ("type", "size", "sample_period", "sample_type", "flags", "clockid")
     numbers = {name: filled.number(places[name]) for name in names}

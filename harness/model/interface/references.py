@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an operation refers to, and what it may reach from there, as far as it may do something to it."""
+"""The objects that an operation refers to, and those it may reach and change from there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Thing = Content | TraceEvent | Doubtful
 
 
 def reaches_anything(kernel: Kernel, operation: Operation) -> bool:
-    """Whether it was given something that may stand for whatever there is."""
+    """Returns whether it was given something that may stand for any object."""
     if isinstance(operation, op.Duplicate | op.Close):
         return False
     found = tuple(things(kernel, operation))
@@ -31,7 +31,7 @@ def reaches_anything(kernel: Kernel, operation: Operation) -> bool:
 
 
 def _stored(operation: Operation) -> bytes | None:
-    """The bytes that an update gives as a value."""
+    """Returns the bytes that an update gives as a value."""
     match operation:
         case op.UpdateElement(value=bytes(value)):
             return value
@@ -42,7 +42,7 @@ def _stored(operation: Operation) -> bytes | None:
 
 
 def things(kernel: Kernel, operation: Operation) -> Iterator[Thing]:
-    """What it refers to, as far as it may do something to it."""
+    """Yields the objects that it refers to and may change."""
     found = [thing for name in names(kernel, operation) for thing in behind(kernel, name)]
     yield from found
     gone = any(isinstance(thing, TraceEvent) and (thing.removed or thing.unsure) for thing in found)
@@ -51,7 +51,8 @@ def things(kernel: Kernel, operation: Operation) -> Iterator[Thing]:
 
 
 def names(kernel: Kernel, operation: Operation) -> Iterator[str]:
-    """Those it gives the kernel; a program's maps are not among them, to which loading it does nothing."""
+    """Yields the names it passes to the kernel; a program's maps are not among them, because loading it does not change
+    them."""
     for field in fields(operation):
         value = getattr(operation, field.name)
         if isinstance(value, Ref) and not (field.name == "value" and not _stores_file(kernel, operation)):
@@ -61,13 +62,13 @@ def names(kernel: Kernel, operation: Operation) -> Iterator[str]:
 
 
 def _stores_file(kernel: Kernel, operation: Operation) -> bool:
-    """Whether an update may make its map hold a file; others read its number."""
+    """Returns whether an update may make its map hold a file; others read its number."""
     of = operation.map if isinstance(operation, op.UpdateElement) else None
     return isinstance(of, Ref) and any(map(_holds_files, behind(kernel, of.name)))
 
 
 def behind(kernel: Kernel, name: str) -> Iterator[Thing]:
-    """All that a name may stand for."""
+    """Yields all objects that a name may stand for."""
     thing = kernel.names.peek(name)
     if thing is not None:
         yield from _all(thing)
@@ -85,7 +86,7 @@ def _holds_files(thing: Thing) -> bool:
 
 
 def _trace_event_number(operation: Operation) -> bool:
-    """Whether it opens an event of a trace event that it gives as a plain number."""
+    """Returns whether it opens an event of a trace event that it gives as a plain number."""
     match operation:
         case op.OpenEvent(config=int(number)):
             return number > 0

@@ -12,7 +12,7 @@ TIME = Unknown("the time of the hit", least=1)
 
 
 def fields(environment: Environment, surroundings: Surroundings, wanted: SampleType, period: int) -> Sample:
-    """A sample with what `wanted` asks for, but for the raw payload."""
+    """Returns a sample with what `wanted` asks for, except for the raw payload."""
     return Sample(
         ip=KERNEL_ADDRESS if SampleType.IP in wanted else None,
         pid=surroundings.caller.pid if SampleType.TID in wanted else None,
@@ -24,5 +24,5 @@ def fields(environment: Environment, surroundings: Surroundings, wanted: SampleT
 
 
 def size_of_fields(wanted: SampleType) -> int:
-    """Bytes these fields take in the ring: perf_event__header_size(), kernel/events/core.c."""
+    """Returns the bytes that these fields take in the ring: perf_event__header_size(), kernel/events/core.c."""
     return 8 * sum(bit in wanted for bit in SampleType if bit is not SampleType.RAW)

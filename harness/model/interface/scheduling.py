@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On which CPU the calling thread runs: kernel/sched/core.c, sched_setaffinity()."""
+"""The CPU on which the calling thread runs: kernel/sched/core.c, sched_setaffinity()."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.script.outcome import Outcome
 
 
 def pin(kernel: Kernel, operation: Pin) -> Outcome:
-    """Errno EINVAL when there is no such CPU."""
+    """Moves the thread; raises Errno EINVAL when there is no such CPU."""
     if not 0 <= operation.cpu < kernel.environment.cpus:
         raise Errno("EINVAL")
     kernel.run_on(operation.cpu)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the files below /proc/sys hold, as far as anybody knows."""
+"""The values of the files below /proc/sys, as far as they are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.model.unpredictable import Unpredictable
 
 
 class Settings(UserDict[str, int]):
-    """Values by path; Unpredictable for one that an operation nobody could predict may have changed."""
+    """Values by path; reading one that an unpredicted operation may have changed raises Unpredictable."""
 
     def __init__(self, values: Mapping[str, int]) -> None:
         self._doubts: dict[str, str] = {}
@@ -26,5 +26,5 @@ class Settings(UserDict[str, int]):
         super().__setitem__(path, value)
 
     def distrust(self, path: str, why: str) -> None:
-        """It may hold anything."""
+        """Marks the value as unknown."""
         self._doubts.setdefault(path, why)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files below /proc/sys: who may write to them, and what they hold by default; fs/proc/proc_sysctl.c."""
+"""Files below /proc/sys: who may write to them, and their default values; fs/proc/proc_sysctl.c."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.script.outcome import Outcome
 from harness.script.surroundings import ReadSetting, SetSetting
 
 EVER = frozenset(path for era in every_era() for path in era.settings)
-"""Settings of any era; one that an era does not have is not there."""
+"""Settings of any era; one that an era does not have is absent there."""
 ANY_INT = range(-(1 << 31), 1 << 31)
 TAKEN: Mapping[str, Collection[int]] = {
     "kernel/perf_event_paranoid": ANY_INT,
@@ -23,11 +23,12 @@ TAKEN: Mapping[str, Collection[int]] = {
     "kernel/kptr_restrict": range(3),
     "kernel/unprivileged_bpf_disabled": (0, 2),  # 1 locks it until the next boot
 }
-"""What every era surely takes; kernel/sysctl.c and its handlers."""
+"""Values that every era surely accepts; kernel/sysctl.c and its handlers."""
 LOCKED = {"kernel/unprivileged_bpf_disabled": 1}
-"""With this value there they take no other, with an errno that hangs on the release."""
+"""Values after which a setting takes no other, with an errno that depends on the release."""
 FOR_ADMINS = frozenset({"kernel/kptr_restrict", "kernel/unprivileged_bpf_disabled"})
-"""proc_dointvec_minmax_sysadmin(), bpf_unpriv_handler(): EPERM without CAP_SYS_ADMIN."""
+"""Settings whose writing fails with EPERM without CAP_SYS_ADMIN: proc_dointvec_minmax_sysadmin(),
+bpf_unpriv_handler()."""
 
 
 def read(kernel: Kernel, operation: ReadSetting) -> Outcome:
@@ -36,7 +37,7 @@ def read(kernel: Kernel, operation: ReadSetting) -> Outcome:
 
 
 def write(kernel: Kernel, operation: SetSetting) -> Outcome:
-    """They are root's, whatever capabilities others have: test_perm()."""
+    """Writes a setting; only root may, whatever capabilities others have: test_perm()."""
     _check_there(kernel, operation.path)
     if kernel.task.user != 0:
         raise Errno("EACCES")
@@ -52,7 +53,7 @@ def write(kernel: Kernel, operation: SetSetting) -> Outcome:
 
 
 def put_back(kernel: Kernel) -> None:
-    """The process ends, and puts back what it found."""
+    """Restores the settings that the ending process changed."""
     for path, value in reversed(kernel.task.found):
         kernel.settings[path] = value
 

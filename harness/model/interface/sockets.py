@@ -16,11 +16,11 @@ from harness.script.operations import ProgramType, Ref, RunSocketFilter
 from harness.script.outcome import Outcome
 
 SK_BUFF_SIZE = 256
-"""More than any era's `struct __sk_buff`, of which only `len`, at 0, is known here."""
+"""A size larger than any era's `struct __sk_buff`, of which only `len`, at 0, is known here."""
 
 
 def run_socket_filter(kernel: Kernel, operation: RunSocketFilter) -> Outcome:
-    """How many bytes arrive: the verdict cut to the packet's length; Errno EBADF, EINVAL, ENOMEM."""
+    """Returns how many bytes arrive: the verdict cut to the packet's length; raises Errno EBADF, EINVAL, ENOMEM."""
     of = operation.program
     if isinstance(of, Ref) and kernel.names.closed(of.name):
         raise Settled("whether one of the sockets has the number that was closed")
@@ -29,7 +29,7 @@ def run_socket_filter(kernel: Kernel, operation: RunSocketFilter) -> Outcome:
         raise Errno("EINVAL")
     if not (takes := filter_memory.takes(kernel.rules, program.instructions)):
         if takes is None:
-            raise Unpredictable("whether the filter fits a socket's memory when the verifier is done with it")
+            raise Unpredictable("whether the filter fits a socket's memory after the verifier")
         raise Errno("ENOMEM")
     context = Region("the socket buffer", SK_BUFF_SIZE, alignment=8, garbage="a field of the socket buffer")
     context.store(0, 4, len(operation.packet))

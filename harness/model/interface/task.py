@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A process of the script, as the kernel knows it: kernel/fork.c, kernel/cred.c."""
+"""A process of the script, as the kernel keeps it: kernel/fork.c, kernel/cred.c."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from harness.model.unpredictable import Unpredictable
 
 @dataclass(eq=False, kw_only=True)
 class Task(Caller):
-    """`capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit, and
-    `limit_doubt` why nobody knows it. `found` are settings it changed, with the values they had, for it to put back."""
+    """A process. `capabilities` are the effective ones, `locked_memory` is RLIMIT_MEMLOCK in bytes, None without limit,
+    and `limit_doubt` why nobody knows it. `found` are settings it changed, with their earlier values, which it
+    restores.
+    """
 
     names: Names
     capabilities: frozenset[Capability]
     locked_memory: int | None = None
     limit_doubt: str = ""
     limited: bool = False
-    """Whether it gave up what it takes to change its groups and users, CAP_SETGID first."""
+    """Whether it gave up the capabilities to change its groups and users, CAP_SETGID first."""
     parent: Task | None = None
     found: list[tuple[str, int]] = field(default_factory=list)
 
     def forked(self) -> Task:
-        """A child: a copy of everything but the number."""
+        """Returns a child: a copy of everything but the number."""
         return replace(self, names=self.names.forked(), parent=self, pid=PID, tid=None, found=[])
 
     def thread(self) -> Task:
-        """A thread of the same process."""
+        """Returns a thread of the same process."""
         return replace(self, tid=THREAD)
 
     def capable(self, capability: Capability) -> bool:
-        """Unpredictable when nobody knows."""
+        """Returns whether it has a capability; raises Unpredictable when nobody knows."""
         self._certain(self.doubt)
         return capability in self.capabilities
 
     @property
     def user(self) -> int:
-        """Its uid; Unpredictable when nobody knows."""
+        """Returns its uid; raises Unpredictable when nobody knows."""
         self._certain(self.doubt)
         return self.uid
 
     @property
     def memory_limit(self) -> int | None:
-        """`locked_memory`; Unpredictable when nobody knows."""
+        """Returns `locked_memory`; raises Unpredictable when nobody knows."""
         self._certain(self.limit_doubt)
         return self.locked_memory
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The clock, and what programs print into the trace buffer: kernel/trace/trace.c."""
+"""The clock, and the trace buffer into which programs print: kernel/trace/trace.c."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Triggers: which calls reach the probed function, and what the system call returns.
+"""Triggers: the calls that reach the probed function, and what the system call returns.
 
 What `harness.script.triggers` says of a trigger holds for the arguments checked here; others fail earlier, are cut, or
 do things the model does not know.
@@ -25,19 +25,19 @@ MOST_BYTES = 0x7FFFF000
 LEAST_UNKNOWN_PRCTL = 0x7FFF0000
 MOST_PIDS = 1 << 22
 LAST_WHENCE = 4
-"""SEEK_HOLE; lseek(2) refuses more by itself."""
+"""SEEK_HOLE; lseek(2) itself refuses greater values."""
 MOST_USER = 1 << 46
 MOST_HITS = 1 << 16
-"""Hits of one operation that the model carries out: seconds for a small program. Scripts count in dozens."""
+"""The most hits of one operation that the model carries out: seconds for a small program. Scripts use dozens."""
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Whether the function is reached, with which arguments, and what the system call returns then."""
+    """A call: whether the function is reached, with which arguments, and what the system call returns then."""
 
     arguments: tuple[Chosen, ...]
     errno: str | None = None
-    """Of a call that fails before it gets there."""
+    """The result of a call that fails before it gets there."""
 
 
 def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
@@ -51,7 +51,7 @@ def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
     call = Call(trigger, operation)
     times = operation.times if probes_of(kernel, trigger.symbol) else 1  # nothing is there that could add up
     if times > MOST_HITS:
-        why = f"what more than {MOST_HITS} hits come to, which the model would carry out one by one"
+        why = f"the effect of more than {MOST_HITS} hits, which the model would carry out one by one"
         open_hits(kernel, trigger.symbol, why)
         raise Settled(why)
     settled = None
@@ -66,7 +66,7 @@ def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
         raise Errno(trigger.errno)
     result = trigger.result if isinstance(trigger.result, int) else call.value(trigger.result)
     if not isinstance(result, int):
-        raise Settled("the result hangs on an address")
+        raise Settled("the result depends on an address")
     return Outcome(value=result)
 
 
@@ -82,7 +82,7 @@ def _lseek(arguments: tuple[Chosen, ...]) -> Reached:
 
 
 def _transfer(arguments: tuple[Chosen, ...]) -> Reached:
-    """read(2), write(2): the buffer must be in user space, the count is not negative and cut."""
+    """read(2), write(2): the buffer must be in user space; the count is not negative, and is cut."""
     count = _number(arguments, 1) & M64
     buffer = arguments[0] if arguments else 0
     if isinstance(buffer, int):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other eras.
+"""The link between BPF_PROG_LOAD and the verifier: what the program refers to, and what the verdict means in other
+eras.
 
-Only 4.1's verifier is specified; of later ones is said what follows from it and from what changed since
+Only 4.1's verifier is specified; of later ones, what follows from it and from what changed since is predicted
 (harness.model.verifier.later).
 """
 
@@ -35,21 +36,22 @@ GPL_COMPATIBLE = frozenset(
 """license_is_gpl_compatible(), include/linux/license.h."""
 LICENSE_SIZE = 127
 LOG_OF_AN_INSTRUCTION = 512
-"""Bytes of log that later verifiers stay below, with all registers' states."""
+"""A size in bytes that the logs of later verifiers, with all registers' states, do not reach."""
 
 NO_LOG = verifier.LogRequest()
 
 
 @dataclass(frozen=True)
 class Said:
-    """The errno, None for an accepted program, and the log as far as it is known."""
+    """A verdict: the errno, None for an accepted program, and the log as far as it is known."""
 
     errno: str | None
     log: str | Text | None = None
 
 
 class MapReferences:
-    """The maps a program's instructions name. To the verifier each descriptor is a number of our own."""
+    """The maps that a program's instructions name. For the verifier each descriptor is replaced by a number of the
+    model's own."""
 
     _FIRST = 1 << 24
 
@@ -65,7 +67,7 @@ class MapReferences:
         self.instructions: tuple[Instruction, ...] = tuple(patched)
 
     def find(self, number: int) -> verifier.MapShape | str:
-        """The shape of the map behind a descriptor, or the errno's name."""
+        """Returns the shape of the map behind a descriptor, or the errno's name."""
         try:
             map = self._names.content(self._descriptors.get(number, number), Map, "EINVAL")
         except Errno as error:
@@ -80,7 +82,8 @@ class MapReferences:
         return self._shapes.setdefault(map, shape)
 
     def hide(self, log: Log) -> Log:
-        """The log without numbers of our own: only the complaint about a descriptor shows one, and it comes first."""
+        """Returns the log without the model's own numbers: only the message about a descriptor shows one, and it comes
+        first."""
         first, *rest = log.pieces
         shown = re.match(r"fd (\d+)\b", first) if isinstance(first, str) else None
         if shown is None or int(shown[1]) not in self._descriptors:
@@ -89,7 +92,7 @@ class MapReferences:
         return replace(log, pieces=("fd ", DESCRIPTOR_NUMBER, first[shown.end() :], *rest))
 
     def maps(self) -> dict[int, Map]:
-        """Every map by the index of the instruction that loads it; for accepted programs only."""
+        """Returns every map by the index of the instruction that loads it; for accepted programs only."""
         return {
             index: self._names.content(self._descriptors.get(load.imm, load.imm), Map, "EINVAL")
             for index, load in _map_loads(self.instructions)
@@ -99,9 +102,10 @@ class MapReferences:
 def judge(
     environment: Environment, operation: LoadProgram, references: MapReferences, log: verifier.LogRequest = NO_LOG
 ) -> Verdict:
-    """The fate of a program that BPF_PROG_LOAD hands to the verifier; Unpredictable where the model cannot know it.
+    """Returns the verdict on a program that BPF_PROG_LOAD passes to the verifier; raises Unpredictable where the model
+    cannot know it.
 
-    The `log` is 4.1's alone. Whoever asks what becomes of a program asks here.
+    The `log` is known for 4.1 only. All callers that need the verdict on a program use this function.
     """
     context, rules = context_of(environment, operation, references), environment.rules
     if rules.verifier.specified:
@@ -114,7 +118,7 @@ def judge(
 
 
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
-    """What a script sees of the verdict; Unpredictable where the model cannot know it."""
+    """Returns what a script observes of the verdict; raises Unpredictable where the model cannot know it."""
     level, size = operation.log_level, operation.log_size
     enough = LOG_OF_AN_INSTRUCTION * (1 + len(references.instructions))
     if level and not environment.rules.verifier.specified and size < enough:
@@ -130,7 +134,8 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
 
 
 def context_of(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
-    """What the verifier asks its surroundings, without a log; Unpredictable for a program type it has no rules for."""
+    """Returns what the verifier asks its surroundings, without a log; raises Unpredictable for a program type it has no
+    rules for."""
     rules = environment.rules
     kind = _kind(environment, operation)
     kprobe = operation.type == ProgramType.KPROBE
@@ -146,7 +151,8 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
 
 
 def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
-    """The verifier of a kernel, of whose stable release it may not be known what a jump is asked first."""
+    """Returns the verifier of a kernel, of whose stable release it may not be known which field of a jump is checked
+    first."""
     own, first = rules.verifier, rules.jumps_read_first.in_release(version_code)
     if first is False:
         return own
@@ -167,7 +173,7 @@ def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramK
 
 
 def type_name(number: int) -> str:
-    """As in `enum bpf_prog_type`, or the number that nobody has named."""
+    """Returns the name as in `enum bpf_prog_type`, or the number of a type without a name."""
     return ProgramType(number).name if number in set(ProgramType) else str(int(number))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Maps, as programs and system calls see them alike: one module a family of types, as the kernel has its files.
+"""Maps, for programs and system calls alike: one module for each family of types, as the kernel has its files.
 
 `allocate` makes one as BPF_MAP_CREATE does. A new type is a subclass of `Map` and a row of `creation._MAKERS`.
 """

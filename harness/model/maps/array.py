@@ -16,7 +16,7 @@ LARGEST_INDEX = (1 << 32) - 1
 
 
 def check(environment: Environment, wanted: CreateMap) -> None:
-    """array_map_alloc_check(), array_map_alloc(): Errno EINVAL, E2BIG or ENOMEM."""
+    """array_map_alloc_check(), array_map_alloc(): raises Errno EINVAL, E2BIG or ENOMEM."""
     rules = environment.rules.maps
     per_cpu = wanted.type in PER_CPU
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size == 0:
@@ -33,18 +33,19 @@ def check(environment: Environment, wanted: CreateMap) -> None:
 
 
 def create_array(environment: Environment, wanted: CreateMap) -> Map:
-    """BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY."""
+    """Makes a map of BPF_MAP_TYPE_ARRAY or BPF_MAP_TYPE_PERCPU_ARRAY."""
     check(environment, wanted)
     return ArrayMap(environment, wanted)
 
 
 def index_of(key: bytes) -> int:
-    """A key is a number of 32 bits."""
+    """Returns the index in a key, a number of 32 bits."""
     return int.from_bytes(key, "little")
 
 
 def following_index(key: bytes | None, entries: int) -> tuple[bytes, ...]:
-    """array_map_get_next_key(): the next index, the first one after what is none; Errno ENOENT after the last."""
+    """array_map_get_next_key(): returns the next index, the first one after an invalid key; raises Errno ENOENT after
+    the last."""
     index = LARGEST_INDEX if key is None else index_of(key)
     if index == entries - 1:
         raise Errno("ENOENT")
@@ -53,12 +54,12 @@ def following_index(key: bytes | None, entries: int) -> tuple[bytes, ...]:
 
 
 class ArrayMap(ElementMap):
-    """All elements exist from the beginning and are zero."""
+    """An array map: all elements exist from the beginning and are zero."""
 
     def __init__(self, environment: Environment, wanted: CreateMap) -> None:
         super().__init__(environment, wanted)
         self._elements: dict[int, Element] = {}
-        """Those that somebody asked for."""
+        """The elements that were accessed; all others are zero."""
 
     def _find(self, key: bytes) -> Element | None:
         index = index_of(key)
@@ -69,7 +70,7 @@ class ArrayMap(ElementMap):
         return self._elements[index]
 
     def _place(self, key: bytes, flags: int, cpu: int) -> Element:
-        """Errno E2BIG, EEXIST."""
+        """Returns the element; raises Errno E2BIG, EEXIST."""
         element = self._find(key)
         if element is None:
             raise Errno("E2BIG")

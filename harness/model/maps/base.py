@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What every type of map is to programs and system calls: `struct bpf_map` and its `struct bpf_map_ops`.
+"""The interface of maps of every type for programs and system calls: `struct bpf_map` and its `struct bpf_map_ops`.
 
-A value is a `Region`, so that a program may store through the pointer a lookup gave it. Operations fail with `Errno`.
+A value is a `Region`, so that a program may store through the pointer that a lookup returned. Operations fail with
+`Errno`.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ class MapHandle(Region):
 
 
 def map_behind(value: Value, kind: type[M]) -> M:
-    """The map a helper was given; Fault when it was given none, or none of this kind."""
+    """Returns the map that a helper was given; raises Fault when it was given none, or none of this kind."""
     if isinstance(value, Pointer) and isinstance(value.region, MapHandle) and isinstance(value.region.map, kind):
         return value.region.map
     raise Fault(f"a helper was given {value} for a map it takes")
 
 
 class Map:
-    """What all types of maps share. `doubt` says why the content cannot be known any more.
+    """The base of all types of maps. `doubt` says why the content cannot be known any more.
 
     Programs `lookup` and `update`, system calls `read` and `write`; `cpu` is the one the caller runs on. `flags` are
-    those of its making.
+    the map_flags it was made with.
     """
 
     def __init__(self, type: MapType, key_size: int, value_size: int, max_entries: int) -> None:
@@ -53,50 +54,52 @@ class Map:
         self.doubt = ""
 
     def distrust(self, why: str) -> None:
-        """Anything may have been done to the map."""
+        """Marks the content as unknown: anything may have been done to the map."""
         self.doubt = self.doubt or why
 
     @property
     def size_in_calls(self) -> int:
-        """How many bytes system calls copy for a value; bpf_map_value_size()."""
+        """Returns how many bytes system calls copy for a value; bpf_map_value_size()."""
         return self.value_size
 
     def size_given(self, flags: int) -> int:
-        """How many bytes a system call's update takes for a value; Errno for flags that are refused before that."""
+        """Returns how many bytes a system call's update takes for a value; raises Errno for flags that are refused
+        before that."""
         return self.size_in_calls
 
     def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
-        """The live value, None when there is none."""
+        """Returns the live value, None when there is none."""
         self._certain()
         return self._lookup(key, cpu)
 
     def update(self, key: bytes, value: Region, offset: int, flags: int, cpu: int = 0) -> None:
-        """Takes `value_size` bytes at `offset` of `value`; Errno EINVAL, E2BIG, EEXIST, ENOENT."""
+        """Stores `value_size` bytes at `offset` of `value`; raises Errno EINVAL, E2BIG, EEXIST, ENOENT."""
         self._certain()
         if flags > UpdateFlag.EXIST:
             raise Errno("EINVAL")
         self._update(key, value, offset, flags, cpu)
 
     def read(self, key: bytes) -> Region | None:
-        """`size_in_calls` bytes as they are now, None when there is no value; bpf_map_copy_value()."""
+        """Returns `size_in_calls` bytes as they are now, None when there is no value; bpf_map_copy_value()."""
         return self.lookup(key)
 
     def write(self, key: bytes, value: Region, flags: int, cpu: int = 0) -> None:
-        """Takes `size_in_calls` bytes; Errno as `update`; bpf_map_update_value()."""
+        """Stores `size_in_calls` bytes; raises Errno as `update`; bpf_map_update_value()."""
         self.update(key, value, 0, flags, cpu)
 
     def delete(self, key: bytes) -> None:
-        """Errno ENOENT, EINVAL."""
+        """Deletes an element; raises Errno ENOENT, EINVAL."""
         self._certain()
         self._delete(key)
 
     def following(self, key: bytes | None) -> tuple[bytes, ...]:
-        """The keys of which one is next after `key` (None: after a null pointer); Errno ENOENT."""
+        """Returns the keys of which one is next after `key` (None: after a null pointer); raises Errno ENOENT."""
         self._certain()
         return self._following(key)
 
     def stored(self) -> tuple[tuple[bytes, Region], ...]:
-        """Keys and values, as system calls see them, of every element somebody may have stored into, by key."""
+        """Returns keys and values, as system calls see them, of every element that may have been stored into, by
+        key."""
         self._certain()
         return tuple(sorted(self._stored(), key=lambda element: element[0]))
 

@@ -32,11 +32,11 @@ _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
     MapType.LRU_PERCPU_HASH: create_lru,
     MapType.RINGBUF: create_ring_buffer,
 }
-"""One function a type, which makes the checks of that type's allocation in the kernel's order."""
+"""One function for each type, which makes the checks of that type's allocation in the kernel's order."""
 
 
 def allocate(environment: Environment, wanted: CreateMap) -> Map:
-    """The new map; Errno EINVAL, E2BIG, ENOMEM, ENOTSUPP as the era's kernel says."""
+    """Returns the new map; raises Errno EINVAL, E2BIG, ENOMEM, ENOTSUPP as the era's kernel does."""
     rules = environment.rules.maps
     if wanted.flags and not rules.flags:
         raise Errno("EINVAL")
@@ -45,7 +45,7 @@ def allocate(environment: Environment, wanted: CreateMap) -> Map:
     if wanted.type not in rules.types:
         raise Errno("EINVAL")
     if wanted.type not in _MAKERS:
-        raise Unpredictable(f"the model has no maps of type {wanted.type}")
+        raise Unpredictable(f"the model has no rules for maps of type {wanted.type}")
     made = _MAKERS[wanted.type](environment, wanted)
     check_file_modes(wanted.flags)
     made.flags = MapFlag(wanted.flags)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Elements of maps: a value that all CPUs share, or one for each possible CPU.
 
-Programs see their own CPU's value. System calls pass all of them, each rounded up to a multiple of eight bytes:
-bpf_map_value_size(), kernel/bpf/syscall.c of 5.10. What lies in the bytes that fill it up is not said: older
-kernels keep what was handed over, 7.2 does not (seen).
+Programs see their own CPU's value. System calls copy all of them, each rounded up to a multiple of eight bytes:
+bpf_map_value_size(), kernel/bpf/syscall.c of 5.10. The contents of the padding are unspecified: older kernels keep what
+was passed in, 7.2 does not (seen).
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Shape:
 
     @property
     def stride(self) -> int:
-        """From one CPU's value to the next one's, in bytes."""
+        """Returns the distance from one CPU's value to the next one's, in bytes."""
         return self.size if self.cpus is None else -(-self.size // 8) * 8
 
     @property
     def in_calls(self) -> int:
-        """The size of an element in system calls, in bytes."""
+        """Returns the size of an element in system calls, in bytes."""
         return self.stride * (self.cpus or 1)
 
     def zero(self) -> Element:
-        """A new element of zeros."""
+        """Returns a new element of zeros."""
         return Element(self)
 
 
@@ -58,26 +58,26 @@ class Element:
         )
 
     def on(self, cpu: int) -> Region:
-        """The live value that a program on this CPU sees."""
+        """Returns the live value that a program on this CPU sees."""
         return self._values[0 if self._shape.cpus is None else cpu]
 
     def store(self, source: Region, offset: int, cpu: int) -> None:
-        """What a program's update does: `source` holds one value at `offset`."""
+        """Stores as a program's update does: `source` holds one value at `offset`."""
         self.on(cpu).copy(0, source, offset, self._shape.size)
 
     def fill(self, source: Region) -> None:
-        """What a system call's update does: `source` holds every value."""
+        """Stores as a system call's update does: `source` holds every value."""
         for number, value in enumerate(self._values):
             value.copy(0, source, number * self._shape.stride, self._shape.size)
 
     def blur(self, cpu: int) -> None:
-        """Nobody said what the other CPUs' values are."""
+        """Marks the other CPUs' values as unknown."""
         for number, value in enumerate(self._values):
             if number != cpu:
                 value.blur(0, self._shape.size, "what an element held before")
 
     def whole(self) -> Region:
-        """What a system call's lookup copies."""
+        """Returns what a system call's lookup copies."""
         if self._shape.cpus is None:
             return self._values[0]
         region = Region("a map's values", self._shape.in_calls, garbage=PADDING)
@@ -87,7 +87,7 @@ class Element:
 
 
 def check_cpu_flags(flags: int, cpus: int) -> None:
-    """bpf_map_check_op_flags(), include/linux/bpf.h of 7.2: Errno EINVAL, ERANGE (seen on 7.2.13)."""
+    """bpf_map_check_op_flags(), include/linux/bpf.h of 7.2: raises Errno EINVAL, ERANGE (seen on 7.2.13)."""
     low = flags & M32
     if low & F_LOCK or low > F_ALL_CPUS or (flags >> 32 and not low & F_CPU):
         raise Errno("EINVAL")
@@ -150,7 +150,7 @@ class ElementMap(Map):
         raise NotImplementedError
 
     def _place(self, key: bytes, flags: int, cpu: int) -> Element:
-        """The element that an update stores into; Errno as `update`."""
+        """Returns the element that an update stores into; raises Errno as `update`."""
         raise NotImplementedError
 
     def _all(self) -> Iterable[tuple[bytes, Element]]:

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 class Event(Protocol):
-    """What programs do with a perf event."""
+    """The part of a perf event that programs use."""
 
     def output(self, environment: Environment, payload: Region) -> None:
-        """A sample with this payload; Errno EINVAL, EOPNOTSUPP, ENOSPC."""
+        """Writes a sample with this payload; raises Errno EINVAL, EOPNOTSUPP, ENOSPC."""
 
     def count_here(self, environment: Environment) -> int:
-        """perf_event_read_local(); Errno EINVAL."""
+        """perf_event_read_local(); raises Errno EINVAL."""
 
     def distrust(self, why: str) -> None:
-        """Nothing about it is certain any more."""
+        """Marks its state as unknown."""
 
 
 class EventArrayMap(FileArrayMap[Event]):
-    """A value is the descriptor of a perf event."""
+    """A map whose values are descriptors of perf events."""
 
     def __init__(self, wanted: CreateMap) -> None:
         super().__init__(wanted)
@@ -41,7 +41,7 @@ class EventArrayMap(FileArrayMap[Event]):
         return () if self._preserves else super().abandon()
 
     def event(self, environment: Environment, flags: int) -> Event:
-        """What a program's flags choose; Errno EINVAL, E2BIG, ENOENT."""
+        """Returns the event that a program's flags choose; raises Errno EINVAL, E2BIG, ENOENT."""
         self._certain()
         if flags & ~F_INDEX_MASK:
             raise Errno("EINVAL")
@@ -67,6 +67,6 @@ class EventArrayMap(FileArrayMap[Event]):
 
 
 def create_event_array(environment: Environment, wanted: CreateMap) -> EventArrayMap:
-    """BPF_MAP_TYPE_PERF_EVENT_ARRAY."""
+    """Makes a map of BPF_MAP_TYPE_PERF_EVENT_ARRAY."""
     check(environment, wanted)
     return EventArrayMap(wanted)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def check(environment: Environment, wanted: CreateMap) -> None:
-    """fd_array_map_alloc_check(): Errno EINVAL."""
+    """fd_array_map_alloc_check(): raises Errno EINVAL."""
     check_flags(environment, wanted)
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size != 4:
         raise Errno("EINVAL")
@@ -32,14 +32,15 @@ def check(environment: Environment, wanted: CreateMap) -> None:
 
 
 class FileArrayMap(Map, Generic[T]):
-    """A key is a u32 index, a value the descriptor of a file whose content is a `T`."""
+    """A map whose keys are u32 indices and whose values are descriptors of files whose content is a `T`."""
 
     def __init__(self, wanted: CreateMap) -> None:
         super().__init__(MapType(wanted.type), 4, 4, wanted.max_entries)
         self._files: dict[int, tuple[File, T]] = {}
 
     def check_update(self, key: bytes, flags: int) -> None:
-        """bpf_fd_array_map_update_elem() before it looks at the descriptor: Errno EINVAL, E2BIG."""
+        """Makes the checks of bpf_fd_array_map_update_elem() before it looks at the descriptor: raises Errno EINVAL,
+        E2BIG."""
         self._certain()
         if flags != UpdateFlag.ANY:
             raise Errno("EINVAL")
@@ -47,13 +48,13 @@ class FileArrayMap(Map, Generic[T]):
             raise Errno("E2BIG")
 
     def put(self, key: bytes, file: File, content: T) -> File | None:
-        """Takes the place of what was there, which is the result, for the caller to let go of."""
+        """Replaces the file that was there, which is returned for the caller to drop."""
         former = self._files.get(index_of(key))
         self._files[index_of(key)] = (file, content)
         return former[0] if former else None
 
     def take(self, key: bytes) -> File:
-        """fd_array_map_delete_elem(): what was there; Errno E2BIG, ENOENT."""
+        """fd_array_map_delete_elem(): removes and returns the file; raises Errno E2BIG, ENOENT."""
         self._certain()
         if index_of(key) >= self.max_entries:
             raise Errno("E2BIG")
@@ -63,7 +64,8 @@ class FileArrayMap(Map, Generic[T]):
         return former[0]
 
     def abandon(self) -> tuple[File, ...]:
-        """The map_release_uref() of the type, when the map's last descriptor is closed: what goes at once."""
+        """The type's map_release_uref(), when the map's last descriptor is closed: returns the files that are dropped
+        at once."""
         files = tuple(file for file, _ in self._files.values())
         self._files.clear()
         return files
@@ -72,7 +74,7 @@ class FileArrayMap(Map, Generic[T]):
         raise Unpredictable("what a number stands for where a descriptor is expected")
 
     def delete(self, key: bytes) -> None:
-        raise Unpredictable("which file a map lets go of")
+        raise Unpredictable("which file a map drops")
 
     def following(self, key: bytes | None) -> tuple[bytes, ...]:
         return following_index(key, self.max_entries)

@@ -18,7 +18,7 @@ LRU_TYPES = frozenset({MapType.LRU_HASH, MapType.LRU_PERCPU_HASH})
 
 
 def check(environment: Environment, wanted: CreateMap) -> None:
-    """htab_map_alloc_check(), htab_map_alloc(): Errno EINVAL, 524 (ENOTSUPP), E2BIG or ENOMEM."""
+    """htab_map_alloc_check(), htab_map_alloc(): raises Errno EINVAL, 524 (ENOTSUPP), E2BIG or ENOMEM."""
     rules = environment.rules.maps
     lru, per_cpu = wanted.type in LRU_TYPES, wanted.type in PER_CPU
     check_flags(environment, wanted)
@@ -43,14 +43,14 @@ def check(environment: Environment, wanted: CreateMap) -> None:
 
 
 def create_hash(environment: Environment, wanted: CreateMap) -> Map:
-    """BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_PERCPU_HASH."""
+    """Makes a map of BPF_MAP_TYPE_HASH or BPF_MAP_TYPE_PERCPU_HASH."""
     check(environment, wanted)
     return HashMap(environment, wanted)
 
 
 class HashMap(ElementMap):
-    """Elements by key. Where each CPU has a value of its own, an update changes the element that is there; elsewhere
-    a new one takes its place, and a pointer to the old value does not see the new one."""
+    """A hash map. Where each CPU has a value of its own, an update changes the existing element; elsewhere a new
+    element replaces it, and a pointer to the old value does not see the new one."""
 
     def __init__(self, environment: Environment, wanted: CreateMap) -> None:
         super().__init__(environment, wanted)
@@ -61,7 +61,7 @@ class HashMap(ElementMap):
         return self._elements.get(key)
 
     def _place(self, key: bytes, flags: int, cpu: int) -> Element:
-        """Errno E2BIG, EEXIST, ENOENT."""
+        """Returns the element; raises Errno E2BIG, EEXIST, ENOENT."""
         full = key not in self._elements and len(self._elements) >= self.max_entries
         if full and self._full_before_flags:
             raise Errno("E2BIG")
@@ -84,7 +84,8 @@ class HashMap(ElementMap):
             raise Errno("ENOENT")
 
     def _following(self, key: bytes | None) -> tuple[bytes, ...]:
-        """The order is the hash function's business, so only few elements leave nothing open."""
+        """Returns the possible next keys. Their order depends on the hash function, so only maps with few elements are
+        predicted."""
         if key not in self._elements:
             return _some(self._elements)
         others = [other for other in self._elements if other != key]

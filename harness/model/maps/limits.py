@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What making a map of any type looks at: flags, and the memory it takes."""
+"""The checks that making a map of any type makes: flags, and memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from harness.script.operations import CreateMap
 FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY
 PROGRAM_MODES = MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG
 NOT_MODELLED = MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE
-"""Flags some type takes, of which the model does not know what they do."""
+"""Flags that some type takes, and whose effect the model does not know."""
 LARGEST_CERTAIN = 16 << 20
-"""Bytes a map may take before the guest's memory decides whether it can."""
+"""The bytes that any guest's memory has for a map."""
 MOST_PER_CPU = 32 << 10
 """PCPU_MIN_UNIT_SIZE, include/linux/percpu.h: bytes of a value with its padding."""
 
 
 def check_file_modes(flags: int) -> None:
-    """bpf_get_file_flag(), kernel/bpf/syscall.c: Errno EINVAL for a descriptor that nothing could be done with."""
+    """bpf_get_file_flag(), kernel/bpf/syscall.c: raises Errno EINVAL for a descriptor that would be neither readable
+    nor writable."""
     if flags & FILE_MODES == FILE_MODES:
         raise Errno("EINVAL")
 
 
 def check_flags(environment: Environment, wanted: CreateMap) -> None:
-    """Errno EINVAL for flags that the type does not take in this era, or not together; bpf_map_flags_access_ok()."""
+    """Raises Errno EINVAL for flags that the type does not take in this era, or not together;
+    bpf_map_flags_access_ok()."""
     taken = int(environment.rules.maps.flags.get(wanted.type, 0))  # an IntFlag's complement drops bits without a name
     if wanted.flags & ~taken or wanted.flags & PROGRAM_MODES == PROGRAM_MODES:
         raise Errno("EINVAL")
@@ -35,13 +37,14 @@ def check_flags(environment: Environment, wanted: CreateMap) -> None:
 
 
 def check_memory(size: int) -> None:
-    """Unpredictable when the guest may not have `size` bytes."""
+    """Raises Unpredictable when the guest may not have `size` bytes."""
     if size > LARGEST_CERTAIN:
-        raise Unpredictable(f"whether a map of {size} bytes can be had depends on the guest's memory")
+        raise Unpredictable(f"whether a map of {size} bytes can be allocated depends on the guest's memory")
 
 
 def check_per_cpu(environment: Environment, value_size: int) -> None:
-    """Errno E2BIG, or ENOMEM where nobody looks before, for a value that is too large to be had for each CPU."""
+    """Raises Errno E2BIG, or ENOMEM where nothing checks before, for a value that is too large to be allocated for each
+    CPU."""
     if -(-value_size // 8) * 8 <= MOST_PER_CPU:
         return
     checks = environment.rules.maps.checks_per_cpu_values.in_release(environment.version_code)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hash maps that make room by themselves: htab_lru_map_update_elem() and its like, kernel/bpf/hashtab.c.
+"""Hash maps that evict elements to make room: htab_lru_map_update_elem() and its like, kernel/bpf/hashtab.c.
 
 Programs' lookups and replacing updates mark an element as referenced, system calls' lookups do not.
 """
@@ -12,27 +12,27 @@ from harness.model.errno import Errno
 from harness.model.maps.base import Map
 from harness.model.maps.elements import Element
 from harness.model.maps.hash import HashMap, check
-from harness.model.maps.lru_list import Common, Node, Own, Recency
+from harness.model.maps.lru_list import Common, LruLists, Node, Own
 from harness.model.memory import Region
 from harness.script.operations import CreateMap, UpdateFlag
 
 
 def create_lru(environment: Environment, wanted: CreateMap) -> Map:
-    """BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH."""
+    """Makes a map of BPF_MAP_TYPE_LRU_HASH or BPF_MAP_TYPE_LRU_PERCPU_HASH."""
     check(environment, wanted)
     return LruMap(environment, wanted)
 
 
 class LruMap(HashMap):
-    """A node is taken before anybody looks whether the key is there; so an update that replaces, or fails, may evict
-    another element all the same, or the very one it is about."""
+    """An LRU map. A node is taken before the key is looked up; so an update that replaces, or fails, may evict another
+    element all the same, or the very one it is about."""
 
     def __init__(self, environment: Environment, wanted: CreateMap) -> None:
         super().__init__(environment, wanted)
         self._nodes: dict[bytes, Node] = {}
         self._recency = self._lists(environment, wanted)
 
-    def _lists(self, environment: Environment, wanted: CreateMap) -> Recency:
+    def _lists(self, environment: Environment, wanted: CreateMap) -> LruLists:
         size, cpus = wanted.max_entries, environment.cpus
         if wanted.flags & MapFlag.NO_COMMON_LRU:
             return Own(-(-size // cpus) * cpus, cpus, evict=self._evicted)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which elements an LRU map evicts: kernel/bpf/bpf_lru_list.c.
+"""Eviction from LRU maps: kernel/bpf/bpf_lru_list.c.
 
 A node is on one list at a time. Used ones begin on the inactive list, or on the pending list of the CPU that made them;
-those that were referenced since move to the active list when somebody comes by. Nothing is ordered exactly: eviction
-takes batches from the tail of the inactive list. Free nodes are all alike and only counted here.
+those that were referenced since move to the active list when a rotation comes to them. The order is approximate:
+eviction takes batches from the tail of the inactive list. Free nodes are all alike and only counted here.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ OWN_BATCH = 4
 
 @dataclass(eq=False)
 class Node:
-    """Of the element under `key`; `cpu` is where it was made."""
+    """The node of the element under `key`; `cpu` is where it was made."""
 
     key: bytes
     cpu: int
     referenced: bool = False
 
 
-class Recency(Protocol):
-    """What a map needs of its lists."""
+class LruLists(Protocol):
+    """The interface that a map needs of its lists."""
 
     def pop(self, key: bytes, cpu: int) -> Node | None:
-        """A node for a new element, which may cost others theirs; None when there is none to be had."""
+        """Returns a node for a new element, which may evict others; None when there is none."""
 
     def push(self, node: Node) -> None:
-        """The node of an element that went away otherwise."""
+        """Frees the node of an element that was deleted."""
 
 
 class LruList:
@@ -47,10 +47,10 @@ class LruList:
         self._scans = scans
         self._evict = evict
         self._next_rotation: Node | None = None
-        """None is the list's own head, as for the functions below."""
+        """The head of the list is None, as for the functions below."""
 
     def put(self, node: Node, on: list[Node]) -> None:
-        """A node that was on no list here."""
+        """Puts a node that was on no list here."""
         node.referenced = False
         on.insert(0, node)
 
@@ -60,8 +60,8 @@ class LruList:
         self.free += 1
 
     def rotate(self) -> None:
-        """__bpf_lru_list_rotate(): referenced nodes go to the head of the active list; others of it are demoted when it
-        is the longer one."""
+        """__bpf_lru_list_rotate(): moves referenced nodes to the head of the active list; others of it are demoted when
+        it is the longer one."""
         if len(self.inactive) < len(self.active):
             for node in self.active[: -self._scans - 1 : -1]:
                 target = self.active if node.referenced else self.inactive
@@ -69,7 +69,7 @@ class LruList:
         self._rotate_inactive()
 
     def shrink(self, wanted: int) -> int:
-        """__bpf_lru_list_shrink(): evicts up to `wanted` nodes, at least one if there is any; how many."""
+        """__bpf_lru_list_shrink(): evicts up to `wanted` nodes, at least one if there is any; returns how many."""
         shrunk = 0
         for node in self.inactive[: -self._scans - 1 : -1]:
             if node.referenced:
@@ -133,7 +133,8 @@ class Local:
 
 
 class Common:
-    """One LRU list for all CPUs, each of which takes free nodes from it in batches and gives used ones back then."""
+    """One LRU list for all CPUs, each of which takes free nodes from it in batches, and returns its used ones at that
+    time."""
 
     def __init__(self, size: int, cpus: int, *, small_batches: bool, evict: Callable[[Node], None]) -> None:
         self._list = LruList(size, BATCH, evict)
@@ -175,7 +176,7 @@ class Common:
             local.free += self._list.shrink(self._batch - local.free)
 
     def _steal(self, local: Local) -> bool:
-        """From a free or a pending list, beginning with the CPU that is next."""
+        """Takes from a free or a pending list, beginning with the CPU that is next."""
         count = len(self._locals)
         for step in range(count):
             victim = self._locals[(local.next_steal + step) % count]
@@ -196,7 +197,7 @@ class Common:
 
 
 class Own:
-    """BPF_F_NO_COMMON_LRU: an LRU list for each CPU, of which none takes from another."""
+    """BPF_F_NO_COMMON_LRU: one LRU list for each CPU, none of which takes from another."""
 
     def __init__(self, size: int, cpus: int, *, evict: Callable[[Node], None]) -> None:
         self._lists = [LruList(size // cpus, OWN_BATCH, evict) for _ in range(cpus)]

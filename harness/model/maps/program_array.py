@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BPF_MAP_TYPE_PROG_ARRAY, since 4.2: programs for programs to go on with; kernel/bpf/arraymap.c, kernel/bpf/core.c."""
+"""BPF_MAP_TYPE_PROG_ARRAY, since 4.2: programs for tail calls; kernel/bpf/arraymap.c, kernel/bpf/core.c."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAM_ID = Unknown("the id of a program", least=1, most=(1 << 31) - 1)
 
 
 class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
-    """A value is the descriptor of a program; reading one back yields the program's id, since 4.13.
+    """A map whose values are descriptors of programs; reading one back yields the program's id, since 4.13.
 
     All its programs, and those that use it, are of one type, and all are compiled or none is: the first one decides
     (bpf_prog_array_compatible()). On one lane the engine is the same for all.
@@ -35,12 +35,12 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
         self._type_doubt = ""
 
     def distrust_type(self, why: str) -> None:
-        """A program of any type may have been the first one."""
+        """Marks the type as unknown: a program of any type may have been the first one."""
         if self._program_type is None:
             self._type_doubt = self._type_doubt or why
 
     def admit(self, program_type: int) -> None:
-        """Errno EINVAL for another type than the first program's."""
+        """Raises Errno EINVAL for another type than the first program's."""
         self._certain()
         if self._type_doubt:
             raise Unpredictable(self._type_doubt)
@@ -50,7 +50,7 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
             raise Errno("EINVAL")
 
     def program(self, index: int) -> LoadedProgram | None:
-        """What a tail call goes on with."""
+        """Returns the program that a tail call goes on with."""
         self._certain()
         stored = self._files.get(index)
         return stored[1] if stored else None
@@ -62,7 +62,7 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
         return ()
 
     def distrust(self, why: str) -> None:
-        """Also of what its programs may have done; these may lead back here."""
+        """Marks its content and what its programs may have done as unknown; these may lead back here."""
         super().distrust(why)
         if self._distrusting:
             return
@@ -87,6 +87,6 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
 
 
 def create_program_array(environment: Environment, wanted: CreateMap) -> ProgramArrayMap:
-    """BPF_MAP_TYPE_PROG_ARRAY."""
+    """Makes a map of BPF_MAP_TYPE_PROG_ARRAY."""
     check(environment, wanted)
     return ProgramArrayMap(wanted)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_RINGBUF, since 5.8: kernel/bpf/ringbuf.c.
 
-Programs append records, a consumer takes them from mapped memory. A position counts bytes for ever; where it points to
-is its remainder by the size. A record is a header of 8 bytes, the u32 length with two bits of state and the u32 page
-offset, then the data, and takes a multiple of 8 bytes.
+Programs append records, a consumer takes them from mapped memory. A position counts bytes and never wraps; its offset
+in the ring is its remainder by the size. A record is a header of 8 bytes, the u32 length with two bits of state and the
+u32 page offset, then the data, and takes a multiple of 8 bytes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from harness.script.operations import CreateMap, MapType, UpdateFlag
 from harness.script.outcome import Message
 
 PAGES_BEFORE_DATA = 3
-"""What pg_off counts from: a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
+"""The page that pg_off counts from: after a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
 LARGEST_RECORD = 0xFFFFFFFF // 4
 
 
 class Reserved(Region):
-    """The data of a record that was not given back yet; `position` is its header's."""
+    """The data of a record that is reserved and not yet submitted or discarded; `position` is its header's."""
 
     __slots__ = ("given_back", "position", "ring")
 
@@ -37,7 +37,8 @@ class Reserved(Region):
 
 
 class RingBufferMap(Map):
-    """`max_entries` bytes of data. Memory is reused as it is: what a program reserves holds what lay there before."""
+    """A ring buffer with `max_entries` bytes of data. Memory is reused as it is: a reserved record holds what lay there
+    before."""
 
     def __init__(self, size: int, page_size: int = 4096) -> None:
         super().__init__(MapType.RINGBUF, 0, 0, size)
@@ -46,7 +47,7 @@ class RingBufferMap(Map):
         self.consumed = 0
         self._data = Region("a ring buffer", size, bytes(size), alignment=8)
         self._messages: list[tuple[int, int, bool]] = []
-        """Position, size, and whether it was discarded, of records that nobody consumed yet."""
+        """Position, size, and whether it was discarded, of records that are not consumed yet."""
 
     def lookup(self, key: bytes, cpu: int = 0) -> Region | None:
         raise Errno(NOT_SUPPORTED)
@@ -65,15 +66,15 @@ class RingBufferMap(Map):
         raise Errno(NOT_SUPPORTED)
 
     def stored(self) -> tuple[tuple[bytes, Region], ...]:
-        """Records nobody consumed yet, by position."""
+        """Returns records that are not consumed yet, by position."""
         self._certain()
         return tuple(
             (position.to_bytes(8, "little"), self._copy(position, size)) for position, size, _ in self._messages
         )
 
     def reserve(self, size: int) -> Reserved | None:
-        """__bpf_ringbuf_reserve(): None when there is no room. The producer never catches up with the consumer, so one
-        byte at least stays free."""
+        """__bpf_ringbuf_reserve(): returns None when there is no room. The producer never catches up with the consumer,
+        so one byte at least stays free."""
         self._certain()
         length = _whole(size)
         if size > LARGEST_RECORD or self.produced + length - self.consumed >= self.max_entries:
@@ -87,7 +88,7 @@ class RingBufferMap(Map):
     def give_back(self, record: Reserved, *, discarded: bool = False) -> None:
         """bpf_ringbuf_commit()."""
         if record.given_back:
-            raise Fault("a record was given back twice")
+            raise Fault("a record was submitted or discarded twice")
         record.given_back = True
         for at in range(record.size):
             self._data.copy((record.position + 8 + at) % self.max_entries, record, at, 1)
@@ -97,13 +98,13 @@ class RingBufferMap(Map):
         self._messages.sort()
 
     def query(self, flags: int) -> int | None:
-        """bpf_ringbuf_query(): what BPF_RB_AVAIL_DATA and its kin ask for, None for what they do not."""
+        """bpf_ringbuf_query(): returns what BPF_RB_AVAIL_DATA and its kin ask for, None for unknown flags."""
         self._certain()
         answers = (self.produced - self.consumed, self.max_entries, self.consumed, self.produced)
         return answers[flags] if flags < len(answers) else None
 
     def consume(self) -> tuple[Message, ...]:
-        """Everything there is; the consumer's position moves up to the producer's."""
+        """Returns all records; the consumer's position moves up to the producer's."""
         self._certain()
         taken = tuple(
             Message(self._copy(position, size).prediction(), self._page(position), discarded)
@@ -133,7 +134,7 @@ class RingBufferMap(Map):
 
 
 def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBufferMap:
-    """ringbuf_map_alloc(): Errno EINVAL."""
+    """ringbuf_map_alloc(): raises Errno EINVAL."""
     check_flags(environment, wanted)
     size, page = wanted.max_entries, environment.page_size
     if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % page:
@@ -143,5 +144,5 @@ def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBuffe
 
 
 def _whole(size: int) -> int:
-    """How much of the ring a record with `size` bytes of data takes."""
+    """Returns how many bytes of the ring a record with `size` bytes of data takes."""
     return (size + 8 + 7) & ~7

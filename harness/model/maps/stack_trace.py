@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """BPF_MAP_TYPE_STACK_TRACE, since 4.6: call chains by the hash of their addresses; kernel/bpf/stackmap.c.
 
-Which number a chain gets hangs on kernel addresses, and is known only where there is one bucket. What is known else is
-that the same chain has the same number.
+The number of a chain depends on kernel addresses, and is known only where there is one bucket. Otherwise only this is
+known: the same chain has the same number.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ DEEPEST = 127
 
 
 class StackTraceMap(Map):
-    """A key is the u32 number of a bucket, a value the chain in it, with zeros behind."""
+    """A map whose keys are u32 numbers of buckets, and whose values are the chains in them, with zeros behind."""
 
     def __init__(self, value_size: int, max_entries: int) -> None:
         super().__init__(MapType.STACK_TRACE, 4, value_size, max_entries)
         self._buckets = 1 << (max_entries - 1).bit_length()
         self._numbers: dict[Hashable, Value] = {}
-        """What is stored, at most one chain to a bucket, by what is the same for the same chain."""
+        """The stored chains, at most one to a bucket, by what is the same for the same chain."""
 
     def number(self, chain: Hashable, flags: int) -> Value:
-        """bpf_get_stackid(): the bucket of the chain, which is stored; Errno EINVAL, EFAULT, EEXIST, ENOMEM."""
+        """bpf_get_stackid(): stores the chain and returns its bucket; raises Errno EINVAL, EFAULT, EEXIST, ENOMEM."""
         self._certain()
         if flags & ~(bpf.F_SKIP_FIELD_MASK | bpf.F_USER_STACK | bpf.F_FAST_STACK_CMP | bpf.F_REUSE_STACKID):
             raise Errno("EINVAL")
@@ -66,7 +66,7 @@ class StackTraceMap(Map):
         self._numbers.clear()
 
     def _following(self, key: bytes | None) -> tuple[bytes, ...]:
-        """stack_map_get_next_key(): from an empty bucket on it begins again."""
+        """stack_map_get_next_key(): after an empty bucket it begins again."""
         if not self._numbers:
             raise Errno("ENOENT")
         if self._buckets > 1:
@@ -96,8 +96,8 @@ class StackTraceMap(Map):
 
 
 def check_depth(flags: int) -> None:
-    """Every chain has a first address. Errno EFAULT when more are skipped than there can be; Unpredictable when whether
-    there are so many is not known."""
+    """Raises Errno EFAULT when more addresses are skipped than there can be; Unpredictable when it is not known whether
+    there are so many. Every chain has a first address."""
     skipped = flags & bpf.F_SKIP_FIELD_MASK
     if skipped >= DEEPEST:
         raise Errno("EFAULT")
@@ -106,7 +106,7 @@ def check_depth(flags: int) -> None:
 
 
 def create_stack_trace(environment: Environment, wanted: CreateMap) -> StackTraceMap:
-    """stack_map_alloc(): Errno EINVAL."""
+    """stack_map_alloc(): raises Errno EINVAL."""
     check_flags(environment, wanted)
     size = wanted.value_size
     if wanted.max_entries == 0 or wanted.key_size != 4 or size < 8 or size % 8 or size // 8 > DEEPEST:

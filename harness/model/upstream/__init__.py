@@ -24,7 +24,8 @@ CHANGES: tuple[Change, ...] = tuple(
         key=lambda change: change.since,
     )
 )
-"""Oldest first; those of one release in the order of their files, which is the order they build on each other."""
+"""All changes, oldest first; those of one release in the order of their files, which is the order they build on each
+other."""
 LATEST: Mapping[Release, int] = {
     (4, 1): LINUX_4_1.latest,
     (5, 10): version(5, 10, 255),  # of 5.10.262: the last number ends at 255, Makefile
@@ -37,7 +38,8 @@ LATEST: Mapping[Release, int] = {
 
 @cache
 def upstream(release: Release, supposed: frozenset[Seen] = frozenset()) -> Upstream:
-    """The rules of a release. Of the changes that nobody has looked up for it, it has those that are `supposed`."""
+    """Returns the rules of a release. Of the changes that nobody has looked up for it, it has those that are
+    `supposed`."""
     rules = replace(LINUX_4_1, release=release, latest=LATEST.get(release, version(*release, 0)))
     for change in CHANGES:
         if change.concerns(release) or change in supposed:
@@ -46,6 +48,6 @@ def upstream(release: Release, supposed: frozenset[Seen] = frozenset()) -> Upstr
 
 
 def unchecked(release: Release) -> tuple[Change, ...]:
-    """The changes that came between two releases in `LATEST`, and perhaps before `release`, which lies between the
-    same two: it may have them or not. Of a release later than all of these nothing can be told."""
+    """Returns the changes that came between two releases in `LATEST`, and perhaps before `release`, which lies between
+    the same two: it may have them or not. For a release later than all of these, nothing is known."""
     return tuple(change for change in CHANGES if change.unchecked(release))

@@ -15,17 +15,16 @@ BETWEEN_THOSE_SEEN: Mapping[Release, Backport] = {
     (6, 6): Backport(version(6, 6, 17), version(6, 6, 87)),
     (6, 12): Backport(0, version(6, 12, 117)),
 }
-"""Of a fix that was not in 5.10.223 and 6.6.17, and is in 5.10.262, 6.1.192, 6.6.87 and 6.12.117: its `stable`
-releases, as far as seen."""
+"""The `stable` releases of a fix that was not in 5.10.223 and 6.6.17, and is in 5.10.262, 6.1.192, 6.6.87 and 6.12.117,
+as far as seen."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Something that a release does and an earlier one did not: `sentence` says what.
+    """Something that a release does and an earlier one did not; `sentence` says what.
 
-    `since` is the release that made it, or in which it was first seen; `after` the last one known to be without it:
-    of the releases between, nobody has looked up whether they have it. Where the commit was looked up, `after` is
-    `since`.
+    `since` is the release that made it, or in which it was first seen; `after` the last one known to be without it: of
+    the releases between, nobody has looked up whether they have it. Where the commit was looked up, `after` is `since`.
     """
 
     sentence: str
@@ -33,7 +32,7 @@ class Seen:
     after: Release
 
     def unchecked(self, release: Release) -> bool:
-        """Whether nobody knows if the release has it."""
+        """Returns whether nobody knows if the release has it."""
         return self.after < release < self.since
 
 
@@ -50,16 +49,16 @@ class Change(Seen):
     stable: Mapping[Release, Backport] = field(hash=False)
 
     def concerns(self, release: Release) -> bool:
-        """Whether a release has it, or some of its stable releases may."""
+        """Returns whether a release has it, or some of its stable releases may."""
         return release >= self.since or release in self.stable or (bool(self.stable) and release > self.after)
 
     def unchecked(self, release: Release) -> bool:
-        """Whether nobody knows if the release has it. A change that stable releases have, too, is in the rules of every
-        release that may have it, with the `window` in which nothing is certain."""
+        """Returns whether nobody knows if the release has it. A change that stable releases have, too, is in the rules
+        of every release that may have it, with the `window` in which nothing is certain."""
         return super().unchecked(release) and not self.stable
 
     def window(self, release: Release) -> Backport:
-        """Which stable releases of a series have it."""
+        """Returns which stable releases of a series have it."""
         if release >= self.since:
             return ALWAYS
         return self.stable.get(release, UNCERTAIN)
@@ -72,10 +71,11 @@ def change(
     after: Release | None = None,
     stable: Mapping[Release, Backport] | None = None,
 ) -> Callable[[Callable[[Upstream], Upstream]], Change]:
-    """Makes a change of a function that gives the rules with it; its docstring says what changed.
+    """Returns a decorator that makes a change of a function, which returns the rules with the change; its docstring
+    says what changed.
 
-    `commit` is `HASH, SUBJECT` of the commit that made it in exactly `since`; without one, `after` says since when it
-    may be there.
+    `commit` is `HASH, SUBJECT` of the commit that made it in exactly `since`; without one, `after` is the last release
+    known to be without it.
     """
 
     def made(function: Callable[[Upstream], Upstream]) -> Change:

@@ -32,7 +32,7 @@ FLAGS: Mapping[int, int] = {
     MapType.STACK_TRACE: MapFlag.NUMA_NODE | MapFlag.STACK_BUILD_ID | _FILE,
     MapType.RINGBUF: MapFlag.NUMA_NODE,
 }
-"""Of 5.10. Each flag came in a release of its own, from 4.6 (NO_PREALLOC) to 5.10 (PRESERVE_ELEMS)."""
+"""The flags of 5.10. Each came in a release of its own, from 4.6 (NO_PREALLOC) to 5.10 (PRESERVE_ELEMS)."""
 
 
 def _types(since: Release, named: Mapping[int, str]) -> Change:

@@ -26,7 +26,8 @@ _EVENTS = MapType.PERF_EVENT_ARRAY
 def _called(
     since: Release, commit: str, more: dict[int, Prototype], *, after: Release | None = None, by_all: bool = False
 ) -> Change:
-    """`by_all` says that programs of every type call it so; else those on kprobes."""
+    """Makes the change that gives helpers' prototypes. `by_all` says that programs of every type call it so; else those
+    on kprobes."""
 
     def known(rules: Upstream) -> Upstream:
         own = rules.verifier

@@ -26,7 +26,7 @@ def _with(rules: Upstream, **fields: Any) -> Upstream:
 
 
 def _hooked(rules: Upstream, arms: Mapping[Class, Check] = MappingProxyType({}), **functions: Any) -> Upstream:
-    """With other functions, and other arms of do_check()."""
+    """Returns the rules with other functions, and other arms of do_check()."""
     hooks = rules.verifier.hooks
     checks = tuple(arms.get(kind, check) for kind, check in zip(Class, hooks.checks, strict=True))
     return _with(rules, hooks=replace(hooks, checks=checks, **functions))

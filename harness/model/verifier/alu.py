@@ -29,7 +29,7 @@ _NEG, _MOD, _MOV, _ARSH, _END = Alu.NEG.value, Alu.MOD.value, Alu.MOV.value, Alu
 
 
 def check_alu(env: Environment, index: int, insn: Instruction) -> int:
-    """One arithmetic instruction; returns the index of the next."""
+    """Checks one arithmetic instruction; returns the index of the next."""
     operation = insn.operation
     if operation == _MOV:
         check_mov(env, insn)
@@ -43,7 +43,7 @@ def check_alu(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
-    """Negation and byte order."""
+    """Checks negation and byte order."""
     registers = env.state.registers
     if operation == _NEG:
         if insn.source == _X or insn.src or insn.off or insn.imm:
@@ -55,8 +55,10 @@ def check_unary(env: Environment, insn: Instruction, operation: int) -> None:
 
 
 def check_mov(env: Environment, insn: Instruction) -> None:
-    """A copy keeps the type, a constant is remembered with its sign, also by the 32 bit move, which is wrong there
-    (CVE-2017-16995). The destination is marked before the copy, so that 4.1 forgets in `r1 = r1` what r1 was."""
+    """Checks a move. A copy keeps the type; a constant is remembered with its sign, also by the 32 bit move, which is
+    wrong there (CVE-2017-16995). The destination is marked before the copy, so that 4.1 loses in `r1 = r1` the type of
+    r1.
+    """
     registers = env.state.registers
     if insn.source == _X:
         if insn.imm or insn.off:
@@ -73,12 +75,12 @@ def check_mov(env: Environment, insn: Instruction) -> None:
 
 
 def copied(before: Register, marked: Register) -> Register:
-    """What is there after the destination was marked."""
+    """Returns the register as it is after the destination was marked."""
     return marked
 
 
 def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
-    """All the others."""
+    """Checks all other operations."""
     registers = env.state.registers
     constant = insn.source != _X
     if insn.off or (insn.src if constant else insn.imm):
@@ -100,22 +102,22 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
 
 
 def any_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
-    """Whatever is computed with, it is allowed."""
+    """Allows any operands."""
 
 
 def check_divisor(insn: Instruction, operation: int) -> None:
-    """A constant divisor is not 0; one in a register ends the program when it runs."""
+    """Refuses a constant divisor of 0; a divisor in a register is checked when the program runs."""
     if operation in (_MOD, _DIV) and insn.imm == 0:
         raise Refused(Rule.DIVISOR, "EINVAL", "div by zero")
 
 
 def check_arsh(operation: int, wide: bool) -> None:
-    """The interpreter has no 32 bit arithmetic shift before 5.0."""
+    """Refuses 32 bit arithmetic shifts, which the interpreter does not have before 5.0."""
     if operation == _ARSH and not wide:
         raise Refused(Rule.ARSH32, "EINVAL", "BPF_ARSH not supported for 32 bit ALU")
 
 
 def check_shift(insn: Instruction, operation: int, bits: int) -> None:
-    """A constant count is below the width; one in a register is not checked."""
+    """Refuses a constant count of the width or more; a count in a register is not checked."""
     if operation in (_LSH, _RSH, _ARSH) and not 0 <= insn.imm < bits:
         raise Refused(Rule.SHIFT, "EINVAL", f"invalid shift {insn.imm}")

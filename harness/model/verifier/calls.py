@@ -40,14 +40,14 @@ EXPECTED: Mapping[Argument, RegisterType] = {
 
 
 def check_call(env: Environment, index: int, insn: Instruction) -> int:
-    """The helper, the license, the arguments in order; then what is left of the registers."""
+    """Checks the helper, the license, the arguments in order; then marks the registers that the call overwrites."""
     prototype = callee(env, insn)
     returned(env, prototype, check_arguments(env, prototype))
     return index + 1
 
 
 def callee(env: Environment, insn: Instruction) -> Prototype:
-    """The helper that is called."""
+    """Returns the helper that is called."""
     if insn.source == Source.X or insn.off or insn.src or insn.dst:
         raise Refused(Rule.CALL_FIELDS, "EINVAL", "BPF_CALL uses reserved fields")
     prototype = find_helper(env, insn.imm)
@@ -56,7 +56,7 @@ def callee(env: Environment, insn: Instruction) -> Prototype:
 
 
 def check_arguments(env: Environment, prototype: Prototype) -> MapShape | None:
-    """One register after the other; returns the map among them, if any."""
+    """Checks one argument register after the other; returns the map among them, if any."""
     registers = env.state.registers
     shape: MapShape | None = None
     for number, argument in enumerate(prototype.arguments, start=R1):
@@ -67,7 +67,7 @@ def check_arguments(env: Environment, prototype: Prototype) -> MapShape | None:
 
 
 def returned(env: Environment, prototype: Prototype, shape: MapShape | None) -> None:
-    """R1 to R5 are lost, and R0 is the result."""
+    """Marks R1 to R5 as unreadable, and R0 as the result."""
     registers = env.state.registers
     reset_caller_saved(registers)
     match prototype.returns:
@@ -78,7 +78,8 @@ def returned(env: Environment, prototype: Prototype, shape: MapShape | None) -> 
 
 
 def find_helper(env: Environment, number: int) -> Prototype:
-    """Refuses a number that means nothing otherwise than a helper the program type does not offer."""
+    """Returns the helper's prototype. A number that no program can call is refused by another rule than a helper that
+    the program type does not offer."""
     if not 0 <= number < env.context.limits.helpers:
         raise Refused(Rule.HELPER_NUMBER, "EINVAL", f"invalid func {number}")
     prototype = env.context.kind.helpers.get(number)
@@ -89,13 +90,13 @@ def find_helper(env: Environment, number: int) -> Prototype:
 
 
 def check_license(env: Environment, prototype: Prototype) -> None:
-    """Some helpers are for GPL compatible programs."""
+    """Refuses helpers for GPL compatible programs only."""
     if prototype.gpl_only and not env.context.gpl:
         raise Refused(Rule.GPL_ONLY, "EINVAL", "cannot call GPL only function from proprietary program")
 
 
 def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
-    """One argument register; `shape` is the map among the arguments before it."""
+    """Checks one argument register; `shape` is the map among the arguments before it."""
     register = state.registers[number]
     if register.type is NOT_INIT:
         raise Refused(Rule.UNREADABLE, "EACCES", f"R{number} !read_ok")
@@ -109,7 +110,7 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
 
 
 def check_pointed(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
-    """The memory that an argument of the right type points to, if it is such a one, or of which it tells the size."""
+    """Checks the memory that an argument of the right type points to, or whose size it gives."""
     if argument is Argument.MAP_KEY:
         assert shape is not None
         check_stack_boundary(state, number, as_int(shape.key_size))
@@ -121,7 +122,8 @@ def check_pointed(state: State, number: int, argument: Argument, shape: MapShape
 
 
 def mistyped(type: RegisterType, expected: RegisterType) -> Rule:
-    """By which variant of its rule an argument of the wrong type is refused: what later helpers take differs."""
+    """Returns the variant of the rule by which an argument of the wrong type is refused: later helpers accept more
+    types."""
     if expected in (CONST_PTR_TO_MAP, PTR_TO_CTX):
         return Rule.ARGUMENT_MAP_OR_CONTEXT
     if expected is CONST_IMM:
@@ -132,7 +134,8 @@ def mistyped(type: RegisterType, expected: RegisterType) -> Rule:
 
 
 def check_stack_boundary(state: State, number: int, size: int) -> None:
-    """`size` bytes from register `number` on lie in the stack and are plain data, also where the helper only writes."""
+    """Checks that `size` bytes from register `number` on lie in the stack and are plain data, also where the helper
+    only writes."""
     off = state.registers[number].imm
     if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
         raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Second pass: every jump lands inside, nothing loops, everything can be reached.
+"""Second pass: every jump lands inside, nothing loops, every instruction can be reached.
 
 Source: check_cfg(), push_insn(), kernel/bpf/verifier.c of 4.1.
 """
@@ -19,9 +19,10 @@ _GOTO = Class.JMP | Jump.JA
 
 
 def check_cfg(env: Environment) -> None:
-    """A depth-first walk from the first instruction, falling through before branching.
+    """Walks depth first from the first instruction, falling through before branching.
 
-    Marks in `env.explored` where paths will be compared: targets of conditional jumps, and what follows a goto.
+    Marks in `env.explored` where paths will be compared: targets of conditional jumps, and the instruction after a
+    goto.
     """
     count = len(env.program)
     progress = [_NEW] * count
@@ -53,9 +54,9 @@ def check_cfg(env: Environment) -> None:
 
 
 def successors(env: Environment, index: int) -> tuple[int, ...]:
-    """Where control goes from here; the taken side of a conditional jump, whatever its operation, comes second.
+    """Returns where control goes from here; the taken side of a conditional jump, whatever its operation, comes second.
 
-    A goto with the source bit set is refused without a word.
+    A goto with the source bit set is refused without a message.
     """
     insn = env.program[index]
     if insn.opcode_class != _JMP:
@@ -74,24 +75,24 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
 
 
 def after_call(env: Environment, index: int) -> tuple[int, ...]:
-    """Behind the call, whose function is none of the program's."""
+    """Returns the instruction behind the call of a helper."""
     return (index + 1,)
 
 
 def check_range(source: int, target: int, count: int) -> None:
-    """Also for falling off the end."""
+    """Checks that a jump lands inside, and that control does not fall off the end."""
     if not 0 <= target < count:
         raise Refused(Rule.JUMP_RANGE, "EINVAL", f"jump out of range from insn {source} to {target}")
 
 
 def check_loop(source: int, target: int, progress: int) -> None:
-    """An edge back to an instruction the walk is still inside of closes a loop."""
+    """Refuses an edge back to an instruction that the walk is still inside of, which closes a loop."""
     if progress == _DISCOVERED:
         raise Refused(Rule.LOOP, "EINVAL", f"back-edge from insn {source} to {target}")
 
 
 def check_reached(env: Environment, progress: Sequence[int]) -> None:
-    """Both halves of a 64 bit constant count."""
+    """Checks that every instruction is reached; both halves of a 64 bit constant count."""
     for index, state in enumerate(progress):
         if state != _EXPLORED:
             env.at = index

@@ -23,7 +23,7 @@ from harness.model.verifier.verdict import Refused
 
 
 def check_ld(env: Environment, index: int, insn: Instruction) -> int:
-    """One instruction of the class; returns the index of the next."""
+    """Checks one instruction of the class; returns the index of the next."""
     match insn.mode:
         case Mode.ABS | Mode.IND:
             check_packet(env, insn)
@@ -36,8 +36,8 @@ def check_ld(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_imm(env: Environment, index: int, insn: Instruction) -> None:
-    """A constant is taken for an unknown number; a map is known. A path that enters at the second half, which has
-    another size, ends here."""
+    """Checks a 64 bit constant. It is treated as an unknown number; a map is known. A path that enters at the second
+    half, which has another size, ends here."""
     if insn.size != Size.DW:
         raise Refused(Rule.LD_IMM_SIZE, "EINVAL", "invalid BPF_LD_IMM insn")
     if insn.off:
@@ -49,7 +49,7 @@ def check_imm(env: Environment, index: int, insn: Instruction) -> None:
 
 
 def check_packet(env: Environment, insn: Instruction) -> None:
-    """LD_ABS and LD_IND are calls in disguise: they take the context from R6 and lose R1 to R5."""
+    """Checks LD_ABS and LD_IND, which are like calls: they take the context from R6 and overwrite R1 to R5."""
     if not env.context.kind.packet:
         raise Refused(Rule.NO_PACKET, "EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
     indirect = insn.mode == Mode.IND

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the verifier asks its surroundings: program type, license, maps behind descriptors, log, limits."""
+"""What the verifier asks its surroundings: program type, license, maps of descriptors, log, limits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from harness.model.verifier.prototypes import ProgramKind
 
 @dataclass(frozen=True, eq=False)
 class MapShape:
-    """One map. Two of the same shape are two maps: identity counts, so a duplicated descriptor must find the same one.
+    """The shape of one map. Two of equal shape are two maps: identity counts, so a duplicated descriptor must find the
+    same one.
 
-    `key_size` and `value_size` are bytes, unsigned 32 bit. Programs may read values, and write them, unless said
-    otherwise (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2).
+    `key_size` and `value_size` are bytes, unsigned 32 bit. Programs may read and write values, except where the flags
+    forbid it (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2).
     """
 
     type: int
@@ -35,7 +36,7 @@ class LogRequest:
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers one release of the verifier counts up to."""
+    """The limits of one release of the verifier."""
 
     instructions: int = 4096
     """BPF_MAXINSNS: bpf_check() refuses more; bpf_prog_load() already refused 4096 itself."""
@@ -43,7 +44,7 @@ class Limits:
     pending: int = 1024
     maps: int = 64
     helpers: int = 12
-    """__BPF_FUNC_MAX_ID, the first helper number that means nothing."""
+    """__BPF_FUNC_MAX_ID, the first number that is no helper."""
     least_log: int = 128
     most_log: int = (1 << 32) - 1 >> 8
 
@@ -52,15 +53,14 @@ LINUX_4_1 = Limits()
 
 
 def no_maps(fd: int) -> MapShape | str:
-    """A process without any map: every descriptor is closed."""
+    """Stands for a process without any map: every descriptor is closed."""
     return "EBADF"
 
 
 @dataclass(frozen=True)
 class VerifierContext:
-    """`kind` is the program type with what it offers, `gpl` whether its license is compatible; `find_map` gives the map
-    behind a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another sort).
-    """
+    """The program type `kind` with its helpers; `gpl` is whether its license is compatible; `find_map` returns the map
+    of a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another kind)."""
 
     kind: ProgramKind
     gpl: bool = True

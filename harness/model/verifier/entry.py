@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Before and after the passes: the count of instructions and the log's buffer. bpf_check(), kernel/bpf/verifier.c."""
+"""The checks before and after the passes: the count of instructions and the log's buffer. bpf_check(),
+kernel/bpf/verifier.c."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from harness.model.verifier.verdict import Refused
 
 
 def check_length(count: int, limits: Limits) -> None:
-    """E2BIG for no instruction at all or too many."""
+    """Raises E2BIG for no instruction at all or too many."""
     if not 0 < count <= limits.instructions:
         raise Refused(Rule.LENGTH, "E2BIG")
 
 
 def check_log(request: LogRequest, limits: Limits) -> None:
-    """EINVAL unless no log field is set, or all are and the size is sane. Any level but 0 is the same."""
+    """Raises EINVAL unless no log field is set, or all are and the size is valid. All levels but 0 are the same."""
     wanted = request.level or request.buffer or request.size
     sane = limits.least_log <= request.size <= limits.most_log and request.level and request.buffer
     if wanted and not sane:
@@ -24,6 +25,7 @@ def check_log(request: LogRequest, limits: Limits) -> None:
 
 
 def overflows(log: Log, size: int) -> bool | None:
-    """Whether the text reaches the buffer's last byte but one, which is ENOSPC; None when that cannot be known."""
+    """Returns whether the text reaches the buffer's last byte but one, which is ENOSPC; None when that cannot be
+    known."""
     least, most = log.length
     return None if least < size - 1 <= most else least >= size - 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one verification carries along: struct verifier_env, kernel/bpf/verifier.c of 4.1."""
+"""The state of one verification: struct verifier_env, kernel/bpf/verifier.c of 4.1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.model.verifier.verdict import Refused
 
 
 class Thread(NamedTuple):
-    """A path that waits: the state in which it goes on at `target`, and the jump it left at."""
+    """A branch that is still to be simulated: the state in which it goes on at `target`, and the jump it left at."""
 
     state: State
     target: int
@@ -25,22 +25,22 @@ class Thread(NamedTuple):
 
 
 class Observer(Protocol):
-    """Looks on while paths are simulated."""
+    """Observes the simulation of paths."""
 
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """`insn` is about to be simulated in `env.state`; `resumed` says that a branch that waited begins with it."""
 
 
 class Environment:
-    """`at` is the instruction under the lens; `state` what is believed before it.
+    """The verification of one program. `at` is the instruction being checked; `state` what is known before it.
 
     `rules` are those of the release, and `hooks` the functions among them.
 
-    `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches to come,
-    last in first out. `explored` has an entry for each instruction at which paths are compared: the states that went
-    through it. `loaded` is the type of base each 32 bit load was met with first. `fetches` is empty for 4.1: of a later
-    release it holds, by index, the register that an atomic operation puts the old value into. So is `functions`: where
-    a later release sees functions of the program begin.
+    `maps` are the maps by the index of the first half of the constant that loads them, `pending` the branches that are
+    still to be simulated, last in first out. `explored` has an entry for each instruction at which paths are compared:
+    the states that went through it. `loaded` is the type of base that each 32 bit load first had. `fetches` is empty
+    for 4.1: for a later release it holds, by index, the register that an atomic operation puts the old value into. So
+    is `functions`: the indices at which a later release sees functions of the program begin.
     """
 
     __slots__ = (
@@ -86,7 +86,7 @@ class Environment:
         self.loaded: dict[int, RegisterType] = {}
 
     def push(self, target: int, source: int) -> State:
-        """push_stack(): a branch with a copy of the current state, which is returned for refinement."""
+        """push_stack(): adds a branch with a copy of the current state, which is returned for refinement."""
         state = self.state.copy()
         self.pending.append(Thread(state, target, source))
         if len(self.pending) > self.context.limits.pending:

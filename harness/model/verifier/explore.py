@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Third pass: every path is simulated, a branch at a time, until it ends or comes to what was seen before.
+"""Third pass: every path is simulated, a branch at a time, until it ends or reaches a state seen before.
 
 Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 4.1.
 """
@@ -15,9 +15,10 @@ from harness.model.verifier.verdict import Refused
 
 
 def explore(env: Environment) -> None:
-    """From the first instruction with the context in R1 and the stack in R10. Falling through comes before branching,
-    and of the branches that wait the last one comes first. All paths together simulate so many instructions and no
-    more (the message has the kernel's spelling)."""
+    """Simulates from the first instruction, with the context in R1 and the stack in R10. Falling through comes before
+    branching, and of the pending branches the last one comes first. All paths together may simulate a limited number of
+    instructions (the message has the kernel's spelling).
+    """
     index = 0
     simulated = 0
     came_from: int | None = None
@@ -44,8 +45,8 @@ def explore(env: Environment) -> None:
 
 
 def is_seen(env: Environment, index: int) -> bool:
-    """is_state_visited(): whether a state seen at this marked instruction covers the current one; if none does, the
-    current one is remembered. It counts as safe at once, because nothing loops."""
+    """is_state_visited(): returns whether a state seen at this marked instruction covers the current one; if none does,
+    the current one is remembered. It counts as safe at once, because nothing loops."""
     states = env.explored[index]
     if any(env.hooks.states_equal(old, env.state) for old in states):
         return True
@@ -54,7 +55,7 @@ def is_seen(env: Environment, index: int) -> bool:
 
 
 def write_step(env: Environment, log: Writer, index: int, came_from: int | None, *, seen: bool) -> None:
-    """The instruction, and before it where a branch begins, from which jump and in which state."""
+    """Writes the instruction, and before it where a branch begins, from which jump and in which state."""
     if seen:
         log.write(f"{index}: safe\n" if came_from is None else f"\nfrom {came_from} to {index}: safe\n")
         return

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""After the verifier: fixup_bpf_calls(), kernel/bpf/syscall.c of 4.1.
+"""The pass after the verifier: fixup_bpf_calls(), kernel/bpf/syscall.c of 4.1.
 
-It looks up the helper of every call, also of those no path reached and the verifier therefore never saw; where there is
-none it follows a null pointer. Seen on 4.1.52.
+It looks up the helper of every call, also of those that no path reached and the verifier therefore never saw; where
+there is none it follows a null pointer. Seen on 4.1.52.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.isa.opcodes import Class, Jump
 
 
 def missing_helper(program: Sequence[Instruction], helpers: Container[int]) -> int | None:
-    """The index of the first call of a helper that is not there, None when all are."""
+    """Returns the index of the first call of a helper that does not exist, None when all do."""
     for index, insn in enumerate(program):
         if insn.code == Class.JMP | Jump.CALL and insn.imm not in helpers:
             return index

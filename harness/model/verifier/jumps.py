@@ -29,7 +29,7 @@ END_OF_PATH = -1
 
 
 def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
-    """One jump, call or exit; returns the index the path goes on at."""
+    """Checks one jump, call or exit; returns the index at which the path goes on."""
     operation = insn.operation
     if operation == _CALL:
         return env.hooks.check_call(env, index, insn)
@@ -42,20 +42,20 @@ def check_jmp(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_ja(insn: Instruction) -> None:
-    """A goto has a distance and nothing else."""
+    """Checks a goto, which has a distance and no other field."""
     if insn.source == _X or insn.imm or insn.src or insn.dst:
         raise Refused(Rule.JA_FIELDS, "EINVAL", "BPF_JA uses reserved fields")
 
 
 def check_exit(env: Environment, index: int, insn: Instruction) -> int:
-    """R0 holds something, anything."""
+    """Checks an exit: R0 holds something, anything."""
     check_exit_fields(insn)
     check_source(env.state.registers, R0)
     return END_OF_PATH
 
 
 def check_exit_fields(insn: Instruction) -> None:
-    """An exit has no fields, but `off` is not looked at."""
+    """Checks the fields of an exit, which must be zero, except `off`, which is not checked."""
     if insn.source == _X or insn.imm or insn.src or insn.dst:
         raise Refused(Rule.EXIT_FIELDS, "EINVAL", "BPF_EXIT uses reserved fields")
 
@@ -86,12 +86,12 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def fields_first(env: Environment, insn: Instruction) -> None:
-    """Nothing comes before the fields that mean nothing."""
+    """Checks nothing before the reserved fields."""
 
 
 def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
-    """Where the register equals `imm` it is that constant, even if it was a pointer, even R10; where the result of a
-    lookup is not 0 it is a map value. Copies of the register learn nothing."""
+    """Refines both states: where the register equals `imm` it is that constant, even if it was a pointer, even R10;
+    where the result of a lookup is not 0 it is a map value. Copies of the register are not refined."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
         unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
     equal.registers[number] = register.overwritten(CONST_IMM, imm)

@@ -22,7 +22,7 @@ from harness.script.operations import MapType
 
 
 def check_unknown_class(env: Environment, index: int, insn: Instruction) -> int:
-    """Class 6, which became JMP32 in 5.1."""
+    """Refuses class 6, which became JMP32 in 5.1."""
     raise Refused(Rule.CLASS, "EINVAL", f"unknown insn class {insn.opcode_class}")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The verifier's log: text, except where it shows what no model can know.
+"""The verifier's log: text, and holes where the model cannot know it.
 
 Source: verbose() and print_verifier_state(), kernel/bpf/verifier.c of 4.1.
 """
@@ -13,7 +13,8 @@ from itertools import groupby
 
 @dataclass(frozen=True)
 class Hole:
-    """Text that cannot be predicted: `why`, the `pattern` it follows, and its length between `least` and `most`."""
+    """A part of the log that cannot be predicted: `why`, the `pattern` it follows, and its length between `least` and
+    `most`."""
 
     why: str
     pattern: str
@@ -23,9 +24,10 @@ class Hole:
 
 ADDRESS_HALF = Hole("half of a map's address", "[0-9a-f]{1,8}", 1, 8)
 BEYOND_TABLE = Hole("whatever lies behind a table of names", "[^\n]*", 0, 1 << 24)
-"""print_bpf_insn() of 4.1 prints unknown operators by reading past the end of a table of strings."""
+"""The result of print_bpf_insn() of 4.1, which prints unknown operators by reading past the end of a table of
+strings."""
 UNINITIALISED = Hole("one byte of an uninitialised buffer", ".?", 0, 1)
-"""What a log without any text shows: bpf_check() copies `log_len + 1` bytes of a buffer nobody cleared."""
+"""The content of a log without any text: bpf_check() copies `log_len + 1` bytes of a buffer that was not cleared."""
 
 DESCRIPTOR_NUMBER = Hole("a descriptor", "-?[0-9]+", 1, 11)
 
@@ -45,23 +47,23 @@ class Log:
 
     @property
     def lines(self) -> list[str]:
-        """Lines without their ends; a hole stands in angle brackets."""
+        """Returns the lines without their ends; a hole stands in angle brackets."""
         return str(self).splitlines()
 
     @property
     def text(self) -> str | None:
-        """The text when all of it is known, else None."""
+        """Returns the text when all of it is known, else None."""
         return str(self) if all(isinstance(piece, str) for piece in self.pieces) else None
 
     @property
     def length(self) -> tuple[int, int]:
-        """The least and the most characters the whole text can have."""
+        """Returns the least and the greatest number of characters that the whole text can have."""
         least = sum(len(piece) if isinstance(piece, str) else piece.least for piece in self.pieces)
         most = sum(len(piece) if isinstance(piece, str) else piece.most for piece in self.pieces)
         return least, most
 
     def admits(self, observed: str) -> bool:
-        """Whether the kernel may have written `observed`."""
+        """Returns whether the kernel may have written `observed`."""
         if self.limit is None:
             pattern = "".join(re.escape(piece) if isinstance(piece, str) else piece.pattern for piece in self.pieces)
             return re.fullmatch(pattern, observed, re.DOTALL) is not None
@@ -94,7 +96,7 @@ class Writer:
         self._pieces.extend(pieces)
 
     def log(self) -> Log:
-        """What was written so far."""
+        """Returns what was written so far."""
         joined: list[Text] = []
         for kind, pieces in groupby(self._pieces, key=type):
             run = list(pieces)

@@ -48,11 +48,11 @@ _NO_BASE: Mapping[RegisterType, Rule] = {
     CONST_PTR_TO_MAP: Rule.ACCESS_BY_MAP,
     PTR_TO_MAP_VALUE_OR_NULL: Rule.ACCESS_UNCHECKED,
 }
-"""By which variant of the rule an access is refused through a register that is no base."""
+"""The variants of the rule by which an access through a register that is no base is refused."""
 
 
 def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
-    """`dst = *(src + off)`; mode and `imm` were checked by the scan."""
+    """Checks `dst = *(src + off)`; mode and `imm` were checked by the scan."""
     registers = env.state.registers
     base = check_source(registers, insn.src).type
     check_destination(registers, insn.dst, mark=False)
@@ -64,14 +64,15 @@ def check_ldx(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_same_pointer(env: Environment, index: int, base: RegisterType) -> None:
-    """A 32 bit load is rewritten for the context, so it must not meet the context on one path and memory on another."""
+    """Refuses a 32 bit load that accesses the context on one path and memory on another, because it is rewritten for
+    the context."""
     first = env.loaded.setdefault(index, base)
     if first is not base and PTR_TO_CTX in (first, base):
         raise Refused(Rule.TWO_POINTERS, "EINVAL", "same insn cannot be used with different pointers")
 
 
 def check_stx(env: Environment, index: int, insn: Instruction) -> int:
-    """`*(dst + off) = src`, or with XADD `*(dst + off) += src`"""
+    """Checks `*(dst + off) = src`, or with XADD `*(dst + off) += src`."""
     if insn.mode == _ATOMIC:
         env.hooks.check_xadd(env, index, insn)
         return index + 1
@@ -85,7 +86,7 @@ def check_stx(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_st(env: Environment, index: int, insn: Instruction) -> int:
-    """`*(dst + off) = imm`"""
+    """Checks `*(dst + off) = imm`."""
     if insn.mode != _MEM or insn.src:
         raise Refused(Rule.ST_FIELDS, "EINVAL", "BPF_ST uses reserved fields")
     check_source(env.state.registers, insn.dst)
@@ -94,7 +95,7 @@ def check_st(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
-    """Memory that may be read and then written; a saved register read so becomes plain data."""
+    """Checks that memory may be read and then written; a saved register that is read becomes plain data."""
     size = check_xadd_fields(insn)
     registers = env.state.registers
     check_source(registers, insn.src)
@@ -104,7 +105,7 @@ def check_xadd(env: Environment, index: int, insn: Instruction) -> None:
 
 
 def check_xadd_fields(insn: Instruction) -> int:
-    """4 or 8 bytes, which are returned, and no constant."""
+    """Checks the fields, and returns the size, 4 or 8 bytes."""
     size = insn.size.nbytes
     if size not in (4, 8) or insn.imm:
         raise Refused(Rule.XADD_FIELDS, "EINVAL", "BPF_XADD uses reserved fields")
@@ -112,7 +113,7 @@ def check_xadd_fields(insn: Instruction) -> int:
 
 
 def check_read(env: Environment, base: int, off: int, size: int, into: int | None) -> None:
-    """check_mem_access(BPF_READ): what is read goes into register `into`, if any."""
+    """check_mem_access(BPF_READ): puts what is read into register `into`, if any."""
     registers = env.state.registers
     env.hooks.check_mem_access(env, base, off, size, False)
     value = check_stack_read(env.state, off, size) if registers[base].type is FRAME_PTR else UNKNOWN
@@ -128,7 +129,7 @@ def check_write(env: Environment, base: int, off: int, size: int, value: Registe
 
 
 def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
-    """Alignment first, whatever the base is, then the base's own bounds."""
+    """Checks alignment first, whatever the base is, then the base's own bounds."""
     register = env.state.registers[base]
     if off % size:
         raise Refused(Rule.MISALIGNED, "EACCES", f"misaligned access off {off} size {size}")
@@ -143,7 +144,7 @@ def check_access(env: Environment, base: int, off: int, size: int, write: bool) 
 
 
 def check_map_access(register: Register, off: int, size: int) -> None:
-    """Inside of one value of the map."""
+    """Checks that the access is inside one value of the map."""
     assert register.map is not None
     if off < 0 or off + size > register.map.value_size:
         value_size = as_int(register.map.value_size)
@@ -155,13 +156,14 @@ def check_map_access(register: Register, off: int, size: int) -> None:
 
 
 def check_context_access(env: Environment, off: int, size: int, *, write: bool) -> None:
-    """What the program type allows."""
+    """Checks that the program type allows the access."""
     if not env.context.kind.context.allows(off, size, write=write):
         raise Refused(_context_rule(env, write), "EACCES", f"invalid bpf_context access off={off} size={size}")
 
 
 def _context_rule(env: Environment, write: bool) -> Rule:
-    """Contexts of packets grew, and a later release lets programs on kprobes write theirs."""
+    """Returns the rule of the context: contexts of packets grew, and a later release lets programs on kprobes write
+    theirs."""
     if env.context.kind.packet:
         return Rule.CONTEXT_OF_PACKET
     assert env.at is not None
@@ -171,14 +173,14 @@ def _context_rule(env: Environment, write: bool) -> Rule:
 
 
 def check_stack_bounds(off: int, size: int) -> None:
-    """-512 to -1."""
+    """Checks that the offsets are from -512 to -1."""
     if not -STACK_SIZE <= off < 0:
         raise Refused(Rule.STACK_BOUNDS, "EACCES", f"invalid stack off={off} size={size}")
 
 
 def check_stack_write(state: State, off: int, size: int, value: Register) -> None:
-    """A pointer to a map value, to the stack or to the context is saved with its type, which takes a whole slot; all
-    else becomes plain data. Access is aligned, so it never leaves its slot."""
+    """Writes to the stack. A pointer to a map value, to the stack or to the context is saved with its type, which takes
+    a whole slot; all else becomes plain data. Access is aligned, so it never leaves its slot."""
     number, first = divmod(STACK_SIZE + off, 8)
     if value.type in (PTR_TO_MAP_VALUE, PTR_TO_STACK, PTR_TO_CTX):
         if size != 8:
@@ -190,7 +192,7 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
 
 
 def check_stack_read(state: State, off: int, size: int) -> Register:
-    """What is read: a saved register when it begins at one, else a number out of plain data."""
+    """Returns what is read: a saved register when it begins at one, else a number out of plain data."""
     number, first = divmod(STACK_SIZE + off, 8)
     slot = state.stack.get(number, EMPTY_SLOT)
     if slot.kinds[first] == SPILL:

@@ -16,7 +16,8 @@ _JUMP = ("jmp", "==", ">", ">=", "&", "!=", "s>", "s>=", "call", "exit")
 
 
 def print_insn(insn: Instruction, *, address: bool = False) -> tuple[Text, ...]:
-    """The line, without its index and with its end. `address` says that `imm` was replaced by half of an address."""
+    """Returns the line, without its index and with its end. `address` says that `imm` was replaced by half of an
+    address."""
     text: tuple[Text, ...]
     match insn.opcode_class:
         case Class.ALU | Class.ALU64:

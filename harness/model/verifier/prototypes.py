@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program type offers: its context, its helpers, and how each helper is called. Linux 4.1.
+"""Program types: context, helpers, and how each helper is called. Linux 4.1.
 
 Sources: kernel/trace/bpf_trace.c, net/core/filter.c, kernel/bpf/helpers.c of 4.1.
 """
@@ -22,22 +22,22 @@ class Argument(Enum):
     MAP_VALUE = auto()
     STACK = auto()
     STACK_SIZE = auto()
-    """How many bytes of the argument before it, which is STACK, the helper touches."""
+    """The number of bytes that the helper accesses of the argument before it, which is STACK."""
     MEMORY = auto()
-    """Stack, or since 4.11 (5722569bb9c3) the value of a map, and what else a program may write to."""
+    """Stack, or since 4.11 (5722569bb9c3) the value of a map, and other memory that a program may write to."""
     MEMORY_SIZE = auto()
     """As STACK_SIZE; the argument before it is MEMORY."""
     MEMORY_SIZE_OR_ZERO = auto()
     RECORD_SIZE = auto()
-    """How many bytes the helper gives, which must be known."""
+    """The number of bytes that the helper returns a pointer to, which must be known."""
     RECORD = auto()
-    """What a helper gave, which this one takes back."""
+    """A pointer that a helper returned, and which this one releases."""
     CONTEXT = auto()
     ANYTHING = auto()
 
 
 class Return(Enum):
-    """`enum bpf_return_type`; no helper of 4.1 returns nothing, or memory that must be given back."""
+    """`enum bpf_return_type`; no helper of 4.1 returns nothing, or memory that must be released."""
 
     INTEGER = auto()
     MAP_VALUE_OR_NULL = auto()
@@ -47,8 +47,8 @@ class Return(Enum):
 
 @dataclass(frozen=True)
 class Prototype:
-    """`struct bpf_func_proto`. Registers behind the last argument are not looked at. `map` is the only type of map the
-    helper takes, where there is one: check_map_func_compatibility() of 4.2 and later."""
+    """`struct bpf_func_proto`. Registers behind the last argument are not checked. `map` is the only type of map that
+    the helper takes, where there is one: check_map_func_compatibility() of 4.2 and later."""
 
     arguments: tuple[Argument, ...] = ()
     returns: Return = Return.INTEGER
@@ -64,7 +64,7 @@ class ContextAccess:
     widths: frozenset[int]
 
     def allows(self, off: int, width: int, *, write: bool) -> bool:
-        """The is_valid_access() of the type. Only where an access begins is held against `size`."""
+        """The is_valid_access() of the type. Only the beginning of an access is compared with `size`."""
         return not write and 0 <= off < self.size and width in self.widths and off % width == 0
 
 
@@ -113,7 +113,7 @@ _SK_BUFF = ContextAccess(36, frozenset({4}))
 
 
 def kprobe(pt_regs_size: int) -> ProgramKind:
-    """BPF_PROG_TYPE_KPROBE, whose context is the struct pt_regs of the architecture (168 bytes on x86_64)."""
+    """Returns BPF_PROG_TYPE_KPROBE, whose context is the struct pt_regs of the architecture (168 bytes on x86_64)."""
     return ProgramKind("kprobe", ContextAccess(pt_regs_size, frozenset({1, 2, 4, 8})), _TRACING)
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The rules by which verifiers refuse a program: every refusal carries the one it was made by.
+"""The rules by which verifiers refuse a program: every refusal carries its rule.
 
-Rules of 4.1 are its messages, M-01 the first in kernel/bpf/verifier.c, and behind them two refusals without a word;
-tests/harness/model/verifier/rejections.py has a program of each. Where later verifiers changed only part of a rule, its
-parts are rules of their own, told apart by a word behind the dot. Rules that came later, and those that hold before the
-program is looked at, have the name of a clause where there is one.
+Rules of 4.1 are its messages, M-01 the first in kernel/bpf/verifier.c, and after them two refusals without a message;
+tests/harness/model/verifier/rejections.py has a program for each. Where later verifiers changed only part of a rule,
+its parts are rules of their own, distinguished by a word after the dot. Rules that came later, and those that hold
+before the program is checked, have the name of a clause where there is one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum, unique
 
 @unique
 class Rule(Enum):
-    """The value is the name under which people meet the rule."""
+    """A rule; the value is the name under which reports show it."""
 
     # kernel/bpf/verifier.c of 4.1, in the order of its messages
     TOO_COMPLEX = "M-01"
@@ -99,7 +99,7 @@ class Rule(Enum):
     MAP_WRITE = "MAP-63.write"
     MAP_AND_HELPER = "RBUF-47"
     OPEN = "open"
-    """No rule: a refusal that stands for what nobody knows of the release."""
+    """No rule: a refusal that stands for what is not known of the release."""
 
 
 SCANNED = frozenset({Rule.LDX_FIELDS, Rule.SECOND_HALF, Rule.PSEUDO, Rule.NO_MAP, Rule.MAP_COUNT})

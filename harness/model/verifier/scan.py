@@ -34,25 +34,25 @@ def resolve_maps(env: Environment) -> None:
 
 
 def check_ldx(insn: Instruction) -> None:
-    """Loads have one mode and no constant; the rest of their fields is looked at when a path reaches them."""
+    """Checks that loads have one mode and no constant; the rest of their fields is checked when a path reaches them."""
     if insn.opcode_class == Class.LDX and (insn.mode != Mode.MEM or insn.imm):
         raise Refused(Rule.LDX_FIELDS, "EINVAL", "BPF_LDX uses reserved fields")
 
 
 def check_second_half(insn: Instruction | None) -> None:
-    """The second half is there and holds nothing but `imm`, which is free."""
+    """Checks that the second half exists and has no field but `imm`, which is free."""
     if insn is None or insn.code or insn.dst or insn.src or insn.off:
         raise Refused(Rule.SECOND_HALF, "EINVAL", "invalid bpf_ld_imm64 insn")
 
 
 def check_pseudo(insn: Instruction) -> None:
-    """A constant stands for itself or for a map."""
+    """Checks that a constant stands for itself or for a map."""
     if insn.src not in (Pseudo.CONSTANT, Pseudo.MAP_FD):
         raise Refused(Rule.PSEUDO, "EINVAL", "unrecognized bpf_ld_imm64 insn")
 
 
 def find_map(env: Environment, fd: int) -> MapShape:
-    """bpf_map_get(): EBADF for a closed descriptor, EINVAL for one of another sort."""
+    """bpf_map_get(): refuses with EBADF for a closed descriptor, EINVAL for one of another kind."""
     found = env.context.find_map(fd)
     if isinstance(found, str):
         raise Refused(Rule.NO_MAP, found, f"fd {fd} is not pointing to valid bpf_map")
@@ -60,6 +60,6 @@ def find_map(env: Environment, fd: int) -> MapShape:
 
 
 def check_map_count(env: Environment, used: set[MapShape]) -> None:
-    """So many different maps; refused without a word."""
+    """Refuses more different maps than the limit, without a message."""
     if len(used) > env.context.limits.maps:
         raise Refused(Rule.MAP_COUNT, "E2BIG")

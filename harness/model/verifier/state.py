@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the verifier believes at one point of one path: the types of eleven registers and of the stack.
+"""What the verifier knows at one point of one path: the types of eleven registers and of the stack.
 
 Source: struct reg_state, struct verifier_state, check_reg_arg(), states_equal(), kernel/bpf/verifier.c of 4.1.
 """
@@ -44,7 +44,7 @@ NAMES = ("?", "inv", "ctx", "map_ptr", "map_value", "map_value_or_null", "fp", "
 
 
 class Register(NamedTuple):
-    """`imm` counts for CONST_IMM and PTR_TO_STACK, `map` for the three map types.
+    """The state of a register. `imm` counts for CONST_IMM and PTR_TO_STACK, `map` for the three map types.
 
     In the kernel both share eight bytes, of which `imm` is four: writing a constant over a map's address leaves the
     upper half of the address behind. `stale` says so, for states are compared byte by byte, and a constant with a stale
@@ -58,7 +58,7 @@ class Register(NamedTuple):
     stale: bool = False
 
     def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
-        """`type` and `imm` assigned, and nothing else."""
+        """Returns the register with `type` and `imm` assigned, and nothing else."""
         if self is UNSET and kind is NOT_INIT:
             return self
         return Register(kind, imm, None, self.stale or self.map is not None)
@@ -70,7 +70,7 @@ CONTEXT = Register(PTR_TO_CTX)
 FRAME = Register(FRAME_PTR)
 
 INVALID, SPILL, MISC = 0, 1, 2
-"""`enum bpf_stack_slot_type`: a byte nothing was stored in, one of a saved register, one of plain data."""
+"""`enum bpf_stack_slot_type`: a byte that nothing was stored in, one of a saved register, one of plain data."""
 
 
 class Slot(NamedTuple):
@@ -85,7 +85,7 @@ SPILLED = bytes([SPILL]) * 8
 
 
 class Caller(NamedTuple):
-    """What waits for a function of the program's own to return: where it goes on, R6 to R10, and its stack."""
+    """The caller of a function of the program's own: where it goes on, R6 to R10, and its stack."""
 
     back: int
     registers: tuple[Register, ...]
@@ -94,7 +94,7 @@ class Caller(NamedTuple):
 
 class State:
     """Registers, and the slots of the stack that were ever written, by their number from the lowest address; and, for
-    later releases only, the records that must be given back, and who called."""
+    later releases only, the records that must be released, and the callers."""
 
     __slots__ = ("callers", "records", "registers", "stack")
 
@@ -112,18 +112,18 @@ class State:
 
     @classmethod
     def at_entry(cls) -> State:
-        """init_reg_state(): the context in R1, the frame pointer in R10."""
+        """init_reg_state(): returns the state with the context in R1, the frame pointer in R10."""
         registers = [UNSET] * REGISTERS
         registers[R1] = CONTEXT
         registers[FRAME_POINTER] = FRAME
         return cls(registers, {})
 
     def copy(self) -> State:
-        """A state of its own with the same content."""
+        """Returns an independent state with the same content."""
         return State(self.registers.copy(), self.stack.copy(), self.records, self.callers)
 
     def kind(self, off: int) -> int:
-        """The kind of the stack's byte at R10 + off."""
+        """Returns the kind of the stack's byte at R10 + off."""
         slot = self.stack.get((STACK_SIZE + off) >> 3)
         return slot.kinds[(STACK_SIZE + off) & 7] if slot else INVALID
 
@@ -151,12 +151,12 @@ def _detail(register: Register) -> str:
 
 
 def as_int(value: int) -> int:
-    """An unsigned 32 bit number as a C int shows it."""
+    """Returns an unsigned 32 bit number as a C int shows it."""
     return value - (1 << 32) if value >> 31 else value
 
 
 def check_source(registers: list[Register], number: int) -> Register:
-    """check_reg_arg(SRC_OP): the register exists and was written."""
+    """check_reg_arg(SRC_OP): checks that the register exists and was written."""
     if number >= REGISTERS:
         raise Refused(Rule.REGISTER, "EINVAL", f"R{number} is invalid")
     register = registers[number]
@@ -166,7 +166,7 @@ def check_source(registers: list[Register], number: int) -> Register:
 
 
 def check_destination(registers: list[Register], number: int, *, mark: bool = True) -> None:
-    """check_reg_arg(DST_OP), which marks the register as unknown, or without `mark` DST_OP_NO_MARK."""
+    """check_reg_arg(DST_OP): marks the register as unknown, or without `mark` DST_OP_NO_MARK."""
     if number >= REGISTERS:
         raise Refused(Rule.REGISTER, "EINVAL", f"R{number} is invalid")
     if number == FRAME_POINTER:
@@ -176,14 +176,14 @@ def check_destination(registers: list[Register], number: int, *, mark: bool = Tr
 
 
 def reset_caller_saved(registers: list[Register]) -> None:
-    """What a call leaves of R0 to R5: nothing readable."""
+    """Makes R0 to R5 unreadable after a call."""
     for number in (R0, R1, R2, R3, R4, R5):
         registers[number] = registers[number].overwritten(NOT_INIT)
 
 
 def covers(old: State, new: State) -> bool:
-    """states_equal(): whether `new` needs no simulation since `old`, which asks for no less, went through it. A pointer
-    is as good as any number."""
+    """states_equal(): returns whether `new` needs no simulation because `old`, which demands no less, went through it.
+    An unknown number covers a pointer."""
     for before, now in zip(old.registers, new.registers, strict=True):
         if before is now or before == now or before.type is NOT_INIT:
             continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the verifier says of a program."""
+"""The verdict of the verifier."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harness.model.verifier.rules import Rule
 
 @dataclass(frozen=True)
 class Verdict:
-    """`errno` is None for an accepted program, else the errno's name.
+    """A verdict. `errno` is None for an accepted program, else the errno's name.
 
-    `message` is the line that says why, without its end ("" where the kernel says nothing) and `at` the index of the
-    instruction it is about; both also stand without a log, and beside ENOSPC, which takes a refusal's place when the
-    log's buffer overflows. `log` is the whole log, None when none was asked for.
+    `message` is the line that says why, without its end ("" where the kernel gives none) and `at` the index of the
+    instruction it is about; both are also set without a log, and beside ENOSPC, which replaces a refusal's errno when
+    the log's buffer overflows. `log` is the whole log, None when none was asked for.
 
     `rule` is the one the program was refused by, None for an accepted one.
 
     `doubt` is not empty when the outcome of the load cannot be predicted, and says why. With `oops` the verifier
-    accepts and the kernel then dies while it loads the program: a generator must not let it near a machine.
+    accepts and the kernel then crashes while it loads the program: a generator must not load it on a machine.
     """
 
     errno: str | None = None
@@ -33,7 +33,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether the program loads."""
+        """Returns whether the program loads."""
         return self.errno is None and not self.oops
 
 

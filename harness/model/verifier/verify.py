@@ -20,7 +20,7 @@ from harness.model.verifier.verdict import Refused, Verdict
 
 
 def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
-    """What Linux 4.1.52 says of `program`, with the whole text of its log if `context.log` asks for one.
+    """Returns the verdict of Linux 4.1.52 on `program`, with the whole text of its log if `context.log` asks for one.
 
     Never raises, whatever the bytes; always ends, because 4.1 refuses loops and counts what it simulates.
     """
@@ -43,7 +43,7 @@ def verify(program: Sequence[Instruction], context: VerifierContext) -> Verdict:
 
 
 def run_passes(env: Environment) -> Verdict:
-    """The verdict on a program of proper length, without its log."""
+    """Returns the verdict on a program of proper length, without its log."""
     try:
         resolve_maps(env)
         check_cfg(env)
@@ -54,9 +54,10 @@ def run_passes(env: Environment) -> Verdict:
 
 
 def _with_log(verdict: Verdict, log: Log, size: int) -> Verdict:
-    """The log as far as the buffer holds it; ENOSPC takes the place of any verdict when the buffer is full."""
+    """Returns the verdict with the log as far as the buffer holds it; ENOSPC replaces any verdict when the buffer is
+    full."""
     full = overflows(log, size)
     errno = "ENOSPC" if full else verdict.errno
     limit = size - 1 if full else None
-    doubt = "" if full is not None else "whether the log fits its buffer hangs on a map's address"
+    doubt = "" if full is not None else "whether the log fits its buffer depends on a map's address"
     return replace(verdict, errno=errno, log=Log(log.pieces, limit), doubt=doubt)

@@ -60,7 +60,7 @@ def test_hits_without_number_take_no_time_where_nothing_counts_them() -> None:
     unseen = predict(prctl(times=most))
     assert unseen == predict(prctl())
     *_, hit, read, other = predict(HITS, array("other"), *probed(COUNTING), prctl(times=most), READ, read_u64("other"))
-    assert isinstance(hit, Unpredicted) and "hits come to" in hit.reason
+    assert isinstance(hit, Unpredicted) and "hits, which the model would carry out one by one" in hit.reason
     assert isinstance(read, Unpredicted) or isinstance(data(read), Bytes)
     assert data(other) == u64(0)
 

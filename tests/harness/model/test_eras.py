@@ -153,7 +153,7 @@ def test_a_kernel_behind_the_last_release_with_rules_is_told_as_such() -> None:
 def test_a_release_whose_sources_were_read_has_no_doubts_and_is_told_as_such(name: str) -> None:
     assert not doubtful(name, "x86_64") and not doubtful(name, "arm64")
     assert Environment(name, "x86_64", 0).warnings == (
-        f"the rules of {name} were read in its sources; nobody has held them against a kernel that runs",
+        f"the rules of {name} were read in its sources; nobody has held them against a running kernel",
     )
 
 

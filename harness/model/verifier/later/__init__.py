@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What later verifiers do otherwise than 4.1's, and what can be said of them with 4.1's as the base.
+"""The differences of later verifiers from 4.1's, and what can be predicted of them from it.
 
 Each module is one change of kernel/bpf/verifier.c; harness/model/upstream/verifying.py says which release made it.
-`predict` is the way in.
+`predict` is the entry point.
 """
 
 from harness.model.verifier.later.predict import predict

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Atomic operations that put what was there into a register: check_atomic(), kernel/bpf/verifier.c of 5.12."""
+"""Atomic operations that put the old value into a register: check_atomic(), kernel/bpf/verifier.c of 5.12."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.model.verifier.state import UNKNOWN, check_destination, check_sourc
 
 
 def check_atomic(env: Environment, index: int, insn: Instruction) -> None:
-    """The register that is put into is read before."""
+    """Checks an atomic operation; the register that receives the old value must be readable before."""
     into = env.fetches.get(index)
     if into is None:
         check_xadd(env, index, insn)

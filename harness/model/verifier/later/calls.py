@@ -40,7 +40,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
 
 
 def check_call(env: Environment, index: int, insn: Instruction) -> int:
-    """Behind the arguments comes whether helper and map fit, and what the program holds."""
+    """Checks, after the arguments, whether helper and map fit, and what the program must release."""
     prototype = calls.callee(env, insn)
     shape = calls.check_arguments(env, prototype)
     if shape is not None:
@@ -49,15 +49,15 @@ def check_call(env: Environment, index: int, insn: Instruction) -> int:
         records.check_leak(env.state)
     size = env.state.registers[R2].imm
     if Argument.RECORD in prototype.arguments:
-        records.give_back(env.state, env.state.registers[R1])
+        records.release(env.state, env.state.registers[R1])
     calls.returned(env, prototype, shape)
     if prototype.returns is Return.RECORD_OR_NULL:
-        env.state.registers[R0] = records.give_out(env.state, size)
+        env.state.registers[R0] = records.reserve(env.state, size)
     return index + 1
 
 
 def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
-    """As 4.1, and the kinds of arguments that came later."""
+    """Checks as 4.1 does, and the kinds of arguments that came later."""
     register = state.registers[number]
     if register.type is NOT_INIT or argument is Argument.ANYTHING:
         calls.check_argument(state, number, argument, shape)
@@ -84,13 +84,13 @@ def _check_type(number: int, register: Register, argument: Argument) -> None:
 
 
 def check_memory(state: State, number: int, size: int) -> None:
-    """`size` bytes from register `number` on lie in one value of a map, or in the stack as 4.1 wants them to."""
+    """Checks that `size` bytes from register `number` on lie in one value of a map, or in the stack as 4.1 demands."""
     register = state.registers[number]
     if register.type is not PTR_TO_MAP_VALUE:
         calls.check_stack_boundary(state, number, size)
     elif size <= 0:
         raise Refused(Rule.OPEN, "EACCES", f"invalid access_size={size}")
     elif register.map is not None and not (register.map.readable and register.map.writable):
-        raise Refused(Rule.OPEN, "EACCES", "whether the helper reads or writes, its map allows one only")
+        raise Refused(Rule.OPEN, "EACCES", "it is not known whether the helper reads or writes; its map allows one")
     else:
         check_map_access(register, 0, size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What later verifiers see of instructions before any path is simulated.
+"""What later verifiers check in instructions before any path is simulated.
 
 Sources: bpf_opcode_in_insntable(), resolve_pseudo_ldimm64(), check_subprogs(), kernel/bpf/verifier.c of 5.10.
 """
@@ -23,7 +23,8 @@ _NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
 
 @cache
 def strange_opcodes(release: Release, early: frozenset[int]) -> Mapping[int, tuple[Opcode, ...]]:
-    """Those that the release has, or lets pass (with the codes in `early`), and 4.1 has nothing like them; by code."""
+    """Returns the opcodes that the release has, or accepts (those with the codes in `early`), and of which 4.1 has no
+    counterpart; by code."""
     stood_in = {*STAND_INS, "call_local"}
     strange: dict[int, tuple[Opcode, ...]] = {}
     for opcode in OPCODES:
@@ -34,7 +35,7 @@ def strange_opcodes(release: Release, early: frozenset[int]) -> Mapping[int, tup
 
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
-    """Every instruction with its index, of a 64 bit constant the first half only."""
+    """Yields every instruction with its index; of a 64 bit constant the first half only."""
     index = 0
     while index < len(program):
         yield index, program[index]
@@ -42,7 +43,7 @@ def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruct
 
 
 def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | None:
-    """The first instruction whose opcode means nothing: refused by the scan, which also resolves maps."""
+    """Returns the first instruction with an undefined opcode: it is refused by the scan, which also resolves maps."""
     known = known_codes(release)
     return next((index for index, insn in first_halves(program) if insn.code not in known), None)
 
@@ -53,15 +54,15 @@ def known_codes(release: Release) -> frozenset[int]:
 
 
 def oddity(program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]) -> str:
-    """What some later verifier refuses without simulating it (all with EINVAL), "" for nothing: fields that mean
-    nothing, registers that do not exist, a jump (one of `targets`) into a 64 bit constant."""
+    """Returns what some later verifier refuses without simulating it (all with EINVAL), "" for nothing: reserved fields
+    that are set, registers that do not exist, a jump (one of `targets`) into a 64 bit constant."""
     return next((what for _, what in oddities_of(program, release, targets)), "")
 
 
 def oddities_of(
     program: Sequence[Instruction], release: Release, targets: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, str]]:
-    """All of it, each with the instruction that it is seen at."""
+    """Yields all of these, each with the instruction at which it is found."""
     halves = set()
     for index, insn in first_halves(program):
         opcode = find(insn)
@@ -83,7 +84,7 @@ def oddities_of(
 
 
 def jumps(program: Sequence[Instruction]) -> Iterator[tuple[int, int]]:
-    """Every jump's index with the index it leads to, in opcodes of 4.1."""
+    """Yields every jump's index with the index it leads to, in opcodes of 4.1."""
     for index, insn in first_halves(program):
         if insn.opcode_class == _JMP and insn.operation not in _NO_JUMPS:
             yield index, index + insn.off + 1

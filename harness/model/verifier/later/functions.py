@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Functions of a program's own, since 4.16; 4.1 has none, and to its verifier they are frames of the state.
+"""Functions of a program's own, since 4.16; 4.1 has none, and its verifier treats them here as frames of the state.
 
 Sources: add_subprog(), check_subprogs(), check_func_call(), prepare_func_exit(), check_max_stack_depth(),
 kernel/bpf/verifier.c of 5.10.
@@ -30,23 +30,23 @@ _ACCESSES = (Class.LDX, Class.ST, Class.STX)
 
 
 def starts(program: Sequence[Instruction]) -> frozenset[int]:
-    """Where functions begin, but for the first."""
+    """Returns where functions begin, except for the first."""
     return frozenset(index + 1 + insn.imm for index, insn in enumerate(program) if is_local(insn))
 
 
 def is_local(insn: Instruction) -> bool:
-    """Whether it calls a function of the program."""
+    """Returns whether it calls a function of the program."""
     return insn.code == CALL and insn.src == LOCAL
 
 
 def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) -> str:
-    """Why nothing is said of the functions of a program whose jumps have these targets, "" for no reason: they are not
-    laid out one behind the other, may need more stack than there is, or read packets, which only some may."""
+    """Returns why nothing is predicted for the functions of a program whose jumps have these targets, "" if it is: they
+    are not contiguous, may need more stack than there is, or read packets, which only some may."""
     if not (functions := starts(program)):
         return ""
     bounds = sorted({0, *functions, len(program)})
     if bounds[0] < 0 or bounds[-1] > len(program) or any(program[bound - 1].code not in _ENDS for bound in bounds[1:]):
-        return "a function does not end before the next begins"
+        return "a function runs into the next one"
     for begin, end in pairwise(bounds):
         if any(not begin <= target < end for index, target in targets if begin <= index < end):
             return "a jump leads from one function into another"
@@ -55,12 +55,12 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) 
     if any(insn.opcode_class == Class.LD and insn.mode in (Mode.ABS, Mode.IND) for insn in program):
         return "it has functions and reads packets"
     if any(insn.code == CALL and insn.imm == Helper.TAIL_CALL for insn in program):
-        return "it has functions and goes on with another program"
+        return "it has functions and makes tail calls"
     return ""
 
 
 def _rounded(function: Sequence[Instruction]) -> int:
-    """No less than the stack the function uses, in the verifier's steps."""
+    """Returns an upper bound of the stack that the function uses, rounded as in the verifier."""
     return max(32, *(-(-depth // 32) * 32 for depth in _depths(function)))
 
 
@@ -74,14 +74,14 @@ def _depths(function: Sequence[Instruction]) -> Iterator[int]:
 
 
 def after_call(env: Environment, index: int) -> tuple[int, ...]:
-    """check_cfg() goes on behind a call of the program's own before it goes into the function."""
+    """Returns where check_cfg() goes: behind a call of the program's own function before it goes into the function."""
     insn = env.program[index]
     return (index + 1, index + 1 + insn.imm) if is_local(insn) else (index + 1,)
 
 
 @cache
 def entered(check_call: Check) -> Check:
-    """A call of the program's own goes on in the function."""
+    """Returns the check of a call, which goes on in the function if it is the program's own."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
         return enter(env, index, insn) if is_local(insn) else check_call(env, index, insn)
@@ -91,7 +91,7 @@ def entered(check_call: Check) -> Check:
 
 @cache
 def left(check_exit: Check) -> Check:
-    """An exit leads back to who called, and need not set R0."""
+    """Returns the check of an exit, which leads back to the caller, and need not set R0."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
         if not env.state.callers:
@@ -103,7 +103,7 @@ def left(check_exit: Check) -> Check:
 
 
 def enter(env: Environment, index: int, insn: Instruction) -> int:
-    """A new frame, in which R1 to R5 are the caller's; returns where the function begins."""
+    """Makes a new frame, in which R1 to R5 are the caller's; returns where the function begins."""
     if insn.off or insn.dst:
         raise Refused(Rule.CALL_FIELDS, "EINVAL", "BPF_CALL uses reserved fields")
     state = env.state
@@ -114,7 +114,7 @@ def enter(env: Environment, index: int, insn: Instruction) -> int:
 
 
 def leave(env: Environment) -> int:
-    """Back to the caller, who keeps R6 to R10 and finds the result in R0, if any; returns where it goes on."""
+    """Returns to the caller, who keeps R6 to R10 and finds the result in R0, if any; the result is where it goes on."""
     state = env.state
     result = state.registers[R0]
     *callers, caller = state.callers

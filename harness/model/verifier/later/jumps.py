@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a conditional jump is asked first: check_cond_jmp_op(), kernel/bpf/verifier.c of 6.12."""
+"""The order of checks of a conditional jump: check_cond_jmp_op(), kernel/bpf/verifier.c of 6.12."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from harness.model.verifier.verdict import Refused
 
 
 def destination_first(env: Environment, insn: Instruction) -> None:
-    """Whether the destination can be read."""
+    """Checks whether the destination can be read."""
     check_source(env.state.registers, insn.dst)
 
 
 def either_first(env: Environment, insn: Instruction) -> None:
-    """Of a stable release that may have the change or not."""
+    """Stands for a stable release that may have the change or not."""
     if insn.dst >= REGISTERS or env.state.registers[insn.dst].type is NOT_INIT:
-        raise Refused(Rule.OPEN, "EACCES", "nobody knows what of a jump is looked at first")
+        raise Refused(Rule.OPEN, "EACCES", "it is not known which field of a jump is checked first")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Opcodes that came after 4.1, in the eyes of 4.1's verifier: which of its own each may be taken for.
+"""Lowering of opcodes that came after 4.1 to opcodes that 4.1's verifier knows.
 
-A stand-in asks of registers and memory what the newer opcode asks of them in later verifiers, and 4.1 learns nothing
-from it: a result is an unknown number, and both sides of a comparison are possible. What 4.1 accepts with stand-ins is
-therefore accepted with the opcodes themselves, by the releases that have them. Fields that mean nothing to the newer
-opcode stay where they are, and mean nothing to the stand-in either.
+A stand-in demands of registers and memory what the newer opcode demands of them in later verifiers, and 4.1 learns
+nothing from it: a result is an unknown number, and both sides of a comparison are possible. What 4.1 accepts with
+stand-ins is therefore accepted with the opcodes themselves, by the releases that have them. Reserved fields of the
+newer opcode stay where they are, and are reserved in the stand-in, too.
 
 Sources: check_alu_op(), check_cond_jmp_op(), check_atomic(), do_check(), kernel/bpf/verifier.c of 5.10, 6.1 and 6.12.
 """
@@ -23,8 +23,7 @@ StandIn = Callable[[Instruction], Instruction]
 
 
 def _comparison(insn: Instruction) -> Instruction:
-    """`>=` is the comparison that teaches 4.1 nothing, and `>= 0` the one that no verifier which knows more is expected
-    to fall through."""
+    """Lowers to `>=`, from which 4.1 learns nothing, and `>= 0`, which every verifier that knows more may take."""
     imm = insn.imm if insn.source == Source.X else 0
     return replace(insn, code=Class.JMP | Jump.JGE | insn.source, imm=imm)
 
@@ -34,12 +33,12 @@ def _far_jump(insn: Instruction) -> Instruction:
 
 
 def _unsigned(insn: Instruction) -> Instruction:
-    """A division that differs by `off`."""
+    """Lowers a division that differs by `off`."""
     return replace(insn, off=0)
 
 
 def _narrow_move(insn: Instruction) -> Instruction:
-    """Part of a register is a number, also of a pointer."""
+    """Lowers a move of a part of a register, which is a number, also of a pointer."""
     return replace(insn, code=Class.ALU | Alu.MOV | Source.X, off=0)
 
 
@@ -72,7 +71,7 @@ _FAMILIES: Mapping[str, StandIn] = {
     "load_acquire": _ordered(Class.LDX),
     "store_release": _ordered(Class.STX),
 }
-"""By the beginning of the names of opcodes."""
+"""The stand-ins, by the beginning of the names of opcodes."""
 
 STAND_INS: Mapping[str, StandIn] = {
     opcode.name: stand_in
@@ -80,14 +79,14 @@ STAND_INS: Mapping[str, StandIn] = {
     for family, stand_in in _FAMILIES.items()
     if not opcode.original and opcode.name.startswith(family)
 }
-"""By the newer opcode's name."""
+"""The stand-ins, by the newer opcode's name."""
 
 
 @dataclass(frozen=True)
 class Translated:
     """A program of opcodes that 4.1 has, instruction for instruction. `fetches` are the registers that atomic
-    operations read and write besides, by index; `ordered` the loads that are atomic, `signed` those that extend a
-    sign."""
+    operations read and write besides, by index; `ordered` the loads that are atomic, `signed` those that extend a sign.
+    """
 
     program: tuple[Instruction, ...]
     fetches: Mapping[int, int]
@@ -96,7 +95,7 @@ class Translated:
 
 
 def translate(program: Sequence[Instruction], release: Release) -> Translated:
-    """Puts stand-ins in the place of the newer opcodes that `release` has; others stay."""
+    """Replaces the newer opcodes that `release` has by stand-ins; others stay."""
     stand_ins = list(program)
     fetches: dict[int, int] = {}
     ordered: set[int] = set()

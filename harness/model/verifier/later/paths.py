@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How much there is to simulate where no path is ever left out because another one was like it."""
+"""The number of instructions to simulate when no path is pruned."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from harness.model.verifier.later.functions import is_local
 
 MOST_SIMULATED = 1_000_000
 """BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h since 5.2 (c04c0d2b968a): more simulated instructions are E2BIG. Up
-to it no release need find two states alike; beyond it, whether a program is accepted hangs on which ones it does."""
+to it no release needs to prune; beyond it, whether a program is accepted depends on which states it finds equal."""
 ENDLESS = MOST_SIMULATED + 1
 _JMP = Class.JMP.value
 
 
 def most_simulated(program: Sequence[Instruction]) -> int:
-    """Instructions on all paths of a program of 4.1's opcodes, each counted once a path that comes to it; `ENDLESS` for
-    more than verifiers simulate, and for loops."""
+    """Returns the number of instructions on all paths of a program of 4.1's opcodes, each counted once for each path
+    through it; `ENDLESS` for more than verifiers simulate, and for loops."""
     counts: dict[int, tuple[int, int]] = {}
-    """By index: instructions on all paths from there to the end of the function, and how many paths these are."""
+    """The instructions on all paths from an index to the end of the function, and the number of these paths, by
+    index."""
     under_way: set[int] = set()
     todo = [0]
     while todo:
@@ -40,7 +41,7 @@ def most_simulated(program: Sequence[Instruction]) -> int:
 
 
 def _following(program: Sequence[Instruction], index: int) -> Iterator[int]:
-    """Where a path goes on; behind a call of the program's own, the function comes first."""
+    """Yields where a path goes on; behind a call of the program's own, the function comes first."""
     insn = program[index]
     operation = insn.operation
     if insn.opcode_class != _JMP:

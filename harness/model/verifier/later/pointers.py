@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Arithmetic on pointers as later verifiers see it; 4.1 takes the result for a number, whatever it is.
+"""Arithmetic on pointers in later verifiers; 4.1 takes every result for a number.
 
 Source: adjust_reg_min_max_vals(), adjust_ptr_min_max_vals(), kernel/bpf/verifier.c of 5.10; seen to be the same on
 5.10, 6.1, 6.12 and 7.2, for callers with all privileges.
@@ -30,22 +30,22 @@ from harness.model.verifier.verdict import Refused
 POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
 STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
 FAR = 1 << 29
-"""BPF_MAX_VAR_OFF: no pointer goes further from what it points at."""
+"""BPF_MAX_VAR_OFF: the greatest distance of a pointer from its object."""
 _ALU64 = Class.ALU64.value
 _ADD, _SUB, _NEG, _MOV, _END = Alu.ADD.value, Alu.SUB.value, Alu.NEG.value, Alu.MOV.value, Alu.END.value
 
 
 class Result(Enum):
-    """What becomes of the destination."""
+    """The kind of value in the destination."""
 
     NUMBER = auto()
     TRACKED = auto()
-    """A pointer still, or refused; of which 4.1 knows nothing."""
+    """Still a pointer, or refused; 4.1 knows nothing of it."""
     REFUSED = auto()
 
 
 def result(insn: Instruction, dst: Register, src: Register) -> Result:
-    """Of arithmetic that is no MOV; `src` counts where the instruction reads it."""
+    """Returns the result of arithmetic that is no MOV; `src` counts where the instruction reads it."""
     operation, wide = insn.operation, insn.opcode_class == _ALU64
     by_register = insn.source == Source.X and operation not in (_END, _NEG)
     both = by_register and dst.type in POINTERS and src.type in POINTERS
@@ -70,20 +70,20 @@ def result(insn: Instruction, dst: Register, src: Register) -> Result:
 
 
 def _small(number: int | Register) -> bool:
-    """Whether nobody minds the distance: check_reg_sane_offset() is EINVAL, and comes before what else is refused. What
-    4.1 knows of a negative constant may be wrong in the upper half."""
+    """Returns whether every verifier accepts the distance: check_reg_sane_offset() is EINVAL, and comes before what
+    else is refused. What 4.1 knows of a negative constant may be wrong in the upper half."""
     if isinstance(number, int):
         return abs(number) < FAR
     return number.type is CONST_IMM and 0 <= number.imm < FAR
 
 
 def kept(before: Register, marked: Register) -> Register:
-    """A move copies what the source was, also onto itself."""
+    """Copies the source as it was, also onto itself."""
     return before
 
 
 def check_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
-    """Refuses what makes no pointer and no number."""
+    """Refuses arithmetic that makes neither a pointer nor a number."""
     if result(insn, dst, src) is not Result.REFUSED:
         return
     by_register = insn.source == Source.X
@@ -93,14 +93,14 @@ def check_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
 
 
 def open_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
-    """Of a release between 4.1 and 5.10, which may refuse it or not."""
+    """Stands for a release between 4.1 and 5.10, which may refuse it or not."""
     if result(insn, dst, src) is Result.REFUSED:
-        raise Refused(Rule.OPEN, "EACCES", "nobody knows whether a pointer may be computed with like this")
+        raise Refused(Rule.OPEN, "EACCES", "it is not known whether this arithmetic on a pointer is allowed")
 
 
 def states_equal(old: State, new: State) -> bool:
-    """As 4.1; but a number is not as good as a pointer (regsafe() since 4.14), and what is to be given back and where
-    functions return to is the same."""
+    """Compares as 4.1; but a number does not cover a pointer (regsafe() since 4.14), and what must be released and
+    where functions return to must be the same."""
     return (
         old.records == new.records
         and old.callers == new.callers

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What can be said of a later verifier, with 4.1's as the base.
+"""Predictions for a later verifier, based on 4.1's.
 
 What 4.1 accepts stays accepted, and what it refuses by a rule that still holds stays refused, as long as nothing on the
-way is seen otherwise by verifiers that know more. Opcodes that came later are shown to it as some of its own
+way is judged otherwise by verifiers that know more. Opcodes that came later are lowered to some of 4.1's own
 (harness.model.verifier.later.opcode_lowering). In all other cases nothing is predicted, and the reason says why: it
 speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the same program for another reason.
 """
@@ -37,7 +37,7 @@ from harness.release import Release, dotted
 from harness.script.outcome import Unpredicted
 
 UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
-"""Rules about what may be null."""
+"""The rules about pointers that may be null."""
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _CALL = Class.JMP | Jump.CALL
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
@@ -52,11 +52,11 @@ def predict(
     offered: Collection[int],
     missing: Collection[int] = (),
 ) -> Verdict | Unpredicted:
-    """The verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
+    """Returns the verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
 
-    `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers the program
-    type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call all
-    the same.
+    `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers that the
+    program type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call
+    all the same.
     """
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
@@ -99,13 +99,13 @@ def _length(program: Sequence[Instruction]) -> str:
 
 
 def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> bool:
-    """Whether the fields of an instruction are looked at only where a path comes to it."""
+    """Returns whether the fields of an instruction are checked only where a path comes to it."""
     known = insn.code in known_codes(release)  # what is not known is seen by the scan
     return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
 
 
 def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
-    """After the verifier, which takes out what no path reaches."""
+    """Returns the verdict of the pass after the verifier, which takes out what no path reaches."""
     calls = [
         index
         for index, insn in first_halves(program)
@@ -133,23 +133,23 @@ def _refusal(
     assert verdict.rule is not None
     assert verdict.at is not None
     insn = env.program[verdict.at]
-    said = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
+    refusal = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
     rule = verdict.rule
     if rule in env.rules.lifted:
-        return Unpredicted(f"{said}, a rule not known to hold in {release}")
+        return Unpredicted(f"{refusal}, a rule not known to hold in {release}")
     if watch.checks_copies and rule in UNCHECKED:
-        return Unpredicted(f"{said}, but a copy may have been checked")
+        return Unpredicted(f"{refusal}, but a copy may have been checked")
     if rule is Rule.HELPER_NOT_OFFERED and insn.imm in offered:
-        return Unpredicted(f"{said}, but the helper exists now")
+        return Unpredicted(f"{refusal}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:
-        return Unpredicted(f"{said}, but {odd}, which may be seen first")
+        return Unpredicted(f"{refusal}, but {odd}, which may be seen first")
     if rule in SCANNED and verdict.errno != "EINVAL" and not jumps_inside:
         return Verdict("EINVAL", "jump out of range", rule=Rule.JUMP_RANGE)
     simulated = rule not in SCANNED | WALKED
     if simulated and watch.hazard:
-        return Unpredicted(f"{said}, but {watch.hazard} before that")
+        return Unpredicted(f"{refusal}, but {watch.hazard} before that")
     if simulated and watch.resumed and (long := _length(env.program)):
-        return Unpredicted(f"{said}, but {long}")
+        return Unpredicted(f"{refusal}, but {long}")
     if simulated and not watch.certain:
-        return Unpredicted(f"{said} on a path that a later verifier may not take")
+        return Unpredicted(f"{refusal} on a path that a later verifier may not take")
     return verdict

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What later verifiers know of maps and helpers that belong together, and of records that must be given back.
+"""Checks of later verifiers on maps and helpers that belong together, and on records that must be released.
 
-4.1 has neither. A reserved record is to it the value of a map nobody else has, so that all its checks of null and of
-bounds hold for records too. Sources: check_map_func_compatibility(), check_reference_leak() and their kin,
-kernel/bpf/verifier.c of 5.10.
+4.1 has neither. A reserved record is treated by it as the value of a map that nobody else has, so that all its checks
+of null and of bounds hold for records too. Sources: check_map_func_compatibility(), check_reference_leak() and their
+kin, kernel/bpf/verifier.c of 5.10.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from harness.model.verifier.state import (
 from harness.model.verifier.verdict import Refused
 
 _RECORD = -1
-"""The type of map a record is a value of."""
+"""The type of map that a record is treated as a value of."""
 
 
 def check_mem_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
-    """As 4.1, with check_map_access_type() of 5.2: whether programs may read or write the map's values."""
+    """Checks as 4.1, with check_map_access_type() of 5.2: whether programs may read or write the map's values."""
     register = env.state.registers[base]
     if register.map is None or off % size:
         pass
@@ -51,7 +51,7 @@ def check_mem_access(env: Environment, base: int, off: int, size: int, write: bo
 
 
 def check_rights(map: MapShape, write: bool) -> None:
-    """Whether programs may write the map's values, or read them."""
+    """Checks whether programs may write the map's values, or read them."""
     if not (map.writable if write else map.readable):
         if write:
             raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
@@ -59,16 +59,16 @@ def check_rights(map: MapShape, write: bool) -> None:
 
 
 def check_map(number: int, prototype: Prototype, shape: MapShape, only: frozenset[int] | None) -> None:
-    """Helper and map must fit each other; record_func_map(), check_map_func_compatibility(). `only` are the helpers
-    that take maps of this type, None for any."""
+    """Checks that helper and map fit each other; record_func_map(), check_map_func_compatibility(). `only` are the
+    helpers that take maps of this type, None for any."""
     if not shape.writable and number in (Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM):
         raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
     if (only is not None and number not in only) or prototype.map not in (None, shape.type):
         raise Refused(Rule.MAP_AND_HELPER, "EINVAL", f"cannot pass map_type {shape.type} into func {number}")
 
 
-def give_out(state: State, size: int) -> Register:
-    """What a reservation of `size` bytes returns: each is a record of its own, to be given back on this path."""
+def reserve(state: State, size: int) -> Register:
+    """Returns the result of a reservation of `size` bytes: each is a record of its own, to be released on this path."""
     record = MapShape(_RECORD, 0, size & 0xFFFFFFFF)
     state.records |= {record}
     return Register(PTR_TO_MAP_VALUE_OR_NULL, map=record)
@@ -79,12 +79,12 @@ def is_record(register: Register) -> bool:
 
 
 def describe(register: Register) -> str:
-    """The register's type as a refusal names it; a record is told from a map's value."""
+    """Returns the register's type as a refusal names it; a record is distinguished from a map's value."""
     return NAMES[register.type].replace("map_value", "record") if is_record(register) else NAMES[register.type]
 
 
-def give_back(state: State, register: Register) -> None:
-    """release_reference(): no copy of the pointer means anything any more."""
+def release(state: State, register: Register) -> None:
+    """release_reference(): invalidates all copies of the pointer."""
     record = register.map
     state.records -= {record}
     for number, other in enumerate(state.registers):
@@ -96,14 +96,14 @@ def give_back(state: State, register: Register) -> None:
 
 
 def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
-    """As 4.1; but what is learned of one copy of a record holds for all."""
+    """Refines as 4.1; but what is learned of one copy of a record holds for all."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
         _checked(equal, unequal, register)
     jumps.refine(equal, unequal, number, register, imm)
 
 
 def _checked(equal: State, unequal: State, register: Register) -> None:
-    """mark_ptr_or_null_regs(). Where it is null there was no room, so that nothing is to be given back."""
+    """mark_ptr_or_null_regs(). Where it is null there was no room, so that nothing is to be released."""
     equal.records -= {register.map}
     for number, other in enumerate(equal.registers):
         if other.map is register.map:
@@ -113,7 +113,7 @@ def _checked(equal: State, unequal: State, register: Register) -> None:
 
 @cache
 def ended(check_exit: Check) -> Check:
-    """A program that exits has given back what it had."""
+    """Returns the check of an exit, at which all records must be released."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
         if env.state.records and not env.state.callers:
@@ -125,6 +125,6 @@ def ended(check_exit: Check) -> Check:
 
 
 def check_leak(state: State) -> None:
-    """check_reference_leak(): at a tail call, and before an exit looks at R0."""
+    """check_reference_leak(): at a tail call, and before an exit checks R0."""
     if state.records:
         raise Refused(Rule.UNRELEASED, "EINVAL", "Unreleased reference")

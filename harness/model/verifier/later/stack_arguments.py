@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Arguments beyond the fifth, which functions find above R11 and callers put below it; seen on 7.2.13."""
+"""Arguments beyond the fifth, which functions read above R11 and callers write below it; seen on 7.2.13."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.model.verifier.state import check_source
 from harness.model.verifier.verdict import Refused
 
 STACK_ARGUMENTS = 11
-"""BPF_REG_PARAMS, the register that stands for them."""
+"""BPF_REG_PARAMS, the base register of these arguments."""
 
 
 def is_stack_argument(insn: Instruction) -> bool:
-    """Eight bytes above R11 are read, or below it written."""
+    """Returns whether eight bytes above R11 are read, or below it written."""
     if insn.code == Class.LDX | Mode.MEM | Size.DW:
         from_there = insn.src == STACK_ARGUMENTS and insn.dst < REGISTERS
         return from_there and insn.off > 0 and insn.off % 8 == 0
@@ -28,13 +28,13 @@ def is_stack_argument(insn: Instruction) -> bool:
 
 @cache
 def reading(check_ldx: Check) -> Check:
-    """The arm of LDX: a program was passed nothing, and what a function was passed is not known here."""
+    """Returns the arm of LDX: a program was passed nothing, and what a function was passed is not known here."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
         if not is_stack_argument(insn):
             return check_ldx(env, index, insn)
         if env.state.callers:
-            raise Refused(Rule.OPEN, "EACCES", "what it was passed")
+            raise Refused(Rule.OPEN, "EACCES", "it is not known what the function was passed")
         raise Refused(Rule.STACK_ARGUMENT, "EACCES", "invalid read from stack arg")
 
     return check
@@ -42,12 +42,12 @@ def reading(check_ldx: Check) -> Check:
 
 @cache
 def writing(check_stx: Check) -> Check:
-    """The arm of STX."""
+    """Returns the arm of STX."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
         if insn.imm or not is_stack_argument(insn):
             return check_stx(env, index, insn)
         check_source(env.state.registers, insn.src)
-        raise Refused(Rule.OPEN, "EINVAL", "whom the argument is for")
+        raise Refused(Rule.OPEN, "EINVAL", "it is not known which function the argument is for")
 
     return check

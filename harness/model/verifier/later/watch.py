@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Looks on while 4.1 simulates, for what later verifiers would see otherwise.
+"""Observes 4.1's simulation, and finds what later verifiers would judge otherwise.
 
 Later ones know more: they keep pointers that 4.1 forgets, compute with constants, and take only the side of a jump that
 can be taken. So what 4.1 accepts they may refuse where a pointer was forgotten, and what 4.1 refuses they may never
@@ -46,25 +46,25 @@ class Ways(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """A branch that waits: whether every verifier takes it, and the opaque registers there."""
+    """A pending branch: whether every verifier takes it, and the opaque registers there."""
 
     certain: bool
     opaque: Mapping[int, int]
 
 
 class Watch:
-    """`hazard` says what the first thing was that later verifiers may refuse, "" for none. `certain` is whether every
-    verifier comes to the instruction under simulation: no jump passed that a better informed verifier might decide the
-    other way. `resumed` is whether this is any path but the first. `simulated` are the instructions seen, `reached`
-    those every verifier comes to. `checks_copies` is whether a lookup's result was compared with 0 while another
+    """`hazard` is the first thing that later verifiers may refuse, "" for none. `certain` is whether every verifier
+    comes to the instruction under simulation: no jump passed that a better informed verifier might decide the other
+    way. `resumed` is whether this is any path but the first. `simulated` are the instructions seen, `reached` those
+    that every verifier comes to. `checks_copies` is whether a lookup's result was compared with 0 while another
     register, or perhaps a caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03).
     """
 
     def __init__(
         self, ordered: Container[int] = (), signed: Container[int] = (), *, knows_indices: bool = False
     ) -> None:
-        """`ordered` are the indices of loads that are atomic, `signed` those of loads that extend a sign; with
-        `knows_indices` the verifier may know that an element of an array is there."""
+        """Takes in `ordered` the indices of loads that are atomic, in `signed` those of loads that extend a sign; with
+        `knows_indices` the verifier may know that an element of an array exists."""
         self._ordered = ordered
         self._signed = signed
         self._knows_indices = knows_indices
@@ -72,18 +72,18 @@ class Watch:
         self.certain = True
         self.resumed = False
         self._goes_on = True
-        """Whether every verifier falls through what was simulated last."""
+        """Whether every verifier falls through the instruction simulated last."""
         self._branches: dict[int, Branch] = {}
-        """By how many wait beneath."""
+        """The pending branches, by how many are beneath."""
         self.checks_copies = False
         self.simulated: set[int] = set()
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
         self._opaque: dict[int, int] = {}
-        """Registers that hold so many bits nobody knows anything of, and zeros above."""
+        """Registers whose low bits, of the number given, are wholly unknown, with zeros above."""
 
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
-        """One instruction; fields that are out of order are left to the verifier."""
+        """Observes one instruction; fields that are out of order are left to the verifier."""
         self.simulated.add(index)
         if resumed:
             self.resumed = True
@@ -116,7 +116,7 @@ class Watch:
             if abs(insn.imm) >= pointers.FAR:
                 self._note(index, "moves the frame pointer far away")
         elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
-            self._note(index, "computes with a pointer, which 4.1 forgets")
+            self._note(index, "does arithmetic on a pointer, which 4.1 then forgets")
 
     def _load(self, index: int, insn: Instruction, base: Register) -> None:
         first = self._bases.setdefault(index, base.type)
@@ -143,11 +143,11 @@ class Watch:
         operation = insn.operation
         if operation == Jump.EXIT:
             if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
-                self._note(index, "returns a pointer to its stack, or with a record in its hands")
+                self._note(index, "returns a pointer to its stack, or while it holds a record")
             self._opaque.clear()
         elif operation == Jump.CALL and env.functions and is_local(insn):
             if env.state.records or any(one.type in _STACK for one in env.state.registers[R1 : R5 + 1]):
-                self._note(index, "hands a function a pointer to its stack, or a record")
+                self._note(index, "passes a function a pointer to its stack, or a record")
             self._opaque.clear()
         elif operation == Jump.CALL:
             self._forget(*range(6))
@@ -168,7 +168,7 @@ class Watch:
             self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
-        if not constant and _tells_of_null(register, env.state.registers[insn.src]):
+        if not constant and _shows_null(register, env.state.registers[insn.src]):
             self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
         if equality and register.type is CONST_IMM:
             if register.imm != insn.imm:
@@ -195,7 +195,8 @@ class Watch:
         self.hazard = self.hazard or f"instruction {index} {what}"
 
 
-def _tells_of_null(one: Register, other: Register) -> bool:
-    """Whether two pointers are compared of which only one may be null; since 6.2 that is no secret (befae75856ab)."""
+def _shows_null(one: Register, other: Register) -> bool:
+    """Returns whether two pointers are compared of which only one may be null; since 6.2 the verifier learns from that
+    (befae75856ab)."""
     types = {one.type, other.type}
     return PTR_TO_MAP_VALUE_OR_NULL in types and len(types & _POINTERS) == 2
