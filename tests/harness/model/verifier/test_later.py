@@ -104,7 +104,7 @@ def test_a_missing_null_check_is_refused_until_verifiers_know_indices_of_arrays(
         ((call(8), exit_()), "the helper exists now"),
         ((Instruction(0x85, 0, 2, 0, 1), exit_()), "call_kfunc, which came with 5.13"),
         ((Instruction(0x18, 2, 2), Instruction(0), *TAIL), "ld_map_value, which came with 5.2"),
-        ((mov64_reg(R2, R1), add64_imm(R2, 8), *TAIL), "computes with a pointer"),
+        ((mov64_reg(R2, R1), add64_imm(R2, 8), *TAIL), "does arithmetic on a pointer"),
         ((stx(DW, R10, -8, R10), *TAIL), "stores a pointer that 4.1 forgets"),
         ((jeq_imm(R1, 0, 0), *TAIL), "compares a pointer with a constant"),
         ((mov64_imm(R0, 0), Instruction(0x95, off=7)), "reserved field"),
@@ -278,9 +278,9 @@ def test_a_number_that_is_far_too_large_for_a_pointer_is_seen_before_the_operati
     masked = Instruction(0x5F, R1, R2)
     assert _errno(mov64_imm(R2, 8), masked, *TAIL, release=release) == "EACCES"
     for number in (mov32_imm(R2, -8), mov64_imm(R2, -8), mov64_imm(R2, 1 << 29), ldx(DW, R2, R1, 0)):
-        assert "computes with a pointer" in _reason(number, masked, *TAIL, release=release)
+        assert "does arithmetic on a pointer" in _reason(number, masked, *TAIL, release=release)
     assert _errno(Instruction(0x57, R1, 0, 0, -8), *TAIL, release=release) == "EACCES"
-    assert "computes with a pointer" in _reason(Instruction(0x57, R1, 0, 0, 1 << 29), *TAIL, release=release)
+    assert "does arithmetic on a pointer" in _reason(Instruction(0x57, R1, 0, 0, 1 << 29), *TAIL, release=release)
 
 
 def test_a_comparison_with_0_of_what_later_verifiers_know_decides() -> None:
