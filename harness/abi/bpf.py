@@ -17,11 +17,12 @@ ATTR_SIZE = 48
 RINGBUF_BUSY_BIT, RINGBUF_DISCARD_BIT, RINGBUF_HDR_SZ = 1 << 31, 1 << 30, 8
 """The header of a record in a ring buffer map."""
 RB_NO_WAKEUP, RB_FORCE_WAKEUP = 1, 2
-"""Flags of output, submit and discard, which only decide whom poll(2) wakes."""
+"""Flags of output, submit and discard, which only decide whether poll(2) is woken."""
 F_LOCK, F_CPU, F_ALL_CPUS = 4, 8, 16
-"""Flags of a map's element: it has a lock; one CPU's value, whose number is in the upper half; one value for all."""
+"""Flags of a map's element: it has a lock; one CPU's value, whose number is in the upper half; one value for all
+CPUs."""
 F_INDEX_MASK = F_CURRENT_CPU = 0xFFFF_FFFF
-"""Flags of what chooses a perf event."""
+"""Flags that choose a perf event."""
 F_SKIP_FIELD_MASK, F_USER_STACK, F_FAST_STACK_CMP, F_REUSE_STACKID = 0xFF, 1 << 8, 1 << 9, 1 << 10
 """Flags of bpf_get_stackid()."""
 
@@ -106,7 +107,7 @@ class MapFlag(IntFlag):
     NO_PREALLOC = 1
     """Elements are allocated when they are made. Since 4.6."""
     NO_COMMON_LRU = 2
-    """Each CPU has a list of its own, of which elements it evicts."""
+    """Each CPU has an LRU list of its own and evicts from that one."""
     NUMA_NODE = 4
     """Since 4.14; the node is 0 unless numa_node says otherwise."""
     RDONLY = 8
@@ -114,11 +115,11 @@ class MapFlag(IntFlag):
     WRONLY = 1 << 4
     STACK_BUILD_ID = 1 << 5
     ZERO_SEED = 1 << 6
-    """Keys are hashed without a secret, which only the administrator may wish for."""
+    """Keys are hashed with a zero seed, for which only the administrator may ask."""
     RDONLY_PROG = 1 << 7
-    """Programs do not change the map. Since 5.2, like WRONLY_PROG: 591fe9888d78."""
+    """Programs may not change the map. Since 5.2, like WRONLY_PROG: 591fe9888d78."""
     WRONLY_PROG = 1 << 8
-    """Programs change the map and do not read it."""
+    """Programs may change the map but not read it."""
     CLONE = 1 << 9
     MMAPABLE = 1 << 10
     PRESERVE_ELEMS = 1 << 11
@@ -157,11 +158,12 @@ PROG_LOAD = Layout(
 
 OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len": u32(4), "info": u64(8)})
 PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})
-"""The kernel fills in as much as the caller has room for."""
+"""The beginning of struct bpf_prog_info; the kernel fills in as much as the caller has room for."""
 
 TELLS_ENGINE: Release = (4, 13)
-"""The release that brought BPF_OBJ_GET_INFO_BY_FD (1e2709769086): before, nothing tells what runs a program."""
+"""The release that brought BPF_OBJ_GET_INFO_BY_FD (1e2709769086): before, the kernel does not tell which engine runs a
+program."""
 
 NAMES_ALL_IN_LOG: Release = (5, 10)
-"""The first release known to have a name for every operation in the verifier's log. 4.1 reads past a table of names to
-log one that it does not know: `harness.script.logs`."""
+"""The first release known to have a name for every operation in the verifier's log. For an operation that it does not
+know, 4.1 reads past the end of a table of names: `harness.script.logs`."""

@@ -25,12 +25,13 @@ class Capability(IntEnum):
 
 
 def header() -> bytes:
-    """`struct __user_cap_header_struct` of the calling thread."""
+    """Returns `struct __user_cap_header_struct` of the calling thread."""
     return struct.pack("<Ii", VERSION, 0)
 
 
 def data(capabilities: Iterable[Capability]) -> bytes:
-    """`struct __user_cap_data_struct[2]`: these are effective and permitted, none is inheritable."""
+    """Returns `struct __user_cap_data_struct[2]`: these capabilities are effective and permitted, none is
+    inheritable."""
     bits = sum(1 << capability for capability in set(capabilities))
     low, high = bits & 0xFFFF_FFFF, bits >> 32
     return struct.pack("<6I", low, low, 0, high, high, 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C structures as data: where each field lies, and how a structure becomes bytes."""
+"""C structures as data: the offset of each field, and packing values into bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Field:
-    """`size` bytes at `offset`, little endian."""
+    """A field: `size` bytes at `offset`, little endian."""
 
     offset: int
     size: int
@@ -24,7 +24,7 @@ class Layout:
     fields: Mapping[str, Field]
 
     def pack(self, values: Mapping[str, int]) -> bytes:
-        """The structure with the given fields, everything else zero; values are cut to their field's width."""
+        """Returns the structure with the given fields, everything else zero; values are cut to their field's width."""
         image = bytearray(self.size)
         for name, value in values.items():
             field = self.fields[name]

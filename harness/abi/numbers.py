@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Numbers that arguments of system calls have, under the names of the headers for user space.
+"""Numbers of arguments of system calls, under the names of the headers for user space.
 
-They are the same on every architecture of the bench: include/uapi/asm-generic. `tests/harness/abi` holds each against
-the headers by its name, so nothing else may stand here.
+They are the same on every architecture of the bench: include/uapi/asm-generic. `tests/harness/abi` compares each with
+the headers by its name, so nothing else may be defined here.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ COUNT_SW_DUMMY, COUNT_SW_BPF_OUTPUT = 9, 10
 FLAG_FD_NO_GROUP, FLAG_FD_OUTPUT, FLAG_PID_CGROUP, FLAG_FD_CLOEXEC = 1, 2, 4, 8
 ATTR_SIZE_VER0 = 64
 SAMPLE_READ, SAMPLE_BRANCH_STACK, SAMPLE_STACK_USER = 1 << 4, 1 << 11, 1 << 13
-"""Fields of a sample that the project asks for only to see them refused; those it reads are in `SampleType`."""
+"""Fields of a sample that scripts ask for only to see them refused; those that the bench reads are in `SampleType`."""
 
 DISABLED, INHERIT, EXCLUDE_KERNEL, FREQUENCY = 1 << 0, 1 << 1, 1 << 5, 1 << 10
 ENABLE_ON_EXEC, USE_CLOCKID = 1 << 12, 1 << 25
@@ -52,7 +52,7 @@ ATTR = Layout(
 IOC_ENABLE, IOC_DISABLE, IOC_REFRESH, IOC_RESET = 0x2400, 0x2401, 0x2402, 0x2403
 IOC_SET_BPF, IOC_PAUSE_OUTPUT = 0x40042408, 0x40042409
 IOC_TYPE = ord("$")
-"""The type in the numbers of all of them."""
+"""The type in the ioctl numbers of perf events."""
 
 RING_DATA_HEAD = 1024
 """Offset of `data_head` in `struct perf_event_mmap_page`."""

@@ -31,7 +31,7 @@ class PtRegs:
     ip_bias: int
 
     def argument(self, index: int) -> int:
-        """Offset of the index-th argument, counted from 0."""
+        """Returns the offset of the index-th argument, counted from 0."""
         return self.offsets[self.arguments[index]]
 
 
@@ -47,7 +47,7 @@ X86_64 = PtRegs(
     returns="ax",
     ip="ip",
     sp="sp",
-    ip_bias=1,  # every kind of probe pretends to be an int3, which has run when the handler looks
+    ip_bias=1,  # every kind of probe sets ip as an int3 does that has been executed
 )
 
 _ARM64 = {**{f"x{n}": 8 * n for n in range(31)}, "sp": 248, "pc": 256, "pstate": 264, "orig_x0": 272, "syscallno": 280}
@@ -89,11 +89,11 @@ LAYOUTS: dict[str, dict[Release, PtRegs]] = {
     },
     "riscv64": {(4, 15): RISCV64},
 }
-"""By architecture, then by the release in which a layout was first seen."""
+"""Layouts by architecture, then by the release in which a layout was first seen."""
 
 
 def pt_regs(architecture: str, era: str) -> PtRegs:
-    """The layout of one architecture in release `era`; UserError when there is none."""
+    """Returns the layout of one architecture in release `era`; raises UserError when there is none."""
     found = newest(LAYOUTS.get(architecture, {}), release(era))
     if found is None:
         raise UserError(

@@ -76,7 +76,7 @@ NUMBERS: dict[str, dict[str, int]] = {
 
 
 def number(architecture: str, name: str) -> int:
-    """The number of a system call; UserError when it is not here."""
+    """Returns the number of a system call; raises UserError when it is not here."""
     file = "harness/abi/system_calls.py"
     numbers = entry(NUMBERS, architecture, file)
     if name not in numbers:

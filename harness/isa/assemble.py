@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs written in Python: one small function an instruction, and `program`, which puts them together.
+"""Programs written in Python: one small function for each instruction, and `program`, which puts them together.
 
     program(
         ldx(DW, R2, R1, 112),
@@ -44,7 +44,7 @@ B, H, W, DW = Size.B, Size.H, Size.W, Size.DW
 
 @dataclass(frozen=True)
 class LabelledJump:
-    """A jump that waits for `program` to learn where its label is."""
+    """A jump whose distance `program` sets, once it knows where the label is."""
 
     instruction: Instruction
     label: str
@@ -60,11 +60,11 @@ class MapLoad:
 
 Target = str | int
 Piece = Instruction | LabelledJump | MapLoad | str | Iterable["Piece"]
-"""What `program` takes: an instruction, a waiting jump, a map, a label, or any nest of these."""
+"""What `program` takes: an instruction, a labelled jump, a map, a label, or any nesting of these."""
 
 
 def program(*pieces: Piece) -> Program:
-    """Flattens `pieces`; UserError names a label that is missing or there twice."""
+    """Flattens `pieces`; raises UserError naming a label that is missing or defined twice."""
     instructions: list[Instruction] = []
     maps: list[tuple[int, Ref]] = []
     labels: dict[str, int] = {}
@@ -76,7 +76,7 @@ def program(*pieces: Piece) -> Program:
                 instructions.append(piece)
             case str():
                 if piece in labels:
-                    raise UserError(f"label {piece} is there twice")
+                    raise UserError(f"label {piece} is defined twice")
                 labels[piece] = len(instructions)
             case LabelledJump():
                 waiting.append((len(instructions), piece.label))
@@ -91,13 +91,13 @@ def program(*pieces: Piece) -> Program:
     add(pieces)
     for index, label in waiting:
         if label not in labels:
-            raise UserError(f"instruction {index} jumps to label {label}, which is not there")
+            raise UserError(f"instruction {index} jumps to label {label}, which is not defined")
         instructions[index] = aim(instructions[index], labels[label] - index - 1)
     return Program(tuple(instructions), tuple(maps))
 
 
 def aim(jump: Instruction, distance: int) -> Instruction:
-    """`jump` with its distance: `off`, but `imm` of a gotol or of a call of the program's own function."""
+    """Returns `jump` with its distance: `off`, but `imm` of a gotol or of a call of the program's own function."""
     opcode = find(jump)
     far = opcode is not None and opcode.name in ("gotol", "call_local")
     return replace(jump, imm=distance) if far else replace(jump, off=distance)
@@ -223,12 +223,12 @@ def gotol(target: Target) -> Instruction | LabelledJump:
 
 
 def call(helper: Helper | int) -> Instruction:
-    """Call of a kernel helper."""
+    """Calls a kernel helper."""
     return Instruction(Class.JMP | Jump.CALL, imm=helper)
 
 
 def call_local(target: Target) -> Instruction | LabelledJump:
-    """Call of a function of the same program, since 4.16"""
+    """Calls a function of the same program, since 4.16."""
     return _to(target, Instruction(Class.JMP | Jump.CALL, src=1))
 
 
@@ -243,7 +243,7 @@ def ldx(size: Size, dst: int, src: int, off: int) -> Instruction:
 
 
 def ldxsx(size: Size, dst: int, src: int, off: int) -> Instruction:
-    """The same with sign extension, since 6.6"""
+    """Loads as `ldx` with sign extension, since 6.6."""
     return Instruction(Class.LDX | Mode.MEMSX | size, dst, src, off)
 
 
@@ -263,22 +263,22 @@ def xadd(size: Size, dst: int, off: int, src: int) -> Instruction:
 
 
 def atomic(size: Size, operation: int, dst: int, off: int, src: int) -> Instruction:
-    """An atomic operation of `Atomic`, possibly with FETCH; only ADD without FETCH before 5.12"""
+    """An atomic operation of `Atomic`, possibly with FETCH; only ADD without FETCH before 5.12."""
     return Instruction(Class.STX | Mode.ATOMIC | size, dst, src, off, operation)
 
 
 def load_acquire(size: Size, dst: int, src: int, off: int) -> Instruction:
-    """The load that nothing behind it overtakes, since 6.15"""
+    """A load with acquire ordering, since 6.15: no later access is reordered before it."""
     return atomic(size, Atomic.LOAD_ACQUIRE, dst, off, src)
 
 
 def store_release(size: Size, dst: int, off: int, src: int) -> Instruction:
-    """The store that overtakes nothing before it, since 6.15"""
+    """A store with release ordering, since 6.15: no earlier access is reordered after it."""
     return atomic(size, Atomic.STORE_RELEASE, dst, off, src)
 
 
 def ld_abs(size: Size, imm: int) -> Instruction:
-    """`R0 = packet[imm]` in socket filters; needs the context in R6, loses R1 to R5"""
+    """`R0 = packet[imm]` in socket filters; needs the context in R6, clobbers R1 to R5."""
     return Instruction(Class.LD | Mode.ABS | size, imm=imm)
 
 
@@ -288,19 +288,19 @@ def ld_ind(size: Size, src: int, imm: int) -> Instruction:
 
 
 def ld_imm64(dst: int, value: int) -> tuple[Instruction, Instruction]:
-    """A 64 bit constant, signed or unsigned; UserError when it does not fit."""
+    """Loads a 64 bit constant, signed or unsigned; raises UserError when it does not fit."""
     if not -(1 << 63) <= value < 1 << 64:
         raise UserError(f"constant {value} does not fit into 64 bits")
     return Instruction(LD_IMM64, dst, imm=_half(value)), Instruction(0, imm=_half(value >> 32))
 
 
 def ld_map_fd(dst: int, fd: int) -> tuple[Instruction, Instruction]:
-    """The map behind a plain number as descriptor, for error paths."""
+    """Loads the map behind a plain number as descriptor, for error paths."""
     return Instruction(LD_IMM64, dst, Pseudo.MAP_FD, imm=fd), Instruction(0)
 
 
 def ld_map(dst: int, name: str) -> MapLoad:
-    """The map the script created under `name`."""
+    """Loads the map that the script created under `name`."""
     return MapLoad(dst, name)
 
 

@@ -16,7 +16,7 @@ _LAYOUT = struct.Struct("<BBhi")
 
 @dataclass(frozen=True, slots=True)
 class Instruction(Coded):
-    """`code`, two register numbers of four bits each, a signed 16 bit `off`, a signed 32 bit `imm`.
+    """An instruction: `code`, two register numbers of four bits each, a signed 16 bit `off`, a signed 32 bit `imm`.
 
     A 64 bit constant (`BPF_LD | BPF_IMM | BPF_DW`) is two instructions, as it is for the kernel.
     """
@@ -27,7 +27,7 @@ class Instruction(Coded):
     imm: int = 0
 
     def encode(self) -> bytes:
-        """The eight bytes of a little-endian kernel; UserError names a field that does not fit."""
+        """Returns the eight bytes for a little-endian kernel; raises UserError naming a field that does not fit."""
         try:
             if not (0 <= self.dst < 16 and 0 <= self.src < 16):
                 raise struct.error("register number needs 4 bits")
@@ -37,12 +37,12 @@ class Instruction(Coded):
 
 
 def encode(instructions: Iterable[Instruction]) -> bytes:
-    """The bytes of a whole program."""
+    """Returns the bytes of a whole program."""
     return b"".join(instruction.encode() for instruction in instructions)
 
 
 def decode(code: bytes) -> tuple[Instruction, ...]:
-    """The instructions in `code`; UserError when its length is no multiple of eight."""
+    """Returns the instructions in `code`; raises UserError when its length is no multiple of eight."""
     if len(code) % SIZE:
         raise UserError(f"program of {len(code)} bytes", remedy=f"its length must be a multiple of {SIZE}")
     return tuple(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From an opcode's notation both directions: fields to a line of text, and a line of text to fields.
+"""Conversion by an opcode's notation: fields to a line of text, and a line of text to fields.
 
 A notation's placeholders are fields. `{dst}` and `{src}` are register numbers; `{off}` is signed with its sign
 (`+112`), as a displacement or a distance in instructions; `{imm}` is decimal, `{imm:x}` hexadecimal without sign as
@@ -28,7 +28,7 @@ Fields = dict[str, int]
 
 
 def render(opcode: Opcode, fields: Mapping[str, int]) -> str:
-    """The line for an instruction of this opcode."""
+    """Returns the line for an instruction of this opcode."""
 
     def substitute(match: re.Match[str]) -> str:
         name, style = match.groups()
@@ -45,7 +45,8 @@ def render(opcode: Opcode, fields: Mapping[str, int]) -> str:
 
 
 def parse(line: str) -> tuple[Opcode, Fields]:
-    """The opcode a line is written as, and its fields; UserError when there is none, or a number does not fit."""
+    """Returns the opcode that a line is written as, and its fields; raises UserError when there is none, or a number
+    does not fit."""
     extra = ""
     if match := _EXTRA.match(line):
         line, extra = match["line"], match["extra"]
@@ -64,12 +65,12 @@ def parse(line: str) -> tuple[Opcode, Fields]:
 
 
 def hidden_fields(opcode: Opcode, instruction: Instruction) -> tuple[str, ...]:
-    """The fields whose value the notation of the instruction's opcode does not show and that are not 0, of one slot."""
+    """Returns the fields of one slot that are not 0 and that the notation of the instruction's opcode does not show."""
     return tuple(name for name in _hidden(opcode) if name != "next" and getattr(instruction, name))
 
 
 def is_wide(opcode: Opcode) -> bool:
-    """Whether the instruction takes two slots."""
+    """Returns whether the instruction takes two slots."""
     return opcode.code == LD_IMM64
 
 
@@ -119,7 +120,7 @@ def _extra(opcode: Opcode, text: str) -> Fields:
 
 
 def _fit(name: str, text: str, bits: int, *, signed: bool) -> int:
-    """The number `text`; hexadecimal without sign may use the field's top bit, as %x prints it."""
+    """Returns the number `text`; hexadecimal without sign may use the field's top bit, as %x prints it."""
     value = int(text, 0) if "x" in text.lower() else int(text)
     if signed and text.lower().startswith("0x") and value >> (bits - 1) == 1:
         return value - (1 << bits)

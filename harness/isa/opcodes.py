@@ -46,14 +46,14 @@ class Size(IntEnum):
     DW = 0x18, 8
 
     def __new__(cls, bits: int, nbytes: int) -> Size:
-        """The number is that of the bits."""
+        """Makes a member whose number is that of the bits."""
         size = int.__new__(cls, bits)
         size._value_, size.nbytes = bits, nbytes
         return size
 
     @property
     def type(self) -> str:
-        """As the kernel writes it: u8, u16, u32, u64."""
+        """Returns the type as the kernel writes it: u8, u16, u32, u64."""
         return f"u{8 * self.nbytes}"
 
 
@@ -179,11 +179,11 @@ LD_IMM64 = Class.LD | Mode.IMM | Size.DW
 
 
 class OpcodeFields:
-    """What BPF_CLASS(), BPF_SRC(), BPF_OP(), BPF_SIZE() and BPF_MODE() take from the byte `code`.
+    """The fields that BPF_CLASS(), BPF_SRC(), BPF_OP(), BPF_SIZE() and BPF_MODE() take from the byte `code`.
 
     The class decides which of them mean something: arithmetic and jumps have an operation and a source, loads and
-    stores a size and a mode. All can be asked for whatever the class is; an operation or a mode may be a number that
-    `Alu`, `Jump` and `Mode` have no name for.
+    stores a size and a mode. All can be read whatever the class is; an operation or a mode may be a number that `Alu`,
+    `Jump` and `Mode` have no name for.
     """
 
     __slots__ = ("mode", "opcode_class", "operation", "size", "source")
@@ -202,7 +202,7 @@ class OpcodeFields:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded(OpcodeFields):
-    """Anything with an opcode. Its fields are decoded once, when it is made: whoever simulates reads them often."""
+    """Anything with an opcode. Its fields are decoded once, when it is made, because simulations read them often."""
 
     code: int
 
@@ -215,9 +215,9 @@ class Coded(OpcodeFields):
         put(self, "mode", code & 0xE0)
 
     def __reduce__(self) -> tuple[type[Coded], tuple[object, ...]]:
-        """Copies are made anew, from the fields of the dataclass."""
+        """Makes copies anew, from the fields of the dataclass."""
         return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
 
 _CLASSES, _SOURCES, _SIZES = tuple(Class), tuple(Source), tuple(Size)
-"""By their bits, moved to the right."""
+"""Sizes by their bits, shifted to the right."""

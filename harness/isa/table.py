@@ -19,16 +19,16 @@ from harness.isa.opcodes import LD_IMM64, Alu, Atomic, Class, Coded, Jump, Mode,
 from harness.release import Release
 
 BASELINE: Release = (4, 1)
-"""`since` of what 4.1 has; some of it is older."""
+"""`since` for opcodes of 4.1; some of them are older."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opcode(Coded):
-    """One row: `code`, its `name` in this project's words, its `notation`, the first `since` release that accepts it,
-    and where `code` alone does not tell, the field (`off`, `imm` or `src`) and the value that select the row.
+    """One row: `code`, its `name` in this project, its `notation`, the first `since` release that accepts it, and where
+    `code` alone does not identify it, the field (`off`, `imm` or `src`) and the value that select the row.
 
-    The notation's placeholders are the fields of an instruction; a field it does not show is 0 in a valid program.
-    Rows are compared by identity, which is all a table needs and quick.
+    The notation's placeholders are the fields of an instruction; a field it does not show is 0 in a valid program. Rows
+    are compared by identity, which is fast and all that a table needs.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Opcode(Coded):
 
     @property
     def original(self) -> bool:
-        """Whether 4.1 has it."""
+        """Returns whether 4.1 has it."""
         return self.since == BASELINE
 
 
@@ -193,7 +193,8 @@ def _constants() -> Iterator[Opcode]:
 
 
 OPCODES: tuple[Opcode, ...] = (*_arithmetic(), *_jumps(), *_memory(), *_atomics(), *_constants())
-"""Every opcode. Of the rows with one `code` the selected ones come first, so the first that selects is the one."""
+"""Every opcode. Of the rows with one `code` those with a selecting field come first, so that the first that matches is
+the right one."""
 
 _BY_CODE: dict[int, list[Opcode]] = {}
 for _opcode in OPCODES:
@@ -201,7 +202,7 @@ for _opcode in OPCODES:
 
 
 def find(instruction: Instruction) -> Opcode | None:
-    """The row of `instruction`, None when no release known here gives it a meaning."""
+    """Returns the row of `instruction`, None when no release known here defines it."""
     for opcode in _BY_CODE.get(instruction.code, ()):
         if not opcode.selector or getattr(instruction, opcode.selector) == opcode.value:
             return opcode

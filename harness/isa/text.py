@@ -10,8 +10,8 @@
     exit
 
 Where the log of 4.1 loses something (it prints `be16 r1` as `r1 endian (u32) r0`, a 64 bit constant by its low half,
-and no reserved field at all) this notation follows later kernels or says it in braces, so that
-`assemble(disassemble(program)) == program`. The log itself, loss and all, is printed by `harness.model.verifier.log`.
+and no reserved field at all) this notation follows later kernels or adds it in braces, so that
+`assemble(disassemble(program)) == program`. The log itself is printed by `harness.model.verifier.log`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ _TARGET = re.compile(r"\bgotol? (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
 _MAP = re.compile(r"^(r\d+ = )map ([\w.-]+)$")
 _CALL = re.compile(r"^call (?P<name>[A-Za-z_]\w*)#(?P<number>\d{1,10})$")
 _MOST_HELPERS = 1000
-"""No release has so many; greater numbers behind a name are types of the running kernel's functions."""
+"""A bound on helpers' numbers that no release reaches; greater numbers after a name are types of the running kernel's
+functions."""
 
 
 def disassemble(program: Program | Sequence[Instruction]) -> str:
-    """One line an instruction, `(b7) r0 = 0`; UserError names the first one that has no meaning.
+    """Returns one line for each instruction, `(b7) r0 = 0`; raises UserError naming the first one that has no meaning.
 
     A 64 bit constant takes one line though it takes two instructions.
     """
@@ -47,12 +48,13 @@ def disassemble(program: Program | Sequence[Instruction]) -> str:
 
 
 def listing(program: Program | Sequence[Instruction]) -> tuple[tuple[int, str], ...]:
-    """The index and line of each instruction, whatever it is: one without meaning is told by its fields, in braces."""
+    """Returns the index and line of each instruction, also of one without meaning, which is shown by its fields in
+    braces."""
     return tuple(_lines(_whole(program), _opcode_if_any))
 
 
 def assemble(text: str) -> Program:
-    """The program `text` says; UserError names the line that says nothing."""
+    """Returns the program in `text`; raises UserError naming the line that is no instruction."""
     instructions: list[Instruction] = []
     maps: list[tuple[int, Ref]] = []
     labels: dict[str, int] = {}
@@ -61,7 +63,7 @@ def assemble(text: str) -> Program:
         line = _COMMENT.sub("", raw).strip()
         while match := _LABEL.match(line):
             if match[1] in labels:
-                raise UserError(f"line {number}: label {match[1]} is there twice")
+                raise UserError(f"line {number}: label {match[1]} is defined twice")
             labels[match[1]] = len(instructions)
             line = line[match.end() :]
         line = _INDEX.sub("", line)
@@ -81,13 +83,13 @@ def assemble(text: str) -> Program:
             raise UserError(f"line {number}: {error.what}", remedy=error.remedy) from None
     for index, name, number in pending:
         if name not in labels:
-            raise UserError(f"line {number}: no label {name}")
+            raise UserError(f"line {number}: label {name} is not defined")
         instructions[index] = aim(instructions[index], labels[name] - index - 1)
     return Program(tuple(instructions), tuple(maps))
 
 
 def _without_name(line: str) -> str:
-    """A call of a helper by its number alone; UserError when name and number are not of one helper."""
+    """Returns a call of a helper by its number alone; raises UserError when name and number are not of one helper."""
     match = _CALL.match(line)
     if match is None:
         return line

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Functions that stay probed while scripts run, so that the scripts' own probes there cost less.
+"""Functions that stay probed while scripts run, so that the scripts' own probes there take less time.
 
-The first kprobe of a function patches its code, and the last one to go patches it back; both wait until no CPU can be
-in the middle of it. A probe beside another one joins it: register_aggr_kprobe(), kernel/kprobes.c.
+The first kprobe of a function patches its code, and the last one that is removed patches it back; both wait until no
+CPU can be executing it. A probe beside another one joins it: register_aggr_kprobe(), kernel/kprobes.c.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ for symbol in "$@"; do
     echo "common_pid == 0" >"events/{group}/$symbol/filter" && echo 1 >"events/{group}/$symbol/enable" || exit 1
 done
 """
-"""No task has the number 0 where system calls are made, so hits leave nothing in the trace buffer."""
+"""A filter that no hit passes: no task that makes system calls has the number 0, so hits leave nothing in the trace
+buffer."""
 
 
 def keep_armed(target: Target, tracing: str, symbols: Iterable[str]) -> None:
-    """Probe each function of `symbols` until the target ends; `tracing` is where its tracefs is.
+    """Probes each function of `symbols` until the target ends; `tracing` is where its tracefs is mounted.
 
-    A kernel without kprobes is left as it is. BenchError when the kernel does not take a probe.
+    A kernel without kprobes is left as it is. Raises BenchError when the kernel does not take a probe.
     """
     done = target.run(["sh", "-c", f"cd {tracing} || exit 1\n{_ARM.format(group=_GROUP)}", "arm", *symbols])
     if done.status:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What lowering one script needs to know and keeps: the batch under construction and what its names stand for."""
+"""The state of lowering one script: the batch under construction and what its names stand for."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ Reader = Callable[[BatchResult], Outcome]
 """Makes an operation's observation from the results of its steps."""
 
 GROUP = "hil"
-"""Of all trace events that scripts make."""
+"""The group of all trace events that scripts make."""
 
 
 @dataclass(frozen=True)
 class Guest:
     """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
-    possible, `tells_engine` whether the kernel says what runs a program; `era` as in `harness.model.eras`, "" where
-    nothing hangs on it; `kernel` is the name and `release` the `uname -r` of what should run, "" where anything may."""
+    possible, `tells_engine` whether the kernel reports the engine of a program; `era` as in `harness.model.eras`, ""
+    where nothing depends on it; `kernel` is the name and `release` the `uname -r` of the kernel that should run, ""
+    where any may.
+    """
 
     arch: str
     version_code: int
@@ -45,7 +47,7 @@ class Guest:
 
     @classmethod
     def of(cls, kernel: Kernel) -> Guest:
-        """Before it runs; its agent knows the rest."""
+        """Returns what is known before the kernel runs; its agent knows the rest."""
         tells_engine = release(kernel.era) >= bpf.TELLS_ENGINE
         return cls(
             kernel.arch.name,
@@ -57,25 +59,26 @@ class Guest:
         )
 
     def check_release(self, running: str) -> None:
-        """BenchError when what booted, and calls itself `running`, is another kernel: no prediction would be for it."""
+        """Raises BenchError when the kernel that booted, whose release is `running`, is another one: no prediction
+        would be for it."""
         if self.release and running != self.release:
             raise BenchError(
-                f"{self.kernel}/{self.arch} should be {self.release}, but what booted calls itself {running}",
+                f"{self.kernel}/{self.arch} should be {self.release}, but the kernel that booted is {running}",
                 remedy=f"fetch or import it again: hil kernels remove {self.kernel} --arch {self.arch}",
             )
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """Something mapped over `length` bytes of the arena from `start` on, so that every address in it is known
-    beforehand; `mapped` is the step that did it, and is skipped where one before it failed."""
+    """A mapping of `length` bytes of the arena from `start` on, so that every address in it is known beforehand;
+    `mapped` is the step that makes it, which is skipped where one before it failed."""
 
     mapped: Result
     start: Address
     length: int
 
     def failed(self, results: BatchResult) -> bool:
-        """Whether there is nothing then; NotCarriedOut when its process did not come to it."""
+        """Returns whether the mapping was not made; raises NotCarriedOut when its process did not come to it."""
         result = results[self.mapped]
         skipped = result is not None and result.status is Status.SKIPPED
         return skipped or bool(results.done(self.mapped).errno)
@@ -83,7 +86,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Sampling:
-    """What an event's samples hold; with `output` their raw payload is a program's, not a trace event's record."""
+    """The fields of an event's samples; with `output` their raw payload is a program's, not a trace event's record."""
 
     type: SampleType
     output: bool = False
@@ -109,7 +112,7 @@ class RingBuffer(Mapped):
 
 @dataclass(frozen=True)
 class Setting:
-    """A file below /proc/sys that was written to, and where its `length` bytes from before are."""
+    """A file below /proc/sys that was written to, and the address of the `length` bytes it had before."""
 
     path: str
     before: Address
@@ -118,7 +121,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class _Parent:
-    """What a process that waits for its child goes on with: its names, descriptors and mappings."""
+    """The state to which a process returns after waiting for its child: its names, descriptors and mappings."""
 
     child: Result
     block: AbstractContextManager[Result]
@@ -132,56 +135,56 @@ class _Parent:
 
 @dataclass
 class Lowering:
-    """One script on its way to one batch. `tag` makes the names of its trace events unique on the target."""
+    """Lowers one script to one batch. `tag` makes the names of its trace events unique on the target."""
 
     guest: Guest
     tag: str
     builder: BatchBuilder
     names: dict[str, Operand | int] = field(default_factory=dict)
     descriptors: list[Operand] = field(default_factory=list)
-    """Everything that was opened, also what lost its name to something later."""
+    """All descriptors that were opened, also those that lost their name to something later."""
     mappings: dict[str, Mapped] = field(default_factory=dict)
-    """What is mapped under each name in this process; no other address may be read or written to."""
+    """The mapping under each name in this process; no other address may be read or written to."""
     mapped: list[Mapped] = field(default_factory=list)
     samplings: dict[str, Sampling] = field(default_factory=dict)
     probes: dict[str, Result | None] = field(default_factory=dict)
-    """Trace events that were made, and the step that was to remove each, which may have failed."""
+    """The trace events that were made, and the step that was to remove each, which may have failed."""
     settings: list[Setting] = field(default_factory=list)
-    """What this process has changed."""
+    """The settings that this process has changed."""
     _null_device: Result | None = None
     _parents: list[_Parent] = field(default_factory=list)
 
     def call(self, name: str, *arguments: Operand | int) -> Result:
-        """A system call by name."""
+        """Adds a system call by name."""
         return self.builder.syscall(number(self.guest.arch, name), *arguments)
 
     def opened(self, name: str, descriptor: Operand) -> None:
-        """Give a new descriptor its name."""
+        """Gives a new descriptor its name."""
         self.names[name] = descriptor
         self.descriptors.append(descriptor)
 
     def event(self, name: str) -> str:
-        """What the target calls the script's trace event of this name."""
+        """Returns the target's name of the script's trace event."""
         return f"{GROUP}/{self.tag}_{name}"
 
     def operand(self, descriptor: Descriptor) -> Operand | int:
-        """What a descriptor stands for; a name whose making failed is negative."""
+        """Returns the operand for a descriptor; a name whose making failed is negative."""
         return self.names[descriptor.name] if isinstance(descriptor, Ref) else descriptor
 
     def map_over(self, name: str, mapped: Mapped) -> Reader:
-        """Remember a mapping under its name; the observation of making it."""
+        """Keeps a mapping under its name; returns the reader of its observation."""
         self.mappings[name] = mapped
         self.mapped.append(mapped)
         self.names[name] = mapped.mapped
         return first_failure([mapped.mapped], value=0)
 
     def buffer(self, buffer: Buffer) -> Address:
-        """The bytes in the arena, guarded if they are to be."""
+        """Puts the bytes into the arena, guarded if they are to be."""
         return self.guarded(buffer.content) if buffer.guarded else self.builder.alloc(buffer.content)
 
     def guarded(self, content: bytes) -> Address:
-        """Bytes in pages of their own, which end where these end: the page behind them cannot be touched. Each such
-        buffer has its own guard, however many a script has."""
+        """Puts bytes into pages of their own, which end where these end: the page behind them cannot be accessed. Each
+        such buffer has its own guard page, however many a script has."""
         page = self.guest.page_size
         before = -len(content) % page
         room = self.builder.alloc(before + len(content) + page, align=page)
@@ -192,11 +195,11 @@ class Lowering:
         return address
 
     def text(self, text: str) -> Address:
-        """A NUL-terminated string in the arena."""
+        """Puts a NUL-terminated string into the arena."""
         return self.builder.alloc(text.encode() + b"\0", align=1)
 
     def structure(self, layout: Layout, values: Mapping[str, Operand | int]) -> Address:
-        """A structure in the arena; fields that only the target knows are stored by steps of their own."""
+        """Puts a structure into the arena; fields that only the target knows are stored by steps of their own."""
         known = {name: value for name, value in values.items() if isinstance(value, int)}
         address = self.builder.alloc(layout.pack(known))
         for name, value in values.items():
@@ -205,7 +208,7 @@ class Lowering:
         return address
 
     def program(self, program: Program) -> Address:
-        """The instructions, with map descriptors stored where the program refers to maps."""
+        """Puts the instructions into the arena, with map descriptors stored where the program refers to maps."""
         address = self.builder.alloc(b"".join(instruction.encode() for instruction in program.instructions))
         for index, reference in program.maps:
             self.builder.store(address + 8 * index + 4, 4, self.operand(reference))
@@ -215,18 +218,18 @@ class Lowering:
         return self.call("openat", AT_FDCWD, self.text(path), flags)
 
     def null_device(self) -> Result:
-        """A descriptor of /dev/null, opened once a script."""
+        """Returns a descriptor of /dev/null, opened once in a script."""
         if self._null_device is None:
             self._null_device = self.open("/dev/null", O_RDWR)
         return self._null_device
 
     def forget_null_device(self) -> None:
-        """Close it, when it was opened."""
+        """Closes it, if it was opened."""
         if self._null_device is not None:
             self.call("close", self._null_device)
 
     def enter_child(self) -> Result:
-        """What follows is done by a forked process, whose number this is."""
+        """Lets a forked process do what follows; returns its number."""
         block = self.builder.process()
         child = block.__enter__()
         kept = dict(self.names), list(self.descriptors), self.mappings, list(self.mapped)
@@ -235,9 +238,9 @@ class Lowering:
         self.settings = []
         return child
 
-    def leave_child(self) -> Result:
-        """What follows is the parent's again, to which nothing is known of what the child opened; but a probe's id is a
-        number for everybody."""
+    def end_child(self) -> Result:
+        """Lets the parent do what follows, which knows nothing of what the child opened; but a probe's id is a number
+        for every process."""
         self.put_settings_back()
         parent = self._parents.pop()
         self.settings = parent.settings
@@ -249,7 +252,7 @@ class Lowering:
         return parent.child
 
     def put_settings_back(self) -> None:
-        """What was changed last is put back first; what could not be read was not changed."""
+        """Restores settings: what was changed last is restored first; what could not be read was not changed."""
         while self.settings:
             setting = self.settings.pop()
             with self.builder.unless_failed(setting.length):
@@ -258,7 +261,7 @@ class Lowering:
                 self.call("close", opened)
 
     def write_to(self, path: str, text: str, flags: int) -> tuple[Result, Result]:
-        """Open, write, close; the results of opening and of writing."""
+        """Opens, writes, closes; returns the results of opening and of writing."""
         content = text.encode()
         descriptor = self.open(path, flags)
         with self.builder.unless_failed(descriptor):
@@ -268,12 +271,13 @@ class Lowering:
 
 
 def returned(step: Result) -> Reader:
-    """The plain observation of one system call: its value, or its errno."""
+    """Returns the reader of the plain observation of one system call: its value, or its errno."""
     return first_failure([step])
 
 
 def first_failure(steps: Iterable[Result], value: int | None = None) -> Reader:
-    """Of several steps that build on each other: the first errno; or, when none failed, `value` or the last one's."""
+    """Returns the reader of several steps that build on each other: the first errno; or, when none failed, `value` or
+    the last one's."""
     steps = tuple(steps)
 
     def read(results: BatchResult) -> Outcome:

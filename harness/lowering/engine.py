@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which engine runs programs: choosing it by the sysctl, and having the kernel say what became of a program.
+"""The engine that runs programs: choosing it by the sysctl, and verifying the choice.
 
-The sysctl is a wish: a kernel may keep its value and leave programs to the interpreter all the same.
-BPF_OBJ_GET_INFO_BY_FD tells how long its machine code is: kernel/bpf/syscall.c, bpf_prog_get_info_by_fd(), 5.10.
+The sysctl alone proves nothing: a kernel may keep its value and leave programs to the interpreter all the same.
+BPF_OBJ_GET_INFO_BY_FD returns the length of a program's machine code: kernel/bpf/syscall.c, bpf_prog_get_info_by_fd(),
+5.10.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class EngineUnavailable(Exception):
 
 
 def switching(guest: Guest, engine: Engine, deadline: float) -> tuple[Batch, Callable[[BatchResult], None]]:
-    """The batch that chooses `engine`, and what reads its result: EngineUnavailable when programs do not run in it."""
+    """Returns the batch that chooses `engine`, and the reader of its result, which raises EngineUnavailable when
+    programs do not run in it."""
     wanted = "1" if engine is Engine.JIT else "0"
     lowering = Lowering(guest, "engine", BatchBuilder())
     lowering.write_to(JIT_SWITCH, wanted, O_WRONLY)
@@ -54,7 +56,7 @@ def switching(guest: Guest, engine: Engine, deadline: float) -> tuple[Batch, Cal
             if refused := loading(results).errno:
                 raise EngineUnavailable(f"{JIT_SWITCH} is {wanted}, but the kernel does not load a program: {refused}")
             if error := results.done(asked).error:
-                raise EngineUnavailable(f"the kernel does not say what runs a program: {error}")
+                raise EngineUnavailable(f"the kernel does not tell which engine runs a program: {error}")
             _check(engine, results.done(length).unsigned)
 
     return lowering.builder.build(deadline), read

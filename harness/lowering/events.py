@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kprobe events of tracefs, perf events on them, and what closes and unmaps them."""
+"""Kprobe events of tracefs, perf events on them, and their cleanup."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def map_ring(lowering: Lowering, operation: MapRing) -> Reader:
 
 
 def unmap(lowering: Lowering, operation: Unmap) -> Reader:
-    """EBADF when the ring is not mapped, as `harness.lowering.reading.read_ring` says it."""
+    """Unmaps; EBADF when the ring is not mapped, as in `harness.lowering.reading.read_ring`."""
     mapping = lowering.mappings.pop(operation.ring.name, None)
     if mapping is None:
         return lambda _: Outcome(errno="EBADF")
@@ -174,7 +174,7 @@ def close(lowering: Lowering, operation: Close) -> Reader:
 
 
 def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
-    """Steps that let go of everything that would keep the script's trace events busy, then remove them.
+    """Adds steps that close and unmap everything that keeps the script's trace events busy, then remove these.
 
     A process that ends closes its descriptors itself, which saves the steps where there are no trace events.
     """
@@ -188,7 +188,7 @@ def clean_up(lowering: Lowering, *, process_ends: bool) -> None:
     for event, removed in lowering.probes.items():
         if removed is None:
             _command(lowering, f"-:{event}\n")
-        else:  # what is gone is left alone: kernels print a line for an event that is not there
+        else:  # not again: kernels print a line for an event that is not there
             with lowering.builder.if_failed(removed):
                 _command(lowering, f"-:{event}\n")
 

@@ -29,18 +29,21 @@ from hil.target import Target
 _log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
-"""Nominal seconds the agent may be silent for."""
+"""The nominal seconds for which the agent may be silent."""
 DEADLINE = 20.0
-"""Nominal seconds for a script, or for all scripts that share a process."""
+"""The nominal seconds for a script, or for all scripts that share a process."""
 STRIKES = 3
-"""Batches in a row, with none between them that was completed, after which a guest that could not begin or not end them
-is beyond use: a fork bomb leaves no process to it, and every further script would only wait for its deadline."""
+"""The number of batches in a row that the guest could not begin or not end, with none completed between them, after
+which it is given up: a fork bomb, for one, leaves it no process, and every further script would only wait for its
+deadline.
+"""
 _UNFIT = (How.REJECTED, How.STUCK)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the guest said of one script: an observation an operation, and the seconds it took on the guest's clock."""
+    """The guest's results of one script: an observation for each operation, and the seconds it took on the guest's
+    clock."""
 
     script: Script
     outcomes: tuple[Outcome, ...]
@@ -49,7 +52,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Missed:
-    """A script the guest did not finish: at which operation it was, where that is known, and what became of it."""
+    """A script that the guest did not finish: the operation it was at, where that is known, and the reason."""
 
     script: Script
     operation: int | None
@@ -57,15 +60,14 @@ class Missed:
 
 
 class GuestExecutor:
-    """Scripts on one target. A context manager: the agent ends with it.
+    """Runs scripts on one target. It is a context manager: the agent ends with it.
 
-    A script that kills its agent costs that script: the agent is started again for the rest.
+    A script that kills its agent costs that script only: the agent is started again for the rest.
     """
 
     def __init__(self, target: Target, guest: Guest, *, patience: float = PATIENCE) -> None:
-        """`patience` is the agent's (`hil.agent.client.Agent`) in nominal seconds, infinite where the target is stopped
-        on purpose. BenchError when another kernel runs there than `guest` is about.
-        """
+        """Starts the agent. `patience` is the agent's (`hil.agent.client.Agent`) in nominal seconds, infinite where the
+        target is stopped on purpose. Raises BenchError when another kernel runs there than `guest` describes."""
         self.target = target
         scale = speed.scale()
         self._patience = patience * scale
@@ -90,30 +92,32 @@ class GuestExecutor:
 
     @property
     def agent(self) -> Agent:
-        """The agent that runs now; another one after a loss."""
+        """Returns the running agent; another one after a loss."""
         return self._agent
 
     def facts(self, settings: Collection[str]) -> Facts:
-        """What the running kernel tells of itself, with the numbers in `settings`, files below /proc/sys; one exchange.
+        """Returns what the running kernel reports of itself, with the numbers in `settings`, files below /proc/sys; in
+        one exchange.
 
-        MachineLost when it does not tell.
+        Raises MachineLost when it does not answer.
         """
         asked = greeting(self.guest, settings, self._deadline)
         return asked.facts(self._once(asked.batch), self._agent.hello)
 
     def switch(self, engine: Engine) -> None:
-        """Choose what runs programs that are loaded from now on; EngineUnavailable when something else does."""
+        """Chooses the engine of programs that are loaded from now on; raises EngineUnavailable when another one runs
+        them."""
         batch, read = switching(self.guest, engine, self._deadline)
         read(self._once(batch))
 
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
-        """One result a script, as they come; all scripts are one exchange unless one of them is lost.
+        """Yields one result for each script, as they come; all scripts are one exchange unless one of them is lost.
 
-        `together` scripts share a process, which is the greater part of a small script's cost; those behind a script
-        that did not end are run again, after all others.
+        `together` scripts share a process, whose start is the greater part of a small script's cost; those after a
+        script that did not end are run again, after all others.
 
-        MachineLost when the target died, or carries out nothing any more (STRIKES), and there is more to run; the
-        scripts it died of have got their results then.
+        Raises MachineLost when the target died, or executes nothing any more (STRIKES), and there is more to run; the
+        scripts that ended it have got their results then.
         """
         todo = list(scripts)
         while todo:
@@ -148,7 +152,7 @@ class GuestExecutor:
                     self._agent.close()  # or the exchange would wait for what is still under way
                     with contextlib.suppress(MachineLost):
                         exchange.close()
-                    raise MachineLost(f"the guest carries out nothing any more; the last batch was {result.end}")
+                    raise MachineLost(f"the guest executes nothing any more; the last batch was {result.end}")
 
     def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
         tags = [self._tag(script) for script in group]
@@ -165,10 +169,10 @@ class GuestExecutor:
         except MachineLost as error:
             _log.warning("the agent is started again, since it ended: %s", error)
             self._agent.close()
-            self._agent = self._start()  # which tells better what ended, when it was the target
+            self._agent = self._start()  # whose error is the better one when the target ended
             raise
         if not result.completed:
-            # Whatever a script left behind, no process to be had say, is the machine's; another one has none of it.
+            # What a script left behind (no free process, for one) is lost with the machine; a new one has none of it.
             raise MachineLost(f"the agent could not do what the bench itself needs: {result.end}")
         return result
 
@@ -178,7 +182,7 @@ class GuestExecutor:
 
 
 def _observe(group: Sequence[Lowered], result: BatchResult, again: list[Script]) -> Iterator[Observed | Missed]:
-    """The results of scripts that shared a process; those it did not come to are added to `again`."""
+    """Yields the results of scripts that shared a process; those it did not come to are added to `again`."""
     seconds = result.end.elapsed / len(group)
     for position, lowered in enumerate(group):
         if result.completed or lowered.end <= result.end.step:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The greeting: one batch that has a kernel tell what there is to know of it, and what reads the result."""
+"""The greeting: one batch that asks a kernel for everything it reports of itself, and the reader of its result."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from hil.facts import Facts
 from hil.kernels.configuration import options
 
 _LONGEST_NAME = 256
-"""Bytes; names of uname(2) have 64 at most, and a line's end."""
+"""The bytes of a line; names of uname(2) have 64 at most."""
 _LONGEST_CONFIGURATION = 1 << 20
-"""Bytes of /proc/config.gz, which has 20 to 80 thousand."""
+"""The bytes of /proc/config.gz, which has 20 to 80 thousand."""
 
 Content = Callable[[BatchResult], bytes | None]
 
 
 @dataclass(frozen=True)
 class Greeting:
-    """What is sent, and what makes facts of the answer and of what the agent said when it started."""
+    """The batch that is sent, and the reader that makes facts of the answer and of the agent's hello."""
 
     batch: Batch
     facts: Callable[[BatchResult, Hello], Facts]
 
 
 def greeting(guest: Guest, paths: Collection[str], deadline: float) -> Greeting:
-    """Asks for the numbers in `paths`, which are files below /proc/sys, and for everything else `Facts` has.
+    """Asks for the numbers in `paths`, which are files below /proc/sys, and for everything else that `Facts` has.
 
-    Reading the answer is a BenchError when there is no procfs: nothing would then be known of the kernel.
+    Reading the answer raises BenchError when there is no procfs: nothing would then be known of the kernel.
     """
     lowering = Lowering(guest, "greeting", BatchBuilder())
     numbers = {path: settings.read(lowering, ReadSetting(path)) for path in sorted(paths)}
@@ -66,7 +66,7 @@ def greeting(guest: Guest, paths: Collection[str], deadline: float) -> Greeting:
 
 
 def _file(lowering: Lowering, path: str, most: int) -> Content:
-    """The first `most` bytes of a file, as one read(2) gives them; None where there is no such file."""
+    """Reads the first `most` bytes of a file, as one read(2) returns them; None where there is no such file."""
     room = lowering.builder.alloc(most)
     opened = lowering.open(path, O_RDONLY)
     with lowering.builder.unless_failed(opened):
@@ -88,7 +88,7 @@ def _line(content: bytes | None) -> str:
 
 
 def _options(compressed: bytes | None) -> dict[str, str] | None:
-    """None also for what is no configuration: it is then as if the kernel showed none."""
+    """Returns the options; None also for what is no configuration, as if the kernel showed none."""
     try:
         return options(gzip.decompress(compressed or b"").decode(errors="replace")) or None
     except (OSError, EOFError, zlib.error):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scripts to batches: one function an operation, and back from results to observations."""
+"""Lowering of scripts to batches, one function for each operation, and reading observations from their results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
 
 @dataclass(frozen=True)
 class Lowered:
-    """One script of a batch. `first_steps[i]` is the first step of operation `i`, `end` the step behind the script's
+    """One script of a batch. `first_steps[i]` is the first step of operation `i`, `end` the step after the script's
     last one; `readers[i]` makes the observation of operation `i`."""
 
     script: Script
@@ -91,12 +91,12 @@ class Lowered:
     readers: tuple[Reader, ...]
 
     def operation_at(self, step: int) -> int:
-        """The operation a step belongs to; the last one for the steps that clean up."""
+        """Returns the operation a step belongs to; the last one for the steps that clean up."""
         return min(max(bisect_right(self.first_steps, step) - 1, 0), len(self.first_steps) - 1)
 
     def observations(self, results: BatchResult) -> tuple[Outcome, ...]:
-        """What the guest says of each operation; the main line must have come to the script's end, but a child may not
-        have come to its own."""
+        """Returns the observation of each operation; the main process must have come to the script's end, but a child
+        may not have come to its own."""
         return tuple(_observed(reader, results) for reader in self.readers)
 
 
@@ -110,7 +110,7 @@ def _observed(reader: Reader, results: BatchResult) -> Outcome:
 def lower(
     scripts: Sequence[Script], guest: Guest, tags: Sequence[str], *, deadline: float = 20.0
 ) -> tuple[Batch, tuple[Lowered, ...]]:
-    """Lower scripts for a target, to run one after the other in one process, each letting go of all it opened.
+    """Lowers scripts for a target, to run one after the other in one process, each closing all it opened.
 
     A script's tag (letters, digits, _) names its trace events; `deadline` is in seconds, for all of them.
     """
@@ -123,7 +123,7 @@ def lower(
 
 
 def carry(lowering: Lowering, operation: Operation) -> Reader:
-    """The steps of one operation."""
+    """Adds the steps of one operation."""
     return _LOWERINGS[type(operation)](lowering, operation)
 
 

@@ -21,7 +21,7 @@ def fork(lowering: Lowering, _: Fork) -> Reader:
 
 
 def exit(lowering: Lowering, _: Exit) -> Reader:
-    child = lowering.leave_child()
+    child = lowering.end_child()
     status = lowering.builder.alloc(4)
     waited = lowering.call("wait4", child, status, 0, 0)
     told = lowering.builder.load(status, 4)
@@ -29,7 +29,8 @@ def exit(lowering: Lowering, _: Exit) -> Reader:
 
 
 def set_credentials(lowering: Lowering, operation: SetCredentials) -> Reader:
-    """Capabilities survive the change of user if that is asked for, and are cut afterwards. What fails is the last."""
+    """Sets credentials. Capabilities survive the change of user if that is asked for, and are reduced afterwards. Only
+    the last step fails."""
     builder, uid = lowering.builder, operation.uid
     header, data = builder.alloc(capabilities.header()), builder.alloc(capabilities.data(operation.capabilities))
     calls: tuple[tuple[str, tuple[Operand | int, ...]], ...] = (
@@ -48,7 +49,7 @@ def set_credentials(lowering: Lowering, operation: SetCredentials) -> Reader:
 
 
 def execute(lowering: Lowering, operation: Execute) -> Reader:
-    """The call that succeeds never returns."""
+    """Executes a program; a call that succeeds never returns."""
     arguments = [lowering.text(text) for text in (*ECHO, operation.line)]
     vector = lowering.builder.alloc(8 * (len(arguments) + 1))
     for index, argument in enumerate(arguments):

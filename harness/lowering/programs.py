@@ -43,14 +43,15 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
 
     def read(results: BatchResult) -> Outcome:
         outcome = returned(descriptor)(results)
-        told = results.done(text).data.split(b"\0", 1)[0].decode("latin-1")  # a character a byte, whatever it is
-        return Outcome(value=outcome.value, errno=outcome.errno, log=told)
+        text_of_log = results.done(text).data.split(b"\0", 1)[0].decode("latin-1")  # a character a byte, whatever it is
+        return Outcome(value=outcome.value, errno=outcome.errno, log=text_of_log)
 
     return read
 
 
 def run_socket_filter(lowering: Lowering, operation: RunSocketFilter) -> Reader:
-    """A pair of Unix datagram sockets: the kernel runs the receiver's filter in the sender's system call."""
+    """Sends through a pair of Unix datagram sockets: the kernel runs the receiver's filter in the sender's system
+    call."""
     pair = lowering.builder.alloc(b"\xff" * 8)  # -1, so that no other descriptor is used when there is no pair
     made = lowering.call("socketpair", AF_UNIX, SOCK_DGRAM, 0, pair)
     sender, receiver = lowering.builder.load(pair, 4), lowering.builder.load(pair + 4, 4)
@@ -65,7 +66,7 @@ def run_socket_filter(lowering: Lowering, operation: RunSocketFilter) -> Reader:
     lowering.call("close", receiver)
 
     def read(results: BatchResult) -> Outcome:
-        if results.done(received).error == "EAGAIN":  # nothing came, which is the program's word if all else went well
+        if results.done(received).error == "EAGAIN":  # nothing came: the program's verdict, if all else worked
             return first_failure([made, attached, sent], value=0)(results)
         return first_failure([made, attached, sent, received])(results)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System calls with arguments no well-behaved caller gives."""
+"""System calls with arguments that well-behaved callers do not pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hil.agent.steps import Address
 def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
     if why := logs.withheld(operation, lowering.guest.era):
         if operation.name is not None:
-            lowering.names[operation.name] = -1  # what fails to make something gives its name no more
+            lowering.names[operation.name] = -1  # a call that fails makes nothing for its name
         return lambda _: Outcome(errno=NOT_CARRIED_OUT, log=why)
     if operation.address is not None:
         call = lowering.call("bpf", operation.command, operation.address, operation.size)

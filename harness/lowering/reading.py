@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What comes out of perf events: the ring buffer's records, and the count."""
+"""Reading perf events: the ring buffer's records, and the count."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def read_count(lowering: Lowering, operation: ReadCount) -> Reader:
 
 
 def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
-    """Takes over what lies between tail and head, then moves the tail; the value is the number of records.
+    """Copies the bytes between tail and head, then moves the tail; the value is the number of records.
 
     EBADF when the ring could not be mapped, was unmapped, or is the parent's: there is no system call here that would
-    say so itself, and what reads memory that is not there is killed.
+    fail itself, and reading memory that is not mapped kills the process.
     """
     ring = lowering.mappings.get(operation.ring.name)
     if not isinstance(ring, Ring):
@@ -56,7 +56,7 @@ def read_ring(lowering: Lowering, operation: ReadRing) -> Reader:
 
 
 def between(data: bytes, tail: int, head: int, size: int) -> bytes:
-    """The bytes from `tail` to `head`, which count for ever, of a buffer of `size` bytes that wraps."""
+    """Returns the bytes from `tail` to `head`, which never wrap, of a buffer of `size` bytes that wraps."""
     if head - tail == 0:
         return b""
     first, last = tail % size, head % size
@@ -64,12 +64,13 @@ def between(data: bytes, tail: int, head: int, size: int) -> bytes:
 
 
 def _records(window: bytes, ring: Ring) -> Iterator[Record]:
-    """Every record, also those no script asks for: the kernel writes none that the model would not predict."""
+    """Yields every record, also those that no script asks for: the kernel writes none that the model would not
+    predict."""
     position = 0
     while position < len(window):
         kind, _misc, size = struct.unpack_from("<IHH", window.ljust(position + HEADER, b"\0"), position)
         if size < HEADER or position + size > len(window):
-            yield Other(kind)  # it breaks off, and where the next one begins nobody knows
+            yield Other(kind)  # it is cut off, and where the next one begins is unknown
             return
         yield _record(kind, window[position + HEADER : position + size], ring.sampling)
         position += size
@@ -87,7 +88,7 @@ def _record(kind: int, body: bytes, sampling: Sampling) -> Record:
 
 
 def _sample(body: bytes, sampling: Sampling) -> Sample:
-    """A sample's fields come in the order of the kernel's perf_output_sample(), kernel/events/core.c."""
+    """Parses a sample, whose fields come in the order of the kernel's perf_output_sample(), kernel/events/core.c."""
     fields: dict[str, int] = {}
     payload: bytes | None = None
     sample_type = sampling.type

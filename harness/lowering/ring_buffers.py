@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Maps of type RINGBUF as their consumers see them: mmap(2), positions, records; kernel/bpf/ringbuf.c."""
+"""Consuming maps of type RINGBUF: mmap(2), positions, records; kernel/bpf/ringbuf.c."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def map_ring_buffer(lowering: Lowering, operation: MapRingBuffer) -> Reader:
 
 
 def read_ring_buffer(lowering: Lowering, operation: ReadRingBuffer) -> Reader:
-    """Takes over what lies between both positions, then moves the consumer's; the value is the number of records.
+    """Copies the bytes between both positions, then moves the consumer's; the value is the number of records.
 
-    EBADF when the buffer is not mapped, as `harness.lowering.reading.read_ring` says it.
+    EBADF when the buffer is not mapped, as in `harness.lowering.reading.read_ring`.
     """
     buffer = lowering.mappings.get(operation.buffer.name)
     if not isinstance(buffer, RingBuffer):
@@ -53,8 +53,8 @@ def read_ring_buffer(lowering: Lowering, operation: ReadRingBuffer) -> Reader:
 
 
 def records(window: bytes) -> Iterator[Record]:
-    """Every record from a header of u32 length (with two bits of state) and u32 pg_off on, aligned to 8 bytes. One that
-    is still being written when nobody runs, or breaks off, ends the list."""
+    """Yields every record from a header of u32 length (with two bits of state) and u32 pg_off on, aligned to 8 bytes. A
+    record that is not committed when no program runs, or that is cut off, ends the list."""
     position = 0
     while position < len(window):
         if len(window) - position < bpf.RINGBUF_HDR_SZ:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings below /proc/sys: read, written, and put back as they were."""
+"""Settings below /proc/sys: reading, writing, and restoring them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from harness.script.surroundings import ReadSetting, SetSetting
 from hil.agent.results import BatchResult
 
 LONGEST = 32
-"""Bytes of a setting that is a number."""
+"""The bytes of a setting that is a number."""
 _NUMBER = re.compile(rb"\s*-?\d+")
 
 
 def read(lowering: Lowering, operation: ReadSetting) -> Reader:
-    """What is there is read on the host, since the agent's numbers have no sign; EINVAL stands for no number."""
+    """Reads a setting; the number is parsed on the host, since the agent's numbers have no sign; EINVAL stands for no
+    number."""
     digits = lowering.builder.alloc(LONGEST)
     opened = lowering.open(f"/proc/sys/{operation.path}", O_RDONLY)
     with lowering.builder.unless_failed(opened):

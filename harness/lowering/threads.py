@@ -22,7 +22,8 @@ def pin(lowering: Lowering, operation: Pin) -> Reader:
 
 
 def run_threads(lowering: Lowering, operation: RunThreads, carry: Carry) -> Reader:
-    """Every thread says that it is on its CPU, then all are let go at once: two semaphores, as eventfd(2) has them."""
+    """Starts the threads: each reports that it is on its CPU, then all are released at once: two semaphores of
+    eventfd(2)."""
     if any(isinstance(inner, Trigger) for thread in operation.threads for inner in thread.operations):
         lowering.null_device()  # opened by one thread, it would not be there for another
     ready, go = (lowering.call("eventfd2", 0, EFD_CLOEXEC | EFD_SEMAPHORE) for _ in range(2))

@@ -13,9 +13,10 @@ from hil.agent.results import BatchResult
 
 BILLION = 10**9
 PIECES, PIECE = 4, 4096
-"""One read(2) gives a page at most."""
+"""The bytes of a page, which one read(2) returns at most."""
 LINE = re.compile(r".{16}-(?P<tid>\d+) +\[(?P<cpu>\d+)\] \S+ +[\d.]+: (?:bpf_trace_printk|0)?: ")
-"""`            echo-70      [000] d..1     2.345678: : text`: 4.1 prints as name of the caller what is at address 0."""
+"""An example is `            echo-70      [000] d..1     2.345678: : text`; 4.1 prints as name of the caller what is at
+address 0."""
 
 
 def read_clock(lowering: Lowering, operation: ReadClock) -> Reader:
@@ -57,7 +58,7 @@ def read(lowering: Lowering, operation: ReadTrace) -> Reader:
 
 
 def parsed(content: str) -> Outcome:
-    """The file's lines, without the comments they begin with."""
+    """Returns the file's lines, without the comments they begin with."""
     lines = list(LINE.finditer(content))
     ends = [*(line.start() for line in lines[1:]), len(content)]
     texts = (content[line.end() : end] for line, end in zip(lines, ends, strict=False))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Scripts: ordered lists of typed operations, and what an executor says of each."""
+"""Scripts: ordered lists of typed operations, and the outcomes that executors give for each."""

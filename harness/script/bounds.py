@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which numbers the fields of operations hold: those that fit the kernel's own fields, and those a guest has room for.
+"""The numbers that fields of operations may hold: those that fit the kernel's own fields, and those for which a guest
+has memory.
 
-A wider number would be cut on its way to the kernel, not in the model, and the difference told as the kernel's. A
-negative one is a number of its own only where the kernel's field has a sign; write others as the kernel reads them.
+A wider number would be cut on its way to the kernel, but not in the model, and the difference reported as the kernel's.
+A negative one is distinct only where the kernel's field has a sign; write others as the kernel reads them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from harness.script.surroundings import SetSetting
 from hil.agent.steps import MAX_ARENA
 
 ROOM = MAX_ARENA // 2
-"""Bytes that all operations of a script may ask for together. The other half is for what is there twice: a ring
+"""The bytes that all operations of a script may ask for together. The other half is for what is stored twice: a ring
 buffer's data, a value for each CPU, a packet that is sent and received."""
 _PAGE = 4096
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Numbers from `least` to `most`, or so many bytes or characters; `why` says what sets them. Each one takes
+    """Numbers from `least` to `most`, or numbers of bytes or characters; `why` says what sets them. Each unit takes
     `nbytes` bytes of a guest's memory."""
 
     least: int
@@ -50,14 +51,14 @@ def _field(layout: Layout, name: str) -> Bounds:
 
 def _room(unit: int = 1, nbytes: int | None = None) -> Bounds:
     return Bounds(
-        0, ROOM // unit, f"{ROOM >> 20} MiB are the room that a script has", unit if nbytes is None else nbytes
+        0, ROOM // unit, f"a script may ask for {ROOM >> 20} MiB of memory", unit if nbytes is None else nbytes
     )
 
 
 U32, U64, S32 = _unsigned(32), _unsigned(64), _signed(32)
 REGISTER = Bounds(-1 << 63, (1 << 64) - 1, "64 bits, with a sign or without")
 DESCRIPTOR = S32
-"""`int fd`, or `__u32` in `union bpf_attr`, of which all with the highest bit set are equally none."""
+"""`int fd`, or `__u32` in `union bpf_attr`; all values with the highest bit set are equally invalid."""
 
 BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     op.Untouched: {"nbytes": _room()},
@@ -120,20 +121,21 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     LimitLockedMemory: {"nbytes": U64},
     SetSetting: {"value": REGISTER},
 }
-"""By the classes and their fields, or what they tell of themselves; every field that takes a number is here."""
+"""The bounds, by classes and their fields; every field that takes a number is here."""
 
 
 def beyond(operation: object) -> str:
-    """Which field of an operation, or of a part of it, holds a number it cannot; empty when none does."""
+    """Returns which field of an operation, or of a part of it, holds a number out of its bounds; empty when none
+    does."""
     for whole in _wholes(operation):
         for name, bounds, count, unit in _counts(whole):
             if not bounds.least <= count <= bounds.most:
-                return f"has {_number(count)}{unit} as its {name}, which takes {_words(bounds)}"
+                return f"has {_number(count)}{unit} as its {name}, which takes {_format(bounds)}"
     return ""
 
 
 def nbytes(operation: object) -> int:
-    """How many bytes of a guest's memory an operation asks for, at least."""
+    """Returns how many bytes of a guest's memory an operation asks for, at least."""
     asked = 0
     for whole in _wholes(operation):
         asked += sum(count * bounds.nbytes for _, bounds, count, _ in _counts(whole))
@@ -156,7 +158,7 @@ def _counts(whole: object) -> Iterator[tuple[str, Bounds, int, str]]:
 
 
 def _wholes(whole: Any) -> Iterator[Any]:
-    """A data class and those in it."""
+    """Yields a data class and those in it."""
     yield whole
     for field in fields(whole):
         for value in _flat(getattr(whole, field.name)):
@@ -165,7 +167,7 @@ def _wholes(whole: Any) -> Iterator[Any]:
 
 
 def _flat(value: object) -> Iterator[object]:
-    """What is in tuples, but no instructions, of which there may be a million."""
+    """Yields what is in tuples, except instructions, of which there may be a million."""
     if not isinstance(value, tuple):
         yield value
     elif not value or not isinstance(value[0], Instruction):
@@ -173,7 +175,7 @@ def _flat(value: object) -> Iterator[object]:
             yield from _flat(one)
 
 
-def _words(bounds: Bounds) -> str:
+def _format(bounds: Bounds) -> str:
     return f"{_number(bounds.least)} to {_number(bounds.most)}: {bounds.why}"
 
 

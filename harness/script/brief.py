@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Long values made short enough for a line: in the middle, with what is left out counted, so that both ends stay."""
+"""Shortening of long values to a line: they are cut in the middle, and what is left out is counted."""
 
 from __future__ import annotations
 
 import re
 
 MOST = 400
-"""Characters of an operation or of an outcome on a line."""
+"""The characters of an operation or of an outcome on a line."""
 _HEX = re.compile(r"\b(?:[0-9a-f]{2}){33,}\b")
 _HEAD, _TAIL = 32, 16
-"""Digits of a long run of bytes that stay."""
+"""The digits that stay of a long run of bytes."""
 
 
 def brief(text: str, most: int = MOST) -> str:
-    """`text` with long runs of bytes shortened and, if that is not enough, cut in its middle to about `most`
+    """Returns `text` with long runs of bytes shortened and, if that is not enough, cut in its middle to about `most`
     characters."""
     text = _HEX.sub(_bytes, text)
     if len(text) <= most:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What makes no sense in a script, whatever kernel it is for."""
+"""Checks of a script that hold whatever kernel it is for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
 
 LONGEST_TAG, LONGEST_PROBE = 30, 32
-"""Characters of what executors put in front of the name of a script's trace event, with a _ between, and of that name:
+"""The most characters that executors put before the name of a script's trace event, with a _ between, and of that name:
 MAX_EVENT_NAME_LEN, kernel/trace/trace.h, is 64."""
 _WIDTHS = (1, 2, 4, 8)
 _SETTING = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.:-]+)+")
@@ -40,19 +40,20 @@ _FOR_GOOD = {
     "kernel/kexec_load_disabled": (1,),
     "kernel/yama/ptrace_scope": (3,),
 }
-"""Values that their handlers in the kernel let nobody take back: Documentation/admin-guide/sysctl/kernel.rst, and
+"""Values that the kernel does not allow to be changed back: Documentation/admin-guide/sysctl/kernel.rst, and
 Documentation/admin-guide/LSM/Yama.rst."""
 _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 _PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
-"""is_good_name(), kernel/trace/trace_probe.h; with what executors put in front it stays below MAX_EVENT_NAME_LEN."""
+"""A pattern of names: is_good_name(), kernel/trace/trace_probe.h; with the executors' prefix it stays below
+MAX_EVENT_NAME_LEN."""
 _SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
-"""Of functions, with a module in front or a suffix behind; what holds anything else is another command."""
+"""A pattern of functions, with a module in front or a suffix behind; anything else would be another command."""
 
 
 def complaint(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -> str:
-    """What is wrong with these operations, and with which; empty when nothing is."""
+    """Returns what is wrong with these operations, and with which; empty when nothing is."""
     if not operations:
-        return "there are no operations, so that nothing could ever be wrong"
+        return "there are no operations, so that no result could ever be wrong"
     if expected and len(expected) != len(operations):
         return f"{len(expected)} expectations for {len(operations)} operations"
     for index, operation in enumerate(operations):
@@ -62,7 +63,7 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Outcome | None
         if not isinstance(said, Outcome | None):
             return f"what is expected of operation {index}, {said!r}, is no Expectation"
     changed = [False]
-    """Whether a process changed settings, which it is to put back: the script's, its child, and so on."""
+    """Whether a process changed settings, which are to be restored at its end: the script's, its child, and so on."""
     for index, operation in enumerate(operations):
         if wrong := _process(operation, changed) or _written(operation) or beyond(operation):
             return f"operation {index}, {brief(describe(operation))}, {wrong}"
@@ -76,33 +77,33 @@ def complaint(operations: Sequence[Operation], expected: Sequence[Outcome | None
 
 
 def _process(operation: Operation, changed: list[bool]) -> str:
-    """What its process cannot do at this place."""
+    """Returns what is wrong with an operation at this place of its process."""
     match operation:
         case Fork():
             changed.append(False)
         case _ if len(changed) == 1 and isinstance(operation, Exit | ChildOnly):
-            return "is for a child"
+            return "is for a child only; put it between Fork and Exit"
         case Exit():
             changed.pop()
         case SetCredentials() | Execute() if changed[-1]:
-            return "comes behind a setting that could not be put back then"
+            return "comes after a setting that could not be restored after it"
         case SetSetting():
             changed[-1] = True
     return ""
 
 
 def _written(operation: Operation) -> str:
-    """What is no matter of its place, but of how it is written."""
+    """Returns what is wrong with an operation wherever it is."""
     match operation:
         case RunThreads(threads):
             inner = [one for thread in threads for one in thread.operations]
             if not inner or any(thread.cpu < 0 for thread in threads):
-                return "has threads that do nothing, or one that runs nowhere"
+                return "has threads without operations, or one on no CPU"
             if any(isinstance(one, RunThreads | Fork | Exit | ChildOnly) for one in inner):
-                return "holds what threads cannot do"
+                return "holds an operation that threads cannot do"
             return next(filter(None, map(_written, inner)), "")
         case Trigger(trigger=name) if name not in TRIGGERS:
-            return f"fires {name!r}, which is no trigger; {nearest(name, TRIGGERS)}"
+            return f"names {name!r}, which is no trigger; {nearest(name, TRIGGERS)}"
         case Trigger(times=times) if times < 1:
             return "fires nothing"
         case Trigger(trigger=name, arguments=arguments):
@@ -125,15 +126,15 @@ def _written(operation: Operation) -> str:
         case CreateKprobe(symbol=symbol, offset=offset) if not _SYMBOL.fullmatch(symbol) or offset < 0:
             return "names no place in a function; write other commands as they are, by WriteKprobeEvents"
         case SetSetting(path, value) if value in _FOR_GOOD.get(path, ()):
-            return "could not be put back: it holds until the next boot, for all that runs behind the script"
+            return "could not be restored: it holds until the next boot, for everything that runs after the script"
         case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
             return "names no tracepoint; write it as in 'sched/sched_switch'"
     return ""
 
 
 def _parts(parts: Sequence[Part], length: int) -> str:
-    """Numbers may be cut where the structure ends; what only the target knows is stored whole, where it has room.
-    Without a byte the call gets a null pointer."""
+    """Returns what is wrong with the parts. Numbers may be cut where the structure ends; what only the target knows is
+    stored whole, where it has room. Without a byte the call gets a null pointer."""
     for part in parts if length else ():
         if part.offset < 0 or part.size < 1:
             return f"has a part of {part.size} bytes at {part.offset}"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A clause: one testable statement about the interface, with the script that shows it and what each step must give.
+"""A clause: one testable statement about the interface, with the script that shows it and the expected outcome of each
+step.
 
 Expectations are written here by people who read the kernel, not derived from the model, so that either can be wrong and
 be found out. Where a later kernel does otherwise, the clause has one more row, not a twin.
@@ -29,18 +30,18 @@ NOTHING: frozenset[Need] = frozenset()
 
 @dataclass(frozen=True)
 class Step:
-    """An operation, and what is said of it by the first era of which it is said."""
+    """An operation, and its expected outcomes by the first era in which each holds."""
 
     operation: Operation
     said: Mapping[str, Said]
 
     def __post_init__(self) -> None:
-        """Malformed for what cannot be, also where only other eras are said to give it."""
+        """Raises Malformed for an outcome that cannot be, also where it is expected in other eras only."""
         for said in self.said.values():
             _expectation(said)
 
     def expected(self, era: str) -> Outcome | None:
-        """What holds in `era`; of one that nobody checked only what holds in both its neighbours."""
+        """Returns what holds in `era`; for one that nobody checked only what holds in both its neighbours."""
         first, *others = (self._row(dotted(known)) for known in neighbours(release(era)))
         return first if all(other == first for other in others) else None
 
@@ -50,19 +51,21 @@ class Step:
 
 
 def expect(operation: Operation, said: Said, later: Mapping[str, Said] = MappingProxyType({})) -> Step:
-    """`operation` gives `said` in 4.1, and from the eras on that `later` names what it says there."""
+    """Returns the step in which `operation` gives `said` in 4.1, and from the eras on that `later` names what it has
+    for them."""
     return Step(operation, {FIRST: said, **later})
 
 
 @dataclass(frozen=True)
 class Clause:
-    """`id` is stable; a part behind a dot tells variants of one statement apart. `sentence` is what holds.
+    """A statement. `id` is stable; a part after a dot distinguishes variants of one statement. `sentence` is what
+    holds.
 
-    The clause is for the eras from `since` to `until`, both included; None is no limit. Of one that nobody checked it
-    says something when it does of both its neighbours. `given` are facts of a distribution that the clause is about,
-    each with the values it may have: settings below /proc/sys by path, and patches, 1 with and 0 without
-    (images/distributions.toml). `source` says where the kernel decides so, in the form of `harness.script.source`; what
-    belongs to a section may leave it to that.
+    The clause is for the eras from `since` to `until`, both included; None is no limit. For one that nobody checked it
+    holds when it does for both its neighbours. `given` are facts of a distribution that the clause is about, each with
+    the values it may have: settings below /proc/sys by path, and patches, 1 with and 0 without
+    (images/distributions.toml). `source` says where the kernel decides so, in the form of `harness.script.source`;
+    clauses of a section may leave it to that.
     """
 
     id: str
@@ -75,16 +78,17 @@ class Clause:
     given: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     def concerns(self, facts: Mapping[str, int]) -> bool:
-        """Whether the clause is about kernels of a distribution with these facts; one not there is upstream's."""
+        """Returns whether the clause is about kernels of a distribution with these facts; for one not there, upstream's
+        counts."""
         return all(facts.get(name, values[0]) in values for name, values in self.given.items())
 
     def holds(self, era: str) -> bool:
-        """Whether the clause says anything of `era`."""
+        """Returns whether the clause says anything of `era`."""
         first, last = release(self.since), None if self.until is None else release(self.until)
         return all(first <= known and (last is None or known <= last) for known in neighbours(release(era)))
 
     def script(self, era: str) -> Script:
-        """The clause as it is in one era."""
+        """Returns the clause's script for one era."""
         steps = [step if isinstance(step, Step) else Step(step, {}) for step in self.steps]
         entries = Need.KPROBES in self.needs and any(
             probes_an_entry(step.operation, step.expected(era)) for step in steps
@@ -104,7 +108,8 @@ _ON_AN_ENTRY = re.compile(r"[pr]\d*(:\S+)?\s+[A-Za-z_]\w*(\+0)?(\s|$)")
 
 
 def probes_an_entry(operation: Operation, expected: Outcome | None = None) -> bool:
-    """Whether an operation makes a probe on the first instruction of a function, and nobody says that it fails."""
+    """Returns whether an operation makes a probe on the first instruction of a function, and is not expected to
+    fail."""
     if expected is not None and expected.errno:
         return False
     match operation:
@@ -128,12 +133,12 @@ def _expectation(said: Said) -> Outcome | None:
 
 
 def records(count: int) -> Outcome:
-    """So many records, of whatever kind."""
+    """Returns an outcome with `count` records of any kind."""
     return Expectation(value=count, records=count)
 
 
 def found(*records: Record) -> Outcome:
-    """These records; fields that are None do not matter."""
+    """Returns an outcome with these records; fields that are None do not matter."""
     return Expectation(value=len(records), records=records)
 
 

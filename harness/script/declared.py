@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether operations hold what their fields are declared to: what is written in a test no type checker has seen."""
+"""Type checks at run time: no type checker has seen what is written in a test."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.script.operations import Operation
 
 _OPERATIONS = get_args(Operation)
 _fields = cache(get_type_hints)
-"""What a class declares of its fields, by their names."""
+"""The declared types of a class's fields, by their names."""
 
 
 def undeclared(operation: object) -> str:
-    """What is wrong with what somebody wrote as an operation; empty when it is one, and so are all its parts."""
+    """Returns what is wrong with a value given as an operation; empty when it is one, and so are all its parts."""
     if isinstance(operation, tuple | list):
         return "is several operations in one place; write * in front of them"
     if not isinstance(operation, _OPERATIONS):
@@ -27,13 +27,13 @@ def undeclared(operation: object) -> str:
 
 
 def _wrong(whole: object) -> str:
-    """Which field of a data class holds what it cannot."""
+    """Returns which field of a data class holds a value of the wrong type."""
     kind: Any = type(whole)
     for name, declared in _fields(kind).items():
         value = getattr(whole, name)
         if not _fits(value, declared):
             inner = _wrong(value) if is_dataclass(value) and isinstance(value, _classes(declared)) else ""
-            return inner or f"has {brief(repr(value))} as its {name}, which takes {_words(declared)}"
+            return inner or f"has {brief(repr(value))} as its {name}, which takes {_format(declared)}"
     return ""
 
 
@@ -48,21 +48,21 @@ def _fits(value: object, declared: Any) -> bool:
         return all(map(_fits, value, kinds))
     if origin is frozenset:
         return isinstance(value, frozenset) and all(_fits(one, arguments[0]) for one in value)
-    # Programs may have a million instructions, which look after themselves.
+    # Programs may have a million instructions, which check themselves.
     return isinstance(value, declared) and (declared is Instruction or not is_dataclass(value) or not _wrong(value))
 
 
 def _classes(declared: Any) -> tuple[type, ...]:
-    """The classes that a declaration names outside of tuples."""
+    """Returns the classes that a declaration names outside of tuples."""
     arguments = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
     return tuple(one for one in arguments if isinstance(one, type) and get_origin(one) is None)
 
 
-def _words(declared: Any) -> str:
-    """A declaration as people write it."""
+def _format(declared: Any) -> str:
+    """Returns a declaration as people write it."""
     if get_origin(declared) in (Union, UnionType):
-        return " or ".join(map(_words, get_args(declared)))
+        return " or ".join(map(_format, get_args(declared)))
     if get_origin(declared) in (tuple, frozenset):
         name = get_origin(declared).__name__
-        return f"a {name} of {' and '.join(_words(one) for one in get_args(declared) if one is not ...)}"
+        return f"a {name} of {' and '.join(_format(one) for one in get_args(declared) if one is not ...)}"
     return "None" if declared is NoneType else str(declared.__name__)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which operations of a script one of them may depend on, by the names they have in common."""
+"""Dependences between the operations of a script, by the names they have in common."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from harness.script.operations import Operation, Ref, Script
 
 
 def depends_on(script: Script, index: int) -> tuple[int, ...]:
-    """The operations before the one at `index` that share a name with it, or with one that does, and so on; and those
-    without names, such as those that fire, which may touch anything. An operation without names may depend on all."""
+    """Returns the operations before the one at `index` that share a name with it, or with one that does, and so on; and
+    those without names, such as triggers, which may change anything. An operation without names may depend on all."""
     named = [_names(operation) for operation in script.operations[:index]]
     concerned = _names(script.operations[index])
     if not concerned:
@@ -24,7 +24,7 @@ def depends_on(script: Script, index: int) -> tuple[int, ...]:
 
 
 def _names(thing: Operation | object) -> frozenset[str]:
-    """What an operation makes and what it refers to, at any depth."""
+    """Returns the names that an operation makes and refers to, at any depth."""
     if isinstance(thing, Ref):
         return frozenset({thing.name})
     if isinstance(thing, tuple):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations on trace events and perf events, and what hits them."""
+"""Operations on trace events and perf events, and the triggers that hit them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RemoveKprobe:
 
 @dataclass(frozen=True)
 class FindTracepoint:
-    """Reads the id of a static tracepoint, `sched/sched_switch` for one."""
+    """Reads the id of a static tracepoint, for example `sched/sched_switch`."""
 
     name: str
     tracepoint: str
@@ -42,8 +42,8 @@ class OpenEvent:
     """perf_event_open(2) of type PERF_TYPE_TRACEPOINT on the trace event with id `config`.
 
     `pid` 0 is the calling thread, -1 every task; `cpu` -1 every CPU. `inherit` lets it count children that are forked
-    later, `enable_on_exec` enables it when the task executes a program; samples of a `monotonic` one tell the time by
-    CLOCK_MONOTONIC, others by the scheduler's clock.
+    later, `enable_on_exec` enables it when the task executes a program; samples of a `monotonic` one have the time of
+    CLOCK_MONOTONIC, others that of the scheduler's clock.
     """
 
     name: str
@@ -62,8 +62,7 @@ class OpenEvent:
 @dataclass(frozen=True)
 class OpenOutputEvent:
     """perf_event_open(2) of type PERF_TYPE_SOFTWARE, PERF_COUNT_SW_BPF_OUTPUT: an event that samples only what programs
-    hand to bpf_perf_event_output through a map that holds it. `pid` and `cpu` are as in `OpenEvent`.
-    """
+    pass to bpf_perf_event_output through a map that holds it. `pid` and `cpu` are as in `OpenEvent`."""
 
     name: str
     pid: int = 0
@@ -83,14 +82,14 @@ class MapRing:
 
 @dataclass(frozen=True)
 class ReadRing:
-    """Consumes every record the ring buffer holds; the outcome's records, oldest first."""
+    """Consumes every record that the ring buffer holds; they are the outcome's records, oldest first."""
 
     ring: Ref
 
 
 @dataclass(frozen=True)
 class ReadCount:
-    """read(2) of the event: how many hits it counted."""
+    """read(2) of the event: the value is the number of hits it counted."""
 
     event: Descriptor
 
@@ -121,8 +120,8 @@ class Disable:
 class Trigger:
     """Makes the calling process reach a probed kernel function with chosen arguments, `times` times.
 
-    `trigger` names a row of `harness.script.triggers`; `arguments` are the values that row lets one choose. The
-    outcome's value is what the system call returned (of the last round).
+    `trigger` names a row of `harness.script.triggers`; `arguments` are the values that the row leaves open. The
+    outcome's value is what the system call returned (in the last round).
     """
 
     trigger: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a clause or a test says of one operation, in short: an outcome whose leaves are open where nothing is said."""
+"""Expectations in short form: an outcome whose leaves match anything where nothing is given."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def Expectation(  # noqa: N802 - tests of users write it as the class that it on
     log: str | None = None,
     threads: tuple[tuple[Outcome | None, ...], ...] | None = None,
 ) -> Outcome:
-    """Of one operation: that it fails with `errno`; or that it succeeds, and then whatever else is given.
+    """Expects of one operation that it fails with `errno`; or that it succeeds, and then whatever else is given.
 
     `value` is what it returns, `data` what it reads, `records` how many records there are, or which, fields of them
-    that are None left open; None says nothing of it. A range is for a number (as data, a little-endian one) that hangs
-    on the order of concurrent operations. What is known of a value is said by `Unknown`, of bytes by `Bytes`.
-    `log` is a part of the verifier's log, of failures too. `threads` are for each thread's operations, None where it
-    does not matter.
+    that are None left open; None means that anything matches. A range is for a number (as data, a little-endian one)
+    that depends on the order of concurrent operations. What is known of a value is given by `Unknown`, of bytes by
+    `Bytes`. `log` is a part of the verifier's log, of failures too. `threads` are for each thread's operations, None
+    where it does not matter.
 
-    Malformed for an errno that no kernel can return by that name, and for what no outcome can be: it would be told as a
-    divergence, which is a word about the kernel.
+    Raises Malformed for an errno that no kernel can return by that name, and for what no outcome can be: it would be
+    reported as a divergence of the kernel.
     """
     if wrong := impossible(errno, value, data, records, log, threads):
         raise Malformed(wrong[0], remedy=wrong[1])
@@ -53,7 +53,7 @@ def _or_any(said: Leaf | None) -> Leaf | Anything:
 
 
 def _open(record: Record) -> Record:
-    """Nothing is said of fields that are None."""
+    """Replaces fields that are None by `ANY`."""
     said: dict[str, Any] = {field.name: _or_any(getattr(record, field.name)) for field in fields(record)}
     return replace(record, **said)
 

@@ -33,6 +33,6 @@ class Close:
 
 @dataclass(frozen=True)
 class Unmap:
-    """munmap(2) of what MapRing or MapRingBuffer mapped."""
+    """munmap(2) of a mapping of MapRing or MapRingBuffer."""
 
     ring: Ref

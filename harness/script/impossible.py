@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What no outcome can be, so that nobody may expect it: it would be told as a divergence, a word about the kernel."""
+"""Expectations that no outcome can meet, which would be reported as divergences of the kernel."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from harness.script.outcome import Addresses, Bytes, OneOf, Outcome, PerCpu, Record, Unknown
 
 _NAMELESS = re.compile(r"errno (\d+)")
-"""One that the kernel keeps to itself, such as 524, ENOTSUPP."""
+"""An errno that the kernel does not return to user space, such as 524, ENOTSUPP."""
 _DATA = (bytes, Bytes, PerCpu, Addresses, range, type(None))
 
 
 def impossible(
     errno: object, value: object, data: object, records: object, log: object, threads: object
 ) -> tuple[str, str] | None:
-    """What is wrong with what somebody expects, and what to write instead; None when nothing is."""
+    """Returns what is wrong with an expectation, and what to write instead; None when nothing is."""
     if not isinstance(errno, str | None):
         return (f"the errno {errno!r} is expected", "write its name, as in 'EBADF'")
     if errno is not None and (wrong := _misnamed(errno)):
@@ -43,7 +43,8 @@ def impossible(
 
 
 def _misnamed(name: str) -> str:
-    """What to write instead; empty when outcomes call an errno so. Two names for one number are one of them here."""
+    """Returns what to write instead; empty when outcomes name an errno so. Of two names for one number, outcomes have
+    one."""
     if name in errnos.errorcode.values():
         return ""
     if number := _NAMELESS.fullmatch(name):

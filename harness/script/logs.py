@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Verifier's logs that nobody may ask for, because the kernel can die while it writes them.
+"""Logs of the verifier that scripts may not ask for, because the kernel can crash while it writes them.
 
-The log of 4.1 shows every instruction it comes to, and takes the word for an operation it does not know from behind a
-table of words: whatever is there, is followed as a pointer. Seen on 4.1.52/arm64, which panics; bpf_alu_string and
-bpf_jmp_string of print_bpf_insn(), kernel/bpf/verifier.c. In later releases the tables have a place for each operation
-(harness.abi.bpf.NAMES_ALL_IN_LOG).
+The log of 4.1 shows every instruction it comes to, and takes the name of an operation it does not know from beyond the
+end of a table of names: whatever is there is followed as a pointer. Seen on 4.1.52/arm64, which panics; bpf_alu_string
+and bpf_jmp_string of print_bpf_insn(), kernel/bpf/verifier.c. In later releases the tables have a place for each
+operation (harness.abi.bpf.NAMES_ALL_IN_LOG).
 
-Whoever carries out or predicts a load asks here, so that no script, whoever wrote it, costs a guest its life.
+Executors and the model ask here before a load, so that no script crashes a guest this way.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ _LAST_NAMED = {Class.ALU: Alu.END, Class.ALU64: Alu.END, Class.JMP: Jump.EXIT}
 
 
 def withheld(operation: LoadProgram | RawBpf, era: str) -> Withheld | None:
-    """Why the log that `operation` asks for is not asked for in `era`; None when it may be, or nobody wants one."""
+    """Returns why the log that `operation` asks for is withheld in `era`; None when it is not, or is not asked for."""
     if not era or release(era) >= bpf.NAMES_ALL_IN_LOG or not _wants_log(operation):
         return None
     nameless = next(filter(_is_nameless, _instructions(operation)), None)
     if nameless is None:
         return None
-    return Withheld(f"{era} has no word for operation {nameless.code:02x} in its log, and may die looking for one")
+    unnamed = f"operation {nameless.code:02x}"
+    return Withheld(f"the log of {era} has no name for {unnamed}, and the kernel may crash looking for one")
 
 
 def _wants_log(operation: LoadProgram | RawBpf) -> bool:

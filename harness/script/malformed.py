@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What somebody wrote for a script makes no sense."""
+"""The error for scripts and expectations that make no sense."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hil.errors import UserError
 
 
 class Malformed(UserError, ValueError):
-    """Of a script or an expectation, when it is built: no kernel is asked, and nothing passes for want of a word."""
+    """Raised for a script or an expectation when it is built, before any kernel is asked."""
 
 
 def nearest(name: str, known: Iterable[str], nothing: str = "there is none") -> str:
-    """What to write instead of a name that is unknown: the one that looks like it, else all there are."""
+    """Returns what to write instead of a name that is unknown: the one most like it, else all there are."""
     known = list(known)
     if near := get_close_matches(name, known, 1):
         return f"did you mean {near[0]!r}?"

@@ -26,7 +26,7 @@ class CreateMap:
 class LookupElement:
     """bpf(BPF_MAP_LOOKUP_ELEM): the outcome's data is the value, `value_size` bytes. `key` None is a null pointer.
 
-    With `per_cpu`, as many for each possible CPU, each rounded up to a multiple of eight.
+    With `per_cpu`, the data is one such value for each possible CPU, each rounded up to a multiple of eight.
     """
 
     map: Descriptor
@@ -65,7 +65,7 @@ class GetNextKey:
 @dataclass(frozen=True)
 class MapRingBuffer:
     """mmap(2) of a map of type RINGBUF with `size` bytes of data, as consumers do it: the consumer's page writable,
-    then the producer's page and the data, twice in a row, to be read only. One outcome for both calls."""
+    then the producer's page and the data, twice in a row, read-only. One outcome stands for both calls."""
 
     name: str
     map: Descriptor
@@ -74,7 +74,8 @@ class MapRingBuffer:
 
 @dataclass(frozen=True)
 class ReadRingBuffer:
-    """Consumes every record of a mapped ring buffer map, discarded ones too; the outcome's records, oldest first."""
+    """Consumes every record of a mapped ring buffer map, discarded ones too; they are the outcome's records, oldest
+    first."""
 
     buffer: Ref
 

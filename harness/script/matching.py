@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Whether what is said of an operation holds.
+"""Matching of predictions and expectations with observations.
 
 `admits(said, seen, returned)` holds a prediction or an expectation against an observation. Both sides may be patterns,
-as when an expectation is held against a prediction: then it asks whether something could be both. Where two patterns
-are of different kinds that is not looked into, and they do not contradict each other.
+as when an expectation is held against a prediction: then it asks whether something could match both. Two patterns of
+different kinds are not compared, and do not contradict each other.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from harness.script.outcome import (
 )
 
 Returned = Mapping[str, int]
-"""What a script's named operations returned by then."""
+"""The values that a script's named operations returned so far."""
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in get_args(Record)}
 
 
 def admits(said: Prediction, seen: Prediction, returned: Returned) -> bool:
-    """Whether `seen` is what was `said`. Whoever says nothing of it contradicts nobody."""
+    """Returns whether `seen` matches `said`. Where nothing is said, anything matches."""
     if not isinstance(said, Outcome):
         return not isinstance(said, Either) or any(admits(one, seen, returned) for one in said.outcomes)
     if not isinstance(seen, Outcome):
@@ -57,7 +57,7 @@ def admits(said: Prediction, seen: Prediction, returned: Returned) -> bool:
 
 
 def record_admits(said: Record | Anything, seen: Record | Anything, returned: Returned) -> bool:
-    """The same of one record, field by field."""
+    """Returns the same for one record, field by field."""
     if said is ANY or seen is ANY:
         return True
     return type(said) is type(seen) and all(
@@ -80,7 +80,7 @@ def _numbers(said: Number, seen: Number, returned: Returned) -> bool:
 
 
 def _meet(one: range, other: range) -> bool:
-    """Whether two ranges have a number in common; there may be too many to look at each."""
+    """Returns whether two ranges have a number in common; there may be too many to look at each."""
     one, other = (numbers if numbers.step > 0 else numbers[::-1] for numbers in (one, other))
     common, apart = gcd(one.step, other.step), other.start - one.start
     if apart % common:
@@ -134,7 +134,8 @@ def _bytes(said: Data, seen: bytes, returned: Returned) -> bool:
 
 
 def _numerals(said: Bytes, numbers: range, returned: Returned) -> bool:
-    """Bytes that are a number, and one of a range; where a part of them is open, it is not looked at which remain."""
+    """Returns whether bytes are a number of a range; where a part of them is unknown, the remaining numbers are not
+    compared."""
     match said:
         case Bytes(content, (Piece(0, size, value),)) if size == len(content):
             return _meet(value.numbers(returned), numbers)
@@ -154,7 +155,7 @@ def _logs(said: Log, seen: Log) -> bool:
 
 
 def _records(said: Records, seen: Records, returned: Returned) -> bool:
-    """Where the time of samples is told as unknown, it does not go back from one to the next."""
+    """Compares records. Where the time of samples is unknown, it must not go back from one to the next."""
     if said is seen or said is ANY or seen is ANY:
         return True
     if said is None or seen is None or len(said) != len(seen):
@@ -170,7 +171,7 @@ def _records(said: Records, seen: Records, returned: Returned) -> bool:
 
 
 def _field(said: Any, seen: Any, returned: Returned) -> bool:
-    """Fields of records are numbers or bytes, each perhaps a pattern."""
+    """Compares fields of records, which are numbers or bytes, each perhaps a pattern."""
     if isinstance(said, bytes | Bytes) and isinstance(seen, bytes | Bytes):
         return _data(said, seen, returned)
     if isinstance(said, bytes | Bytes) or isinstance(seen, bytes | Bytes):

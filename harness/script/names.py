@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The names in a script: which operations make them, and who may refer to them."""
+"""The names in a script: the operations that make them, and those that may refer to them."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ from harness.script.text import describe
 
 @dataclass(frozen=True)
 class _Made:
-    """What is behind a name: the kind of the operation that made it, and whether it is let go, or was never there."""
+    """The object of a name: the kind of the operation that made it, and whether it is closed, or was never made."""
 
     kind: type
     gone: bool = False
 
 
 Known = dict[str, _Made]
-"""What is named at a point of a script."""
+"""The names that are known at a point of a script."""
 
 MAKES = re.compile(r"[pr]\d*:\{\}(\w+)")
 """A command of kprobe_events that makes a trace event of the script's own, by its name."""
 _PROBES = (CreateKprobe, WriteKprobeEvents)
-"""What makes trace events, which belong to no process."""
-_NOTHING = "nothing is named before it"
+"""The operations that make trace events, which belong to no process."""
+_NOTHING = "there are no names before it"
 _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
     (ReadRing, "ring"): (MapRing,),
     (ReadRingBuffer, "buffer"): (MapRingBuffer,),
@@ -57,14 +57,15 @@ _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
     (RemoveKprobe, "probe"): _PROBES,
     (OpenEvent, "pid"): (GetProcessId,),
 }
-"""Fields that are no descriptors, of which a caller may hand over any: what must have made the name in them."""
+"""Fields that are not descriptors, which may be any: the operations that must have made the name in them."""
 
 
 def wrong(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -> str:
-    """What is wrong with a script's names, and with which operation; empty when nothing is.
+    """Returns what is wrong with a script's names, and with which operation; empty when nothing is.
 
-    A child knows what its parent named before, and may name the same again for itself. What it names its parent does
-    not know, except probes, which belong to nobody. A thread knows what was named before it began, and what it names.
+    A child knows the names that its parent made before, and may make the same ones again for itself. The parent does
+    not know the child's names, except probes, which belong to no process. A thread knows the names made before it
+    began, and its own.
     """
     processes: list[Known] = [{}]
     ever: Known = {}
@@ -75,7 +76,7 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -
         else:
             complaint = _add(operation, known, expected[index] if expected else None)
         ever |= known
-        complaint = complaint or _told(expected[index] if expected else None, ever)
+        complaint = complaint or _expected(expected[index] if expected else None, ever)
         if complaint:
             return f"operation {index}, {brief(describe(operation))}, {complaint}"
         if isinstance(operation, Fork):
@@ -87,7 +88,7 @@ def wrong(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -
 
 
 def _run_threads(operation: RunThreads, known: Known) -> str:
-    """Goes on with what the threads have named, each something else, and have let go."""
+    """Checks threads, and adds the names that they made, each a different one, and have not closed."""
     if ring := _raced_for(operation):
         return f"reads or unmaps {ring!r} in one thread while another maps or unmaps it, which may kill the process"
     changed: Known = {}
@@ -105,7 +106,7 @@ def _run_threads(operation: RunThreads, known: Known) -> str:
 
 
 def _raced_for(operation: RunThreads) -> str | None:
-    """A ring whose memory comes or goes by one thread, while another relies on it."""
+    """Returns a ring whose memory one thread maps or unmaps, while another uses it."""
     changes, uses = [], []
     for thread in operation.threads:
         unmapped = {one.ring.name for one in thread.operations if isinstance(one, Unmap)}
@@ -119,13 +120,14 @@ def _raced_for(operation: RunThreads) -> str | None:
 
 
 def _name(operation: Operation) -> str | None:
-    """What the operation makes is called so."""
+    """Returns the name of what the operation makes."""
     name = getattr(operation, "name", None)
     return name if isinstance(name, str) else None
 
 
 def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
-    """What is wrong with what the operation refers to, or with the name it makes; known is it from now on."""
+    """Returns what is wrong with the names that the operation refers to, or with the name it makes, which is known from
+    now on."""
     for field in fields(operation):
         value = getattr(operation, field.name)
         for name in _referred(value):
@@ -153,7 +155,7 @@ def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
 
 
 def _referred(value: object) -> Iterator[str]:
-    """Every name a field refers to, however deep inside."""
+    """Yields every name that a field refers to, however deep inside."""
     match value:
         case Ref(name):
             yield name
@@ -169,8 +171,8 @@ def _referred(value: object) -> Iterator[str]:
                 yield from _referred(getattr(value, field.name))
 
 
-def _told(expectation: object, ever: Known) -> str:
-    """The same of an expectation: what its numbers are held against."""
+def _expected(expectation: object, ever: Known) -> str:
+    """Returns what is wrong with the names in an expectation, with whose values its numbers are compared."""
     match expectation:
         case Unknown(same_as=same, not_before=before, not_after=after):
             for name in (same, before, after):
@@ -178,7 +180,7 @@ def _told(expectation: object, ever: Known) -> str:
                     near = nearest(name, ever, _NOTHING)
                     return f"is held against what {name!r} returned, which no operation makes; {near}"
         case tuple():
-            return next(filter(None, (_told(item, ever) for item in expectation)), "")
+            return next(filter(None, (_expected(item, ever) for item in expectation)), "")
         case _ if is_dataclass(expectation):
-            return _told(tuple(getattr(expectation, field.name) for field in fields(expectation)), ever)
+            return _expected(tuple(getattr(expectation, field.name) for field in fields(expectation)), ever)
     return ""

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""What a script needs of the lane that is to run it."""
+"""The needs of a script on the lane that is to run it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 FIRST_CPU = 0
-"""Where every script begins, so that what depends on the CPU can be predicted; `Pin` and `RunThreads` leave it."""
+"""The CPU on which every script begins, so that what depends on the CPU can be predicted; `Pin` and `RunThreads` leave
+it."""
 CPUS = 2
-"""Of a machine that is booted for scripts. Where scripts are many the second one comes up only for those that need it:
-without KVM, each change to the kernel's text waits for all CPUs that run, and these for the host (on two busy ones a
-probe that is armed and a program attached cost two to three times as much)."""
+"""The CPUs of a machine that is booted for scripts. Where scripts are many the second one comes up only for those that
+need it: without KVM, each change to the kernel's text waits for all CPUs that run, and these for the host (on two busy
+ones arming a probe and attaching a program cost two to three times as much).
+"""
 
 
 class Need(StrEnum):
-    """The value says it in words."""
+    """A need; the value describes it."""
 
     KPROBES = "kprobes"
     ENTRY_PROBES = "probes on the first instruction of a function"

@@ -3,9 +3,9 @@
 
 An operation that makes something (a map, a program, a probe, an event) names it; later operations refer to it by that
 name. A reference to something whose making failed stands for -1, in the guest as in the model, so error paths compose;
-one to what no operation makes is a mistake, and told when the script is built.
+one to a name that no operation makes is an error, raised when the script is built.
 Each operation is one system call, or the few that only make sense together (write `kprobe_events`, read the `id`).
-Every operation is here by its name, those that are defined in modules of their own, too.
+Every operation can be imported from here, also those that are defined in modules of their own.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ from harness.script.values import Untouched as Untouched
 
 @dataclass(frozen=True)
 class Pin:
-    """sched_setaffinity(2): the calling thread runs on this CPU from now on; on the first one when a script begins."""
+    """sched_setaffinity(2): the calling thread runs on this CPU from now on; a script begins on the first one."""
 
     cpu: int
 
 
 @dataclass(frozen=True)
 class Thread:
-    """Operations one after the other, in a thread of their own on one CPU."""
+    """Operations one after the other, in a thread of its own on one CPU."""
 
     cpu: int
     operations: tuple[Operation, ...]
@@ -91,8 +91,8 @@ class Thread:
 class RunThreads:
     """Threads of the calling process, which begin together; the operation ends when all of them have.
 
-    The outcome's threads are those of the threads' operations. Threads hold no `RunThreads` themselves, and nothing
-    that is about processes.
+    The outcome's `threads` are the outcomes of the threads' operations. Threads hold no `RunThreads` themselves, and no
+    operation on processes.
     """
 
     threads: tuple[Thread, ...]
@@ -140,8 +140,8 @@ Operation = (
 class Script:
     """An ordered list of operations; `name` is unique and stable, `sentence` says what the script shows.
 
-    `expected`, if it is not empty, runs parallel to the operations: what somebody who read the kernel's rules says of
-    each, beside the model; None where it does not matter. On a lane without all of `needs` the script is not run.
+    `expected`, if it is not empty, runs parallel to the operations: what somebody who read the kernel's rules expects
+    of each, beside the model; None where it does not matter. On a lane without all of `needs` the script is not run.
     `source` is where the kernel decides what a clause says.
     """
 
@@ -153,8 +153,8 @@ class Script:
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        """Malformed for operations where they make no sense, for names and triggers that there are not, and for what
-        would harm what runs behind the script."""
+        """Raises Malformed for operations where they make no sense, for names and triggers that do not exist, and for
+        what would harm scripts that run after this one."""
         from harness.script.checks import complaint  # which knows every operation
 
         if wrong := complaint(self.operations, self.expected):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What is said of one operation: by an executor that carried it out, by the model, or by a clause.
+"""The outcome of one operation: observed by an executor, predicted by the model, or expected by a clause.
 
-All three have one shape, `Outcome`. In an observation every leaf is what it was. In a prediction or an expectation a
-leaf may be a pattern: an `Unknown`, which is a value nobody can know (time, a kernel address, a descriptor's number)
-with what is known of it, a range, one of several, `ANY`. `harness.script.matching` holds one against the other.
+All three have one shape, `Outcome`. In an observation every leaf is a value. In a prediction or an expectation a leaf
+may be a pattern: an `Unknown`, which is a value nobody can know (time, a kernel address, a descriptor's number) with
+what is known of it, a range, one of several, `ANY`. `harness.script.matching` holds one against the other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Unknown:
     not_after: str | None = None
 
     def numbers(self, returned: Mapping[str, int]) -> range:
-        """All that it may be, given what the script's named operations returned."""
+        """Returns all numbers that it may be, given what the script's named operations returned."""
         least, most = -_FAR if self.least is None else self.least, _FAR if self.most is None else self.most
         if self.not_before is not None:
             least = max(least, returned.get(self.not_before, least))
@@ -43,12 +43,12 @@ class Unknown:
         return range(least, most + 1)
 
     def admits(self, value: int, returned: Mapping[str, int]) -> bool:
-        """Whether `value` may be it."""
+        """Returns whether `value` may be it."""
         return value in self.numbers(returned)
 
 
 _FAR = 1 << 128
-"""Beyond every number of a kernel."""
+"""A bound that exceeds every number of a kernel."""
 DESCRIPTOR = Unknown("a new file descriptor", least=0, most=(1 << 31) - 1)
 KERNEL_SPACE = 1 << 63
 KERNEL_ADDRESS = Unknown("a kernel address", least=KERNEL_SPACE, most=(1 << 64) - 1)
@@ -57,7 +57,7 @@ Value = int | Unknown
 
 
 class Anything(Enum):
-    """The leaf of which nothing is said, whatever is there; its only member is `ANY`."""
+    """The leaf that matches anything; its only member is `ANY`."""
 
     ANY = "anything"
 
@@ -83,11 +83,11 @@ class Bytes:
 
     @property
     def gaps(self) -> frozenset[int]:
-        """The offsets of the bytes that are unknown."""
+        """Returns the offsets of the bytes that are unknown."""
         return frozenset(at for piece in self.unknown for at in range(piece.offset, piece.offset + piece.size))
 
     def admits(self, observed: bytes, returned: Mapping[str, int]) -> bool:
-        """Whether `observed` has the same length, equal known bytes, and admissible unknown pieces."""
+        """Returns whether `observed` has the same length, equal known bytes, and admissible unknown pieces."""
         if len(observed) != len(self.content):
             return False
         position = 0
@@ -103,7 +103,7 @@ class Bytes:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of several byte strings, where the kernel leaves open which: the keys of a hash map have no order."""
+    """One of several byte strings, where the kernel leaves the choice open: the keys of a hash map have no order."""
 
     choices: tuple[bytes, ...]
 
@@ -115,7 +115,7 @@ class Addresses:
     size: int
 
     def admits(self, observed: bytes, _: Mapping[str, int]) -> bool:
-        """Whether `observed` is of that form and size."""
+        """Returns whether `observed` is of that form and size."""
         found = [int.from_bytes(observed[at : at + 8], "little") for at in range(0, len(observed), 8)]
         while found and found[-1] == 0:
             found.pop()
@@ -125,7 +125,7 @@ class Addresses:
 @dataclass(frozen=True)
 class PerCpu:
     """A value of a per-CPU map as system calls pass it: `first` is CPU 0's, `others` that of each further possible CPU
-    (None: the same), all of one size and each with zeros up to a multiple of eight bytes behind it."""
+    (None: the same), all of one size and each with zeros behind it up to a multiple of eight bytes."""
 
     first: bytes
     others: bytes | None = None
@@ -138,13 +138,13 @@ class PerCpu:
             )
 
     def on(self, cpus: int) -> bytes:
-        """The bytes where there are so many CPUs."""
+        """Returns the bytes for `cpus` CPUs."""
         padding = bytes(-len(self.first) % 8)
         others = self.first if self.others is None else self.others
         return self.first + padding + (others + padding) * (cpus - 1)
 
     def of_size(self, size: int) -> bytes:
-        """The bytes for as many CPUs as `size` bytes are for."""
+        """Returns the bytes for as many CPUs as `size` bytes are for."""
         return self.on(max(1, size // (len(self.first) + -len(self.first) % 8)))
 
 
@@ -152,17 +152,17 @@ class Text(Protocol):
     """Text of which some may be unknown; `str` shows it, unknown parts in angle brackets."""
 
     def admits(self, observed: str) -> bool:
-        """Whether the kernel may have written `observed`."""
+        """Returns whether the kernel may have written `observed`."""
 
 
 @dataclass(frozen=True)
 class Containing:
-    """Text in which `part` is, of whatever length."""
+    """Text that contains `part`, of any length."""
 
     part: str
 
     def admits(self, observed: str) -> bool:
-        """Whether it is in `observed`."""
+        """Returns whether it is in `observed`."""
         return self.part in observed
 
 
@@ -178,12 +178,12 @@ class Withheld:
 
 @dataclass(frozen=True)
 class Sample:
-    """A PERF_RECORD_SAMPLE, by the fields the event's sample_type asked for (else None).
+    """A PERF_RECORD_SAMPLE, by the fields that the event's sample_type asked for (else None).
 
-    Of a kprobe event, `trace_event` is common_type of the raw payload, that is the event's id, `common_pid` the thread
-    that reached the probe, and `probe_ip` the first word behind the common fields (for a return probe the address of
-    the function); see kernel/trace/trace_kprobe.c.
-    Of an event for bpf_perf_event_output, `raw` is what the program handed over, with the kernel's padding behind it.
+    For a kprobe event, `trace_event` is common_type of the raw payload, that is the event's id, `common_pid` the thread
+    that reached the probe, and `probe_ip` the first word after the common fields (for a return probe the address of the
+    function); see kernel/trace/trace_kprobe.c. For an event for bpf_perf_event_output, `raw` is what the program
+    passed, with the kernel's padding behind it.
     """
 
     ip: Value | Anything | None = None
@@ -200,7 +200,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Message:
-    """A record of a map of type RINGBUF. `page` is pg_off of its header: how many pages it lies behind the beginning of
+    """A record of a map of type RINGBUF. `page` is pg_off of its header: the distance in pages from the beginning of
     the kernel's `struct bpf_ringbuf`, kernel/bpf/ringbuf.c."""
 
     data: bytes | Bytes
@@ -210,21 +210,21 @@ class Message:
 
 @dataclass(frozen=True)
 class Lost:
-    """A PERF_RECORD_LOST: so many records did not fit."""
+    """A PERF_RECORD_LOST: the number of records that did not fit."""
 
     count: Value
 
 
 @dataclass(frozen=True)
 class Other:
-    """A record of any other `kind` (`enum perf_event_type`), or one that breaks off; no script asks for any."""
+    """A record of any other `kind` (`enum perf_event_type`), or one that is cut off; no script asks for any."""
 
     kind: int
 
 
 @dataclass(frozen=True)
 class Line:
-    """What bpf_trace_printk put into the trace buffer, apart from its text: who called, and where."""
+    """The trace buffer's record of a bpf_trace_printk, apart from its text: the calling thread and its CPU."""
 
     tid: Value | Anything | None
     cpu: Value | Anything | None
@@ -240,14 +240,14 @@ Records = tuple[Record | Anything, ...] | Anything | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
+    """The outcome of one operation: the value returned, or the errno's name; and what it read, if it reads anything.
 
-    Exactly one of `value` and `errno` is set. A leaf that is None says that there is none, so does not say `ANY`.
-    `log` is the verifier's text, or why it was not asked for although the operation wants it. `threads` are what the
-    operations of each thread of a `RunThreads` gave.
+    Exactly one of `value` and `errno` is set. A leaf that is None says that there is none, unlike `ANY`. `log` is the
+    verifier's text, or why it was not asked for although the operation wants it. `threads` are the outcomes of the
+    operations of each thread of a `RunThreads`.
 
-    In an observation `value` is a number, `data` bytes, and `log` a string or `Withheld`; there are patterns only in
-    what is predicted or expected.
+    In an observation `value` is a number, `data` bytes, and `log` a string or `Withheld`; patterns occur only in
+    predictions and expectations.
     """
 
     value: Number = None
@@ -259,13 +259,14 @@ class Outcome:
 
     @property
     def each_thread(self) -> tuple[tuple[Prediction, ...], ...]:
-        """`threads` as far as something is said of them."""
+        """Returns `threads`, as far as they are given."""
         return self.threads if isinstance(self.threads, tuple) else ()
 
 
 @dataclass(frozen=True)
 class Either:
-    """One of several outcomes, where it hangs on the order of concurrent operations, or on what nobody knows, which."""
+    """One of several outcomes, where it depends on the order of concurrent operations, or on something unknown,
+    which."""
 
     outcomes: tuple[Outcome, ...]
 
@@ -276,13 +277,14 @@ NOT_CARRIED_OUT = "(not carried out)"
 
 @dataclass(frozen=True)
 class Unpredicted:
-    """The model has no rule for this operation in this era; `reason` says which rule is missing. `deadly` says that it
-    is a fault the kernel may die of, at this operation or a later one."""
+    """The model has no rule for this operation in this era; `reason` says which rule is missing. `deadly` says that the
+    kernel has a fault that may crash it, at this operation or a later one."""
 
     reason: str
     deadly: bool = False
 
 
 Prediction = Outcome | Either | Unpredicted | Anything
-"""What may be said of an operation: `Unpredicted` is that nobody can say anything, `ANY` that nobody wants to."""
+"""A prediction or an expectation: `Unpredicted` means that nobody can predict the outcome, `ANY` that it does not
+matter."""
 Threads = tuple[tuple[Prediction, ...], ...] | Anything | None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Operations of a script that are about the process that carries it out: children, credentials, limits, its name.
+"""Operations on the process that carries out a script: children, credentials, limits, its name.
 
-What stands between `Fork` and `Exit` is done by a child, while its parent waits. Operations that change the process for
-good stand there only, so that what comes behind them, and other scripts in the same process, find it as it was.
+The operations between `Fork` and `Exit` are done by a child, while its parent waits. Operations that change the process
+for good are allowed there only, so that later operations, and other scripts in the same process, find it unchanged.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from harness.abi.capabilities import Capability
 
 @dataclass(frozen=True)
 class Fork:
-    """fork(2): a child does what follows, up to its `Exit`."""
+    """fork(2): a child does the operations that follow, up to its `Exit`."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """The child exits and its parent goes on, after wait4(2); the value is the child's wait status, 0 if all went well.
+    """The child exits and its parent goes on, after wait4(2); the value is the child's wait status, 0 for success.
 
-    What the child named has no meaning any more, except probes, which belong to nobody.
+    The child's names have no meaning any more, except probes, which belong to no process.
     """
 
 
@@ -34,7 +34,7 @@ class SetCredentials:
 
     @property
     def keeps(self) -> bool:
-        """Whether it takes a prctl(PR_SET_KEEPCAPS)."""
+        """Returns whether it takes a prctl(PR_SET_KEEPCAPS)."""
         return self.uid != 0 and bool(self.capabilities)
 
 
@@ -62,11 +62,11 @@ class SetName:
 
 @dataclass(frozen=True)
 class GetProcessId:
-    """getpid(2); the name stands for the number, also where an event is opened."""
+    """getpid(2); the name stands for the number, also as the `pid` of an event."""
 
     name: str
 
 
 ProcessOperation = Fork | Exit | SetCredentials | Execute | LimitLockedMemory | SetName | GetProcessId
 ChildOnly = SetCredentials | Execute | LimitLockedMemory | SetName
-"""What only a child may do."""
+"""Operations that only a child may do."""

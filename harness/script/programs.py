@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations that load programs, and run those of sockets."""
+"""Operations that load programs, and those that run programs of sockets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LoadProgram:
 
     @property
     def log_nbytes(self) -> int:
-        """How many bytes there are for the verifier's log; none where nobody asks for it."""
+        """Returns the size in bytes of the buffer for the verifier's log; 0 where the operation asks for none."""
         return self.log_size if self.log_level else 0
 
 
@@ -35,7 +35,7 @@ class RunSocketFilter:
     """Attaches a socket filter (SO_ATTACH_BPF) to one end of a datagram socket pair and sends `packet` to it.
 
     The outcome's value is how many bytes arrived, that is the program's verdict cut to the packet's length; 0 when the
-    program dropped the packet. The way to run a program where there are no kprobes.
+    program dropped the packet. This runs a program where there are no kprobes.
     """
 
     program: Descriptor

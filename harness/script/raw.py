@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System calls with whatever a caller may hand over."""
+"""System calls with raw arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from harness.script.values import Buffer, Descriptor, Ref
 
 @dataclass(frozen=True)
 class Part:
-    """`size` bytes at `offset` of a structure: a number, what a name stands for, or the address of a buffer."""
+    """A part of a structure: `size` bytes at `offset` that hold a number, what a name stands for, or the address of a
+    buffer."""
 
     offset: int
     size: int
@@ -19,10 +20,10 @@ class Part:
 
 @dataclass(frozen=True)
 class RawBpf:
-    """bpf(2) with whatever a caller may hand over, for error paths.
+    """bpf(2) with raw arguments, for error paths.
 
-    `size` is the third argument; `length` is how many bytes there really are (None: `size` of them), the byte behind
-    them cannot be read. `address` replaces the pointer to them. A descriptor it returns gets `name`, if there is one.
+    `size` is the third argument; `length` is how many bytes are accessible (None: `size` of them), the byte after them
+    cannot be read. `address` replaces the pointer to them. A descriptor it returns gets `name`, if there is one.
     """
 
     command: int
@@ -34,7 +35,7 @@ class RawBpf:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes the script itself hands over."""
+        """Returns how many bytes the script itself passes."""
         if self.address is not None:
             return 0
         return self.size if self.length is None else self.length
@@ -42,7 +43,7 @@ class RawBpf:
 
 @dataclass(frozen=True)
 class RawOpenEvent:
-    """perf_event_open(2) with whatever a caller may hand over; the fields are as in `RawBpf`.
+    """perf_event_open(2) with raw arguments; the fields are as in `RawBpf`.
 
     `parts` must hold `size` at offset 4 where it is not meant to be 0.
     """
@@ -58,7 +59,7 @@ class RawOpenEvent:
 
 @dataclass(frozen=True)
 class Ioctl:
-    """ioctl(2) of any number on any descriptor."""
+    """ioctl(2) with any request number on any descriptor."""
 
     descriptor: Descriptor
     request: int
@@ -67,7 +68,7 @@ class Ioctl:
 
 @dataclass(frozen=True)
 class WriteKprobeEvents:
-    """write(2) of one command to tracefs' kprobe_events, as it is. `{}` in it is the script's own group and the prefix
+    """write(2) of one unchanged command to tracefs' kprobe_events. `{}` in it is the script's own group and the prefix
     of names it may use, so that scripts never meet; what it makes, it must remove itself."""
 
     command: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where a statement about the kernel comes from, and where everybody can read it."""
+"""References to the kernel's sources, and where they can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 TAGS = {"4.1": "v4.1.52", "5.10": "v5.10.223"}
-"""Where not a release's first version is shown, but the stable one that lanes have: much was mended there."""
+"""The stable version that lanes have, which is shown instead of a release's first version: much was fixed there."""
 
 _FILE = re.compile(r"(?P<path>[\w./-]+): (?P<name>\w+(\(\w*\))?)")
 _COMMIT = re.compile(r"commit (?P<hash>[0-9a-f]{12,40}), .+")
@@ -15,22 +15,23 @@ _COMMIT = re.compile(r"commit (?P<hash>[0-9a-f]{12,40}), .+")
 
 @dataclass(frozen=True)
 class Source:
-    """`text` names a file and what in it decides, or a commit; `link` shows it in a public browser of the sources."""
+    """A reference: `text` names a file and what in it decides, or a commit; `link` shows it in a public browser of the
+    sources."""
 
     text: str
     link: str
 
 
 def tag(era: str) -> str:
-    """The release in which sources of an era are shown, by its name in git."""
+    """Returns the release in which sources of an era are shown, by its name in git."""
     return TAGS.get(era, f"v{era}")
 
 
 def source(text: str, era: str) -> Source:
-    """The source that `text` names, as `era` has it.
+    """Returns the source that `text` names, as `era` has it.
 
     `text` is `kernel/bpf/syscall.c: map_update_elem()`, `kernel/bpf/syscall.c: SYSCALL_DEFINE3(bpf)`, a name without
-    parentheses for data, or `commit HASH, SUBJECT`. ValueError for anything else.
+    parentheses for data, or `commit HASH, SUBJECT`. Raises ValueError for anything else.
     """
     if commit := _COMMIT.fullmatch(text):
         return Source(text, f"https://git.kernel.org/linus/{commit['hash']}")

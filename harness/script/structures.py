@@ -2,7 +2,7 @@
 """Structures that a script fills in by parts, as in `RawBpf` and `RawOpenEvent`: their bytes and their fields.
 
 Parts may overlap, straddle fields and reach beyond the structure. Numbers are stored first, one after the other; then
-what only the target knows, which are descriptors and addresses.
+descriptors and addresses, which only the target knows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Filled:
 
     @property
     def image(self) -> bytes:
-        """Its bytes, with zeros for what only the target knows."""
+        """Returns its bytes, with zeros for what only the target knows."""
         image = bytearray(self.length)
         for part in self.parts:
             if isinstance(part.value, int):
@@ -32,13 +32,13 @@ class Filled:
         return bytes(image[: self.length])
 
     def number(self, field: Field) -> int | None:
-        """The value of a field; None when any byte of it is only known to the target."""
+        """Returns the value of a field; None when any byte of it is only known to the target."""
         if any(_overlap(part, field) for part in self.parts if not isinstance(part.value, int)):
             return None
         return int.from_bytes(self.image[field.offset : field.offset + field.size], "little")
 
     def named(self, field: Field) -> Ref | Buffer | None:
-        """What the target puts into exactly this field; None when it puts nothing there, or elsewhere too."""
+        """Returns what the target puts into exactly this field; None when it puts nothing there, or elsewhere too."""
         there = [part for part in self.parts if not isinstance(part.value, int) and _overlap(part, field)]
         if len(there) != 1 or isinstance(there[0].value, int):
             return None

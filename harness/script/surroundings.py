@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations about what surrounds a script in the kernel: settings below /proc/sys, the clock, the trace buffer, and
-what the kernel tells of a probe."""
+"""Operations on a script's surroundings in the kernel: settings below /proc/sys, the clock, the trace buffer."""
 
 from __future__ import annotations
 
@@ -9,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ReadSetting:
-    """The number in a file below /proc/sys, `kernel/perf_event_paranoid` for one."""
+    """Reads the number in a file below /proc/sys, for example `kernel/perf_event_paranoid`."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class SetSetting:
-    """Writes a number there. What it was before is put back at the end of the script, or of the child that did it."""
+    """Writes a number there. The earlier value is restored at the end of the script, or of the child that wrote it."""
 
     path: str
     value: int
@@ -24,8 +23,8 @@ class SetSetting:
 
 @dataclass(frozen=True)
 class ReadClock:
-    """clock_gettime(CLOCK_MONOTONIC): nanoseconds, which what the kernel says of the time before and after is held
-    against. Every reading of a script has a name of its own."""
+    """clock_gettime(CLOCK_MONOTONIC), in nanoseconds, with which the kernel's times before and after are compared.
+    Every reading of a script has a name of its own."""
 
     name: str
 
@@ -37,7 +36,7 @@ class ClearTrace:
 
 @dataclass(frozen=True)
 class ReadTrace:
-    """What programs have printed since: a `Line` for each text as records, the texts one behind the other as log."""
+    """Reads what programs have printed since: a `Line` for each text as records, and the concatenated texts as log."""
 
 
 SurroundingsOperation = ReadSetting | SetSetting | ReadClock | ClearTrace | ReadTrace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations and outcomes in a form people read, for tables and reports."""
+"""Operations and outcomes in readable form, for tables and reports."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from harness.script.outcome import (
 
 
 def describe(operation: Operation) -> str:
-    """`Attach(event=e, program=p)`: the fields that differ from their defaults."""
-    shown = (f"{field.name}={_term(getattr(operation, field.name))}" for field in _told(operation))
+    """Returns `Attach(event=e, program=p)`: the fields that differ from their defaults."""
+    shown = (f"{field.name}={_term(getattr(operation, field.name))}" for field in _shown_fields(operation))
     return f"{type(operation).__name__}({', '.join(shown)})"
 
 
 def describe_outcome(outcome: Prediction) -> str:
-    """`EEXIST`, `0, data 0100000000000000`: everything the outcome says, unknown leaves in angle brackets. What may be
-    anything is left out, where the operation's success is all that is said."""
+    """Returns `EEXIST`, `0, data 0100000000000000`: everything in the outcome, unknown leaves in angle brackets. Leaves
+    that match anything are left out, if success is all that the outcome demands."""
     if outcome is ANY:
         return "anything"
     if isinstance(outcome, Unpredicted):
@@ -72,14 +72,14 @@ def _log(log: object) -> str:
 
 
 def describe_record(record: Record | Anything) -> str:
-    """`Sample(cpu=0, raw=00)`: the fields that differ from their defaults and are not open."""
+    """Returns `Sample(cpu=0, raw=00)`: the fields that differ from their defaults and do not match anything."""
     if isinstance(record, Anything):
         return "anything"
-    shown = (f"{field.name}={_term(getattr(record, field.name))}" for field in _told(record))
+    shown = (f"{field.name}={_term(getattr(record, field.name))}" for field in _shown_fields(record))
     return f"{type(record).__name__}({', '.join(shown)})"
 
 
-def _told(thing: Any) -> list[Field[Any]]:
+def _shown_fields(thing: Any) -> list[Field[Any]]:
     values = ((field, getattr(thing, field.name)) for field in fields(thing))
     return [
         field for field, value in values if value is not ANY and (field.default is MISSING or value != field.default)
@@ -127,7 +127,7 @@ def _term(value: object) -> str:
 
 
 def _bounds(value: Unknown) -> str:
-    """Where both are known and near enough to tell a reader something."""
+    """Returns the bounds where both are known and close enough to be informative."""
     if value.least is None or value.most is None or value.most - value.least >= 0x10000:
         return ""
     return f", {value.least} to {value.most}"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Kernel functions that exist on every kernel of the matrix, and the system call that reaches each with chosen values.
 
-Found as text symbols once each in 4.1.52, 5.10, 6.1, 6.12 and 7.2 kernels of every architecture; call paths read in the
-sources. Scripts use magic argument values and programs compare them, because other callers reach these functions too.
+Each was found as one text symbol in 4.1.52, 5.10, 6.1, 6.12 and 7.2 kernels of every architecture; the call paths were
+read in the sources. Scripts use magic argument values and programs compare them, because other callers reach these
+functions too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import Enum
 
 
 class From(Enum):
-    """Where an argument of the system call comes from, beside plain numbers."""
+    """The source of an argument of the system call, beside plain numbers."""
 
     NULL_DEVICE = "a descriptor of /dev/null that the executor opens"
     CHOSEN = "the next argument the script chose"
@@ -31,11 +32,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class KernelPath:
-    """`symbol` is reached by `system_call(*call)`; its arguments are `arguments`, it returns `returns` (the low
-    `return_bits` of it), and the system call returns `result`, or fails with `errno`.
+    """A path into the kernel: `symbol` is reached by `system_call(*call)`; its arguments are `arguments`, it returns
+    `returns` (the low `return_bits` of it), and the system call returns `result`, or fails with `errno`.
 
-    `returns` and `result` are a number, or an `Argument` when the value is one the script chose. `name` tells triggers
-    of one function apart.
+    `returns` and `result` are a number, or an `Argument` when the value is one that the script chose. `name`
+    distinguishes triggers of one function.
     """
 
     symbol: str
@@ -51,7 +52,7 @@ class KernelPath:
 
 
 UNKNOWN_PRCTL = 0x7FFF0001
-"""An option no kernel knows, so that prctl(2) does nothing but ask the security hook, then fails with EINVAL."""
+"""An option that no kernel knows, so that prctl(2) does nothing but call the security hook, then fails with EINVAL."""
 
 TRIGGERS: dict[str, KernelPath] = {
     trigger.name or trigger.symbol: trigger

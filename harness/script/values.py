@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the fields of operations hold beside numbers: references, bytes in memory, programs."""
+"""Values of fields of operations beside numbers: references, bytes in memory, programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from harness.isa.instruction import Instruction
 
 @dataclass(frozen=True)
 class Ref:
-    """What an earlier operation of the script made under this name: a file descriptor, or the id of a trace event."""
+    """A reference to what an earlier operation of the script made under this name: a file descriptor, or the id of a
+    trace event."""
 
     name: str
 
@@ -21,8 +22,8 @@ Descriptor = Ref | int
 
 @dataclass(frozen=True)
 class Buffer:
-    """Bytes the script puts into the memory of the calling process; stands for their address. `guarded` they end where
-    memory ends: the byte behind them cannot be read."""
+    """Bytes that the script puts into the memory of the calling process; stands for their address. If `guarded`, they
+    end where memory ends: the byte after them cannot be read."""
 
     content: bytes
     guarded: bool = False
@@ -30,8 +31,8 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Untouched:
-    """So many bytes of the calling process's memory that nobody has touched yet, so that no page is there; stands for
-    their address."""
+    """Bytes of the calling process's memory that were never accessed, so that no page is there; stands for their
+    address."""
 
     nbytes: int
 

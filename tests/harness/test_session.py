@@ -96,7 +96,7 @@ def test_another_kernel_than_the_one_that_was_meant_is_stopped_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     life = replaced(monkeypatch, release="6.1.0-57")
-    with pytest.raises(BenchError, match=r"should be 6\.1\.0-56, but what booted calls itself 6\.1\.0-57"):
+    with pytest.raises(BenchError, match=r"should be 6\.1\.0-56, but the kernel that booted is 6\.1\.0-57"):
         lane_session(prepare(*KERNEL), tmp_path).__enter__()
     assert life == ["up", "down"]
 

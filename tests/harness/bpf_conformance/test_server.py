@@ -48,7 +48,7 @@ def test_a_kernel_that_is_not_the_one_that_was_meant_serves_nobody(
     monkeypatch.setattr("harness.session.GuestExecutor", _another)
     place = home("debian-12/arm64/jit")
     place.make()
-    with pytest.raises(BenchError, match=r"calls itself 6\.1\.0-57"):
+    with pytest.raises(BenchError, match=r"booted is 6\.1\.0-57"):
         server._live(place, 0.01)
     assert life == ["up", "down"] and not place.endpoint.exists()
 

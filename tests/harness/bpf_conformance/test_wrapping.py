@@ -115,7 +115,7 @@ def test_a_refusal_is_told_by_the_log() -> None:
 
 
 def test_a_log_that_would_kill_the_guest_is_not_asked_for_and_that_is_told() -> None:
-    """An operation that 4.1's log has no word for."""
+    """An operation that 4.1's log has no name for."""
     request = Request(assemble("r0 = 1\nif r0 < 0x5 goto pc+0\nexit"), b"")
 
     class Model(FakeExecutor):
@@ -124,6 +124,6 @@ def test_a_log_that_would_kill_the_guest_is_not_asked_for_and_that_is_told() -> 
                 predictions = ModelExecutor(environment("4.1", "arm64")).run(one)
                 yield Observed(one, tuple(map(outcome, predictions)), 0.0)
 
-    told = r"refuses the program with EINVAL; its log was not asked for: 4\.1 has no word for operation a5 in its log"
+    told = r"refuses the program with EINVAL; its log was not asked for: the log of 4\.1 has no name for operation a5"
     with pytest.raises(ProgramFailed, match=told):
         on_lane.execute(Model(FakeTarget(), Guest.of(fake_kernel())), request)

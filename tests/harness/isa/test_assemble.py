@@ -87,7 +87,7 @@ def test_constants_come_in_halves(value: int) -> None:
 def test_complaints() -> None:
     with pytest.raises(UserError, match="instruction 1 jumps to label out"):
         program(exit_(), ja("out"))
-    with pytest.raises(UserError, match="label out is there twice"):
+    with pytest.raises(UserError, match="label out is defined twice"):
         program("out", exit_(), "out")
     with pytest.raises(UserError, match="does not fit into 64 bits"):
         ld_imm64(R0, 1 << 64)

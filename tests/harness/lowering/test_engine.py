@@ -55,7 +55,7 @@ def test_what_a_lane_says_and_the_kernel_confirms() -> None:
         (Engine.INTERP, "1", 40, "", "stays 1"),
         (Engine.JIT, "", 0, "open ENOENT", "CONFIG_BPF_JIT"),
         (Engine.INTERP, "", 0, "open EACCES", "EACCES"),
-        (Engine.JIT, "1", 40, "info EINVAL", "does not say what runs a program: EINVAL"),
+        (Engine.JIT, "1", 40, "info EINVAL", "does not tell which engine runs a program: EINVAL"),
         (Engine.JIT, "1", 40, "load ENOTSUP", "does not load a program"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_guest_that_can_begin_nothing_any_more_is_given_up(monkeypatch: pytest
     """As after a fork bomb: three are lost with the reason, and the rest is for another machine."""
     target = Target(monkeypatch, set(), unfit=frozenset({1, 2, 3, 4}))
     reason = "its process was rejected: no process for the batch"
-    last = "the guest carries out nothing any more; the last batch was rejected: no process for the batch"
+    last = "the guest executes nothing any more; the last batch was rejected: no process for the batch"
     assert results(target) == [("a", "ok"), *((name, reason) for name in "bcd"), ("raised", last)]
 
 
@@ -191,5 +191,5 @@ def test_another_kernel_than_the_one_that_was_meant_is_refused(monkeypatch: pyte
     """Whoever boots comes by here, so nobody can forget it."""
     target = Target(monkeypatch, set())
     GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.0"))
-    with pytest.raises(BenchError, match=r"debian-12/x86_64 should be 6.1.1, but what booted calls itself 6.1.0"):
+    with pytest.raises(BenchError, match=r"debian-12/x86_64 should be 6.1.1, but the kernel that booted is 6.1.0"):
         GuestExecutor(target, Guest("x86_64", 0x60100, kernel="debian-12", release="6.1.1"))

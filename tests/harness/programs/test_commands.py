@@ -188,7 +188,7 @@ def test_the_version_a_program_is_for_counts_where_kernels_look_at_it() -> None:
 def test_verify_asks_no_kernel_for_a_log_it_may_die_of() -> None:
     status, output = said(hil_model("verify", program="r0 = 0\nif r0 < 0x5 goto pc+0\nexit"))
     first, last = output.splitlines()
-    assert status == 1 and first.startswith("log (not asked for: 4.1 has no word for operation a5")
+    assert status == 1 and first.startswith("log (not asked for: the log of 4.1 has no name for operation a5")
     assert last == "refused: EINVAL: invalid BPF_JMP opcode a0, at instruction 1"
 
 

@@ -87,7 +87,7 @@ def test_run_takes_no_expectation_since_it_would_pass_whatever_came(tmp_path: Pa
 
 
 def test_a_check_of_nothing_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Malformed, match="test_it: there are no operations, so that nothing could ever be wrong"):
+    with pytest.raises(Malformed, match="test_it: there are no operations, so that no result could ever be wrong"):
         guest(tmp_path, fake_executor(ebadf)).check()
 
 

@@ -94,8 +94,8 @@ def test_a_number_fits_the_kernels_field(operation: Operation, wrong: str) -> No
     [
         (RawBpf(1, size=-1), "has -1 as its size, which takes 0 to 0xffffffff"),
         (RawBpf(1, size=1 << 40), "has 0x10000000000 as its size, which takes 0 to 0xffffffff"),
-        (RawBpf(1, size=1 << 31), "has 0x80000000 as its nbytes, which takes 0 to 0x2000000: 32 MiB are the room"),
-        (RawBpf(1, length=-1), "has -1 as its length, which takes 0 to 0x2000000: 32 MiB are the room"),
+        (RawBpf(1, size=1 << 31), "has 0x80000000 as its nbytes, which takes 0 to 0x2000000: a script may ask for"),
+        (RawBpf(1, length=-1), "has -1 as its length, which takes 0 to 0x2000000: a script may ask for"),
         (RawBpf(1, (Part(1 << 40, 8, 1),)), "has 0x10000000000 as its offset, which takes 0 to 0x2000000"),
         (RawBpf(1, (Part(0, 1 << 40, 1),)), "has 0x10000000000 as its size, which takes 0 to 0x2000000"),
         (RawOpenEvent("e", (), length=-1), "has -1 as its length, which takes 0 to 0x2000000"),
@@ -106,7 +106,7 @@ def test_a_number_fits_the_kernels_field(operation: Operation, wrong: str) -> No
         (GetNextKey(-1, b"", -1), "has -1 as its key_size, which takes 0 to 0x2000000"),
         (LoadProgram("p", 1, EMPTY, log_level=1, log_size=-1), "has -1 as its log_size, which takes 0 to 0x2000000"),
         (LoadProgram("p", 1, EMPTY, log_level=1, log_size=1 << 34), "has 0x400000000 as its log_size, which takes"),
-        (MapRing("r", -1, -1), "has -1 as its data_pages, which takes 0 to 8192: 32 MiB are the room"),
+        (MapRing("r", -1, -1), "has -1 as its data_pages, which takes 0 to 8192: a script may ask for 32 MiB"),
         (MapPages(-1, 0, -1), "has -1 as its count, which takes 0 to 8192"),
         (MapPages(-1, -1, 1), "has -1 as its first, which takes 0 to 0xfffffffffffff"),
         (

@@ -55,12 +55,11 @@ def bpf_calls(name: str, operation: LoadProgram | RawBpf) -> list[Syscall]:
 
 @pytest.mark.parametrize("code", NAMELESS)
 @pytest.mark.parametrize("make", [loads, raw])
-def test_an_operation_4_1_has_no_word_for_is_not_logged(code: int, make: object) -> None:
+def test_an_operation_4_1_has_no_name_for_is_not_logged(code: int, make: object) -> None:
     assert callable(make)
     why = withheld(make(code), "4.1")
-    assert (
-        str(why) == f"(not asked for: 4.1 has no word for operation {code:02x} in its log, and may die looking for one)"
-    )
+    named = f"the log of 4.1 has no name for operation {code:02x}"
+    assert str(why) == f"(not asked for: {named}, and the kernel may crash looking for one)"
     assert withheld(make(code, level=0), "4.1") is None
     assert withheld(make(code), "5.10") is None
 
@@ -85,7 +84,7 @@ def test_the_guest_is_asked_for_the_verdict_alone() -> None:
     refused = BatchResult(End(How.COMPLETED), tuple(StepResult(Status.DONE, -22, 22) for _ in batch.steps))
     (seen,) = lowered.observations(refused)
     assert (seen.errno, type(seen.log)) == ("EINVAL", Withheld)
-    assert describe_outcome(seen).startswith("EINVAL, log (not asked for: 4.1 has no word")
+    assert describe_outcome(seen).startswith("EINVAL, log (not asked for: the log of 4.1 has no name")
     (predicted,) = ModelExecutor(environment("4.1", "arm64")).run(lowered.script)
     assert predicted == seen and compare(lowered.script, [predicted], [seen]).divergence is None
 

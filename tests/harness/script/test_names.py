@@ -75,7 +75,7 @@ def test_a_map_by_another_name() -> None:
 def test_a_map_that_was_forgotten() -> None:
     told = said(*COUNTING, prctl(), read_u64("hits"))
     assert told.startswith("s: operation 0, LoadProgram(")
-    assert told.endswith("refers to 'hits', which no earlier operation makes; nothing is named before it")
+    assert told.endswith("refers to 'hits', which no earlier operation makes; there are no names before it")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
     own = Thread(0, (HITS, read_u64("hits")))
     Script("s", "", (RunThreads((own, Thread(1, (prctl(),)))), read_u64("hits")))
     told = said(RunThreads((own, Thread(1, (read_u64("hits"),)))))
-    assert "in a thread, refers to 'hits', which no earlier operation makes; nothing is named before it" in told
+    assert "in a thread, refers to 'hits', which no earlier operation makes; there are no names before it" in told
 
 
 def test_threads_name_different_things() -> None:
@@ -211,10 +211,10 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
 @pytest.mark.parametrize(
     ("operation", "wanted"),
     [
-        (Trigger("cap_task_prctll"), "fires 'cap_task_prctll', which is no trigger; did you mean 'cap_task_prctl'?"),
-        (Trigger("sys_sync"), "fires 'sys_sync', which is no trigger; choose from 'cap_task_prctl', 'null_lseek', "),
+        (Trigger("cap_task_prctll"), "names 'cap_task_prctll', which is no trigger; did you mean 'cap_task_prctl'?"),
+        (Trigger("sys_sync"), "names 'sys_sync', which is no trigger; choose from 'cap_task_prctl', 'null_lseek', "),
         (Trigger("read_null", (Buffer(b""), 1, 2)), "has 3 arguments; 'read_null' lets one choose 2"),
-        (RunThreads((Thread(0, (Trigger("sync"),)),)), "fires 'sync', which is no trigger; "),
+        (RunThreads((Thread(0, (Trigger("sync"),)),)), "names 'sync', which is no trigger; "),
         (ReadSetting("/proc/sys/kernel/kptr_restrict"), "names no file below /proc/sys; write it as in 'kernel/perf"),
         (SetSetting("kernel.kptr_restrict", 1), "names no file below /proc/sys; "),
         (SetSetting("../../etc/passwd", 1), "names no file below /proc/sys; "),
