@@ -40,6 +40,7 @@ from harness.clauses import (
     stack_trace,
     task_helpers,
     tasks,
+    tracepoints,
     updates,
     verifier,
 )
@@ -59,6 +60,7 @@ _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
     "kprobe_events": kprobe_events.clauses,
     "perf_event_open": perf_event_open.clauses,
     "attach": attach.clauses,
+    "tracepoints": tracepoints.clauses,
     "isa": isa.clauses,
     "verifier": verifier.clauses,
     "arithmetic": arithmetic.clauses,

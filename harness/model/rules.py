@@ -60,6 +60,7 @@ class AttachCheck(Enum):
     TRACE_EVENT_KIND = auto()
     DESCRIPTOR = auto()
     PROGRAM_TYPE = auto()
+    CONTEXT = auto()
     ROOM = auto()
 
 
@@ -253,6 +254,9 @@ class Upstream:
     attachment: Attachment
     static_tracepoints: bool
     """Static tracepoints take programs, too, of a type of their own (4.7, 98b5c2c65c29)."""
+    long_records: Backport
+    """The record of a trace event, which programs of static tracepoints may read, has up to 8192 bytes, where it had
+    2048: PERF_MAX_TRACE_SIZE, include/linux/trace_events.h."""
     attach_checks: tuple[AttachCheck, ...]
     programs_per_trace_event: int
     keep: Keep

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from harness.model.eras import Era
 from harness.model.errno import Errno
+from harness.model.interface.context_uses import context_reads
 from harness.model.interface.descriptors import Names
 from harness.model.interface.objects import LoadedProgram, PerfEvent
 from harness.model.rules import AttachCheck, Attachment
@@ -75,6 +76,22 @@ def program_type(request: Request) -> None:
         raise Errno("EINVAL")
 
 
+def context(request: Request) -> None:
+    """EACCES for a program that reads beyond the fields of a static tracepoint's record."""
+    trace_event = request.event.trace_event
+    if trace_event.symbol is not None:
+        return
+    reads = context_reads(request.loaded.instructions)
+    if reads.most == 0:
+        return
+    if trace_event.record_size is None:
+        raise Unpredictable(f"how long the record of {trace_event.name} is")
+    if reads.least > trace_event.record_size:
+        raise Errno("EACCES")
+    if reads.most > trace_event.record_size:
+        raise Unpredictable("how much of its context the program reads")
+
+
 def room(request: Request) -> None:
     """Raises E2BIG when the array of programs is full, EEXIST when it has this program; kernel/bpf/core.c."""
     programs = request.event.trace_event.programs
@@ -89,6 +106,7 @@ _CHECKS: dict[AttachCheck, Callable[[Request], None]] = {
     AttachCheck.TRACE_EVENT_KIND: trace_event_kind,
     AttachCheck.DESCRIPTOR: descriptor,
     AttachCheck.PROGRAM_TYPE: program_type,
+    AttachCheck.CONTEXT: context,
     AttachCheck.ROOM: room,
 }
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER, LD_IMM64, R1, Alu, Class, Jump, Mode, Source
+from harness.isa.opcodes import FRAME_POINTER, LD_IMM64, R1, REGISTERS, Alu, Class, Jump, Mode, Source
 
 _ARGUMENTS = frozenset(range(6))
 """R0 to R5, which a call overwrites."""
@@ -46,6 +47,58 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
             held = _after(insn, held)
         holds[following] = holds.get(following, frozenset()) | held
     return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """How far into its context the verifier sees a program read, in bytes; between `least` and `most`."""
+
+    least: int
+    most: int
+
+
+def context_reads(program: Sequence[Instruction]) -> Reads:
+    """Of a program that was accepted."""
+    uses = context_uses(program)
+    ends = {index: insn.off + insn.size.nbytes for index, insn in enumerate(program) if insn.opcode_class == Class.LDX}
+    least = max((ends[index] for index in _surely_reads(program) if index in ends), default=0)
+    most = max((end for index, end in ends.items() if uses is None or index in uses), default=0)
+    computed = any(
+        insn.opcode_class == Class.ALU64 and insn.operation != Alu.MOV and insn.dst in _copied_to(program, ends)
+        for insn in program
+    )
+    return Reads(least, ANYWHERE if most and computed else most)
+
+
+ANYWHERE = 1 << 16
+
+
+def _copied_to(program: Sequence[Instruction], loads: Iterable[int]) -> set[int]:
+    """Registers that these loads have as bases, and those that are copied there."""
+    found = {program[index].src for index in loads} - {FRAME_POINTER}
+    for _ in range(REGISTERS):
+        copies = (one for one in program if one.opcode_class == Class.ALU64 and one.operation == Alu.MOV)
+        found |= {one.src for one in copies if one.source == Source.X and one.dst in found}
+    return found
+
+
+def _surely_reads(program: Sequence[Instruction]) -> Iterator[int]:
+    """The loads before the first jump whose base is the context, or a copy of it."""
+    holds = {R1}
+    for index, insn in enumerate(program):
+        kind = insn.opcode_class
+        if kind in (Class.JMP, Class.JMP32):
+            if insn.operation != Jump.CALL or insn.src:
+                return
+            holds -= _ARGUMENTS
+            continue
+        if kind == Class.LDX and insn.src in holds:
+            yield index
+        if kind in (Class.LD, Class.STX):
+            holds -= _ARGUMENTS | {insn.dst, insn.src}
+        elif kind != Class.ST:
+            copied = insn.code == Class.ALU64 | Alu.MOV | Source.X and not insn.off and insn.src in holds
+            holds = holds | {insn.dst} if copied else holds - {insn.dst}
 
 
 def _after(insn: Instruction, held: frozenset[int]) -> frozenset[int]:

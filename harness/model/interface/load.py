@@ -91,10 +91,10 @@ def kernel_version(kernel: Kernel, operation: LoadProgram) -> None:
 
 
 def program_type(kernel: Kernel, operation: LoadProgram) -> None:
-    """Checks LOAD-12; a kernel without kprobes does not know their programs either: kernel/trace/Makefile builds
+    """Checks LOAD-12; a kernel without kprobes does not know programs that trace either: kernel/trace/Makefile builds
     bpf_trace.c with CONFIG_BPF_EVENTS only."""
     known = operation.type in kernel.rules.program_types
-    if not known or (operation.type == ProgramType.KPROBE and not kernel.environment.kprobes):
+    if not known or (operation.type in permissions.TRACING and not kernel.environment.kprobes):
         raise Errno("EINVAL")
 
 

@@ -52,7 +52,8 @@ class LoadedProgram:
 class TraceEvent:
     """A probe made by kprobe_events (`symbol`), or a static tracepoint (None). `name` is the script's.
 
-    `programs` are in the order they run. `foreign` says that others than the script's own triggers reach it, at unknown
+    `programs` are in the order they run. `record_size` is where the fields of a static tracepoint's record end, in
+    bytes, None where nobody knows. `foreign` says that others than the script's own triggers reach it, at unknown
     times; `doubt` why nobody knows what happens when it is reached (`programs` are those that may run then), `unsure`
     why nobody knows whether there is such a trace event.
     """
@@ -62,6 +63,7 @@ class TraceEvent:
     returns: bool = False
     foreign: bool = False
     removed: bool = False
+    record_size: int | None = None
     events: list[PerfEvent] = field(default_factory=list)
     programs: list[LoadedProgram] = field(default_factory=list)
     doubt: str = ""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
@@ -15,10 +17,14 @@ from harness.script.triggers import SYMBOLS
 TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
 NOBODYS = "no_such"
 """A part of a name that no function or tracepoint of any kernel has: scripts use it where there must be none."""
-TRACEPOINTS = frozenset(
-    {"sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit", "irq/softirq_entry"}
-)
-"""Static tracepoints of every kernel in the matrix."""
+TRACEPOINTS: Mapping[str, int | None] = {
+    **dict.fromkeys(("sched/sched_switch", "sched/sched_process_fork", "sched/sched_process_exit"), None),
+    "irq/softirq_entry": None,
+    "raw_syscalls/sys_enter": 64,
+    "raw_syscalls/sys_exit": 24,
+}
+"""Static tracepoints of every kernel in the matrix, with the bytes of their records where these are the same in all:
+include/trace/events/syscalls.h, of which eight bytes are common to all trace events."""
 
 
 def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
@@ -75,7 +81,7 @@ def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
         raise Errno("ENOENT")
     if operation.tracepoint not in TRACEPOINTS:
         raise Unpredictable(f"whether the kernel has the tracepoint {operation.tracepoint}")
-    trace_event = TraceEvent(operation.name, None, foreign=True)
+    trace_event = TraceEvent(operation.name, None, foreign=True, record_size=TRACEPOINTS[operation.tracepoint])
     kernel.trace_events.append(trace_event)
     kernel.names.put(operation.name, trace_event)
     return Outcome(value=TRACE_EVENT_ID)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.isa.opcodes import LD_IMM64, Class, Pseudo
 from harness.model import verifier
 from harness.model.environment import Environment
 from harness.model.errno import Errno
@@ -37,6 +37,8 @@ GPL_COMPATIBLE = frozenset(
 LICENSE_SIZE = 127
 LOG_OF_AN_INSTRUCTION = 512
 """A size in bytes that the logs of later verifiers, with all registers' states, do not reach."""
+
+SHORT_RECORD, LONG_RECORD = 2048, 8192
 
 NO_LOG = verifier.LogRequest()
 
@@ -138,8 +140,8 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
     rules for."""
     rules = environment.rules
     kind = _kind(environment, operation)
-    kprobe = operation.type == ProgramType.KPROBE
-    known = rules.verifier.prototypes if kprobe else rules.verifier.prototypes_of_all
+    traces = operation.type in (ProgramType.KPROBE, ProgramType.TRACEPOINT)
+    known = rules.verifier.prototypes if traces else rules.verifier.prototypes_of_all
     added = {id: prototype for id, prototype in known.items() if id in rules.helpers}
     kind = replace(kind, helpers={**kind.helpers, **added})
     return verifier.VerifierContext(
@@ -162,6 +164,8 @@ def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
 def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:
     if operation.type == ProgramType.KPROBE:
         return verifier.kprobe(environment.registers.size)
+    if operation.type == ProgramType.TRACEPOINT:
+        return verifier.tracepoint(_record_size(environment, operation))
     kinds: dict[int, verifier.ProgramKind] = {
         ProgramType.SOCKET_FILTER: verifier.SOCKET_FILTER,
         ProgramType.SCHED_CLS: verifier.SCHED_CLS,
@@ -170,6 +174,15 @@ def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramK
     if operation.type in kinds:
         return kinds[operation.type]
     raise Unpredictable(f"the model has no verifier for programs of type {type_name(operation.type)}")
+
+
+def _record_size(environment: Environment, operation: LoadProgram) -> int:
+    """The most bytes of a trace event's record; Unpredictable where that matters and is not known."""
+    long = environment.rules.long_records.in_release(environment.version_code)
+    reads = (insn.off for insn in operation.program.instructions if insn.opcode_class == Class.LDX)
+    if long is None and max(reads, default=0) >= SHORT_RECORD:
+        raise Unpredictable("how much of a record the programs of this stable release may read")
+    return LONG_RECORD if long else SHORT_RECORD
 
 
 def type_name(number: int) -> str:

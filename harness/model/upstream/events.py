@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from harness.model.rules import AttachCheck, Attachment, Keep, Upstream
+from harness.model.rules import AttachCheck, Attachment, Backport, Keep, Upstream, version
 from harness.model.upstream.change import BETWEEN_THOSE_SEEN, Change, change
 
 
@@ -28,6 +28,13 @@ def static_tracepoints(rules: Upstream) -> Upstream:
     return replace(rules, static_tracepoints=True)
 
 
+@change((4, 7), "32bbe0078afe, bpf: sanitize bpf tracepoint access")
+def context_in_record(rules: Upstream) -> Upstream:
+    """A program is not attached to a static tracepoint whose record ends before what it reads:
+    perf_event_set_bpf_prog(), trace_event_get_offsets()."""
+    return replace(rules, attach_checks=(*rules.attach_checks, AttachCheck.CONTEXT))
+
+
 @change((4, 15), "e87c6bc3852b, bpf: permit multiple bpf attachments for a single perf event")
 def many_programs(rules: Upstream) -> Upstream:
     """A trace event takes 64 programs, each held by a perf event of its own; a hit is kept when bit 0 of what all of
@@ -42,6 +49,7 @@ def many_programs(rules: Upstream) -> Upstream:
             AttachCheck.TRACE_EVENT_KIND,
             AttachCheck.DESCRIPTOR,
             AttachCheck.PROGRAM_TYPE,
+            AttachCheck.CONTEXT,
             AttachCheck.OCCUPIED,
             AttachCheck.ROOM,
         ),
@@ -52,6 +60,12 @@ def many_programs(rules: Upstream) -> Upstream:
 def ids_come_back(rules: Upstream) -> Upstream:
     """The ids of trace events that are gone are given to others."""
     return replace(rules, recycles_trace_event_ids=True)
+
+
+@change((6, 1), after=(4, 1), stable={(5, 10): Backport(0, version(5, 10, 223))})
+def long_records(rules: Upstream) -> Upstream:
+    """The record of a trace event has up to 8192 bytes, of which programs may read; seen on 5.10.223, too."""
+    return replace(rules, long_records=long_records.window(rules.release))
 
 
 @change((6, 1), after=(5, 10))
@@ -88,8 +102,10 @@ CHANGES: tuple[Change, ...] = (
     output_events,
     more_paranoid,
     static_tracepoints,
+    context_in_record,
     many_programs,
     ids_come_back,
+    long_records,
     descriptor_first,
     inherited_events_hold_programs,
     unknown_symbols,

@@ -105,6 +105,7 @@ LINUX_4_1 = Upstream(
     # kernel/events/core.c: perf_event_set_bpf_prog(), perf_event_free_bpf_prog()
     attachment=Attachment.ONE,
     static_tracepoints=False,
+    long_records=NEVER,
     attach_checks=(
         AttachCheck.OCCUPIED,
         AttachCheck.TRACE_EVENT_KIND,

@@ -9,7 +9,7 @@ harness/model/upstream/verifying.py.
 """
 
 from harness.model.verifier.context import LINUX_4_1, Limits, LogRequest, MapShape, VerifierContext
-from harness.model.verifier.prototypes import SCHED_ACT, SCHED_CLS, SOCKET_FILTER, ProgramKind, kprobe
+from harness.model.verifier.prototypes import SCHED_ACT, SCHED_CLS, SOCKET_FILTER, ProgramKind, kprobe, tracepoint
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import verify
 
@@ -25,5 +25,6 @@ __all__ = [
     "Verdict",
     "VerifierContext",
     "kprobe",
+    "tracepoint",
     "verify",
 ]

@@ -58,14 +58,16 @@ class Prototype:
 
 @dataclass(frozen=True)
 class ContextAccess:
-    """Reads of the context: `size` bytes of which aligned pieces of these `widths` may be read, none written."""
+    """Reads of the context: `size` bytes of which aligned pieces of these `widths` may be read, none written, and none
+    before `begin`."""
 
     size: int
     widths: frozenset[int]
+    begin: int = 0
 
     def allows(self, off: int, width: int, *, write: bool) -> bool:
         """The is_valid_access() of the type. Only the beginning of an access is compared with `size`."""
-        return not write and 0 <= off < self.size and width in self.widths and off % width == 0
+        return not write and self.begin <= off < self.size and width in self.widths and off % width == 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,12 @@ _SK_BUFF = ContextAccess(36, frozenset({4}))
 def kprobe(pt_regs_size: int) -> ProgramKind:
     """Returns BPF_PROG_TYPE_KPROBE, whose context is the struct pt_regs of the architecture (168 bytes on x86_64)."""
     return ProgramKind("kprobe", ContextAccess(pt_regs_size, frozenset({1, 2, 4, 8})), _TRACING)
+
+
+def tracepoint(record_size: int) -> ProgramKind:
+    """BPF_PROG_TYPE_TRACEPOINT (4.7), whose context is a trace event's record, up to `record_size` bytes of it, without
+    the first eight, where the kernel keeps a pointer to registers: tp_prog_is_valid_access()."""
+    return ProgramKind("tracepoint", ContextAccess(record_size, frozenset({1, 2, 4, 8}), begin=8), _TRACING)
 
 
 SOCKET_FILTER = ProgramKind("socket_filter", _SK_BUFF, _FILTER, packet=True)

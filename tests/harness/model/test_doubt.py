@@ -142,7 +142,7 @@ def test_what_an_unpredicted_operation_made_is_in_doubt() -> None:
 
 def test_a_program_that_may_have_been_loaded_leaves_its_maps_open_once_it_may_run() -> None:
     other = CreateMap("other", MapType.ARRAY, 4, 8, 1)
-    maybe = LoadProgram("program", ProgramType.TRACEPOINT, counting("program").program)
+    maybe = LoadProgram("program", ProgramType.XDP, counting("program").program)
     script = (MAP, other, maybe, PROBE, EVENT, read(), ATTACH, FIRE, read(), read(map="other"))
     assert results(*script, name="6.1")[2:] == ["?", "ok", "ok", 0, "?", "?", "?", 0]
 

@@ -311,7 +311,7 @@ def test_a_load_may_have_decided_what_programs_an_array_takes() -> None:
     call_on = (mov64_imm(R3, 0), ld_map(R2, "programs"), call(Helper.TAIL_CALL), mov64_imm(R0, 1), exit_())
     first, second = (
         op.LoadProgram(name, type, program(*call_on))
-        for name, type in (("first", op.ProgramType.TRACEPOINT), ("second", op.ProgramType.SOCKET_FILTER))
+        for name, type in (("first", op.ProgramType.XDP), ("second", op.ProgramType.SOCKET_FILTER))
     )
     assert results(programs, first, second, name="6.1")[1:] == ["?", "?"]
     assert results(programs, second, first, replace(second, name="third"), name="6.1")[-1] == "ok"
