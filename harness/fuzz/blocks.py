@@ -9,11 +9,23 @@ can leave any of them out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from itertools import count
-from random import Random
 
+from harness.core_scripts.parts import element
+from harness.fuzz import pointers
+from harness.fuzz.draw import (
+    ARGUMENTS,
+    KEY,
+    KEYS,
+    LOST,
+    MOST_FUNCTIONS,
+    NUMBERS,
+    NUMBERS_AT,
+    PACKET,
+    WORDS,
+    Draw,
+    opcodes,
+)
+from harness.fuzz.ranges import Ranges
 from harness.isa.assemble import (
     DW,
     R0,
@@ -53,6 +65,7 @@ from harness.isa.assemble import (
     mov32_reg,
     mov64_imm,
     mov64_reg,
+    rsh64_imm,
     st,
     store_release,
     stx,
@@ -60,72 +73,24 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
-from harness.isa.table import ATOMICS, CPU_V4, OPCODES, ORDERED, OWN_CALLS, Opcode
-from harness.model.eras import Era
+from harness.isa.table import ATOMICS, CPU_V4, ORDERED, OWN_CALLS
 from harness.model.rules import JitFault, LongShift
-from harness.release import Release
 from harness.script.operations import ProgramType
-
-NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
-"""Registers with plain numbers."""
-LOST = (R0, R1, R2, R3, R4, R5)
-"""What a call spoils."""
-WORDS = (-16, -24, -32, -40)
-"""Words of the stack with plain numbers; above them is the key of `harness.core_scripts.parts.element`."""
-KEY = -48
-"""The word of the stack that pieces use for a key."""
-ARGUMENTS = (R1, R2, R3, R4, R5)
-MOST_FUNCTIONS = 3
-KEYS = 4
-"""Keys of the table are below."""
-PACKET = bytes(range(0x11, 0x11 + 32)) * 32
-
-EDGES = (0, 1, 2, 7, 8, 31, 32, 63, 64, 0xFF, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, 1 << 63)
-"""Around these numbers arithmetic goes wrong; also their negatives and neighbours."""
 
 _SHIFTS = (Alu.LSH, Alu.RSH, Alu.ARSH)
 _DIVISIONS = (Alu.DIV, Alu.MOD)
 
 
-_OTHER_JUMPS = ("ja", "gotol", "may_goto", "call", "call_local", "call_kfunc", "exit")
 _PLAIN = (Atomic.ADD, Atomic.OR, Atomic.AND, Atomic.XOR)
 _FETCHES = (*(one | Atomic.FETCH for one in _PLAIN), Atomic.XCHG)
-
-
-@cache
-def _opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
-    """What a release has of some classes, but for jumps that compare nothing."""
-    having = (opcode for opcode in OPCODES if opcode.opcode_class in kinds and opcode.since <= release)
-    return tuple(opcode for opcode in having if opcode.name not in _OTHER_JUMPS)
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a program may use: its type, the era's rules, offsets of context fields with known numbers, whether it has a
-    stack, and what its JIT gets wrong."""
-
-    type: ProgramType
-    rules: Era
-    fields: tuple[int, ...]
-    stack: bool = True
-    faults: frozenset[JitFault] = frozenset()
-
-    @property
-    def reads_packets(self) -> bool:
-        return self.type == ProgramType.SOCKET_FILTER
-
-    def has(self, since: Release) -> bool:
-        """Whether the era has what came with a release."""
-        return self.rules.release >= since
 
 
 class Blocks:
     """Draws pieces; the same random numbers give the same pieces."""
 
-    def __init__(self, random: Random, around: Surroundings) -> None:
-        self._random = random
-        self._around = around
-        self._labels = count()
+    def __init__(self, draw: Draw) -> None:
+        self._draw, self._random, self._around = draw, draw.random, draw.around
+        random, around = draw.random, draw.around
         self._kinds: dict[Callable[[], Piece], int] = {
             self.arithmetic: 12,
             self.constant: 3,
@@ -134,9 +99,14 @@ class Blocks:
             self.branch: 3,
         }
         if around.stack:
-            self._kinds |= {self.memory: 4, self.lookup: 2, self.change: 1}
+            self._kinds |= {self.memory: 4, self.lookup: 2, self.change: 1, self.ranges: 3, self.part: 1, self.cut: 1}
         if around.stack and around.has(ATOMICS):
             self._kinds[self.atomic] = 3
+        if around.has(CPU_V4):
+            self._kinds[self.division] = 1
+        task = Helper.GET_CURRENT_TASK in around.rules.helpers - around.rules.deadly_helpers
+        if around.type == ProgramType.KPROBE and task:
+            self._kinds[self.task] = 1
         self._functions: dict[str, Piece] = {}
         calls = around.has(OWN_CALLS) and random.random() < 0.3
         if calls:
@@ -155,30 +125,30 @@ class Blocks:
         return (
             mov64_reg(R6, R1),
             [self.constant(register) for register in NUMBERS],
-            [stx(DW, R10, word, self._number()) for word in WORDS if self._around.stack],
+            [stx(DW, R10, word, self._draw.register()) for word in WORDS if self._around.stack],
+            self._numbers() if self._around.stack else (),
         )
 
-    def number(self) -> int:
-        """A number of 64 bits, often one at an edge."""
-        if self._random.random() < 0.3:
-            return self._random.getrandbits(64)
-        edge = self._random.choice(EDGES) + self._random.choice((-1, 0, 0, 1))
-        return self._random.choice((edge, -edge)) & ((1 << 64) - 1)
+    def _numbers(self) -> Piece:
+        """The address of the numbers nobody but the generator knows, kept on the stack."""
+        return (element("numbers"), stx(DW, R10, NUMBERS_AT, R0), self._draw.renew(*LOST))
 
     def constant(self, register: int | None = None) -> Piece:
         """A new number for a register."""
-        register = self._number() if register is None else register
+        register = self._draw.register() if register is None else register
         if self._random.random() < 0.5:
-            return mov64_imm(register, self._imm())
-        return ld_imm64(register, self.number())
+            return mov64_imm(register, self._draw.imm())
+        return ld_imm64(register, self._draw.number())
 
     def arithmetic(self) -> Piece:
         """One operation on registers."""
-        opcode = self._random.choice(_opcodes(self._around.rules.release, Class.ALU, Class.ALU64))
+        opcode = self._random.choice(opcodes(self._around.rules.release, Class.ALU, Class.ALU64))
         selected = {opcode.selector: opcode.value} if opcode.selector else {}
         kind, operation = opcode.opcode_class, opcode.operation
         bits = 64 if kind == Class.ALU64 else 32
-        dst, src = self._number(), self._number()
+        dst, src = self._draw.register(), self._draw.register()
+        if self._random.random() < 0.1:
+            src = dst
         if operation == Alu.END:
             return Instruction(opcode.code, dst, imm=self._random.choice((16, 32, 64)))
         if operation == Alu.NEG:
@@ -187,7 +157,7 @@ class Blocks:
             return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src, **selected))
         if operation in _SHIFTS:
             return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
-        imm = self._imm()
+        imm = self._draw.imm()
         return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm, **selected)
 
     def _tamed(self, operation: int, register: int, bits: int) -> Piece:
@@ -205,30 +175,32 @@ class Blocks:
         place = self._random.choice(WORDS) + self._random.randrange(0, 8, size.nbytes)
         choice = self._random.randrange(7 if self._around.has(ORDERED) else 5 if self._around.has(CPU_V4) else 4)
         if choice == 4 and size is not DW:
-            return ldxsx(size, self._number(), R10, place)
+            return ldxsx(size, self._draw.register(), R10, place)
         if choice == 5:
-            return load_acquire(size, self._number(), R10, place)
+            return load_acquire(size, self._draw.register(), R10, place)
         if choice == 6:
-            return store_release(size, R10, place, self._number())
+            return store_release(size, R10, place, self._draw.register())
         if choice == 0:
-            return st(size, R10, place, self._imm())
+            return st(size, R10, place, self._draw.imm())
         if choice == 1:
-            return stx(size, R10, place, self._number())
+            return stx(size, R10, place, self._draw.register())
         if choice == 2 and size in (W, DW):
-            return xadd(size, R10, place, self._number())
-        return ldx(size, self._number(), R10, place)
+            return xadd(size, R10, place, self._draw.register())
+        return ldx(size, self._draw.register(), R10, place)
 
     def atomic(self) -> Piece:
         """An operation on a word of the stack that 4.1 does not have."""
         size, place = self._random.choice((W, DW)), self._random.choice(WORDS)
         place += self._random.randrange(0, 8, size.nbytes)
-        return atomic(size, self._random.choice((*_PLAIN, *_FETCHES, Atomic.CMPXCHG)), R10, place, self._number())
+        return atomic(
+            size, self._random.choice((*_PLAIN, *_FETCHES, Atomic.CMPXCHG)), R10, place, self._draw.register()
+        )
 
     def context(self) -> Piece:
         """A field of the context whose number the script chose."""
         size = W if self._around.reads_packets else self._random.choice((B, H, W, DW))
         signed = self._around.has(CPU_V4) and size is not DW and self._random.random() < 0.5
-        return (ldxsx if signed else ldx)(size, self._number(), R6, self._random.choice(self._around.fields))
+        return (ldxsx if signed else ldx)(size, self._draw.register(), R6, self._random.choice(self._around.fields))
 
     def packet(self) -> Piece:
         """A load from the packet, perhaps from behind its end, which ends the program."""
@@ -236,19 +208,19 @@ class Blocks:
         if self._random.random() < 0.5:
             load: Piece = ld_abs(size, self._random.randrange(len(PACKET) + 1))
         else:
-            index = self._random.choice((R7, R8, R9))
+            index = self._draw.register()
             load = (and64_imm(index, 15), ld_ind(size, index, self._random.randrange(12)))
-        return (load, self._renew(R1, R2, R3, R4, R5))
+        return (load, self._draw.renew(R1, R2, R3, R4, R5))
 
     def lookup(self) -> Piece:
         """An element of the table, if there is one, is read, written or added to."""
-        miss, value = self._label(), self._random.choice((R7, R8, R9))
+        miss, value = self._draw.label(), self._random.choice((R7, R8, R9))
         size = self._random.choice((W, DW))
         uses: list[Piece] = [
             ldx(size, value, R0, 0),
             stx(size, R0, 0, value),
             xadd(size, R0, 0, value),
-            st(B, R0, self._random.randrange(8), self._imm()),
+            st(B, R0, self._random.randrange(8), self._draw.imm()),
         ]
         if self._around.has(ATOMICS):
             uses.append(atomic(size, self._random.choice((*_PLAIN, *_FETCHES)), R0, 0, value))
@@ -261,7 +233,7 @@ class Blocks:
             jeq_imm(R0, 0, miss),
             use,
             miss,
-            self._renew(*LOST),
+            self._draw.renew(*LOST),
         )
 
     def change(self) -> Piece:
@@ -276,15 +248,18 @@ class Blocks:
                 ld_map(R1, "table"),
                 call(Helper.MAP_UPDATE_ELEM),
             )
-        return (self._key(), work, self._renew(R1, R2, R3, R4, R5))
+        return (self._key(), work, self._draw.renew(R1, R2, R3, R4, R5))
 
     def helper(self) -> Piece:
         """A helper whose result is known, or seldom one whose result is not."""
         known = Helper.GET_SMP_PROCESSOR_ID if self._around.reads_packets else None
         if known is None or self._random.random() < 0.2:
             known = Helper.GET_PRANDOM_U32 if self._around.reads_packets else Helper.KTIME_GET_NS
-            return (call(known), self._renew(*LOST) if self._random.random() < 0.9 else self._renew(*LOST[1:]))
-        return (call(known), self._renew(*LOST[1:]))
+            return (
+                call(known),
+                self._draw.renew(*LOST) if self._random.random() < 0.9 else self._draw.renew(*LOST[1:]),
+            )
+        return (call(known), self._draw.renew(*LOST[1:]))
 
     def function(self) -> Piece:
         """A call of a function of the program, which is given five numbers and returns one."""
@@ -293,20 +268,53 @@ class Blocks:
             own = [self.constant(register) for register in NUMBERS if register not in ARGUMENTS]
             work = [self._random.choice((self.arithmetic, self.constant))() for _ in range(self._random.randrange(8))]
             self._functions[label] = (label, own, work)
-        return (call_local(label), self._renew(*ARGUMENTS))
+        return (call_local(label), self._draw.renew(*ARGUMENTS))
 
     def epilogue(self) -> Piece:
         """The functions that were called; each begins behind an exit, and the last one wants another."""
         return [(exit_(), function) for function in self._functions.values()]
 
+    def ranges(self) -> Piece:
+        """Comparisons that a verifier may believe to be decided."""
+        return Ranges(self._draw).piece()
+
+    def part(self) -> Piece:
+        """What is known of a pointer's lowest byte or its highest."""
+        if self._around.rules.verifier.specified and self._random.random() < 0.5:
+            return pointers.part_on_stack(self._draw, self._random.choice(WORDS))
+        return pointers.part(self._draw)
+
+    def cut(self) -> Piece:
+        """A pointer without its low bits."""
+        return pointers.cut(self._draw)
+
+    def division(self) -> Piece:
+        """A signed division, or what is left of one, of a number that has no positive counterpart or is next to one."""
+        bits = self._random.choice((32, 64))
+        kind, names = (Class.ALU64, ("sdiv64", "smod64")) if bits == 64 else (Class.ALU, ("sdiv32", "smod32"))
+        having = opcodes(self._around.rules.release, kind)
+        opcode = self._random.choice([one for one in having if one.name.startswith(names)])
+        dst, src = self._draw.registers(2)
+        least = -(1 << bits - 1) + self._random.choice((-1, 0, 0, 0, 1))
+        upper = self._random.getrandbits(32) << 32 if bits == 32 else 0
+        dividend = ld_imm64(dst, (least & (1 << bits) - 1 | upper) & (1 << 64) - 1)
+        divisor = self._random.choice((-1, 1, -2, 2, 3, self._draw.imm() or 1))
+        if opcode.source == Source.X:
+            return (dividend, mov64_imm(src, divisor), Instruction(opcode.code, dst, src, off=1))
+        return (dividend, Instruction(opcode.code, dst, off=1, imm=divisor))
+
+    def task(self) -> Piece:
+        """A helper that some JITs have an instruction for; of an address of the kernel the highest bit is known."""
+        return (call(Helper.GET_CURRENT_TASK), rsh64_imm(R0, 63), self._draw.renew(*LOST[1:]))
+
     def branch(self) -> Piece:
         """A conditional jump over a few pieces, perhaps to others that are taken in their stead."""
-        label, end = self._label(), self._label()
-        opcode = self._random.choice(_opcodes(self._around.rules.release, Class.JMP, Class.JMP32))
+        label, end = self._draw.label(), self._draw.label()
+        opcode = self._random.choice(opcodes(self._around.rules.release, Class.JMP, Class.JMP32))
         if opcode.source == Source.X:
-            jump = Instruction(opcode.code, self._number(), self._number())
+            jump = Instruction(opcode.code, self._draw.register(), self._draw.register())
         else:
-            jump = Instruction(opcode.code, self._number(), imm=self._imm())
+            jump = Instruction(opcode.code, self._draw.register(), imm=self._draw.imm())
         skipped = self._few()
         if self._random.random() < 0.7:
             return (LabelledJump(jump, label), skipped, label)
@@ -318,24 +326,11 @@ class Blocks:
         pieces = [self.any(branches=False) for _ in range(self._random.randrange(1, 4))]
         return (pieces, mov64_reg(R7, R7) if JitFault.TARGET in self._around.faults else ())
 
-    def _number(self) -> int:
-        return self._random.choice(NUMBERS)
-
-    def _imm(self) -> int:
-        value = self.number() & 0xFFFFFFFF
-        return value - (1 << 32) if value >> 31 else value
-
     def _key(self) -> Piece:
         """A key in its place, R2 pointing to it."""
         if self._random.random() < 0.5:
             put: Piece = st(DW, R10, KEY, self._random.randrange(KEYS))
         else:
-            register = self._number()
+            register = self._draw.register()
             put = (and64_imm(register, KEYS - 1), stx(DW, R10, KEY, register))
         return (put, mov64_reg(R2, R10), add64_imm(R2, KEY))
-
-    def _renew(self, *registers: int) -> Piece:
-        return [mov64_imm(register, self._imm()) for register in registers]
-
-    def _label(self) -> str:
-        return f"label {next(self._labels)}"

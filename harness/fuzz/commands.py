@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
 import click
 
 from harness.core_scripts.parts import PRCTL
-from harness.fuzz import KNOWN, verdicts
+from harness.fuzz import verdicts
 from harness.fuzz.generate import case
+from harness.fuzz.known import known
 from harness.fuzz.scripts import script
 from harness.jobs.options import DEFAULT_LANES
 from harness.jobs.start import carry_out
 from harness.lane import listed, select
 from harness.model.eras import Era, era
-from harness.run import known
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
 from harness.run.results import RunReport
@@ -70,7 +71,10 @@ def fuzz(
         return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
 
     chosen = select(listed(lanes), known_lanes(listed(lanes)))
-    plan = shares(chosen, scripts, known.read(KNOWN), together=TOGETHER, random=True, armed=(PRCTL,))
+    plan = tuple(
+        replace(share, known=tuple(known(share.lanes, share.scripts)))
+        for share in shares(chosen, scripts, together=TOGETHER, random=True, armed=(PRCTL,))
+    )
     report = carry_out(console, plan, output, jobs)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
 from harness.abi.pt_regs import pt_regs
 from harness.core_scripts.parts import PRCTL, array, element, on_our_prctl, prctl, u64
-from harness.fuzz.blocks import KEYS, NUMBERS, PACKET, WORDS, Blocks, Surroundings
+from harness.fuzz.blocks import Blocks
+from harness.fuzz.draw import HELD, KEYS, NUMBERS, NUMBERS_SIZE, PACKET, WORDS, Draw, Surroundings, edge
 from harness.isa.assemble import (
     DW,
     R0,
@@ -77,16 +78,18 @@ def case(seed: int, number: int, era: Era) -> Script:
     name, words = f"case-{seed}-{number}", "a generated program"
     if not (stack or probed or mutant):
         return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era))))
-    code = generated_program(random, kind, era)
-    operations = (*generated_maps(random), *(_mutant(random, kind, code, era) if mutant else _run(random, kind, code)))
-    return Script(name, words, operations, needs=frozenset() if mutant else frozenset({Need.STACK}))
+    numbers = [random.choice((edge(random), random.randrange(16), random.getrandbits(64))) for _ in range(HELD)]
+    maps = generated_maps(random, numbers)
+    code = generated_program(random, kind, era, numbers)
+    rest = _mutant(random, kind, code, era) if mutant else _run(random, kind, code)
+    return Script(name, words, (*maps, *rest), needs=frozenset() if mutant else frozenset({Need.STACK}))
 
 
-def generated_program(random: Random, kind: ProgramType, era: Era) -> Program:
-    """A program every verifier accepts; its maps are `generated_maps`."""
+def generated_program(random: Random, kind: ProgramType, era: Era, numbers: Sequence[int] = range(HELD)) -> Program:
+    """A program every verifier accepts; its maps are `generated_maps`, of the same `numbers` if it is to run."""
     registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
-    blocks = Blocks(random, Surroundings(kind, era, fields, faults=era.faults))
+    blocks = Blocks(Draw(random, Surroundings(kind, era, fields, faults=era.faults), numbers))
     body = (_body(random, blocks), _epilogue(), blocks.epilogue())
     if kind == ProgramType.KPROBE:
         return on_our_prctl(registers, R1_AGAIN, *body)
@@ -98,7 +101,7 @@ def _in_registers(random: Random, era: Era) -> Program:
     around = Surroundings(ProgramType.SOCKET_FILTER, era, (0,), stack=False, faults=era.faults)
     mixed = [(mul64_imm(R0, PRIME), add64_reg(R0, register)) for register in NUMBERS if register != R0]
     folded = [(mov64_reg(R1, R0), rsh64_imm(R1, shift), xor64_reg(R0, R1)) for shift in (32, 16, 8)]
-    blocks = Blocks(random, around)
+    blocks = Blocks(Draw(random, around))
     verdict = and64_imm(R0, len(PACKET) - 1)
     return program(_body(random, blocks), mixed, folded, verdict, blocks.epilogue(), exit_())
 
@@ -126,11 +129,13 @@ def _epilogue() -> Piece:
     )
 
 
-def generated_maps(random: Random) -> tuple[Operation, ...]:
-    """A place for results, and a table with two elements."""
+def generated_maps(random: Random, numbers: Sequence[int] = range(HELD)) -> tuple[Operation, ...]:
+    """A place for results, a table with two elements, and numbers that the program does not know."""
     present = random.sample(range(KEYS), 2)
     return (
         array("results", value_size=RESULTS),
+        array("numbers", value_size=NUMBERS_SIZE),
+        UpdateElement(Ref("numbers"), bytes(4), b"".join(map(u64, numbers)).ljust(NUMBERS_SIZE, b"\0")),
         CreateMap("table", MapType.HASH, 8, 8, KEYS - 1),
         *(UpdateElement(Ref("table"), u64(key), u64(random.getrandbits(64))) for key in present),
     )

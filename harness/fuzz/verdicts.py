@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from harness.core_scripts.parts import array
-from harness.fuzz.blocks import KEY
+from harness.fuzz.draw import KEY
 from harness.fuzz.generate import changed, deadly, generated_maps, generated_program
 from harness.isa.assemble import (
     DW,

@@ -20,9 +20,11 @@ class ArchitectureRules:
     the architecture, if that is not older than 4.1. `kprobes` is the first release with kprobes, and therefore with
     programs on them. `reads_checked` is the release since which kernel reads refuse an address that is not the
     kernel's, None when no release does. `faults` are the errors of its JIT, each with the release that fixed it.
-    `jit_helpers` are helpers that only the JIT can call, because the verifier leaves them to it, and since when. `pads`
-    says whether there are landing pads at all. `inner_probes_panic` is the first release that survives a hit of a probe
-    inside a function, None when all do. `entries_traced` are the first release in which the first instruction of a
+    `jit_helpers` are helpers that only the JIT can call, because the verifier leaves them to it, and since when.
+    `deadly_helpers` are helpers whose call may crash the interpreter, each with the last release that was seen to
+    survive it and the first release that refuses such programs. `pads` says whether there are landing pads at all.
+    `inner_probes_panic` is the first release that survives a hit of a probe inside a function, None when all do.
+    `entries_traced` are the first release in which the first instruction of a
     function belongs to ftrace alone, so that it takes no probe, and the first in which it takes one again; None when it
     always takes one. `counts_empty_slots` says whether its JIT counts a tail call before it looks into the slot, also
     in releases in which other JITs no longer do.
@@ -34,6 +36,7 @@ class ArchitectureRules:
     reads_checked: Seen | None = None
     faults: Mapping[JitFault, Release] = field(default_factory=dict, hash=False)
     jit_helpers: Mapping[int, Seen] = field(default_factory=dict, hash=False)
+    deadly_helpers: Mapping[int, tuple[Release, Release]] = field(default_factory=dict, hash=False)
     pads: bool = False
     inner_probes_panic: Release | None = None
     entries_traced: tuple[Release, Release] | None = None
@@ -71,6 +74,10 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         faults={JitFault.STACK: (4, 4), JitFault.TARGET: (4, 12)},
         # bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13, and did not on 6.12.117. 158 is
         # bpf_get_current_task_btf.
+        # bpf_get_current_task() and bpf_get_current_task_btf() in 6.12.118: "SP/PC alignment exception" at
+        # __bpf_prog_ret0_warn+0xb, since what is called is __bpf_call_base plus the helper's number, which for these is
+        # no multiple of 4. do_misc_fixups(), kernel/bpf/verifier.c; 6.1 is fine.
+        deadly_helpers=dict.fromkeys((Helper.GET_CURRENT_TASK, 158), ((6, 1), (7, 2))),
         jit_helpers=dict.fromkeys((Helper.GET_SMP_PROCESSOR_ID, Helper.GET_CURRENT_TASK, 158), _JIT_HELPERS),
     ),
     "riscv64": ArchitectureRules(

@@ -151,6 +151,13 @@ class Environment:
         return self.rules.jit_helpers
 
     @property
+    def deadly_helpers(self) -> frozenset[int]:
+        """Helpers whose call may be the end of the machine, because the program's engine does not compile it."""
+        if self.engine == Engine.JIT:
+            return frozenset()
+        return self.rules.deadly_helpers
+
+    @property
     def kprobes(self) -> bool:
         """Returns whether this kernel has kprobes, and therefore programs of type KPROBE."""
         return self.rules.kprobes

@@ -36,6 +36,8 @@ class Era(Upstream):
     """The known errors of the JIT."""
     jit_helpers: frozenset[int]
     """Helpers that only the JIT can call: the verifier leaves them to it."""
+    deadly_helpers: frozenset[int]
+    """Helpers that the interpreter may die of: the verifier leaves them to the JIT, and lets them be called without."""
     inner_probes_panic: bool
     """A hit of a probe inside a function may crash the machine."""
     jit_counts_empty_slots: bool
@@ -107,6 +109,9 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
         kernel_reads_checked=own.reads_checked is not None and has(own.reads_checked),
         faults=frozenset(fault for fault, mended in own.faults.items() if known < mended),
         jit_helpers=frozenset(helper for helper, seen in own.jit_helpers.items() if has(seen)),
+        deadly_helpers=frozenset(
+            helper for helper, (fine, refused) in own.deadly_helpers.items() if fine < known < refused
+        ),
         inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
         jit_counts_empty_slots=own.counts_empty_slots,
         entry_probes=own.entries_traced is None or not own.entries_traced[0] <= known < own.entries_traced[1],

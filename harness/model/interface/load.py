@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness.isa.table import find
 from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
@@ -23,7 +24,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     """Returns a descriptor; raises Errno by the era's checks and the verifier.
 
     Raises Settled when the verifier's verdict cannot be predicted but was observed: what becomes of the program then is
-    known.
+    known. Raises Deadly when the kernel may crash when it runs the program.
     """
     if why := logs.withheld(operation, kernel.environment.era):
         return replace(load(kernel, replace(operation, log_level=0)), log=why)
@@ -47,7 +48,8 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
 
 
 def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:
-    """Keeps the loaded program from now on."""
+    """Keeps the loaded program from now on; raises Deadly when the kernel may crash when it runs."""
+    _spare(kernel, operation)
     program = LoadedProgram(
         int(operation.type),
         operation.program.instructions,
@@ -58,6 +60,18 @@ def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> 
         if isinstance(map, ProgramArrayMap):  # bpf_check_tail_call(), kernel/bpf/core.c, after the verifier
             map.admit(program.type)
     kernel.names.open(operation.name, program)
+
+
+def _spare(kernel: Kernel, operation: LoadProgram) -> None:
+    """Raises Deadly for a call that the verifier leaves to the JIT where there is none."""
+    for instruction in operation.program.instructions:
+        opcode = find(instruction)
+        if opcode and opcode.name == "call" and instruction.imm in kernel.environment.deadly_helpers:
+            raise Deadly(
+                f"whether the kernel survives a call of helper {instruction.imm}: do_misc_fixups() leaves it to the "
+                "JIT (bpf_jit_inlines_helper_call()) also where there is none, and the interpreter calls what is no "
+                "function; refused at load since 7.2"
+            )
 
 
 def check(kernel: Kernel, operation: LoadProgram) -> None:

@@ -21,11 +21,13 @@ from harness.model.executor import ModelExecutor
 from harness.model.verifier import SOCKET_FILTER, MapShape, VerifierContext, kprobe, verify
 from harness.model.verifier.fixup import missing_helper
 from harness.run.needs import unmet
-from harness.script.operations import LoadProgram, ProgramType, RunSocketFilter, Script, Trigger
-from harness.script.outcome import Bytes, Outcome, Prediction, Unknown, Unpredicted
+from harness.script.operations import LoadProgram, Operation, ProgramType, RunSocketFilter, Script, Trigger
+from harness.script.outcome import Bytes, Either, Outcome, Prediction, Unknown, Unpredicted
 from tests.harness.model.running import environment
 
 COUNT = 120
+FINE = Outcome(value=3)
+"""What a kernel says that takes a program."""
 
 
 def generated(name: str = "4.1", arch: str = "x86_64", count: int = COUNT, seed: int = 1) -> list[Script]:
@@ -34,6 +36,10 @@ def generated(name: str = "4.1", arch: str = "x86_64", count: int = COUNT, seed:
 
 def programs(scripts: list[Script]) -> list[LoadProgram]:
     return [one for script in scripts for one in script.operations if isinstance(one, LoadProgram)]
+
+
+def is_load(operation: Operation) -> bool:
+    return isinstance(operation, LoadProgram)
 
 
 def runs(script: Script) -> bool:
@@ -50,15 +56,16 @@ def test_a_seed_and_a_number_make_a_case() -> None:
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 def test_what_runs_is_accepted_and_predicted_to_the_end(name: str, arch: str) -> None:
     model = ModelExecutor(environment(name, arch, engine="jit"))  # which can call every helper
-    open_ends = 0
-    for script in filter(runs, generated(name, arch, 60)):
-        predictions = model.run(script)
-        loads = [index for index, one in enumerate(script.operations) if isinstance(one, LoadProgram)]
-        for index in loads:
-            prediction = predictions[index]
-            assert isinstance(prediction, Outcome) and prediction.errno is None, (script.name, prediction)
-        open_ends += any(isinstance(prediction, Unpredicted) for prediction in predictions)
+    open_ends = open_loads = 0
+    for script in (scripts := [one for one in generated(name, arch, 60) if runs(one)]):
+        predictions = model.run(script, None, [FINE for _ in script.operations])
+        for prediction in (one for one, load in zip(predictions, script.operations, strict=True) if is_load(load)):
+            open_loads += isinstance(prediction, Unpredicted)
+            assert not isinstance(prediction, Outcome) or prediction.errno is None, (script.name, prediction)
+        others = [one for one, load in zip(predictions, script.operations, strict=True) if not is_load(load)]
+        open_ends += any(isinstance(prediction, Unpredicted) for prediction in others)
     assert open_ends <= 3
+    assert open_loads <= (0 if name == "4.1" else len(scripts) / 2), "pointers computed with"
 
 
 @pytest.mark.parametrize("name", ERAS)
@@ -93,7 +100,8 @@ def test_a_kernel_of_other_rules_is_found_out() -> None:
     """5.10 in the place of 4.1: division by zero has a result there, and generated programs divide by zero."""
     for script in filter(runs, generated()):
         predictions = ModelExecutor(environment("4.1")).run(script)
-        seen = [as_seen(said) for said in ModelExecutor(environment("5.10")).run(script)]
+        fine = [FINE for _ in script.operations]
+        seen = [as_seen(said) for said in ModelExecutor(environment("5.10")).run(script, None, fine)]
         if compare(script, predictions, seen).verdict is Verdict.DIVERGE:
             break
     else:
@@ -104,7 +112,9 @@ def test_a_kernel_of_other_rules_is_found_out() -> None:
 
 def as_seen(said: Prediction) -> Outcome:
     """A prediction as if a kernel had said it."""
-    assert isinstance(said, Outcome)
+    if isinstance(said, Unpredicted):  # of a load
+        return FINE
+    said = said.outcomes[0] if isinstance(said, Either) else said
     data = said.data.content if isinstance(said.data, Bytes) else said.data
     return replace(said, value=7 if isinstance(said.value, Unknown) else said.value, data=data)
 
@@ -137,7 +147,7 @@ def test_where_the_jit_spoils_stacks_it_is_given_programs_without_one() -> None:
 
 def test_verdicts_made_of_registers_are_all_different() -> None:
     model = ModelExecutor(environment("4.1", "arm64"))
-    seen = [model.run(script)[1] for script in generated("4.1", "arm64", 300) if len(script.operations) == 2]
+    seen = [model.run(script)[1] for script in generated("4.1", "arm64", 250) if len(script.operations) == 2]
     verdicts = {said.value for said in seen if isinstance(said, Outcome)}
     assert len(verdicts) > 0.8 * len(seen) > 50
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.fuzz import KNOWN
 from harness.fuzz.commands import TOGETHER
 from harness.fuzz.generate import cases
+from harness.fuzz.known import known
 from harness.fuzz.scripts import scripts
 from harness.pytest_plugin.guest import LaneGuest
-from harness.run.known import read
 from harness.run.needs import unmet
 from tests.harness.guests import tell
 
@@ -25,7 +24,7 @@ def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
     made = cases(SEED, COUNT, lane.rules)
     scripts = [script for script in made if not unmet(script.needs, lane)]
     assert len(scripts) > COUNT / 2
-    disagreed = tell(guest.judge(scripts, read(KNOWN), TOGETHER))
+    disagreed = tell(guest.judge(scripts, tuple(known([guest.lane], scripts)), TOGETHER))
     assert not disagreed, "\n".join(disagreed)
 
 
@@ -38,5 +37,5 @@ def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGue
     made = [script for script in drawn if not unmet(script.needs, lane)]
     if not made:
         pytest.skip(f"{guest.lane}: {unmet(drawn[0].needs, lane)}")
-    disagreed = tell(guest.judge(made, read(KNOWN), TOGETHER))
+    disagreed = tell(guest.judge(made, tuple(known([guest.lane], made)), TOGETHER))
     assert not disagreed, "\n".join(disagreed)

@@ -64,6 +64,9 @@ def test_an_architecture_has_its_own_history() -> None:
     assert era("4.1", "arm64").faults == {JitFault.STACK, JitFault.TARGET}
     assert era("4.9", "arm64").faults == {JitFault.TARGET}
     assert era("4.14", "x86_64").faults == {JitFault.DIVISOR}
+    assert era("6.12", "arm64").deadly_helpers == {35, 158}
+    others = (era("6.1", "arm64"), era("7.2", "arm64"), era("6.12", "x86_64"))
+    assert not any(one.deadly_helpers for one in others)
     assert era("6.12", "arm64").jit_helpers == frozenset() != era("7.2", "arm64").jit_helpers
     assert era("6.12", "riscv64").jit_helpers == frozenset() and era("7.2", "riscv64").jit_helpers == {8}
     takes = {name: era(name, "riscv64").entry_probes for name in ("6.9", "6.10", "6.15", "6.16")}

@@ -16,7 +16,9 @@ from harness.isa.assemble import (
     R7,
     R10,
     B,
+    Helper,
     and64_imm,
+    call,
     exit_,
     ja,
     jeq32_imm,
@@ -45,6 +47,7 @@ from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from tests.harness.model.running import environment
 from tests.harness.model.scripts import EVENT, FIRE, PROBE, ModelExecutor, element, load
 
+TASK = load("program", call(Helper.GET_CURRENT_TASK), exit_())
 WIDE = CreateMap("map", MapType.ARRAY, 4, 16, 1)
 LOW_HALF = load(
     "program",
@@ -112,3 +115,15 @@ def test_a_program_that_a_kernel_refused_is_none() -> None:
 def test_without_a_word_of_the_kernel_all_of_it_stays_open() -> None:
     said = under([], WIDE, LOW_HALF, RunSocketFilter(Ref("program"), b"x"), WIDE_READ)
     assert [isinstance(one, Unpredicted) for one in said] == [False, True, True, True]
+
+
+def test_a_program_that_calls_what_only_a_jit_has_may_be_the_end_of_the_interpreter() -> None:
+    """Also where the kernel said already that it takes it."""
+    for seen in ((), (Outcome(value=3),)):
+        model = ModelExecutor(environment("6.12", "arm64"))
+        (prediction,) = model.run(Script("task", "", (TASK,)), None, seen)
+        assert isinstance(prediction, Unpredicted) and prediction.deadly
+        assert "helper 35" in prediction.reason
+    for name, arch, engine in (("6.12", "arm64", "jit"), ("6.12", "x86_64", "interp"), ("6.1", "arm64", "interp")):
+        (prediction,) = ModelExecutor(environment(name, arch, engine=engine)).run(Script("task", "", (TASK,)))
+        assert isinstance(prediction, Outcome) and prediction.errno is None
