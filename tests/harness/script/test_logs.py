@@ -114,7 +114,7 @@ def test_no_word_is_found_in_a_log_nobody_asked_for() -> None:
 
 def test_generated_programs_ask_and_are_told() -> None:
     """Nothing but the rule keeps such a case from killing its guest."""
-    operations = [operation for case in cases(1, 400, era("4.1", "arm64")) for operation in case.operations]
+    operations = [operation for case in cases(1, 1500, era("4.1", "arm64")) for operation in case.operations]
     told = [bool(withheld(one, "4.1")) for one in operations if isinstance(one, LoadProgram) and one.log_level]
     assert any(told) and not all(told)
 
