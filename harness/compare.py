@@ -17,6 +17,7 @@ class Verdict(StrEnum):
 
     AGREE = "agree"
     DIVERGE = "diverge"
+    DISAGREE = "disagree"
     FLAKY = "flaky"
     KNOWN = "known-divergence"
     UNSUPPORTED = "unsupported"

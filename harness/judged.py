@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from harness.counting import counted
 from harness.script.operations import Operation, RunThreads, Script, Trigger
@@ -14,26 +14,37 @@ from harness.script.triggers import TRIGGERS
 
 @dataclass(frozen=True)
 class Judged:
-    """How many operations the model and a clause (or an `expect`) had a word for: both of them, one alone, none."""
+    """How many operations the model and a clause (or an `expect`) had a word for: both of them, one alone; or neither,
+    but other lanes of the run; or nobody."""
 
     both: int = 0
     model: int = 0
     clause: int = 0
     none: int = 0
+    lanes: int = 0
 
     def __add__(self, other: Judged) -> Judged:
-        return Judged(
-            self.both + other.both, self.model + other.model, self.clause + other.clause, self.none + other.none
-        )
+        return Judged(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(getattr(self, one.name) for one in fields(self))
+
+    def by_lanes(self, count: int) -> Judged:
+        """The same when so many of those that nobody had a word for were held against other lanes."""
+        return replace(self, none=self.none - count, lanes=self.lanes + count)
 
     def __bool__(self) -> bool:
         return self != NOTHING
 
     def __str__(self) -> str:
-        total = self.both + self.model + self.clause + self.none
         one = self.model + self.clause
-        said = f"judged by model and clause {self.both}, by one of them {one}, by none {self.none}"
-        return f"{counted(total, 'operation')}: {said}"
+        said = (
+            f"judged by model and clause {self.both}, by one of them {one}, by other lanes alone {self.lanes}, "
+            f"by none {self.none}"
+        )
+        return f"{counted(self.total, 'operation')}: {said}"
 
 
 NOTHING = Judged()

@@ -22,6 +22,7 @@ from hil.errors import UserError
 _STATUS = {
     Verdict.AGREE: "PASS",
     Verdict.DIVERGE: "FAIL",
+    Verdict.DISAGREE: "FAIL",
     Verdict.FLAKY: "FAIL",
     Verdict.KNOWN: "FAIL",  # KCIDB tells known failures by issues, which whoever triages them submits
     Verdict.UNSUPPORTED: "SKIP",

@@ -16,7 +16,7 @@ _DIRECTIVE = {
     Verdict.LOST: "ERROR",
     Verdict.ERROR: "ERROR",
 }
-_NOT_OK = {Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR}
+_NOT_OK = {Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR}
 
 
 def text(report: RunReport) -> str:

@@ -11,7 +11,9 @@ repeat = click.option(
 )
 """Of every command whose scripts can be repeated; one that differs from round to round is flaky, and fails the run."""
 require_predicted = click.option(
-    "--require-predicted", is_flag=True, help="Fail when neither the model nor a clause says what an operation gives."
+    "--require-predicted",
+    is_flag=True,
+    help="Fail when neither the model nor a clause says what an operation gives, whatever other lanes say.",
 )
 strict = click.option(
     "--strict", is_flag=True, help="The same, and when an operation fails though nobody said that it should."

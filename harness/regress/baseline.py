@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Verdict
-from harness.regress.change import Change, Kind
+from harness.regress.change import DIFFER, Change, Kind
 from harness.run.results import RunReport, ScriptResult
 from hil.errors import UserError
 
@@ -98,7 +98,7 @@ def unused(report: RunReport, entries: tuple[Known, ...]) -> Iterator[Change]:
         about = [result for result in report.results if known.about(result)]
         if any(result.verdict is Verdict.FLAKY for result in about):
             continue  # which fails by itself; whether the entry is stale cannot be told
-        judged = [result for result in about if result.verdict in (Verdict.AGREE, Verdict.DIVERGE, Verdict.KNOWN)]
+        judged = [result for result in about if result.verdict in (Verdict.AGREE, *DIFFER, Verdict.KNOWN)]
         if judged:
             now = ", ".join(dict.fromkeys(f"{result.lane}: {result.verdict}" for result in judged))
             yield Change(Kind.STALE, known.lane, known.script, said, now)
@@ -125,8 +125,8 @@ def _diverges_at_one_place(result: ScriptResult) -> bool:
     """Also where repeats see something else there each time."""
     if result.verdict is Verdict.FLAKY:
         words = {(seen.verdict, seen.operation and seen.operation.operation) for seen in result.sightings}
-        return len(words) == 1 and result.sightings[0].verdict is Verdict.DIVERGE
-    return result.verdict is Verdict.DIVERGE
+        return len(words) == 1 and result.sightings[0].verdict in DIFFER
+    return result.verdict in DIFFER
 
 
 def _operation(result: ScriptResult) -> str:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     INTERRUPTED = "interrupted"
     DIVERGES = "new divergence"
+    DISAGREES = "new disagreement"
     MOVED = "moved"
     FAILED = "no verdict any more"
     NOTHING = "nothing judged"
@@ -40,6 +41,7 @@ WORSE = frozenset(
     {
         Kind.INTERRUPTED,
         Kind.DIVERGES,
+        Kind.DISAGREES,
         Kind.MOVED,
         Kind.FAILED,
         Kind.NOTHING,
@@ -51,6 +53,8 @@ WORSE = frozenset(
 )
 """What makes a comparison fail. A divergence that moved to another operation is another divergence; a script that is
 gone is one that nobody checks any more. Time is not among them: it depends on the host."""
+DIFFER = {Verdict.DIVERGE: Kind.DIVERGES, Verdict.DISAGREE: Kind.DISAGREES}
+"""Verdicts that say that a kernel does something else than somebody says, and what a new one is."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,9 @@ def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
         return None if before.verdict in _FAILED else Kind.FAILED
     if after.verdict is Verdict.FLAKY:
         return None if before.verdict is Verdict.FLAKY else Kind.FLAKY
-    if after.verdict is Verdict.DIVERGE:
-        if before.verdict is not Verdict.DIVERGE:
-            return Kind.DIVERGES
+    if after.verdict in DIFFER:
+        if before.verdict is not after.verdict:
+            return DIFFER[after.verdict]
         if operation(before) != operation(after):
             return Kind.MOVED
         return Kind.CHANGED if _said(before) != _said(after) else None
@@ -147,7 +151,7 @@ def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
 def _verdict_alone(result: ScriptResult) -> Kind | None:
     if result.verdict in _FAILED:
         return Kind.FAILED
-    return {Verdict.DIVERGE: Kind.DIVERGES, Verdict.FLAKY: Kind.FLAKY}.get(result.verdict)
+    return {**DIFFER, Verdict.FLAKY: Kind.FLAKY}.get(result.verdict)
 
 
 def _said(result: ScriptResult) -> tuple[str, str] | str:

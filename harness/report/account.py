@@ -24,7 +24,7 @@ def finding(result: ScriptResult) -> Iterator[str]:
     if result.sightings:
         yield from (brief(told(seen), REASON) for seen in result.sightings)
         return
-    if result.reason and not (result.operation and result.verdict is Verdict.DIVERGE):
+    if result.reason and not (result.operation and result.verdict in (Verdict.DIVERGE, Verdict.DISAGREE)):
         yield brief(result.reason, REASON)
     if result.operation:
         yield from said(result.operation)

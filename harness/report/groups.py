@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare import Verdict
-from harness.run.again import again
+from harness.run.again import again, involved
 from harness.run.results import RunReport, ScriptResult
 from harness.run.severity import severity
 
@@ -33,7 +33,7 @@ class Group:
     def again(self, report: RunReport) -> str:
         """The command that repeats the first of its scripts, wherever it befell that one."""
         first = self.results[0]
-        lanes = dict.fromkeys(result.lane for result in self.results if result.script == first.script)
+        lanes = involved(result for result in self.results if result.script == first.script)
         return again(report.command, lanes, first.script, first.rounds)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.compare import Verdict
+from harness.lane import compact
 from harness.report.account import account
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.script.brief import brief
@@ -17,6 +18,7 @@ from hil.whole import write_whole
 
 _ELEMENT = {
     Verdict.DIVERGE: Failure,
+    Verdict.DISAGREE: Failure,
     Verdict.FLAKY: Failure,
     Verdict.LOST: Error,
     Verdict.ERROR: Error,
@@ -63,7 +65,8 @@ def _case(report: RunReport, result: ScriptResult) -> TestCase:
 
 
 def _unpredicted(step: OperationReport) -> str:
-    held = f"held against {brief(step.expectation)} alone" if step.expectation else "held against nothing"
+    against = brief(step.expectation) or ", ".join(compact(step.against))
+    held = f"held against {against} alone" if against else "held against nothing"
     said = f"{brief(step.prediction)}; {held}; saw {brief(step.observation)}"
     return f"operation {step.index}, {brief(step.operation)}: {said}"
 

@@ -96,7 +96,7 @@ def _head(report: RunReport) -> str:
         lines.append(line([cell(lane), *cells, *([str(unpredicted[lane])] if unpredicted else [])]))
     lines += [piece for remark in report.remarks for piece in ("", code(remark))]
     if report.unjudged:
-        lines += ["", f"Neither the model nor a clause says what {len(report.unjudged)} operations give."]
+        lines += ["", f"Neither the model, a clause nor another lane says what {len(report.unjudged)} operations give."]
     return "\n".join(lines) + "\n"
 
 

@@ -25,6 +25,7 @@ _HERE = Path(__file__).parent
 _SIGNS = {
     Verdict.AGREE: "✓",
     Verdict.DIVERGE: "✗",
+    Verdict.DISAGREE: "≠",
     Verdict.FLAKY: "~",
     Verdict.KNOWN: "≈",
     Verdict.UNSUPPORTED: "–",

@@ -40,7 +40,13 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     if unpredicted:
         said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
         alone = len(report.unjudged)
-        rest = f"no clause a word for {alone} of them: see report.html" if alone else "a clause has a word for each"
+        rest = (
+            f"neither a clause nor another lane has a word for {alone} of them: see report.html"
+            if alone
+            else "other lanes or clauses have a word for each"
+            if report.unsaid
+            else "a clause has a word for each"
+        )
         console.print(f"{said}, and {rest}", soft_wrap=True)
     console.print(
         f"{counted(len(report.results), 'result')} in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True

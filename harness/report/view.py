@@ -14,12 +14,12 @@ from pathlib import Path
 from harness.compare import Verdict
 from harness.report.account import concerned, decided
 from harness.report.console import tail
-from harness.run.again import again
+from harness.run.again import again, involved
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
 from harness.run.severity import severity
 from harness.script.source import Source
 
-_GRAVE = (Verdict.DIVERGE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
+_GRAVE = (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.LOST, Verdict.ERROR)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _finding(
         first.sightings,
         first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
-        again(report.command, lanes, first.script, first.rounds),
+        again(report.command, involved(same), first.script, first.rounds),
         frozenset(concerned(first)),
         tuple(_consoles(lanes, machines)) if grave else (),
     )

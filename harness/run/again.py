@@ -43,4 +43,10 @@ def with_again(result: ScriptResult, command: Sequence[str]) -> ScriptResult:
     """The result with its own command, unless it is as predicted."""
     if result.verdict is Verdict.AGREE:
         return result
-    return replace(result, again=again(command, [result.lane], result.script, result.rounds))
+    return replace(result, again=again(command, involved([result]), result.script, result.rounds))
+
+
+def involved(results: Iterable[ScriptResult]) -> tuple[str, ...]:
+    """The lanes it takes to see the same of a script again: the results' own, and those that they disagree with."""
+    told = ((one.lane, one.operation.against if one.operation else ()) for one in results)
+    return tuple(dict.fromkeys(lane for own, others in told for lane in (own, *others)))

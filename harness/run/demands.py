@@ -39,12 +39,12 @@ class Demands:
                 yield f"--require {kernel}", BenchError(reason)
 
     def _unpredicted(self, report: RunReport) -> Iterator[tuple[str, BenchError]]:
-        if self.predicted and report.unjudged:
-            result, step = report.unjudged[0]
+        if self.predicted and report.unsaid:
+            result, step = report.unsaid[0]
             yield (
                 "--require-predicted",
                 BenchError(
-                    f"neither the model nor a clause says what {counted(len(report.unjudged), 'operation')} should "
+                    f"neither the model nor a clause says what {counted(len(report.unsaid), 'operation')} should "
                     f"give; the first is {step.operation} of {result.script} on {result.lane}: {step.prediction}",
                     remedy="give the model the rule or the clause an expectation; without --require-predicted and "
                     "--strict this is only told",

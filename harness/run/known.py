@@ -69,8 +69,8 @@ def _row(path: Path, number: int, row: dict[str, str]) -> KnownDivergence:
 
 
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:
-    """A divergence that is known is told as such, with its reason in front."""
-    if result.verdict is not Verdict.DIVERGE:
+    """A divergence or disagreement that is known is told as such, with its reason in front."""
+    if result.verdict not in (Verdict.DIVERGE, Verdict.DISAGREE):
         return result
     for one in known:
         if one.covers(result):

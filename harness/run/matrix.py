@@ -21,6 +21,7 @@ import click
 from harness.model.executor import ModelExecutor
 from harness.run.again import command_line, with_again
 from harness.run.artifacts import RESULTS, Artifacts, Unwritten, write_artifacts
+from harness.run.crosschecking import crosschecked
 from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.plan import Share
 from harness.run.results import RunReport
@@ -84,7 +85,10 @@ def _recorded(
     host = _host()
 
     def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
-        results = tuple(with_again(result, command) for worker in workers for result in summed(worker.results))
+        summed_up = [result for worker in workers for result in summed(worker.results)]
+        evidence = [one for worker in workers for one in worker.evidence]
+        known = {lane: worker.share.known for worker in workers for lane in map(str, worker.share.lanes)}
+        results = tuple(with_again(result, command) for result in crosschecked(summed_up, evidence, known))
         return RunReport(
             started=started,
             seconds=round(time.monotonic() - clock, 2),

@@ -18,9 +18,10 @@ from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
 from hil.whole import write_whole
 
-FORMAT = 3
+FORMAT = 4
 """Of `results.json`; grows when a reader of an older one would misread it, or miss the news: 3 brought the programs,
-the differences and the commands that repeat a result."""
+the differences and the commands that repeat a result; 4 the verdict `disagree`, and which lanes an operation was held
+against."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class OperationReport:
     """Where what is long differs, with both sides; empty where a glance at both words shows it."""
     depends_on: tuple[int, ...] = ()
     """The operations before it that may have to do with it."""
+    against: tuple[str, ...] = ()
+    """The other lanes it was held against, where neither the model nor a clause had a word for it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Sighting:
 
 @dataclass(frozen=True)
 class ScriptResult:
-    """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged or was lost;
+    """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged, that lanes
+    disagree on, or that was lost;
     `unpredicted` are the operations the model has no rule for, which were held against the clause's expectation alone,
     if there is one; `unexpected` are those that failed though nobody said that they should, up to the first that
     diverged; `judged` counts who had a word for those up to there; `blame` says whose word stands alone in a
@@ -167,7 +171,14 @@ class RunReport:
 
     @property
     def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Unpredicted operations no clause has a word for either: whatever the kernel did there, it was accepted."""
+        """Unpredicted operations that neither a clause nor another lane had a word for: whatever the kernel did there,
+        it was accepted."""
+        return tuple((one, step) for one, step in self.unsaid if not step.against)
+
+    @property
+    def unsaid(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
+        """Unpredicted operations no clause has a word for either. Other lanes may have, but what several kernels have
+        in common may be a fault of all of them."""
         return tuple((one, step) for one in self.results for step in one.unpredicted if not step.expectation)
 
     @property
@@ -177,7 +188,7 @@ class RunReport:
 
     @property
     def judged(self) -> Judged:
-        """How many operations model and clauses had a word for."""
+        """How many operations model, clauses and other lanes had a word for."""
         return sum((result.judged for result in self.results), NOTHING)
 
     @property
@@ -200,7 +211,7 @@ class RunReport:
 
     @property
     def exit_status(self) -> int:
-        """0 all as predicted, 1 a divergence or repeats that differ, 3 the bench or a machine failed.
+        """0 all as predicted, 1 a divergence, lanes or repeats that differ, 3 the bench or a machine failed.
 
         A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too, as is
         one that does not meet what was demanded of it, or was interrupted; by a signal, as shells have it: 128 and its
@@ -212,7 +223,7 @@ class RunReport:
         judged = counts.total() - counts[Verdict.UNSUPPORTED]
         if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged or self.broken:
             return 3
-        return 1 if counts[Verdict.DIVERGE] or counts[Verdict.FLAKY] else 0
+        return 1 if any(counts[one] for one in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY)) else 0
 
     def write(self, path: Path) -> None:
         """Write `results.json` whole or not at all."""

@@ -12,6 +12,7 @@ _ORDER = (
     Verdict.UNSUPPORTED,
     Verdict.AGREE,
     Verdict.KNOWN,
+    Verdict.DISAGREE,
     Verdict.DIVERGE,
     Verdict.FLAKY,
     Verdict.LOST,

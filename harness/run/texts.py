@@ -45,7 +45,9 @@ def texts(shares: Sequence[Share], whole: Collection[str]) -> tuple[ScriptText, 
 
 def told_whole(result: ScriptResult) -> bool:
     """Whether a reader of this result needs all of its script: there is something about one of its operations."""
-    return result.verdict in (Verdict.DIVERGE, Verdict.FLAKY, Verdict.KNOWN) or bool(result.operations)
+    return result.verdict in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.KNOWN) or bool(
+        result.operations
+    )
 
 
 def text(script: Script, machines: tuple[str, ...] = ()) -> ScriptText:

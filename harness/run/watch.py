@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 STYLES = {
     Verdict.AGREE: "green",
     Verdict.DIVERGE: "bold red",
+    Verdict.DISAGREE: "bold red",
     Verdict.FLAKY: "bold red",
     Verdict.KNOWN: "yellow",
     Verdict.UNSUPPORTED: "dim",

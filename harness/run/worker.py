@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.compare import Verdict
+from harness.crosscheck.evidence import Evidence, Witness, evidence
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
 from harness.lowering.engine import EngineUnavailable
@@ -99,6 +100,8 @@ class Worker:
         """One a machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
         """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
+        self.evidence: list[Evidence] = []
+        """What other lanes may say otherwise, of every round by itself."""
         self.unkept: dict[str, Exception] = {}
         """What could not be written in the run folder, and why."""
         self.clock = PhaseClock()
@@ -241,10 +244,10 @@ class Worker:
         if able and visit.two_cpus:
             with self.clock.on(self.place, "second CPU"):
                 session.bring_up_cpus()
-        model = self._model(environment)
+        model, witness = self._model(environment), Witness.of(lane, environment)
         for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
             self._missed |= isinstance(seen, Missed)
-            self._add(lane, self._judge(lane, seen, model))
+            self._add(lane, self._judge(lane, seen, model, witness))
 
     def _charge(self, loss: MachineLost) -> None:
         """A machine that died while no script ran is no better than one that died of a script: the next one pays."""
@@ -254,13 +257,16 @@ class Worker:
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, Verdict.LOST, reason))
                 return
 
-    def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
+    def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor, witness: Witness) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):
                 predictions = predict(model, seen)
             self._heard(seen, predictions)
             with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
+                if isinstance(seen, Observed) and result.unpredicted:
+                    told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
+                    self.evidence += [told] if told else []
                 return replace(result, unexpected=()) if self.share.random else result
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.

@@ -31,7 +31,7 @@ def diverging(**differently: object) -> ScriptResult:
     return replace(result(LANE, "counting", Verdict.DIVERGE), operation=replace(ATTACH, **differently))  # type: ignore[arg-type]
 
 
-OK, NO, KNOWN, FLAKY, UNSUPPORTED, LOST, ERROR = (
+OK, NO, KNOWN, FLAKY, UNSUPPORTED, LOST, ERROR, ODD = (
     result(LANE, "counting", verdict)
     for verdict in (
         Verdict.AGREE,
@@ -41,6 +41,7 @@ OK, NO, KNOWN, FLAKY, UNSUPPORTED, LOST, ERROR = (
         Verdict.UNSUPPORTED,
         Verdict.LOST,
         Verdict.ERROR,
+        Verdict.DISAGREE,
     )
 )
 
@@ -49,6 +50,11 @@ OK, NO, KNOWN, FLAKY, UNSUPPORTED, LOST, ERROR = (
     ("before", "after", "kind"),
     [
         (OK, NO, Kind.DIVERGES),
+        (OK, ODD, Kind.DISAGREES),
+        (NO, ODD, Kind.DISAGREES),
+        (ODD, NO, Kind.DIVERGES),
+        (ODD, ODD, None),
+        (ODD, OK, Kind.FIXED),
         (KNOWN, NO, Kind.DIVERGES),
         (UNSUPPORTED, NO, Kind.DIVERGES),
         (LOST, NO, Kind.DIVERGES),

@@ -103,7 +103,7 @@ def test_operations_nobody_predicts_are_counted() -> None:
     step = OperationReport(1, "Close(event=e)", "unpredicted: no rule", "0")
     told = markdown.render(report(replace(result(LANES[0], "counting"), unpredicted=(step,)), lanes=LANES[:1]))
     assert "| lane | scripts | agree | operations unpredicted |" in told
-    assert "Neither the model nor a clause says what 1 operations give." in told
+    assert "Neither the model, a clause nor another lane says what 1 operations give." in told
 
 
 def ask(*arguments: str | Path) -> str:

@@ -92,12 +92,18 @@ def test_only_the_own_script_may_run() -> None:
 
 def test_what_an_unpredicted_operation_was_held_against_is_told() -> None:
     step = OperationReport(1, "Close(event=e)", "unpredicted: no rule", "0")
-    both = (step, replace(step, index=2, expectation="success"))
+    both = (step, replace(step, index=2, expectation="success"), replace(step, index=3, against=LANES[1:]))
     words = outline(report(replace(result(LANES[0], "counting"), unpredicted=both), lanes=LANES[:1])).words
-    assert "2 operations the model has no rule for" in words
+    assert "3 operations the model has no rule for" in words
     assert "operation 1 Close(event=e): unpredicted: no rule; held against nothing; saw 0" in words
-    assert "Neither the model nor a clause says what 1 operations give: search for held against nothing." in words
+    assert (
+        "Neither the model, a clause nor another lane says what 1 operations give: search for held against nothing."
+        in words
+    )
     assert "operation 2 Close(event=e): unpredicted: no rule; held against success alone; saw 0" in words
+    assert (
+        f"operation 3 Close(event=e): unpredicted: no rule; held against {LANES[1].rpartition('/')[0]} alone;" in words
+    )
 
 
 def test_what_a_guest_says_stays_text(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_of_many_divergences_the_rest_says_how_to_see_its_program() -> None:
 def test_what_is_known_or_unsupported_comes_first_and_in_short() -> None:
     told = printed(everything())
     heads = [line.partition(":")[0] for line in told.splitlines() if not line.startswith(" ")]
-    assert heads == ["known-divergence", "unsupported", "error", "lost", "flaky", "diverge"]
+    assert heads == ["known-divergence", "unsupported", "error", "lost", "flaky", "diverge", "disagree"]
     assert f"unsupported: lookup on {LANES[1]}\n    why it is unsupported\n" in told
 
 

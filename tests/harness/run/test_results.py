@@ -40,6 +40,8 @@ def report(*verdicts: Verdict) -> RunReport:
         ((Verdict.AGREE, Verdict.KNOWN), 0),
         ((Verdict.AGREE, Verdict.UNSUPPORTED), 0),
         ((Verdict.AGREE, Verdict.DIVERGE), 1),
+        ((Verdict.AGREE, Verdict.DISAGREE), 1),
+        ((Verdict.DISAGREE, Verdict.LOST), 3),
         ((Verdict.AGREE, Verdict.FLAKY), 1),
         ((Verdict.DIVERGE, Verdict.LOST), 3),
         ((Verdict.AGREE, Verdict.ERROR), 3),
@@ -54,7 +56,7 @@ def test_the_exit_status_fails_closed(verdicts: tuple[Verdict, ...], status: int
 def test_results_are_written_whole(tmp_path: Path) -> None:
     report(Verdict.AGREE, Verdict.DIVERGE).write(tmp_path / "results.json")
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["format"] == 3
+    assert written["format"] == 4
     assert [result["verdict"] for result in written["results"]] == ["agree", "diverge"]
     assert written["results"][1]["operation"]["prediction"] == "EEXIST"
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
@@ -104,11 +106,11 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     summarize(console, unpredicted(""), tmp_path)
     told = console.file.getvalue()
     assert re.search(r"lane +scripts +verdicts +unpredicted\n\S+ +1 +1 agree +1\n", told)
-    assert "no rule for 1 operation, and no clause a word for 1 of them" in told
+    assert "no rule for 1 operation, and neither a clause nor another lane has a word for 1 of them" in told
     console = Console(file=io.StringIO(), width=200)
     summarize(console, unpredicted("success"), tmp_path)
     assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
-    assert "1 operation: judged by model and clause 0, by one of them 0, by none 1\n" in told
+    assert "1 operation: judged by model and clause 0, by one of them 0, by other lanes alone 0, by none 1\n" in told
     with pytest.raises(BenchError, match=r"1 operation should give; the first is Close\(event=e\) of script-0"):
         Demands(predicted=True).check(unpredicted(""))
     NO_DEMANDS.check(unpredicted(""))
@@ -119,7 +121,7 @@ def failing() -> RunReport:
     step = OperationReport(1, "LoadProgram(name='p')", "EACCES", "EACCES")
     made = report(Verdict.AGREE, Verdict.UNSUPPORTED)
     return replace(
-        made, results=tuple(replace(one, unexpected=(step,), judged=Judged(2, 3, 4)) for one in made.results)
+        made, results=tuple(replace(one, unexpected=(step,), judged=Judged(2, 3, 4, lanes=5)) for one in made.results)
     )
 
 
@@ -129,7 +131,8 @@ def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_pa
         "1 operation failed though nobody said that this should be; the first is "
         f"LoadProgram(name='p') of script-0 on {LANE}: EACCES"
     )
-    assert failing().remarks == ("18 operations: judged by model and clause 4, by one of them 14, by none 0", said)
+    account = "28 operations: judged by model and clause 4, by one of them 14, by other lanes alone 10, by none 0"
+    assert failing().remarks == (account, said)
     console = Console(file=io.StringIO(), width=80)
     summarize(console, failing(), tmp_path)
     assert all(f"\n{remark}\n" in console.file.getvalue() for remark in failing().remarks)

@@ -97,4 +97,4 @@ def test_only_scripts_with_news_bring_their_programs_along_and_forms_are_told_ap
         (("k/arm64",), "0: (b7) r0 = 2"),
     ]
     verdicts = {verdict for verdict in Verdict if told_whole(ScriptResult("k/arm64/jit", "s", verdict))}
-    assert verdicts == {Verdict.DIVERGE, Verdict.FLAKY, Verdict.KNOWN}
+    assert verdicts == {Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.KNOWN}

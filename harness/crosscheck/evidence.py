@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""What a lane said of operations that neither the model nor a clause has a word for; nothing else is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.crosscheck.explained import Helpers
+from harness.crosscheck.grounds import Differing, across
+from harness.crosscheck.words import word
+from harness.lane import Lane
+from harness.model.environment import Environment
+from harness.script.dependence import depends_on
+from harness.script.matching import admits
+from harness.script.operations import Operation, Script
+from harness.script.outcome import Outcome, Prediction, Unpredicted
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A lane that can be held against others: its kernel's version, and the helpers that programs can call there."""
+
+    lane: Lane
+    version_code: int
+    helpers: Helpers
+
+    @classmethod
+    def of(cls, lane: Lane, environment: Environment) -> Witness:
+        """The lane whose model has this environment."""
+        helpers = environment.rules.helpers - environment.only_compiled
+        return cls(lane, environment.version_code, frozenset(helpers))
+
+    def differs(self, other: Witness) -> Differing:
+        """In what two lanes differ."""
+        engine = Differing.ENGINE if self.lane.engine != other.lane.engine else Differing.NOTHING
+        arch = Differing.ARCH if self.lane.arch != other.lane.arch else Differing.NOTHING
+        same = (self.lane.kernel, self.lane.arch) == (other.lane.kernel, other.lane.arch)
+        same = same or self.version_code == other.version_code
+        return engine | arch | (Differing.NOTHING if same else Differing.RELEASE)
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a lane said of one operation, as far as lanes are to say the same; `across` is in what they may differ.
+    `course` tells apart what came before: two lanes are at the same place only when it was the same."""
+
+    said: Outcome
+    across: Differing
+    course: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of one script on one lane, by the operations' indices. The script's operations are those that were carried out,
+    which may be others elsewhere."""
+
+    witness: Witness
+    script: str
+    operations: tuple[Operation, ...]
+    testimonies: Mapping[int, Testimony]
+
+
+def evidence(
+    witness: Witness, script: Script, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]
+) -> Evidence | None:
+    """What is to be held against other lanes, of the operations for which there are `predictions`, which may be fewer;
+    None when there is nothing."""
+    expected = script.expected or (None,) * len(predictions)
+    found: dict[int, Testimony] = {}
+    for index, (prediction, expectation) in enumerate(zip(predictions, expected, strict=False)):
+        if expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
+            operation, seen = script.operations[index], outcomes[index]
+            wide = across(operation, prediction.reason)
+            said = word(script, operation, seen) if wide else None
+            if said is not None:
+                found[index] = Testimony(said, wide, _course(script, index, predictions, outcomes))
+    return Evidence(witness, script.name, script.operations, found) if found else None
+
+
+def steady(rounds: Sequence[Evidence]) -> Evidence:
+    """What was the same in all rounds of a script on one lane."""
+    first, *others = rounds
+    kept = {
+        index: one
+        for index, one in first.testimonies.items()
+        if all(index in other.testimonies and alike(one, other.testimonies[index]) for other in others)
+    }
+    return replace(first, testimonies=kept)
+
+
+def alike(one: Testimony, other: Testimony) -> bool:
+    """Whether both say the same of one place."""
+    return one.course == other.course and admits(one.said, other.said, {})
+
+
+def _course(script: Script, index: int, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]) -> int:
+    """Of what the operation may depend on: what succeeded, with which errno others failed, and what was predicted of
+    them, which was so."""
+    before = depends_on(script, index)
+    return hash(tuple((at, outcomes[at].errno, _foretold(predictions[at])) for at in before))
+
+
+def _foretold(prediction: Prediction) -> object:
+    """The prediction where there is one. Logs differ from release to release, and no operation reads them."""
+    return replace(prediction, log=None) if isinstance(prediction, Outcome) else None

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""Which lanes are held against each other, who stands alone, and what explains a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from harness.core_scripts.parts import array
+from harness.crosscheck.comparing import Heard, compared
+from harness.crosscheck.evidence import Evidence, Witness, evidence
+from harness.crosscheck.explained import RULES
+from harness.crosscheck.grounds import LOADS, OTHERS, Differing, across
+from harness.isa.assemble import R0, call, exit_, mov64_imm, program
+from harness.isa.instruction import Instruction
+from harness.lane import Engine, Lane
+from harness.model.environment import Environment
+from harness.script.expectation import SUCCESS
+from harness.script.operations import (
+    Close,
+    FindTracepoint,
+    LoadProgram,
+    LookupElement,
+    Operation,
+    Program,
+    ProgramType,
+    Ref,
+    RunSocketFilter,
+    Script,
+)
+from harness.script.outcome import DESCRIPTOR, Outcome, Prediction, Unpredicted
+from harness.testing import u64
+
+NO_RULE = (
+    "the checks taken over from 4.1 refuse it with EACCES (R2 !read_ok) on a path that a later verifier may not take"
+)
+ANOTHER = "the model has no maps of type 99"
+BY_NATURE = "a comparison depends on the time since boot in nanoseconds"
+TRIVIAL = program(mov64_imm(R0, 0), exit_())
+HELPERS = frozenset({1, 2, 3, 35})
+
+
+def witness(lane: str, version: int = 0x601C0, helpers: frozenset[int] = HELPERS) -> Witness:
+    kernel, arch, engine = lane.split("/")
+    return Witness(Lane(kernel, arch, Engine(engine)), version, helpers)
+
+
+X_INTERP, X_JIT = witness("debian-12/x86_64/interp"), witness("debian-12/x86_64/jit")
+A_INTERP, A_JIT = witness("debian-12/arm64/interp"), witness("debian-12/arm64/jit")
+NEXT = witness("debian-13/x86_64/interp", 0x60C76)
+FOUR = (X_INTERP, X_JIT, A_INTERP, A_JIT)
+
+
+def load(code: Program = TRIVIAL, kind: ProgramType = ProgramType.SOCKET_FILTER) -> LoadProgram:
+    return LoadProgram("program", kind, code)
+
+
+def heard(
+    said: Sequence[tuple[Witness, Outcome]], operation: Operation | None = None, reason: str = NO_RULE
+) -> dict[str, Heard]:
+    """What comes of lanes that said this of one operation, of which the model says nothing for this reason."""
+    operation = operation or load()
+    script = Script("s", "", (array("map"), operation))
+    made = Outcome(value=DESCRIPTOR)
+    found = [evidence(one, script, (made, Unpredicted(reason)), (Outcome(value=5), seen)) for one, seen in said]
+    return {lane: one for (lane, _), one in compared(one for one in found if one).items()}
+
+
+def accused(found: dict[str, Heard]) -> dict[str, str]:
+    """The lanes that are not with the majority, each with who is told to stand alone."""
+    return {lane: one.disagreement.alone for lane, one in found.items() if one.disagreement}
+
+
+NO, YES = Outcome(errno="EACCES"), Outcome(value=6)
+
+
+def test_lanes_that_agree_have_judged_each_other() -> None:
+    found = heard([(one, NO) for one in FOUR])
+    assert not accused(found)
+    assert {lane: len(one.against[1]) for lane, one in found.items()} == {str(one.lane): 3 for one in FOUR}
+
+
+@pytest.mark.parametrize("odd", FOUR, ids=str)
+def test_the_lane_that_stands_alone_is_named_and_no_other(odd: Witness) -> None:
+    found = heard([(one, YES if one is odd else NO) for one in FOUR])
+    assert accused(found) == {str(odd.lane): str(odd.lane)}
+    (disagreement,) = (one.disagreement for one in found.values() if one.disagreement)
+    assert f"{odd.lane}: success" in disagreement.lines
+
+
+def test_of_two_lanes_nobody_can_tell_which_is_wrong() -> None:
+    found = heard([(X_INTERP, NO), (X_JIT, YES)])
+    assert accused(found) == {"debian-12/x86_64/interp": "", "debian-12/x86_64/jit": ""}
+    disagreement = found["debian-12/x86_64/jit"].disagreement
+    assert disagreement and disagreement.lines == ("debian-12/x86_64/interp: EACCES", "debian-12/x86_64/jit: success")
+
+
+def test_two_against_two_is_no_majority() -> None:
+    found = heard([(X_INTERP, NO), (X_JIT, YES), (A_INTERP, NO), (A_JIT, YES)])
+    assert accused(found) == {str(one.lane): "" for one in FOUR}
+
+
+def test_a_release_is_not_bound_by_the_verifier_of_another() -> None:
+    assert not heard([(X_INTERP, NO), (NEXT, YES)])
+
+
+def test_architectures_are_compared_of_one_release_only() -> None:
+    assert accused(heard([(X_INTERP, NO), (A_INTERP, YES)]))
+    assert not heard([(X_INTERP, NO), (replace(A_INTERP, version_code=0x601C1), YES)])
+
+
+def test_other_texts_of_a_script_are_other_scripts() -> None:
+    found = [
+        evidence(one, Script("s", "", (load(code),)), (Unpredicted(NO_RULE),), (seen,))
+        for one, code, seen in ((X_INTERP, TRIVIAL, NO), (X_JIT, program(exit_()), YES))
+    ]
+    assert not compared(one for one in found if one)
+
+
+def test_what_differs_by_nature_is_not_held_against_anybody() -> None:
+    lookup = LookupElement(Ref("map"), bytes(4), 8)
+    words = [(X_INTERP, Outcome(value=0, data=u64(1))), (X_JIT, Outcome(value=0, data=u64(2)))]
+    assert not heard(words, lookup, BY_NATURE)
+    assert accused(heard(words, lookup, ANOTHER))
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason", "expected"),
+    [
+        (load(), NO_RULE, Differing.ENGINE | Differing.ARCH),
+        (load(), "how much memory the caller's user has locked", Differing.NOTHING),
+        (load(), "which number a name or an address is", Differing.NOTHING),
+        (load(), "map_0 is not a descriptor", Differing.NOTHING),
+        (FindTracepoint("t", "x/y"), "whether the kernel has the tracepoint x/y", Differing.ENGINE),
+        (Close(1), "what prctl(2) does with option 0x10", Differing.ENGINE),
+        (Close(1), "the model does not know what map_flags 0x8000 do", Differing.ENGINE | Differing.ARCH),
+        (Close(1), "changed between 4.1 and 5.10, 4.19 was not checked: a", Differing.ENGINE | Differing.ARCH),
+        (Close(1), BY_NATURE, Differing.NOTHING),
+        (Close(1), NO_RULE, Differing.NOTHING),
+    ],
+)
+def test_the_reason_says_in_what_lanes_may_differ(operation: Operation, reason: str, expected: Differing) -> None:
+    assert across(operation, reason) == expected
+
+
+def test_all_grounds_and_rules_say_why() -> None:
+    assert all(row.because for row in (*LOADS, *OTHERS))
+    assert all(rule.because and rule.link.startswith("https://") for rule in RULES)
+
+
+def function_call() -> Program:
+    return program(Instruction(0x85, 0, 1, 0, 1), exit_(), mov64_imm(R0, 0), exit_())
+
+
+@pytest.mark.parametrize(
+    ("operation", "one", "other"),
+    [
+        (load(program(call(35), exit_())), replace(X_INTERP, helpers=HELPERS - {35}), X_JIT),
+        (load(function_call()), X_INTERP, X_JIT),
+        (load(kind=ProgramType.KPROBE), X_JIT, A_JIT),
+    ],
+)
+def test_a_difference_that_a_rule_explains_is_none(operation: LoadProgram, one: Witness, other: Witness) -> None:
+    assert not heard([(one, NO), (other, YES)], operation)
+    assert accused(heard([(one, NO), (replace(other, helpers=one.helpers), YES)], load()))
+
+
+def test_helpers_of_a_compiler_alone_are_what_the_records_say() -> None:
+    def helpers(engine: str) -> frozenset[int]:
+        environment = Environment("7.2", "arm64", 0x70200, engine)
+        return Witness.of(Lane("debian-sid", "arm64", Engine(engine)), environment).helpers
+
+    assert 35 in helpers("jit") - helpers("interp")
+
+
+def test_lanes_are_at_the_same_place_only_when_the_same_went_before() -> None:
+    script = Script("s", "", (array("map"), load(), RunSocketFilter(Ref("program"), bytes(64))))
+    free, held = Unpredicted(NO_RULE), Unpredicted(ANOTHER)
+
+    def found(first: Outcome, second: Outcome, said: Prediction = free) -> dict[tuple[str, str], Heard]:
+        made = [
+            evidence(one, script, (Outcome(value=DESCRIPTOR), foretold, held), (Outcome(value=5), seen, value))
+            for one, foretold, seen, value in (
+                (X_INTERP, free, YES, Outcome(value=1)),
+                (X_JIT, said, first, second),
+            )
+        ]
+        return compared(one for one in made if one)
+
+    index = [one.disagreement and one.disagreement.index for one in found(YES, Outcome(value=2)).values()]
+    assert index == [2, 2]
+    refused = found(NO, Outcome(value=2))
+    assert [one.disagreement and one.disagreement.index for one in refused.values()] == [1, 1]
+    assert all(set(one.against) == {1} for one in refused.values())
+    assert not found(YES, Outcome(value=2), Outcome(value=DESCRIPTOR))
+
+
+def test_a_lane_is_held_to_what_it_says_in_every_round() -> None:
+    script = Script("s", "", (load(),))
+
+    def said(lane: Witness, seen: Outcome) -> Evidence:
+        found = evidence(lane, script, (Unpredicted(NO_RULE),), (seen,))
+        assert found
+        return found
+
+    assert not compared([said(X_INTERP, YES), said(X_INTERP, NO), said(X_JIT, NO)])
+    heard = compared([said(X_INTERP, YES), said(X_INTERP, YES), said(X_JIT, NO)])
+    assert all(one.disagreement for one in heard.values()) and len(heard) == 2
+
+
+def test_only_what_nobody_has_a_word_for_is_kept() -> None:
+    script = Script("s", "", (load(), replace(load(), name="other")), (SUCCESS, None))
+    free, said = Unpredicted(NO_RULE), Outcome(value=DESCRIPTOR)
+    kept = evidence(X_JIT, script, (free, free), (YES, YES))
+    assert kept and set(kept.testimonies) == {1}
+    assert evidence(X_JIT, script, (free, said), (YES, YES)) is None
+    assert evidence(X_JIT, script, (said, Unpredicted(NO_RULE, deadly=True)), (YES, YES)) is None
