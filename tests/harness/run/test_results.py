@@ -165,7 +165,7 @@ def test_every_format_tells_how_much_was_judged(tmp_path: Path) -> None:
         junit.write(failing(), tmp_path / "junit.xml")
         found = ElementTree.parse(tmp_path / "junit.xml").findall(".//testsuite/properties/property")
         assert remark in [one.attrib["value"] for one in found]
-    assert document.read(tmp_path / "results.json").judged == Judged(4, 6, 8)
+    assert document.read(tmp_path / "results.json").judged == Judged(4, 6, 8, lanes=10)
 
 
 def test_every_format_tells_which_hil_it_was(tmp_path: Path) -> None:
