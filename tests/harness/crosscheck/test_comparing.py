@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core_scripts.parts import array
+from harness.core_scripts.parts import PRCTL, array
 from harness.crosscheck.comparing import Heard, compared
 from harness.crosscheck.evidence import Evidence, Witness, evidence
 from harness.crosscheck.explained import RULES
@@ -17,10 +17,14 @@ from harness.isa.assemble import R0, call, exit_, mov64_imm, program
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
 from harness.script.expectation import SUCCESS
 from harness.script.operations import (
     Close,
+    CreateKprobe,
+    CreateMap,
     FindTracepoint,
+    GetProcessId,
     LoadProgram,
     LookupElement,
     Operation,
@@ -29,6 +33,8 @@ from harness.script.operations import (
     Ref,
     RunSocketFilter,
     Script,
+    Trigger,
+    WriteKprobeEvents,
 )
 from harness.script.outcome import DESCRIPTOR, Outcome, Prediction, Unpredicted
 from harness.testing import u64
@@ -36,7 +42,7 @@ from harness.testing import u64
 NO_RULE = (
     "the checks taken over from 4.1 refuse it with EACCES (R2 !read_ok) on a path that a later verifier may not take"
 )
-ANOTHER = "the model has no maps of type 99"
+ANOTHER = "the model has no rules for maps of type 99"
 BY_NATURE = "a comparison depends on the time since boot in nanoseconds"
 TRIVIAL = program(mov64_imm(R0, 0), exit_())
 HELPERS = frozenset({1, 2, 3, 35})
@@ -143,6 +149,24 @@ def test_what_differs_by_nature_is_not_held_against_anybody() -> None:
 )
 def test_the_reason_says_in_what_lanes_may_differ(operation: Operation, reason: str, expected: Differing) -> None:
     assert across(operation, reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (load(kind=ProgramType.XDP), Differing.ENGINE | Differing.ARCH),
+        (CreateMap("m", 22, 0, 8, 1), Differing.ENGINE | Differing.ARCH),
+        (FindTracepoint("t", "no/such"), Differing.ENGINE),
+        (CreateKprobe("k", "vfs_read"), Differing.ENGINE),
+        (WriteKprobeEvents("p nonsense"), Differing.ENGINE),
+        (Trigger(PRCTL, (1,)), Differing.ENGINE),
+        (GetProcessId("self"), Differing.NOTHING),
+    ],
+)
+def test_the_model_gives_the_reasons_that_there_are_grounds_for(operation: Operation, expected: Differing) -> None:
+    (said,) = ModelExecutor(Environment("6.1", "x86_64", 0x601C0)).run(Script("s", "", (operation,)))
+    reason = said.reason if isinstance(said, Unpredicted) else ""
+    assert (across(operation, reason) if reason else Differing.NOTHING) == expected, said
 
 
 def test_all_grounds_and_rules_say_why() -> None:
