@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.crosscheck.evidence import Evidence, Testimony, Witness, alike, steady
+from harness.crosscheck.evidence import Evidence, Testimony, alike, steady
 from harness.crosscheck.explained import explained
+from harness.crosscheck.witness import Witness
 from harness.lane import compact
 from harness.script.operations import Operation
 from harness.script.text import describe_outcome
@@ -83,7 +84,7 @@ def comparable(operation: Operation, one: tuple[Witness, Testimony], other: tupl
         differing in said.across
         and differing in its.across
         and said.course == its.course
-        and not explained(operation, differing, ours.helpers, theirs.helpers)
+        and not explained(operation, ours, theirs)
     )
 
 

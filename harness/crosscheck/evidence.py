@@ -6,38 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.crosscheck.explained import Helpers
-from harness.crosscheck.grounds import Differing, across
+from harness.crosscheck.grounds import across
+from harness.crosscheck.witness import Differing, Witness
 from harness.crosscheck.words import word
-from harness.lane import Lane
-from harness.model.environment import Environment
 from harness.script.dependence import depends_on
 from harness.script.matching import admits
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
-
-
-@dataclass(frozen=True)
-class Witness:
-    """A lane that can be held against others: its kernel's version, and the helpers that programs can call there."""
-
-    lane: Lane
-    version_code: int
-    helpers: Helpers
-
-    @classmethod
-    def of(cls, lane: Lane, environment: Environment) -> Witness:
-        """The lane whose model has this environment."""
-        helpers = environment.rules.helpers - environment.only_compiled
-        return cls(lane, environment.version_code, frozenset(helpers))
-
-    def differs(self, other: Witness) -> Differing:
-        """In what two lanes differ."""
-        engine = Differing.ENGINE if self.lane.engine != other.lane.engine else Differing.NOTHING
-        arch = Differing.ARCH if self.lane.arch != other.lane.arch else Differing.NOTHING
-        same = (self.lane.kernel, self.lane.arch) == (other.lane.kernel, other.lane.arch)
-        same = same or self.version_code == other.version_code
-        return engine | arch | (Differing.NOTHING if same else Differing.RELEASE)
 
 
 @dataclass(frozen=True)

@@ -7,61 +7,68 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.abi.bpf import ProgramType
-from harness.crosscheck.grounds import Differing
+from harness.crosscheck.witness import Differing, Witness
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class, Jump
+from harness.isa.opcodes import Class, Jump, Mode, Size
 from harness.script.operations import LoadProgram, Operation
 
 _CALL = Class.JMP | Jump.CALL
+_CONSTANT = Class.LD | Mode.IMM | Size.DW
+_HELPER, _FUNCTION, _KERNEL_FUNCTION, _CALLBACK = 0, 1, 2, 4
+"""What `src` says that a call is of, or the constant an address of: BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL and
+BPF_PSEUDO_FUNC in include/uapi/linux/bpf.h."""
 _CONTEXTS_ALIKE = (ProgramType.SOCKET_FILTER, ProgramType.SCHED_CLS, ProgramType.SCHED_ACT)
 """Types of programs whose context is the same structure on every architecture."""
-Helpers = frozenset[int]
-"""Those a program can call on a lane."""
+_ALIGNED = frozenset({"riscv64"})
+"""Architectures without CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Between lanes that differ in any of `across`, an operation that `concerns` holds for, with the helpers of both
-    lanes, may give different things; `because` and `link` say why."""
+    """A program that `concerns` holds for may be taken on one lane and refused on another that differs from it in any
+    of `across`; `because` and `link` say why."""
 
     across: Differing
-    concerns: Callable[[Operation, Helpers, Helpers], bool]
+    concerns: Callable[[LoadProgram, Witness, Witness], bool]
     because: str
     link: str
 
 
-def _calls(operation: Operation, src: int) -> frozenset[int]:
-    if not isinstance(operation, LoadProgram):
-        return frozenset()
-    calls: list[Instruction] = [one for one in operation.program.instructions if one.code == _CALL]
-    return frozenset(one.imm for one in calls if one.src == src)
+def _of(load: LoadProgram, code: int, src: int) -> list[Instruction]:
+    return [one for one in load.program.instructions if one.code == code and one.src == src]
 
 
-def _other_helpers(operation: Operation, ours: Helpers, theirs: Helpers) -> bool:
-    return bool(_calls(operation, 0) & (ours ^ theirs))
+def _other_helpers(load: LoadProgram, ours: Witness, theirs: Witness) -> bool:
+    return any(one.imm in ours.helpers ^ theirs.helpers for one in _of(load, _CALL, _HELPER))
 
 
-def _functions(operation: Operation, *_: Helpers) -> bool:
-    return bool(_calls(operation, 1) | _calls(operation, 2))
+def _functions(load: LoadProgram, *_: Witness) -> bool:
+    return bool(_of(load, _CALL, _FUNCTION) or _of(load, _CALL, _KERNEL_FUNCTION) or _of(load, _CONSTANT, _CALLBACK))
 
 
-def _registers(operation: Operation, *_: Helpers) -> bool:
-    return isinstance(operation, LoadProgram) and operation.type not in _CONTEXTS_ALIKE
+def _registers(load: LoadProgram, *_: Witness) -> bool:
+    return load.type not in _CONTEXTS_ALIKE
 
 
+def _aligned(_: LoadProgram, ours: Witness, theirs: Witness) -> bool:
+    return (ours.lane.arch in _ALIGNED) is not (theirs.lane.arch in _ALIGNED)
+
+
+_VERIFIER = "https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c"
 RULES = (
     Rule(
         Differing.ENGINE | Differing.ARCH,
         _other_helpers,
         "some helpers are there for a compiler only, and some on one architecture only (get_helper_proto())",
-        "https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c",
+        _VERIFIER,
     ),
     Rule(
         Differing.ENGINE | Differing.ARCH,
         _functions,
-        "compilers and interpreter round the stack of functions differently (round_up_stack_depth()), and only some "
-        "compilers take tail calls beside functions (check_map_func_compatibility()), or functions of the kernel",
-        "https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c",
+        "the interpreter rounds up the frames of functions otherwise, calls no functions of the kernel and takes no "
+        "callbacks, and only some compilers take tail calls beside functions (round_up_stack_depth(), "
+        "fixup_call_args(), check_map_func_compatibility())",
+        _VERIFIER,
     ),
     Rule(
         Differing.ARCH,
@@ -69,11 +76,20 @@ RULES = (
         "the context has another size on each architecture, as struct pt_regs (kprobe_prog_is_valid_access())",
         "https://github.com/torvalds/linux/blob/v6.12/kernel/trace/bpf_trace.c",
     ),
+    Rule(
+        Differing.ARCH,
+        _aligned,
+        "accesses must be aligned where an architecture is slow at others (check_ptr_alignment())",
+        "https://github.com/torvalds/linux/blob/v6.12/arch/riscv/Kconfig",
+    ),
 )
 
 
-def explained(operation: Operation, differing: Differing, ours: Helpers, theirs: Helpers) -> str:
-    """Why lanes that differ in this may give different things; empty when no rule says that they may."""
+def explained(operation: Operation, ours: Witness, theirs: Witness) -> str:
+    """Why two lanes may give different things; empty when no rule says that they may."""
+    if not isinstance(operation, LoadProgram):
+        return ""
+    differing = ours.differs(theirs)
     return next(
         (rule.because for rule in RULES if differing & rule.across and rule.concerns(operation, ours, theirs)), ""
     )

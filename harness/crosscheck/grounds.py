@@ -10,19 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Flag, auto
 
+from harness.crosscheck.witness import Differing
 from harness.crosscheck.words import is_load
 from harness.script.operations import Operation
-
-
-class Differing(Flag):
-    """In what two lanes differ."""
-
-    NOTHING = 0
-    ENGINE = auto()
-    ARCH = auto()
-    RELEASE = auto()
 
 
 @dataclass(frozen=True)

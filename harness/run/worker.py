@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.compare import Verdict
-from harness.crosscheck.evidence import Evidence, Witness, evidence
+from harness.crosscheck.evidence import Evidence, evidence
+from harness.crosscheck.witness import Witness
 from harness.lane import Lane
 from harness.lowering.armed import keep_armed
 from harness.lowering.engine import EngineUnavailable

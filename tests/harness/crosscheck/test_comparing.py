@@ -10,9 +10,10 @@ import pytest
 
 from harness.core_scripts.parts import PRCTL, array
 from harness.crosscheck.comparing import Heard, compared
-from harness.crosscheck.evidence import Evidence, Witness, evidence
+from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.explained import RULES
-from harness.crosscheck.grounds import LOADS, OTHERS, Differing, across
+from harness.crosscheck.grounds import LOADS, OTHERS, across
+from harness.crosscheck.witness import Differing, Witness
 from harness.isa.assemble import R0, call, exit_, mov64_imm, program
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
@@ -50,7 +51,7 @@ HELPERS = frozenset({1, 2, 3, 35})
 
 def witness(lane: str, version: int = 0x601C0, helpers: frozenset[int] = HELPERS) -> Witness:
     kernel, arch, engine = lane.split("/")
-    return Witness(Lane(kernel, arch, Engine(engine)), version, helpers)
+    return Witness(Lane(kernel, arch, Engine(engine)), version, "Debian", helpers)
 
 
 X_INTERP, X_JIT = witness("debian-12/x86_64/interp"), witness("debian-12/x86_64/jit")
@@ -115,6 +116,7 @@ def test_a_release_is_not_bound_by_the_verifier_of_another() -> None:
 def test_architectures_are_compared_of_one_release_only() -> None:
     assert accused(heard([(X_INTERP, NO), (A_INTERP, YES)]))
     assert not heard([(X_INTERP, NO), (replace(A_INTERP, version_code=0x601C1), YES)])
+    assert not heard([(X_INTERP, NO), (replace(A_INTERP, distribution="another"), YES)])
 
 
 def test_other_texts_of_a_script_are_other_scripts() -> None:
@@ -174,21 +176,25 @@ def test_all_grounds_and_rules_say_why() -> None:
     assert all(rule.because and rule.link.startswith("https://") for rule in RULES)
 
 
-def function_call() -> Program:
-    return program(Instruction(0x85, 0, 1, 0, 1), exit_(), mov64_imm(R0, 0), exit_())
+def function_call(kind: int) -> Program:
+    return program(Instruction(0x85, 0, kind, 0, 1), exit_(), mov64_imm(R0, 0), exit_())
 
 
 @pytest.mark.parametrize(
     ("operation", "one", "other"),
     [
         (load(program(call(35), exit_())), replace(X_INTERP, helpers=HELPERS - {35}), X_JIT),
-        (load(function_call()), X_INTERP, X_JIT),
+        (load(function_call(1)), X_INTERP, X_JIT),
+        (load(function_call(2)), X_INTERP, X_JIT),
+        (load(program(Instruction(0x18, 2, 4, 0, 1), Instruction(0), exit_())), X_INTERP, X_JIT),
+        (load(), X_JIT, witness("debian-12/riscv64/jit")),
         (load(kind=ProgramType.KPROBE), X_JIT, A_JIT),
     ],
 )
 def test_a_difference_that_a_rule_explains_is_none(operation: LoadProgram, one: Witness, other: Witness) -> None:
     assert not heard([(one, NO), (other, YES)], operation)
-    assert accused(heard([(one, NO), (replace(other, helpers=one.helpers), YES)], load()))
+    near = replace(X_JIT, helpers=one.helpers) if one.lane.engine == Engine.INTERP else A_JIT
+    assert accused(heard([(one, NO), (near, YES)], load()))
 
 
 def test_helpers_of_a_compiler_alone_are_what_the_records_say() -> None:
