@@ -106,22 +106,22 @@ static void send_hello(void)
     flush();
 }
 
-/* One entry as it is sent. Read once: a process that was left behind may still write to the ledger. */
-struct seen {
+/* One entry as it is sent. It is read once, because a stuck process may still write to the ledger. */
+struct snapshot {
     uint32_t status, error, length;
     int64_t value;
 };
 
-static struct seen look(const struct batch *batch, const struct workspace *workspace, uint32_t index)
+static struct snapshot take_snapshot(const struct batch *batch, const struct workspace *workspace, uint32_t index)
 {
     const struct entry *entry = &workspace->ledger->entries[index];
     const struct step *step = &batch->steps[index];
-    struct seen seen = {entry->status, entry->error, 0, entry->value};
+    struct snapshot snapshot = {entry->status, entry->error, 0, entry->value};
     if (step->code == STEP_READ) {
         uint32_t length = *(const volatile uint32_t *)&entry->length;
-        seen.length = length < step->read.maximum ? length : step->read.maximum;
+        snapshot.length = length < step->read.maximum ? length : step->read.maximum;
     }
-    return seen;
+    return snapshot;
 }
 
 static void send_result(uint32_t tag, const struct batch *batch, const struct ending *ending,
@@ -129,16 +129,16 @@ static void send_result(uint32_t tag, const struct batch *batch, const struct en
 {
     uint32_t steps = workspace ? batch->step_count : 0, count = 0;
     size_t length = RESULT_HEADER;
-    struct seen *seen = calloc(steps + 1, sizeof *seen);
-    if (!seen) {
+    struct snapshot *results = calloc(steps + 1, sizeof *results);
+    if (!results) {
         send_error(tag, "no memory to send the results");
         return;
     }
     for (uint32_t i = 0; i < steps; i++) {
-        seen[i] = look(batch, workspace, i);
-        if (seen[i].status == STATUS_NOT_REACHED)
+        results[i] = take_snapshot(batch, workspace, i);
+        if (results[i].status == STATUS_NOT_REACHED)
             continue;
-        length += RESULT_RECORD + seen[i].length;
+        length += RESULT_RECORD + results[i].length;
         count++;
     }
 
@@ -148,21 +148,21 @@ static void send_result(uint32_t tag, const struct batch *batch, const struct en
     send_header(FRAME_RESULT, tag, length);
     put(header, sizeof header);
     for (uint32_t i = 0; i < steps; i++) {
-        if (seen[i].status == STATUS_NOT_REACHED)
+        if (results[i].status == STATUS_NOT_REACHED)
             continue;
-        put32(put64(put16(put16(put32(record, i), (uint16_t)seen[i].status), (uint16_t)seen[i].error),
-                    (uint64_t)seen[i].value),
-              seen[i].length);
+        put32(put64(put16(put16(put32(record, i), (uint16_t)results[i].status), (uint16_t)results[i].error),
+                    (uint64_t)results[i].value),
+              results[i].length);
         put(record, sizeof record);
     }
     for (uint32_t i = 0; i < steps; i++)
-        if (seen[i].status != STATUS_NOT_REACHED && seen[i].length)
-            put(workspace->answer + batch->steps[i].read.answer, seen[i].length);
+        if (results[i].status != STATUS_NOT_REACHED && results[i].length)
+            put(workspace->answer + batch->steps[i].read.answer, results[i].length);
     flush();
-    free(seen);
+    free(results);
 }
 
-/* `check_only` decodes and runs nothing: for a fuzzer, which must not make system calls at random. */
+/* With `check_only` it decodes but runs nothing, for a fuzzer, which must not make system calls at random. */
 static void serve(uint32_t tag, const uint8_t *payload, size_t size, bool check_only)
 {
     struct batch batch;
@@ -189,27 +189,27 @@ static int serve_all(bool check_only)
         size_t got = read_all(header, sizeof header);
         if (got == 0)
             break;
-        const char *trouble = NULL;
+        const char *problem = NULL;
         size_t length = got == sizeof header ? get32(header + 8) : 0;
         if (got < sizeof header)
-            trouble = "the input ends inside a frame's header";
+            problem = "the input ends inside a frame's header";
         else if (get16(header) != FRAME_MAGIC)
-            trouble = "a frame begins with the wrong magic";
+            problem = "a frame begins with the wrong magic";
         else if (get16(header + 2) != FRAME_BATCH)
-            trouble = "a frame is not of type BATCH";
+            problem = "a frame is not of type BATCH";
         else if (length > MAX_FRAME)
-            trouble = "a frame is longer than 64 MiB";
-        if (!trouble && (length > room || room > PAYLOAD_KEPT)) {
+            problem = "a frame is longer than 64 MiB";
+        if (!problem && (length > room || room > PAYLOAD_KEPT)) {
             free(payload);
             room = length > 4096 ? length : 4096;
             payload = malloc(room);
             if (!payload)
-                trouble = "no memory for a frame";
+                problem = "no memory for a frame";
         }
-        if (!trouble && read_all(payload, length) < length)
-            trouble = "the input ends inside a frame";
-        if (trouble) {
-            send_error(NO_TAG, trouble);
+        if (!problem && read_all(payload, length) < length)
+            problem = "the input ends inside a frame";
+        if (problem) {
+            send_error(NO_TAG, problem);
             free(payload);
             return EXIT_MALFORMED;
         }
@@ -219,8 +219,8 @@ static int serve_all(bool check_only)
     return 0;
 }
 
-/* Takes the streams away from descriptors 0 and 1, so that no batch can read or write them by accident. */
-static bool take_streams(void)
+/* Moves the streams away from descriptors 0 and 1, so that no batch can read or write them by accident. */
+static bool move_streams(void)
 {
     input = move_high(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     output = move_high(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -243,11 +243,11 @@ int main(int count, char **arguments)
                 "usage: hil-agent [--check]\nframes on stdin and stdout; --check decodes batches, but runs nothing\n");
         return EXIT_MALFORMED;
     }
-    if (!take_streams()) {
+    if (!move_streams()) {
         perror("hil-agent: cannot set up stdin, stdout and /dev/null");
         return EXIT_MALFORMED;
     }
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* crashes are results here, not accidents */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* crashes are expected results; no core dumps */
     supervise_setup();
     send_hello();
     return serve_all(check_only);

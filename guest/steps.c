@@ -59,7 +59,7 @@ static uint64_t evaluate(const struct line *line, const struct operand *operand)
     case OPERAND_RESULT:
         return (uint64_t)workspace->ledger->entries[operand->value].value;
     default: {
-        uint64_t value = 0; /* both architectures are little endian */
+        uint64_t value = 0; /* every architecture is little endian */
         memcpy(&value, workspace->arena + operand->value, 1u << (operand->kind - OPERAND_VALUE8));
         return value;
     }
@@ -96,10 +96,9 @@ static void close_line(const struct line *line)
     }
 }
 
-/* Copies memory that may not be readable; returns the bytes copied, -errno when none could be. The kernel does the
- * reading, by write(2) to a pipe: process_vm_readv(2) refuses VM_PFNMAP mappings, which perf's ring buffer is in newer
- * kernels. Pieces end on page boundaries of the source, because pipes hold whole pages or nothing of a page that
- * faults. */
+/* Copies memory that may not be readable; returns the number of bytes copied, -errno when there were none. The kernel
+ * reads the memory, by write(2) to a pipe: process_vm_readv(2) refuses VM_PFNMAP mappings, as perf's ring buffer is in
+ * newer kernels. Chunks end on page boundaries of the source, because a pipe takes nothing of a page that faults. */
 static int64_t copy_out(const struct line *line, uint8_t *to, uint64_t from, uint64_t length)
 {
     uint64_t page = line->run->page, copied = 0;
@@ -121,7 +120,7 @@ static int64_t copy_out(const struct line *line, uint8_t *to, uint64_t from, uin
     return (int64_t)copied;
 }
 
-/* Atomic instructions want natural alignment (arm64 faults otherwise); elsewhere a fence and plain bytes must do. */
+/* Atomic instructions need natural alignment (arm64 faults otherwise); other addresses use a fence and plain bytes. */
 static void store(uint64_t address, unsigned width, uint64_t value)
 {
     void *at = (void *)(uintptr_t)address;
@@ -289,7 +288,7 @@ static struct outcome join(struct thread *thread)
 
 static struct outcome start_process(struct line *line, uint32_t first, uint32_t end)
 {
-    struct line own; /* opened out here, where somebody can be told that it cannot be */
+    struct line own; /* opened in the parent, which can return an error */
     if (!open_line(&own, line->run, false))
         return failure(errno);
     pid_t pid = fork();
@@ -326,7 +325,7 @@ static struct outcome repeat(struct line *line, uint32_t times, uint32_t first, 
 {
     struct entry *entries = line->run->workspace->ledger->entries;
     for (uint32_t round = 0; round < times; round++) {
-        entries[first - 1].value = round; /* seen when the batch is killed */
+        entries[first - 1].value = round; /* read when the batch is killed */
         forget(&entries[first], end - first);
         run_steps(line, first, end);
     }

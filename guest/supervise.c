@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifndef GRACE_MS
-#define GRACE_MS 10000 /* how long a killed process may take to end; tearing down perf events and maps is slow */
+#define GRACE_MS 10000 /* time for a killed process to end; freeing perf events and maps is slow */
 #endif
 
 #define MILLISECOND UINT64_C(1000000)
@@ -25,7 +25,7 @@ static sigset_t handled, none;
 
 static void on_child(int signal)
 {
-    (void)signal; /* it only has to interrupt ppoll */
+    (void)signal; /* the handler only interrupts ppoll */
 }
 
 static void on_stop(int signal)
@@ -40,7 +40,7 @@ static const int stops[] = {SIGHUP, SIGINT, SIGTERM};
 void supervise_setup(void)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    for (int signal = 1; signal < NSIG; signal++) /* whoever started us may have ignored some */
+    for (int signal = 1; signal < NSIG; signal++) /* the parent may have ignored some */
         sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child}, NULL);
@@ -129,7 +129,7 @@ _Noreturn static void enter(const struct batch *batch, const struct workspace *w
 
 enum wake { WAKE_CHILD, WAKE_TIME, WAKE_ORPHANED };
 
-/* Sleeps until a child changes (or may have), `until` has come, or nobody reads `output` any more. */
+/* Sleeps until a child has (or may have) changed, the time `until`, or the reader of `output` is gone. */
 static enum wake sleep_until(uint64_t until, int output)
 {
     uint64_t time = now();
@@ -148,8 +148,8 @@ static bool has_ended(pid_t child)
     return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
 }
 
-/* Kills and reaps the batch's process and all of its group; false when something is left after the grace period. */
-static bool sweep(pid_t child, int *status)
+/* Kills and reaps the batch's process and its group; false when some process remains after the grace period. */
+static bool kill_all(pid_t child, int *status)
 {
     uint64_t until = now() + GRACE_MS * MILLISECOND;
     bool reaped = false;
@@ -190,7 +190,7 @@ static void watch(const struct batch *batch, const struct ledger *ledger, pid_t 
     ending->step = ledger->at;
 
     int status = 0;
-    bool gone = sweep(child, &status);
+    bool gone = kill_all(child, &status);
     if (!ended && wake == WAKE_ORPHANED)
         exit(1);
     if (!gone || !ended) {
@@ -207,7 +207,7 @@ static void watch(const struct batch *batch, const struct ledger *ledger, pid_t 
         ending->detail = WEXITSTATUS(status);
     }
     if (!gone)
-        shared.reusable = false; /* what was left behind may still write there */
+        shared.reusable = false; /* the stuck process may still write there */
 }
 
 bool supervise(const struct batch *batch, int input, int output, struct ending *ending, struct workspace *workspace,
@@ -228,7 +228,7 @@ bool supervise(const struct batch *batch, int input, int output, struct ending *
     munmap(workspace->arena, batch->arena + page);
     workspace->arena = NULL;
     if (child > 0) {
-        setpgid(child, child); /* whoever comes first */
+        setpgid(child, child); /* both sides do it, whichever is first */
         running = child;
         watch(batch, workspace->ledger, child, start, output, ending);
         running = 0;

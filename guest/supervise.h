@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a batch, seen from outside: its process, its deadline, its end. */
+/* Supervision of a batch from outside: its process, its deadline, its end. */
 #ifndef HIL_SUPERVISE_H
 #define HIL_SUPERVISE_H
 
@@ -12,12 +12,12 @@ struct ending {
     uint64_t elapsed; /* nanoseconds */
 };
 
-/* Once, before anything else: signals, and that orphans become our children. */
+/* Installs signal handlers and becomes the reaper of orphans. Call it once, before anything else. */
 void supervise_setup(void);
 
-/* Runs a batch to its end, whatever that is. False, with a text, when it could not be started. `input` and `output` are
- * closed in its process; when nobody reads `output` any more, all is killed and the agent exits with status 1.
- * The workspace's ledger and answer stay valid until the next call. */
+/* Runs a batch to its end, whatever that is. Returns false, with a text, when it could not be started. `input` and
+ * `output` are closed in its process; when the reader of `output` is gone, the batch is killed and the agent exits with
+ * status 1. The workspace's ledger and answer stay valid until the next call. */
 bool supervise(const struct batch *batch, int input, int output, struct ending *ending, struct workspace *workspace,
                struct wire_error *error);
 

@@ -41,7 +41,7 @@ uint32_t get32(const uint8_t *at)
 
 enum { PIECE_MIN = 9 + 4 }; /* bytes of an empty piece: place and length */
 
-/* Reads fields in order. The first failure sticks: fields read after it are 0, so a decoder checks once an item. */
+/* Reads fields in order. After the first failure every field is 0, so a decoder needs one check per item. */
 struct reader {
     const uint8_t *payload;
     size_t at, size;
@@ -223,7 +223,7 @@ struct block {
     uint32_t opener, end;
 };
 
-/* For each step, the REPEAT, THREAD or PROCESS it stands in, as index + 1; 0 for the main line. */
+/* Fills `inside` with the REPEAT, THREAD or PROCESS that each step is in, as index + 1; 0 for the main line. */
 static bool nest(struct reader *reader, const struct batch *batch, uint32_t *inside)
 {
     struct block stack[MAX_DEPTH + 1] = {{0, batch->step_count}};
@@ -280,9 +280,9 @@ static void check_blocks(struct reader *reader, const struct batch *batch, uint3
             break;
         case STEP_JOIN:
             if (thread >= i || batch->steps[thread].code != STEP_THREAD)
-                fail(reader, "step %u joins step %u, which is no earlier thread", i, thread);
+                fail(reader, "step %u joins step %u, which is not an earlier thread", i, thread);
             else if (joined[thread])
-                fail(reader, "step %u joins a thread that is joined already", i);
+                fail(reader, "step %u joins a thread that is already joined", i);
             else if (around(batch, inside, i, STEP_REPEAT))
                 fail(reader, "step %u is a join in a repeated block", i);
             else if (around(batch, inside, i, STEP_PROCESS) != around(batch, inside, thread, STEP_PROCESS))
@@ -311,7 +311,7 @@ bool batch_decode(struct batch *batch, const uint8_t *payload, size_t size, stru
         fail(&reader, "arena of %u bytes, at most %d are possible", arena, MAX_ARENA);
     if (steps > MAX_STEPS)
         fail(&reader, "%u steps, at most %d are possible", steps, MAX_STEPS);
-    if (pieces > size / PIECE_MIN) /* before memory is taken for them */
+    if (pieces > size / PIECE_MIN) /* before memory is allocated for them */
         fail(&reader, "%u pieces in %zu bytes", pieces, size);
     if (reader.failed)
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The wire format (WIRE.md): frames, and batches decoded and checked so that running them needs no further doubt. */
+/* The wire format (WIRE.md): frames, and batches that are completely checked when they are decoded. */
 #ifndef HIL_WIRE_H
 #define HIL_WIRE_H
 
@@ -89,7 +89,7 @@ struct step {
 struct batch {
     uint32_t deadline; /* milliseconds */
     uint32_t arena;    /* bytes, in whole pages */
-    uint32_t answer;   /* bytes of room for what READs send back */
+    uint32_t answer;   /* bytes of space for what READs send back */
     bool copies;       /* it has READ or PARSE steps */
     bool threads;      /* it has THREAD steps */
     uint32_t piece_count, step_count;
@@ -101,12 +101,12 @@ struct wire_error {
     char text[160];
 };
 
-/* Decodes the payload of a BATCH frame; false, with a text, when it is not a good one. The batch points into the
+/* Decodes the payload of a BATCH frame; returns false, with a text, when it is not valid. The batch points into the
  * payload; release it in either case. */
 bool batch_decode(struct batch *batch, const uint8_t *payload, size_t size, struct wire_error *error);
 void batch_release(struct batch *batch);
 
-/* Little-endian fields: store one and return the place after it. */
+/* Little-endian fields: store one and return the address after it. */
 uint8_t *put16(uint8_t *at, uint16_t value);
 uint8_t *put32(uint8_t *at, uint32_t value);
 uint8_t *put64(uint8_t *at, uint64_t value);

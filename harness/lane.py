@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from hil.arch import architectures, having
+from hil.arch import architectures, architectures_with
 from hil.errors import UserError
 
 
@@ -71,7 +71,7 @@ def compact(lanes: Iterable[str]) -> tuple[str, ...]:
     """Patterns that `select` reads as these lanes: both engines of a machine in one, all architectures of a kernel in
     one."""
     engines = _merged(lanes, lambda _: set(Engine))
-    return _merged(engines, lambda kernel: {arch.name for arch in having(kernel)})
+    return _merged(engines, lambda kernel: {arch.name for arch in architectures_with(kernel)})
 
 
 def _without(kernel: str, arch: str) -> str:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The command `hil`. It heeds signals before it loads the rest of itself, which takes a moment."""
+"""The command `hil`. It installs its signal handlers before it imports the rest of itself, which takes a moment."""
 
 from hil import signals
 
 
 def main() -> None:
-    """Entry point; exit status as of `hil.cli.main`, and 128 and its number for a signal that comes early."""
+    """The entry point. Exits as `hil.cli.main` does, and with 128 plus its number for a signal that comes earlier."""
     signals.install()
     from hil.cli import main as command
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The architectures we know, as data from `images/architectures.toml`."""
+"""The architectures that the bench supports, as data from `images/architectures.toml`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture; the fields are explained where their values are, in `images/architectures.toml`."""
+    """One architecture; `images/architectures.toml` explains the fields beside their values."""
 
     name: str
     debian: str
@@ -52,12 +52,12 @@ class Architecture:
 
 
 def entry(table: Mapping[str, T], architecture: str, file: str) -> T:
-    """What `table`, which is in `file`, has for an architecture; UserError when nobody has added it there."""
+    """The entry of `table`, which is in `file`, for an architecture; raises UserError when it has none."""
     try:
         return table[architecture]
     except KeyError:
         raise UserError(
-            f"{file} has nothing for the architecture {architecture}", remedy=f"add it beside {', '.join(table)}"
+            f"{file} has no entry for the architecture {architecture}", remedy=f"add one beside {', '.join(table)}"
         ) from None
 
 
@@ -70,23 +70,23 @@ def architectures() -> dict[str, Architecture]:
 
 def _architecture(name: str, given: dict[str, Any]) -> Architecture:
     wanted = {one.name for one in fields(Architecture)} - {"name"}
-    for what, names in (("lacks", wanted - given.keys()), ("has fields nobody knows:", given.keys() - wanted)):
+    for what, names in (("lacks", wanted - given.keys()), ("has unknown fields:", given.keys() - wanted)):
         if names:
             raise UserError(
                 f"images/architectures.toml: [{name}] {what} {', '.join(sorted(names))}",
-                remedy="write the fields that the other tables there have",
+                remedy="give it the same fields as the other tables there",
             )
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return Architecture(name=name, **values)
 
 
-def having(kernel: str) -> tuple[Architecture, ...]:
-    """The architectures that there is a kernel of the catalogue for; all of them for one that the catalogue has not."""
+def architectures_with(kernel: str) -> tuple[Architecture, ...]:
+    """The architectures that `kernel` exists for; all of them for a kernel that is not in the catalogue."""
     return tuple(arch for arch in architectures().values() if not arch.lacks(kernel))
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture called `name`; UserError when there is none."""
+    """The architecture called `name`; raises UserError when there is none."""
     try:
         return architectures()[name]
     except KeyError:

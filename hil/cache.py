@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Folders of the cache: filled once by whoever comes first, read by everyone after.
+"""Folders of the cache: filled by the first process that needs them, then only read.
 
-A folder appears under its final name in one step and complete, so a reader needs no lock. Whoever fills one holds the
-lock beside it, works in a temporary folder on the same file system, and leaves nothing behind when it fails.
+A folder appears under its final name in one step and complete, so a reader needs no lock. The process that fills it
+holds the lock beside it, works in a temporary folder on the same file system, and removes that when it fails.
 
-A folder is sealed: it lists the sha256 of all that is in it, and who uses a file holds it against that first. What is
-not as it was made is Damaged, and made again. What cannot be read is Unusable, and stays: it may be whole.
+A folder is sealed: it lists the sha256 of every file in it, and these are checked before a file is used. A file that
+differs is Damaged, and its folder is made again. One that cannot be read is Unusable, and stays: it may be whole.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _REMEDIES = {
     errno.EROFS: _ELSEWHERE,
     errno.ENOSPC: f"free space there, or {_ELSEWHERE}",
     errno.EDQUOT: f"free space there, or {_ELSEWHERE}",
-    errno.EIO: f"its disk fails, see the host's kernel log; mend it, or {_ELSEWHERE}",
+    errno.EIO: f"its disk fails, see the host's kernel log; repair it, or {_ELSEWHERE}",
     errno.ENOTDIR: f"move away the file that is in its place, or {_ELSEWHERE}",
 }
 
 
-_OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""Nobody meets these by reading."""
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Errors that only writing can give."""
 
-_LOOK = 1.0
-"""Seconds after which whoever waits for a lock looks up."""
+_LOCK_INTERVAL = 1.0
+"""Seconds after which a process that waits for a lock checks whether it was asked to end."""
 
 
 class Unusable(BenchError):
@@ -58,27 +58,27 @@ class Unusable(BenchError):
 
 
 class Damaged(BenchError):
-    """Something in the cache is not what was written."""
+    """A file of the cache differs from what was written."""
 
 
 _SEAL = "sha256sums"
-"""As sha256sum(1) writes and checks it; the last line is the hash of those before it."""
+"""The name of the list of hashes, in the format of sha256sum(1); its last line is the hash of the lines before it."""
 
 
-def complaint(folder: Path, text: str) -> Unusable | None:
-    """The same trouble when a program we ran met it below `folder` and could only print what the C library calls it."""
+def error_in_output(folder: Path, text: str) -> Unusable | None:
+    """The error that a program we ran below `folder` printed by its strerror(3) text; None when `text` has none."""
     return next((Unusable(folder, number) for number in _REMEDIES if os.strerror(number) in text), None)
 
 
 def ensure_room(folder: Path, size: int) -> None:
-    """Unusable when the file system of `folder`, which exists, has less than `size` bytes left."""
+    """Raises Unusable when the file system of `folder`, which exists, has less than `size` bytes left."""
     if shutil.disk_usage(folder).free < size:
         raise Unusable(folder, errno.ENOSPC)
 
 
 @contextmanager
-def written(folder: Path) -> Iterator[None]:
-    """Turn "cannot write here" of the operating system into Unusable, which says what to do; pass on the rest."""
+def writing(folder: Path) -> Iterator[None]:
+    """Turn an OSError that means that `folder` cannot be written into Unusable; let others pass."""
     try:
         yield
     except OSError as error:
@@ -89,8 +89,8 @@ def written(folder: Path) -> Iterator[None]:
 
 
 def _culprit(error: OSError, folder: Path) -> Path | None:
-    """The folder to blame: ours or one above it; None when the error is about a file somebody gave us to read."""
-    if error.errno in _OF_WRITING:  # shutil names the file it copies from
+    """The folder that the error is about, ours or one above it; None when it is about a file that we were to read."""
+    if error.errno in _WRITE_ERRORS:  # shutil names the file it copies from
         return folder
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
     if path.is_relative_to(folder.parent):
@@ -100,16 +100,17 @@ def _culprit(error: OSError, folder: Path) -> Path | None:
 
 @contextmanager
 def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Hold the lock that belongs to `folder`, beside it; other processes wait. Make the parent when there is none."""
+    """Hold the lock of `folder`, a file beside it, so that other processes wait. Makes the parent when there is
+    none."""
     path = folder.with_name(f".{folder.name}.lock")
-    with written(folder):
+    with writing(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            _log.info("waiting for another process that is at work on %s", folder)
-            notify(f"waiting for another process that is at work on {folder}")
+            _log.info("waiting for another process that works on %s", folder)
+            notify(f"waiting for another process that works on {folder}")
             _await(lock, folder)
     try:
         yield
@@ -118,24 +119,24 @@ def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> I
 
 
 def _await(lock: FileLock, folder: Path) -> None:
-    """Wait for as long as it takes; BenchError when we are to end before."""
+    """Wait for the lock without a time limit; raises BenchError when the bench is asked to end meanwhile."""
     while True:
         try:
-            lock.acquire(timeout=_LOOK)
+            lock.acquire(timeout=_LOCK_INTERVAL)
             return
         except Timeout:
             if programs.ending():
-                raise BenchError(f"nobody waits for {folder} any more: the bench is about to end") from None
+                raise BenchError(f"no longer waiting for the lock of {folder}: the bench is about to end") from None
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `folder`, read-only, when the block ends well, and vanishes otherwise.
+    """Yield an empty folder that becomes `folder`, read-only, when the block succeeds, and is removed otherwise.
 
-    What was at `folder` before stays until that moment. The caller holds `locked(folder)`, which is why left-overs of
-    a process that was killed can be swept here.
+    What was at `folder` before stays until that moment. The caller holds `locked(folder)`, so what a killed process
+    left over can be removed here.
     """
-    with written(folder):
+    with writing(folder):
         for left_over in folder.parent.glob(f".{folder.name}.new-*"):
             remove(left_over)
         new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
@@ -152,7 +153,7 @@ def replaced(folder: Path) -> Iterator[Path]:
 
 
 def ensure(folder: Path, make: Callable[[Path], None], *, notify: Callable[[str], None] = lambda _: None) -> None:
-    """Have `folder` there and whole: `make` fills it, an empty one, when there is none or it is damaged."""
+    """Ensure that `folder` exists and is whole: when it does not or is damaged, `make` fills an empty one."""
     if _is_whole(folder, lambda _: None):
         _log.debug("taking %s", folder)
         return
@@ -178,20 +179,22 @@ def _is_whole(folder: Path, notify: Callable[[str], None]) -> bool:
 def _seal(folder: Path) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in paths)
-    (folder / _SEAL).write_text(f"{lines}{_of_itself(lines)}\n")
+    (folder / _SEAL).write_text(f"{lines}{_own_digest(lines)}\n")
 
 
-def _of_itself(lines: str) -> str:
+def _own_digest(lines: str) -> str:
     return f"# {hashlib.sha256(lines.encode()).hexdigest()}"
 
 
 def check(folder: Path) -> None:
-    """Damaged unless every file below `folder` is as it was sealed; Unusable when one cannot be read. Costs reading
-    them once, a few milliseconds a megabyte."""
+    """Raise Damaged when a file below `folder` differs from what was sealed, Unusable when one cannot be read.
+
+    Reads every file once, which takes a few milliseconds per megabyte.
+    """
     with reading(folder / _SEAL):
         lines, _, last = (folder / _SEAL).read_text(errors="replace").rstrip("\n").rpartition("\n")
     lines = f"{lines}\n" if lines else ""
-    if last != _of_itself(lines):
+    if last != _own_digest(lines):
         raise Damaged(f"{folder / _SEAL} is damaged")
     sealed = {folder / name: digest for digest, _, name in (line.partition("  ") for line in lines.splitlines())}
     for path, digest in sealed.items():
@@ -202,7 +205,7 @@ def check(folder: Path) -> None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tell a file of the cache that is missing, which is Damaged, from one that cannot be read, which is Unusable."""
+    """Turn an OSError into Damaged when the file of the cache is missing, into Unusable when it cannot be read."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -212,7 +215,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def freeze(folder: Path) -> None:
-    """Make all below `folder`, and itself, readable by everyone and writable by nobody."""
+    """Make `folder` and everything below it readable by everyone and writable by nobody."""
     for parent, _, files in os.walk(folder):
         for name in files:
             path = Path(parent, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The `hil` command: collects the subcommands every folder registers, and turns errors into one line and a status."""
+"""The `hil` command: finds the registered subcommands, and turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from importlib.metadata import entry_points
 import click
 
 from hil import logs, settings, signals, streams
-from hil.errors import BenchError, HilError, UserError, of_host
+from hil.errors import BenchError, HilError, UserError, os_error
 from hil.version import version
 
 _SIGPIPE = 128 + signal.SIGPIPE
-"""What a shell reports of a program that a closed pipe ended."""
-_NOBODY_READS = (errno.EPIPE, errno.EIO)
-"""Of a pipe, and of a terminal that is gone."""
+"""The exit status that a shell reports for a program that was ended by a closed pipe."""
+_READER_GONE = (errno.EPIPE, errno.EIO)
+"""What writing gives when the reader of a pipe, or the terminal, is gone."""
 
 
 class _Registered(click.Group):
@@ -39,15 +39,15 @@ class _Registered(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            # Not of standard output (`streams`), for which click takes it, and ends with 1, the status of a divergence.
-            raise of_host(error) from error
+            # Not from standard output (see `streams`). click takes it for that, and ends with 1, as for a divergence.
+            raise os_error(error) from error
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-"""What a command that may stand alone has in common with `hil`."""
+"""Settings of `hil` and of every command that can also be called alone."""
 
 
-def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         click.echo(f"hil, version {version()}")
         ctx.exit()
@@ -59,21 +59,26 @@ def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     "--verbose",
     "verbosity",
     count=True,
-    help="Tell on standard error what goes on: kernels fetched, machines started, what was lost; -vv every detail.",
+    help="Log to standard error: kernels fetched, machines started, machines lost; -vv logs every detail.",
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Tell which hil this is."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
 )
 def hil(verbosity: int) -> None:
-    """Boot real Linux kernels and hold BPF programs on kprobes against an executable specification."""
+    """Boot real Linux kernels and compare BPF programs on kprobes with an executable specification."""
     logs.to_screen(verbosity)
 
 
 def main(command: click.Command = hil) -> None:
-    """Entry point, of `hil` or of one of its commands alone.
+    """The entry point of `hil`, or of one of its commands alone.
 
-    Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed; 128 and the number of a
-    signal that ended it, 141 when what it had to print was not wanted to its end.
+    Exit status: 0 as predicted, 1 a divergence, 2 wrong usage, 3 the bench or a machine failed; 128 plus the number of
+    the signal that ended it, 141 when the reader of its output was gone before the end.
     """
     streams.install()
     signals.install()
@@ -85,36 +90,36 @@ def _status(command: click.Command) -> int:
         settings.check()
         status: int | None = command.main(standalone_mode=False)
     except HilError as error:
-        return _told(error)
+        return _print_error(error)
     except click.ClickException as error:
         error.show()
         return UserError.exit_status
     except OSError as error:
-        return _told(of_host(error))
+        return _print_error(os_error(error))
     except click.Abort:
         click.echo("hil: interrupted", err=True)
         return 128 + signal.SIGINT
     except Exception:
-        # A fault of ours. Python would end with 1, the status of a divergence.
+        # A bug of the bench. Python would end with 1, the status of a divergence.
         traceback.print_exc()
         return BenchError.exit_status
-    unwanted = _unwanted()
-    # A command that comes back with a status has judged something, and that is no less so.
-    return unwanted if status is None else status
+    output_status = _output_status()
+    # The status of a command that judges something counts even when its output could not be written.
+    return output_status if status is None else status
 
 
-def _unwanted() -> int:
-    """The status of a command that does no more than print."""
+def _output_status() -> int:
+    """The exit status of a command that only prints."""
     failure = streams.failure()
     if failure is None:
         return 0
-    if failure.errno in _NOBODY_READS:
+    if failure.errno in _READER_GONE:
         return _SIGPIPE
     what = f"cannot write to standard output: {os.strerror(failure.errno or 0)}"
-    return _told(BenchError(what, remedy="look at its disk, or send it elsewhere"))
+    return _print_error(BenchError(what, remedy="check its disk, or redirect it elsewhere"))
 
 
-def _told(error: HilError) -> int:
+def _print_error(error: HilError) -> int:
     click.echo(f"hil: {error}", err=True)
     if error.details:
         click.echo(error.details.rstrip("\n"), err=True)

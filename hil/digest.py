@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hashes of files, by which what is fetched, built and kept is known."""
+"""Hashes of files, which identify what is downloaded, built and kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from pathlib import Path
 
 
 def sha256(path: Path) -> str:
-    """Of the content, in hexadecimal."""
+    """The SHA-256 of the content of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

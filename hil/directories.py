@@ -11,15 +11,15 @@ _DIRS = PlatformDirs("hil", appauthor=False)
 
 
 def cache() -> Path:
-    """What can be fetched or built again: kernels, packages, guest roots, agents."""
+    """The folder for what can be fetched or built again: kernels, packages, guest roots, agents."""
     return Path(_DIRS.user_cache_dir)
 
 
 def config() -> Path:
-    """What a user wrote for us: distributions."""
+    """The folder for what the user writes: records of distributions."""
     return Path(_DIRS.user_config_dir)
 
 
 def state() -> Path:
-    """What is ours and lasts: keys, the history of runs."""
+    """The folder for what must last: keys, the history of runs."""
     return Path(_DIRS.user_state_dir)

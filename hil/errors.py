@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Errors a user can meet. Each says what happened, what it was about, and what to do next.
+"""Errors that a user can meet. Each says what happened, what it was about, and what to do next.
 
-User mistakes and trouble of the bench are different classes, because a CI job must treat them differently.
+Mistakes of the user and failures of the bench are different classes, because a CI job must treat them differently.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class BenchError(HilError):
 
 
 class MachineLost(BenchError):
-    """A machine died or stopped answering while somebody still needed it."""
+    """A machine died or stopped answering while it was in use."""
 
 
-def of_host(error: OSError, place: object = None) -> BenchError:
-    """The error for what the system refused: a disk can be full, a folder read-only, anywhere; what it says is the
-    message. `place` is where that was as far as we know: of an open file that fails the system says no name."""
+def os_error(error: OSError, place: object = None) -> BenchError:
+    """The BenchError for an OSError, such as a full disk or a read-only folder, with the system's text as its message.
+
+    `place` is the file it was about, for errors of an open file, in which the system gives no name.
+    """
     where = error.filename if isinstance(error.filename, str) else place
     what = str(error) if where is None else f"{where}: {error.strerror}"
-    return BenchError(what, remedy="look at its disk and its permissions, or name another place")
+    return BenchError(what, remedy="check its disk and its permissions, or name another place")

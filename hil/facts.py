@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a running kernel tells of itself, as data."""
+"""Facts that are read from the running kernel."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """Read once a boot. Where they differ from what the records of a kernel say, they are believed.
+    """The facts of one boot. Where they differ from the records of the kernel, they take precedence.
 
-    `release`, `version`, `machine` and `hostname` are those of uname(2); `page_size` is in bytes, `cpus` how many there
-    can be. `settings` are the numbers below /proc/sys that were asked for, by path; one that is not there is missing.
-    `kprobes` is whether tracefs takes probes (`kprobe_events`). `options` are what CONFIG_IKCONFIG_PROC shows of the
-    configuration (/proc/config.gz), as `hil.kernels.configuration.options` has them; None where it shows nothing.
+    `release`, `version`, `machine` and `hostname` are those of uname(2); `page_size` is in bytes, `cpus` the number of
+    possible CPUs. `settings` are the numbers read below /proc/sys, by path, without those that do not exist.
+    `kprobes` says whether tracefs has `kprobe_events`. `options` is the configuration in /proc/config.gz
+    (CONFIG_IKCONFIG_PROC), in the form of `hil.kernels.configuration.options`; None where the file does not exist.
     """
 
     release: str
@@ -29,5 +29,5 @@ class Facts:
 
     @property
     def uname(self) -> str:
-        """What `uname -a` prints."""
+        """The text that `uname -a` prints."""
         return f"Linux {self.hostname} {self.release} {self.version} {self.machine} GNU/Linux"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Runs in the child, as a script: run a program, and end its whole family when the bench is gone.
+"""A script that the bench runs as a child: it runs a program, and kills its process group when the bench is gone.
 
     python -I -S keeper.py <program> <argument>...
 
-Standard input is a pipe whose other end the bench alone holds. When that end is closed, by the bench or by its death,
-however it dies, the program's process group is killed; so it is on SIGTERM. `PR_SET_PDEATHSIG` would reach the program
-alone: apt's methods wait for a mirror on their own and do not look who still wants to know.
+Standard input is a pipe whose other end only the bench holds. When that end is closed, by the bench or by its death,
+the program's process group is killed, as it is on SIGTERM. `PR_SET_PDEATHSIG` would reach the program alone: apt's
+methods are processes of their own, which would keep waiting for a mirror.
 """
 
 import os
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     liveness = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGTERM, _end)
-    # The program's end wakes `poll`; pidfd_open(2) would be simpler, and is not on hosts before Linux 5.3.
+    # The program's end wakes `poll`; pidfd_open(2) would be simpler, but hosts before Linux 5.3 lack it.
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -38,7 +38,7 @@ if __name__ == "__main__":
             os.write(2, f"{sys.argv[1]}: {error.strerror}\n".encode())
             os._exit(127)
     try:
-        with suppress(OSError):  # it has done so itself, and is another program by now
+        with suppress(OSError):  # it has done so itself, and has called execve already
             os.setpgid(program, program)
         waiting = select.poll()
         waiting.register(liveness, select.POLLHUP)

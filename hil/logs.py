@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What goes on behind the user's back: on standard error for who says `hil -v`, and in a file in each run folder.
+"""Logging: to standard error with `hil -v`, and to a file in each run folder.
 
-Every module has a logger of its own name. Nothing is logged of a single operation, nor of a script that is as
-predicted, so a log costs a run nothing that can be measured, and stays readable.
+Every module has a logger of its own name. Single operations and scripts with the predicted result are not logged, so
+the log is short and its cost is not measurable.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME = "hil.log"
-"""Of the file in a run folder."""
+"""The name of the log file in a run folder."""
 _OURS = {"hil": logging.DEBUG, "harness": logging.DEBUG}
 _THEIRS = {"paramiko": logging.INFO, "qemu.qmp": logging.INFO, "asyncio": logging.INFO}
-"""What libraries log below this is every packet and message."""
+"""The levels of libraries, which below these log every packet and message."""
 
 for _name in _OURS:
-    # Without one, Python prints warnings that nobody asked for.
+    # Without a handler, Python prints warnings to standard error.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
@@ -35,16 +35,16 @@ class _Screen(logging.Handler):
         self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record. Where nobody reads any more, the work goes on."""
-        # While a table lives, rich has put something in the place of `sys.stderr` that prints above it. That is right
-        # for a screen and for nothing else: a file that standard error leads to must get its lines all the same.
+        """Print the record; a stream that can no longer be written is ignored."""
+        # While a table is shown, rich replaces `sys.stderr` by an object that prints above it. That is right for a
+        # terminal only: a file that standard error is redirected to must get its lines all the same.
         stream = sys.stderr if self._standard_error.isatty() else self._standard_error
         with contextlib.suppress(OSError, ValueError):
             print(self.format(record), file=stream, flush=True)
 
 
 class File(logging.FileHandler):
-    """A log file with time stamps in UTC, the level, the thread and the logger. `failure` says why it breaks off."""
+    """A log file with time stamps in UTC, level, thread and logger. `failure` is the error that ended it, or None."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace", delay=True)
@@ -63,7 +63,7 @@ class File(logging.FileHandler):
                 self.failure = error
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
-        """Keep what went wrong for whoever made the log."""
+        """Keep the error in `failure`."""
         error = sys.exc_info()[1]
         assert isinstance(error, Exception)
         self.failure = error
@@ -77,7 +77,7 @@ class File(logging.FileHandler):
 
 
 def to_screen(verbosity: int) -> None:
-    """Print on standard error from now on: with 0 nothing, with 1 what happened, with more every detail."""
+    """Log to standard error from now on: nothing with 0, level INFO with 1, every detail with more."""
     if verbosity == 1:
         handler = _Screen()
         handler.setLevel(logging.INFO)
@@ -88,8 +88,8 @@ def to_screen(verbosity: int) -> None:
 
 @contextmanager
 def to_file(path: Path) -> Iterator[File]:
-    """Write every detail to a new file at `path` until this is left. One that cannot be written ends nothing: its
-    `failure` says so."""
+    """Log every detail to a new file at `path` until the block ends. A file that cannot be written raises no error; its
+    `failure` has the reason."""
     file = File(path)
     names = _OURS | _THEIRS
     before = {name: logging.getLogger(name).level for name in names}

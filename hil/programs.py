@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs of the host that may work for minutes, and end with us however we end, with all they started."""
+"""Runs programs of the host that may take minutes; they and their children end with the bench, however it ends."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _refused = 0
 def run(
     argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `argv`, which gets no input, to its end; how it ended and what it said. A program that is not there ends with
-    127, one that is killed by a signal with 128 and its number. BenchError as from `kept`."""
+    """Run `argv` without input to its end; returns its exit status and output. The status is 127 when the program does
+    not exist, 128 + n when signal n ended it. Raises BenchError as from `kept`."""
     with kept(argv, environment=environment, cwd=cwd, stderr=subprocess.PIPE) as process:
         stdout, stderr = process.communicate()
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
@@ -37,10 +37,11 @@ def run(
 def kept(
     argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None, stderr: int
 ) -> Iterator[subprocess.Popen[str]]:
-    """The keeper of `argv`, which ends as that does; what it says is in a pipe, and `stderr` as `subprocess` has it.
+    """Yield the process of `hil.keeper` that runs `argv` and ends with its status. Its stdout is a pipe, its stderr is
+    `stderr`, in the sense of `subprocess`.
 
-    However this is left, nothing of the program's process group runs behind it; nor behind us, should we be killed.
-    BenchError when it cannot be started, and while `none` is in force.
+    The program's process group is killed when the block ends, and when the bench is killed. Raises BenchError when it
+    cannot be started, and while `none` is active.
     """
     with ExitStack() as stack:
         reader, writer = os.pipe()
@@ -69,7 +70,7 @@ def kept(
             yield process
         finally:
             liveness.close()
-            with process:  # which closes its pipes, and waits
+            with process:  # closes its pipes, and waits
                 pass
             with _lock:
                 _running.discard(process)
@@ -77,13 +78,13 @@ def kept(
 
 
 def ending() -> bool:
-    """Whether `none` is in force; whoever waits for what may take minutes asks now and then."""
+    """Whether `none` is active; long waits check this periodically."""
     return _refused > 0
 
 
 @contextmanager
 def none() -> Iterator[None]:
-    """End every program that runs in any thread, and start no other one until this is left."""
+    """End every program that runs in any thread, and start no other one until the block ends."""
     global _refused
     with _lock:
         _refused += 1

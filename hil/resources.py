@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the recipes (`images`) and the agent's sources (`guest`) are: in the wheel, or beside us in a checkout."""
+"""The folders of the recipes (`images`) and the agent's sources (`guest`): in the wheel, or in the checkout."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: Literal["images", "guest"]) -> Path:
-    """The folder that holds the data files of `name`, read-only for us."""
+    """The folder with the data files of `name`, which must not be written."""
     packaged = _PACKAGE / "_resources" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name

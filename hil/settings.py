@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Variables of the environment that steer machines, looked at before anything is started."""
+"""Checks the environment variables that control machines, before anything is started."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 
 
 def check() -> None:
-    """UserError when one of them says nothing that can be meant."""
+    """Raise UserError when one of them has an invalid value."""
     if os.environ.get("HIL_ACCELERATOR") or os.environ.get("HIL_TIME_SCALE"):
-        from hil.machine import accelerator, speed  # here, as it brings the whole library of machines with it
+        from hil.machine import accelerator, speed  # here, because it imports the whole library of machines
 
         accelerator.wanted()
         speed.override()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The signals that ask the bench to end: Ctrl-C, a CI system's SIGTERM, a terminal that is closed, Ctrl-backslash.
 
-The first one is an exception in the main thread, so that machines and builds end and results are written on the way
-out. The second one is let pass: the way out is being taken. The third one ends the process at once.
+The first one raises an exception in the main thread, so that machines and builds are ended and results are written. The
+second one is ignored, because that is under way. The third one ends the process at once.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from types import FrameType
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _PATIENCE = 2
-"""Signals that wait for an orderly end."""
+"""The number of signals that allow an orderly end."""
 _MOMENT = 0.01
-"""Seconds, for a destructor to be done."""
+"""Seconds that a destructor is given to end."""
 _places = itertools.count(1)
-"""Of each signal that comes. The next one may come while this one is being handled, so nothing else can count them."""
+"""The number of each signal. A signal may arrive while another one is handled, so counting must be a single step."""
 
 
 class Ended(SystemExit):
-    """A signal asked for the end; the exit status is what a shell reports of a program that it ended."""
+    """A signal asked the bench to end; the exit status is the one that a shell reports for that signal."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(128 + number)
@@ -38,31 +38,31 @@ _held = False
 
 
 def install() -> None:
-    """Heed the signals from now on; those that whoever started us has us ignore (nohup, a shell's `&`) stay ignored."""
+    """Install the handlers; signals that were ignored when the bench started (nohup, a shell's `&`) stay ignored."""
     for number in ASKING:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _asked)
-    # Registered first and so called last: what comes while the interpreter is taken apart must not change the status.
+            signal.signal(number, _handle)
+    # Registered first and so called last: a signal during the interpreter's shutdown must not change the exit status.
     atexit.register(_ignore)
-    signal.signal(signal.SIGALRM, _again)
-    sys.unraisablehook = _swallowed
+    signal.signal(signal.SIGALRM, _raise_again)
+    sys.unraisablehook = _unraisable
 
 
 def hold() -> None:
-    """From now on only note the first signal. For work that is worth nothing when half of it is done."""
+    """Defer the first signal until `heed`, for work that must not be interrupted half-way."""
     global _held
     _held = True
 
 
 def heed() -> None:
-    """End `hold`; Ended for a signal that came meanwhile."""
+    """End `hold`; raises Ended for a signal that came meanwhile."""
     global _held
     _held = False
     if _first is not None:
         raise Ended(_first)
 
 
-def _asked(number: int, _: FrameType | None) -> None:
+def _handle(number: int, _: FrameType | None) -> None:
     global _first
     place = next(_places)
     if place > _PATIENCE:
@@ -76,16 +76,16 @@ def _asked(number: int, _: FrameType | None) -> None:
             raise Ended(_first)
 
 
-def _swallowed(trouble: sys.UnraisableHookArgs) -> None:
-    """Told of an exception that nobody can catch, since Python was in a destructor or a callback when it was raised: an
-    end that was asked for there is asked for again, a moment later."""
-    if isinstance(trouble.exc_value, Ended):
+def _unraisable(details: sys.UnraisableHookArgs) -> None:
+    """Raise Ended again, a moment later, when it was raised in a destructor or a callback, where nothing can catch
+    it."""
+    if isinstance(details.exc_value, Ended):
         signal.setitimer(signal.ITIMER_REAL, _MOMENT)
     else:
-        sys.__unraisablehook__(trouble)
+        sys.__unraisablehook__(details)
 
 
-def _again(*_: object) -> None:
+def _raise_again(*_: object) -> None:
     if _first is not None:
         raise Ended(_first)
 
@@ -93,4 +93,4 @@ def _again(*_: object) -> None:
 def _ignore() -> None:
     for number in (*ASKING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
-    sys.unraisablehook = sys.__unraisablehook__  # ours leans on names that go now
+    sys.unraisablehook = sys.__unraisablehook__  # ours uses names that the shutdown deletes

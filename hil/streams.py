@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Standard output and standard error that cost nothing but themselves when they can no longer be written.
+"""Standard output and standard error that raise no errors when they can no longer be written.
 
-A job that works for minutes prints on the way. Whoever read that may have seen enough, as `head` does, a terminal may
-be closed, a disk with the log may be full; none of that is a reason to lose the work, least of all from whichever
-thread happened to print. What cannot be written is dropped, and `failure` remembers why.
+A job of minutes prints its progress. The reader of a pipe may end, as `head` does, a terminal may be closed, a disk may
+be full; none of that must end the job, in whichever thread happens to print. What cannot be written is dropped, and
+`failure` gives the reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 
 class _Stream(io.FileIO):
-    """A descriptor of ours; after the first failure it takes everything and writes nothing."""
+    """A file descriptor; after the first error it accepts all data and writes none."""
 
     failure: OSError | None = None
 
@@ -33,19 +33,19 @@ _output: _Stream | None = None
 
 
 def install() -> None:
-    """Put such streams in the place of `sys.stdout` and `sys.stderr`."""
+    """Replace `sys.stdout` and `sys.stderr` by such streams."""
     global _output
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest that is free; else a file of ours would get the number
-    sys.stdout, _output = _instead(sys.stdout)
-    sys.stderr, _ = _instead(sys.stderr)
+    sys.stdout, _output = _replacement(sys.stdout)
+    sys.stderr, _ = _replacement(sys.stderr)
 
 
 def failure() -> OSError | None:
-    """Why standard output could not be written to its end; None when it was."""
+    """The first error of writing standard output; None when there was none."""
     if _output is None:
         return None
     with contextlib.suppress(ValueError):  # closed
@@ -53,7 +53,7 @@ def failure() -> OSError | None:
     return _output.failure
 
 
-def _instead(stream: TextIO | None) -> tuple[TextIO, _Stream | None]:
+def _replacement(stream: TextIO | None) -> tuple[TextIO, _Stream | None]:
     if not isinstance(stream, io.TextIOWrapper):
         return stream, None  # type: ignore[return-value]  # None where the descriptor was closed, as Python has it
     raw = _Stream(stream.fileno(), "wb", closefd=False)

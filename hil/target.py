@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a script can be run on: a machine under QEMU, a real board, or, for tests, this host.
+"""The interface of what a script can run on: a machine under QEMU, a real board, or, for tests, this host.
 
-A board reached over SSH is added as one module with one class that has everything in `Target`; nothing above this line
-asks which of them it talks to.
+A board that is reached over SSH is added as one module with one class that implements `Target`; no user of `Target`
+asks which of them it is.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ class ByteStream(Protocol):
     """A two-way stream of bytes to a program that runs on a target."""
 
     def write(self, data: bytes) -> None:
-        """Send all of `data`; MachineLost when the other side is gone."""
+        """Send all of `data`; raises MachineLost when the program or the target is gone."""
 
     def read(self, size: int) -> bytes:
-        """Block for 1 to `size` bytes; empty at the end of the stream. MachineLost when the target died."""
+        """Wait for data and return 1 to `size` bytes, none at the end of the stream. Raises MachineLost when the target
+        died."""
 
     def close(self) -> None:
-        """End the program's input and release the stream; harmless when repeated."""
+        """Close the program's input and release the stream; harmless when repeated."""
 
 
 @dataclass(frozen=True)
 class Completed:
-    """What a command left: its exit status (128 + n when signal n ended it) and what it printed."""
+    """The exit status of a command (128 + n when signal n ended it) and its output."""
 
     status: int
     stdout: bytes
@@ -40,44 +41,45 @@ class Completed:
 
 
 class Target(Protocol):
-    """Anything commands and the agent can be run on, as root. A context manager that starts on entry (powers on, boots,
-    connects) and always stops; every error of its life is a MachineLost."""
+    """A target that commands and the agent can run on, as root. A context manager that starts on entry (powers on,
+    boots, connects) and always stops; every error of its operation is a MachineLost."""
 
-    # What it is
+    # Properties
 
     @property
     def arch(self) -> Architecture: ...
 
     @property
     def agent(self) -> str:
-        """The path of the agent on it."""
+        """The path of the agent on the target."""
 
     @property
     def tracing(self) -> str:
-        """The path of its tracing files (tracefs)."""
+        """The path of tracefs on the target."""
 
     @property
     def emulator(self) -> str:
-        """What stands for the hardware, with its version; empty where the hardware is real. Asked while it runs."""
+        """The emulator and its version, while it runs; empty where the hardware is real."""
 
     @property
     def command(self) -> Sequence[str]:
-        """Starts the same again at a terminal; empty where no command does."""
+        """The command that starts the same target at a terminal; empty where there is none."""
 
-    # What becomes of it
+    # Liveness
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, as far as anybody noticed."""
+        """Whether it runs, as far as is known."""
 
     def lost_reason(self) -> str | None:
-        """Why it is no longer there; None while it is."""
+        """Why it was lost; None while it runs."""
 
     def on_loss(self, callback: Callable[[], None]) -> None:
-        """Call `callback`, from the thread that notices, when it is lost or stopped; at once when it already is."""
+        """Call `callback` when the target is lost or stopped, in the thread that notices; at once when it already
+        is."""
 
     def stop(self) -> None:
-        """End it and release everything; harmless when repeated, from any thread, and before it was started."""
+        """Stop it and release everything; harmless when repeated, from any thread, and before it was started."""
 
     def __enter__(self) -> Self: ...
 
@@ -85,37 +87,38 @@ class Target(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    # Its console
+    # Console
 
     @property
     def console_log(self) -> Path | None:
-        """The file with everything its console printed; None where nobody listens to it."""
+        """The file with everything that its console printed; None where the console is not recorded."""
 
     @property
     def log_lacks(self) -> int:
-        """Bytes that were printed and are missing in `console_log`, once it is stopped."""
+        """The number of printed bytes that are missing in `console_log`, once it is stopped."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is strange about it though it runs, a sentence each."""
+        """Suspicious observations that did not stop it, a sentence each."""
 
     # Use
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
-        """Run a command to its end; MachineLost when the target dies or `timeout` (seconds at nominal speed) passes."""
+        """Run a command to its end; raises MachineLost when the target dies or `timeout` (seconds at nominal speed)
+        passes."""
 
     def open(self, argv: Sequence[str]) -> ByteStream:
-        """Start a command and talk to it."""
+        """Start a command; returns a stream to its standard input and output."""
 
 
 def read_file(target: Target, path: str, *, remedy: str = "") -> bytes:
-    """The content of a file on the target; BenchError, with `remedy`, when it cannot be read."""
+    """The content of a file on the target; raises BenchError, with `remedy`, when it cannot be read."""
     return _output(target, ["cat", path], f"cannot read {path} on the target", remedy)
 
 
 def write_file(target: Target, path: str, content: bytes, *, remedy: str = "") -> None:
-    """Write a file on the target; BenchError, with `remedy`, when it takes none."""
-    # A file below /proc/sys is opened, not replaced; and it tells by the status of the write what it does not take.
+    """Write a file on the target; raises BenchError, with `remedy`, when it cannot be written."""
+    # The file is opened, not replaced, because it may be one below /proc/sys, where the write fails for invalid values.
     _output(target, ["sh", "-c", 'cat >"$1"', "write", path], f"cannot write {path} on the target", remedy, content)
 
 

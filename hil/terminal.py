@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What commands print on: a terminal, or a log or pipe, whose lines may be as long as they need to be."""
+"""The output of commands: a terminal, or a log or pipe, which has lines of any length."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 _UNLIMITED = 1 << 20
-"""Columns of a line that nobody's screen has to hold."""
+"""The number of columns of an output that is not a screen."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that takes text as it is. Where it does not lead to a screen no line of it is wrapped or cut."""
+    """A console without markup; where it is not a screen, no line is wrapped or cut."""
     made = Console(markup=False, stderr=stderr)
     if not made.file.isatty():
         made.width = _UNLIMITED
@@ -22,16 +22,16 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def interactive(on: Console) -> bool:
-    """Whether what was printed can be drawn over. rich's own `is_terminal` is also true of a log that shall have
-    colours (FORCE_COLOR), where control of a cursor is dirt, and what is drawn over is lost."""
+    """Whether output can be overwritten. rich's own `is_terminal` is also true for a log with colours (FORCE_COLOR), in
+    which control sequences of the cursor do not belong."""
     return on.file.isatty() and not on.is_dumb_terminal
 
 
 def print_table(
     on: Console, headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Collection[str] = ()
 ) -> None:
-    """Print `rows` in columns, those in `right` flush right; or, where lines are too short for that, each row as a
-    paragraph: its first cell, and below it the others, each behind its heading. No cell is ever cut."""
+    """Print `rows` in columns, those in `right` flush right; or, where the screen is too narrow, each row as a
+    paragraph: its first cell, and below it the others, each after its heading. No cell is ever cut."""
     cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False)
     for heading in headings:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Which hil this is, to the commit: results are worth little when nobody can tell what gave them.
+"""The version of hil including the commit, which every result records.
 
-A wheel carries what it was built from in its version (hatch-vcs). In a checkout that version is of the day of its
+The version of a wheel has the commit that it was built from (hatch-vcs). In a checkout that version is as old as the
 installation, so git is asked instead.
 """
 
@@ -16,15 +16,15 @@ from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _PATIENCE = 10.0
-"""Seconds; git reads the state of a few hundred files."""
+"""Seconds that git may take to read the state of a few hundred files."""
 
 
 @cache
 def version() -> str:
-    """By PEP 440: `0.2.dev0+g0123456789ab` is made of that commit on the way to 0.2; `.d` and something behind it, or
-    `.dirty` in a checkout, means that files differ from the commit, `unknown` that git could not be asked.
+    """The version by PEP 440: `0.2.dev0+g0123456789ab` is that commit on the way to 0.2; `.d` and a date, or `.dirty`
+    in a checkout, means that files differ from the commit, `unknown` that git failed.
 
-    Of a checkout as it was when this was first asked.
+    For a checkout it is determined at the first call.
     """
     installed = metadata.version("hil")
     if not (_CHECKOUT / ".git").exists():
@@ -33,18 +33,18 @@ def version() -> str:
 
 
 def of_checkout(folder: Path, installed: str) -> str:
-    """The version of what is in `folder` now; of `installed`, the version its metadata has, the release counts."""
+    """The version of the checkout in `folder` now, with the release of `installed`, the version in the metadata."""
     release = re.split(r"\.dev|\+", installed)[0]
     return f"{release}.dev0+{_commit(folder)}"
 
 
 def _commit(folder: Path) -> str:
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty=.dirty", "--abbrev=12", "--exclude=*"]
-    # A hook of git's has these set for another repository; and to look must not write to the index.
+    # A git hook sets these for another repository; and this must not write to the index.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["GIT_OPTIONAL_LOCKS"] = "0"
     try:
-        said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=_PATIENCE)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=_PATIENCE)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return f"g{said.stdout.strip()}"
+    return f"g{done.stdout.strip()}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files that are there whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` beside `path` first, so that neither a full disk nor an interrupt leaves half of it; OSError."""
+    """Write `text` to `path` by way of a temporary file beside it, so that neither a full disk nor an interrupt leaves
+    a partial one; raises OSError on failure."""
     temporary = path.with_name(f"{path.name}.partial")
     try:
         temporary.write_text(text)

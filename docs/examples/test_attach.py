@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Attaching programs to a kprobe, on every lane of a matrix. An example to start from:
+"""An example of a test file: attaching programs to a kprobe, on every lane of a matrix.
 
 pytest --hil-lanes 'debian-12,debian-13/arm64/jit' test_attach.py
 """
@@ -30,20 +30,20 @@ EVENT, PROGRAM = op.Ref("event"), op.Ref("program")
 
 
 def counting(guest: LaneGuest) -> tuple[op.Operation, ...]:
-    """A program that counts our own prctl(2) calls, attached to a probe on the function behind them."""
+    """The operations that attach a program which counts our own prctl(2) calls to a probe on the function behind them."""
     return array("hits"), *probed(on_our_prctl(guest.registers, count_hits()))
 
 
 @pytest.mark.needs("kprobes")
 def test_every_hit_is_counted(guest: LaneGuest) -> None:
-    """`check` carries the operations out in the guest and in the model, and compares them one by one."""
+    """`check` runs the operations in the guest and in the model, and compares the results one by one."""
     *_, hits = guest.check(*counting(guest), prctl(times=3), read_u64("hits"))
     assert hits.data == u64(3)
 
 
 @pytest.mark.needs("kprobes")
 def test_an_event_takes_one_program(guest: LaneGuest) -> None:
-    """`expect` is a third word beside kernel and model: when they differ, the message says whose stands alone."""
+    """`expect` states the result independently of the model; on a difference the message says which one is alone."""
     guest.check(*counting(guest), expect(op.Attach(EVENT, PROGRAM), "EEXIST"))
 
 
@@ -62,12 +62,12 @@ def test_a_second_event_on_the_probe_takes_a_program_of_its_own(guest: LaneGuest
 
 @pytest.mark.needs("jit")
 def test_programs_are_translated_on_this_lane(machine: Machine) -> None:
-    """The machine is there, too: any command in the guest, and its console."""
+    """The fixture `machine` runs any command in the guest, and has its console."""
     assert machine.run(["cat", "/proc/sys/net/core/bpf_jit_enable"]).stdout == b"1\n"
 
 
-def test_the_model_can_be_asked_alone(model: ModelExecutor) -> None:
-    """A prediction for every operation of a script, before any kernel has seen it."""
-    (closed,) = model.run(Script("close", "closes what nobody opened", (op.Close(-1),)))
+def test_the_model_predicts_without_a_kernel(model: ModelExecutor) -> None:
+    """`model` predicts every operation of a script without a kernel."""
+    (closed,) = model.run(Script("close", "closes a descriptor that is not open", (op.Close(-1),)))
     assert isinstance(closed, Outcome)
     assert closed.errno == "EBADF"

@@ -17,7 +17,7 @@ from harness.benchmarks.ratio import Ratio
 from harness.lane import Engine
 from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
-from hil.arch import having
+from hil.arch import architectures_with
 from hil.kernels import store
 
 
@@ -28,7 +28,7 @@ def bench(name: str, rounds: int) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
     console = terminal.console()
-    for arch in having(name):
+    for arch in architectures_with(name):
         store.get(name, arch)  # before minutes are spent on what needs no kernel
 
     def notify(line: str) -> None:
@@ -38,7 +38,7 @@ def bench(name: str, rounds: int) -> None:
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         report, took = conformance(name, Path(folder), notify)
     with TemporaryDirectory(prefix="hil-bench-") as folder:
-        for arch in having(name):
+        for arch in architectures_with(name):
             bootable = prepare(name, arch.name, LineListener(notify))
             ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))

@@ -16,7 +16,7 @@ from harness.run.phase_timing import PhaseTime
 from harness.run.plan import Share, shares
 from harness.run.results import RunReport, ScriptResult
 from harness.script.operations import Script
-from hil.arch import architecture, having
+from hil.arch import architecture, architectures_with
 from hil.kernels import store
 
 
@@ -41,7 +41,7 @@ def conformance(kernel: str, folder: Path, notify: Callable[[str], None]) -> tup
         era = store.era(name, architecture(arch))
         return tuple(clause.script(era) for clause in clauses(arch, era))
 
-    lanes = all_lanes((kernel, arch.name) for arch in having(kernel))
+    lanes = all_lanes((kernel, arch.name) for arch in architectures_with(kernel))
     plan, reports = shares(lanes, scripts), list[RunReport]()
     made, watch = matrix.make_folder(folder), Told(notify)
     took = seconds(lambda: reports.append(matrix.run(plan, made, watch, artifacts=EVERYTHING)))

@@ -53,7 +53,7 @@ def keep(path: Path, answer: Answer) -> None:
     """Keep an answer, but for one of a kernel that was lost or skipped: the next time it may be there."""
     if answer.behaviour is None or answer.behaviour.lost:
         return
-    with cache.locked(path.parent), cache.written(path.parent):
+    with cache.locked(path.parent), cache.writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps({**asdict(answer.behaviour), "verdict": answer.verdict}))
 

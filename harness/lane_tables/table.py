@@ -12,7 +12,7 @@ from harness.model.architecture import architecture_rules
 from harness.model.eras import Era, era
 from harness.model.rules import Attachment, DivisionByZero, Keep, LoadCheck
 from harness.release import dotted, release
-from hil.arch import Architecture, having
+from hil.arch import Architecture, architectures_with
 from hil.kernels import catalogue, store
 from hil.kernels.catalogue import Debian, Tarball
 
@@ -137,7 +137,7 @@ def rows() -> tuple[tuple[str, ...], ...]:
             column.cell(Row(entry.name, entry.era, entry.source), era(entry.era, arch.name), arch) for column in COLUMNS
         )
         for entry in catalogue.entries().values()
-        for arch in having(entry.name)
+        for arch in architectures_with(entry.name)
     )
 
 

@@ -35,7 +35,7 @@ def landing_pads(distribution: Distribution, of: Release) -> bool:
 def configured(options: Mapping[str, str]) -> Distribution:
     """Returns the distribution that a kernel's configuration (the options that are set, with their CONFIG_)
     describes."""
-    return distributions.told(options)[0]
+    return distributions.detect(options)[0]
 
 
 def usual(release: Release) -> Distribution:

@@ -117,13 +117,13 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
     from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
     from hil.errors import HilError
-    from hil.kernels.store import NotAtHand
+    from hil.kernels.store import NotCached
 
     require = request.config.getoption("--hil-require-predicted")
     try:
         session = _hil_machine_pool.session(_hil_lane)
         guest = LaneGuest(request.node.name, _hil_lane, session, require_predicted=require)
-    except (NotAtHand, EngineUnavailable) as error:
+    except (NotCached, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)
         pytest.skip(f"{_hil_lane}: {error}")

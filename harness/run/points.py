@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from harness.lane import Lane, all_lanes, select
-from hil.arch import Architecture, having
+from hil.arch import Architecture, architectures_with
 from hil.errors import UserError
 from hil.kernels import catalogue, store
 from hil.kernels.catalogue import POINT, Debian
@@ -36,7 +36,7 @@ def asked_for(patterns: Iterable[str]) -> tuple[Lane, ...]:
 def _matching(pattern: str, archs: str) -> Iterator[tuple[str, str]]:
     for known in catalogue.entries().values():
         if isinstance(known.source, Debian) and fnmatchcase(known.name, catalogue.row(pattern)):
-            for arch in _having(known.name, archs):
+            for arch in _architectures(known.name, archs):
                 whole = (one.name for one in points(known, arch) if not one.lacking)
                 yield from ((name, arch.name) for name in whole if fnmatchcase(name, pattern))
 
@@ -47,7 +47,7 @@ def _there(name: str, archs: str) -> list[tuple[str, str]]:
     if known is None or not isinstance(known.source, Debian):
         return []  # no kernel of the catalogue; whoever selects says so
     there, lacking = [], []
-    for arch in _having(catalogue.row(name), archs):
+    for arch in _architectures(catalogue.row(name), archs):
         try:
             if not store.location(name, arch).is_dir():
                 find(known, known.source, arch)
@@ -59,6 +59,6 @@ def _there(name: str, archs: str) -> list[tuple[str, str]]:
     return there
 
 
-def _having(kernel: str, archs: str) -> list[Architecture]:
+def _architectures(kernel: str, archs: str) -> list[Architecture]:
     """The architectures that match a pattern and have a kernel of the catalogue."""
-    return [arch for arch in having(kernel) if fnmatchcase(arch.name, archs)]
+    return [arch for arch in architectures_with(kernel) if fnmatchcase(arch.name, archs)]

@@ -32,7 +32,7 @@ from harness.script.needs import Need
 from harness.script.operations import Script
 from harness.script.outcome import Prediction
 from harness.session import Bootable, Listener, Phase, Session, lane_session, prepare
-from hil.errors import BenchError, HilError, MachineLost, of_host
+from hil.errors import BenchError, HilError, MachineLost, os_error
 from hil.kernels import store
 from hil.machine import Machine
 from hil.target import Target
@@ -128,7 +128,7 @@ class Worker:
         try:
             with self.clock.on(self.place, "other"):
                 self._run()
-        except store.NotAtHand as error:
+        except store.NotCached as error:
             self._rest(Verdict.UNSUPPORTED, str(error))
         except MachineLost as error:
             self._rest(Verdict.LOST, str(error), details=error.details)
@@ -136,7 +136,7 @@ class Worker:
             # What fails when we are ended fails of that.
             self._rest(Verdict.LOST if self._stopped else Verdict.ERROR, str(error), details=error.details)
         except OSError as error:
-            self._rest(Verdict.ERROR, str(of_host(error, self._folder)), details=traceback.format_exc())
+            self._rest(Verdict.ERROR, str(os_error(error, self._folder)), details=traceback.format_exc())
         except Exception as error:
             # A fault of ours must not take other machines' results with it; it is told as what it is.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())

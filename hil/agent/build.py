@@ -18,7 +18,7 @@ LINK = ("-static",)
 
 
 def agent_binary(arch: Architecture) -> Path:
-    """The static agent for `arch`; BenchError when there is no compiler for it, or it fails."""
+    """The path of the statically linked agent for `arch`; raises BenchError when its compiler is missing or fails."""
     compiler = shutil.which(arch.gcc)
     if compiler is None:
         raise BenchError(
@@ -33,7 +33,10 @@ def agent_binary(arch: Architecture) -> Path:
 
 
 def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> None:
-    """Compile the agent, with `extra` flags after the common ones (the file `flags` beside the sources)."""
+    """Compile the agent into `output`, with `extra` flags after the common ones (the file `flags` beside the sources).
+
+    Raises BenchError, with the compiler's messages, when it fails.
+    """
     files = sorted(str(path) for path in sources.glob("*.c"))
     command = [compiler, f"@{sources / 'flags'}", *extra, "-o", str(output), *files]
     done = programs.run(command, environment=os.environ)
@@ -46,7 +49,7 @@ def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> No
 
 
 def _digest(sources: Path, compiler: str) -> str:
-    """Names what the binary is made from: sources, flags and the compiler's release."""
+    """A digest of all that the binary is made from: sources, flags and the compiler's version."""
     digest = hashlib.sha256()
     for path in sorted([*sources.glob("*.[ch]"), sources / "flags"]):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())

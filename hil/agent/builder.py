@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes a batch step by step: lays out the arena, counts the steps of blocks, hands out operands."""
+"""Builds a batch step by step: lays out the arena, counts the steps of each block, returns operands."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class BatchBuilder:
         self._front = 0
 
     def __len__(self) -> int:
-        """How many steps there are; the index of the next one."""
+        """The number of steps so far, which is the index of the next one."""
         return len(self._steps)
 
     # The arena.
 
     def alloc(self, content: bytes | int, align: int = 8) -> Address:
-        """Room in the arena that starts out as `content`, or as that many zero bytes."""
+        """Reserve room in the arena for `content`, or for that many zero bytes; returns its address."""
         self._front = -(-self._front // align) * align
         address = Address(self._front)
         self._front += self._fill(address, content)
@@ -74,7 +74,7 @@ class BatchBuilder:
         return self._add(Syscall(number, tuple(_operand(argument) for argument in arguments)))
 
     def read(self, address: Operand | int, length: Operand | int, maximum: int | None = None) -> Result:
-        """Bytes come back in the step's `data`; `maximum` may be left out when `length` is a plain int."""
+        """Read bytes into the step's `data`; `maximum` may be left out when `length` is a plain int."""
         if maximum is None:
             if not isinstance(length, int):
                 raise TypeError("a length that is known only on the target needs a maximum")
@@ -94,14 +94,16 @@ class BatchBuilder:
 
     @contextmanager
     def unless_failed(self, condition: Operand) -> Iterator[Result]:
-        """Steps that are skipped when `condition` is negative."""
+        """Begin a block of steps that are skipped when `condition` is negative."""
         with self._block(lambda count: Skip(condition, count)) as step:
             yield step
 
     @contextmanager
     def if_failed(self, condition: Operand) -> Iterator[Result]:
-        """Steps that are done only when `condition` is negative: else they are skipped, by a step that is skipped
-        itself otherwise."""
+        """Begin a block of steps that are carried out only when `condition` is negative.
+
+        The Skip in front of the block is unconditional, and is itself skipped when `condition` is negative.
+        """
         self._add(Skip(condition, 1))
         with self._block(lambda count: Skip(Immediate(-1), count)) as step:
             yield step
@@ -113,18 +115,18 @@ class BatchBuilder:
 
     @contextmanager
     def thread(self) -> Iterator[Result]:
-        """Steps of a thread of their own; give the result to `join`."""
+        """Begin a block of steps that run in a new thread; pass the result to `join`."""
         with self._block(Thread) as step:
             yield step
 
     @contextmanager
     def process(self) -> Iterator[Result]:
-        """Steps of a process of their own; the result is its process id."""
+        """Begin a block of steps that run in a new process; the result is its process id."""
         with self._block(Process) as step:
             yield step
 
     def build(self, deadline: float = 10.0) -> Batch:
-        """The batch, with `deadline` in seconds."""
+        """Return the batch; `deadline` is in seconds."""
         return Batch(tuple(self._steps), self._front, tuple(self._image), deadline)
 
     def _add(self, step: Step) -> Result:

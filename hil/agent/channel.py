@@ -18,14 +18,14 @@ _CHUNK = 1 << 18
 class AgentLost(MachineLost):
     """The agent's stream ended, or stayed silent, while the agent owed answers.
 
-    What had arrived by then was yielded; `answered` says how many batches of the exchange that were.
+    The answers that had arrived by then were yielded; `answered` is their number in this exchange.
     """
 
     answered: int = 0
 
 
 class FrameChannel:
-    """Sends from a thread of its own, so that the agent can always be read; gives up on an agent that falls silent."""
+    """Sends from a thread of its own, so that the caller can always read; gives up on an agent that falls silent."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -40,13 +40,14 @@ class FrameChannel:
         self._writer.start()
 
     def send(self, frame: bytes) -> None:
-        """Never blocks; whoever calls it bounds how much is under way."""
+        """Queue a frame without blocking; the caller limits how much is under way."""
         self._outgoing.put(frame)
 
     def receive(self, limit: float) -> Frame:
-        """The next frame. AgentLost when the stream ends, or `limit` seconds pass without a byte either way."""
+        """Return the next frame. Raises AgentLost when the stream ends, or `limit` seconds pass without a byte either
+        way."""
         if self._lost:
-            raise AgentLost(f"the agent was lost before: {self._lost.what}", remedy="start another one")
+            raise AgentLost(f"the agent was already lost: {self._lost.what}", remedy="start another one")
         try:
             self._watchdog.arm(limit)
             while not self._frames:
@@ -59,7 +60,7 @@ class FrameChannel:
             self._watchdog.disarm()
 
     def lose(self, error: HilError) -> None:
-        """Nothing sensible can come any more: the channel is closed, and every later `receive` says so."""
+        """Close the channel because of `error`, which every later `receive` names."""
         self._lost = error
         self.close()
 
@@ -76,10 +77,10 @@ class FrameChannel:
             data = self._stream.read(_CHUNK)
         except (MachineLost, OSError) as error:
             data, cause = b"", error
-        if data and not self._watchdog.rang:
+        if data and not self._watchdog.expired:
             self._watchdog.touch()
             return data
-        if self._watchdog.rang:
+        if self._watchdog.expired:
             what = f"the agent was silent for {limit:g} s"
         elif self._reader.partial:
             what = f"the agent's stream ended {self._reader.partial} bytes into an answer"
@@ -94,6 +95,6 @@ class FrameChannel:
                 for at in range(0, len(frame), _CHUNK):
                     self._stream.write(frame[at : at + _CHUNK])
                     self._watchdog.touch()
-            except (MachineLost, OSError) as error:  # the reader finds the end of the stream, and tells of this
+            except (MachineLost, OSError) as error:  # `_read` meets the end of the stream and reports this
                 self._write_error = error
                 return

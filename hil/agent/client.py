@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The client of a running agent: sends batches, yields what came of each."""
+"""The client of a running agent: sends batches and yields the result of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WINDOW_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """What we must remember of a batch until its answer comes."""
+    """What is kept of a batch until its answer comes."""
 
     tag: int
     steps: int
@@ -36,7 +36,7 @@ class _UnderWay:
 class Agent:
     """An agent at the other end of `stream`, which must allow one thread to read while another one writes.
 
-    Reads the agent's greeting at once; AgentLost when there is none, WireError when it is something else's.
+    Reads the agent's greeting at once; raises AgentLost when there is none, WireError when it is not an agent's.
     `patience`: seconds without a sign of life, on top of the deadline of the batch we wait for, after which the agent
     counts as lost. The agent ends overdue batches itself; patience only runs out when the whole target hangs.
     """
@@ -53,10 +53,10 @@ class Agent:
             raise
 
     def exchange(self, batches: Iterable[Batch]) -> Generator[BatchResult, None, None]:
-        """One result a batch, in order. Batches are taken, and sent, well ahead of the results.
+        """Yield one result per batch, in order. Batches are taken from the iterable, and sent, ahead of the results.
 
-        BatchError when a batch breaks a limit of the format, AgentLost when the agent is gone (as is this object then).
-        An exchange that is abandoned half-way (closed) ends by collecting what the agent still owes.
+        Raises BatchError when a batch exceeds a limit of the format, AgentLost when the agent is gone; this object
+        cannot be used after that. An exchange that is closed half-way first reads the answers that are still under way.
         """
         if self._under_way:
             raise RuntimeError("an agent carries out one exchange at a time")
@@ -89,7 +89,7 @@ class Agent:
         self.close()
 
     def _full(self, size: int) -> bool:
-        """Whether something must come back before `size` more bytes are sent. One batch may always be under way."""
+        """Whether an answer must be read before `size` more bytes are sent. One batch may always be under way."""
         sent = sum(batch.size for batch in self._under_way)
         return bool(self._under_way) and (len(self._under_way) >= WINDOW_BATCHES or sent + size > WINDOW_BYTES)
 
@@ -104,7 +104,9 @@ class Agent:
         try:
             return decode_answer(self._channel.receive(batch.deadline + self._patience), batch.tag, batch.steps)
         except BaseException as error:
-            # An interrupt as well: from here on the answers would be taken for those of other batches.
+            # Also after an interrupt: later answers would be taken for those of other batches.
             self._under_way.clear()
-            self._channel.lose(error if isinstance(error, HilError) else AgentLost("interrupted while it owed answers"))
+            self._channel.lose(
+                error if isinstance(error, HilError) else AgentLost("interrupted before every answer was read")
+            )
             raise

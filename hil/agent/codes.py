@@ -20,7 +20,7 @@ class FrameType(IntEnum):
 
 
 class OperandKind(IntEnum):
-    """How an operand's number is meant."""
+    """How the number of an operand is interpreted."""
 
     IMMEDIATE = 0
     ADDRESS = 1

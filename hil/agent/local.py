@@ -39,9 +39,9 @@ class ProcessStream:
             return b""
 
     def close(self) -> None:
-        """End the program's input; it is killed when it takes more than five seconds to end.
+        """Close the program's input, and kill it when it has not ended five seconds later.
 
-        Its output stays open until the program is gone, so that a thread that reads gets the end of the stream.
+        Its output stays open until the program is gone, so that a reading thread sees the end of the stream.
         """
         self._stdin.close()
         try:
@@ -52,12 +52,12 @@ class ProcessStream:
         self._stdout.close()
 
     def wait(self, timeout: float = 60.0) -> int:
-        """The exit status, once the program ended; -n when signal n ended it."""
+        """Wait for the program to end; returns its exit status, -n when signal n ended it."""
         return self._process.wait(timeout)
 
 
 def host_architecture() -> Architecture:
-    """The architecture of this host; BenchError when it is none of ours."""
+    """The architecture of this host; raises BenchError when `images/architectures.toml` has none for it."""
     machine = platform.machine()
     for arch in architectures().values():
         if machine in arch.host_machines:

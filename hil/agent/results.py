@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the agent answers: a greeting, and for each batch how it ended and what its steps returned."""
+"""The agent's answers: a greeting, and for each batch how it ended and what its steps returned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hil.agent.steps import Result
 
 @dataclass(frozen=True)
 class Hello:
-    """What the agent says of itself and its kernel when it starts; `page_size` in bytes, `cpus` those it can have."""
+    """The agent's greeting, which describes it and its kernel; `page_size` is in bytes, `cpus` the most it can have."""
 
     version: int
     page_size: int
@@ -24,7 +24,7 @@ class Hello:
 
 
 class Status(IntEnum):
-    """How far a step came. Steps that were not reached have no result at all."""
+    """How far a step got. Steps that were not reached have no result at all."""
 
     RUNNING = 1  # when the batch ended: the step it was killed in, or a thread nobody joined
     DONE = 2
@@ -42,7 +42,7 @@ class StepResult:
 
     @property
     def unsigned(self) -> int:
-        """The return value as a number modulo 2**64, as addresses and Load are best read."""
+        """The return value modulo 2**64: the right form for addresses and for Load."""
         return self.value & 0xFFFF_FFFF_FFFF_FFFF
 
     @property
@@ -82,7 +82,7 @@ class End:
             case How.DEADLINE:
                 return f"deadline passed at step {self.step}{call}"
             case How.STUCK:
-                return f"stuck at step {self.step}{call}, not even SIGKILL ended it"
+                return f"stuck at step {self.step}{call}, SIGKILL did not end it"
             case How.EXITED:
                 return f"exited with status {self.detail} at step {self.step}"
             case How.REJECTED:
@@ -109,7 +109,7 @@ class BatchResult:
         return self.steps[step.step if isinstance(step, Result) else step]
 
     def done(self, step: Result | int) -> StepResult:
-        """The result of a step that was carried out; NotCarriedOut when it was not."""
+        """The result of a step that was carried out; raises NotCarriedOut when it was not."""
         result = self[step]
         if result is None or result.status is not Status.DONE:
             raise NotCarriedOut(f"{step} was not carried out; the batch {self.end}")

@@ -55,7 +55,7 @@ Operand = Immediate | Address | Result | Value
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put `data` at `place`; returns its length."""
+    """Copy `data` to `place`; returns its length."""
 
     place: Address
     data: bytes
@@ -88,7 +88,7 @@ class Syscall:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Send back `length` bytes from `address`, at most `maximum`; returns how many.
+    """Send back `length` bytes from `address`, at most `maximum`; returns their number.
 
     Stops short at memory that cannot be read; -EFAULT when that is the first byte, -EINVAL when `length` is negative.
     """
@@ -113,7 +113,7 @@ class Parse:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Skip the next `count` steps when `condition` is negative; returns how many it skipped."""
+    """Skip the next `count` steps when `condition` is negative; returns the number of steps skipped."""
 
     condition: Operand
     count: int
@@ -121,7 +121,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Run the next `count` steps `times` times; the last round's results count. Returns the rounds made."""
+    """Run the next `count` steps `times` times; the results are those of the last round. Returns the rounds made."""
 
     times: int
     count: int
@@ -148,7 +148,7 @@ class Join:
 class Process:
     """Run the next `count` steps in a forked process, which then exits with status 0; returns its process id.
 
-    It has its own copy of the arena; its results can be used once it was waited for (wait4 as a Syscall).
+    It has its own copy of the arena; its results can be used after it was waited for (wait4 as a Syscall).
     """
 
     count: int

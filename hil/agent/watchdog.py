@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Notices silence: calls somebody when nothing has happened for too long."""
+"""A watchdog: calls a function when nothing has happened for too long."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Watchdog:
         self._due = 0.0
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, name="hil-agent-watchdog", daemon=True)
-        self.rang = False
+        self.expired = False
 
     def arm(self, limit: float) -> None:
-        """Be armed from now on; an infinite limit never passes."""
+        """Start watching; an infinite limit never passes."""
         with self._changed:
             self._limit = None if math.isinf(limit) else limit
             self._due = time.monotonic() + limit
             self._changed.notify()
 
     def touch(self) -> None:
-        """Something happened: the time begins anew."""
+        """Restart the time limit, because something happened."""
         with self._changed:
             if self._limit is not None:
                 self._due = time.monotonic() + self._limit
@@ -42,7 +42,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """No alarm from now on; harmless when repeated."""
+        """Stop for good: no alarm follows. Harmless when repeated."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -54,7 +54,7 @@ class Watchdog:
                 if left is None or left > 0:
                     self._changed.wait(left)
                 else:
-                    self.rang = True
+                    self.expired = True
                     break
-        if self.rang:
+        if self.expired:
             self._alarm()

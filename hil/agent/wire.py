@@ -54,11 +54,11 @@ _VALUE_KINDS = {
 
 
 class WireError(BenchError):
-    """What came from the agent is not its wire format: another program, another version, or a damaged stream."""
+    """The agent's output is not its wire format: another program, another version, or a damaged stream."""
 
 
 class BatchError(UserError):
-    """A batch that cannot be sent: it breaks a limit, or a number does not fit its field."""
+    """A batch cannot be sent: it exceeds a limit, or a number does not fit its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def encode_frame(type: int, tag: int, payload: bytes) -> bytes:
 
 
 def encode_batch(batch: Batch, tag: int) -> bytes:
-    """The BATCH frame; BatchError when the batch breaks a limit. Rules on blocks and indices are left to the agent."""
+    """The BATCH frame; raises BatchError when the batch exceeds a limit. The agent checks the rules on blocks and
+    indices."""
     _check(len(batch.steps) <= MAX_STEPS, f"{len(batch.steps)} steps, at most {MAX_STEPS} fit into one")
     _check(0 <= batch.arena <= MAX_ARENA, f"an arena of {batch.arena} bytes, at most {MAX_ARENA} are possible")
     _check(0.001 <= batch.deadline <= MAX_DEADLINE, f"a deadline of {batch.deadline} s, not 0.001 to {MAX_DEADLINE}")
@@ -88,7 +89,7 @@ def encode_batch(batch: Batch, tag: int) -> bytes:
             parts.append(_step(step))
         except (struct.error, KeyError) as error:
             raise BatchError(
-                f"step {index} cannot be sent: {step}", remedy=f"keep within the format: {error}"
+                f"step {index} cannot be sent: {step}", remedy=f"keep each number within its field: {error}"
             ) from None
     payload = b"".join(parts)
     _check(len(payload) <= MAX_FRAME, f"{len(payload)} bytes, at most {MAX_FRAME} fit into one")
@@ -97,7 +98,7 @@ def encode_batch(batch: Batch, tag: int) -> bytes:
 
 def _check(holds: bool, what: str) -> None:
     if not holds:
-        raise BatchError(f"the batch cannot be sent: {what}", remedy="make it smaller, or several of it")
+        raise BatchError(f"the batch cannot be sent: {what}", remedy="make it smaller or split it into several")
 
 
 def _operand(operand: Operand) -> bytes:
@@ -151,18 +152,18 @@ def _step(step: Step) -> bytes:
 
 
 class FrameReader:
-    """Cuts a stream into frames, however it is chopped up. WireError at the first byte that cannot be right."""
+    """Splits a stream that arrives in arbitrary pieces into frames. WireError at the first header that is not one."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     @property
     def partial(self) -> int:
-        """Bytes that wait for the rest of their frame."""
+        """The number of bytes received of a frame that is not complete."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take in `data` (when iterated) and yield the frames that are complete."""
+        """Append `data` (when iterated) and yield the frames that are complete."""
         self._buffer += data
         at = 0
         try:
@@ -170,7 +171,7 @@ class FrameReader:
                 magic, type, tag, length = FRAME_HEADER.unpack_from(self._buffer, at)
                 if magic != FRAME_MAGIC or type not in (FrameType.HELLO, FrameType.RESULT, FrameType.ERROR):
                     raise WireError(
-                        "this is not an agent's answer",
+                        "the program on the target does not answer like the agent",
                         remedy="see what the program printed",
                         details=repr(bytes(self._buffer[at : at + 200])),
                     )
@@ -185,7 +186,7 @@ class FrameReader:
 
 
 def decode_hello(frame: Frame) -> Hello:
-    """The greeting; WireError when it is another frame, or of another version of the protocol."""
+    """The greeting in `frame`; raises WireError when it is another frame, or of another version of the protocol."""
     if frame.type != FrameType.HELLO:
         raise WireError("the agent does not begin with its greeting", details=repr(frame)[:200])
     try:
@@ -207,7 +208,7 @@ def decode_hello(frame: Frame) -> Hello:
 
 
 def decode_answer(frame: Frame, tag: int, count: int) -> BatchResult:
-    """The answer to batch `tag`, which has `count` steps; WireError when it is no such thing."""
+    """The answer in `frame` to batch `tag`, which has `count` steps; raises WireError when it is not that."""
     if frame.type == FrameType.ERROR:
         text = frame.payload.decode(errors="replace")
         if frame.tag != tag:

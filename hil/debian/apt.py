@@ -29,17 +29,19 @@ _log = logging.getLogger(__name__)
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-# Lists this young are used as they are (seconds). Debian's archive is updated four times a day.
+# Lists younger than this are not fetched again (seconds). Debian's archive is updated four times a day.
 FRESH = 6 * 3600.0
 
-# Room that the lists of a suite take while they are fetched and indexed (bytes; sid needs 100 MB). Asked for beforehand
-# because apt's http method does not end when it meets a full disk: it tries to write for ever (seen with apt 2.6.1).
+# Space that the lists of a suite take while they are fetched and indexed (bytes; sid needs 100 MB). Checked beforehand
+# because apt's http method does not end on a full disk: it retries the write for ever (seen with apt 2.6.1).
 _ROOM_FOR_LISTS = 128 << 20
 _ROOM_TO_SPARE = 8 << 20
 
-# What of the host's configuration decides whether a mirror can be reached. Everything else stays out, above all
-# hooks, pins and whatever would loosen the checks of signatures.
-_REACH = re.compile(r"^Acquire::(https?|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until|Max-FutureTime)\b", re.I)
+# The part of the host's configuration that decides whether a mirror can be reached. Everything else stays out, above
+# all hooks, pins and whatever would weaken the checks of signatures.
+_NETWORK_OPTIONS = re.compile(
+    r"^Acquire::(https?|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until|Max-FutureTime)\b", re.I
+)
 
 _CONFIGURATION = """\
 Dir "{root}/";
@@ -80,7 +82,7 @@ _FOLDERS = (
 )
 
 
-# apt-cache(8) fails when there is none at all of the packages it was asked for.
+# apt-cache(8) fails when none of the packages it was asked for exists.
 _NONE_FOUND = "E: No packages found"
 
 
@@ -89,8 +91,8 @@ class PackageGone(BenchError):
 
 
 class Apt:
-    """Packages of `suite` for `arch`; a released one ("bookworm") comes with its -updates and -security, a suite of
-    backports alone. Safe for several processes."""
+    """The packages of `suite` for `arch`; a released suite ("bookworm") includes its -updates and -security, a suite
+    of backports stands alone. Several processes may use the same one."""
 
     def __init__(self, suite: str, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> None:
         self.suite = suite
@@ -105,26 +107,26 @@ class Apt:
 
     @property
     def mirror(self) -> mirror.Mirror:
-        """Where the packages come from; BenchError when the host knows no mirror."""
+        """The mirror that packages come from; raises BenchError when the host knows none."""
         if self._mirror is None:
             self._mirror = mirror.find()
         return self._mirror
 
     @property
     def uris(self) -> list[str]:
-        """The archives that serve the suite."""
+        """The URIs of the archives that serve the suite."""
         return list(self._suites())
 
     def update(self, *, max_age: float = FRESH) -> None:
         """Fetch the lists again when they are older than `max_age` seconds. Every query does this once.
 
-        Without a network old lists are used, and `notify` is told; BenchError when there are none.
+        Without a network old lists are used, which is passed to `notify`; raises BenchError when there are none.
         """
         with cache.locked(self._root, notify=self._notify):
             self._update(max_age)
 
     def resolve(self, name: str) -> list[Package]:
-        """Every version of the package called `name`, newest first; BenchError when the suite has none."""
+        """Every version of the package called `name`, newest first; raises BenchError when the suite has none."""
         found = self._show([name])
         if not found:
             raise BenchError(
@@ -142,7 +144,7 @@ class Apt:
         return frozenset(self._query("apt-cache", "pkgnames").split())
 
     def suites_of(self, packages: Sequence[Package]) -> dict[Package, tuple[str, ...]]:
-        """Which suites name each of some packages: apt-cache(8), madison."""
+        """The suites that have each of `packages`, by apt-cache(8) madison."""
         listed = self._query("apt-cache", "madison", *sorted({item.name for item in packages})) if packages else ""
         rows = [[cell.strip() for cell in line.split("|")] for line in listed.splitlines()]
         return {
@@ -156,12 +158,12 @@ class Apt:
         }
 
     def download(self, wanted: Package) -> Path:
-        """The .deb, fetched unless it is here already; apt has checked its hash.
+        """The path of the .deb, which is downloaded unless it is in the cache; apt checks its hash.
 
-        PackageGone when the mirror has dropped the file; BenchError when it cannot be reached.
+        Raises PackageGone when the mirror has dropped the file; raises BenchError when it cannot be reached.
         """
         target = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
-        with cache.locked(self._root, notify=self._notify), cache.written(target):
+        with cache.locked(self._root, notify=self._notify), cache.writing(target):
             if target.exists() and sha256(target) == wanted.sha256:
                 _log.debug("taking %s", target)
                 return target
@@ -179,16 +181,16 @@ class Apt:
         return target
 
     def discard(self, wanted: Package) -> None:
-        """Drop the .deb of a package that is not needed again; harmless when there is none."""
+        """Remove the .deb of a package that is not needed again; harmless when there is none."""
         path = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"
-        with cache.written(path):
+        with cache.writing(path):
             path.unlink(missing_ok=True)
 
     def _show(self, names: Sequence[str]) -> list[Package]:
         return package.parse(self._query("apt-cache", "show", "--all-versions", *names))
 
     def _query(self, *argv: str) -> str:
-        """What it prints; nothing when it is about packages that there are not."""
+        """The output of a command of apt; empty when none of the packages it asks for exists."""
         with cache.locked(self._root, notify=self._notify):
             self._update(FRESH)
             done = self._run(*argv)
@@ -200,11 +202,11 @@ class Apt:
         return done.stdout
 
     def _update(self, max_age: float) -> None:
-        """Under the lock: write the configuration and fetch the lists unless they are fresh or were just tried."""
+        """Write the configuration, and fetch the lists unless they are fresh or were just tried. Needs the lock."""
         if self._settled and max_age:
             return
         stamp = self._root / "updated"
-        with cache.written(self._root):
+        with cache.writing(self._root):
             sources = self._configure()
             if stamp.exists() and stamp.read_text() == sources and time.time() - stamp.stat().st_mtime < max_age:
                 self._settled = True
@@ -219,7 +221,7 @@ class Apt:
                 since = f" of {_day(stamp)}" if stamp.exists() else ""
                 reason = _first_error(done.stderr)
                 _log.warning("cannot refresh every list of Debian's %s: %s", self, mirror.without_password(reason))
-                self._notify(f"cannot refresh every list of Debian's {self}, using those at hand{since}: {reason}")
+                self._notify(f"cannot refresh every list of Debian's {self}, using the old ones{since}: {reason}")
             else:
                 origin = mirror.without_password(self.mirror.base)
                 raise BenchError(
@@ -230,7 +232,7 @@ class Apt:
         self._settled = True
 
     def _configure(self) -> str:
-        """Write this apt's own configuration; returns its sources."""
+        """Write the configuration of this apt; returns the text of its sources."""
         if '"' in str(self._root):
             raise UserError(f"apt cannot work below {self._root}", remedy="set XDG_CACHE_HOME to a path without quotes")
         if not KEYRING.exists():
@@ -245,11 +247,11 @@ class Apt:
         configuration = _CONFIGURATION.format(root=self._root, architecture=self.arch.debian)
         private = self._root / "apt.conf"
         private.touch(mode=0o600)  # a proxy's address may hold a password
-        private.write_text(_reach() + configuration)
+        private.write_text(_network_configuration() + configuration)
         return sources
 
     def _suites(self) -> dict[str, list[str]]:
-        """Archive to suites. Only released suites have updates and security support."""
+        """The suites to use, by the URI of their archive. Only released suites have updates and security support."""
         if self.suite == "sid" or self.suite.endswith("-backports"):
             return {self.mirror.base: [self.suite]}
         return {
@@ -258,7 +260,7 @@ class Apt:
         }
 
     def _have_lists(self) -> bool:
-        """Whether the index of the suite itself is here; its updates can be done without."""
+        """Whether the index of the suite itself has been fetched; those of its updates are optional."""
         columns = "$(RELEASE) $(FILENAME)"
         listed = self._run("apt-get", "indextargets", "--format", columns, "Identifier: Packages")
         rows = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
@@ -278,33 +280,33 @@ class Apt:
     def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self._root / "apt.conf"), "LC_ALL": "C"}
         done = programs.run(argv, cwd=cwd, environment=environment)
-        if done.returncode and (trouble := cache.complaint(self._root, done.stderr)):
-            raise trouble
+        if done.returncode and (error := cache.error_in_output(self._root, done.stderr)):
+            raise error
         return done
 
 
 def unpack(deb: Path, folder: Path) -> None:
-    """Unpack the files of a .deb below `folder`, without its scripts and without root; BenchError on failure."""
+    """Unpack the files of a .deb below `folder`, without its scripts and without root; raises BenchError on failure."""
     environment = {**os.environ, "LC_ALL": "C"}
     argv = ["dpkg-deb", "--extract", str(deb), str(folder)]
     done = programs.run(argv, environment=environment)
     if done.returncode:
-        if trouble := cache.complaint(folder, done.stderr):
-            raise trouble
+        if error := cache.error_in_output(folder, done.stderr):
+            raise error
         raise BenchError(f"cannot unpack {deb.name} to {folder}", remedy=_first_error(done.stderr))
 
 
-def _reach() -> str:
-    """The part of the host's configuration that says how to reach a mirror, in apt.conf(5) syntax."""
+def _network_configuration() -> str:
+    """The part of the host's configuration that says how to reach a mirror, in the syntax of apt.conf(5)."""
     dump = subprocess.run(
         ["apt-config", "dump", "--no-empty", "--format", '%F "%v";%n'],
         env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
-    return "".join(line for line in dump.splitlines(keepends=True) if _REACH.match(line))
+    return "".join(line for line in dump.splitlines(keepends=True) if _NETWORK_OPTIONS.match(line))
 
 
 def _first_error(stderr: str) -> str:
-    """The first line of apt's or dpkg's complaint that says something."""
+    """The first line of apt's or dpkg's error messages that gives a reason."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     return next((line for line in lines if line.startswith(("E:", "W:"))), lines[0] if lines else "no reason given")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Which mirror of Debian's archive this host uses.
+"""Finds the mirror of Debian's archive that this host uses.
 
-The project names none: the host's own apt knows a mirror that works here, and `HIL_DEBIAN_MIRROR` overrides it.
+The project names none: the host's own apt is configured for one, and `HIL_DEBIAN_MIRROR` overrides it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _INDEX = re.compile(
 
 @dataclass(frozen=True)
 class Mirror:
-    """URIs of the two archives every release needs, without a slash at the end."""
+    """The URIs of the two archives that every release needs, without a slash at the end."""
 
     base: str
     security: str
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Mirror:
-    """The mirror to use; BenchError when the host has no apt, or its apt knows no Debian archive.
+    """The mirror to use; raises BenchError when the host has no apt, or its apt knows no Debian archive.
 
     `HIL_DEBIAN_MIRROR` names the base archive ("<scheme>://<host>/debian"); the security archive is expected beside
     it under the same name with "-security" at the end, which is how Debian and its mirrors name the two.
@@ -45,9 +45,11 @@ def find(environment: Mapping[str, str] = os.environ) -> Mirror:
 
 
 def parse(listing: str) -> Mirror:
-    """The mirror in what `apt-get update --print-uris` prints; BenchError when it has none of Debian's archives.
+    """The mirror in the output of `apt-get update --print-uris`; raises BenchError when it has none of Debian's
+    archives.
 
-    Several may qualify: a third party's repository that uses Debian's code names has no "-updates" suites.
+    Several may qualify; an archive with "-updates" suites is preferred, which a third party's repository that uses
+    Debian's code names does not have.
     """
     bases: dict[str, set[str]] = {}
     for match in _INDEX.finditer(listing):
@@ -65,12 +67,12 @@ def parse(listing: str) -> Mirror:
 
 
 def without_password(uri: str) -> str:
-    """The URI as it may be printed and recorded."""
+    """The URI without a user name and password, so that it may be printed and recorded."""
     return re.sub(r"(?<=://)[^/@]*@", "", uri)
 
 
 def _configured() -> str:
-    """What the host's apt would fetch: apt reads its own files best (one-line and deb822, mirror+file:, options).
+    """The URIs that the host's apt would fetch, one a line: apt parses its own files (one-line, deb822, mirror+file:).
 
     Needs neither network nor lists nor root: apt-get(8), --print-uris.
     """

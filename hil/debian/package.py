@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One version of one package, as an index describes it (deb-control(5))."""
+"""One version of one package, as a package index describes it (deb-control(5))."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEPENDENCY = re.compile(
 
 @dataclass(frozen=True)
 class Dependency:
-    """One clause of Depends. Of alternatives ("a | b") only the first, which is the one Debian builds with."""
+    """One clause of Depends; of alternatives ("a | b") the first, which is the one that Debian builds with."""
 
     name: str
     relation: str
@@ -47,7 +47,7 @@ class Package:
 
 
 def parse(index: str) -> list[Package]:
-    """The packages in the text of an index, in its order; a package that stands in several indexes comes once."""
+    """The packages in the text of an index, in its order; a package that is in several indexes is returned once."""
     found: dict[tuple[str, str], Package] = {}
     for fields in _stanzas(index):
         if "Filename" not in fields:  # installed on a host, but in no archive
@@ -66,7 +66,7 @@ def parse(index: str) -> list[Package]:
 
 
 def newest_first(packages: Iterable[Package]) -> list[Package]:
-    """Sorted by version as dpkg compares them (which is no order of strings), then by name."""
+    """The packages sorted by version as dpkg compares them (not as strings), newest first, then by name."""
 
     def compare(left: Package, right: Package) -> int:
         if left.version != right.version:
@@ -82,7 +82,7 @@ def _later(left: str, right: str) -> bool:
 
 
 def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    """Fields of each stanza; continuation lines are of no interest here and left out."""
+    """The fields of each stanza, without continuation lines, which are not needed here."""
     for stanza in re.split(r"\n{2,}", text.strip()):
         yield dict(re.findall(r"^([\w-]+):[ \t]*(.*)$", stanza, re.MULTILINE))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debugging machines with gdb. Knows kernels, their symbols and their stacks; nothing of BPF."""
+"""Debugging of machines with gdb: kernels, their symbols and their stacks. It knows nothing of BPF."""
 
 from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
 from hil.gdb.frame import Frame

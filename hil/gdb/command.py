@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command lines of gdb, for our sessions and for people."""
+"""The command lines of gdb, for sessions driven by a program and for people."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from hil.machine.process import require_program
 GDB = "gdb-multiarch"
 PACKAGE = "gdb-multiarch"
 
-# What gdb would pick up on its own must not change what we see: no init files (-nx), no scripts it finds beside symbol
-# files, nothing from the network. gdb(1).
+# The user's settings must not change what we see: no init files (-nx), no scripts beside symbol files, nothing from the
+# network. gdb(1).
 _ALONE = ("-nx", "-q", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off")
 
 
 def require_gdb() -> None:
-    """BenchError that names the package when gdb is not installed."""
+    """Raise BenchError, which names the package, when gdb is not installed."""
     require_program(GDB, PACKAGE)
 
 
 def mi_command() -> list[str]:
-    """gdb for programs: GDB/MI on its standard input and output. BenchError when gdb is not installed."""
+    """The command for a session of ours: GDB/MI on standard input and output. Raises BenchError when gdb is not
+    installed."""
     require_gdb()
     return [GDB, "--interpreter=mi3", *_ALONE]
 
 
 def interactive_command(arch: Architecture, socket: Path, symbols: Path, breakpoints: Sequence[str] = ()) -> list[str]:
-    """gdb for people: connected, with names, and `breakpoints` (names of functions) set at their first instruction.
+    """The command for people: gdb connected, with symbols, and `breakpoints` at the first instruction of functions.
 
-    BenchError when gdb is not installed.
+    Raises BenchError when gdb is not installed.
     """
     require_gdb()
     commands = [

@@ -29,7 +29,7 @@ _STT_OBJECT, _STT_FUNC = 1, 2
 
 @dataclass(frozen=True)
 class Section:
-    """Addresses from `start` up to `end`, which is outside."""
+    """The addresses from `start` up to, but not including, `end`."""
 
     name: str
     start: int
@@ -48,9 +48,9 @@ class Entry:
 
 
 def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -> bytes:
-    """An executable for `machine` ("EM_X86_64", ...). Symbols outside of every section are absolute.
+    """An ELF executable for `machine` ("EM_X86_64", ...). Symbols outside of every section are absolute.
 
-    All symbols are global: gdb then finds each by name, and which ones are local nobody knows any more.
+    All symbols are global, so that gdb finds each by name; which ones are local is not known here.
     """
     sections = sorted(sections, key=lambda section: section.start)
     strings, symbols = _symbols(sections, entries)
@@ -78,7 +78,7 @@ def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -
 
 
 def _symbols(sections: Sequence[Section], entries: Iterable[Entry]) -> tuple[bytes, bytes]:
-    """The string table and the symbol table."""
+    """The string table and the symbol table, in this order."""
     strings = _Strings()
     starts = [section.start for section in sections]
     table = bytearray(_SYM.size)
@@ -103,7 +103,7 @@ class _Strings:
         return bytes(self._data)
 
     def add(self, text: str) -> int:
-        """The offset of `text`."""
+        """Add `text` unless it is there; returns its offset."""
         if text not in self._known:
             self._known[text] = len(self._data)
             self._data += text.encode() + b"\0"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What can go wrong with a debugging session. Each error holds the last lines gdb said, in `details`."""
+"""Errors of a debugging session. Each has the last lines that gdb printed in `details`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hil.errors import BenchError, MachineLost, UserError
 
 
 class GdbGone(MachineLost):
-    """gdb ended under us; a guest it had stopped stays stopped."""
+    """gdb ended unexpectedly; a guest it had stopped stays stopped."""
 
 
 class TargetGone(MachineLost):
@@ -19,7 +19,7 @@ class GdbRefused(BenchError):
 
 
 class GdbSilent(BenchError):
-    """gdb is there, but what we waited for did not happen in time."""
+    """gdb is running, but what was waited for did not happen in time."""
 
 
 class UnknownSymbol(UserError):

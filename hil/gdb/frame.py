@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Frame:
-    """`address` is where the function goes on: of the innermost frame, and of one that was interrupted, the instruction
-    to be carried out next; of the others the return address. `function` is None where no symbol covers it; `offset` is
-    the address' distance from the function's start."""
+    """One stack frame. `address` is the next instruction in it: the program counter of the innermost frame and of one
+    that was interrupted, the return address of the others. `function` is None where no symbol covers the address;
+    `offset` is the distance in bytes from the function's start."""
 
     address: int
     function: str | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""/proc/kallsyms, the names the kernel itself keeps; proc(5), and the letters as in nm(1)."""
+"""A parser of /proc/kallsyms, the kernel's own symbol table: proc(5); the type letters are those of nm(1)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _FUNCTIONS = frozenset("tTwW")
 
 
 def parse(text: str) -> Iterator[Symbol]:
-    """Every symbol in the order of the file.
+    """Yield every symbol in the order of the file.
 
-    Not the mapping symbols of arm64 ($x, $d: where code and data begin; ELF for the Arm 64-bit Architecture, 5.5.4),
-    which are in it before Linux 5.2 or so for the kernel, and to this day for modules. BenchError when the addresses
-    are withheld, as they are from readers without CAP_SYSLOG and by kernel.kptr_restrict=2.
+    Leaves out the mapping symbols of arm64 ($x, $d: where code and data begin; ELF for the Arm 64-bit Architecture,
+    5.5.4), which it has before about Linux 5.2 for the kernel, and to this day for modules. Raises BenchError when the
+    addresses are withheld, as they are from readers without CAP_SYSLOG and by kernel.kptr_restrict=2.
     """
     shown = False
     for line in text.splitlines():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Lines of GDB/MI as records; the parsing is pygdbmi's.
+"""Parses lines of GDB/MI into records, by pygdbmi.
 
-The language: https://sourceware.org/gdb/current/onlinedocs/gdb.html/GDB_002fMI.html
+The interface: https://sourceware.org/gdb/current/onlinedocs/gdb.html/GDB_002fMI.html
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pygdbmi import gdbmiparser
 
 @dataclass(frozen=True)
 class Record:
-    """One line. `kind` is "result" (of the command with `token`), "notify" (`*stopped`, `=...`) or a stream's name;
-    `message` is "done", "error", "stopped", ...; `payload` what comes with it: a tuple as dict, or a stream's text."""
+    """One line of output. `kind` is "result" (of the command with `token`), "notify" (`*stopped`, `=...`) or the name
+    of a stream; `message` is "done", "error", "stopped", ...; `payload` is its tuple as a dict, or a stream's text."""
 
     kind: str
     message: str
@@ -30,7 +30,7 @@ class Record:
 
 
 def parse(line: str) -> Record | None:
-    """The record in a line; None for the prompt and empty lines."""
+    """The record of a line; None for the prompt and for empty lines."""
     if not line.strip() or gdbmiparser.response_is_finished(line):
         return None
     found = gdbmiparser.parse_response(line)
@@ -38,6 +38,6 @@ def parse(line: str) -> Record | None:
 
 
 def quoted(text: str) -> str:
-    """A parameter of an MI command as a C string."""
+    """`text` as a C string, for a parameter of an MI command."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The gdb process: cannot outlive the bench, and is read by the thread that started it."""
+"""The gdb process, which cannot outlive the bench and is read by the thread that started it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hil.machine.tied import TiedProcess
 
 
 class GdbProcess(TiedProcess):
-    """gdb from exec to exit.
+    """A running gdb.
 
-    pygdbmi's own controller can outlive us, and spins when gdb is gone; only its parser is used.
+    pygdbmi's own controller can outlive the bench, and spins when gdb is gone; only its parser is used.
     """
 
     def __init__(self, argv: Sequence[str], *, on_line: Callable[[str], None], on_exit: Callable[[int], None]) -> None:
-        """Start `argv`. `on_line` gets every line it prints and `on_exit` its return code (negative for a signal), both
-        from the thread that watches it."""
+        """Start `argv`. The thread that watches it calls `on_line` with every line it prints, and `on_exit` with its
+        return code (-n when signal n ended it)."""
 
         def watch(popen: subprocess.Popen[str]) -> None:
             assert popen.stdout is not None
@@ -29,7 +29,7 @@ class GdbProcess(TiedProcess):
             code = popen.wait()
             on_exit(code)
             assert popen.stdin is not None
-            # Last, since a line that gdb did not come to read makes this fail.
+            # Last, since it fails when a line is buffered that gdb never read.
             with contextlib.suppress(OSError, ValueError):
                 popen.stdin.close()
 
@@ -46,7 +46,7 @@ class GdbProcess(TiedProcess):
         )
 
     def write(self, line: str) -> None:
-        """Send one line; harmless when gdb is gone, which the thread that reads it notices."""
+        """Send one line; harmless when gdb is gone, which the watching thread notices."""
         assert self._popen.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             self._popen.stdin.write(f"{line}\n")
@@ -59,5 +59,5 @@ class GdbProcess(TiedProcess):
 
 
 def environment() -> dict[str, str]:
-    """Ours, but gdb speaks English and asks no server on the network for debug information."""
+    """The bench's environment, but with English messages and no server for debug information."""
     return {**os.environ, "LC_ALL": "C.UTF-8", "DEBUGINFOD_URLS": ""}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The general registers of an architecture, under gdb's names, and what they are for; as data."""
+"""The general registers of each architecture by gdb's names, and their roles."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hil.arch import entry
 
 @dataclass(frozen=True)
 class RegisterFile:
-    """`general` in the order people read them. `arguments` are those of a C function at its first instruction; `link`
-    holds its return address there, where the architecture does not push it."""
+    """The registers of one architecture; `general` is in the order to print. `arguments` hold the arguments of a C
+    function at its first instruction; `link` its return address there, None where a call pushes it."""
 
     general: tuple[str, ...]
     pc: str
@@ -60,5 +60,5 @@ REGISTERS = {
 
 
 def register_file(architecture: str) -> RegisterFile:
-    """Those of an architecture; UserError when they are not here."""
+    """The registers of an architecture; raises UserError when this file has none for it."""
     return entry(REGISTERS, architecture, "hil/gdb/registers.py")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A gdb that holds a machine: stop, look, go on."""
+"""A gdb session on a machine: stop the guest, inspect it, let it run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DISCONNECTED = re.compile(r"remote (connection|communication|failure)|not being
 
 
 class Stub(Protocol):
-    """A machine as far as gdb is concerned; `hil.machine.Machine` is one."""
+    """The part of a machine that gdb needs; `hil.machine.Machine` has it."""
 
     @property
     def arch(self) -> Architecture: ...
@@ -50,7 +50,7 @@ class Stub(Protocol):
 
 @dataclass(frozen=True)
 class Breakpoint:
-    """A breakpoint; `number` is gdb's."""
+    """A breakpoint; `number` is the one that gdb gave it."""
 
     number: str
     symbol: str
@@ -59,8 +59,8 @@ class Breakpoint:
 
 @dataclass(frozen=True)
 class Stop:
-    """Why and where the guest stopped. `reason` is gdb's: "breakpoint-hit", "signal-received", ...; `breakpoint` the
-    number of the one that was hit; `function` None where no symbol covers `pc`."""
+    """Why and where the guest stopped. `reason` is gdb's: "breakpoint-hit", "signal-received", ...; `breakpoint` is the
+    number of the breakpoint that was hit; `function` is None where no symbol covers `pc`."""
 
     reason: str
     pc: int
@@ -71,12 +71,12 @@ class Stop:
 class GdbSession:
     """One gdb on one machine, a context manager. The guest stops when the session begins and runs when it ends.
 
-    Every wait has a name and a deadline and ends at once when gdb or the machine ends: GdbGone, TargetGone, GdbSilent;
-    what gdb refuses is GdbRefused. Safe to use from several threads, which `interrupt` needs.
+    Every method raises GdbGone when gdb ends, TargetGone when the machine ends, both at once; raises GdbSilent when its
+    deadline passes and GdbRefused when gdb answers with an error. Several threads may use it, as `interrupt` requires.
     """
 
     def __init__(self, stub: Stub, symbols: Path) -> None:
-        """Connect, with the names of `symbols` (an ELF file); on failure nothing is left running."""
+        """Connect, with the symbols of the ELF file `symbols`; on failure nothing is left running."""
         self.arch = stub.arch
         self._tokens = itertools.count(1)
         self._results: dict[int, mi.Record] = {}
@@ -87,7 +87,7 @@ class GdbSession:
         self._running = False
         self._connected = False
         self._closing = threading.Event()
-        self._gdb = GdbProcess(command.mi_command(), on_line=self._hear, on_exit=self._exited)
+        self._gdb = GdbProcess(command.mi_command(), on_line=self._handle_line, on_exit=self._exited)
         try:
             stub.on_loss(lambda: self._liveness.lose(Loss(stub.lost_reason() or "the machine ended", TargetGone)))
             self._begin(stub.gdb_socket, symbols)
@@ -108,13 +108,14 @@ class GdbSession:
         """The process id of gdb."""
         return self._gdb.pid
 
-    # --- Going and stopping
+    # --- Control of execution
 
     def break_at(self, symbol: str) -> Breakpoint:
-        """Stop the guest before the first instruction of a function. UnknownSymbol when there is none of this name.
+        """Set a breakpoint at the first instruction of a function; raises UnknownSymbol when there is none of this
+        name.
 
-        A hardware breakpoint, because the kernel patches its own text where probes are, and so does a debugger's
-        software breakpoint; QEMU makes no difference under TCG.
+        It is a hardware breakpoint, because a software breakpoint patches the kernel's text, as the kernel itself does
+        where it has probes. Under TCG QEMU treats both alike.
         """
         try:
             row = self._command(f"-break-insert -h *{symbol}").values["bkpt"]
@@ -135,7 +136,7 @@ class GdbSession:
         self._command("-exec-continue")
 
     def interrupt(self) -> None:
-        """Stop a running guest; the stop is there for `wait_for_stop`. Does nothing when it is stopped."""
+        """Stop a running guest, so that `wait_for_stop` returns. Does nothing when it is stopped."""
         if self._running:
             self._command("-exec-interrupt")
 
@@ -145,7 +146,7 @@ class GdbSession:
         return self._stops.popleft()
 
     def detach(self) -> None:
-        """Take gdb off the guest, which runs from then on. What gdb had set in it is gone."""
+        """Detach gdb from the guest, which runs from then on without breakpoints."""
         if not self._connected:
             return
         if self._running:
@@ -158,7 +159,7 @@ class GdbSession:
         """Detach and end gdb; harmless when repeated, when gdb is gone, or when the machine is."""
         if self._closing.is_set():
             return
-        # Whatever stopped us from saying goodbye is either known already or of no interest any more.
+        # An error here was either reported already or no longer matters.
         with contextlib.suppress(BenchError):
             self.detach()
         self._closing.set()
@@ -166,7 +167,7 @@ class GdbSession:
         if not self._gdb.wait(QUIT.seconds * speed.scale()):
             self._gdb.kill()
 
-    # --- Looking; the guest must be stopped
+    # --- Inspection; the guest must be stopped
 
     def registers(self) -> Mapping[str, int]:
         """The general registers, unsigned, in the order of `hil.gdb.registers`."""
@@ -180,8 +181,8 @@ class GdbSession:
         return {name: found[self._numbers[name]] for name in names}
 
     def backtrace(self) -> tuple[Frame, ...]:
-        """The stack as gdb sees it, innermost first. Right with DWARF's call frame information and guesswork without;
-        `hil.gdb.unwind` knows better ways."""
+        """The stack as gdb unwinds it, innermost frame first. It is exact only with DWARF's call frame information;
+        `hil.gdb.unwind` has better methods for code without."""
         rows = self._command("-stack-list-frames").values["stack"]
         return tuple(Frame(int(row["addr"], 16), _named(row.get("func"))) for row in rows)
 
@@ -190,7 +191,7 @@ class GdbSession:
         return str(self._command(f"-data-evaluate-expression {mi.quoted(expression)}").values["value"])
 
     def read_memory(self, address: int, size: int) -> bytes:
-        """`size` bytes of the guest at a virtual address; GdbRefused when not all of them are mapped."""
+        """`size` bytes of the guest at a virtual address; raises GdbRefused when not all of them are mapped."""
         rows = self._command(f"-data-read-memory-bytes {address:#x} {size}").values["memory"]
         data = b"".join(bytes.fromhex(row["contents"]) for row in rows)
         if len(data) != size:
@@ -203,9 +204,9 @@ class GdbSession:
         for setting in (
             "pagination off",
             "confirm off",
-            # Commands are taken while the guest runs, else nothing could interrupt it.
+            # Accept commands while the guest runs, else nothing could interrupt it.
             "mi-async on",
-            # Guesswork on a kernel's stack can find frames for ever.
+            # gdb's heuristics can find frames for ever on a kernel's stack.
             f"backtrace limit {_LONGEST_BACKTRACE}",
             f"architecture {self.arch.gdb_architecture}",
         ):
@@ -216,7 +217,7 @@ class GdbSession:
         self._stops.clear()
 
     def _command(self, text: str, wait: Wait = ANSWER) -> mi.Record:
-        # gdb answers from memory what it once knew of a machine that is gone.
+        # gdb answers from its caches after the machine is gone.
         self._check_alive(text)
         token = next(self._tokens)
         self._gdb.write(f"{token}{text}")
@@ -226,7 +227,7 @@ class GdbSession:
             return record
         what = str(record.values.get("msg", "no reason given"))
         if _DISCONNECTED.search(what):
-            # gdb often hears of the machine's death before those who watch it; the reason is theirs to tell.
+            # gdb often notices the machine's death before the threads that watch it, which know the reason.
             self._liveness.wait(lambda: False, 1)
             self._check_alive(text)
         raise GdbRefused(f"gdb refuses {text}: {what}", details=self._details())
@@ -243,14 +244,14 @@ class GdbSession:
         if loss is not None:
             raise loss.error(f"{doing}: {loss.reason}", details=self._details())
 
-    def _hear(self, line: str) -> None:
-        """One line of gdb, from the thread that reads it."""
+    def _handle_line(self, line: str) -> None:
+        """Handle one line of gdb's output, in the thread that reads it."""
         self._last.append(line)
         record = mi.parse(line)
         if record is None:
             return
         if record.kind == "result" and record.token is not None:
-            # Before whoever sent the command goes on: an `interrupt` may follow at once, and `*running` comes later.
+            # Before the sender of the command continues: it may interrupt at once, and `*running` comes later.
             self._running = self._running or record.message == "running"
             self._results[record.token] = record
         elif record.kind == "notify" and record.message == "running":
@@ -265,7 +266,7 @@ class GdbSession:
         self._liveness.lose(Loss(f"gdb {how}", GdbGone))
 
     def _details(self) -> str:
-        return "\n".join(["gdb's last output:", *self._last]) if self._last else "gdb said nothing"
+        return "\n".join(["gdb's last output:", *self._last]) if self._last else "gdb printed nothing"
 
 
 def _stop(values: Mapping[str, object]) -> Stop:

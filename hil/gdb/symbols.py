@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The file that gives gdb a kernel's names: its vmlinux, or one we write from what the running kernel tells.
+"""The symbol file of a kernel for gdb: its vmlinux, or one that is written from /proc/kallsyms of the running kernel.
 
-Distributions ship vmlinux apart, in packages of hundreds of megabytes. The running kernel knows its own names, which is
-enough for breakpoints and backtraces.
+Distributions ship vmlinux separately, in packages of hundreds of megabytes. kallsyms is enough for breakpoints and
+backtraces.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from hil.gdb.table import Symbol, SymbolTable
 from hil.kernels.kernel import Kernel
 from hil.target import Target, read_file
 
-# Part of the cached files' names: raise it when they would be written differently.
+# Part of the names of cached files: increment it when the files would be written differently.
 _FORMAT = 1
 
 _FILE = "symbols.elf"
 
-# Pairs of symbols around a section, from include/asm-generic/sections.h; the same names from 4.1 to 7.2.
+# The symbols at the start and end of each section, from include/asm-generic/sections.h; the same from 4.1 to 7.2.
 _TEXT = (("_stext", "_etext"), ("_sinittext", "_einittext"))
 
 
@@ -32,8 +32,8 @@ def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None]
     """An ELF file with the symbols of `kernel`, which runs on `target` (not stopped) at its linked addresses
     (`hil.machine.spec.NO_KASLR`).
 
-    Kept in the cache by what decides the addresses: the kernel's image, and which modules are loaded where.
-    BenchError when the guest does not tell.
+    It is kept in the cache under a hash of what decides the addresses: the kernel's image, and the modules with their
+    addresses. Raises BenchError when the guest's files cannot be read or show no addresses.
     """
     if kernel.vmlinux is not None:
         return kernel.vmlinux
@@ -52,7 +52,8 @@ def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None]
 
 
 def render(arch: Architecture, symbols: Sequence[Symbol]) -> bytes:
-    """The ELF file for `symbols`; a symbol's size is the distance to the next one of its section."""
+    """The content of an ELF file with `symbols`; the size of a symbol is the distance to the next one of its
+    section."""
     sections = list(_sections(symbols))
     return elf.write(arch.elf_machine, sections, _entries(symbols, sections))
 
@@ -62,7 +63,7 @@ def _read(target: Target, path: str) -> str:
 
 
 def _sections(symbols: Sequence[Symbol]) -> Iterator[elf.Section]:
-    """The kernel's text, and for each module the stretch of its functions."""
+    """The sections of the kernel's text, and for each module one that covers its functions."""
     table = SymbolTable(symbol for symbol in symbols if symbol.module is None)
     for name, (first, last) in zip((".text", ".init.text"), _TEXT, strict=True):
         start, end = table.address(first), table.address(last)
@@ -73,7 +74,7 @@ def _sections(symbols: Sequence[Symbol]) -> Iterator[elf.Section]:
         if symbol.module and symbol.function and symbol.address:
             functions.setdefault(symbol.module, []).append(symbol.address)
     for module, addresses in functions.items():
-        # Where the last function ends is not told, but it does not reach into the next page that is not the module's.
+        # The end of the last function is unknown, but it is not beyond the module's last page.
         yield elf.Section(f".text.{module}", min(addresses), (max(addresses) | 0xFFF) + 1, executable=True)
 
 
@@ -86,5 +87,5 @@ def _entries(symbols: Iterable[Symbol], sections: Sequence[elf.Section]) -> Iter
         yield elf.Entry(symbol.name, symbol.address, size if size < _LARGEST else 0, symbol.function)
 
 
-# No symbol of a kernel is larger; what is, is a gap between regions.
+# No symbol of a kernel is larger; a larger distance is a gap between regions. Bytes.
 _LARGEST = 1 << 24

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A kernel's symbols in memory: names to addresses and back."""
+"""The symbols of a kernel: look-ups of names by address and of addresses by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHF_EXECINSTR = 4
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A name of the kernel or, with `module`, of one of its modules. `size` 0: nobody told."""
+    """A symbol of the kernel or, with `module`, of one of its modules. `size` is in bytes, 0 where it is unknown."""
 
     name: str
     address: int
@@ -32,8 +32,8 @@ class Symbol:
 
 
 class SymbolTable:
-    """Look-ups in both directions. Of several names of one address the first one given counts, as it does for the
-    kernel, which orders them by that (scripts/kallsyms.c, compare_symbols)."""
+    """Look-ups in both directions. Of several names of one address the first in the given order is used, as the kernel
+    does, which sorts them for that (scripts/kallsyms.c, compare_symbols)."""
 
     def __init__(self, symbols: Iterable[Symbol]) -> None:
         self.symbols = tuple(symbols)
@@ -48,7 +48,8 @@ class SymbolTable:
 
     @classmethod
     def of_elf(cls, path: Path) -> SymbolTable:
-        """The symbols of an ELF file: a vmlinux, or one that `hil.gdb.symbols` wrote. BenchError when it has none."""
+        """The symbols of an ELF file: a vmlinux, or one that `hil.gdb.symbols` wrote. Raises BenchError when it has
+        none."""
         with path.open("rb") as file:
             elf = ELFFile(file)
             table = elf.get_section_by_name(".symtab")
@@ -58,21 +59,21 @@ class SymbolTable:
             assert strings is not None
             names = strings.data()
             code = {index for index, section in enumerate(elf.iter_sections()) if section["sh_flags"] & _SHF_EXECINSTR}
-            # pyelftools makes an object of each symbol; of a kernel's hundred thousands that takes half a minute.
+            # pyelftools makes an object of each symbol, which takes half a minute for a kernel.
             return cls(
-                # Assembler code often has labels that nobody declared to be functions.
+                # Assembler code often has labels that are not declared to be functions.
                 Symbol(name, address, kind == _STT_FUNC or (kind == _STT_NOTYPE and section in code), size=size)
                 for name, kind, section, address, size in _symbols(table.data(), names)
                 if kind <= _STT_FUNC and not name.startswith("$")
             )
 
     def address(self, name: str) -> int | None:
-        """Where `name` is; None when there is no such symbol."""
+        """The address of `name`; None when there is no such symbol."""
         symbol = self._by_name.get(name)
         return symbol.address if symbol else None
 
     def function_at(self, address: int) -> Symbol | None:
-        """The function that covers `address`, if any. One whose size nobody told reaches to the next."""
+        """The function that covers `address`, or None. A function of unknown size extends to the next one."""
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None
@@ -80,14 +81,14 @@ class SymbolTable:
         return function if not function.size or address < function.address + function.size else None
 
     def frame(self, address: int, *, returns: bool) -> Frame:
-        """`address` as a line of a backtrace. `returns`: it is a return address, so the call before it counts: a call
-        that is a function's last instruction returns to whatever comes next."""
+        """The stack frame at `address`. With `returns` it is a return address, and the function is that of the call
+        before it: a call that is the last instruction of a function returns to the address behind the function."""
         symbol = self.function_at(address - 1 if returns else address)
         return Frame(address, symbol.name, address - symbol.address) if symbol else Frame(address)
 
 
 def _symbols(table: bytes, names: bytes) -> Iterator[tuple[str, int, int, int, int]]:
-    """Name, type, section, address and size of each symbol that has a name."""
+    """Yield name, type, section, address and size of each symbol that has a name."""
     for name, info, _, section, address, size in _SYMBOL.iter_unpack(table):
         if name:
             yield names[name : names.index(b"\0", name)].decode(), info & 0xF, section, address, size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Guest roots: one initramfs a kernel, with a shell, an SSH server, the agent and the drivers the bench needs."""
+"""Guest roots: an initramfs for each kernel, with a shell, an SSH server, the agent and the drivers it needs."""
 
 from hil.guestroot.guestroot import Contents, GuestRoot, bare, build
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A writer of cpio archives in the `newc` format, the one the kernel unpacks as its first root file system.
+"""A writer of cpio archives in the `newc` format, which the kernel unpacks as its first root file system.
 
-The archive depends on nothing but the entries: same entries, same bytes. Owner and group are 0, every time is 0, inode
-numbers count up in the order of the names. Device nodes are written, not made, so nobody needs to be root.
+The archive depends only on the entries: the same entries give the same bytes. Owner and group are 0, every time is 0,
+inode numbers count up in the order of the names. Device nodes are only written to the archive, which needs no root.
 
 Format: Documentation/driver-api/early-userspace/buffer-format.rst of Linux, and `init/initramfs.c`, which reads it.
 """
@@ -21,7 +21,7 @@ _ALIGNMENT = 4
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: `mode` as in st_mode, `data` (of a symbolic link: where it leads), `device` major and minor."""
+    """One file: `mode` as in st_mode, `data` its content or a symbolic link's target, `device` major and minor."""
 
     mode: int
     data: bytes = b""
@@ -41,17 +41,17 @@ def symlink(destination: str) -> Entry:
 
 
 def character_device(number: tuple[int, int], permissions: int) -> Entry:
-    """`number` is major and minor, see Documentation/admin-guide/devices.txt."""
+    """A device node; `number` is major and minor, see Documentation/admin-guide/devices.txt."""
     return Entry(stat.S_IFCHR | permissions, device=number)
 
 
 def archive(entries: Mapping[str, Entry]) -> bytes:
     """The archive of `entries`, by path relative to the root ("bin/sh"); missing parents become directories (0755).
 
-    The root is one of them: rootfs is a tmpfs, where everybody may write until an archive says otherwise.
+    The root is one of the entries, because rootfs is a tmpfs, which everybody may write unless an archive changes it.
     """
     complete = {parent: directory() for name in entries for parent in _parents(name)} | dict(entries)
-    # By components, so that a directory comes right before what it holds: the kernel does not make parents.
+    # By components, so that a directory comes before its content: the kernel does not make parents.
     names = sorted(complete, key=lambda name: PurePosixPath(name).parts)
     records = [_record(inode, name, complete[name]) for inode, name in enumerate(names, start=1)]
     return b"".join([*records, _record(0, _TRAILER, Entry(0))])

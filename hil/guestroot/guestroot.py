@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Puts a guest root together: the first root file system of a kernel, and its only one.
+"""Builds a guest root: the initramfs of a kernel, which is its only root file system.
 
-The archive is put together on every call, which takes a fraction of a second, and kept under the hash of its bytes:
-nothing can go stale, and the same inputs give the same file.
+The archive is built on every call, which takes a fraction of a second, and kept under the hash of its bytes: it cannot
+become outdated, and the same inputs give the same file.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _log = logging.getLogger(__name__)
 
 AGENT = "bin/hil-agent"
 
-# A guest root nobody has asked for in this long (seconds) is removed when another one is made.
+# A guest root that was not used for this long (seconds) is removed when another one is made.
 _KEPT = 30 * 86400.0
 
-_TAKES_NONE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 _POWER_OFF = b"""\
 #!/bin/busybox sh
@@ -43,10 +43,10 @@ exec /bin/busybox poweroff -f
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a guest root, for the record of a run.
+    """The contents of a guest root, for the record of a run.
 
-    `sha256` of the archive, `agent` the agent's; `packages` as in Userland; `modules` in the order they load in.
-    Empty for a guest root that was not put together here.
+    `sha256` is the hash of the archive, `agent` that of the agent's binary; `packages` is as in Userland; `modules` are
+    in the order of loading. All are empty for a guest root that was not built here.
     """
 
     sha256: str = ""
@@ -57,8 +57,8 @@ class Contents:
 
 @dataclass(frozen=True)
 class GuestRoot:
-    """A file for QEMU's -initrd, the private key that opens the guest, and the public key the guest will show; the
-    paths of the agent and of the tracing files in it."""
+    """A guest root: the file for QEMU's -initrd, the private key that the guest accepts, the public key that identifies
+    the guest, and the paths in it of the agent and of the tracing files."""
 
     initramfs: Path
     key: Path
@@ -66,11 +66,11 @@ class GuestRoot:
     contents: Contents = field(default_factory=Contents)
     agent: str = f"/{AGENT}"
     tracing: str = "/tracing"
-    """Wherever the kernel has them: images/init links them."""
+    """A link that images/init makes to wherever the kernel has tracefs."""
 
 
 def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
-    """The guest root for `kernel`. BenchError when a part of it cannot be had."""
+    """The guest root for `kernel`; raises BenchError when a part of it cannot be fetched or built."""
     parts = recipe()
     programs = userland(parts, kernel.arch, notify=notify)
     drivers = modules.needed(kernel, parts.drivers)
@@ -104,7 +104,7 @@ def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> 
 
 
 def bare(kernel: Kernel) -> Path:
-    """The least a kernel can boot into: an archive whose init powers off at once. What a boot costs without us."""
+    """The smallest guest root: an archive whose init powers off at once, to measure what a boot costs by itself."""
     parts = recipe()
     busybox = "bin/busybox"
     archive = cpio.archive(
@@ -118,14 +118,14 @@ def bare(kernel: Kernel) -> Path:
 
 
 def _kept(name: str, archive: bytes) -> Path:
-    """A read-only file with these bytes in the cache, or, where that takes none, in the state folder.
+    """The path of a read-only file with these bytes in the cache or, where that is not writable, the state folder.
 
-    Not compressed: to unpack it costs a translated guest 0.4 s.
+    It is not compressed: unpacking would cost an emulated guest 0.4 s.
     """
     try:
         return _kept_in(directories.cache() / "guestroots", name, archive)
     except cache.Unusable as error:
-        if error.number not in _TAKES_NONE:
+        if error.number not in _NOT_WRITABLE:
             raise
         return _kept_in(directories.state() / "guestroots", name, archive)
 
@@ -133,9 +133,9 @@ def _kept(name: str, archive: bytes) -> Path:
 def _kept_in(folder: Path, name: str, archive: bytes) -> Path:
     path = folder / f"{name}-{hashlib.sha256(archive).hexdigest()[:16]}.cpio"
     _log.debug("the guest root is %s", path)
-    with cache.written(path):
+    with cache.writing(path):
         if path.exists() and path.read_bytes() == archive:
-            with contextlib.suppress(OSError):  # read-only; then nobody sweeps there either
+            with contextlib.suppress(OSError):  # read-only; then nothing is removed there either
                 os.utime(path)
             return path
         folder.mkdir(parents=True, exist_ok=True)

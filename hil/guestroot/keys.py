@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The two SSH keys of a user: the one the bench logs in with, and the one every guest shows as its own.
+"""The two SSH keys of a user: the client key that the bench logs in with, and the host key of every guest.
 
-Both are made on first use and kept in the state folder. The guest's key travels inside the guest root, so the client
-knows it beforehand and never has to trust a machine on first sight.
+Both are made on first use and kept in the state folder. The host key is part of the guest root, so the client knows it
+beforehand and never has to trust an unknown key.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from hil.errors import BenchError
 
 @dataclass(frozen=True)
 class KeyPair:
-    """An ed25519 key: where its private half is, in OpenSSH's format, and the key itself."""
+    """An ed25519 key, and the path of its private half in OpenSSH's format."""
 
     path: Path
     private: Ed25519PrivateKey
 
     @property
     def public_line(self) -> str:
-        """The public half as `authorized_keys` and `known_hosts` want it: `ssh-ed25519 AAAA...`."""
+        """The public half in the format of `authorized_keys` and `known_hosts`: `ssh-ed25519 AAAA...`."""
         return self.private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
     def dropbear(self) -> bytes:
@@ -46,12 +46,12 @@ class KeyPair:
 
 
 def client() -> KeyPair:
-    """The key the bench logs in with; made on first use."""
+    """The key that the bench logs in with; made on first use."""
     return _pair("client_ed25519")
 
 
 def host() -> KeyPair:
-    """The key every guest of this user shows; made on first use."""
+    """The host key of every guest of this user; made on first use."""
     return _pair("host_ed25519")
 
 
@@ -68,9 +68,11 @@ def _pair(name: str) -> KeyPair:
     except OSError as error:
         raise BenchError(f"cannot keep SSH keys in {folder}: {error.strerror}", remedy="make it writable") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a pass phrase
-        raise BenchError(f"{path} is not a plain SSH private key", remedy="remove it, and a new one is made") from error
+        raise BenchError(
+            f"{path} is not a plain SSH private key", remedy="remove it, so that a new one is made"
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise BenchError(f"{path} is not an ed25519 key", remedy="remove it, and a new one is made")
+        raise BenchError(f"{path} is not an ed25519 key", remedy="remove it, so that a new one is made")
     return KeyPair(path, key)
 
 
@@ -84,5 +86,5 @@ def _make(path: Path) -> None:
 
 
 def _string(data: bytes) -> bytes:
-    """RFC 4251, section 5: a length of four bytes, then the bytes."""
+    """A string in SSH's format (RFC 4251, section 5): a length of four bytes, then the bytes."""
     return struct.pack(">I", len(data)) + data

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The kernel modules a guest needs, and the order they load in.
+"""The kernel modules that a guest needs, and the order of loading them.
 
-Each module says in its section `.modinfo` what it depends on (scripts/mod/modpost.c, add_depends, writes it). depmod
-reads the same; asking the few modules we need is faster than a depmod over all, and wants no kmod on the host.
+Each module lists its dependencies in its section `.modinfo` (written by add_depends, scripts/mod/modpost.c). depmod
+reads the same; reading the few modules that are needed is faster than a depmod over all, and needs no kmod on the host.
 
-Signatures stay on. To check one costs the guest about ten million instructions, four fifths of what our init costs,
-but a module without taints the kernel (E), and what we test should be the kernel as Debian runs it.
+Signatures are kept. Checking one costs the guest about ten million instructions, four fifths of the cost of our init,
+but a module without one taints the kernel (E), and the kernel under test should be the one that Debian runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hil.kernels.kernel import Kernel
 
 @dataclass(frozen=True)
 class Module:
-    """A module as insmod(8) takes it: uncompressed. `depends` are names; names have no dashes."""
+    """A module; `data` is the uncompressed file for insmod(8). Names, also those in `depends`, have no dashes."""
 
     name: str
     depends: tuple[str, ...]
@@ -39,9 +39,9 @@ class Module:
 
 
 def needed(kernel: Kernel, drivers: Iterable[Driver]) -> list[Module]:
-    """The modules of `kernel` that make up `drivers`, each after all it depends on; empty when all is built in.
+    """The modules of `kernel` for `drivers`, each after its dependencies; empty when all drivers are built in.
 
-    BenchError when the kernel lacks a required driver, or its modules do not hold one that it should have.
+    Raises BenchError when the kernel lacks a required driver, or a module that its configuration has is missing.
     """
     built = configuration.options_of(kernel.config)
     names = []
@@ -58,9 +58,9 @@ def needed(kernel: Kernel, drivers: Iterable[Driver]) -> list[Module]:
 
 
 def dependency_file(modules: Iterable[Module]) -> bytes:
-    """A modules.dep(5) beside the modules, which come as `needed` orders them.
+    """The content of modules.dep(5) for a folder with `modules`, which are in the order of `needed`.
 
-    A line names all a module depends on, directly or not, what loads first at the end: modprobe reads it backwards.
+    A line names all direct and indirect dependencies of a module, the first to load at the end, as modprobe expects.
     """
     known: dict[str, set[str]] = {}
     lines = []
@@ -81,7 +81,7 @@ def _in_order(kernel: Kernel, names: Iterable[str]) -> list[Module]:
             return
         if name not in files:
             raise BenchError(
-                f"{kernel} has no module {name}, which its configuration promises",
+                f"{kernel} has no module {name}, which its configuration has as =m",
                 remedy="fetch or import the kernel again, with its modules",
             )
         module = _read(name, files[name])
@@ -95,7 +95,7 @@ def _in_order(kernel: Kernel, names: Iterable[str]) -> list[Module]:
 
 
 def _files(kernel: Kernel) -> dict[str, Path]:
-    """Every module by name. In names a dash is the same as an underscore, see modprobe(8)."""
+    """The file of every module by name. A dash in a name is equivalent to an underscore, see modprobe(8)."""
     if kernel.modules is None:
         return {}
     folder = kernel.modules / "lib" / "modules" / kernel.release
@@ -110,13 +110,13 @@ def _read(name: str, path: Path) -> Module:
         depends = _depends(data)
     except (KeyError, OSError, EOFError, lzma.LZMAError, ELFError) as error:
         raise BenchError(
-            f"{path} is no kernel module we can read ({error})", remedy="fetch the kernel again"
+            f"{path} is not a readable kernel module ({error})", remedy="fetch the kernel again"
         ) from error
     return Module(name, depends, data)
 
 
 def _depends(data: bytes) -> tuple[str, ...]:
-    """The names after `depends=` in .modinfo, which holds strings that end with a NUL byte."""
+    """The names after `depends=` in .modinfo, a sequence of NUL-terminated strings."""
     section = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
     if section is None:
         raise ELFError("no section .modinfo")
@@ -125,7 +125,7 @@ def _depends(data: bytes) -> tuple[str, ...]:
 
 
 def _unzstd(data: bytes) -> bytes:
-    """Python has zstd from 3.14 on; until then the program."""
+    """Decompress by the program zstd, because Python has a module for it only since 3.14."""
     try:
         return subprocess.run(["zstd", "--decompress", "--stdout"], input=data, capture_output=True, check=True).stdout
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What goes into every guest root, as data from `images/guestroot.toml`."""
+"""The recipe of every guest root, as data from `images/guestroot.toml`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Driver:
-    """A module the bench needs, unless the configuration symbol `option` is `y`."""
+    """A module that the bench needs unless the configuration symbol `option` is `y`."""
 
     module: str
     option: str
@@ -32,7 +32,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class Recipe:
-    """`packages` of Debian give the `programs`; `entries` are the files that are the same in every guest."""
+    """The recipe: Debian's `packages`, which have the `programs`; `entries` are the files that every guest has."""
 
     packages: tuple[str, ...]
     programs: tuple[Program, ...]
@@ -42,7 +42,7 @@ class Recipe:
 
 @cache
 def recipe() -> Recipe:
-    """The recipe of this release of the bench, `images/init` included."""
+    """The recipe of this version of the bench, including `images/init`."""
     images = resources.folder("images")
     table = tomllib.loads((images / "guestroot.toml").read_text())
     return Recipe(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The programs of a guest and the libraries they need, from Debian's packages, one tree an architecture.
+"""The programs of a guest and the libraries they need, from Debian's packages: one tree for each architecture.
 
-The tree is made once and kept, so every kernel runs the same userland until the recipe changes or the cache is cleared.
+The tree is made once and kept, so every kernel has the same userland until the recipe changes or the cache is cleared.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ _ROOT = "root"
 
 @dataclass(frozen=True)
 class Userland:
-    """A tree of regular files; `packages` tells version and sha256 of each package it was made from."""
+    """A tree of regular files; `packages` has version and sha256 of each package that it was made from, by name."""
 
     root: Path
     packages: Mapping[str, Mapping[str, str]]
 
     def entries(self) -> dict[str, cpio.Entry]:
-        """Its files for an archive, executable."""
+        """The files as executable entries of an archive, by path in the guest."""
         files = sorted(path for path in self.root.rglob("*") if path.is_file())
         with cache.reading(self.root):
             return {str(path.relative_to(self.root)): cpio.regular(path.read_bytes(), 0o755) for path in files}
 
 
 def userland(recipe: Recipe, arch: Architecture, *, notify: Callable[[str], None] = lambda _: None) -> Userland:
-    """The userland of `arch`, made on first use; BenchError when its packages cannot be had or lack something."""
+    """The userland of `arch`, made on first use; raises BenchError when its packages cannot be fetched or lack a
+    file."""
     wanted = repr((arch.userland, recipe.packages, recipe.programs)).encode()
     name = f"{arch.userland}-{arch.debian}-{hashlib.sha256(wanted).hexdigest()[:12]}"
     folder = directories.cache() / "userland" / name
@@ -70,15 +71,16 @@ def _make(recipe: Recipe, arch: Architecture, folder: Path, notify: Callable[[st
 
 
 def _found(unpacked: Path, program: str) -> str:
-    """Where a package has a program that the recipe has in /bin or /sbin: there, or in the same folder of /usr."""
+    """The path of a program that the recipe has in /bin or /sbin: itself or, where that does not exist, below /usr."""
     return next((path for path in (program, f"usr/{program}") if (unpacked / path).exists()), program)
 
 
 def closure(unpacked: Path, program: str, target: str) -> dict[str, str]:
-    """`program` and all it loads: path below `unpacked` to path in the guest. BenchError when a library is missing.
+    """`program` and all that it loads: a map from paths below `unpacked` to paths in the guest.
 
-    A library goes to the folder its package has it in, under the name it is asked for; the loader to where the program
-    says it is (PT_INTERP). Libraries that are opened by name at run time (dlopen) are not found this way.
+    A library goes to the folder of its package, under the name by which it is needed; the loader goes to the path in
+    PT_INTERP. Libraries that are opened at run time by name (dlopen) are not found. Raises BenchError when one is
+    missing.
     """
     libraries = _libraries(unpacked)
     copied = {program: target}
@@ -96,7 +98,7 @@ def closure(unpacked: Path, program: str, target: str) -> dict[str, str]:
 
 
 def _libraries(unpacked: Path) -> dict[str, str]:
-    """Every shared library by its name, symbolic links included, as a path below `unpacked`."""
+    """The path below `unpacked` of every shared library, including symbolic links, by name."""
     paths = (path for top in ("lib", "usr/lib") for path in sorted((unpacked / top).glob("*-linux-gnu*/*.so*")))
     return {path.name: str(path.relative_to(unpacked)) for path in paths if path.is_file()}
 
@@ -106,13 +108,13 @@ def _find(libraries: Mapping[str, str], name: str, user: str) -> str:
         return libraries[name]
     except KeyError:
         raise BenchError(
-            f"{user} needs {name}, which no package of the guest's userland has",
+            f"{user} needs {name}, which is in no package of the guest's userland",
             remedy="add the package to images/guestroot.toml",
         ) from None
 
 
 def _needs(path: Path) -> tuple[str, list[str]]:
-    """The loader a program asks for ("" when static) and the names of the libraries it is linked with."""
+    """The loader of a program ("" when it is static) and the names of the libraries that it is linked with."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         loaders = [segment.get_interp_name() for segment in elf.iter_segments() if isinstance(segment, InterpSegment)]

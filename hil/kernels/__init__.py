@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Kernels: the catalogue of those we know, and the cache of those at hand."""
+"""Kernels: the catalogue of those that can be fetched, and the cache of those that have been."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernels a lane can name, as data from `images/catalogue.toml`, and the releases they are judged as."""
+"""The kernels that a lane can name, as data from `images/catalogue.toml`, and the releases they are judged as."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from hil import resources
-from hil.arch import Architecture, having
+from hil.arch import Architecture, architectures_with
 from hil.errors import UserError
 
 POINT = "@"
-"""Between a kernel's name and the version of one of its point releases."""
+"""Separates a kernel's name from the version of one of its point releases."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+[a-z0-9.+~-]*", re.ASCII)
-"""An upstream version, and Debian's revision of it, if that is meant, too: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
+"""An upstream version, optionally with Debian's revision: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
 
 
 @dataclass(frozen=True)
 class Debian:
-    """A kernel from Debian's archive: the flavour's metapackage in one suite. `backports` is the suite that has further
-    series for the same release, and kernels by version only; empty when there is none."""
+    """A kernel from Debian's archive: the flavour's metapackage in one suite. `backports` is a suite with further
+    series for the same release, used for kernels by version only; empty when there is none."""
 
     suite: str
     package: str
@@ -33,11 +33,11 @@ class Debian:
 
     @property
     def suites(self) -> tuple[str, ...]:
-        """Where kernels by version are looked for, in this order."""
+        """The suites in which kernels by version are looked up, in this order."""
         return tuple(filter(None, (self.suite, self.backports)))
 
     def images(self, arch: Architecture, series: str) -> re.Pattern[str]:
-        """Names of the flavour's image packages of one series, whatever their ABI: linux-image-6.1.0-56-cloud-amd64."""
+        """A pattern for the flavour's image packages of one series with any ABI: linux-image-6.1.0-56-cloud-amd64."""
         before, _, behind = map(re.escape, self.package.partition("{flavour}"))
         numbered = re.escape(series) if series else r"[0-9]+\.[0-9]+"
         return re.compile(rf"{before}{numbered}\.[^-]+(-[0-9][^-]*)?-{re.escape(arch.flavour)}{behind}")
@@ -48,7 +48,7 @@ class Debian:
 
 @dataclass(frozen=True)
 class Tarball:
-    """A kernel's sources, by address and sha256."""
+    """The sources of a kernel by URL and sha256."""
 
     url: str
     sha256: str
@@ -59,8 +59,8 @@ class Tarball:
 
 @dataclass(frozen=True)
 class Entry:
-    """One kernel of the catalogue, for every architecture that is not without it. `series` ("6.1") is empty when any
-    may come, `version` ("6.1.170") is that of a point release, and empty where the newest is meant."""
+    """One kernel of the catalogue, for every architecture that has it. `series` ("6.1") is empty when any series is
+    accepted; `version` ("6.1.170") is that of a point release, empty for the newest."""
 
     name: str
     era: str
@@ -77,21 +77,21 @@ def entries() -> dict[str, Entry]:
 
 
 def check_offered(name: str, arch: Architecture) -> None:
-    """UserError when the kernel called `name` is one that there is for other architectures only."""
+    """Raise UserError when the kernel `name` exists for other architectures only."""
     if why := arch.lacks(name):
         raise UserError(
             f"there is no {name} for {arch}: {why}",
-            remedy=f"choose {' or '.join(map(str, having(name)))}, or another name",
+            remedy=f"choose {' or '.join(map(str, architectures_with(name)))}, or another name",
         )
 
 
 def row(name: str) -> str:
-    """Of which kernel of the catalogue `name` is a point release, or the name itself."""
+    """The kernel of the catalogue that `name` is a point release of, or `name` itself."""
     return name.partition(POINT)[0]
 
 
 def entry(name: str) -> Entry:
-    """As `find`; UserError when the catalogue has none."""
+    """The kernel called `name`, as in `find`; raises UserError when the catalogue has none."""
     if known := find(name):
         return known
     raise UserError(
@@ -101,10 +101,10 @@ def entry(name: str) -> Entry:
 
 
 def find(name: str) -> Entry | None:
-    """The kernel called `name`, which may be a point release of one of the file: debian-12@6.1.170. None when there is
-    no such row; UserError for a version of a kernel that comes in one only, and for what is no version.
+    """The kernel called `name`, which may be a point release (debian-12@6.1.170); None when the catalogue has none.
 
-    A release behind the last with rules is judged by those of the last.
+    Raises UserError when the kernel has no point releases, or the text after the @ is no version. A release newer than
+    the last one with rules is judged by the rules of the last.
     """
     kernel, at, version = name.partition(POINT)
     known = entries().get(kernel)
@@ -114,7 +114,7 @@ def find(name: str) -> Entry | None:
         raise UserError(f"{kernel} is one kernel, which has no point releases", remedy=f"write {kernel}, not {name}")
     if not _VERSION.fullmatch(version):
         raise UserError(
-            f"{name!r} names no version", remedy=f"write {kernel}@X.Y.Z; hil kernels list {kernel} --all has them"
+            f"{name!r} names no version", remedy=f"write {kernel}@X.Y.Z; hil kernels list {kernel} --all lists them"
         )
     newer = numbers(version) > (*numbers(eras()[-1]), math.inf)
     return replace(known, name=name, era=eras()[-1] if newer else era_of(version), series="", version=version)
@@ -128,24 +128,26 @@ def eras() -> tuple[str, ...]:
 def era_of(version: str) -> str:
     """The era of a kernel such as "5.15.3": its release, "5.15".
 
-    UserError before the first release of the catalogue and behind the last, since nothing is known there.
+    Raises UserError for a release older than the first or newer than the last of the catalogue, for which no rules are
+    known.
     """
     own, first, last = numbers(version)[:2], eras()[0], eras()[-1]
     if own < numbers(first):
         raise UserError(
             f"Linux {version} is older than {first}, the first release with rules to judge it by",
-            remedy=f"use a later kernel; one that has the changes of {first} can be judged by its rules: --as {first}",
+            remedy=f"use a later kernel, or judge one that has the changes of {first} by its rules: --as {first}",
         )
     if own > numbers(last):
         raise UserError(
             f"Linux {version} is newer than {last}, the last release with rules to judge it by",
-            remedy=f"have it judged by the rules of the nearest: --as {last}",
+            remedy=f"judge it by the rules of the nearest: --as {last}",
         )
     return ".".join(map(str, own))
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """The numbers a version or release begins with: (6, 1, 192) of "6.1.192-2"."""
+    """The numbers that a version or release begins with: (6, 1, 192) for "6.1.192-2"; raises ValueError when there are
+    none."""
     match = re.match(r"\d+(\.\d+)*", version)
     if not match:
         raise ValueError(f"no version number in {version!r}")

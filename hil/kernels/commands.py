@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`hil kernels`: see, fetch, build, import and remove kernels."""
+"""`hil kernels`: list, show, fetch, build, import and remove kernels."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for 
 
 @click.group()
 def kernels() -> None:
-    """See, fetch, build, import and remove the kernels that lanes run on.
+    """List, show, fetch, build, import and remove the kernels that lanes run on.
 
-    A name is one of the catalogue (debian-12, the newest there is), one of those with a version of Debian's archive
-    (debian-12@6.1.170; list --all has them), or that of a kernel of your own.
+    A name is one of the catalogue (debian-12, for its newest version), one with a version of Debian's archive
+    (debian-12@6.1.170; list --all lists them), or that of a kernel of your own.
     """
 
 
@@ -41,15 +41,15 @@ kernels.add_command(build)
 
 @kernels.command("list")
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every version that Debian's archive has of them.")
+@click.option("--all", "every", is_flag=True, help="List every version that Debian's archive has of them.")
 @chosen_architectures
 @_as_json
 def list_(names: tuple[str, ...], every: bool, chosen: tuple[str, ...], as_json: bool) -> None:
-    """List the catalogue's kernels and those at hand, or those named.
+    """List the kernels of the catalogue and of the cache, or those named.
 
-    With --all: each version of them that Debian's archive has today, by the name that lanes give it, as
-    debian-12@6.1.170, with the suite that has it. Such a kernel is one of its own, beside the newest, which the name
-    without a version stands for; wildcards take them only where they are asked for: 'debian-13@6.12.9*'.
+    With --all, list each version of them that Debian's archive has today, with its suite, under the name that lanes use
+    for it, such as debian-12@6.1.170. The name without a version stands for the newest. Wildcards in names of lanes
+    match such kernels only after an @: 'debian-13@6.12.9*'.
     """
     if every:
         headings: tuple[str, ...] = ("name", "arch", "version", "suite", "state")
@@ -70,11 +70,11 @@ def list_(names: tuple[str, ...], every: bool, chosen: tuple[str, ...], as_json:
 @kernels.command()
 @click.argument("names", nargs=-1)
 @chosen_architectures
-@click.option("--refresh", is_flag=True, help="Fetch the newest even when there is one at hand.")
+@click.option("--refresh", is_flag=True, help="Fetch the newest even when the cache has one.")
 def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
-    """Fetch kernels: those named, or all the catalogue can fetch, for every architecture or those chosen.
+    """Fetch kernels: those named, or all that can be fetched, for every architecture or those chosen.
 
-    A name may have a version, debian-12@6.1.170: hil kernels list debian-12 --all has those there are.
+    A name may have a version, debian-12@6.1.170; hil kernels list debian-12 --all lists the versions.
     """
     everything = [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
     lanes = [
@@ -105,10 +105,10 @@ def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> Non
 @chosen_architectures
 @_as_json
 def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
-    """Show a kernel at hand, after verifying it: release, files, where it came from."""
+    """Verify a kernel in the cache and show it: release, files, origin."""
     found = [kernel for arch in chosen_or_every(chosen, name) if (kernel := store.find(name, arch))]
     if not found:
-        raise _not_at_hand(name)
+        raise _not_cached(name)
     shown: list[dict[str, Any]] = [
         {"folder": str(kernel.folder), "era": kernel.era, **entry.metadata_of(kernel.folder)} for kernel in found
     ]
@@ -127,11 +127,13 @@ def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
 @click.option("--config", required=True, type=_FILE, help="The .config it was built with.")
 @click.option("--arch", help="Architecture, checked against the image.")
 @click.option("--vmlinux", type=_FILE, help="The ELF file with symbols, for gdb.")
-@click.option("--modules", type=_FOLDER, help="lib/modules/RELEASE, or what INSTALL_MOD_PATH was.")
+@click.option("--modules", type=_FOLDER, help="lib/modules/RELEASE, or the folder given to make as INSTALL_MOD_PATH.")
 @click.option("--system-map", type=_FILE, help="System.map.")
-@click.option("--release", default="", help="What uname -r prints, when neither image nor modules tell.")
+@click.option("--release", default="", help="The output of uname -r, when neither image nor modules show it.")
 @click.option("--as", "judged_as", default="", metavar="X.Y", help="The release to judge it by, if not its own.")
-@click.option("--distribution", metavar="NAME|FILE", help="Whose it is, if image and configuration do not tell.")
+@click.option(
+    "--distribution", metavar="NAME|FILE", help="The distribution, when image and configuration do not show it."
+)
 def import_(
     name: str,
     image: Path,
@@ -146,7 +148,7 @@ def import_(
 ) -> None:
     """Copy your own kernel into the cache as NAME.
 
-    Under a name of the catalogue (linux-4.1) it runs that lane; any other name makes lanes of its own. It is judged by
+    Under a name of the catalogue (linux-4.1) it is used for that lane; any other name makes new lanes. It is judged by
     the rules of its release, and of the distribution that its image and its configuration show. A distribution is
     vanilla, debian, or a file of your own (docs/distributions.md), which is kept with the kernel.
     """
@@ -163,7 +165,7 @@ def import_(
     click.echo(f"{kernel}: Linux {kernel.version} ({kernel.release}) in {kernel.folder}")
     judged = kernel.provenance["judged"]
     click.echo(f"  judged by the rules of Linux {kernel.era}: {judged['release']}")
-    click.echo(f"  as one of {judged['whose']}: {judged['distribution']}")
+    click.echo(f"  as a kernel of {judged['whose']}: {judged['distribution']}")
 
 
 @kernels.command()
@@ -173,17 +175,19 @@ def remove(name: str, chosen: tuple[str, ...]) -> None:
     """Remove a kernel from the cache, for every architecture or those chosen."""
     removed = [arch for arch in chosen_or_every(chosen, name) if store.remove(name, arch)]
     if not removed:
-        raise _not_at_hand(name)
+        raise _not_cached(name)
     for arch in removed:
         click.echo(f"removed {name}/{arch}")
 
 
-def _not_at_hand(name: str) -> UserError:
-    return UserError(f"no kernel {name} is at hand", remedy="see `hil kernels list`, then fetch, build or import it")
+def _not_cached(name: str) -> UserError:
+    return UserError(
+        f"no kernel {name} is in the cache", remedy="see `hil kernels list`, then fetch, build or import it"
+    )
 
 
 def _row(name: str, arch: Architecture) -> dict[str, str]:
-    """What `list` says of one kernel; its metadata are read, its files are not verified."""
+    """The row of `list` for one kernel; reads its metadata without verifying its files."""
     known = catalogue.find(name)
     row = {"name": name, "arch": arch.name, "era": known.era if known else "", "version": "", "release": ""}
     source = str(known.source) if known else ""
@@ -194,8 +198,8 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
             return {**row, "state": "damaged", "source": str(damage)}
         fetchable = known is not None and isinstance(known.source, Debian)
         return {**row, "state": "available" if fetchable else "not available: build or import it", "source": source}
-    except cache.Unusable as trouble:
-        return {**row, "state": "unreadable", "source": str(trouble)}
+    except cache.Unusable as error:
+        return {**row, "state": "unreadable", "source": str(error)}
     imported = metadata["provenance"]["source"] == store.IMPORTED
     return {
         **row,
@@ -208,7 +212,7 @@ def _row(name: str, arch: Architecture) -> dict[str, str]:
 
 
 def _points(names: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Point]:
-    """The point releases of the kernels named, or of all that Debian's archive has."""
+    """Yield the point releases of the kernels named, or of all that come from Debian's archive."""
     for name in names or [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]:
         for arch in chosen_or_every(chosen, name):
             yield from points(catalogue.entry(name), arch, notify=lambda line: click.echo(line, err=True))
@@ -227,7 +231,7 @@ def _point_row(point: Point) -> dict[str, str]:
 
 
 def _print(field: str, value: Any, depth: int) -> None:
-    """Nested metadata as indented lines, one value a line."""
+    """Print nested metadata as indented lines, one value a line."""
     margin = "  " * depth
     if isinstance(value, dict):
         click.echo(f"{margin}{field}:")

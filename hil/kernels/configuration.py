@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel's configuration (.config) says of the kernel."""
+"""Reads a kernel's configuration (.config)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ _SET = re.compile(r"^(CONFIG_\w+)=(.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Configuration:
-    """`version` is the upstream version ("4.1.52"), empty when the header was taken off; `arch` is our name."""
+    """The kernel that a configuration is for. `version` is the upstream version ("4.1.52"), empty when the file has no
+    header; `arch` is the name in images/architectures.toml."""
 
     version: str
     arch: str
 
 
 def read(path: Path) -> Configuration:
-    """UserError when it is no configuration of a kernel for an architecture we know."""
+    """Read a .config; raises UserError when it is not a configuration for an architecture of
+    images/architectures.toml."""
     text = path.read_text(errors="replace")
     lines = set(text.splitlines())
     arch = next((name for name, known in architectures().items() if f"{known.config}=y" in lines), None)
@@ -41,11 +43,11 @@ def read(path: Path) -> Configuration:
 
 
 def options(config: str) -> dict[str, str]:
-    """The options a .config sets, by name with its CONFIG_; those that are off, or cannot be chosen, are missing."""
+    """The values of the options that a .config sets, by name with CONFIG_; options that are off are missing."""
     return dict(_SET.findall(config))
 
 
 def options_of(path: Path) -> Mapping[str, str]:
-    """The same of a file in the cache."""
+    """The options of a file in the cache, as in `options`; raises Damaged or Unusable when it cannot be read."""
     with cache.reading(path):
         return options(path.read_text(errors="replace"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels from Debian's archive."""
+"""Fetches kernels from Debian's archive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hil.kernels.entry import Parts
 
 Notify = Callable[[str], None]
 
-# Where packages put the parts: below /boot until 6.12; beside the modules, which are in /usr, from 7.x on. The image's
+# Where packages have the parts: below /boot until 6.12; beside the modules, which are in /usr, since 7.x. The image's
 # name ends with x where it is not compressed.
 _IMAGES = ("boot/vmlinu[xz]-*", "usr/lib/modules/*/vmlinu[xz]")
 _CONFIGS = ("boot/config-*", "usr/lib/modules/*/config")
@@ -29,8 +29,10 @@ _MODULES = ("lib/modules/*", "usr/lib/modules/*")
 
 
 def fill(folder: Path, known: Entry, source: Debian, arch: Architecture, notify: Notify) -> None:
-    """Fill an empty folder with the kernel that `source` has for `arch`: that of the version that `known` names, or the
-    newest. UserError when there is no such version; BenchError when none can be had."""
+    """Fill an empty folder with the kernel of `source` for `arch`: the version that `known` names, or the newest.
+
+    Raises UserError when there is no such version; raises BenchError when the kernel cannot be fetched.
+    """
     if known.version:
         _fill_with_point(folder, known, source, arch, notify)
     else:
@@ -55,7 +57,7 @@ def _fill_with_newest(folder: Path, known: Entry, source: Debian, arch: Architec
         notes = []
     except PackageGone as gone:
         notify(f"{gone.what}; looking for another version")
-        archive.update(max_age=0)  # perhaps only our lists are behind the mirror
+        archive.update(max_age=0)  # perhaps only our lists are out of date
         current, image = _current(archive, source, known.series, arch)
         debs, packages, dropped = _newest(archive, source, known.series, arch, notify)
         notes = [f"the mirror no longer has {missing}, which its index names" for missing in dropped]
@@ -66,7 +68,7 @@ def _fill_with_newest(folder: Path, known: Entry, source: Debian, arch: Architec
 def _write(
     folder: Path, known: Entry, archive: Apt, debs: list[Path], packages: list[Package], facts: Mapping[str, Any]
 ) -> None:
-    """Fill the folder from packages, the image's first; `facts` are further ones for the provenance."""
+    """Fill the folder from packages, of which the image's is the first; `facts` are added to the provenance."""
     arch = archive.arch
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as scratch:
         tree = Path(scratch)
@@ -90,7 +92,7 @@ def _write(
 
 
 def _current(archive: Apt, source: Debian, series: str, arch: Architecture) -> tuple[Package, Package]:
-    """The metapackage of today and the image package it stands for."""
+    """The current metapackage and the image package that it depends on."""
     metapackage = archive.resolve(source.metapackage(arch))[0]
     wanted = source.images(arch, series)
     for dependency in metapackage.depends:
@@ -99,16 +101,16 @@ def _current(archive: Apt, source: Debian, series: str, arch: Architecture) -> t
             return metapackage, next((item for item in versions if item.version == dependency.version), versions[0])
     raise BenchError(
         f"{metapackage} of Debian's {archive} depends on no package like {wanted.pattern}",
-        remedy="its suite has moved on: adapt series and package in images/catalogue.toml",
+        remedy="the suite has another series now: adapt series and package in images/catalogue.toml",
     )
 
 
 def _newest(
     archive: Apt, source: Debian, series: str, arch: Architecture, notify: Notify
 ) -> tuple[list[Path], list[Package], list[Package]]:
-    """The newest image the mirror really has, with its packages and the ones that are gone: (files, packages, gone).
+    """The newest image that the mirror has: its files, its packages, and newer image packages that are gone.
 
-    An index can outlive the files it names, above all in an archive of a suite whose support has ended.
+    An index can name files that have been removed, above all in the archive of a suite whose support has ended.
     """
     gone = []
     for image in archive.matching(source.images(arch, series)):
@@ -120,7 +122,7 @@ def _newest(
         notify(f"using {image}, the newest of Debian's {archive} that the mirror still has")
         return debs, packages, gone
     raise BenchError(
-        f"the mirror has none of the {len(gone)} kernel images that Debian's {archive} names",
+        f"the mirror has none of the {len(gone)} kernel images in the index of Debian's {archive}",
         remedy=f"set {mirror.ENVIRONMENT} to a mirror that is complete, or import a kernel with `hil kernels import`",
     )
 
@@ -131,20 +133,20 @@ def _download(archive: Apt, image: Package) -> tuple[list[Path], list[Package]]:
 
 
 def _pieces(archive: Apt, image: Package) -> Iterator[Package]:
-    """The image package and those built with it that it needs."""
+    """Yield the image package and those of its source that it depends on."""
     yield image
     for dependency in points.pieces(image):
         yield from (item for item in archive.resolve(dependency.name) if item.version == image.version)
 
 
 def _parts(tree: Path, image: Package) -> tuple[Parts, str]:
-    """The parts of a kernel in unpacked packages, and its release, which its modules are filed under."""
+    """The parts of a kernel in unpacked packages, and its release, which names the folder of its modules."""
     modules = _one(tree, _MODULES)
     found = _one(tree, _IMAGES), _one(tree, _CONFIGS)
     if modules is None or found[0] is None or found[1] is None:
         raise BenchError(
-            f"{image} has no kernel image, configuration or modules where they are expected",
-            remedy="Debian has changed its packages: report it, or choose another suite in images/catalogue.toml",
+            f"{image} has no kernel image, configuration or modules at a known path",
+            remedy="Debian has changed its packages: report this, or choose another suite in images/catalogue.toml",
         )
     parts = Parts(image=found[0], config=found[1], modules=modules, system_map=_one(tree, _SYSTEM_MAPS))
     return parts, modules.name

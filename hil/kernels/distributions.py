@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Distributions: what their kernels have otherwise than kernel.org's. One is a file of TOML, ours or a user's.
+"""Distributions: how their kernels differ from those of kernel.org. Each is a TOML file, built in or a user's.
 
-named("debian")                     # ours, in images/distributions, or the user's, in the folder of configurations
-named("./mine.toml")                # any file
-told(options, "#1 SMP Debian ...")  # the one that a kernel's configuration and version show, and why
+named("debian")                       # one of images/distributions, or of the user's folder
+named("./mine.toml")                  # any file
+detect(options, "#1 SMP Debian ...")  # the one that a kernel's configuration and version show, and why
 
-images/distributions.toml says what can stand in such a file.
+images/distributions.toml describes what such a file can have.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from hil.errors import UserError
 ALWAYS, NEVER = "4.1", ""
 _KEYS = ("name", "patches", "settings", "configuration")
 _RELEASE = re.compile(r"\d+\.\d+", re.ASCII)
-_FORM = "images/distributions.toml says what can stand there"
+_FORM = "images/distributions.toml lists what is possible"
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """`settings` are values below /proc/sys that differ from upstream's, where the release has the setting. `options`
-    are of the configuration (`CONFIG_*`), each with the first release whose kernels set it, "" for none. `patches` are
-    by the names of images/distributions.toml."""
+    """One distribution. `settings` are the values below /proc/sys that differ from upstream's, where the release has
+    the setting. `options` are those of the configuration (`CONFIG_*`), each with the first release whose kernels set
+    it, "" for none. `patches` are named as in images/distributions.toml."""
 
     name: str
     settings: Mapping[str, int] = field(default_factory=dict, hash=False)
@@ -42,11 +42,11 @@ class Distribution:
 
     @property
     def facts(self) -> Mapping[str, int]:
-        """Its settings, and of each patch 1 or 0, by name."""
+        """The settings, and 1 or 0 for each patch, by name."""
         return {**self.settings, **{patch: int(patch in self.patches) for patch in facts("patch")}}
 
     def declaration(self) -> dict[str, Any]:
-        """What a file of it would say; `declared` takes it back."""
+        """The content of a file that declares this distribution; the inverse of `declared`."""
         return {
             "name": self.name,
             "patches": sorted(self.patches),
@@ -57,23 +57,23 @@ class Distribution:
 
 @cache
 def ours() -> Mapping[str, Distribution]:
-    """The distributions of this bench by the name a user gives them."""
+    """The built-in distributions by the name that a user gives."""
     files = sorted((resources.folder("images") / "distributions").glob("*.toml"), reverse=True)
     return MappingProxyType({path.stem: read(path) for path in files})
 
 
 def usual(era: str) -> Distribution:
-    """Whose kernels of an era the catalogue has."""
+    """The distribution of the catalogue's kernels of an era."""
     return ours()["vanilla" if era == "4.1" else "debian"]
 
 
 def folder() -> Path:
-    """Where a user's own distributions are found by their names."""
+    """The folder in which a user's own distributions are found by name."""
     return directories.config() / "distributions"
 
 
 def named(name: str) -> Distribution:
-    """The distribution of that name, or of that file. UserError when there is none, or it is not as it should be."""
+    """The distribution of that name or file; raises UserError when there is none, or its file is invalid."""
     if name in ours():
         return ours()[name]
     path = Path(name) if "/" in name or name.endswith(".toml") else folder() / f"{name}.toml"
@@ -87,61 +87,63 @@ def named(name: str) -> Distribution:
 
 
 def read(path: Path) -> Distribution:
-    """The distribution that a file declares; UserError, which names the file, when it is not as it should be."""
+    """The distribution that a file declares; raises UserError, which names the file, when it is invalid."""
     try:
         return declared(tomllib.loads(path.read_text()), str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}", remedy="write it as images/distributions/debian.toml") from None
+        raise UserError(
+            f"{path} is not TOML: {error}", remedy="see images/distributions/debian.toml for an example"
+        ) from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
-def declared(said: Mapping[str, Any], where: str) -> Distribution:
-    """The distribution of a declaration that stands in `where`; UserError when it is not as it should be."""
-    for key in said:
-        _known("field", key, _KEYS, where)
-    name = said.get("name")
+def declared(table: Mapping[str, Any], where: str) -> Distribution:
+    """The distribution of a declaration, which is in the file `where`; raises UserError when it is invalid."""
+    for key in table:
+        _check_known("field", key, _KEYS, where)
+    name = table.get("name")
     if not isinstance(name, str) or not name:
-        raise UserError(f"{where} does not say what the distribution is called", remedy='begin it with name = "..."')
-    patches = said.get("patches", [])
+        raise UserError(f"{where} has no name of the distribution", remedy='begin it with name = "..."')
+    patches = table.get("patches", [])
     if not isinstance(patches, list):
-        raise UserError(f"patches in {where} is no list", remedy=f'write patches = ["{next(iter(facts("patch")))}"]')
+        raise UserError(f"patches in {where} is not a list", remedy=f'write patches = ["{next(iter(facts("patch")))}"]')
     for patch in patches:
-        _known("patch", patch, facts("patch"), where)
+        _check_known("patch", patch, facts("patch"), where)
     return Distribution(
         name,
-        MappingProxyType(dict(_settings(_table(said, "settings", where), where))),
-        MappingProxyType(dict(_options(_table(said, "configuration", where), where))),
+        MappingProxyType(dict(_settings(_table(table, "settings", where), where))),
+        MappingProxyType(dict(_options(_table(table, "configuration", where), where))),
         frozenset(patches),
     )
 
 
 @cache
 def facts(kind: str) -> Mapping[str, Mapping[str, str]]:
-    """What images/distributions.toml has of a kind: "setting", "option" or "patch"."""
+    """The rows of images/distributions.toml of one kind ("setting", "option" or "patch") by name."""
     table = tomllib.loads((resources.folder("images") / "distributions.toml").read_text())
     return MappingProxyType(table[kind])
 
 
-def told(options: Mapping[str, str], version: str = "") -> tuple[Distribution, str]:
-    """The distribution that a kernel's configuration shows, with its own options, and why it is that one. `version` is
-    what the image says behind its release: "#1 SMP Debian 6.1.192-2 (2026-11-16)"."""
+def detect(options: Mapping[str, str], version: str = "") -> tuple[Distribution, str]:
+    """The distribution that a kernel's configuration shows, with the kernel's own options, and the reason. `version` is
+    the text after the release in the image's banner: "#1 SMP Debian 6.1.192-2 (2026-11-16)"."""
     for patch, fact in facts("patch").items():
         if fact["option"] in options:
             whose = next(one for one in ours().values() if patch in one.patches)
-            return of_kernel(whose, options), f"its configuration has {fact['option']}, of {whose.name}'s patch"
+            return of_kernel(whose, options), f"its configuration has {fact['option']} of {whose.name}'s patch"
     for one in ours().values():
         if re.search(rf"\b{re.escape(one.name)}\b", version):
-            return of_kernel(one, options), f"its image calls itself {version}"
+            return of_kernel(one, options), f"its image has the version {version}"
     plain = next(one for one in ours().values() if not one.patches and not one.settings)
     compiler = options.get("CONFIG_CC_VERSION_TEXT", "").strip('"')
-    made = f", and the compiler ({compiler}) does not tell whose the sources are" if compiler else ""
+    made = f", and the compiler ({compiler}) does not show where the sources come from" if compiler else ""
     return of_kernel(plain, options), f"its configuration shows no distribution's patch{made}"
 
 
 def of_kernel(distribution: Distribution, options: Mapping[str, str], *, declared: bool = False) -> Distribution:
-    """The distribution as one kernel has it, whose configuration is at hand. Settings that somebody
-    `declared` stay; else the configuration is believed."""
+    """The distribution of one kernel whose configuration sets `options`. Settings that were `declared` by the user
+    stay; otherwise the configuration takes precedence."""
     has = {option: ALWAYS if option in options else NEVER for option in facts("option")}
     configured = {"kernel/unprivileged_bpf_disabled": 2 if has["CONFIG_BPF_UNPRIV_DEFAULT_OFF"] else 0}
     first, then = (configured, distribution.settings) if declared else (distribution.settings, configured)
@@ -150,25 +152,25 @@ def of_kernel(distribution: Distribution, options: Mapping[str, str], *, declare
     )
 
 
-def _table(said: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    table = said.get(key, {})
-    if not isinstance(table, dict):
-        raise UserError(f"{key} in {where} is no table", remedy=f"write [{key}], and its values below")
-    return table
+def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    inner = table.get(key, {})
+    if not isinstance(inner, dict):
+        raise UserError(f"{key} in {where} is not a table", remedy=f"write [{key}], and its values below")
+    return inner
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Iterable[tuple[str, int]]:
     for name, value in table.items():
         path = name.replace(".", "/")
-        _known("setting", path, facts("setting"), where)
+        _check_known("setting", path, facts("setting"), where)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise UserError(f"the setting {name} in {where} is {value!r}, which is no number")
+            raise UserError(f"the setting {name} in {where} is {value!r}, which is not a number")
         yield path, value
 
 
 def _options(table: Mapping[str, Any], where: str) -> Iterable[tuple[str, str]]:
     for name, value in table.items():
-        _known("option", name, facts("option"), where)
+        _check_known("option", name, facts("option"), where)
         if value is not False and value is not True and not _RELEASE.fullmatch(str(value)):
             raise UserError(
                 f"the option {name} in {where} is {value!r}",
@@ -177,7 +179,7 @@ def _options(table: Mapping[str, Any], where: str) -> Iterable[tuple[str, str]]:
         yield name, ALWAYS if value is True else NEVER if value is False else str(value)
 
 
-def _known(kind: str, name: Any, known: Iterable[str], where: str) -> None:
+def _check_known(kind: str, name: Any, known: Iterable[str], where: str) -> None:
     if name not in known:
         near = get_close_matches(str(name), [*known], 1)
         raise UserError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One entry of the cache: a folder with a kernel's files and a metadata.json that describes and seals them."""
+"""One entry of the cache: a folder with a kernel's files, and metadata.json with their description and hashes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ METADATA = "metadata.json"
 # Debian's System.map is one line that names the package with the real one.
 _STUB = 4096
 
-# What Debian keeps beside the modules and nobody needs twice, or at all on QEMU's virtual boards.
+# Files that Debian has beside the modules and that are in the entry already, or not needed on QEMU's virtual boards.
 _NOT_MODULES = frozenset({"vmlinuz", "config", "System.map", "dtb", "build", "source"})
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The files of a kernel, wherever they are now. `modules` is the folder lib/modules/<release>."""
+    """The paths of a kernel's files before they are copied; `modules` is the folder lib/modules/<release>."""
 
     image: Path
     config: Path
@@ -70,8 +70,9 @@ def write(
 
 
 def read(folder: Path, arch: Architecture) -> Kernel:
-    """The kernel in `folder`, its metadata, image and configuration checked; Damaged when they are not as written,
-    Unusable when they cannot be read. The rest, modules first of all, is checked once a process.
+    """The kernel in `folder`, after its metadata, image and configuration were checked; raises Damaged when they differ
+    from what was written, Unusable when they cannot be read. The other files, mainly modules, are checked once per
+    process.
     """
     metadata = metadata_of(folder)
     files = {part: folder / name for part, name in metadata["files"].items()}
@@ -104,28 +105,28 @@ def read(folder: Path, arch: Architecture) -> Kernel:
 
 @functools.cache
 def _check_once(folder: Path, _: int) -> None:
-    """Half a second for Debian's thousand modules; another inode is another entry."""
+    """Check the whole folder, which takes half a second for Debian's thousand modules. The second argument is the inode
+    of the folder, so that an entry that was replaced is checked again."""
     cache.check(folder)
 
 
 def era(name: str, metadata: Mapping[str, Any]) -> str:
-    """What the user said, what the catalogue says of this name, or what the version is."""
+    """The release whose rules a kernel is judged by: the user's choice, the catalogue's for this name, or its own."""
     known = catalogue.find(name)
-    said = metadata["provenance"].get("as", known.era if known else "")
-    return str(said) or catalogue.era_of(metadata["version"])
+    chosen = metadata["provenance"].get("as", known.era if known else "")
+    return str(chosen) or catalogue.era_of(metadata["version"])
 
 
 def distribution(metadata: Mapping[str, Any], folder: Path) -> Distribution | None:
-    """The one that somebody or the image said it is; None when its configuration tells."""
-    said = metadata["provenance"].get("distribution")
-    if isinstance(said, dict):
-        return distributions.declared(said, str(folder / METADATA))
-    return distributions.named(said) if said else None
+    """The distribution that was recorded at the import; None when it is detected from the configuration."""
+    recorded = metadata["provenance"].get("distribution")
+    if isinstance(recorded, dict):
+        return distributions.declared(recorded, str(folder / METADATA))
+    return distributions.named(recorded) if recorded else None
 
 
 def metadata_of(folder: Path) -> dict[str, Any]:
-    """The metadata of the entry; Damaged when there are none or they are not as written, Unusable when they cannot be
-    read."""
+    """The metadata of the entry; raises Damaged when they are missing or changed, Unusable when they cannot be read."""
     path = folder / METADATA
     try:
         with cache.reading(path):
@@ -144,7 +145,7 @@ def _digest(metadata: Mapping[str, Any]) -> str:
 
 
 def _copy_modules(source: Path, target: Path) -> None:
-    """Copy the tree; unlike shutil.copytree it stops at the first error, which keeps its errno."""
+    """Copy a tree; unlike shutil.copytree stop at the first error, so that its errno is kept."""
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
         if path.name in _NOT_MODULES:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel image says of itself: its architecture and its release."""
+"""Reads architecture, release and version from a kernel image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hil.errors import UserError
 
 # Documentation/arch/x86/boot.rst: the offset of the version string less 0x200 is at 0x20e.
 _BZIMAGE_VERSION = 0x20E
-# drivers/firmware/efi/libstub/zboot-header.S: "zimg", offset and size of the payload, then how it is compressed; where
-# the COFF header begins is at 0x3c, and that begins with a signature and the machine.
+# drivers/firmware/efi/libstub/zboot-header.S: "zimg", offset and size of the payload, then its compression; at 0x3c the
+# offset of the COFF header, which begins with a signature and the machine.
 _ZBOOT_MAGIC = (4, b"zimg")
 _COFF = 0x3C
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -28,8 +28,8 @@ _VERSION = re.compile(r"#\d.*")
 
 @dataclass(frozen=True)
 class Image:
-    """`arch` by our name; `release` is what uname -r will print, and `version` what uname -v will ("#1 SMP Debian
-    6.1.192-2 (2026-11-16)"), both empty when the image does not show them."""
+    """A kernel image. `arch` is the name in images/architectures.toml; `release` is the output of uname -r, `version`
+    that of uname -v ("#1 SMP Debian 6.1.192-2 (2026-11-16)"), both empty when the image does not show them."""
 
     arch: str
     release: str
@@ -38,17 +38,17 @@ class Image:
 
 @dataclass(frozen=True)
 class _Format:
-    """Where an image has the magic number of its architecture, and what reads the banner of a decompressed one, which
-    begins with the release."""
+    """A format of images: the offset of the architecture's magic number, and a function that gives the banner of a
+    decompressed image, which begins with the release."""
 
     magic_at: int
     banner: Callable[[bytes], str]
 
 
 def read(path: Path) -> Image:
-    """Look into an image: in the format of an architecture, the same compressed with gzip, or an EFI zboot of it.
+    """Read an image in the format of an architecture, one compressed with gzip, or an EFI zboot of it.
 
-    UserError when it is none of these. The release stays empty for an EFI zboot whose compression is not gzip.
+    Raises UserError when it is none of these. The release stays empty for an EFI zboot whose compression is not gzip.
     """
     data = path.read_bytes()
     try:
@@ -65,7 +65,7 @@ def read(path: Path) -> Image:
             return Image(name, "")
     hint = ", not the ELF file vmlinux" if data.startswith(b"\x7fELF") else ""
     formats = ", ".join(dict.fromkeys(arch.image for arch in architectures().values()))
-    raise UserError(f"{path} is no kernel image", remedy=f"give the {formats} or Image.gz of the kernel{hint}")
+    raise UserError(f"{path} is not a kernel image", remedy=f"give the {formats} or Image.gz of the kernel{hint}")
 
 
 def _has(data: bytes, magic: tuple[int, bytes]) -> bool:
@@ -89,7 +89,7 @@ _FORMATS: Mapping[str, _Format] = {
     "bzImage": _Format(0x202, _bzimage_banner),
     "Image": _Format(56, _linux_banner),
 }
-"""By the name that images/architectures.toml has for them."""
+"""The formats by their names in images/architectures.toml."""
 
 
 def _pe_machine(data: bytes) -> int:

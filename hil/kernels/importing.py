@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A user's own kernel becomes an entry of the cache, after we looked whether its parts belong together."""
+"""Imports a user's own kernel into the cache, after checking that its parts belong together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hil.kernels.distributions import Distribution
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
 
-# What scripts/setlocalversion puts together; also the name of a folder here and in the guest.
+# A release as made by scripts/setlocalversion; also the name of a folder here and in the guest.
 _RELEASE = re.compile(r"\d+\.\d+[\w.+~-]*", re.ASCII)
 _ERA = re.compile(r"\d+\.\d+", re.ASCII)
-"""How rules are keyed."""
+"""The key of a release's rules."""
 
 
 def add(
@@ -33,19 +33,20 @@ def add(
     distribution: Distribution | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Kernel:
-    """Copy a kernel into the cache as `name`; under a name of the catalogue it runs that lane.
+    """Copy a kernel into the cache as `name`; under a name of the catalogue it is used for that lane.
 
     `parts.modules` may be lib/modules/<release> or a folder that holds it (make INSTALL_MOD_PATH=). `arch` is checked
     when given and read from the image otherwise; `release` (uname -r) is needed only when neither image nor modules
-    show it. `judged_as` names the release whose rules it is judged by where that is not its own, `distribution` is
-    the one whose it is where image and configuration do not tell; it is kept with the kernel.
+    show it. `judged_as` is the release whose rules it is judged by, if not its own; `distribution` is needed where
+    image and configuration do not show it, and is kept with the kernel.
 
-    UserError when parts do not fit together or the name is taken; BenchError when the cache cannot be written.
+    Raises UserError when parts do not fit together or the name is taken; raises BenchError when the cache cannot be
+    written.
     """
     try:
         arch, release, version, parts = examine(parts, arch, release)
         chosen = choose(parts, version, judged_as, distribution)
-        _fits(name, arch, version, judged_as)
+        _check_name(name, arch, version, judged_as)
         folder = store.location(name, arch)
         provenance = {
             "source": store.IMPORTED,
@@ -53,7 +54,7 @@ def add(
             "imported": datetime.now(UTC).isoformat(timespec="seconds"),
             **({"as": judged_as} if judged_as else {}),
             **({"distribution": chosen.kept.declaration()} if chosen.kept else {}),
-            "judged": chosen.told(),
+            "judged": chosen.reasons(),
         }
         with cache.locked(folder, notify=notify):
             if folder.exists():
@@ -70,42 +71,47 @@ def add(
 
 @dataclass(frozen=True)
 class Chosen:
-    """By which records a kernel is judged, and why by these. `kept` is the distribution where the configuration alone
-    does not tell it."""
+    """The records that a kernel is judged by, and why. `kept` is the distribution where the configuration alone does
+    not show it."""
 
     why_release: str
     distribution: Distribution
     why_distribution: str
     kept: Distribution | None
 
-    def told(self) -> dict[str, str]:
-        """For the metadata of the entry."""
+    def reasons(self) -> dict[str, str]:
+        """The reasons, for the metadata of the entry."""
         return {"release": self.why_release, "whose": self.distribution.name, "distribution": self.why_distribution}
 
 
 def choose(parts: Parts, version: str, judged_as: str, distribution: Distribution | None) -> Chosen:
-    """The records for a kernel of that upstream version."""
-    release = "as --as says" if judged_as else f"its version is {version}"
+    """Choose the records for a kernel of that upstream version."""
+    release = "chosen by --as" if judged_as else f"its version is {version}"
     if distribution:
-        return Chosen(release, distribution, "as --distribution says", distribution)
+        return Chosen(release, distribution, "chosen by --distribution", distribution)
     options = configuration.options(parts.config.read_text(errors="replace"))
-    theirs, why = distributions.told(options, image.read(parts.image).version)
-    return Chosen(release, theirs, why, None if theirs == distributions.told(options)[0] else theirs)
+    detected, why = distributions.detect(options, image.read(parts.image).version)
+    return Chosen(release, detected, why, None if detected == distributions.detect(options)[0] else detected)
 
 
 def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Architecture, str, str, Parts]:
-    """Architecture, release and upstream version that all parts agree on, and the parts with their modules found."""
-    seen, config = image.read(parts.image), configuration.read(parts.config)
-    if seen.arch != config.arch:
+    """The architecture, release and upstream version of the parts, and the parts with the folder of their modules.
+
+    Raises UserError when they do not belong together, or the release is unknown.
+    """
+    observed, config = image.read(parts.image), configuration.read(parts.config)
+    if observed.arch != config.arch:
         raise UserError(
-            f"{parts.image} is for {seen.arch}, but {parts.config} for {config.arch}",
+            f"{parts.image} is for {observed.arch}, but {parts.config} for {config.arch}",
             remedy="give the image and the configuration of the same build",
         )
-    if arch and arch.name != seen.arch:
-        raise UserError(f"{parts.image} is for {seen.arch}, not for {arch}", remedy=f"give --arch {seen.arch}")
-    if release and seen.release and release != seen.release:
-        raise UserError(f"{parts.image} has the release {seen.release}, not {release}", remedy="leave --release out")
-    release = release or seen.release
+    if arch and arch.name != observed.arch:
+        raise UserError(f"{parts.image} is for {observed.arch}, not for {arch}", remedy=f"give --arch {observed.arch}")
+    if release and observed.release and release != observed.release:
+        raise UserError(
+            f"{parts.image} has the release {observed.release}, not {release}", remedy="leave --release out"
+        )
+    release = release or observed.release
     for option, path in (("--vmlinux", parts.vmlinux), ("--system-map", parts.system_map)):
         if path and not path.stat().st_size:
             raise UserError(f"{path} is empty", remedy=f"give the file of the build, or leave {option} out")
@@ -114,24 +120,24 @@ def examine(parts: Parts, arch: Architecture | None, release: str) -> tuple[Arch
     if not release:
         raise UserError(f"{parts.image} does not show its release", remedy="give what uname -r prints as --release")
     if not _RELEASE.fullmatch(release):
-        raise UserError(f"{release!r} is no release of a kernel", remedy="give what uname -r prints as --release")
+        raise UserError(f"{release!r} is not a release of a kernel", remedy="give what uname -r prints as --release")
     version = config.version or _numbers(release)
     if catalogue.numbers(version)[:2] != catalogue.numbers(release)[:2]:
         raise UserError(
             f"{parts.image} is Linux {release}, but {parts.config} is for {version}",
             remedy="give the image and the configuration of the same build",
         )
-    return architecture(seen.arch), release, version, replace(parts, modules=modules)
+    return architecture(observed.arch), release, version, replace(parts, modules=modules)
 
 
-def _fits(name: str, arch: Architecture, version: str, judged_as: str) -> None:
-    """A lane of the catalogue must get the kernel it names; any other name needs a release with rules."""
+def _check_name(name: str, arch: Architecture, version: str, judged_as: str) -> None:
+    """Raise UserError when a name of the catalogue stands for another kernel, or the release has no rules."""
     if catalogue.POINT in name:
         raise UserError(f"{name!r} stands for a kernel of Debian's archive", remedy=f"leave {catalogue.POINT} out")
     if judged_as and not _ERA.fullmatch(judged_as):
         raise UserError(
-            f"a kernel cannot be judged as {judged_as!r}, which is no release of Linux",
-            remedy="write --as MAJOR.MINOR, 6.1 for one",
+            f"a kernel cannot be judged as {judged_as!r}, which is not a release of Linux",
+            remedy="write --as MAJOR.MINOR, such as 6.1",
         )
     known = catalogue.find(name)
     era = catalogue.era_of(judged_as or version)
@@ -141,20 +147,23 @@ def _fits(name: str, arch: Architecture, version: str, judged_as: str) -> None:
     series = catalogue.numbers(known.series) if known.series else ()
     if known.era != era or series != catalogue.numbers(version)[: len(series)]:
         raise UserError(
-            f"Linux {version} does not belong under the name {name}, which stands for {known.series or known.era}",
+            f"Linux {version} cannot have the name {name}, which stands for {known.series or known.era}",
             remedy="choose another name",
         )
 
 
 def _modules(folder: Path, release: str) -> Path:
-    """The folder lib/modules/<release> at or below `folder`; with an unknown release the only one there is."""
+    """The folder lib/modules/<release> at or below `folder`; when the release is unknown, the only one there.
+
+    Raises UserError when there is not exactly one.
+    """
     wanted = release or "*"
-    at_hand = [folder] if (folder / "kernel").is_dir() or (folder / "modules.order").exists() else []
+    candidates = [folder] if (folder / "kernel").is_dir() or (folder / "modules.order").exists() else []
     for parent in (folder, folder / "lib/modules", folder / "usr/lib/modules"):
-        at_hand += [path for path in sorted(parent.glob("*")) if path.is_dir() and (path / "kernel").is_dir()]
-    fitting = [path for path in at_hand if wanted in ("*", path.name)]
+        candidates += [path for path in sorted(parent.glob("*")) if path.is_dir() and (path / "kernel").is_dir()]
+    fitting = [path for path in candidates if wanted in ("*", path.name)]
     if len(fitting) != 1:
-        found = ", ".join(path.name for path in at_hand) or "nothing"
+        found = ", ".join(path.name for path in candidates) or "nothing"
         raise UserError(
             f"{folder} has no modules for the release {wanted}; there is {found}",
             remedy="give lib/modules/<release> of the build, or leave --modules out",

@@ -16,10 +16,10 @@ from hil.kernels.distributions import Distribution
 class Kernel:
     """A kernel in the cache; every path is below `folder` and read-only.
 
-    `release` is what uname -r prints ("6.1.0-56-cloud-amd64"), `version` the upstream version ("6.1.192"), `era` the
-    release whose rules it is judged by ("6.1"), `distribution` the one whose it is, when somebody
-    or its image said so; None when its configuration tells. `modules` is the folder that holds lib/modules/<release>,
-    as depmod --basedir takes it. `provenance` tells packages or files it came from, with hashes, and when.
+    `release` is the output of uname -r ("6.1.0-56-cloud-amd64"), `version` the upstream version ("6.1.192"), `era` the
+    release whose rules it is judged by ("6.1"). `distribution` is the one that was recorded at the import, None when it
+    is detected from the configuration. `modules` is the folder that holds lib/modules/<release>, as for depmod
+    --basedir. `provenance` has the packages or files that the kernel came from, with hashes, and when.
     """
 
     name: str
@@ -41,6 +41,6 @@ class Kernel:
 
     @property
     def version_code(self) -> int:
-        """LINUX_VERSION_CODE; the top Makefile lets a sublevel above 255 count as 255."""
+        """LINUX_VERSION_CODE, in which a sublevel above 255 counts as 255 (the top Makefile)."""
         major, minor, sublevel = (int(part) for part in [*self.version.split("."), "0"][:3])
         return major << 16 | minor << 8 | min(sublevel, 255)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Parameters that several commands about kernels take."""
+"""Parameters that several commands about kernels have."""
 
 from __future__ import annotations
 
 import click
 
-from hil.arch import Architecture, architecture, having
+from hil.arch import Architecture, architecture, architectures_with
 from hil.kernels import catalogue
 
 chosen_architectures = click.option(
@@ -14,5 +14,5 @@ chosen_architectures = click.option(
 
 
 def chosen_or_every(chosen: tuple[str, ...], kernel: str) -> list[Architecture]:
-    """Those chosen, all that `kernel` has when none are; UserError for one there is not."""
-    return [architecture(name) for name in chosen] or list(having(catalogue.row(kernel)))
+    """The architectures chosen, or all that `kernel` has when none are; raises UserError for an unknown one."""
+    return [architecture(name) for name in chosen] or list(architectures_with(catalogue.row(kernel)))

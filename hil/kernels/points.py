@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels by version: the point releases of a flavour that Debian's archive has beside the newest."""
+"""Kernels by version: the point releases of a flavour that Debian's archive has besides the newest."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Point:
-    """One of them. `name` is what a lane calls it ("debian-13@6.12.90"), `image` its package, `suites` are those whose
-    indices name it, in the archive that serves it."""
+    """One point release. `name` is its name in lanes ("debian-13@6.12.90"), `image` its package, `archive` the archive
+    that has it and `suites` the suites of that archive whose indices name it."""
 
     name: str
     archive: Apt
     image: Package
     suites: tuple[str, ...]
     lacking: tuple[str, ...] = ()
-    """Packages that the kernel cannot do without, and the archive no longer has."""
+    """The names of packages that the kernel needs and that the archive no longer has."""
 
     @property
     def kernel(self) -> str:
-        """The kernel of the catalogue whose it is."""
+        """The kernel of the catalogue that it is a point release of."""
         return catalogue.row(self.name)
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """How its version may be written."""
+        """The ways to write its version, shortest first."""
         return spellings(self.image)
 
     @property
@@ -44,10 +44,10 @@ class Point:
 
 
 def points(known: Entry, arch: Architecture, notify: Notify = lambda _: None) -> list[Point]:
-    """Every kernel that the suites of a row of the catalogue have for `arch`, oldest first.
+    """Every point release of `known` that its suites have for `arch`, oldest first.
 
-    A suite that cannot be asked is told to `notify` and left out; BenchError when none can. UserError for a row whose
-    kernel does not come from Debian's archive.
+    A suite that cannot be read is left out, with its error passed to `notify`; raises BenchError when none can be read.
+    Raises UserError when the kernel does not come from Debian's archive.
     """
     if not isinstance(known.source, Debian):
         raise UserError(f"{known.name} comes in one version only", remedy="name a kernel of Debian's archive")
@@ -65,8 +65,11 @@ def points(known: Entry, arch: Architecture, notify: Notify = lambda _: None) ->
 
 
 def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lambda _: None) -> Point:
-    """The kernel of `known.version`; of several revisions the newest. UserError when the suites have none, with the
-    nearest, or no longer have all of it; BenchError when one of them cannot be asked and no other has it."""
+    """The kernel of `known.version`, of several revisions the newest.
+
+    Raises UserError, which names the nearest, when the suites have none, or no longer have all of its packages; raises
+    BenchError when one of them cannot be read and no other has it.
+    """
     seen: list[tuple[Apt, Package]] = []
     faults = []
     for suite in source.suites:
@@ -109,23 +112,23 @@ def _whole(point: Point) -> Point:
 
 
 def how_to_list(known: Entry) -> str:
-    """What to say of where versions are listed."""
-    return f"hil kernels list {catalogue.row(known.name)} --all lists every one there is"
+    """The text of an error's remedy on how to list the versions of a kernel."""
+    return f"hil kernels list {catalogue.row(known.name)} --all lists all versions"
 
 
 def order(version: str) -> tuple[tuple[int, ...], tuple[int, ...], str]:
-    """A key that sorts versions of kernels: by the upstream version, then by Debian's revision."""
+    """The key to sort versions of kernels: first by the upstream version, then by Debian's revision."""
     upstream, _, revision = version.partition("-")
     return catalogue.numbers(upstream), catalogue.numbers(revision) if revision[:1].isdigit() else (), revision
 
 
 def _images(archive: Apt, source: Debian) -> Iterator[tuple[Apt, Package]]:
-    """The flavour's image packages of every series, newest first."""
+    """Yield the flavour's image packages of every series, newest first."""
     return ((archive, image) for image in archive.matching(source.images(archive.arch, "")))
 
 
 def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
-    """The shortest name that `find` takes for each."""
+    """Yield each as a Point under the shortest name by which `find` finds it."""
     suites: dict[Package, tuple[str, ...]] = {}
     for archive in dict.fromkeys(by for by, _ in images):
         suites |= archive.suites_of([one for by, one in images if by is archive])
@@ -141,12 +144,12 @@ def _named(known: Entry, images: list[tuple[Apt, Package]]) -> Iterator[Point]:
 
 
 def spellings(image: Package) -> tuple[str, ...]:
-    """How a version may be written, shortest first: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
+    """The ways to write the version of a package, shortest first: 6.12.90, 6.12.90-1, 6.12.90-1~bpo12+1."""
     return tuple(dict.fromkeys((image.upstream, image.version.partition("~")[0], image.version)))
 
 
 def nearest(version: str, names: Mapping[str, str]) -> str:
-    """What to say of a version that there is not: the names of those on both sides of it, from names by version."""
+    """The text that names the nearest versions below and above one that does not exist; `names` are by version."""
     ranked = sorted(names, key=order)
     below = [one for one in ranked if order(one) < order(version)][-1:]
     above = [one for one in ranked if order(one) > order(version)][:1]

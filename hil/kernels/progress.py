@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Telling somebody how far a long job is: bars on a terminal, plain lines elsewhere."""
+"""Shows the progress of a long job: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from hil import terminal
 
 
 class Listener(Protocol):
-    """Is told of steps, and within a step how much is done. It may be told very often."""
+    """Receives the steps of a job and the progress within a step, possibly very often."""
 
     def step(self, what: str) -> None:
-        """A step begins, and with it the one before ends."""
+        """Begin a step, which ends the one before."""
 
     def advance(self, done: int, total: int | None = None) -> None:
-        """`done` of `total` of the step; None when nobody knows how much there will be."""
+        """Report that `done` of `total` of the step is complete; `total` is None when it is unknown."""
 
 
 class Silent:
-    """Tells nobody."""
+    """A listener that shows nothing."""
 
     def step(self, what: str) -> None:
         pass
@@ -33,7 +33,7 @@ class Silent:
 
 
 class Lines:
-    """A line for each step, and one for each tenth of it; of an unknown total, one for each 1000 lines."""
+    """Writes a line for each step and each tenth of it; when the total is unknown, a line for each 1000 lines."""
 
     def __init__(self, subject: str, write: Callable[[str], None]) -> None:
         self._subject, self._write = subject, write
@@ -51,7 +51,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for the step at work, below a line for each step so far."""
+    """Shows a bar for the current step, below a line for each step so far."""
 
     def __init__(self, subject: str, bars: Progress) -> None:
         self._subject, self._bars = subject, bars
@@ -68,7 +68,7 @@ class Bars:
 
 @contextmanager
 def shown(subject: str) -> Iterator[Listener]:
-    """A listener that shows what it is told on stderr, for as long as the block runs."""
+    """Yield a listener that shows the progress on stderr until the block ends."""
     console = terminal.console(stderr=True)
     if not terminal.interactive(console):
         yield Lines(subject, lambda line: console.print(line, markup=False, soft_wrap=True))

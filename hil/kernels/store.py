@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernels at hand: a cache with one folder a kernel and architecture, safe for several processes."""
+"""The cache of kernels, with a folder for each kernel and architecture. Several processes may use it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hil import cache, directories
-from hil.arch import Architecture, architectures, having
+from hil.arch import Architecture, architectures, architectures_with
 from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, configuration, debian, distributions, entry
 from hil.kernels.catalogue import Debian, Entry
@@ -25,10 +25,10 @@ Notify = Callable[[str], None]
 _NAME = re.compile(rf"[a-z0-9][a-z0-9._+-]*({catalogue.POINT}[a-z0-9.+~-]*)?")
 
 IMPORTED = "imported"
-"""The `source` in the provenance of a kernel that a user gave us; it cannot be fetched again."""
+"""The `source` in the provenance of a kernel that a user imported; it cannot be fetched again."""
 
 BUILT = "built"
-"""The `source` in the provenance of a kernel made from its sources by `hil.kernels.building`."""
+"""The `source` in the provenance of a kernel built by `hil.kernels.building`."""
 
 
 def root() -> Path:
@@ -36,28 +36,28 @@ def root() -> Path:
 
 
 def location(name: str, arch: Architecture) -> Path:
-    """Where the entry is or would be; UserError for what cannot be a kernel's name."""
+    """The folder of an entry, which need not exist; raises UserError when `name` is not valid for a kernel."""
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name for a kernel", remedy="use a to z, 0 to 9 and . _ + -")
+        raise UserError(f"{name!r} is not a valid name of a kernel", remedy="use a to z, 0 to 9 and . _ + -")
     return root() / name / arch.name
 
 
 def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Kernel:
-    """The kernel, verified; fetched first when it is not here or damaged, while `notify` is told what is going on.
+    """The verified kernel, which is fetched first when it is not in the cache or damaged; `notify` gets the progress.
 
-    UserError when there is no such kernel; BenchError when it cannot be fetched or written, or is an imported one
-    that is damaged.
+    Raises UserError when there is no such kernel; raises BenchError when it cannot be fetched or written, or is an
+    imported one that is damaged.
     """
     try:
-        return _at_hand(name, arch)
+        return _read(name, arch)
     except (_Absent, cache.Damaged):
-        pass  # judged again under the lock, where nobody else is replacing it
+        pass  # checked again under the lock, where no other process is replacing it
     folder = location(name, arch)
     if not _present(folder):
         _fetchable(name, arch)
     with cache.locked(folder, notify=notify):
         try:
-            return _at_hand(name, arch)
+            return _read(name, arch)
         except _Absent:
             pass
         except cache.Damaged as damage:
@@ -65,15 +65,15 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
                 raise _damaged(name, arch, damage) from None
             _log.warning("%s", damage)
             notify(f"{damage}; fetching it again")
-            with cache.written(folder):
+            with cache.writing(folder):
                 cache.remove(folder)
         return _fetch(name, arch, notify)
 
 
 def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Kernel:
-    """Fetch the newest there is today, in place of what the cache holds; errors as `get`.
+    """Fetch the newest version and replace the one in the cache; errors as for `get`.
 
-    An imported kernel stays as it is, since replacing it would lose it.
+    Raises UserError for an imported kernel, which is not replaced.
     """
     folder = location(name, arch)
     if not _present(folder):
@@ -87,9 +87,9 @@ def fetch(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> 
 
 
 def find(name: str, arch: Architecture) -> Kernel | None:
-    """The kernel when it is at hand, verified; None when it is not; BenchError when it is damaged."""
+    """The verified kernel; None when it is not in the cache, BenchError when it is damaged."""
     try:
-        return _at_hand(name, arch)
+        return _read(name, arch)
     except _Absent:
         return None
     except cache.Damaged as damage:
@@ -97,7 +97,7 @@ def find(name: str, arch: Architecture) -> Kernel | None:
 
 
 def era(name: str, arch: Architecture) -> str:
-    """The era of a kernel that `names` or `points` yields, without a look at its image."""
+    """The era of a kernel that `names` or `points` yields, without reading its image."""
     if known := catalogue.find(name):
         return known.era
     try:
@@ -107,7 +107,7 @@ def era(name: str, arch: Architecture) -> str:
 
 
 def distribution(name: str, arch: Architecture) -> Distribution | None:
-    """Whose a kernel is that `names` yields, without a look at its image; None when it is not at hand."""
+    """The distribution of a kernel that `names` yields, without reading its image; None when it is not in the cache."""
     folder = location(name, arch)
     if not _present(folder):
         return None
@@ -117,12 +117,12 @@ def distribution(name: str, arch: Architecture) -> Distribution | None:
     except cache.Damaged as damage:
         raise _damaged(name, arch, damage) from None
     declared = entry.distribution(metadata, folder)
-    return distributions.of_kernel(declared, options, declared=True) if declared else distributions.told(options)[0]
+    return distributions.of_kernel(declared, options, declared=True) if declared else distributions.detect(options)[0]
 
 
 def version(name: str, arch: Architecture) -> str:
-    """The version of a kernel that `names` or `points` yields, without a look at its image: in full only where its name
-    has it or the catalogue does not know the kernel, else MAJOR.MINOR."""
+    """The version of a kernel that `names` or `points` yields, without reading its image: the full version where the
+    name has it or the kernel is not in the catalogue, else MAJOR.MINOR."""
     if known := catalogue.find(name):
         return known.version.partition("-")[0] or known.era
     try:
@@ -132,19 +132,19 @@ def version(name: str, arch: Architecture) -> str:
 
 
 def remove(name: str, arch: Architecture) -> bool:
-    """Drop the entry; False when there is none."""
+    """Remove the entry; returns False when there is none."""
     folder = location(name, arch)
     if not _present(folder):
         return False
-    with cache.locked(folder), cache.written(folder):
+    with cache.locked(folder), cache.writing(folder):
         cache.remove(folder)
     return True
 
 
 def names() -> Iterator[tuple[str, Architecture]]:
-    """Every kernel of the catalogue for each architecture it has, then the imported ones under other names."""
+    """Yield every kernel of the catalogue for each of its architectures, then imported kernels under other names."""
     for name in catalogue.entries():
-        for arch in having(name):
+        for arch in architectures_with(name):
             yield name, arch
     for name, arch in _held():
         if name not in catalogue.entries() and catalogue.POINT not in name:
@@ -152,13 +152,13 @@ def names() -> Iterator[tuple[str, Architecture]]:
 
 
 def points() -> Iterator[tuple[str, Architecture]]:
-    """The point releases at hand."""
+    """Yield the point releases in the cache."""
     return ((name, arch) for name, arch in _held() if catalogue.POINT in name)
 
 
 def held_as(point: Point) -> str:
-    """The name of the kernel at hand that was made of the point release's package: its own, or that of the catalogue's
-    kernel; empty when there is none."""
+    """The name of the cached kernel that was made from the point release's package: its own, or that of the kernel in
+    the catalogue; empty when there is none."""
     return next((name for name in (point.name, point.kernel) if _made_of(name, point)), "")
 
 
@@ -177,19 +177,20 @@ def _held() -> Iterator[tuple[str, Architecture]]:
 
 
 def was_imported(folder: Path) -> bool:
-    """Whether the entry in `folder` is a user's own kernel, which must not be replaced; False when nobody can tell."""
+    """Whether the entry in `folder` was imported by a user, so that it must not be replaced; False when it is
+    damaged."""
     try:
         return bool(entry.metadata_of(folder)["provenance"]["source"] == IMPORTED)
     except cache.Damaged:
         return False
 
 
-class NotAtHand(UserError):
-    """The kernel is not in the cache and nothing can fetch it; it has to be built or imported."""
+class NotCached(UserError):
+    """The kernel is not in the cache and cannot be fetched; it has to be built or imported."""
 
 
 def _damaged(name: str, arch: Architecture, damage: cache.Damaged) -> BenchError:
-    """The error for who cannot, or was not asked to, fetch the kernel again."""
+    """The error for a damaged kernel that cannot be, or is not to be, fetched again."""
     if catalogue.find(name) is None or was_imported(location(name, arch)):
         again = "import"
     else:
@@ -201,10 +202,10 @@ def _damaged(name: str, arch: Architecture, damage: cache.Damaged) -> BenchError
 
 
 class _Absent(Exception):
-    """Nothing is at the entry's place."""
+    """The entry does not exist."""
 
 
-def _at_hand(name: str, arch: Architecture) -> Kernel:
+def _read(name: str, arch: Architecture) -> Kernel:
     folder = location(name, arch)
     if not _present(folder):
         _log.debug("%s/%s is not in the cache", name, arch)
@@ -214,7 +215,7 @@ def _at_hand(name: str, arch: Architecture) -> Kernel:
 
 
 def _present(folder: Path) -> bool:
-    with cache.written(folder):
+    with cache.writing(folder):
         return folder.is_dir()
 
 
@@ -224,20 +225,20 @@ def _can_fetch(name: str) -> bool:
 
 
 def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
-    """The entry of the catalogue with a source we can fetch; NotAtHand when there is none, UserError when there is no
-    such kernel for the architecture."""
+    """The entry of the catalogue and its source in Debian's archive; raises NotCached when it has none, UserError when
+    there is no such kernel for the architecture."""
     catalogue.check_offered(name, arch)
     known = catalogue.entry(name)
     if isinstance(known.source, Debian):
         return known, known.source
-    raise NotAtHand(
-        f"the kernel {name}/{arch} is not at hand and cannot be fetched: the catalogue names its sources only",
+    raise NotCached(
+        f"the kernel {name}/{arch} is not in the cache and cannot be fetched: the catalogue names its sources only",
         remedy=f"build it with `hil kernels build {name} --arch {arch}`, or import one: {_how_to_import(name)}",
     )
 
 
 def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
-    """Under the lock: fill the entry from the source the catalogue names."""
+    """Fill the entry from the source that the catalogue names. Needs the lock."""
     known, source = _fetchable(name, arch)
     folder = location(name, arch)
     _log.info("fetching %s/%s from Debian's %s", name, arch, source.suite)
@@ -249,7 +250,7 @@ def _fetch(name: str, arch: Architecture, notify: Notify) -> Kernel:
     except BenchError as error:
         otherwise = "" if known.version else f"; or import one: {_how_to_import(name)}"
         raise BenchError(
-            f"the kernel {name}/{arch} is not at hand and cannot be fetched: {error.what}",
+            f"the kernel {name}/{arch} is not in the cache and cannot be fetched: {error.what}",
             remedy=f"{error.remedy}{otherwise}",
             details=error.details,
         ) from error

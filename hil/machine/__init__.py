@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machines: QEMU processes with a kernel inside, that one can log in to."""
+"""Machines: QEMU processes that run a kernel and accept SSH logins."""
 
 from hil.machine.liveness import GuestPanicked, GuestStopped, MachineStopped, QemuExited, WaitFailed
 from hil.machine.machine import Ending, Machine, Wait

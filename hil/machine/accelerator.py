@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether QEMU can use the host's CPU (KVM) or has to translate (TCG)."""
+"""Chooses between QEMU's accelerators: the host's CPU (KVM) or translation (TCG)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KVM = Path("/dev/kvm")
 
 @dataclass(frozen=True)
 class Accelerator:
-    """One of QEMU's accelerators; `cpu` overrides the architecture's CPU model where it has to."""
+    """One of QEMU's accelerators; `cpu` overrides the CPU model of the architecture, None keeps it."""
 
     name: str
     accel: str
@@ -27,23 +27,23 @@ class Accelerator:
         return ("-accel", self.accel, "-cpu", self.cpu or arch.cpu)
 
 
-# One translating thread: with one CPU `multi` has nothing to run beside it, and the CPUs of guests that have more
-# take turns in it. No difference in speed showed above the noise of the measurement.
+# One translating thread: `multi` gives nothing to a guest with one CPU, and the CPUs of larger guests take turns in it.
+# The measurements showed no difference in speed above their noise.
 TCG = Accelerator("tcg", "tcg,thread=single")
 KVM = Accelerator("kvm", "kvm", cpu="host")
 _BY_NAME = {"tcg": TCG, "kvm": KVM}
 
 
 def choose(arch: Architecture, environment: dict[str, str] | None = None) -> Accelerator:
-    """KVM where this host can run `arch` with it, else TCG. HIL_ACCELERATOR=tcg or =kvm decides instead."""
+    """KVM where this host can run `arch` with it, else TCG. HIL_ACCELERATOR=tcg or =kvm overrides the choice."""
     return wanted(environment) or (KVM if kvm_usable(arch) else TCG)
 
 
 def wanted(environment: dict[str, str] | None = None) -> Accelerator | None:
-    """The one HIL_ACCELERATOR names, None when it is not set; UserError when it names none."""
+    """The accelerator that HIL_ACCELERATOR names, None when it is not set; raises UserError when it is another name."""
     name = (os.environ if environment is None else environment).get("HIL_ACCELERATOR", "")
     if name and name not in _BY_NAME:
-        raise UserError(f"HIL_ACCELERATOR={name!r} names no accelerator", remedy="set it to tcg or kvm")
+        raise UserError(f"HIL_ACCELERATOR={name!r} is not an accelerator", remedy="set it to tcg or kvm")
     return _BY_NAME.get(name)
 
 
@@ -54,7 +54,7 @@ def kvm_usable(
     device: Path = _KVM,
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> bool:
-    """Whether KVM exists here, is ours to open, and runs guests of `arch` that know nothing of it."""
+    """Whether KVM exists on this host, may be opened by us, and can run unmodified guests of `arch`."""
     if machine().lower() not in arch.host_machines or not os.access(device, os.R_OK | os.W_OK):
         return False
     return not arch.kvm_flags or not _cpu_flags(cpuinfo).isdisjoint(arch.kvm_flags)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line of QEMU, made from data; nothing here touches the host."""
+"""Builds the command line of QEMU from data, without access to the host."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from hil.machine.transport import Transport
 
 @dataclass(frozen=True)
 class Wiring:
-    """How a bench talks to its QEMU: two inherited sockets (file descriptors) and the gdb stub's socket (a path).
+    """The connections of the bench to QEMU: two inherited sockets (file descriptors) and the gdb stub's socket (a
+    path).
 
-    Inherited sockets exist before QEMU does, so nobody has to wait for them to appear, nobody else can connect to them,
-    and they leave nothing behind.  gdb connects on its own and needs a path.
+    Inherited sockets exist before QEMU does, so there is no wait for them to appear, no other process can connect to
+    them, and no files remain. gdb connects on its own and needs a path.
     """
 
     console: int
@@ -30,7 +31,7 @@ class Wiring:
 
 @dataclass(frozen=True)
 class BootOption:
-    """One word of the kernel command line; the fields are explained in `images/boot.toml`."""
+    """One option of the kernel command line; `images/boot.toml` explains the fields."""
 
     text: str
     why: str
@@ -51,7 +52,7 @@ def boot_options() -> tuple[BootOption, ...]:
 
 
 def kernel_command_line(arch: Architecture, extra: tuple[str, ...] = ()) -> str:
-    """What the kernel is told. `extra` comes last, because the last word on an option wins."""
+    """The kernel command line. `extra` comes last, because the last occurrence of an option takes effect."""
     words = [option.text.format(arch=arch) for option in boot_options() if option.fits(arch)]
     return " ".join([*words, *extra])
 
@@ -59,14 +60,14 @@ def kernel_command_line(arch: Architecture, extra: tuple[str, ...] = ()) -> str:
 def qemu_command(
     spec: MachineSpec, accelerator: Accelerator, transport: Transport, wiring: Wiring | None = None
 ) -> list[str]:
-    """The argument list that starts `spec`: for a bench by `wiring`, for a person at a terminal without.
+    """The argument list that starts `spec`: with `wiring` for the bench, without for a person at a terminal.
 
-    Read the options in the QEMU manual page, qemu-system-x86_64(1).
+    The options are described in the manual page qemu-system-x86_64(1).
     """
     arch = spec.kernel.arch
     return [
         arch.qemu,
-        # Nothing that we did not ask for: no default devices, no configuration of the user, no window.
+        # No default devices, no configuration of the user, no window.
         *("-nodefaults", "-no-user-config", "-display", "none"),
         # A kernel that panics reboots at once (panic=-1), and this turns the reboot into the end of QEMU.
         "-no-reboot",
@@ -77,20 +78,20 @@ def qemu_command(
         *(_AT_A_TERMINAL if wiring is None else _wired(spec, wiring)),
         # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
         *("-device", f"virtio-rng-{transport.suffix}"),
-        # `restrict`: the guest reaches nothing outside.  Port 0: the host's kernel picks a free port, so two benches
-        # cannot race for one; `info usernet` tells it to us.
+        # `restrict`: the guest has no access to the network. Port 0: the host's kernel picks a free port, so that two
+        # benches cannot race for one; `info usernet` shows it.
         *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
         *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
     ]
 
 
-# Ctrl-A C leads from the guest's console to QEMU's monitor and back, Ctrl-A X ends QEMU.
+# Ctrl-A C switches between the guest's console and QEMU's monitor, Ctrl-A X ends QEMU.
 _AT_A_TERMINAL = ("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console")
 
 
 def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
     return [
-        # QEMU writes the log itself, so it is complete even when we are killed.
+        # QEMU writes the log itself, so it is complete even when the bench is killed.
         *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend=off"),
         *("-serial", "chardev:console"),
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
@@ -99,5 +100,5 @@ def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
 
 
 def _value(path: Path) -> str:
-    """A path inside a QEMU option, where a comma is written twice."""
+    """A path as a value in a QEMU option, with every comma doubled."""
     return str(path).replace(",", ",,")

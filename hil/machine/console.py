@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The guest's console: watched live, its last lines kept, searched for signs of trouble."""
+"""The guest's console: read while it runs, its last lines kept, searched for symptoms of trouble."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from hil.machine.liveness import Liveness
 _STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
 
 
-# A guest that prints without end must not take the host's memory.
+# A guest that prints without end must not exhaust the host's memory.
 _MOST_LINES = 100_000
 _LONGEST_LINE = 1 << 16
 
 
 class Kind(StrEnum):
-    """What a symptom may mean, as `images/boot.toml` explains."""
+    """The kind of a symptom; `images/boot.toml` explains them."""
 
     PANIC = "panic"
     TROUBLE = "trouble"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Symptom:
-    """How the kernel announces trouble; the fields are explained in `images/boot.toml`."""
+    """A message by which the kernel announces trouble; `images/boot.toml` explains the fields."""
 
     text: str
     kind: Kind
@@ -49,13 +49,13 @@ def symptoms() -> tuple[Symptom, ...]:
 
 
 def diagnose(line: str) -> Symptom | None:
-    """The symptom that a line of the console shows. Only what the kernel says first on a line counts."""
+    """The symptom that a line of the console begins with, after its time stamp; None when it shows none."""
     message = _STAMP.sub("", line, count=1)
     return next((symptom for symptom in symptoms() if message.startswith(symptom.text)), None)
 
 
 class Console:
-    """Reads the console to its end in a thread of its own; the end is the end of QEMU."""
+    """Reads the console in a thread of its own until QEMU ends."""
 
     def __init__(self, stream: socket.socket, liveness: Liveness) -> None:
         self._stream = stream
@@ -63,14 +63,14 @@ class Console:
         self._lines = deque([""], _MOST_LINES)
         self._first_trouble: str | None = None
         self.received = 0
-        """Bytes so far."""
+        """The number of bytes read so far."""
         self._panic: str | None = None
         self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
         self._thread.start()
 
     @property
     def lines(self) -> list[str]:
-        """What was printed last, a line an entry, without line ends. The log file has all of it."""
+        """The last lines that were printed, without line ends. The log file has all of them."""
         return list(self._lines)
 
     @property
@@ -83,16 +83,16 @@ class Console:
 
     @property
     def panic(self) -> str | None:
-        """What was printed last in the words of a panic, with the first trouble before it; None when nothing was, or
-        the guest has restarted in order since.
+        """The last message of a panic, with the first trouble before it; None when there was none, or the guest has
+        restarted in order since.
 
-        They are words: every program may print them. A panic is what the machine does then; it ends.
+        The message alone is no proof, since any program may print it: after a real panic the machine ends.
         """
         return self._panic
 
     @property
     def first_trouble(self) -> str | None:
-        """The first message that showed trouble, of the kernel or of the guest's init."""
+        """The first message of trouble from the kernel or the guest's init; None when there was none."""
         return self._first_trouble
 
     def shows(self, text: str) -> bool:
@@ -100,14 +100,14 @@ class Console:
         return any(text in line for line in self.lines)
 
     def drain(self, seconds: float) -> None:
-        """Wait until everything that a dead QEMU left in the stream is read."""
+        """Wait until what QEMU wrote before it ended is read, at most `seconds`."""
         self._thread.join(seconds)
 
     def _watch(self) -> None:
         with self._stream:
             while data := self._receive():
                 self.received += len(data)
-                # Bytes that are no UTF-8 are as good as any other garbage a dying kernel prints.
+                # A crashing kernel may print bytes that are not UTF-8.
                 first, *rest = data.decode(errors="replace").replace("\r", "").split("\n")
                 self._lines[-1] += first
                 for line in rest:
@@ -136,7 +136,7 @@ class Console:
             case Kind.TROUBLE:
                 self._first_trouble = self._first_trouble or message
             case Kind.PANIC:
-                # It is often the consequence of what was printed before; name both.
+                # It is often a consequence of the first trouble; name both.
                 self._panic = message + (f" (first: {self._first_trouble})" if self._first_trouble else "")
             case Kind.RESTART:
                 self._panic = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CPUs of a guest that boots with one of them: the others are there, and come up when somebody asks for them."""
+"""Secondary CPUs of a guest that boots on one CPU: they are present, and brought online when they are needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hil.kernels.kernel import Kernel
 from hil.target import Target
 
 ONE_AT_FIRST = "maxcpus=1"
-"""For the kernel's command line, Documentation/admin-guide/kernel-parameters.txt."""
+"""The option of the kernel command line for that, Documentation/admin-guide/kernel-parameters.txt."""
 
 _FOLDER = "/sys/devices/system/cpu"
 _BRING_UP = f"""
@@ -22,19 +22,20 @@ cat {_FOLDER}/online {_FOLDER}/possible
 
 
 def at_first(kernel: Kernel) -> tuple[str, ...]:
-    """Words of the command line with which a kernel boots on one CPU; none where the others would then not come up
-    later."""
+    """The options of the command line by which a kernel boots on one CPU; none where the others could not be brought
+    online later."""
     major, minor = numbers(kernel.arch.late_cpus_since)
     absent = kernel.version_code < (major << 16 | minor << 8)
     return () if absent else (ONE_AT_FIRST,)
 
 
 def bring_up(target: Target) -> None:
-    """Start every CPU that is not running, Documentation/core-api/cpu_hotplug.rst; BenchError when one does not."""
+    """Bring every CPU online, Documentation/core-api/cpu_hotplug.rst; raises BenchError when one stays offline."""
     done = target.run(["sh", "-c", _BRING_UP])
     states = done.stdout.decode(errors="replace").split()
     if done.status or len(states) != 2 or states[0] != states[1]:
-        said = done.stderr.decode(errors="replace").strip() or " of ".join(states)
+        reason = done.stderr.decode(errors="replace").strip() or " of ".join(states)
         raise BenchError(
-            f"not every CPU of the guest comes up: {said}", remedy="its kernel needs CONFIG_SMP and CONFIG_HOTPLUG_CPU"
+            f"not every CPU of the guest comes online: {reason}",
+            remedy="its kernel needs CONFIG_SMP and CONFIG_HOTPLUG_CPU",
         )

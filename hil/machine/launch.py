@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Runs in the child, as a script: become a program, but never outlive the bench.
+"""A script that the bench runs as a child: it becomes a program that cannot outlive the bench.
 
     python -I -S launch.py <pid of the bench> <program> <argument>...
 
-`PR_SET_PDEATHSIG` (prctl(2)) has the kernel kill the program however the bench ends, SIGKILL included.  It is a script
-of its own because the other ways are worse: `preexec_fn` runs Python between fork and exec of a program with threads,
-and `setpriv --pdeathsig` cannot notice that the bench died before the call.
+By `PR_SET_PDEATHSIG` (prctl(2)) the kernel kills the program however the bench ends, including by SIGKILL. It is a
+script of its own because the alternatives are worse: `preexec_fn` runs Python between fork and exec of a program with
+threads, and `setpriv --pdeathsig` cannot notice that the bench died before the call.
 """
 
 import ctypes

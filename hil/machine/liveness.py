@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether a machine is still there, shared by the threads that watch it and those that wait for it."""
+"""The liveness of a machine, shared by the threads that watch it and those that wait for it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class QemuExited(MachineLost):
 
 
 class GuestPanicked(MachineLost):
-    """The guest's kernel gave up."""
+    """The guest's kernel panicked."""
 
 
 class WaitFailed(MachineLost):
-    """The machine is there, but did not get somewhere in time."""
+    """The machine is running, but what was waited for did not happen in time."""
 
 
 class GuestStopped(MachineLost):
-    """QEMU is there, but no longer runs the guest: its accelerator or a device failed."""
+    """QEMU is running, but stopped the guest: its accelerator or a device failed."""
 
 
 class MachineStopped(MachineLost):
@@ -33,14 +33,14 @@ class MachineStopped(MachineLost):
 
 @dataclass(frozen=True)
 class Loss:
-    """Why a machine is lost, and as which error that is told."""
+    """Why a machine is lost, and the class of the error that reports it."""
 
     reason: str
     error: type[MachineLost] = MachineLost
 
 
 class Liveness:
-    """The one condition variable of a machine: everything that happens to it wakes whoever waits."""
+    """The condition variable of a machine: every event wakes the threads that wait."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -53,7 +53,7 @@ class Liveness:
         return self._loss
 
     def lose(self, loss: Loss) -> None:
-        """The machine is lost. The first reason stays: what follows (QEMU exits after a panic) is its consequence."""
+        """Record the loss. The first reason stays: later ones (QEMU exits after a panic) are its consequence."""
         with self._changed:
             if self._loss is not None:
                 return
@@ -72,12 +72,12 @@ class Liveness:
             callback()
 
     def wake(self) -> None:
-        """Something changed that somebody may wait for."""
+        """Wake the waiting threads, because something changed."""
         with self._changed:
             self._changed.notify_all()
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
-        """Wait for `happened()`, the loss of the machine, or the end of `seconds` (real); what `happened()` says."""
+        """Wait for `happened()`, the loss of the machine, or `seconds` (real); returns `happened()`."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not happened() and self._loss is None:

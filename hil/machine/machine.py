@@ -44,37 +44,38 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 READY = "hil: ready"
-"""What the guest's init prints when its SSH server listens."""
+"""The line that the guest's init prints when its SSH server listens."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Something we wait for: its name in messages, and how long, in nominal seconds."""
+    """An event to wait for: its name in messages, and the deadline in nominal seconds."""
 
     name: str
     seconds: float
 
 
-# Generous: a deadline is there to end what hangs, and nothing is waited for once it has happened or cannot happen.
+# Generous: a deadline only ends what hangs, because every wait ends as soon as its event happens or cannot happen.
 QMP_ANSWER = Wait("QEMU to answer on QMP", 30)
 BOOT = Wait("the guest to boot", 120)
-LOGIN = Wait("the guest's SSH server to let us in", 30)
+LOGIN = Wait("the login at the guest's SSH server", 30)
 QUIT = Wait("QEMU to quit", 3)
 TERMINATE = Wait("QEMU to end on SIGTERM", 3)
 
-_LAST_WORDS = 10.0
-"""Seconds to find out why QEMU ended: what its sockets still hold is read in no time."""
+_FINAL_OUTPUT_SECONDS = 10.0
+"""Seconds to find out why QEMU ended; what its sockets still hold is read at once."""
 
 
 _PANICKED = frozenset({"guest-reset", "guest-panic", None})
-"""QMP's ShutdownCause after a panic: panic=-1 has the kernel reset the machine; None when QEMU could not say it."""
+"""QMP's ShutdownCause after a panic: by panic=-1 the kernel resets the machine; None when QEMU did not send it."""
 _FAILED = frozenset({"internal-error", "io-error", "guest-panicked", "watchdog"})
-"""QMP's RunStates that no guest comes back from by itself."""
+"""QMP's RunStates from which a guest does not continue by itself."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a machine ended: the reason, QEMU's return code (negative for a signal), and what made it end, if we did."""
+    """How a machine ended: the reason, QEMU's return code (negative for a signal), and what ended it ("itself", "quit"
+    or a signal)."""
 
     reason: str
     returncode: int | None
@@ -82,16 +83,16 @@ class Ending:
 
 
 class Machine:
-    """A machine from start to stop; a context manager that starts on entry and always stops.
+    """A machine, which is a context manager that starts on entry and always stops.
 
-    Every wait ends at once when QEMU exits or the guest panics, with an error that says so and holds the command line,
-    QEMU's complaints and the last lines of the console.
+    Every wait ends at once when QEMU exits or the guest panics, with an error that says so and has the command line,
+    QEMU's messages and the last lines of the console in its details.
     """
 
     def __init__(self, spec: MachineSpec) -> None:
         self.spec = spec
         self.command: list[str] = []
-        """Starts the same machine again, by hand; ours differs in how its console and QMP reach us."""
+        """The command that starts the same machine at a terminal; the bench's differs in its console and QMP."""
         self.ending: Ending | None = None
         self._liveness = Liveness()
         self._stopping = threading.RLock()
@@ -111,7 +112,7 @@ class Machine:
     ) -> None:
         self.stop()
 
-    # --- What it is
+    # --- Properties
 
     @property
     def arch(self) -> Architecture:
@@ -143,7 +144,7 @@ class Machine:
     @property
     def emulator(self) -> str:
         """The version of its QEMU, with the distribution's suffix: "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"."""
-        with self._asking():
+        with self._qmp_errors():
             answer = self.qmp.execute("query-version")
         return (
             f"{'.'.join(str(answer['qemu'][part]) for part in ('major', 'minor', 'micro'))} {answer['package']}".strip()
@@ -160,14 +161,14 @@ class Machine:
 
     @property
     def console_log(self) -> Path:
-        """Everything the guest printed, written by QEMU itself."""
+        """The path of the file with everything that the guest printed, which QEMU writes."""
         return self.spec.console_log
 
     @property
     def log_lacks(self) -> int:
-        """Bytes that the console log lacks of a machine that was stopped: QEMU says nothing when it cannot write it."""
+        """The bytes missing in the console log once the machine is stopped: QEMU ignores errors of writing it."""
         if self._console is None or self._process is None or self._process.returncode:
-            return 0  # one that was killed may have come between the console and the log
+            return 0  # QEMU may have been killed between writing to the console and to the log
         try:
             return max(0, self._console.received - self.spec.console_log.stat().st_size)
         except OSError:
@@ -179,17 +180,17 @@ class Machine:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the console shows that would be a panic's words, had the machine ended by it."""
-        words = self._console.panic if self._console else None
-        if words is None or (self._liveness.loss and self._liveness.loss.error is GuestPanicked):
+        """A sentence when the console shows the message of a panic by which the machine did not end."""
+        message = self._console.panic if self._console else None
+        if message is None or (self._liveness.loss and self._liveness.loss.error is GuestPanicked):
             return ()
-        return (f"the console says {words!r}, but no panic ended the machine: a program may have had it printed",)
+        return (f"the console shows {message!r}, but no panic ended the machine: a program may have printed it",)
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         """Call `callback`, from the thread that notices, when the machine is lost; at once when it already is."""
         self._liveness.on_loss(callback)
 
-    # --- Life
+    # --- Start and stop
 
     def start(self) -> None:
         """Start QEMU and boot to a logged-in SSH connection; on any failure nothing is left running."""
@@ -203,7 +204,7 @@ class Machine:
     def stop(self) -> None:
         """End QEMU, orderly and quickly, and release everything; harmless when repeated, and from any thread."""
         self._liveness.lose(Loss("the bench stopped the machine", MachineStopped))
-        # After an interrupt the thread that uses the machine and the one that was interrupted both come here.
+        # After an interrupt both the thread that uses the machine and the interrupted one call this.
         with self._stopping:
             if self._connection is not None:
                 self._connection.close()
@@ -227,8 +228,8 @@ class Machine:
         return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
 
     def wait_for(self, wait: Wait, happened: Callable[[], bool]) -> None:
-        """Wait until `happened()`; it is asked whenever the console prints. MachineLost when it cannot happen or does
-        not in time."""
+        """Wait until `happened()`, which is called whenever the console prints. Raises MachineLost when the machine is
+        lost or the deadline passes."""
         if not self._liveness.wait(happened, wait.seconds * speed.scale()):
             raise self._error(f"waiting for {wait.name}", timeout=wait)
 
@@ -236,7 +237,7 @@ class Machine:
 
     def _launch(self) -> None:
         require_program(self.arch.qemu, self.arch.qemu_package)
-        speed.scale()  # What is wrong with it must be told before there is something to end in time.
+        speed.scale()  # Raises its errors before QEMU is started.
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         self._sockets = SocketFolder()
         console, console_of_qemu = socket.socketpair()
@@ -262,7 +263,7 @@ class Machine:
 
     def _boot(self) -> None:
         credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
-        with self._asking():
+        with self._qmp_errors():
             address = ("127.0.0.1", self.qmp.forwarded_port())
         self.wait_for(BOOT, lambda: self.console.shows(READY))
         _log.debug("%s: the guest's SSH server listens", self.spec.folder.name)
@@ -283,8 +284,8 @@ class Machine:
                     explain=self._error,
                 )
             except (OSError, EOFError, paramiko.SSHException) as error:
-                _log.debug("%s: not let in yet: %s", self.spec.folder.name, str(error) or type(error).__name__)
-                # QEMU itself takes the connection and drops it again when nobody in the guest answers.
+                _log.debug("%s: login failed so far: %s", self.spec.folder.name, str(error) or type(error).__name__)
+                # QEMU itself accepts the connection and drops it when nothing in the guest listens.
                 if self._liveness.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
                     raise self._error(f"waiting for {LOGIN.name}: {error}", timeout=LOGIN) from error
 
@@ -300,8 +301,8 @@ class Machine:
         return _started(self._connection)
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Tell of a QEMU that does not answer on QMP as of a machine that is lost, with what there is to know of it."""
+    def _qmp_errors(self) -> Iterator[None]:
+        """Turn MonitorFailed into the error of a machine that is lost, with its details."""
         try:
             yield
         except MonitorFailed as error:
@@ -309,30 +310,30 @@ class Machine:
 
     def _changed_state(self, state: str) -> None:
         if state in _FAILED:
-            complaint = next(iter(self._complaints().splitlines()), "")
-            said = f" ({complaint})" if complaint else ""
-            self._liveness.lose(Loss(f"QEMU stopped the guest for good: {state}{said}", GuestStopped))
+            message = next(iter(self._qemu_messages().splitlines()), "")
+            shown = f" ({message})" if message else ""
+            self._liveness.lose(Loss(f"QEMU stopped the guest for good: {state}{shown}", GuestStopped))
 
     def _exited(self, returncode: int) -> None:
-        # The console's last words come first: a panic is the better reason than the exit that it leads to.
+        # The console is read first: a panic is a better reason than the exit that follows it.
         self.console.drain(2)
         if returncode < 0:
             self._liveness.lose(Loss(f"QEMU was killed by {signal.Signals(-returncode).name}", QemuExited))
             return
         cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
-        if returncode == 0 and cause in _PANICKED and (words := self.console.panic):
-            self._liveness.lose(Loss(f"the guest's kernel panicked: {words}", GuestPanicked))
+        if returncode == 0 and cause in _PANICKED and (message := self.console.panic):
+            self._liveness.lose(Loss(f"the guest's kernel panicked: {message}", GuestPanicked))
         how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
         if trouble := self.console.first_trouble:
             how += f"; the first trouble on the console: {trouble}"
         self._liveness.lose(Loss(f"QEMU {how}", QemuExited))
 
     def _end(self, process: QemuProcess) -> str:
-        """End QEMU; what it took."""
+        """End QEMU; returns what ended it."""
         if process.wait(0):
             return "itself"
         if self._monitor is not None:
-            # It may be dying or stuck; what follows is for both.
+            # It may be ending or stuck; the signals below end it in either case.
             with contextlib.suppress(MonitorFailed):
                 self._monitor.quit(QUIT.seconds * speed.scale())
             if process.wait(QUIT.seconds * speed.scale()):
@@ -344,22 +345,22 @@ class Machine:
         raise AssertionError("nothing survives SIGKILL")
 
     def _error(self, what: str, *, timeout: Wait | None = None) -> MachineLost:
-        """The error for `what` went wrong: the loss of the machine if that is behind it, else the wait that failed."""
-        # A broken connection is often the first we hear of a death that the other threads are about to see.
+        """The error for `what` went wrong: the loss of the machine if that is the cause, else the wait that failed."""
+        # A broken connection is often noticed before the other threads notice that the machine is lost.
         self._liveness.wait(lambda: False, 1)
         process = self._process
         if process is not None and process.returncode is not None:
-            process.wait(_LAST_WORDS)  # It has ended, and why is being found out.
+            process.wait(_FINAL_OUTPUT_SECONDS)  # It has ended; wait until the reason is known.
         loss = self._liveness.loss
         if loss is not None:
             return loss.error(f"{what}: {loss.reason}", details=self._details())
         if timeout:
             what += f": timed out ({timeout.seconds:.0f} nominal s)"
-        stopped = ["QEMU itself is stopped, as SIGSTOP does it"] if process is not None and process.stopped else []
+        stopped = ["the QEMU process is stopped, as by SIGSTOP"] if process is not None and process.stopped else []
         return WaitFailed("; ".join([what, *stopped, *self.warnings]), details=self._details())
 
-    def _complaints(self) -> str:
-        """What QEMU wrote to its standard error."""
+    def _qemu_messages(self) -> str:
+        """The text that QEMU wrote to standard error."""
         file = self.spec.stderr_file
         return file.read_text(errors="replace").strip() if file.exists() else ""
 
@@ -368,7 +369,7 @@ class Machine:
         return "\n".join(
             [
                 f"command: {shlex.join(self.command)}",
-                f"QEMU's messages: {self._complaints() or 'none'}",
+                f"QEMU's messages: {self._qemu_messages() or 'none'}",
                 f"last lines of the console ({self.spec.console_log}):",
                 last or "(nothing)",
             ]

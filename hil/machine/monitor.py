@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""QMP, QEMU's own control channel, as plain function calls over the `qemu.qmp` package."""
+"""QMP, the control channel of QEMU, as synchronous calls over the `qemu.qmp` package."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _T = TypeVar("_T")
 
 
 class MonitorFailed(MachineLost):
-    """QEMU refused a command or is no longer there to hear it."""
+    """QEMU refused a command, did not answer it in time, or is gone."""
 
 
 class Monitor:
     """One QMP connection. `qemu.qmp` is asynchronous; its loop runs in a thread of its own."""
 
     def __init__(self, stream: socket.socket, *, timeout: float, on_state: Callable[[str], None]) -> None:
-        """Negotiate over `stream`; MonitorFailed when QEMU does not answer within `timeout` seconds.
+        """Negotiate over `stream`; raises MonitorFailed when QEMU does not answer within `timeout` seconds.
 
-        `on_state` gets QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest stops, in
-        a thread of its own.
+        `on_state` is called with QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest
+        stops, in a thread of its own.
         """
         self._timeout = timeout
         self._client = QMPClient("hil")
@@ -51,16 +51,17 @@ class Monitor:
             raise
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """Run a QMP command and return its result; MonitorFailed when it is refused."""
+        """Run a QMP command and return its result; raises MonitorFailed when it is refused."""
         _log.debug("%s %s", command, arguments or "")
         return self._wait(command, self._client.execute(command, arguments))
 
     def human(self, command_line: str) -> str:
-        """Run a command of the human monitor, for what QMP does not offer."""
+        """Run a command of the human monitor, for what QMP does not have; returns its output."""
         return str(self.execute("human-monitor-command", **{"command-line": command_line}))
 
     def forwarded_port(self) -> int:
-        """The host's port that leads to the guest's port 22, as the only forwarding in `info usernet`."""
+        """The host's port that is forwarded to the guest's port 22, from `info usernet`; raises MonitorFailed when none
+        is."""
         listing = self.human("info usernet")
         found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", listing)
         if found is None:
@@ -68,9 +69,9 @@ class Monitor:
         return int(found[1])
 
     def shutdown_reason(self) -> str | None:
-        """Why QEMU is ending, as QMP's ShutdownCause (guest-shutdown, guest-reset, host-qmp-quit, ...); None if unsaid.
+        """Why QEMU ended, as QMP's ShutdownCause (guest-shutdown, guest-reset, host-qmp-quit, ...); None if unknown.
 
-        For when QEMU has exited: its last message may still be on the way, so this waits a moment for it.
+        Call it after QEMU has exited: its last message may not have been read yet, so this waits up to 0.5 s for it.
         """
         try:
             event: Any = self._wait("SHUTDOWN", self._shutdown.get(), 0.5)
@@ -79,7 +80,7 @@ class Monitor:
         return str(event["data"]["reason"])
 
     def quit(self, timeout: float) -> None:
-        """Have QEMU end itself; MonitorFailed when it does not say yes within `timeout` seconds."""
+        """Ask QEMU to end; raises MonitorFailed when it does not answer within `timeout` seconds."""
         self._wait("quit", self._client.execute("quit"), timeout)
 
     def close(self) -> None:
@@ -100,8 +101,8 @@ class Monitor:
         self._watch = self._loop.create_task(self._watch_state())
 
     async def _watch_state(self) -> None:
-        """The event STOP does not say why the guest stopped, and before we were connected nobody heard of it."""
-        with contextlib.suppress(QMPError, EOFError, OSError):  # QEMU is gone, which others tell
+        """Query the state after each event STOP, which has no reason, and once now for one that came earlier."""
+        with contextlib.suppress(QMPError, EOFError, OSError):  # QEMU is gone, which its own thread reports
             while True:
                 answer: Any = await self._client.execute("query-status")
                 await asyncio.to_thread(self._on_state, str(answer["status"]))
@@ -119,7 +120,7 @@ class Monitor:
             action.close()
             raise MonitorFailed(f"QMP {what}: the connection is closed")
         timeout = self._timeout if timeout is None else timeout
-        # The limit is the loop's to keep: what it cancels has come to its end then, and the connection can be used on.
+        # The loop enforces the time limit: what it cancels has ended then, and the connection stays usable.
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(action, timeout), self._loop)
         try:
             return future.result()
@@ -130,6 +131,6 @@ class Monitor:
 
 
 def _logged(event: Mapping[str, Any]) -> bool:
-    """Log an event where qemu.qmp asks whether a listener wants to keep it, which this one does not."""
+    """Log an event; the filter of a listener that keeps none."""
     _log.debug("event %s %s", event.get("event"), event.get("data", ""))
     return False

@@ -15,32 +15,32 @@ from hil.machine.tied import TiedProcess
 
 
 class QemuProcess(TiedProcess):
-    """QEMU from exec to exit."""
+    """A running QEMU."""
 
     def __init__(
         self, argv: Sequence[str], *, inherit: Sequence[int], stderr: Path, on_exit: Callable[[int], None]
     ) -> None:
-        """Start `argv` with the descriptors `inherit`; `on_exit` gets the return code, from the watching thread."""
-        with stderr.open("wb") as complaints:
+        """Start `argv` with the descriptors `inherit`; the watching thread calls `on_exit` with the return code."""
+        with stderr.open("wb") as messages:
             super().__init__(
                 argv,
                 name="qemu",
                 watch=lambda popen: on_exit(popen.wait()),
                 stdin=subprocess.DEVNULL,
-                stdout=complaints,
-                stderr=complaints,
+                stdout=messages,
+                stderr=messages,
                 pass_fds=tuple(inherit),
             )
 
     @property
     def returncode(self) -> int | None:
-        """As in `subprocess`: negative for a signal; None while QEMU runs."""
+        """The return code, -n when signal n ended QEMU; None while it runs."""
         code: int | None = self._popen.returncode
         return code
 
     @property
     def stopped(self) -> bool:
-        """Whether QEMU as a process stands still by a signal: state T of proc(5), and t under a tracer."""
+        """Whether the QEMU process is stopped by a signal (state T of proc(5)) or a tracer (t)."""
         with contextlib.suppress(OSError):  # It is gone.
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
         return False
@@ -51,6 +51,6 @@ class QemuProcess(TiedProcess):
 
 
 def require_program(program: str, package: str) -> None:
-    """BenchError that names the Debian package when `program` is not installed."""
+    """Raise BenchError, which names the Debian package, when `program` is not installed."""
     if shutil.which(program) is None:
         raise BenchError(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")

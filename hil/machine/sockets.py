@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Private folders for unix sockets: short, ours alone, and gone when their owner is."""
+"""Private folders for unix sockets, with short paths, which are removed when their owner ends."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "hil-machine-"
-_INSTANT = 3600.0
-"""Seconds, more than any host takes for it."""
+_STALE_SECONDS = 3600.0
+"""Seconds, more than any host takes between making a folder and locking it."""
 
 
 class SocketFolder:
-    """A folder of mode 0700 with a short path: `sun_path` holds 107 bytes (unix(7)), deep folders do not fit.
+    """A folder of mode 0700 with a short path, because `sun_path` holds 107 bytes only (unix(7)).
 
-    Its owner holds an flock(2) on it. The kernel drops the lock when the owner dies, however it dies, so the next owner
-    knows which folders nobody will ever remove, and removes them.
+    Its owner holds an flock(2) on it. The kernel releases the lock when the owner dies, however it dies, so the next
+    owner recognizes stale folders, and removes them.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
         parent = parent or _parent()
         remove_stale(parent)
-        # Locked under another name first: under its own, another bench could take it for stale before we lock it.
+        # Locked under another name first: under its final one, another bench could find it stale before it is locked.
         fresh = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent))
         self._lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -36,12 +36,12 @@ class SocketFolder:
         self._finalizer = weakref.finalize(self, _remove, self.path, self._lock)
 
     def remove(self) -> None:
-        """Remove the folder with what is in it; harmless when repeated. Also happens when the interpreter ends."""
+        """Remove the folder and its content; harmless when repeated. Also called when the interpreter ends."""
         self._finalizer()
 
 
 def remove_stale(parent: Path) -> list[Path]:
-    """Remove the folders whose owner is gone; the removed ones."""
+    """Remove the folders whose owner is gone; returns them."""
     removed = []
     for folder in (*parent.glob(f"{_PREFIX}*"), *_never_locked(parent)):
         # Not ours, or gone meanwhile.
@@ -61,10 +61,10 @@ def remove_stale(parent: Path) -> list[Path]:
 
 
 def _never_locked(parent: Path) -> Iterator[Path]:
-    """Folders whose owner died in the instant between making and locking them: old ones, since that takes no time."""
+    """Yield the folders whose owner died between making and locking them: those that have been unlocked for long."""
     for folder in parent.glob(f".{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _INSTANT:
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
                 yield folder
 
 

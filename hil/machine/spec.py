@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a machine is made of, as data."""
+"""The specification of a machine."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from hil.kernels.kernel import Kernel
 
 NO_KASLR = "nokaslr"
-"""The word on the kernel's command line without which its addresses are others at every boot."""
+"""The option of the kernel command line that gives the kernel its linked addresses at every boot."""
 
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """One machine to start. `memory` is in MiB; `folder` is where the files of its run are left.
+    """One machine to start. `memory` is in MiB; `folder` is the folder for the files of its run.
 
-    `append` is added to the kernel's command line. `patience` is how many nominal seconds a stream from the guest may
-    stay silent while somebody reads it; infinite where the guest is stopped on purpose, as under gdb.
+    `append` is added to the kernel command line. `patience` is the number of nominal seconds that a read from the guest
+    may wait for data; infinite where the guest is stopped on purpose, as under gdb.
 
-    One CPU is the default: nothing races in a guest that has no use for more.
+    One CPU is the default, which avoids races in a guest that does not need more.
     """
 
     kernel: Kernel
@@ -35,15 +35,15 @@ class MachineSpec:
 
     @property
     def console_log(self) -> Path:
-        """Everything the guest printed, written by QEMU itself."""
+        """The path of the file with everything that the guest printed, which QEMU writes."""
         return self.folder / "console.log"
 
     @property
     def command_file(self) -> Path:
-        """The command line that starts the same machine at a terminal, quoted for a shell."""
+        """The path of the file with the command line that starts the same machine at a terminal, quoted for a shell."""
         return self.folder / "qemu.command"
 
     @property
     def stderr_file(self) -> Path:
-        """What QEMU complained about."""
+        """The path of the file with QEMU's messages."""
         return self.folder / "qemu.stderr"

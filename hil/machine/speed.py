@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How fast this host is, so that deadlines can be given in nominal seconds and mean the same everywhere."""
+"""The speed of this host, so that deadlines can be given in nominal seconds and mean the same on every host."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from functools import cache
 
 from hil.errors import UserError
 
-# What `_work` takes on the host that the deadlines were chosen on: one core of a 2.8 GHz Xeon, CPython 3.11.
+# The duration of `_work` on the host that the deadlines were chosen on: one core of a 2.8 GHz Xeon, CPython 3.11.
 _NOMINAL_SECONDS = 0.0085
 
 MOST_LOAD = 4.0
-"""The most that the load average counts for. It is no measure of our share: what waits for a disk counts, too, and a
-host with a hundred waiting programs still gives us more than a hundredth. A deadline that grew with it would hang."""
+"""The greatest factor by which the load average lengthens deadlines. The load average also counts programs that wait
+for a disk, so it overestimates how much slower a guest runs, and without a limit a deadline would hardly ever pass."""
 
 
 def scale() -> float:
-    """Real seconds a nominal second, at least 1. HIL_TIME_SCALE, a positive number, overrides the measurement.
+    """The real seconds per nominal second, at least 1. HIL_TIME_SCALE, a positive number, overrides the measurement.
 
-    Nominal seconds are those of a guest under TCG; KVM only makes it faster, and deadlines may be generous.
+    Nominal seconds are for a guest under TCG; one under KVM is faster, and deadlines may be generous.
     """
     if (given := override()) is not None:
         return given
@@ -31,7 +31,7 @@ def scale() -> float:
 
 
 def override() -> float | None:
-    """What HIL_TIME_SCALE says, None when it is not set; UserError when it is no positive number."""
+    """The value of HIL_TIME_SCALE, None when it is not set; raises UserError when it is not a positive number."""
     text = os.environ.get("HIL_TIME_SCALE", "")
     return _positive(text) if text else None
 
@@ -42,7 +42,7 @@ def _slowness() -> float:
 
 
 def _work() -> float:
-    """Seconds for a fixed amount of interpreted arithmetic: integers and branches, as in translating a guest."""
+    """The seconds that a fixed amount of interpreted integer arithmetic takes."""
     start = time.perf_counter()
     value = 1
     for _ in range(100_000):

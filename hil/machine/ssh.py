@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SSH to a target: one connection, a channel a command."""
+"""SSH to a target: one connection, with a channel for each command."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from hil.target import Completed
 
 _log = logging.getLogger(__name__)
 
-# Broken connections are our errors to raise, not lines on the user's terminal.
+# Broken connections are raised as errors, they must not be printed to the user's terminal as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-# One choice each, so that no other can be picked: short keys and plain counters, which dropbear and OpenSSH both know.
-# A whole login costs a translated guest about 0.2 s of CPU time with them; others were not compared.
+# One algorithm each, so that no other can be negotiated; dropbear and OpenSSH both support them. A whole login costs an
+# emulated guest about 0.2 s of CPU time with these; others were not compared.
 _KEY_EXCHANGE = ("curve25519-sha256@libssh.org",)
 _CIPHERS = ("aes128-ctr",)
 _MACS = ("hmac-sha2-256",)
@@ -35,18 +35,18 @@ _MACS = ("hmac-sha2-256",)
 _CHUNK = 1 << 16
 
 _BROKEN = (OSError, EOFError, paramiko.SSHException)
-"""What paramiko raises when a connection is gone: each of them, by where it was just then."""
+"""The exceptions that paramiko raises when a connection is gone; which one depends on what it was doing."""
 
 _GRACE = 2.0
-"""Seconds a command may take to end once its input has. Not scaled: nothing fails when it is too short."""
+"""Seconds that a command has to end after its input is closed. Not scaled: nothing fails when it is too short."""
 
 Explain = Callable[[str], MachineLost]
-"""Makes the error for what went wrong; it knows whether the target is still there."""
+"""A function that makes the error for what went wrong, by whether the target is still alive."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who we are and who has to answer: an ed25519 private key, and the exact public host key."""
+    """The ed25519 private key to log in with, and the public host key that the server must have."""
 
     key: paramiko.PKey
     host_key: paramiko.PKey
@@ -54,7 +54,8 @@ class Credentials:
 
     @classmethod
     def load(cls, key: Path, host_key: str) -> Credentials:
-        """From a private key file and a public key line ("ssh-ed25519 <base64> [comment]"); BenchError otherwise."""
+        """Read a private key file and a public key line ("ssh-ed25519 <base64> [comment]"); raises BenchError when one
+        is not valid."""
         try:
             private = paramiko.Ed25519Key.from_private_key_file(str(key))
         except (OSError, paramiko.SSHException) as error:
@@ -68,25 +69,25 @@ class Credentials:
 
 
 class Connection:
-    """An authenticated connection. Its commands share it, so each costs no more than a channel."""
+    """An authenticated connection. All commands share it, so that each needs only a channel."""
 
     def __init__(
         self, address: tuple[str, int], credentials: Credentials, *, timeout: float, patience: float, explain: Explain
     ) -> None:
-        """Connect and log in within `timeout` seconds, or raise OSError or paramiko.SSHException (both worth a retry
-        while the target comes up); `explain`'s error when another host key answers.
+        """Connect and log in within `timeout` seconds. Raises OSError or paramiko.SSHException, after which a retry may
+        succeed while the target boots; `explain`'s error when the server has another host key or rejects ours.
 
-        A stream fails when it is read and nothing comes for `patience` seconds (inf: wait for ever).
+        A read from a stream fails when nothing arrives for `patience` seconds (inf: never).
         """
         _log.debug("connecting to %s:%d", *address)
         self._patience = patience
         self._explain = explain
         self._socket = socket.create_connection(address, timeout=timeout)
-        # Requests are small and each waits for its answer.
+        # Requests are small, and each waits for its answer.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = paramiko.Transport(self._socket)
         self._transport.daemon = True
-        # paramiko has a limit of its own for each part of a login; a slow target needs the caller's for all of them.
+        # paramiko has a time limit for each part of a login; use the caller's for all of them.
         for part in ("banner_timeout", "handshake_timeout", "auth_timeout"):
             setattr(self._transport, part, timeout)
         options = self._transport.get_security_options()
@@ -96,17 +97,17 @@ class Connection:
             self._transport.start_client(timeout=timeout)
             if not self._transport.initial_kex_done:
                 raise TimeoutError(f"no key exchange in {timeout:.0f} s")
-            # Pinned: there is no list of known hosts that could hold another key, and nobody to ask.
+            # Only this key is accepted: there is no list of known hosts and no question to the user.
             if self._transport.get_remote_server_key() != credentials.host_key:
                 raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
             self._transport.auth_publickey(credentials.user, credentials.key)
         except paramiko.AuthenticationException as error:
-            # paramiko calls it the same when the server dies, or is too slow to answer.
+            # paramiko raises the same exception when the server dies, or is too slow to answer.
             answered = self._transport.is_active() and str(error) != "Authentication timeout."
             self.close()
             if not answered:
                 raise
-            raise explain(f"SSH: the server does not let {credentials.user} in with our key") from error
+            raise explain(f"SSH: the server rejects our key for {credentials.user}") from error
         except BaseException:
             self.close()
             raise
@@ -114,11 +115,11 @@ class Connection:
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """Run a command to its end, at most `timeout` seconds; see `hil.target.Target.run`."""
         deadline = time.monotonic() + timeout
-        # The shell stays to tell death by a signal as 128 + n; SSH servers differ in how they tell it.
+        # The shell stays to report death by a signal as 128 + n, which SSH servers report differently.
         channel = self._start(f"{shlex.join(argv)}; exit $?", timeout)
         with channel:
             if stdin:
-                # Of its own thread, so that a command that prints before it has read everything cannot block us.
+                # In a thread of its own, so that a command that prints before it has read everything cannot block us.
                 threading.Thread(target=_feed, args=(channel, stdin), name="ssh-stdin", daemon=True).start()
             else:
                 channel.shutdown_write()
@@ -126,7 +127,7 @@ class Connection:
             while True:
                 if not select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
                     raise self._explain(f"{shlex.join(argv)} did not end in {timeout:.0f} s")
-                # Asked before the buffers are looked at: what comes after the end cannot be missed then.
+                # Checked before the buffers, so that no output before the end can be missed.
                 ended = channel.eof_received or channel.closed
                 out, err = channel.recv_ready(), channel.recv_stderr_ready()
                 if out:
@@ -144,7 +145,7 @@ class Connection:
         return Stream(self._start(f"exec {shlex.join(argv)}", timeout), self._patience, self._explain)
 
     def abort(self) -> None:
-        """Cut the connection: every read and write on it ends at once. Safe from any thread."""
+        """Shut the connection down, so that every read and write on it ends at once. Safe from any thread."""
         with contextlib.suppress(OSError):  # It may be closed already.
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -178,49 +179,47 @@ class Stream:
         try:
             self._channel.sendall(data)
         except _BROKEN as error:
-            raise self._explain(
-                f"SSH: the command takes no more input: {str(error) or type(error).__name__}"
-            ) from error
+            raise self._explain(f"SSH: cannot write to the command: {str(error) or type(error).__name__}") from error
 
     def read(self, size: int) -> bytes:
         try:
             data: bytes = self._channel.recv(size)
         except TimeoutError as error:
             raise self._explain(f"SSH: no answer for {self._channel.gettimeout():.0f} s") from error
-        # A command that ends closes its channel in order; a connection that breaks only looks like it.
+        # A command that ends closes its channel in order; without that the connection broke.
         if not data and not self._channel.eof_received and not self._closed:
             raise self._explain("SSH: the connection broke")
         return data
 
     def errors(self) -> bytes:
-        """What the command has written to its standard error and nobody has read yet."""
+        """The unread output of the command on standard error."""
         data = bytearray()
         while self._channel.recv_stderr_ready():
             data += self._channel.recv_stderr(_CHUNK)
         return bytes(data)
 
     def close(self) -> None:
-        """End the command's input, give it a moment to end by itself, then let go of it."""
+        """Close the command's input, wait up to `_GRACE` seconds for it to end, and close the channel."""
         if self._closed:
             return
         self._closed = True
-        # dropbear 2022.83 gives a freed channel's number to the next one while the old command still dies, and then
-        # closes the new channel in its stead ("Channel closed", about one time in ten). So the command ends first.
+        # dropbear 2022.83 reuses the number of a closed channel while the old command is still ending, and then closes
+        # the new channel instead ("Channel closed", about one time in ten). So the command ends first.
         with contextlib.suppress(*_BROKEN):  # The connection may be gone.
             self._channel.shutdown_write()
             self._channel.status_event.wait(_GRACE)
-        _let_go(self._channel)
+        _close(self._channel)
 
 
 @contextlib.contextmanager
 def _limited(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
-    """End a request on a channel after `seconds`, as TimeoutError. paramiko waits for the answer without a limit, and a
-    guest that can fork no more never gives one."""
+    """Raise TimeoutError when a request on a channel takes longer than `seconds`. paramiko waits for the answer without
+    a limit, and a guest that cannot fork never gives one."""
     late = threading.Event()
 
     def end() -> None:
         late.set()
-        _let_go(channel)
+        _close(channel)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
@@ -235,12 +234,12 @@ def _limited(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _let_go(channel: paramiko.Channel) -> None:
-    with contextlib.suppress(*_BROKEN):  # It tells the other side, which may be gone.
+def _close(channel: paramiko.Channel) -> None:
+    with contextlib.suppress(*_BROKEN):  # It sends a message, and the connection may be gone.
         channel.close()
 
 
 def _feed(channel: paramiko.Channel, data: bytes) -> None:
-    with contextlib.suppress(*_BROKEN):  # The command reads no more, or the target died; the reader tells which.
+    with contextlib.suppress(*_BROKEN):  # The command reads no more, or the target died; the reader reports which.
         channel.sendall(data)
         channel.shutdown_write()

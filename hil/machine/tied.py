@@ -21,16 +21,16 @@ _log = logging.getLogger(__name__)
 
 
 class TiedProcess:
-    """A program from exec to exit, in a process group of its own: Ctrl-C is for the bench, which then ends it in order.
+    """A running program in a process group of its own: Ctrl-C goes to the bench only, which then ends it in order.
 
-    `PR_SET_PDEATHSIG` (see `launch`) counts the death of the *thread* that forked as the death of the parent. So the
-    thread that starts the program stays until it ends; it is also the one that reaps it, and so knows at once.
+    `PR_SET_PDEATHSIG` (see `launch`) takes the death of the *thread* that forked for the death of the parent. So the
+    thread that starts the program stays until it ends; it also reaps it, and so notices the end at once.
     """
 
     def __init__(
         self, argv: Sequence[str], *, name: str, watch: Callable[[subprocess.Popen[Any]], None], **options: Any
     ) -> None:
-        """Start `argv` with `options` of `subprocess.Popen`; BenchError when that fails.
+        """Start `argv` with `options` of `subprocess.Popen`; raises BenchError when that fails.
 
         `watch` runs in the thread called `name`, and returns when the program has ended and is reaped.
         """
@@ -58,11 +58,11 @@ class TiedProcess:
         return self._popen.pid
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait, for ever with None, until the program is gone and `watch` has returned; whether that is so."""
+        """Wait up to `seconds` (None: for ever) until the program is gone and `watch` has returned; returns whether."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
 
 def tied(argv: Sequence[str]) -> list[str]:
-    """The command that becomes `argv`, tied to the life of the thread that starts it."""
+    """The command that runs `argv` and is killed when the thread that started it ends."""
     return [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid()), *argv]

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 from hil import cache, directories
-from hil.arch import having
+from hil.arch import architectures_with
 
 KERNEL = "debian-12"
-ARCHITECTURES = tuple(arch.name for arch in having(KERNEL))
+ARCHITECTURES = tuple(arch.name for arch in architectures_with(KERNEL))
 
 
 class Home:

@@ -17,7 +17,7 @@ from harness.abi import pt_regs, system_calls
 from harness.lane import Engine
 from harness.model.architecture import ARCHITECTURES, architecture_rules
 from hil import resources
-from hil.arch import Architecture, architecture, architectures, having
+from hil.arch import Architecture, architecture, architectures, architectures_with
 from hil.errors import UserError
 from hil.gdb import registers
 from hil.gdb.unwind import choice
@@ -45,7 +45,7 @@ def recipes() -> Iterator[tuple[str, Table]]:
         file = f"images/kernels/{name}/toolchain.toml"
         path = resources.folder("images") / "kernels" / name / "toolchain.toml"
         rows = tomllib.loads(path.read_text())["architecture"]
-        wanted = {arch.name for arch in having(name)}
+        wanted = {arch.name for arch in architectures_with(name)}
         yield file, Table(rows.keys(), lambda arch, name=name: recipe.load(name, replace(NEW, name=arch)), wanted)
 
 

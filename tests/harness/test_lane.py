@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.lane import Engine, Lane, all_lanes, compact, select
 from harness.run.choice import known_lanes
-from hil.arch import architecture, architectures, having
+from hil.arch import architecture, architectures, architectures_with
 from hil.errors import UserError
 
 KNOWN = all_lanes([("linux-4.1", "x86_64"), ("linux-4.1", "arm64"), ("debian-12", "x86_64"), ("debian-12", "arm64")])
@@ -47,7 +47,7 @@ def test_a_pattern_that_matches_nothing_is_the_users_mistake(pattern: str) -> No
 def test_a_lane_that_a_kernel_does_not_have_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     new = replace(architecture("arm64"), name="new", without={"debian-12": "nobody built it"})
     monkeypatch.setitem(architectures(), "new", new)
-    old = {arch.name for arch in having("debian-12")}
+    old = {arch.name for arch in architectures_with("debian-12")}
     assert {lane.arch for lane in select(["debian-12"], known_lanes())} == old
     assert "debian-13" in {lane.kernel for lane in select(["*/new"], known_lanes())}
     for pattern in ("debian-12/new", "debian-12/new/jit"):

@@ -56,14 +56,14 @@ def test_trouble_with_the_cache_is_one_line_with_advice(tmp_path: Path, number: 
 
 
 def test_trouble_with_somebody_elses_file_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(PermissionError), cache.written(tmp_path / "cache" / "entry"):
+    with pytest.raises(PermissionError), cache.writing(tmp_path / "cache" / "entry"):
         raise PermissionError(errno.EACCES, "Permission denied", "/home/somebody/bzImage")
 
 
 def test_a_full_disk_is_recognised_in_what_a_program_printed(tmp_path: Path) -> None:
-    trouble = cache.complaint(tmp_path, "dpkg-deb: error: failed to write (No space left on device)")
+    trouble = cache.error_in_output(tmp_path, "dpkg-deb: error: failed to write (No space left on device)")
     assert isinstance(trouble, cache.Unusable)
-    assert cache.complaint(tmp_path, "404 Not Found") is None
+    assert cache.error_in_output(tmp_path, "404 Not Found") is None
 
 
 def test_room_is_asked_for_beforehand(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_remove_copes_with_read_only_folders(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_ours_whatever_file_was_copied(tmp_path: Path) -> None:
     """shutil names the source, not the target, when sendfile(2) fails."""
-    with pytest.raises(cache.Unusable, match="No space left"), cache.written(tmp_path / "cache" / "entry"):
+    with pytest.raises(cache.Unusable, match="No space left"), cache.writing(tmp_path / "cache" / "entry"):
         raise OSError(errno.ENOSPC, "No space left on device", "/home/somebody/bzImage")
 
 

@@ -91,7 +91,7 @@ def test_who_waits_for_another_process_ends_as_well(tmp_path: Path) -> None:
         assert waits.wait(60)
         with programs.none():
             thread.join(60)
-    assert said == [f"nobody waits for {tmp_path / 'entry'} any more: the bench is about to end"]
+    assert said == [f"no longer waiting for the lock of {tmp_path / 'entry'}: the bench is about to end"]
 
 
 def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:

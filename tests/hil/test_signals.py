@@ -60,7 +60,7 @@ def test_a_second_signal_may_come_while_the_first_is_handled(line: int) -> None:
         "seen = 0\n"
         "def trace(frame, event, argument):\n"
         "    global seen\n"
-        "    if frame.f_code is not signals._asked.__code__:\n"
+        "    if frame.f_code is not signals._handle.__code__:\n"
         "        return None\n"
         "    if event == 'line':\n"
         "        seen += 1\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Backtraces of a stopped kernel without debug information: one file a method, and data that says which is right."""
+"""Backtraces of a stopped kernel without debug information: one file per method, and the table that chooses one."""
 
 from hil.gdb.unwind.choice import unwinder
 from hil.gdb.unwind.stopped import Stopped, Unwinder

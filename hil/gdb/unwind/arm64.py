@@ -16,12 +16,12 @@ _LINKS, _LINKS_MASK = 0x910003FD, 0xFFC003FF
 # struct pt_regs, arch/arm64/include/asm/ptrace.h.
 _X29, _X30, _SP, _PC = 232, 240, 248, 256
 
-# Where in struct pt_regs the entry code keeps the record it links, and whether that record is all zeros and followed by
-# a word that says what it is.
+# The offset in struct pt_regs of the frame record that the entry code links, and whether that record is all zeros and
+# followed by a word with its type.
 _RECORDS = (
     (304, False),  # 4.19 to 6.12: `stackframe`, a copy of x29 and pc
     (288, False),  # 4.10 to 4.18, without `pmr_save`
-    (296, True),  # from 6.13 (c2c6b27b5aa1): `struct frame_record_meta`
+    (296, True),  # since 6.13 (c2c6b27b5aa1): `struct frame_record_meta`
 )
 _META_PT_REGS = 2
 
@@ -46,14 +46,14 @@ class Arm64:
         return None
 
     def return_address(self, value: int) -> int:
-        # With pointer authentication the bits above the 48 of an address hold a signature; bit 55 tells the half.
+        # With pointer authentication the bits above the 48 of an address hold a signature; bit 55 selects the half.
         return value | 0xFFFF << 48 if value >> 55 & 1 else value
 
     def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
         return address
 
     def _candidates(self, cpu: Stopped, record: int) -> Iterator[int]:
-        """Where a struct pt_regs around the record at `record` begins."""
+        """Yield the addresses at which a struct pt_regs around the record at `record` may begin."""
         fp, pc = word(cpu, record), word(cpu, record + 8)
         for offset, marked in _RECORDS:
             start = record - offset

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which way to unwind is right for a kernel, by how it was built."""
+"""Chooses the method to unwind a kernel by its configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hil.kernels.kernel import Kernel
 
 @dataclass(frozen=True)
 class Facts:
-    """What the choice depends on: `options` are the lines of the kernel's configuration."""
+    """The facts that the choice depends on; `options` are the lines of the kernel's configuration."""
 
     kernel: Kernel
     options: frozenset[str]
@@ -30,7 +30,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to unwind, the kernels it is for, and why."""
+    """A method to unwind, the kernels that it fits, and why."""
 
     name: str
     why: str
@@ -40,7 +40,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Chains:
-    """How the functions of an architecture link their frames, and the option without which its kernels do not."""
+    """How the functions of an architecture link their frames, and the option that this requires (empty for none)."""
 
     convention: Convention
     option: str = ""
@@ -50,18 +50,18 @@ class Chains:
 
 
 CHAINS: Mapping[str, Chains] = {
-    # before ORC, where they are configured
+    # before ORC, where configured
     "x86_64": Chains(X8664(), "CONFIG_FRAME_POINTER=y"),
     # always; and its entry code, which debug information does not describe, links them too
     "arm64": Chains(Arm64()),
-    # where they are configured, which is always: the option is on unless somebody turns it off
+    # where configured, which is the default
     "riscv64": Chains(Riscv64(), "CONFIG_FRAME_POINTER=y"),
 }
-"""By architecture."""
+"""The chain of frames by architecture."""
 
 
 def chains(architecture: str) -> Chains:
-    """Those of an architecture; UserError when they are not here."""
+    """The chain of frames of an architecture; raises UserError when this file has none for it."""
     return entry(CHAINS, architecture, "hil/gdb/unwind/choice.py")
 
 
@@ -78,13 +78,13 @@ METHODS = (
     ),
     Method(
         "frame pointers",
-        "what kernels have that are built with them, or always on the architecture",
+        "for kernels that are built with them, which some architectures always are",
         lambda facts: chains(facts.kernel.arch.name).fits(facts.options),
         lambda facts: _frame_pointer(facts.symbols, facts.kernel.arch.name),
     ),
     Method(
         "gdb",
-        "what is left; good with a vmlinux that has debug information",
+        "for all other kernels; good with a vmlinux that has debug information",
         lambda facts: True,
         lambda facts: Debugger(facts.symbols),
     ),
@@ -92,12 +92,12 @@ METHODS = (
 
 
 def method(kernel: Kernel, symbols: SymbolTable) -> tuple[Method, Unwinder]:
-    """The first method that fits, and the unwinder it makes."""
+    """The first method that fits `kernel`, and the unwinder it makes."""
     facts = Facts(kernel, frozenset(kernel.config.read_text(errors="replace").splitlines()), symbols)
     chosen = next(row for row in METHODS if row.fits(facts))
     return chosen, chosen.make(facts)
 
 
 def unwinder(kernel: Kernel, symbols: SymbolTable) -> Unwinder:
-    """The right way to unwind `kernel`, whose names are `symbols`."""
+    """The unwinder for `kernel`, whose symbols are `symbols`."""
     return method(kernel, symbols)[1]

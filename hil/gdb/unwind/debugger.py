@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""gdb's own unwinding: right where debug information describes the frames, guesswork elsewhere."""
+"""gdb's own unwinding: exact where debug information describes the frames, heuristic elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hil.gdb.unwind.stopped import Stopped
 
 
 class Debugger:
-    """Takes gdb's word for the addresses; names and offsets are ours, so that all methods print alike."""
+    """Takes the addresses from gdb, but names and offsets from our table, so that all methods print alike."""
 
     def __init__(self, symbols: SymbolTable) -> None:
         self._symbols = symbols

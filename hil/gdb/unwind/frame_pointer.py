@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Kernels with frame pointers: a function links a record of its caller's frame pointer and the return address.
+"""Unwinding by frame pointers: a function links a record of its caller's frame pointer and the return address.
 
-Two things the chain of records does not tell: who called a function that has not linked its record yet, and whom an
-exception interrupted. Each architecture keeps both in a place of its own, which a `Convention` knows.
+The chain of records lacks two things: the caller of a function that has not linked its record yet, and the function
+that an exception interrupted. Where they are depends on the architecture, and is described by a `Convention`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONGEST_PROLOGUE = 256
 
 @dataclass(frozen=True)
 class Place:
-    """Registers of a function that was interrupted, by the debugger or by an exception."""
+    """The registers at the place where a debugger or an exception interrupted a function."""
 
     pc: int
     sp: int
@@ -30,26 +30,26 @@ class Place:
 
 
 class Convention(Protocol):
-    """What an architecture's compiler and entry code do. `record` is where the record of a function is, in bytes from
-    the frame pointer."""
+    """The conventions of an architecture's compiler and entry code. `record` is the offset of a function's record from
+    the frame pointer, in bytes."""
 
     record: int
 
     def unlinked_return(self, cpu: Stopped, code: bytes, place: Place) -> int | None:
-        """The return address at `place` in a function of which `code` was passed; None when its record is linked."""
+        """The return address at `place`, before which the function executed `code`; None when its record is linked."""
 
     def interrupted(self, cpu: Stopped, record: int) -> Place | None:
-        """The place an exception interrupted, if the function that `record` returns to is the exception's entry."""
+        """The place that an exception interrupted; None unless `record` returns to the exception's entry code."""
 
     def return_address(self, value: int) -> int:
-        """A return address as it was before it was signed."""
+        """The return address `value` without a signature."""
 
     def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
-        """Where code that the kernel copied comes from; other addresses as they are."""
+        """The address that the code at `address` was copied from; `address` itself when it was not copied."""
 
 
 class FramePointer:
-    """Follows the chain."""
+    """An unwinder that follows the chain of frame records."""
 
     def __init__(self, symbols: SymbolTable, registers: RegisterFile, convention: Convention) -> None:
         self._symbols = symbols
@@ -66,10 +66,10 @@ class FramePointer:
                 if place is not None:
                     yield from self._interrupted(cpu, place)
                     record = place.fp + self._convention.record
-                if not _of_the_kernel(record):
+                if not _is_kernel_address(record):
                     return
                 address = self._convention.return_address(word(cpu, record + 8))
-                if not _of_the_kernel(address):
+                if not _is_kernel_address(address):
                     return
                 yield self._returned_to(cpu, address)
                 place = self._convention.interrupted(cpu, record)
@@ -78,7 +78,7 @@ class FramePointer:
             return
 
     def _interrupted(self, cpu: Stopped, place: Place) -> Iterator[Frame]:
-        """The frame at `place`, and the one of its caller where the chain leaves it out."""
+        """Yield the frame at `place`, and that of its caller where the chain lacks it."""
         frame = self._symbols.frame(place.pc, returns=False)
         yield frame
         if frame.function is None:
@@ -93,6 +93,6 @@ class FramePointer:
         return replace(self._symbols.frame(text, returns=True), address=address)
 
 
-def _of_the_kernel(address: int) -> bool:
-    """Whether it is in the upper half, which is the kernel's on every architecture."""
+def _is_kernel_address(address: int) -> bool:
+    """Whether `address` is in the upper half, which is the kernel's on every architecture."""
     return address >> 63 == 1

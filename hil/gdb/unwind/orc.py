@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""ORC, the tables that x86 kernels are built with to unwind themselves.
+"""Unwinding by ORC, the tables that x86 kernels have for their own unwinder.
 
-Documentation/arch/x86/orc-unwinder.rst tells why. This is `unwind_next_frame` of arch/x86/kernel/unwind_orc.c, over
+Documentation/arch/x86/orc-unwinder.rst describes them. This is `unwind_next_frame` of arch/x86/kernel/unwind_orc.c on
 memory that is read through gdb. A row of the table covers the instructions from its address up to the next row's, and
 says where the caller's stack pointer and frame pointer are.
 """
@@ -30,8 +30,8 @@ _SYMBOLS = ("__start_orc_unwind_ip", "__stop_orc_unwind_ip", "__start_orc_unwind
 
 @dataclass
 class _State:
-    """Where we are. `interrupted`: `ip` is an instruction that was not carried out yet, and no return address. The
-    other registers are known of the `innermost` frame, and where an exception `saved` them all in a struct pt_regs."""
+    """The state of the unwinder. With `interrupted`, `ip` is the next instruction, not a return address. The other
+    registers are known in the `innermost` frame, and where an exception `saved` them all, at that struct pt_regs."""
 
     ip: int
     sp: int
@@ -42,7 +42,7 @@ class _State:
 
 
 class _Addresses(Sequence[int]):
-    """The column of addresses, `count` rows at `start`: each is a 32 bit distance from its own place."""
+    """The column of addresses, `count` rows at `start`: each is a 32-bit offset from its own address."""
 
     def __init__(self, cpu: Stopped, start: int, count: int) -> None:
         self._cpu = cpu
@@ -61,7 +61,7 @@ class _Addresses(Sequence[int]):
 
 
 class _Table:
-    """The kernel's table, of which only what is asked for is read."""
+    """The kernel's table, of which only the rows that are needed are read."""
 
     def __init__(self, cpu: Stopped, symbols: SymbolTable, version: str) -> None:
         start, stop, self._rows, plain = (symbols.address(name) or 0 for name in (*_SYMBOLS, _PLAIN))
@@ -81,16 +81,16 @@ class _Table:
 
 
 class Orc:
-    """Unwinds by the tables of the kernel proper and, for lack of theirs, modules by their frame pointers."""
+    """Unwinds the kernel by its tables, and modules, whose tables are not found, by frame pointers."""
 
     def __init__(self, symbols: SymbolTable, version: str) -> None:
-        """`version` is the kernel's ("6.1.192")."""
+        """Take the symbols of a kernel and its `version` ("6.1.192")."""
         self._symbols = symbols
         self._version = version
 
     @staticmethod
     def possible(symbols: SymbolTable) -> bool:
-        """Whether the kernel names its tables, as it does with CONFIG_KALLSYMS_ALL."""
+        """Whether the symbols include those of the tables, as they do with CONFIG_KALLSYMS_ALL."""
         return all(symbols.address(name) is not None for name in (*_SYMBOLS, _PLAIN))
 
     def frames(self, cpu: Stopped) -> Iterator[Frame]:
@@ -111,7 +111,7 @@ class Orc:
                 return
 
     def _caller(self, cpu: Stopped, state: _State, row: Row) -> _State | None:
-        """The state of whoever called or was interrupted; None where the kernel was entered."""
+        """The state of the caller or of the interrupted function; None where the kernel was entered."""
         if row.kind is Kind.END or row.sp_base is Base.UNDEFINED:
             return None
         sp = self._base(cpu, state, row.sp_base)
@@ -142,7 +142,7 @@ class Orc:
         if state.innermost is not None:
             return state.innermost[base.value]
         if state.saved is None:
-            raise Unreadable(f"nobody saved {base.value}")
+            raise Unreadable(f"the stack has no saved {base.value}")
         return word(cpu, state.saved + _SAVED[base])
 
     def _frame_pointer(self, cpu: Stopped, state: _State, row: Row, sp: int) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows of ORC tables as kernels of different age write them; arch/x86/include/asm/orc_types.h."""
+"""The formats of the rows of ORC tables by release; arch/x86/include/asm/orc_types.h."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hil.errors import BenchError
 
 
 class Base(Enum):
-    """What an offset counts from, ORC_REG_*. INDIRECT: from what is stored there."""
+    """The base of an offset, ORC_REG_*. INDIRECT means the value that is stored there."""
 
     UNDEFINED = "nothing"
     PREV_SP = "the caller's stack pointer"
@@ -28,9 +28,9 @@ class Base(Enum):
 
 
 class Kind(Enum):
-    """What lies at the caller's stack pointer."""
+    """What is at the caller's stack pointer."""
 
-    END = "nothing: the kernel was entered here, or nobody knows"
+    END = "nothing: the kernel was entered here, or the caller is unknown"
     CALL = "a return address below it"
     REGS = "struct pt_regs"
     REGS_PARTIAL = "the part of struct pt_regs that the CPU pushes"
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """Where the caller's stack pointer is, and where its frame pointer was saved."""
+    """One row of a table: where the caller's stack pointer is, and where its frame pointer was saved."""
 
     sp_base: Base
     sp_offset: int
@@ -48,7 +48,7 @@ class Row:
 
 
 FRAME_POINTER = Row(Base.BP, 16, Base.PREV_SP, -16, Kind.CALL)
-"""A function that set up a frame pointer; `orc_fp_entry`, the kernel's own guess for code that has no tables."""
+"""The row for a function that set up a frame pointer: `orc_fp_entry`, which the kernel uses for code without tables."""
 
 _ENTRY = struct.Struct("<hhH")
 _END = Row(Base.UNDEFINED, 0, Base.UNDEFINED, 0, Kind.END)
@@ -57,9 +57,10 @@ _FIRST_INSTRUCTION = Row(Base.SP, 8, Base.UNDEFINED, 0, Kind.CALL)
 
 @dataclass(frozen=True)
 class OrcFormat:
-    """Three 16 bit words a row: sp_offset, bp_offset, and from its lowest bit on: sp_reg (4 bits), bp_reg (4), `kinds`
-    by the bits `kind_mask` of the upper byte; the bit `end` of it, where there is one, overrules them. `bases` are the
-    registers by number. `since` is the first release that can have it."""
+    """A format of rows of three 16-bit words: sp_offset, bp_offset, and flags. From the lowest bit on the flags are
+    sp_reg (4 bits), bp_reg (4 bits) and, in the upper byte, the key of `kinds` under `kind_mask`; the bit `end` of that
+    byte, where it is not 0, takes precedence. `bases` are the registers by number; `since` is the first release that
+    can have it."""
 
     since: tuple[int, int]
     bases: tuple[Base, ...]
@@ -71,7 +72,7 @@ class OrcFormat:
     size = _ENTRY.size
 
     def row(self, data: bytes) -> Row:
-        """Decode one row; what no kernel writes counts as the end."""
+        """Decode one row; a row that no kernel writes is taken for the end."""
         sp_offset, bp_offset, bits = _ENTRY.unpack(data)
         sp_base, bp_base, flags = bits & 0xF, bits >> 4 & 0xF, bits >> 8
         if flags & self.end or max(sp_base, bp_base) >= len(self.bases):
@@ -80,7 +81,7 @@ class OrcFormat:
         return Row(self.bases[sp_base], sp_offset, self.bases[bp_base], bp_offset, kind)
 
 
-# Linux 4.14 to 6.19: base registers first come the special ones.
+# Linux 4.14 to 6.19.
 _OLD_BASES = (
     *(Base.UNDEFINED, Base.PREV_SP, Base.DX, Base.DI, Base.BP, Base.SP, Base.R10, Base.R13),
     *(Base.BP_INDIRECT, Base.SP_INDIRECT, Base.AX),
@@ -121,17 +122,17 @@ FORMATS = (
 
 
 def orc_format(version: str, first_instruction: bytes) -> OrcFormat:
-    """The format that a release ("6.1.192") writes, given the row it has for the first instruction of some C function,
-    where every format says the same: the caller's stack is 8 above ours. BenchError when it is a format we do not know.
+    """The format of the tables of a release ("6.1.192"), given its row for the first instruction of a C function.
 
-    The row decides between formats that stable releases and distributions may have taken over; the release between
-    those that the row cannot tell apart.
+    That row must decode to "the caller's stack pointer is 8 bytes above", which excludes formats even where a stable
+    release or a distribution has backported one; of those that remain the newest up to the release is taken.
+    Raises BenchError when none does.
     """
     release = tuple(int(part) for part in version.split(".")[:2])
     fitting = [row for row in FORMATS if row.since <= release and row.row(first_instruction) == _FIRST_INSTRUCTION]
     if not fitting:
         raise BenchError(
-            f"the kernel {version} has ORC tables of a format we do not know ({first_instruction.hex(' ')})",
+            f"the kernel {version} has ORC tables of an unknown format ({first_instruction.hex(' ')})",
             remedy="compare arch/x86/include/asm/orc_types.h of its sources with hil/gdb/unwind/orc_format.py",
         )
     return fitting[-1]

@@ -15,7 +15,7 @@ _LINKS, _LINKS_MASK = 0x00010413, 0x000FFFFF
 _LINKS_COMPRESSED, _LINKS_COMPRESSED_MASK = 0x0000, 0xE01F
 _LONG = 0b11  # in the low bits of an instruction of four bytes; others have two
 
-# struct pt_regs, arch/riscv/include/asm/ptrace.h, and the bit of the status that says the kernel was interrupted.
+# struct pt_regs, arch/riscv/include/asm/ptrace.h, and the status bit that is set when the kernel was interrupted.
 _EPC, _RA, _SP, _S0, _STATUS = 0, 8, 16, 64, 256
 _SPP = 0x100
 

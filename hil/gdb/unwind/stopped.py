@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a way to unwind needs of a stopped CPU, and what it gives."""
+"""The interfaces of unwinders: what they need of a stopped CPU, and what they give."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hil.gdb.errors import GdbRefused
 from hil.gdb.frame import Frame
 
 LIMIT = 64
-"""Frames at most; a kernel stack of 16 KiB holds fewer, so more are a stack that leads in circles."""
+"""The most frames of a backtrace; a kernel stack of 16 KiB holds fewer, so a longer one is a cycle."""
 
 
 class Stopped(Protocol):
-    """A CPU that stands still; `hil.gdb.session.GdbSession` is one."""
+    """A stopped CPU; `hil.gdb.session.GdbSession` is one."""
 
     def registers(self) -> Mapping[str, int]: ...
 
@@ -25,23 +25,23 @@ class Stopped(Protocol):
 
 
 class Unwinder(Protocol):
-    """One way to unwind."""
+    """One method to unwind."""
 
     def frames(self, cpu: Stopped) -> Iterator[Frame]:
-        """The frames, innermost first; the last one is where the kernel was entered, or as far as the stack tells."""
+        """Yield the frames, innermost first, up to where the kernel was entered, or as far as the stack can be read."""
 
 
 class Unreadable(BenchError):
-    """The stack leads to memory that is not there."""
+    """The stack points to memory that is not mapped."""
 
 
 def word(cpu: Stopped, address: int) -> int:
-    """The 64 bit number at `address`; Unreadable when nothing is mapped there."""
+    """The 64-bit number at `address`; raises Unreadable when nothing is mapped there."""
     return int.from_bytes(memory(cpu, address, 8), "little")
 
 
 def memory(cpu: Stopped, address: int, size: int) -> bytes:
-    """`size` bytes at `address`; Unreadable when they are not all mapped."""
+    """Read `size` bytes at `address`; raises Unreadable when not all of them are mapped."""
     try:
         return cpu.read_memory(address % (1 << 64), size)
     except GdbRefused as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Copies that x86 kernels make of the ftrace entry code, one for each user of ftrace; kprobes on functions are one."""
+"""The trampolines of x86 kernels: copies of the ftrace entry code, one for each user of ftrace, such as kprobes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from hil.gdb.unwind.stopped import Stopped, memory
 
 _PAGE = 4096
 
-# The beginning of a copy that is like the original's: registers being saved, before anything is patched.
+# The bytes at the beginning in which a copy equals the original: they save registers, before anything is patched.
 _ALIKE = 32
 
 _ORIGINALS = ("ftrace_regs_caller", "ftrace_caller")
 
 
 def original(cpu: Stopped, symbols: SymbolTable, ip: int) -> int:
-    """The place in the kernel's text that `ip`, in a copy, was copied from; `ip` itself when it is in none.
+    """The address in the kernel's text that the code at `ip` was copied from; `ip` itself when it is in no copy.
 
-    create_trampoline(), arch/x86/kernel/ftrace.c (since 3.19), copies to the start of a page. The kernel finds its way
-    back by structures that cannot be read without debug information (`orc_ftrace_find`), so we compare. Unreadable when
-    `ip` is no address.
+    create_trampoline(), arch/x86/kernel/ftrace.c (since 3.19), copies to the start of a page. The kernel finds the
+    original by structures that cannot be read without debug information (`orc_ftrace_find`), so the bytes are compared.
+    Raises Unreadable when nothing is mapped at `ip`.
     """
     if symbols.function_at(ip):
         return ip

@@ -27,7 +27,7 @@ class X8664:
         return word(cpu, place.sp + (8 if code.endswith(_PUSH_RBP) else 0))
 
     def interrupted(self, cpu: Stopped, record: int) -> Place | None:
-        # The entry code calls with the stack pointer at struct pt_regs, so it lies right behind the return address.
+        # The entry code calls with the stack pointer at struct pt_regs, so that follows the return address.
         registers = record + 16
         pc = word(cpu, registers + _IP)
         if word(cpu, registers + _CS) != _KERNEL_CS or pc >> 63 == 0:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Kernels built from their sources: a tarball by its hash, a recipe from `images/kernels`, and the host's compiler."""
+"""Builds kernels from source: a tarball checked by its hash, a recipe of `images/kernels`, the host's compiler."""

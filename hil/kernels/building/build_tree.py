@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder a kernel is built in: unpack, configure, check, compile, install the modules."""
+"""The folder that a kernel is built in: unpack, configure, check, compile, install the modules."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hil.kernels.building.toolchain import Toolchain
 from hil.kernels.entry import Parts
 from hil.kernels.progress import Listener
 
-# Paths that make, the shell and GCC's -fdebug-prefix-map all take as they are.
+# Paths that need no quoting in make, the shell and GCC's -fdebug-prefix-map.
 _HARMLESS = re.compile(r"[\w/.,+@~-]+", re.ASCII)
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` that is gone afterwards, under the lock of `folder`.
+    """Yield a temporary folder beside `folder`, whose lock the caller holds.
 
-    Its name is always the same, because paths are part of what ccache compares. What a killed process left is swept.
+    Its name is always the same, because paths are part of what ccache compares. What a killed process left is removed.
     """
     tree = folder.with_name(f".{folder.name}.build")
     if not _HARMLESS.fullmatch(str(tree)):
@@ -36,7 +36,7 @@ def opened(folder: Path) -> Iterator[Path]:
             f"a kernel cannot be built in {tree}: make takes no path with spaces or special characters",
             remedy="set XDG_CACHE_HOME to a folder without them",
         )
-    with cache.written(folder):
+    with cache.writing(folder):
         cache.remove(tree)
         try:
             for part in ("tmp", "sources"):
@@ -48,7 +48,7 @@ def opened(folder: Path) -> Iterator[Path]:
 
 @dataclass
 class BuildTree:
-    """Builds one kernel in `folder`; `commands` lists what was run, in order, relative to the unpacked sources."""
+    """Builds one kernel in `folder`; `commands` lists the commands that ran, in order, in the unpacked sources."""
 
     folder: Path
     recipe: Recipe
@@ -58,9 +58,11 @@ class BuildTree:
     commands: list[str] = field(default_factory=list)
 
     def build(self, tarball: Path, jobs: int) -> Parts:
-        """The parts of the kernel built from `tarball`, with the folder the modules are installed below.
+        """Build the kernel from `tarball`; returns its parts, including the folder that the modules are installed
+        below.
 
-        Failed when a command fails, Unusable when there is no space, BenchError when options are not as asked for.
+        Raises Failed when a command fails, Unusable when there is no space, BenchError when options are not as
+        requested.
         """
         cache.ensure_room(self.folder, self.recipe.room)
         tree = self._unpack(tarball)
@@ -80,8 +82,8 @@ class BuildTree:
         missing = [str(path.relative_to(self.folder)) for path in vars(parts).values() if not path.exists()]
         if missing:
             raise BenchError(
-                f"the build ended well, but made no {', '.join(missing)}",
-                remedy=f"the whole log is {self.log.path}",
+                f"the build succeeded without making {', '.join(missing)}",
+                remedy=f"see the whole log, {self.log.path}",
                 details=self.log.tail(),
             )
         return parts
@@ -97,7 +99,8 @@ class BuildTree:
         return folders[0]
 
     def _configure(self, tree: Path, tools: Toolchain) -> None:
-        """defconfig and our options on top; BenchError unless each of them was granted."""
+        """Configure by defconfig and our options on top; raises BenchError unless each of them has the requested
+        value."""
         self.progress.step("configuring")
         self._run(tools.make(self.recipe.defconfig), tree)
         config = tree / ".config"
@@ -106,7 +109,7 @@ class BuildTree:
         self._run(tools.make("olddefconfig"), tree)
         if complaints := options.complaints(config.read_text(), self.recipe.options, self.recipe.impossible):
             raise BenchError(
-                f"{len(complaints)} options of the configuration are not as asked for",
+                f"{len(complaints)} options of the configuration do not have the requested value",
                 remedy="adapt options.toml in images/kernels, where each says what it is for",
                 details="\n".join(complaints),
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the catalogue's word to a kernel in the cache."""
+"""Builds a kernel of the catalogue from source into the cache."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from hil.kernels.progress import Listener, Silent
 
 
 def requirements(known: Entry, arch: Architecture) -> tuple[Tarball, Recipe, Toolchain]:
-    """What a build takes; UserError when the kernel is not one to build, BenchError when the host lacks programs."""
+    """The tarball, recipe and toolchain of a build; raises UserError when the kernel is not built from source,
+    BenchError when the host lacks programs."""
     if not isinstance(known.source, Tarball):
         raise UserError(
-            f"{known.name} is a package, not sources to build", remedy=f"use `hil kernels fetch {known.name}`"
+            f"{known.name} comes as a package, it is not built from source",
+            remedy=f"use `hil kernels fetch {known.name}`",
         )
     catalogue.check_offered(known.name, arch)
     instructions = recipe.load(known.name, arch)
@@ -44,13 +46,14 @@ def build(
     again: bool = False,
     progress: Listener | None = None,
 ) -> Kernel:
-    """Build a kernel into the cache from the tarball its entry names, or take the one there when it was made so.
+    """Build a kernel from the tarball of its entry into the cache, unless the cache has one that was built the same
+    way.
 
     `own` is the user's copy of the tarball, which otherwise is downloaded; `jobs` compilers run at a time, one for each
-    processor when None; `again` builds even when nothing has changed. What was in the cache stays until all is done.
+    processor when None; `again` builds even when nothing has changed. The old kernel stays until the new one is ready.
 
-    UserError when there is nothing to build, an imported kernel is in its place, or `own` is another file; BenchError
-    when the host lacks something, the download or the build fails.
+    Raises UserError when there is nothing to build, an imported kernel is in its place, or `own` is another file;
+    raises BenchError when the host lacks something, the download or the build fails.
     """
     progress = progress or Silent()
     source, instructions, tools = requirements(known, arch)
@@ -59,7 +62,7 @@ def build(
     with cache.locked(folder, notify=progress.step):
         if _is_current(folder, known, arch, made_from) and not again:
             return entry.read(folder, arch)
-        path = tarball.at_hand(source, own, progress)
+        path = tarball.ensure(source, own, progress)
         if not tools.known:
             releases = ", ".join(map(str, instructions.gcc))
             progress.step(f"trying {tools.compiler}; GCC {releases} is known to work")
@@ -81,7 +84,7 @@ def build(
 
 
 def _made_from(source: Tarball, instructions: Recipe) -> dict[str, Any]:
-    """The part of the provenance that says what is built and how; the same again means the same kernel."""
+    """The part of the provenance that says what is built and how; when it is equal, so is the kernel."""
     fragment = options.fragment(instructions.options)
     return {
         "tarball": {"url": source.url, "sha256": source.sha256},
@@ -91,7 +94,7 @@ def _made_from(source: Tarball, instructions: Recipe) -> dict[str, Any]:
 
 
 def _is_current(folder: Path, known: Entry, arch: Architecture, made_from: dict[str, Any]) -> bool:
-    """Whether what the cache holds was made the same way; UserError when it is a user's own kernel."""
+    """Whether the kernel in the cache was built the same way; raises UserError when it is one that a user imported."""
     if store.was_imported(folder):
         raise UserError(
             f"the kernel {known.name}/{arch} was imported",

@@ -24,14 +24,14 @@ from hil.kernels.progress import shown
 @click.option(
     "--jobs", "-j", type=click.IntRange(min=1), help="Compilers at a time.  [default: one for each processor]"
 )
-@click.option("--again", is_flag=True, help="Build even when the kernel at hand was made the same way.")
+@click.option("--again", is_flag=True, help="Build even when the kernel in the cache was built the same way.")
 def build(name: str, chosen: tuple[str, ...], tarball: Path | None, jobs: int | None, again: bool) -> None:
     """Build the kernel NAME from its official sources.
 
     Downloads the tarball that the catalogue names, verifies its sha256, configures and compiles it with the host's GCC
     (for another architecture, the cross compiler), and puts image, vmlinux, modules and configuration into the cache.
-    A broken download goes on where it stopped. linux-4.1 takes 2.5 GB of space while it is built, and about 8 minutes
-    on two processors.
+    An interrupted download is resumed. linux-4.1 takes 2.5 GB of space while it is built, and about 8 minutes on two
+    processors.
 
     \b
         hil kernels build linux-4.1 --arch x86_64

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A large file over HTTP, which may take several tries: each goes on where the one before broke off."""
+"""Downloads a large file over HTTP, if necessary by several requests, each of which resumes the one before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hil.kernels.progress import Listener
 
 _log = logging.getLogger(__name__)
 
-# Tries in a row that brought not one byte; others do not count, since a slow line gets there too.
+# The number of attempts in a row without a single byte after which the download fails; others do not count.
 FRUITLESS = 3
 PAUSE = 1.0
 _TIMEOUT = 30.0
@@ -32,38 +32,39 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(?P<first>\d+)-\d+|\*)/(?P<size>\d+|\*)")
 
 
 def download(url: str, target: Path, progress: Listener) -> None:
-    """Fetch `url` into `target`, whose content, when there is some, is taken for the beginning of the file.
+    """Download `url` into `target`, whose content, if any, is taken for the beginning of the file.
 
-    Nothing is said about what the bytes are; compare a hash. What was fetched stays when this fails, for the next time.
-    BenchError when the server refuses or stays away, Unusable when the folder of `target` cannot take the file.
+    The content is not checked; the caller compares a hash. What was downloaded is kept on failure, to be resumed.
+    Raises BenchError when the server refuses or cannot be reached, Unusable when the folder of `target` cannot be
+    written.
     """
     fruitless = 0
     while True:
         before = _size(target)
         try:
-            complete = _go_on(url, target, progress)
+            complete = _resume(url, target, progress)
             reason = "the connection was closed"
         except HTTPError as error:
             raise BenchError(
-                f"cannot download {url}: the server says {error.code} {error.reason}", remedy=_ELSEWHERE
+                f"cannot download {url}: the server answered {error.code} {error.reason}", remedy=_ELSEWHERE
             ) from None
         except (OSError, http.client.HTTPException) as error:
             complete, reason = False, str(getattr(error, "reason", error)) or type(error).__name__
         if complete:
             return
-        _log.info("%s: %s, going on at byte %d", mirror.without_password(url), reason, _size(target))
+        _log.info("%s: %s, resuming at byte %d", mirror.without_password(url), reason, _size(target))
         fruitless = 0 if _size(target) > before else fruitless + 1
         if fruitless == FRUITLESS:
             raise BenchError(
-                f"cannot download {url}: {reason}, {_size(target)} bytes are here",
-                remedy=f"run it again to go on from there, or {_ELSEWHERE}",
+                f"cannot download {url}: {reason}, {_size(target)} bytes were downloaded",
+                remedy=f"run it again to resume, or {_ELSEWHERE}",
             )
         if fruitless:
             time.sleep(PAUSE)
 
 
-def _go_on(url: str, target: Path, progress: Listener) -> bool:
-    """One request for what is missing; whether the file is complete now. Unusable is no OSError and passes through."""
+def _resume(url: str, target: Path, progress: Listener) -> bool:
+    """Request the rest of the file; returns whether it is complete now. Unusable is no OSError and passes through."""
     have = _size(target)
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -71,7 +72,7 @@ def _go_on(url: str, target: Path, progress: Listener) -> bool:
     except HTTPError as error:
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        # We have all of it, or something else: then start again.
+        # Either the file is complete, or it is another file: then start again.
         if _content_range(error.headers["Content-Range"]) == (None, have):
             return True
         target.unlink()
@@ -79,16 +80,16 @@ def _go_on(url: str, target: Path, progress: Listener) -> bool:
     with answer:
         first, size = _content_range(answer.headers["Content-Range"])
         if answer.status != HTTPStatus.PARTIAL_CONTENT or first != have:
-            have = 0  # the whole file, from a server that does not know ranges
+            have = 0  # the whole file, from a server that does not support ranges
         if size is None and (length := answer.headers["Content-Length"]):
             size = have + int(length)
-        with cache.written(target):
+        with cache.writing(target):
             if size is not None:
                 cache.ensure_room(target.parent, size - have)
             file = target.open("ab" if have else "wb")
         with file:
             while chunk := answer.read(_CHUNK):
-                with cache.written(target):
+                with cache.writing(target):
                     file.write(chunk)
                     file.flush()
                 have += len(chunk)
@@ -97,7 +98,7 @@ def _go_on(url: str, target: Path, progress: Listener) -> bool:
 
 
 def _content_range(header: str | None) -> tuple[int | None, int | None]:
-    """The first byte and the size of the whole, as far as the header tells."""
+    """The first byte and the size of the whole file in the header, None for what it lacks."""
     match = _CONTENT_RANGE.fullmatch(header or "")
     if match is None:
         return None, None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that runs for minutes: its output kept in a log, its whole family ended when we are."""
+"""Runs a program for minutes: its output goes to a log, and its process group is killed when the bench ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAIL = 25
 
 
 class Log:
-    """What programs said, in a file of the user's that outlives the build, and its last lines in memory."""
+    """The output of programs, in a file that is kept after the build, and its last lines in memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class Log:
             raise _unwritable(path, error) from error
 
     def line(self, text: str) -> None:
-        """BenchError when the log cannot be written."""
+        """Append a line; raises BenchError when the log cannot be written."""
         self._tail.append(text)
         try:
             self._file.write(f"{text}\n")
@@ -46,23 +46,26 @@ class Log:
         return "\n".join(self._tail)
 
     def close(self) -> None:
-        with suppress(OSError):  # what is still to be written belongs to an error that is told already
+        with suppress(OSError):  # an error about what is buffered has been reported already
             self._file.close()
 
 
 def _unwritable(path: Path, error: OSError) -> BenchError:
-    return BenchError(f"cannot write the log {path}: {error.strerror}", remedy="make room there, or set XDG_STATE_HOME")
+    return BenchError(
+        f"cannot write the log {path}: {error.strerror}", remedy="free space there, or set XDG_STATE_HOME"
+    )
 
 
 class Failed(BenchError):
-    """The program ended with another status than 0; `details` has the last lines it said."""
+    """The program ended with a status other than 0; `details` has the last lines of its output."""
 
 
 def run(argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: Log, step: Callable[[], None]) -> None:
-    """Run `argv` to its end, with `step` called for every line it says. Failed unless it ends with status 0.
+    """Run `argv` to its end and call `step` for every line of output; raises Failed when it ends with a status other
+    than 0.
 
-    Unusable when it failed for want of space. However this is left, and however we end, nothing of the program's
-    process group goes on: make has no time to remove what is half made, since the folder it works in is removed, too.
+    Raises Unusable when it failed for lack of space. However this function or the bench ends, the program's process
+    group is killed. make gets no time to remove partial files, because the folder it works in is removed as well.
     """
     log.line(f"+ {shlex.join(argv)}")
     if shutil.which(argv[0], path=environment.get("PATH")) is None:
@@ -80,9 +83,9 @@ def run(argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: 
             raise cache.Unusable(cwd, number)
     killed = status - 128 in signal.valid_signals()
     how = f"was killed by {signal.Signals(status - 128).name}" if killed else f"ended with status {status}"
-    raise Failed(f"`{_short(argv)}` {how}", remedy=f"the whole log is {log.path}", details=log.tail())
+    raise Failed(f"`{_short(argv)}` {how}", remedy=f"see the whole log, {log.path}", details=log.tail())
 
 
 def _short(argv: Sequence[str]) -> str:
-    """The command without make's variables, which fill a line of their own."""
+    """The command without make's variables, which would fill a line."""
     return " ".join(word for word in argv if "=" not in word)

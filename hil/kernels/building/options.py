@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Options of a kernel's configuration: asked for as a fragment, and looked up in what Kconfig made of it."""
+"""Options of a kernel's configuration: requested as a fragment, and checked in the .config that Kconfig made of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hil.kernels import configuration
 
 @dataclass(frozen=True)
 class Option:
-    """`name` without CONFIG_; `value` is y, m, n, or anything else as .config writes it."""
+    """One option; `name` is without CONFIG_, `value` is y, m, n, or any other value as written in .config."""
 
     name: str
     value: str
@@ -21,15 +21,15 @@ class Option:
 
 
 def fragment(options: Iterable[Option]) -> str:
-    """Lines to append to a .config: of two that name the same option, Kconfig takes the later one."""
+    """The lines to append to a .config; of two lines with the same option Kconfig takes the later one."""
     return "".join(f"{option}\n" for option in options)
 
 
 def complaints(config: str, asked: Iterable[Option], impossible: Mapping[str, str]) -> list[str]:
-    """What `config` has otherwise than asked for, a line each; empty when all is well."""
+    """The differences of `config` from the options `asked`, a line for each; empty when there are none."""
     actual = {name.removeprefix("CONFIG_"): value for name, value in configuration.options(config).items()}
     return [
-        f"{option.name} is {_word(actual.get(option.name))}, not {option.value}"
+        f"{option.name} is {_describe(actual.get(option.name))}, not {option.value}"
         for option in asked
         if actual.get(option.name, "n") != option.value
     ] + [
@@ -39,5 +39,5 @@ def complaints(config: str, asked: Iterable[Option], impossible: Mapping[str, st
     ]
 
 
-def _word(value: str | None) -> str:
+def _describe(value: str | None) -> str:
     return "not set" if value is None else value

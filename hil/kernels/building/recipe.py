@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How one kernel of the catalogue is built, as data from `images/kernels/<name>`: its options and its toolchain."""
+"""The recipe to build a kernel of the catalogue, as data from `images/kernels/<name>`: its options and toolchain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hil.kernels.building.options import Option
 
 @dataclass(frozen=True)
 class Program:
-    """A program the build runs, and the Debian package it is in."""
+    """A program that the build runs, and the Debian package that has it."""
 
     name: str
     package: str
@@ -25,10 +25,10 @@ class Program:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One kernel for one architecture; the fields are explained where their values are, in the recipe's files.
+    """The recipe of one kernel for one architecture; the recipe's files explain the fields beside their values.
 
-    `make_arch` is make's ARCH, `image` a path in the tree, `room` in bytes. `impossible` are options the kernel cannot
-    have on this architecture, each with the reason.
+    `make_arch` is make's ARCH, `image` a path in the tree, `room` the space needed in bytes. `impossible` are options
+    that the kernel cannot have on this architecture, each with the reason.
     """
 
     options: tuple[Option, ...]
@@ -43,10 +43,10 @@ class Recipe:
 
 
 def load(name: str, arch: Architecture) -> Recipe:
-    """The recipe of the kernel `name`; UserError when there is none."""
+    """The recipe of the kernel `name`; raises UserError when there is none."""
     folder = resources.folder("images") / "kernels" / name
     if not folder.is_dir():
-        raise UserError(f"there is no recipe to build {name}", remedy="see `hil kernels list` for how to get it")
+        raise UserError(f"there is no recipe to build {name}", remedy="see `hil kernels list` for where it comes from")
     groups = [group for group in tomllib.loads((folder / "options.toml").read_text())["group"] if _applies(group, arch)]
     toolchain = tomllib.loads((folder / "toolchain.toml").read_text())
     target = entry(toolchain["architecture"], arch.name, f"images/kernels/{name}/toolchain.toml")

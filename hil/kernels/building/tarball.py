@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sources of a kernel: the one tarball the catalogue names, told by its hash from every other."""
+"""The sources of a kernel: the tarball that the catalogue names, identified by its hash."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from hil.kernels.catalogue import Tarball
 from hil.kernels.progress import Listener
 
 
-def at_hand(source: Tarball, own: Path | None, progress: Listener) -> Path:
-    """The tarball in the cache, verified; taken from the user's `own` copy, or downloaded, when it is not there yet.
+def ensure(source: Tarball, own: Path | None, progress: Listener) -> Path:
+    """The path of the verified tarball in the cache, where it is copied from the user's `own`, or downloaded, if
+    needed.
 
-    UserError when `own` is another file; BenchError when it cannot be downloaded, or the server has another file.
+    Raises UserError when `own` is another file; raises BenchError when it cannot be downloaded, or the server has
+    another file.
     """
     target = directories.cache() / "sources" / str(source)
     with cache.locked(target, notify=progress.step):
@@ -28,7 +30,7 @@ def at_hand(source: Tarball, own: Path | None, progress: Listener) -> Path:
             _copy(source, own, partial, progress)
         else:
             _download(source, partial, progress)
-        with cache.written(target):
+        with cache.writing(target):
             partial.chmod(0o444)
             partial.replace(target)
     return target
@@ -37,8 +39,8 @@ def at_hand(source: Tarball, own: Path | None, progress: Listener) -> Path:
 def _copy(source: Tarball, own: Path, partial: Path, progress: Listener) -> None:
     progress.step(f"verifying {own}")
     try:
-        # Not shutil.copyfile(): it blames the file it reads when there is no space for the one it writes.
-        with cache.written(partial), own.open("rb") as reader, partial.open("wb") as writer:
+        # Not shutil.copyfile(): when the target's disk is full, its error names the source.
+        with cache.writing(partial), own.open("rb") as reader, partial.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
         actual = sha256(partial)  # of the copy: the user's file can change
         if actual != source.sha256:
@@ -56,7 +58,7 @@ def _copy(source: Tarball, own: Path, partial: Path, progress: Listener) -> None
 
 def _download(source: Tarball, partial: Path, progress: Listener) -> None:
     progress.step(f"downloading {source.url}")
-    # What an earlier run left may be the beginning of another file; then there is a second try without it.
+    # What an earlier run left may be the beginning of another file; then there is a second attempt without it.
     for left_over in (partial.exists(), False):
         download(source.url, partial, progress)
         actual = sha256(partial)
@@ -67,5 +69,5 @@ def _download(source: Tarball, partial: Path, progress: Listener) -> None:
             break
     raise BenchError(
         f"{source.url} is not what the catalogue names: its sha256 is {actual}, not {source.sha256}",
-        remedy=f"a proxy may answer in the server's place: get {source} elsewhere and give it as --tarball",
+        remedy=f"perhaps a proxy answered instead of the server: get {source} elsewhere and give it as --tarball",
     )

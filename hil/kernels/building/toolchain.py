@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's compilers and tools, and what make is told of them."""
+"""The host's compilers and tools, and make's variables for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hil.arch import Architecture
 from hil.errors import BenchError
 from hil.kernels.building.recipe import Program, Recipe
 
-# What a build sees of the user's environment. The rest stays out, because kbuild listens to many variables: ARCH,
+# The part of the user's environment that a build gets. The rest is left out, because kbuild obeys many variables: ARCH,
 # KCFLAGS, KBUILD_*, MAKEFLAGS.
 _PASSED_ON = ("PATH", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 _PASSED_ON_PREFIX = "CCACHE_"
@@ -24,16 +24,17 @@ _PASSED_ON_PREFIX = "CCACHE_"
 
 @dataclass(frozen=True)
 class Toolchain:
-    """`compiler` is the first line of `gcc --version`; `variables` go on make's command line."""
+    """The tools of a build. `compiler` is the first line of `gcc --version`, `known` says whether the recipe lists its
+    release; `variables` go on make's command line."""
 
     compiler: str
     variables: dict[str, str]
     known: bool
 
     def at(self, tree: Path) -> Toolchain:
-        """The same for sources in `tree`: no trace of that folder in the kernel, and no time but that of the release.
+        """The same toolchain for sources in `tree`, so that the kernel depends neither on that folder nor on the time.
 
-        Debug information names /usr/src/<tree>; the banner has the time the Makefile of the release was written.
+        Debug information names /usr/src/<tree>; the banner has the modification time of the release's Makefile.
         """
         written = datetime.fromtimestamp((tree / "Makefile").stat().st_mtime, UTC)
         return replace(
@@ -50,7 +51,7 @@ class Toolchain:
 
 
 def find(recipe: Recipe, arch: Architecture) -> Toolchain:
-    """The toolchain that builds `recipe`; BenchError that names every program and package that is missing."""
+    """The toolchain that builds `recipe`; BenchError, which names every missing program and package."""
     needed = (*recipe.programs, Program(arch.gcc, arch.gcc_package))
     missing = [program for program in needed if _which(program.name) is None]
     if missing:
@@ -69,7 +70,7 @@ def find(recipe: Recipe, arch: Architecture) -> Toolchain:
             "CROSS_COMPILE": arch.gcc.removesuffix("gcc"),
             "CC": shlex.join([*launcher, arch.gcc, *recipe.flags["CC"]]),
             "HOSTCC": shlex.join([*launcher, "gcc", *recipe.flags["HOSTCC"]]),
-            # Part of the banner, and else those of whoever builds.
+            # Part of the banner; by default they are those of the user who builds.
             "KBUILD_BUILD_USER": "hil",
             "KBUILD_BUILD_HOST": "hil",
         },
@@ -78,16 +79,16 @@ def find(recipe: Recipe, arch: Architecture) -> Toolchain:
 
 
 def environment(scratch: Path) -> dict[str, str]:
-    """What programs of the build find in their environment; `scratch` is for their temporary files."""
+    """The environment of the programs of a build; `scratch` is the folder for their temporary files."""
     passed_on = {
         name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)
     }
-    # Messages in one language, for we read some; and no temporary files on another file system than the one we checked.
+    # English messages, because some are parsed; temporary files on the file system whose space was checked.
     return {**passed_on, "LC_ALL": "C", "TMPDIR": str(scratch)}
 
 
 def _which(program: str) -> str | None:
-    """Where the program is; also in sbin, where depmod is and a user's PATH does not lead."""
+    """The path of a program; also looked up in sbin, which has depmod and often is not in a user's PATH."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
 
 

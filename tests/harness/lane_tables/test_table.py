@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.lane_tables.table import COLUMNS, imported, markdown, rows
-from hil.arch import having
+from hil.arch import architectures_with
 from hil.kernels import catalogue, importing
 from hil.kernels.entry import Parts
 from tests.hil.kernels.conftest import bzimage, configuration
@@ -18,7 +18,7 @@ def test_the_page_is_what_catalogue_and_model_say_today() -> None:
 
 def test_every_kernel_has_a_row_for_each_architecture() -> None:
     lanes = [cells[0] for cells in rows()]
-    assert len(lanes) == len(set(lanes)) == sum(len(having(name)) for name in catalogue.entries())
+    assert len(lanes) == len(set(lanes)) == sum(len(architectures_with(name)) for name in catalogue.entries())
     assert "`linux-4.1/arm64`" in lanes
 
 

@@ -153,7 +153,7 @@ def test_a_kernel_that_is_not_at_hand_is_a_skip_that_says_how_to_get_it(
     pytester.makepyfile("def test_one(machine): pass\n\ndef test_two(model): pass")
     result = pytester.runpytest_inprocess("-rs", "--hil-lanes", "linux-4.1/x86_64/jit")
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["SKIPPED*linux-4.1/x86_64/jit: *not at hand*hil kernels build linux-4.1*"])
+    result.stdout.fnmatch_lines(["SKIPPED*linux-4.1/x86_64/jit: *not in the cache*hil kernels build linux-4.1*"])
 
 
 def test_a_required_kernel_that_is_not_at_hand_fails(
@@ -163,7 +163,7 @@ def test_a_required_kernel_that_is_not_at_hand_fails(
     pytester.makepyfile("def test_one(machine): pass")
     result = pytester.runpytest_inprocess("--hil-lanes", "linux-4.1/x86_64/jit", "--hil-require", "linux-4.1")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*linux-4.1/x86_64/jit is required: *not at hand*"])
+    result.stdout.fnmatch_lines(["*linux-4.1/x86_64/jit is required: *not in the cache*"])
 
 
 def test_a_required_kernel_must_be_among_the_lanes(pytester: pytest.Pytester) -> None:

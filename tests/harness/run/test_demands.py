@@ -14,7 +14,7 @@ from harness.lane import Engine
 from harness.run import document, matrix
 from harness.run.demands import Demands
 from harness.run.plan import Share
-from hil.kernels.store import NotAtHand
+from hil.kernels.store import NotCached
 from tests.harness.run.test_worker import Silent
 
 
@@ -22,7 +22,7 @@ def test_a_demand_that_is_not_met_is_in_the_record_and_in_the_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object, **__: object) -> object:
-        raise NotAtHand("there is no such kernel here")
+        raise NotCached("there is no such kernel here")
 
     monkeypatch.setattr("harness.run.worker.store.get", missing)
     monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))

@@ -93,7 +93,7 @@ def test_end_of_the_stream_keeps_what_arrived() -> None:
             for result in agent.exchange([BATCH] * 5):
                 received.append(result)
         assert len(received) == caught.value.answered == 2
-        with pytest.raises(AgentLost, match="was lost before"):
+        with pytest.raises(AgentLost, match="was already lost"):
             list(agent.exchange([BATCH]))
 
 
@@ -117,7 +117,7 @@ def test_missing_greeting() -> None:
         Agent(ScriptedStream(completed, hello=None))
     with pytest.raises(AgentLost, match="silent"):
         Agent(ScriptedStream(completed, hello=b""), patience=0.1)
-    with pytest.raises(wire.WireError, match="not an agent's answer"):
+    with pytest.raises(wire.WireError, match="does not answer like the agent"):
         Agent(ScriptedStream(completed, hello=b"Segmentation fault"))
 
 

@@ -210,7 +210,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind(compile_host_agent: Comp
         stuck, following = agent.exchange([b.build(1.0), GETPID])
         stranger = stuck.done(pid).value
         try:
-            assert str(stuck.end) == f"stuck at step 2 in system call {NR['execve']}, not even SIGKILL ended it"
+            assert str(stuck.end) == f"stuck at step 2 in system call {NR['execve']}, SIGKILL did not end it"
             assert following.completed
             assert alive(stranger)
         finally:

@@ -51,9 +51,9 @@ REJECTED = {
     "the skip of step 1 crosses": Batch((Repeat(1, 1), Skip(Immediate(0), 1), Thread(0))),
     "the skip of step 0 crosses": Batch((Skip(Immediate(0), 1), Repeat(1, 2), Process(0), Process(0))),
     "thread in a repeated block": Batch((Repeat(1, 1), Thread(0))),
-    "no earlier thread": Batch((Process(0), Join(0))),
+    "not an earlier thread": Batch((Process(0), Join(0))),
     "step 0 joins step 1": Batch((Join(1), Thread(0))),
-    "joined already": Batch((Thread(0), Join(0), Join(0))),
+    "already joined": Batch((Thread(0), Join(0), Join(0))),
     "join in a repeated block": Batch((Thread(0), Repeat(1, 1), Join(0))),
     "thread of another process": Batch((Thread(0), Process(1), Join(0))),
 }

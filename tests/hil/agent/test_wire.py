@@ -137,7 +137,7 @@ def test_errors_become_rejections() -> None:
 
 
 def test_other_programs_are_recognized() -> None:
-    with pytest.raises(wire.WireError, match="not an agent's answer") as caught:
+    with pytest.raises(wire.WireError, match="does not answer like the agent") as caught:
         list(wire.FrameReader().feed(b"sh: hil-agent: not found\n"))
     assert "not found" in caught.value.details
 

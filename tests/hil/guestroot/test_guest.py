@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hil import guestroot
-from hil.arch import architecture, having
+from hil.arch import architecture, architectures_with
 from hil.guestroot import cpio
 from hil.kernels import catalogue, configuration, store
 from hil.kernels.kernel import Kernel
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.guest
 LANES = [
     pytest.param((entry.name, arch.name), id=f"{entry.name}-{arch}")
     for entry in catalogue.entries().values()
-    for arch in having(entry.name)
+    for arch in architectures_with(entry.name)
 ]
 
 

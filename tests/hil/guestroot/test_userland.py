@@ -54,5 +54,5 @@ def test_libraries_of_libraries_come_along_and_the_loader_goes_where_it_is_asked
 
 def test_a_missing_library_is_named_with_who_wants_it(unpacked: Path) -> None:
     (unpacked / LIBRARIES / "libtwo.so.2").unlink()
-    with pytest.raises(BenchError, match=r"libone\.so\.1 needs libtwo\.so\.2, which no package"):
+    with pytest.raises(BenchError, match=r"libone\.so\.1 needs libtwo\.so\.2, which is in no package"):
         closure(unpacked, "bin/prog", "bin/prog")

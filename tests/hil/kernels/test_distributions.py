@@ -15,7 +15,7 @@ from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import distributions, importing, store
 from hil.kernels.commands import kernels
-from hil.kernels.distributions import NEVER, declared, facts, named, of_kernel, ours, told
+from hil.kernels.distributions import NEVER, declared, detect, facts, named, of_kernel, ours
 from hil.kernels.entry import Parts
 
 from .conftest import bzimage
@@ -71,20 +71,20 @@ def test_one_in_the_users_folder_has_a_name(acme: Path, monkeypatch: pytest.Monk
     ("said", "complaint"),
     [
         ("name = ", "is not TOML"),
-        ("", "does not say what the distribution is called"),
-        ("name = 3", "does not say what the distribution is called"),
+        ("", "has no name of the distribution"),
+        ("name = 3", "has no name of the distribution"),
         ('name = "a"\nsetting = 1', r"unknown field 'setting'.*did you mean settings"),
-        ('name = "a"\npatches = "x"', "patches in .* is no list"),
+        ('name = "a"\npatches = "x"', "patches in .* is not a list"),
         ('name = "a"\npatches = ["perf-event-restricts"]', r"unknown patch .*did you mean perf-event-restrict\?"),
         ('name = "a"\npatches = [3]', r"unknown patch 3"),
-        ('name = "a"\nsettings = 1', "settings in .* is no table"),
+        ('name = "a"\nsettings = 1', "settings in .* is not a table"),
         ('name = "a"\n[settings]\n"kernel.perf_event_paranoia" = 1', r"did you mean kernel/perf_event_paranoid\?"),
         ('name = "a"\n[settings]\n"net.core.x" = 1', r"unknown setting 'net/core/x'"),
         (
             'name = "a"\n[settings]\n"kernel.kptr_restrict" = "1"',
-            "is '1', which is no number",
+            "is '1', which is not a number",
         ),
-        ('name = "a"\n[settings]\n"kernel.kptr_restrict" = true', "is True, which is no number"),
+        ('name = "a"\n[settings]\n"kernel.kptr_restrict" = true', "is True, which is not a number"),
         ('name = "a"\n[configuration]\nCONFIG_X86_KERNEL_IBTS = true', r"did you mean CONFIG_X86_KERNEL_IBT\?"),
         ('name = "a"\n[configuration]\nCONFIG_X86_KERNEL_IBT = "y"', "is 'y'.*the first release"),
     ],
@@ -103,12 +103,12 @@ def test_a_file_that_is_not_there_is_told() -> None:
 
 
 def test_configuration_and_image_tell_which_one_it_is() -> None:
-    plain, why = told({"CONFIG_CC_VERSION_TEXT": '"gcc (Debian 12.2.0-14) 12.2.0"'}, "#1 SMP Mon Jan 1 2024")
-    assert plain.name == "kernel.org" and "the compiler (gcc (Debian 12.2.0-14) 12.2.0) does not tell" in why
-    patched, why = told(RESTRICTED)
+    plain, why = detect({"CONFIG_CC_VERSION_TEXT": '"gcc (Debian 12.2.0-14) 12.2.0"'}, "#1 SMP Mon Jan 1 2024")
+    assert plain.name == "kernel.org" and "the compiler (gcc (Debian 12.2.0-14) 12.2.0) does not show" in why
+    patched, why = detect(RESTRICTED)
     assert patched.name == "Debian" and "CONFIG_SECURITY_PERF_EVENTS_RESTRICT" in why
-    called, why = told({}, "#1 SMP Debian 6.1.192-2 (2026-11-16)")
-    assert called.name == "Debian" and why == "its image calls itself #1 SMP Debian 6.1.192-2 (2026-11-16)"
+    called, why = detect({}, "#1 SMP Debian 6.1.192-2 (2026-11-16)")
+    assert called.name == "Debian" and why == "its image has the version #1 SMP Debian 6.1.192-2 (2026-11-16)"
 
 
 def test_a_configuration_is_believed_but_where_somebody_declared_a_setting(acme: Path) -> None:
@@ -141,11 +141,11 @@ def test_import_says_which_records_it_chose_and_why(cached: Path, build: Build, 
     files = ["--image", str(parts.image), "--config", str(parts.config)]
     printed = CliRunner().invoke(kernels, ["import", "mine", *files], catch_exceptions=False).stdout
     assert "judged by the rules of Linux 4.1: its version is 4.1.52" in printed
-    assert "as one of kernel.org: its configuration shows no distribution's patch" in printed
+    assert "as a kernel of kernel.org: its configuration shows no distribution's patch" in printed
     more = ["--as", "4.4", "--distribution", str(acme)]
     printed = CliRunner().invoke(kernels, ["import", "other", *files, *more], catch_exceptions=False).stdout
     assert "judged by the rules of Linux 4.4: as --as says" in printed
-    assert "as one of Acme Linux: as --distribution says" in printed
+    assert "as a kernel of Acme Linux: as --distribution says" in printed
 
 
 @pytest.mark.parametrize("part", ["vmlinux", "system_map"])

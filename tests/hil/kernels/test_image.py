@@ -40,9 +40,9 @@ def test_what_an_image_says(tmp_path: Path, data: bytes, expected: Image) -> Non
 @pytest.mark.parametrize(
     ("data", "hint"),
     [
-        (b"", "no kernel image"),
-        (b"MZ" + bytes(100), "no kernel image"),
-        (zboot(b"\x28\xb5\x2f\xfd", b"zstd", machine=0x14C), "no kernel image"),
+        (b"", "not a kernel image"),
+        (b"MZ" + bytes(100), "not a kernel image"),
+        (zboot(b"\x28\xb5\x2f\xfd", b"zstd", machine=0x14C), "not a kernel image"),
         (b"\x7fELF" + bytes(100), "not the ELF file vmlinux"),
         (gzip.compress(arm64_image())[:-12], "damaged"),
         (zboot(b"\x1f\x8b\x08garbage", b"gzip"), "damaged"),

@@ -49,5 +49,5 @@ def test_not_usable_without_the_device(tmp_path: Path) -> None:
 def test_environment_decides() -> None:
     assert choose(architecture("arm64"), {"HIL_ACCELERATOR": "kvm"}) is KVM
     assert choose(architecture("x86_64"), {"HIL_ACCELERATOR": "tcg"}) is TCG
-    with pytest.raises(UserError, match="names no accelerator"):
+    with pytest.raises(UserError, match="is not an accelerator"):
         choose(architecture("x86_64"), {"HIL_ACCELERATOR": "hvf"})

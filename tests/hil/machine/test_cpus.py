@@ -36,7 +36,7 @@ def test_all_that_are_possible_run() -> None:
 )
 def test_one_that_does_not_is_told(completed: Completed, said: str) -> None:
     guest: Any = Guest(completed)
-    with pytest.raises(BenchError, match=f"comes up: .*{said}; its kernel needs CONFIG_SMP"):
+    with pytest.raises(BenchError, match=f"comes online: .*{said}; its kernel needs CONFIG_SMP"):
         bring_up(guest)
 
 

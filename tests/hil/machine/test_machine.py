@@ -160,7 +160,7 @@ def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
 
     where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (module, "Connection")}
     monkeypatch.setattr(*where[moment], stopped(getattr(*where[moment])))
-    with pytest.raises(MachineLost, match="QEMU itself is stopped"):
+    with pytest.raises(MachineLost, match="the QEMU process is stopped"):
         machine.start()
     assert machine.ending is not None and machine.ending.by == "SIGKILL"
 

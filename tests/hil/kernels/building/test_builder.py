@@ -138,7 +138,9 @@ def test_a_damaged_kernel_is_built_again(toy: Callable[..., Kernel]) -> None:
 
 
 def test_a_package_is_not_built() -> None:
-    with pytest.raises(UserError, match="debian-12 is a package, not sources to build; use `hil kernels fetch"):
+    with pytest.raises(
+        UserError, match="debian-12 comes as a package, it is not built from source; use `hil kernels fetch"
+    ):
         builder.build(catalogue.entry("debian-12"), X86_64)
 
 
@@ -151,7 +153,7 @@ def test_a_package_is_not_built() -> None:
         (
             sources(rule="echo 'toy/init.c:1: error: no such luck' && exit 1"),
             Failed,
-            r"`make -j\d+ bzImage modules` ended with status 2; the whole log is .*linux-4.1-x86_64.log",
+            r"`make -j\d+ bzImage modules` ended with status 2; see the whole log, .*linux-4.1-x86_64.log",
             "error: no such luck",
         ),
         (
@@ -163,7 +165,7 @@ def test_a_package_is_not_built() -> None:
         (
             sources(olddefconfig="sed -i /CONFIG_KPROBE/d .config"),
             BenchError,
-            r"2 options of the configuration are not as asked for; adapt options.toml",
+            r"2 options of the configuration do not have the requested value; adapt options.toml",
             "KPROBES is not set, not y\nKPROBE_EVENT is not set, not y",
         ),
     ],
@@ -192,7 +194,9 @@ def test_a_failing_build_leaves_the_kernel_before_it(toy: Callable[..., Kernel],
 
 
 def test_a_build_that_makes_no_image(toy: Callable[..., Kernel], cached: Path) -> None:
-    with pytest.raises(BenchError, match=r"made no sources/linux-4.1.52/arch/x86/boot/bzImage; the whole log is"):
+    with pytest.raises(
+        BenchError, match=r"without making sources/linux-4.1.52/arch/x86/boot/bzImage; see the whole log,"
+    ):
         toy(sources(rule="cp toy/init.c vmlinux; cp vmlinux System.map; exit 0\n\ntail:"))
     assert left_over(cached) == []
 

@@ -48,7 +48,7 @@ def test_the_log_has_the_command_and_all_it_said(log: Log) -> None:
 
 
 def test_a_failure_shows_the_last_lines_and_where_the_log_is(log: Log) -> None:
-    with pytest.raises(Failed, match=rf"ended with status 3; the whole log is {log.path}") as caught:
+    with pytest.raises(Failed, match=rf"ended with status 3; see the whole log, {log.path}") as caught:
         sh("seq 1000; exit 3", log)
     assert caught.value.details.splitlines() == [str(number) for number in range(1001 - TAIL, 1001)]
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from hil import resources
-from hil.arch import architecture, architectures, having
+from hil.arch import architecture, architectures, architectures_with
 from hil.errors import UserError
 from hil.kernels import catalogue
 from hil.kernels.building import recipe
@@ -17,7 +17,7 @@ from hil.kernels.catalogue import Tarball
 NAMES = [name for name, known in catalogue.entries().items() if isinstance(known.source, Tarball)]
 
 
-@pytest.mark.parametrize(("name", "arch"), [(name, arch.name) for name in NAMES for arch in having(name)])
+@pytest.mark.parametrize(("name", "arch"), [(name, arch.name) for name in NAMES for arch in architectures_with(name)])
 def test_what_is_named_by_its_sources_can_be_built(name: str, arch: str) -> None:
     loaded = recipe.load(name, architecture(arch))
     twice = [option for option, times in Counter(item.name for item in loaded.options).items() if times > 1]
@@ -46,7 +46,7 @@ def test_kprobes_of_4_1() -> None:
 
 def test_the_kernel_itself_has_no_common_symbols() -> None:
     """With -fcommon 4.1 dies in register_console()."""
-    for arch in having("linux-4.1"):
+    for arch in architectures_with("linux-4.1"):
         flags = recipe.load("linux-4.1", arch).flags
         assert "-fcommon" in flags["HOSTCC"]
         assert "-fcommon" not in flags["CC"]
