@@ -43,8 +43,8 @@ class Architecture:
     without: Mapping[str, str] = field(hash=False)
 
     def lacks(self, kernel: str) -> str:
-        """Why there is no such kernel of the catalogue for it, empty where there is one. A single version of a kernel,
-        written behind an @ (`hil.kernels.catalogue.POINT`), is where the kernel is."""
+        """The reason why a kernel of the catalogue does not exist for this architecture; empty when it does. A point
+        release, written with an @ (`hil.kernels.catalogue.POINT`), exists where its kernel does."""
         return self.without.get(kernel.partition("@")[0], "")
 
     def __str__(self) -> str:

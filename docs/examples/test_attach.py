@@ -30,7 +30,7 @@ EVENT, PROGRAM = op.Ref("event"), op.Ref("program")
 
 
 def counting(guest: LaneGuest) -> tuple[op.Operation, ...]:
-    """The operations that attach a program which counts our own prctl(2) calls to a probe on the function behind them."""
+    """The operations that attach a program to the function of prctl(2), where it counts our own calls."""
     return array("hits"), *probed(on_our_prctl(guest.registers, count_hits()))
 
 

@@ -140,7 +140,7 @@ class Apt:
         return package.newest_first(self._show(names)) if names else []
 
     def names(self) -> frozenset[str]:
-        """Of every package there is."""
+        """The names of all packages of the suite."""
         return frozenset(self._query("apt-cache", "pkgnames").split())
 
     def suites_of(self, packages: Sequence[Package]) -> dict[Package, tuple[str, ...]]:

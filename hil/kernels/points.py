@@ -92,8 +92,8 @@ def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lamb
 
 
 def pieces(image: Package) -> tuple[Dependency, ...]:
-    """The packages that are built with an image and have parts of the kernel: none before 6.19; then the image is an
-    empty shell for those with the configuration, the image itself and the modules."""
+    """The dependencies of an image on packages of its source with parts of the kernel: none before 6.19; since then the
+    image is empty and depends on those with the configuration, the image itself and the modules."""
     exact = tuple(one for one in image.depends if (one.relation, one.version) == ("=", image.version))
     return exact if any(one.name.startswith("linux-modules-") for one in exact) else ()
 

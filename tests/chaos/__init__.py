@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Faults injected into real runs of `hil`, one a trial, and whether each ended as it should: `make chaos`."""
+"""Fault injection into real runs of `hil`, one fault in each trial, and a check of how each ends: `make chaos`."""

@@ -22,14 +22,20 @@ from tests.chaos.kinds import every
 
 
 @click.command()
-@click.option("--trials", default=300, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--seed", default=1, show_default=True, help="Decides kinds, moments and whatever else chance decides.")
-@click.option("--kinds", "patterns", default="*", show_default=True, help="Only kinds with such names, by commas.")
+@click.option("--trials", default=300, show_default=True, type=click.IntRange(1), help="The number of trials.")
+@click.option("--seed", default=1, show_default=True, help="The seed of all random choices: kinds, times and others.")
+@click.option(
+    "--kinds",
+    "patterns",
+    default="*",
+    show_default=True,
+    help="Only kinds whose names match a pattern; separated by commas.",
+)
 @click.option("--only", multiple=True, type=int, help="Only the trial with this number. Repeatable.")
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1), help="Trials at once.")
 @click.option("--list", "listing", is_flag=True, help="List the kinds, inject nothing.")
 def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: int, listing: bool) -> None:
-    """Start real runs, inject a fault into each, and judge how it ends. Exit status: 0 none wrong, 1 some."""
+    """Start real runs, inject a fault into each, and judge how it ends. Exit status: 0 all right, 1 some wrong."""
     console = Console(markup=False, highlight=False)
     kinds = [kind for kind in every() if any(fnmatchcase(kind.name, pattern) for pattern in patterns.split(","))]
     if not kinds:
@@ -45,14 +51,14 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
     chosen = {number: in_order[number - 1] for number in only or range(1, trials + 1)}
     judged: list[Judged] = []
 
-    def took(one: Judged) -> None:
+    def add(one: Judged) -> None:
         judged.append(one)
-        tell(console, one)
+        show(console, one)
 
     try:
-        carry_out(chosen, seed, jobs, folder, took)
+        carry_out(chosen, seed, jobs, folder, add)
     finally:
-        _show(console, kinds, judged)
+        _show_table(console, kinds, judged)
         wrong = sorted((one for one in judged if one.wrong), key=lambda one: one.number)
         counted = f"{len(judged)} of {len(chosen)} trials in {(time.monotonic() - started) / 60:.0f} min"
         console.print(f"{counted}, seed {seed}: {len(wrong)} wrong", soft_wrap=True)
@@ -61,21 +67,21 @@ def chaos(trials: int, seed: int, patterns: str, only: tuple[int, ...], jobs: in
         return
     numbers = " ".join(f"--only {one.number}" for one in wrong)
     same = f"--seed {seed} --kinds '{patterns}'"
-    console.print(f"homes of the wrong ones: {folder}; again: {same} {numbers}", soft_wrap=True)
+    console.print(f"the homes of the wrong ones are in {folder}; to repeat them: {same} {numbers}", soft_wrap=True)
     sys.exit(1)
 
 
-def tell(console: Console, one: Judged) -> None:
-    came = "WRONG" if one.wrong else "skipped" if one.skipped else "right"
+def show(console: Console, one: Judged) -> None:
+    result = "WRONG" if one.wrong else "skipped" if one.skipped else "right"
     notice = "" if one.notice is None else f", noticed after {one.notice:.1f} s"
-    console.print(f"{one.number} {one.kind}: {came} in {one.seconds:.0f} s{notice}", soft_wrap=True)
+    console.print(f"{one.number} {one.kind}: {result} in {one.seconds:.0f} s{notice}", soft_wrap=True)
     for line in one.wrong or [one.skipped] * bool(one.skipped):
         console.print(f"    {line}", soft_wrap=True)
     if one.wrong:
-        console.print("\n".join(f"    | {line}" for line in one.said.splitlines()), soft_wrap=True)
+        console.print("\n".join(f"    | {line}" for line in one.output.splitlines()), soft_wrap=True)
 
 
-def _show(console: Console, kinds: Sequence[Kind], judged: Sequence[Judged]) -> None:
+def _show_table(console: Console, kinds: Sequence[Kind], judged: Sequence[Judged]) -> None:
     table = Table("kind", box=None, pad_edge=False)
     for heading in ("trials", "right", "skipped", "worst time to notice"):
         table.add_column(heading, justify="right")

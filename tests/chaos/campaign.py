@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Many trials, side by side, in an order that a seed decides, and the table of what came of them."""
+"""Runs many trials in parallel, in an order that a seed decides, and judges each."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hil.machine import speed
 from tests.chaos import home as homes
 from tests.chaos.child import NotSeen, started_by
 from tests.chaos.home import Home
-from tests.chaos.kind import Kind, wrongs
+from tests.chaos.kind import Kind, problems
 from tests.chaos.trial import Missing, Trial
 
 
 @dataclass
 class Judged:
-    """What came of one trial: what is wrong with it, and the seconds until the fault was noticed, if one struck."""
+    """The judgement of one trial: what is wrong, and the seconds until an injected fault was noticed."""
 
     number: int
     kind: Kind
@@ -32,11 +32,11 @@ class Judged:
     notice: float | None = None
     seconds: float = 0.0
     skipped: str = ""
-    said: str = ""
+    output: str = ""
 
 
 def order(kinds: Sequence[Kind], seed: int, trials: int) -> list[Kind]:
-    """The kind of each trial: every kind once in each turn, those that weigh more more often, shuffled."""
+    """The kind of each trial: in every turn each kind as often as its weight, shuffled."""
     random = Random(f"{seed}")
     chosen: list[Kind] = []
     while len(chosen) < trials:
@@ -47,10 +47,10 @@ def order(kinds: Sequence[Kind], seed: int, trials: int) -> list[Kind]:
 
 
 def carry_out(
-    chosen: Mapping[int, Kind], seed: int, jobs: int, folder: Path, tell: Callable[[Judged], None]
+    chosen: Mapping[int, Kind], seed: int, jobs: int, folder: Path, notify: Callable[[Judged], None]
 ) -> list[Judged]:
-    """Make trials of the chosen kinds, by their numbers; `tell` is told of each as it ends. `folder`, which is to have
-    a short path, holds their homes. The same seed gives the same number and kind the same chances."""
+    """Run trials of the chosen kinds, by number, and call `notify` with each when it ends. `folder`, which must have a
+    short path, is for their homes. The same seed, number and kind give the same random choices."""
     original = homes.seed(folder / "seed")
     with ThreadPoolExecutor(jobs) as pool:
         futures = [
@@ -60,7 +60,7 @@ def carry_out(
         try:
             for future in as_completed(futures):
                 judged.append(future.result())
-                tell(judged[-1])
+                notify(judged[-1])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in started_by(f"{folder}/"):
@@ -85,7 +85,7 @@ def _trial(kind: Kind, seed: int, number: int, original: Home, folder: Path) -> 
             judged.notice = max(0.0, noticed - trial.struck)
             if judged.notice > kind.bound * scale:
                 judged.wrong.append(f"noticed after {judged.notice:.1f} s, not {kind.bound * scale:.1f}")
-        judged.wrong += wrongs(kind, trial, codes)
+        judged.wrong += problems(kind, trial, codes)
         if judged.wrong:
             judged.wrong.append(f"return codes {codes}, {trial.facts}")
     except Missing as missing:
@@ -93,10 +93,10 @@ def _trial(kind: Kind, seed: int, number: int, original: Home, folder: Path) -> 
     except NotSeen as error:
         judged.wrong.append(f"{error}; {trial.facts}")
     except Exception:
-        judged.wrong.append(f"{trial.facts}\n{traceback.format_exc()}")  # judged as wrong, so that somebody looks at it
+        judged.wrong.append(f"{trial.facts}\n{traceback.format_exc()}")  # judged as wrong, so that it is examined
     finally:
         trial.clean()
-        judged.said = "\n---\n".join(child.said for child in trial.children)
+        judged.output = "\n---\n".join(child.output for child in trial.children)
         kind.finish(trial)
         if not judged.wrong:
             trial.home.remove()

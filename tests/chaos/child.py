@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One real `hil`, watched from outside."""
+"""One real `hil` process, observed from outside."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import IO
 import psutil
 
 MARK = "HIL_CHAOS"
-"""A variable of the environment by which everything a trial started is known, whoever its parent is by now."""
+"""The environment variable that identifies every process of a trial, whatever its parent is now."""
 
 
 class NotSeen(Exception):
-    """What a trial waited for did not come: it cannot inject its fault, or the bench did not notice."""
+    """A trial waited in vain: it cannot inject its fault, or the bench did not notice it."""
 
 
 class Child:
-    """A `hil` with the standard streams that nobody else has, and every line it says with its time.
+    """A `hil` process with its own standard streams, and every line of its output with the time.
 
     `stdout` and `stderr` are as for `subprocess.Popen`; by default both are read here.
     """
@@ -49,7 +49,7 @@ class Child:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            start_new_session=not wrapper,  # the campaign's own Ctrl-C is no fault to inject
+            start_new_session=not wrapper,  # Ctrl-C for the campaign is not a fault to inject
         )
         streams = [stream for stream in (self.process.stdout, self.process.stderr) if stream is not None]
         self._readers = [threading.Thread(target=self._read, args=(stream,), daemon=True) for stream in streams]
@@ -62,13 +62,13 @@ class Child:
         return self.process.pid
 
     @property
-    def said(self) -> str:
-        """All of it so far."""
+    def output(self) -> str:
+        """The output so far."""
         with self._changed:
             return "\n".join(line for _, line in self.lines)
 
     def follow(self, stream: IO[bytes]) -> None:
-        """Read what it says from here, too: the other side of a terminal."""
+        """Read its output from `stream`, too: the other side of a terminal."""
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
     def send(self, number: signal.Signals) -> None:
@@ -76,7 +76,7 @@ class Child:
         self.process.send_signal(number)
 
     def until(self, words: str, seconds: float, *, since: float = 0.0) -> float:
-        """Wait for a line with `words` that came after `since` (`time.monotonic`); when it came. NotSeen otherwise."""
+        """Wait for a line with `words` after `since` (`time.monotonic`); returns its time, NotSeen when none comes."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
@@ -85,11 +85,12 @@ class Child:
                         return moment
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or (self.ended and not any(reader.is_alive() for reader in self._readers)):
-                    raise NotSeen(f"it never said {words!r}")
+                    raise NotSeen(f"it never printed {words!r}")
                 self._changed.wait(min(remaining, 0.5))
 
     def wait(self, seconds: float) -> int:
-        """Its return code once it has ended and all it said is read; NotSeen when it does not end in time."""
+        """Wait until it has ended and its output is read; returns the return code, NotSeen when it does not end in
+        time."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while self.ended is None:
@@ -98,17 +99,17 @@ class Child:
                     break
                 self._changed.wait(remaining)
         if self.ended is None:
-            self.process.send_signal(signal.SIGABRT)  # it prints where its threads are, see `PYTHONFAULTHANDLER`
+            self.process.send_signal(signal.SIGABRT)  # it prints the stacks of its threads, see `PYTHONFAULTHANDLER`
             time.sleep(1)
             raise NotSeen(f"it did not end within {seconds:.0f} s")
         for reader in self._readers:
-            reader.join(5)  # one that goes on reads what a process that stayed behind says
+            reader.join(5)  # it does not end when a left-over process still has the stream
         code: int | None = self.process.returncode
         assert code is not None
         return code
 
     def _read(self, stream: IO[bytes]) -> None:
-        with suppress(OSError):  # EIO is how a terminal ends
+        with suppress(OSError):  # a closed terminal gives EIO
             for line in stream:
                 with self._changed:
                     self.lines.append((time.monotonic(), line.decode(errors="replace").rstrip("\r\n")))
@@ -124,7 +125,8 @@ class Child:
 
 
 def started_by(mark: str) -> list[psutil.Process]:
-    """Every process that lives and carries the mark; of several trials when it is what theirs begin with."""
+    """The living processes with the mark `mark`, or of all trials whose marks begin with it when it ends with a
+    slash."""
     wanted = f"{MARK}={mark}" if mark.endswith("/") else f"{MARK}={mark}\0"
     found = []
     for folder in Path("/proc").iterdir():

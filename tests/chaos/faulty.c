@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into `hil` and all it starts: system calls on files below a folder fail, once a file says so.
+ * Preloaded into `hil` and its children: system calls on files below a folder fail while a trigger file exists.
  *
  *   CHAOS_FAULT=ERRNO:OPERATIONS:FOLDER:TRIGGER
  *
- * OPERATIONS are letters: `o` opening to write, `w` writing, `i` opening to read, `r` reading. The fault strikes as
- * long as TRIGGER exists. Calls that no letter is for, and files elsewhere, are as ever.
+ * OPERATIONS are letters: `o` opening to write, `w` writing, `i` opening to read, `r` reading. They fail as long as
+ * TRIGGER exists. Other calls, and calls on other files, are not changed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disks that fail, for `hil` and all it starts: `faulty.c`, preloaded."""
+"""Failing disks for `hil` and its children, by preloading `faulty.c`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SOURCE = Path(__file__).with_name("faulty.c")
 
 
 def prepare(trial: Trial, number: int, operations: str, folder: Path) -> Path:
-    """Let what the trial starts fail with errno `number` below `folder`, by the letters of `faulty.c`; the fault
-    strikes while the path that is returned exists. Missing where there is no C compiler."""
+    """Prepare that operations of the trial's processes below `folder` fail with errno `number`; `operations` are the
+    letters of `faulty.c`. Returns the path while which exists they fail; Missing where there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise Missing("no C compiler")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A shell in the guest of a running trial, from outside: the bench knows nothing of it."""
+"""A shell in the guest of a running trial, without the bench."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.chaos.child import NotSeen
 from tests.chaos.trial import Trial
 
 LOGIN = 60.0
-"""Nominal seconds for a guest that has booted to let us in."""
+"""Nominal seconds for the login at a guest that has booted."""
 
 
 def do(trial: Trial, command: str) -> None:
-    """Start a shell command in the guest, and do not wait for it. NotSeen when nobody lets us in."""
+    """Start a shell command in the guest without waiting for it; NotSeen when the login fails."""
     with _opened(trial) as channel:
         trial.strike()
         channel.exec_command(command)
-        # The command is the guest's now; but a channel that is closed before the server has started it starts nothing.
+        # Wait a moment: a channel that is closed before the server has started the command starts nothing.
         with contextlib.suppress(Exception):
             channel.settimeout(2)
             channel.recv(1)
@@ -31,7 +31,7 @@ def do(trial: Trial, command: str) -> None:
 
 @contextlib.contextmanager
 def _opened(trial: Trial) -> Iterator[paramiko.Channel]:
-    """A channel on a connection of its own; asks again as long as there is a guest that may answer."""
+    """Yield a channel on a connection of its own; tries again until the deadline."""
     key = paramiko.Ed25519Key.from_private_key_file(str(trial.home.state / "hil" / "keys" / "client_ed25519"))
     deadline = time.monotonic() + LOGIN * speed.scale()
     while True:
@@ -44,7 +44,7 @@ def _opened(trial: Trial) -> Iterator[paramiko.Channel]:
                 channel = transport.open_session(timeout=LOGIN * speed.scale())
             except (OSError, EOFError, psutil.Error, paramiko.SSHException) as error:
                 if time.monotonic() > deadline:
-                    raise NotSeen(f"no way into the guest: {error}") from error
+                    raise NotSeen(f"cannot log in to the guest: {error}") from error
             else:
                 yield channel
                 return
@@ -52,9 +52,9 @@ def _opened(trial: Trial) -> Iterator[paramiko.Channel]:
 
 
 def _port(trial: Trial) -> int:
-    """Where QEMU listens for the guest's SSH."""
+    """The port at which QEMU listens for the guest's SSH."""
     for machine in trial.machines():
         for connection in machine.net_connections("tcp4"):
             if connection.status == psutil.CONN_LISTEN:
                 return int(connection.laddr.port)
-    raise NotSeen("QEMU listens nowhere")
+    raise NotSeen("QEMU does not listen")

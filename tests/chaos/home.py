@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Caches and states for trials: each has its own, and what none of them alters is there once, by hard links."""
+"""Caches and state folders for trials: each has its own, with hard links to files that none of them changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ARCHITECTURES = tuple(arch.name for arch in architectures_with(KERNEL))
 
 
 class Home:
-    """The folders one `hil` calls its user's."""
+    """The user's folders of one `hil`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The campaign's own, with these folders, and nothing of the user's that says otherwise."""
+        """The campaign's environment with these folders, and without the user's settings of the bench."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("HIL_") or _kept(name)}
         return {
             **ours,
@@ -49,14 +49,14 @@ def _kept(name: str) -> bool:
 
 
 def place() -> Path:
-    """A new folder for homes; short, because paths of unix sockets go below it."""
+    """Make a folder for homes, with a short path, because paths of unix sockets are below it."""
     return Path(tempfile.mkdtemp(prefix="hil-chaos-", dir="/tmp"))
 
 
 def seed(folder: Path) -> Home:
-    """A home that has served every architecture once: kernels, guest roots and agents are made, and so are its keys.
+    """Make a home in which every architecture was run once, so that it has kernels, guest roots, agents and keys.
 
-    The kernels are the user's own where they are at hand; otherwise they are fetched.
+    The kernels are the user's own where they are in the cache; otherwise they are fetched.
     """
     home = Home(folder)
     for part in ("kernels/" + KERNEL, "debian"):
@@ -66,12 +66,12 @@ def seed(folder: Path) -> Home:
     command = [sys.executable, "-m", "hil", "run", "--lanes", lanes, "--scripts", "lookup"]
     done = subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=1800)
     if done.returncode:
-        raise RuntimeError(f"not even an undisturbed run works here: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"a run without a fault fails on this host: {done.stdout}{done.stderr}")
     return home
 
 
 def copy(original: Home, folder: Path) -> Home:
-    """A home like another one. What is altered there must be another file first: see `alter`."""
+    """Make a copy of a home. A file in it must be changed with `alter`, because it is a hard link."""
     home = Home(folder)
     link_tree(original.cache / "hil", home.cache / "hil")
     shutil.copytree(original.state / "hil" / "keys", home.state / "hil" / "keys")
@@ -79,13 +79,13 @@ def copy(original: Home, folder: Path) -> Home:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Hard links to all below `source`; copies where they cannot be made."""
+    """Make hard links to all files below `source`, or copies where that is not possible."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_link)
 
 
 def alter(path: Path, data: bytes) -> None:
-    """Put `data` in the place of a file whose other names keep what they have."""
+    """Replace a file by one with `data`; its other hard links keep the old content."""
     mode = path.stat().st_mode
     folder_mode = path.parent.stat().st_mode
     path.parent.chmod(0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a kind of fault is: how `hil` is started, how the fault is brought about, and what is right afterwards."""
+"""The interface of a kind of fault: how `hil` is started, how the fault is injected, and how the end is judged."""
 
 from __future__ import annotations
 
@@ -12,59 +12,60 @@ from hil.machine.machine import BOOT, LOGIN, QMP_ANSWER, QUIT, TERMINATE
 from tests.chaos.trial import Trial
 
 LEAVING = QUIT.seconds + TERMINATE.seconds + 10
-"""Nominal seconds from an end that is asked for to the end: QEMU's deadlines, one after the other, and the writing."""
+"""Nominal seconds from the request to end to the end: QEMU's deadlines, one after the other, and writing the
+results."""
 THROUGH = QMP_ANSWER.seconds + BOOT.seconds + LOGIN.seconds + PATIENCE
-"""Nominal seconds to the end of a short run that goes on whatever happens: the longest it may wait for anything."""
+"""Nominal seconds to the end of a short run that continues after the fault: the sum of the longest waits."""
 
 _WRONG_WORDS = ("Traceback (most recent call last)", "internal error", "Exception ignored", "Fatal Python error")
 
 
 class Kind(ABC):
-    """One kind. An instance may serve several trials at once, so what a trial needs to remember is the trial's."""
+    """One kind of fault. An instance may be used by several trials at once, so state of a trial is in `Trial.facts`."""
 
     name: ClassVar[str]
     weight: ClassVar[int] = 1
-    """How many trials it gets where others get one."""
+    """The number of trials in each turn."""
     bound: ClassVar[float] = LEAVING
-    """Nominal seconds from the fault to when the bench has noticed."""
+    """Nominal seconds from the fault until the bench must have noticed it."""
     patient: ClassVar[bool] = False
-    """Whether a trial takes minutes, because what it provokes is one of the bench's long deadlines."""
+    """Whether a trial takes minutes, because it waits for one of the bench's long deadlines."""
     quiet: ClassVar[bool] = True
-    """Whether what lies about afterwards counts; not where the bench itself was killed."""
+    """Whether left-over files count as wrong, which they do not where the bench itself was killed."""
 
     def __str__(self) -> str:
         return self.name
 
     def prepare(self, trial: Trial) -> None:  # noqa: B027
-        """Before the first `hil` starts."""
+        """Prepare the trial before the first `hil` starts."""
 
     @abstractmethod
     def inject(self, trial: Trial) -> None:
-        """Start what is to be disturbed, and disturb it; say when with `trial.strike`."""
+        """Start `hil` and inject the fault, whose time is set by `trial.strike`."""
 
     @abstractmethod
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-        """What is wrong, a sentence each, once every child has ended with `codes`; nothing when all is right."""
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        """Yield what is wrong, a sentence each, after every child has ended with `codes`."""
 
     def finish(self, trial: Trial) -> None:  # noqa: B027
-        """Whatever happened: undo what outlives the processes."""
+        """Undo what outlives the processes; always called."""
 
 
-def wrongs(kind: Kind, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-    """What is wrong with the end of a trial of any kind, and with this one."""
+def problems(kind: Kind, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    """Yield what is wrong with the end of a trial, by the rules for all kinds and for this one."""
     for child in trial.children:
         for words in _WRONG_WORDS:
-            if words in child.said:
-                yield f"it says {words!r}"
-    if left := trial.left_running():
+            if words in child.output:
+                yield f"it printed {words!r}"
+    if left := trial.left_over_processes():
         yield f"still running: {'; '.join(left)}"
-    if kind.quiet and (left := trial.left_lying()):
-        yield f"left lying about: {', '.join(left)}"
-    yield from kind.right(trial, codes)
+    if kind.quiet and (left := trial.left_over_files()):
+        yield f"left-over files: {', '.join(left)}"
+    yield from kind.judge(trial, codes)
 
 
-def kept(trial: Trial, code: int, *, interrupted: bool = False) -> Iterator[str]:
-    """What is wrong with the record of the one run of a trial that ended with `code`: folder, files and history."""
+def check_record(trial: Trial, code: int, *, interrupted: bool = False) -> Iterator[str]:
+    """Yield what is wrong with the record (folder, files, history) of a trial's only run, which ended with `code`."""
     folders = trial.folders()
     if len(folders) != 1:
         yield f"there are {len(folders)} run folders"
@@ -76,16 +77,16 @@ def kept(trial: Trial, code: int, *, interrupted: bool = False) -> Iterator[str]
     if "results.json" in names:
         record = trial.record(folder)
         if record["interrupted"] != interrupted:
-            yield f"results.json says interrupted: {record['interrupted']}"
+            yield f"results.json has interrupted: {record['interrupted']}"
         if interrupted and "report.html" in names and "interrupted" not in (folder / "report.html").read_text():
             yield "report.html does not say that it was interrupted"
     rows = trial.history()
     if [row["exit_status"] for row in rows] != [code]:
-        yield f"the history says {[row['exit_status'] for row in rows]} of a run that ended with {code}"
+        yield f"the history has {[row['exit_status'] for row in rows]} for a run that ended with {code}"
 
 
 def verdicts(trial: Trial) -> dict[str, int]:
-    """How often `results.json` has each verdict, of the one run of a trial."""
+    """The number of results with each verdict in `results.json` of a trial's only run."""
     counts: dict[str, int] = {}
     for folder in trial.folders()[-1:]:
         for result in trial.record(folder)["results"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A mirror of Debian's archive on the loopback, of the worst kind."""
+"""A faulty mirror of Debian's archive on the loopback interface."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 
 MANNERS = ("absent", "broken", "noise", "cut", "closed", "trickle", "silent")
-"""How it answers: 404, 500, with noise, with less than it says, not at all, a byte a second, or never."""
+"""How it answers: 404, 500, noise, less than Content-Length, closes the connection, a byte a second, or never."""
 _TRICKLE = 1.0
 
 
 @contextmanager
 def mirror(manner: str) -> Iterator[str]:
-    """Serve in that manner; the URI of the base archive. Whoever is being answered at the end is left alone."""
+    """Serve in that manner and yield the URI of the base archive. Requests that are under way at the end are
+    dropped."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -24,7 +25,7 @@ def mirror(manner: str) -> Iterator[str]:
                 _answer(self, manner, over)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     over = threading.Event()
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)

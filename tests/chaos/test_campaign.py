@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether the campaign itself would see what is wrong: kinds whose fault is the kind's own."""
+"""Tests that the campaign detects what is wrong, by kinds that are wrong on purpose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.chaos.trial import Missing, Trial
 
 
 class Harmless(Kind):
-    """`hil --version`, which is right."""
+    """`hil --version`, which ends without an error."""
 
     name = "harmless"
 
@@ -27,7 +27,7 @@ class Harmless(Kind):
         trial.strike()
         trial.start(["--version"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes != [0]:
             yield f"{codes}"
 
@@ -37,7 +37,7 @@ class Slow(Harmless):
 
 
 class Wrong(Harmless):
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         yield "it is wrong"
 
 
@@ -53,10 +53,10 @@ class LeavesAFolder(Harmless):
         (trial.home.runtime / "hil-machine-left").mkdir()
 
 
-class NeverSays(Harmless):
+class NeverPrints(Harmless):
     def inject(self, trial: Trial) -> None:
         super().inject(trial)
-        trial.until("what it never says")
+        trial.until("a line that it never prints")
 
 
 class Traces(Harmless):
@@ -73,7 +73,7 @@ class Lacking(Harmless):
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """For homes that hold nothing."""
+    """A folder for empty homes."""
     monkeypatch.setattr(campaign.homes, "seed", Home)
     monkeypatch.setattr(campaign.homes, "copy", lambda _, path: Home(path))
     monkeypatch.setattr("tests.chaos.trial.GONE", 0.1)
@@ -93,18 +93,18 @@ def test_what_is_right_is_right(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "expected"),
     [
         (Slow(), "noticed after"),
         (Wrong(), "it is wrong"),
         (LeavesAProcess(), "still running: .*sleep 600"),
-        (LeavesAFolder(), "left lying about: run/hil-machine-left"),
-        (NeverSays(), "it never said 'what it never says'"),
+        (LeavesAFolder(), "left-over files: run/hil-machine-left"),
+        (NeverPrints(), "it never printed 'a line that it never prints'"),
         (Traces(), "Traceback"),
     ],
 )
-def test_what_is_wrong_is_told(kind: Kind, said: str, folder: Path) -> None:
-    assert any(re.search(said, line) for line in judged(kind, folder).wrong)
+def test_what_is_wrong_is_reported(kind: Kind, expected: str, folder: Path) -> None:
+    assert any(re.search(expected, line) for line in judged(kind, folder).wrong)
 
 
 def test_what_cannot_be_injected_is_skipped(folder: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A share of the campaign, for every change: kinds that do not take minutes, with a seed of its own."""
+"""A part of the campaign for every test run: kinds that do not take minutes, with a seed of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_faults_of_all_kinds_end_as_they_should() -> None:
     chosen = {number: kinds[number % len(kinds)] for number in range(TRIALS)}
     folder = place()
     console = Console(markup=False)
-    judged = carry_out(chosen, SEED, os.cpu_count() or 1, folder, lambda one: command.tell(console, one))
+    judged = carry_out(chosen, SEED, os.cpu_count() or 1, folder, lambda one: command.show(console, one))
     wrong = [f"{one.kind}: {line}" for one in judged for line in one.wrong]
     assert any(not one.skipped for one in judged), "nothing was injected"
     assert not wrong, f"{wrong}; their homes are in {folder}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One trial: a home of its own, the `hil`s started in it, and what is left when they have ended."""
+"""One trial: its home, the `hil` processes in it, and what is left after their end."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tests.chaos.child import MARK, Child, NotSeen, started_by
 from tests.chaos.home import ARCHITECTURES, KERNEL, Home
 
 PATIENCE = 300.0
-"""Nominal seconds until a trial is given up that gets nowhere. What the bench may take is in each kind's `bound`."""
+"""Nominal seconds after which a trial that makes no progress is given up; each kind's `bound` limits the bench."""
 GONE = 5.0
-"""Nominal seconds that processes may take to be gone once the bench is."""
+"""Nominal seconds for other processes to end after the bench has ended."""
 
 
 class Missing(Exception):
-    """The fault cannot be injected: this host lacks something, or the run was through before its moment came. The trial
-    is skipped, and the table says so."""
+    """The fault cannot be injected: this host lacks something, or the run ended before. The trial is skipped, which the
+    table counts."""
 
 
 class Trial:
-    """What a kind works with. `random` decides everything that is left to chance, so a seed repeats a trial."""
+    """The state of one trial. `random` is the source of all random choices, so that a seed repeats a trial."""
 
     def __init__(self, home: Home, random: Random, mark: str) -> None:
         self.home = home
@@ -43,12 +43,12 @@ class Trial:
         self.struck: float | None = None
         self.noticed: float | None = None
         self.facts: dict[str, Any] = {}
-        """What a kind wants to remember between `inject` and `right`, and to see told when it went wrong."""
+        """State that a kind keeps between `inject` and `judge`, and that is printed when the trial is wrong."""
 
-    # --- Before and while
+    # --- Before the end
 
     def lane(self) -> str:
-        """Some lane that the seed's home has everything for."""
+        """A random lane of those that the seed's home is prepared for."""
         return f"{KERNEL}/{self.random.choice(ARCHITECTURES)}/{self.random.choice(('interp', 'jit'))}"
 
     def start(self, arguments: Sequence[str], **options: Any) -> Child:
@@ -59,33 +59,33 @@ class Trial:
 
     @property
     def child(self) -> Child:
-        """The one that was started first."""
+        """The child that was started first."""
         return self.children[0]
 
     def until(self, words: str, *, since: float = 0.0) -> float:
-        """When the first child said a line with `words`; NotSeen when it does not."""
+        """Wait for a line with `words` of the first child; returns its time, NotSeen when none comes."""
         return self.child.until(words, PATIENCE * speed.scale(), since=since)
 
     def moment(self, *phases: str, span: float) -> None:
-        """Wait for a line with one of `phases`, whichever chance takes, and then up to `span` nominal seconds."""
+        """Wait for a line with one of `phases`, chosen at random, and then a random time up to `span` seconds."""
         phase = self.random.choice(phases)
         delay = self.random.uniform(0, span)
-        self.facts["moment"] = f"{delay:.2f} s behind {phase!r}"
+        self.facts["moment"] = f"{delay:.2f} s after {phase!r}"
         if phase:
             self.until(phase)
         time.sleep(delay)
 
     def strike(self) -> float:
-        """The fault happens now; what is noticed is noticed from here on."""
+        """Record that the fault is injected now; returns the time."""
         self.struck = time.monotonic()
         return self.struck
 
     def notice(self, words: str) -> None:
-        """The bench has noticed when it says so in a line with `words`, not only when it has ended."""
+        """Wait until the bench reports the fault in a line with `words`, which counts as noticing it."""
         self.noticed = self.until(words, since=self.struck or 0.0)
 
     def machines(self, seconds: float = 60.0) -> list[psutil.Process]:
-        """The QEMUs of this trial, at least one; NotSeen when none comes up in nominal seconds."""
+        """Wait for QEMU processes of this trial and return them; NotSeen when none starts in nominal `seconds`."""
         deadline = time.monotonic() + seconds * speed.scale()
         while True:
             found = []
@@ -96,38 +96,36 @@ class Trial:
             if found:
                 return found
             if self.child.ended:
-                through = self.child.process.returncode == 0
-                raise (
-                    Missing("the run was through before the fault") if through else NotSeen("it ended before the fault")
-                )
+                done = self.child.process.returncode == 0
+                raise Missing("the run ended before the fault") if done else NotSeen("it failed before the fault")
             if time.monotonic() > deadline:
                 raise NotSeen("there is no QEMU")
             time.sleep(0.05)
 
     def again(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Another `hil` in the same home, undisturbed, to its end."""
+        """Run another `hil` in the same home to its end, without a fault."""
         child = self.start(arguments)
         code = child.wait(PATIENCE * speed.scale())
-        return subprocess.CompletedProcess(arguments, code, child.said, "")
+        return subprocess.CompletedProcess(arguments, code, child.output, "")
 
-    # --- Afterwards
+    # --- After the end
 
     def end(self) -> list[int]:
-        """Wait for every child; their return codes. NotSeen for one that goes on for ever."""
+        """Wait for every child; returns their return codes, NotSeen when one does not end."""
         return [child.wait(PATIENCE * speed.scale()) for child in self.children]
 
     def folders(self) -> list[Path]:
-        """Run folders, in the order of their names."""
+        """The run folders, in the order of their names."""
         runs = self.home.state / "hil" / "runs"
         return sorted(path for path in runs.glob("*") if path.is_dir() and not path.is_symlink())
 
     def record(self, folder: Path) -> dict[str, Any]:
-        """What `results.json` says."""
+        """The content of `results.json`."""
         record: dict[str, Any] = json.loads((folder / "results.json").read_text())
         return record
 
     def history(self) -> list[dict[str, Any]]:
-        """Rows of the history, oldest first; sqlite3.Error when it is damaged."""
+        """The rows of the history, oldest first; sqlite3.Error when it is damaged."""
         path = self.home.state / "hil" / "history.sqlite"
         if not path.exists():
             return []
@@ -136,8 +134,8 @@ class Trial:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute("SELECT * FROM run ORDER BY id")]
 
-    def left_running(self) -> list[str]:
-        """Processes that are still there when they had time to go."""
+    def left_over_processes(self) -> list[str]:
+        """The processes that still run after they had time to end."""
         deadline = time.monotonic() + GONE * speed.scale()
         while left := started_by(self.mark):
             if time.monotonic() > deadline:
@@ -145,18 +143,18 @@ class Trial:
             time.sleep(0.1)
         return []
 
-    def left_lying(self) -> list[str]:
-        """What should not be in any home once nobody is at work there."""
-        return [str(path.relative_to(self.home.folder)) for path in self._lying()]
+    def left_over_files(self) -> list[str]:
+        """The files that should not be in a home in which nothing runs, by their paths in it."""
+        return [str(path.relative_to(self.home.folder)) for path in self._left_over()]
 
-    def _lying(self) -> Iterator[Path]:
+    def _left_over(self) -> Iterator[Path]:
         yield from self.home.runtime.iterdir()
         yield from (self.home.state / "hil").rglob("*.partial")
         yield from (self.home.state / "hil" / "runs").glob(".latest-*")
         yield from (self.home.cache / "hil").rglob(".*.new-*")
 
     def clean(self) -> None:
-        """End what is left, by its process id, so that it disturbs no other trial."""
+        """Kill left-over processes by their ids, so that they disturb no other trial."""
         for process in started_by(self.mark):
             with contextlib.suppress(psutil.Error):
                 process.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kinds of faults: each module's `KINDS`."""
+"""The kinds of faults, which each module lists in `KINDS`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Caches that are damaged, cannot be read, or cannot be written."""
+"""Faults of the cache: it is damaged, cannot be read, or cannot be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from hil import cache
 from tests.chaos import faulty
 from tests.chaos.home import KERNEL, alter
-from tests.chaos.kind import THROUGH, Kind, kept
+from tests.chaos.kind import THROUGH, Kind, check_record
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Missing, Trial
 
@@ -27,11 +27,11 @@ _PARTS = {
     "metadata": "kernels/{kernel}/{arch}/metadata.json",
     "configuration": "kernels/{kernel}/{arch}/config",
 }
-"""What a run uses of the cache, as patterns."""
+"""The files of the cache that a run uses, as patterns."""
 
 
 class CacheAltered(Kind):
-    """A file of the cache is altered by a bit, cut or emptied: made or fetched again, or told; never used as it is."""
+    """A bit of a file of the cache is flipped, or it is truncated: it is made again or reported, never used."""
 
     name = "cache-altered"
     weight = 4
@@ -54,25 +54,25 @@ class CacheAltered(Kind):
             del data[trial.random.randrange(len(data)) if how == "cut" else 0 :]
         alter(path, bytes(data))
         trial.facts.update(part=part, how=how, path=path, data=bytes(data))
-        if part != "guest root":  # else nobody would look at what it is made of
+        if part != "guest root":  # otherwise its parts would not be read
             cache.remove(trial.home.cache / "hil" / "guestroots")
         trial.strike()
         trial.start(["run", "--lanes", lane, "--scripts", "lookup"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         path, data = trial.facts.pop("path"), trial.facts.pop("data")
         as_altered = path.exists() and path.read_bytes() == data
         if codes[0] == 0 and as_altered:
-            yield "it was used as it is"
-        elif codes[0] == 3 and path.name not in trial.child.said and "damaged" not in trial.child.said:
-            yield f"it does not say what is damaged: {trial.child.said}"
+            yield "the altered file was used"
+        elif codes[0] == 3 and path.name not in trial.child.output and "damaged" not in trial.child.output:
+            yield f"it does not say what is damaged: {trial.child.output}"
         elif codes[0] not in (0, 3):
             yield f"exit status {codes[0]}"
-        yield from kept(trial, codes[0])
+        yield from check_record(trial, codes[0])
 
 
 class CacheUnreadable(Kind):
-    """EIO when files of the cache are opened or read: told, and nothing is removed because it could not be read."""
+    """EIO when files of the cache are opened or read: it is reported, and no unreadable file is removed."""
 
     name = "cache-unreadable"
     weight = 2
@@ -90,19 +90,19 @@ class CacheUnreadable(Kind):
         trial.strike()
         trial.start(short(trial))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         before = trial.facts.pop("before")
         if gone := before - _files(trial.home.cache / "hil" / trial.facts["part"]):
             yield f"gone: {', '.join(sorted(gone)[:3])}"
         if codes[0] != 3:
             yield f"exit status {codes[0]}"
-        if os.strerror(errno.EIO) not in trial.child.said:
-            yield f"it does not say {os.strerror(errno.EIO)!r}: {trial.child.said}"
-        yield from kept(trial, codes[0])
+        if os.strerror(errno.EIO) not in trial.child.output:
+            yield f"it does not say {os.strerror(errno.EIO)!r}: {trial.child.output}"
+        yield from check_record(trial, codes[0])
 
 
 class CacheReadOnly(Kind):
-    """A cache that has everything, and takes nothing: enough for a run."""
+    """A complete cache on a read-only file system: enough for a run."""
 
     name = "cache-read-only"
     bound = 60.0
@@ -111,23 +111,23 @@ class CacheReadOnly(Kind):
         place = str(trial.home.cache)
         for command in (["mount", "--bind", place, place], ["mount", "-o", "remount,bind,ro", place]):
             if subprocess.run(command, capture_output=True).returncode:
-                raise Missing("cannot mount anything")
+                raise Missing("cannot mount a file system")
 
     def inject(self, trial: Trial) -> None:
         trial.strike()
         trial.start(short(trial))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:
             yield f"exit status {codes[0]}"
-        yield from kept(trial, codes[0])
+        yield from check_record(trial, codes[0])
 
     def finish(self, trial: Trial) -> None:
         subprocess.run(["umount", "--lazy", str(trial.home.cache)], capture_output=True)
 
 
 class SettingWrong(Kind):
-    """Variables of the environment that say nothing: wrong usage."""
+    """Environment variables with invalid values: wrong usage."""
 
     name = "setting-wrong"
     bound = 60.0
@@ -139,11 +139,11 @@ class SettingWrong(Kind):
         trial.strike()
         trial.start(short(trial))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 2:
             yield f"exit status {codes[0]}"
-        if trial.facts["setting"].split("=")[0] not in trial.child.said:
-            yield f"it does not name the variable: {trial.child.said}"
+        if trial.facts["setting"].split("=")[0] not in trial.child.output:
+            yield f"it does not name the variable: {trial.child.output}"
 
 
 def _files(folder: Path) -> set[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Other commands than `hil run` that boot machines, and signals that end them."""
+"""Signals to commands other than `hil run` that boot machines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.chaos.trial import Trial
 
 
 class CommandEnded(Kind):
-    """A signal, or two, to a command that has a machine: it ends with that signal's status, and nothing is left."""
+    """One or two signals to a command with a running machine: it ends with that signal's status, and leaves nothing."""
 
     name = "command-ended"
     weight = 2
@@ -36,10 +36,10 @@ class CommandEnded(Kind):
             time.sleep(10 ** trial.random.uniform(-4, 0))
             trial.child.send(trial.facts["signal"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-        said = trial.child.said.rstrip()
-        if trial.facts["arguments"][0] == "debug" and said.endswith(": agree") and "hil: ended by" not in said:
-            return  # a quick host: it had done all it does before the signal came
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        output = trial.child.output.rstrip()
+        if trial.facts["arguments"][0] == "debug" and output.endswith(": agree") and "hil: ended by" not in output:
+            return  # on a fast host it had ended before the signal came
         if codes[0] != 128 + trial.facts["signal"]:
             yield f"exit status {codes[0]}"
 

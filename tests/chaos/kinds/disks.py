@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disks under the state folder that are full or fail: told as what it is, and what can be kept is."""
+"""Full or failing disks below the state folder: they are reported, and what can be written is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOMENTS = ("", "kernel", "booting", "booted", "round 1 of", "round 2 of")
 
 
 class StateDiskFull(Kind):
-    """The state folder's file system is full, from the beginning or from some moment on."""
+    """The state folder's file system is full, from the beginning or after some time."""
 
     name = "state-disk-full"
     bound = THROUGH
@@ -47,15 +47,15 @@ class StateDiskFull(Kind):
         room = os.statvfs(disk)
         (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-        return told(trial, codes[0], errno.ENOSPC)
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        return check_reported(trial, codes[0], errno.ENOSPC)
 
     def finish(self, trial: Trial) -> None:
         subprocess.run(["umount", "--lazy", str(trial.home.state / "hil")], capture_output=True)
 
 
 class RunFolderFails(Kind):
-    """EIO from the run folder, when opening or writing, from the beginning or from some moment on."""
+    """EIO when files of the run folder are opened or written, from the beginning or after some time."""
 
     name = "run-folder-fails"
     bound = THROUGH
@@ -76,19 +76,19 @@ class RunFolderFails(Kind):
         trigger.touch()
         trial.facts["trigger"] = trigger
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         struck = trial.facts.pop("trigger").stat().st_mtime_ns
         written = [path.stat().st_mtime_ns for folder in trial.folders() for path in folder.iterdir()]
         if codes[0] == 0 and written and max(written) < struck:
-            raise Missing("the run was through before the fault")
-        return told(trial, codes[0], errno.EIO)
+            raise Missing("the run ended before the fault")
+        return check_reported(trial, codes[0], errno.EIO)
 
 
-def told(trial: Trial, code: int, number: int) -> Iterator[str]:
-    """What is wrong with the end of a run that could not write all it should."""
+def check_reported(trial: Trial, code: int, number: int) -> Iterator[str]:
+    """Yield what is wrong with the end of a run that could not write all its files."""
     if code != 3:
         yield f"exit status {code}"
-    if os.strerror(number) not in trial.child.said:
+    if os.strerror(number) not in trial.child.output:
         yield f"it does not say {os.strerror(number)!r}"
     for folder in trial.folders():
         if (folder / "results.json").exists():

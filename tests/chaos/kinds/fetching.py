@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels that are fetched: from a hostile mirror, and by a bench that is ended in the middle."""
+"""Faults while kernels are fetched: a faulty mirror, and a bench that is ended meanwhile."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.chaos.mirror import MANNERS, mirror
 from tests.chaos.trial import PATIENCE, Trial
 
 _SILENT = ("trickle", "silent")
-"""What nobody waits for the end of."""
+"""The kinds of mirrors whose answers do not end."""
 
 
 class Fetching(Kind):
-    """A home with neither kernel nor package lists, and a mirror of a manner that chance takes from `manners`."""
+    """A home without kernels and package lists, and a mirror that behaves in one of `manners`, at random."""
 
     manners: Sequence[str] = MANNERS
 
@@ -32,7 +32,7 @@ class Fetching(Kind):
         trial.environment["HIL_DEBIAN_MIRROR"] = trial.facts["stack"].enter_context(mirror(trial.facts["manner"]))
 
     def fetch(self, trial: Trial) -> list[str]:
-        """The arguments of a command that needs the kernel: to fetch it, or to run on it."""
+        """The arguments of a command that fetches the kernel, or runs on it."""
         if trial.random.random() < 0.5:
             return endless(trial)
         return ["kernels", "fetch", KERNEL, "--arch", trial.random.choice(ARCHITECTURES)]
@@ -42,30 +42,30 @@ class Fetching(Kind):
 
 
 class HostileMirror(Fetching):
-    """A mirror that has nothing, fails, or answers with noise: told with what to do, and nothing half of it is kept."""
+    """A mirror that has no files, fails, or sends noise: the error says what to do, and no partial file is kept."""
 
     name = "hostile-mirror"
     patient = True
     weight = 2
     manners = tuple(manner for manner in MANNERS if manner not in _SILENT)
     bound = 120.0
-    """apt tries again some times, and waits longer each time."""
+    """apt retries several times, with increasing delays."""
 
     def inject(self, trial: Trial) -> None:
         trial.strike()
         trial.start(self.fetch(trial))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 3:
             yield f"exit status {codes[0]}"
-        if "HIL_DEBIAN_MIRROR" not in trial.child.said:
-            yield f"it does not say what to do: {trial.child.said}"
+        if "HIL_DEBIAN_MIRROR" not in trial.child.output:
+            yield f"it does not say what to do: {trial.child.output}"
         if list((trial.home.cache / "hil").glob(f"kernels/{KERNEL}/*/image")):
             yield "there is a kernel"
 
 
 class FetchEnded(Fetching):
-    """The bench is ended while apt waits for a mirror: apt ends, too."""
+    """A signal ends the bench while apt waits for a mirror: apt ends as well."""
 
     name = "fetch-ended"
     weight = 2
@@ -79,25 +79,25 @@ class FetchEnded(Fetching):
         trial.strike()
         trial.child.send(trial.facts["signal"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 128 + trial.facts["signal"]:
             yield f"exit status {codes[0]}"
 
 
 class FetchKilled(FetchEnded):
-    """The same with SIGKILL."""
+    """SIGKILL ends the bench while apt waits for a mirror: apt ends as well."""
 
     name = "fetch-killed"
-    quiet = False  # what was half fetched is swept by the next fetch
+    quiet = False  # the next fetch removes partial files
     signals = (signal.SIGKILL,)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != -signal.SIGKILL:
             yield f"return code {codes[0]}"
 
 
 class FetchWaitEnded(Fetching):
-    """A run is ended while it waits for another process that fetches its kernel, and will for long."""
+    """A signal ends a run while it waits for another process that fetches its kernel from a silent mirror."""
 
     name = "fetch-wait-ended"
     manners = _SILENT
@@ -115,7 +115,7 @@ class FetchWaitEnded(Fetching):
         trial.noticed = waiting.ended
         trial.child.send(signal.SIGTERM)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes != [128 + signal.SIGTERM, 128 + trial.facts["signal"]]:
             yield f"exit statuses {codes}"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Standard streams that nobody reads any more, or that take nothing."""
+"""Standard streams whose reader is gone, or that cannot be written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.chaos.kind import THROUGH, Kind, kept
+from tests.chaos.kind import THROUGH, Kind, check_record
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
@@ -29,7 +29,7 @@ _SIGPIPE = 141
 
 
 class ReaderGone(Kind):
-    """`hil run | head -N`: the run goes on, and its status is its own."""
+    """`hil run | head -N`: the run continues, and its exit status does not change."""
 
     name = "reader-gone"
     bound = THROUGH
@@ -46,14 +46,14 @@ class ReaderGone(Kind):
                 stream.readline()
             trial.strike()
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:
             yield f"exit status {codes[0]}"
-        yield from kept(trial, codes[0])
+        yield from check_record(trial, codes[0])
 
 
 class NothingTaken(Kind):
-    """Standard output is a full disk: said on standard error, and the run goes on."""
+    """Standard output is a full disk: standard error says so, and the run continues."""
 
     name = "output-disk-full"
     bound = THROUGH
@@ -63,16 +63,16 @@ class NothingTaken(Kind):
             trial.strike()
             trial.start(short(trial), stdout=full.fileno(), stderr=-1)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0]:
             yield f"exit status {codes[0]}"
-        if "No space left" not in trial.child.said:
-            yield f"it does not say what is wrong with its output: {trial.child.said!r}"
-        yield from kept(trial, codes[0])
+        if "No space left" not in trial.child.output:
+            yield f"it does not report the error of its output: {trial.child.output!r}"
+        yield from check_record(trial, codes[0])
 
 
 class PrintingReaderGone(Kind):
-    """The same of commands that only print: as SIGPIPE would end them, or to their end."""
+    """The reader of a command that only prints is gone: it ends with 0, or as after SIGPIPE."""
 
     name = "printing-reader-gone"
     weight = 3
@@ -89,15 +89,15 @@ class PrintingReaderGone(Kind):
                 stream.readline()
             trial.strike()
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] not in (0, _SIGPIPE):
             yield f"exit status {codes[0]}"
-        if trial.child.said:
-            yield f"it says {trial.child.said!r}"
+        if trial.child.output:
+            yield f"it printed {trial.child.output!r}"
 
 
 class WrongUsageUnheard(Kind):
-    """No standard stream at all, and wrong usage: the status still says so."""
+    """Wrong usage with closed standard streams: the exit status is still that of wrong usage."""
 
     name = "closed-streams"
     bound = 60.0
@@ -109,7 +109,7 @@ class WrongUsageUnheard(Kind):
         trial.start(("run", "--lanes", "absent"), stdout=writer, stderr=writer)
         os.close(writer)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != 2:
             yield f"exit status {codes[0]}"
 

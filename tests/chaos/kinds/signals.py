@@ -10,24 +10,24 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from tests.chaos.kind import LEAVING, Kind, kept
+from tests.chaos.kind import LEAVING, Kind, check_record
 from tests.chaos.kinds.machines import short
 from tests.chaos.trial import Trial
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _TOGETHER = 0.1
-"""Seconds; what comes closer together has no order, since a process is told of pending signals by their numbers."""
+"""Seconds; signals that are closer together have no order, since pending signals are delivered by number."""
 _ENDLESS = ("--scripts", "a*", "--repeat", "1000")
 _PHASES = ("kernel", "guest root", "booting", "booted", "round 1 of", "round 2 of")
 
 
 def endless(trial: Trial) -> list[str]:
-    """The arguments of a run that ends when it is ended."""
+    """The arguments of a run that does not end by itself."""
     return ["run", "--lanes", trial.lane(), *_ENDLESS]
 
 
 class EndedOnce(Kind):
-    """A signal that asks for the end, at any moment of a run."""
+    """A signal that asks for the end, at any time of a run."""
 
     name = "ended-once"
     weight = 4
@@ -39,12 +39,12 @@ class EndedOnce(Kind):
         trial.strike()
         trial.child.send(trial.facts["signal"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         return ended_by(trial, codes[0])
 
 
 class EndedTwice(EndedOnce):
-    """A second such signal while the first one's leaving is under way."""
+    """A second such signal while the bench ends because of the first one."""
 
     name = "ended-twice"
     weight = 6
@@ -56,18 +56,18 @@ class EndedTwice(EndedOnce):
         time.sleep(trial.facts["gap"])
         trial.child.send(trial.facts["second"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if trial.facts["gap"] < _TOGETHER and codes[0] == 128 + trial.facts["second"]:
             trial.facts["signal"] = trial.facts["second"]
-        return super().right(trial, codes)
+        return super().judge(trial, codes)
 
 
 class EndedThrice(EndedOnce):
-    """A third one ends the bench at once, and nothing runs on."""
+    """A third such signal ends the bench at once, and no process is left."""
 
     name = "ended-thrice"
     bound = 5.0
-    quiet = False  # there was no time to tidy up
+    quiet = False  # it has no time to remove files
 
     def inject(self, trial: Trial) -> None:
         super().inject(trial)
@@ -75,26 +75,26 @@ class EndedThrice(EndedOnce):
             time.sleep(0.02)
             trial.child.send(trial.random.choice(ENDING))
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] not in {128 + number for number in ENDING}:  # which came first is not known
             yield f"exit status {codes[0]}"
         yield from next_run_works(trial)
 
 
 class EndedEarly(EndedOnce):
-    """The same while Python is still starting, or the command has not begun."""
+    """A signal that asks for the end while Python starts, or before the command begins."""
 
     name = "ended-early"
 
     def inject(self, trial: Trial) -> None:
-        # Not SIGINT: until we are asked, Python answers that one itself, with a trace.
+        # Not SIGINT: before our handlers are installed, Python ends with a traceback on that.
         trial.facts["signal"] = trial.random.choice([number for number in ENDING if number != signal.SIGINT])
         trial.start(endless(trial))
         trial.moment("", span=1.5)
         trial.strike()
         trial.child.send(trial.facts["signal"])
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if trial.folders():
             yield from ended_by(trial, codes[0])
         elif codes[0] not in (128 + trial.facts["signal"], -trial.facts["signal"]):
@@ -102,7 +102,7 @@ class EndedEarly(EndedOnce):
 
 
 class TerminalClosed(Kind):
-    """The terminal goes away: SIGHUP, and whatever is printed fails."""
+    """The terminal is closed, which sends SIGHUP, and all printing fails."""
 
     name = "terminal-closed"
     weight = 2
@@ -112,13 +112,13 @@ class TerminalClosed(Kind):
         trial.strike()
         os.close(master)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         trial.facts["signal"] = signal.SIGHUP
         return ended_by(trial, codes[0])
 
 
 class TerminalTyped(Kind):
-    """Ctrl-C or Ctrl-backslash on a terminal, once or twice: all that runs in its foreground gets the signal."""
+    """Ctrl-C or Ctrl-backslash on a terminal, once or twice: its foreground processes get the signal."""
 
     name = "terminal-typed"
     weight = 2
@@ -136,12 +136,12 @@ class TerminalTyped(Kind):
             time.sleep(10 ** trial.random.uniform(-2, 0))
             terminal.write(key)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         return ended_by(trial, codes[0])
 
 
 class BenchKilled(Kind):
-    """SIGKILL: nothing runs on, and what lies about is swept by the next run."""
+    """SIGKILL: no process is left, and the next run removes left-over files."""
 
     name = "bench-killed"
     quiet = False
@@ -153,14 +153,14 @@ class BenchKilled(Kind):
         trial.strike()
         trial.child.send(signal.SIGKILL)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         if codes[0] != -signal.SIGKILL:
             yield f"return code {codes[0]}"
         yield from next_run_works(trial)
 
 
 def on_terminal(trial: Trial) -> int:
-    """Start an endless run on a terminal of its own; the terminal's other side, once a machine is there."""
+    """Start an endless run on a new terminal, wait for a machine, and return the terminal's other side."""
     master, slave = pty.openpty()
     # setsid(1) makes its standard input the controlling terminal.
     trial.start(endless(trial), wrapper=("setsid", "--ctty", "--wait"), stdin=slave, stdout=slave, stderr=slave)
@@ -171,19 +171,19 @@ def on_terminal(trial: Trial) -> int:
 
 
 def ended_by(trial: Trial, code: int) -> Iterator[str]:
-    """What is wrong with a run that the trial's first signal ended."""
+    """Yield what is wrong with a run that the trial's first signal ended."""
     if code != 128 + trial.facts["signal"]:
         yield f"exit status {code} after {trial.facts['signal'].name}"
-    yield from kept(trial, code, interrupted=True)
+    yield from check_record(trial, code, interrupted=True)
 
 
 def next_run_works(trial: Trial) -> Iterator[str]:
-    """What is wrong with a run in the home that another one left as it was."""
+    """Yield what is wrong with a new run in the home after the one that was ended."""
     done = trial.again(*short(trial))
     if done.returncode:
         yield f"the next run ends with {done.returncode}"
-    if lying := trial.left_lying():
-        yield f"the next run leaves lying about: {', '.join(lying)}"
+    if files := trial.left_over_files():
+        yield f"the next run leaves files: {', '.join(files)}"
 
 
 KINDS = (EndedOnce, EndedTwice, EndedThrice, EndedEarly, TerminalClosed, TerminalTyped, BenchKilled)

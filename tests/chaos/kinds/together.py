@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Several runs at once in the same home, and homes whose history is damaged."""
+"""Several runs at once in the same home, and a damaged history."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.chaos.trial import Trial
 
 
 class TwoAtOnce(Kind):
-    """Runs that share cache, history and the place of run folders, sometimes with everything still to be built; in half
-    the trials one of them is ended or killed in the middle."""
+    """Two runs that share cache, history and the folder of runs, sometimes before guest roots and agents are built; in
+    half of the trials one of them is ended or killed."""
 
     name = "two-at-once"
     count = 2
-    quiet = False  # but see `right`
+    quiet = False  # but see `judge`
     bound = LEAVING
 
     def inject(self, trial: Trial) -> None:
@@ -37,27 +37,27 @@ class TwoAtOnce(Kind):
             trial.strike()
             trial.child.send(number)
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         number = trial.facts.get("signal")
-        if number != signal.SIGKILL and (left := trial.left_lying()):
-            yield f"left lying about: {', '.join(left)}"
-        ended = () if number is None else (0, -number, 128 + number)  # it may have been through, or not have begun
+        if number != signal.SIGKILL and (left := trial.left_over_files()):
+            yield f"left-over files: {', '.join(left)}"
+        ended = () if number is None else (0, -number, 128 + number)  # it may have ended before, or not have begun
         if codes[0] not in (ended or (0,)) or any(codes[1:]):
             yield f"exit statuses {codes}"
         statuses = sorted(row["exit_status"] for row in trial.history())
         if not {*statuses} <= {0, *ended} or statuses.count(0) != [*codes].count(0):
-            yield f"the history says {statuses} of {codes}"
+            yield f"the history has {statuses} for {codes}"
 
 
 class FourAtOnce(TwoAtOnce):
-    """The same with four."""
+    """Four runs that share cache, history and the folder of runs."""
 
     name = "four-at-once"
     count = 4
 
 
 class HistoryDamaged(Kind):
-    """The history is no database any more: said, kept as it is, and the run's folder has everything."""
+    """The history is not a database: it is reported and not changed, and the run's folder is complete."""
 
     name = "history-damaged"
     bound = THROUGH
@@ -81,15 +81,15 @@ class HistoryDamaged(Kind):
         trial.start(short(trial))
         trial.facts["which"] = before
 
-    def right(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+    def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
         child, code = trial.children[trial.facts["which"]], codes[trial.facts["which"]]
         if code:
             yield f"exit status {code}"
         if len(trial.folders()) != trial.facts["folders"] + 1 or not (trial.folders()[-1] / "report.html").exists():
             yield "there is no run folder"
-        # An empty file is as good as none; of one that was cut SQLite may notice nothing in what it needs.
-        if trial.facts["how"] in ("noise", "folder") and "is not in the history" not in child.said:
-            yield f"it does not say that the history is damaged: {child.said}"
+        # An empty file counts as none; in a truncated one SQLite may not read the missing part.
+        if trial.facts["how"] in ("noise", "folder") and "is not in the history" not in child.output:
+            yield f"it does not say that the history is damaged: {child.output}"
 
 
 KINDS = (TwoAtOnce, FourAtOnce, HistoryDamaged)

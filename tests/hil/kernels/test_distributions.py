@@ -144,8 +144,8 @@ def test_import_says_which_records_it_chose_and_why(cached: Path, build: Build, 
     assert "as a kernel of kernel.org: its configuration shows no distribution's patch" in printed
     more = ["--as", "4.4", "--distribution", str(acme)]
     printed = CliRunner().invoke(kernels, ["import", "other", *files, *more], catch_exceptions=False).stdout
-    assert "judged by the rules of Linux 4.4: as --as says" in printed
-    assert "as a kernel of Acme Linux: as --distribution says" in printed
+    assert "judged by the rules of Linux 4.4: chosen by --as" in printed
+    assert "as a kernel of Acme Linux: chosen by --distribution" in printed
 
 
 @pytest.mark.parametrize("part", ["vmlinux", "system_map"])

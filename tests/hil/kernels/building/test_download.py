@@ -68,9 +68,7 @@ def test_a_file_that_is_too_long_is_fetched_again(server: Server, target: Path) 
 
 def test_after_some_fruitless_tries_it_says_how_to_go_on(server: Server, target: Path) -> None:
     server.breaks = [1000] + [0] * FRUITLESS
-    with pytest.raises(
-        BenchError, match=r"connection was closed, 1000 bytes were downloaded; run it again .*--tarball"
-    ):
+    with pytest.raises(BenchError, match=r"was closed, 1000 bytes were downloaded; run it again .*--tarball"):
         download(server.url, target, Silent())
     assert target.read_bytes() == CONTENT[:1000]
     download(server.url, target, Silent())
