@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.crosscheck.grounds import across
+from harness.crosscheck.grounds import grounds
 from harness.crosscheck.witness import Differing, Witness
-from harness.crosscheck.words import word
+from harness.crosscheck.words import is_load, success, word
 from harness.script.dependence import depends_on
 from harness.script.matching import admits
-from harness.script.operations import Operation, Script
+from harness.script.operations import LoadProgram, Operation, RawBpf, Script
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 
 
@@ -46,10 +46,11 @@ def evidence(
     for index, (prediction, expectation) in enumerate(zip(predictions, expected, strict=False)):
         if expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
             operation, seen = script.operations[index], outcomes[index]
-            wide = across(operation, prediction.reason)
-            said = word(script, operation, seen) if wide else None
-            if said is not None:
-                found[index] = Testimony(said, wide, _course(script, index, predictions, outcomes))
+            here = grounds(operation, prediction.reason)
+            said = word(script, operation, seen) if here and not _behind_programs(script, index) else None
+            if here and said:
+                said = said if here.values else success(said)
+                found[index] = Testimony(said, here.across, _course(script, index, predictions, outcomes))
     return Evidence(witness, script.name, script.operations, found) if found else None
 
 
@@ -67,6 +68,13 @@ def steady(rounds: Sequence[Evidence]) -> Evidence:
 def alike(one: Testimony, other: Testimony) -> bool:
     """Whether both say the same of one place."""
     return one.course == other.course and admits(one.said, other.said, {})
+
+
+def _behind_programs(script: Script, index: int) -> bool:
+    """Whether programs may have decided what the operation gives: of what they did, the reason says nothing, and it may
+    be anything that differs by nature."""
+    before = (script.operations[at] for at in depends_on(script, index))
+    return not is_load(script.operations[index]) and any(isinstance(one, LoadProgram | RawBpf) for one in before)
 
 
 def _course(script: Script, index: int, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]) -> int:

@@ -19,39 +19,30 @@ from harness.script.operations import Operation
 @dataclass(frozen=True)
 class Grounds:
     """Reasons of the model that begin so (a regular expression) let lanes be compared that differ in no more than
-    `across`; `because` says why."""
+    `across`; `because` says why. With `values` they have to give the same, else only to succeed or fail alike."""
 
     reason: str
     across: Differing
     because: str
+    values: bool = False
 
 
 _ONE_RELEASE = Differing.ENGINE | Differing.ARCH
 LOADS = (
     Grounds(
-        r"how much memory|how many pages|whether there is so much memory|whether a map of \d+ bytes",
-        Differing.NOTHING,
-        "memory is shared with others who use it at the same time",
-    ),
-    Grounds(
-        r"the number of .* was closed|.* is not a descriptor|which number a name",
-        Differing.NOTHING,
-        "which numbers descriptors get depends on what else is open",
-    ),
-    Grounds(
-        r"",
+        r"the checks taken over from 4\.1|instruction \d+ is |4\.1 has no functions|the program uses a map of a type|"
+        r"the model has no verifier for programs|what the verifier says of the programs of the unprivileged|"
+        r"which capabilities programs of this type take|changed between [\d.]+ and [\d.]+, ",
         _ONE_RELEASE,
         "the verifier of one release decides by the program's text; later ones learn, and take or refuse more",
     ),
 )
-"""For loads, the first that matches."""
 OTHERS = (
     Grounds(
-        r"whether the kernel has (a function|the tracepoint) ",
+        r"whether the kernel has (a function|the tracepoint) |whether an instruction begins there",
         Differing.ENGINE,
-        "which symbols there are is a kernel's own matter",
+        "which functions there are, and what a compiler made of them, is a kernel's own matter",
     ),
-    Grounds(r"whether an instruction begins there", Differing.ENGINE, "a compiler decided it"),
     Grounds(
         r"the model does not parse commands of kprobe_events|what (prctl\(2\)|ioctl 0x[0-9a-f]+|command \d+) do",
         Differing.ENGINE,
@@ -61,6 +52,7 @@ OTHERS = (
         r"the model (has no rules for maps of type|does not know what map_flags|has no rule for flags) ",
         _ONE_RELEASE,
         "one release makes and reads maps in the same way on every architecture",
+        values=True,
     ),
     Grounds(
         r"with which errno this release refuses|which flags of an update are looked at first|"
@@ -69,11 +61,12 @@ OTHERS = (
         "releases do it in different ways; which one this release has is the same on all its lanes",
     ),
 )
-"""For all other operations; where none matches, nothing is compared."""
+"""For loads and for all other operations, the first that matches. Where none does, nothing is compared: what the model
+cannot know for the sake of a time, an address, a number that nobody chose, differs from run to run."""
 
 
-def across(operation: Operation, reason: str) -> Differing:
-    """In what lanes may differ that are held against each other on this operation, for which the model has no
-    prediction for this reason; NOTHING when none may be."""
+def grounds(operation: Operation, reason: str) -> Grounds | None:
+    """On what grounds lanes are held against each other on this operation, for which the model has no prediction for
+    this reason; None when there are none."""
     rows: Sequence[Grounds] = LOADS if is_load(operation) else OTHERS
-    return next((row.across for row in rows if re.match(row.reason, reason)), Differing.NOTHING)
+    return next((row for row in rows if re.match(row.reason, reason)), None)

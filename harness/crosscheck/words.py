@@ -90,6 +90,11 @@ def word(script: Script, operation: Operation, seen: Outcome) -> Outcome | None:
     )
 
 
+def success(said: Outcome) -> Outcome:
+    """Of what was said, whether it succeeded, or the errno."""
+    return said if said.errno is not None else Outcome(value=ANY, data=ANY, log=ANY, records=ANY, threads=ANY)
+
+
 def is_load(operation: Operation) -> bool:
     """Whether it is the verifier that decides what the operation gives."""
     return isinstance(operation, LoadProgram)

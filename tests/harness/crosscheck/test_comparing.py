@@ -12,7 +12,7 @@ from harness.core_scripts.parts import PRCTL, array
 from harness.crosscheck.comparing import Heard, compared
 from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.explained import RULES
-from harness.crosscheck.grounds import LOADS, OTHERS, across
+from harness.crosscheck.grounds import LOADS, OTHERS, grounds
 from harness.crosscheck.witness import Differing, Witness
 from harness.isa.assemble import R0, call, exit_, mov64_imm, program
 from harness.isa.instruction import Instruction
@@ -32,7 +32,6 @@ from harness.script.operations import (
     Program,
     ProgramType,
     Ref,
-    RunSocketFilter,
     Script,
     Trigger,
     WriteKprobeEvents,
@@ -138,6 +137,7 @@ def test_what_differs_by_nature_is_not_held_against_anybody() -> None:
     ("operation", "reason", "expected"),
     [
         (load(), NO_RULE, Differing.ENGINE | Differing.ARCH),
+        (load(), "the model has no verifier for programs of type TRACING", Differing.ENGINE | Differing.ARCH),
         (load(), "how much memory the caller's user has locked", Differing.NOTHING),
         (load(), "which number a name or an address is", Differing.NOTHING),
         (load(), "map_0 is not a descriptor", Differing.NOTHING),
@@ -151,6 +151,11 @@ def test_what_differs_by_nature_is_not_held_against_anybody() -> None:
 )
 def test_the_reason_says_in_what_lanes_may_differ(operation: Operation, reason: str, expected: Differing) -> None:
     assert across(operation, reason) == expected
+
+
+def across(operation: Operation, reason: str) -> Differing:
+    found = grounds(operation, reason)
+    return found.across if found else Differing.NOTHING
 
 
 @pytest.mark.parametrize(
@@ -206,25 +211,41 @@ def test_helpers_of_a_compiler_alone_are_what_the_records_say() -> None:
 
 
 def test_lanes_are_at_the_same_place_only_when_the_same_went_before() -> None:
-    script = Script("s", "", (array("map"), load(), RunSocketFilter(Ref("program"), bytes(64))))
-    free, held = Unpredicted(NO_RULE), Unpredicted(ANOTHER)
+    script = Script("s", "", (array("map"), CreateMap("odd", 22, 0, 8, 1), LookupElement(Ref("odd"), b"", 8)))
+    free = held = Unpredicted(ANOTHER)
 
     def found(first: Outcome, second: Outcome, said: Prediction = free) -> dict[tuple[str, str], Heard]:
         made = [
             evidence(one, script, (Outcome(value=DESCRIPTOR), foretold, held), (Outcome(value=5), seen, value))
             for one, foretold, seen, value in (
-                (X_INTERP, free, YES, Outcome(value=1)),
+                (X_INTERP, free, YES, Outcome(value=0, data=u64(1))),
                 (X_JIT, said, first, second),
             )
         ]
         return compared(one for one in made if one)
 
-    index = [one.disagreement and one.disagreement.index for one in found(YES, Outcome(value=2)).values()]
+    index = [one.disagreement and one.disagreement.index for one in found(YES, Outcome(value=0, data=u64(2))).values()]
     assert index == [2, 2]
-    refused = found(NO, Outcome(value=2))
+    refused = found(NO, Outcome(value=0, data=u64(2)))
     assert [one.disagreement and one.disagreement.index for one in refused.values()] == [1, 1]
     assert all(set(one.against) == {1} for one in refused.values())
-    assert not found(YES, Outcome(value=2), Outcome(value=DESCRIPTOR))
+    assert not found(YES, Outcome(value=0, data=u64(2)), Outcome(value=DESCRIPTOR))
+
+
+def test_what_a_program_may_have_put_there_is_no_lanes_word() -> None:
+    """Why the model does not predict it says nothing of the times and addresses that a program may have left."""
+    used = load(Program((Instruction(0x18, 1, 1), Instruction(0), *TRIVIAL.instructions), ((0, Ref("odd")),)))
+    script = Script("s", "", (CreateMap("odd", 22, 0, 8, 1), used, LookupElement(Ref("odd"), b"", 8)))
+    words = [Outcome(value=5), Outcome(value=6), Outcome(value=0, data=u64(1))]
+    found = evidence(X_JIT, script, [Unpredicted(ANOTHER)] * 3, words)
+    assert found and set(found.testimonies) == {0}
+
+
+def test_grounds_may_be_for_success_alone() -> None:
+    command = WriteKprobeEvents("p nonsense")
+    reason = "the model does not parse commands of kprobe_events"
+    assert not accused(heard([(X_INTERP, Outcome(value=3)), (X_JIT, Outcome(value=4))], command, reason))
+    assert accused(heard([(X_INTERP, Outcome(value=3)), (X_JIT, Outcome(errno="EINVAL"))], command, reason))
 
 
 def test_a_lane_is_held_to_what_it_says_in_every_round() -> None:
