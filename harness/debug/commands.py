@@ -60,7 +60,7 @@ def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, ou
             seen = by_hand.interact(debuggee, script, where, progress.note)
         else:
             seen = look(debuggee, script, where, lambda sight: show(console, sight))
-        result = excuse(debuggee.judge(seen), known.read(KNOWN))
+        result = excuse(debuggee.judge(seen), known.about(known.read(KNOWN), kernel.version_code))
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
     return _STATUS.get(result.verdict, 3)

@@ -19,7 +19,7 @@ from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailu
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
 from harness.run.judging import judge
-from harness.run.known import KnownDivergence, excuse
+from harness.run.known import KnownDivergence, about, excuse
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.texts import text
@@ -123,7 +123,8 @@ class LaneGuest:
         """A verdict on each of many scripts, which go to the guest in one exchange; `together` as the executor's."""
         found = [judge(self.lane, seen, self.model) for seen in self.executor.run(scripts, together=together)]
         self.judged = sum((result.judged for result in found), self.judged)
-        return [excuse(result, known) for result in found]
+        understood = about(known, self.model.environment.version_code)
+        return [excuse(result, understood) for result in found]
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
         """For the test's report: what the console printed meanwhile and, on failure, which scripts failed and why

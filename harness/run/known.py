@@ -5,21 +5,25 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from harness.compare import Verdict
 from harness.run.results import RunReport, ScriptResult
 from harness.script.malformed import nearest
 from hil.errors import BenchError
+from hil.kernels.kernel import version_code
 
 
 @dataclass(frozen=True)
 class KnownDivergence:
     """`script`, `lane` and `operation` (the text of the first one that differs) are patterns with shell wildcards.
 
-    All three must match, so that another divergence of the same script is no excuse.
+    All three must match, so that another divergence of the same script is no excuse. `versions` are the kernels it is
+    about, pairs of a first and a last LINUX_VERSION_CODE, both included; None for whatever kernel the lane has. An
+    entry with versions covers nothing before `about` has chosen it.
     """
 
     script: str
@@ -27,6 +31,7 @@ class KnownDivergence:
     operation: str
     reason: str
     link: str
+    versions: tuple[tuple[int, int], ...] | None = None
 
     def concerns(self, result: ScriptResult) -> bool:
         """Whether it is about this script on this lane."""
@@ -34,7 +39,8 @@ class KnownDivergence:
 
     def covers(self, result: ScriptResult) -> bool:
         return (
-            self.concerns(result)
+            self.versions is None
+            and self.concerns(result)
             and result.operation is not None
             and fnmatchcase(result.operation.operation, self.operation)
         )
@@ -53,19 +59,51 @@ def read(path: Path) -> tuple[KnownDivergence, ...]:
     return tuple(_row(path, number, row) for number, row in enumerate(rows, 1))
 
 
+def about(known: Sequence[KnownDivergence], version: int | None) -> tuple[KnownDivergence, ...]:
+    """The entries about a kernel with this LINUX_VERSION_CODE; without those that name versions when it is None, since
+    nobody knows which kernel it will be."""
+    return tuple(
+        replace(one, versions=None)
+        for one in known
+        if one.versions is None
+        or (version is not None and any(first <= version <= last for first, last in one.versions))
+    )
+
+
 def stale(known: Sequence[KnownDivergence], report: RunReport) -> tuple[KnownDivergence, ...]:
-    """Entries about scripts that this run carried out and that all agreed."""
-    concerned = {one: [result.verdict for result in report.results if one.concerns(result)] for one in known}
+    """Entries about scripts that this run carried out and that all agreed. Those with versions never are: other
+    versions agree, and a version that is out stays as it is."""
+    concerned = {
+        one: [result.verdict for result in report.results if one.concerns(result)]
+        for one in known
+        if one.versions is None
+    }
     return tuple(one for one, verdicts in concerned.items() if set(verdicts) == {Verdict.AGREE})
 
 
-def _row(path: Path, number: int, row: dict[str, str]) -> KnownDivergence:
+def _row(path: Path, number: int, row: dict[str, Any]) -> KnownDivergence:
     names = [field.name for field in fields(KnownDivergence)]
-    if missing := [name for name in names if not row.get(name)]:
+    needed = [field.name for field in fields(KnownDivergence) if field.default is MISSING]
+    if missing := [name for name in needed if not row.get(name)]:
         raise BenchError(f"{path}: known divergence {number} has no {', '.join(missing)}")
     if strange := row.keys() - set(names):
         raise BenchError(f"{path}: known divergence {number} has {min(strange)!r}", remedy=nearest(min(strange), names))
-    return KnownDivergence(*(row[name] for name in names))
+    if "versions" in row:
+        row = row | {"versions": _versions(path, number, row["versions"])}
+    return KnownDivergence(**row)
+
+
+def _versions(path: Path, number: int, written: Any) -> tuple[tuple[int, int], ...]:
+    try:
+        pairs = tuple((version_code(first), version_code(last)) for first, last in written)
+    except (TypeError, ValueError, AttributeError):
+        pairs = ()
+    if not pairs or any(first > last for first, last in pairs):
+        raise BenchError(
+            f"{path}: known divergence {number} has versions {written!r}",
+            remedy='write pairs of a first and a last one, both included: [["6.12.43", "6.12.74"]]',
+        )
+    return pairs
 
 
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.lane import Engine, Lane
-from harness.run.known import KnownDivergence
+from harness.run.known import KnownDivergence, about
 from harness.script.operations import Script
+from hil.arch import architecture
+from hil.kernels import store
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ def shares(
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
     return tuple(
-        Share(kernel, arch, tuple(chosen), scripts(kernel, arch), known, rounds, together, armed, random)
+        Share(
+            kernel,
+            arch,
+            tuple(chosen),
+            scripts(kernel, arch),
+            about(known, store.version_at_hand(kernel, architecture(arch))),
+            rounds,
+            together,
+            armed,
+            random,
+        )
         for (kernel, arch), chosen in engines.items()
     )

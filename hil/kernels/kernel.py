@@ -41,6 +41,12 @@ class Kernel:
 
     @property
     def version_code(self) -> int:
-        """LINUX_VERSION_CODE, in which a sublevel above 255 counts as 255 (the top Makefile)."""
-        major, minor, sublevel = (int(part) for part in [*self.version.split("."), "0"][:3])
-        return major << 16 | minor << 8 | min(sublevel, 255)
+        """LINUX_VERSION_CODE."""
+        return version_code(self.version)
+
+
+def version_code(version: str) -> int:
+    """Returns the LINUX_VERSION_CODE of "6.1.192", or of "6.1" for "6.1.0", in which a sublevel above 255 counts as
+    255 (the top Makefile); raises ValueError for what is no version."""
+    major, minor, sublevel = (int(part) for part in [*version.split("."), "0"][:3])
+    return major << 16 | minor << 8 | min(sublevel, 255)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hil import cache, directories
@@ -14,7 +15,7 @@ from hil.errors import BenchError, UserError
 from hil.kernels import catalogue, configuration, debian, distributions, entry
 from hil.kernels.catalogue import Debian, Entry
 from hil.kernels.distributions import Distribution
-from hil.kernels.kernel import Kernel
+from hil.kernels.kernel import Kernel, version_code
 from hil.kernels.points import Point
 
 _log = logging.getLogger(__name__)
@@ -129,6 +130,16 @@ def version(name: str, arch: Architecture) -> str:
         return str(entry.metadata_of(location(name, arch))["version"])
     except cache.Damaged as damage:
         raise _damaged(name, arch, damage) from None
+
+
+def version_at_hand(name: str, arch: Architecture) -> int | None:
+    """LINUX_VERSION_CODE of the kernel at hand, without a look at its image, or of the point release that `name` is.
+    None for one that has to be fetched first: it will be the newest there is."""
+    if _present(folder := location(name, arch)):
+        with suppress(cache.Damaged):
+            return version_code(entry.metadata_of(folder)["version"])
+    known = catalogue.find(name)
+    return version_code(known.version.partition("-")[0]) if known and known.version else None
 
 
 def remove(name: str, arch: Architecture) -> bool:

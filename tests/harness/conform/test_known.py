@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from harness import core_scripts
 from harness.clauses import clauses
 from harness.compare import Verdict
 from harness.conform.commands import KNOWN
+from harness.lane import Engine, Lane
 from harness.run import known
 from harness.run.choice import known_lanes
 from harness.run.known import KnownDivergence, excuse
+from harness.run.plan import shares
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.script.text import describe
 from hil.arch import architecture
 from hil.errors import BenchError
 from hil.kernels import store
+from hil.kernels.kernel import version_code
 
 CATALOGUED = {"linux-4.1", "debian-11", "debian-12", "debian-13", "debian-sid"}
 WHOLE = "[[known]]\n" + "".join(f"{name} = 'x'\n" for name in ("script", "lane", "operation", "reason", "link"))
@@ -66,6 +70,40 @@ def test_a_row_that_covers_no_divergence_any_more_is_told_of() -> None:
     assert known.stale((ROW,), report(agreed)) == (ROW,)
     assert known.stale((ROW,), report(agreed, excuse(DIVERGED, (ROW,)))) == ()
     assert known.stale((ROW,), report()) == ()
+
+
+def test_a_row_may_be_about_versions(tmp_path: Path) -> None:
+    (tmp_path / "known.toml").write_text(
+        WHOLE.replace("'x'", "'*'") + 'versions = [["6.1.0", "6.1.9"], ["6.2", "6.3"]]'
+    )
+    rows = known.read(tmp_path / "known.toml")
+    assert excuse(DIVERGED, rows) is DIVERGED, "before somebody says which kernel it is"
+    said = {
+        code: bool(known.about(rows, version_code(code))) for code in ("6.0.9", "6.1.9", "6.1.10", "6.2.0", "6.3.1")
+    }
+    assert said == {"6.0.9": False, "6.1.9": True, "6.1.10": False, "6.2.0": True, "6.3.1": False}
+    assert excuse(DIVERGED, known.about(rows, version_code("6.1.5"))).verdict is Verdict.KNOWN
+    assert known.about(rows, None) == (), "nobody knows yet which kernel it will be"
+    assert known.about((ROW,), None) == (ROW,)
+    agreed = ScriptResult("debian-12/arm64/jit", "ATTACH-02", Verdict.AGREE)
+    assert known.stale(rows, report(agreed)) == (), "other versions agree"
+
+
+@pytest.mark.parametrize("lane", ["debian-12@6.12.74/x86_64/interp", "debian-12@6.12.85/x86_64/interp"])
+def test_a_run_is_told_of_those_about_its_kernel(lane: str) -> None:
+    kernel, arch, _ = lane.split("/")
+    share = next(iter(shares((Lane(kernel, arch, Engine.INTERP),), lambda *_: (), known.read(KNOWN))))
+    wrong = ScriptResult(
+        lane, "ISA-57.least32", Verdict.DIVERGE, "", replace(STEP, operation="LookupElement(map=result, x")
+    )
+    assert excuse(wrong, share.known).verdict is (Verdict.KNOWN if "6.12.74" in lane else Verdict.DIVERGE)
+
+
+@pytest.mark.parametrize("written", ["6", '"6.1"', '["6.1", "6.2"]', "[[1, 2]]", '[["6.2", "6.1"]]', '[["6.1"]]', "[]"])
+def test_versions_that_are_none_are_refused(written: str, tmp_path: Path) -> None:
+    (tmp_path / "known.toml").write_text(f"{WHOLE}versions = {written}\n")
+    with pytest.raises(BenchError, match="known divergence 1 has versions"):
+        known.read(tmp_path / "known.toml")
 
 
 @pytest.mark.parametrize("missing", ["script", "lane", "operation", "reason", "link"])
