@@ -4,6 +4,7 @@
 # make lint   runs linters, formatters' checks, types, spelling and the search for dead code: well under a minute
 # make format formats Python, C and shell
 # make chaos  injects faults into real runs, and judges how each ends
+# make objects fetches packages with BPF objects, and reads every one
 # make bench  prints ratios, each against a baseline measured in the same run
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
@@ -41,6 +42,9 @@ bench: .venv/ready
 chaos: .venv/ready
 	.venv/bin/python -m tests.chaos $(ARGS)
 
+objects: .venv/ready
+	.venv/bin/python -m tests.objects $(ARGS)
+
 .venv/ready: pyproject.toml ci/setup ci/host-packages.txt
 	ci/setup
 
@@ -52,4 +56,4 @@ pages: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos pages clean
+.PHONY: run test lint format bench chaos objects pages clean

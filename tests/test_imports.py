@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("release", "lane", "abi", "counting"),
     ("isa", "script"),
-    ("core_scripts", "clauses", "lowering", "model"),
+    ("core_scripts", "clauses", "lowering", "model", "objects"),
     ("programs", "compare", "difference", "judged", "session"),
     ("run",),
     ("history", "report", "regress", "lane_tables"),

@@ -11,7 +11,7 @@ from harness.isa.opcodes import Coded
 from hil.errors import UserError
 
 SIZE = 8
-_LAYOUT = struct.Struct("<BBhi")
+_LAYOUT, _BIG_ENDIAN = struct.Struct("<BBhi"), struct.Struct(">BBhi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,18 @@ def encode(instructions: Iterable[Instruction]) -> bytes:
     return b"".join(instruction.encode() for instruction in instructions)
 
 
-def decode(code: bytes) -> tuple[Instruction, ...]:
-    """Returns the instructions in `code`; raises UserError when its length is no multiple of eight."""
+def decode(code: bytes, *, big_endian: bool = False) -> tuple[Instruction, ...]:
+    """Returns the instructions in `code`; raises UserError when its length is no multiple of eight.
+
+    In a big-endian kernel's code the fields `dst` and `src` of the second byte are swapped, too.
+    """
     if len(code) % SIZE:
         raise UserError(f"program of {len(code)} bytes", remedy=f"its length must be a multiple of {SIZE}")
+    if big_endian:
+        return tuple(
+            Instruction(opcode, registers >> 4, registers & 0xF, off, imm)
+            for opcode, registers, off, imm in _BIG_ENDIAN.iter_unpack(code)
+        )
     return tuple(
         Instruction(opcode, registers & 0xF, registers >> 4, off, imm)
         for opcode, registers, off, imm in _LAYOUT.iter_unpack(code)

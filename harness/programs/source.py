@@ -9,12 +9,11 @@ from enum import StrEnum
 
 from harness.isa.instruction import SIZE, decode
 from harness.isa.text import assemble
+from harness.objects.functions import MOST_INSTRUCTIONS
 from harness.programs import hexadecimal
 from harness.script.operations import CreateMap, Program, ProgramType
 from hil.errors import UserError
 
-MOST_INSTRUCTIONS = 1_000_000
-"""BPF_COMPLEXITY_LIMIT_INSNS: what the most generous kernel takes."""
 MOST_TEXT = 1 << 20
 """Bytes of assembler text, about 50,000 instructions; the assembler is no fast one."""
 MOST_CONTENT = 64 << 20
@@ -51,7 +50,7 @@ class Source:
 def read(content: bytes, format: Format | None = None, section: str | None = None) -> Source:
     """The program in `content`; UserError says what is wrong with it.
 
-    `section` picks one of several programs of an object file.
+    `section` picks one of several programs of an object file, by the name of its section or its own.
     """
     if len(content) > MOST_CONTENT:
         raise UserError(f"a program of more than {MOST_CONTENT >> 20} MiB", remedy="no kernel takes so much")

@@ -16,7 +16,8 @@ from harness.abi.pt_regs import pt_regs
 from harness.abi.system_calls import NUMBERS
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Atomic, Class, Helper, Jump, Mode, Pseudo, Size, Source
-from harness.programs import btf, object_file
+from harness.objects import elf
+from harness.objects.btf import reader as btf
 from hil.arch import entry
 
 HEADERS = (
@@ -193,7 +194,7 @@ def _structures() -> Iterator[Claim]:
     yield Claim("sizeof(struct __user_cap_header_struct)", len(capabilities.header()))
     yield Claim("sizeof(struct __user_cap_data_struct) * 2", len(capabilities.data(())))
     for name in ("EM_NONE", "EM_BPF", "SHF_EXECINSTR"):
-        yield Claim(name, getattr(object_file, name))
+        yield Claim(name, getattr(elf, name))
     yield Claim("BTF_MAGIC", btf.MAGIC)
 
 

@@ -7,7 +7,7 @@ loader of 4.1 (samples/bpf/bpf_load.c) took whatever began with an exact name, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.script.operations import ProgramType
 
@@ -62,26 +62,93 @@ _WITH_MORE: dict[ProgramType, str] = {
 """Those of types the model knows that are loaded with flags or an expected_attach_type, which it does not know."""
 
 
+_RETURNS = frozenset({"kretprobe", "kretsyscall", "uretprobe", "fexit"})
+"""What is called when a function returns, not when it is entered."""
+
+
 @dataclass(frozen=True)
 class Meaning:
-    """What a section's name says: the program's type, and whether it is all that the kernel is told."""
+    """What a section's name says: the program's type; whether that is all that the kernel is told (`alone`); by which
+    `mechanism` it is attached, `kprobe`, and to which `target`, empty where the name says none; whether it is
+    `optional`, which libbpf does not load unless it is told to (`?` before the name)."""
 
     type: ProgramType
     alone: bool = True
+    mechanism: str = ""
+    target: str = ""
+    optional: bool = False
+
+    @property
+    def returns(self) -> bool:
+        """Whether it runs at the end of a function."""
+        return self.mechanism.partition(".")[0] in _RETURNS
+
+    @property
+    def by_type(self) -> bool:
+        """Whether the kernel is told by a number of its BTF what the program is for."""
+        return self.type in _BY_TYPE
 
 
+_BY_TYPE = frozenset({ProgramType.TRACING, ProgramType.LSM, ProgramType.EXT, ProgramType.STRUCT_OPS})
 _EXACT: dict[str, Meaning] = {}
 _WITH_TARGET: dict[str, Meaning] = {}
 for _table, _alone in ((_NAMES, True), (_WITH_MORE, False)):
     for _type, _names in _table.items():
         for _name in _names.split():
-            (_WITH_TARGET if _name.endswith("+") else _EXACT)[_name.removesuffix("+")] = Meaning(_type, _alone)
+            _plain = _name.removesuffix("+")
+            (_WITH_TARGET if _name.endswith("+") else _EXACT)[_plain] = Meaning(_type, _alone, _plain)
 
 
 def meaning(section: str) -> Meaning | None:
     """What the name says, None when it says nothing."""
-    name = section.removeprefix("?")  # which libbpf does not load unless it is told to
-    if found := _EXACT.get(name) or _WITH_TARGET.get(name.partition("/")[0]):
-        return found
-    begun = max(filter(name.startswith, _EXACT), key=len, default="")
-    return _EXACT.get(begun)
+    name = section.removeprefix("?")
+    optional = name != section
+    if found := _EXACT.get(name):
+        return replace(found, optional=optional)
+    first, _, target = name.partition("/")
+    if found := _WITH_TARGET.get(first):
+        return replace(found, target=target, optional=optional)
+    begun = _EXACT.get(max(filter(name.startswith, _EXACT), key=len, default=""))
+    return replace(begun, optional=optional) if begun else None
+
+
+_ROLES = {
+    "license": "license",
+    "version": "kernel version",
+    "maps": "maps",
+    ".maps": "maps (BTF)",
+    ".BTF": "types",
+    ".BTF.ext": "lines and relocations to types",
+    ".struct_ops": "operations of the kernel",
+    ".struct_ops.link": "operations of the kernel",
+    ".text": "functions",
+    ".symtab": "symbols",
+    ".strtab": "names",
+    ".shstrtab": "names",
+    ".llvm_addrsig": "left by the compiler",
+    ".eh_frame": "left by the compiler",
+    ".note.GNU-stack": "left by the compiler",
+    "": "nothing",
+}
+_ROLES_BY_BEGINNING = {
+    "maps/": "map",
+    ".rodata": "data, read only",
+    ".data": "data",
+    ".bss": "data, zero at first",
+    ".rel": "relocations",
+    ".debug_": "debug information",
+    ".addr_space.1": "data of an arena",
+    ".comment": "left by the compiler",
+}
+
+
+def role(section: str) -> str:
+    """What a section without instructions is, empty when its name says nothing."""
+    if section in _ROLES:
+        return _ROLES[section]
+    return next((role for begin, role in _ROLES_BY_BEGINNING.items() if section.startswith(begin)), "")
+
+
+def is_data(section: str) -> bool:
+    """Whether the section is global data, which becomes a map: libbpf's .rodata, .data and .bss, each with suffixes."""
+    return any(section == name or section.startswith(f"{name}.") for name in (".rodata", ".data", ".bss"))

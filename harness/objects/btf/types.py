@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""One type of BTF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+FLAVOUR = "___"
+"""What is behind it tells apart views of one type, and no kernel has it: bpf_core_essential_name_len()."""
+
+
+class Kind(IntEnum):
+    """BTF_KIND_*."""
+
+    VOID = 0
+    INT = 1
+    PTR = 2
+    ARRAY = 3
+    STRUCT = 4
+    UNION = 5
+    ENUM = 6
+    FWD = 7
+    TYPEDEF = 8
+    VOLATILE = 9
+    CONST = 10
+    RESTRICT = 11
+    FUNC = 12
+    FUNC_PROTO = 13
+    VAR = 14
+    DATASEC = 15
+    FLOAT = 16
+    DECL_TAG = 17
+    TYPE_TAG = 18
+    ENUM64 = 19
+
+
+COMPOSITE = frozenset({Kind.STRUCT, Kind.UNION})
+ENUMERATIONS = frozenset({Kind.ENUM, Kind.ENUM64})
+MODIFIERS = frozenset({Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG})
+_SIZED = frozenset({Kind.INT, *COMPOSITE, *ENUMERATIONS, Kind.DATASEC, Kind.FLOAT})
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Of a structure: `offset` in bits, and `bits` of a bit field, else 0. Of a section of data: offset and size in
+    bytes. Of an enumeration: `offset` is the value. Of a function: a parameter."""
+
+    name: str
+    type: int = 0
+    offset: int = 0
+    bits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """`word` is the size in bytes of what has one, else the number of the type that it refers to. `flag` is kind_flag;
+    `elements` of an array, `index` the type it is counted by; `linkage` of a variable or a function: 0 static,
+    1 global, 2 defined elsewhere."""
+
+    kind: Kind
+    name: str
+    word: int
+    flag: bool = False
+    members: tuple[Member, ...] = ()
+    elements: int = 0
+    linkage: int = 0
+    signed: bool = False
+    is_char: bool = False
+    is_bool: bool = False
+    bits: int = 0
+    """Of a whole number."""
+
+    @property
+    def size(self) -> int | None:
+        return self.word if self.kind in _SIZED else None
+
+    @property
+    def essential(self) -> str:
+        """The name as a kernel has it."""
+        at = self.name.rfind(FLAVOUR, 1)
+        return self.name[:at] if at > 0 and self.name[at + len(FLAVOUR) :] else self.name

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""`hil object`: what is in an object file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from harness.counting import counted
+from harness.objects import embedded
+from harness.objects.describing import MAP_HEADINGS, PROGRAM_HEADINGS, map_rows, program_rows, refused, to_json
+from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
+from harness.objects.reader import read
+from harness.objects.reasons import Refused
+from harness.objects.twins import twins
+from hil.errors import UserError
+from hil.terminal import console, print_table
+
+MOST_CONTENT = 1 << 30
+"""Bytes of a file, which may be a program that holds objects."""
+
+
+@click.command("object")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def object_(files: tuple[Path, ...], as_json: bool) -> int:
+    """List programs and maps of BPF object files: what each is, what it wants of a kernel, and what cannot be loaded.
+
+    FILE may be a program that holds objects, as those do that are built with libbpf's skeletons or in Go: each is
+    listed with the byte it begins at. Exit status: 0 all understood, 1 something in one is refused, 2 a
+    file is damaged, or holds none.
+    """
+    status = 0
+    told: list[dict[str, object]] = []
+    for file in files:
+        for name, found in _objects(file):
+            if isinstance(found, Refused):
+                status = max(status, found.exit_status)
+                told.append({"file": name, "refused": found.refusal.reason.word, "what": found.what})
+                if not as_json:
+                    click.echo(f"{name}: {found}\n")
+                continue
+            status = max(status, 1 if refused(found) else 0)
+            told.append({"file": name, **to_json(found)})
+            if not as_json:
+                _print(name, found)
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+    return status
+
+
+def _objects(file: Path) -> Iterator[tuple[str, ObjectFile | Refused]]:
+    """Each object in a file by its name, or why it is none."""
+    if file.stat().st_size > MOST_CONTENT:
+        raise UserError(f"{file} has more than {MOST_CONTENT >> 20} MiB", remedy="give the object by itself")
+    content = file.read_bytes()
+    for one in list(embedded.objects(content)) or [embedded.Embedded(0, content)]:
+        name = f"{file}@{one.offset:#x}" if one.offset else str(file)
+        try:
+            yield name, read(one.content)
+        except Refused as error:
+            yield name, error
+
+
+def _print(name: str, file: ObjectFile) -> None:
+    on = console()
+    version = {None: "no version", RUNNING_KERNEL: "version of the running kernel"}.get(
+        file.version, f"version {file.version:#x}" if file.version is not None else ""
+    )
+    heads = (f"{file.byte_order}-endian", f"license {file.license or 'not told'}", version)
+    click.echo(
+        f"{name}: {', '.join(heads)}, {counted(len(file.programs), 'program')}, {counted(len(file.maps), 'map')}"
+    )
+    if file.programs:
+        print_table(on, PROGRAM_HEADINGS, program_rows(file), right={"instructions"})
+    if file.maps:
+        print_table(on, MAP_HEADINGS, map_rows(file), right={"entries"})
+    for extern in file.externs:
+        kind = "function" if extern.function else extern.type
+        click.echo(f"of the kernel: {extern.name} ({kind}{', may be missing' if extern.weak else ''})")
+    for group in twins(file.programs):
+        click.echo(f"twins, of which one is loaded: {', '.join(program.name for program in group)}")
+    for refusal in refused(file):
+        click.echo(f"refused: {refusal}: {refusal.reason.value}")
+    click.echo()

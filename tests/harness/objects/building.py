@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Objects of our own that have all that there is."""
+
+from __future__ import annotations
+
+import struct
+
+from harness.isa.assemble import R0, R1, R2, Piece, exit_, ld_imm64, mov64_imm, mov64_reg, program
+from harness.isa.instruction import Instruction, encode
+from harness.objects.btf.types import Kind
+from tests.harness.objects.types import Types
+from tests.harness.programs.elf import ALLOC, EXEC, FUNC, SECTION, WRITE, Relocation, Section, Symbol, object_file
+
+CALL = Instruction(0x85, src=1, imm=-1)
+
+
+def code(*pieces: Piece) -> bytes:
+    """The bytes of a program."""
+    return encode(program(*pieces).instructions)
+
+
+def section(name: str, *pieces: Piece) -> Section:
+    """A section of instructions."""
+    return Section(name, code(*pieces), ALLOC | EXEC)
+
+
+def everything() -> bytes:
+    """Two kprobes in one section, which call functions of .text; an optional fentry; maps of each kind, data, values of
+    the configuration, lines, and a relocation to a kernel's types."""
+    types = Types()
+    number, text = types.int(), types.int("char", 1, 0)
+    key, value = types.pointer(number), types.pointer(types.int("u64", 8, 0))
+    hits = types.struct(
+        "",
+        32,
+        type=(types.number(1), 0),
+        key=(key, 64),
+        value=(value, 128),
+        max_entries=(types.number(64), 192),
+    )
+    inner = types.struct(
+        "inner", 32, type=(types.number(2), 0), key=(key, 64), value=(key, 128), max_entries=(types.number(1), 192)
+    )
+    outer = types.struct(
+        "",
+        24,
+        type=(types.number(12), 0),
+        max_entries=(types.number(4), 64),
+        key_size=(types.number(4), 128),
+        values=(types.array(types.pointer(inner), 0), 192),
+    )
+    types.section(".maps", (types.variable("hits", hits), 0, 32), (types.variable("outer", outer), 32, 24))
+    boolean = types.int("_Bool", 1, 4)
+    types.section(
+        ".kconfig",
+        (types.variable("CONFIG_HZ", number, 2), 0, 4),
+        (types.variable("CONFIG_BPF_SYSCALL", boolean, 2), 0, 1),
+        (types.variable("CONFIG_NAME", types.array(text, 8), 2), 0, 8),
+    )
+    task = types.struct("task_struct___old", 8, pid=(number, 32))
+    more = types.extension(
+        "kprobe/f",
+        lines=((0, "probe.c", 10, "int one(void *ctx)"), (32, "probe.c", 20, "int two(void *ctx)")),
+        core=((24, task, "0:0", 0),),
+    )
+    proto = types.add(Kind.FUNC_PROTO, "", number, count=0)
+    types.add(Kind.FUNC, "one", proto, count=1)
+    first = section("kprobe/f", ld_imm64(R1, 0), CALL, exit_(), ld_imm64(R1, 4), CALL, ld_imm64(R2, 0), exit_())
+    helpers = section(".text", mov64_imm(R0, 1), exit_(), CALL, exit_())
+    return object_file(
+        first,
+        section("?fentry/f", mov64_imm(R0, 0), exit_()),
+        helpers,
+        Section(".maps", bytes(64), ALLOC | WRITE),
+        Section(".rodata", b"0123456789", ALLOC),
+        Section("maps/legacy", struct.pack("<6I256s", 1, 4, 8, 16, 0, 2, b"ns")),
+        Section("license", b"GPL\0"),
+        Section("version", struct.pack("<I", 0xFFFFFFFE)),
+        Section(".BTF", types.content()),
+        Section(".BTF.ext", more),
+        symbols=(
+            Symbol("one", 1, FUNC, 0, 32),
+            Symbol("two", 1, FUNC, 32, 48),
+            Symbol("entry", 2, FUNC, 0, 16),
+            Symbol("leaf", 3, FUNC, 0, 16),
+            Symbol("branch", 3, FUNC, 16, 16),
+            Symbol("hits", 4, size=32),
+            Symbol("outer", 4, value=32, size=24),
+            Symbol("", 5, SECTION),
+            Symbol("CONFIG_HZ", 0),
+            Symbol("CONFIG_NAME", 0),
+            Symbol("CONFIG_BPF_SYSCALL", 0),
+        ),
+        relocations=(
+            Relocation(1, 0, 6),
+            Relocation(1, 16, 5, 10),
+            Relocation(1, 32, 8),
+            Relocation(1, 48, 4, 10),
+            Relocation(1, 56, 9),
+            Relocation(3, 16, 4, 10),
+            Relocation(4, 56, 6, 2),
+        ),
+    )
+
+
+def moved() -> bytes:
+    """A program that copies a register, and nothing else in the file: the least there can be."""
+    return object_file(section("socket", mov64_reg(R0, R1), exit_()))
