@@ -90,6 +90,13 @@ def arithmetic_on_pointers(rules: Upstream) -> Upstream:
     return _hooked(rules, check_arithmetic=pointers.check_arithmetic)
 
 
+@change((5, 10), after=(4, 1))
+def pointers_compared(rules: Upstream) -> Upstream:
+    """A pointer stays one where it equals a number: reg_set_min_max()."""
+    refine = pointers.kept_in_comparisons(rules.verifier.hooks.refine)
+    return _hooked(_with(rules, compares_pointers=True), refine=refine)
+
+
 @change((4, 15), "c131187db2d3, bpf: fix branch pruning logic")
 def unreached_taken_out(rules: Upstream) -> Upstream:
     """Instructions that no path reaches are replaced before the helpers of calls are looked up."""
@@ -224,6 +231,7 @@ CHANGES: tuple[Change, ...] = (
     _RING_BUFFERS,
     records_given_back,
     arithmetic_on_pointers,
+    pointers_compared,
     fetching_atomics,
     early_long_jump,
     contexts_written,

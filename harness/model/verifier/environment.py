@@ -30,6 +30,9 @@ class Observer(Protocol):
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """`insn` is about to be simulated in `env.state`; `resumed` says that a branch that waited begins with it."""
 
+    def passes_over(self, env: Environment, refusal: Refused) -> bool:
+        """Returns whether only this path ends with a refusal, and the others are simulated all the same."""
+
 
 class Environment:
     """The verification of one program. `at` is the instruction being checked; `state` what is known before it.

@@ -37,7 +37,12 @@ def explore(env: Environment) -> None:
             if env.observer:
                 env.observer.step(env, index, insn, resumed=came_from is not None)
             came_from = None
-            index = env.hooks.checks[insn.opcode_class](env, index, insn)
+            try:
+                index = env.hooks.checks[insn.opcode_class](env, index, insn)
+            except Refused as refusal:
+                if env.observer is None or not env.observer.passes_over(env, refusal):
+                    raise
+                index = END_OF_PATH
         if index == END_OF_PATH:
             if not env.pending:
                 return

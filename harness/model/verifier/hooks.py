@@ -80,5 +80,7 @@ class VerifierRules:
     """It is known for a constant index whether an array has such an element."""
     fields_when_reached: bool
     """Fields of computations and jumps are looked at only where a path comes to them."""
+    compares_pointers: bool
+    """A pointer stays what it is where it equals a number."""
     stack_arguments: bool
     """Functions pass arguments beyond the fifth behind R11, which no other instruction may name."""

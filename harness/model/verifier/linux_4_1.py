@@ -63,5 +63,6 @@ VERIFIER = VerifierRules(
     functions=False,
     indices_known=False,
     fields_when_reached=True,
+    compares_pointers=False,
     stack_arguments=False,
 )

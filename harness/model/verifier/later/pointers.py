@@ -7,7 +7,9 @@ Source: adjust_reg_min_max_vals(), adjust_ptr_min_max_vals(), kernel/bpf/verifie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import cache
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
@@ -27,6 +29,7 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+Refine = Callable[[State, State, int, Register, int], None]
 POINTERS = frozenset(RegisterType) - {NOT_INIT, UNKNOWN_VALUE, CONST_IMM}
 STACK = frozenset({FRAME_PTR, PTR_TO_STACK})
 FAR = 1 << 29
@@ -96,6 +99,19 @@ def open_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
     """Stands for a release between 4.1 and 5.10, which may refuse it or not."""
     if result(insn, dst, src) is Result.REFUSED:
         raise Refused(Rule.OPEN, "EACCES", "it is not known whether this arithmetic on a pointer is allowed")
+
+
+@cache
+def kept_in_comparisons(refine: Refine) -> Refine:
+    """Returns `refine` for registers other than pointers, and for a lookup's result that is compared with 0: of other
+    pointers a comparison with a number shows nothing."""
+
+    def refined(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:
+        looked_up = register.type is PTR_TO_MAP_VALUE_OR_NULL and imm == 0
+        if looked_up or register.type not in POINTERS:
+            refine(equal, unequal, number, register, imm)
+
+    return refined
 
 
 def states_equal(old: State, new: State) -> bool:

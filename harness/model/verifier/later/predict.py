@@ -29,15 +29,13 @@ from harness.model.verifier.later.fields import (
 from harness.model.verifier.later.opcode_lowering import translate
 from harness.model.verifier.later.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.later.stack_arguments import is_stack_argument
-from harness.model.verifier.later.watch import Watch
+from harness.model.verifier.later.watch import UNCHECKED, Watch
 from harness.model.verifier.rules import SCANNED, WALKED, Rule
 from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.release import Release, dotted
 from harness.script.outcome import Unpredicted
 
-UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
-"""The rules about pointers that may be null."""
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _CALL = Class.JMP | Jump.CALL
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
@@ -70,7 +68,7 @@ def predict(
     targets = tuple(jumps(known.program))
     if rules.functions and (strange := functions.strange(program, targets)):
         return Unpredicted(f"4.1 has no functions, and {strange}")
-    watch = Watch(known.ordered, known.signed, knows_indices=rules.indices_known)
+    watch = Watch(program, known.ordered, known.signed, knows_indices=rules.indices_known)
     starts = functions.starts(program) if rules.functions else frozenset()
     env = Environment(known.program, context, rules, observer=watch, fetches=known.fetches, functions=starts)
     verdict = run_passes(env)
@@ -79,6 +77,8 @@ def predict(
     unknown = unknown_opcode(program, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
+    if other := next((one for one in watch.passed_over if one.errno != verdict.errno), None):
+        return Unpredicted(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     oddities = tuple(
         (index, what)
         for index, what in oddities_of(program, release, targets)
@@ -133,7 +133,7 @@ def _refusal(
     assert verdict.rule is not None
     assert verdict.at is not None
     insn = env.program[verdict.at]
-    refusal = f"the checks taken over from 4.1 refuse it with {verdict.errno} ({verdict.message or 'no message'})"
+    refusal = _refused(verdict.errno, verdict.message)
     rule = verdict.rule
     if rule in env.rules.lifted:
         return Unpredicted(f"{refusal}, a rule not known to hold in {release}")
@@ -153,3 +153,7 @@ def _refusal(
     if simulated and not watch.certain:
         return Unpredicted(f"{refusal} on a path that a later verifier may not take")
     return verdict
+
+
+def _refused(errno: str, message: str) -> str:
+    return f"the checks taken over from 4.1 refuse it with {errno} ({message or 'no message'})"

@@ -8,14 +8,17 @@ reach. Both are noticed here; neither is decided.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Source
+from harness.model.value import M32, M64
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.later import pointers
+from harness.model.verifier.later.feasible import Fact, anything, moved, outcomes, with_itself
 from harness.model.verifier.later.functions import is_local
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
@@ -27,6 +30,7 @@ from harness.model.verifier.state import (
     Register,
     RegisterType,
 )
+from harness.model.verifier.verdict import Refused
 from harness.script.operations import MapType
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
@@ -34,6 +38,8 @@ _LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.ST
 _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
 
+UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
+"""Rules about what may be null."""
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
 _INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 
@@ -46,10 +52,10 @@ class Ways(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """A pending branch: whether every verifier takes it, and the opaque registers there."""
+    """A pending branch: whether every verifier takes it, and what is known of registers there."""
 
     certain: bool
-    opaque: Mapping[int, int]
+    facts: Mapping[int, Fact]
 
 
 class Watch:
@@ -58,13 +64,21 @@ class Watch:
     way. `resumed` is whether this is any path but the first. `simulated` are the instructions seen, `reached` those
     that every verifier comes to. `checks_copies` is whether a lookup's result was compared with 0 while another
     register, or perhaps a caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03).
+    `passed_over` are refusals on paths that a later verifier refuses as well, or does not take.
     """
 
     def __init__(
-        self, ordered: Container[int] = (), signed: Container[int] = (), *, knows_indices: bool = False
+        self,
+        program: Sequence[Instruction],
+        ordered: Container[int] = (),
+        signed: Container[int] = (),
+        *,
+        knows_indices: bool = False,
     ) -> None:
-        """Takes in `ordered` the indices of loads that are atomic, in `signed` those of loads that extend a sign; with
-        `knows_indices` the verifier may know that an element of an array exists."""
+        """Takes a program with the newer opcodes themselves, in `ordered` the indices of loads that are atomic, in
+        `signed` those of loads that extend a sign; with `knows_indices` the verifier may know that an element of an
+        array exists."""
+        self._program = program
         self._ordered = ordered
         self._signed = signed
         self._knows_indices = knows_indices
@@ -79,16 +93,17 @@ class Watch:
         self.simulated: set[int] = set()
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
-        self._opaque: dict[int, int] = {}
-        """Registers whose low bits, of the number given, are wholly unknown, with zeros above."""
+        self._facts: dict[int, Fact] = {}
+        """What is known of registers, on a path that is certain."""
+        self.passed_over: list[Refused] = []
 
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """Observes one instruction; fields that are out of order are left to the verifier."""
         self.simulated.add(index)
         if resumed:
             self.resumed = True
-            self._goes_on, opaque = self._branches[len(env.pending)]
-            self._opaque = dict(opaque)
+            self._goes_on, facts = self._branches[len(env.pending)]
+            self._facts = dict(facts)
         self.certain = self._goes_on
         if self.certain:
             self.reached.add(index)
@@ -105,10 +120,32 @@ class Watch:
         elif kind == _JMP:
             self._jump(env, index, insn, dst)
         elif kind == _LD:
-            self._forget(*((insn.dst,) if insn.mode == Mode.IMM else range(6)))
+            self._constant_or_packet(index, insn)
+
+    def passes_over(self, env: Environment, refusal: Refused) -> bool:
+        """Returns whether a verifier that takes this path, which not every one does, refuses the program for the same
+        reason: then the other paths decide, if they say the same."""
+        rule = refusal.rule
+        open = rule in env.rules.lifted or rule is Rule.HELPER_NOT_OFFERED or (self.checks_copies and rule in UNCHECKED)
+        if self.certain or self.hazard or open:
+            return False
+        self.passed_over.append(refusal)
+        return True
+
+    def _constant_or_packet(self, index: int, insn: Instruction) -> None:
+        if insn.mode != Mode.IMM:
+            self._forget(*range(6))
+            self._facts[R0] = anything(8 * insn.size.nbytes)
+        elif insn.src or index + 1 >= len(self._program):
+            self._forget(insn.dst)
+        else:
+            self._facts[insn.dst] = Fact(insn.imm & M32 | (self._program[index + 1].imm & M32) << 32)
 
     def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
+        fact = moved(self._program[index], self._facts)
         self._forget(insn.dst)
+        if fact is not None:
+            self._facts[insn.dst] = fact
         operation = insn.operation
         if operation == _MOV:
             return
@@ -126,7 +163,7 @@ class Watch:
             self._note(index, "reads the context atomically")
         self._forget(insn.dst)
         if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and index not in self._signed:
-            self._opaque[insn.dst] = 8 * insn.size.nbytes
+            self._facts[insn.dst] = anything(8 * insn.size.nbytes)
 
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
         if index in env.fetches:
@@ -144,20 +181,20 @@ class Watch:
         if operation == Jump.EXIT:
             if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
                 self._note(index, "returns a pointer to its stack, or while it holds a record")
-            self._opaque.clear()
+            self._facts.clear()
         elif operation == Jump.CALL and env.functions and is_local(insn):
             if env.state.records or any(one.type in _STACK for one in env.state.registers[R1 : R5 + 1]):
                 self._note(index, "passes a function a pointer to its stack, or a record")
-            self._opaque.clear()
+            self._facts.clear()
         elif operation == Jump.CALL:
             self._forget(*range(6))
             if insn.imm == Helper.KTIME_GET_NS:
-                self._opaque[R0] = 64
+                self._facts[R0] = anything(64)
         elif operation != Jump.JA:
             ways = self._comparison(env, index, insn, operation, register)
             self._goes_on = self.certain and ways.falls_through
-            self._forget(insn.dst)
-            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, dict(self._opaque))
+            self._forget(*(one for one in (insn.dst, insn.src) if one in self._facts and self._facts[one].bits))
+            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, dict(self._facts))
 
     def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> Ways:
         constant = insn.source != Source.X
@@ -166,30 +203,32 @@ class Watch:
         held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers)
         if null_check and (held > 1 or env.state.callers):
             self.checks_copies = True
-        if equality and register.type in _POINTERS and not null_check:
+        if equality and register.type in _POINTERS and not null_check and not env.rules.compares_pointers:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
         if not constant and _shows_null(register, env.state.registers[insn.src]):
             self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
-        if equality and register.type is CONST_IMM:
-            if register.imm != insn.imm:
-                return Ways(falls_through=operation == Jump.JEQ, jumps=operation == Jump.JNE)
-            if insn.imm < 0:
+        left = self._facts.get(insn.dst)
+        if equality and register.type is CONST_IMM and register.imm == insn.imm:
+            if insn.imm < 0 and left != Fact(insn.imm & M64):
                 self._note(index, "relies on a negative constant, of which 4.1 gets the upper half wrong")
             return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
         if null_check:
             indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
             return Ways(not indexed or operation == Jump.JEQ, not indexed or operation == Jump.JNE)
-        bits = self._opaque.get(insn.dst, 0)
-        if bits < 64:
-            either = bits > 0 and equality and 0 <= insn.imm < 1 << bits
-            return Ways(either, either)
-        if constant and (operation, insn.imm) != (Jump.JGE, 0):
-            return Ways(True, (operation, insn.imm) not in ((Jump.JGT, -1), (Jump.JSET, 0)))
-        return Ways()
+        original = self._program[index]
+        if not constant and insn.dst == insn.src:
+            same = with_itself(original)
+            return Ways(same is False, same is True)
+        right = Fact(original.imm & M64) if constant else self._facts.get(insn.src)
+        if left is not None and right is not None:
+            found = outcomes(original, left, right)
+            return Ways(False in found, True in found)
+        other = None if constant else env.state.registers[insn.src]
+        return Ways() if original.opcode_class != _JMP else _of_pointers(original, (register, other), (left, right))
 
     def _forget(self, *registers: int) -> None:
         for register in registers:
-            self._opaque.pop(register, None)
+            self._facts.pop(register, None)
 
     def _note(self, index: int, what: str) -> None:
         self.hazard = self.hazard or f"instruction {index} {what}"
@@ -200,3 +239,22 @@ def _shows_null(one: Register, other: Register) -> bool:
     (befae75856ab)."""
     types = {one.type, other.type}
     return PTR_TO_MAP_VALUE_OR_NULL in types and len(types & _POINTERS) == 2
+
+
+def _of_pointers(
+    insn: Instruction, registers: tuple[Register, Register | None], facts: tuple[Fact | None, Fact | None]
+) -> Ways:
+    """is_branch_taken(): of a comparison with a pointer verifiers know nothing, except that most are not 0."""
+    pointers = [index for index, one in enumerate(registers) if one is not None and one.type in _POINTERS]
+    if not pointers:
+        return Ways()
+    if len(pointers) == 2 or insn.operation not in (Jump.JEQ, Jump.JNE):
+        return Ways(True, True)
+    pointer, number = registers[pointers[0]], facts[1 - pointers[0]]
+    if number is None or number.bits:
+        return Ways()
+    if number.value:
+        return Ways(True, True)
+    if pointer is None or pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
+        return Ways()
+    return Ways(insn.operation == Jump.JEQ, insn.operation == Jump.JNE)
