@@ -6,13 +6,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.crosscheck.determined import determined
 from harness.crosscheck.grounds import grounds
 from harness.crosscheck.witness import Differing, Witness
 from harness.crosscheck.words import is_load, success, word
 from harness.script.dependence import depends_on
 from harness.script.matching import admits
-from harness.script.operations import LoadProgram, Operation, RawBpf, Script
+from harness.script.operations import (
+    CreateKprobe,
+    FindTracepoint,
+    LoadProgram,
+    Operation,
+    RawBpf,
+    Script,
+    WriteKprobeEvents,
+)
 from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.triggers import TRIGGERS
+
+_TRIGGERED = frozenset(path.symbol for path in TRIGGERS.values())
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ def evidence(
         if expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
             operation, seen = script.operations[index], outcomes[index]
             here = grounds(operation, prediction.reason)
-            said = word(script, operation, seen) if here and not _behind_programs(script, index) else None
+            said = word(script, operation, seen) if here and not _undecided(script, index) else None
             if here and said:
                 said = said if here.values else success(said)
                 found[index] = Testimony(said, here.across, _course(script, index, predictions, outcomes))
@@ -70,11 +82,20 @@ def alike(one: Testimony, other: Testimony) -> bool:
     return one.course == other.course and admits(one.said, other.said, {})
 
 
-def _behind_programs(script: Script, index: int) -> bool:
-    """Whether programs may have decided what the operation gives: of what they did, the reason says nothing, and it may
-    be anything that differs by nature."""
-    before = (script.operations[at] for at in depends_on(script, index))
-    return not is_load(script.operations[index]) and any(isinstance(one, LoadProgram | RawBpf) for one in before)
+def _undecided(script: Script, index: int) -> bool:
+    """Whether programs may have had a part in what the operation gives that differs by nature: of what they did, the
+    model's reason says nothing. How often functions run that no trigger is for is nobody's choice."""
+    if is_load(script.operations[index]):
+        return False
+    before = [script.operations[at] for at in depends_on(script, index)]
+    loads = [one for one in before if isinstance(one, LoadProgram)]
+    if any(isinstance(one, RawBpf) for one in before):
+        return True
+    return bool(loads) and not (
+        all(determined(one.program.instructions) for one in loads)
+        and all(one.symbol in _TRIGGERED for one in before if isinstance(one, CreateKprobe))
+        and not any(isinstance(one, FindTracepoint | WriteKprobeEvents) for one in before)
+    )
 
 
 def _course(script: Script, index: int, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]) -> int:

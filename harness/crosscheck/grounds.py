@@ -28,6 +28,7 @@ class Grounds:
 
 
 _ONE_RELEASE = Differing.ENGINE | Differing.ARCH
+_EVERYTHING = _ONE_RELEASE | Differing.RELEASE
 LOADS = (
     Grounds(
         r"the checks taken over from 4\.1|instruction \d+ is |4\.1 has no functions|the program uses a map of a type|"
@@ -52,6 +53,12 @@ OTHERS = (
         r"the model (has no rules for maps of type|does not know what map_flags|has no rule for flags) ",
         _ONE_RELEASE,
         "one release makes and reads maps in the same way on every architecture",
+        values=True,
+    ),
+    Grounds(
+        r"(the run depends on a value the model cannot know: )?the model has no rule for (?!helper )",
+        _EVERYTHING,
+        "what an instruction does is the instruction set's word, and the same on every kernel that has it",
         values=True,
     ),
     Grounds(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core_scripts.parts import PRCTL, array
+from harness.core_scripts.parts import PRCTL, array, count_hits, probed
 from harness.crosscheck.comparing import Heard, compared
 from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.explained import RULES
@@ -110,6 +110,15 @@ def test_two_against_two_is_no_majority() -> None:
 
 def test_a_release_is_not_bound_by_the_verifier_of_another() -> None:
     assert not heard([(X_INTERP, NO), (NEXT, YES)])
+
+
+def test_behind_programs_that_both_load_a_release_is_held_against_the_next() -> None:
+    reason = "the model has no rule for a tail call of a program's own function"
+    lookup = LookupElement(Ref("map"), bytes(4), 8)
+    words = [(X_INTERP, Outcome(value=0, data=u64(34))), (NEXT, Outcome(value=0, data=u64(33)))]
+    for before in ("", "the run depends on a value the model cannot know: "):
+        assert accused(heard(words, lookup, f"{before}{reason}"))
+        assert not heard(words, lookup, f"{before}the model has no rule for helper 5")
 
 
 def test_architectures_are_compared_of_one_release_only() -> None:
@@ -238,7 +247,23 @@ def test_what_a_program_may_have_put_there_is_no_lanes_word() -> None:
     script = Script("s", "", (CreateMap("odd", 22, 0, 8, 1), used, LookupElement(Ref("odd"), b"", 8)))
     words = [Outcome(value=5), Outcome(value=6), Outcome(value=0, data=u64(1))]
     found = evidence(X_JIT, script, [Unpredicted(ANOTHER)] * 3, words)
+    assert found and set(found.testimonies) == {0, 2}
+    clock = replace(used, program=Program((Instruction(0x85, imm=5), *used.program.instructions), ((1, Ref("odd")),)))
+    script = replace(script, operations=(script.operations[0], clock, script.operations[2]))
+    found = evidence(X_JIT, script, [Unpredicted(ANOTHER)] * 3, words)
     assert found and set(found.testimonies) == {0}
+
+
+@pytest.mark.parametrize(("symbol", "kept"), [(PRCTL, True), ("vfs_read", False)])
+def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> None:
+    count = program(*count_hits("map"), exit_())
+    script = Script("s", "", (array("map"), *probed(count, symbol=symbol), LookupElement(Ref("map"), bytes(4), 8)))
+    made: list[Prediction] = [Outcome(value=DESCRIPTOR)] * 5
+    reason = "the model has no rule for this"
+    found = evidence(
+        X_JIT, script, [*made, Unpredicted(reason)], [Outcome(value=5)] * 5 + [Outcome(value=0, data=u64(1))]
+    )
+    assert (found is not None) is kept
 
 
 def test_grounds_may_be_for_success_alone() -> None:
