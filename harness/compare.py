@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Holding observations against predictions, operation by operation."""
+"""Comparing observations with predictions, operation by operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 
 
 class Verdict(StrEnum):
-    """What a run says of one script on one lane."""
+    """The verdict of a run on one script on one lane."""
 
     AGREE = "agree"
     DIVERGE = "diverge"
@@ -26,7 +26,8 @@ class Verdict(StrEnum):
 
 
 class Blame(StrEnum):
-    """Whose word stands alone where kernel, model and (if the script carries expectations) clause do not agree."""
+    """Which one differs from the others where kernel, model and (if the script carries expectations) clause do not
+    agree."""
 
     KERNEL = "kernel"
     MODEL = "model"
@@ -35,14 +36,14 @@ class Blame(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """Of three words on an operation, which one stands alone."""
+        """Returns the sentence that says which of the three differs."""
         others = {"kernel": "clause and model", "model": "kernel and clause", "clause": "kernel and model"}
         return f"the {self} differs from {others[self]}" if self in others else "no two agree"
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first operation of a script of which not everybody says the same."""
+    """The first operation of a script on which not all outcomes agree."""
 
     index: int
     operation: Operation
@@ -51,12 +52,13 @@ class Divergence:
     expectation: Outcome | None = None
     blame: Blame = Blame.UNCLEAR
     returned: Mapping[str, int] = field(default_factory=dict)
-    """What the script's named operations had returned by then."""
+    """The values that the script's named operations had returned by then."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of one script: agreement, or the first divergence; and which operations the model had no rule for."""
+    """The comparison of one script: agreement, or the first divergence; and the operations for which the model had no
+    rule."""
 
     divergence: Divergence | None
     unpredicted: tuple[tuple[int, str], ...]
@@ -67,9 +69,10 @@ class Comparison:
 
 
 def compare(script: Script, predictions: Sequence[Prediction], observations: Sequence[Outcome]) -> Comparison:
-    """Compare both executors' words on every operation of `script`; the sequences run parallel to its operations.
+    """Compares the outcomes of both executors for every operation of `script`; the sequences run parallel to its
+    operations.
 
-    Where the script carries an expectation, it is a third word, held against the other two.
+    Where the script carries an expectation, it is a third outcome, compared with the other two.
     """
     returned: dict[str, int] = {}
     unpredicted: list[tuple[int, str]] = []
@@ -88,7 +91,7 @@ def compare(script: Script, predictions: Sequence[Prediction], observations: Seq
 def _blame(
     prediction: Prediction, observation: Outcome, expectation: Outcome | None, returned: Mapping[str, int]
 ) -> Blame | None:
-    """Who differs; None when nobody does. With two words only, nobody can tell whose is wrong."""
+    """Returns which one differs; None when none does. With two outcomes only, nobody can tell which is wrong."""
     predicted = admits(prediction, observation, returned)
     expected = expectation is None or admits(expectation, observation, returned)
     if predicted and expected:
@@ -103,7 +106,7 @@ def _blame(
 
 
 def _remember(operation: Operation, observation: Outcome, returned: dict[str, int]) -> None:
-    """What named operations returned, those of threads, too."""
+    """Records what named operations returned, those of threads, too."""
     name = getattr(operation, "name", None)
     if name is not None and isinstance(observation.value, int):
         returned[name] = observation.value
@@ -115,7 +118,7 @@ def _remember(operation: Operation, observation: Outcome, returned: dict[str, in
 
 
 def _reasons(prediction: Prediction) -> Iterator[str]:
-    """Why what is not predicted is not."""
+    """Yields why operations were not predicted."""
     match prediction:
         case Unpredicted(reason):
             yield reason

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where an observation departs from what was said of it, for values too long to be compared by eye."""
+"""The differences between an observation and a prediction, for values too long to be compared at a glance."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from harness.script.outcome import (
 from harness.script.text import describe_outcome, describe_record
 
 ROW = 8
-"""Bytes that are compared at once: a register, a counter, a slot of most maps."""
+"""The bytes that are compared at once: a register, a counter, a slot of most maps."""
 MOST = 4
-"""Differences that are told; more are counted."""
+"""The most differences that are shown; more are counted."""
 
 
 def difference(found: Divergence) -> tuple[str, ...]:
-    """Lines on what differs within data, records, a log or threads, each with its place and both sides; none for what a
-    glance shows, a number or an errno."""
+    """Returns lines on what differs within data, records, a log or threads, each with its place and both sides; none
+    for values that are compared at a glance, numbers and errnos."""
     for who, said in (("predicted", found.prediction), ("expected", found.expectation)):
         if lines := tuple(_lines(said, found.observation, found.returned, who)):
             return lines
@@ -61,7 +61,7 @@ def _lines(said: Prediction | None, seen: Outcome, returned: Mapping[str, int], 
 
 
 def _data(said: Data, seen: bytes, returned: Mapping[str, int], who: str) -> Iterator[str]:
-    """Rows of bytes; where one of several was to be, against the choice that comes nearest."""
+    """Yields rows of bytes; of several choices, the one that comes nearest is compared."""
     choices = said.choices if isinstance(said, OneOf) else (said,)
     rows = min((_rows(one, seen, returned) for one in _bytes(choices, len(seen))), key=len, default=[])
     if len(seen) <= ROW and len(rows) <= 1:
@@ -72,7 +72,7 @@ def _data(said: Data, seen: bytes, returned: Mapping[str, int], who: str) -> Ite
 
 
 def _bytes(choices: Iterable[Data], size: int) -> Iterator[Bytes]:
-    """Those of which it is known byte for byte what they are."""
+    """Yields the choices that are known byte for byte."""
     for one in choices:
         match one:
             case bytes():
@@ -84,7 +84,7 @@ def _bytes(choices: Iterable[Data], size: int) -> Iterator[Bytes]:
 
 
 def _rows(said: Bytes, seen: bytes, returned: Mapping[str, int]) -> list[tuple[int, str, str]]:
-    """Offset and both sides of each row that differs; an unknown byte is `??`."""
+    """Returns offset and both sides of each row that differs; an unknown byte is `??`."""
     unknown = said.gaps
     wrong = {at for at, (one, other) in enumerate(zip_longest(said.content, seen)) if one != other} - unknown
     for piece in said.unknown:
@@ -121,7 +121,7 @@ def _record(one: Record | Anything | None) -> str:
 
 
 def _log(said: str | Text, seen: str, who: str) -> Iterator[str]:
-    """The first line that differs; where a part of the text is unknown, only if it is not in a line before."""
+    """Yields the first line that differs; where a part of the text is unknown, only if it is not in a line before."""
     if said == seen or (not isinstance(said, str) and said.admits(seen)):
         return
     for number, (one, other) in enumerate(zip_longest(str(said).splitlines(), seen.splitlines()), 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who had a word for the operations of a script, and which of them failed though nobody said that they should."""
+"""Counts of the operations of scripts that model and clauses predict, and operations that failed unexpectedly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.script.triggers import TRIGGERS
 
 @dataclass(frozen=True)
 class Judged:
-    """How many operations the model and a clause (or an `expect`) had a word for: both of them, one alone; or neither,
-    but other lanes of the run; or nobody."""
+    """The numbers of operations that both the model and a clause (or an `expect`) predict, or one of them; that neither
+    predicts, but other lanes of the run were compared on; and that were not judged at all."""
 
     both: int = 0
     model: int = 0
@@ -51,7 +51,7 @@ NOTHING = Judged()
 
 
 def judged(script: Script, predictions: Sequence[Prediction]) -> Judged:
-    """Of the operations that `predictions`, which may be fewer, are for."""
+    """Counts the operations that `predictions`, which may be fewer, are for."""
     count = NOTHING
     for prediction, expectation in zip(predictions, _expected(script), strict=False):
         match predicted(prediction), expectation is not None:
@@ -67,7 +67,7 @@ def judged(script: Script, predictions: Sequence[Prediction]) -> Judged:
 
 
 def predicted(prediction: Prediction) -> bool:
-    """Whether the model has a word for all of it, the operations of threads among it."""
+    """Returns whether the model predicts all of it, including the operations of threads."""
     match prediction:
         case Unpredicted() | Anything():
             return False
@@ -77,11 +77,12 @@ def predicted(prediction: Prediction) -> bool:
 
 
 def unexpected(script: Script, outcomes: Sequence[Outcome]) -> Iterator[tuple[int, Operation, Outcome]]:
-    """Every operation that failed though nobody expected that, also inside threads, with the index of the script's own.
+    """Yields every operation that failed unexpectedly, also inside threads, with the index of the script's own
+    operation.
 
-    A prediction of the model is nobody's wish: whoever loads a program wants it loaded, unless they say otherwise. A
-    trigger that always fails is what it is for. Of threads that are expected to do something, what is left open is
-    meant to be, since it may hang on their order.
+    A prediction of the model is no expectation: a script that loads a program wants it loaded, unless it expects
+    otherwise. A trigger that always fails is expected to. Of threads with expectations, what is left open is left open
+    on purpose, since it may depend on their order.
     """
     for index, (operation, outcome, expectation) in enumerate(
         zip(script.operations, outcomes, _expected(script), strict=False)

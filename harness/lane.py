@@ -13,7 +13,7 @@ from hil.errors import UserError
 
 
 class Engine(StrEnum):
-    """What runs the program in the guest, by sysctl net.core.bpf_jit_enable at the time of the load."""
+    """The engine that runs programs in the guest, by sysctl net.core.bpf_jit_enable at the time of the load."""
 
     INTERP = "interp"
     JIT = "jit"
@@ -21,7 +21,7 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Lane:
-    """Names only; nothing here knows whether the kernel can be had."""
+    """The names of a lane; whether its kernel is available is not known here."""
 
     kernel: str
     arch: str
@@ -32,20 +32,20 @@ class Lane:
 
 
 def listed(text: str) -> list[str]:
-    """The names, or patterns of names, in a list with commas; blanks around them do not count."""
+    """Returns the names, or patterns of names, in a list with commas; blanks around them do not count."""
     return [name.strip() for name in text.split(",")]
 
 
 def all_lanes(kernels: Iterable[tuple[str, str]]) -> tuple[Lane, ...]:
-    """Every lane of the given kernels, which are pairs of name and architecture."""
+    """Returns every lane of the given kernels, which are pairs of name and architecture."""
     return tuple(Lane(name, arch, engine) for name, arch in kernels for engine in Engine)
 
 
 def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
-    """The lanes that match any pattern, in the order of `known`.
+    """Returns the lanes that match any pattern, in the order of `known`.
 
     A pattern is up to three parts with shell wildcards; parts left out mean any: `debian-12`, `*/arm64`, `*/*/jit`.
-    UserError when a pattern matches nothing, because a typing mistake must not shrink a run.
+    Raises UserError when a pattern matches nothing, because a typing mistake must not shrink a run.
     """
     chosen: set[Lane] = set()
     for pattern in patterns:
@@ -68,19 +68,19 @@ def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
 
 
 def compact(lanes: Iterable[str]) -> tuple[str, ...]:
-    """Patterns that `select` reads as these lanes: both engines of a machine in one, all architectures of a kernel in
-    one."""
+    """Returns patterns that `select` reads as these lanes: both engines of a machine in one, all architectures of a
+    kernel in one."""
     engines = _merged(lanes, lambda _: set(Engine))
     return _merged(engines, lambda kernel: {arch.name for arch in architectures_with(kernel)})
 
 
 def _without(kernel: str, arch: str) -> str:
-    """Why the catalogue has a kernel for other architectures only; empty where it is no matter of that."""
+    """Returns why the catalogue has a kernel for other architectures only; empty where that is not the reason."""
     return architectures()[arch].lacks(kernel) if arch in architectures() else ""
 
 
 def _merged(names: Iterable[str], last: Callable[[str], Set[str]]) -> tuple[str, ...]:
-    """Names that differ in nothing but their last part, which is every one of `last` behind the others, without it."""
+    """Returns names without their last part, where they differ in nothing else and have every last part in `last`."""
     names = tuple(dict.fromkeys(names))
     ends: dict[str, set[str]] = {}
     for name in names:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A script by the name that people know it by."""
+"""Scripts by name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hil.errors import UserError
 
 
 def named(name: str, arch: str, era: str) -> tuple[str, Script]:
-    """The core script, the clause or the case of that name in its form for an architecture and an era, and the
-    subcommand that runs such; UserError when there is none, with those it may be meant for."""
+    """Returns the core script, the clause or the case of that name in its form for an architecture and an era, and the
+    subcommand that runs it; raises UserError when there is none, with similar names."""
     if drawn := CASE.fullmatch(name):
         make = fuzzed.script if drawn["kind"] == "script" else generate.case
         return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
@@ -29,7 +29,7 @@ def named(name: str, arch: str, era: str) -> tuple[str, Script]:
         return scripts[name]
     eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
     if eras:
-        raise UserError(f"clause {name} says nothing of era {era}", remedy=f"give --era {' or '.join(eras)}")
+        raise UserError(f"clause {name} is not about era {era}", remedy=f"give --era {' or '.join(eras)}")
     near = like(name, scripts)
     raise UserError(
         f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
@@ -38,6 +38,6 @@ def named(name: str, arch: str, era: str) -> tuple[str, Script]:
 
 
 def like(name: str, names: Iterable[str]) -> str:
-    """What may be meant: all variants of one statement where `name` is what their ids have in common."""
+    """Returns similar names: all variants of one statement where `name` is what their ids have in common."""
     names = [*names]
     return " or ".join([one for one in names if one.startswith(f"{name}.")] or get_close_matches(name, names, 3, 0.5))

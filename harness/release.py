@@ -13,16 +13,17 @@ Release = tuple[int, int]
 T = TypeVar("T")
 
 RUN: tuple[Release, ...] = ((4, 1), (5, 10), (6, 1), (6, 12), (7, 2))
-"""Releases that every clause and every rule was held against in running kernels."""
+"""The releases for which every clause and every rule was compared with running kernels."""
 READ: tuple[Release, ...] = ((6, 6),)
-"""Releases of whose sources every rule was read that differs between their neighbours; no kernel of them was run."""
+"""The releases for which every rule that differs between their neighbours was read in their sources; no kernel of them
+was run."""
 CHECKED: tuple[Release, ...] = tuple(sorted((*RUN, *READ)))
 """Both, oldest first."""
 
 
 @cache
 def release(name: str) -> Release:
-    """A release by its name, "6.1" for one; UserError for what is none."""
+    """Returns a release by its name, for example "6.1"; raises UserError for an invalid name."""
     numbers = name.split(".")
     if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
         raise UserError(f"{name!r} is no release of Linux", remedy="write MAJOR.MINOR, 6.1 for one")
@@ -30,13 +31,13 @@ def release(name: str) -> Release:
 
 
 def dotted(one: Release) -> str:
-    """A release as people write it."""
+    """Returns a release as people write it."""
     return ".".join(map(str, one))
 
 
 def neighbours(one: Release) -> tuple[Release, ...]:
-    """The releases nearest to `one` that were checked: itself alone, or the one before and the one behind it, as far as
-    there are such."""
+    """Returns the releases nearest to `one` that were checked: only itself, or the one before and the one after it, as
+    far as they exist."""
     if one in CHECKED:
         return (one,)
     before, behind = (known for known in CHECKED if known < one), (known for known in CHECKED if known > one)
@@ -44,5 +45,6 @@ def neighbours(one: Release) -> tuple[Release, ...]:
 
 
 def newest(table: Mapping[Release, T], one: Release) -> T | None:
-    """Of a table keyed by releases in which something changed, the row that holds in `one`; None before the first."""
+    """Returns, from a table keyed by releases in which something changed, the row that holds in `one`; None before the
+    first."""
     return table[max(known)] if (known := [since for since in table if since <= one]) else None

@@ -4,7 +4,7 @@
     with lane_session(prepare("debian-12", "arm64"), folder, engine=Engine.JIT) as session:
         session.executor.run(scripts)
 
-What is the same for everybody stands here; what differs is a parameter, with the reason beside it.
+What is the same for all commands is here; what differs is a parameter, with its reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TargetOf = TypeVar("TargetOf", bound=Target, covariant=True)
 
 
 class Phase(StrEnum):
-    """What a session goes through, in this order, in the words of reports."""
+    """The phases of a session, in this order, as reports name them."""
 
     KERNEL = "kernel"
     GUEST_ROOT = "guest root"
@@ -52,25 +52,25 @@ class Phase(StrEnum):
 
 
 class Listener:
-    """Hears how far a session is. Every method does nothing; whoever wants to know overrides it."""
+    """Receives the progress of a session. Every method does nothing; subclasses override what they need."""
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]:
-        """Entered when a phase begins and left when it ends, or fails."""
+        """Returns a context manager that is entered when a phase begins and left when it ends, or fails."""
         return nullcontext()
 
     def note(self, line: str) -> None:
-        """Something went on, such as that a kernel is being fetched."""
+        """Reports progress, such as that a kernel is being fetched."""
 
     def warning(self, line: str) -> None:
-        """The running kernel is not as its records say, or nobody has checked these."""
+        """Reports that the running kernel differs from its records, or that these were never checked."""
 
     def made(self, machine: Machine) -> None:
-        """There is a machine, and it is about to start; its `stop` ends it from any thread. What is raised here ends
-        the session before that."""
+        """Receives the machine that is about to start; its `stop` ends it from any thread. An exception here ends the
+        session before the start."""
 
 
 class LineListener(Listener):
-    """Gives `tell` a line for whatever there is to know."""
+    """Calls `tell` with a line for each event."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
@@ -95,7 +95,7 @@ class Bootable:
 
 @dataclass(frozen=True)
 class Session(Generic[TargetOf]):
-    """A target that runs `kernel`, has said who it is, and carries out scripts; `boot_seconds` is what that took."""
+    """A target that runs `kernel`, has reported its facts, and runs scripts; `boot_seconds` is the time until then."""
 
     kernel: Kernel
     target: TargetOf
@@ -104,16 +104,17 @@ class Session(Generic[TargetOf]):
     boot_seconds: float = 0.0
 
     def environment(self, engine: Engine) -> Environment:
-        """What the model has to know of this kernel with an engine."""
+        """Returns what the model has to know of this kernel with an engine."""
         return Environment.of(self.kernel, engine, self.facts)
 
     def bring_up_cpus(self) -> None:
-        """Start the CPUs that a session begins without; BenchError when one does not come up."""
+        """Starts the CPUs that a session begins without; raises BenchError when one does not come up."""
         bring_up(self.target)
 
 
 def prepare(name: str, arch: str, listener: Listener = QUIET) -> Bootable:
-    """The kernel `name`, fetched when it is not at hand, and its guest root; errors as `hil.kernels.store.get`."""
+    """Returns the kernel `name`, which is fetched if it is not in the cache, and its guest root; errors as
+    `hil.kernels.store.get`."""
     with listener.phase(Phase.KERNEL):
         kernel = store.get(name, architecture(arch), notify=listener.note)
     with listener.phase(Phase.GUEST_ROOT):
@@ -130,15 +131,15 @@ def lane_session(
     for_gdb: bool = False,
     listener: Listener = QUIET,
 ) -> Iterator[Session[Machine]]:
-    """Boot a machine, whose files are left in `folder`, and end it with the session.
+    """Boots a machine, whose files are left in `folder`, and ends it with the session.
 
-    `engine` is chosen when one is given; who runs scripts in both chooses with `executor.switch`. A session begins on
-    one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with `all_cpus` on
-    all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel runs at its
-    linked addresses, and nothing times out while the guest stands still.
+    `engine` is chosen when one is given; callers that run scripts in both choose with `executor.switch`. A session
+    begins on one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with
+    `all_cpus` on all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel
+    runs at its linked addresses, and nothing times out while the guest is stopped.
 
-    UserError when the kernel does not have the engine, BenchError when it is not the one that was meant, MachineLost
-    when the machine ends or does not answer.
+    Raises UserError when the kernel does not have the engine, BenchError when another kernel booted, MachineLost when
+    the machine ends or does not answer.
     """
     started = time.monotonic()
     machine = Machine(specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb))
@@ -163,7 +164,7 @@ def lane_session(
 def session_on(
     target: AnyTarget, kernel: Kernel, *, patience: float = PATIENCE, since: float | None = None
 ) -> Iterator[Session[AnyTarget]]:
-    """A session on a target that runs already, and goes on running after it; errors as `GuestExecutor`.
+    """Returns a session on a target that runs already, and goes on running after it; errors as `GuestExecutor`.
 
     `patience` is the agent's, in nominal seconds; the boot began at `since`, by the monotonic clock.
     """
@@ -173,7 +174,7 @@ def session_on(
 
 
 def specification(bootable: Bootable, folder: Path, *, all_cpus: bool = False, for_gdb: bool = False) -> MachineSpec:
-    """The machine that `lane_session` boots."""
+    """Returns the machine that `lane_session` boots."""
     append = (*(() if all_cpus else at_first(bootable.kernel)), *((NO_KASLR,) if for_gdb else ()))
     spec = MachineSpec(bootable.kernel, bootable.root, folder, cpus=CPUS, append=append)
     return replace(spec, patience=math.inf) if for_gdb else spec

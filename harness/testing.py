@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What somebody who writes tests imports: operations, pieces of scripts, and the types of the plugin's fixtures.
+"""The interface for tests: operations, pieces of scripts, and the types of the plugin's fixtures.
 
     from harness.testing import LaneGuest, array, count_hits, on_our_prctl, op, prctl, probed, read_u64
 
@@ -75,7 +75,7 @@ __all__ = [
     "u64",
 ]
 
-# What brings the model, the bench or a reader of object files along is loaded by who asks for it.
+# What imports the model, the bench or a reader of object files is loaded when it is asked for.
 _LATER = {
     "LaneGuest": ("harness.pytest_plugin.guest", "LaneGuest"),
     "Machine": ("hil.machine", "Machine"),

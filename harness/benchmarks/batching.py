@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What batching is worth: cases a second in one exchange, over one exchange a case, over one agent a case; and whether
-the model keeps up."""
+"""The gain of batching: cases a second in one exchange, compared with one exchange a case and with one agent a case;
+and whether the model keeps up."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ CASE = Script(
 """One differential case, the unit of a fuzzing run."""
 
 TOGETHER = 50
-"""Cases that share a process, as in a fuzzing run."""
+"""The number of cases that share a process, as in a fuzzing run."""
 
 
 def batching_ratios(session: Session[Target], rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
-    """Cases a second, all ways in turn on one machine that is up already."""
+    """Returns the ratios of cases a second, all ways in turn on one machine that is running already."""
     batched, exchanged, started, predicted = [], [], [], []
     executor, lane = session.executor, str(session.kernel)
     model = ModelExecutor(session.environment(Engine.JIT))

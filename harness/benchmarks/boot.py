@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the bench adds to a boot: QEMU's start to the end of the greeting, over the same kernel's bare boot."""
+"""The time that the bench adds to a boot: from QEMU's start to the end of the greeting, compared with the same kernel's
+bare boot."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from hil.machine import Machine, MachineSpec, QemuExited
 
 
 def boot_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callable[[str], None]) -> Ratio:
-    """Boot both ways in turn. The bare boot ends when an init that only powers off has ended QEMU."""
+    """Boots both ways in turn. The bare boot ends when an init that only powers off has ended QEMU."""
     kernel = bootable.kernel
     bare_root = replace(bootable.root, initramfs=guestroot.bare(kernel))
     bare_spec = specification(replace(bootable, root=bare_root), folder / "bare")

@@ -29,7 +29,7 @@ def bench(name: str, rounds: int) -> None:
     conformance run goes, as shares of it."""
     console = terminal.console()
     for arch in architectures_with(name):
-        store.get(name, arch)  # before minutes are spent on what needs no kernel
+        store.get(name, arch)  # fails before minutes are spent on what needs no kernel
 
     def notify(line: str) -> None:
         console.print(f"bench: {line}", highlight=False, style="dim")

@@ -20,8 +20,8 @@ from hil.arch import architecture, architectures_with
 from hil.kernels import store
 
 
-class Told:
-    """A watch that passes on what machines do."""
+class Progress:
+    """Passes on the progress of machines."""
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
@@ -34,7 +34,7 @@ class Told:
 
 
 def conformance(kernel: str, folder: Path, notify: Callable[[str], None]) -> tuple[RunReport, float]:
-    """The run, and the seconds it took to its end, reports and history among them."""
+    """Returns the run, and the seconds it took to its end, reports and history included."""
     os.environ["HIL_HISTORY"] = str(folder / "history.sqlite")  # a measurement is no run to compare others with
 
     def scripts(name: str, arch: str) -> tuple[Script, ...]:
@@ -43,13 +43,13 @@ def conformance(kernel: str, folder: Path, notify: Callable[[str], None]) -> tup
 
     lanes = all_lanes((kernel, arch.name) for arch in architectures_with(kernel))
     plan, reports = shares(lanes, scripts), list[RunReport]()
-    made, watch = matrix.make_folder(folder), Told(notify)
+    made, watch = matrix.make_folder(folder), Progress(notify)
     took = seconds(lambda: reports.append(matrix.run(plan, made, watch, artifacts=EVERYTHING)))
     return reports[0], took
 
 
 def phases(report: RunReport, took: float) -> tuple[PhaseTime, ...]:
-    """What each phase took in all places, the longest first; `reports` is what came behind the last verdict."""
+    """Returns the time of each phase in all places, the longest first; `reports` is the time after the last verdict."""
     found: dict[str, tuple[float, int]] = {}
     for one in (*report.spent, PhaseTime("", "reports", max(took - report.seconds, 0.0), 1)):
         so_far = found.get(one.phase, (0.0, 0))
@@ -59,7 +59,8 @@ def phases(report: RunReport, took: float) -> tuple[PhaseTime, ...]:
 
 
 def table(report: RunReport, took: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings, and a row a phase: its share of the time of all threads, how often it was, and seconds by place."""
+    """Returns headings, and a row for each phase: its share of the time of all threads, its count, and seconds by
+    place."""
     places = tuple(dict.fromkeys(one.place for one in report.spent))
     by_place = {(one.place, one.phase): one.seconds for one in report.spent}
     rows = []
@@ -70,6 +71,6 @@ def table(report: RunReport, took: float) -> tuple[tuple[str, ...], list[tuple[s
 
 
 def shared(spent: Sequence[PhaseTime]) -> tuple[tuple[PhaseTime, float], ...]:
-    """Each with its share, from 0 to 1, of all the seconds."""
+    """Returns each phase with its share, from 0 to 1, of all the seconds."""
     total = sum(one.seconds for one in spent)
     return tuple((one, one.seconds / total if total else 0.0) for one in spent)

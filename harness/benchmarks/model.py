@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How fast the model is: its interpreter and its verifier on generated programs, the same ones each time.
+"""The speed of the model: its interpreter and its verifier on generated programs, the same ones each time.
 
-The baseline is what this host makes of calling an empty Python function, so that the ratio says how many such calls an
-instruction, or a program, costs.
+The baseline is the rate at which this host calls an empty Python function, so that the ratio says how many such calls
+an instruction, or a program, costs.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from harness.script.outcome import Unpredicted
 
 SEED, COUNT = 1, 100
 WHERE = Environment(era="4.1", arch="arm64", version_code=4 << 16 | 1 << 8 | 52)
-"""There are no probes there, so that every program is a socket filter; and its verifier is specified, not inferred."""
+"""An era without probes on this architecture, so that every program is a socket filter; its verifier is specified, not
+inferred."""
 CALLS = 200_000
 
 
 def model_ratios(rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
-    """Interpreter, verifier and baseline in turn."""
+    """Measures interpreter, verifier and baseline in turn."""
     corpus = [script for script in cases(SEED, COUNT, WHERE.rules) if _runs(script)]
     interpreted, verified, calls = [], [], []
     _interpreted_per_second(corpus)
@@ -45,7 +46,7 @@ def model_ratios(rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...
 
 
 class _Timed(Interpreter):
-    """Counts instructions when asked to, and the seconds of its runs always."""
+    """Counts instructions when asked to, and always the seconds of its runs."""
 
     took = 0.0
 
@@ -93,7 +94,8 @@ def _verified_per_second(corpus: Sequence[Script]) -> float:
 
 
 def _runs(script: Script) -> bool:
-    """Whether the model runs the program to its end, which it cannot where random numbers decide what comes back."""
+    """Returns whether the model runs the program to its end, which it cannot where random numbers decide what is
+    returned."""
     runs = any(isinstance(operation, RunSocketFilter) for operation in script.operations)
     return runs and not any(isinstance(said, Unpredicted) for said in ModelExecutor(WHERE).run(script))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A measured ratio: two quantities in turn, pair by pair, so that a host that changes its speed changes both."""
+"""Measured ratios: two quantities in turn, pair by pair, so that a host that changes its speed changes both."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Ratio:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long `action` took, on the host's clock."""
+    """Returns how long `action` took, in seconds of the host's clock."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Which point release made a script behave otherwise: a binary search over the kernels of Debian's archive."""
+"""Finding the point release that changed a script's behaviour: a binary search over the kernels of Debian's archive."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What kernels answered: kept, so that none is asked twice the same and a search that was interrupted goes on."""
+"""Answers of kernels, which are stored, so that no kernel is asked the same twice and an interrupted search goes on."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Answer:
-    """Of one kernel: what the script gave there, and the verdict on it with the operation it is about; or, where there
-    is nothing of it, why the kernel has to be skipped."""
+    """The answer of one kernel: the script's behaviour there, and the verdict on it with the operation it is about; or,
+    where there is none, why the kernel has to be skipped."""
 
     behaviour: Behaviour | None
     verdict: str = ""
@@ -40,7 +40,7 @@ def place(point: Point, engine: Engine, script: Script, rounds: int) -> Path:
 
 
 def read(path: Path) -> Answer | None:
-    """The answer that was kept; None when there is none that can be read."""
+    """Returns the stored answer; None when there is none that can be read."""
     try:
         kept = json.loads(path.read_text())
         operations = tuple(tuple((field, text) for field, text in leaves) for leaves in kept["operations"])
@@ -50,7 +50,7 @@ def read(path: Path) -> Answer | None:
 
 
 def keep(path: Path, answer: Answer) -> None:
-    """Keep an answer, but for one of a kernel that was lost or skipped: the next time it may be there."""
+    """Stores an answer, except that of a kernel that was lost or skipped: the next time it may be available."""
     if answer.behaviour is None or answer.behaviour.lost:
         return
     with cache.locked(path.parent), cache.writing(path.parent):
@@ -59,7 +59,7 @@ def keep(path: Path, answer: Answer) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Data that are the same in every process: sets have an order."""
+    """Returns data that are the same in every process: sets are sorted."""
     if is_dataclass(value):
         return [type(value).__name__, *(_plain(getattr(value, field.name)) for field in fields(value))]
     if isinstance(value, tuple | list):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Asking a kernel: boot it, run the script, hear what it gives."""
+"""Asking a kernel: it is booted, runs the script, and its behaviour is recorded."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from hil.kernels.points import Point
 
 
 class Asker:
-    """Asks kernels of one architecture what `script` gives on an engine. `workers` are those that booted one.
+    """Asks kernels of one architecture how `script` behaves on an engine. `workers` are those that booted one.
 
-    `script` gives the form that a kernel is asked; UserError for a kernel that has none, which is skipped.
+    `script` returns the form of the script for a kernel, and raises UserError for a kernel that has none, which is
+    skipped.
     """
 
     def __init__(self, script: Callable[[Point], Script], engine: Engine, rounds: int, *, afresh: bool) -> None:
@@ -37,7 +38,7 @@ class Asker:
         self.workers: list[Worker] = []
 
     def known(self, point: Point) -> Answer | None:
-        """What needs no boot: an answer that was kept, or that there is no script for this kernel."""
+        """Returns an answer that needs no boot: a stored one, or that there is no script for this kernel."""
         try:
             script = self._script(point)
         except UserError as error:
@@ -45,8 +46,10 @@ class Asker:
         return None if self._afresh else answers.read(answers.place(point, self._engine, script, self._rounds))
 
     def ask(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, int]:
-        """Boot the kernel and ask it, with its console below `folder`; the answer, and how many boots it took. One that
-        dies before it is asked gets a second boot: a busy host makes machines die that otherwise do not."""
+        """Boots the kernel and runs the script, with its console below `folder`; returns the answer, and the number of
+        boots. A machine that dies before it is asked gets a second boot: a busy host makes machines die that otherwise
+        do not.
+        """
         before = len(self.workers)
         answer, lost = self._asked(point, folder, watch)
         if lost:
@@ -55,26 +58,26 @@ class Asker:
         return answer, sum(bool(machine.command) for machine in machines)
 
     def _asked(self, point: Point, folder: Path, watch: Watch) -> tuple[Answer, bool]:
-        """The answer, and whether the machine was lost before it could give one."""
+        """Returns the answer, and whether the machine was lost before it could give one."""
         script = self._script(point)
-        heard: list[Behaviour] = []
+        observed: list[Behaviour] = []
 
-        def hear(seen: Observed | Missed, predictions: Sequence[Prediction]) -> None:
-            heard.append(behaviour(seen, predictions))
+        def observe(seen: Observed | Missed, predictions: Sequence[Prediction]) -> None:
+            observed.append(behaviour(seen, predictions))
 
         kernel = store.held_as(point) or point.name
         share = Share(kernel, point.arch.name, (self._engine,), (script,), rounds=self._rounds)
-        worker = Worker(share, folder, watch, heard=hear)
+        worker = Worker(share, folder, watch, heard=observe)
         self.workers.append(worker)
         matrix.work([worker])
         (result,) = summed(worker.results)
-        answer = _answer(result, heard)
+        answer = _answer(result, observed)
         answers.keep(answers.place(point, self._engine, script, self._rounds), answer)
-        return answer, result.verdict is Verdict.LOST and not heard
+        return answer, result.verdict is Verdict.LOST and not observed
 
 
-def _answer(result: ScriptResult, heard: Sequence[Behaviour]) -> Answer:
-    if not heard or result.verdict is Verdict.ERROR:
+def _answer(result: ScriptResult, observed: Sequence[Behaviour]) -> Answer:
+    if not observed or result.verdict is Verdict.ERROR:
         return Answer(None, skipped=result.reason)
     operation = f" at operation {result.operation.index}" if result.operation else ""
-    return Answer(reduce(steady, heard), f"{result.verdict}{operation}")
+    return Answer(reduce(steady, observed), f"{result.verdict}{operation}")

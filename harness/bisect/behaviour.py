@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a script gave on a kernel, in a form in which two kernels can be held against each other.
+"""The behaviour of a script on a kernel, in a form in which two kernels can be compared.
 
 Every leaf of every outcome is a field and a text. What cannot be known beforehand (a descriptor's number, a time, an
 address: what the model's prediction has as unknown, where it admits what was seen) is `?`, and so is what differs
@@ -30,19 +30,19 @@ from harness.script.text import describe_outcome, describe_record
 
 OPEN = "?"
 REFUSED = "!"
-"""Before what the prediction leaves open and all the same does not admit."""
+"""Marks a value that the prediction leaves open and that it does not admit all the same."""
 Leaves = tuple[tuple[str, str], ...]
 _SOMETHING = Unknown(OPEN)
 _ANYTHING: Leaves = (("outcome", OPEN),)
 _WORD = 8
 _ADDRESSES = (range(0xFFFF << 48, 0xFFFFFFFF << 32), range(0xFFFFFFFF81 << 24, 0xFFFFFFFFFF << 24))
-"""Of kernels: memory, x86_64's text and modules; no small number is there, negative or not."""
+"""Ranges of kernel addresses: memory, x86_64's text and modules; no small number is there, negative or not."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """The leaves of each operation; `lost` says at which one the machine or the agent died, of which nothing is known
-    then."""
+    """The leaves of each operation; `lost` says at which one the machine or the agent died, after which nothing is
+    known."""
 
     operations: tuple[Leaves, ...]
     lost: str = ""
@@ -50,7 +50,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The first operation that two kernels behave otherwise at, None where one of them died; and both words."""
+    """The first operation in which two kernels differ, None where one of them died; and both outcomes."""
 
     operation: int | None
     before: str
@@ -58,7 +58,7 @@ class Contrast:
 
 
 def behaviour(seen: Observed | Missed, predictions: Sequence[Prediction]) -> Behaviour:
-    """What the guest said of a script, for which the predictions are there."""
+    """Returns the behaviour of a script in the guest; what its predictions have as unknown is left open."""
     if isinstance(seen, Missed):
         return Behaviour((), "lost" if seen.operation is None else f"lost at operation {seen.operation}")
     returned: dict[str, int] = {}
@@ -72,7 +72,7 @@ def behaviour(seen: Observed | Missed, predictions: Sequence[Prediction]) -> Beh
 
 
 def contrast(before: Behaviour, after: Behaviour) -> Contrast | None:
-    """Where two kernels differ first; None when they do not."""
+    """Returns the first difference between two kernels; None when there is none."""
     if before.lost != after.lost:
         return Contrast(None, before.lost or "not lost", after.lost or "not lost")
     for index, (one, other) in enumerate(zip_longest(before.operations, after.operations, fillvalue=())):
@@ -82,7 +82,7 @@ def contrast(before: Behaviour, after: Behaviour) -> Contrast | None:
 
 
 def steady(one: Behaviour, other: Behaviour) -> Behaviour:
-    """What two rounds on one kernel have in common; where they differ, anything will do."""
+    """Returns what two rounds on one kernel have in common; where they differ, anything matches."""
     if one.lost or other.lost:
         return one if one.lost else other
     return Behaviour(tuple(_common(*pair) for pair in zip(one.operations, other.operations, strict=True)))
@@ -126,7 +126,7 @@ def _is_address(value: int) -> bool:
 
 
 def _digits(known: Outcome | None, seen: bytes, returned: Mapping[str, int]) -> str:
-    """Two digits a byte, two question marks for one that may be anything."""
+    """Returns two digits for each byte, two question marks for one that may be anything."""
     if known is None:
         words = range(0, len(seen) - _WORD + 1, _WORD)
         return _opened(seen, (at for at in words if _is_address(int.from_bytes(seen[at : at + _WORD], "little"))))
@@ -142,13 +142,13 @@ def _digits(known: Outcome | None, seen: bytes, returned: Mapping[str, int]) -> 
 
 
 def _opened(seen: bytes, places: Iterable[int], size: int = _WORD) -> str:
-    """The digits, with so many bytes left open at each of some places."""
+    """Returns the digits, with `size` bytes left open at each of some offsets."""
     gaps = {at + offset for at in places for offset in range(size)}
     return "".join(OPEN * 2 if at in gaps else f"{byte:02x}" for at, byte in enumerate(seen))
 
 
 def _masked(said: Record | Anything | None, seen: Record | Anything, returned: Mapping[str, int]) -> Record | Anything:
-    """The record with what nobody could know left open."""
+    """Returns the record with the unpredictable parts left open."""
     if isinstance(seen, Anything) or type(said) is not type(seen):
         return seen
     opened: dict[str, Any] = {}
@@ -172,7 +172,8 @@ def _alike(one: Leaves, other: Leaves) -> bool:
 
 
 def _matches(one: str, other: str) -> bool:
-    """Equal texts, of which either may leave digits open, or all; but not for what it does not admit."""
+    """Returns whether texts are equal, of which either may leave digits open, or all; but not what it does not
+    admit."""
     if one.lstrip(REFUSED) == other.lstrip(REFUSED):
         return True
     if REFUSED in (one[:1], other[:1]):
@@ -183,17 +184,17 @@ def _matches(one: str, other: str) -> bool:
 
 
 def _unlike(one: Leaves, other: Leaves) -> tuple[str, str]:
-    """What of two operations is not alike, in words."""
+    """Returns what differs in two operations, as text."""
     ours, theirs = dict(one), dict(other)
     differing = [
         field
         for field in dict.fromkeys([*ours, *theirs])
         if field not in ours or field not in theirs or not _matches(ours[field], theirs[field])
     ]
-    return _told(ours, differing), _told(theirs, differing)
+    return _format(ours, differing), _format(theirs, differing)
 
 
-def _told(leaves: Mapping[str, str], chosen: Sequence[str]) -> str:
+def _format(leaves: Mapping[str, str], chosen: Sequence[str]) -> str:
     told = [f"{field} {_on_a_line(leaves[field].lstrip(REFUSED))}" for field in chosen if field in leaves]
     return ", ".join(told) or "(nothing)"
 

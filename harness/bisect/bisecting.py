@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The search itself: which kernels are asked, and what came out."""
+"""The search itself: the kernels that are asked, and the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Ask = Callable[[Point], tuple[Answer, int]]
 
 
 class By(StrEnum):
-    """What has to differ for a kernel to behave otherwise."""
+    """The criterion by which behaviours differ."""
 
     OUTCOME = "outcome"
     VERDICT = "verdict"
@@ -27,7 +27,7 @@ class By(StrEnum):
 @dataclass(frozen=True)
 class Asked:
     """One kernel that was asked. `same` says whether it behaves as the older end does, None where it was skipped;
-    `contrast` is where it does not."""
+    `contrast` is the difference where it does not."""
 
     point: Point
     answer: Answer
@@ -38,8 +38,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Result:
-    """`asked` are those that were asked, in that order, both ends first. `first` is the first known to behave otherwise
-    than the older end, None when both ends behave alike; `suspects`, older than it, were skipped and may be it as well.
+    """The result of a search. `asked` are the kernels that were asked, in that order, both ends first. `first` is the
+    first known to behave differently from the older end, None when both ends behave alike; `suspects`, older than it,
+    were skipped and may be it as well.
     """
 
     points: tuple[Point, ...]
@@ -49,17 +50,17 @@ class Result:
 
     @property
     def boots(self) -> int:
-        """How often a kernel was booted."""
+        """Returns how often a kernel was booted."""
         return sum(one.boots for one in self.asked)
 
     @property
     def ranked(self) -> Iterator[Asked]:
-        """Those that were asked, oldest first."""
+        """Yields the kernels that were asked, oldest first."""
         return (one for point in self.points for one in self.asked if one.point == point)
 
 
 class EndSkipped(BenchError):
-    """An end of the search cannot be asked."""
+    """One of the two ends of the search had to be skipped."""
 
 
 def bisect(

@@ -18,7 +18,7 @@ Place = tuple[tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Span:
-    """Kernels, oldest first, and what the newest was called by whoever asked."""
+    """Kernels, oldest first, and the name that the user gave to the newest."""
 
     points: tuple[Point, ...]
     newer: str
@@ -48,7 +48,7 @@ def between(one: str, other: str, arch: Architecture, notify: Notify = lambda _:
 
 
 def _rows(*texts: str) -> list[str]:
-    """The kernels of the catalogue whose versions are meant."""
+    """Returns the kernels of the catalogue whose versions are meant."""
     every = [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
     named = {catalogue.row(text) for text in texts}
     return [*named] if len(named) == 1 and named <= {*every} else every
@@ -88,12 +88,12 @@ def _one_a_version(inner: Iterable[Point]) -> list[Point]:
 
 
 def _place(point: Point) -> Place:
-    """Upstream version and Debian's revision, whatever release it was built for."""
+    """Returns the upstream version and Debian's revision, whatever release it was built for."""
     return order(point.image.version)[:2]
 
 
 def _native(point: Point) -> bool:
-    """Whether it is of the series that its release came with, and not from its backports."""
+    """Returns whether it is of the series that its release came with, and not from its backports."""
     known = catalogue.entry(point.kernel)
     series = catalogue.numbers(known.series) if known.series else ()
     return _place(point)[0][: len(series)] == series

@@ -15,7 +15,7 @@ from harness.bisect.asking import Asker
 from harness.bisect.bisecting import By, EndSkipped, Result, bisect
 from harness.bisect.candidates import between
 from harness.bisect.search import most_asked
-from harness.bisect.showing import HEADINGS, as_data, rows, said, sentences
+from harness.bisect.showing import HEADINGS, as_data, describe, rows, sentences
 from harness.counting import counted
 from harness.jobs.artifacts import EVERYTHING
 from harness.jobs.options import repeat
@@ -31,20 +31,20 @@ from hil.kernels.points import Point
 from hil.whole import write_whole
 
 _NONE, _OPEN = 1, 3
-"""Exit status: both ends behave alike; the first one is among kernels that could not be asked."""
+"""The exit statuses for "both ends behave alike" and "the first one is among kernels that could not be asked"."""
 
 
 @click.command("bisect")
 @click.argument("what", metavar="SCRIPT|CLAUSE|CASE")
-@click.option("--good", required=True, metavar="KERNEL", help="One where all is well; older or newer than the bad one.")
-@click.option("--bad", required=True, metavar="KERNEL", help="One where it is not.")
+@click.option("--good", required=True, metavar="KERNEL", help="A good kernel, older or newer than the bad one.")
+@click.option("--bad", required=True, metavar="KERNEL", help="A bad kernel.")
 @click.option("--arch", default="x86_64", show_default=True, help="Architecture.")
 @click.option(
     "--engine",
     type=click.Choice([one.value for one in Engine]),
     default=Engine.JIT.value,
     show_default=True,
-    help="What runs the program.",
+    help="The engine that runs the programs.",
 )
 @click.option(
     "--by",
@@ -54,14 +54,14 @@ _NONE, _OPEN = 1, 3
     help="What has to differ: what the operations gave, or the verdict of model and clause on it.",
 )
 @repeat
-@click.option("--afresh", is_flag=True, help="Ask kernels again whose answers were kept.")
+@click.option("--afresh", is_flag=True, help="Ask kernels again whose answers were stored.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def command(
     what: str, good: str, bad: str, arch: str, engine: str, by: str, rounds: int, afresh: bool, output: Path | None,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Find the first point release that behaves otherwise: the one that broke a script, or the one that mended it.
+    """Find the first point release that behaves differently: the one that broke a script, or the one that fixed it.
 
     Between the two kernels, which are versions (6.12.43), versions of one Debian release (debian-13@6.12.90) or kernels
     of the catalogue (debian-13), lie those of Debian's archive: hil kernels list --all. They are searched by halves.
@@ -77,9 +77,9 @@ def command(
     ones.
     """
     console = terminal.console(stderr=as_json)
-    span = between(good, bad, architecture(arch), lambda line: _say(console, line))
+    span = between(good, bad, architecture(arch), lambda line: _print_line(console, line))
     newer = "bad" if span.newer == bad else "good"
-    form = _form(what, span.points[0])  # a name that there is not is told before anything boots
+    form = _form(what, span.points[0])  # an unknown name fails before anything boots
     scripts = (lambda _: form) if by == By.OUTCOME else (lambda point: _form(what, point))
     asker = Asker(scripts, Engine(engine), rounds, afresh=afresh)
     found, folder = _search(console, span.points, asker, By(by), output)
@@ -91,22 +91,22 @@ def command(
     else:
         terminal.print_table(console, HEADINGS, rows(found, newer))
         for line in sentences(found, newer):
-            _say(console, line)
+            _print_line(console, line)
         if folder is not None:
-            _say(console, f"run folder: {folder}")
+            _print_line(console, f"run folder: {folder}")
     if found.first is None:
         return _NONE
     return _OPEN if found.suspects else 0
 
 
 class _Unasked(Exception):
-    """A kernel has to be booted."""
+    """A kernel would have to be booted."""
 
 
 def _search(
     console: Console, points: tuple[Point, ...], asker: Asker, by: By, output: Path | None
 ) -> tuple[Result, Path | None]:
-    """What came out, and the run folder; None where no kernel had to be booted."""
+    """Returns the result and the run folder, None where no kernel had to be booted."""
 
     def kept(point: Point) -> tuple[Answer, int]:
         answer = asker.known(point)
@@ -116,12 +116,12 @@ def _search(
 
     with suppress(_Unasked):
         return bisect(points, kept, by), None
-    _say(
+    _print_line(
         console,
         f"{counted(len(points), 'kernel')} from {points[0].name} to {points[-1].name}: "
         f"{most_asked(len(points))} boots at most, and one more for each that has to be skipped",
     )
-    signals.hold()  # until somebody is there to leave something in the folder
+    signals.hold()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     watch = Logged(Plain(console))
     results: list[Result | EndSkipped] = []
@@ -132,14 +132,14 @@ def _search(
 
     def carry_out() -> None:
         try:
-            results.append(bisect(points, ask, by, lambda one: _say(console, said(one))))
-        except EndSkipped as error:  # the run is through all the same, and is no interrupted one
+            results.append(bisect(points, ask, by, lambda one: _print_line(console, describe(one))))
+        except EndSkipped as error:  # the run ended all the same, and was not interrupted
             results.append(error)
 
     try:
         matrix.recorded(asker.workers, carry_out, folder, artifacts=EVERYTHING)
     except (KeyboardInterrupt, SystemExit):
-        _say(console, f"the search is not complete, the same command goes on with it; run folder: {folder}")
+        _print_line(console, f"the search is not complete, the same command goes on with it; run folder: {folder}")
         raise
     (result,) = results
     if isinstance(result, EndSkipped):
@@ -148,9 +148,9 @@ def _search(
 
 
 def _form(what: str, point: Point) -> Script:
-    """The script as it is on a kernel."""
+    """Returns the script as it is on a kernel."""
     return named(what, point.arch.name, store.era(point.name, point.arch))[1]
 
 
-def _say(console: Console, line: str) -> None:
+def _print_line(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)

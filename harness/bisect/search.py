@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Binary search for the first of a row that is not as those before it, where some cannot be told."""
+"""Binary search for the first element that differs from those before it, where some elements cannot be compared."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Found:
-    """`first` is the first known not to be as the row begins, `suspects` those before it that could not be told, each
-    of which may be it as well."""
+    """The result: `first` is the first known to differ from the beginning, `suspects` those before it that could not be
+    compared, each of which may be it as well."""
 
     first: int
     suspects: tuple[int, ...]
 
 
 def most_asked(count: int) -> int:
-    """How many of `count` are asked at most, both ends among them, if all can be told."""
+    """Returns how many of `count` are asked at most, both ends included, if all can be compared."""
     return 2 + (count - 2).bit_length()
 
 
 def first_other(count: int, ask: Callable[[int], bool | None]) -> Found:
-    """The first of `count` in a row, at least two, that is not as number 0 is; the last one is known not to be.
+    """Returns the first of `count` elements, at least two, that differs from number 0; the last one is known to differ.
 
-    `ask` says whether one is; None when that cannot be told. It is asked about no end and none twice, always about
-    the middle of those that may be asked, so that it takes no more than `most_asked`, ends and all, and one more for
-    each that cannot be told. As with git-bisect(1), where the row turns more than once, one of the turns is found.
+    `ask` returns whether one is like number 0; None when that cannot be found out. It is asked about neither end and
+    about none twice, always about the middle of those that may be asked, so that it takes no more than `most_asked`,
+    ends included, and one more for each that cannot be compared. As with git-bisect(1), where there are several
+    changes, one of them is found.
     """
     low, high = 0, count - 1
     untold: set[int] = set()

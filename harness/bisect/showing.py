@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The result of a search as a table, in words, and as data."""
+"""The result of a search as a table, as sentences, and as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ HEADINGS = ("kernel", "version", "behaves", "what it gave", "asked")
 
 
 def rows(result: Result, newer: str) -> Iterator[tuple[str, ...]]:
-    """A row for each kernel that was asked, oldest first; `newer` is what those are called that behave otherwise."""
+    """Yields a row for each kernel that was asked, oldest first; `newer` is the label of those that behave
+    differently."""
     older = "bad" if newer == "good" else "good"
     last = next((one for one in result.asked if one.point == result.points[-1]), None)
     for one in result.ranked:
@@ -36,17 +37,17 @@ def _asked(one: Asked) -> str:
     return "kept" if one.answer.behaviour else "not booted"
 
 
-def said(one: Asked) -> str:
-    """One that was just asked, on a line."""
+def describe(one: Asked) -> str:
+    """Describes the kernel that was just asked, on a line."""
     if one.same is None:
         return f"{one.point.name}: skipped: {one.answer.skipped}"
     if one.contrast is None:
-        return f"{one.point.name}: behaves as the older end"
-    return f"{one.point.name}: behaves otherwise: {_at(one.contrast.operation)}{brief(one.contrast.after)}"
+        return f"{one.point.name}: behaves like the older end"
+    return f"{one.point.name}: behaves differently: {_at(one.contrast.operation)}{brief(one.contrast.after)}"
 
 
 def _gave(one: Asked, result: Result) -> str:
-    """What is special: the answer where it differs, and for those at the older end what was there instead."""
+    """Returns the answer where it differs, and for kernels at the older end what was there instead."""
     if one.same is None:
         return one.answer.skipped
     if one.contrast is not None:
@@ -60,7 +61,7 @@ def _at(operation: int | None) -> str:
 
 
 def sentences(result: Result, newer: str) -> Iterator[str]:
-    """What came out."""
+    """Yields the result as sentences."""
     older, newest = result.points[0], result.points[-1]
     if result.first is None:
         yield f"{older.name} and {newest.name} behave alike: there is nothing to search for"
@@ -82,7 +83,7 @@ def _whole(point: Point) -> str:
 
 
 def as_data(result: Result, newer: str) -> dict[str, Any]:
-    """Plain data of the same."""
+    """Returns the result as plain data."""
     return {
         "first": result.first and result.first.name,
         "which": newer,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The command `hil-plugin`. It heeds signals before it loads the rest of itself, which takes a moment."""
+"""The command `hil-plugin`. It handles signals before it imports the rest of itself, which takes a moment."""
 
 from hil import signals
 
 
 def main() -> None:
-    """Entry point; as that of `hil`."""
+    """Runs the command, as that of `hil`."""
     signals.install()
     from harness.bpf_conformance.commands import main as command
 

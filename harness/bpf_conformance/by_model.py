@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The plugin served by the model: any program the era has opcodes for, whether its verifier would take it or not."""
+"""The plugin served by the model: any program the era has opcodes for, whether or not its verifier would accept it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hil.errors import UserError
 
 
 def execute(environment: Environment, request: Request) -> int:
-    """R0; ProgramFailed when the program is malformed or does not return a number."""
+    """Returns R0; raises ProgramFailed when the program is malformed or does not return a number."""
     code, release = request.program.instructions, environment.rules.release
     try:
         check(request.program, release)

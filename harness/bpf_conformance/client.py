@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The caller's side of a background machine: start it when there is none, ask it, stop it."""
+"""The caller's side of a background machine: it starts one when there is none, sends requests, and stops it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from hil.errors import BenchError, HilError
 
 SERVER = (sys.executable, "-P", "-m", "harness.bpf_conformance.server")
 ATTEMPTS = 3
-"""A machine may end, idle or told to, just when it is called."""
+"""Attempts of a call: a machine may end, idle or stopped, just when it is called."""
 STOP = 30.0
-"""Seconds of an orderly end: it finishes the call it is at, then stops QEMU."""
+"""Seconds for an orderly end: the machine finishes the current call, then stops QEMU."""
 _MOST_ANSWER = 1 << 22
 _ABSENT = (FileNotFoundError, ConnectionRefusedError)
 
 
 class Failed(HilError):
-    """An error that another process met, told as it was there."""
+    """An error in another process, reported as it was there."""
 
     def __init__(self, of: dict[str, Any]) -> None:
         super().__init__(of["what"], remedy=of["remedy"], details=of["details"])
@@ -38,8 +38,8 @@ class Failed(HilError):
 
 
 def ask(place: Home, request: Request, idle: float) -> int:
-    """R0 of the program on the lane, whose machine is started when there is none, to end after `idle` seconds without
-    a call. HilError as the lane met it."""
+    """Returns R0 of the program on the lane, whose machine is started when there is none, to end after `idle` seconds
+    without a call. Raises HilError for errors of the lane."""
     for _ in range(ATTEMPTS):
         try:
             answer = _call(place, request)
@@ -56,7 +56,7 @@ def ask(place: Home, request: Request, idle: float) -> int:
 
 
 def _call(place: Home, request: Request) -> dict[str, Any]:
-    """The answer; nothing when the machine ended instead of answering."""
+    """Returns the answer; an empty one when the machine ended instead of answering."""
     with place.connect() as connection:
         try:
             send(connection, json.dumps(request.to_json()).encode())
@@ -67,10 +67,10 @@ def _call(place: Home, request: Request) -> dict[str, Any]:
 
 
 def start(place: Home, idle: float) -> None:
-    """Start the machine, unless somebody else just did; HilError when it cannot be had."""
+    """Starts the machine, unless another process just did; raises HilError when it does not start."""
     _check_lane(place)
     place.make()
-    with FileLock(place.birth):
+    with FileLock(place.start_lock):
         with contextlib.suppress(*_ABSENT):
             place.connect().close()
             return
@@ -100,7 +100,8 @@ def start(place: Home, idle: float) -> None:
 
 
 def stop(place: Home) -> bool:
-    """End the machine and wait until it has ended; False when there is none. BenchError when it cannot be ended."""
+    """Ends the machine and waits until it has ended; returns False when there is none. Raises BenchError when it does
+    not end."""
     process = _process(place)
     if process is None:
         return False
@@ -117,7 +118,8 @@ def stop(place: Home) -> bool:
 
 
 def _process(place: Home) -> int | None:
-    """A descriptor of the machine's process. Numbers are used again: it must be one that was started for this lane."""
+    """Returns a descriptor of the machine's process. Process ids are reused: it must be one that was started for this
+    lane."""
     try:
         number = int(place.pid.read_text())
         descriptor = os.pidfd_open(number)
@@ -131,7 +133,7 @@ def _process(place: Home) -> int | None:
 
 
 def _check_lane(place: Home) -> None:
-    from harness import lane  # what is needed to start is not needed to call
+    from harness import lane  # imported late: it is needed to start, not to call
     from harness.run.choice import known_lanes
 
     wanted = [str(place.lane)]

@@ -26,7 +26,7 @@ NEWEST = [*ERAS][-1]
 @click.option("--program", metavar="HEX", help="The program; by default it is read from standard input.")
 @click.option("--elf", is_flag=True, help="The program is an object file.")
 @click.option("--debug", is_flag=True, help="Accepted for the suite's sake: errors always come with their details.")
-@click.option("--era", type=click.Choice([*ERAS]), default=NEWEST, show_default=True, help="Of the model.")
+@click.option("--era", type=click.Choice([*ERAS]), default=NEWEST, show_default=True, help="The model's release.")
 @click.option(
     "--arch", type=click.Choice([*architectures()]), default="x86_64", show_default=True, help="Of the model."
 )

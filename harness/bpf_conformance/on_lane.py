@@ -25,15 +25,15 @@ from harness.script.outcome import Outcome, Withheld
 from hil.errors import BenchError, UserError
 
 NEWEST = (1 << 16, 0)
-"""A release that has every opcode: which of them the kernel knows is for the kernel to say."""
+"""A release that has every opcode: the kernel itself decides which of them it knows."""
 _KEY = bytes(4)
 _STATISTICS = ("processed ", "verification time ", "stack depth ")
 _PACKET = bytes(STORED)
 
 
 def execute(executor: GuestExecutor, request: Request) -> int:
-    """R0; ProgramFailed when the kernel refuses the program, with the verifier's log as details; BenchError when the
-    guest is lost or does not do what the wrapping needs."""
+    """Returns R0; raises ProgramFailed when the kernel refuses the program, with the verifier's log as details, and
+    BenchError when the guest is lost or does not do what the wrapping needs."""
     try:
         check(request.program, NEWEST)
     except UserError as error:
@@ -57,7 +57,7 @@ def execute(executor: GuestExecutor, request: Request) -> int:
 
 
 def script(request: Request, *, log: bool = False) -> Script:
-    """What a kernel is asked to do; the last three operations load, run and read the result."""
+    """Returns the script for the kernel; the last three operations load, run and read the result."""
     size = len(request.memory)
     memory: tuple[Operation, ...] = (
         CreateMap(MEMORY, MapType.ARRAY, 4, size, 1),
@@ -78,7 +78,7 @@ def script(request: Request, *, log: bool = False) -> Script:
 
 
 def _reason(log: str) -> str:
-    """The line that says why; later kernels put statistics behind it."""
+    """Returns the line with the reason; later kernels put statistics behind it."""
     lines = [line for line in log.splitlines() if line and not line.startswith(_STATISTICS)]
     return lines[-1] if lines else "no message"
 

@@ -12,7 +12,7 @@ from harness.script.operations import Program
 from hil.errors import HilError, UserError
 
 MOST_MEMORY = 1 << 20
-"""Bytes; the suite's longest is far below."""
+"""The most bytes of memory; the suite's longest is far below."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ProgramFailed(HilError):
 
 
 def read(program: str, memory: str, *, elf: bool) -> Request:
-    """The request as the contract writes it; UserError says what is wrong with it."""
+    """Returns the request as the contract writes it; raises UserError saying what is wrong with it."""
     content, data = hexadecimal.parse(program, "the program"), hexadecimal.parse(memory, "the memory")
     brought = source.read(content, Format.OBJECT_FILE if elf else Format.BYTES)
     if brought.program.maps:

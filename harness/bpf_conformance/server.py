@@ -3,7 +3,7 @@
 
     python -m harness.bpf_conformance.server KERNEL/ARCH/ENGINE IDLE_SECONDS
 
-It says on standard output, in one line of JSON, that it listens or why it cannot. It ends when nobody called for
+It writes to standard output, in one line of JSON, that it listens or why it cannot. It ends when nobody called for
 IDLE_SECONDS, on SIGTERM, and when its machine is lost.
 """
 
@@ -30,15 +30,15 @@ from hil.errors import BenchError, HilError
 
 MOST_REQUEST = 1024 + 2 * (8 * MOST_INSTRUCTIONS + MOST_MEMORY)
 SLOW_CALLER = 10.0
-"""Seconds in which a caller must have said all; it has only to send what it already holds."""
+"""Seconds in which a caller must have sent its request, which it holds already."""
 PREDECESSOR = 60.0
-"""Seconds in which a process that is about to end must have ended."""
+"""Seconds in which a previous process that is about to end must have ended."""
 
 Execute = Callable[[Request], int]
 
 
 class _Log(LineListener):
-    """Writes how far the machine is to the process's log, and keeps warnings for whoever started it."""
+    """Writes the machine's progress to the process's log, and keeps warnings for whoever started it."""
 
     def __init__(self) -> None:
         super().__init__(lambda line: print(line, file=sys.stderr, flush=True))
@@ -50,11 +50,11 @@ class _Log(LineListener):
 
 
 def main(lane: str, idle: str) -> int:
-    """Serve until the end; the exit status."""
+    """Serves until the end; returns the exit status."""
     signal.signal(signal.SIGTERM, _end)
     place = home(lane)
     try:
-        with FileLock(place.life, timeout=PREDECESSOR):
+        with FileLock(place.process_lock, timeout=PREDECESSOR):
             place.pid.write_text(f"{os.getpid()}\n")
             try:
                 _live(place, float(idle))
@@ -62,11 +62,11 @@ def main(lane: str, idle: str) -> int:
                 place.endpoint.unlink(missing_ok=True)
                 place.pid.unlink(missing_ok=True)
     except Timeout:
-        error = BenchError(f"another process holds {place.life} and does not answer", remedy="hil plugin --stop")
-        _say(failure(error))
+        error = BenchError(f"a process holds {place.process_lock} and does not answer", remedy="hil plugin --stop")
+        _report(failure(error))
         return BenchError.exit_status
     except HilError as error:
-        _say(failure(error))
+        _report(failure(error))
         return error.exit_status
     return 0
 
@@ -76,11 +76,12 @@ def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _say(answer: Mapping[str, object]) -> None:
-    """Tell the process that started us: a failure, or the `warnings` of a machine that listens. It may be gone."""
+def _report(answer: Mapping[str, object]) -> None:
+    """Reports to the process that started this one: a failure, or the `warnings` of a machine that listens. That
+    process may be gone."""
     try:
         print(json.dumps(answer), flush=True)
-        # Nobody waits for more: without this, whoever waits for the end of the stream would wait for ours.
+        # Closes the stream for its reader, who else would wait until this process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError:
         pass
@@ -95,13 +96,13 @@ def _live(place: Home, idle: float) -> None:
         lane_session(bootable, folder, engine=lane.engine, listener=log) as session,
         place.listen() as socket_of_callers,
     ):
-        _say({"warnings": log.warnings})
+        _report({"warnings": log.warnings})
         executor, machine = session.executor, session.target
         serve(socket_of_callers, idle, lambda request: on_lane.execute(executor, request), lambda: machine.alive)
 
 
 def serve(listener: socket.socket, idle: float, execute: Execute, alive: Callable[[], bool]) -> None:
-    """Answer one caller after the other, until none came for `idle` seconds or the machine is no longer `alive`."""
+    """Answers one caller after the other, until none came for `idle` seconds or the machine is no longer `alive`."""
     listener.settimeout(idle)
     while alive():
         try:
@@ -114,22 +115,22 @@ def serve(listener: socket.socket, idle: float, execute: Execute, alive: Callabl
                 if message := receive(connection, MOST_REQUEST):
                     send(connection, json.dumps(answer(message, execute)).encode())
             except OSError:
-                pass  # the caller went away, or never said what it wants: the next one may
+                pass  # the caller went away, or never sent its request: the next one may
 
 
 def answer(message: bytes, execute: Execute) -> dict[str, object]:
-    """What a caller gets for its request."""
+    """Returns the answer to a request."""
     try:
         return {"r0": execute(Request.from_json(json.loads(message)))}
     except HilError as error:
         return failure(error)
     except Exception as error:
-        # A fault of ours must not take the machine from the callers that follow.
+        # An error here must not take the machine from the callers that follow.
         return failure(BenchError(f"internal error: {error!r}", details=traceback.format_exc()))
 
 
 def failure(error: HilError) -> dict[str, object]:
-    """An error as data."""
+    """Returns an error as data."""
     return {"what": error.what, "remedy": error.remedy, "details": error.details, "status": error.exit_status}
 
 

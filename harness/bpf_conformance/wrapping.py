@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A program of the suite as one a kernel may load: nothing points to raw memory there, and R0 is cut to 32 bits.
+"""Wrapping of a program of the suite for a kernel, where nothing points to raw memory and R0 is cut to 32 bits.
 
 The memory becomes the value of an array map: a prologue puts its address into R1 and its length into R2, as the suite
-wants. Each `exit` of the program becomes a jump to an epilogue, which stores all of R0 in another map. Functions the
-program calls keep their exits and stay behind it, because a function must lie in one piece.
+demands. Each `exit` of the program becomes a jump to an epilogue, which stores all of R0 in another map. Functions that
+the program calls keep their exits and stay behind it, because a function must be contiguous.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ JA, EXIT = Class.JMP | Jump.JA, Class.JMP | Jump.EXIT
 MEMORY, RESULT = "memory", "result"
 """The maps: one element each, of the memory's size, and of 8 bytes."""
 ENDED_EARLY, NO_ELEMENT, STORED = 0, 1, 2
-"""What the wrapped program returns: 0 when the kernel ended it by itself, as 4.1 does at a division by 0."""
+"""The return value of the wrapped program: 0 when the kernel ended it by itself, as 4.1 does at a division by 0."""
 
 
 def wrap(wrapped: Program, length: int) -> Program:
-    """`wrapped`, which must have passed `harness.programs.structure.check`, with `length` bytes of memory."""
+    """Wraps `wrapped`, which must have passed `harness.programs.structure.check`, with `length` bytes of memory."""
     prologue, epilogue = _prologue(length), _epilogue()
     main = _end_of_main(wrapped)
     before, between = len(prologue.instructions), len(epilogue.instructions)
@@ -69,7 +69,7 @@ def wrap(wrapped: Program, length: int) -> Program:
 
 
 def _end_of_main(of: Program) -> int:
-    """Where the first function begins that the program calls, or hands to a helper."""
+    """Returns where the first function begins that the program calls, or passes to a helper."""
     entries = (
         index + 1 + instruction.imm
         for index, instruction in first_halves(of.instructions)
@@ -79,7 +79,7 @@ def _end_of_main(of: Program) -> int:
 
 
 def _again(index: int, instruction: Instruction, moved: Callable[[int], int]) -> Instruction:
-    """The instruction, aimed at where its target is now."""
+    """Returns the instruction, with the distance to where its target is now."""
     opcode = find(instruction)
     distance = target_distance(instruction, opcode) if opcode else None
     if distance is None:
@@ -99,7 +99,7 @@ def _epilogue() -> Program:
 
 
 def _element(name: str) -> tuple[Piece, ...]:
-    """R0 becomes the address of the only element of an array."""
+    """Puts the address of the only element of an array into R0."""
     return (
         st(W, R10, -4, 0),
         mov64_reg(R2, R10),

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The conformance run: every clause on every lane, kernel, model and clause held against each other."""
+"""The conformance run: every clause on every lane; kernel, model and clause are compared with each other."""

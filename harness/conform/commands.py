@@ -12,7 +12,7 @@ from rich.console import Console
 
 from harness.clauses import clauses
 from harness.conform.page import markdown
-from harness.jobs.listing import list_plan, tell_left_out
+from harness.jobs.listing import list_plan, print_left_out
 from harness.jobs.options import DEFAULT_LANES, repeat, require_predicted, strict
 from harness.jobs.start import carry_out
 from harness.lane import listed, select
@@ -35,7 +35,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @click.command()
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
 @click.option("--clauses", "patterns", default="*", show_default=True, help="Only clauses with such names, by commas.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
+@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
 @strict
@@ -58,14 +58,14 @@ def conform(
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
     if as_markdown:
         if not listing:
-            raise UserError("--markdown is a way to list clauses", remedy="add --list")
+            raise UserError("--markdown works with --list only", remedy="add --list")
         click.echo(markdown(), nl=False)
         return 0
     console = terminal.console()
     wanted = listed(lanes)
     chosen = choose(select(wanted, known_lanes(wanted)), _clauses, patterns, "clause", _sections)
     check_chosen(require, chosen)
-    tell_left_out(console, chosen)
+    print_left_out(console, chosen)
     excused = known.read(KNOWN)
     plan = shares(
         chosen.lanes,
@@ -87,12 +87,12 @@ def _era(kernel: str, arch: str) -> str:
     return store.era(kernel, architecture(arch))
 
 
-def _whose(kernel: str, arch: str) -> Distribution | None:
+def _distribution(kernel: str, arch: str) -> Distribution | None:
     return store.distribution(kernel, architecture(arch))
 
 
 def _clauses(kernel: str, arch: str) -> dict[str, Clause]:
-    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch), _whose(kernel, arch))}
+    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch), _distribution(kernel, arch))}
 
 
 def _sections(ids: Iterable[str]) -> Iterable[str]:
@@ -100,7 +100,7 @@ def _sections(ids: Iterable[str]) -> Iterable[str]:
 
 
 def _summarize(console: Console, report: RunReport, excused: Sequence[KnownDivergence]) -> None:
-    """Who stands alone, how often; and what is no longer worth excusing."""
+    """Prints how often each of the three differs from the other two, and which known divergences did not occur."""
     blamed = Counter(result.blame for result in report.results if result.blame)
     if blamed:
         console.print(f"differs from the other two: {', '.join(f'{who} {count}' for who, count in blamed.items())}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page docs/clauses.md: every clause of every era, and where in the kernel's sources it comes from."""
+"""The page docs/clauses.md: every clause of every era, with its place in the kernel's sources."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Sources are shown in {", ".join(map(tag, ERAS))}; two are given where the place 
 
 @dataclass
 class _Row:
-    """Where one statement holds, and its sources in the order of the eras they hold from."""
+    """The eras in which one statement holds, and its sources in the order of the eras they hold from."""
 
     eras: list[str] = field(default_factory=list)
     architectures: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class _Row:
 
 
 def markdown() -> str:
-    """The page, as the file has it."""
+    """Returns the page, as the file has it."""
     links: set[str] = set()
     parts = [_OPENING]
     for name, rows in _rows().items():
@@ -50,7 +50,7 @@ def markdown() -> str:
 
 
 def _rows() -> Mapping[str, Mapping[tuple[str, str], _Row]]:
-    """By section, then by id and sentence: some sentences name an architecture's registers."""
+    """Returns the rows by section, then by id and sentence: some sentences name an architecture's registers."""
     found: dict[str, dict[tuple[str, str], _Row]] = {name: {} for name in sections()}
     for rules in sorted(every_era(), key=lambda rules: rules.release):
         for section, clauses in by_section(rules.arch, rules.name):
@@ -77,12 +77,12 @@ def _cells(id: str, sentence: str, row: _Row, links: set[str]) -> Iterator[str]:
 
 
 def _label(link: str) -> str:
-    """A link without its host: stays what it is when another clause comes."""
+    """Returns a link without its host, as a label that stays the same when another clause is added."""
     return "/".join(link.split("/")[4:])
 
 
 def _eras(held: Iterable[str]) -> str:
-    """`all`, `4.1`, `since 5.10`, or whichever they are."""
+    """Returns `all`, `4.1`, `since 5.10`, or the eras themselves."""
     eras, every = tuple(held), tuple(ERAS)
     if eras == every:
         return "all"

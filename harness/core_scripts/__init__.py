@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The main job's scripts: what a program on a kprobe is good for, each in a handful of operations."""
+"""The core scripts of `hil run`: the uses of programs on kprobes, each in a few operations."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ _MODULES: tuple[Callable[[PtRegs], tuple[Script | Clause, ...]], ...] = (
 
 
 def core_scripts(arch: str, era: str) -> tuple[Script, ...]:
-    """Every core script: programs read arguments where this architecture and era has them in `struct pt_regs`.
+    """Returns every core script; programs read arguments at their offsets in this architecture's and era's `struct
+    pt_regs`.
 
-    Where something is to fail, a script is written as a clause, which says so.
+    Where an operation is expected to fail, the script is written as a clause.
     """
     registers = pt_regs(arch, era)
     made = (one for module in _MODULES for one in module(registers))
-    return tuple(_honest(one.script(era) if isinstance(one, Clause) else one) for one in made)
+    return tuple(_where_probes_fail(one.script(era) if isinstance(one, Clause) else one) for one in made)
 
 
-def _honest(script: Script) -> Script:
-    """Where there are no kprobes, or none on entries, a script about them shows nothing: all of it fails, as the model
-    foretells."""
+def _where_probes_fail(script: Script) -> Script:
+    """Replaces a script about probes where there are no kprobes, or none on entries: all of it fails, as the model
+    predicts."""
     about = any(
         isinstance(one, CreateKprobe) or (isinstance(one, LoadProgram) and one.type is ProgramType.KPROBE)
         for one in script.operations

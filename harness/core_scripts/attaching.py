@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What PERF_EVENT_IOC_SET_BPF takes, and what it refuses."""
+"""The programs that PERF_EVENT_IOC_SET_BPF accepts and refuses."""
 
 from __future__ import annotations
 

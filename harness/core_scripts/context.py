@@ -133,7 +133,8 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
 
 
 def _read(address: Piece) -> tuple[Piece, ...]:
-    """probe_read of eight bytes from the address that `address` puts into R3, to the stack at -16; the result in R8."""
+    """Calls probe_read for eight bytes from the address that `address` puts into R3, to the stack at -16; the result is
+    in R8."""
     return (
         st(DW, R10, -16, -1),
         mov64_reg(R1, R10),
@@ -146,7 +147,8 @@ def _read(address: Piece) -> tuple[Piece, ...]:
 
 
 def _reads_what_is_written(registers: PtRegs) -> Program:
-    """On write_null(file, buffer, 8, position): the buffer, then address 0; content and result of each go to "seen"."""
+    """Handles write_null(file, buffer, 8, position): reads the buffer, then address 0; content and result of each go to
+    "seen"."""
     return program(
         mov64_reg(R6, R1),
         ldx(DW, R7, R6, registers.argument(2)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the program's verdict does: 0 keeps the hit out of the ring buffer and of the count, 1 lets it in."""
+"""The effect of a program's verdict: 0 keeps the hit out of the ring buffer and of the count, 1 lets it in."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def scripts(registers: PtRegs) -> tuple[Script, ...]:
 
 
 def _subjects() -> Iterator[tuple[str, str, Sequence[Piece], Sequence[tuple[int, ...]]]]:
-    """Name, sentence, pieces that change R7 (and may use R8), and what R7 and R8 hold before."""
+    """Yields name, sentence, pieces that change R7 (and may use R8), and the values of R7 and R8 before."""
     yield "arithmetic-64", "64 bit operations on two registers", _applied(ALU64), PAIRS
     yield "arithmetic-32", "32 bit operations clear the upper half", _applied(ALU32), PAIRS
     yield "division", "division and remainder, unsigned", _applied(DIVISION), PAIRS
@@ -112,7 +112,8 @@ def _verdict_cuts() -> Script:
 def _on_probe(
     registers: PtRegs, pieces: Sequence[Piece], arguments: Sequence[tuple[int, ...]]
 ) -> tuple[Operation, ...]:
-    """A program on a kprobe finds R7 and R8 in the arguments of our prctl; what it leaves in R7 is read from a map."""
+    """Returns the operations of a program on a kprobe, which finds R7 and R8 in the arguments of the script's prctl;
+    its R7 is read from a map."""
     body = [
         (
             ldx(DW, R7, R6, registers.argument(1)),
@@ -131,7 +132,7 @@ def _on_probe(
 
 
 def _in_filter(pieces: Sequence[Piece], arguments: Sequence[tuple[int, ...]]) -> tuple[Operation, ...]:
-    """The same in a socket filter, which every kernel runs; it finds R7 and R8 in another map."""
+    """Returns the same in a socket filter, which every kernel runs; it finds R7 and R8 in another map."""
     body = [
         (
             element("arguments", 0),
@@ -160,9 +161,10 @@ def _in_filter(pieces: Sequence[Piece], arguments: Sequence[tuple[int, ...]]) ->
 
 
 def _in_verdicts(pieces: Sequence[Piece], arguments: Sequence[tuple[int, ...]]) -> tuple[Operation, ...]:
-    """The same without maps: a program a byte of each result, which it returns to cut a packet of 256 bytes.
+    """Returns the same without maps: a program for each byte of each result, which it returns to cut a packet of 256
+    bytes.
 
-    For the JIT of 4.1 on arm64, where a program that passes its stack to a helper is broken (see known.toml).
+    This is for the JIT of 4.1 on arm64, where a program that passes its stack to a helper is broken (see known.toml).
     """
     return tuple(
         step
@@ -197,7 +199,7 @@ def _applied(operations: Sequence[Binary]) -> list[Piece]:
 
 
 def _which_hold(comparisons: Sequence[Comparison]) -> tuple[Piece, ...]:
-    """R7 becomes a number with one bit for every comparison of R7 with R8 that holds."""
+    """Makes R7 a number with one bit for every comparison of R7 with R8 that holds."""
     return (
         mov64_imm(R9, 0),
         *((jump(R7, R8, 1), asm.ja(1), asm.or64_imm(R9, 1 << bit)) for bit, jump in enumerate(comparisons)),

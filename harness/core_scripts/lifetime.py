@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long things live: what a close ends, and what it does not."""
+"""Lifetimes of events, programs and probes: what a close ends, and what it does not."""
 
 from __future__ import annotations
 

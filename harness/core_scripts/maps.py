@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Maps, from both sides: what a program stores the system call sees, and the other way round."""
+"""Maps accessed from both sides: system calls see what a program stores, and the other way round."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _table(entries: int = 8) -> CreateMap:
 
 
 def _key(registers: PtRegs) -> tuple[Piece, ...]:
-    """The second argument of our prctl goes to the stack at -16; R2 points to it."""
+    """Puts the second argument of the script's prctl on the stack at -16; R2 points to it."""
     return (
         ldx(DW, R8, R6, registers.argument(1)),
         stx(DW, R10, -16, R8),
@@ -192,7 +192,7 @@ def _key(registers: PtRegs) -> tuple[Piece, ...]:
 
 
 def _update(registers: PtRegs, flag: UpdateFlag) -> tuple[Piece, ...]:
-    """table[second argument] = third argument; what the helper returned goes to "seen"."""
+    """Performs table[second argument] = third argument; the helper's result goes to "seen"."""
     return (
         _key(registers),
         ldx(DW, R8, R6, registers.argument(2)),

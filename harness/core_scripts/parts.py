@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pieces that many scripts share: a probe on `cap_task_prctl`, its trigger, and programs that ignore everybody else."""
+"""Pieces that many scripts share: a probe on `cap_task_prctl`, its trigger, and programs that ignore all other
+callers."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def u64(value: int) -> bytes:
 
 
 def on_our_prctl(registers: PtRegs, *body: Piece, otherwise: int = 0) -> Program:
-    """A program that runs `body` only for our own prctl, with the context in R6; `body` leaves the verdict in R0.
+    """Returns a program that runs `body` only for the script's own prctl, with the context in R6; `body` leaves the
+    verdict in R0.
 
     The kernel calls the probed function for every prctl(2) of every task. `otherwise` is the verdict for those.
     """
@@ -76,7 +78,7 @@ def on_our_prctl(registers: PtRegs, *body: Piece, otherwise: int = 0) -> Program
 
 
 def element(map_name: str, key: int = 0) -> tuple[Piece, ...]:
-    """R0 becomes the address of the element `key` (32 bits) of a map; the program ends with 0 when there is none.
+    """Puts the address of the element `key` (32 bits) of a map into R0; the program ends with 0 when there is none.
 
     The key goes through a register: the JIT of 4.1 for arm64 has no store of a constant, and leaves such a program to
     the interpreter.
@@ -107,7 +109,7 @@ def kprobe_program(name: str, code: Program) -> LoadProgram:
 
 
 def probed(code: Program, *, symbol: str = PRCTL, returns: bool = False) -> tuple[Operation, ...]:
-    """Load `code` as "program", make a probe on `symbol`, open an event on it, attach."""
+    """Loads `code` as "program", makes a probe on `symbol`, opens an event on it, and attaches."""
     return (
         kprobe_program("program", code),
         CreateKprobe("probe", symbol, returns=returns),
@@ -117,7 +119,7 @@ def probed(code: Program, *, symbol: str = PRCTL, returns: bool = False) -> tupl
 
 
 def prctl(*arguments: int, times: int = 1) -> Trigger:
-    """Our own prctl(2): the magic option, and up to four arguments of 64 bits."""
+    """Returns the script's own prctl(2): the magic option, and up to four arguments of 64 bits."""
     return Trigger(PRCTL, (UNKNOWN_PRCTL, *arguments), times)
 
 

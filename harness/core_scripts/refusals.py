@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that cannot be loaded: the verifier's word, and the checks before it."""
+"""Programs that cannot be loaded: refusals of the verifier, and of the checks before it."""
 
 from __future__ import annotations
 

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""Debugging a program on a kprobe: stop the kernel where it is about to run the program, look around, go on."""
+"""Debugging a program on a kprobe: the kernel is stopped where it is about to run the program, inspected, and
+continued."""

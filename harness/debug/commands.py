@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`hil debug`: a look at the kernel at the moment it runs a program."""
+"""`hil debug`: inspects the kernel at the moment it runs a program."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, output: Path | None) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
     chosen = _lane(lane)
-    require_gdb()  # before anything boots
+    require_gdb()  # fails before anything boots
     console = terminal.console()
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     bootable = prepare(chosen.kernel, chosen.arch, progress)
@@ -67,7 +67,8 @@ def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, ou
 
 
 def _lane(text: str) -> Lane:
-    """The one lane that `text` names; without an engine, the one with the interpreter. UserError otherwise."""
+    """Returns the one lane that `text` names; without an engine, the one with the interpreter. Raises UserError
+    otherwise."""
     found = select([text], known_lanes([text]))
     if len(found) > 1 and text.count("/") == 1:
         found = tuple(lane for lane in found if lane.engine is Engine.INTERP)
@@ -78,7 +79,7 @@ def _lane(text: str) -> Lane:
 
 
 def _usual(arch: str, release: str) -> str:
-    """The name of the script that is debugged when none is named."""
+    """Returns the name of the script that is debugged by default."""
     return USUAL if era(release, arch).kprobes else WITHOUT_KPROBES
 
 

@@ -41,7 +41,7 @@ class Debuggee:
         return self.session.target
 
     def start(self, script: Script) -> Future[Observed | Missed]:
-        """Run a script in a thread of its own, so that the guest may stop meanwhile."""
+        """Runs a script in a thread of its own, so that the guest may stop meanwhile."""
         future: Future[Observed | Missed] = Future()
         # Not a pool: a pool waits for its threads at the end, and a guest that stays stopped never answers.
         threading.Thread(target=self._run, args=(script, future), name="script", daemon=True).start()
@@ -49,16 +49,16 @@ class Debuggee:
 
     @cached_property
     def table(self) -> SymbolTable:
-        """The symbols in memory."""
+        """Returns the symbols in memory."""
         return SymbolTable.of_elf(self.symbols)
 
     @property
     def environment(self) -> Environment:
-        """What the model is told of the lane."""
+        """Returns what the model has to know of the lane."""
         return self.session.environment(self.lane.engine)
 
     def judge(self, seen: Observed | Missed) -> ScriptResult:
-        """The verdict on what the guest made of a script."""
+        """Returns the verdict on the guest's result of a script."""
         return judge(self.lane, seen, ModelExecutor(self.environment))
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
@@ -72,7 +72,7 @@ class Debuggee:
 
 @contextmanager
 def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[Debuggee]:
-    """A session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out because the guest
-    stands still."""
+    """Starts a session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out while the
+    guest is stopped."""
     with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
         yield Debuggee(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))

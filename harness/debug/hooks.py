@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel functions that run programs, by what a program is for and by release, as data."""
+"""The kernel functions that run programs, by the kind of program and by release, as data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class Hook:
-    """`symbol` is called once a hit, or a packet, before the program runs; `arguments` are its parameters by name. One
-    that is called `ctx` is the address of a `struct pt_regs`, the program's context."""
+    """A kernel function: `symbol` is called once for each hit, or packet, before the program runs; `arguments` are its
+    parameters by name. The parameter `ctx` is the address of a `struct pt_regs`, the program's context."""
 
     symbol: str
     arguments: tuple[str, ...]
@@ -41,14 +41,15 @@ _FILTER = Hook(
 )
 
 KPROBE_HOOKS: Mapping[Release, Hook] = {(4, 1): _PROGRAM, (4, 15): _EVENT}
-"""What runs the programs of a kprobe: a text symbol of its own in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, where there
-are kprobes."""
+"""The functions that run the programs of a kprobe: each is a text symbol in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2,
+where there are kprobes."""
 FILTER_HOOKS: Mapping[Release, Hook] = {(4, 1): _FILTER}
-"""What runs the socket filters of `RunSocketFilter`."""
+"""The function that runs the socket filters of `RunSocketFilter`."""
 
 
 def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
-    """The hook of the programs that `script` runs on a kernel that `has` symbols; UserError when there is none."""
+    """Returns the hook of the programs that `script` runs on a kernel that `has` symbols; raises UserError when there
+    is none."""
     found = newest(KPROBE_HOOKS if Need.KPROBES in script.needs else FILTER_HOOKS, release(era))
     if found is None or not has(found.symbol):
         raise UserError(
@@ -59,6 +60,6 @@ def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
 
 
 def arguments_of(symbol: str, era: str) -> tuple[str, ...]:
-    """The parameters of a kernel function by name; empty for one that is no hook."""
+    """Returns the parameters of a kernel function by name; none for one that is no hook."""
     hooks = (newest(table, release(era)) for table in (KPROBE_HOOKS, FILTER_HOOKS))
     return next((one.arguments for one in hooks if one and one.symbol == symbol), ())

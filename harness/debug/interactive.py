@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A gdb on the user's terminal instead of ours."""
+"""A gdb on the user's terminal."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from hil.machine.tied import tied
 
 
 def interact(debuggee: Debuggee, script: Script, symbol: str, notify: Callable[[str], None]) -> Observed | Missed:
-    """Hand the guest, stopped, to gdb with a breakpoint at `symbol`; the script begins when the user continues.
+    """Hands the guest, stopped, to gdb with a breakpoint at `symbol`; the script begins when the user continues.
 
-    When gdb is left the guest goes on, and the script's observations are given.
+    When gdb ends, the guest goes on, and the script's observations are returned.
     """
     command = interactive_command(debuggee.machine.arch, debuggee.machine.gdb_socket, debuggee.symbols, (symbol,))
-    # The script waits at the stopped guest's door, so gdb cannot come too late for it.
+    # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
     debuggee.machine.qmp.execute("stop")
     result = debuggee.start(script)
     notify(f"running: {shlex.join(command)}")
     notify("`continue` runs the script to the breakpoint; `detach` or `quit` lets the guest go on")
-    before = signal.signal(signal.SIGINT, _not_for_us)
+    before = signal.signal(signal.SIGINT, _ignore)
     try:
         status = subprocess.run(tied(command), env=environment(), check=False).returncode
     except OSError as error:
@@ -50,6 +50,6 @@ def interact(debuggee: Debuggee, script: Script, symbol: str, notify: Callable[[
         raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
 
 
-def _not_for_us(number: int, frame: object) -> None:
-    """Ctrl-C is for gdb, which stops the guest on it. A function, because a signal we ignored would be ignored by gdb
-    too (execve(2))."""
+def _ignore(number: int, frame: object) -> None:
+    """Ignores Ctrl-C, which is for gdb, where it stops the guest. This is a function, because a signal that is ignored
+    here would be ignored by gdb too (execve(2))."""

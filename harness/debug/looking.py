@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One stop: run a script up to the first time the kernel reaches a function, and write down what is there."""
+"""One stop: a script is run up to the first time the kernel reaches a function, and the kernel's state there is
+recorded."""
 
 from __future__ import annotations
 
@@ -24,13 +25,13 @@ RESULT = Wait("the script to end after the breakpoint", 120)
 
 
 class NeverReached(UserError):
-    """The script ended, and the kernel was never at the breakpoint."""
+    """The script ended, and the kernel never reached the breakpoint."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """A program's context: the `struct pt_regs` at `address` tells which function was `probed` where, and its
-    `arguments` (only at an entry probe are they that)."""
+    """A program's context: the `struct pt_regs` at `address`, from which follow the `probed` function and its
+    `arguments` (which are meaningful at an entry probe only)."""
 
     address: int
     probed: Frame
@@ -38,8 +39,8 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What there was to see. `arguments` of the function by name, for those functions whose parameters we know."""
+class Snapshot:
+    """The kernel's state at a stop. `arguments` are the function's by name, for functions with known parameters."""
 
     stop: Stop
     registers: Mapping[str, int]
@@ -48,11 +49,11 @@ class Sight:
     backtrace: tuple[Frame, ...]
 
 
-def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Sight], None]) -> Observed | Missed:
-    """Stop at the first time the script makes the kernel reach `symbol`, `show` that, let it go on, and give the
-    guest's observations of the script, which are as if nobody had looked.
+def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Snapshot], None]) -> Observed | Missed:
+    """Stops at the first time the script makes the kernel reach `symbol`, passes its state to `show`, lets it go on,
+    and returns the guest's observations of the script, which are the same as without the stop.
 
-    UnknownSymbol, NeverReached; what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
+    Raises UnknownSymbol, NeverReached, and what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
     """
     symbols = debuggee.table
     with GdbSession(debuggee.machine, debuggee.symbols) as gdb:
@@ -66,7 +67,7 @@ def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Sight]
             raise NeverReached(
                 f"{script.name} ended without reaching {symbol}", remedy="choose another script or function"
             )
-        show(_sight(debuggee, gdb, symbols, stop, symbol))
+        show(_snapshot(debuggee, gdb, symbols, stop, symbol))
         gdb.delete(breakpoint)
     try:
         return result.result(RESULT.seconds * speed.scale())
@@ -75,18 +76,18 @@ def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Sight]
 
 
 def _wake(gdb: GdbSession) -> None:
-    """Stop the guest. Whoever waits for the stop also hears of a gdb or machine that is gone."""
+    """Stops the guest. A wait for the stop also ends when gdb or the machine is gone."""
     with contextlib.suppress(BenchError):
         gdb.interrupt()
 
 
-def _sight(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Sight:
+def _snapshot(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, stop: Stop, symbol: str) -> Snapshot:
     registers = gdb.registers()
     values = (registers[name] for name in register_file(debuggee.lane.arch).arguments)
     arguments = dict(zip(arguments_of(symbol, debuggee.kernel.era), values, strict=False))
     context = _context(debuggee, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
     backtrace = tuple(unwinder(debuggee.kernel, symbols).frames(gdb))
-    return Sight(stop, registers, arguments, context, backtrace)
+    return Snapshot(stop, registers, arguments, context, backtrace)
 
 
 def _context(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs that last: a SQLite file of every run, and the formats others read them in."""
+"""The history of runs: a SQLite file of every run, and exports in formats of others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hil.errors import HilError
 
 
 def keep(report: RunReport, folder: Path) -> None:
-    """Record a finished run. Failure is told in a line and no more: the run folder holds everything."""
+    """Records a finished run. A failure is only reported in a line: the run folder holds everything."""
     try:
         History().record(report, folder)
     except (HilError, OSError) as error:

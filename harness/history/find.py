@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What users call a run: its number, `latest`, its folder, or its `results.json`."""
+"""Names that users give a run: its number, `latest`, its folder, or its `results.json`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.run.results import RunReport
 from hil.errors import UserError
 
 _DIGITS = 19
-"""SQLite's integers have 64 bits."""
+"""The greatest integer of SQLite, which has 64 bits."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A run, and what to call it. `folder` holds its console logs; None when it is gone."""
+    """A run, and its name. `folder` holds its console logs; None when it is gone."""
 
     name: str
     folder: Path | None
@@ -25,7 +25,7 @@ class Found:
 
 
 def find(text: str) -> Found:
-    """The run that `text` means; UserError when there is none. A number is always one of the history."""
+    """Returns the run that `text` names; raises UserError when there is none. A number is always one of the history."""
     if text == "latest" or (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
         run = History().get(None if text == "latest" else int(text))
         return Found(f"run {run.id}", run.folder if run.folder.is_dir() else None, run.report)

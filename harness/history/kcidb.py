@@ -24,7 +24,7 @@ _STATUS = {
     Verdict.DIVERGE: "FAIL",
     Verdict.DISAGREE: "FAIL",
     Verdict.FLAKY: "FAIL",
-    Verdict.KNOWN: "FAIL",  # KCIDB tells known failures by issues, which whoever triages them submits
+    Verdict.KNOWN: "FAIL",  # in KCIDB, known failures are issues, which are submitted by whoever triages them
     Verdict.UNSUPPORTED: "SKIP",
     Verdict.LOST: "ERROR",
     Verdict.ERROR: "MISS",
@@ -33,9 +33,10 @@ _EXCERPT = 16384  # characters; the schema's maxLength of log_excerpt
 
 
 def document(report: RunReport, origin: str = "hil") -> dict[str, Any]:
-    """The submission, as plain data. `origin` names the CI system; ids are the same whenever a run is exported."""
+    """Returns the submission, as plain data. `origin` names the CI system; ids are the same whenever a run is
+    exported."""
     if not re.fullmatch("[a-z0-9_]+", origin):
-        raise UserError(f"{origin!r} is no origin of KCIDB", remedy="use lower-case letters, digits and underscores")
+        raise UserError(f"{origin!r} is no valid origin", remedy="use lower-case letters, digits and underscores")
     run = hashlib.sha256(json.dumps(as_document(report), sort_keys=True).encode()).hexdigest()[:16]
     machines = {f"{machine.kernel}/{machine.arch}": machine for machine in report.machines}
     tests = [
@@ -97,7 +98,7 @@ def _test(report: RunReport, machine: MachineReport, result: ScriptResult, origi
 
 
 def _source(machine: MachineReport) -> str:
-    """What tells this kernel's source apart: the package and its version, or the kernel's name and image."""
+    """Returns what identifies this kernel's source: the package and its version, or the kernel's name and image."""
     metapackage = machine.provenance.get("metapackage")
     if isinstance(metapackage, Mapping):
         return f"{metapackage.get('name')}/{metapackage.get('version')}"
@@ -111,5 +112,5 @@ def _build_id(machine: MachineReport, origin: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without NUL, which the schema forbids everywhere."""
+    """Returns the text without NUL, which the schema forbids everywhere."""
     return text.replace("\0", "")

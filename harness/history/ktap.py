@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""KTAP, version 1: a subtest a lane, in it a line a script; the kernel's Documentation/dev-tools/ktap.rst, 6.1."""
+"""KTAP, version 1: a subtest for each lane, in it a line for each script; the kernel's
+Documentation/dev-tools/ktap.rst, 6.1."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _NOT_OK = {Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.LOST, Verdi
 
 
 def text(report: RunReport) -> str:
-    """The whole report."""
+    """Returns the whole report."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -56,7 +57,8 @@ def _line(number: int, name: str, verdict: Verdict, reason: str = "") -> str:
 
 
 def _summary(results: Sequence[ScriptResult]) -> Verdict:
-    """A parent fails when a subtest fails, and is skipped when all of them are; so is one that has none."""
+    """Returns the verdict of a parent, which fails when a subtest fails, and is skipped when all of them are, or when
+    it has none."""
     verdicts = {result.verdict for result in results}
     if verdicts & _NOT_OK:
         return Verdict.DIVERGE
@@ -64,5 +66,5 @@ def _summary(results: Sequence[ScriptResult]) -> Verdict:
 
 
 def _flat(words: str) -> str:
-    """On one line, because a line is KTAP's unit."""
+    """Returns the text on one line, because a line is KTAP's unit."""
     return " ".join(words.split())

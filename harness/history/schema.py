@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The layout of the history, and how an older one becomes today's.
+"""The layout of the history, and its migrations from older ones.
 
-A run is kept as the very document `results.json` holds; the views `machine` and `result` take it apart for those who
-ask in SQL. So nothing is kept twice, and a field the record gains needs no new layout. `PRAGMA user_version` counts the
-steps below that a file has taken; https://www.sqlite.org/pragma.html#pragma_user_version
+A run is stored as the same document that `results.json` holds; the views `machine` and `result` take it apart for
+queries in SQL. So nothing is stored twice, and a new field of the record needs no new layout. `PRAGMA user_version`
+counts the steps below that a file has taken; https://www.sqlite.org/pragma.html#pragma_user_version
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The history's file.
 
-Writers are serialized by SQLite: one transaction a run, so a run is there whole or not at all, whatever happens to the
-process, the host or the disk in between. Readers do not wait for writers (WAL, https://www.sqlite.org/wal.html).
+Writers are serialized by SQLite: one transaction for each run, so a run is recorded whole or not at all, whatever
+happens to the process, the host or the disk in between. Readers do not wait for writers (WAL,
+https://www.sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hil import directories
 from hil.errors import BenchError, UserError
 
 PATIENCE = 60.0
-"""Seconds a writer waits for others; each of them needs some milliseconds."""
+"""The seconds that a writer waits for others; each of them needs some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Entry:
-    """One run in a list: no more than a line shows."""
+    """One run in a list, with what a line shows."""
 
     id: int
     started: str
@@ -55,18 +56,18 @@ class Entry:
 
 
 def default_path() -> Path:
-    """`HIL_HISTORY`, or `history.sqlite` among what is ours and lasts."""
+    """Returns `HIL_HISTORY`, or `history.sqlite` in the state folder."""
     return Path(os.environ.get("HIL_HISTORY") or directories.state() / "history.sqlite")
 
 
 class History:
-    """The runs in the file at `path`, which appears with the first one. Every trouble is a BenchError."""
+    """The runs in the file at `path`, which is made with the first one. Every failure is a BenchError."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or default_path()
 
     def record(self, report: RunReport, folder: Path) -> int:
-        """Add a run; the number it has from now on. Nothing is added when this raises."""
+        """Adds a run; returns its number. Nothing is added when this raises."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -86,7 +87,7 @@ class History:
         return cursor.lastrowid
 
     def entries(self, limit: int) -> list[Entry]:
-        """The newest runs, newest first; none when nothing was ever recorded."""
+        """Returns the newest runs, newest first; none when nothing was ever recorded."""
         if not self.path.exists():
             return []
         with self._connection() as connection:
@@ -128,7 +129,7 @@ class History:
             ) from error
 
     def get(self, number: int | None = None) -> Recorded:
-        """The run of that number, or the latest; UserError when there is none."""
+        """Returns the run of that number, or the latest; raises UserError when there is none."""
         row = None
         if self.path.exists():
             with self._connection() as connection:
@@ -146,7 +147,7 @@ class History:
             connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             try:
                 self._prepare(connection)
-                # One sync a run costs nothing beside the run, and a power cut then takes none that was told as kept.
+                # One sync costs little beside a run, and a power cut then loses no run that was reported as recorded.
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
             finally:
@@ -157,7 +158,7 @@ class History:
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Bring the file to today's layout."""
+        """Migrates the file to the current layout."""
         taken = _version(connection)
         if taken > len(STEPS):
             raise BenchError(
@@ -178,7 +179,7 @@ class History:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """A write transaction from its first statement on: it waits for other writers here, and nowhere later."""
+    """Opens a write transaction from its first statement on: it waits for other writers here, and nowhere later."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What commands have in common that run scripts on lanes: `hil run`, `hil conform`, `hil fuzz`."""
+"""The common parts of commands that run scripts on lanes: `hil run`, `hil conform`, `hil fuzz`."""

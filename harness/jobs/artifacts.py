@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What runs leave behind that users start: all reports, and a line of the history."""
+"""The files of runs that users start: all reports, and a line of the history."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ EVERYTHING = Artifacts(
     },
     history.keep,
 )
-"""`results.json`, `junit.xml` and `report.html`; the history tells itself what it fails at."""
+"""`results.json`, `junit.xml` and `report.html`; the history reports its failures itself."""

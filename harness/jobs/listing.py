@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run would consist of, for a terminal."""
+"""The plan of a run, for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.run.plan import Share
 
 
 def list_plan(console: Console, plan: Sequence[Share]) -> None:
-    """Print every lane, and every script with what it shows."""
+    """Prints every lane, and every script with what it shows."""
     for share in plan:
         for lane in share.lanes:
             console.print(str(lane), highlight=False)
@@ -21,7 +21,7 @@ def list_plan(console: Console, plan: Sequence[Share]) -> None:
         console.print(f"  {name}: {sentence}", highlight=False, soft_wrap=True)
 
 
-def tell_left_out(console: Console, chosen: Choice[Any]) -> None:
-    """Name the lanes that nothing of what was chosen is for, so that nobody takes them for run."""
+def print_left_out(console: Console, chosen: Choice[Any]) -> None:
+    """Names the lanes that none of the chosen scripts is for, so that nobody takes them for run."""
     for lane in chosen.without:
-        console.print(f"{lane}: left out, nothing that was chosen is for it", highlight=False, soft_wrap=True)
+        console.print(f"{lane}: left out, none of the chosen scripts is for it", highlight=False, soft_wrap=True)

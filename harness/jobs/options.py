@@ -7,14 +7,13 @@ import click
 
 DEFAULT_LANES = "debian-12"
 repeat = click.option(
-    "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="Rounds over all of it."
+    "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="How often every script is run."
 )
-"""Of every command whose scripts can be repeated; one that differs from round to round is flaky, and fails the run."""
+"""The option of every command whose scripts can be repeated; a script that differs from round to round is flaky, and
+fails the run."""
 require_predicted = click.option(
     "--require-predicted",
     is_flag=True,
-    help="Fail when neither the model nor a clause says what an operation gives, whatever other lanes say.",
+    help="Fail when neither the model nor a clause predicts an operation, whatever other lanes gave.",
 )
-strict = click.option(
-    "--strict", is_flag=True, help="The same, and when an operation fails though nobody said that it should."
-)
+strict = click.option("--strict", is_flag=True, help="The same, and fail when an operation fails unexpectedly.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starting a run, and telling what comes of it."""
+"""Starting a run, and summing it up."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from hil import directories, signals, terminal
 def carry_out(
     console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None, demands: Demands = NO_DEMANDS
 ) -> RunReport:
-    """Run a plan before the user's eyes, into a new run folder, and sum it up. What does not meet `demands` is recorded
-    in the report; whoever calls ends with it (`Demands.check`)."""
-    signals.hold()  # until somebody is there to leave something in the folder
+    """Runs a plan with its progress on the terminal, into a new run folder, and sums it up. Demands that are not met
+    are recorded in the report; the caller ends with them (`Demands.check`)."""
+    signals.hold()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):
@@ -33,7 +33,7 @@ def carry_out(
         else:
             report = matrix.run(plan, folder, Plain(console), jobs=jobs, demands=demands, artifacts=EVERYTHING)
     except Unwritten as error:
-        summarize(console, error.report, folder)  # all the more
+        summarize(console, error.report, folder)  # an interrupted run needs it most
         raise
     except (KeyboardInterrupt, SystemExit):
         console.print(f"the run is not complete; run folder: {folder}", highlight=False, soft_wrap=True)

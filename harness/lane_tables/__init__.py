@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""What each lane can do, and why not where it cannot: a table made from the catalogue and the model's eras."""
+"""The abilities of each lane, and the reasons where it lacks one: tables made from the catalogue and the model's
+eras."""

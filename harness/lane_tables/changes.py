@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What changed from each release to the next: the page docs/eras.md."""
+"""The page docs/eras.md: what changed from each release to the next."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hil.kernels import distributions
 
 
 def markdown() -> str:
-    """The whole page."""
+    """Returns the whole page."""
     return "\n".join([*_introduction(), *_upstream(), *_architectures(), *_distributions()]) + "\n"
 
 
@@ -43,7 +43,7 @@ def _read() -> str:
 
 
 def _windows() -> Iterator[str]:
-    """Between which releases something was never looked up, and how much."""
+    """Yields the ranges of releases in which something was never looked up, and how much."""
     windows = Counter((one.after, one.since) for one in (*CHANGES, *_of_architectures()) if one.after < one.since)
     yield "| not in | in | changes of which the releases between were not checked |"
     yield "|---|---|---|"
@@ -62,13 +62,13 @@ def _upstream() -> Iterator[str]:
     for since in releases:
         yield f"## {dotted(since)}"
         yield ""
-        yield from (f"- {_told(one)}" for one in CHANGES if one.since == since)
+        yield from (f"- {_sentence(one)}" for one in CHANGES if one.since == since)
         if told := _clauses(since):
             yield f"- Clauses that begin, end or say something else: {', '.join(f'`{id}`' for id in told)}"
         yield ""
 
 
-def _told(one: Change) -> str:
+def _sentence(one: Change) -> str:
     said = one.sentence.replace("_", r"\_").replace("*", r"\*")
     if one.commit:
         said += f" [{one.commit.partition(', ')[2]}]({source(f'commit {one.commit}', FIRST).link})"
@@ -80,7 +80,7 @@ def _told(one: Change) -> str:
 
 
 def _clauses(since: Release) -> list[str]:
-    """The clauses that are not the same before and from `since` on."""
+    """Returns the clauses that differ before and from `since` on."""
     if since not in CHECKED:
         return []
     name, before = dotted(since), dotted(CHECKED[CHECKED.index(since) - 1])

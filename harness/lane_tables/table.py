@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The table of capabilities. A row is a kernel and an architecture; both engines can do the same."""
+"""The table of abilities. A row is a kernel and an architecture; both engines can do the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, and what a row says under it."""
+    """A heading, and the function that gives the cell of a row."""
 
     heading: str
     cell: Callable[[Row, Era, Architecture], str]
@@ -61,7 +61,7 @@ def _kprobes(_: Row, rules: Era, arch: Architecture) -> str:
 
 
 def _runs(rules: Era) -> bool:
-    """Whether programs run on kprobes."""
+    """Returns whether programs run on kprobes."""
     return rules.kprobes and rules.entry_probes
 
 
@@ -120,7 +120,8 @@ COLUMNS = (
 
 
 def imported() -> tuple[tuple[str, ...], ...]:
-    """The same for the kernels that a user imported under names of their own, by the records that each is judged by."""
+    """Returns the same for kernels that a user imported under names of their own, by the records that each is judged
+    by."""
     known = set(catalogue.entries())
     return tuple(
         tuple(column.cell(Row(name, rules.name, None), rules, arch) for column in COLUMNS)
@@ -131,7 +132,7 @@ def imported() -> tuple[tuple[str, ...], ...]:
 
 
 def rows() -> tuple[tuple[str, ...], ...]:
-    """A row for every kernel of the catalogue and every architecture it has, in the order of `COLUMNS`."""
+    """Returns a row for every kernel of the catalogue and every architecture it has, in the order of `COLUMNS`."""
     return tuple(
         tuple(
             column.cell(Row(entry.name, entry.era, entry.source), era(entry.era, arch.name), arch) for column in COLUMNS
@@ -142,7 +143,7 @@ def rows() -> tuple[tuple[str, ...], ...]:
 
 
 def markdown() -> str:
-    """The page docs/lanes.md."""
+    """Returns the page docs/lanes.md."""
     lines = [
         "# What each lane can do",
         "",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Programs that people bring, in whatever form, and what the model says of them: `hil model`."""
+"""Programs that users bring, in any form, and the model's verdicts on them: `hil model`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`hil model`: what the model says of a program."""
+"""`hil model`: the model's verdict on a program, and its run in the model."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _TYPES = {type.name.lower(): type for type in ProgramType if type is not Program
 
 
 def _program(function: _F) -> _F:
-    """The options that say which program is meant."""
+    """Adds the options that choose the program."""
     function = click.option("--section", help="Of an object file, the section with the program.")(function)
     function = click.option(
         "--format",
         type=click.Choice([format.value for format in Format]),
-        help="The form of PROGRAM; by default seen in its content.",
+        help="The form of PROGRAM; by default detected from its content.",
     )(function)
     return click.argument("program", type=click.File("rb"))(function)
 
 
 def _lane(function: _F) -> _F:
-    """The options that say which kernel is meant."""
+    """Adds the options that choose the kernel."""
     function = click.option(
         "--map",
         "given",
@@ -108,7 +108,7 @@ def verify(
         kern_version=brought.kern_version,
     )
     if brought.more and kind is None:
-        opinion = Opinion(Unpredicted(f"{brought.more}, and the model does not know what that changes"))
+        opinion = Opinion(Unpredicted(f"{brought.more}, and the model does not know its effect"))
     else:
         opinion = verify_program(lane, maps.gather(brought, map(maps.parse, given)), wanted)
     if isinstance(opinion.verdict, Unpredicted):
@@ -118,7 +118,7 @@ def verify(
         click.echo(str(opinion.verdict.log), nl=not str(opinion.verdict.log).endswith("\n"))
     if opinion.withheld:
         click.echo(f"log {opinion.withheld}")
-    click.echo(_word(opinion.verdict, opinion.verifier, lane))
+    click.echo(_describe(opinion.verdict, opinion.verifier, lane))
     if opinion.verdict.doubt:
         click.echo(f"warning: {opinion.verdict.doubt}", err=True)
     return 0 if opinion.verdict.accepted else 1
@@ -156,7 +156,7 @@ def run(
     Exit status: 0 it returned, 1 it did not, 2 wrong input.
     """
     if memory is not None and arguments:
-        raise UserError("--memory and --argument both say what R1 is", remedy="give one of them")
+        raise UserError("--memory and --argument both set R1", remedy="give one of them")
     brought = _read(program, format, section)
     if memory is None and (type := _type(brought, kind)) != ProgramType.KPROBE:
         raise UserError(
@@ -182,17 +182,17 @@ def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:
 
 
 def _type(brought: Source, chosen: str | None) -> ProgramType:
-    """That which is chosen, or the section says, or kprobe where there are no sections."""
+    """Returns the chosen type, or the section's, or kprobe where there are no sections."""
     if chosen is not None:
         return _TYPES[chosen]
     if brought.section and brought.type is None:
-        raise UserError(f"the name of section {brought.section} tells no type of program", remedy="name it with --type")
+        raise UserError(f"section {brought.section} does not tell a program type", remedy="name it with --type")
     return brought.type or ProgramType.KPROBE
 
 
-def _word(verdict: Verdict, verifier: bool, lane: Environment) -> str:
+def _describe(verdict: Verdict, verifier: bool, lane: Environment) -> str:
     if verdict.oops:
-        return "accepted, and then the kernel dies"
+        return "accepted, and then the kernel crashes"
     if verdict.errno is None:
         return "accepted"
     place = f", at instruction {verdict.at}" if verdict.at is not None else ""
@@ -202,7 +202,7 @@ def _word(verdict: Verdict, verifier: bool, lane: Environment) -> str:
         return f"refused: {verdict.errno}"
     if lane.rules.verifier.specified:
         return f"refused: {verdict.errno}: {verdict.message}{place}"
-    return f"refused: {verdict.errno}{place}; the words for it differ by release, here: {verdict.message}"
+    return f"refused: {verdict.errno}{place}; the message differs by release, here: {verdict.message}"
 
 
 def _argument(text: str) -> tuple[int, int]:
@@ -213,5 +213,5 @@ def _argument(text: str) -> tuple[int, int]:
 
 
 def _first(*candidates: str | None) -> str:
-    """The first that is given, be it empty."""
+    """Returns the first that is given, even if it is empty."""
     return next(candidate for candidate in candidates if candidate is not None)

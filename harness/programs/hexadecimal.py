@@ -12,13 +12,14 @@ _WORD = re.compile(r"(?:0x)?[0-9a-f]+", re.IGNORECASE)
 
 
 def is_hexadecimal(text: str) -> bool:
-    """Whether `text` holds hexadecimal digits and separators alone."""
+    """Returns whether `text` holds hexadecimal digits and separators alone."""
     words = [word for word in _SEPARATOR.split(text) if word]
     return bool(words) and all(map(_WORD.fullmatch, words))
 
 
 def parse(text: str, what: str) -> bytes:
-    """The bytes of `text`; UserError, which calls it `what`, when it is not hexadecimal or has half a byte."""
+    """Returns the bytes of `text`; raises UserError, which calls it `what`, when it is not hexadecimal or ends in half
+    a byte."""
     digits = [word.lower().removeprefix("0x") for word in _SEPARATOR.split(text) if word]
     try:
         return b"".join(map(bytes.fromhex, digits))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lanes as the model knows them, where no kernel is at hand."""
+"""Lanes for the model, without a kernel."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from harness.model.eras import era
 
 
 def environment(era_name: str, arch: str, engine: str = "interp") -> Environment:
-    """The lane of an era as the model knows it, without a kernel at hand; UserError for an unknown era."""
+    """Returns the lane of an era for the model, without a kernel; raises UserError for an unknown era."""
     return Environment(era_name, arch, era(era_name, arch).latest, engine)

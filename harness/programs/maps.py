@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Maps as a user writes them: `hits:array:4:8:1`."""
+"""Maps in the notation of the command line: `hits:array:4:8:1`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REMEDY = "write NAME:TYPE:KEY_SIZE:VALUE_SIZE:ENTRIES, as in hits:array:4:8:1"
 
 
 def parse(text: str) -> CreateMap:
-    """One map; the type is a name of `MapType` or a number. UserError when it is not of that form."""
+    """Returns one map; the type is a name of `MapType` or a number. Raises UserError when it is not of that form."""
     parts = text.split(":")
     if len(parts) != 5 or not parts[0]:
         raise UserError(f"--map {text!r} is no map", remedy=_REMEDY)
@@ -33,8 +33,8 @@ def parse(text: str) -> CreateMap:
 
 
 def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
-    """Every map there is, those given on the command line before those of the file; UserError for a name that the
-    program refers to and nobody defines."""
+    """Returns all maps, those given on the command line before those of the file; raises UserError for a name that the
+    program refers to and nothing defines."""
     maps = {map.name: map for map in (*source.maps, *given)}
     for index, reference in source.program.maps:
         if reference.name not in maps:
@@ -46,8 +46,7 @@ def gather(source: Source, given: Iterable[CreateMap]) -> tuple[CreateMap, ...]:
 
 
 class NoMap(HilError):
-    """There is no map of this kind in the era, or the model cannot know; `errno` is what the kernel says if it is
-    known."""
+    """There is no map of this kind in the era, or the model cannot know; `errno` is the kernel's if it is known."""
 
     exit_status = 1
 
@@ -57,7 +56,7 @@ class NoMap(HilError):
 
 
 def create(environment: Environment, wanted: CreateMap) -> Map:
-    """The map in the model; NoMap when the era's kernel refuses it, or the model does not know it."""
+    """Returns the map in the model; raises NoMap when the era's kernel refuses it, or the model has no rule for it."""
     try:
         return allocate(environment, wanted)
     except Errno as error:

@@ -22,7 +22,7 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run ended, and the maps it leaves."""
+    """How a run ended, and the maps after it."""
 
     ended: Ended
     maps: Mapping[str, Map]
@@ -31,7 +31,7 @@ class Ran:
 def on_memory(
     environment: Environment, program: Program, memory: bytes, maps: Sequence[CreateMap] = (), sink: Sink | None = None
 ) -> Ran:
-    """R1 is the address of a copy of `memory`, R2 its length in bytes; both are 0 when there is none."""
+    """Runs with the address of a copy of `memory` in R1, its length in bytes in R2; both are 0 when there is none."""
     region = Region("the memory", len(memory), memory)
     return _run(environment, program, maps, sink, Pointer(region) if memory else 0, len(memory))
 
@@ -43,7 +43,8 @@ def on_context(
     maps: Sequence[CreateMap] = (),
     sink: Sink | None = None,
 ) -> Ran:
-    """R1 is the address of a `struct pt_regs` at entry of a function with these arguments, counted from 1."""
+    """Runs with the address of a `struct pt_regs` at entry of a function with these arguments, counted from 1, in
+    R1."""
     layout = environment.registers
     region = Region("the context", layout.size, garbage="a register the calling convention leaves open")
     region.store(layout.offsets[layout.ip], 8, partial_of(KERNEL_ADDRESS))

@@ -17,13 +17,13 @@ from harness.script.outcome import Bytes
 
 
 def numbered(program: Program) -> dict[int, str]:
-    """The lines of the disassembly by the index of their instruction; UserError as `disassemble`."""
+    """Returns the lines of the disassembly by the index of their instruction; raises UserError as `disassemble`."""
     lines = disassemble(program).splitlines()
     return {index: line for (index, _), line in zip(first_halves(program.instructions), lines, strict=True)}
 
 
 def value(of: Value) -> str:
-    """`0x2a`, `the memory+8`, or in angle brackets why it is not known."""
+    """Returns `0x2a`, `the memory+8`, or in angle brackets why it is not known."""
     if isinstance(of, int):
         return hex(of)
     if isinstance(of, Pointer):
@@ -32,7 +32,7 @@ def value(of: Value) -> str:
 
 
 def content(region: Region) -> str:
-    """The bytes in hexadecimal; a run of unknown ones in angle brackets."""
+    """Returns the bytes in hexadecimal; a run of unknown ones in angle brackets."""
     known = region.prediction()
     if isinstance(known, bytes):
         return known.hex()
@@ -48,7 +48,7 @@ def _pieces(of: Bytes) -> str:
 
 
 def maps(of: Mapping[str, Map]) -> Iterator[str]:
-    """One line an element that was stored into; elements of arrays that are still zero are left out."""
+    """Yields one line for each element that was stored into; elements of arrays that are still zero are left out."""
     for name, map in of.items():
         try:
             for key, region in map.stored():
@@ -59,10 +59,10 @@ def maps(of: Mapping[str, Map]) -> Iterator[str]:
 
 
 def tracer(program: Program, write: Callable[[str], object]) -> Callable[[Step], None]:
-    """A sink that writes a line an instruction: its index, what it is, and the registers it changed."""
+    """Returns a sink that writes a line for each instruction: its index, its text, and the registers it changed."""
     lines = numbered(program)
 
-    def tell(step: Step) -> None:
+    def write_step(step: Step) -> None:
         changed = ", ".join(
             f"r{number} = {value(after)}"
             for number, (before, after) in enumerate(zip(step.before, step.after, strict=True))
@@ -70,7 +70,7 @@ def tracer(program: Program, write: Callable[[str], object]) -> Callable[[Step],
         )
         write(f"{step.pc:4}: {lines[step.pc]:40} {changed}".rstrip())
 
-    return tell
+    return write_step
 
 
 def _same(before: Value, after: Value) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program from a file: which form it has is seen in its content."""
+"""A program from a file, whose form is detected from its content."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from harness.script.operations import CreateMap, Program, ProgramType
 from hil.errors import UserError
 
 MOST_TEXT = 1 << 20
-"""Bytes of assembler text, about 50,000 instructions; the assembler is no fast one."""
+"""The most bytes of assembler text, about 50,000 instructions; the assembler is slow."""
 MOST_CONTENT = 64 << 20
-"""Bytes of any form; object files bring debug information along."""
+"""The most bytes of any form; object files contain debug information."""
 
 
 class Format(StrEnum):
@@ -31,11 +31,11 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A program, and what its file says about it: maps it defines, names it refers to, license, and the kernel's
+    """A program, and the contents of its file: maps it defines, names it refers to, license, and the kernel's
     LINUX_VERSION_CODE it is for.
 
-    `section` is where it was in an object file, "" in any other form. That name tells its `type`, and in `more` why
-    that is not all that the kernel would be told; None and "" where it does not.
+    `section` is its section in an object file, "" in any other form. The name gives its `type`, and `more` says why
+    that is not all that would be passed to the kernel; None and "" where it does not.
     """
 
     program: Program
@@ -48,7 +48,7 @@ class Source:
 
 
 def read(content: bytes, format: Format | None = None, section: str | None = None) -> Source:
-    """The program in `content`; UserError says what is wrong with it.
+    """Returns the program in `content`; raises UserError saying what is wrong with it.
 
     `section` picks one of several programs of an object file, by the name of its section or its own.
     """
@@ -60,14 +60,15 @@ def read(content: bytes, format: Format | None = None, section: str | None = Non
     if section is not None and format is not Format.OBJECT_FILE:
         raise UserError(f"--section {section}: the program is no object file", remedy="leave --section out")
     if format is Format.OBJECT_FILE:
-        from harness.programs import object_file  # pyelftools takes its time, and few programs need it
+        from harness.programs import object_file  # importing pyelftools is slow, and few programs need it
 
         return object_file.read(content, section)
     return Source(_READERS[format](content))
 
 
 def detect(content: bytes) -> Format:
-    """The form of `content`: an ELF magic, hexadecimal digits alone, text, and bytes where nothing else fits."""
+    """Returns the form of `content`: an ELF magic, hexadecimal digits alone, text, and bytes where nothing else
+    fits."""
     if content.startswith(b"\x7fELF"):
         return Format.OBJECT_FILE
     try:
@@ -81,7 +82,7 @@ def detect(content: bytes) -> Format:
 
 
 def from_bytes(content: bytes) -> Program:
-    """The instructions in `content`; UserError when there are too many, or half of one."""
+    """Returns the instructions in `content`; raises UserError when there are too many, or half of one."""
     if len(content) > MOST_INSTRUCTIONS * SIZE:
         raise UserError(
             f"a program of {len(content) // SIZE} instructions", remedy=f"no kernel takes more than {MOST_INSTRUCTIONS}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What must hold of a program before running it means anything.
+"""Checks that must hold before running a program means anything.
 
-The interpreter trusts its programs as the kernel's does, because a verifier looked at them. These checks are the part
-of that trust which needs no simulation, so that any bytes can be run: they end, fault or return.
+The interpreter trusts its programs as the kernel's does, because a verifier checked them. These checks are the part of
+the verifier that needs no simulation, so that any bytes can be run: they end, fault or return.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _JUMP_CLASSES = (Class.JMP, Class.JMP32)
 
 
 def check(program: Program, release: Release) -> None:
-    """UserError names the first instruction that `release` has no opcode for, that jumps out of the program or into
-    half an instruction, uses a register there is not, or has no successor."""
+    """Raises UserError naming the first instruction for which `release` has no opcode, that jumps out of the program or
+    into half an instruction, uses a register that does not exist, or has no successor."""
     instructions, named = program.instructions, {index for index, _ in program.maps}
     if not instructions:
         raise UserError("the program has no instructions")
@@ -35,7 +35,7 @@ def check(program: Program, release: Release) -> None:
         if instruction.dst >= REGISTERS or instruction.src >= REGISTERS:
             raise _wrong(index, f"names r{max(instruction.dst, instruction.src)}, which does not exist")
         if instruction.code == LD_IMM64 and instruction.src == Pseudo.MAP_FD and index not in named:
-            what = f"loads the map of descriptor {instruction.imm}, and nothing is open here"
+            what = f"loads the map of descriptor {instruction.imm}, but no descriptor is open here"
             raise _wrong(index, what, remedy="name the map, as text (`r1 = map NAME`) and object files do")
         if (distance := target_distance(instruction, opcode)) is not None:
             targets.append((index, index + 1 + distance))
@@ -47,11 +47,12 @@ def check(program: Program, release: Release) -> None:
             inside = 0 <= target < len(instructions)
             raise _wrong(index, f"jumps into the 64 bit constant at {target - 1}" if inside else f"jumps to {target}")
     if opcode is None or opcode.name not in _NEVER_GO_ON:
-        raise _wrong(max(starts), "is the last one, but no exit or jump")
+        raise _wrong(max(starts), "is the last one, and neither an exit nor a jump")
 
 
 def target_distance(instruction: Instruction, opcode: Opcode) -> int | None:
-    """How far an instruction names another one, counted from the one that follows it; None when it names none."""
+    """Returns the distance of an instruction's target, counted from the instruction that follows it; None when it has
+    none."""
     if opcode.name in ("gotol", "call_local", "ld_function"):
         return instruction.imm
     if instruction.opcode_class in _JUMP_CLASSES and instruction.operation not in (Jump.CALL, Jump.EXIT):
@@ -62,7 +63,7 @@ def target_distance(instruction: Instruction, opcode: Opcode) -> int | None:
 def _opcode(index: int, instruction: Instruction, release: Release) -> Opcode:
     opcode = find(instruction)
     if opcode is None:
-        raise _wrong(index, f"has no meaning: opcode {instruction.code:02x}")
+        raise _wrong(index, f"has an undefined opcode: {instruction.code:02x}")
     if opcode.since > release:
         came, era = ".".join(map(str, opcode.since)), ".".join(map(str, release))
         raise _wrong(index, f"is {opcode.name}, which came with {came}; the era is {era}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What becomes of a program on a lane, with as much as the model knows about why."""
+"""The verdict on a program on a lane, with the reason as far as the model knows it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from harness.script.operations import CreateMap, LoadProgram
 from harness.script.outcome import Unpredicted, Withheld
 
 WHOLE_LOG = LogRequest(level=1, size=0xFFFFFF, buffer=True)
-"""The largest buffer that 4.1 takes: bpf_check()."""
+"""The largest log buffer that 4.1 accepts: bpf_check()."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """`verdict` is the verifier's, or Unpredicted; `verifier` is False when something failed before it, and then the
-    verdict's message says what. `withheld` is why there is no log where 4.1 would write one.
-    """
+    """The model's verdict: `verdict` is the verifier's, or Unpredicted; `verifier` is False when something failed
+    before it, and then the verdict's message says what. `withheld` is why there is no log where 4.1 would write one."""
 
     verdict: Verdict | Unpredicted
     verifier: bool = True
@@ -36,7 +35,7 @@ class Opinion:
 
 
 def verify(environment: Environment, maps: Sequence[CreateMap], operation: LoadProgram) -> Opinion:
-    """The opinion on a program whose maps are `maps`."""
+    """Returns the verdict on a program whose maps are `maps`."""
     kernel = Kernel(environment, Interpreter(environment.rules))
     withheld = logs.withheld(replace(operation, log_level=WHOLE_LOG.level), environment.era)
     try:

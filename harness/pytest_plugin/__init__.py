@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A plugin for pytest: tests that run on every lane of a matrix, and hold its kernels against the model."""
+"""A plugin for pytest: tests that run on every lane of a matrix, and compare its kernels with the model."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a test of a guest fails, or passes with a warning."""
+"""Failures and warnings of tests of a guest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Diverged(AssertionError):
-    """The guest did not do what the model predicted, or not what was expected: the first operation, and who said what.
+    """The guest did not do what the model predicted, or not what was expected: the first such operation, with all
+    outcomes.
 
     A divergence that is understood is `pytest.mark.xfail(raises=Diverged, reason=...)`.
     """
@@ -23,13 +24,14 @@ class Diverged(AssertionError):
 
 
 class Unjudged(UserWarning):
-    """An operation passed though nobody said what it must give; `-W error::harness.testing.Unjudged` fails the test."""
+    """An operation passed though neither model nor test predicts it; `-W error::harness.testing.Unjudged` fails the
+    test."""
 
 
 class UnexpectedFailure(UserWarning):
-    """An operation failed though nobody said that it should, whatever the model says: `expect` it, or find out why;
-    `-W error::harness.testing.UnexpectedFailure` fails the test."""
+    """An operation failed unexpectedly, whatever the model predicts: `expect` it, or find out why; `-W
+    error::harness.testing.UnexpectedFailure` fails the test."""
 
 
 class ScriptLost(BenchError):
-    """A script did not end: its process, the agent or the machine died, and what it was at where that is known."""
+    """A script did not end: its process, the agent or the machine died; with the operation where that is known."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A lane's guest as a test sees it."""
+"""The guest of a lane, as tests use it."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from harness.session import Session
 from hil.machine import Machine
 
 EXCERPT = 40
-"""Lines of the console that a report shows."""
+"""The lines of the console that a report shows."""
 
 
 @dataclass(repr=False)
 class LaneGuest:
-    """The guest one test works with. What a test leaves in it, later ones may meet."""
+    """The guest of one test. Its changes to the guest may be visible to later tests."""
 
     test: str
     lane: Lane
     session: Session[Machine]
     require_predicted: bool = False
-    """What nobody judged fails the test."""
+    """Whether an operation that nothing predicts fails the test."""
     model: ModelExecutor = field(init=False)
     judged: Judged = field(init=False, default=Judged())
-    """Of all that was checked."""
+    """The counts for everything that was checked."""
     _seen: list[Observed] = field(init=False, default_factory=list)
-    _told: list[str] = field(init=False, default_factory=list)
-    """Of each script that did not do what was expected: what is wrong with it, and the script."""
+    _findings: list[str] = field(init=False, default_factory=list)
+    """Descriptions of each script that did not behave as expected: what is wrong, and the script."""
     _begin: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,36 +60,37 @@ class LaneGuest:
 
     @property
     def machine(self) -> Machine:
-        """The machine, booted: run commands, read its console."""
+        """Returns the machine, booted: run commands, read its console."""
         return self.session.target
 
     @property
     def executor(self) -> GuestExecutor:
-        """What carries scripts out in the guest."""
+        """Returns the executor that runs scripts in the guest."""
         return self.session.executor
 
     @property
     def registers(self) -> PtRegs:
-        """The context of a kprobe program here: where arguments and the result are."""
+        """Returns the context of a kprobe program here: where arguments and the result are."""
         return self.model.environment.registers
 
     def run(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
-        """Carry out operations, or one whole script; an outcome each. ScriptLost when the guest does not end them.
+        """Runs operations, or one whole script; returns an outcome for each. Raises ScriptLost when the guest does not
+        end them.
 
-        Nothing is held against anything: Malformed for a step made by `expect`, which would pass whatever came.
+        Nothing is compared: raises Malformed for a step made by `expect`, which would pass with any outcome.
         """
         __tracebackhide__ = True
         if any(isinstance(step, Step) for step in steps):
-            raise Malformed("`run` looks at no expectation", remedy="use `check`, or leave `expect` out")
+            raise Malformed("`run` compares no expectations", remedy="use `check`, or leave `expect` out")
         return self._observe(self._script(steps)).outcomes
 
     def check(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
-        """Carry out operations, or one whole script, here and in the model; what the guest said, if both agree.
+        """Runs operations, or one whole script, here and in the model; returns the guest's outcomes, if both agree.
 
-        Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the script
-        needs what the lane does not have, and when the model predicts nothing of it. Unjudged, a warning, for every
-        other operation the model has no rule for and no `expect` a word; with `require_predicted` it is raised, also
-        instead of a skip. UnexpectedFailure, a warning, for every operation that failed though no `expect` says so.
+        Raises Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the
+        script needs what the lane does not have, and when the model predicts nothing of it. Warns with Unjudged for
+        every other operation that neither the model nor an `expect` predicts; with `require_predicted` that is raised,
+        also instead of a skip. Warns with UnexpectedFailure for every operation that failed without an `expect` for it.
         """
         __tracebackhide__ = True
         script = self._script(steps)
@@ -99,7 +100,7 @@ class LaneGuest:
         result = judge(self.lane, seen, self.model)
         self.judged += result.judged
         if result.verdict not in (Verdict.AGREE, Verdict.UNSUPPORTED):
-            self._tell(script, result)
+            self._record(script, result)
             raise Diverged(result)
         unjudged = [
             Unjudged(f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}")
@@ -120,25 +121,26 @@ class LaneGuest:
     def judge(
         self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
     ) -> list[ScriptResult]:
-        """A verdict on each of many scripts, which go to the guest in one exchange; `together` as the executor's."""
+        """Returns a verdict on each of many scripts, which are sent to the guest in one exchange; `together` as the
+        executor's."""
         found = [judge(self.lane, seen, self.model) for seen in self.executor.run(scripts, together=together)]
         self.judged = sum((result.judged for result in found), self.judged)
         understood = about(known, self.model.environment.version_code)
         return [excuse(result, understood) for result in found]
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
-        """For the test's report: what the console printed meanwhile and, on failure, which scripts failed and why
-        programs were refused."""
+        """Yields sections for the test's report: what the console printed meanwhile and, on failure, which scripts
+        failed and why programs were refused."""
         lines = self._console()[self._begin :].decode(errors="replace").splitlines()[-EXCERPT:]
         log = self.machine.console_log
         yield f"console of {self.lane}, {log}", "\n".join(lines) or "(nothing was printed during the test)"
         if failed:
-            yield from ((f"script on {self.lane}", told) for told in self._told)
+            yield from ((f"script on {self.lane}", one) for one in self._findings)
             for program, log_text in logs(self.executor, self._seen):
                 yield f"verifier's log of {program!r} on {self.lane}", log_text
 
-    def _tell(self, script: Script, result: ScriptResult) -> None:
-        self._told.append("\n".join((*finding(result), *around(text(script), result))))
+    def _record(self, script: Script, result: ScriptResult) -> None:
+        self._findings.append("\n".join((*finding(result), *around(text(script), result))))
 
     def _console(self) -> bytes:
         return self.machine.console_log.read_bytes()
@@ -149,7 +151,7 @@ class LaneGuest:
                 return script
         operations = tuple(step for step in steps if not isinstance(step, Script))
         if len(operations) < len(steps):
-            raise TypeError("a script comes alone")
+            raise TypeError("a whole script cannot be combined with other steps")
         return Clause(self.test, "", operations, NOTHING).script(self.model.environment.era)
 
     def _observe(self, script: Script) -> Observed:
@@ -158,7 +160,7 @@ class LaneGuest:
         if isinstance(seen, Missed):
             result = judge(self.lane, seen, self.model)
             at = result.operation
-            self._tell(script, result)
+            self._record(script, result)
             if result.verdict is Verdict.KNOWN:
                 pytest.xfail(f"{self.lane}: {result.reason}")
             raise ScriptLost(f"{seen.reason}, at operation {at.index}, {at.operation}" if at else seen.reason)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Room for one machine, which serves every test of a kernel and architecture."""
+"""A pool of one machine, which serves every test of a kernel and architecture."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from hil.machine import Machine
 
 
 class MachinePool:
-    """Holds the machine that was asked for last, and only that one; a context manager, the machine ends with it."""
+    """Holds the machine that was asked for last, and only that one; it is a context manager, and the machine ends with
+    it."""
 
     def __init__(self, folder: Path) -> None:
-        """Every machine leaves its files in a folder of its own below `folder`."""
+        """Makes a pool whose machines write their files in folders of their own below `folder`."""
         self._folder = folder
         self._failures: dict[tuple[str, str], HilError] = {}
         self._kept: tuple[str, str] | None = None
@@ -31,25 +32,26 @@ class MachinePool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self._end_session()
 
     def session(self, lane: Lane) -> Session[Machine]:
-        """A session on a machine for the lane, which answers, with the engine chosen.
+        """Returns a session on a machine for the lane, which answers, with the engine chosen.
 
-        A machine that does not answer is replaced. EngineUnavailable as `GuestExecutor.switch`; HilError when there is
-        no kernel, or it does not boot, and then for all of its lanes, as another attempt would hardly end otherwise.
+        A machine that does not answer is replaced. Raises EngineUnavailable as `GuestExecutor.switch`; HilError when
+        there is no kernel, or it does not boot, and then for all of its lanes, as another attempt would hardly end
+        otherwise.
         """
         wanted = lane.kernel, lane.arch
         if self._ready is not None and self._kept == wanted:
             try:
                 self._ready.executor.switch(lane.engine)
             except MachineLost:
-                pass  # found dead, or beyond talking to
+                pass  # the machine is dead, or does not answer
             else:
                 return self._ready
         if wanted in self._failures:
             raise self._failures[wanted]
-        self._leave()
+        self._end_session()
         try:
             self._ready = self._boot(prepare(lane.kernel, lane.arch))
         except HilError as error:
@@ -61,13 +63,13 @@ class MachinePool:
 
     def _boot(self, bootable: Bootable) -> Session[Machine]:
         folder = self._free(f"{bootable.kernel.name}-{bootable.kernel.arch}")
-        # What a test does, and on which CPU, nobody knows beforehand.
+        # What a test does, and on which CPU, is not known beforehand.
         return self._open.enter_context(lane_session(bootable, folder, all_cpus=True))
 
     def _free(self, name: str) -> Path:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))
         return next(folder for folder in (self._folder / one for one in names) if not folder.exists())
 
-    def _leave(self) -> None:
+    def _end_session(self) -> None:
         self._ready = None
         self._open.close()

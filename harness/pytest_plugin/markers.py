@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Markers that say on which lanes a test makes sense."""
+"""Markers that say for which lanes a test is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ NEEDS = {need.name.lower().replace("_", "-"): need for need in Need}
 
 
 def exclusion(item: pytest.Item, lane: Lane) -> str:
-    """Why the markers of a test exclude the lane; empty when none does. UsageError for one that makes no sense."""
+    """Returns why the markers of a test exclude the lane; empty when none does. Raises UsageError for one that makes no
+    sense."""
     for mark in item.iter_markers():
         if mark.name in _RULES:
             try:

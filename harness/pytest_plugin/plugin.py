@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What pytest loads: options, markers and fixtures.
+"""The module that pytest loads: options, markers and fixtures.
 
-pytest imports this in every session of whoever has the wheel installed; what it takes to boot a kernel is imported when
-a test asks for it.
+pytest imports this in every session where the wheel is installed; what is needed to boot a kernel is imported when a
+test asks for it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
 _JUDGED = pytest.StashKey["Judged"]()
 _TOLD = pytest.StashKey[list[str]]()
-"""In what kernels differ from the records they are judged by, once a machine."""
+"""The differences between kernels and the records they are judged by, each once for a machine."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("hil", "real kernels under QEMU, held against a model")
+    group = parser.getgroup("hil", "real kernels under QEMU, compared with a model")
     group.addoption(
         "--hil-lanes", metavar="PATTERNS", help="KERNEL/ARCH/ENGINE patterns, by commas, for tests that ask for a lane"
     )
@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--hil-require-predicted",
         action="store_true",
-        help="fail a test when neither the model nor an expectation says what an operation gives",
+        help="fail a test when neither the model nor an expectation predicts an operation",
     )
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
     parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default=DEFAULT_LANES)
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    # A mistake is told before anything is collected.
+    # A mistake is reported before anything is collected.
     if config.getoption("--hil-lanes") is not None or config.getini("hil_lanes") != DEFAULT_LANES:
         _lanes(config)
     for kernel in _required(config):
@@ -106,13 +106,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def lane(_hil_lane: Lane) -> Lane:
-    """Kernel, architecture and engine the test runs on."""
+    """The kernel, architecture and engine that the test runs on."""
     return _hil_lane
 
 
 @pytest.fixture
 def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: MachinePool) -> Iterator[LaneGuest]:
-    """The guest of the lane: `run` carries out operations, `check` also holds them against the model."""
+    """The guest of the lane: `run` carries out operations, `check` also compares them with the model."""
     from harness.judged import NOTHING
     from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
@@ -139,13 +139,13 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
 
 @pytest.fixture
 def model(guest: LaneGuest) -> ModelExecutor:
-    """The model of the lane: `run` takes a script and gives a prediction for every operation."""
+    """The model of the lane: `run` takes a script and returns a prediction for every operation."""
     return guest.model
 
 
 @pytest.fixture
 def machine(guest: LaneGuest) -> Machine:
-    """The machine the guest runs in, booted: run commands, read its console."""
+    """The machine that the guest runs in, booted: run commands, read its console."""
     return guest.machine
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Why the verifier refused programs, for tests that failed."""
+"""The verifier's reasons for refusals, for tests that failed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hil.errors import MachineLost
 
 
 def logs(executor: GuestExecutor, seen: Sequence[Observed]) -> Iterator[tuple[str, str]]:
-    """Name and verifier's log of every program that was refused.
+    """Yields name and verifier's log of every program that was refused.
 
-    Where nobody asked for the log, the script is run again with it. A guest that is gone has nothing more to say.
+    Where the script did not ask for the log, it is run again with it. A guest that is gone gives no log.
     """
     try:
         for one in seen:

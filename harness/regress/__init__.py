@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Runs held against each other, or against what a team knows already: what is worse, better, or else different."""
+"""Comparing runs with each other, or with a list of known divergences: what is worse, better, or else different."""

@@ -3,7 +3,7 @@
 
 JSON, or the same in TOML: `{"format": 1, "known": [{"lane", "script", "operation", "reason", "link"}, ...]}`. `lane`
 may have shell wildcards. An entry excuses a divergence at the operation it names and at no other; it must say why it is
-known and link to where that is followed up; and it is told when it excuses nothing any more.
+known and link to where that is followed up; and it is reported when it excuses nothing any more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REMEDY = "`hil baseline RUN` writes one"
 
 @dataclass(frozen=True)
 class Known:
-    """One entry; `operation` is in the words results use: `Attach(event=e, program=p)`."""
+    """One entry; `operation` is as results describe it: `Attach(event=e, program=p)`."""
 
     lane: str
     script: str
@@ -36,16 +36,16 @@ class Known:
     link: str
 
     def about(self, result: ScriptResult) -> bool:
-        """Whether the entry is about this script on this lane."""
+        """Returns whether the entry is about this script on this lane."""
         return result.script == self.script and fnmatchcase(result.lane, self.lane)
 
     def excuses(self, result: ScriptResult) -> bool:
-        """Whether the result is the divergence that is known; of one that was repeated, in every round."""
+        """Returns whether the result is the divergence that is known; of one that was repeated, in every round."""
         return _diverges_at_one_place(result) and self.about(result) and _operation(result) == self.operation
 
 
 def read(path: Path, *, complete: bool = True) -> tuple[Known, ...]:
-    """The entries of a baseline file; UserError when it is none, or an entry does not say why.
+    """Returns the entries of a baseline file; raises UserError when it is none, or an entry gives no reason.
 
     Without `complete`, reasons and links may be missing yet.
     """
@@ -76,7 +76,7 @@ def _entry(path: Path, number: int, entry: Any) -> Known:
 
 
 def excused(report: RunReport, entries: tuple[Known, ...]) -> RunReport:
-    """The run with known divergences told as such."""
+    """Returns the run with known divergences marked as such."""
     return replace(report, results=tuple(_excused(result, entries) for result in report.results))
 
 
@@ -90,14 +90,15 @@ def _excused(result: ScriptResult, entries: tuple[Known, ...]) -> ScriptResult:
 
 
 def unused(report: RunReport, entries: tuple[Known, ...]) -> Iterator[Change]:
-    """Entries that excuse nothing: stale when what they are about ran and agreed or diverged elsewhere, else idle."""
+    """Yields entries that excuse nothing: stale when what they are about ran and agreed or diverged elsewhere, else
+    idle."""
     for known in entries:
         if any(known.excuses(result) for result in report.results):
             continue
         said = f"known at {known.operation}"
         about = [result for result in report.results if known.about(result)]
         if any(result.verdict is Verdict.FLAKY for result in about):
-            continue  # which fails by itself; whether the entry is stale cannot be told
+            continue  # which fails by itself; whether the entry is stale is not known
         judged = [result for result in about if result.verdict in (Verdict.AGREE, *DIFFER, Verdict.KNOWN)]
         if judged:
             now = ", ".join(dict.fromkeys(f"{result.lane}: {result.verdict}" for result in judged))
@@ -107,7 +108,8 @@ def unused(report: RunReport, entries: tuple[Known, ...]) -> Iterator[Change]:
 
 
 def draft(report: RunReport, reason: str, link: str, kept: tuple[Known, ...]) -> tuple[Known, ...]:
-    """An entry for every divergence of the run; reason and link from `kept` where it knows the divergence already."""
+    """Returns an entry for every divergence of the run; reason and link come from `kept` where it knows the divergence
+    already."""
     entries = []
     for result in report.results:
         if _diverges_at_one_place(result):
@@ -117,12 +119,12 @@ def draft(report: RunReport, reason: str, link: str, kept: tuple[Known, ...]) ->
 
 
 def text(entries: tuple[Known, ...]) -> str:
-    """The file's contents."""
+    """Returns the file's contents."""
     return json.dumps({"format": FORMAT, "known": [asdict(known) for known in entries]}, indent=2) + "\n"
 
 
 def _diverges_at_one_place(result: ScriptResult) -> bool:
-    """Also where repeats see something else there each time."""
+    """Returns whether all divergences are at one operation, even if repeats observe something else there each time."""
     if result.verdict is Verdict.FLAKY:
         words = {(seen.verdict, seen.operation and seen.operation.operation) for seen in result.sightings}
         return len(words) == 1 and result.sightings[0].verdict in DIFFER

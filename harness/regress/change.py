@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What changed from one run to another, script by script."""
+"""The changes from one run to another, script by script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAILED = (Verdict.LOST, Verdict.ERROR)
 
 
 class Kind(StrEnum):
-    """Of a change; those that are worse come first."""
+    """The kind of a change; those that are worse come first."""
 
     INTERRUPTED = "interrupted"
     DIVERGES = "new divergence"
@@ -51,15 +51,15 @@ WORSE = frozenset(
         Kind.STALE,
     }
 )
-"""What makes a comparison fail. A divergence that moved to another operation is another divergence; a script that is
-gone is one that nobody checks any more. Time is not among them: it depends on the host."""
+"""The kinds that make a comparison fail. A divergence that moved to another operation is another divergence; a script
+that is gone is one that nobody checks any more. Time is not among them: it depends on the host."""
 DIFFER = {Verdict.DIVERGE: Kind.DIVERGES, Verdict.DISAGREE: Kind.DISAGREES}
-"""Verdicts that say that a kernel does something else than somebody says, and what a new one is."""
+"""The verdicts by which a kernel differs from what it is compared with, and the kinds of new ones."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that changed; `script` is empty when it is about a whole lane."""
+    """One change; `script` is empty when it is about a whole lane."""
 
     kind: Kind
     lane: str
@@ -73,25 +73,26 @@ class Change:
 
 
 def changes(before: Side, after: Side) -> tuple[Change, ...]:
-    """Every change of verdicts, and a run that is not complete. A complete one has none against itself."""
+    """Returns every change of verdicts, and a run that is not complete. A complete one has none against itself."""
     return ordered((*_interrupted(before, after), *_lanes(before, after), *_scripts(before, after)))
 
 
 def ordered(found: Iterable[Change]) -> tuple[Change, ...]:
-    """By kind, the worst first, then by lane and script."""
+    """Returns the changes by kind, the worst first, then by lane and script."""
     kinds = list(Kind)
     return tuple(sorted(found, key=lambda change: (kinds.index(change.kind), change.lane, change.script)))
 
 
 def _interrupted(before: Side, after: Side) -> Iterator[Change]:
-    """A run that is not complete is neither good nor a measure of good."""
+    """Yields a change for a run that is not complete, which is neither good nor a measure of good."""
     if before.interrupted or after.interrupted:
         told = ["not complete" if side.interrupted else "complete" for side in (before, after)]
         yield Change(Kind.INTERRUPTED, "the whole run", "", *told)
 
 
 def _lanes(before: Side, after: Side) -> Iterator[Change]:
-    """Lanes only one side has are told once, not script by script; what fails there is told all the same."""
+    """Yields lanes that only one side has, once each, not script by script; failures there are reported all the
+    same."""
     for lane in before.lanes:
         if lane not in after.lanes:
             yield Change(Kind.DISAPPEARED, lane, "")
@@ -103,26 +104,27 @@ def _lanes(before: Side, after: Side) -> Iterator[Change]:
 def _scripts(before: Side, after: Side) -> Iterator[Change]:
     for (lane, script), result in before.seen.items():
         if (lane, script) not in after.seen and lane in after.lanes:
-            yield Change(Kind.DISAPPEARED, lane, script, told(result))
+            yield Change(Kind.DISAPPEARED, lane, script, describe(result))
     for (lane, script), now in after.seen.items():
         earlier = before.seen.get((lane, script))
         if earlier is not None:
             if kind := _kind(earlier, now):
-                yield Change(kind, lane, script, told(earlier), told(now))
+                yield Change(kind, lane, script, describe(earlier), describe(now))
         elif kind := _verdict_alone(now):
-            yield Change(kind, lane, script, "", told(now))
+            yield Change(kind, lane, script, "", describe(now))
         elif lane in before.lanes:
-            yield Change(Kind.APPEARED, lane, script, "", told(now))
+            yield Change(Kind.APPEARED, lane, script, "", describe(now))
 
 
 def trouble(side: Side) -> tuple[Change, ...]:
-    """What is wrong with a run by itself: divergences nobody knows, failures, repeats that differ, nothing judged."""
+    """Returns what is wrong with a run by itself: unknown divergences, failures, repeats that differ, nothing
+    judged."""
     nothing = Side(side.lanes, {}, {}, {})
     return (*(change for change in changes(nothing, side) if change.worse), *judged_nothing(side))
 
 
 def judged_nothing(side: Side) -> tuple[Change, ...]:
-    """That nothing of a run was judged, if so: whatever it is held against, it is no better for want of a word."""
+    """Returns a change when nothing of a run was judged: it is no better than what it is compared with."""
     if all(result.verdict is Verdict.UNSUPPORTED for result in side.seen.values()):
         return (Change(Kind.NOTHING, "the whole run", "", "", f"{len(side.seen)} unsupported"),)
     return ()
@@ -138,7 +140,7 @@ def _kind(before: ScriptResult, after: ScriptResult) -> Kind | None:
             return DIFFER[after.verdict]
         if operation(before) != operation(after):
             return Kind.MOVED
-        return Kind.CHANGED if _said(before) != _said(after) else None
+        return Kind.CHANGED if _outcomes(before) != _outcomes(after) else None
     if before.verdict is after.verdict:
         return None
     if after.verdict is Verdict.UNSUPPORTED:
@@ -154,14 +156,14 @@ def _verdict_alone(result: ScriptResult) -> Kind | None:
     return {**DIFFER, Verdict.FLAKY: Kind.FLAKY}.get(result.verdict)
 
 
-def _said(result: ScriptResult) -> tuple[str, str] | str:
+def _outcomes(result: ScriptResult) -> tuple[str, str] | str:
     if step := result.operation:
         return step.prediction, step.observation
     return result.reason
 
 
-def told(result: ScriptResult) -> str:
-    """A verdict and why, on one line."""
+def describe(result: ScriptResult) -> str:
+    """Returns a verdict and its reason, on one line."""
     return (
         " ".join(f"{result.verdict}: {brief(result.reason, REASON)}".split()) if result.reason else str(result.verdict)
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What ran differently: kernels, images, QEMU, the host. Never a regression, often the explanation of one."""
+"""The differing circumstances of runs: kernels, images, QEMU, the host. They are never regressions, often
+explanations."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class Difference:
 
 
 def differences(before: Side, after: Side) -> tuple[Difference, ...]:
-    """Of the host, and of every machine both sides have."""
+    """Returns the differences of the host, and of every machine that both sides have."""
     return tuple(_differences(before, after))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A comparison in words, and as data."""
+"""A comparison as text, and as data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.regress.differences import Difference
 
 
 def show(console: Console, changes: Sequence[Change], facts: Sequence[Difference], compared: int) -> None:
-    """Print what ran differently, then every change by kind, then a line that sums up."""
+    """Prints what ran differently, then every change by kind, then a line that sums up."""
     for fact in facts:
         _print(console, f"{fact.place}: {fact.fact}: {fact.before} -> {fact.after}", "dim")
     for kind, group in groupby(changes, key=lambda change: change.kind):
@@ -35,7 +35,7 @@ def show(console: Console, changes: Sequence[Change], facts: Sequence[Difference
 
 
 def as_json(changes: Sequence[Change], facts: Sequence[Difference], compared: int) -> str:
-    """The same for scripts."""
+    """Returns the same for programs."""
     data = {
         "compared": compared,
         "worse": sum(change.worse for change in changes),

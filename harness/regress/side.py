@@ -13,7 +13,7 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class Side:
-    """Results by lane and script; machines by name, of several by one name the last that booted, else the last."""
+    """Results by lane and script; machines by name: of several with one name the last that booted, else the last."""
 
     lanes: tuple[str, ...]
     seen: Mapping[tuple[str, str], ScriptResult]
@@ -23,12 +23,12 @@ class Side:
 
 
 def operation(result: ScriptResult) -> tuple[int, str] | None:
-    """Number and words of the operation a result is about, if it is about one."""
+    """Returns number and description of the operation that a result is about, if it is about one."""
     return (result.operation.index, result.operation.operation) if result.operation else None
 
 
 def whole(report: RunReport, patterns: Sequence[str] = ()) -> Side:
-    """The run, or those of its lanes that match any pattern; UserError when a pattern matches none."""
+    """Returns the run, or those of its lanes that match any pattern; raises UserError when a pattern matches none."""
     chosen = lanes(report, patterns) if patterns else report.lanes
     machines: dict[str, MachineReport] = {}
     for machine in report.machines:
@@ -46,7 +46,7 @@ def whole(report: RunReport, patterns: Sequence[str] = ()) -> Side:
 
 
 def one_lane(report: RunReport, pattern: str, name: str) -> Side:
-    """The one lane that matches, called `name`."""
+    """Returns the one lane that matches, called `name`."""
     chosen = lanes(report, (pattern,))
     if len(chosen) != 1:
         raise UserError(f"--lane {pattern} means {', '.join(chosen)}", remedy="name one lane, KERNEL/ARCH/ENGINE")
@@ -61,7 +61,7 @@ def one_lane(report: RunReport, pattern: str, name: str) -> Side:
 
 
 def lanes(report: RunReport, patterns: Sequence[str]) -> tuple[str, ...]:
-    """The run's lanes that match, in its order."""
+    """Returns the run's lanes that match, in its order."""
     known = []
     for name in report.lanes:
         kernel, arch, engine = name.split("/")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether a script became slower, told from a host that did.
+"""Detection of scripts that became slower, as opposed to a slower host.
 
 Two runs are rarely made on an equally busy host, and a script's time is some milliseconds. So times are compared as
 ratios within a lane: of each script, the time after (the median, of one that was repeated) over that before. The median
@@ -20,14 +20,14 @@ from harness.regress.side import Side
 SPREADS = 5.0
 FACTOR = 1.5
 SECONDS = 0.05
-"""Below it lies what a system call over a busy host's scheduler costs."""
+"""The time below which lies what a system call costs under a busy host's scheduler."""
 FEWEST = 8
-"""Scripts a lane needs before its noise can be told."""
+"""The number of scripts of a lane that are needed to estimate its noise."""
 _NORMAL = 1.4826  # MAD times this estimates the standard deviation of a normal distribution
 
 
 def slower(before: Side, after: Side) -> tuple[Change, ...]:
-    """Every script that is slower by more than the noise."""
+    """Returns every script that is slower by more than the noise."""
     return tuple(change for lane in after.lanes for change in _lane(lane, before, after))
 
 

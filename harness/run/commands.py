@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.core_scripts import KNOWN, core_scripts
-from harness.jobs.listing import list_plan, tell_left_out
+from harness.jobs.listing import list_plan, print_left_out
 from harness.jobs.options import DEFAULT_LANES, repeat, require_predicted, strict
 from harness.jobs.start import carry_out
 from harness.lane import listed, select
@@ -50,7 +50,7 @@ def run(
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
     chosen = choose(select(wanted, known_lanes(wanted)), _scripts, patterns, "script", list)
     check_chosen(require, chosen)
-    tell_left_out(console, chosen)
+    print_left_out(console, chosen)
     plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds)
     if listing:
         list_plan(console, plan)

@@ -36,7 +36,7 @@ def live(place: Home, idle: float) -> None:
     if Path(place.folder / "broken").exists():
         raise BenchError("cannot boot", remedy="buy another one")
     with place.listen() as listener:
-        server._say({"warnings": ["it is not as it should be"]})
+        server._report({"warnings": ["it is not as it should be"]})
         server.serve(listener, idle, execute, lambda: True)
 
 

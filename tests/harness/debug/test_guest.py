@@ -12,7 +12,7 @@ import pytest
 from harness.compare import Verdict
 from harness.core_scripts import core_scripts
 from harness.debug.debuggee import booted
-from harness.debug.looking import NeverReached, Sight, look
+from harness.debug.looking import NeverReached, Snapshot, look
 from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
 from harness.session import prepare
@@ -41,7 +41,7 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
     bootable = prepare("debian-12", arch)
     kernel = bootable.kernel
     script = next(script for script in core_scripts(arch, kernel.era) if script.name == "counting")
-    seen: list[Sight] = []
+    seen: list[Snapshot] = []
     with booted(Lane("debian-12", arch, Engine.JIT), bootable, tmp_path) as debuggee:
         with pytest.raises(UnknownSymbol):
             look(debuggee, script, "no_such_function", seen.append)
@@ -51,7 +51,7 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
         assert result.verdict is Verdict.AGREE, result.reason
 
         # gdb dies while the guest stands still: an error, and the machine ends all the same.
-        def kill(_: Sight) -> None:
+        def kill(_: Snapshot) -> None:
             raise GdbGone("as if gdb had died")
 
         with pytest.raises(GdbGone):

@@ -7,11 +7,11 @@ from io import StringIO
 
 from rich.console import Console
 
-from harness.debug.looking import Context, Sight
+from harness.debug.looking import Context, Snapshot
 from harness.debug.showing import show
 from hil.gdb import Frame, Stop
 
-SIGHT = Sight(
+SNAPSHOT = Snapshot(
     stop=Stop("breakpoint-hit", 0xFFFF_FFFF_8100_0000, "trace_call_bpf", "1"),
     registers={"rax": 1, "rip": 0xFFFF_FFFF_8100_0000},
     arguments={"call": 0x10, "ctx": 0x20},
@@ -22,7 +22,7 @@ SIGHT = Sight(
 
 def test_everything_is_there_and_nothing_is_escaped() -> None:
     stream = StringIO()
-    show(Console(file=stream, width=200), SIGHT)
+    show(Console(file=stream, width=200), SNAPSHOT)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines[:3] == [
         "stopped: trace_call_bpf(call=0x10, ctx=0x20) at 0xffffffff81000000",

@@ -156,7 +156,7 @@ def test_a_section_that_tells_no_type_is_not_taken_for_a_kprobe() -> None:
     code = encode(assemble("r0 = 1\nexit").instructions)
     content = object_file(Section(".text", code, ALLOC | EXEC))
     for command in ("verify", "run"):
-        told = "the name of section .text tells no type of program; name it with --type"
+        told = "section .text does not tell a program type; name it with --type"
         assert refusal(command, program=content) == told
     assert said(hil_model("verify", "--type", "kprobe", program=content))[1].endswith("accepted\n")
     assert said(hil_model("run", "--type", "kprobe", program=content)) == (0, "r0 = 0x1\n")
@@ -197,7 +197,7 @@ def test_no_words_are_put_into_the_mouth_of_a_release() -> None:
     status, output = said(hil_model("verify", "--era", "6.1", program="r0 = 0\nif r0 < 0x5 goto pc+1\nr0 = r3\nexit"))
     assert status == 1 and output.startswith("unpredicted: the checks taken over from 4.1 refuse it with EACCES (R3 !r")
     status, output = said(hil_model("verify", "--era", "6.1", program="r0 = r3\nexit"))
-    told = "refused: EACCES, at instruction 0; the words for it differ by release, here: R3 !read_ok\n"
+    told = "refused: EACCES, at instruction 0; the message differs by release, here: R3 !read_ok\n"
     assert (status, output) == (1, told)
 
 
@@ -209,7 +209,7 @@ def test_verify_says_what_it_does_not_know() -> None:
 def test_verify_warns_of_what_brings_the_kernel_down() -> None:
     # No path reaches the call, so nobody looks at it until the kernel replaces its number by an address.
     status, output = said(hil_model("verify", program="r0 = 0\nif r0 == 0x0 goto pc+1\ncall 9\nexit"))
-    assert status == 1 and "accepted, and then the kernel dies" in output and "warning: the kernel oopses" in output
+    assert status == 1 and "accepted, and then the kernel crashes" in output and "warning: the kernel oopses" in output
 
 
 def test_run_prints_r0_and_maps() -> None:
@@ -253,7 +253,7 @@ def test_a_trace_tells_every_instruction_and_what_it_changed() -> None:
         (("run", "--map", "hits:list:4:8:1"), COUNTING, "no map"),
         (("run", "--map", "hits:array:4:-8:1"), COUNTING, "does not fit into 32 bits"),
         (("run", "--memory", "0"), "exit", "--memory is not hexadecimal"),
-        (("run", "--memory", "00", "--argument", "1=1"), "exit", "both say what R1 is"),
+        (("run", "--memory", "00", "--argument", "1=1"), "exit", "both set R1"),
         (("run", "--argument", "one=1"), "exit", "write N=VALUE"),
         (("run", "--argument", "7=1"), "exit", "passes arguments 1 to 6"),
         (("run",), "goto pc+7\nexit", "instruction 0 jumps to 8"),

@@ -23,9 +23,9 @@ NEWEST = (7, 2)
         ("gotol pc+70000\nexit", "instruction 0 jumps to 70001"),
         ("call pc+9\nexit", "instruction 0 jumps to 10"),
         ("goto pc+1\nr0 = 0x1 ll\nexit", "instruction 0 jumps into the 64 bit constant at 1"),
-        ("r0 = 0", "instruction 0 is the last one, but no exit or jump"),
+        ("r0 = 0", "instruction 0 is the last one, and neither an exit nor a jump"),
         ("exit\nr0 = 0x1 ll", "instruction 1 is the last one"),
-        ("r1 = map_fd 5\nexit", "loads the map of descriptor 5, and nothing is open here; name the map"),
+        ("r1 = map_fd 5\nexit", "loads the map of descriptor 5, but no descriptor is open here; name the map"),
     ],
 )
 def test_what_cannot_run(text: str, said: str) -> None:
@@ -36,7 +36,7 @@ def test_what_cannot_run(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("instruction", "said"),
     [
-        (Instruction(0xFF), "instruction 0 has no meaning: opcode ff"),
+        (Instruction(0xFF), "instruction 0 has an undefined opcode: ff"),
         (Instruction(0xBF, 11, 0), "instruction 0 names r11, which does not exist"),
         (Instruction(0x18), "is half a 64 bit constant"),
     ],

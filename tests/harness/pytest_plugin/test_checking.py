@@ -82,7 +82,7 @@ def test_run_holds_nothing_against_the_model(tmp_path: Path) -> None:
 
 
 def test_run_takes_no_expectation_since_it_would_pass_whatever_came(tmp_path: Path) -> None:
-    with pytest.raises(Malformed, match="`run` looks at no expectation; use `check`, or leave `expect` out"):
+    with pytest.raises(Malformed, match="`run` compares no expectations; use `check`, or leave `expect` out"):
         guest(tmp_path, fake_executor(ebadf)).run(CLOSED, expect(CLOSED, 0))
 
 
@@ -104,7 +104,7 @@ def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_a_script_comes_alone(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="a script comes alone"):
+    with pytest.raises(TypeError, match="a whole script cannot be combined with other steps"):
         guest(tmp_path, fake_executor(ebadf)).check(Script("s", "", (CLOSED,)), CLOSED)
 
 

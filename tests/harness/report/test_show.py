@@ -114,5 +114,5 @@ def test_what_is_not_there_is_wrong_usage(arguments: list[str], told: str, tmp_p
 
 
 def test_a_clause_of_other_eras_names_them() -> None:
-    with pytest.raises(UserError, match=r"says nothing of era 4\.1; give --era 5\.10"):
+    with pytest.raises(UserError, match=r"is not about era 4\.1; give --era 5\.10"):
         shown("RBUF-25", "--era", "4.1")
