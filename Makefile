@@ -52,6 +52,7 @@ pages: .venv/ready
 	.venv/bin/hil lanes --markdown > docs/lanes.md
 	.venv/bin/hil lanes --changes > docs/eras.md
 	.venv/bin/hil conform --list --markdown > docs/clauses.md
+	.venv/bin/hil bugs --markdown > docs/kernel-bugs.md
 
 clean:
 	rm -rf .venv build dist runs

@@ -19,7 +19,18 @@ LAYERS = (
     ("run",),
     ("history", "report", "regress", "lane_tables"),
     ("jobs",),
-    ("named", "conform", "fuzz", "bisect", "debug", "bpf_conformance", "benchmarks", "pytest_plugin", "testing"),
+    (
+        "named",
+        "conform",
+        "fuzz",
+        "kernel_bugs",
+        "bisect",
+        "debug",
+        "bpf_conformance",
+        "benchmarks",
+        "pytest_plugin",
+        "testing",
+    ),
 )
 """Packages and modules of `harness`, the lowest first; a layer may import what is in it or below."""
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
