@@ -19,7 +19,7 @@ from hil.version import version
 _SIGPIPE = 128 + signal.SIGPIPE
 """The exit status that a shell reports for a program that was ended by a closed pipe."""
 _READER_GONE = (errno.EPIPE, errno.EIO)
-"""What writing gives when the reader of a pipe, or the terminal, is gone."""
+"""The errors of writing to a pipe whose reader is gone, and to a terminal that is gone."""
 
 
 class _Registered(click.Group):

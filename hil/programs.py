@@ -27,21 +27,21 @@ def run(
     argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` without input to its end; returns its exit status and output. The status is 127 when the program does
-    not exist, 128 + n when signal n ended it. Raises BenchError as from `kept`."""
-    with kept(argv, environment=environment, cwd=cwd, stderr=subprocess.PIPE) as process:
+    not exist, 128 + n when signal n ended it. Raises BenchError as from `supervised`."""
+    with supervised(argv, environment=environment, cwd=cwd, stderr=subprocess.PIPE) as process:
         stdout, stderr = process.communicate()
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
 
 @contextmanager
-def kept(
+def supervised(
     argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None, stderr: int
 ) -> Iterator[subprocess.Popen[str]]:
     """Yield the process of `hil.keeper` that runs `argv` and ends with its status. Its stdout is a pipe, its stderr is
     `stderr`, in the sense of `subprocess`.
 
     The program's process group is killed when the block ends, and when the bench is killed. Raises BenchError when it
-    cannot be started, and while `none` is active.
+    cannot be started, and while `stopped` is active.
     """
     with ExitStack() as stack:
         reader, writer = os.pipe()
@@ -78,12 +78,12 @@ def kept(
 
 
 def ending() -> bool:
-    """Whether `none` is active; long waits check this periodically."""
+    """Whether `stopped` is active; long waits check this periodically."""
     return _refused > 0
 
 
 @contextmanager
-def none() -> Iterator[None]:
+def stopped() -> Iterator[None]:
     """End every program that runs in any thread, and start no other one until the block ends."""
     global _refused
     with _lock:

@@ -34,7 +34,7 @@ class Ended(SystemExit):
 
 
 _first: signal.Signals | None = None
-_held = False
+_deferred = False
 
 
 def install() -> None:
@@ -48,16 +48,16 @@ def install() -> None:
     sys.unraisablehook = _unraisable
 
 
-def hold() -> None:
-    """Defer the first signal until `heed`, for work that must not be interrupted half-way."""
-    global _held
-    _held = True
+def defer() -> None:
+    """Defer the first signal until `deliver`, for work that must not be interrupted half-way."""
+    global _deferred
+    _deferred = True
 
 
-def heed() -> None:
-    """End `hold`; raises Ended for a signal that came meanwhile."""
-    global _held
-    _held = False
+def deliver() -> None:
+    """End `defer`; raises Ended for a signal that came meanwhile."""
+    global _deferred
+    _deferred = False
     if _first is not None:
         raise Ended(_first)
 
@@ -72,7 +72,7 @@ def _handle(number: int, _: FrameType | None) -> None:
         # Not through Python's streams: the main thread may be in the middle of writing to one.
         with contextlib.suppress(OSError):
             os.write(2, f"hil: ended by {_first.name}\n".encode())
-        if not _held:
+        if not _deferred:
             raise Ended(_first)
 
 

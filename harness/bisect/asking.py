@@ -65,7 +65,7 @@ class Asker:
         def observe(seen: Observed | Missed, predictions: Sequence[Prediction]) -> None:
             observed.append(behaviour(seen, predictions))
 
-        kernel = store.held_as(point) or point.name
+        kernel = store.cached_as(point) or point.name
         share = Share(kernel, point.arch.name, (self._engine,), (script,), rounds=self._rounds)
         worker = Worker(share, folder, watch, heard=observe)
         self.workers.append(worker)

@@ -35,7 +35,7 @@ def between(one: str, other: str, arch: Architecture, notify: Notify = lambda _:
     """
     rows = _rows(one, other)
     listed = (point for row in rows for point in points(catalogue.entry(row), arch, notify))
-    there = [point for point in listed if not point.lacking or store.held_as(point)]
+    there = [point for point in listed if not point.lacking or store.cached_as(point)]
     ends = {text: _end(text, there, arch) for text in (one, other)}
     older, newer = sorted((one, other), key=lambda text: _place(ends[text]))
     first, last = ends[older], ends[newer]
@@ -50,7 +50,7 @@ def between(one: str, other: str, arch: Architecture, notify: Notify = lambda _:
 def _rows(*texts: str) -> list[str]:
     """Returns the kernels of the catalogue whose versions are meant."""
     every = [name for name, known in catalogue.entries().items() if isinstance(known.source, Debian)]
-    named = {catalogue.row(text) for text in texts}
+    named = {catalogue.kernel_of(text) for text in texts}
     return [*named] if len(named) == 1 and named <= {*every} else every
 
 
@@ -58,7 +58,7 @@ def _end(text: str, there: Sequence[Point], arch: Architecture) -> Point:
     known = catalogue.find(text)
     if known is not None and not known.version:
         own = [point for point in there if point.kernel == text and _native(point)]
-        at_hand = [point for point in own if store.held_as(point) == text]
+        at_hand = [point for point in own if store.cached_as(point) == text]
         found = at_hand or own
     else:
         kernel, _, version = text.rpartition(POINT)

@@ -121,7 +121,7 @@ def _search(
         f"{counted(len(points), 'kernel')} from {points[0].name} to {points[-1].name}: "
         f"{most_asked(len(points))} boots at most, and one more for each that has to be skipped",
     )
-    signals.hold()  # until there is something that can be left in the folder
+    signals.defer()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     watch = Logged(Plain(console))
     results: list[Result | EndSkipped] = []

@@ -46,7 +46,7 @@ from harness.clauses import (
 )
 from harness.clauses.sections import Section, sections
 from harness.script.clause import Clause
-from hil.kernels.distributions import Distribution, usual
+from hil.kernels.distributions import Distribution, of_catalogue
 
 _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
     "bpf": bpf.clauses,
@@ -91,7 +91,7 @@ def clauses(arch: str, era: str, whose: Distribution | None = None) -> tuple[Cla
 
 def by_section(arch: str, era: str, whose: Distribution | None = None) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
     """The same, section by section; a clause that names no source has its section's."""
-    layout, facts = pt_regs(arch, era), (whose or usual(era)).facts
+    layout, facts = pt_regs(arch, era), (whose or of_catalogue(era)).facts
     for name, section in sections().items():
         found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era) and clause.concerns(facts))
         yield (

@@ -24,7 +24,7 @@ def carry_out(
 ) -> RunReport:
     """Runs a plan with its progress on the terminal, into a new run folder, and sums it up. Demands that are not met
     are recorded in the report; the caller ends with them (`Demands.check`)."""
-    signals.hold()  # until there is something that can be left in the folder
+    signals.defer()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):

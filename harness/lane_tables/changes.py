@@ -136,7 +136,7 @@ def _distributions() -> Iterator[str]:
     yield "A kernel's image and its configuration tell which it is, or whoever imports it does; others can be declared:"
     yield "[distributions.md](distributions.md). The running kernel's settings are believed where they differ."
     yield ""
-    for name, one in distributions.ours().items():
+    for name, one in distributions.built_in().items():
         settings = ", ".join(f"`{path}` = {value}" for path, value in one.settings.items())
         patched = "".join(f"; has the patch `{patch}`" for patch in sorted(one.patches))
         yield f"- {name}: {f'sets {settings}' if settings else 'leaves every setting as upstream has it'}{patched}"

@@ -40,4 +40,4 @@ def configured(options: Mapping[str, str]) -> Distribution:
 
 def usual(release: Release) -> Distribution:
     """Returns the distribution whose kernels of a release the catalogue has."""
-    return distributions.usual(dotted(release))
+    return distributions.of_catalogue(dotted(release))

@@ -106,9 +106,9 @@ def _recorded(
         )
 
     try:
-        signals.heed()
+        signals.deliver()
         carry_out()
-        signals.hold()
+        signals.defer()
     except BaseException as error:
         try:
             write_artifacts(report(interrupted=True, signal=_signal(error)), folder, artifacts, _unkept(workers, log))
@@ -129,12 +129,12 @@ def work(workers: Sequence[Worker], jobs: int | None = None) -> None:
                 for future in [pool.submit(worker.run) for worker in workers]:
                     while not future.done():
                         wait((future,), _LOOK)
-                        signals.heed()
+                        signals.deliver()
                     future.result()
             except BaseException:
                 for worker in reversed(workers):  # those that wait first, so that none of them begins
                     worker.stop()
-                ending.enter_context(programs.none())
+                ending.enter_context(programs.stopped())
                 raise
     except BaseException:
         for worker in workers:

@@ -35,7 +35,7 @@ def asked_for(patterns: Iterable[str]) -> tuple[Lane, ...]:
 
 def _matching(pattern: str, archs: str) -> Iterator[tuple[str, str]]:
     for known in catalogue.entries().values():
-        if isinstance(known.source, Debian) and fnmatchcase(known.name, catalogue.row(pattern)):
+        if isinstance(known.source, Debian) and fnmatchcase(known.name, catalogue.kernel_of(pattern)):
             for arch in _architectures(known.name, archs):
                 whole = (one.name for one in points(known, arch) if not one.lacking)
                 yield from ((name, arch.name) for name in whole if fnmatchcase(name, pattern))
@@ -47,7 +47,7 @@ def _there(name: str, archs: str) -> list[tuple[str, str]]:
     if known is None or not isinstance(known.source, Debian):
         return []  # no kernel of the catalogue; whoever selects says so
     there, lacking = [], []
-    for arch in _architectures(catalogue.row(name), archs):
+    for arch in _architectures(catalogue.kernel_of(name), archs):
         try:
             if not store.location(name, arch).is_dir():
                 find(known, known.source, arch)

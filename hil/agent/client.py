@@ -25,7 +25,7 @@ WINDOW_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """What is kept of a batch until its answer comes."""
+    """The data of a batch that are kept until its answer comes."""
 
     tag: int
     steps: int

@@ -11,7 +11,7 @@ NO_TAG = 0xFFFF_FFFF
 
 
 class FrameType(IntEnum):
-    """What a frame holds."""
+    """The content of a frame."""
 
     BATCH = 1
     HELLO = 2
@@ -32,7 +32,7 @@ class OperandKind(IntEnum):
 
 
 class StepCode(IntEnum):
-    """What a step does."""
+    """The action of a step."""
 
     WRITE = 1
     STORE = 2

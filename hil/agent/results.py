@@ -26,7 +26,7 @@ class Hello:
 class Status(IntEnum):
     """How far a step got. Steps that were not reached have no result at all."""
 
-    RUNNING = 1  # when the batch ended: the step it was killed in, or a thread nobody joined
+    RUNNING = 1  # when the batch ended: the step it was killed in, or a thread that was not joined
     DONE = 2
     SKIPPED = 3
 
@@ -52,14 +52,14 @@ class StepResult:
 
 
 class How(IntEnum):
-    """How a batch ended; the comment says what `End.detail` holds."""
+    """How a batch ended; the comment gives the meaning of `End.detail`."""
 
     COMPLETED = 0  # 0
     SIGNALLED = 1  # the signal's number
     DEADLINE = 2  # the number of the system call that was under way, -1 when none was
     STUCK = 3  # the same; its process survived SIGKILL and was left behind
     EXITED = 4  # the exit status: a step made its process exit
-    REJECTED = 5  # 0; the agent ran nothing of it, `End.text` says why
+    REJECTED = 5  # 0; the agent ran nothing of it, `End.text` has the reason
 
 
 @dataclass(frozen=True)

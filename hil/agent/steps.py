@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the agent can be asked to do: operands, steps and batches, as plain data.
+"""The requests to the agent: operands, steps and batches, as plain data.
 
 Nothing here checks or encodes; `hil.agent.wire` does. `guest/WIRE.md` gives the exact meaning of each step.
 """
@@ -131,7 +131,7 @@ class Repeat:
 class Thread:
     """Run the next `count` steps in a new thread, concurrently with what follows; returns 0.
 
-    A thread that nobody joins ends with its process.
+    A thread that is not joined ends with its process.
     """
 
     count: int

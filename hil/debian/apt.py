@@ -53,7 +53,7 @@ Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
-// The user _apt cannot look into somebody's home folder.
+// The user _apt cannot read the user's home folder.
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::PDiffs "false";

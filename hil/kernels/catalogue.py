@@ -76,7 +76,7 @@ def entries() -> dict[str, Entry]:
     return {name: _entry(name, row) for name, row in table.items()}
 
 
-def check_offered(name: str, arch: Architecture) -> None:
+def check_exists(name: str, arch: Architecture) -> None:
     """Raise UserError when the kernel `name` exists for other architectures only."""
     if why := arch.lacks(name):
         raise UserError(
@@ -85,7 +85,7 @@ def check_offered(name: str, arch: Architecture) -> None:
         )
 
 
-def row(name: str) -> str:
+def kernel_of(name: str) -> str:
     """The kernel of the catalogue that `name` is a point release of, or `name` itself."""
     return name.partition(POINT)[0]
 

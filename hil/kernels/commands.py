@@ -219,7 +219,7 @@ def _points(names: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Point]:
 
 
 def _point_row(point: Point) -> dict[str, str]:
-    held = store.held_as(point)
+    held = store.cached_as(point)
     lacks = f"incomplete: no {', '.join(point.lacking)}" if point.lacking else "available"
     return {
         "name": point.name,

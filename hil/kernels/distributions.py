@@ -56,15 +56,15 @@ class Distribution:
 
 
 @cache
-def ours() -> Mapping[str, Distribution]:
+def built_in() -> Mapping[str, Distribution]:
     """The built-in distributions by the name that a user gives."""
     files = sorted((resources.folder("images") / "distributions").glob("*.toml"), reverse=True)
     return MappingProxyType({path.stem: read(path) for path in files})
 
 
-def usual(era: str) -> Distribution:
+def of_catalogue(era: str) -> Distribution:
     """The distribution of the catalogue's kernels of an era."""
-    return ours()["vanilla" if era == "4.1" else "debian"]
+    return built_in()["vanilla" if era == "4.1" else "debian"]
 
 
 def folder() -> Path:
@@ -74,15 +74,17 @@ def folder() -> Path:
 
 def named(name: str) -> Distribution:
     """The distribution of that name or file; raises UserError when there is none, or its file is invalid."""
-    if name in ours():
-        return ours()[name]
+    if name in built_in():
+        return built_in()[name]
     path = Path(name) if "/" in name or name.endswith(".toml") else folder() / f"{name}.toml"
     if path.is_file():
         return read(path)
-    near = get_close_matches(name, [*ours(), *(path.stem for path in folder().glob("*.toml"))], 1)
+    near = get_close_matches(name, [*built_in(), *(path.stem for path in folder().glob("*.toml"))], 1)
     raise UserError(
         f"there is no distribution {name}" if path.parent == folder() else f"there is no file {path}",
-        remedy=f"did you mean {near[0]}?" if near else f"name one of {', '.join(ours())}, a file, or one in {folder()}",
+        remedy=f"did you mean {near[0]}?"
+        if near
+        else f"name one of {', '.join(built_in())}, a file, or one in {folder()}",
     )
 
 
@@ -130,12 +132,12 @@ def detect(options: Mapping[str, str], version: str = "") -> tuple[Distribution,
     the text after the release in the image's banner: "#1 SMP Debian 6.1.192-2 (2026-11-16)"."""
     for patch, fact in facts("patch").items():
         if fact["option"] in options:
-            whose = next(one for one in ours().values() if patch in one.patches)
+            whose = next(one for one in built_in().values() if patch in one.patches)
             return of_kernel(whose, options), f"its configuration has {fact['option']} of {whose.name}'s patch"
-    for one in ours().values():
+    for one in built_in().values():
         if re.search(rf"\b{re.escape(one.name)}\b", version):
             return of_kernel(one, options), f"its image has the version {version}"
-    plain = next(one for one in ours().values() if not one.patches and not one.settings)
+    plain = next(one for one in built_in().values() if not one.patches and not one.settings)
     compiler = options.get("CONFIG_CC_VERSION_TEXT", "").strip('"')
     made = f", and the compiler ({compiler}) does not show where the sources come from" if compiler else ""
     return of_kernel(plain, options), f"its configuration shows no distribution's patch{made}"

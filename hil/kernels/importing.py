@@ -143,7 +143,7 @@ def _check_name(name: str, arch: Architecture, version: str, judged_as: str) -> 
     era = catalogue.era_of(judged_as or version)
     if known is None:
         return
-    catalogue.check_offered(name, arch)
+    catalogue.check_exists(name, arch)
     series = catalogue.numbers(known.series) if known.series else ()
     if known.era != era or series != catalogue.numbers(version)[: len(series)]:
         raise UserError(

@@ -15,4 +15,4 @@ chosen_architectures = click.option(
 
 def chosen_or_every(chosen: tuple[str, ...], kernel: str) -> list[Architecture]:
     """The architectures chosen, or all that `kernel` has when none are; raises UserError for an unknown one."""
-    return [architecture(name) for name in chosen] or list(architectures_with(catalogue.row(kernel)))
+    return [architecture(name) for name in chosen] or list(architectures_with(catalogue.kernel_of(kernel)))

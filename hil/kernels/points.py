@@ -31,7 +31,7 @@ class Point:
     @property
     def kernel(self) -> str:
         """The kernel of the catalogue that it is a point release of."""
-        return catalogue.row(self.name)
+        return catalogue.kernel_of(self.name)
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -84,9 +84,9 @@ def find(known: Entry, source: Debian, arch: Architecture, notify: Notify = lamb
         seen += images
     if faults:
         raise faults[0]
-    versions = {image.upstream: f"{catalogue.row(known.name)}{POINT}{image.upstream}" for _, image in seen}
+    versions = {image.upstream: f"{catalogue.kernel_of(known.name)}{POINT}{image.upstream}" for _, image in seen}
     raise UserError(
-        f"Debian's archive has no Linux {known.version} for {catalogue.row(known.name)}/{arch}",
+        f"Debian's archive has no Linux {known.version} for {catalogue.kernel_of(known.name)}/{arch}",
         remedy=f"{nearest(known.version, versions)}; {how_to_list(known)}",
     )
 
@@ -113,7 +113,7 @@ def _whole(point: Point) -> Point:
 
 def how_to_list(known: Entry) -> str:
     """The text of an error's remedy on how to list the versions of a kernel."""
-    return f"hil kernels list {catalogue.row(known.name)} --all lists all versions"
+    return f"hil kernels list {catalogue.kernel_of(known.name)} --all lists all versions"
 
 
 def order(version: str) -> tuple[tuple[int, ...], tuple[int, ...], str]:

@@ -157,17 +157,17 @@ def names() -> Iterator[tuple[str, Architecture]]:
     for name in catalogue.entries():
         for arch in architectures_with(name):
             yield name, arch
-    for name, arch in _held():
+    for name, arch in _cached():
         if name not in catalogue.entries() and catalogue.POINT not in name:
             yield name, arch
 
 
 def points() -> Iterator[tuple[str, Architecture]]:
     """Yield the point releases in the cache."""
-    return ((name, arch) for name, arch in _held() if catalogue.POINT in name)
+    return ((name, arch) for name, arch in _cached() if catalogue.POINT in name)
 
 
-def held_as(point: Point) -> str:
+def cached_as(point: Point) -> str:
     """The name of the cached kernel that was made from the point release's package: its own, or that of the kernel in
     the catalogue; empty when there is none."""
     return next((name for name in (point.name, point.kernel) if _made_of(name, point)), "")
@@ -181,7 +181,7 @@ def _made_of(name: str, point: Point) -> bool:
     return bool(packages) and packages[0]["sha256"] == point.image.sha256
 
 
-def _held() -> Iterator[tuple[str, Architecture]]:
+def _cached() -> Iterator[tuple[str, Architecture]]:
     for folder in sorted(root().glob("*/*")):
         if folder.name in architectures():
             yield folder.parent.name, architectures()[folder.name]
@@ -238,7 +238,7 @@ def _can_fetch(name: str) -> bool:
 def _fetchable(name: str, arch: Architecture) -> tuple[Entry, Debian]:
     """The entry of the catalogue and its source in Debian's archive; raises NotCached when it has none, UserError when
     there is no such kernel for the architecture."""
-    catalogue.check_offered(name, arch)
+    catalogue.check_exists(name, arch)
     known = catalogue.entry(name)
     if isinstance(known.source, Debian):
         return known, known.source

@@ -35,7 +35,7 @@ ACME = declared({"name": "Acme", "patches": ["perf-event-restrict"], "settings":
 def test_a_kernel_at_hand_has_the_records_of_its_maker(name: str, whose: str, arch: str) -> None:
     found = store.distribution(name, architecture(arch))
     if found is None:
-        pytest.skip(f"{name}/{arch} is not at hand")
+        pytest.skip(f"{name}/{arch} is not in the cache")
     assert found.name == whose
     assert (paranoid_any(found) == 3) == (whose == "Debian")
 

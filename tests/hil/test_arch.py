@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The file of architectures: a row of it is complete, or is told what it lacks."""
+"""The file of architectures: every row is complete, or the error names what it lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLES = resources.folder("images") / "architectures.toml"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """One in which the file can be another."""
+    """A folder with a copy of the file that a test can change."""
     monkeypatch.setattr(resources, "folder", lambda _: tmp_path)
     architectures.cache_clear()
     yield tmp_path
@@ -26,18 +26,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         ('cpu = "max"\n', "", "images/architectures.toml: [x86_64] lacks cpu; give it the same fields"),
         ("host_machines =", "hosts =", "images/architectures.toml: [x86_64] lacks host_machines"),
         ('cpu = "max"\n', 'cpu = "max"\ncpus = 2\n', "[x86_64] has unknown fields: cpus"),
     ],
 )
-def test_a_row_that_is_not_complete(folder: Path, before: str, after: str, said: str) -> None:
+def test_a_row_that_is_not_complete(folder: Path, before: str, after: str, expected: str) -> None:
     (folder / "architectures.toml").write_text(TABLES.read_text().replace(before, after, 1))
     with pytest.raises(UserError) as error:
         architectures()
-    assert said in str(error.value)
+    assert expected in str(error.value)
 
 
 def test_a_row_more_is_an_architecture_more(folder: Path) -> None:

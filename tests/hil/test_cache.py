@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders that are filled once: complete or absent, read-only, and clear words when they cannot be."""
+"""Folders of the cache: complete or absent, read-only, with clear errors when they cannot be written."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.rglob("*")] == ["entry", "old"]
 
 
-def test_left_overs_of_a_killed_process_are_swept(tmp_path: Path) -> None:
+def test_left_overs_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".entry.new-killed").mkdir()
     (tmp_path / ".other.new-at-work").mkdir()
     with cache.replaced(tmp_path / "entry"):
@@ -44,7 +44,7 @@ def test_left_overs_of_a_killed_process_are_swept(tmp_path: Path) -> None:
     ("number", "advice"),
     [(errno.ENOSPC, "free space"), (errno.EACCES, "make it writable"), (errno.EROFS, "XDG_CACHE_HOME")],
 )
-def test_trouble_with_the_cache_is_one_line_with_advice(tmp_path: Path, number: int, advice: str) -> None:
+def test_an_error_of_the_cache_is_one_line_with_a_remedy(tmp_path: Path, number: int, advice: str) -> None:
     target = tmp_path / "entry"
     with pytest.raises(cache.Unusable) as caught, cache.replaced(target) as new:
         raise OSError(number, os.strerror(number), str(new / "deep" / "file"))
@@ -55,7 +55,7 @@ def test_trouble_with_the_cache_is_one_line_with_advice(tmp_path: Path, number: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_trouble_with_somebody_elses_file_is_passed_on(tmp_path: Path) -> None:
+def test_an_error_about_another_file_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), cache.writing(tmp_path / "cache" / "entry"):
         raise PermissionError(errno.EACCES, "Permission denied", "/home/somebody/bzImage")
 
@@ -102,10 +102,10 @@ def test_what_differs_by_a_bit_is_made_again(name: str, place: int, tmp_path: Pa
     data[place] ^= 1
     path.chmod(0o644)
     path.write_bytes(data)
-    said: list[str] = []
-    cache.ensure(target, _made, notify=said.append)
+    messages: list[str] = []
+    cache.ensure(target, _made, notify=messages.append)
     assert (target / "deep/file").read_bytes() == b"content"
-    assert len(said) == 1 and "damaged" in said[0] and str(path) in said[0]
+    assert len(messages) == 1 and "damaged" in messages[0] and str(path) in messages[0]
     cache.check(target)
 
 
@@ -127,7 +127,7 @@ def test_what_is_whole_is_neither_made_again_nor_locked(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["entry"]
 
 
-def test_what_cannot_be_read_is_told_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_reported_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.ensure(tmp_path / "entry", _made)
 
     def fail(path: Path) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command as a process: what it says and how it ends when something is wrong."""
+"""The command as a process: its messages and exit status when something is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def hil(*arguments: str, environment: dict[str, str] | None = None) -> subproces
     )
 
 
-def test_it_says_which_version_it_is() -> None:
+def test_it_prints_its_version() -> None:
     done = hil("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"hil, version {version()}\n"
@@ -30,21 +30,21 @@ def test_it_says_which_version_it_is() -> None:
 @pytest.mark.parametrize(
     "arguments", [["absent"], ["kernels", "list", "--absent"], ["kernels", "show", "absent"], ["kernels", "show", "/"]]
 )
-def test_wrong_usage_is_told_without_a_traceback(arguments: list[str], tmp_path: Path) -> None:
+def test_wrong_usage_gives_no_traceback(arguments: list[str], tmp_path: Path) -> None:
     done = hil(*arguments, environment={"XDG_CACHE_HOME": str(tmp_path)})
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr and "Traceback" not in done.stderr
 
 
-def test_trouble_of_the_host_has_another_status(tmp_path: Path) -> None:
+def test_an_error_of_the_host_has_another_status(tmp_path: Path) -> None:
     (tmp_path / "hil").write_text("a file in the place of the cache")
     done = hil("kernels", "fetch", "debian-12", "--arch", "arm64", environment={"XDG_CACHE_HOME": str(tmp_path)})
     assert done.returncode == 3
     assert done.stderr.startswith("hil: cannot use the cache") and len(done.stderr.splitlines()) == 1
 
 
-def test_a_place_that_takes_no_file_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_an_unwritable_place_has_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(
         '{"format": 1, "started": "", "seconds": 0, "command": [], "host": {}, '
         '"lanes": [], "machines": [], "results": []}'
@@ -56,10 +56,10 @@ def test_a_place_that_takes_no_file_is_told_with_what_to_do(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected"),
     [("1 / 0", "ZeroDivisionError"), ("raise BrokenPipeError(32, 'Broken pipe', 'socket')", "socket: Broken pipe")],
 )
-def test_a_fault_of_ours_is_no_divergence(fault: str, said: str) -> None:
+def test_a_bug_of_the_bench_is_no_divergence(fault: str, expected: str) -> None:
     program = (
         "import click\n"
         "from hil import cli\n"
@@ -70,11 +70,11 @@ def test_a_fault_of_ours_is_no_divergence(fault: str, said: str) -> None:
         "cli.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", program, "command"], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 3 and said in done.stderr
+    assert done.returncode == 3 and expected in done.stderr
 
 
 @pytest.mark.parametrize("setting", ["HIL_ACCELERATOR=hvf", "HIL_TIME_SCALE=nan", "HIL_TIME_SCALE=-1"])
-def test_a_variable_that_says_nothing_is_wrong_usage_before_anything_starts(setting: str) -> None:
+def test_an_invalid_variable_is_wrong_usage_before_anything_starts(setting: str) -> None:
     name, _, value = setting.partition("=")
     done = subprocess.run(
         [sys.executable, "-m", "hil", "lanes"], env={**os.environ, name: value}, capture_output=True, text=True

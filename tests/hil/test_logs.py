@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Logs: plain lines on standard error for who asks, every detail in a file, and no harm where neither can be had."""
+"""Logs: plain lines on standard error on request, every detail in a file, and no error where neither can be written."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ OURS = logging.getLogger("hil.something")
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) +\S+ [a-z.]+: .+")
 
 
-def said(verbosity: int, body: str) -> tuple[str, str]:
-    """What a process that logs as `body` has it prints on standard output and standard error."""
+def logged(verbosity: int, body: str) -> tuple[str, str]:
+    """The standard output and standard error of a process that logs by the code `body`."""
     program = f"import logging\nfrom hil import logs\nlogs.to_screen({verbosity})\n{body}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     return done.stdout, done.stderr
@@ -33,7 +33,7 @@ def said(verbosity: int, body: str) -> tuple[str, str]:
     ("verbosity", "expected"),
     [(0, ""), (1, "hil.a: one\nharness.b: three\n"), (2, "hil.a: one\nhil.a: two\nharness.b: three\nparamiko: four\n")],
 )
-def test_who_asks_for_more_is_told_more(verbosity: int, expected: str) -> None:
+def test_higher_verbosity_logs_more(verbosity: int, expected: str) -> None:
     body = (
         "logging.getLogger('hil.a').info('%s', 'one')\n"
         "logging.getLogger('hil.a').debug('two')\n"
@@ -41,7 +41,7 @@ def test_who_asks_for_more_is_told_more(verbosity: int, expected: str) -> None:
         "logging.getLogger('paramiko').info('four')\n"
         "logging.getLogger('paramiko').debug('five')\n"
     )
-    assert said(verbosity, body) == ("", expected)
+    assert logged(verbosity, body) == ("", expected)
 
 
 def test_a_file_has_every_detail_with_its_time(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_levels_are_as_before_when_the_file_is_closed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
-def test_a_file_that_cannot_be_written_ends_nothing_and_says_so(
+def test_an_unwritable_log_file_ends_nothing_and_is_reported(
     when: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "absent" / logs.NAME if when == "at once" else Path("/dev/full")
@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_written_ends_nothing_and_says_so(
 
 
 def test_lines_come_above_a_live_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a screen; what is drawn over is lost, and what is printed into the drawing breaks it."""
+    """On a screen an overwritten line is lost, and one that is printed into the table breaks it."""
 
     class Screen(io.StringIO):
         def isatty(self) -> bool:
@@ -122,18 +122,18 @@ def test_a_reader_that_is_gone_costs_the_work_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0 and "debian-12" in done.stdout
 
 
-def test_the_command_tells_of_what_it_does_when_it_is_asked_to(tmp_path: Path) -> None:
-    """Of a kernel that is not there, say, from a mirror that is none."""
+def test_the_command_logs_what_it_does_on_request(tmp_path: Path) -> None:
+    """Here it fetches a missing kernel from an address without a mirror."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HIL_DEBIAN_MIRROR": "file:///absent"}
     command = ["kernels", "fetch", "debian-12", "--arch", "arm64"]
-    told = {}
+    output = {}
     for option in ([], ["-v"], ["-vv"]):
         done = subprocess.run(
             [sys.executable, "-m", "hil", *option, *command],
             capture_output=True, text=True, env=environment, timeout=120,
         )  # fmt: skip
         assert done.returncode == 3 and "Traceback" not in done.stderr
-        told["".join(option)] = done.stderr
-    assert "hil.kernels.store: fetching debian-12/arm64" in told["-v"]
-    assert "hil.programs: started apt-get update" in told["-vv"]
-    assert "hil.kernels.store" not in told[""] and "hil.programs" not in told["-v"]
+        output["".join(option)] = done.stderr
+    assert "hil.kernels.store: fetching debian-12/arm64" in output["-v"]
+    assert "hil.programs: started apt-get update" in output["-vv"]
+    assert "hil.kernels.store" not in output[""] and "hil.programs" not in output["-v"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that end with us, whole families of them."""
+"""Programs that end with the bench, including their children."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def written(path: Path) -> psutil.Process:
-    """The process whose number is in a file that is about to be written."""
+    """Wait for a file with a process id; returns that process."""
     deadline = time.monotonic() + 60
     while not (path.exists() and path.read_text().endswith("\n")):
         assert time.monotonic() < deadline
@@ -42,9 +42,9 @@ def gone(process: psutil.Process) -> bool:
     return True
 
 
-def test_what_it_says_and_how_it_ends() -> None:
-    done = run("sh", "-c", "echo said; echo complained >&2; exit 7")
-    assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
+def test_output_and_exit_status() -> None:
+    done = run("sh", "-c", "echo printed; echo complained >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "printed\n", "complained\n")
     assert run("sh", "-c", "kill -KILL $$").returncode == 137
     assert run("cat").stdout == ""
     absent = run("/absent")
@@ -68,7 +68,7 @@ def test_all_of_them_can_be_ended_from_another_thread(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: codes.append(run(*FAMILY, str(tmp_path / "pid")).returncode))
     thread.start()
     child = written(tmp_path / "pid")
-    with programs.none():
+    with programs.stopped():
         thread.join(60)
         assert codes == [143] and gone(child)
         with pytest.raises(BenchError, match="cat was not started"):
@@ -76,24 +76,24 @@ def test_all_of_them_can_be_ended_from_another_thread(tmp_path: Path) -> None:
     assert run("true").returncode == 0
 
 
-def test_who_waits_for_another_process_ends_as_well(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_wait_for_another_process_ends_as_well(tmp_path: Path) -> None:
+    messages: list[str] = []
     waits = threading.Event()
 
     def wait() -> None:
         with pytest.raises(BenchError) as caught, cache.locked(tmp_path / "entry", notify=lambda _: waits.set()):
             pass
-        said.append(str(caught.value))
+        messages.append(str(caught.value))
 
     with FileLock(tmp_path / ".entry.lock"):
         thread = threading.Thread(target=wait)
         thread.start()
         assert waits.wait(60)
-        with programs.none():
+        with programs.stopped():
             thread.join(60)
-    assert said == [f"no longer waiting for the lock of {tmp_path / 'entry'}: the bench is about to end"]
+    assert messages == [f"no longer waiting for the lock of {tmp_path / 'entry'}: the bench is about to end"]
 
 
-def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+def test_left_over_children_of_a_program_end_with_it(tmp_path: Path) -> None:
     run("sh", "-c", f"sleep 600 >/dev/null 2>&1 & echo $! >{tmp_path}/pid")
     assert not (tmp_path / "pid").exists() or gone(written(tmp_path / "pid"))

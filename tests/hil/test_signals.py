@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals that ask for the end, sent by the command to itself at the worst moments."""
+"""Signals that ask for the end, sent by the command to itself at critical times."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ cli.main()
 
 
 def run(body: str, before: str = "", wrapper: tuple[str, ...] = ()) -> tuple[int, str]:
-    """The return code and the complaints of a command that does `body`."""
+    """The return code and the messages of a command that runs the code `body`."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     argv = [*wrapper, sys.executable, "-c", _PROGRAM.format(body=lines, before=before), "command"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
@@ -54,7 +54,7 @@ def test_a_second_signal_does_not_cost_what_is_written_on_the_way_out(
 
 @pytest.mark.parametrize("line", range(8))
 def test_a_second_signal_may_come_while_the_first_is_handled(line: int) -> None:
-    """Before the `line`-th line of the handler; the first one counts all the same."""
+    """The second signal comes before line `line` of the handler; exit status and message are of the same signal."""
     tracing = (
         "import sys\n"
         "seen = 0\n"
@@ -67,10 +67,10 @@ def test_a_second_signal_may_come_while_the_first_is_handled(line: int) -> None:
         f"        if seen == {line + 1}:\n"
         "            send('SIGTERM')\n"
         "    return trace\n"
-        "atexit.register(sys.settrace, None)\n"  # the handler's time is over then, and the names it looks at go
+        "atexit.register(sys.settrace, None)\n"  # later the names that the handler uses are deleted
     )
-    code, said = run("sys.settrace(trace)\nsend('SIGINT')\nreturn 7", before=tracing)
-    assert (code, said) in ((130, "hil: ended by SIGINT\n"), (143, "hil: ended by SIGTERM\n"))
+    code, output = run("sys.settrace(trace)\nsend('SIGINT')\nreturn 7", before=tracing)
+    assert (code, output) in ((130, "hil: ended by SIGINT\n"), (143, "hil: ended by SIGTERM\n"))
 
 
 def test_a_third_signal_ends_it_at_once(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_a_third_signal_ends_it_at_once(tmp_path: Path) -> None:
 
 def test_what_is_worth_nothing_by_halves_is_done_first(tmp_path: Path) -> None:
     body = (
-        "signals.hold()\nsend('SIGTERM')\n"
+        "signals.defer()\nsend('SIGTERM')\n"
         f"Path({str(tmp_path)!r}, 'held').touch()\n"
-        f"signals.heed()\nPath({str(tmp_path)!r}, 'heeded').touch()"
+        f"signals.deliver()\nPath({str(tmp_path)!r}, 'delivered').touch()"
     )
     assert run(body) == (143, "hil: ended by SIGTERM\n")
     assert [path.name for path in tmp_path.iterdir()] == ["held"]
@@ -97,7 +97,7 @@ def test_one_that_comes_while_the_interpreter_is_taken_apart_changes_nothing(num
     assert run("return 1", before=f"atexit.register(send, {number.name!r})") == (1, "")
 
 
-def test_one_that_comes_where_nobody_can_catch_it_counts_all_the_same() -> None:
+def test_a_signal_in_a_destructor_is_not_lost() -> None:
     body = (
         "import time\n"
         "class Late:\n"
@@ -110,8 +110,8 @@ def test_one_that_comes_where_nobody_can_catch_it_counts_all_the_same() -> None:
     assert run(body) == (143, "hil: ended by SIGTERM\n")
 
 
-def test_who_starts_us_deaf_to_a_hangup_means_it() -> None:
-    """As nohup(1) does."""
+def test_an_ignored_hangup_stays_ignored() -> None:
+    """nohup(1) does this."""
     assert run("send('SIGHUP')", wrapper=("sh", "-c", 'trap "" HUP; exec "$@"', "sh")) == (0, "")
 
 
@@ -127,7 +127,7 @@ def test_programs_that_are_started_heed_signals_as_ever() -> None:
 def test_a_signal_that_comes_while_modules_are_loaded_is_no_traceback(
     command: tuple[str, ...], name: str, tmp_path: Path
 ) -> None:
-    """What is loaded first of what takes time, click, is one here that sends it."""
+    """A replacement of click, the first slow import, sends the signal."""
     (tmp_path / "click.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{name})\n")
     installed = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
     argv = [sys.executable, *command] if command[0] == "-m" else installed

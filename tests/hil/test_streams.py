@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Standard streams that take nothing, or that nobody reads: what is lost is what was to be printed, and no more."""
+"""Standard streams that cannot be written, or are not read: only the output is lost."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(done: Path, status: str, **streams: Any) -> tuple[int, str]:
     return ended.returncode, (ended.stderr or b"").decode()
 
 
-def nobody() -> int:
+def pipe_without_reader() -> int:
     """A pipe whose reader is gone."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -49,28 +49,30 @@ def nobody() -> int:
 
 
 @pytest.mark.parametrize(("status", "ended"), [("none", 141), ("0", 0), ("1", 1), ("3", 3)])
-def test_a_reader_who_has_seen_enough_costs_nothing_but_the_rest(status: str, ended: int, tmp_path: Path) -> None:
-    """What only prints ends as SIGPIPE would end it; who judged something says what came of it."""
-    assert run(tmp_path / "done", status, stdout=nobody()) == (ended, "")
+def test_a_reader_that_ends_early_changes_nothing_else(status: str, ended: int, tmp_path: Path) -> None:
+    """A command that only prints ends as after SIGPIPE; the status of one that judged something is not changed."""
+    assert run(tmp_path / "done", status, stdout=pipe_without_reader()) == (ended, "")
     assert (tmp_path / "done").exists()
 
 
 @pytest.mark.parametrize(("status", "ended"), [("none", 3), ("0", 0), ("1", 1)])
-def test_a_full_disk_below_the_output_is_said(status: str, ended: int, tmp_path: Path) -> None:
+def test_a_full_disk_below_the_output_is_reported(status: str, ended: int, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        code, said = run(tmp_path / "done", status, stdout=full)
+        code, output = run(tmp_path / "done", status, stdout=full)
     assert code == ended
-    (line,) = said.splitlines()
+    (line,) = output.splitlines()
     assert line.startswith("hil: cannot write to standard output: No space left on device")
     assert (tmp_path / "done").exists()
 
 
-def test_nobody_who_hears_complaints_changes_no_status() -> None:
-    done = subprocess.run([sys.executable, "-m", "hil", "absent"], stdout=nobody(), stderr=nobody(), timeout=120)
+def test_closed_standard_error_changes_no_status() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hil", "absent"], stdout=pipe_without_reader(), stderr=pipe_without_reader(), timeout=120
+    )
     assert done.returncode == 2
 
 
-def test_closed_descriptors_do_not_become_files_of_ours(tmp_path: Path) -> None:
+def test_closed_descriptors_are_not_reused(tmp_path: Path) -> None:
     argv = [
         "sh",
         "-c",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every target must be, held against the one for tests and, with a guest, against a machine."""
+"""The contract of every target, tested with the fake one and, in guest tests, with a machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fakes import FakeTarget
 
 @pytest.fixture(scope="module", params=["host", pytest.param("machine", marks=pytest.mark.guest)])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """One target for all tests of this file, of which the last one ends it."""
+    """A target that all tests of this file share, and that the last one ends."""
     folder = tmp_path_factory.mktemp("target")
     if request.param == "host":
         with FakeTarget() as fake:
@@ -35,14 +35,14 @@ def test_it_has_all_there_is_to_a_target(target: Target) -> None:
     assert not [name for name in vars(Target) if not name.startswith("_") and not hasattr(target, name)]
 
 
-def test_it_tells_what_it_is(target: Target) -> None:
+def test_it_has_its_properties(target: Target) -> None:
     assert target.agent.startswith("/") and target.tracing.startswith("/")
     assert isinstance(target.emulator, str) and all(isinstance(word, str) for word in target.command)
     assert (target.alive, target.lost_reason(), target.warnings) == (True, None, ())
     assert target.console_log is None or target.console_log.is_file()
 
 
-def test_a_command_leaves_its_status_and_what_it_printed(target: Target) -> None:
+def test_a_command_gives_status_and_output(target: Target) -> None:
     done = target.run(["sh", "-c", "cat; echo complaint >&2; exit 3"], stdin=b"\x00\xff")
     assert (done.status, done.stdout, done.stderr) == (3, b"\x00\xff", b"complaint\n")
     assert target.run(["sh", "-c", "kill -9 $$"]).status == 128 + 9
@@ -79,14 +79,14 @@ def test_its_agent_greets_with_the_kernel_that_runs(target: Target) -> None:
         assert agent.hello.machine in target.arch.host_machines
 
 
-def test_its_end_is_heard_and_told(target: Target) -> None:
-    heard: list[str] = []
-    target.on_loss(lambda: heard.append("early"))
+def test_its_end_is_noticed_and_reported(target: Target) -> None:
+    calls: list[str] = []
+    target.on_loss(lambda: calls.append("early"))
     stream = target.open(["cat"])
     target.stop()
     target.stop()
-    target.on_loss(lambda: heard.append("late"))
-    assert heard == ["early", "late"]
+    target.on_loss(lambda: calls.append("late"))
+    assert calls == ["early", "late"]
     assert not target.alive and target.lost_reason()
     assert target.log_lacks == 0
     with pytest.raises(MachineLost):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What commands print on a screen, and in a log or pipe: nothing is cut, and only screens are drawn on."""
+"""The output of commands on a screen, and in a log or pipe: nothing is cut, and only screens are overwritten."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_rows_are_paragraphs_where_they_do_not_fit() -> None:
 
 
 def hil(*arguments: str, **environment: str) -> str:
-    """What the command prints into a pipe."""
+    """The output of a command to a pipe."""
     done = subprocess.run(
         [sys.executable, "-m", "hil", *arguments],
         capture_output=True,
@@ -55,7 +55,7 @@ def hil(*arguments: str, **environment: str) -> str:
 
 
 def on_screen(columns: int, *arguments: str) -> str:
-    """What the command prints on a terminal of so many columns."""
+    """The output of a command on a terminal with `columns` columns."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"}
     process = subprocess.Popen([sys.executable, "-m", "hil", *arguments], stdout=theirs, env=environment)
@@ -65,7 +65,7 @@ def on_screen(columns: int, *arguments: str) -> str:
         while piece := os.read(ours, 4096):
             shown += piece
     except OSError:
-        pass  # Linux says EIO of a terminal nobody writes to any more
+        pass  # Linux gives EIO for a terminal whose other side is closed
     finally:
         os.close(ours)
         process.wait(60)
@@ -78,10 +78,10 @@ LANES = [f"{kernel}/{arch}" for kernel in ("debian-12", "linux-4.1") for arch in
 @pytest.mark.parametrize("columns", ["80", "20"])
 def test_a_pipe_gets_whole_names_whatever_the_screen_is(columns: str) -> None:
     for command in (("lanes",), ("kernels", "list")):
-        told = hil(*command, COLUMNS=columns)
-        rows = [line for line in told.splitlines() if line.startswith("debian-12")]
+        output = hil(*command, COLUMNS=columns)
+        rows = [line for line in output.splitlines() if line.startswith("debian-12")]
         assert len(rows) == 2
-        assert not any(line.startswith(" ") for line in told.splitlines()), "a row is a line"
+        assert not any(line.startswith(" ") for line in output.splitlines()), "a row is a line"
 
 
 def test_a_narrow_screen_gets_whole_names() -> None:
@@ -91,12 +91,12 @@ def test_a_narrow_screen_gets_whole_names() -> None:
 
 
 def test_colours_in_a_log_bring_no_control_of_a_cursor_and_keep_its_lines(tmp_path: Path) -> None:
-    told = hil(
+    output = hil(
         *("run", "--kernel", "linux-4.1", "--scripts", "counting", "--output", str(tmp_path / "runs")),
         XDG_CACHE_HOME=str(tmp_path / "cache"),
         XDG_STATE_HOME=str(tmp_path / "state"),
         FORCE_COLOR="1",
     )
-    assert "\x1b[" in told, "colours were asked for"
-    assert set(re.findall(r"\x1b\[[^m]*?([A-Za-z])", told)) == {"m"}, told
-    assert "linux-4.1-x86_64: kernel" in told
+    assert "\x1b[" in output, "colours were asked for"
+    assert set(re.findall(r"\x1b\[[^m]*?([A-Za-z])", output)) == {"m"}, output
+    assert "linux-4.1-x86_64: kernel" in output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which hil this is: as git has it in a checkout, as it was built elsewhere, and always something."""
+"""The version: by git in a checkout, by the metadata elsewhere, and never missing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_files_that_differ_from_the_commit_show(checkout: Path) -> None:
 
 
 def test_a_hook_of_git_does_not_lead_elsewhere(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git sets it for programs it runs."""
+    """git sets GIT_DIR for the programs that it runs."""
     monkeypatch.setenv("GIT_DIR", str(ROOT / ".git"))
     assert git(ROOT, "rev-parse", "HEAD")[:12] not in of_checkout(checkout, "0.3")
 
@@ -63,7 +63,7 @@ def test_nothing_is_made_up_where_git_cannot_tell(broken: str, checkout: Path, m
 
 
 def asked(folder: Path) -> str:
-    """The version that a build of what is in `folder` would have."""
+    """The version that a build of the checkout in `folder` would have."""
     command = [sys.executable, "-m", "hatchling", "version"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "SETUPTOOLS_SCM"))}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)

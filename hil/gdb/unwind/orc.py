@@ -53,7 +53,7 @@ class _Addresses(Sequence[int]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> int:  # type: ignore[override]  # nobody takes slices
+    def __getitem__(self, index: int) -> int:  # type: ignore[override]  # slices are not used
         if index not in self._known:
             at = self._start + 4 * index
             self._known[index] = at + int.from_bytes(memory(self._cpu, at, 4), "little", signed=True)

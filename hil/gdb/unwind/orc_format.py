@@ -28,7 +28,7 @@ class Base(Enum):
 
 
 class Kind(Enum):
-    """What is at the caller's stack pointer."""
+    """The kind of data at the caller's stack pointer."""
 
     END = "nothing: the kernel was entered here, or the caller is unknown"
     CALL = "a return address below it"

@@ -32,7 +32,7 @@ def requirements(known: Entry, arch: Architecture) -> tuple[Tarball, Recipe, Too
             f"{known.name} comes as a package, it is not built from source",
             remedy=f"use `hil kernels fetch {known.name}`",
         )
-    catalogue.check_offered(known.name, arch)
+    catalogue.check_exists(known.name, arch)
     instructions = recipe.load(known.name, arch)
     return known.source, instructions, toolchain.find(instructions, arch)
 

@@ -70,7 +70,7 @@ def run(argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: 
     log.line(f"+ {shlex.join(argv)}")
     if shutil.which(argv[0], path=environment.get("PATH")) is None:
         raise BenchError(f"cannot start {argv[0]}: {os.strerror(errno.ENOENT)}")
-    with programs.kept(argv, environment=environment, cwd=cwd, stderr=subprocess.STDOUT) as process:
+    with programs.supervised(argv, environment=environment, cwd=cwd, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         for line in process.stdout:
             log.line(line.rstrip("\n"))

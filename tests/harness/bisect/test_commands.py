@@ -67,7 +67,7 @@ def bench(tmp_path: Path, debian_archive: dict[str, Any], monkeypatch: pytest.Mo
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
-    monkeypatch.setattr("hil.signals.hold", lambda: None)  # this process is no bench
+    monkeypatch.setattr("hil.signals.defer", lambda: None)  # this process is no bench
     return Bench(monkeypatch)
 
 

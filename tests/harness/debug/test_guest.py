@@ -82,7 +82,7 @@ def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
 def test_a_socket_filter_is_met_in_the_call_that_sends_its_packet(lane: str, tmp_path: Path) -> None:
     """Also where there are no kprobes, without a word about a script."""
     if store.find("linux-4.1", architecture("arm64")) is None:
-        pytest.skip("linux-4.1/arm64 is not at hand")
+        pytest.skip("linux-4.1/arm64 is not in the cache")
     command = [sys.executable, "-m", "hil", "debug", lane, "--output", str(tmp_path)]
     named = [] if lane.startswith("linux-4.1/arm64") else ["--script", "socket-filter"]
     done = subprocess.run([*command, *named], capture_output=True, text=True, timeout=600)

@@ -126,7 +126,7 @@ def test_kernels_at_hand_are_what_the_records_of_their_lanes_say(name: str, arch
     known = next(one for one in catalogue.entries().values() if one.era == name)
     kernel = store.find(known.name, architecture(arch))
     if kernel is None:
-        pytest.skip(f"{known.name}/{arch} is not at hand")
+        pytest.skip(f"{known.name}/{arch} is not in the cache")
     rules, usually = era(name, arch, configured(options_of(kernel.config))), era(name, arch)
     assert replace(rules, distribution=usually.distribution) == usually
     assert (rules.settings, rules.paranoid_any) == (usually.settings, usually.paranoid_any)

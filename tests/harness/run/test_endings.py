@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs that are ended at the moments where it would cost most, without any guest: their kernel is not at hand."""
+"""Runs that are ended at the moments where it would cost most, without any guest: their kernel is not in the cache."""
 
 from __future__ import annotations
 

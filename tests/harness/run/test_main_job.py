@@ -269,7 +269,7 @@ DEADLY = Script(
 def test_a_machine_that_dies_of_a_fault_the_model_knows_is_known(tmp_path: Path) -> None:
     """4.1.52 for x86_64 at a probe of cap_task_prctl+5: resume_execution() writes into a read-only page."""
     if store.find("linux-4.1", architecture("x86_64")) is None:
-        pytest.skip("linux-4.1/x86_64 is not at hand, and must be built or imported")
+        pytest.skip("linux-4.1/x86_64 is not in the cache, and must be built or imported")
     bystander = core_scripts("x86_64", "4.1")[0]
     report = matrix.run([Share("linux-4.1", "x86_64", (Engine.INTERP,), (DEADLY, bystander))], tmp_path, Silent())
     verdicts = {result.script: result for result in report.results}

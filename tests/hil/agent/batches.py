@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Batches, and what became of their processes, for tests about endings."""
+"""Batches and checks of their processes, for tests about endings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sleeping(b: BatchBuilder, seconds: int = 1000) -> Result:
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process, zombies left out."""
+    """Whether there is such a process that is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

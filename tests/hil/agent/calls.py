@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Numbers of the system calls these tests make, for the host they run on (asm/unistd_64.h, asm-generic/unistd.h)."""
+"""The numbers of the system calls in these tests on the host (asm/unistd_64.h, asm-generic/unistd.h)."""
 
 from __future__ import annotations
 

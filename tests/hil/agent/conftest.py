@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Agents that run on the host: one binary a test session, one process a test."""
+"""Agents that run on the host: one binary for a test session, one process for each test."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every way the agent can end, and what becomes of its batch."""
+"""Every way in which the agent can end, and the effect on its batch."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_batch_process_ends_when_the_agent_is_killed(stream: ProcessStream) 
     os.kill(grandchild, signal.SIGKILL)
 
 
-def test_a_batch_nobody_waits_for_is_killed(binary: Path) -> None:
+def test_a_batch_whose_reader_is_gone_is_killed(binary: Path) -> None:
     process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     assert process.stdin is not None and process.stdout is not None
     process.stdout.read(12)

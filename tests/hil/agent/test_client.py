@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The client against a scripted agent: what it does when the other side is slow, silent or gone."""
+"""The client with a scripted agent that is slow, silent or gone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def completed(tag: int) -> bytes:
 
 
 class ScriptedStream:
-    """Answers each batch with what `reply(tag)` gives; None ends the stream."""
+    """A stream that answers each batch with `reply(tag)`; None ends it."""
 
     def __init__(self, reply: Callable[[int], bytes | None], hello: bytes | None = HELLO) -> None:
         self._reply = reply

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The numbers of the wire format as the agent's own header has them, judged by the compiler that builds the agent."""
+"""The numbers of the wire format equal those of the agent's header, by the compiler that builds the agent."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ NUMBERS: Mapping[str, int] = {
     **{name: value for name, value in vars(steps).items() if name.startswith("MAX_") and name != "MAX_DEADLINE"},
     **{f"{prefix}{one.name}": one.value for prefix, all in ENUMERATIONS for one in all if one is not How.REJECTED},
 }
-"""`How.REJECTED` is not sent: it is what an ERROR frame is to the client."""
+"""The numbers by their names in the header, without `How.REJECTED`, by which the client represents an ERROR frame."""
 ONE_SIDED = {"STATUS_NOT_REACHED"}
-"""The agent sends no record of such a step."""
+"""Names that only the agent has: it sends no record of such a step."""
 
 
 def wrong(numbers: Mapping[str, int]) -> str:
-    """What the compiler says of these claims."""
+    """The compiler's messages about static assertions of `numbers`."""
     compiler = next(arch.gcc for arch in architectures().values() if shutil.which(arch.gcc))
     claims = (f'_Static_assert({name} == {value}u, "{name}");\n' for name, value in numbers.items())
     source = "".join((f'#include "{HEADER}"\n', *claims))
@@ -52,8 +52,8 @@ def wrong(numbers: Mapping[str, int]) -> str:
 @pytest.mark.skipif(not any(shutil.which(arch.gcc) for arch in architectures().values()), reason="no compiler is here")
 def test_every_number_is_the_agents() -> None:
     assert wrong(NUMBERS) == ""
-    said = wrong({name: value + 1 for name, value in NUMBERS.items()})
-    assert not [name for name in NUMBERS if f'"{name}"' not in said], "a wrong number is found"
+    messages = wrong({name: value + 1 for name, value in NUMBERS.items()})
+    assert not [name for name in NUMBERS if f'"{name}"' not in messages], "a wrong number is found"
 
 
 def test_every_number_of_the_agent_is_compared() -> None:

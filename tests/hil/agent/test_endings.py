@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every way a batch can end."""
+"""Every way in which a batch can end."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_deadline_names_the_system_call(agent: Agent) -> None:
     assert second.completed
 
 
-def test_deadline_in_a_repeat_tells_the_rounds(run: Run) -> None:
+def test_deadline_in_a_repeat_gives_the_rounds(run: Run) -> None:
     b = BatchBuilder()
     with b.repeat(0xFFFF_FFFF) as rounds:
         b.syscall(NR["getpid"])
@@ -94,14 +94,14 @@ def test_deadline_in_a_thread_is_seen_in_its_steps(run: Run) -> None:
 def test_a_crash_in_a_thread_ends_the_batch_where_its_main_line_was(agent: Agent) -> None:
     b = BatchBuilder()
     with b.thread() as thread:
-        told = b.read(b.alloc(b"kept"), 4)
+        read = b.read(b.alloc(b"kept"), 4)
         crash = b.load(0, 4)
         never = b.syscall(NR["getpid"])
     join = b.join(thread)
     first, second = agent.exchange([b.build(), GETPID])
     assert (first.end.how, first.end.detail) == (How.SIGNALLED, signal.SIGSEGV)
     assert first.end.step in (thread.step, join.step)
-    assert first.done(told).data == b"kept"
+    assert first.done(read).data == b"kept"
     running = first[crash]
     assert running is not None and running.status is Status.RUNNING, "which of its steps it was"
     assert first[never] is None
@@ -122,7 +122,7 @@ def test_a_thread_that_is_stuck_does_not_hide_what_the_others_did(run: Run) -> N
     assert under_way is not None and under_way.status is Status.RUNNING
 
 
-def test_exit_by_a_thread_is_told_as_an_exit(run: Run) -> None:
+def test_exit_by_a_thread_is_an_exit(run: Run) -> None:
     b = BatchBuilder()
     with b.thread() as thread:
         b.syscall(NR["exit_group"], 7)
@@ -187,7 +187,7 @@ int main(void) { return setresuid(0, 0, 0) ? 1 : (alarm(120), pause()); }
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a setuid program, which takes root")
 def test_a_process_that_cannot_be_killed_is_left_behind(compile_host_agent: CompileAgent, tmp_path: Path) -> None:
-    """An agent without privileges stands before a process of root's, as one with them stands before a stuck one."""
+    """An agent without privileges cannot kill a process of root's, as no agent can kill a stuck one."""
     folder = compile_host_agent(*LINK, "-DGRACE_MS=300")
     if os.statvfs(folder.parent).f_flag & os.ST_NOSUID:
         pytest.skip("the folder for temporary files does not honour setuid")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Batches and input the agent takes nothing of."""
+"""Batches and input that the agent rejects."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_bad_batches_are_rejected_and_the_next_one_runs(agent: Agent, complaint:
 
 
 def talk(binary: Path, data: bytes) -> tuple[int, list[wire.Frame]]:
-    """Give the agent `data` and the end of its input; its exit status and the frames after its greeting."""
+    """Send `data` and the end of input to an agent; returns its exit status and the frames after its greeting."""
     done = subprocess.run([binary], input=data, capture_output=True, timeout=60, check=False)
     assert done.stderr == b""
     reader = wire.FrameReader()
@@ -130,9 +130,9 @@ def test_reads_past_the_limit_of_the_agent_are_rejected(binary: Path) -> None:
     assert b"may send back more than" in frames[0].payload
 
 
-def test_an_agent_without_memory_says_so_and_blames_no_batch(binary: Path) -> None:
-    """However little there is, a batch is carried out or rejected; a script that asks for a table of threads and gets
-    none would otherwise die of SIGSEGV as if it had done something itself."""
+def test_an_agent_without_memory_rejects_the_batch(binary: Path) -> None:
+    """However little memory there is, a batch is carried out or rejected: without the check of its table of threads it
+    would end by SIGSEGV, like a batch that accesses a bad address."""
     batch = Batch((Thread(1), Syscall(NR["getpid"]), Join(0), *(Syscall(NR["getpid"]) for _ in range(4000))))
     ends = set()
     for spare in range(0, 4 << 20, 32 << 10):

@@ -20,7 +20,7 @@ from tests.hil.agent.conftest import Run
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, which takes root")
 
 
-def test_greeting_tells_of_this_host(agent: Agent) -> None:
+def test_greeting_describes_this_host(agent: Agent) -> None:
     assert agent.hello.page_size == mmap.PAGESIZE
     assert agent.hello.release == os.uname().release
     assert agent.hello.machine == os.uname().machine
@@ -199,7 +199,7 @@ def test_steps_for_a_failure_are_done_after_one_only(run: Run) -> None:
 
 
 def test_repeat_sees_the_last_round_of_a_skip_afresh(run: Run) -> None:
-    """What a round skips is not left over from an earlier round."""
+    """A step that a round skips has no result of an earlier round."""
     b = BatchBuilder()
     flag = b.alloc(8)
     with b.repeat(2):
@@ -212,7 +212,7 @@ def test_repeat_sees_the_last_round_of_a_skip_afresh(run: Run) -> None:
 
 
 def test_threads_run_concurrently(run: Run) -> None:
-    """The main line goes on, and finds no flag yet, while the thread sleeps before it raises it."""
+    """The main line continues, and sees no flag yet, while the thread sleeps before it sets it."""
     b = BatchBuilder()
     request = b.alloc(struct.pack("<QQ", 0, 20_000_000))
     flag = b.alloc(8)
@@ -257,7 +257,7 @@ def test_a_thread_that_was_skipped_cannot_be_joined(run: Run) -> None:
     assert run(b.build()).done(joined).error == "ESRCH"
 
 
-def test_a_thread_nobody_joins_ends_with_the_batch(run: Run) -> None:
+def test_a_thread_that_is_not_joined_ends_with_the_batch(run: Run) -> None:
     b = BatchBuilder()
     request = b.alloc(struct.pack("<QQ", 100, 0))
     with b.thread():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Much at once. The figures are printed (pytest -s), not judged: they are the host's as much as ours."""
+"""Large batches and many batches. The figures are printed (pytest -s), not judged, because they depend on the host."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_large_answers(agent: Agent) -> None:
 
 
 def test_large_batches_and_large_answers_at_once_do_not_block(agent: Agent) -> None:
-    """Each side has far more to send than pipes hold, and neither waits for the other to read first."""
+    """Each side sends far more than a pipe holds, and neither waits for the other to read first."""
     content = bytes(range(256)) * (4 * MIB // 256)
     b = BatchBuilder()
     echo = b.read(b.alloc(content), len(content))

@@ -84,7 +84,7 @@ def test_limits_are_checked_before_anything_is_sent(batch: Batch, complaint: str
 
 
 def answer(tag: int = 4, count: int = 2, data: bytes = b"xyz") -> bytes:
-    """A RESULT of a batch of three steps that was killed in its last one."""
+    """The RESULT frame of a batch of three steps that was killed in its last one."""
     payload = struct.pack("<HHIiQ", 1, count, 2, 9, 1_500_000_000)
     payload += struct.pack("<IHHqI", 0, 2, 0, 3, 3) + struct.pack("<IHHqI", 2, 1, 0, -125, 0) + data
     return wire.encode_frame(FrameType.RESULT, tag, payload)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Garbage for the agent, built with sanitizers: it answers or gives up in its own words, and never over-reads."""
+"""Random input for an agent built with sanitizers: it answers or exits with an error, and never reads out of bounds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.hil.agent.calls import NR
 from tests.hil.agent.conftest import CompileAgent
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
-# The batch's process has to die of its own signals, as it does without the sanitizers.
+# The batch's process must end by its own signals, as it does without the sanitizers.
 OPTIONS = "handle_segv=0:handle_sigbus=0:detect_leaks=0:abort_on_error=1"
 
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -75,14 +75,14 @@ class Checker:
         (self.hello,) = self._frames(1)
 
     def answers(self, payloads: list[bytes]) -> list[wire.Frame]:
-        """What it says to batches with these payloads, which get the tags 0, 1, ..."""
+        """The answers to batches with these payloads, which get the tags 0, 1, ..."""
         self._stdin.write(b"".join(wire.encode_frame(FrameType.BATCH, tag, data) for tag, data in enumerate(payloads)))
         frames = self._frames(len(payloads))
         assert [frame.tag for frame in frames] == list(range(len(payloads)))
         return frames
 
     def end(self, data: bytes) -> tuple[int, list[wire.Frame]]:
-        """Give it `data` and the end of its input; its exit status and last frames."""
+        """Send `data` and the end of input; returns its exit status and last frames."""
         rest, _ = self._process.communicate(data, timeout=60)
         return self._process.returncode, list(self._reader.feed(rest))
 
@@ -179,7 +179,7 @@ def test_huge_counts_take_no_memory(checker: Checker) -> None:
     assert b"4294967295 pieces in 16 bytes" in frame.payload
 
 
-# What may be run for real: memory at will, but of system calls only those that do nothing.
+# Steps that may really be run: any memory access, but only system calls without effect.
 harmless: st.SearchStrategy[Step] = st.one_of(
     st.builds(Write, places, st.binary(max_size=40)),
     st.builds(Store, operands, widths, operands),

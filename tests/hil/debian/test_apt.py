@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The private apt, with programs in place of the host's that print what apt 2.6 prints."""
+"""The private apt, with programs instead of the host's that print the output of apt 2.6."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ esac
 
 
 class Host:
-    """A host whose apt does what a test says, and writes down what it was asked."""
+    """A host whose apt runs the shell commands of a test, and records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -135,14 +135,14 @@ def test_without_network_and_lists_one_error_names_both(host: Host) -> None:
     assert "HIL_DEBIAN_MIRROR" in str(caught.value)
 
 
-def test_without_network_old_lists_are_used_and_said_so(host: Host) -> None:
+def test_without_network_old_lists_are_used_and_reported(host: Host) -> None:
     host.on("apt-get update", _UNREACHABLE)
     host.on("apt-get indextargets", f"echo sid {host.folder}/apt-get")
     host.on("apt-cache show", f"cat <<'END'\n{INDEX}\nEND")
-    said: list[str] = []
-    archive = Apt("sid", architecture("arm64"), notify=said.append)
+    messages: list[str] = []
+    archive = Apt("sid", architecture("arm64"), notify=messages.append)
     assert archive.resolve("linux-image-cloud-arm64")[0].version == "5.10.262-1"
-    assert any("Failed to fetch" in line for line in said)
+    assert any("Failed to fetch" in line for line in messages)
 
 
 def test_an_unknown_package_is_named(host: Host) -> None:
@@ -164,7 +164,7 @@ def test_a_download_is_kept_and_checked_before_it_is_used_again(host: Host) -> N
     assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
-def test_a_file_the_mirror_has_dropped_is_told_from_other_failures(host: Host) -> None:
+def test_a_file_that_the_mirror_dropped_is_an_error_of_its_own(host: Host) -> None:
     archive = Apt("sid", architecture("arm64"))
     host.on("apt-get download", "echo 'E: Failed to fetch http://x  404  Not Found' >&2; exit 100")
     with pytest.raises(PackageGone, match=r"busybox 1:1\.35-1"):
@@ -175,7 +175,7 @@ def test_a_file_the_mirror_has_dropped_is_told_from_other_failures(host: Host) -
     assert not isinstance(caught.value, PackageGone)
 
 
-def test_no_such_package_is_no_trouble_but_damaged_lists_are(host: Host) -> None:
+def test_a_missing_package_differs_from_damaged_lists(host: Host) -> None:
     host.on("apt-cache show", "echo 'E: No packages found' >&2; exit 100")
     with pytest.raises(BenchError, match="there is no package busybox"):
         Apt("sid", architecture("arm64")).resolve("busybox")
@@ -184,7 +184,7 @@ def test_no_such_package_is_no_trouble_but_damaged_lists_are(host: Host) -> None
         Apt("sid", architecture("arm64")).resolve("busybox")
 
 
-def test_what_may_hold_a_password_is_for_nobody_else(host: Host, tmp_path: Path) -> None:
+def test_a_file_with_a_password_is_private(host: Host, tmp_path: Path) -> None:
     Apt("sid", architecture("arm64")).update()
     assert stat.S_IMODE((root(tmp_path, "sid-arm64") / "apt.conf").stat().st_mode) == 0o600
 

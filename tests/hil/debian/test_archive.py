@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The private apt against the host's real mirror."""
+"""The private apt with the host's real mirror."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's mirror, from what its apt would fetch."""
+"""The host's mirror, by the URIs that its apt would fetch."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from hil.debian import mirror
 from hil.debian.mirror import Mirror
 from hil.errors import BenchError
 
-# The form of `apt-get update --print-uris`, apt 2.6; one line an index.
+# A line of `apt-get update --print-uris`, apt 2.6, for one index.
 _LINE = "'{base}/dists/{suite}/{component}/binary-amd64/Packages.xz' some_file 0 \n"
 
 
@@ -52,7 +52,7 @@ def test_lists_of_mirrors_are_passed_through() -> None:
         listing(("cdrom://Debian 12", "bookworm", "main")),
     ],
 )
-def test_a_host_without_debian_is_told_what_to_set(text: str) -> None:
+def test_the_error_for_a_host_without_debian_names_the_variable(text: str) -> None:
     with pytest.raises(BenchError, match="HIL_DEBIAN_MIRROR"):
         mirror.parse(text)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ELF writer, held against pyelftools and gdb."""
+"""The ELF writer, checked by pyelftools and gdb."""
 
 from __future__ import annotations
 

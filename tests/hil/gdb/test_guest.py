@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""gdb on real guests: stop, look, go on; and what happens when one of the two dies."""
+"""gdb on real guests: stop, inspect, continue; and the death of gdb or QEMU."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hil.machine.spec import NO_KASLR
 
 pytestmark = pytest.mark.guest
 
-# Runs when somebody reads /proc/uptime; in every kernel, fs/proc/uptime.c.
+# A function that runs when /proc/uptime is read; in every kernel, fs/proc/uptime.c.
 FUNCTION = "uptime_proc_show"
 TRIGGER = ("sh", "-c", "read line < /proc/uptime")
 CALLERS = {
@@ -83,7 +83,7 @@ def test_interrupt_a_running_guest(machine: Machine) -> None:
         assert gdb.wait_for_stop().reason == "signal-received"
         gdb.continue_()
         assert machine.run(["uname"]).stdout == b"Linux\n"
-        # And detaching from one that runs leaves it running.
+        # Detaching from a running guest leaves it running.
         gdb.detach()
     assert machine.run(["uname"]).stdout == b"Linux\n"
 

@@ -27,6 +27,6 @@ def test_mapping_symbols_are_dropped(name: str) -> None:
     assert [symbol.name for symbol in kallsyms.parse(text)] == ["_stext"]
 
 
-def test_withheld_addresses_are_an_error_that_says_what_to_do() -> None:
+def test_the_error_for_withheld_addresses_names_the_sysctl() -> None:
     with pytest.raises(BenchError, match="kptr_restrict"):
         list(kallsyms.parse("0000000000000000 T _stext\n0000000000000000 T _etext\n"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sessions with a gdb that misbehaves on cue: a script in its place that speaks just enough GDB/MI."""
+"""Sessions with a script instead of gdb, which speaks enough GDB/MI and misbehaves as a test says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hil.errors import BenchError
 from hil.gdb import GdbGone, GdbRefused, GdbSession, GdbSilent, Stop, TargetGone, UnknownSymbol
 from hil.gdb.command import interactive_command
 
-# What it answers to a command that begins so; "{t}" is the command's token. The longest beginning counts.
+# Its answers by the beginning of a command; "{t}" is the command's token. The longest beginning is used.
 FAKE = """\
 #!{python}
 import sys, time
@@ -45,7 +45,7 @@ OBEDIENT = {
 
 
 class Stub:
-    """A machine as far as gdb is concerned."""
+    """The part of a machine that gdb needs."""
 
     arch: Architecture = architecture("x86_64")
     gdb_socket = Path("/nowhere/gdb")
@@ -71,7 +71,7 @@ Begin = Callable[..., GdbSession]
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
-    """Begins a session with a gdb that answers as OBEDIENT says, with changes."""
+    """A function that begins a session with a gdb that answers as in OBEDIENT, with changes."""
 
     def start(stub: Stub | None = None, changes: dict[str, str] | None = None) -> GdbSession:
         program = tmp_path / "gdb-multiarch"
@@ -103,7 +103,7 @@ def test_a_breakpoint_and_a_stop(begin: Begin) -> None:
         assert session.wait_for_stop() == Stop("breakpoint-hit", 0xFFFF_FFFF_8100_0000, "schedule", "2")
 
 
-def test_an_interrupt_right_after_going_on_is_not_lost(begin: Begin) -> None:
+def test_an_interrupt_right_after_continue_is_not_lost(begin: Begin) -> None:
     answers = {
         "-exec-continue": "{t}^running",  # `*running` is still on its way
         "-exec-interrupt": '{t}^done\n*stopped,reason="signal-received"',
@@ -126,7 +126,7 @@ def test_an_unknown_symbol_is_the_users_mistake(begin: Begin) -> None:
         session.break_at("x")
 
 
-def test_what_gdb_refuses_is_told_with_its_last_output(begin: Begin) -> None:
+def test_an_error_of_gdb_has_its_last_output(begin: Begin) -> None:
     answers = {"-data-read": '{t}^error,msg="Unable to read memory."'}
     with begin(changes=answers) as session, pytest.raises(GdbRefused, match="Unable to read memory") as caught:
         session.read_memory(0x10, 4)

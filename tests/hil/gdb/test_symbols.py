@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Symbol files, made from a kernel that is not there."""
+"""Symbol files, made from the files of a fake kernel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODULES = "virtio 16384 0 - Live 0xffffffffc0200000\n"
 
 
 class FakeTarget:
-    """Answers `cat`; counts the readings of each file."""
+    """A target that answers `cat`, and records the files that were read."""
 
     def __init__(self, files: dict[str, str]) -> None:
         self.files = files
@@ -109,7 +109,7 @@ def test_vmlinux_is_taken_where_there_is_one(kernel: Kernel, tmp_path: Path) -> 
     assert guest.read == []
 
 
-def test_a_kernel_without_kallsyms_is_told(kernel: Kernel) -> None:
+def test_a_kernel_without_kallsyms_is_an_error(kernel: Kernel) -> None:
     guest = FakeTarget({"/proc/modules": ""})
     with pytest.raises(BenchError, match="CONFIG_KALLSYMS"):
         symbol_file(kernel, guest)

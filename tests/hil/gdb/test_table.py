@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names to addresses and back."""
+"""Look-ups of symbols by name and by address."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_return_address_behind_a_function_is_the_functions() -> None:
     assert TABLE.frame(0x1100, returns=False) == Frame(0x1100, "second", 0)
 
 
-def test_an_address_nobody_covers_has_no_name() -> None:
+def test_an_address_outside_of_functions_has_no_name() -> None:
     assert str(TABLE.frame(0x10, returns=False)) == "0x0000000000000010 ??"
 
 
@@ -70,7 +70,7 @@ def test_labels_in_code_are_functions_and_mapping_symbols_are_nothing(tmp_path: 
             [elf.Entry(n, a, 0, True) for n, a in zip(names, (0x1010, 0x1020, 0x2010), strict=True)],
         )
     )
-    # What an assembler writes for names that nobody declared: no type.
+    # An assembler gives undeclared names no type.
     for index in (1, 2, 3):
         content[64 + 24 * index + 4] = 0x10
     path = tmp_path / "vmlinux"
@@ -79,7 +79,7 @@ def test_labels_in_code_are_functions_and_mapping_symbols_are_nothing(tmp_path: 
     assert [(symbol.name, symbol.function) for symbol in table.symbols] == [("label", True), ("variable", False)]
 
 
-def test_a_stripped_file_is_told(tmp_path: Path) -> None:
+def test_a_stripped_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(elf.write("EM_X86_64", (), ()).replace(b".symtab", b".nothin"))
     with pytest.raises(BenchError, match="not stripped"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Archives: what the kernel's reader is strict about, and that nothing but the entries decides the bytes."""
+"""Archives: the rules of the kernel's reader, and that the bytes depend only on the entries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENTRIES = {
 
 
 def records(archive: bytes) -> list[tuple[str, list[int], bytes]]:
-    """Name, header fields and data of every record, read the way init/initramfs.c does it."""
+    """The name, header fields and data of every record, read as init/initramfs.c does."""
     found = []
     at = 0
     while at < len(archive):

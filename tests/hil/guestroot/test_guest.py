@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What init makes of a real kernel, on every kernel of the catalogue."""
+"""The guest after init has run, on every kernel of the catalogue."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LANES = [
 def kernel(request: pytest.FixtureRequest) -> Kernel:
     name, arch = request.param
     if store.find(name, architecture(arch)) is None and not isinstance(catalogue.entry(name).source, catalogue.Debian):
-        pytest.skip(f"{name}/{arch} is not at hand, and must be built or imported")
+        pytest.skip(f"{name}/{arch} is not in the cache, and must be built or imported")
     return store.get(name, architecture(arch))
 
 
 @pytest.fixture(scope="module")
 def machine(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Logging in already shows that both keys are right and the guest's is the pinned one."""
+    """A login shows that both keys are right, because the host key is pinned."""
     spec = MachineSpec(kernel=kernel, root=guestroot.build(kernel), folder=tmp_path_factory.mktemp("machine"))
     with Machine(spec) as started:
         yield started
@@ -133,7 +133,7 @@ def test_a_driver_that_does_not_load_is_named_and_the_guest_comes_up(kernel: Ker
     root = guestroot.build(kernel)
     archive = root.initramfs.read_bytes()
     drivers = "virtio_net\n" if "virtio_net" in root.contents.modules else "\n"
-    # The kernel unpacks archives that follow each other, and the later file wins.
+    # The kernel unpacks consecutive archives, and a later file replaces an earlier one.
     overlay = cpio.archive({"etc/drivers": cpio.regular(f"no_such_driver virtio_pci {drivers}".encode())})
     broken = tmp_path / "broken.cpio"
     broken.write_bytes(archive + bytes(-len(archive) % 4) + overlay)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Putting a guest root together, from stand-ins for its userland and its agent."""
+"""Building a guest root from fakes of its userland and its agent."""
 
 from __future__ import annotations
 

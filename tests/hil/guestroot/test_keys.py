@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keys: private, made once whoever comes first, and in the formats their readers expect."""
+"""Keys: private, made once by the first user, and in the formats of their readers."""
 
 from __future__ import annotations
 

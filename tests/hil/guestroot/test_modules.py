@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which modules go in and in what order, on modules made in memory."""
+"""The modules of a guest root and their order, with modules made in memory."""
 
 from __future__ import annotations
 

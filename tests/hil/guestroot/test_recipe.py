@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recipe as shipped: every row has its reason, and init finds what it reads."""
+"""The recipe as shipped: every row has its reason, and init finds the files that it reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("name", "row"), list(rows()), ids=lambda value: value if isinstance(value, str) else "")
-def test_every_row_says_why(name: str, row: dict[str, Any]) -> None:
+def test_every_row_has_a_reason(name: str, row: dict[str, Any]) -> None:
     assert row["why"], name
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program needs to run, on programs linked for the occasion."""
+"""The files that a program needs to run, with programs linked for these tests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_libraries_of_libraries_come_along_and_the_loader_goes_where_it_is_asked
     }
 
 
-def test_a_missing_library_is_named_with_who_wants_it(unpacked: Path) -> None:
+def test_a_missing_library_is_named_with_its_user(unpacked: Path) -> None:
     (unpacked / LIBRARIES / "libtwo.so.2").unlink()
     with pytest.raises(BenchError, match=r"libone\.so\.1 needs libtwo\.so\.2, which is in no package"):
         closure(unpacked, "bin/prog", "bin/prog")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An archive in memory, in place of `Apt`: suites with their packages, and the files the mirror still has."""
+"""An archive in memory, instead of `Apt`: suites with their packages, and the files that the mirror has."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Archive:
 
 @pytest.fixture
 def debian_archive(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple[str, str]] | None]:
-    """Every suite has what `SUITES` says; a test may change that, None for a suite that cannot be asked."""
+    """Suites as in `SUITES`, which a test may change; None for a suite that cannot be read."""
     suites: dict[str, list[tuple[str, str]] | None] = dict(SUITES)
     serve_from(suites, monkeypatch)
     return suites

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels made in memory: the few bytes of an image and the lines of a configuration that anybody looks at."""
+"""Kernels made in memory, with the few bytes of an image and the lines of a configuration that are read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from hil.kernels.entry import Parts
 
 
 def bzimage(release: str = "4.1.52") -> bytes:
-    """As arch/x86/boot/header.S lays it out: "HdrS" at 0x202, the pointer to the version string at 0x20e."""
+    """An image as laid out by arch/x86/boot/header.S: "HdrS" at 0x202, the pointer to the version string at 0x20e."""
     data = bytearray(0x600)
     data[0x202:0x206] = b"HdrS"
     data[0x20E:0x210] = (0x300).to_bytes(2, "little")
@@ -22,10 +22,10 @@ def bzimage(release: str = "4.1.52") -> bytes:
 
 
 def arm64_image(release: str = "4.1.52") -> bytes:
-    """As arch/arm64/kernel/head.S lays it out, with linux_banner somewhere behind."""
+    """An image as laid out by arch/arm64/kernel/head.S, followed by linux_banner."""
     data = bytearray(0x400)
     data[56:60] = b"ARM\x64"
-    # vsprintf and dmesg formats come first in a real image; they are no banner.
+    # A real image has formats of vsprintf and dmesg before the banner.
     return bytes(data) + b"Linux version %s\0" + f"Linux version {release} (me@here) (gcc) #1 SMP\n\0".encode()
 
 
@@ -36,14 +36,14 @@ def configuration(arch: str = "x86_64", version: str = "4.1.52") -> str:
 
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache; the folder kernels are cached below."""
+    """An empty cache; gives the folder below which kernels are cached."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache/hil/kernels"
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., Parts]:
-    """A user's build: `build("arm64", "4.1.52")` makes its files and says where they are."""
+    """A user's build: `build("arm64", "4.1.52")` makes its files and returns their paths."""
 
     def make(arch: str = "x86_64", version: str = "4.1.52", release: str = "", modules: bool = False) -> Parts:
         release = release or version
@@ -61,7 +61,7 @@ def build(tmp_path: Path) -> Callable[..., Parts]:
 
 
 def fill_with(parts: Parts, release: str, version: str) -> Callable[..., None]:
-    """In place of `hil.kernels.debian.fill`: no archive, the same entry."""
+    """A replacement of `hil.kernels.debian.fill` that makes the same entry without an archive."""
 
     def fill(folder: Path, known: object, source: object, arch: Architecture, notify: object) -> None:
         entry.write(folder, getattr(known, "name"), arch, parts, release, version, {"source": "debian"})  # noqa: B009

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The catalogue as it is shipped, and the rules of eras."""
+"""The catalogue as shipped, and the rules of eras."""
 
 import re
 from dataclasses import replace
@@ -38,10 +38,10 @@ def test_what_an_architecture_is_without_is_of_the_catalogue_and_has_a_reason() 
 
 def test_a_kernel_there_is_not_for_an_architecture() -> None:
     new = replace(architecture("arm64"), name="new", without={"debian-12": "nobody built it"})
-    catalogue.check_offered("debian-13", new)
+    catalogue.check_exists("debian-13", new)
     assert new.lacks("debian-12") == new.lacks("debian-12@6.1.170") == "nobody built it"
     assert not new.lacks("debian-13") and not new.lacks("mine")
-    for ask in (catalogue.check_offered, store.get, store.fetch):
+    for ask in (catalogue.check_exists, store.get, store.fetch):
         with pytest.raises(UserError, match="there is no debian-12 for new: nobody built it; choose x86_64 or arm64"):
             ask("debian-12", new)
 
@@ -89,7 +89,7 @@ def test_a_kernel_is_judged_by_the_rules_of_its_release(version: str, era: str) 
         ("10.0", r"--as 7\.2"),
     ],
 )
-def test_a_release_nobody_knows_is_an_error_that_names_the_nearest(version: str, complaint: str) -> None:
+def test_the_error_for_an_unknown_release_names_the_nearest(version: str, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         catalogue.era_of(version)
 

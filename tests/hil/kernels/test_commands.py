@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`hil kernels` as scripts and people use it."""
+"""`hil kernels` as used by scripts and people."""
 
 import json
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_the_table_has_a_line_a_kernel(archive: None) -> None:
     assert any(line.split()[:3] == ["debian-sid", "arm64", "7.2"] for line in lines)
 
 
-def test_fetch_says_what_it_has(archive: None) -> None:
+def test_fetch_prints_what_it_fetched(archive: None) -> None:
     result = run("fetch", "debian-12", "--arch", "arm64")
     assert "debian-12/arm64: Linux 6.1.192 (6.1.0-56-cloud-arm64)" in result.stdout
 
@@ -76,7 +76,7 @@ def test_fetch_of_all_skips_what_only_can_be_imported(archive: None) -> None:
     assert "linux-4.1" not in run("fetch", "--arch", "arm64").output
 
 
-def test_fetch_goes_on_after_a_failure_and_counts(archive: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_continues_after_a_failure_and_counts(archive: None, monkeypatch: pytest.MonkeyPatch) -> None:
     fill = debian.fill
 
     def one_fails(folder: Path, known: object, *rest: object) -> None:
@@ -90,7 +90,7 @@ def test_fetch_goes_on_after_a_failure_and_counts(archive: None, monkeypatch: py
     assert states()["debian-12/arm64"] == "cached"
 
 
-def test_every_version_is_listed_with_its_suite_and_whether_it_is_at_hand(
+def test_every_version_is_listed_with_its_suite_and_state(
     archive: None, debian_archive: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("fetch", "debian-12@6.1.192", "--arch", "arm64")
@@ -105,7 +105,7 @@ def test_every_version_is_listed_with_its_suite_and_whether_it_is_at_hand(
     }  # fmt: skip
 
 
-def test_a_version_at_hand_is_told_by_its_package(
+def test_a_cached_version_is_recognized_by_its_package(
     cached: Path, build: Build, debian_archive: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = build("arm64", "6.1.192")
@@ -133,7 +133,7 @@ def test_the_list_can_be_about_some_kernels_only(archive: None) -> None:
     ]
 
 
-def test_show_tells_release_and_provenance(cached: Path, build: Build) -> None:
+def test_show_prints_release_and_provenance(cached: Path, build: Build) -> None:
     import_41(build())
     shown = json.loads(run("show", "linux-4.1", "--json").stdout)
     assert [(one["arch"], one["release"], one["era"]) for one in shown] == [("x86_64", "4.1.52", "4.1")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Configurations: which architecture, which version."""
+"""Configurations: their architecture and version."""
 
 from pathlib import Path
 

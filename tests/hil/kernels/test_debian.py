@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From an index to the parts of a kernel: which packages, and what when the mirror lacks one."""
+"""From an index to the parts of a kernel: the packages, and what happens when the mirror lacks one."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def package(name: str, version: str, *depends: str) -> Package:
 
 
 class Archive:
-    """In place of `Apt`: an index, and the files the mirror still has, {file name in the .deb: content}."""
+    """A replacement of `Apt`: an index, and the files that the mirror has, {file name in the .deb: content}."""
 
     mirror = Mirror("http://mirror.test/debian", "http://mirror.test/debian-security")
     uris = ("http://mirror.test/debian",)
@@ -76,7 +76,7 @@ class Archive:
 
 
 def image_files(release: str, version: str) -> dict[str, bytes]:
-    """The layout of image packages until 6.12; the System.map is the stub Debian ships."""
+    """The layout of image packages until 6.12; the System.map is the stub that Debian ships."""
     return {
         f"boot/vmlinuz-{release}": arm64_image(release),
         f"boot/config-{release}": configuration("arm64", version).encode(),
@@ -87,12 +87,12 @@ def image_files(release: str, version: str) -> dict[str, bytes]:
 
 
 class Filler:
-    """Fills an entry from a given archive; `said` is what the user was told."""
+    """Fills an entry from a given archive; `notices` are the messages to the user."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.monkeypatch = monkeypatch
-        self.said: list[str] = []
+        self.notices: list[str] = []
 
     def __call__(self, name: str, archive: Archive) -> Kernel:
         known = catalogue.entry(name)
@@ -101,7 +101,7 @@ class Filler:
         self.monkeypatch.setattr(points, "Apt", archive)
         self.monkeypatch.setattr(apt, "unpack", archive.unpack)
         with cache.replaced(self.folder) as new:
-            debian.fill(new, known, known.source, ARM64, self.said.append)
+            debian.fill(new, known, known.source, ARM64, self.notices.append)
         return entry.read(self.folder, ARM64)
 
 
@@ -136,7 +136,7 @@ def test_the_metapackage_names_todays_image(fill: Filler, tmp_path: Path) -> Non
     }  # fmt: skip
 
 
-def test_the_newest_the_mirror_still_has_is_taken_and_said_so(fill: Filler, tmp_path: Path) -> None:
+def test_the_newest_that_the_mirror_has_is_used_and_reported(fill: Filler, tmp_path: Path) -> None:
     old = "5.10.0-32-cloud-arm64"
     archive = Archive(
         tmp_path,
@@ -157,7 +157,7 @@ def test_the_newest_the_mirror_still_has_is_taken_and_said_so(fill: Filler, tmp_
     assert kernel.release == old
     assert kernel.provenance["packages"][0]["name"] == f"linux-image-{old}"
     assert len(kernel.provenance["notes"]) == 2
-    assert any(f"using linux-image-{old}" in line for line in fill.said)
+    assert any(f"using linux-image-{old}" in line for line in fill.notices)
 
 
 def test_a_mirror_with_none_of_them(fill: Filler, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_an_image_package_that_is_a_shell_brings_its_pieces(fill: Filler, tmp_pa
     assert [path.name for path in tree.iterdir()] == ["kernel"], "image, configuration and device trees are no modules"
 
 
-def test_a_suite_that_moved_on_is_said_plainly(fill: Filler, tmp_path: Path) -> None:
+def test_a_suite_with_another_series_is_an_error(fill: Filler, tmp_path: Path) -> None:
     index = [package("linux-image-cloud-arm64", "6.12.1-1", "linux-image-6.12.1-cloud-arm64")]
     with pytest.raises(BenchError, match=r"images/catalogue\.toml"):
         fill("debian-12", Archive(tmp_path, index, {}))
@@ -211,7 +211,7 @@ def test_a_package_with_an_unknown_layout(fill: Filler, tmp_path: Path) -> None:
 
 
 def older(tmp_path: Path, there: bool = True) -> Archive:
-    """An archive with the newest and one before it, whose file the mirror has, or has no longer."""
+    """An archive with the newest version and an older one, whose file the mirror may lack."""
     release = "6.1.0-47-cloud-arm64"
     return Archive(
         tmp_path,
@@ -237,7 +237,7 @@ def test_of_a_version_the_mirror_has_dropped_no_other_is_taken(fill: Filler, tmp
     assert "hil kernels list debian-12 --all" in caught.value.remedy
 
 
-def test_a_shell_whose_pieces_are_gone_is_told_as_incomplete(fill: Filler, tmp_path: Path) -> None:
+def test_a_package_whose_dependencies_are_gone_is_incomplete(fill: Filler, tmp_path: Path) -> None:
     release = "6.19.6+deb13-cloud-arm64"
     pieces = [f"linux-{piece}-{release}" for piece in ("base", "binary", "modules")]
     shell = package(f"linux-image-{release}", "6.19.6-2", *pieces)
@@ -246,7 +246,7 @@ def test_a_shell_whose_pieces_are_gone_is_told_as_incomplete(fill: Filler, tmp_p
 
 
 def test_an_image_that_is_whole_needs_nothing_that_was_built_with_it(fill: Filler, tmp_path: Path) -> None:
-    """6.18 depends on linux-base-..., which has its documentation, and is not in the archive any more."""
+    """6.18 depends on linux-base-..., which has documentation only and is no longer in the archive."""
     release = "6.18.5+deb13-cloud-arm64"
     image = package(f"linux-image-{release}", "6.18.5-1", f"linux-base-{release}")
     archive = Archive(tmp_path, [image], {(image.name, image.version): image_files(release, "6.18.5")})

@@ -15,7 +15,7 @@ from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import distributions, importing, store
 from hil.kernels.commands import kernels
-from hil.kernels.distributions import NEVER, declared, detect, facts, named, of_kernel, ours
+from hil.kernels.distributions import NEVER, built_in, declared, detect, facts, named, of_kernel
 from hil.kernels.entry import Parts
 
 from .conftest import bzimage
@@ -41,13 +41,13 @@ def acme(tmp_path: Path) -> Path:
     return path
 
 
-def test_ours_are_files_of_the_form_that_a_users_have() -> None:
-    assert list(ours()) == ["vanilla", "debian"]
-    for one in ours().values():
+def test_built_in_distributions_have_the_form_of_a_users() -> None:
+    assert list(built_in()) == ["vanilla", "debian"]
+    for one in built_in().values():
         assert declared(one.declaration(), "itself") == one
 
 
-def test_a_declared_one_says_what_its_file_says(acme: Path) -> None:
+def test_a_declared_distribution_is_that_of_its_file(acme: Path) -> None:
     one = named(str(acme))
     assert one.name == "Acme Linux" and one.patches == {"perf-event-restrict"}
     assert one.settings == {"kernel/perf_event_paranoid": 4, "kernel/unprivileged_bpf_disabled": 1}
@@ -68,7 +68,7 @@ def test_one_in_the_users_folder_has_a_name(acme: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("said", "complaint"),
+    ("text", "complaint"),
     [
         ("name = ", "is not TOML"),
         ("", "has no name of the distribution"),
@@ -89,15 +89,15 @@ def test_one_in_the_users_folder_has_a_name(acme: Path, monkeypatch: pytest.Monk
         ('name = "a"\n[configuration]\nCONFIG_X86_KERNEL_IBT = "y"', "is 'y'.*the first release"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_told(tmp_path: Path, said: str, complaint: str) -> None:
+def test_the_error_names_what_is_wrong_in_a_file(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(said)
+    path.write_text(text)
     with pytest.raises(UserError, match=complaint) as error:
         named(str(path))
     assert str(path) in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_told() -> None:
+def test_a_missing_file_is_an_error() -> None:
     with pytest.raises(UserError, match=r"there is no file mine\.toml"):
         named("./mine.toml")
 
@@ -113,8 +113,8 @@ def test_configuration_and_image_tell_which_one_it_is() -> None:
 
 def test_a_configuration_is_believed_but_where_somebody_declared_a_setting(acme: Path) -> None:
     off = {"CONFIG_BPF_UNPRIV_DEFAULT_OFF": "y"}
-    assert of_kernel(ours()["debian"], {}).settings["kernel/unprivileged_bpf_disabled"] == 0
-    assert of_kernel(ours()["vanilla"], off).settings["kernel/unprivileged_bpf_disabled"] == 2
+    assert of_kernel(built_in()["debian"], {}).settings["kernel/unprivileged_bpf_disabled"] == 0
+    assert of_kernel(built_in()["vanilla"], off).settings["kernel/unprivileged_bpf_disabled"] == 2
     theirs = of_kernel(named(str(acme)), off, declared=True)
     assert theirs.settings["kernel/unprivileged_bpf_disabled"] == 1
     assert theirs.options["CONFIG_X86_KERNEL_IBT"] == NEVER and set(theirs.options) == set(facts("option"))
@@ -128,7 +128,7 @@ def test_the_entry_of_a_kernel_stands_alone(cached: Path, build: Build, acme: Pa
     assert kernel.distribution.settings["kernel/perf_event_paranoid"] == 4
 
 
-def test_what_only_the_image_tells_is_kept(cached: Path, build: Build) -> None:
+def test_a_distribution_that_only_the_image_shows_is_kept(cached: Path, build: Build) -> None:
     parts = build()
     parts.image.write_bytes(bzimage("4.1.52").replace(b"#1 SMP", b"#1 SMP Debian 4.1.52-1"))
     kernel = importing.add("mine", parts)
@@ -136,7 +136,7 @@ def test_what_only_the_image_tells_is_kept(cached: Path, build: Build) -> None:
     assert importing.add("other", build("arm64")).distribution is None
 
 
-def test_import_says_which_records_it_chose_and_why(cached: Path, build: Build, acme: Path) -> None:
+def test_import_prints_the_chosen_records_and_why(cached: Path, build: Build, acme: Path) -> None:
     parts = build()
     files = ["--image", str(parts.image), "--config", str(parts.config)]
     printed = CliRunner().invoke(kernels, ["import", "mine", *files], catch_exceptions=False).stdout
@@ -149,7 +149,7 @@ def test_import_says_which_records_it_chose_and_why(cached: Path, build: Build, 
 
 
 @pytest.mark.parametrize("part", ["vmlinux", "system_map"])
-def test_an_empty_file_is_refused_in_words(cached: Path, build: Build, tmp_path: Path, part: str) -> None:
+def test_an_empty_file_is_refused(cached: Path, build: Build, tmp_path: Path, part: str) -> None:
     empty = tmp_path / "empty"
     empty.touch()
     with pytest.raises(UserError, match=rf"{empty} is empty.*leave --{part.replace('_', '-')} out"):

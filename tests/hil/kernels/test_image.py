@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Images: which architecture, which release."""
+"""Images: their architecture and release."""
 
 import gzip
 from pathlib import Path
@@ -32,7 +32,7 @@ def zboot(payload: bytes, kind: bytes, machine: int = 0xAA64) -> bytes:
         (zboot(b"\x28\xb5\x2f\xfd", b"zstd"), Image("arm64", "")),
     ],
 )
-def test_what_an_image_says(tmp_path: Path, data: bytes, expected: Image) -> None:
+def test_the_content_of_an_image(tmp_path: Path, data: bytes, expected: Image) -> None:
     (tmp_path / "image").write_bytes(data)
     assert image.read(tmp_path / "image") == expected
 

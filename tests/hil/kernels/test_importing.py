@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A user's kernel: its parts must fit together, and its name must not claim another kernel's lane."""
+"""Importing a user's kernel: its parts must fit together, and its name must not be that of another kernel's lane."""
 
 import gzip
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_compressed_image_is_kept_as_it_is(cached: Path, build: Build) -> None
     assert importing.add("mine", parts).image.read_bytes() == parts.image.read_bytes()
 
 
-def test_a_release_nobody_shows_must_be_given(cached: Path, build: Build) -> None:
+def test_a_release_that_no_file_shows_must_be_given(cached: Path, build: Build) -> None:
     parts = build("arm64")
     parts.image.write_bytes(arm64_image("4.1.52")[:0x400])
     with pytest.raises(UserError, match="--release"):
@@ -161,7 +161,7 @@ def test_a_kernel_can_be_judged_as_another_release_and_distribution(cached: Path
 
 @pytest.mark.parametrize("judged_as", ["x", "6", "6.1.5", "v6.1", "6.1 ", "-6.1"])
 def test_what_it_is_to_be_judged_as_is_a_release(cached: Path, build: Build, judged_as: str) -> None:
-    """Rules go by MAJOR.MINOR: with anything else there, no run that meets the kernel would begin."""
+    """Rules are keyed by MAJOR.MINOR; with another key in the metadata no run with the kernel could begin."""
     with pytest.raises(UserError, match=r"not a release of Linux; write --as MAJOR\.MINOR"):
         importing.add("mine", build("x86_64", "6.6.10"), judged_as=judged_as)
     assert not cached.exists()

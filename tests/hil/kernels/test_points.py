@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels by version: which there are, what each is called, and what is said of one that is not there."""
+"""Kernels by version: their list, their names, and the error for a missing one."""
 
 import pytest
 
@@ -16,10 +16,10 @@ ARM64 = architecture("arm64")
 Suites = dict[str, list[tuple[str, str]] | None]
 
 
-def found(name: str, said: list[str] | None = None) -> Point:
+def found(name: str, messages: list[str] | None = None) -> Point:
     known = catalogue.entry(name)
     assert isinstance(known.source, Debian)
-    return find(known, known.source, ARM64, (said if said is not None else []).append)
+    return find(known, known.source, ARM64, (messages if messages is not None else []).append)
 
 
 def test_every_version_of_every_suite_oldest_first_by_the_shortest_name(debian_archive: Suites) -> None:
@@ -55,7 +55,7 @@ def test_a_version_with_or_without_its_revision(debian_archive: Suites, name: st
     assert found(name).image.version == version
 
 
-def test_of_a_version_that_is_not_there_the_nearest_are_told(debian_archive: Suites) -> None:
+def test_the_error_for_a_missing_version_names_the_nearest(debian_archive: Suites) -> None:
     with pytest.raises(UserError, match=r"no Linux 6\.1\.180 for debian-12/arm64") as caught:
         found("debian-12@6.1.180")
     assert "debian-12@6.1.170 and debian-12@6.1.192; hil kernels list debian-12 --all" in caught.value.remedy
@@ -65,10 +65,10 @@ def test_of_a_version_that_is_not_there_the_nearest_are_told(debian_archive: Sui
 
 def test_a_suite_that_cannot_be_asked_costs_only_what_it_has(debian_archive: Suites) -> None:
     debian_archive["bookworm-backports"] = None
-    said: list[str] = []
-    names = [one.name for one in points(catalogue.entry("debian-12"), ARM64, said.append)]
+    messages: list[str] = []
+    names = [one.name for one in points(catalogue.entry("debian-12"), ARM64, messages.append)]
     assert names[-1] == "debian-12@6.12.100"
-    assert "bookworm-backports" in said[0]
+    assert "bookworm-backports" in messages[0]
     assert found("debian-12@6.1.170").image.version == "6.1.170-3"
     with pytest.raises(BenchError, match="cannot fetch") as caught:
         found("debian-12@6.12.43")

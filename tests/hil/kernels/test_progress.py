@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people and logs of CI see of a long job."""
+"""The progress of a long job on a terminal and in a log."""
 
 from io import StringIO
 
@@ -12,20 +12,20 @@ from hil.kernels.progress import Bars, Lines, shown
 
 def test_a_line_for_each_tenth() -> None:
     lines: list[str] = []
-    told = Lines("toy/arm64", lines.append)
-    told.step("downloading")
+    listener = Lines("toy/arm64", lines.append)
+    listener.step("downloading")
     for done in range(1001):
-        told.advance(done, 1000)
+        listener.advance(done, 1000)
     assert lines[:3] == ["toy/arm64: downloading", "toy/arm64: downloading: 10 %", "toy/arm64: downloading: 20 %"]
     assert len(lines) == 11
 
 
-def test_a_line_for_each_thousand_of_nobody_knows_how_many() -> None:
+def test_a_line_for_each_thousand_of_an_unknown_total() -> None:
     lines: list[str] = []
-    told = Lines("toy", lines.append)
-    told.step("compiling")
+    listener = Lines("toy", lines.append)
+    listener.step("compiling")
     for done in range(2500):
-        told.advance(done)
+        listener.advance(done)
     assert lines == ["toy: compiling", "toy: compiling: 1000 lines", "toy: compiling: 2000 lines"]
 
 
@@ -34,18 +34,18 @@ def test_a_bar_below_the_steps() -> None:
     console = Console(file=text, force_terminal=True, width=80, color_system=None)
     columns = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[amount]}")
     with Progress(*columns, console=console, auto_refresh=False) as bars:
-        told = Bars("toy", bars)
-        told.step("downloading [1]")
-        told.advance(1, 4)
+        listener = Bars("toy", bars)
+        listener.step("downloading [1]")
+        listener.advance(1, 4)
         bars.refresh()
-        told.step("compiling")
-        told.advance(7)
+        listener.step("compiling")
+        listener.advance(7)
         bars.refresh()
     for line in ("toy: downloading [1]", "toy 25 %", "toy: compiling", "toy 7 lines"):
         assert line in text.getvalue()
 
 
 def test_plain_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown("toy") as told:
-        told.step("x" * 200)
+    with shown("toy") as listener:
+        listener.step("x" * 200)
     assert capsys.readouterr().err == f"toy: {'x' * 200}\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The cache of kernels: filled once, verified when used, mended or refused when damaged."""
+"""The cache of kernels: filled once, verified when used, fetched again or refused when damaged."""
 
 import errno
 import json
@@ -25,19 +25,19 @@ ARM64 = architecture("arm64")
 
 @pytest.fixture
 def archive(cached: Path, build: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Debian's archive has a kernel; returns what was asked of it."""
-    asked: list[str] = []
+    """Debian's archive has a kernel; gives the list of requests for it."""
+    requests: list[str] = []
     fill = fill_with(build("arm64", "6.1.192", "6.1.0-56-cloud-arm64", modules=True), "6.1.0-56-cloud-arm64", "6.1.192")
 
     def counted(folder: Path, *rest: object) -> None:
-        asked.append(folder.name)
+        requests.append(folder.name)
         fill(folder, *rest)
 
     monkeypatch.setattr(debian, "fill", counted)
-    return asked
+    return requests
 
 
-def spoil(path: Path) -> None:
+def damage(path: Path) -> None:
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
@@ -54,12 +54,12 @@ def test_a_kernel_is_fetched_once(archive: list[str], cached: Path) -> None:
 @pytest.mark.parametrize("part", ["image", "config", "metadata.json"])
 def test_a_damaged_kernel_is_fetched_again(archive: list[str], cached: Path, part: str) -> None:
     kernel = store.get("debian-12", ARM64)
-    spoil(kernel.folder / part)
-    said: list[str] = []
-    again = store.get("debian-12", ARM64, notify=said.append)
+    damage(kernel.folder / part)
+    messages: list[str] = []
+    again = store.get("debian-12", ARM64, notify=messages.append)
     assert len(archive) == 2
     assert again == kernel
-    assert "damaged" in said[0]
+    assert "damaged" in messages[0]
 
 
 def test_a_missing_file_counts_as_damage(archive: list[str], cached: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_damaged_module_is_fetched_again(archive: list[str], cached: Path) -> 
     assert kernel.modules is not None
     module = next(path for path in kernel.modules.rglob("*") if path.is_file())
     whole = module.read_bytes()
-    spoil(module)
+    damage(module)
     entry._check_once.cache_clear()  # as another process begins
     assert store.get("debian-12", ARM64) == kernel
     assert module.read_bytes() == whole
@@ -101,7 +101,7 @@ def test_a_damaged_module_is_fetched_again(archive: list[str], cached: Path) -> 
 
 
 def test_an_entry_without_a_seal_is_fetched_again(archive: list[str], cached: Path) -> None:
-    """Nobody could say whether its modules are as they were."""
+    """A kernel without a seal is damaged, because its modules cannot be verified."""
     kernel = store.get("debian-12", ARM64)
     kernel.folder.chmod(0o755)
     (kernel.folder / "sha256sums").unlink()
@@ -112,7 +112,7 @@ def test_an_entry_without_a_seal_is_fetched_again(archive: list[str], cached: Pa
 
 
 @pytest.mark.parametrize("part", ["image", "metadata.json"])
-def test_a_kernel_that_cannot_be_read_is_told_and_stays(
+def test_an_unreadable_kernel_is_reported_and_stays(
     archive: list[str], cached: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store.get("debian-12", ARM64).folder
@@ -134,7 +134,7 @@ def test_a_kernel_that_cannot_be_read_is_told_and_stays(
 
 def test_a_damaged_import_is_never_thrown_away(cached: Path, build: Callable[..., Parts]) -> None:
     kernel = importing.add("linux-4.1", build("arm64"))
-    spoil(kernel.image)
+    damage(kernel.image)
     with pytest.raises(BenchError, match=r"damaged.*import it again"):
         store.get("linux-4.1", ARM64)
     assert kernel.image.exists()
@@ -201,7 +201,7 @@ def test_without_network_the_error_names_the_kernel_and_the_way_out(
 
 
 @pytest.mark.parametrize("get", [store.get, store.fetch])
-def test_a_name_nobody_knows_leaves_nothing(cached: Path, get: Callable[..., object]) -> None:
+def test_an_unknown_name_leaves_nothing(cached: Path, get: Callable[..., object]) -> None:
     with pytest.raises(UserError, match="there is no kernel 'absent'"):
         get("absent", ARM64)
     assert not cached.exists()
@@ -230,7 +230,7 @@ def test_names_are_the_catalogue_and_what_was_imported(cached: Path, build: Call
 
 def test_an_era_is_known_without_a_look_at_the_image(cached: Path, build: Callable[..., Parts]) -> None:
     kernel = importing.add("mine", build("arm64", "5.15.3"))
-    spoil(kernel.image)
+    damage(kernel.image)
     assert store.era("mine", ARM64) == "5.15"
     assert store.era("debian-12", ARM64) == "6.1"
 
@@ -244,7 +244,7 @@ def test_a_point_release_is_an_entry_of_its_own(archive: list[str], cached: Path
     assert store.get("debian-12@6.1.192", ARM64) == kernel
     store.get("debian-12", ARM64)
     assert len(archive) == 2
-    spoil(kernel.image)
+    damage(kernel.image)
     assert store.get("debian-12@6.1.192", ARM64) == kernel
     assert len(archive) == 3, "what is damaged is fetched again"
 
@@ -262,6 +262,6 @@ def test_version_and_release_of_a_point_release_are_in_its_name(cached: Path) ->
     assert store.era("debian-13@6.16.3", ARM64) == "6.16"
 
 
-def test_nobodys_own_kernel_takes_the_place_of_a_point_release(cached: Path, build: Callable[..., Parts]) -> None:
+def test_no_imported_kernel_can_have_the_name_of_a_point_release(cached: Path, build: Callable[..., Parts]) -> None:
     with pytest.raises(UserError, match="kernel of Debian's archive"):
         importing.add("debian-12@6.1.5", build("arm64", "6.1.5"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A machine's parts without a kernel: enough for everything that is pure."""
+"""Parts of a machine without a kernel, for tests of pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MakeSpec = Callable[..., MachineSpec]
 
 @pytest.fixture
 def make_spec(tmp_path: Path) -> MakeSpec:
-    """Makes a spec for an architecture by name; its files do not exist."""
+    """A function that makes a spec for an architecture by name; its files do not exist."""
 
     def make(arch: str, folder: Path = tmp_path, **fields: object) -> MachineSpec:
         cache = Path("/cache/k")

@@ -13,7 +13,7 @@ Command = Callable[[str, paramiko.Channel], None]
 
 
 class Server(paramiko.ServerInterface):
-    """Serves one connection; `command` gets the command line and the channel, in a thread of its own."""
+    """A server of one connection; it calls `command` with the command line and the channel in a thread of its own."""
 
     def __init__(self, host_key: paramiko.PKey, client_key: paramiko.PKey, command: Command) -> None:
         self._client_key = client_key
@@ -22,7 +22,7 @@ class Server(paramiko.ServerInterface):
         self.address: tuple[str, int] = self._listener.getsockname()
         self.host_key = host_key
         self.may_start = threading.Event()
-        """Cleared, no request to start a command is answered."""
+        """While it is cleared, no request to start a command is answered."""
         self.may_start.set()
         self.transport: paramiko.Transport | None = None
         threading.Thread(target=self._serve, daemon=True).start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command lines, whole, against files; and the pieces that vary."""
+"""Complete command lines compared with files, and their variable parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIRING = Wiring(console=5, qmp=7, gdb=Path("/run/user/1/hil-x/gdb"))
 
 @pytest.mark.parametrize("arch", list(architectures()))
 def test_command_line_is_the_recorded_one(arch: str, make_spec: MakeSpec) -> None:
-    # One argument a line. To change it on purpose, write what the failure shows into the file.
+    # One argument on each line. To change it on purpose, copy the text of the failure into the file.
     command = qemu_command(make_spec(arch, Path("/runs/1")), TCG, PCI, _WIRING)
     assert "\n".join(command) + "\n" == (_GOLDEN / f"{arch}.txt").read_text()
 
@@ -75,7 +75,7 @@ def test_the_configuration_decides_on_the_bus(
     assert choose(replace(make_spec(arch).kernel, config=config)) == transport
 
 
-def test_extra_words_come_last() -> None:
+def test_extra_options_come_last() -> None:
     assert kernel_command_line(architecture("x86_64"), ("panic=5", "debug")).endswith(" panic=5 debug")
 
 

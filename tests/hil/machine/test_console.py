@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the console makes of the kernel's words. A socket pair stands for QEMU."""
+"""The console's reaction to messages of the kernel, with a socket pair instead of QEMU."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_text_is_seen_though_its_line_has_not_ended(wire: Wire) -> None:
     assert wire.console.lines == ["[ 1.0] init", "hil: ready"]
 
 
-def test_a_panics_words_lose_nothing(wire: Wire) -> None:
+def test_the_message_of_a_panic_loses_nothing(wire: Wire) -> None:
     wire.prints(b"[ 1.0] Kernel panic - not syncing: says a program\n")
     wire.end()
     assert wire.liveness.loss is None
@@ -99,7 +99,7 @@ def test_an_oops_alone_is_no_panic(wire: Wire) -> None:
     assert wire.console.panic is None
 
 
-def test_a_reboot_in_order_is_no_panic_whatever_was_said_before(wire: Wire) -> None:
+def test_an_orderly_reboot_is_no_panic_whatever_was_printed_before(wire: Wire) -> None:
     wire.prints(b"[ 1.0] Kernel panic - not syncing: x\n[ 9.0] reboot: Restarting system\n")
     wire.end()
     assert wire.console.panic is None

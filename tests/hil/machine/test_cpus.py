@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether a guest's other CPUs came up; that they do is for the guests of the conformance run to show."""
+"""The check that a guest's CPUs came online; that they do is tested by the conformance run."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def test_all_that_are_possible_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("completed", "said"),
+    ("completed", "reason"),
     [
         (Completed(0, b"0\n0-1\n", b""), "0 of 0-1"),
         (Completed(1, b"", b"sh: write error: Input/output error\n"), "Input/output error"),
         (Completed(0, b"", b"cat: no such file"), "no such file"),
     ],
 )
-def test_one_that_does_not_is_told(completed: Completed, said: str) -> None:
+def test_a_cpu_that_stays_offline_is_an_error(completed: Completed, reason: str) -> None:
     guest: Any = Guest(completed)
-    with pytest.raises(BenchError, match=f"comes online: .*{said}; its kernel needs CONFIG_SMP"):
+    with pytest.raises(BenchError, match=f"comes online: .*{reason}; its kernel needs CONFIG_SMP"):
         bring_up(guest)
 
 

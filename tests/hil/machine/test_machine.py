@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machines that really boot: their life, and every way it can end."""
+"""Machines that really boot, and every way in which they can end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hil.machine import machine as module
 pytestmark = pytest.mark.guest
 
 _KERNELS = ("debian-12", "debian-13")
-"""The first of them that there is for an architecture."""
+"""The kernels to boot, of which the first that exists for an architecture is used."""
 
 
 def _spec(arch: str, folder: Path) -> MachineSpec:
@@ -46,13 +46,13 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> MachineSpec:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A machine of the architecture that boots faster, for what does not depend on it."""
+    """A machine of the architecture that boots fastest, for tests that do not depend on it."""
     with Machine(_spec("arm64", tmp_path)) as machine:
         yield machine
 
 
 def _took(action: Callable[[], object]) -> float:
-    """Nominal seconds."""
+    """The duration in nominal seconds."""
     scale = speed.scale()
     started = time.monotonic()
     action()
@@ -119,7 +119,7 @@ def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
     assert "panicked" in machine.ending.reason
 
 
-def test_a_panics_words_alone_end_nothing_and_a_panic_after_them_is_one(spec: MachineSpec) -> None:
+def test_the_message_of_a_panic_alone_ends_nothing_and_a_later_panic_counts(spec: MachineSpec) -> None:
     with Machine(spec) as machine:
         words = "Kernel panic - not syncing: says a program"
         machine.run(["sh", "-c", f"echo '<0>{words}' >/dev/kmsg; echo '{words} again' >/dev/console"])
@@ -133,9 +133,9 @@ def test_a_panics_words_alone_end_nothing_and_a_panic_after_them_is_one(spec: Ma
         assert machine.warnings == ()
 
 
-def test_a_reboot_after_a_panics_words_is_no_panic(machine: Machine) -> None:
+def test_a_reboot_after_the_message_of_a_panic_is_no_panic(machine: Machine) -> None:
     machine.run(["sh", "-c", "echo '<0>Kernel panic - not syncing: says a program' >/dev/kmsg"])
-    # `quiet` lets only errors and worse through, and the kernel's word on a restart is for emergencies.
+    # `quiet` passes only errors and worse, and the kernel's message about a restart has the level of emergencies.
     stream = machine.open(["sh", "-c", "reboot -f; cat"])
     with pytest.raises(QemuExited, match="guest-reset"):
         stream.read(1)
@@ -165,12 +165,12 @@ def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
     assert machine.ending is not None and machine.ending.by == "SIGKILL"
 
 
-def test_a_fork_bomb_hangs_nobody(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_bomb_does_not_hang_the_bench(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hil.machine.machine.LOGIN", Wait("a login", 3))
     machine.open(["sh", "-c", "f() { f | f & }; f"])
 
     def use() -> None:
-        # It may even get through: what must not happen is that nobody hears of it again.
+        # The write may succeed; it must not hang.
         with contextlib.suppress(MachineLost):
             machine.open(["cat"])
         with contextlib.suppress(MachineLost):
@@ -193,7 +193,7 @@ def test_death_of_qemu_ends_a_read_at_once(machine: Machine) -> None:
 
 
 def test_two_threads_may_stop_it_at_once(machine: Machine) -> None:
-    # As after Ctrl-C: the thread that was interrupted, and the one whose use of the machine ends by it.
+    # As after Ctrl-C: the interrupted thread and the one that uses the machine both stop it.
     together = threading.Barrier(4)
 
     def stop() -> None:
@@ -206,7 +206,7 @@ def test_two_threads_may_stop_it_at_once(machine: Machine) -> None:
     assert machine.ending is not None and _gone(machine.pid)
 
 
-def test_power_off_is_told(machine: Machine) -> None:
+def test_power_off_is_reported(machine: Machine) -> None:
     stream = machine.open(["poweroff", "-f"])
     with pytest.raises(QemuExited, match="guest-shutdown"):
         while stream.read(1):
@@ -240,9 +240,9 @@ def test_kernel_that_cannot_boot_names_the_reason(tmp_path: Path) -> None:
     assert _gone(machine.pid)
 
 
-def test_guest_that_nobody_can_log_in_to_ends_at_once(tmp_path: Path) -> None:
+def test_guest_without_an_ssh_server_ends_at_once(tmp_path: Path) -> None:
     spec = _spec("arm64", tmp_path)
-    # The kernel unpacks one archive over the other: Documentation/driver-api/early-userspace/buffer-format.rst
+    # The kernel unpacks consecutive archives: Documentation/driver-api/early-userspace/buffer-format.rst
     damage = cpio.archive({"etc/dropbear/host_key": cpio.regular(b"no key")})
     damaged = tmp_path / "damaged.cpio"
     damaged.write_bytes(spec.root.initramfs.read_bytes() + damage)
@@ -253,7 +253,7 @@ def test_guest_that_nobody_can_log_in_to_ends_at_once(tmp_path: Path) -> None:
         machine.start()
 
 
-def test_bad_qemu_command_shows_what_qemu_said(tmp_path: Path) -> None:
+def test_bad_qemu_command_shows_the_messages_of_qemu(tmp_path: Path) -> None:
     spec = _spec("arm64", tmp_path)
     with pytest.raises(QemuExited) as caught:
         Machine(MachineSpec(spec.kernel, spec.root, tmp_path, memory=0, cpus=100000)).start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""QMP spoken by a stand-in for QEMU, and by a QEMU without a kernel."""
+"""QMP with a fake QEMU, and with a QEMU without a kernel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hil.machine.monitor import Monitor, MonitorFailed
 
 
 class Qemu:
-    """Answers QMP on a socket: `status` to query-status, and nothing at all once it is `silent`."""
+    """A fake that answers QMP on a socket: `status` to query-status, and nothing while it is `silent`."""
 
     def __init__(self, status: str = "running") -> None:
         self.status = status
@@ -44,7 +44,7 @@ class Qemu:
         self._theirs.sendall(f"{json.dumps(message)}\r\n".encode())
 
 
-def test_a_guest_that_stops_is_told_with_its_state() -> None:
+def test_a_guest_that_stops_is_reported_with_its_state() -> None:
     qemu, states = Qemu(), queue.SimpleQueue[str]()
     monitor = Monitor(qemu.ours, timeout=30, on_state=states.put)
     assert states.get(timeout=30) == "running"
@@ -65,7 +65,7 @@ def test_events_and_commands_are_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert [record.getMessage().split()[:2] for record in caplog.records] == [["event", "STOP"], ["query-version"]]
 
 
-def test_a_guest_that_stopped_before_we_listened_is_told() -> None:
+def test_a_guest_that_stopped_before_the_connection_is_reported() -> None:
     states = queue.SimpleQueue[str]()
     monitor = Monitor(Qemu("internal-error").ours, timeout=30, on_state=states.put)
     assert states.get(timeout=30) == "internal-error"
@@ -88,14 +88,14 @@ def test_a_qemu_that_never_greets_is_lost_in_time() -> None:
 
 
 @pytest.mark.guest
-def test_a_real_qemu_says_why_it_stopped(tmp_path: Path) -> None:
+def test_a_real_qemu_reports_why_it_stopped(tmp_path: Path) -> None:
     """Its firmware writes to pvpanic's port, for which `-action panic=pause` stops the guest: the quickest RunState of
     the bad ones that an emulated CPU can be brought to."""
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("no QEMU")
     image = bytearray(0x10000)
-    # mov dx, 0x505; mov al, 1; out dx, al; hlt: where a CPU begins, 16 bytes below the end.
+    # mov dx, 0x505; mov al, 1; out dx, al; hlt, at the reset vector, 16 bytes below the end.
     image[0xFFF0:0xFFF7] = bytes.fromhex("ba0505b001eef4")
     (tmp_path / "bios").write_bytes(image)
     ours, theirs = socket.socketpair()

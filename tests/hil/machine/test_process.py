@@ -25,7 +25,7 @@ def _gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    # A zombie that nobody has reaped yet has ended, too.
+    # A zombie has ended, too.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
@@ -38,7 +38,7 @@ def _eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return True
 
 
-def test_end_is_told_with_the_return_code(tmp_path: Path) -> None:
+def test_the_end_is_reported_with_the_return_code(tmp_path: Path) -> None:
     codes: queue.SimpleQueue[int] = queue.SimpleQueue()
     process = QemuProcess(["sleep", "600"], inherit=(), stderr=tmp_path / "stderr", on_exit=codes.put)
     process.send(signal.SIGKILL)
@@ -66,7 +66,7 @@ def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> N
     ) as bench:
         assert bench.stdout is not None
         pid = int(bench.stdout.readline())
-        # Before that, it would end for another reason: `launch` itself looks whether the bench is there.
+        # Before that, it would end for another reason: `launch` itself checks that the bench is alive.
         assert _eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
         bench.send_signal(number)
     assert _eventually(lambda: _gone(pid))
@@ -82,7 +82,7 @@ def test_survives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     [process] = processes
-    # The death signal would have come at the end of the thread that forked.
+    # The death signal would have been sent at the end of the thread that forked.
     assert not process.wait(0.3)
     process.send(signal.SIGKILL)
     assert process.wait(30)
@@ -95,7 +95,7 @@ def test_missing_program_names_the_package() -> None:
 
 
 def test_orphaned_launch_does_not_start_the_program(tmp_path: Path) -> None:
-    # A parent that is not the one named: the bench died before the death signal was asked for.
+    # A parent other than the one named: the bench died before the death signal was requested.
     marker = tmp_path / "started"
     done = subprocess.run(
         [sys.executable, "-I", "-S", launch.__file__, "1", "touch", str(marker)], capture_output=True, timeout=60

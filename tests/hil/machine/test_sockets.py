@@ -59,7 +59,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hil-agent", "other-x"]
 
 
-def test_folder_that_nobody_came_to_lock_is_removed_when_it_is_old(tmp_path: Path) -> None:
+def test_an_old_folder_that_was_never_locked_is_removed(tmp_path: Path) -> None:
     young, old = tmp_path / ".hil-machine-young", tmp_path / ".hil-machine-old"
     for folder in (young, old):
         folder.mkdir()

@@ -19,8 +19,8 @@ from hil.machine.ssh import Connection, Credentials, Stream
 from tests.hil.machine.server import Command, Server
 
 
-class Told(MachineLost):
-    """What `explain` made."""
+class Explained(MachineLost):
+    """The error that `explain` makes."""
 
 
 def _key(folder: Path, name: str) -> Path:
@@ -36,7 +36,7 @@ def _public(path: Path) -> str:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[Path, Path]:
-    """The client's and the host's private key."""
+    """The private keys of the client and of the host."""
     return _key(tmp_path, "client"), _key(tmp_path, "host")
 
 
@@ -57,7 +57,7 @@ def connect(keys: tuple[Path, Path]) -> Iterator[Connect]:
         )
         made.append(server)
         credentials = Credentials.load(key, _public(host))
-        connection = Connection(server.address, credentials, timeout=timeout, patience=patience, explain=Told)
+        connection = Connection(server.address, credentials, timeout=timeout, patience=patience, explain=Explained)
         made.append(connection)
         return connection, server
 
@@ -95,16 +95,16 @@ def test_run_carries_more_than_a_window_both_ways(connect: Connect) -> None:
     assert connect(_echo)[0].run(["cat"], stdin=data, timeout=60).stdout == data
 
 
-def test_run_that_does_not_end_is_told(connect: Connect) -> None:
-    with pytest.raises(Told, match="sleep 9 did not end"):
+def test_run_that_does_not_end_is_an_error(connect: Connect) -> None:
+    with pytest.raises(Explained, match="sleep 9 did not end"):
         connect(_silence)[0].run(["sleep", "9"], timeout=0.2)
 
 
-def test_a_command_that_is_never_started_is_told(connect: Connect) -> None:
-    """As by a guest in which a fork bomb went off: its server takes the request, and can do nothing with it."""
+def test_a_command_that_is_never_started_is_an_error(connect: Connect) -> None:
+    """A guest with a fork bomb does this: its server accepts the request, but cannot start the command."""
     connection, server = connect(_echo)
     server.may_start.clear()
-    with pytest.raises(Told, match="cannot start 'exec cat': no answer in 0 s"):
+    with pytest.raises(Explained, match="cannot start 'exec cat': no answer in 0 s"):
         connection.open(["cat"], timeout=0.2)
     server.may_start.set()
 
@@ -134,7 +134,7 @@ def test_broken_connection_is_no_end_of_stream(connect: Connect) -> None:
     connection, server = connect(_silence)
     stream = connection.open(["x"], timeout=30)
     threading.Timer(0.1, server.close).start()
-    with pytest.raises(Told, match="broke"):
+    with pytest.raises(Explained, match="broke"):
         stream.read(1)
 
 
@@ -143,17 +143,17 @@ def test_abort_ends_a_read_at_once(connect: Connect) -> None:
     stream = connection.open(["x"], timeout=30)
     threading.Timer(0.1, connection.abort).start()
     started = time.monotonic()
-    with pytest.raises(Told):
+    with pytest.raises(Explained):
         stream.read(1)
     assert time.monotonic() - started < 30
-    with pytest.raises(Told):
+    with pytest.raises(Explained):
         stream.write(b"x")
-    with pytest.raises(Told):
+    with pytest.raises(Explained):
         connection.run(["x"], timeout=30)
 
 
 @pytest.mark.parametrize("gone", [OSError("Socket is closed"), EOFError(), paramiko.SSHException("gone")])
-def test_a_connection_that_is_gone_is_told_whatever_paramiko_makes_of_it(gone: Exception) -> None:
+def test_a_broken_connection_is_an_error_whatever_paramiko_raises(gone: Exception) -> None:
     def fails(*_: object) -> None:
         raise gone
 
@@ -164,20 +164,20 @@ def test_a_connection_that_is_gone_is_told_whatever_paramiko_makes_of_it(gone: E
     stream.close()
 
 
-def test_silence_beyond_patience_is_told(connect: Connect) -> None:
+def test_silence_beyond_patience_is_an_error(connect: Connect) -> None:
     stream = connect(_silence, patience=0.1)[0].open(["x"], timeout=30)
-    with pytest.raises(Told, match="no answer"):
+    with pytest.raises(Explained, match="no answer"):
         stream.read(1)
 
 
 def test_other_host_key_is_refused(connect: Connect, tmp_path: Path) -> None:
-    with pytest.raises(Told, match="host key differs"):
+    with pytest.raises(Explained, match="host key differs"):
         connect(_echo, host=_key(tmp_path, "other"))
 
 
 def test_other_client_key_is_refused(connect: Connect, tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    with pytest.raises(Told, match="rejects our key for root"):
+    with pytest.raises(Explained, match="rejects our key for root"):
         connect(_echo, key=_key(tmp_path, "other"))
     for thread in set(threading.enumerate()) - before:
         thread.join(30)  # The server's end as soon as ours has hung up.
@@ -188,7 +188,7 @@ def test_other_client_key_is_refused(connect: Connect, tmp_path: Path) -> None:
 def test_a_login_without_an_answer_is_no_refusal(
     how: str, connect: Connect, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is worth a retry while a target comes up."""
+    """A retry may succeed while a target boots."""
 
     def judge(server: Server, username: str, key: paramiko.PKey) -> int:
         if how == "gone":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A CPU that stands still, in memory."""
+"""A stopped CPU in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hil.gdb.frame import Frame
 
 
 class FakeCpu:
-    """Registers, and memory by address; what was not written is not mapped."""
+    """A CPU with registers, and memory by address, which is mapped where it was written."""
 
     def __init__(self, registers: Mapping[str, int]) -> None:
         self._registers = dict(registers)
@@ -20,7 +20,7 @@ class FakeCpu:
         self._bytes.update(enumerate(data, address))
 
     def words(self, address: int, *values: int) -> None:
-        """64 bit numbers, one behind the other."""
+        """Write consecutive 64-bit numbers."""
         self.write(address, b"".join(value.to_bytes(8, "little") for value in values))
 
     def registers(self) -> Mapping[str, int]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The way to unwind follows from how the kernel was built."""
+"""The choice of the method to unwind by the configuration of the kernel."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def test_choice(tmp_path: Path, arch: str, option: str, tables: bool, name: str)
     assert method(kernel, symbols)[0].name == name
 
 
-def test_every_method_says_why() -> None:
+def test_every_method_has_a_reason() -> None:
     assert all(row.why for row in METHODS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frame records of every architecture on stacks made by hand."""
+"""Frame records of every architecture on hand-made stacks."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_x86_copies_of_the_ftrace_entry_have_its_name() -> None:
 def test_riscv64_takes_the_return_address_register_until_the_record_is_linked(
     prologue: bytes, offset: int, linked: bool
 ) -> None:
-    """The record ends where the frame pointer points."""
+    """On riscv64 the record ends at the address in the frame pointer."""
     cpu = riscv64(ADDRESS["probed"] + offset, fp=STACK, ra=ADDRESS["caller"] + 0x20, prologue=prologue)
     cpu.words(STACK - 16, 0, ADDRESS["entry"] + 0x40)
     middle = [] if linked else ["caller+0x20"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ORC unwinder on a stack and a table made by hand."""
+"""The ORC unwinder on a hand-made stack and table."""
 
 from __future__ import annotations
 

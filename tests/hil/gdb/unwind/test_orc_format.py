@@ -29,7 +29,7 @@ def test_release_and_row_decide(version: str, row: bytes, index: int) -> None:
     assert orc_format(version, row) is FORMATS[index]
 
 
-def test_an_unknown_format_is_told_and_not_guessed() -> None:
+def test_an_unknown_format_is_an_error() -> None:
     with pytest.raises(BenchError, match=r"orc_types\.h"):
         orc_format("9.9", bytes.fromhex("0800 0000 0f0f"))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A toy of a kernel's sources, packed in memory, and a server on the loopback interface that has it."""
+"""Toy sources of a kernel, packed in memory, and a server on the loopback interface that has them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hil.kernels.catalogue import Entry, Tarball
 
 from ..conftest import arm64_image, bzimage, configuration
 
-# What the real makefiles are asked for, and what they leave behind. RULE is replaced by tests that need trouble.
+# The targets and results of the real makefiles. RULE is replaced by tests that need an error.
 MAKEFILE = """
 image = $(if $(filter x86_64,$(ARCH)),arch/x86/boot/bzImage,arch/arm64/boot/Image)
 
@@ -46,7 +46,7 @@ modules_install:
 
 
 def sources(rule: str = "true", olddefconfig: str = "") -> bytes:
-    """A tarball that builds in a moment; `rule` is a command of compiling, `olddefconfig` one of configuring."""
+    """A tarball that builds at once; `rule` is a command of compiling, `olddefconfig` one of configuring."""
     makefile = MAKEFILE.replace("RULE", rule)
     if olddefconfig:
         makefile = makefile.replace("olddefconfig:\n", f"olddefconfig:\n\t{olddefconfig}\n")
@@ -82,7 +82,7 @@ class Server:
     url: str = ""
 
     def entry(self, sha256: str = "") -> Entry:
-        """A row for the catalogue: by default with the hash of what is served."""
+        """A row for the catalogue, by default with the hash of the served file."""
         return Entry("linux-4.1", "4.1", "4.1", Tarball(self.url, sha256 or hashlib.sha256(self.content).hexdigest()))
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -132,7 +132,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def host(cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A host with an empty cache and all that a build needs; the folder of programs that stand in for missing ones."""
+    """A host with an empty cache and all that a build needs; gives the folder of fakes for missing programs."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("bc", "depmod"):
@@ -164,8 +164,8 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-class Told:
-    """A listener that remembers: the steps, and the last word on each."""
+class Recorder:
+    """A listener that records the steps and the amounts."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the server to the cache, with toy sources: what comes out, and what does not when something goes wrong."""
+"""Builds from the server into the cache, with toy sources: the results, and the errors."""
 
 import hashlib
 import os
@@ -18,14 +18,14 @@ from hil.kernels.building.job import Failed
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
 
-from .conftest import Server, Told, sources
+from .conftest import Recorder, Server, sources
 
 X86_64 = architecture("x86_64")
 
 
 @pytest.fixture
 def toy(server: Server, host: Path) -> Callable[..., Kernel]:
-    """Build what the server has: `toy(sources(...), again=True)`."""
+    """A function that builds sources from the server: `toy(sources(...), again=True)`."""
 
     def build(content: bytes = b"", *, arch: str = "x86_64", sha256: str = "", **options: object) -> Kernel:
         server.content = content or server.content or sources()
@@ -35,14 +35,14 @@ def toy(server: Server, host: Path) -> Callable[..., Kernel]:
 
 
 def left_over(cached: Path) -> list[str]:
-    """All there is in the cache of kernels, save locks."""
+    """The files in the cache of kernels, without locks."""
     return sorted(str(path.relative_to(cached)) for path in cached.glob("*/*") if path.suffix != ".lock")
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
 def test_a_kernel_comes_out(toy: Callable[..., Kernel], cached: Path, server: Server, arch: str) -> None:
-    told = Told()
-    kernel = toy(arch=arch, jobs=2, progress=told)
+    recorder = Recorder()
+    kernel = toy(arch=arch, jobs=2, progress=recorder)
     assert kernel == store.find("linux-4.1", architecture(arch))
     assert (kernel.release, kernel.version, kernel.era) == ("4.1.52", "4.1.52", "4.1")
     assert kernel.modules is not None
@@ -51,7 +51,7 @@ def test_a_kernel_comes_out(toy: Callable[..., Kernel], cached: Path, server: Se
     assert kernel.system_map is not None
     assert "CONFIG_BPF_SYSCALL=y" in kernel.config.read_text()
     assert left_over(cached) == [f"linux-4.1/{arch}"]
-    assert [step.split()[0] for step in told.steps if "known to work" not in step] == [
+    assert [step.split()[0] for step in recorder.steps if "known to work" not in step] == [
         "downloading",
         "unpacking",
         "configuring",
@@ -61,7 +61,7 @@ def test_a_kernel_comes_out(toy: Callable[..., Kernel], cached: Path, server: Se
     ]
 
 
-def test_the_provenance_says_how_to_repeat_it(toy: Callable[..., Kernel], server: Server) -> None:
+def test_the_provenance_has_all_to_repeat_the_build(toy: Callable[..., Kernel], server: Server) -> None:
     provenance = toy(jobs=3).provenance
     assert provenance["source"] == "built"
     assert provenance["tarball"] == {"url": server.url, "sha256": hashlib.sha256(server.content).hexdigest()}
@@ -83,17 +83,17 @@ def test_the_log_is_kept(toy: Callable[..., Kernel], tmp_path: Path) -> None:
 def test_what_was_made_the_same_way_is_not_made_again(
     toy: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = Told()
+    recorder = Recorder()
     toy()
-    toy(progress=told)
-    assert told.steps == []
-    toy(progress=told, again=True)
-    assert told.steps[-1] == "copying into the cache"
-    told.steps.clear()
+    toy(progress=recorder)
+    assert recorder.steps == []
+    toy(progress=recorder, again=True)
+    assert recorder.steps[-1] == "copying into the cache"
+    recorder.steps.clear()
     first = recipe.load("linux-4.1", X86_64)
     monkeypatch.setattr("hil.kernels.building.recipe.load", lambda *_: recipe_without(first, "TEST_BPF"))
-    toy(progress=told)
-    assert told.steps[-1] == "copying into the cache"
+    toy(progress=recorder)
+    assert recorder.steps[-1] == "copying into the cache"
 
 
 def recipe_without(known: recipe.Recipe, name: str) -> recipe.Recipe:
@@ -144,7 +144,7 @@ def test_a_package_is_not_built() -> None:
         builder.build(catalogue.entry("debian-12"), X86_64)
 
 
-# Each trouble: sources, or what else the host does, and the error. No half entry stays, and no build_tree.
+# Each error: the sources, or the fault of the host, and the message. No partial entry and no build tree is left.
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_trouble(
     assert left_over(cached) == []
 
 
-def test_a_failing_build_leaves_the_kernel_before_it(toy: Callable[..., Kernel], cached: Path) -> None:
+def test_a_failing_build_keeps_the_old_kernel(toy: Callable[..., Kernel], cached: Path) -> None:
     before = toy()
     with pytest.raises(Failed):
         toy(sources(rule="false"))
@@ -207,7 +207,7 @@ def test_wrong_hash(toy: Callable[..., Kernel], cached: Path) -> None:
     assert left_over(cached) == []
 
 
-def test_a_truncated_download_goes_on(toy: Callable[..., Kernel], server: Server) -> None:
+def test_a_truncated_download_is_resumed(toy: Callable[..., Kernel], server: Server) -> None:
     server.breaks = [100]
     assert toy().release == "4.1.52"
     assert server.ranges == ["", "bytes=100-"]
@@ -257,7 +257,7 @@ def test_a_disk_that_fills_up_while_building(
 
 
 def test_an_interrupt_leaves_nothing(toy: Callable[..., Kernel], cached: Path) -> None:
-    class Impatient(Told):
+    class Impatient(Recorder):
         def advance(self, done: int, total: int | None = None) -> None:
             if self.steps[-1].startswith("compiling"):
                 raise KeyboardInterrupt
@@ -280,12 +280,12 @@ def test_an_unknown_compiler_is_tried(toy: Callable[..., Kernel], host: Path, mo
     real = shutil.which("x86_64-linux-gnu-gcc")
     compiler.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "gcc (Toy) 99.1.0" && exit\nexec {real} "$@"\n')
     compiler.chmod(0o755)
-    told = Told()
-    assert toy(progress=told).provenance["compiler"] == "gcc (Toy) 99.1.0"
-    assert any(step.startswith("trying gcc (Toy) 99.1.0; GCC 12") for step in told.steps)
+    recorder = Recorder()
+    assert toy(progress=recorder).provenance["compiler"] == "gcc (Toy) 99.1.0"
+    assert any(step.startswith("trying gcc (Toy) 99.1.0; GCC 12") for step in recorder.steps)
 
 
-def test_what_a_killed_build_left_is_swept(toy: Callable[..., Kernel], cached: Path) -> None:
+def test_what_a_killed_build_left_is_removed(toy: Callable[..., Kernel], cached: Path) -> None:
     rubble = cached / "linux-4.1/.x86_64.build/sources/linux-4.1.52"
     rubble.mkdir(parents=True)
     (rubble / "Makefile").write_text("rubble")

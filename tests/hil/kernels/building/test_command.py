@@ -27,7 +27,7 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def test_help_says_what_it_takes() -> None:
+def test_help_names_time_and_space() -> None:
     text = run("build", "--help").stdout
     for word in ("--arch", "--tarball", "--jobs", "--again", "sha256", "2.5 GB"):
         assert word in " ".join(text.split())

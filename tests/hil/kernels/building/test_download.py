@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Downloads from a server that breaks off, refuses, or does not know ranges."""
+"""Downloads from a server that closes connections, refuses, or does not support ranges."""
 
 import random
 import socket
@@ -13,7 +13,7 @@ from hil.errors import BenchError
 from hil.kernels.building.download import FRUITLESS, download
 from hil.kernels.progress import Silent
 
-from .conftest import Server, Told
+from .conftest import Recorder, Server
 
 CONTENT = random.Random(41).randbytes(300_000)
 
@@ -25,14 +25,14 @@ def target(tmp_path: Path, server: Server) -> Path:
 
 
 def test_a_whole_file(server: Server, target: Path) -> None:
-    told = Told()
-    download(server.url, target, told)
+    recorder = Recorder()
+    download(server.url, target, recorder)
     assert target.read_bytes() == CONTENT
     assert server.ranges == [""]
-    assert told.amounts[-1] == (len(CONTENT), len(CONTENT))
+    assert recorder.amounts[-1] == (len(CONTENT), len(CONTENT))
 
 
-def test_a_broken_download_goes_on(server: Server, target: Path) -> None:
+def test_a_broken_download_is_resumed(server: Server, target: Path) -> None:
     server.breaks = [100_000, 0, 50_000]
     download(server.url, target, Silent())
     assert target.read_bytes() == CONTENT
@@ -66,7 +66,7 @@ def test_a_file_that_is_too_long_is_fetched_again(server: Server, target: Path) 
     assert target.read_bytes() == CONTENT
 
 
-def test_after_some_fruitless_tries_it_says_how_to_go_on(server: Server, target: Path) -> None:
+def test_the_error_after_fruitless_attempts_says_how_to_resume(server: Server, target: Path) -> None:
     server.breaks = [1000] + [0] * FRUITLESS
     with pytest.raises(BenchError, match=r"was closed, 1000 bytes were downloaded; run it again .*--tarball"):
         download(server.url, target, Silent())
@@ -83,7 +83,7 @@ def test_a_refusal_is_final(server: Server, target: Path) -> None:
     assert not target.exists()
 
 
-def test_nobody_listens(server: Server, target: Path) -> None:
+def test_no_server_listens(server: Server, target: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(BenchError, match="Connection refused"):

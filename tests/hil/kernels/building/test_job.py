@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that fail, and families of processes that must not outlive us."""
+"""Programs that fail, and process groups that must not outlive the bench."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def sh(script: str, log: Log, step: object = None) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process ended; one that waits to be reaped by init counts."""
+    """Whether the process ended, also when it is a zombie that init has not reaped yet."""
     for _ in range(1000):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -41,7 +41,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_the_log_has_the_command_and_all_it_said(log: Log) -> None:
+def test_the_log_has_the_command_and_its_output(log: Log) -> None:
     sh("echo one; echo two >&2", log)
     log.close()
     assert log.path.read_text() == "+ sh -c 'echo one; echo two >&2'\none\ntwo\n"
@@ -58,7 +58,7 @@ def test_a_signal_is_named(log: Log) -> None:
         sh("kill -9 $$", log)
 
 
-def test_want_of_space_is_told_apart(log: Log) -> None:
+def test_lack_of_space_is_an_error_of_its_own(log: Log) -> None:
     with pytest.raises(Unusable, match="No space left on device"):
         sh("echo 'as: cannot write toy.o: No space left on device'; exit 1", log)
 
@@ -78,7 +78,7 @@ def test_an_exception_ends_the_whole_family(log: Log) -> None:
     assert gone(int(log.path.read_text().splitlines()[-1]))
 
 
-def test_who_does_not_listen_is_killed(log: Log) -> None:
+def test_a_process_that_ignores_signals_is_killed(log: Log) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -90,7 +90,7 @@ def test_who_does_not_listen_is_killed(log: Log) -> None:
 
 
 def test_a_build_ends_when_we_are_killed(tmp_path: Path) -> None:
-    """Its compilers, too, which say nothing, so that no pipe that breaks ends them."""
+    """Its compilers end as well: they print nothing, so SIGPIPE would not end them."""
     bench = f"""
 from pathlib import Path
 from hil.kernels.building.job import Log, run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fragments, and what is made of them."""
+"""Fragments of configurations, and the check of the result."""
 
 from hil.kernels import configuration
 from hil.kernels.building.options import Option, complaints, fragment

@@ -45,7 +45,7 @@ def test_kprobes_of_4_1() -> None:
 
 
 def test_the_kernel_itself_has_no_common_symbols() -> None:
-    """With -fcommon 4.1 dies in register_console()."""
+    """With -fcommon 4.1 crashes in register_console()."""
     for arch in architectures_with("linux-4.1"):
         flags = recipe.load("linux-4.1", arch).flags
         assert "-fcommon" in flags["HOSTCC"]
