@@ -59,7 +59,7 @@ def shares(
             arch,
             tuple(chosen),
             scripts(kernel, arch),
-            about(known, store.version_at_hand(kernel, architecture(arch))),
+            about(known, store.cached_version_code(kernel, architecture(arch))),
             rounds,
             together,
             armed,

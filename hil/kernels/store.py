@@ -132,9 +132,9 @@ def version(name: str, arch: Architecture) -> str:
         raise _damaged(name, arch, damage) from None
 
 
-def version_at_hand(name: str, arch: Architecture) -> int | None:
-    """LINUX_VERSION_CODE of the kernel at hand, without a look at its image, or of the point release that `name` is.
-    None for one that has to be fetched first: it will be the newest there is."""
+def cached_version_code(name: str, arch: Architecture) -> int | None:
+    """The LINUX_VERSION_CODE of a cached kernel, without reading its image, or of the point release that `name` is;
+    None for a kernel that must be fetched first, whose version is not known yet."""
     if _present(folder := location(name, arch)):
         with suppress(cache.Damaged):
             return version_code(entry.metadata_of(folder)["version"])
