@@ -51,7 +51,7 @@ def fetch(wanted: Wanted, notify: Callable[[str], None]) -> Iterator[Unpacked]:
 
 def _unpack(deb: Path, folder: Path) -> None:
     """All or nothing."""
-    with cache.written(folder):
+    with cache.writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as new:
             unpack(deb, Path(new) / "files")
