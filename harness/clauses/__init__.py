@@ -84,13 +84,13 @@ _SECTIONS: Mapping[str, Callable[[PtRegs], tuple[Clause, ...]]] = {
 
 
 def clauses(arch: str, era: str, whose: Distribution | None = None) -> tuple[Clause, ...]:
-    """Every clause that holds on this architecture in this era, for kernels of a distribution; None for those that the
-    catalogue has."""
+    """Returns every clause that holds on this architecture in this era, for kernels of a distribution; None for those
+    that the catalogue has."""
     return tuple(clause for _, found in by_section(arch, era, whose) for clause in found)
 
 
 def by_section(arch: str, era: str, whose: Distribution | None = None) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
-    """The same, section by section; a clause that names no source has its section's."""
+    """Yields the same, section by section; a clause that names no source has its section's."""
     layout, facts = pt_regs(arch, era), (whose or of_catalogue(era)).facts
     for name, section in sections().items():
         found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era) and clause.concerns(facts))

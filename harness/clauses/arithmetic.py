@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What instructions compute, on operands that only the running program knows.
-
-A socket filter reads its operands from a map and stores the result into another, so these hold also where there are no
-kprobes. Results are written down here, not computed.
-"""
+"""The results of instructions, on operands that only the running program knows."""
 
 from __future__ import annotations
 
@@ -119,7 +115,7 @@ JUMPS: tuple[tuple[str, str, Piece, tuple[tuple[int, int], ...], tuple[tuple[int
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
-    jumps = ((id, text, told(jump), rows(*pairs)) for id, text, jump, *pairs in JUMPS)
+    jumps = ((id, text, taken(jump), rows(*pairs)) for id, text, jump, *pairs in JUMPS)
     return (
         *(make(*row) for row in (*BINARY, *jumps) for make in (computes, _on_constants)),
         *(_by_zero(*row) for row in _BY_ZERO),
@@ -182,15 +178,15 @@ _BY_ZERO: tuple[tuple[str, str, Piece, int, int], ...] = (
 
 
 def _by_zero(id: str, sentence: str, operation: Piece, divisor: int, later: int, *needs: Need) -> Clause:
-    """In 4.1 nothing is stored, and a program that ends with 0 drops the packet; which is also what befalls a program
-    that does not find its operands."""
+    """Makes a clause about a division by 0. In 4.1 nothing is stored, and a program that ends with 0 drops the packet;
+    so does a program that does not find its operands."""
     return Clause(
         id, sentence, (*_made(operation), *_round(X, divisor, 99, {"5.10": later}, 0)), frozenset({Need.STACK, *needs})
     )
 
 
 def computes(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...], since: str = FIRST) -> Clause:
-    """`operation` makes of R7 and R8 what the rows say, in R7."""
+    """Makes a clause: `operation` computes in R7 what the rows give for R7 and R8."""
     steps: list[Operation | Step] = [*_made(operation)]
     for left, right, result in rows:
         steps += _round(left, right, result)
@@ -227,18 +223,19 @@ def _on_constants(id: str, sentence: str, operation: Piece, rows: tuple[Row, ...
     )
 
 
-def told(jump: Piece) -> Piece:
-    """R7 becomes 1 where the jump is taken, else 0."""
+def taken(jump: Piece) -> Piece:
+    """Sets R7 to 1 where the jump is taken, else to 0."""
     return mov64_imm(R9, 1), jump, mov64_imm(R9, 0), asm.mov64_reg(R7, R9)
 
 
 def rows(taken: tuple[tuple[int, int], ...], passed: tuple[tuple[int, int], ...]) -> tuple[Row, ...]:
-    """Operands with which a jump is `told` to be taken, and others."""
+    """Returns the rows of a jump for `computes`: operands for which a jump is taken, and others for which it is
+    not."""
     return (*((left, right, 1) for left, right in taken), *((left, right, 0) for left, right in passed))
 
 
 def _made(operation: Piece) -> tuple[Operation, ...]:
-    """Two operands go to R7 and R8; what `operation` leaves in R7 goes to "result"."""
+    """Returns a program: two operands go to R7 and R8; R7 after `operation` goes to "result"."""
     code = program(
         (element("operands", 0), ldx(DW, R7, R0, 0)),
         (element("operands", 1), ldx(DW, R8, R0, 0)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PERF_EVENT_IOC_SET_BPF: what it takes, what it refuses, and in which order; kernel/events/core.c."""
+"""PERF_EVENT_IOC_SET_BPF: what it accepts, what it refuses, and in which order; kernel/events/core.c."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.script.operations import (
 
 TRACEPOINT = (FindTracepoint("tracepoint", "sched/sched_process_fork"), OpenEvent("event", Ref("tracepoint")))
 CLOSED = 1000
-"""No script has that many descriptors open."""
+"""A descriptor that no script has open."""
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
@@ -220,7 +220,7 @@ def _wrong_type(type: ProgramType) -> Clause:
 
 
 def _many_events(count: int) -> tuple[Operation | Step, ...]:
-    """A trace event with `count` perf events, each with a program of its own."""
+    """Returns a trace event with `count` perf events, each with a program of its own."""
     steps: list[Operation | Step] = [CreateKprobe("probe", PRCTL)]
     for number in range(count):
         steps += [

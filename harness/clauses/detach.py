@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ends an attachment, what does not, and how long things live."""
+"""The ends of attachments, and the lifetimes of events, programs and probes."""
 
 from __future__ import annotations
 

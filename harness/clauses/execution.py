@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens when a probed function is reached: when programs run, and what their verdicts do."""
+"""Hits of a probe: when programs run, and what their verdicts do."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _verdicts(registers: PtRegs) -> tuple[Clause, ...]:
-    """RUN-40 to RUN-42: which verdicts keep a hit, by its records and its count."""
+    """Returns RUN-40 to RUN-42: the verdicts that keep a hit, by its records and its count."""
     rows: tuple[tuple[str, str, int, bool, bool], ...] = (
         ("RUN-40", "A program that returns 0 drops the hit: no record, no count", 0, False, False),
         ("RUN-41.1", "A program that returns 1 keeps the hit", 1, True, True),
@@ -190,5 +190,5 @@ def _row(count: int) -> dict[str, Said]:
 
 
 def _keeps(load: Piece) -> Program:
-    """Stores what `load` leaves in R7, for whoever calls."""
+    """Stores R7 after `load`, for any caller."""
     return program(mov64_reg(R6, R1), load, element("hits"), stx(DW, R0, 0, R7), mov64_imm(R0, 0), exit_())

@@ -46,7 +46,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
 
 
 def insn(code: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> Instruction:
-    """An instruction by its fields."""
+    """Returns an instruction by its fields."""
     return Instruction(code, dst, src, off, imm)
 
 

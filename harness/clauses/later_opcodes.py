@@ -8,7 +8,7 @@ Sources: kernel/bpf/verifier.c and core.c of 5.10, 6.1, 6.12; Documentation/bpf/
 from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.arithmetic import ALL, LOW, TOP, Row, X, computes, rows, told
+from harness.clauses.arithmetic import ALL, LOW, TOP, Row, X, computes, rows, taken
 from harness.clauses.isa import RETURN, START, insn
 from harness.clauses.verdicts import refused
 from harness.isa import assemble as asm
@@ -38,12 +38,12 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
             for number, variant, sentence, said, pieces in WRONG
         ),
         *(computes(id, sentence, operation, rows, since) for id, sentence, since, operation, rows in COMPUTED),
-        *(computes(id, sentence, told(jump), rows(*pairs), since) for id, sentence, since, jump, *pairs in COMPARED),
+        *(computes(id, sentence, taken(jump), rows(*pairs), since) for id, sentence, since, jump, *pairs in COMPARED),
     )
 
 
 def _arrives(id: str, what: str, since: str, *pieces: Piece) -> Clause:
-    """Before the era named the opcode, or its fields, are refused."""
+    """Makes clauses: before the era that has it, the opcode, or its fields, are refused."""
     return _filter(id, f"{what} is accepted; up to {BEFORE[since]} it gives EINVAL", "EINVAL", {since: WORKS}, *pieces)
 
 
@@ -122,7 +122,7 @@ WRONG: tuple[tuple[int, str, str, dict[str, Said], tuple[Piece, ...]], ...] = (
 
 
 def _on_stack(operation: Piece, result: Piece) -> Piece:
-    """R7 lies in memory while `operation` is carried out."""
+    """Keeps R7 in memory while `operation` is carried out."""
     return (asm.stx(DW, R10, CELL, R7), operation, result)
 
 

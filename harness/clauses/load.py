@@ -276,7 +276,7 @@ def _limits() -> tuple[Clause, ...]:
 
 
 def _long(count: int) -> Program:
-    """A program of `count` instructions."""
+    """Returns a program of `count` instructions."""
     return program([mov64_imm(R0, 0)] * (count - 1), exit_())
 
 
@@ -285,13 +285,14 @@ def _maps(count: int) -> Program:
 
 
 def _branches(count: int) -> Program:
-    """`count` branches of which none is followed before the last one was met."""
+    """Returns a program of `count` branches of which none is followed before the last one is reached."""
     return program(
         ldx(DW, R2, R1, 0), mov64_imm(R0, 0), [jeq_imm(R2, number, "out") for number in range(count)], "out", exit_()
     )
 
 
 def _paths() -> Program:
-    """Eight slots of the stack were written or not, so that no path covers another: 256 times 200 instructions."""
+    """Returns a program in which eight slots of the stack are written or not, so that no path covers another: 256 times
+    200 instructions."""
     forks = [(jeq_imm(R2, number, 1), st(DW, R10, -8 * (number + 1), 0)) for number in range(8)]
     return program(ldx(DW, R2, R1, 0), forks, [mov64_imm(R0, 0)] * 200, exit_())

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hash maps that evict rather than being full, since 4.10: kernel/bpf/hashtab.c, bpf_lru_list.c.
-
-All of a script is on one CPU, of however many there are; clauses say only what does not hang on how many.
-"""
+"""Hash maps that evict elements instead of being full, since 4.10: kernel/bpf/hashtab.c, bpf_lru_list.c."""
 
 from __future__ import annotations
 
@@ -47,13 +44,13 @@ def _made(name: str, entries: int = 4, flags: int = 0) -> CreateMap:
 
 
 def _put(name: str, key: int, said: Said = 0, flags: int = ANY) -> Step:
-    """The value of a key is its number."""
+    """Stores a key with its number as the value."""
     value = PerCpu(u64(key)) if name == "per-cpu" else u64(key)
     return expect(UpdateElement(MAP, u32(key), value, flags), said)
 
 
 def _has(name: str, key: int, later: bool = True, *, at_first: bool | None = None) -> Step:
-    """Whether the key is there; `at_first` where kernels before 6.12 differ."""
+    """Expects the key to be present or absent; `at_first` is for kernels before 6.12, where they differ."""
     per_cpu = name == "per-cpu"
     there: Said = PerCpu(u64(key)) if per_cpu else u64(key)
     first = later if at_first is None else at_first

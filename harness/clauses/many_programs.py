@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs inside programs, and many of a kind."""
+"""Programs that run inside others, and many programs on one probe."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from harness.script.operations import (
 )
 
 UPDATE = "htab_map_update_elem"
-"""What updates a hash map, whether a program or a system call asks for it: kernel/bpf/hashtab.c, since 3.19."""
+"""The function that updates a hash map, whether for a program or a system call: kernel/bpf/hashtab.c, since 3.19."""
 CROWD = 32
 
 
@@ -60,7 +60,8 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _nested(registers: PtRegs) -> tuple[Clause, ...]:
-    """A probe on the function that updates hash maps, and one on prctl(2) whose program calls it."""
+    """Returns clauses with a probe on the function that updates hash maps, and one on prctl(2) whose program calls
+    it."""
     inner = (
         array("inner"),
         CreateMap("table", MapType.HASH, 4, 8, 4),
@@ -155,13 +156,13 @@ def _many(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _attached(number: int) -> tuple[Operation | Step, ...]:
-    """One more probe, with an event that has the program."""
+    """Adds a probe, with an event that has the program."""
     probe, event = Ref(f"probe_{number}"), Ref(f"event {number}")
     return CreateKprobe(probe.name, PRCTL), OpenEvent(event.name, probe), expect(Attach(event, PROGRAM), 0)
 
 
 def _another(registers: PtRegs, number: int, verdict: int = 1) -> tuple[Operation | Step, ...]:
-    """One more event of the same probe, with a program of its own."""
+    """Adds an event of the same probe, with a program of its own."""
     event, name = Ref(f"event {number}"), f"program {number}"
     return (
         kprobe_program(name, on_our_prctl(registers, count_hits(verdict=verdict))),

@@ -63,7 +63,7 @@ SIZES: dict[MapType, tuple[int, int, int]] = {
     MapType.LRU_PERCPU_HASH: (4, 8, 4),
     MapType.RINGBUF: (0, 0, 4096),
 }
-"""Key, value, entries."""
+"""The key size, value size and number of entries of each type."""
 HASHES = (MapType.HASH, MapType.PERCPU_HASH, MapType.LRU_HASH, MapType.LRU_PERCPU_HASH)
 OF_TYPES: dict[int, tuple[MapType, ...]] = {
     MapFlag.NO_PREALLOC: (MapType.HASH, MapType.PERCPU_HASH),
@@ -79,7 +79,7 @@ OF_TYPES: dict[int, tuple[MapType, ...]] = {
     MapFlag.PRESERVE_ELEMS: (MapType.PERF_EVENT_ARRAY,),
     MapFlag.INNER_MAP: (MapType.ARRAY,),
 }
-"""Which types take a flag."""
+"""The types that take a flag."""
 UNUSED = (MapFlag.CLONE, 1 << 13, 1 << 14, 1 << 15, *(1 << bit for bit in range(20, 32)))
 """Flags that no type here takes in any era; of those between, tokens and what ring buffers took last are left out."""
 

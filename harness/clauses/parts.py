@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pieces that clauses share: a program that loads everywhere, an open event, and what a counter must hold."""
+"""Parts that clauses share: a program that loads everywhere, an open event, and the expected values of counters."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from harness.script.processes import Exit, Fork
 EVENT, PROGRAM, PROBE = Ref("event"), Ref("program"), Ref("probe")
 SPARE, RING, MAP = Ref("spare"), Ref("ring"), Ref("map")
 NOT_SUPPORTED = "errno 524"
-"""ENOTSUPP, which is the kernel's own and has no name for user space."""
+"""ENOTSUPP, which exists in the kernel only and has no name in user space."""
 PACKET = b"0123456789abcdef"
 RETURN_0 = program(mov64_imm(R0, 0), exit_())
 
 
 def accepted(name: str, type: ProgramType = ProgramType.KPROBE) -> LoadProgram:
-    """The shortest program."""
+    """Loads the shortest program."""
     return LoadProgram(name, type, RETURN_0)
 
 
 def filtered(*body: Piece, name: str = "filter") -> tuple[Step, Step]:
-    """A socket filter with this body, which may jump to "end", and a packet that it lets through. R6 is the context."""
+    """Loads a socket filter with this body, which may jump to "end", and expects it to let a packet through. R6 is the
+    context."""
     code = program(mov64_reg(R6, R1), body, "end", mov64_imm(R0, len(PACKET)), exit_())
     return expect(LoadProgram(name, ProgramType.SOCKET_FILTER, code), WORKS), expect(
         RunSocketFilter(Ref(name), PACKET), len(PACKET)
@@ -43,22 +44,22 @@ def filtered(*body: Piece, name: str = "filter") -> tuple[Step, Step]:
 
 
 def opened(symbol: str = PRCTL) -> tuple[Operation, ...]:
-    """A probe and an open event on it."""
+    """Makes a probe and an open event on it."""
     return CreateKprobe("probe", symbol), OpenEvent("event", PROBE)
 
 
 def second_event() -> OpenEvent:
-    """One more perf event on the same probe."""
+    """Opens one more perf event on the same probe."""
     return OpenEvent("spare", PROBE)
 
 
 def in_child(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
-    """A child does these, and exits in peace."""
+    """Lets a child do these steps and exit with status 0."""
     return Fork(), *steps, expect(Exit(), 0)
 
 
 def seeing(code: Program, symbol: str = PRCTL, entries: int = 2) -> tuple[Operation, ...]:
-    """A program on `symbol` that keeps what it sees in the map "seen"."""
+    """Attaches a program on `symbol` that stores values in the map "seen"."""
     return array("seen", entries), *probed(code, symbol=symbol)
 
 
@@ -68,11 +69,11 @@ def keep(register: int, key: int = 0) -> tuple[Piece, ...]:
 
 
 def holds(map_name: str, value: int, later: Mapping[str, int] = MappingProxyType({}), key: int = 0) -> Step:
-    """An element of eight bytes of a map holds a number."""
+    """Expects an element of eight bytes of a map to hold a number."""
     rows: dict[str, Said] = {era: u64(number) for era, number in later.items()}
     return expect(read_u64(map_name, key), u64(value), rows)
 
 
 def hits_are(count: int, later: Mapping[str, int] = MappingProxyType({})) -> Step:
-    """The map "hits" has counted so many runs of a program."""
+    """Expects the map "hits" to have counted `count` runs of a program."""
     return holds("hits", count, later)

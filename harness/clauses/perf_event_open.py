@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""perf_event_open(2) on the trace event of a kprobe: what it refuses, in which order, and what that costs others."""
+"""perf_event_open(2) on the trace event of a kprobe: its refusals, their order, and their side effects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TYPE, SIZE = Part(0, 4, perf.TYPE_TRACEPOINT), Part(4, 4, perf.ATTR.size)
 CONFIG, PERIOD = Part(8, 8, PROBE), Part(16, 8, 1)
 NO_TYPE = 0x7FFF0000
 MISSING = 1 << 30
-"""No process has this number."""
+"""A number that no process has."""
 UNKNOWN_REQUEST = 0x5055
 
 
@@ -103,7 +103,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _event(*parts: Part, name: str = "event", **call: int) -> RawOpenEvent:
-    """An event on the probe, with some fields changed."""
+    """Opens an event on the probe, with some fields changed."""
     fields = {part.offset: part for part in (TYPE, SIZE, CONFIG, PERIOD, *parts)}
     return RawOpenEvent(name, tuple(fields.values()), **call)
 

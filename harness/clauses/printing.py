@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf_trace_printk: which formats it takes, and what is in the trace buffer then; kernel/trace/bpf_trace.c."""
+"""bpf_trace_printk: the formats it accepts, and the resulting trace buffer; kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EINVAL, TOP = -errno.EINVAL & ALL, 1 << 63
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
-    """TP-01 to TP-11: a text, up to three arguments, and what is in the trace buffer then; None is -EINVAL."""
+    """Returns TP-01 to TP-11: a text, up to three arguments, and the resulting trace buffer; None is -EINVAL."""
     rows: tuple[tuple[str, str, bytes, tuple[int, ...], str | None, Mapping[str, str | None]], ...] = (
         ("TP-10", "bpf_trace_printk writes a plain text into the trace buffer and returns its length",
          b"hello\n\0", (), "hello\n", {}),
@@ -137,14 +137,14 @@ def _printed(text: str | None, times: int = 1) -> Outcome:
 
 
 def _length(text: bytes, printed: str | None) -> Said:
-    """What trace_printk returns. The clause does not say how long a hidden address is."""
+    """Returns the expected result of trace_printk. The clause does not say how long a hidden address is."""
     if printed is None:
         return u64(EINVAL)
     return u64(17) if text == b"%p\n\0" else u64(len(printed))
 
 
 def _prints(registers: PtRegs, text: bytes, arguments: tuple[int, ...]) -> Program:
-    """Prints for our prctl; what the helper returns goes to "seen"."""
+    """Returns a program that prints for the script's prctl; the helper's result goes to "seen"."""
     room = -(-len(text) // 8) * 8
     padded = text.ljust(room, b"\0")
     words = [int.from_bytes(padded[at : at + 4], "little", signed=True) for at in range(0, room, 4)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What bpf_probe_read and its kin read, and what they leave where there is nothing: kernel/trace/bpf_trace.c."""
+"""What bpf_probe_read and its kin read, and what they leave in the destination when they fail:
+kernel/trace/bpf_trace.c."""
 
 from __future__ import annotations
 
@@ -43,11 +44,11 @@ from harness.script.operations import (
 from harness.script.outcome import OneOf
 
 MARK = 1234
-"""The count of our writes to /dev/null, which nobody else makes."""
+"""The count of the script's writes to /dev/null, which no other caller uses."""
 ALL = (1 << 64) - 1
 EFAULT, ERANGE = -errno.EFAULT & ALL, -errno.ERANGE & ALL
 NOWHERE = 0x1234_5678_9ABC_DEF0
-"""Neither user space nor kernel: not canonical on either architecture."""
+"""An address that belongs neither to user space nor to the kernel: not canonical on either architecture."""
 WRITE = "write_null"
 Steps = tuple[Operation | Step, ...]
 Later = Mapping[str, int]
@@ -55,7 +56,7 @@ SAME: Later = MappingProxyType({})
 
 
 def clauses(registers: PtRegs) -> tuple[Clause, ...]:
-    """Eight bytes are read over eight bytes of ones."""
+    """Returns clauses that read eight bytes over eight bytes of ones."""
 
     def reading(argument: int, helper: Helper = Helper.PROBE_READ, size: int = 8) -> Steps:
         address = ldx(DW, R3, R6, registers.argument(argument))
@@ -200,8 +201,8 @@ def _seen(content: int, result: int, later: Later = SAME) -> Steps:
 
 
 def _read(address: Piece, size: int = 8, helper: Helper = Helper.PROBE_READ) -> tuple[Piece, ...]:
-    """From the address that `address` puts into R3: what it makes of eight bytes of ones goes to the first element of
-    "seen", what the helper returns to the second."""
+    """Reads from the address that `address` puts into R3: eight bytes of ones, as they are after it, go to the first
+    element of "seen", the helper's result to the second."""
     return (
         st(DW, R10, -16, -1),
         mov64_reg(R1, R10),
@@ -217,7 +218,7 @@ def _read(address: Piece, size: int = 8, helper: Helper = Helper.PROBE_READ) -> 
 
 
 def _of_our_write(registers: PtRegs, *body: Piece) -> Program:
-    """On write_null(file, buffer, MARK, position), with the context in R6."""
+    """Handles write_null(file, buffer, MARK, position), with the context in R6."""
     return program(
         mov64_reg(R6, R1),
         ldx(DW, R7, R6, registers.argument(2)),

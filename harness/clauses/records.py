@@ -52,18 +52,18 @@ _THROW_AWAY: tuple[Piece, ...] = (mov64_reg(R1, R8), mov64_imm(R2, 0), call(Help
 
 
 def _reserve(size: int, then: Piece, out: str = "out", flags: int = 0) -> Piece:
-    """A record of `size` bytes, and `then`, with it in R8, if there was room."""
+    """Reserves a record of `size` bytes, and runs `then`, with it in R8, if there was room."""
     arguments = (ld_map(R1, "map"), mov64_imm(R2, size), mov64_imm(R3, flags))
     return (arguments, call(Helper.RINGBUF_RESERVE), jeq_imm(R0, 0, out), mov64_reg(R8, R0), then, out)
 
 
 def _put_record(size: int) -> Piece:
-    """bpf_ringbuf_output() of the beginning of the record in R8."""
+    """Calls bpf_ringbuf_output() with the beginning of the record in R8."""
     return (ld_map(R1, "map"), mov64_reg(R2, R8), mov64_imm(R3, size), mov64_imm(R4, 0), call(Helper.RINGBUF_OUTPUT))
 
 
 def _copy_data() -> Piece:
-    """bpf_probe_read_kernel() of the data on the stack into the beginning of the record in R8."""
+    """Calls bpf_probe_read_kernel() from the data on the stack into the beginning of the record in R8."""
     where = (mov64_reg(R1, R8), mov64_imm(R2, 8), mov64_reg(R3, R10), add64_imm(R3, -24))
     return (where, call(Helper.PROBE_READ_KERNEL))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The context: what `struct pt_regs` holds at an entry and at a return, and how programs may reach it."""
+"""The context: the contents of `struct pt_regs` at an entry and at a return, and how programs may access it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def _argument(registers: PtRegs, number: int) -> Clause:
 
 
 def _lseek(registers: PtRegs, number: int, offset: int) -> Clause:
-    """The offset is a signed number; every caller of the probed function is somebody's lseek of /dev/null."""
+    """Makes a clause about lseek. The offset is a signed number; every caller of the probed function is an lseek of
+    /dev/null."""
     shown, offset = f"{offset:#x}", offset & (1 << 64) - 1
     code = program(mov64_reg(R6, R1), ldx(DW, R7, R6, registers.argument(1)), *_keep(), exit_())
     return Clause(
@@ -202,7 +203,7 @@ def _load(code: Program) -> LoadProgram:
 
 
 def _storing(registers: PtRegs, piece: Piece) -> tuple[Operation, ...]:
-    """A probe whose program leaves R7 in "seen" for our own prctl; `piece` finds the context in R6."""
+    """Attaches a program that stores R7 in "seen" for the script's own prctl; `piece` finds the context in R6."""
     return array("seen"), *probed(on_our_prctl(registers, piece, *_keep()))
 
 

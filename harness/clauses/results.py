@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What helpers return, kept in a map: pieces for clauses about programs that call several."""
+"""Results of helpers, stored in a map: pieces for clauses about programs that call several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.script.clause import WORKS, Step, expect
 from harness.script.operations import Attach, CreateKprobe, OpenEvent, Operation, Ref
 
 DATA = bytes(range(0x11, 0x21))
-"""What `data` puts on the stack."""
+"""The bytes that `data` puts on the stack."""
 
 
 def data() -> Piece:
@@ -21,12 +21,13 @@ def data() -> Piece:
 
 
 def keep(index: int) -> Piece:
-    """R0 goes into the results; afterwards it is 0. R6 stays."""
+    """Stores R0 in the results; afterwards it is 0. R6 stays."""
     return (mov64_reg(R7, R0), element("results", index), stx(DW, R0, 0, R7), mov64_imm(R0, 0))
 
 
 def attached(layout: PtRegs, *body: Piece, verdict: int = 0) -> tuple[Operation | Step, ...]:
-    """A program with `body` for our own prctl, on a probe; the map "results" for `keep`. R6 is the context."""
+    """Attaches a program with `body` for the script's own prctl on a probe, with the map "results" for `keep`. R6 is
+    the context."""
     return (
         array("results", entries=8),
         expect(kprobe_program("program", on_our_prctl(layout, *body, mov64_imm(R0, verdict))), WORKS),
@@ -37,5 +38,5 @@ def attached(layout: PtRegs, *body: Piece, verdict: int = 0) -> tuple[Operation 
 
 
 def results_are(*values: int) -> tuple[Step, ...]:
-    """The results from the first one on, 64 bits each, negative ones in two's complement."""
+    """Expects the results from the first one on, 64 bits each, negative ones in two's complement."""
     return tuple(expect(read_u64("results", index), u64(value)) for index, value in enumerate(values))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ring buffer and the count: what a hit leaves behind; kernel/events/ring_buffer.c, core.c."""
+"""The ring buffer and the count: the traces of a hit; kernel/events/ring_buffer.c, core.c."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.script.operations import (
 
 PAGE = 4096
 SAMPLE_SIZES = {False: 48, True: 56}
-"""Bytes of a sample with TID, CPU and RAW, of an entry and of a return probe."""
+"""The bytes of a sample with TID, CPU and RAW, of an entry and of a return probe."""
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
@@ -217,7 +217,7 @@ def _event(returns: bool) -> tuple[CreateKprobe, OpenEvent, MapRing]:
 
 
 def _wrap(returns: bool) -> Clause:
-    """After two thirds of the ring were read, two thirds more go over its end."""
+    """Makes a clause: after two thirds of the ring were read, two thirds more wrap around its end."""
     part = PAGE * 2 // 3 // SAMPLE_SIZES[returns]
     return Clause(
         f"RB-05.{'return' if returns else 'entry'}",
@@ -234,7 +234,8 @@ def _wrap(returns: bool) -> Clause:
 
 
 def _overflow(returns: bool) -> Clause:
-    """A ring of one page: the head never reaches the tail, so a record that would fill it exactly is lost, too."""
+    """Makes a clause with a ring of one page: the head never reaches the tail, so a record that would fill it exactly
+    is lost, too."""
     room = (PAGE - 1) // SAMPLE_SIZES[returns]
     return Clause(
         f"RB-06.{'return' if returns else 'entry'}",

@@ -57,7 +57,7 @@ RING = CreateMap("map", MapType.RINGBUF, 0, 0, PAGE)
 BUFFER = Ref("buffer")
 MAPPED: tuple[Operation | Step, ...] = (RING, expect(MapRingBuffer("buffer", MAP, PAGE), 0))
 RECORD = 24
-"""Bytes that a record with 16 bytes of data takes."""
+"""The bytes that a record with 16 bytes of data takes."""
 ROOM = (PAGE - 1) // RECORD
 EAGAIN, EINVAL = -errno.EAGAIN, -errno.EINVAL
 
@@ -67,7 +67,7 @@ def clauses(layout: PtRegs) -> tuple[Clause, ...]:
 
 
 def since_5_10(id: str, sentence: str, *steps: Operation | Step) -> Clause:
-    """A clause about kernels that have ring buffers; of these, the first era is 5.10."""
+    """Makes a clause about kernels that have ring buffers; of these, the first era is 5.10."""
     return Clause(id, sentence, steps, since="5.10")
 
 
@@ -195,13 +195,13 @@ def _mapping() -> tuple[Clause, ...]:
 
 
 def put(size: int, flags: int = 0) -> Piece:
-    """bpf_ringbuf_output() of the data on the stack."""
+    """Calls bpf_ringbuf_output() with the data on the stack."""
     arguments = (mov64_reg(R2, R10), add64_imm(R2, -24), mov64_imm(R3, size), mov64_imm(R4, flags))
     return (ld_map(R1, "map"), arguments, call(Helper.RINGBUF_OUTPUT))
 
 
 def ask(what: int) -> Piece:
-    """bpf_ringbuf_query()."""
+    """Calls bpf_ringbuf_query()."""
     return (ld_map(R1, "map"), mov64_imm(R2, what), call(Helper.RINGBUF_QUERY))
 
 

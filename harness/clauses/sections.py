@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sections that clauses come in: title, introduction, and where in the kernel their statements come from."""
+"""The sections of clauses: title, introduction, and where in the kernel their statements come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ FILE = Path(__file__).with_name("sections.toml")
 
 @dataclass(frozen=True)
 class Section:
-    """`sources` has the source of a clause, for the beginning of its id and by the era from which on it holds."""
+    """A section. `sources` has the source of a clause, by the beginning of its id and by the era from which on it
+    holds."""
 
     name: str
     title: str
@@ -25,7 +26,7 @@ class Section:
     sources: Mapping[str, Mapping[str, str]]
 
     def source(self, id: str, era: str) -> str:
-        """What the longest beginning of `id` that has a row names in `era`; "" where there is none."""
+        """Returns the source of the longest beginning of `id` that has a row, in `era`; "" where there is none."""
         beginnings = [beginning for beginning in self.sources if id.startswith(beginning)]
         rows = self.sources[max(beginnings, key=len)] if beginnings else {}
         known = [since for since in rows if release(since) <= release(era)]
@@ -34,7 +35,7 @@ class Section:
 
 @cache
 def sections() -> Mapping[str, Section]:
-    """Every section of the file by its name, which is that of the module with its clauses."""
+    """Returns every section of the file by its name, which is that of the module with its clauses."""
     return {
         name: Section(name, row["title"], row["introduction"], {id: _rows(said) for id, said in row["sources"].items()})
         for name, row in tomllib.loads(FILE.read_text()).items()

@@ -65,7 +65,7 @@ from harness.script.outcome import Addresses
 DEPTH = 20
 SIZE = 8 * DEPTH
 ONE = CreateMap("map", MapType.STACK_TRACE, 4, SIZE, 1)
-"""One bucket."""
+"""A map of one bucket."""
 EEXIST, EFAULT, EINVAL, ENOMEM = -errno.EEXIST, -errno.EFAULT, -errno.EINVAL, -errno.ENOMEM
 OTHER = "write_null"
 OUR_LENGTH = 4242
@@ -236,14 +236,15 @@ def _numbers(layout: PtRegs) -> tuple[Clause, ...]:
 
 
 def _on_our_write(layout: PtRegs) -> Program:
-    """Stores the chain that leads to our own write(2), once as it is and once in the place of another."""
+    """Stores the chain that leads to the script's own write(2), once in a slot of its own and once in place of
+    another."""
     ours = (_number(), keep(1), _number(F_REUSE_STACKID), keep(2), mov64_imm(R0, 0), exit_())
     length = (mov64_reg(R6, R1), ldx(DW, R0, R6, layout.argument(2)))
     return program(length, jeq_imm(R0, OUR_LENGTH, "ours"), mov64_imm(R0, 0), exit_(), "ours", ours)
 
 
 def _stack(size: int, flags: int = 0) -> Piece:
-    """bpf_get_stack() into what lies below R10, from -24 on, all ones before."""
+    """Calls bpf_get_stack() into the stack below R10, from -24 on, which is all ones before."""
     arguments = (mov64_reg(R1, R6), mov64_reg(R2, R10), add64_imm(R2, -24), mov64_imm(R3, size), mov64_imm(R4, flags))
     return (st(DW, R10, -24, -1), st(DW, R10, -16, -1), arguments, call(Helper.GET_STACK))
 

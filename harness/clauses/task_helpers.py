@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What programs and samples are told of the caller and of the time: kernel/bpf/helpers.c, kernel/events/core.c."""
+"""Helpers and sample fields about the caller and the time: kernel/bpf/helpers.c, kernel/events/core.c."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _caller(registers: PtRegs) -> tuple[Clause, ...]:
-    """H-10 to H-12: what a program learns of the process that calls; kprobe programs since 4.2."""
+    """Returns H-10 to H-12: what a program gets of the calling process; kprobe programs since 4.2."""
 
-    def told(helper: Helper) -> Steps:
+    def result(helper: Helper) -> Steps:
         keeps = call(helper), mov64_reg(R8, R0), keep(R8, 0), mov64_imm(R0, 0)
         return seeing(on_our_prctl(registers, keeps), PRCTL)
 
@@ -66,7 +66,8 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
         return seeing(on_our_prctl(registers, asks, keep(R7, 0), keep(R8, 1), mov64_imm(R0, 0)), PRCTL)
 
     def halves(text: bytes, rest: int) -> Steps:
-        """Behind the name come zeros; in 6.1 perhaps what was there, if the buffer has `rest` bytes more."""
+        """Returns the steps: behind the name come zeros; in 6.1 perhaps what was there, if the buffer has `rest` bytes
+        more."""
         left = text[: len(text) - rest] + b"\xff" * rest
         return tuple(
             expect(read_u64("seen", key), text[at : at + 8], {"6.1": OneOf((text[at : at + 8], left[at : at + 8]))})
@@ -77,14 +78,14 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
         Clause(
             "H-10",
             "bpf_get_current_pid_tgid returns process and thread id of the process that reached the probe",
-            (*told(Helper.GET_CURRENT_PID_TGID), GetProcessId("process"), prctl(), expect(read_u64("seen"), WORKS)),
+            (*result(Helper.GET_CURRENT_PID_TGID), GetProcessId("process"), prctl(), expect(read_u64("seen"), WORKS)),
             since="5.10",
         ),
         Clause(
             "H-10.child",
             "bpf_get_current_pid_tgid returns the child's ids when a child reached the probe",
             (
-                *told(Helper.GET_CURRENT_PID_TGID),
+                *result(Helper.GET_CURRENT_PID_TGID),
                 GetProcessId("parent"),
                 *in_child(GetProcessId("child"), prctl(), expect(read_u64("seen"), WORKS)),
             ),
@@ -93,14 +94,14 @@ def _caller(registers: PtRegs) -> tuple[Clause, ...]:
         Clause(
             "H-11",
             "bpf_get_current_uid_gid returns 0 for user and group of root",
-            (*told(Helper.GET_CURRENT_UID_GID), prctl(), holds("seen", 0)),
+            (*result(Helper.GET_CURRENT_UID_GID), prctl(), holds("seen", 0)),
             since="5.10",
         ),
         Clause(
             "H-11.unprivileged",
             "bpf_get_current_uid_gid returns user and group that the process has become",
             (
-                *told(Helper.GET_CURRENT_UID_GID),
+                *result(Helper.GET_CURRENT_UID_GID),
                 *in_child(expect(SetCredentials(USER), 0), prctl()),
                 holds("seen", USER << 32 | USER),
             ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Perf events and programs across fork, exec and exit: whose hits count, and what a process takes along."""
+"""Perf events and programs across fork, exec and exit: whose hits count, and what a process closes."""
 
 from __future__ import annotations
 
@@ -266,13 +266,13 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def apart() -> tuple[Operation, ...]:
-    """One more event, which is not inherited: with all events inherited, the kernel may give parent and child each
-    other's when it switches between them, and it would be left open whose are freed when the child exits."""
+    """Opens one more event, which is not inherited: with all events inherited, the kernel may give parent and child
+    each other's when it switches between them, and it would be open whose are freed when the child exits."""
     return CreateKprobe("elsewhere", "null_lseek"), OpenEvent("apart", Ref("elsewhere"))
 
 
 def _executed(load: Operation, *, close_on_exec: bool) -> tuple[Operation | Step, ...]:
-    """A child attaches to its own event and executes a program that reaches the probe."""
+    """Lets a child attach to its own event and execute a program that reaches the probe."""
     return (
         array("hits"),
         load,
@@ -286,7 +286,7 @@ def _executed(load: Operation, *, close_on_exec: bool) -> tuple[Operation | Step
 
 
 def _count_our_line(registers: PtRegs) -> Program:
-    """Counts writes of our line's length to /dev/null."""
+    """Counts writes of the executed line's length to /dev/null."""
     return program(
         mov64_reg(R6, R1),
         ldx(DW, R7, R6, registers.argument(2)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What programs are told when they change a map: kernel/bpf/helpers.c; a negative errno, extended to 64 bits."""
+"""The results of changing a map in a program: kernel/bpf/helpers.c; a negative errno, extended to 64 bits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HASH, ARRAY = CreateMap("map", MapType.HASH, 4, 8, 1), array("map", entries=4)
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
-    """MAP-49, MAP-50. The hash map is full, with one element under key PRESENT."""
+    """Returns MAP-49, MAP-50. The hash map is full, with one element under key PRESENT."""
     rows: tuple[tuple[str, str, CreateMap, int, int | None, int], ...] = (
         (
             "MAP-49.replaced",
@@ -125,7 +125,7 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
 
 
 def _changes(key: int, flags: int | None) -> Program:
-    """Updates the element with its own key, or deletes it (None); the low half of what the helper returns is kept."""
+    """Updates the element with its own key, or deletes it (None); the low half of the helper's result is stored."""
     change = (
         (mov64_reg(R3, R10), add64_imm(R3, -16), ld_imm64(R4, flags or 0), call(Helper.MAP_UPDATE_ELEM))
         if flags is not None

@@ -24,11 +24,11 @@ LOOKUP: tuple[Piece, ...] = (
     ld_map(R1, MAP.name),
     call(Helper.MAP_LOOKUP_ELEM),
 )
-"""R0 is a value of "map", or null."""
+"""A lookup, after which R0 is a value of "map", or null."""
 
 
 def loads(id: str, sentence: str, *pieces: Piece, later: Mapping[str, Said] = NO_ROWS, **facts: object) -> Clause:
-    """The program is accepted in 4.1, and in later kernels if `later` does not say otherwise."""
+    """Makes a clause: the program is accepted in 4.1, and in later kernels unless `later` says otherwise."""
     return _clause(id, sentence, pieces, WORKS, later, **facts)  # type: ignore[arg-type]
 
 
@@ -41,8 +41,8 @@ def refused(
     later: Mapping[str, Said] = NO_ROWS,
     **facts: object,
 ) -> Clause:
-    """4.1 refuses the program with `message` in its log, if it is not empty; later kernels with the same errno, if
-    `later` does not say otherwise. What they write into the log differs from release to release."""
+    """Makes a clause: 4.1 refuses the program with `message` in its log, if it is not empty; later kernels with the
+    same errno, unless `later` says otherwise. Their messages differ from release to release."""
     rows: dict[str, Said] = {"5.10": errno, **later}
     return _clause(id, sentence, pieces, Expectation(errno, log=message or None), rows, **facts)  # type: ignore[arg-type]
 

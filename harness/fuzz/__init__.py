@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""The differential engine: programs nobody wrote, run by kernels and by the model."""
+"""The differential engine: random programs, run by kernels and by the model."""
 
 from __future__ import annotations

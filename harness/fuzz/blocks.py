@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Random pieces of programs that every verifier accepts.
 
-Between two pieces nine registers hold plain numbers (R6 keeps the context), and a few words of the stack do, too. A
-piece may spoil what it likes as long as that is true again at its end; so pieces can follow one another, and a jump
-can leave any of them out.
+Between two pieces nine registers hold plain numbers (R6 holds the context), and a few words of the stack do, too. A
+piece may overwrite what it likes as long as that is true again at its end; so pieces can follow one another, and a jump
+can skip any of them.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Blocks:
         )
 
     def _numbers(self) -> Piece:
-        """The address of the numbers nobody but the generator knows, kept on the stack."""
+        """Puts the address of the map's numbers, which only the generator knows, on the stack."""
         return (element("numbers"), stx(DW, R10, NUMBERS_AT, R0), self._draw.renew(*LOST))
 
     def constant(self, register: int | None = None) -> Piece:
@@ -161,12 +161,12 @@ class Blocks:
         return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm, **selected)
 
     def _tamed(self, operation: int, register: int, bits: int) -> Piece:
-        """What makes the second operand one the kernel can bear."""
+        """Changes the second operand to one that does not crash the kernel."""
         rules = self._around.rules
         if operation in _SHIFTS and rules.long_shift is LongShift.UNDEFINED:
             return and64_imm(register, bits - 1)
         if operation in _DIVISIONS and bits == 32 and JitFault.DIVISOR in self._around.faults:
-            return mov32_reg(register, register)  # else the machine is gone: seen on 4.1.52
+            return mov32_reg(register, register)  # else the kernel crashes: seen on 4.1.52
         return ()
 
     def memory(self) -> Piece:
@@ -237,7 +237,7 @@ class Blocks:
         )
 
     def change(self) -> Piece:
-        """An element of the table is updated or deleted; what the helper says stays in R0."""
+        """An element of the table is updated or deleted; the helper's result stays in R0."""
         if self._random.random() < 0.3:
             work: Piece = (ld_map(R1, "table"), call(Helper.MAP_DELETE_ELEM))
         else:
@@ -279,7 +279,7 @@ class Blocks:
         return Ranges(self._draw).piece()
 
     def part(self) -> Piece:
-        """What is known of a pointer's lowest byte or its highest."""
+        """Loads the known bits of a pointer's lowest or highest byte."""
         if self._around.rules.verifier.specified and self._random.random() < 0.5:
             return pointers.part_on_stack(self._draw, self._random.choice(WORDS))
         return pointers.part(self._draw)

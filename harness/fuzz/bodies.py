@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs of generated scripts: short ones, that do one or two things to the maps there are."""
+"""Programs of generated scripts: short ones, which do one or two things to the script's maps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from harness.script.triggers import UNKNOWN_PRCTL
 
 @dataclass(frozen=True)
 class Magic:
-    """What tells a script's own call of a function from those of others: its argument `index` is `value`."""
+    """The mark of a script's own call of a function: its argument `index` is `value`."""
 
     arguments: tuple[int, ...]
     index: int
@@ -68,7 +68,7 @@ class Bodies:
     maps: Mapping[str, int]
 
     def kprobe(self, symbol: str, *, counts: bool = False) -> Program:
-        """One that leaves the calls of others alone; it may be attached elsewhere all the same."""
+        """Returns a program that ignores calls of others; it may be attached elsewhere all the same."""
         magic = MAGIC[symbol]
         own = count_hits("map_0") if counts else (self._any(), self._verdict())
         mine = (ldx(magic.size, R0, R6, self.registers.argument(magic.index)), jeq_imm(R0, magic.value, "ours"))
@@ -111,7 +111,7 @@ class Bodies:
         return (text, call(Helper.TRACE_PRINTK))
 
     def _undecided(self) -> Piece:
-        """Whether it counts hangs on a register nobody knows."""
+        """Counts or not, depending on an unknown register."""
         field = self.registers.offsets[self.registers.sp]
         return (ldx(DW, R2, R6, field), jeq_imm(R2, 5, "end"), self._count(), "end")
 

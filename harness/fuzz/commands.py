@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`hil fuzz`: programs and scripts nobody wrote, on real kernels and in the model."""
+"""`hil fuzz`: random programs and scripts, on real kernels and in the model."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
     "scripts": script,
     "verdicts": verdicts.case,
 }
-"""By what is random: what makes the case of a seed and a number."""
+"""The functions that make the case of a seed and a number, by what is random."""
 
 
 @click.command()
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, comma-separated.")
-@click.option("--seed", type=click.IntRange(0), help="What the programs are made from; drawn when there is none.")
+@click.option("--seed", type=click.IntRange(0), help="The seed of the cases; drawn when none is given.")
 @click.option(
     "--of", type=click.Choice(list(GENERATORS)), default="programs", show_default=True, help="What is random."
 )
-@click.option("--cases", "count", default=1000, show_default=True, type=click.IntRange(1), help="Cases a lane.")
+@click.option("--cases", "count", default=1000, show_default=True, type=click.IntRange(1), help="Cases for each lane.")
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
+@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def fuzz(
     lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None
 ) -> int:
     """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; or have programs
-    near the edge of what verifiers accept loaded, 25 a case. A case both do not agree on is listed.
+    near the edge of what verifiers accept loaded, 25 a case. A case in which they differ is listed.
 
     The exit status is that of `hil run`.
     """
     if only is not None and seed is None:
-        raise UserError(f"--case {only} is one of a seed's", remedy="give --seed, too")
+        raise UserError(f"--case {only} needs a seed", remedy="give --seed, too")
     console = terminal.console()
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     console.print(f"seed {seed}", highlight=False)
@@ -85,7 +85,7 @@ def fuzz(
 
 
 def paces(report: RunReport) -> Iterator[str]:
-    """How fast each lane was, by the guest's clock, that is without boot, transport and model."""
+    """Yields the speed of each lane, by the guest's clock, that is without boot, transport and model."""
     for lane in report.lanes:
         took = [result.seconds for result in report.results if result.lane == lane and result.seconds]
         if took:

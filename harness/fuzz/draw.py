@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What pieces of random programs are drawn from: registers, numbers, opcodes, and what a program may use."""
+"""Random draws for pieces of programs: registers, numbers, opcodes, and what a program may use."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from harness.release import Release
 from harness.script.operations import ProgramType
 
 NUMBERS = (R0, R1, R2, R3, R4, R5, R7, R8, R9)
-"""Registers with plain numbers."""
+"""The registers with plain numbers."""
 LOST = (R0, R1, R2, R3, R4, R5)
-"""What a call spoils."""
+"""The registers that a call clobbers."""
 WORDS = (-16, -24, -32, -40)
 """Words of the stack with plain numbers; above them is the key of `harness.core_scripts.parts.element`."""
 KEY = -48
@@ -30,7 +30,7 @@ MOST_FUNCTIONS = 3
 NUMBERS_AT = -56
 """The word of the stack with the address of the value of the map `numbers`."""
 HELD = 8
-"""So many numbers of 64 bits are in it; behind them is a word for pieces to use."""
+"""The count of 64 bit numbers in it; behind them is a word for pieces to use."""
 SCRATCH = 8 * HELD
 NUMBERS_SIZE = SCRATCH + 8
 KEYS = 4
@@ -38,14 +38,14 @@ KEYS = 4
 PACKET = bytes(range(0x11, 0x11 + 32)) * 32
 
 EDGES = (0, 1, 2, 7, 8, 31, 32, 63, 64, 0xFF, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, 1 << 63)
-"""Around these numbers arithmetic goes wrong; also their negatives and neighbours."""
+"""Numbers around which arithmetic goes wrong, as do their negatives and neighbours."""
 
 _OTHER_JUMPS = ("ja", "gotol", "may_goto", "call", "call_local", "call_kfunc", "exit")
 
 
 @cache
 def opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
-    """What a release has of some classes, but for jumps that compare nothing."""
+    """Returns a release's opcodes of some classes, except jumps that compare nothing."""
     having = (opcode for opcode in OPCODES if opcode.opcode_class in kinds and opcode.since <= release)
     return tuple(opcode for opcode in having if opcode.name not in _OTHER_JUMPS)
 
@@ -66,7 +66,7 @@ class Surroundings:
         return self.type == ProgramType.SOCKET_FILTER
 
     def has(self, since: Release) -> bool:
-        """Whether the era has what came with a release."""
+        """Returns whether the era has what came with a release."""
         return self.rules.release >= since
 
 
@@ -81,39 +81,39 @@ class Draw:
         self._labels = count()
 
     def register(self) -> int:
-        """One with a plain number."""
+        """Returns a register with a plain number."""
         return self.random.choice(NUMBERS)
 
     def registers(self, count: int) -> list[int]:
-        """Different ones with plain numbers."""
+        """Returns different registers with plain numbers."""
         return self.random.sample(NUMBERS, count)
 
     def number(self) -> int:
-        """A number of 64 bits, often one at an edge."""
+        """Returns a number of 64 bits, often one at an edge."""
         if self.random.random() < 0.3:
             return self.random.getrandbits(64)
         return edge(self.random)
 
     def imm(self) -> int:
-        """A number as an instruction has it, 32 bits with a sign."""
+        """Returns a number for an instruction, 32 bits with a sign."""
         return signed32(self.number())
 
     def renew(self, *registers: int) -> Piece:
-        """New constants for registers."""
+        """Puts new constants into registers."""
         return [mov64_imm(register, self.imm()) for register in registers]
 
     def label(self) -> str:
-        """One that no other piece has."""
+        """Returns a label that no other piece has."""
         return f"label {next(self._labels)}"
 
 
 def edge(random: Random) -> int:
-    """A number of 64 bits around which arithmetic goes wrong."""
+    """Returns a number of 64 bits around which arithmetic goes wrong."""
     number = random.choice(EDGES) + random.choice((-1, 0, 0, 1))
     return random.choice((number, -number)) & ((1 << 64) - 1)
 
 
 def signed32(number: int) -> int:
-    """The low half of a number, with its sign."""
+    """Returns the low half of a number, with its sign."""
     low = number & 0xFFFFFFFF
     return low - (1 << 32) if low >> 31 else low

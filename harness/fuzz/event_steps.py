@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps of generated scripts about probes, the events on them, and what fires them."""
+"""Steps of generated scripts about probes, the events on them, and triggers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ COMMANDS = (
     "r:{}probe_1 null_lseek",
 )
 QUERIES = (PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_TIMERSLACK)
-"""Options of prctl(2) that tell whether a process may be dumped, keeps capabilities, and how late it is woken up."""
+"""Options of prctl(2) that return whether a process may be dumped, keeps capabilities, and its timer slack."""
 
 
 @dataclass(kw_only=True)
@@ -120,7 +120,7 @@ class EventSteps(Namer):
         return ReadRing(Ref(self.random.choice(rings))) if rings else self.map_ring()
 
     def unmap(self) -> Operation:
-        """It is not read any more."""
+        """Unmaps a ring, which is not read any more."""
         rings = self.names.get("ring") or []
         if not rings:
             return self.map_ring()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What straight code makes of plain numbers, so that a generator can ask for what comes out."""
+"""Execution of straight-line code on plain numbers, so that a generator knows the results."""
 
 from __future__ import annotations
 

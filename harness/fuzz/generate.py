@@ -53,13 +53,13 @@ from harness.script.operations import (
 )
 
 SAVED = -112
-"""Below here the epilogue keeps the registers while it looks up where they go."""
+"""The stack offset below which the epilogue saves the registers while it looks up the map's elements."""
 RESULTS = 8 * (len(NUMBERS) + len(WORDS))
 MUTANTS = 0.15
-"""Of all cases so many are programs with a few fields changed; these are loaded and never run."""
+"""The share of cases that are programs with a few fields changed; these are loaded and never run."""
 LOG_SIZE = 1 << 15
 STACKLESS, STACKLESS_BY_NEED = 0.05, 0.6
-"""Of the filters so many use no stack and no map: in general, and where the JIT does not bear any other."""
+"""The share of filters without stack and map: in general, and where the JIT cannot run any other."""
 
 
 def cases(seed: int, count: int, era: Era) -> Iterator[Script]:
@@ -107,7 +107,7 @@ def _in_registers(random: Random, era: Era) -> Program:
 
 
 PRIME = 0x01000193
-"""What FNV hashes multiply by."""
+"""The multiplier of FNV hashes."""
 
 
 def _body(random: Random, blocks: Blocks) -> Piece:
@@ -142,7 +142,7 @@ def generated_maps(random: Random, numbers: Sequence[int] = range(HELD)) -> tupl
 
 
 def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation]:
-    """Load, run once, look at everything the program could have changed."""
+    """Loads the program, runs it once, and reads everything that it could have changed."""
     if kind == ProgramType.KPROBE:
         yield LoadProgram("program", kind, code)
         yield CreateKprobe("probe", PRCTL)
@@ -162,7 +162,7 @@ def _filter(code: Program) -> Iterator[Operation]:
 
 
 def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Iterator[Operation]:
-    """A program that may be refused: what matters is how."""
+    """Loads a program that may be refused: the errno is compared."""
     instructions = list(code.instructions)
     for _ in range(random.randrange(1, 4)):
         index = random.randrange(len(instructions))

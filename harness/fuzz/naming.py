@@ -12,18 +12,18 @@ from harness.script.operations import Descriptor, Ref
 
 @dataclass(kw_only=True)
 class Namer:
-    """`names` are those of what there may be, by its kind."""
+    """Makes names. `names` are those of objects that may exist, by kind."""
 
     random: Random
     names: dict[str, list[str]] = field(default_factory=dict)
     given: Counter[str] = field(default_factory=Counter)
-    """How many names of a kind there are, a child's among them."""
+    """The number of names of each kind, a child's among them."""
     spare: dict[str, list[str]] = field(default_factory=dict)
-    """Names of what was closed."""
+    """The names of closed objects."""
     pending: list[tuple[str, str]] = field(default_factory=list)
 
     def name(self, kind: str) -> str:
-        """A new one, for what the next operation makes; some of what was closed are given again."""
+        """Returns a new name for what the next operation makes; some of closed objects are reused."""
         spare = self.spare.get(kind)
         if spare and self.random.random() < 0.2:
             name = spare.pop()
@@ -34,18 +34,18 @@ class Namer:
         return name
 
     def unnamed(self, kind: str) -> str:
-        """A name nobody may refer to."""
+        """Returns a name that no operation may refer to."""
         self.given[kind] += 1
         return f"{kind}_{self.given[kind]}"
 
     def settle(self) -> None:
-        """What the last operation made can be referred to."""
+        """Allows references to what the last operation made."""
         for kind, name in self.pending:
             self.names.setdefault(kind, []).append(name)
         self.pending.clear()
 
     def ref(self, *kinds: str) -> Ref:
-        """Of something of these kinds, or of any other, where there is none or it may be wrong."""
+        """Returns a reference to an object of these kinds, or of any other, where there is none or it may be wrong."""
         right = [name for kind in kinds for name in self.names.get(kind, ())]
         if right and self.random.random() < 0.95:
             return Ref(self.random.choice(right))

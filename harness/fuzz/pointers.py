@@ -35,7 +35,7 @@ from harness.isa.opcodes import Class, Jump, Source
 ALIGNED = 7
 """The low bits that are 0 in the frame pointer and in the address of a value."""
 MOST_TAKEN = (1 << 29) - 1
-"""No verifier lets more be taken off a pointer: BPF_MAX_VAR_OFF, include/linux/bpf_verifier.h."""
+"""The most that a verifier allows to be subtracted from a pointer: BPF_MAX_VAR_OFF, include/linux/bpf_verifier.h."""
 _EQUALITIES = (Jump.JEQ, Jump.JNE, Jump.JSET)
 
 

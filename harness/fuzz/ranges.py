@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random pieces about what a verifier believes of numbers it does not know.
+"""Random pieces about the ranges that a verifier computes for unknown numbers.
 
 Numbers come from the map `numbers`, so that the generator knows them and the verifier does not. They are copied, taken
 apart and compared; the other side of each comparison, on which a program never is, leaves another number behind. A
@@ -169,4 +169,5 @@ _PLANS: tuple[Sequence[Step], ...] = (
     (Ranges.spread, Ranges.joined, Ranges.equal),
     (Ranges.narrowed, Ranges.compared, Ranges.changed, Ranges.equal),
 )
-"""What faults of verifiers took: copies that are compared and changed, signs joined with a constant, halves."""
+"""The steps that faults of verifiers needed: copies that are compared and changed, signs joined with a constant,
+halves."""

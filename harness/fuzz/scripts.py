@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whole scripts: operations of every type in any order, on what was made, could not be made, or is gone.
 
-Most steps make sense, so that there is something to go wrong; the rest are what nobody would write. All of it is safe
+Most steps make sense, so that there is something to go wrong; the rest do not. All of it is safe
 for a guest that goes on afterwards: nothing here locks a setting, kills the process, or writes over its memory.
 """
 
@@ -47,7 +47,7 @@ SETTINGS = (
 FILES = ("/dev/null", "/dev/null", "/dev/zero", "/no/such/file", "/tracing/trace")
 LEAST, MOST = 6, 22
 CHILD = 0.25
-"""So many scripts have a child."""
+"""The share of scripts with a child."""
 
 
 def scripts(seed: int, count: int, era: Era) -> Iterator[Script]:
@@ -94,7 +94,7 @@ class _Writer(MapSteps, EventSteps):
             yield Attach(Ref("event_0"), Ref("program_0"))
 
     def end(self) -> Iterator[Operation]:
-        """A look at what may have changed."""
+        """Reads what may have changed."""
         self.settle()
         if "event" in self.names:
             yield self.fire()
@@ -108,7 +108,7 @@ class _Writer(MapSteps, EventSteps):
         return step(self)
 
     def child(self) -> Iterator[Operation]:
-        """What the child names is nobody's afterwards, and is not named again."""
+        """Yields a child's operations; its names have no meaning afterwards, and are not used again."""
         yield Fork()
         self.settle()
         kept, changed, self.changed = {kind: list(names) for kind, names in self.names.items()}, self.changed, False
@@ -162,7 +162,7 @@ class _Writer(MapSteps, EventSteps):
         return Duplicate(name, of)
 
     def close(self) -> Operation:
-        """It is rarely used again."""
+        """Closes a descriptor, which is rarely used again."""
         kind = self.random.choice(("map", "program", "event", "event", "file"))
         of = self.descriptor(kind)
         made = self.names.get(kind, [])

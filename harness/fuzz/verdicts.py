@@ -44,11 +44,11 @@ from harness.model.eras import Era
 from harness.script.operations import LoadProgram, Program, ProgramType, Script
 
 PROGRAMS = 25
-"""Programs a case."""
+"""The number of programs in a case."""
 MOST_SPLICED = 12
 """Instructions that a piece of another program has."""
 USED = (R0, R1, R2, R6, R7, R8, R9, R10)
-"""Registers of the short sequences."""
+"""The registers of the short sequences."""
 _ARITHMETIC = tuple(one for one in Alu if one not in (Alu.END, Alu.MOV))
 _COMPARISONS = (Jump.JEQ, Jump.JNE, Jump.JGT, Jump.JGE, Jump.JSGT, Jump.JSET)
 

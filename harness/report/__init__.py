@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A run for people: one HTML file that needs nothing else, and a summary in Markdown for a CI job's page."""
+"""Reports of a run: one self-contained HTML file, and a summary in Markdown for a CI job's page."""

@@ -8,32 +8,32 @@ from collections.abc import Collection, Iterator
 
 from harness.compare import Verdict
 from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
-from harness.run.rounds import told
+from harness.run.rounds import describe
 from harness.script.brief import brief
 from harness.script.source import Source
 
 REASON = 4000
-"""Characters of a reason; a verifier's log can have a mebibyte of its own."""
+"""The most characters of a reason; a verifier's log alone can have a mebibyte."""
 _LINK = re.compile(r"https://[\w./@+-]+")
 _CODES = 4
-"""Instructions in hexadecimal on a line, which a screen of 80 columns has room for."""
+"""The instructions in hexadecimal on a line of 80 columns."""
 
 
 def finding(result: ScriptResult) -> Iterator[str]:
-    """What is not as predicted, long values shortened: `results.json` has them whole."""
+    """Yields what is not as predicted, with long values shortened: `results.json` has them whole."""
     if result.sightings:
-        yield from (brief(told(seen), REASON) for seen in result.sightings)
+        yield from (brief(describe(seen), REASON) for seen in result.sightings)
         return
     if result.reason and not (result.operation and result.verdict in (Verdict.DIVERGE, Verdict.DISAGREE)):
         yield brief(result.reason, REASON)
     if result.operation:
-        yield from said(result.operation)
+        yield from outcomes(result.operation)
         if result.blame and result.operation.expectation:
             yield result.blame.sentence
 
 
-def said(step: OperationReport) -> Iterator[str]:
-    """What was asked, and each one's word on it."""
+def outcomes(step: OperationReport) -> Iterator[str]:
+    """Yields the operation, and its outcomes by kernel, model and clause."""
     yield f"operation {step.index}: {brief(step.operation)}"
     if step.expectation:
         yield f"expected: {brief(step.expectation)}"
@@ -44,7 +44,7 @@ def said(step: OperationReport) -> Iterator[str]:
 
 
 def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
-    """The script as it is on the result's machine."""
+    """Returns the script as it is on the result's machine."""
     machine = result.lane.rpartition("/")[0]
     return next((one for one in report.scripts if one.script == result.script and machine in one.machines), None)
 
@@ -75,7 +75,8 @@ def excerpt(text: ScriptText, result: ScriptResult) -> Iterator[str]:
 
 
 def concerned(result: ScriptResult) -> set[int]:
-    """The operations that differed, and those they may depend on; all before them where the run did not record that."""
+    """Returns the operations that differed, and those they may depend on; all before them where the run did not record
+    that."""
     found = {step.index for step in result.operations}
     for step in result.operations:
         found.update(step.depends_on or range(step.index))
@@ -83,7 +84,7 @@ def concerned(result: ScriptResult) -> set[int]:
 
 
 def decided(text: ScriptText | None) -> Source | None:
-    """Where the kernel decides what the script shows, if its link is one to follow: results may come from anywhere."""
+    """Returns where the kernel decides what the script shows, if its link is safe: results may come from anywhere."""
     return text.source if text and text.source and _LINK.fullmatch(text.source.link) else None
 
 
@@ -114,7 +115,8 @@ def _program(program: ProgramText) -> Iterator[str]:
 
 
 def account(report: RunReport, result: ScriptResult) -> Iterator[str]:
-    """All of it: the finding, the command that repeats it, and the script with the programs that have to do with it."""
+    """Yields all of it: the finding, the command that repeats it, and the script with the programs that have to do with
+    it."""
     yield from finding(result)
     if result.again:
         yield f"again: {result.again}"

@@ -19,7 +19,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("run")
 @click.option("--format", "format_", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
 @click.option("-o", "--output", type=_FILE, help="report.html if there is none; Markdown goes to the terminal.")
-@click.option("--baseline", type=_FILE, help="A file of divergences that are told as known; see `hil baseline`.")
+@click.option("--baseline", type=_FILE, help="A file of divergences that count as known; see `hil baseline`.")
 def report(run: str, format_: str, output: Path | None, baseline: Path | None) -> None:
     """Write a run as one HTML file, or as a summary in Markdown for a CI job's page.
 

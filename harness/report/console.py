@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The end of a console log, fit to be shown."""
+"""The end of a console log, for display."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def tail(path: Path) -> str:
-    """The last lines of a console log without what moves cursors; empty when there is no log."""
+    """Returns the last lines of a console log without control sequences; empty when there is no log."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)

@@ -13,7 +13,7 @@ def line(cells: Iterable[str]) -> str:
 
 
 def cell(text: str) -> str:
-    """Code that a table does not take for its own bars; https://github.github.com/gfm/#tables-extension-"""
+    """Returns code whose bars do not end a table's cell; https://github.github.com/gfm/#tables-extension-"""
     return code(text.replace("|", "\\|"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results that have a verdict and a reason in common, which lanes and scripts often share: told together, once."""
+"""Groups of results with the same verdict and reason, which are reported together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.run.results import RunReport, ScriptResult
 from harness.run.severity import severity
 
 FOLDED = (Verdict.KNOWN, Verdict.UNSUPPORTED)
-"""Told, but not as something that is not as predicted."""
+"""Verdicts that are reported, but not as differences from predictions."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Group:
         return tuple(dict.fromkeys(result.lane for result in self.results))
 
     def again(self, report: RunReport) -> str:
-        """The command that repeats the first of its scripts, wherever it befell that one."""
+        """Returns the command that repeats the first of its scripts, on every lane in the group."""
         first = self.results[0]
         lanes = involved(result for result in self.results if result.script == first.script)
         return again(report.command, lanes, first.script, first.rounds)
 
 
 def grouped(report: RunReport) -> list[Group]:
-    """All but agreement, the most severe first."""
+    """Returns groups of all results but agreement, the most severe first."""
     found: dict[tuple[Verdict, str], list[ScriptResult]] = {}
     for result in report.results:
         if result.verdict is not Verdict.AGREE:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JUnit XML: a suite a lane, a case a script."""
+"""JUnit XML: a suite for each lane, a case for each script."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 def write(report: RunReport, path: Path) -> None:
-    """Write the report for a CI server to read."""
+    """Writes the report for a CI server."""
     write_whole(path, text(report))
 
 
 def text(report: RunReport) -> str:
-    """The report as a CI server reads it."""
+    """Returns the report for a CI server."""
     written: bytes = _document(report).tostring()  # type: ignore[no-untyped-call]
     return written.decode()
 
@@ -72,5 +72,5 @@ def _unpredicted(step: OperationReport) -> str:
 
 
 def _plain(words: str) -> str:
-    """Without what no XML document may hold, one such as guests print: https://www.w3.org/TR/xml/#charsets"""
+    """Returns the text without characters that XML forbids, such as guests print: https://www.w3.org/TR/xml/#charsets"""
     return _NO_CHARACTER.sub("\ufffd", words)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A run as Markdown, for the page a CI server shows of a job: what a reader must know, and how to repeat it.
+"""A run as Markdown, for a CI server's page of a job: the findings, and how to repeat them.
 
 GitHub shows at most 1 MiB of a step's summary and nothing at all of a longer one, so what does not fit is left out and
 counted. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
-Whatever guests or users wrote stands in code, where nothing comes alive.
+Whatever guests or users wrote is in code spans and blocks, where nothing is interpreted.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from harness.script.brief import brief
 
 LIMIT = 1 << 20
 """Bytes of UTF-8."""
-_WHOLE = 20  # findings that are told with their script and its programs
+_WHOLE = 20  # findings that are shown with their script and its programs
 _NAMES = 8  # scripts, or lanes, that are named one by one
 _FOLDED = {Verdict.KNOWN: "Known divergences", Verdict.UNSUPPORTED: "Unsupported"}
 _LINKED = re.compile(r"(?P<reason>.*) \((?P<link>https?://[^\s()<>|\\]+)\)", re.DOTALL)
-"""How a known divergence says why."""
+"""The form of a known divergence's reason."""
 _LEFT_OUT = "\n{} more do not fit here; report.html has them.\n"
 _TITLES = {0: "as predicted", 1: "not as predicted", 3: "the bench or a machine failed, or nothing was judged"}
 
 
 @dataclass(frozen=True)
 class _Section:
-    """Pieces of which only some may fit, and what is there in any case."""
+    """Pieces of which only some may fit, and the text around them."""
 
     opening: str
     pieces: Sequence[str]
@@ -54,7 +54,7 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     head, kernels = _head(report), _kernels(report.machines)
     sections = []
     if grave := [group for group in groups if group.verdict not in FOLDED]:
-        told_ones = [_told(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
+        told_ones = [_group(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
         sections.append(_Section("\n### Not as predicted\n", told_ones))
     for verdict, title in _FOLDED.items():
         if rows := [_row(group) for group in groups if group.verdict is verdict]:
@@ -100,9 +100,9 @@ def _head(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _told(report: RunReport, group: Group, *, whole: bool) -> str:
-    """What befell which scripts where, and of the first of them: what is not as predicted, the command that repeats it,
-    and the script with its programs."""
+def _group(report: RunReport, group: Group, *, whole: bool) -> str:
+    """Returns the verdict, scripts and lanes of a group, and of its first script: what is not as predicted, the command
+    that repeats it, and the script with its programs."""
     first = group.results[0]
     text = text_of(report, first)
     alone = f": {code(text.sentence)}" if text and text.sentence and len(group.scripts) == 1 else ""

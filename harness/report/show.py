@@ -28,7 +28,7 @@ DEFAULT_LANE = "debian-12/x86_64"
 
 @click.command()
 @click.argument("what", metavar="SCRIPT|CLAUSE|CASE|RUN:ID")
-@click.option("--lane", help=f"KERNEL/ARCH whose form of the script is meant; {DEFAULT_LANE} if nothing is said.")
+@click.option("--lane", help=f"KERNEL/ARCH whose form of the script is shown; by default {DEFAULT_LANE}.")
 @click.option("--era", type=click.Choice([*ERAS]), help="The generation of kernels, instead of that of the lane.")
 @click.option("--arch", type=click.Choice([*architectures()]), help="The architecture, instead of that of the lane.")
 def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A run in short, for a terminal: its lanes, what is no agreement, and where the rest is."""
+"""A run's summary for a terminal: its lanes, all results but agreement, and where the reports are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.run.watch import verdicts
 
 
 def summarize(console: Console, report: RunReport, folder: Path) -> None:
-    """Print the table of lanes, every result that is no agreement, and where the rest is."""
+    """Prints the table of lanes, all results but agreement, and where the reports are."""
     if report.interrupted:
         console.print("the run was interrupted: it is not complete", style="bold magenta")
     for machine in report.machines:

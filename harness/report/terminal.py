@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run found, for a terminal or a log."""
+"""The findings of a run, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.run.watch import STYLES
 from harness.script.brief import brief
 
 WHOLE = 5
-"""How many of the most severe findings are told with script and programs; the others come with the command that shows
+"""How many of the most severe findings are shown with script and programs; the others come with the command that shows
 them."""
 _NAMES = 8  # scripts, or lanes, that are named one by one
 
@@ -32,7 +32,7 @@ def tell(console: Console, report: RunReport, folder: Path) -> None:
             _print(console, group, [brief(group.reason, REASON)])
     grave = [group for group in groups if group.verdict not in FOLDED]
     for number, group in enumerate(grave):
-        _print(console, group, _told(report, group, folder, whole=number < WHOLE))
+        _print(console, group, _lines(report, group, folder, whole=number < WHOLE))
     if (folder / "report.html").exists():
         console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
 
@@ -44,7 +44,7 @@ def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str])
         console.print(Text(f"    {line}"), soft_wrap=True)
 
 
-def _told(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iterator[str]:
+def _lines(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iterator[str]:
     first = group.results[0]
     yield from finding(first)
     yield f"again: {group.again(report)}"

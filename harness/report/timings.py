@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the time went, as marks on an axis; the template draws them."""
+"""The times of a run, as marks on an axis; the template draws them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the page shows, in the order it shows it; the template only puts it into words.
+"""The content of the page, in its order; the template only renders it.
 
-Lanes that say the same of a script are told together, so that a page of many lanes stays short.
+Lanes with the same result of a script are grouped, so that a page of many lanes stays short.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Finding:
-    """What several lanes have in common: the same verdict of one script, for the same reason."""
+    """Results that several lanes have in common: the same verdict of one script, for the same reason."""
 
     verdict: Verdict
     reason: str
@@ -74,7 +74,7 @@ class Row:
 
     @property
     def tally(self) -> tuple[tuple[Verdict, int], ...]:
-        """On how many lanes each verdict was given, the most severe first."""
+        """Returns the number of lanes for each verdict, the most severe first."""
         counts = Counter[Verdict]()
         for finding in self.findings:
             counts[finding.verdict] += len(finding.places)
@@ -107,7 +107,7 @@ class Row:
 
 @dataclass(frozen=True)
 class News:
-    """What was not as predicted: all scripts and lanes it befell, since one dead machine takes many scripts along."""
+    """A finding with all its scripts and lanes, since one dead machine ends many scripts."""
 
     verdict: Verdict
     reason: str

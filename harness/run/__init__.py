@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The main job: scripts over a matrix of lanes, a live table, and a run folder that says how to repeat it."""
+"""Runs of scripts over a matrix of lanes: a live table, and a run folder with everything needed to repeat it."""

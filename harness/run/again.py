@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command that does one script of a run again."""
+"""The command that repeats one script of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.run.results import ScriptResult
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
 CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
-"""What `hil fuzz` calls its cases, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
+"""The names of cases of `hil fuzz`, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
 
 
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:

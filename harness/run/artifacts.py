@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run leaves behind, written file by file."""
+"""The files of a run."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def _nothing(_: RunReport, __: Path) -> None:
 @dataclass(frozen=True)
 class Artifacts:
     """How a run is kept: `files` of its folder by their names, each by what writes the report to a path, and `record`,
-    which is told of the report and the folder when they are written."""
+    which is called with the report and the folder when they are written."""
 
     files: Mapping[str, Write]
     record: Write = _nothing
 
 
 RESULTS = Artifacts({"results.json": lambda report, path: report.write(path)})
-"""What every run leaves, and can be read again from."""
+"""The file that every run writes, and from which it can be read again."""
 
 
 class Unwritten(BenchError):
-    """Something of a run could not be written; `report` is the run."""
+    """A file of a run could not be written; `report` is the run."""
 
     def __init__(self, report: RunReport, folder: Path, faults: dict[str, Exception]) -> None:
-        told = ", ".join(f"{name} ({error})" for name, error in faults.items())
+        missing = ", ".join(f"{name} ({error})" for name, error in faults.items())
         ours = [error for error in faults.values() if not isinstance(error, OSError | HilError)]
         super().__init__(
-            f"the run folder {folder} lacks {told}",
+            f"the run folder {folder} lacks {missing}",
             remedy="look at its disk, or name another place with --output",
             details="".join(line for error in ours for line in traceback.format_exception(error)),
         )

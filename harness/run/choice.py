@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run is for: lanes, and scripts by patterns of their names; and which lanes there are."""
+"""The choice of a run's lanes and scripts by patterns of their names, and the known lanes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def check_chosen(require: Sequence[str], chosen: Choice[Any]) -> None:
     """UserError for a required kernel that has no lane in this run, or nothing to run on one of its lanes."""
     for lane in chosen.without:
         if lane.kernel in require:
-            raise UserError(f"--require {lane.kernel}: nothing that was chosen is for {lane}", remedy="choose more")
+            raise UserError(f"--require {lane.kernel}: none of the chosen scripts is for {lane}", remedy="choose more")
     for kernel in require:
         if kernel not in {lane.kernel for lane in chosen.lanes}:
             raise UserError(f"--require {kernel}: no lane of it was chosen", remedy="add it to --lanes")

@@ -26,7 +26,7 @@ from hil.kernels import store
 @click.option("--lanes", help=f"KERNEL/ARCH/ENGINE patterns, separated by commas; {DEFAULT_LANES} if there are none.")
 @click.option("--kernel", "kernels", multiple=True, help="All lanes of a kernel. Repeatable.")
 @click.option("--scripts", "patterns", default="*", show_default=True, help="Only scripts with such names, by commas.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one a CPU.")
+@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
 @strict
@@ -45,7 +45,7 @@ def run(
     output: Path | None,
     listing: bool,
 ) -> int:
-    """Boot the lanes' kernels, run the core scripts, and hold each result against the model."""
+    """Boot the lanes' kernels, run the core scripts, and compare each result with the model."""
     console = terminal.console()
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
     chosen = choose(select(wanted, known_lanes(wanted)), _scripts, patterns, "script", list)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a user demands of a run, besides that nothing diverges: `--require`, `--require-predicted`, `--strict`."""
+"""Demands on a run, besides that nothing diverges: `--require`, `--require-predicted`, `--strict`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Demands:
     expected: bool = False
 
     def broken(self, report: RunReport) -> dict[str, BenchError]:
-        """Those that a run does not meet, by their options, and why."""
+        """Returns the demands that a run does not meet, by their options, and why."""
         return dict((*self._unsupported(report), *self._unpredicted(report), *self._failed(report)))
 
     def check(self, report: RunReport) -> None:
-        """BenchError for the first that a run does not meet."""
+        """Raises BenchError for the first demand that a run does not meet."""
         for broken in self.broken(report).values():
             raise broken
 
@@ -47,13 +47,13 @@ class Demands:
                     f"neither the model nor a clause says what {counted(len(report.unsaid), 'operation')} should "
                     f"give; the first is {step.operation} of {result.script} on {result.lane}: {step.prediction}",
                     remedy="give the model the rule or the clause an expectation; without --require-predicted and "
-                    "--strict this is only told",
+                    "--strict this is only reported",
                 ),
             )
 
     def _failed(self, report: RunReport) -> Iterator[tuple[str, BenchError]]:
         if self.expected and report.unexpected:
-            remedy = "expect the errno, or mend the script; without --strict this is only told"
+            remedy = "expect the errno, or mend the script; without --strict this is only reported"
             yield "--strict", BenchError(report.failed_unasked, remedy=remedy)
 
 

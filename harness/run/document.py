@@ -2,7 +2,7 @@
 """`results.json` as data, and the report back from it.
 
 Reading goes by the fields the record has today: unknown ones are ignored and missing ones take their defaults, so that
-a file outlives the release that wrote it. What cannot be a report is a user's mistake and told as one: its readers
+a file outlives the release that wrote it. What cannot be a report is a user's error and reported as one: its readers
 lean on every lane being named in full, and every result being of a lane and every lane of a machine that the run has.
 """
 
@@ -28,13 +28,13 @@ class _Misfit(Exception):
 
 
 def document(report: RunReport) -> dict[str, Any]:
-    """What `RunReport.write` writes, as plain data."""
+    """Returns what `RunReport.write` writes, as plain data."""
     plain: dict[str, Any] = json.loads(json.dumps(report.record(), default=str))
     return plain
 
 
 def read(path: Path) -> RunReport:
-    """The report in a `results.json`; UserError when there is none or it is something else."""
+    """Returns the report in a `results.json`; raises UserError when there is none or it is something else."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -43,7 +43,7 @@ def read(path: Path) -> RunReport:
 
 
 def parse(text: str, name: str) -> RunReport:
-    """The report written in `text`, which messages call `name`."""
+    """Returns the report written in `text`, which messages call `name`."""
     remedy = "name the results.json of a run of hil"
     try:
         data = json.loads(text)
@@ -102,7 +102,7 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
 
 
 def _seconds(value: Any, where: str) -> float:
-    """Every fraction in a report is seconds."""
+    """Checks a number of seconds; every fraction in a report is one."""
     try:
         seconds = float(_expect((int, float), value, where))
     except OverflowError:
@@ -113,7 +113,7 @@ def _seconds(value: Any, where: str) -> float:
 
 
 def _encodable(text: str) -> bool:
-    """JSON can name halves of surrogate pairs, which no file takes."""
+    """Returns whether text can be written: JSON can contain halves of surrogate pairs, which files cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -122,7 +122,7 @@ def _encodable(text: str) -> bool:
 
 
 def _check(report: RunReport) -> None:
-    """What holds between the fields."""
+    """Checks what must hold between fields."""
     for lane in report.lanes:
         if len(parts := lane.split("/")) != 3 or parts[2] not in [*Engine]:
             raise _Misfit(f"lane {lane!r} is not KERNEL/ARCH/ENGINE")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The verdict on one script: what the guest said, held against what the model predicts and what is expected."""
+"""The verdict on one script: the guest's outcomes, compared with the model's predictions and with expectations."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from harness.script.text import describe, describe_outcome
 
 
 def judge(lane: Lane, seen: Observed | Missed, model: ModelExecutor) -> ScriptResult:
-    """The verdict on one script; the model is asked for its predictions."""
+    """Returns the verdict on one script; the model is asked for its predictions."""
     return verdict(lane, seen, predict(model, seen))
 
 
 def predict(model: ModelExecutor, seen: Observed | Missed) -> list[Prediction]:
-    """What the model says of the script; under the kernel's verdict on programs where it has none of its own."""
+    """Returns the model's predictions; under the kernel's verdict on programs where the model has none."""
     return model.run(seen.script, wanted(seen), seen.outcomes if isinstance(seen, Observed) else ())
 
 
@@ -83,7 +83,7 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
 
 
 def _reason(report: OperationReport, blame: Blame) -> str:
-    """On one line: long values are shortened, not what differs."""
+    """Returns the reason on one line: long values are shortened, not what differs."""
     said = f"predicted {brief(report.prediction)}; saw {brief(report.observation)}"
     if report.expectation:
         said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
@@ -91,7 +91,7 @@ def _reason(report: OperationReport, blame: Blame) -> str:
 
 
 def _deadly(predictions: Sequence[Prediction]) -> str:
-    """The fault that the kernel was known to risk its life with; empty when there is none."""
+    """Returns the fault that was known to possibly crash the kernel; empty when there is none."""
     return next((one.reason for one in predictions if isinstance(one, Unpredicted) and one.deadly), "")
 
 

@@ -34,7 +34,7 @@ class KnownDivergence:
     versions: tuple[tuple[int, int], ...] | None = None
 
     def concerns(self, result: ScriptResult) -> bool:
-        """Whether it is about this script on this lane."""
+        """Returns whether it is about this script on this lane."""
         return fnmatchcase(result.script, self.script) and fnmatchcase(result.lane, self.lane)
 
     def covers(self, result: ScriptResult) -> bool:
@@ -107,7 +107,7 @@ def _versions(path: Path, number: int, written: Any) -> tuple[tuple[int, int], .
 
 
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:
-    """A divergence or disagreement that is known is told as such, with its reason in front."""
+    """A divergence or disagreement that is known is marked as such, with its reason in front."""
     if result.verdict not in (Verdict.DIVERGE, Verdict.DISAGREE):
         return result
     for one in known:

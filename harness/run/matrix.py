@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A whole run: its machines side by side, and the run folder it leaves."""
+"""A whole run: its machines side by side, and its run folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.rounds import summed
-from harness.run.texts import texts, told_whole
+from harness.run.texts import needs_whole, texts
 from harness.run.watch import Logged, Watch
 from harness.run.worker import Model, Worker
 from hil import logs, programs, signals
@@ -98,7 +98,7 @@ def _recorded(
             machines=tuple(report for worker in workers for report in worker.reports),
             results=results,
             scripts=texts(
-                [worker.share for worker in workers], {result.script for result in results if told_whole(result)}
+                [worker.share for worker in workers], {result.script for result in results if needs_whole(result)}
             ),
             spent=tuple(spent for worker in workers for spent in worker.clock.spent),
             interrupted=interrupted,
@@ -122,7 +122,7 @@ def _recorded(
 
 
 def work(workers: Sequence[Worker], jobs: int | None = None) -> None:
-    """Let every worker run; an interrupt stops all of them, and is raised again when each has said so."""
+    """Runs every worker; an interrupt stops all of them, and is raised again when each has reported its end."""
     try:
         with ExitStack() as ending, ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
             try:

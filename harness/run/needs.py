@@ -24,6 +24,6 @@ _HAS: dict[Need, Callable[[Environment], bool]] = {
 
 
 def unmet(needs: Iterable[Need], lane: Environment) -> str:
-    """What is missing, in words; empty when nothing is."""
+    """Returns what is missing, as text; empty when nothing is."""
     missing = sorted(need for need in needs if not _HAS[need](lane))
     return f"needs {' and '.join(missing)}, which this lane does not have" if missing else ""

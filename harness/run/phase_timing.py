@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the time of a run goes: seconds and times by place and phase."""
+"""The time of a run: seconds and counts by place and phase."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Share:
     """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
     their divergences are known, how many rounds to make over all of it, how many scripts share a process
     (`GuestExecutor.run`), which functions stay probed meanwhile (`harness.lowering.armed`), and whether the scripts are
-    made at random, so that nobody minds what fails in them."""
+    made at random, so that operations that fail in them are expected to."""
 
     kernel: str
     arch: str

@@ -15,7 +15,7 @@ from hil.kernels.points import find, points
 
 
 def asked_for(patterns: Iterable[str]) -> tuple[Lane, ...]:
-    """The lanes of each.
+    """Returns the lanes of each.
 
     A pattern with wildcards is held against all that Debian's archive has whole, one without needs nothing of it if the
     kernel is at hand. UserError for a version that no architecture has; BenchError when the archive cannot be asked.
@@ -42,7 +42,7 @@ def _matching(pattern: str, archs: str) -> Iterator[tuple[str, str]]:
 
 
 def _there(name: str, archs: str) -> list[tuple[str, str]]:
-    """On which architectures there is that one."""
+    """Returns the architectures that have that one."""
     known = catalogue.find(name)
     if known is None or not isinstance(known.source, Debian):
         return []  # no kernel of the catalogue; whoever selects says so

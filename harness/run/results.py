@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run leaves: a record of plain data, written as `results.json`."""
+"""The record of a run: plain data, written as `results.json`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ against."""
 
 @dataclass(frozen=True)
 class OperationReport:
-    """One operation in words: what was asked, what the model said, what the kernel said; what a clause says, if any."""
+    """One operation as text: what it does, the model's prediction, the kernel's outcome, and the clause's expectation,
+    if any."""
 
     index: int
     operation: str
@@ -75,13 +76,13 @@ class ScriptResult:
     rounds: int = 1
     sightings: tuple[Sighting, ...] = ()
     again: str = ""
-    """The command that repeats just this; empty for agreement."""
+    """The command that repeats this result; empty for agreement."""
     unexpected: tuple[OperationReport, ...] = ()
     judged: Judged = NOTHING
 
     @property
     def operations(self) -> tuple[OperationReport, ...]:
-        """Those that differed or were lost, in any round."""
+        """Returns the operations that differed or were lost, in any round."""
         told = [self.operation] if not self.sightings else [seen.operation for seen in self.sightings]
         return tuple(dict.fromkeys(step for step in told if step))
 
@@ -147,11 +148,11 @@ class RunReport:
     results: tuple[ScriptResult, ...]
     scripts: tuple[ScriptText, ...] = ()
     spent: tuple[PhaseTime, ...] = ()
-    """Where the time went, by the clocks of threads that ran side by side."""
+    """The time by phase, by the clocks of threads that ran side by side."""
     interrupted: bool = False
-    """Somebody ended the run before it was through; what it had not come to is lost."""
+    """Whether the run was ended before it was complete; scripts that had not run are lost."""
     signal: int | None = None
-    """Which signal that was, if it was one."""
+    """The signal that ended the run, if one did."""
     broken: tuple[str, ...] = ()
     """Options that demand something of the run (`harness.run.demands`) which does not hold."""
 
@@ -207,7 +208,7 @@ class RunReport:
         result, step = self.unexpected[0]
         where = f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
         number = counted(len(self.unexpected), "operation")
-        return f"{number} failed though nobody said that this should be; the first is {where}"
+        return f"{number} failed unexpectedly; the first is {where}"
 
     @property
     def exit_status(self) -> int:

@@ -14,7 +14,7 @@ from harness.run.results import OperationReport, ScriptResult, Sighting
 from harness.run.severity import worst
 
 MOST_TOLD = 4
-"""Sightings a reason names; all of them are in the result."""
+"""The number of sightings in a reason; all of them are in the result."""
 _FAILED = (Verdict.LOST, Verdict.ERROR)
 
 
@@ -32,7 +32,7 @@ def _sum(rounds: Sequence[ScriptResult]) -> ScriptResult:
         return rounds[0]
     alike: dict[object, list[int]] = {}
     for number, result in enumerate(rounds, 1):
-        alike.setdefault(_said(result), []).append(number)
+        alike.setdefault(_outcome(result), []).append(number)
     seconds = statistics.median(result.seconds for result in rounds)
     whole = replace(worst(rounds), seconds=seconds, rounds=len(rounds))
     if len(alike) == 1:
@@ -44,17 +44,17 @@ def _sum(rounds: Sequence[ScriptResult]) -> ScriptResult:
     )
     verdict = whole.verdict if whole.verdict in _FAILED else Verdict.FLAKY
     more = [f"{len(sightings) - MOST_TOLD} other things in other rounds"] if len(sightings) > MOST_TOLD else []
-    reason = "; ".join([*map(told, sightings[:MOST_TOLD]), *more])
+    reason = "; ".join([*map(describe, sightings[:MOST_TOLD]), *more])
     return replace(whole, verdict=verdict, reason=reason, sightings=sightings, blame=None)
 
 
-def told(sighting: Sighting) -> str:
+def describe(sighting: Sighting) -> str:
     """`diverge in round 3: operation 4, ...`."""
     said = f"{sighting.verdict} in {numbers(sighting.rounds)}"
     return f"{said}: {sighting.reason}" if sighting.reason else said
 
 
-def _said(result: ScriptResult) -> object:
+def _outcome(result: ScriptResult) -> object:
     """What must be the same in every round: the verdict, the operation it is about, and what was seen there.
 
     Not what was seen of a divergence that is known, which its entry excuses whatever it is, nor how a machine died. An

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which verdict counts when there are several."""
+"""The order of verdicts: which one counts when there are several."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A plan's scripts in words, for those who read a run's results without its sources."""
+"""A plan's scripts as text, for readers of a run's results without its sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from harness.script.source import Source
 from harness.script.text import describe, describe_outcome
 
 _ALIKE = 8
-"""Instructions in a row that are the same, from which on they are told once."""
+"""The number of equal instructions in a row from which on they are listed once."""
 _INSNS = PROG_LOAD.fields["insns"]
 
 
@@ -43,7 +43,7 @@ def texts(shares: Sequence[Share], whole: Collection[str]) -> tuple[ScriptText, 
     return tuple(replace(form, machines=tuple(where), source=sources[form]) for form, where in machines.items())
 
 
-def told_whole(result: ScriptResult) -> bool:
+def needs_whole(result: ScriptResult) -> bool:
     """Whether a reader of this result needs all of its script: there is something about one of its operations."""
     return result.verdict in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.KNOWN) or bool(
         result.operations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run tells while it works: a live table on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ STYLES = {
 }
 
 _WIDE = 100
-"""Columns of a screen that has room for bars."""
+"""The least columns of a screen with bars."""
 
 
 class Watch(Protocol):
-    """Told of progress, from any thread."""
+    """Receives progress, from any thread."""
 
     def state(self, share: Share, text: str) -> None:
-        """What the machine of `share` is doing now."""
+        """Reports what the machine of `share` is doing now."""
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
-        """One more result, of one round."""
+        """Reports one more result, of one round."""
 
 
 class Plain:
-    """A line for every change of state and every result that is no agreement; what befalls many is said once."""
+    """A line for every change of state and every result but agreement; a reason that many share is printed once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def state(self, share: Share, text: str) -> None:
         self._console.print(f"{share.name}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
-        if result.verdict is not Verdict.AGREE and result.reason not in self._told:
-            self._told.add(result.reason)
+        if result.verdict is not Verdict.AGREE and result.reason not in self._reported:
+            self._reported.add(result.reason)
             line = f"{lane} {result.script}: {result.verdict}: {result.reason}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class Logged:
-    """Logs what the `watch` behind it is told, but for agreement."""
+    """Logs what it passes on to `watch`, except agreement."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

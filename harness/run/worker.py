@@ -40,7 +40,7 @@ from hil.target import Target
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
 Heard = Callable[[Observed | Missed, Sequence[Prediction]], None]
-"""Is told what the guest said of a script, and the predictions it is held against."""
+"""Receives the guest's result of a script, and the predictions it is compared with."""
 REPLACEMENTS = 3
 """Machines that may be lost in a share before the rest of it is given up."""
 
@@ -58,10 +58,10 @@ class Visit:
 
 
 class _Progress(Listener):
-    """Tells a worker's watch, clock and report of its sessions."""
+    """Passes the progress of sessions to a worker's watch, clock and report."""
 
     _SAID: ClassVar = {Phase.KERNEL: "kernel", Phase.GUEST_ROOT: "guest root", Phase.BOOT: "booting"}
-    """What those who watch read when a phase begins."""
+    """The text for watchers when a phase begins."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -98,9 +98,9 @@ class Worker:
         self.share = share
         self.machine: Machine | None = None
         self.reports = [MachineReport(share.kernel, share.arch)]
-        """One a machine, in the order they were booted."""
+        """One report for each machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
-        """Of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
+        """The results of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
         self.evidence: list[Evidence] = []
         """What other lanes may say otherwise, of every round by itself."""
         self.unkept: dict[str, Exception] = {}
@@ -120,7 +120,7 @@ class Worker:
 
     @property
     def report(self) -> MachineReport:
-        """Of the machine that runs now, or ran last."""
+        """Returns the report of the machine that runs now, or ran last."""
         return self.reports[-1]
 
     def run(self) -> None:
@@ -138,23 +138,23 @@ class Worker:
         except OSError as error:
             self._rest(Verdict.ERROR, str(os_error(error, self._folder)), details=traceback.format_exc())
         except Exception as error:
-            # A fault of ours must not take other machines' results with it; it is told as what it is.
+            # An error here must not lose other machines' results; it is reported as an internal one.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
         finally:
             self.say("done")
 
     def stop(self) -> None:
-        """End the machine under the worker's feet; from another thread."""
+        """Ends the machine while the worker uses it; called from another thread."""
         self._stopped = True
         if self.machine is not None:
             self.machine.stop()
 
     def say(self, line: str) -> None:
-        """Tell those who watch."""
+        """Reports a line to the watch."""
         self._watch.state(self.share, line)
 
     def warn(self, line: str) -> None:
-        """Tell those who watch, and whoever reads the report of the machine; once."""
+        """Reports a warning to the watch and in the report of the machine; once."""
         if line not in self.report.warnings:
             self._know(warnings=(*self.report.warnings, line))
             self.say(f"warning: {line}")
@@ -210,7 +210,7 @@ class Worker:
                 self._account_for(self.machine)
 
     def _account_for(self, target: Target) -> None:
-        """What is known of a target at its end."""
+        """Records what is known of a target at its end."""
         self._know(command=tuple(target.command))
         for warning in target.warnings:
             self.warn(warning)
@@ -294,7 +294,7 @@ class Worker:
         self._watch.done(lane, result)
 
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
-        """Give the same verdict to whatever has none."""
+        """Gives the same verdict to all results that have none."""
         self._know(trouble=f"{reason}\n{details}".strip())
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):

@@ -11,7 +11,7 @@ from harness.compare import Verdict
 from harness.run.again import with_again
 from harness.run.results import MachineReport, OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import summed
-from harness.run.texts import told_whole
+from harness.run.texts import needs_whole
 
 LANES = ("debian-12/x86_64/jit", "debian-12/arm64/interp", "debian-12/arm64/jit")
 SCRIPTS = ("counting", "lookup", "attach-twice")
@@ -87,7 +87,7 @@ def report(*results: ScriptResult, lanes: tuple[str, ...] = LANES, interrupted: 
                 f"what {name} shows",
                 OPERATIONS,
                 where,
-                programs=(PROGRAM,) if any(told_whole(one) for one in results if one.script == name) else (),
+                programs=(PROGRAM,) if any(needs_whole(one) for one in results if one.script == name) else (),
             )
             for name in names
         ),

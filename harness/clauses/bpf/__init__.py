@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf(2) itself: what is looked at before any command, what each command ignores, and in which order; syscall.c."""
+"""bpf(2) itself: its checks before any command, what each command ignores, and in which order; syscall.c."""
 
 from __future__ import annotations
 

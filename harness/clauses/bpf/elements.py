@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BPF_MAP_*_ELEM and BPF_MAP_GET_NEXT_KEY: descriptors, keys, values and flags as they come."""
+"""BPF_MAP_*_ELEM and BPF_MAP_GET_NEXT_KEY with raw descriptors, keys, values and flags."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bpf(2) looks at before a command: the size, the address, and bytes behind the fields."""
+"""The checks of bpf(2) before a command: the size, the address, and bytes behind the fields."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def entry_clauses() -> tuple[Clause, ...]:
 
 
 def tails_clauses() -> tuple[Clause, ...]:
-    """SYS-20 to SYS-26: bytes behind a command's last field."""
+    """Returns SYS-20 to SYS-26: bytes behind a command's last field."""
     rows: tuple[tuple[str, Command, int], ...] = (
         ("SYS-21", Command.MAP_LOOKUP_ELEM, 24),
         ("SYS-22", Command.MAP_UPDATE_ELEM, 32),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BPF_PROG_LOAD: fields as they come, and which is looked at first."""
+"""BPF_PROG_LOAD with raw fields, and the order in which they are checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.script.operations import (
 
 
 def loads_clauses() -> tuple[Clause, ...]:
-    """LOAD-01: what BPF_PROG_LOAD reads first."""
+    """Returns LOAD-01: what BPF_PROG_LOAD reads first."""
     licence, code = (
         Part(16, 8, Buffer(b"GPL\0")),
         Part(8, 8, Buffer(bytes.fromhex("b700000000000000 9500000000000000"))),

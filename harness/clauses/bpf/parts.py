@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about bpf(2) share."""
+"""Parts that clauses about bpf(2) share."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def clause(id: str, sentence: str, *steps: Operation | Step, **era: Any) -> Clau
 def element(
     map: Ref | int, key: Buffer | int | None, value: Buffer | int | None = None, *more: Part
 ) -> tuple[Part, ...]:
-    """The fields of an element command; None leaves one out."""
+    """Returns the fields of an element command; None leaves one out."""
     given = ((8, key), (16, value))
     return (Part(0, 4, map), *(Part(offset, 8, what) for offset, what in given if what is not None), *more)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Several CPUs: programs that run at the same time, and what is done to them while they run.
+"""Several CPUs: programs that run at the same time, and operations on them while they run.
 
 What hangs on timing is expected between bounds; what does not, exactly.
 """

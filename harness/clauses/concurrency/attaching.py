@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Events and programs that come and go while a probe is hit."""
+"""Events and programs that are opened, attached and closed while a probe is hit."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from harness.script.operations import (
 )
 
 WRITTEN = 0x5A5A
-"""Bytes we write, and nobody else."""
+"""Bytes that only the script's own programs write."""
 
 
 def _increment() -> tuple[Piece, ...]:
@@ -136,7 +136,7 @@ def counting_clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _count_returns(registers: PtRegs) -> Program:
-    """Counts returns with our own value."""
+    """Counts returns with the script's own value."""
     return program(
         ldx(DW, R0, R1, registers.offsets[registers.returns]),
         jeq_imm(R0, WRITTEN, 1),

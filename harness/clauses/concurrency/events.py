@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hits on two CPUs as perf events and their rings see them."""
+"""Perf events and their rings with hits on two CPUs."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def events_clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def output_clauses(registers: PtRegs) -> tuple[Clause, ...]:
-    """Programs that hand data to the event of the CPU they run on."""
+    """Returns clauses about programs that pass data to the event of the CPU they run on."""
     put = (
         mov64_reg(R1, R6),
         ld_map(R2, "map"),
@@ -153,5 +153,5 @@ def output_clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _each(kind: type, name: str, *said: Said) -> Iterable[Step]:
-    """Of "event 0", "event 1" and so on."""
+    """Returns the steps for "event 0", "event 1" and so on."""
     return [expect(kind(Ref(f"{name} {number}")), wanted) for number, wanted in enumerate(said)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about two CPUs share: threads, bursts of hits, and what a counter lies between."""
+"""Parts that clauses about two CPUs share: threads, bursts of hits, and bounds of a counter."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from harness.script.operations import (
 
 TWO_CPUS = frozenset({Need.KPROBES, Need.TWO_CPUS})
 MANY = 120
-"""Hits of a burst: enough for CPUs to meet, and so few that two bursts are counted within one byte, which no reader can
-see half of."""
+"""The hits of a burst: enough for CPUs to meet, and so few that two bursts are counted within one byte, which no reader
+can see half of."""
 HITS = Ref("hits")
 NOTHING_SAID: Mapping[str, Said] = {}
 
 
 def together(*threads: Iterable[Operation | Step]) -> Step:
-    """Thread after thread on CPU 0, 1 and so on; what is said of their operations is said of 4.1 and all later ones."""
+    """Runs the threads on CPU 0, 1 and so on; the expectations of their operations are for 4.1 and all later
+    releases."""
     steps = [[step if isinstance(step, Step) else Step(step, NOTHING_SAID) for step in thread] for thread in threads]
     operation = RunThreads(
         tuple(Thread(cpu, tuple(step.operation for step in thread)) for cpu, thread in enumerate(steps))
@@ -41,7 +42,7 @@ def together(*threads: Iterable[Operation | Step]) -> Step:
 
 
 def between(least: int, most: int, key: int = 0) -> Step:
-    """The counter is somewhere in there."""
+    """Expects the counter to be between two numbers."""
     return expect(read_u64("hits", key), Expectation(value=0, data=range(least, most + 1)))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which perf events a slot takes, and bpf_perf_event_read()."""
+"""The perf events that a slot takes, and bpf_perf_event_read()."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf_perf_event_output(): samples, and what keeps one from being written."""
+"""bpf_perf_event_output(): samples, and what prevents one from being written."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from harness.script.outcome import Bytes, Lost, Sample, Unknown
 from harness.script.outcome import Piece as Gap
 
 SAMPLE = 48
-"""Bytes of a sample with TID, CPU and sixteen bytes of data: header, two fields, size, data, padding."""
+"""The bytes of a sample with TID, CPU and sixteen bytes of data: header, two fields, size, data, padding."""
 ROOM = (4096 - 1) // SAMPLE
 
 
 def _sample(size: int) -> Sample:
-    """With so many bytes of data, and padding up to where the next record can begin."""
+    """Returns a sample with `size` bytes of data, and padding up to where the next record can begin."""
     padding = -(size + 4) % 8
     unknown = (Gap(size, padding, Unknown("padding")),) if padding else ()
     return Sample(raw=Bytes(DATA[:size] + bytes(padding), unknown))

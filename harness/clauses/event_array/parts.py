@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about perf event arrays share."""
+"""Parts that clauses about perf event arrays share."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
 
 
 def put(size: int = 16, flags: int = 0) -> Piece:
-    """bpf_perf_event_output() of the data on the stack."""
+    """Calls bpf_perf_event_output() with the data on the stack."""
     where = (mov64_reg(R1, R6), ld_map(R2, "map"), ld_imm64(R3, flags))
     return (where, mov64_reg(R4, R10), add64_imm(R4, -24), mov64_imm(R5, size), call(Helper.PERF_EVENT_OUTPUT))
 
 
 def stored(out: OpenOutputEvent | None = None, pages: int = 2) -> tuple[Operation | Step, ...]:
-    """An event with a ring, stored at index 0."""
+    """Stores an event with a ring at index 0."""
     return (
         EVENTS,
         out or OpenOutputEvent("out"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The map: how it is made, what its slots take, how long it keeps them, and who may use it."""
+"""The map: its creation, what its slots take, how long it keeps them, and who may use it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BPF_MAP_CREATE: which types, sizes and numbers of elements there are."""
+"""BPF_MAP_CREATE: the valid types, sizes and numbers of elements."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about hash tables and arrays share."""
+"""Parts that clauses about hash tables and arrays share."""
 
 from __future__ import annotations
 

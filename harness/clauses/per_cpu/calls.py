@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System calls on maps with a value for each CPU, which pass all of them."""
+"""System calls on maps with a value for each CPU, which copy all of them."""
 
 from __future__ import annotations
 

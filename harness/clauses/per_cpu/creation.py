@@ -80,7 +80,7 @@ def creation_clauses() -> tuple[Clause, ...]:
             for name, type in TYPES.items()
         ),
         *(
-            # Of 5.10 it hangs on the release whether this is E2BIG or ENOMEM.
+            # In 5.10 it depends on the stable release whether this is E2BIG or ENOMEM.
             clause(
                 f"PCPU-04.{name}-more",
                 f"A map of type {type.name} with a value of {LARGEST + 1} bytes gives E2BIG",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about maps with a value for each CPU share."""
+"""Parts that clauses about maps with a value for each CPU share."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs on maps with a value for each CPU, which see that of their own."""
+"""Programs on maps with a value for each CPU, which see their own CPU's value."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _update(value: int = 1, flags: int = 0) -> Piece:
 
 
 def _result(index: int, register: int) -> Piece:
-    """The lower half of a register, which is all that a function leaves that returns an int."""
+    """Stores the lower half of a register, the only defined part of it after a function that returns an int."""
     return (
         *(mov64_reg(R8, register), st(W, R10, -4, index), mov64_reg(R2, R10), add64_imm(R2, -4)),
         *(ld_map(R1, "results"), call(Helper.MAP_LOOKUP_ELEM), jeq_imm(R0, 0, "end"), stx(W, R0, 0, R8)),
@@ -145,7 +145,7 @@ def _result(index: int, register: int) -> Piece:
 
 
 def _found(index: int) -> Piece:
-    """Whether a lookup found something, as 0 or 1."""
+    """Stores whether a lookup found something, as 0 or 1."""
     return (mov64_imm(R7, 0), jeq_imm(R0, 0, 1), mov64_imm(R7, 1), _result(index, R7))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may do what: capabilities, file modes, the settings and limits of those without capabilities."""
+"""Permissions: capabilities, file modes, and the settings and limits of callers without capabilities."""
 
 from __future__ import annotations
 

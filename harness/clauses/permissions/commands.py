@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf(2), tracefs and the settings of /proc/sys: who may do what."""
+"""Permissions for bpf(2), tracefs and the settings of /proc/sys."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OPEN = "; since 6.1 whoever has the map's descriptor may"
 
 
 def bpf_clauses() -> tuple[Clause, ...]:
-    """SYS-01: bpf(2) is not for everybody."""
+    """Returns SYS-01: bpf(2) is not for everybody."""
     made = (array("map"), UpdateElement(MAP, u32(0), u64(7)))
     denied: tuple[tuple[str, str, str, Operation, Said, Later], ...] = (
         ("create", "BPF_MAP_CREATE", "", array("other"), "EPERM", SAME),
@@ -219,7 +219,8 @@ def kinds_of_programs_clauses() -> tuple[Clause, ...]:
 
 
 def files_clauses() -> tuple[Clause, ...]:
-    """tracefs is root's by its directory's mode; nothing behind it asks for a capability."""
+    """Returns clauses about tracefs, which is root's by its directory's mode; nothing behind it asks for a
+    capability."""
     return (
         Clause(
             "KP-22",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""perf_event_open(2): which events whom the level of paranoia and capabilities leave."""
+"""perf_event_open(2): the events that the paranoia level and capabilities allow to whom."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from harness.script.processes import GetProcessId
 from harness.script.surroundings import SetSetting
 
 LATER_DEFAULTS: Given = MappingProxyType({PARANOID: (2, 3)})
-"""Upstream's since 4.6, and Debian's: nobody without CAP_PERFMON opens events of the kernel."""
+"""The level of upstream since 4.6, and of Debian: nobody without CAP_PERFMON opens events of the kernel."""
 COUNTING = SampleType.TID | SampleType.CPU
-"""What a sample may hold without being raw."""
+"""The fields that a sample may have without being raw."""
 
 
 def events_clauses(registers: PtRegs) -> tuple[Clause, ...]:
@@ -104,7 +104,7 @@ def events_clauses(registers: PtRegs) -> tuple[Clause, ...]:
 
 
 def _counter(**call: int) -> OpenEvent:
-    """An event without raw data."""
+    """Opens an event without raw data."""
     return OpenEvent("event", PROBE, sample_type=COUNTING, **call)  # type: ignore[arg-type]
 
 
@@ -123,8 +123,8 @@ def _outcome(said: Said, later: Later) -> str:
 
 
 def patched(first: Said, restricted: Said, default: Given) -> tuple[tuple[Said, str, str | None, Given], ...]:
-    """What is said of 4.1; of later kernels without Debian's patch, in which it works where the settings are `default`;
-    and of those with it."""
+    """Returns the expectations for 4.1; for later kernels without Debian's patch, in which it works where the settings
+    are `default`; and for those with it."""
     return (
         (first, "4.1", "4.1", {}),
         (WORKS, "5.10", None, {RESTRICT: (0,), **default}),
@@ -133,7 +133,7 @@ def patched(first: Said, restricted: Said, default: Given) -> tuple[tuple[Said, 
 
 
 def open_rows_clauses() -> tuple[Clause, ...]:
-    """PEO-10: what perf_event_paranoid leaves to the unprivileged."""
+    """Returns PEO-10: what perf_event_paranoid leaves to the unprivileged."""
     raw, counter, whole = OpenEvent("event", PROBE), _counter(), _counter(pid=-1, cpu=0)
     user_only = RawOpenEvent(
         "event",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""RLIMIT_MEMLOCK and perf_event_mlock_kb: how much memory a user may lock."""
+"""RLIMIT_MEMLOCK and perf_event_mlock_kb: the memory that a user may lock."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.script.processes import LimitLockedMemory
 from harness.script.surroundings import SetSetting
 
 LARGE = 512
-"""Pages of a ring for which perf_event_mlock_kb, 516 a CPU, is not enough on one CPU nor on two."""
+"""The pages of a ring for which perf_event_mlock_kb, 516 a CPU, is not enough on one CPU nor on two."""
 ALL_CPUS = KPROBES | {Need.TWO_CPUS}
-"""What is free for rings is counted by CPUs that run: perf_mmap(), kernel/events/core.c."""
+"""The pages for rings are counted by CPUs that run: perf_mmap(), kernel/events/core.c."""
 
 
 def memory_clauses() -> tuple[Clause, ...]:
-    """MEMLOCK: what counts against RLIMIT_MEMLOCK."""
+    """Returns MEMLOCK: what counts against RLIMIT_MEMLOCK."""
     none = expect(LimitLockedMemory(0), 0)
     event = (probe(), OpenEvent("event", PROBE))
     return (

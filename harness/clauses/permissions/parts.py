@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about permissions share: users, capabilities, and steps of a child that has them."""
+"""Parts that clauses about permissions share: users, capabilities, and steps of a child that has them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ FILTER = accepted("filter", ProgramType.SOCKET_FILTER)
 def by(
     user: int, capabilities: frozenset[Capability] | set[Capability], *steps: Operation | Step
 ) -> tuple[Operation | Step, ...]:
-    """A child becomes `user` with these capabilities and does these."""
+    """Lets a child become `user` with these capabilities and do these steps."""
     return in_child(expect(SetCredentials(user, frozenset(capabilities)), 0), *steps)
 
 
 def by_user(*steps: Operation | Step) -> tuple[Operation | Step, ...]:
-    """A child without any privilege does these."""
+    """Lets a child without any privilege do these steps."""
     return by(USER, frozenset(), *steps)
 
 
@@ -49,7 +49,7 @@ def clause(
     until: str | None = None,
     given: Given = MappingProxyType({}),
 ) -> Clause:
-    """One that needs no kprobes."""
+    """Makes a clause that needs no kprobes."""
     return Clause(id, sentence, steps, NOTHING, since, until, given=given)
 
 

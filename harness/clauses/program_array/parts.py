@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What clauses about program arrays share."""
+"""Parts that clauses about program arrays share."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def tail_call(index: int = 0) -> Piece:
 
 
 def returns(length: int) -> Piece:
-    """So many bytes of the packet arrive."""
+    """Expects `length` bytes of the packet to arrive."""
     return (mov64_imm(R0, length),)
 
 

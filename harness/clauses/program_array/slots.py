@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The map: how it is made, and which programs its slots take."""
+"""The map: its creation, and the programs that its slots take."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bpf_tail_call(): what the verifier asks, and where it leads."""
+"""bpf_tail_call(): the verifier's checks, and its effect."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from harness.script.operations import (
 MOST = 33
 """MAX_TAIL_CALL_CNT."""
 EMPTY, BEYOND = 1, 4
-"""Indices in whose slots is nothing: of an empty one, and behind the last one."""
+"""Indices without a program: an empty slot, and one behind the last slot."""
 
 
 def _filter(*body: Piece, name: str = "filter") -> LoadProgram:
-    """R6 is the context; `body` sets R0."""
+    """Loads a socket filter with the context in R6; `body` sets R0."""
     return LoadProgram(name, ProgramType.SOCKET_FILTER, program(mov64_reg(R6, R1), body, exit_()))
 
 

@@ -33,7 +33,7 @@ _KEYS = {"id", "sentence", "program", "errno", "log", "later", "until", "license
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
-    """The clauses of every file, by name."""
+    """Returns the clauses of every file, by name."""
     return _clauses()
 
 

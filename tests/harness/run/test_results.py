@@ -127,10 +127,7 @@ def failing() -> RunReport:
 
 def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_path: Path) -> None:
     """Of scripts that agree: of others something else is told."""
-    said = (
-        "1 operation failed though nobody said that this should be; the first is "
-        f"LoadProgram(name='p') of script-0 on {LANE}: EACCES"
-    )
+    said = f"1 operation failed unexpectedly; the first is LoadProgram(name='p') of script-0 on {LANE}: EACCES"
     account = "28 operations: judged by model and clause 4, by one of them 14, by other lanes alone 10, by none 0"
     assert failing().remarks == (account, said)
     console = Console(file=io.StringIO(), width=80)
@@ -138,7 +135,7 @@ def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_pa
     assert all(f"\n{remark}\n" in console.file.getvalue() for remark in failing().remarks)
     with pytest.raises(BenchError) as caught:
         Demands(expected=True).check(failing())
-    assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only told"
+    assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only reported"
     Demands(predicted=True).check(failing())
     Demands(expected=True).check(unpredicted(""))
 

@@ -12,7 +12,7 @@ from harness.lane import Engine
 from harness.programs.hexadecimal import parse
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
-from harness.run.texts import text, texts, told_whole
+from harness.run.texts import needs_whole, text, texts
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.operations import (
     Buffer,
@@ -96,5 +96,5 @@ def test_only_scripts_with_news_bring_their_programs_along_and_forms_are_told_ap
         (("k/x86_64",), "0: (b7) r0 = 1"),
         (("k/arm64",), "0: (b7) r0 = 2"),
     ]
-    verdicts = {verdict for verdict in Verdict if told_whole(ScriptResult("k/arm64/jit", "s", verdict))}
+    verdicts = {verdict for verdict in Verdict if needs_whole(ScriptResult("k/arm64/jit", "s", verdict))}
     assert verdicts == {Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.KNOWN}
