@@ -45,9 +45,17 @@ OTHERS = (
         "which functions there are, and what a compiler made of them, is a kernel's own matter",
     ),
     Grounds(
-        r"the model does not parse commands of kprobe_events|what (prctl\(2\)|ioctl 0x[0-9a-f]+|command \d+) do",
+        r"the model does not parse commands of kprobe_events|what (prctl\(2\)|ioctl 0x[0-9a-f]+|command \d+) do|"
+        r"what these fields of the attribute mean|the model does not know all bits of the sample type|"
+        r"the model has no rules for programs on samples|the model knows events of tracepoints only|"
+        r"which pages of a perf event may be mapped",
         Differing.ENGINE,
         "one and the same kernel reads the same input; engines have no part in it",
+    ),
+    Grounds(
+        r"the number of \w+, which was closed, may be|whether \w+ was closed, and its number is another's",
+        Differing.ENGINE,
+        "a process gets the lowest number that is free, and has the same ones open on every lane of a machine",
     ),
     Grounds(
         r"the model (has no rules for maps of type|does not know what map_flags|has no rule for flags) ",
