@@ -7,23 +7,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.crosscheck.determined import determined
-from harness.crosscheck.grounds import grounds
+from harness.crosscheck.grounds import Grounds, grounds
 from harness.crosscheck.witness import Differing, Witness
 from harness.crosscheck.words import is_load, success, word
 from harness.script.dependence import depends_on
 from harness.script.matching import admits
 from harness.script.operations import (
     CreateKprobe,
+    DeleteElement,
     FindTracepoint,
+    GetNextKey,
     LoadProgram,
+    LookupElement,
     Operation,
     RawBpf,
+    RunSocketFilter,
+    RunThreads,
     Script,
+    Trigger,
+    UpdateElement,
     WriteKprobeEvents,
 )
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 from harness.script.triggers import TRIGGERS
 
+_ASKING = (
+    DeleteElement,
+    GetNextKey,
+    LookupElement,
+    RawBpf,
+    RunSocketFilter,
+    RunThreads,
+    Trigger,
+    UpdateElement,
+)
 _TRIGGERED = frozenset(path.symbol for path in TRIGGERS.values())
 
 
@@ -59,8 +76,8 @@ def evidence(
         if expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
             operation, seen = script.operations[index], outcomes[index]
             here = grounds(operation, prediction.reason)
-            said = word(script, operation, seen) if here and not _undecided(script, index) else None
-            if here and said:
+            said = word(script, operation, seen) if here else None
+            if here and said and not (_asks_programs(operation, here) and _undecided(script, index)):
                 said = said if here.values else success(said)
                 found[index] = Testimony(said, here.across, _course(script, index, predictions, outcomes))
     return Evidence(witness, script.name, script.operations, found) if found else None
@@ -82,11 +99,15 @@ def alike(one: Testimony, other: Testimony) -> bool:
     return one.course == other.course and admits(one.said, other.said, {})
 
 
+def _asks_programs(operation: Operation, here: Grounds) -> bool:
+    """Whether what programs did counts: by what they put into maps, how long they let a packet be, and what they let a
+    system call return, they also decide what succeeds."""
+    return not is_load(operation) and (here.values or isinstance(operation, _ASKING))
+
+
 def _undecided(script: Script, index: int) -> bool:
     """Whether programs may have had a part in what the operation gives that differs by nature: of what they did, the
     model's reason says nothing. How often functions run that no trigger is for is nobody's choice."""
-    if is_load(script.operations[index]):
-        return False
     before = [script.operations[at] for at in depends_on(script, index)]
     loads = [one for one in before if isinstance(one, LoadProgram)]
     if any(isinstance(one, RawBpf) for one in before):

@@ -266,6 +266,20 @@ def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> N
     assert (found is not None) is kept
 
 
+@pytest.mark.parametrize(("operation", "kept"), [(Close(3), True), (LookupElement(Ref("map"), bytes(4), 8), False)])
+def test_programs_decide_whether_keys_are_found_but_not_what_else_succeeds(operation: Operation, kept: bool) -> None:
+    script = Script("s", "", (array("map"), load(count_and_tell()), operation))
+    made = Outcome(value=DESCRIPTOR)
+    said = [made, made, Unpredicted("what ioctl 0x1 does")]
+    found = evidence(X_JIT, script, said, [Outcome(value=5)] * 3)
+    assert (found is not None) is kept
+
+
+def count_and_tell() -> Program:
+    """Adds the time to a map's value."""
+    return program(*count_hits("map"), call(5), exit_())
+
+
 def test_grounds_may_be_for_success_alone() -> None:
     command = WriteKprobeEvents("p nonsense")
     reason = "the model does not parse commands of kprobe_events"
