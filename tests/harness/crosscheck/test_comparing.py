@@ -270,7 +270,7 @@ def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> N
 def test_programs_decide_whether_keys_are_found_but_not_what_else_succeeds(operation: Operation, kept: bool) -> None:
     script = Script("s", "", (array("map"), load(count_and_tell()), operation))
     made = Outcome(value=DESCRIPTOR)
-    said = [made, made, Unpredicted("what ioctl 0x1 does")]
+    said: list[Prediction] = [made, made, Unpredicted("what ioctl 0x1 does")]
     found = evidence(X_JIT, script, said, [Outcome(value=5)] * 3)
     assert (found is not None) is kept
 
