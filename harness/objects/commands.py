@@ -4,17 +4,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from harness.counting import counted
 from harness.objects import embedded
-from harness.objects.describing import MAP_HEADINGS, PROGRAM_HEADINGS, map_rows, program_rows, refused, to_json
+from harness.objects.adjusting import to_kernel
+from harness.objects.describing import (
+    MAP_HEADINGS,
+    PROGRAM_HEADINGS,
+    map_rows,
+    program_rows,
+    refusal_json,
+    refused,
+    to_json,
+)
+from harness.objects.kernel_types import from_file
 from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
 from harness.objects.reader import read
-from harness.objects.reasons import Refused
+from harness.objects.reasons import Refusal, Refused
 from harness.objects.twins import twins
 from hil.errors import UserError
 from hil.terminal import console, print_table
@@ -25,14 +35,23 @@ MOST_CONTENT = 1 << 30
 
 @click.command("object")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--types",
+    "kernel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A kernel's image, vmlinux or /sys/kernel/btf/vmlinux: adjust the programs to its types (CO-RE).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
-def object_(files: tuple[Path, ...], as_json: bool) -> int:
+def object_(files: tuple[Path, ...], kernel: Path | None, as_json: bool) -> int:
     """List programs and maps of BPF object files: what each is, what it wants of a kernel, and what cannot be loaded.
 
     FILE may be a program that holds objects, as those do that are built with libbpf's skeletons or in Go: each is
     listed with the byte it begins at. Exit status: 0 all understood, 1 something in one is refused, 2 a
     file is damaged, or holds none.
     """
+    types = None if kernel is None else from_file(kernel)
+    if kernel is not None and types is None:
+        raise UserError(f"{kernel} has no types", remedy="give a kernel with CONFIG_DEBUG_INFO_BTF, since 5.2")
     status = 0
     told: list[dict[str, object]] = []
     for file in files:
@@ -43,10 +62,13 @@ def object_(files: tuple[Path, ...], as_json: bool) -> int:
                 if not as_json:
                     click.echo(f"{name}: {found}\n")
                 continue
+            missing: tuple[Refusal, ...] = ()
+            if types is not None:
+                found, missing = to_kernel(found, types)
             status = max(status, 1 if refused(found) else 0)
-            told.append({"file": name, **to_json(found)})
+            told.append({"file": name, **to_json(found), "missing": [refusal_json(one) for one in missing]})
             if not as_json:
-                _print(name, found)
+                _print(name, found, missing)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     return status
@@ -65,7 +87,7 @@ def _objects(file: Path) -> Iterator[tuple[str, ObjectFile | Refused]]:
             yield name, error
 
 
-def _print(name: str, file: ObjectFile) -> None:
+def _print(name: str, file: ObjectFile, missing: Iterable[Refusal]) -> None:
     on = console()
     version = {None: "no version", RUNNING_KERNEL: "version of the running kernel"}.get(
         file.version, f"version {file.version:#x}" if file.version is not None else ""
@@ -83,6 +105,8 @@ def _print(name: str, file: ObjectFile) -> None:
         click.echo(f"of the kernel: {extern.name} ({kind}{', may be missing' if extern.weak else ''})")
     for group in twins(file.programs):
         click.echo(f"twins, of which one is loaded: {', '.join(program.name for program in group)}")
+    for refusal in missing:
+        click.echo(f"missing: {refusal}")
     for refusal in refused(file):
         click.echo(f"refused: {refusal}: {refusal.reason.value}")
     click.echo()

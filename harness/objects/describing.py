@@ -33,7 +33,7 @@ def to_json(file: ObjectFile) -> Json:
             {"name": one.name, "type": one.type, "weak": one.weak, "offset": one.offset, "function": one.function}
             for one in file.externs
         ],
-        "refusals": [_refusal(one) for one in file.refusals],
+        "refusals": [refusal_json(one) for one in file.refusals],
     }
 
 
@@ -59,7 +59,7 @@ def _program(program: ObjectProgram) -> Json:
             }
             for one in program.pending
         ],
-        "refusal": _refusal(program.refusal) if program.refusal else None,
+        "refusal": refusal_json(program.refusal) if program.refusal else None,
     }
 
 
@@ -81,7 +81,8 @@ def _map(map: ObjectMap) -> Json:
     }
 
 
-def _refusal(refusal: Refusal) -> Json:
+def refusal_json(refusal: Refusal) -> Json:
+    """One refusal, with its reason as a word and as a sentence."""
     return {
         "reason": refusal.reason.word,
         "because": refusal.reason.value,

@@ -33,6 +33,8 @@ class Reason(Enum):
     UNKNOWN_MAP_FIELD = "the definition of a map has something that no known loader gives a meaning"
     BAD_BTF = "the type information (BTF) is cut short or contradicts itself"
     NEEDS_KERNEL_TYPES = "it is adjusted to the types of a kernel when it is loaded (CO-RE)"
+    FIELD_MISSING = "the types of the kernel have not what the program asks of them (CO-RE)"
+    AMBIGUOUS_TYPE = "the kernel has several types of that name, which differ in what the program asks of them (CO-RE)"
     NEEDS_KERNEL_FUNCTION = "the program calls a function of the kernel by its type (kfunc)"
     NEEDS_KERNEL_SYMBOL = "the program uses the address of a variable of the kernel (ksym)"
     NEEDS_ATTACH_TYPE = "the program is loaded for a function of the kernel, which its BTF names by number"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 from harness.objects.btf.reader import MAGIC, Btf, damaged
 from harness.objects.reasons import Line
@@ -18,10 +19,26 @@ _HEADER = 32
 """Bytes of the header with func_info, line_info and core_relo."""
 _WITHOUT_CORE = 24
 """Bytes of that header when nothing knew of core_relo yet."""
-_KINDS = 12
-"""The last of `enum bpf_core_relo_kind`."""
 _LONGEST_LINE = 200
 """Characters of a source line that are kept."""
+
+
+class CoreKind(IntEnum):
+    """`enum bpf_core_relo_kind`: what of a kernel's types an instruction is adjusted to."""
+
+    FIELD_BYTE_OFFSET = 0
+    FIELD_BYTE_SIZE = 1
+    FIELD_EXISTS = 2
+    FIELD_SIGNED = 3
+    FIELD_LSHIFT_U64 = 4
+    FIELD_RSHIFT_U64 = 5
+    TYPE_ID_LOCAL = 6
+    TYPE_ID_TARGET = 7
+    TYPE_EXISTS = 8
+    TYPE_SIZE = 9
+    ENUMVAL_EXISTS = 10
+    ENUMVAL_VALUE = 11
+    TYPE_MATCHES = 12
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ class CoreRelocation:
     offset: int
     type: int
     access: str
-    kind: int
+    kind: CoreKind
     name: str = ""
 
 
@@ -61,10 +78,10 @@ def read(btf: Btf, content: bytes) -> Extension:
         lines.setdefault(section, []).append((offset, line))
     core: dict[str, list[CoreRelocation]] = {}
     for section, (offset, type, access, kind) in _records(btf, parts[2], 4):
-        if kind > _KINDS:
+        if kind not in CoreKind._value2member_map_:
             raise damaged(f".BTF.ext has a relocation of kind {kind}")
         name = btf.type(type).essential or f"type {type}"
-        core.setdefault(section, []).append(CoreRelocation(offset, type, btf.string(access), kind, name))
+        core.setdefault(section, []).append(CoreRelocation(offset, type, btf.string(access), CoreKind(kind), name))
     for entries in lines.values():
         entries.sort(key=lambda one: one[0])
     return Extension(lines, core)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import cached_property
 
 from harness.objects.btf.types import COMPOSITE, ENUMERATIONS, MODIFIERS, Kind, Member, Type
 from harness.objects.reasons import Reason, Refused
@@ -50,6 +51,7 @@ class Btf:
         self._words = struct.Struct(f"{order}3I")
         self._places = self._index()
         self._decoded: dict[int, Type] = {0: _VOID}
+        self._named: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         """How many types there are, with void."""
@@ -153,6 +155,29 @@ class Btf:
                 break
             return each * times
         raise damaged(f".BTF says no size of type {number}")
+
+    @cached_property
+    def _by_place(self) -> dict[int, list[int]]:
+        """The numbers of the types that have a name, by where it is."""
+        names: dict[int, list[int]] = {}
+        unpack, content = self._words.unpack_from, self._types
+        for number, at in enumerate(self._places[1:], start=1):
+            if name := unpack(content, at)[0]:
+                names.setdefault(name, []).append(number)
+        return names
+
+    def named(self, name: str) -> list[int]:
+        """The numbers of the types of that name."""
+        if (known := self._named.get(name)) is None:
+            known = self._named[name] = list(self._find(name))
+        return known
+
+    def _find(self, name: str) -> Iterator[int]:
+        text = b"\0" + name.encode() + b"\0"
+        at = self._strings.find(text)
+        while at >= 0:
+            yield from self._by_place.get(at + 1, ())
+            at = self._strings.find(text, at + 1)
 
     def sections(self) -> dict[str, Type]:
         """The sections of data whose variables are described, by name."""

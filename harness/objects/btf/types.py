@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-FLAVOUR = "___"
-"""What is behind it tells apart views of one type, and no kernel has it: bpf_core_essential_name_len()."""
+_FLAVOUR = re.compile(r"(.*[^_])___[^_]")
 
 
 class Kind(IntEnum):
@@ -78,5 +78,11 @@ class Type:
     @property
     def essential(self) -> str:
         """The name as a kernel has it."""
-        at = self.name.rfind(FLAVOUR, 1)
-        return self.name[:at] if at > 0 and self.name[at + len(FLAVOUR) :] else self.name
+        return essential(self.name)
+
+
+def essential(name: str) -> str:
+    """The name without its flavour, what is behind three underscores: it tells apart views of one type, and no kernel
+    has it (bpf_core_essential_name_len())."""
+    found = _FLAVOUR.match(name) if "___" in name else None
+    return found[1] if found else name

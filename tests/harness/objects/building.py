@@ -60,12 +60,14 @@ def everything() -> bytes:
     task = types.struct("task_struct___old", 8, pid=(number, 32))
     more = types.extension(
         "kprobe/f",
-        lines=((0, "probe.c", 10, "int one(void *ctx)"), (32, "probe.c", 20, "int two(void *ctx)")),
+        lines=((0, "probe.c", 10, "int one(void *ctx)"), (40, "probe.c", 20, "int two(void *ctx)")),
         core=((24, task, "0:0", 0),),
     )
     proto = types.add(Kind.FUNC_PROTO, "", number, count=0)
     types.add(Kind.FUNC, "one", proto, count=1)
-    first = section("kprobe/f", ld_imm64(R1, 0), CALL, exit_(), ld_imm64(R1, 4), CALL, ld_imm64(R2, 0), exit_())
+    one: tuple[Piece, ...] = (ld_imm64(R1, 0), CALL, mov64_imm(R0, 4), exit_())
+    two: tuple[Piece, ...] = (ld_imm64(R1, 4), CALL, ld_imm64(R2, 0), exit_())
+    first = section("kprobe/f", *one, *two)
     helpers = section(".text", mov64_imm(R0, 1), exit_(), CALL, exit_())
     return object_file(
         first,
@@ -79,8 +81,8 @@ def everything() -> bytes:
         Section(".BTF", types.content()),
         Section(".BTF.ext", more),
         symbols=(
-            Symbol("one", 1, FUNC, 0, 32),
-            Symbol("two", 1, FUNC, 32, 48),
+            Symbol("one", 1, FUNC, 0, 40),
+            Symbol("two", 1, FUNC, 40, 48),
             Symbol("entry", 2, FUNC, 0, 16),
             Symbol("leaf", 3, FUNC, 0, 16),
             Symbol("branch", 3, FUNC, 16, 16),
@@ -94,9 +96,9 @@ def everything() -> bytes:
         relocations=(
             Relocation(1, 0, 6),
             Relocation(1, 16, 5, 10),
-            Relocation(1, 32, 8),
-            Relocation(1, 48, 4, 10),
-            Relocation(1, 56, 9),
+            Relocation(1, 40, 8),
+            Relocation(1, 56, 4, 10),
+            Relocation(1, 64, 9),
             Relocation(3, 16, 4, 10),
             Relocation(4, 56, 6, 2),
         ),

@@ -58,8 +58,8 @@ def test_programs_by_section_and_symbol(whole: ObjectFile) -> None:
 
 def test_functions_come_behind_what_calls_them(whole: ObjectFile) -> None:
     one, two = whole.programs[:2]
-    assert one.functions == ((0, "one"), (4, "branch"), (6, "leaf"))
-    assert [one.program.instructions[at].imm for at in (2, 4)] == [1, 1]
+    assert one.functions == ((0, "one"), (5, "branch"), (7, "leaf"))
+    assert [one.program.instructions[at].imm for at in (2, 5)] == [2, 1]
     assert two.functions == ((0, "two"), (6, "leaf"))
     assert two.program.instructions[2] == Instruction(0x85, src=1, imm=3)
     assert (one.function(5), two.function(5)) == ("branch", "two")
@@ -79,7 +79,7 @@ def test_instructions_name_their_lines(whole: ObjectFile) -> None:
     one, two = whole.programs[:2]
     assert one.line(3) == Line("probe.c", 10, 0, "int one(void *ctx)")
     assert str(two.line(5)) == "probe.c:20"
-    assert (one.line(4), one.line(7), two.line(6)) == (None, None, None)
+    assert (one.line(5), one.line(8), two.line(6)) == (None, None, None)
 
 
 def test_every_way_to_define_a_map(whole: ObjectFile) -> None:
