@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 class Blame(StrEnum):
-    """Which one differs from the others where kernel, model and (if the script carries expectations) clause do not
+    """The one that differs from the others where kernel, model and (if the script carries expectations) clause do not
     agree."""
 
     KERNEL = "kernel"

@@ -28,11 +28,11 @@ class Judged:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Returns the number of all operations."""
         return sum(getattr(self, one.name) for one in fields(self))
 
     def by_lanes(self, count: int) -> Judged:
-        """The same when so many of those that nobody had a word for were held against other lanes."""
+        """Returns the counts after `count` of the unjudged operations were compared with other lanes."""
         return replace(self, none=self.none - count, lanes=self.lanes + count)
 
     def __bool__(self) -> bool:

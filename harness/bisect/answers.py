@@ -32,8 +32,8 @@ class Answer:
 
 
 def place(point: Point, engine: Engine, script: Script, rounds: int) -> Path:
-    """Where the answer to this question is kept: it goes by the hash of the kernel's package, that of the script, and
-    the version of the bench, which may have learnt how to look."""
+    """Returns the file of the answer to this question: its name depends on the hash of the kernel's package, that of
+    the script, and the version of the bench, which may compare otherwise than an older one."""
     asked = [_FORMAT, version(), point.image.sha256, point.image.version, str(point.arch), str(engine), rounds]
     digest = hashlib.sha256(json.dumps([*asked, _plain(script.operations), _plain(script.expected)]).encode())
     return directories.cache() / "answers" / f"{digest.hexdigest()[:32]}.json"

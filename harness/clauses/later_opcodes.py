@@ -89,7 +89,7 @@ ARRIVALS: tuple[tuple[int, str, str, dict[str, tuple[Piece, ...]]], ...] = (
         **{f"store-{size.name.lower()}": (asm.store_release(size, R10, CELL, R2),) for size in (B, H, W, DW)},
     }),
 )  # fmt: skip
-"""What arrives, the first era that has it, and its variants."""
+"""The new opcodes, the first era that has each, and its variants."""
 
 EACCES: Said = "EACCES"
 WRONG: tuple[tuple[int, str, str, dict[str, Said], tuple[Piece, ...]], ...] = (
@@ -118,7 +118,7 @@ WRONG: tuple[tuple[int, str, str, dict[str, Said], tuple[Piece, ...]], ...] = (
     (47, "fp", "A load-acquire into R10 gives EACCES; up to 6.12 it gives EINVAL",
      {"7.2": EACCES}, (asm.load_acquire(DW, R10, R10, CELL),)),
 )  # fmt: skip
-"""What is refused, in 4.1 with EINVAL, and with which errno later."""
+"""The refused programs, with EINVAL in 4.1, and with the errno of later eras."""
 
 
 def _on_stack(operation: Piece, result: Piece) -> Piece:

@@ -52,8 +52,8 @@ def opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a program may use: its type, the era's rules, offsets of context fields with known numbers, whether it has a
-    stack, and what its JIT gets wrong."""
+    """The means of a program: its type, the era's rules, offsets of context fields with known numbers, whether it has a
+    stack, and its JIT's errors."""
 
     type: ProgramType
     rules: Era

@@ -48,7 +48,7 @@ IOCTLS = (
     (FIOCLEX, 0),
     (0x5001, 0),
 )
-"""Of events, of any file, and of none."""
+"""The requests of events, of any file, and of none."""
 COMMANDS = (
     "# nothing",
     "-:{}probe_0",

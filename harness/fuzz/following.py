@@ -36,7 +36,7 @@ class Following:
         self._table[opcode.name](self._state, instruction)
 
     def jumps(self, instruction: Instruction) -> bool:
-        """Whether one that compares would jump."""
+        """Returns whether a jump that compares is taken."""
         self._state.pc = 0
         self.compute(replace(instruction, off=1))
         return self._state.pc == 1

@@ -190,7 +190,7 @@ def changed(random: Random, instruction: Instruction) -> Instruction:
 
 
 def deadly(instructions: list[Instruction], kind: ProgramType, era: Era) -> bool:
-    """Whether 4.1 may follow a null pointer while it loads the program (harness.model.verifier.fixup)."""
+    """Returns whether 4.1 may follow a null pointer while it loads the program (harness.model.verifier.fixup)."""
     size = pt_regs(era.arch, era.name).size
     offered = (kprobe(size) if kind == ProgramType.KPROBE else SOCKET_FILTER).helpers
     return missing_helper(instructions, offered) is not None

@@ -56,7 +56,7 @@ def scripts(seed: int, count: int, era: Era) -> Iterator[Script]:
 
 
 def script(seed: int, number: int, era: Era) -> Script:
-    """One script: what most of them need, then anything."""
+    """Returns one script: first what most of them need, then anything."""
     random = Random(f"script/{seed}/{number}")
     registers = pt_regs(era.arch, era.name)
     writer = _Writer(random=random, era=era, registers=registers, symbol=random.choice(SYMBOLS))

@@ -101,7 +101,7 @@ def _unprobed(own: ArchitectureRules) -> str:
 
 
 def _faults(own: ArchitectureRules) -> str:
-    return ", ".join(f"{fault.name.lower()} ({dotted(mended)})" for fault, mended in own.faults.items()) or "none known"
+    return ", ".join(f"{fault.name.lower()} ({dotted(fixed)})" for fault, fixed in own.faults.items()) or "none known"
 
 
 def _helpers(own: ArchitectureRules) -> str:
@@ -114,7 +114,7 @@ _OF_AN_ARCHITECTURE: tuple[tuple[str, Callable[[ArchitectureRules], str]], ...] 
     ("architecture", lambda _: ""),
     ("kprobes since", lambda own: dotted(own.kprobes)),
     ("no probe on the first instruction of a function", _unprobed),
-    ("faults of its JIT, and what mended them", _faults),
+    ("faults of its JIT, and what fixed them", _faults),
     ("helpers for its JIT only", _helpers),
     ("tail calls into empty slots count in its JIT", lambda own: "always" if own.counts_empty_slots else "by release"),
 )

@@ -37,7 +37,8 @@ class Era(Upstream):
     jit_helpers: frozenset[int]
     """Helpers that only the JIT can call: the verifier leaves them to it."""
     deadly_helpers: frozenset[int]
-    """Helpers that the interpreter may die of: the verifier leaves them to the JIT, and lets them be called without."""
+    """The helpers that may crash the interpreter: the verifier leaves them to the JIT, and accepts calls of them
+    without it."""
     inner_probes_panic: bool
     """A hit of a probe inside a function may crash the machine."""
     jit_counts_empty_slots: bool

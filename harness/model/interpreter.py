@@ -23,7 +23,7 @@ include/linux/bpf_verifier.h."""
 
 
 class Stop(Enum):
-    """Why a run has no result."""
+    """The reason why a run has no result."""
 
     FAULT = "what no verified program does"
     UNDEFINED = "behaviour the era does not define"

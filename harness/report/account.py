@@ -50,8 +50,8 @@ def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
 
 
 def script(text: ScriptText, marked: Collection[int] = (), listed: Collection[int] | None = None) -> Iterator[str]:
-    """Its name and machines; then a line an operation, `marked` ones with an arrow, and below it what is expected of it
-    and the programs it loads, if it is among those `listed`."""
+    """Yields its name and machines; then a line for each operation, `marked` ones with an arrow, and below it its
+    expectation and the programs it loads, if it is among those `listed`."""
     yield from _head(text)
     for index in range(len(text.operations)):
         yield from _operation(text, index, marked, listed is None or index in listed)

@@ -32,5 +32,5 @@ def block(text: str, language: str) -> str:
 
 
 def _longest(text: str) -> int:
-    """How long the longest run of backticks is."""
+    """Returns the length of the longest run of backticks."""
     return max(map(len, re.findall("`+", text)), default=0)

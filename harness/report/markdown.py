@@ -149,7 +149,7 @@ _CLOSING = "\n</details>\n"
 
 
 def _fitting(pieces: Sequence[str], room: int) -> tuple[list[str], int]:
-    """As many of the pieces as there is room for, and a line on those left out; and what room is left then."""
+    """Returns as many of the pieces as fit, with a line on those left out; and the room that is left."""
     kept, left = list(pieces), room - sum(map(_size, pieces))
     while kept and left < 0:
         left += _size(kept.pop())

@@ -65,7 +65,8 @@ def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[s
 
 
 def recorded(report: RunReport, run: str, name: str, lane: str | None = None) -> Iterator[str]:
-    """What a run found of a script, on all lanes or those of `lane`, and the script in each of its forms there."""
+    """Yields a run's results of a script, on all lanes or those of `lane`, and the script in each of its forms
+    there."""
     results = tuple(one for one in report.results if one.script == name and _within(one.lane, lane))
     if not results:
         near = like(name, {one.script for one in report.results})

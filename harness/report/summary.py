@@ -41,11 +41,11 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
         alone = len(report.unjudged)
         rest = (
-            f"neither a clause nor another lane has a word for {alone} of them: see report.html"
+            f"neither a clause nor another lane covers {alone} of them: see report.html"
             if alone
-            else "other lanes or clauses have a word for each"
+            else "other lanes or clauses cover each"
             if report.unsaid
-            else "a clause has a word for each"
+            else "a clause covers each"
         )
         console.print(f"{said}, and {rest}", soft_wrap=True)
     console.print(

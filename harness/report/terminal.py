@@ -18,8 +18,8 @@ from harness.run.watch import STYLES
 from harness.script.brief import brief
 
 WHOLE = 5
-"""How many of the most severe findings are shown with script and programs; the others come with the command that shows
-them."""
+"""The number of the most severe findings that are shown with script and programs; the others come with the command that
+shows them."""
 _NAMES = 8  # scripts, or lanes, that are named one by one
 
 

@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class MachineTimes:
-    """What the machines of one kernel and architecture did, one thing behind the other."""
+    """The times of the machines of one kernel and architecture, one after the other."""
 
     machine: str
     parts: tuple[Part, ...]
@@ -61,7 +61,7 @@ BOOT = "boot"
 
 
 def timings(report: RunReport) -> Timings:
-    """Of every lane that ran anything."""
+    """Returns the times of every lane that ran anything."""
     spent = {
         lane: [(result.script, result.seconds) for result in report.results if result.lane == lane and result.seconds]
         for lane in report.lanes

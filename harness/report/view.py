@@ -101,7 +101,7 @@ class Row:
 
     @property
     def source(self) -> Source | None:
-        """Where the kernel decides so."""
+        """Returns where the kernel decides what the script shows."""
         return decided(self.texts[0]) if self.texts else None
 
 
@@ -143,7 +143,7 @@ def headings(lanes: Sequence[str]) -> tuple[tuple[Heading, ...], ...]:
 
 
 def screens(report: RunReport, folder: Path | None) -> tuple[Screen, ...]:
-    """Every machine of the run, in its order."""
+    """Returns every machine of the run, in its order."""
     return tuple(
         Screen(machine, f"machine-{number}", tail(folder / machine.console) if folder and machine.console else "")
         for number, machine in enumerate(report.machines, 1)
@@ -151,7 +151,7 @@ def screens(report: RunReport, folder: Path | None) -> tuple[Screen, ...]:
 
 
 def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
-    """Every script of the run, in the order of its first result."""
+    """Returns every script of the run, in the order of its first result."""
     scripts: dict[str, list[ScriptResult]] = {}
     for result in report.results:
         scripts.setdefault(result.script, []).append(result)
@@ -161,7 +161,7 @@ def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
 
 
 def news(shown: Iterable[Row]) -> tuple[News, ...]:
-    """Everything that was not as predicted, the most severe first."""
+    """Returns everything that was not as predicted, the most severe first."""
     found: dict[tuple[Verdict, str], list[tuple[Row, Finding]]] = {}
     for row in shown:
         for finding in row.findings:

@@ -21,8 +21,8 @@ def _nothing(_: RunReport, __: Path) -> None:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """How a run is kept: `files` of its folder by their names, each by what writes the report to a path, and `record`,
-    which is called with the report and the folder when they are written."""
+    """The outputs of a run: `files` of its folder by their names, each with the function that writes the report to a
+    path, and `record`, which is called with the report and the folder when they are written."""
 
     files: Mapping[str, Write]
     record: Write = _nothing

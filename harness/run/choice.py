@@ -19,14 +19,14 @@ _T = TypeVar("_T")
 
 
 def known_lanes(patterns: Iterable[str] = ()) -> tuple[Lane, ...]:
-    """Every lane of the catalogue, and of the kernels the user imported; and those lanes of point releases that
-    patterns ask for by a version, which no others match."""
+    """Returns every lane of the catalogue, and of the kernels that the user imported; and those lanes of point releases
+    that patterns ask for by a version, which no others match."""
     return (*all_lanes((name, arch.name) for name, arch in store.names()), *points.asked_for(patterns))
 
 
 @dataclass(frozen=True)
 class Choice(Generic[_T]):
-    """What was chosen of each kernel and architecture, and the lanes that have any of it; `without` have none."""
+    """The chosen scripts of each kernel and architecture, and the lanes that have any; `without` have none."""
 
     of: Mapping[Place, tuple[_T, ...]]
     lanes: tuple[Lane, ...]

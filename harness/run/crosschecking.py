@@ -14,7 +14,7 @@ from harness.run.results import ScriptResult
 from harness.script.brief import brief
 
 _FINE = (Verdict.AGREE, Verdict.UNSUPPORTED)
-"""What a disagreement outranks; whatever else was found stands, and the result is reported as that."""
+"""The verdicts that a disagreement replaces; whatever else was found stands, and the result is reported as that."""
 
 
 def crosschecked(

@@ -136,7 +136,7 @@ def _check(report: RunReport) -> None:
 
 
 def _check_provenance(machine: MachineReport, where: str) -> None:
-    """Of what kernels bring along as it is, the parts that reports show."""
+    """Checks the parts of kernels' provenance that reports show."""
     for part in ("sha256", "metapackage"):
         _expect(dict, machine.provenance.get(part, {}), f"{where}.{part}")
     for index, package in enumerate(_expect(list, machine.provenance.get("packages", []), f"{where}.packages")):

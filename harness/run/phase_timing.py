@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """What one phase took in one place, a machine (`debian-12/arm64`) or a lane: wall-clock seconds, and how often."""
+    """The time of one phase in one place, a machine (`debian-12/arm64`) or a lane: wall-clock seconds, and how
+    often."""
 
     place: str
     phase: str
@@ -60,7 +61,7 @@ class PhaseClock:
 
     @property
     def spent(self) -> tuple[PhaseTime, ...]:
-        """So far, in the order phases were first left."""
+        """Returns the times so far, in the order phases were first left."""
         return tuple(
             PhaseTime(place, phase, round(seconds, 3), self._times[place, phase])
             for (place, phase), seconds in self._seconds.items()

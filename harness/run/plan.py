@@ -32,7 +32,7 @@ class Share:
 
     @property
     def name(self) -> str:
-        """As a folder's name and in messages."""
+        """Returns the name of its folder, which messages use, too."""
         return f"{self.kernel}-{self.arch}"
 
     @property

@@ -19,9 +19,10 @@ from harness.script.source import Source
 from hil.whole import write_whole
 
 FORMAT = 4
-"""Of `results.json`; grows when a reader of an older one would misread it, or miss the news: 3 brought the programs,
-the differences and the commands that repeat a result; 4 the verdict `disagree`, and which lanes an operation was held
-against."""
+"""The format of `results.json`; it grows when a reader of an older one would misread it, or miss new data: 3 brought
+the programs, the differences and the commands that repeat a result; 4 the verdict `disagree`, and which lanes an
+operation was compared with.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class OperationReport:
     depends_on: tuple[int, ...] = ()
     """The operations before it that may have to do with it."""
     against: tuple[str, ...] = ()
-    """The other lanes it was held against, where neither the model nor a clause had a word for it."""
+    """The other lanes it was compared with, where neither the model nor a clause predicts it."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What some rounds of a script, counted from 1, have in common where not all are alike."""
+    """The rounds of a script, counted from 1, with the same result, where not all are alike."""
 
     rounds: tuple[int, ...]
     verdict: Verdict
@@ -57,8 +58,8 @@ class ScriptResult:
     """One script on one lane. `reason` is empty for agreement; `operation` is the first one that diverged, that lanes
     disagree on, or that was lost;
     `unpredicted` are the operations the model has no rule for, which were held against the clause's expectation alone,
-    if there is one; `unexpected` are those that failed though nobody said that they should, up to the first that
-    diverged; `judged` counts who had a word for those up to there; `blame` says whose word stands alone in a
+    if there is one; `unexpected` are those that failed unexpectedly, up to the first that
+    diverged; `judged` counts the predictions of those up to there; `blame` says which one differs from the others in a
     divergence.
 
     Of a script that was repeated, `rounds` times in all, this is what every round gave; `seconds` is the median. Where
@@ -158,7 +159,7 @@ class RunReport:
 
     @property
     def title(self) -> str:
-        """What it was a run of: `hil conform`."""
+        """Returns the command that was run: `hil conform`."""
         words = [word for word in self.command[1:2] if not word.startswith("-")]
         return " ".join(("hil", *words))
 
@@ -167,42 +168,42 @@ class RunReport:
         return tuple(result for result in self.results if result.lane == lane)
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
-        """How often each verdict was given, on one lane or on all."""
+        """Returns how often each verdict was given, on one lane or on all."""
         return Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
 
     @property
     def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Unpredicted operations that neither a clause nor another lane had a word for: whatever the kernel did there,
+        """Returns unpredicted operations that neither a clause nor another lane covers: whatever the kernel did there,
         it was accepted."""
         return tuple((one, step) for one, step in self.unsaid if not step.against)
 
     @property
     def unsaid(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Unpredicted operations no clause has a word for either. Other lanes may have, but what several kernels have
-        in common may be a fault of all of them."""
+        """Returns unpredicted operations that no clause covers either. Other lanes may have, but what several kernels
+        have in common may be a fault of all of them."""
         return tuple((one, step) for one in self.results for step in one.unpredicted if not step.expectation)
 
     @property
     def unexpected(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Operations that failed though nobody said that they should; of scripts that are not told of anyway."""
+        """Returns operations that failed unexpectedly, of scripts that are not reported anyway."""
         return tuple((one, step) for one in self.results if one.verdict is Verdict.AGREE for step in one.unexpected)
 
     @property
     def judged(self) -> Judged:
-        """How many operations model, clauses and other lanes had a word for."""
+        """Returns how many operations model, clauses and other lanes judged."""
         return sum((result.judged for result in self.results), NOTHING)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is to be known of a run whatever came out: how much of it anybody judged, what failed unasked, and which
-        demands it does not meet."""
+        """Returns what a report says of a run whatever its results: how much of it was judged, what failed
+        unexpectedly, and which demands it does not meet."""
         judged = str(self.judged) if self.judged else ""
         broken = f"the run fails because of {' and '.join(self.broken)}" if self.broken else ""
         return tuple(filter(None, (judged, self.failed_unasked, broken)))
 
     @property
     def failed_unasked(self) -> str:
-        """How many operations failed though nobody said that they should, and the first of them; empty for none."""
+        """Returns how many operations failed unexpectedly, and the first of them; empty for none."""
         if not self.unexpected:
             return ""
         result, step = self.unexpected[0]
@@ -231,5 +232,5 @@ class RunReport:
         write_whole(path, json.dumps(self.record(), indent=1, default=str) + "\n")
 
     def record(self) -> dict[str, Any]:
-        """What is written; readers make no use of the sum, which is for people."""
+        """Returns the record that is written; the sum in it is for people, and not read again."""
         return {"format": FORMAT, "judged": {**asdict(self.judged), "in words": self.remarks}, **asdict(self)}

@@ -19,7 +19,8 @@ _FAILED = (Verdict.LOST, Verdict.ERROR)
 
 
 def summed(results: Iterable[ScriptResult]) -> tuple[ScriptResult, ...]:
-    """One result a script and lane, in the order of the first round; `results` of one place are in that of rounds."""
+    """Returns one result for each script and lane, in the order of the first round; `results` of one place are in that
+    of rounds."""
     places: dict[tuple[str, str], list[ScriptResult]] = {}
     for result in results:
         places.setdefault((result.lane, result.script), []).append(result)
@@ -55,11 +56,11 @@ def describe(sighting: Sighting) -> str:
 
 
 def _outcome(result: ScriptResult) -> object:
-    """What must be the same in every round: the verdict, the operation it is about, and what was seen there.
+    """Returns what must be the same in every round: the verdict, the operation it is about, and what was seen there.
 
-    Not what was seen of a divergence that is known, which its entry excuses whatever it is, nor how a machine died. An
-    operation the model has no rule for counts with what was seen: nobody said that it may vary. The verifier's log
-    never counts, because it prints where maps happen to lie.
+    It leaves out what was seen of a divergence that is known, which its entry excuses whatever it is, and how a machine
+    died. An operation for which the model has no rule counts with what was seen: it is not known to vary. The
+    verifier's log never counts, because it prints addresses of maps.
     """
     if result.verdict in _FAILED:
         return result.verdict

@@ -31,8 +31,8 @@ _INSNS = PROG_LOAD.fields["insns"]
 
 
 def texts(shares: Sequence[Share], whole: Collection[str]) -> tuple[ScriptText, ...]:
-    """Every script once, or once for each of its forms where architectures or eras give it different ones; those named
-    in `whole` with their programs and what is expected of them."""
+    """Returns every script once, or once for each of its forms where architectures or eras give it different ones;
+    those named in `whole` with their programs and expectations."""
     machines: dict[ScriptText, list[str]] = {}
     sources: dict[ScriptText, Source | None] = {}
     for share in shares:
@@ -44,14 +44,15 @@ def texts(shares: Sequence[Share], whole: Collection[str]) -> tuple[ScriptText, 
 
 
 def needs_whole(result: ScriptResult) -> bool:
-    """Whether a reader of this result needs all of its script: there is something about one of its operations."""
+    """Returns whether a reader of this result needs the whole script: there is something about one of its
+    operations."""
     return result.verdict in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY, Verdict.KNOWN) or bool(
         result.operations
     )
 
 
 def text(script: Script, machines: tuple[str, ...] = ()) -> ScriptText:
-    """All of a script."""
+    """Returns the whole text of a script."""
     return replace(
         _outline(script),
         machines=machines,
@@ -87,7 +88,7 @@ def _programs(script: Script) -> Iterator[ProgramText]:
 
 
 def _flat(script: Script) -> Iterator[tuple[int, Operation]]:
-    """Every operation, those of threads under the index of what starts the threads."""
+    """Yields every operation, those of threads under the index of the operation that starts the threads."""
     for index, operation in enumerate(script.operations):
         yield index, operation
         if isinstance(operation, RunThreads):

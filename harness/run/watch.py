@@ -109,7 +109,7 @@ class LiveTable:
             self._counts[lane][result.verdict] += 1
 
     def _table(self) -> Table:
-        """Where a screen is narrow, bars are left out and what machines do is cut, but no lane's name."""
+        """Returns the table. On a narrow screen, bars are left out and what machines do is cut, but no lane's name."""
         barred = self._console.width >= _WIDE
         table = Table(box=None, pad_edge=False)
         table.add_column("lane", no_wrap=True)

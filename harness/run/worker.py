@@ -275,8 +275,8 @@ class Worker:
             return ScriptResult(str(lane), seen.script.name, Verdict.ERROR, f"internal error: {error!r}")
 
     def _visits(self) -> Iterator[Visit]:
-        """Every lane once a round, so that a round meets whatever all lanes left over in the one before; and all of it
-        first for the scripts that one CPU is enough for."""
+        """Yields every lane once for each round, so that a round meets whatever all lanes left over in the one before;
+        first with the scripts for which one CPU is enough."""
         rounds = range(1, self.share.rounds + 1)
         return (Visit(*which) for which in product((False, True), rounds, self.share.lanes))
 

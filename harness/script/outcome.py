@@ -265,8 +265,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Either:
-    """One of several outcomes, where it depends on the order of concurrent operations, or on something unknown,
-    which."""
+    """One of several outcomes, where the choice depends on the order of concurrent operations, or on something
+    unknown."""
 
     outcomes: tuple[Outcome, ...]
 

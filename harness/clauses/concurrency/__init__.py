@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Several CPUs: programs that run at the same time, and operations on them while they run.
 
-What hangs on timing is expected between bounds; what does not, exactly.
+What depends on timing is expected between bounds; what does not, exactly.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Later = Mapping[str, Said]
 Given = Mapping[str, tuple[int, ...]]
 RESTRICT = "perf-event-restrict"
 CLOSED: Given = MappingProxyType({UNPRIVILEGED_BPF: (2, 1)})
-"""Where kernel.unprivileged_bpf_disabled is there, it is set."""
+"""The setting kernel.unprivileged_bpf_disabled is not 0, where it exists."""
 SAME: Later = MappingProxyType({})
 FILTER = accepted("filter", ProgramType.SOCKET_FILTER)
 

@@ -51,14 +51,14 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
 
 @dataclass(frozen=True)
 class Reads:
-    """How far into its context the verifier sees a program read, in bytes; between `least` and `most`."""
+    """How far into its context, in bytes, the verifier sees a program read: between `least` and `most`."""
 
     least: int
     most: int
 
 
 def context_reads(program: Sequence[Instruction]) -> Reads:
-    """Of a program that was accepted."""
+    """Returns the reads of a program that was accepted."""
     uses = context_uses(program)
     ends = {index: insn.off + insn.size.nbytes for index, insn in enumerate(program) if insn.opcode_class == Class.LDX}
     least = max((ends[index] for index in _surely_reads(program) if index in ends), default=0)

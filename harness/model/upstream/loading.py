@@ -59,7 +59,7 @@ def log_without_buffer(rules: Upstream) -> Upstream:
     stable={(6, 1): Backport(0, version(6, 1, 192)), (6, 6): Backport(0, version(6, 6, 17))},
 )
 def jumps_read_first(rules: Upstream) -> Upstream:
-    """Of a conditional jump the verifier looks at the destination before all other fields: check_cond_jmp_op()."""
+    """The verifier looks at the destination of a conditional jump before all other fields: check_cond_jmp_op()."""
     return replace(rules, jumps_read_first=jumps_read_first.window(rules.release))
 
 

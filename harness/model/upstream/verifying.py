@@ -38,8 +38,8 @@ def _lifted(rules: Upstream, *more: Rule) -> Upstream:
 
 @change((4, 2), after=(4, 1))
 def inferred(rules: Upstream) -> Upstream:
-    """What the verifier says is inferred from 4.1's. Of its refusals for want of room, for alignment and for what is on
-    the stack nobody has read what became of them, nor of those of packets' contexts, which grew."""
+    """The verifier's verdicts are inferred from 4.1's. It was not looked up what became of its refusals for want of
+    room, for alignment and for what is on the stack, nor of those of packets' contexts, which grew."""
     return _lifted(
         _with(rules, specified=False),
         Rule.TOO_COMPLEX,

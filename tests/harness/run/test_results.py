@@ -106,10 +106,10 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     summarize(console, unpredicted(""), tmp_path)
     told = console.file.getvalue()
     assert re.search(r"lane +scripts +verdicts +unpredicted\n\S+ +1 +1 agree +1\n", told)
-    assert "no rule for 1 operation, and neither a clause nor another lane has a word for 1 of them" in told
+    assert "no rule for 1 operation, and neither a clause nor another lane covers 1 of them" in told
     console = Console(file=io.StringIO(), width=200)
     summarize(console, unpredicted("success"), tmp_path)
-    assert "no rule for 1 operation, and a clause has a word for each\n" in console.file.getvalue()
+    assert "no rule for 1 operation, and a clause covers each\n" in console.file.getvalue()
     assert "1 operation: judged by model and clause 0, by one of them 0, by other lanes alone 0, by none 1\n" in told
     with pytest.raises(BenchError, match=r"1 operation should give; the first is Close\(event=e\) of script-0"):
         Demands(predicted=True).check(unpredicted(""))

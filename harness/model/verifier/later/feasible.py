@@ -95,7 +95,7 @@ def outcomes(insn: Instruction, left: Fact, right: Fact) -> frozenset[bool]:
 
 
 def with_itself(insn: Instruction) -> bool | None:
-    """Returns whether the comparison of a register with itself holds; None where that hangs on what it holds."""
+    """Returns whether the comparison of a register with itself holds; None where that depends on its value."""
     if insn.operation == Jump.JSET:
         return None
     return insn.operation in _REFLEXIVE
