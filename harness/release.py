@@ -30,6 +30,18 @@ def release(name: str) -> Release:
     return int(numbers[0]), int(numbers[1])
 
 
+@cache
+def point(name: str) -> tuple[Release, int]:
+    """Returns the release and the sublevel of a stable release, "6.1.176" for one; sublevel -1 for a release as a
+    whole, "6.1". Raises UserError for what is neither."""
+    series, _, sublevel = name.rpartition(".")
+    if "." not in series:
+        return release(name), -1
+    if not sublevel.isdecimal():
+        raise UserError(f"{name!r} is no release of Linux", remedy="write MAJOR.MINOR or MAJOR.MINOR.SUBLEVEL")
+    return release(series), int(sublevel)
+
+
 def dotted(one: Release) -> str:
     """Returns a release as people write it."""
     return ".".join(map(str, one))

@@ -69,7 +69,7 @@ def conform(
     excused = known.read(KNOWN)
     plan = shares(
         chosen.lanes,
-        lambda *place: tuple(clause.script(_era(*place)) for clause in chosen.of[place]),
+        lambda *place: tuple(clause.script(_era(*place), _version(*place)) for clause in chosen.of[place]),
         excused,
         rounds,
     )
@@ -85,6 +85,10 @@ def conform(
 
 def _era(kernel: str, arch: str) -> str:
     return store.era(kernel, architecture(arch))
+
+
+def _version(kernel: str, arch: str) -> int | None:
+    return store.cached_version_code(kernel, architecture(arch))
 
 
 def _distribution(kernel: str, arch: str) -> Distribution | None:

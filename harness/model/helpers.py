@@ -96,8 +96,8 @@ def ktime_get_ns(surroundings: Surroundings, *_: Value) -> Value:
 def trace_printk(surroundings: Surroundings, text: Value, size: Value, *arguments: Value) -> Value:
     """Returns the length of what was printed, or -EINVAL."""
     first, second, third = arguments[:3]
-    rules = surroundings.environment.rules.printk
-    pieces = printk.parse(rules, _bytes(text, exactly(size)))
+    rules, version = surroundings.environment.rules.printk, surroundings.environment.version_code
+    pieces = printk.parse(rules, version, _bytes(text, exactly(size)))
     try:
         printed = printk.printed(rules, pieces, (first, second, third))
         if surroundings.trace is not None:

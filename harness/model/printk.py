@@ -24,12 +24,12 @@ _SPACE = b"\t\n\v\f\r "
 _PUNCTUATION = bytes(code for code in range(0x21, 0x7F) if not chr(code).isalnum())
 
 
-def parse(rules: PrintkRules, text: bytes) -> list[str]:
+def parse(rules: PrintkRules, version: int, text: bytes) -> list[str]:
     """Returns the format split into characters and conversions, which keep their percent sign.
 
     Raises Errno EINVAL for a format the era refuses; Unpredictable for one that the model does not know.
     """
-    return list(_pieces(rules, _format(rules, text)))
+    return list(_pieces(rules, version, _format(rules, text)))
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,18 @@ def _format(rules: PrintkRules, text: bytes) -> bytes:
     return text[:-1]
 
 
-def _pieces(rules: PrintkRules, text: bytes) -> Iterator[str]:
+def _eight_bit(rules: PrintkRules, version: int) -> bool:
+    """Returns whether the text may have bytes from 0x80 on."""
+    if (taken := rules.eight_bit.in_release(version)) is None:
+        raise Unpredictable("whether trace_printk of this stable release takes bytes from 0x80 on")
+    return taken
+
+
+def _pieces(rules: PrintkRules, version: int, text: bytes) -> Iterator[str]:
     conversions = at = 0
     while at < len(text):
         code = text[at]
-        if not (0x20 <= code < 0x7F or code in _SPACE or (rules.eight_bit and code >= 0x80)):
+        if not (0x20 <= code < 0x7F or code in _SPACE or (code >= 0x80 and _eight_bit(rules, version))):
             raise Errno("EINVAL")
         at += 1
         if code != ord("%"):

@@ -164,7 +164,7 @@ class PrintkRules:
     """Any other conversion is EINVAL; else there are some that the model does not know."""
     percent: bool
     """`%%` prints a percent sign and is not counted; else it is EINVAL."""
-    eight_bit: bool
+    eight_bit: Backport
     """Bytes from 0x80 on may stand in the text."""
     hides_addresses: bool
     """%p prints a hashed number for each address, not the address; since 4.15."""
@@ -227,6 +227,11 @@ class Upstream:
     option_memory: int
     """net.core.optmem_max: bytes a socket has for its filter, which must be smaller."""
     verifier: VerifierRules
+    reads_unwritten_stack: Backport
+    """Programs of privileged callers may read bytes of the stack that they did not write, down to the lowest slot that
+    they wrote; check_stack_read_fixed_off(), kernel/bpf/verifier.c."""
+    reads_below_stack: Backport
+    """They may also read below that slot; check_stack_slot_within_bounds()."""
     jumps_read_first: Backport
     """For a conditional jump the verifier checks the destination before the source and the reserved fields;
     check_cond_jmp_op(), kernel/bpf/verifier.c."""

@@ -152,7 +152,8 @@ class LaneGuest:
         operations = tuple(step for step in steps if not isinstance(step, Script))
         if len(operations) < len(steps):
             raise TypeError("a whole script cannot be combined with other steps")
-        return Clause(self.test, "", operations, NOTHING).script(self.model.environment.era)
+        where = self.model.environment
+        return Clause(self.test, "", operations, NOTHING).script(where.era, where.version_code)
 
     def _observe(self, script: Script) -> Observed:
         __tracebackhide__ = True

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from harness.release import dotted, neighbours, release
+from harness.release import Release, neighbours, point, release
 from harness.script.expectation import SUCCESS, Expectation
 from harness.script.needs import Need
 from harness.script.operations import CreateKprobe, Operation, Script, WriteKprobeEvents
@@ -24,13 +24,19 @@ Said = Outcome | str | int | bytes | OneOf | PerCpu | Addresses | None
 """An expectation in short: an errno's name, the value returned, the bytes read; None for what does not matter."""
 
 FIRST = "4.1"
+_NEWEST = 0xFF
+"""The greatest sublevel that LINUX_VERSION_CODE has."""
 KPROBES = frozenset({Need.KPROBES})
 NOTHING: frozenset[Need] = frozenset()
 
 
 @dataclass(frozen=True)
 class Step:
-    """An operation, and its expected outcomes by the first era in which each holds."""
+    """An operation, and its expected outcomes by the first era in which each holds.
+
+    A stable release, "6.1.176" for one, may stand in place of an era: the outcome holds from it on, in that series
+    alone.
+    """
 
     operation: Operation
     said: Mapping[str, Said]
@@ -40,14 +46,26 @@ class Step:
         for said in self.said.values():
             _expectation(said)
 
-    def expected(self, era: str) -> Outcome | None:
-        """Returns what holds in `era`; for one that nobody checked only what holds in both its neighbours."""
-        first, *others = (self._row(dotted(known)) for known in neighbours(release(era)))
+    def expected(self, era: str, version: int | None = None) -> Outcome | None:
+        """Returns what holds in `era`, in its stable release with the LINUX_VERSION_CODE `version`, or the newest if
+        that is None; for an era that nobody checked only what holds in all stable releases of both its neighbours."""
+        wanted = release(era)
+        if (known := neighbours(wanted)) == (wanted,):
+            return self._row(wanted, _NEWEST if version is None else version & 0xFF)
+        first, *others = (self._row(one, sublevel) for one in known for sublevel in self._sublevels(one))
         return first if all(other == first for other in others) else None
 
-    def _row(self, era: str) -> Outcome | None:
-        known = [since for since in self.said if release(since) <= release(era)]
-        return _expectation(self.said[max(known, key=release)]) if known else None
+    def _row(self, wanted: Release, sublevel: int) -> Outcome | None:
+        known = [
+            since
+            for since in self.said
+            if (begin := point(since)) <= (wanted, sublevel) and (begin[1] < 0 or begin[0] == wanted)
+        ]
+        return _expectation(self.said[max(known, key=point)]) if known else None
+
+    def _sublevels(self, series: Release) -> set[int]:
+        """Returns one sublevel of a series for each outcome that the clause has for it."""
+        return {0, *(sublevel for one, sublevel in map(point, self.said) if one == series and sublevel >= 0)}
 
 
 def expect(operation: Operation, said: Said, later: Mapping[str, Said] = MappingProxyType({})) -> Step:
@@ -87,17 +105,19 @@ class Clause:
         first, last = release(self.since), None if self.until is None else release(self.until)
         return all(first <= known and (last is None or known <= last) for known in neighbours(release(era)))
 
-    def script(self, era: str) -> Script:
-        """Returns the clause's script for one era."""
+    def script(self, era: str, version: int | None = None) -> Script:
+        """Returns the clause's script for one era, for the stable release with the LINUX_VERSION_CODE `version` or the
+        newest."""
         steps = [step if isinstance(step, Step) else Step(step, {}) for step in self.steps]
+        expected = tuple(step.expected(era, version) for step in steps)
         entries = Need.KPROBES in self.needs and any(
-            probes_an_entry(step.operation, step.expected(era)) for step in steps
+            probes_an_entry(step.operation, said) for step, said in zip(steps, expected, strict=True)
         )
         return Script(
             self.id,
             self.sentence,
             tuple(step.operation for step in steps),
-            tuple(step.expected(era) for step in steps),
+            expected,
             self.needs | {Need.ENTRY_PROBES} if entries else self.needs,
             source(self.source, era) if self.source else None,
         )

@@ -5,7 +5,8 @@
     program        in the notation of harness.isa.text; a map it names is an array with one element of eight bytes
     errno          of 4.1; without it the program is accepted
     log            a part of 4.1's log: that the program is refused for the reason meant. Later logs differ by release.
-    later          what else holds from an era on: an errno, or "success"; without it, the same errno
+    later          what else holds from an era or a stable release on: an errno, "success", or "open" where nobody has
+                   looked; without it, the same errno
     until          the last era of which anything is said
     license        "GPL" where it is not given
     source         where the kernel decides so, if not where ../sections.toml says
@@ -29,6 +30,7 @@ from harness.script.expectation import Expectation
 from harness.script.operations import LoadProgram, ProgramType
 
 FOLDER = Path(__file__).parent
+_SAID: dict[str, Said] = {"success": WORKS, "open": None}
 _KEYS = {"id", "sentence", "program", "errno", "log", "later", "until", "license", "source"}
 
 
@@ -52,7 +54,7 @@ def _read(path: Path) -> Iterator[Clause]:
 def _clause(row: dict[str, Any]) -> Clause:
     program = assemble(row["program"])
     errno = row.get("errno")
-    later: dict[str, Said] = {era: WORKS if said == "success" else said for era, said in row.get("later", {}).items()}
+    later: dict[str, Said] = {era: _SAID.get(said, said) for era, said in row.get("later", {}).items()}
     if errno is not None:
         later.setdefault("5.10", errno)
     maps = tuple(array(name) for name in dict.fromkeys(reference.name for _, reference in program.maps))

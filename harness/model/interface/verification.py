@@ -27,6 +27,7 @@ from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import predict
 from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
+from harness.model.verifier.rules import Rule
 from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
 from harness.script.outcome import Text, Unpredicted
 
@@ -154,8 +155,11 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
 
 def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
     """Returns the verifier of a kernel, of whose stable release it may not be known which field of a jump is checked
-    first."""
+    first, and what of the stack may be read."""
     own, first = rules.verifier, rules.jumps_read_first.in_release(version_code)
+    reads = {Rule.STACK_UNWRITTEN: rules.reads_unwritten_stack, Rule.STACK_BELOW: rules.reads_below_stack}
+    refused = {rule for rule, taken in reads.items() if taken.in_release(version_code) is False}
+    own = replace(own, lifted=own.lifted - refused)
     if first is False:
         return own
     return replace(own, hooks=replace(own.hooks, check_jump_first=destination_first if first else either_first))

@@ -81,6 +81,8 @@ LINUX_4_1 = Upstream(
     program_header=40,
     option_memory=20480,  # net/core/sock.c
     verifier=VERIFIER,
+    reads_unwritten_stack=NEVER,
+    reads_below_stack=NEVER,
     jumps_read_first=NEVER,
     # kernel/bpf/core.c: __bpf_prog_run()
     division_by_zero=DivisionByZero.ENDS_PROGRAM,
@@ -97,7 +99,7 @@ LINUX_4_1 = Upstream(
         "duxp",
         others_refused=True,
         percent=False,
-        eight_bit=False,
+        eight_bit=NEVER,
         inner_nul=False,
         hides_addresses=False,
         own_line=False,

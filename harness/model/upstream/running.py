@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.isa.opcodes import Helper
-from harness.model.rules import DivisionByZero, LongShift, PrintkRules, Upstream
+from harness.model.rules import NEVER, Backport, DivisionByZero, LongShift, PrintkRules, Upstream, version
 from harness.model.upstream.change import Change, change
 from harness.release import Release
 
@@ -94,19 +94,33 @@ def printk_of_5_10(rules: Upstream) -> Upstream:
 
 @change((6, 1), after=(5, 10))
 def printk_of_6_1(rules: Upstream) -> Upstream:
-    """bpf_trace_printk takes %X and %%, bytes from 0x80 on, and ends its format at any NUL."""
+    """bpf_trace_printk takes %X and %%, and ends its format at any NUL."""
     return replace(
         rules,
         printk=PrintkRules(
             "duxpiX",
             others_refused=False,
             percent=True,
-            eight_bit=True,
+            eight_bit=NEVER,
             inner_nul=True,
             hides_addresses=True,
             own_line=True,
         ),
     )
+
+
+@change(
+    (7, 2),
+    after=(5, 10),
+    stable={
+        (6, 1): Backport(version(6, 1, 174), version(6, 1, 176)),
+        (6, 12): Backport(version(6, 12, 90), version(6, 12, 94)),
+    },
+)
+def printk_of_eight_bits(rules: Upstream) -> Upstream:
+    """bpf_trace_printk takes bytes from 0x80 on."""
+    window = printk_of_eight_bits.window(rules.release)
+    return replace(rules, printk=replace(rules.printk, eight_bit=window))
 
 
 @change((6, 1), after=(5, 10))
@@ -141,6 +155,7 @@ CHANGES: tuple[Change, ...] = (
     _limit((5, 10), (4, 1), 156),
     leaves_what_is_behind_the_name,
     printk_of_6_1,
+    printk_of_eight_bits,
     _helpers((6, 1), 93, 94, 105, 106, 123, 148, 156, 157, 158, 164, 165, *range(169, 178), after=(5, 10)),
     _helpers((6, 1), 180, 181, 182, 191, 194, 195, *range(197, 204), 208, 209, after=(5, 10)),
     _limit((6, 1), (5, 10), 210),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.isa.opcodes import Class, Helper, Jump
-from harness.model.rules import Upstream
+from harness.model.rules import Backport, Upstream, version
 from harness.model.upstream.change import Change, change
 from harness.model.verifier.hooks import Check
 from harness.model.verifier.later import atomics, calls, functions, pointers, records, stack_arguments
@@ -45,6 +45,8 @@ def inferred(rules: Upstream) -> Upstream:
         Rule.TOO_COMPLEX,
         Rule.SPILL_CORRUPTED,
         Rule.STACK_READ,
+        Rule.STACK_UNWRITTEN,
+        Rule.STACK_BELOW,
         Rule.CONTEXT_OF_PACKET,
         Rule.MISALIGNED,
         Rule.ACCESS_BY_STACK_POINTER,  # any constant distance from R10 may be a base since 4.14
@@ -152,6 +154,31 @@ def early_long_jump(rules: Upstream) -> Upstream:
     return _with(rules, early_opcodes=frozenset({Class.JMP32 | Jump.JA}))
 
 
+@change(
+    (6, 3),
+    "6715df8d5d24, bpf: Allow reads from uninit stack",
+    after=(5, 10),
+    stable={
+        (5, 10): Backport(version(5, 10, 218), version(5, 10, 223)),
+        (6, 1): Backport(0, version(6, 1, 170)),
+    },
+)
+def unwritten_stack_read(rules: Upstream) -> Upstream:
+    """Bytes of the stack that a program did not write may be read, down to the lowest slot that it wrote."""
+    return replace(rules, reads_unwritten_stack=unwritten_stack_read.window(rules.release))
+
+
+@change(
+    (6, 8),
+    "6b4a64bafd10, bpf: Fix accesses to uninit stack slots",
+    after=(5, 10),
+    stable={(6, 1): Backport(version(6, 1, 190), version(6, 1, 192))},
+)
+def stack_below_read(rules: Upstream) -> Upstream:
+    """The stack may be read below the lowest slot that a program wrote."""
+    return replace(rules, reads_below_stack=stack_below_read.window(rules.release))
+
+
 @change((6, 12), after=(6, 6))
 def contexts_written(rules: Upstream) -> Upstream:
     """Whether a program on a kprobe that writes its context is refused is not known; 7.2 loads it and refuses to
@@ -234,6 +261,8 @@ CHANGES: tuple[Change, ...] = (
     pointers_compared,
     fetching_atomics,
     early_long_jump,
+    unwritten_stack_read,
+    stack_below_read,
     contexts_written,
     fields_before_paths,
     indices_known,

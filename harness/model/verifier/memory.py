@@ -203,5 +203,13 @@ def check_stack_read(state: State, off: int, size: int) -> Register:
         return slot.spilled
     for position in range(size):
         if slot.kinds[first + position] != MISC:
-            raise Refused(Rule.STACK_READ, "EACCES", f"invalid read from stack off {off}+{position} size {size}")
+            rule = _reading(state, number, slot.kinds[first + position])
+            raise Refused(rule, "EACCES", f"invalid read from stack off {off}+{position} size {size}")
     return UNKNOWN
+
+
+def _reading(state: State, number: int, kind: int) -> Rule:
+    """Returns the rule against reading a byte of that kind, other than plain data, in a slot."""
+    if kind == SPILL:
+        return Rule.STACK_READ
+    return Rule.STACK_UNWRITTEN if any(written <= number for written in state.stack) else Rule.STACK_BELOW

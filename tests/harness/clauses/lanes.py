@@ -28,5 +28,5 @@ LANES = [
 
 def scripts(lane: Environment) -> list[Script]:
     """The clauses a lane can carry out."""
-    wanted = [clause.script(lane.era) for clause in clauses(lane.arch, lane.era)]
+    wanted = [clause.script(lane.era, lane.version_code) for clause in clauses(lane.arch, lane.era)]
     return [script for script in wanted if not unmet(script.needs, lane)]

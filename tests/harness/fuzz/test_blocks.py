@@ -8,11 +8,13 @@ from functools import cache
 
 import pytest
 
+from harness.clauses import clauses
 from harness.fuzz.following import Following
 from harness.fuzz.generate import case
 from harness.fuzz.known import code, known
 from harness.isa.assemble import R1, R2, arsh64_imm, jsgt_imm, mov64_reg
 from harness.isa.instruction import Instruction
+from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine, Lane
 from harness.model.eras import era
 from harness.script.operations import LoadProgram, Script
@@ -87,3 +89,10 @@ def test_only_cases_with_the_code_are_excused() -> None:
     with_code = [script.name for script, text in running("6.1") if compared.search(text)]
     assert excused == with_code and 0 < len(excused) < len(scripts) / 4
     assert not list(known([Lane("debian-13", "arm64", Engine.INTERP)], scripts))
+
+
+def test_what_a_clause_shows_of_lost_zero_extension_is_excused_in_cases_that_do_it() -> None:
+    (bug,) = (one for one in bugs() if one.id == "zero-extension-lost")
+    clause = next(one for one in clauses("riscv64", "7.2") if one.id == "RUN-03.branch")
+    assert re.search(bug.code, code(clause.script("7.2"))) and re.search(bug.code, code(bug.script()))
+    assert 0 < share(bug.code, "7.2", "riscv64") < 1 / 4

@@ -16,6 +16,7 @@ from harness.model.unpredictable import Unpredictable
 from harness.model.value import M64, Partial, Pointer, Value, unknown
 from harness.script.operations import CreateMap, MapType
 from harness.script.outcome import Bytes
+from hil.kernels.kernel import version_code
 from tests.harness.model.running import environment, memory
 
 EFAULT = -14 & M64
@@ -158,11 +159,11 @@ def test_a_helper_without_a_rule_and_a_bad_argument() -> None:
         call(Helper.MAP_LOOKUP_ELEM, 5)
 
 
-def printed(text: bytes, *arguments: Value, name: str = "4.1") -> int | str:
+def printed(text: bytes, *arguments: Value, name: str = "4.1", code: int | None = None) -> int | str:
     first, second, third = (*arguments, 0, 0, 0)[:3]
     try:
-        rules = era(name, "x86_64").printk
-        return len(printk.printed(rules, printk.parse(rules, text), (first, second, third)))
+        rules, newest = era(name, "x86_64").printk, era(name, "x86_64").latest
+        return len(printk.printed(rules, printk.parse(rules, code or newest, text), (first, second, third)))
     except Errno as error:
         return error.name
 
@@ -204,8 +205,28 @@ def test_trace_printk(clause: str, text: bytes, arguments: tuple[int, ...], expe
 def test_tp_05_a_percent_sign_prints_since_6_1() -> None:
     assert printed(b"100%%\0", name="5.10") == "EINVAL"
     assert printed(b"100%%\0", name="6.1") == 4
-    assert printed(b"caf\xe9\0", name="6.1") == 4
     assert printed(b"ab\0cd", name="6.1") == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "releases"),
+    [
+        ("EINVAL", ["5.10.255", "6.1.170", "6.1.174", "6.12.43", "6.12.90"]),
+        (4, ["6.1.176", "6.1.192", "6.12.94", "6.12.118", "7.2.0"]),
+        (None, ["6.1.175", "6.12.91", "6.6.87", "6.18.15"]),
+    ],
+)
+def test_trace_printk_takes_bytes_from_0x80_since_some_stable_releases(
+    said: str | int | None, releases: list[str]
+) -> None:
+    for one in releases:
+        name, code = one.rpartition(".")[0], version_code(one)
+        if said is None:
+            with pytest.raises(Unpredictable, match="of this stable release"):
+                printed(b"caf\xe9\0", name=name, code=code)
+        else:
+            assert printed(b"caf\xe9\0", name=name, code=code) == said, one
+        assert printed(b"cafe\0", name=name, code=code) == 4, one
 
 
 def test_hole_02_a_conversion_hidden_behind_a_pointer_is_not_predicted() -> None:

@@ -115,6 +115,13 @@ REJECTIONS: tuple[Rejection, ...] = (
         1,
     ),
     Rejection(
+        "M-07",
+        (stx(DW, R10, -8, R1), st(W, R10, -8, 0), ldx(DW, R0, R10, -8), exit_()),
+        "EACCES",
+        "invalid read from stack off -8+4 size 8",
+        2,
+    ),
+    Rejection(
         "M-08",
         (LOOKUP, jeq_imm(R0, 0, "out"), ldx(DW, R2, R0, 8), "out", *TAIL),
         "EACCES",
