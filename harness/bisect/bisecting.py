@@ -64,19 +64,20 @@ class EndSkipped(BenchError):
 
 
 def bisect(
-    points: Sequence[Point], ask: Ask, by: By, tell: Callable[[Asked], None] = lambda _: None
+    points: Sequence[Point], ask: Ask, by: By, notify: Callable[[Asked], None] = lambda _: None
 ) -> Result:  # fmt: skip
-    """Search `points`, oldest first and at least two; each that was asked is told. EndSkipped when an end cannot be."""
+    """Searches `points`, oldest first and at least two; `notify` gets each that was asked. Raises EndSkipped when an
+    end cannot be asked."""
     asked: list[Asked] = []
 
     def same(number: int) -> bool | None:
         answer, boots = ask(points[number])
-        told = Asked(points[number], answer, boots)
+        one = Asked(points[number], answer, boots)
         if answer.behaviour is not None:
-            told = _held_against(asked[0].answer if asked else answer, told, by)
-        asked.append(told)
-        tell(told)
-        return told.same
+            one = _held_against(asked[0].answer if asked else answer, one, by)
+        asked.append(one)
+        notify(one)
+        return one.same
 
     for end in (0, len(points) - 1):
         if same(end) is None:
@@ -91,11 +92,11 @@ def bisect(
     )  # fmt: skip
 
 
-def _held_against(reference: Answer, told: Asked, by: By) -> Asked:
-    answer = told.answer
+def _held_against(reference: Answer, one: Asked, by: By) -> Asked:
+    answer = one.answer
     assert reference.behaviour is not None and answer.behaviour is not None
     found = contrast(reference.behaviour, answer.behaviour)
     if by is By.VERDICT:
         unlike = reference.verdict != answer.verdict
         found = Contrast(None, reference.verdict, answer.verdict) if unlike else None
-    return replace(told, same=found is None, contrast=found)
+    return replace(one, same=found is None, contrast=found)

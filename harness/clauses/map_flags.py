@@ -96,7 +96,7 @@ def _made(type: MapType, flags: int, name: str = "map") -> CreateMap:
     return CreateMap(name, type, *SIZES[type], flags)
 
 
-def _said(type: MapType, flag: int) -> Said:
+def _gives(type: MapType, flag: int) -> Said:
     if flag == MapFlag.NO_PREALLOC and type in (MapType.LRU_HASH, MapType.LRU_PERCPU_HASH):
         return NOT_SUPPORTED
     return WORKS if type in OF_TYPES.get(flag, ()) else "EINVAL"
@@ -108,7 +108,7 @@ def _taken() -> tuple[Clause, ...]:
             _clause(
                 f"MAP-60.{type.name.lower()}",
                 f"A map of type {type.name} takes the map_flags of its type, and gives EINVAL for others",
-                *(expect(_made(type, int(flag), f"map{flag:x}"), _said(type, flag)) for flag in (*OF_TYPES, *UNUSED)),
+                *(expect(_made(type, int(flag), f"map{flag:x}"), _gives(type, flag)) for flag in (*OF_TYPES, *UNUSED)),
             )
             for type in SIZES
         ),

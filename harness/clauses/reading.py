@@ -63,7 +63,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         return seeing(_of_our_write(registers, _read(address, size, helper)), WRITE)
 
     def written(what: Buffer | Untouched, content: int, result: int, later: Later = SAME, size: int = 8) -> Steps:
-        return (*reading(1, size=size), Trigger(WRITE, (what, MARK)), *_seen(content, result, later))
+        return (*reading(1, size=size), Trigger(WRITE, (what, MARK)), *_holds(content, result, later))
 
     def passed(address: int, later: Said) -> Steps:
         code = on_our_prctl(registers, _read(ldx(DW, R3, R6, registers.argument(1))), mov64_imm(R0, 0))
@@ -82,7 +82,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
             (
                 *reading(3),
                 Trigger("pwrite_null", (0, MARK, MAGIC)),
-                *_seen(MAGIC, 0),
+                *_holds(MAGIC, 0),
             ),
         ),
         Clause(
@@ -133,7 +133,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 (
                     *reading(at, helper),
                     Trigger("pwrite_null", (Buffer(u64(MAGIC)), MARK, MAGIC)),
-                    *_seen(content, result),
+                    *_holds(content, result),
                 ),
                 since="5.10",
             )
@@ -168,7 +168,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 (
                     *reading(1, helper),
                     Trigger(WRITE, (Buffer(text), MARK)),
-                    *_seen(int.from_bytes(content, "little"), result),
+                    *_holds(int.from_bytes(content, "little"), result),
                 ),
                 since="5.10",
             )
@@ -196,7 +196,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
     )
 
 
-def _seen(content: int, result: int, later: Later = SAME) -> Steps:
+def _holds(content: int, result: int, later: Later = SAME) -> Steps:
     return holds("seen", content, later), holds("seen", result, key=1)
 
 

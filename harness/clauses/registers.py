@@ -43,7 +43,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         Clause(
             f"REG-01.{registers.arguments[0]}",
             f"The first argument of a function is in {registers.arguments[0]}; of 32 bits, in its low half",
-            (*_storing(registers, ldx(W, R7, R6, registers.argument(0))), prctl(*ARGUMENTS[1:]), _seen(UNKNOWN_PRCTL)),
+            (*_storing(registers, ldx(W, R7, R6, registers.argument(0))), prctl(*ARGUMENTS[1:]), _holds(UNKNOWN_PRCTL)),
         ),
         *(_lseek(registers, number, value) for number, value in enumerate((-1, 0, 1 << 62, MAGIC))),
         *(
@@ -54,7 +54,7 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
                 (
                     *_storing(registers, ldx(size, R7, R6, registers.argument(1) + offset)),
                     prctl(MAGIC),
-                    _seen(MAGIC >> 8 * offset & ((1 << 8 * size.nbytes) - 1)),
+                    _holds(MAGIC >> 8 * offset & ((1 << 8 * size.nbytes) - 1)),
                 ),
             )
             for size in (B, H, W)
@@ -66,12 +66,12 @@ def clauses(registers: PtRegs) -> tuple[Clause, ...]:
         Clause(
             "REG-03",
             "The stack pointer in the context of an entry probe is a kernel address",
-            (*_storing(registers, _top_bit(registers.offsets[registers.sp])), prctl(), _seen(1)),
+            (*_storing(registers, _top_bit(registers.offsets[registers.sp])), prctl(), _holds(1)),
         ),
         Clause(
             "REG-02",
             "The program counter in the context of an entry probe is a kernel address",
-            (*_storing(registers, _top_bit(registers.offsets[registers.ip])), prctl(), _seen(1)),
+            (*_storing(registers, _top_bit(registers.offsets[registers.ip])), prctl(), _holds(1)),
         ),
         *(_returned(registers, *row) for row in _RETURNS),
     )
@@ -84,7 +84,7 @@ def _argument(registers: PtRegs, number: int) -> Clause:
         (
             *_storing(registers, ldx(DW, R7, R6, registers.argument(number))),
             prctl(*ARGUMENTS[1:]),
-            _seen(ARGUMENTS[number]),
+            _holds(ARGUMENTS[number]),
         ),
     )
 
@@ -97,7 +97,7 @@ def _lseek(registers: PtRegs, number: int, offset: int) -> Clause:
     return Clause(
         f"REG-01.lseek-{number}",
         f"A signed argument of 64 bits keeps all its bits: {shown}",
-        (array("seen"), *probed(code, symbol="null_lseek"), Trigger("null_lseek", (offset, 0)), _seen(offset)),
+        (array("seen"), *probed(code, symbol="null_lseek"), Trigger("null_lseek", (offset, 0)), _holds(offset)),
     )
 
 
@@ -115,7 +115,7 @@ def _returned(registers: PtRegs, name: str, fire: Trigger, value: int, size: Siz
     return Clause(
         f"RUN-55.{name}",
         f"The context of a return probe has what the function returned in the register of results: that of {name}",
-        (array("seen"), *probed(code, symbol=fire.trigger, returns=True), fire, _seen(value)),
+        (array("seen"), *probed(code, symbol=fire.trigger, returns=True), fire, _holds(value)),
     )
 
 
@@ -215,5 +215,5 @@ def _top_bit(offset: int) -> tuple[Piece, ...]:
     return ldx(DW, R7, R6, offset), rsh64_imm(R7, 63)
 
 
-def _seen(value: int) -> Step:
+def _holds(value: int) -> Step:
     return holds("seen", value)

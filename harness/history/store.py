@@ -118,8 +118,8 @@ class History:
                 exit_status=row[3],
                 interrupted=bool(row[7]),
                 folder=Path(row[4]),
-                command=_words(row[5]),
-                lanes=_words(row[6]),
+                command=_strings(row[5]),
+                lanes=_strings(row[6]),
                 counts=Counter({Verdict(verdict): count for verdict, count in counts.items()}),
             )
         except (ValueError, TypeError) as error:
@@ -196,5 +196,5 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _strings(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))

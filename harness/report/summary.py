@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.counting import counted
-from harness.report.terminal import tell
+from harness.report.terminal import print_findings
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
 
@@ -34,7 +34,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         row = lane, str(counts.total()), verdicts(counts)
         table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
     console.print(table)
-    tell(console, report, folder)
+    print_findings(console, report, folder)
     for remark in report.remarks:
         console.print(remark, highlight=False, soft_wrap=True)
     if unpredicted:

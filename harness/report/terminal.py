@@ -23,7 +23,7 @@ shows them."""
 _NAMES = 8  # scripts, or lanes, that are named one by one
 
 
-def tell(console: Console, report: RunReport, folder: Path) -> None:
+def print_findings(console: Console, report: RunReport, folder: Path) -> None:
     """Print every result that is no agreement, those together that have it in common: what is known or unsupported
     first, so that the most severe is near the end of what scrolls by; and where the reports are."""
     groups = grouped(report)

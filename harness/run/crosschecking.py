@@ -41,10 +41,10 @@ def _with(result: ScriptResult, heard: Heard) -> ScriptResult:
         return replace(result, verdict=Verdict.AGREE, reason="") if judged else result
     step = next(step for step in steps if step.index == found.index)
     told = replace(step, difference=found.lines)
-    reason = f"operation {step.index}, {brief(step.operation)}: {_said(found)}"
+    reason = f"operation {step.index}, {brief(step.operation)}: {_describe(found)}"
     return replace(result, verdict=Verdict.DISAGREE, reason=reason, operation=told)
 
 
-def _said(found: Disagreement) -> str:
+def _describe(found: Disagreement) -> str:
     alone = f" ({found.alone} differs from the others)" if found.alone else ""
     return f"{'; '.join(map(brief, found.lines))}; nobody predicts it{alone}"

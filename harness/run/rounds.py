@@ -65,20 +65,20 @@ def _outcome(result: ScriptResult) -> object:
     if result.verdict in _FAILED:
         return result.verdict
     step = result.operation
-    place = step and (step.index, step.operation, "" if result.verdict is Verdict.KNOWN else _seen(step))
-    return result.verdict, place, tuple(map(_seen, result.unpredicted))
+    place = step and (step.index, step.operation, "" if result.verdict is Verdict.KNOWN else _observed(step))
+    return result.verdict, place, tuple(map(_observed, result.unpredicted))
 
 
-def _seen(operation: OperationReport) -> tuple[int, str]:
+def _observed(operation: OperationReport) -> tuple[int, str]:
     return operation.index, operation.observation.partition(", log ")[0]
 
 
 def _reason(result: ScriptResult, rounds: Sequence[ScriptResult]) -> str:
     """The result's own, and what it saw of unpredicted operations that gave something else in another round."""
-    ever = {_seen(operation) for one in rounds for operation in one.unpredicted}
+    ever = {_observed(operation) for one in rounds for operation in one.unpredicted}
     times = Counter(index for index, _ in ever)
     varying = [
-        f"operation {operation.index}, {operation.operation}: unpredicted; saw {_seen(operation)[1]}"
+        f"operation {operation.index}, {operation.operation}: unpredicted; saw {_observed(operation)[1]}"
         for operation in result.unpredicted
         if times[operation.index] > 1
     ]

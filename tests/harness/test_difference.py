@@ -43,7 +43,7 @@ from harness.script.outcome import (
 LOOK = LookupElement(-1, bytes(4), 32)
 
 
-def told(
+def lines(
     said: Prediction, seen: Outcome, operation: Operation = LOOK, expected: Outcome | None = None
 ) -> tuple[str, ...]:
     return difference(Divergence(0, operation, said, seen, expected))
@@ -57,27 +57,27 @@ ZEROS, ONE = bytes(512), bytes(96) + b"\7" + bytes(415)
 
 
 def test_data_of_many_bytes_differ_at_an_offset() -> None:
-    assert told(data(ZEROS), data(ONE)) == ("at offset 96: predicted 0000000000000000, saw 0700000000000000",)
+    assert lines(data(ZEROS), data(ONE)) == ("at offset 96: predicted 0000000000000000, saw 0700000000000000",)
 
 
 def test_data_of_other_lengths_differ_from_where_one_ends() -> None:
-    assert told(data(bytes(20)), data(bytes(16))) == ("at offset 16: predicted 00000000, saw (nothing)",)
-    assert told(data(bytes(8)), data(bytes(9))) == ("at offset 8: predicted (nothing), saw 00",)
+    assert lines(data(bytes(20)), data(bytes(16))) == ("at offset 16: predicted 00000000, saw (nothing)",)
+    assert lines(data(bytes(8)), data(bytes(9))) == ("at offset 8: predicted (nothing), saw 00",)
 
 
 def test_a_number_needs_no_difference() -> None:
-    assert told(data(bytes(8)), data(b"\1" + bytes(7))) == ()
-    assert told(Outcome(value=0), Outcome(errno="EINVAL")) == ()
+    assert lines(data(bytes(8)), data(b"\1" + bytes(7))) == ()
+    assert lines(Outcome(value=0), Outcome(errno="EINVAL")) == ()
 
 
 def test_many_differences_are_counted() -> None:
-    assert told(data(bytes(80)), data(b"\1" * 80))[-1] == "and 6 more such differences"
+    assert lines(data(bytes(80)), data(b"\1" * 80))[-1] == "and 6 more such differences"
 
 
 def test_unknown_bytes_differ_only_by_what_is_known_of_them() -> None:
     said = Bytes(b"\1" * 24, (Piece(8, 4, Unknown("a time", least=1)),))
     seen = bytes([1] * 8 + [0] * 4 + [1] * 11 + [2])
-    assert told(data(said), data(seen)) == (
+    assert lines(data(said), data(seen)) == (
         "at offset 8: predicted ????????01010101, saw 0000000001010101",
         "at offset 16: predicted 0101010101010101, saw 0101010101010102",
     )
@@ -85,40 +85,40 @@ def test_unknown_bytes_differ_only_by_what_is_known_of_them() -> None:
 
 def test_of_several_choices_the_nearest_is_held_against() -> None:
     said = OneOf((b"\1" * 16, b"\2" * 16))
-    assert told(data(said), data(b"\2" * 15 + b"\3")) == (
+    assert lines(data(said), data(b"\2" * 15 + b"\3")) == (
         "at offset 8: predicted 0202020202020202, saw 0202020202020203",
     )
     either = Either((Outcome(errno="ENOENT"), data(bytes(16))))
-    assert told(either, data(bytes(15) + b"\1")) == ("at offset 8: predicted 0000000000000000, saw 0000000000000001",)
+    assert lines(either, data(bytes(15) + b"\1")) == ("at offset 8: predicted 0000000000000000, saw 0000000000000001",)
 
 
 def test_where_kernel_and_model_agree_the_clause_is_held_against() -> None:
     expected = Expectation(value=0, data=bytes(16))
-    assert told(data(b"\1" * 16), data(b"\1" * 16), LOOK, expected)[0] == (
+    assert lines(data(b"\1" * 16), data(b"\1" * 16), LOOK, expected)[0] == (
         "at offset 0: expected 0000000000000000, saw 0101010101010101"
     )
     per_cpu = Expectation(value=0, data=PerCpu(bytes(8)))
-    assert told(data(bytes(8) + b"\1" * 8), data(bytes(8) + b"\1" * 8), LOOK, per_cpu) == (
+    assert lines(data(bytes(8) + b"\1" * 8), data(bytes(8) + b"\1" * 8), LOOK, per_cpu) == (
         "at offset 8: expected 0000000000000000, saw 0101010101010101",
     )
 
 
 def test_of_what_was_expected_records_are_told_too() -> None:
     ring, seen = ReadRing(Ref("ring")), Outcome(value=1, records=(Sample(cpu=0, pid=7),))
-    assert told(seen, seen, ring, Expectation(value=1, records=(Sample(cpu=1),))) == (
+    assert lines(seen, seen, ring, Expectation(value=1, records=(Sample(cpu=1),))) == (
         "record 0: expected Sample(cpu=1), saw Sample(pid=7, cpu=0)",
     )
     odd = Expectation(value=0, data=OneOf((PerCpu(bytes(8)), Addresses(16))))  # type: ignore[arg-type]
-    assert told(data(b"\1" * 16), data(b"\1" * 16), LOOK, odd)[0].startswith("at offset 0: expected 0000")
+    assert lines(data(b"\1" * 16), data(b"\1" * 16), LOOK, odd)[0].startswith("at offset 0: expected 0000")
 
 
 def test_records_differ_by_number() -> None:
     ring = ReadRing(Ref("ring"))
     said = Outcome(value=2, records=(Sample(cpu=0), Sample(cpu=1)))
     seen = Outcome(value=2, records=(Sample(cpu=0), Lost(3)))
-    assert told(said, seen, ring) == ("record 1: predicted Sample(cpu=1), saw Lost(count=3)",)
+    assert lines(said, seen, ring) == ("record 1: predicted Sample(cpu=1), saw Lost(count=3)",)
     fewer = Outcome(value=2, records=(Sample(cpu=0),))
-    assert told(said, fewer, ring) == (
+    assert lines(said, fewer, ring) == (
         "predicted 2 records, saw 1",
         "record 1: predicted Sample(cpu=1), saw (none)",
     )
@@ -127,14 +127,14 @@ def test_records_differ_by_number() -> None:
 def test_logs_differ_by_line() -> None:
     load = LoadProgram("p", ProgramType.KPROBE, program(mov64_imm(R0, 0), exit_()), log_level=1)
     said, seen = (Outcome(value=0, log=f"0: (b7) r0 = 0\n{line}\n") for line in ("1: (95) exit", "1: (95) leave"))
-    assert told(said, seen, load) == ("line 2 of the log: predicted '1: (95) exit', saw '1: (95) leave'",)
+    assert lines(said, seen, load) == ("line 2 of the log: predicted '1: (95) exit', saw '1: (95) leave'",)
 
 
 def test_threads_differ_by_thread_and_operation() -> None:
     both = RunThreads((Thread(0, (Close(1),)), Thread(1, (Close(2), Duplicate("d", 0)))))
     said = Outcome(value=0, threads=((Outcome(value=0),), (Outcome(value=0), Outcome(errno="EBADF"))))
     seen = Outcome(value=0, threads=((Outcome(value=0),), (Outcome(value=0), Outcome(value=7))))
-    assert told(said, seen, both) == ("thread 1, its operation 1: predicted EBADF, saw 7",)
+    assert lines(said, seen, both) == ("thread 1, its operation 1: predicted EBADF, saw 7",)
 
 
 @pytest.mark.parametrize(("said", "seen", "news"), [(data(ZEROS), data(ONE), "saw 0700000000000000")])

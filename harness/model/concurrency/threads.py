@@ -42,7 +42,7 @@ class Threads:
         """Records what the turn's operation gave."""
         self._predictions[turn.place] = prediction
         self._cpus[turn.thread] = self._kernel.environment.cpu
-        self._tell(turn.operation)
+        self._report(turn.operation)
 
     def join(self) -> tuple[str, tuple[Contended, ...]]:
         """Ends the threads and switches back to the script's own; returns what `Witness.end` returns."""
@@ -60,7 +60,7 @@ class Threads:
             for number, thread in enumerate(operation.threads)
         )
 
-    def _tell(self, operation: Operation) -> None:
+    def _report(self, operation: Operation) -> None:
         """Reports to the witness what a system call does to maps; what programs do it sees itself."""
         if not isinstance(operation, UpdateElement | DeleteElement) or not isinstance(operation.map, Ref):
             return
@@ -74,9 +74,9 @@ class Threads:
 
 
 def _both(first: Sink | None, second: Callable[[Step], None]) -> Sink:
-    def tell(step: Step) -> None:
+    def forward(step: Step) -> None:
         if first is not None:
             first(step)
         second(step)
 
-    return tell
+    return forward

@@ -20,10 +20,10 @@ def armed(guest: LaneGuest) -> Iterator[LaneGuest]:
     for _ in range(2):  # harmless when repeated
         keep_armed(guest.machine, guest.executor.guest.tracing, (PRCTL,))
     yield guest
-    told(guest, f"echo 0 >events/hil_armed/{PRCTL}/enable; echo -:hil_armed/{PRCTL} >>kprobe_events")
+    output(guest, f"echo 0 >events/hil_armed/{PRCTL}/enable; echo -:hil_armed/{PRCTL} >>kprobe_events")
 
 
-def told(guest: LaneGuest, command: str) -> str:
+def output(guest: LaneGuest, command: str) -> str:
     done = guest.machine.run(["sh", "-c", f"cd {guest.executor.guest.tracing}; {command}"])
     assert not done.status, done.stderr
     return done.stdout.decode()
@@ -33,9 +33,9 @@ def told(guest: LaneGuest, command: str) -> str:
 def test_a_script_sees_nothing_of_a_probe_that_stays(armed: LaneGuest) -> None:
     program = on_our_prctl(armed.registers, count_hits())
     armed.check(array("hits"), *probed(program), prctl(times=3), read_u64("hits"))
-    assert told(armed, "cat kprobe_events").count("hil_armed") == 1
-    assert told(armed, f"cat events/hil_armed/{PRCTL}/enable").strip() == "1"
-    assert PRCTL not in told(armed, "grep -v '^#' trace || true")
+    assert output(armed, "cat kprobe_events").count("hil_armed") == 1
+    assert output(armed, f"cat events/hil_armed/{PRCTL}/enable").strip() == "1"
+    assert PRCTL not in output(armed, "grep -v '^#' trace || true")
 
 
 @pytest.mark.guest

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.compare import Verdict
-from harness.report.terminal import tell
+from harness.report.terminal import print_findings
 from harness.run.results import RunReport
 from tests.harness.reports import LANES, OPERATIONS, PROGRAM, everything, report, result
 
@@ -19,7 +19,7 @@ ENGINES = ("debian-12/arm64/interp", "debian-12/arm64/jit")
 
 def printed(made: RunReport, folder: Path = Path("runs/latest")) -> str:
     stream = io.StringIO()
-    tell(Console(file=stream, width=80), made, folder)
+    print_findings(Console(file=stream, width=80), made, folder)
     return stream.getvalue()
 
 

@@ -58,7 +58,7 @@ PROBE, EVENT = CreateKprobe("probe", "cap_task_prctl"), OpenEvent("event", Ref("
 FAILS = Expectation("EINVAL")
 
 
-def said(*operations: Operation, expected: tuple[Outcome | None, ...] = ()) -> str:
+def complaint(*operations: Operation, expected: tuple[Outcome | None, ...] = ()) -> str:
     """Why they make no script."""
     with pytest.raises(Malformed) as caught:
         Script("s", "", operations, expected)
@@ -67,13 +67,13 @@ def said(*operations: Operation, expected: tuple[Outcome | None, ...] = ()) -> s
 
 def test_a_map_by_another_name() -> None:
     """What the guest and the model both called -1 before, so that the test passed."""
-    told = said(HITS, *COUNTING, prctl(), read_u64("hitz"))
+    told = complaint(HITS, *COUNTING, prctl(), read_u64("hitz"))
     assert told.startswith("s: operation 6, LookupElement(map=hitz, ")
     assert told.endswith("refers to 'hitz', which no earlier operation makes; did you mean 'hits'?")
 
 
 def test_a_map_that_was_forgotten() -> None:
-    told = said(*COUNTING, prctl(), read_u64("hits"))
+    told = complaint(*COUNTING, prctl(), read_u64("hits"))
     assert told.startswith("s: operation 0, LoadProgram(")
     assert told.endswith("refers to 'hits', which no earlier operation makes; there are no names before it")
 
@@ -95,8 +95,8 @@ def test_a_map_that_was_forgotten() -> None:
     ],
 )
 def test_wherever_a_name_may_stand_somebody_must_have_made_it(operation: Operation) -> None:
-    assert "refers to 'probe', which no earlier operation makes" in said(CreateMap("other", 2, 4, 8, 1), operation)
-    assert "refers to 'probe', which no earlier operation makes" in said(operation, PROBE)
+    assert "refers to 'probe', which no earlier operation makes" in complaint(CreateMap("other", 2, 4, 8, 1), operation)
+    assert "refers to 'probe', which no earlier operation makes" in complaint(operation, PROBE)
 
 
 def test_what_could_not_be_made_has_its_name_all_the_same() -> None:
@@ -106,20 +106,20 @@ def test_what_could_not_be_made_has_its_name_all_the_same() -> None:
 
 def test_what_a_child_names_is_the_childs_except_probes() -> None:
     Script("s", "", (HITS, Fork(), read_u64("hits"), PROBE, Exit(), EVENT))
-    assert "refers to 'hits', which no earlier operation makes" in said(Fork(), HITS, Exit(), read_u64("hits"))
+    assert "refers to 'hits', which no earlier operation makes" in complaint(Fork(), HITS, Exit(), read_u64("hits"))
     Script("s", "", (PROBE, EVENT, Fork(), EVENT, Exit(), Close(Ref("event"))))
 
 
 def test_a_thread_knows_what_was_there_before_it_and_its_own() -> None:
     own = Thread(0, (HITS, read_u64("hits")))
     Script("s", "", (RunThreads((own, Thread(1, (prctl(),)))), read_u64("hits")))
-    told = said(RunThreads((own, Thread(1, (read_u64("hits"),)))))
+    told = complaint(RunThreads((own, Thread(1, (read_u64("hits"),)))))
     assert "in a thread, refers to 'hits', which no earlier operation makes; there are no names before it" in told
 
 
 def test_threads_name_different_things() -> None:
     """What a name stands for would hang on their order."""
-    told = said(RunThreads((Thread(0, (HITS,)), Thread(1, (HITS, read_u64("hits"))))))
+    told = complaint(RunThreads((Thread(0, (HITS,)), Thread(1, (HITS, read_u64("hits"))))))
     assert told.endswith("has two threads that make 'hits'; give each a name of its own")
 
 
@@ -135,7 +135,7 @@ def test_threads_name_different_things() -> None:
 def test_no_thread_takes_a_ring_from_under_another(one: Operation, other: Operation) -> None:
     """The kernel would have the process killed, or not, by their order."""
     before = (HITS, *COUNTING, MapRing("ring", Ref("event")), Unmap(Ref("ring")))
-    told = said(*before, RunThreads((Thread(0, (one,)), Thread(1, (other,)))))
+    told = complaint(*before, RunThreads((Thread(0, (one,)), Thread(1, (other,)))))
     assert "reads or unmaps 'ring' in one thread while another maps or unmaps it" in told
     Script("s", "", (*before, RunThreads((Thread(0, (one, other)), Thread(1, (prctl(),))))))
 
@@ -154,18 +154,18 @@ def test_no_thread_takes_a_ring_from_under_another(one: Operation, other: Operat
     ],
 )
 def test_what_is_no_descriptor_must_be_of_its_kind(operation: Operation, wanted: str) -> None:
-    assert wanted in said(HITS, operation)
+    assert wanted in complaint(HITS, operation)
 
 
 def test_a_probe_that_a_command_makes_can_be_removed_and_nothing_else() -> None:
     made = WriteKprobeEvents("p:{}probe cap_task_prctl")
     Script("s", "", (made, RemoveKprobe(Ref("probe"))))
     Script("s", "", (made, PROBE, EVENT))
-    assert said(made, EVENT).endswith("refers to 'probe', whose number is not read; make it by CreateKprobe")
+    assert complaint(made, EVENT).endswith("refers to 'probe', whose number is not read; make it by CreateKprobe")
 
 
 def test_a_reading_of_the_clock_is_no_descriptor() -> None:
-    assert said(ReadClock("before"), Close(Ref("before"))).endswith(
+    assert complaint(ReadClock("before"), Close(Ref("before"))).endswith(
         "refers to 'before', which is a time and no descriptor"
     )
 
@@ -179,7 +179,7 @@ def test_any_descriptor_may_stand_for_another() -> None:
 
 @pytest.mark.parametrize("again", [HITS, OpenEvent("hits", 1), GetProcessId("hits")])
 def test_a_name_is_of_one_thing_at_a_time(again: Operation) -> None:
-    told = said(HITS, again)
+    told = complaint(HITS, again)
     assert told.endswith("makes 'hits' again, while what CreateMap made is there; give it another name")
     Script("s", "", (HITS, Close(Ref("hits")), again))
     Script("s", "", (HITS, again), (FAILS, None))
@@ -187,7 +187,7 @@ def test_a_name_is_of_one_thing_at_a_time(again: Operation) -> None:
 
 def test_a_probe_may_be_made_again_since_the_kernel_knows_its_name() -> None:
     Script("s", "", (PROBE, PROBE))
-    assert "makes 'probe' again" in said(PROBE, CreateMap("probe", 2, 4, 8, 1))
+    assert "makes 'probe' again" in complaint(PROBE, CreateMap("probe", 2, 4, 8, 1))
 
 
 @pytest.mark.parametrize(
@@ -200,12 +200,12 @@ def test_a_probe_may_be_made_again_since_the_kernel_knows_its_name() -> None:
     ],
 )
 def test_what_is_held_against_a_name_needs_it(expectation: Outcome) -> None:
-    told = said(PROBE, prctl(), expected=(None, expectation))
+    told = complaint(PROBE, prctl(), expected=(None, expectation))
     assert told.endswith("is held against what 'prob' returned, which no operation makes; did you mean 'probe'?")
 
 
 def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
-    assert said(PROBE, prctl(), expected=(None,)) == "s: 1 expectations for 2 operations"
+    assert complaint(PROBE, prctl(), expected=(None,)) == "s: 1 expectations for 2 operations"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
     ],
 )
 def test_what_cannot_be_on_any_kernel_is_told(operation: Operation, wanted: str) -> None:
-    assert wanted in said(operation)
+    assert wanted in complaint(operation)
 
 
 @pytest.mark.parametrize("symbol", ["tcp_v4_rcv", "do_one.isra.0", "ext4:ext4_sync_file", ".Lhere", "f$x"])
