@@ -22,6 +22,8 @@ MAGIC = b"\x7fELF"
 EM_NONE, EM_BPF = 0, 247
 SHF_EXECINSTR = 4
 SHF_COMPRESSED = 1 << 11
+_UNUSED_RELOCATIONS = (".rel.debug_", ".rel.BTF", ".rel.eh_frame")
+"""Only linkers need these: the symbols are sections, which begin at 0, so each value is in its place already."""
 MOST_SECTIONS = 8192
 MOST_SYMBOLS = 1 << 17
 MOST_ZEROS = 64 << 20
@@ -129,7 +131,7 @@ def _read(elf: Any, length: int) -> Elf:
     symbols = tuple(_symbol(one) for table in tables.values() for one in _checked(table, length).iter_symbols())
     relocations: dict[int, list[Relocation]] = {}
     for section in raw:
-        if section["sh_type"] == "SHT_REL" and not _is_debug(section.name.removeprefix(".rel")):
+        if section["sh_type"] == "SHT_REL" and not section.name.startswith(_UNUSED_RELOCATIONS):
             entries = relocations.setdefault(section["sh_info"], [])
             entries += (_relocation(one, symbols) for one in _checked(section, length).iter_relocations())
     return Elf(

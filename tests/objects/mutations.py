@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from harness.objects.adjusting import to_kernel
 from harness.objects.describing import map_rows, program_rows, refused, to_json
 from harness.objects.reader import read
 from harness.objects.reasons import Refused
@@ -83,6 +84,8 @@ def _describe(content: bytes) -> str:
         assert "\n" not in str(error)
         return error.refusal.reason.word
     json.dumps(to_json(file))
+    if file.btf is not None:
+        to_kernel(file, file.btf)
     list(program_rows(file)), list(map_rows(file))
     return "read in part" if refused(file) else "read"
 

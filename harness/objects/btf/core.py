@@ -93,7 +93,7 @@ def follow(local: Btf, path: Path, kernel: Btf, number: int, kind: CoreKind) -> 
         number, found = kernel.plain(number)
         if step.name:
             wanted = local.type(step.type).members[step.index].type
-            reached = _member(kernel, number, step.name, 0)
+            reached = _member(kernel, number, step.name, set())
             if reached is None:
                 return None
             last, offset = reached
@@ -112,15 +112,17 @@ def follow(local: Btf, path: Path, kernel: Btf, number: int, kind: CoreKind) -> 
     return Path(root, tuple(steps), bits)
 
 
-def _member(btf: Btf, number: int, name: str, depth: int) -> tuple[Step, int] | None:
-    """Where the member of that name is, and how many bits behind the beginning; anonymous ones are looked into."""
+def _member(btf: Btf, number: int, name: str, seen: set[int]) -> tuple[Step, int] | None:
+    """Where the member of that name is, and how many bits behind the beginning; anonymous ones are looked into, each
+    type once, whatever damaged ones hold."""
     number, type = btf.plain(number)
-    if type.kind not in COMPOSITE or depth > _DEEPEST:
+    if type.kind not in COMPOSITE or number in seen:
         return None
+    seen.add(number)
     for index, member in enumerate(type.members):
         if member.name == name:
             return Step(number, index, name), member.offset
-        if not member.name and (found := _member(btf, member.type, name, depth + 1)):
+        if not member.name and (found := _member(btf, member.type, name, seen)):
             return found[0], found[1] + member.offset
     return None
 
