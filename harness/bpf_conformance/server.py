@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 from harness.bpf_conformance import on_lane
 from harness.bpf_conformance.home import Home, home, receive, send
 from harness.bpf_conformance.request import MOST_MEMORY, Request
+from harness.isa.instruction import MOST_INSTRUCTIONS
 from harness.lane import Lane
-from harness.objects.functions import MOST_INSTRUCTIONS
 from harness.session import LineListener, lane_session, prepare
 from hil.errors import BenchError, HilError
 

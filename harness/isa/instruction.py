@@ -11,6 +11,8 @@ from harness.isa.opcodes import Coded
 from hil.errors import UserError
 
 SIZE = 8
+MOST_INSTRUCTIONS = 1_000_000
+"""BPF_COMPLEXITY_LIMIT_INSNS: what the most generous kernel takes."""
 _LAYOUT, _BIG_ENDIAN = struct.Struct("<BBhi"), struct.Struct(">BBhi")
 
 

@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.isa.instruction import SIZE, Instruction, decode
+from harness.isa.instruction import MOST_INSTRUCTIONS, SIZE, Instruction, decode
 from harness.objects.elf import Elf, Section, Symbol
 from harness.objects.reasons import Reason, Refused
 from hil.errors import UserError
 
 TEXT = ".text"
-MOST_INSTRUCTIONS = 1_000_000
-"""BPF_COMPLEXITY_LIMIT_INSNS: what the most generous kernel takes."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.objects.btf.reader import Btf
 from harness.objects.reasons import Refused
-from hil.errors import BenchError
+from hil.errors import BenchError, UserError
 
 _HEADER = struct.Struct("<HBBI4I")
 _BEGINNING = _HEADER.pack(0xEB9F, 1, 0, _HEADER.size, 0, 0, 0, 0)[: 3 * 4]
@@ -24,11 +24,11 @@ _X86_MAGIC, _SETUP_SECTORS, _PAYLOAD = (0x202, b"HdrS"), 0x1F1, 0x248
 _SECTOR = 512
 
 
-def from_file(file: Path) -> Btf | None:
-    """Returns the types in a kernel's image or vmlinux, or in a copy of its /sys/kernel/btf/vmlinux; None when there
-    are none (CONFIG_DEBUG_INFO_BTF, since 5.2).
+def from_file(file: Path) -> Btf:
+    """Returns the types in a kernel's image or vmlinux, or in a copy of its /sys/kernel/btf/vmlinux.
 
-    Raises BenchError when the image is compressed in a form that this host cannot decompress.
+    Raises UserError when there are none, and BenchError when the image is compressed in a form that this host cannot
+    decompress.
     """
     data = _plain(file.read_bytes(), file)
     for start, end in sorted(_pieces(data), key=lambda piece: piece[0] - piece[1]):
@@ -36,7 +36,7 @@ def from_file(file: Path) -> Btf | None:
             return Btf(data[start:end])
         except Refused:
             continue
-    return None
+    raise UserError(f"{file} has no types", remedy="give a kernel with CONFIG_DEBUG_INFO_BTF, since 5.2")
 
 
 def _pieces(data: bytes) -> Iterator[tuple[int, int]]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.isa.instruction import Instruction
+from harness.isa.instruction import MOST_INSTRUCTIONS, Instruction
 from harness.isa.opcodes import LD_IMM64, Pseudo
 from harness.objects.btf.ext import CoreRelocation
-from harness.objects.functions import MOST_INSTRUCTIONS, Function
+from harness.objects.functions import Function
 from harness.objects.object_file import Pending
 from harness.objects.reasons import Line, Reason, Refused
 from harness.objects.references import CALL, PSEUDO_CALL, PSEUDO_KFUNC_CALL, Reference, ToFunction, ToKernel, ToMap

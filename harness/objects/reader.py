@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.isa.instruction import SIZE
+from harness.isa.instruction import MOST_INSTRUCTIONS, SIZE
 from harness.objects import elf, externs, functions, linking, maps
 from harness.objects.btf import ext
 from harness.objects.btf.reader import Btf
 from harness.objects.elf import Elf, Section
-from harness.objects.functions import MOST_INSTRUCTIONS, TEXT, Function
+from harness.objects.functions import TEXT, Function
 from harness.objects.object_file import Extern, ObjectFile, ObjectProgram, ObjectSection
 from harness.objects.reasons import Reason, Refusal, Refused
 from harness.objects.references import Reference, References, ToFunction

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import click
@@ -32,7 +33,12 @@ _TYPES = {type.name.lower(): type for type in ProgramType if type is not Program
 
 def _program(function: _F) -> _F:
     """Adds the options that choose the program."""
-    function = click.option("--section", help="Of an object file, the section with the program.")(function)
+    function = click.option("--section", help="Of an object file, the program: its section or its name.")(function)
+    function = click.option(
+        "--types",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Of an object file, the types it is adjusted to: a kernel's image, vmlinux or /sys/kernel/btf/vmlinux.",
+    )(function)
     function = click.option(
         "--format",
         type=click.Choice([format.value for format in Format]),
@@ -72,9 +78,9 @@ def model() -> None:
 
 @model.command()
 @_program
-def disasm(program: BinaryIO, format: str | None, section: str | None) -> int:
+def disasm(program: BinaryIO, format: str | None, section: str | None, types: Path | None) -> int:
     """Print PROGRAM in the notation of the verifier's log."""
-    for index, line in showing.numbered(_read(program, format, section).program).items():
+    for index, line in showing.numbered(_read(program, format, section, types).program).items():
         click.echo(f"{index}: {line}")
     return 0
 
@@ -87,6 +93,7 @@ def verify(
     program: BinaryIO,
     format: str | None,
     section: str | None,
+    types: Path | None,
     era_name: str,
     arch: str,
     engine: str,
@@ -98,7 +105,7 @@ def verify(
 
     Exit status: 0 accepted, 1 refused or unpredicted, 2 wrong input.
     """
-    brought = _read(program, format, section)
+    brought = _read(program, format, section, types)
     lane, type = environment(era_name, arch, engine), _type(brought, kind)
     wanted = LoadProgram(
         "program",
@@ -142,6 +149,7 @@ def run(
     program: BinaryIO,
     format: str | None,
     section: str | None,
+    types: Path | None,
     era_name: str,
     arch: str,
     engine: str,
@@ -157,7 +165,7 @@ def run(
     """
     if memory is not None and arguments:
         raise UserError("--memory and --argument both set R1", remedy="give one of them")
-    brought = _read(program, format, section)
+    brought = _read(program, format, section, types)
     if memory is None and (type := _type(brought, kind)) != ProgramType.KPROBE:
         raise UserError(
             f"what R1 of a program of type {type_name(type)} points to is not known", remedy="give it as --memory"
@@ -177,8 +185,8 @@ def run(
     return 0 if isinstance(ran.ended, Returned) else 1
 
 
-def _read(program: BinaryIO, format: str | None, section: str | None) -> Source:
-    return source.read(program.read(source.MOST_CONTENT + 1), Format(format) if format else None, section)
+def _read(program: BinaryIO, format: str | None, section: str | None, types: Path | None) -> Source:
+    return source.read(program.read(source.MOST_CONTENT + 1), Format(format) if format else None, section, types)
 
 
 def _type(brought: Source, chosen: str | None) -> ProgramType:

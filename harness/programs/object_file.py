@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from harness.objects.adjusting import adjusted
+from harness.objects.btf.reader import Btf
 from harness.objects.object_file import ObjectFile, ObjectProgram
 from harness.objects.reader import read as read_object
 from harness.objects.reasons import Reason, Refused
@@ -10,8 +12,8 @@ from harness.programs.source import Source
 from hil.errors import UserError
 
 _REMEDIES = {
-    Reason.NEEDS_KERNEL_TYPES: "build it without CO-RE (no BPF_CORE_READ, no preserve_access_index), as no kernel is at"
-    " hand here",
+    Reason.NEEDS_KERNEL_TYPES: "build it without CO-RE (no BPF_CORE_READ, no preserve_access_index), or give the"
+    " kernel's types with --types",
     **dict.fromkeys(
         (Reason.NEEDS_KERNEL_FUNCTION, Reason.NEEDS_KERNEL_SYMBOL, Reason.NEEDS_CONFIG),
         "only a kernel decides that, and none is at hand here",
@@ -19,7 +21,7 @@ _REMEDIES = {
 }
 
 
-def read(content: bytes, wanted: str | None = None) -> Source:
+def read(content: bytes, wanted: str | None = None, kernel: Btf | None = None) -> Source:
     """The program that is called `wanted`, or is in the section of that name; by default the only one there is.
 
     UserError for what is not understood, or is decided by a kernel's types or configuration.
@@ -32,6 +34,8 @@ def read(content: bytes, wanted: str | None = None) -> Source:
             remedy="compile for bpfel, which every architecture here runs",
         )
     program = pick(file, wanted)
+    if kernel is not None and file.btf is not None:
+        program = adjusted(program, file.btf, kernel).program
     _check(file, program)
     said = program.meaning
     return Source(

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
-from harness.isa.instruction import SIZE, decode
+from harness.isa.instruction import MOST_INSTRUCTIONS, SIZE, decode
 from harness.isa.text import assemble
-from harness.objects.functions import MOST_INSTRUCTIONS
 from harness.programs import hexadecimal
 from harness.script.operations import CreateMap, Program, ProgramType
 from hil.errors import UserError
@@ -47,10 +47,11 @@ class Source:
     more: str = ""
 
 
-def read(content: bytes, format: Format | None = None, section: str | None = None) -> Source:
+def read(content: bytes, format: Format | None = None, section: str | None = None, types: Path | None = None) -> Source:
     """Returns the program in `content`; raises UserError saying what is wrong with it.
 
-    `section` picks one of several programs of an object file, by the name of its section or its own.
+    `section` picks one of several programs of an object file, by the name of its section or its own; `types` is a file
+    with the types of the kernel that it is adjusted to.
     """
     if len(content) > MOST_CONTENT:
         raise UserError(f"a program of more than {MOST_CONTENT >> 20} MiB", remedy="no kernel takes so much")
@@ -59,10 +60,13 @@ def read(content: bytes, format: Format | None = None, section: str | None = Non
     format = format or detect(content)
     if section is not None and format is not Format.OBJECT_FILE:
         raise UserError(f"--section {section}: the program is no object file", remedy="leave --section out")
+    if types is not None and format is not Format.OBJECT_FILE:
+        raise UserError(f"--types {types}: the program is no object file", remedy="leave --types out")
     if format is Format.OBJECT_FILE:
+        from harness.objects.kernel_types import from_file
         from harness.programs import object_file  # importing pyelftools is slow, and few programs need it
 
-        return object_file.read(content, section)
+        return object_file.read(content, section, None if types is None else from_file(types))
     return Source(_READERS[format](content))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.objects.kernel_types import from_file
-from hil.errors import BenchError
+from hil.errors import BenchError, UserError
 from tests.harness.objects.types import Types
 
 
@@ -46,14 +46,14 @@ def bzimage(payload: bytes) -> bytes:
 def test_types_in_an_image(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     (tmp_path / "image").write_bytes(pack(vmlinux()))
     found = from_file(tmp_path / "image")
-    assert found is not None
     assert found.named("int5999") == [6000]
     assert found.named("int6000") == []
 
 
 def test_an_image_without_types(tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(bytes(1000))
-    assert from_file(tmp_path / "image") is None
+    with pytest.raises(UserError, match="has no types"):
+        from_file(tmp_path / "image")
 
 
 def test_an_image_compressed_otherwise(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from harness.script.operations import LoadProgram, ProgramType, Script
 from harness.script.outcome import Outcome
 from hil.errors import HilError, UserError
 from tests.harness.model.running import environment
+from tests.harness.objects.building import everything
+from tests.harness.objects.types import Types
 from tests.harness.programs.elf import ALLOC, EXEC, Section, object_file
 
 COUNTING = """
@@ -142,7 +144,7 @@ def test_verify_by_the_type_of_a_section() -> None:
     assert (
         verified("xdp") == "refused: EINVAL, before the verifier looks at it: this kernel has no programs of type XDP"
     )
-    for section, type in (("xdp", "XDP"), ("tracepoint/a/b", "TRACEPOINT"), ("fentry/f", "TRACING"), ("lsm/h", "LSM")):
+    for section, type in (("xdp", "XDP"), ("raw_tp/a", "RAW_TRACEPOINT"), ("fentry/f", "TRACING"), ("lsm/h", "LSM")):
         told = f"unpredicted: the model has no verifier for programs of type {type}"
         assert verified(section, "--era", "6.1") == told
     assert verified("xdp", "--type", "kprobe") == "accepted"
@@ -275,3 +277,20 @@ def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "program").write_text("r0 = 3\nexit\n")
     result = CliRunner().invoke(model, ["run", str(tmp_path / "program")])
     assert said(result) == (0, "r0 = 0x3\n")
+
+
+def test_a_program_adjusted_to_a_kernels_types(tmp_path: Path) -> None:
+    types = Types()
+    number = types.int()
+    types.struct("task_struct", 32, pid=(number, 128))
+    for filler in range(6000):
+        types.int(f"int{filler}")
+    (tmp_path / "types").write_bytes(types.content())
+    (tmp_path / "probe.o").write_bytes(everything())
+    choose = ["disasm", str(tmp_path / "probe.o"), "--section", "one"]
+    status, output = said(CliRunner().invoke(model, [*choose, "--types", str(tmp_path / "types")]))
+    assert status == 0
+    assert "3: (b7) r0 = 16\n" in output
+    without = CliRunner().invoke(model, ["verify", *choose[1:]])
+    assert "relocated to the kernel's own task_struct" in str(without.exception)
+    assert "leave --types out" in refusal("disasm", "--types", str(tmp_path / "types"))
