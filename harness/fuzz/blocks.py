@@ -208,8 +208,9 @@ class Blocks:
         if self._random.random() < 0.5:
             load: Piece = ld_abs(size, self._random.randrange(len(PACKET) + 1))
         else:
-            index = self._draw.register()
-            load = (and64_imm(index, 15), ld_ind(size, index, self._random.randrange(12)))
+            index = self._draw.register() if self._random.random() < 0.99 else R6  # the context's address is far away
+            small = () if index == R6 else and64_imm(index, 15)
+            load = (small, ld_ind(size, index, self._random.randrange(12)))
         return (load, self._draw.renew(R1, R2, R3, R4, R5))
 
     def lookup(self) -> Piece:

@@ -29,7 +29,7 @@ from harness.isa.assemble import (
     xor64_reg,
 )
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class
+from harness.isa.opcodes import Alu, Class
 from harness.model.eras import Era
 from harness.model.rules import JitFault
 from harness.model.verifier.fixup import missing_helper
@@ -106,6 +106,8 @@ def _in_registers(random: Random, era: Era) -> Program:
     return program(_body(random, blocks), mixed, folded, verdict, blocks.epilogue(), exit_())
 
 
+_OFFSETS = (-32, -8, -2, -1, 1, 2, 8, 16)
+"""What `off` of arithmetic may be taken for: a sign, or a width; and negative ones."""
 PRIME = 0x01000193
 """The multiplier of FNV hashes."""
 
@@ -164,9 +166,15 @@ def _filter(code: Program) -> Iterator[Operation]:
 def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Iterator[Operation]:
     """Loads a program that may be refused: the errno is compared."""
     instructions = list(code.instructions)
-    for _ in range(random.randrange(1, 4)):
-        index = random.randrange(len(instructions))
-        instructions[index] = changed(random, instructions[index])
+    if random.random() < 0.2:
+        arithmetic = [index for index, one in enumerate(instructions) if one.opcode_class in (Class.ALU, Class.ALU64)]
+        divisions = [index for index in arithmetic if instructions[index].operation in (Alu.DIV, Alu.MOD)]
+        index = random.choice(divisions or arithmetic)
+        instructions[index] = replace(instructions[index], off=random.choice(_OFFSETS))
+    else:
+        for _ in range(random.randrange(1, 4)):
+            index = random.randrange(len(instructions))
+            instructions[index] = changed(random, instructions[index])
     if deadly(instructions, kind, era):
         instructions = list(code.instructions)
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])

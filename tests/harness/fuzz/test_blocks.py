@@ -96,3 +96,13 @@ def test_what_a_clause_shows_of_lost_zero_extension_is_excused_in_cases_that_do_
     clause = next(one for one in clauses("riscv64", "7.2") if one.id == "RUN-03.branch")
     assert re.search(bug.code, code(clause.script("7.2"))) and re.search(bug.code, code(bug.script()))
     assert 0 < share(bug.code, "7.2", "riscv64") < 1 / 4
+
+
+def test_divisions_with_another_off_are_among_the_mutants() -> None:
+    """They are to be refused: a negative one once was not."""
+    texts = (code(case(3, number, era("6.12", "x86_64"))) for number in range(COUNT))
+    assert sum(bool(re.search(r"[/%]= .*\{off=-\d+\}", text)) for text in texts) > 1
+
+
+def test_a_context_is_an_index_of_packets_but_seldom() -> None:
+    assert 0 < share(r"skb\[r6 \+", "4.1", "arm64") < 0.03
