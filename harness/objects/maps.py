@@ -16,7 +16,7 @@ from harness.objects.object_file import ObjectMap, Origin
 from harness.objects.reasons import Reason, Refusal, Refused
 from harness.objects.sections import is_data
 
-LEGACY, ONE_A_SECTION, BTF, ARENA = "maps", "maps/", ".maps", ".addr_space.1"
+ONE_A_SECTION, BTF, ARENA = "maps/", ".maps", ".addr_space.1"
 OPERATIONS = (".struct_ops", ".struct_ops.link")
 _TAILS = {
     28: ("inner map index", "node"),
@@ -45,7 +45,7 @@ def maps(elf: Elf, btf: Btf | None) -> tuple[tuple[ObjectMap, ...], tuple[Refusa
 
 def _of_section(elf: Elf, btf: Btf | None, section: Section) -> Iterator[ObjectMap | Refusal]:
     try:
-        if section.name == LEGACY:
+        if is_legacy(section.name):
             yield from _legacy(elf, section)
         elif section.name.startswith(ONE_A_SECTION):
             yield _one(elf, section)
@@ -59,6 +59,11 @@ def _of_section(elf: Elf, btf: Btf | None, section: Section) -> Iterator[ObjectM
             yield ObjectMap(ARENA, Origin.ARENA, NUMBERS["arena"], 0, 0, 0, MapFlag.MMAPABLE, section.content)
     except Refused as error:
         yield error.refusal
+
+
+def is_legacy(section: str) -> bool:
+    """Whether the section holds records of maps: `maps`, or as ir-keytable has it, `lirc_mode2/maps`."""
+    return section == "maps" or (section.endswith("/maps") and not section.startswith(ONE_A_SECTION))
 
 
 def data_map(section: str, content: bytes) -> ObjectMap:

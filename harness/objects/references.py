@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.isa.instruction import SIZE, Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump
 from harness.objects.elf import Elf, Relocation, Section, Symbol
-from harness.objects.maps import ARENA, BTF, LEGACY, ONE_A_SECTION, OPERATIONS
+from harness.objects.maps import ARENA, BTF, ONE_A_SECTION, OPERATIONS, is_legacy
 from harness.objects.object_file import Extern
 from harness.objects.reasons import Reason, Refused
 from harness.objects.sections import is_data
@@ -109,7 +109,7 @@ class References:
 
     def _constant(self, symbol: Symbol, home: Section, instruction: Instruction) -> Reference:
         offset = symbol.value + instruction.imm
-        if home.name in (LEGACY, BTF, *OPERATIONS):
+        if is_legacy(home.name) or home.name in (BTF, *OPERATIONS):
             if symbol.name and symbol.kind != "SECTION":
                 return ToMap(symbol.name)
             at = (one for one in self._elf.within(home.index) if one.value == offset and one.kind != "SECTION")

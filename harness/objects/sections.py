@@ -146,6 +146,8 @@ def role(section: str) -> str:
     """What a section without instructions is, empty when its name says nothing."""
     if section in _ROLES:
         return _ROLES[section]
+    if section.endswith("/maps"):
+        return _ROLES["maps"]
     return next((role for begin, role in _ROLES_BY_BEGINNING.items() if section.startswith(begin)), "")
 
 

@@ -24,10 +24,13 @@ WANTED = (
     Wanted("bpftune", ("trixie", "sid"), _BOTH),
     Wanted("libbpftune0", ("trixie", "sid"), _BOTH),
     Wanted("golang-github-cilium-ebpf-dev", _FROM_11),
-    Wanted("ir-keytable", ("bullseye",), _BOTH),
+    Wanted("ir-keytable", ("bullseye", "bookworm", "sid"), _BOTH),
     Wanted("xdp-tools", _FROM_12, _BOTH),
     Wanted("suricata", ("bullseye", "trixie", "sid"), _BOTH),
     Wanted("udev-hid-bpf", ("sid",), _BOTH),
     Wanted("libxdp1", _FROM_12),
+    Wanted("xdp-tests", ("sid",)),
+    Wanted("systemd", ("sid",)),
+    Wanted("bpftop", ("sid",)),
 )
 """bpftune itself holds none; its objects are in libbpftune0."""

@@ -159,6 +159,20 @@ def test_legacy_maps_by_the_length_of_their_records(
     assert [dict(map.told) for map in file.maps] == ([] if reason else [told])
 
 
+@pytest.mark.parametrize(("name", "found"), [("lirc_mode2/maps", "m"), ("maps/maps", "maps")])
+def test_maps_in_sections_of_a_loaders_own(name: str, found: str) -> None:
+    content = object_file(
+        section("lirc_mode2/nec", ld_imm64(R1, 0), exit_()),
+        Section(name, struct.pack("<4I", 1, 4, 8, 16)),
+        symbols=(Symbol("m", 2, size=16),),
+        relocations=(Relocation(1, 0, 1),),
+    )
+    file = read(content)
+    assert [map.name for map in file.maps] == [found]
+    assert file.programs[0].program.maps == ((0, Ref(found)),)
+    assert file.sections[1].role in ("maps", "map")
+
+
 def test_symbols_of_old_compilers_are_functions_too() -> None:
     code = section("kprobe/f", mov64_imm(R0, 1), exit_(), exit_())
     symbols = (Symbol("f", 1, NOTYPE), Symbol("LBB0_1", 1, NOTYPE, 8, binding=LOCAL), Symbol("g", 1, NOTYPE, 16))
