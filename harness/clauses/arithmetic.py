@@ -42,6 +42,8 @@ BINARY: tuple[tuple[str, str, Piece, tuple[Row, ...]], ...] = (
      asm.mul32_reg(R7, R8), ((LOW, LOW, 1), (1 << 32, 5, 0))),
     ("RUN-03.branch", "32-bit addition on one of two paths that meet clears the upper half of the register",
      (asm.jeq_imm(R8, 1, 1), asm.ja(1), asm.add32_reg(R7, R8)), ((X, 1, 0x5566_7789), (X, 0, X))),
+    ("RUN-03.branch-kept", "32-bit addition clears the upper half of the register that one of two paths overwrites",
+     (asm.add32_reg(R7, R8), asm.jeq_imm(R8, 1, 1), asm.mov64_imm(R7, 5)), ((X, 1, 0x5566_7789), (X, 0, 5))),
     ("RUN-03.xor", "32-bit exclusive or clears the upper half of the register",
      asm.xor32_reg(R7, R8), ((X, 0, 0x5566_7788), (ALL, LOW, 0))),
     ("RUN-03.and", "32-bit and clears the upper half of the register",

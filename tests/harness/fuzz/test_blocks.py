@@ -93,9 +93,9 @@ def test_only_cases_with_the_code_are_excused() -> None:
 
 def test_what_a_clause_shows_of_lost_zero_extension_is_excused_in_cases_that_do_it() -> None:
     (bug,) = (one for one in bugs() if one.id == "zero-extension-lost")
-    clause = next(one for one in clauses("riscv64", "7.2") if one.id == "RUN-03.branch")
-    assert re.search(bug.code, code(clause.script("7.2"))) and re.search(bug.code, code(bug.script()))
-    assert 0 < share(bug.code, "7.2", "riscv64") < 1 / 4
+    shown = [one.script("7.2") for one in clauses("riscv64", "7.2") if one.id.startswith("RUN-03.branch")]
+    assert all(re.search(bug.code, code(script)) for script in (*shown, bug.script())) and len(shown) == 2
+    assert 0 < share(bug.code, "7.2", "riscv64") < 1 / 3
 
 
 def test_divisions_with_another_off_are_among_the_mutants() -> None:
