@@ -146,7 +146,8 @@ def _fields_agree(local: Btf, one: int, kernel: Btf, other: int, depth: int) -> 
 
 
 def compatible(local: Btf, one: int, kernel: Btf, other: int, depth: int = 0) -> bool:
-    """bpf_core_types_are_compat(): of structures and numbers only the kind counts, names were compared before."""
+    """bpf_core_types_are_compat(): of structures and numbers only the kind counts, names were compared before. Also
+    the answer for TYPE_MATCHES, for which libbpf would compare members, too."""
     (_, ours), (_, theirs) = local.plain(one), kernel.plain(other)
     if not _kinds_agree(ours.kind, theirs.kind) or depth > _DEEPEST:
         return False

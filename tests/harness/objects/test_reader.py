@@ -16,6 +16,7 @@ from harness.objects.reasons import Line, Reason, Refused
 from harness.objects.twins import twins
 from harness.script.operations import CreateMap, ProgramType, Ref
 from tests.harness.objects.building import CALL, everything, section
+from tests.harness.objects.types import Types
 from tests.harness.programs.elf import (
     ALLOC,
     EXEC,
@@ -178,6 +179,37 @@ def test_symbols_of_old_compilers_are_functions_too() -> None:
     symbols = (Symbol("f", 1, NOTYPE), Symbol("LBB0_1", 1, NOTYPE, 8, binding=LOCAL), Symbol("g", 1, NOTYPE, 16))
     file = read(object_file(code, symbols=symbols))
     assert [(one.name, len(one.program.instructions)) for one in file.programs] == [("f", 2), ("g", 1)]
+
+
+def test_a_label_beside_functions_begins_none() -> None:
+    code = section("kprobe/f", mov64_imm(R0, 1), exit_())
+    file = read(object_file(code, symbols=(Symbol("f", 1, FUNC, 0, 16), Symbol("label", 1, NOTYPE, 8))))
+    assert [one.name for one in file.programs] == ["f"]
+
+
+def test_operations_of_the_kernel_with_the_programs_in_them() -> None:
+    types = Types()
+    shape = types.struct("tcp_congestion_ops", 16)
+    types.section(".struct_ops.link", (types.variable("first", shape), 0, 16), (types.variable("mine", shape), 16, 16))
+    content = object_file(
+        section("struct_ops/init", exit_()),
+        Section(".struct_ops.link", bytes(32)),
+        Section(".BTF", types.content()),
+        symbols=(Symbol("init", 1, FUNC, 0, 8), Symbol("first", 2, size=16), Symbol("mine", 2, value=16, size=16)),
+        relocations=(Relocation(2, 24, 1, 2),),
+    )
+    first, mine = read(content).maps
+    assert (first.slots, mine.slots) == ((), ((8, "init"),))
+    assert (mine.type_name, mine.value, mine.flags) == ("struct_ops", "struct tcp_congestion_ops", 1 << 13)
+
+
+def test_a_section_longer_than_the_file() -> None:
+    content = bytearray(object_file(section("socket", exit_())))
+    (table,) = struct.unpack_from("<Q", content, 40)
+    struct.pack_into("<Q", content, table + 64 + 32, len(content))  # sh_size of section 1
+    with pytest.raises(Refused, match="section socket ends behind its end") as error:
+        read(bytes(content))
+    assert error.value.refusal.reason is Reason.DAMAGED
 
 
 def test_what_others_call_is_no_program_whatever_its_section() -> None:
