@@ -24,7 +24,7 @@ from harness.model.rules import Upstream
 from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import Verdict
 from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later import predict
+from harness.model.verifier.later import predict, stack
 from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.rules import Rule
@@ -158,11 +158,15 @@ def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
     first, and what of the stack may be read."""
     own, first = rules.verifier, rules.jumps_read_first.in_release(version_code)
     reads = {Rule.STACK_UNWRITTEN: rules.reads_unwritten_stack, Rule.STACK_BELOW: rules.reads_below_stack}
-    refused = {rule for rule, taken in reads.items() if taken.in_release(version_code) is False}
-    own = replace(own, lifted=own.lifted - refused)
-    if first is False:
-        return own
-    return replace(own, hooks=replace(own.hooks, check_jump_first=destination_first if first else either_first))
+    known = {rule: taken.in_release(version_code) for rule, taken in reads.items()}
+    hooks = own.hooks
+    if first is not False:
+        hooks = replace(hooks, check_jump_first=destination_first if first else either_first)
+    if own.follows_pointers and known[Rule.STACK_UNWRITTEN]:
+        read = stack.check_any_read if known[Rule.STACK_BELOW] else stack.check_read_above
+        hooks = replace(hooks, check_stack_read=read)
+    refused = {rule for rule, taken in known.items() if taken is False}
+    return replace(own, lifted=own.lifted - refused, hooks=hooks)
 
 
 def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:
@@ -171,7 +175,7 @@ def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramK
     if operation.type == ProgramType.TRACEPOINT:
         return verifier.tracepoint(_record_size(environment, operation))
     kinds: dict[int, verifier.ProgramKind] = {
-        ProgramType.SOCKET_FILTER: verifier.SOCKET_FILTER,
+        ProgramType.SOCKET_FILTER: replace(verifier.SOCKET_FILTER, context=environment.rules.verifier.filter_context),
         ProgramType.SCHED_CLS: verifier.SCHED_CLS,
         ProgramType.SCHED_ACT: verifier.SCHED_ACT,
     }

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.isa.opcodes import Class, Helper, Jump
-from harness.model.rules import Backport, Upstream, version
+from harness.model.rules import ALWAYS, Backport, Upstream, version
 from harness.model.upstream.change import Change, change
 from harness.model.verifier.hooks import Check
-from harness.model.verifier.later import atomics, calls, functions, pointers, records, stack_arguments
+from harness.model.verifier.later import atomics, calls, functions, pointers, records, stack, stack_arguments
+from harness.model.verifier.prototypes import PACKET_CONTEXT
 from harness.model.verifier.rules import Rule
 from harness.release import Release
 from harness.script.operations import MapType
@@ -93,10 +94,24 @@ def arithmetic_on_pointers(rules: Upstream) -> Upstream:
 
 
 @change((5, 10), after=(4, 1))
-def pointers_compared(rules: Upstream) -> Upstream:
-    """A pointer stays one where it equals a number: reg_set_min_max()."""
+def pointers_followed(rules: Upstream) -> Upstream:
+    """A pointer stays one where it equals a number, on the stack, and moved by a constant."""
     refine = pointers.kept_in_comparisons(rules.verifier.hooks.refine)
-    return _hooked(_with(rules, compares_pointers=True), refine=refine)
+    return _hooked(
+        _with(rules, follows_pointers=True),
+        refine=refine,
+        moved=stack.moved,
+        stack_at=stack.stack_at,
+        check_access=stack.check_access,
+        check_stack_read=stack.check_stack_read,
+        check_stack_write=stack.check_stack_write,
+    )
+
+
+@change((5, 10), after=(4, 1))
+def filters_read_more(rules: Upstream) -> Upstream:
+    """Socket filters read parts of the words of their context, and write its control block."""
+    return _with(rules, filter_context=PACKET_CONTEXT)
 
 
 @change((4, 15), "c131187db2d3, bpf: fix branch pruning logic")
@@ -165,7 +180,9 @@ def early_long_jump(rules: Upstream) -> Upstream:
 )
 def unwritten_stack_read(rules: Upstream) -> Upstream:
     """Bytes of the stack that a program did not write may be read, down to the lowest slot that it wrote."""
-    return replace(rules, reads_unwritten_stack=unwritten_stack_read.window(rules.release))
+    window = unwritten_stack_read.window(rules.release)
+    rules = replace(rules, reads_unwritten_stack=window)
+    return _hooked(rules, check_stack_read=stack.check_read_above) if window is ALWAYS else rules
 
 
 @change(
@@ -176,7 +193,9 @@ def unwritten_stack_read(rules: Upstream) -> Upstream:
 )
 def stack_below_read(rules: Upstream) -> Upstream:
     """The stack may be read below the lowest slot that a program wrote."""
-    return replace(rules, reads_below_stack=stack_below_read.window(rules.release))
+    window = stack_below_read.window(rules.release)
+    rules = replace(rules, reads_below_stack=window)
+    return _hooked(rules, check_stack_read=stack.check_any_read) if window is ALWAYS else rules
 
 
 @change((6, 12), after=(6, 6))
@@ -258,7 +277,8 @@ CHANGES: tuple[Change, ...] = (
     _RING_BUFFERS,
     records_given_back,
     arithmetic_on_pointers,
-    pointers_compared,
+    pointers_followed,
+    filters_read_more,
     fetching_atomics,
     early_long_jump,
     unwritten_stack_read,

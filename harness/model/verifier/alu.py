@@ -97,8 +97,16 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
     source = registers[insn.src]
     check_destination(registers, insn.dst)
     env.hooks.check_arithmetic(insn, before, source)
-    if operation == _ADD and wide and constant and before.type is FRAME_PTR:
-        registers[insn.dst] = Register(PTR_TO_STACK, insn.imm)
+    moved = env.hooks.moved(insn, before, source)
+    if moved is not None:
+        registers[insn.dst] = moved
+
+
+def moved(insn: Instruction, dst: Register, src: Register) -> Register | None:
+    """Returns the pointer that arithmetic gives: R10, or a copy of it, plus a constant; None for anything else."""
+    if insn.operation == _ADD and insn.opcode_class == _ALU64 and insn.source != _X and dst.type is FRAME_PTR:
+        return Register(PTR_TO_STACK, insn.imm)
+    return None
 
 
 def any_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:

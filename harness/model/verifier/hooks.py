@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import MapShape
-from harness.model.verifier.prototypes import Argument, Prototype
+from harness.model.verifier.prototypes import Argument, ContextAccess, Prototype
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import Register, State
 
@@ -37,6 +37,16 @@ class Hooks:
     marked."""
     check_arithmetic: Callable[[Instruction, Register, Register], None]
     """Checks whether the destination, as it was before, may be an operand; adjust_ptr_min_max_vals() later."""
+    moved: Callable[[Instruction, Register, Register], Register | None]
+    """The pointer that arithmetic gives, of the destination before it and the source; None for a number."""
+    stack_at: Callable[[Register, int], int | None]
+    """Where on the stack an access through a register with an offset is, None if it is elsewhere."""
+    check_stack_read: Callable[[State, int, int], Register]
+    """A load from the stack of so many bytes; what it gives."""
+    check_stack_write: Callable[[State, int, int, Register], None]
+    """A store of so many bytes of a register."""
+    check_access: Callable[[Environment, int, int, int, bool], None]
+    """The part of `check_mem_access` that knows nothing of what a map allows."""
     check_mem_access: Callable[[Environment, int, int, int, bool], None]
     """Checks an access: the base register, the offset, the size in bytes, and whether it is a write."""
     check_xadd: Callable[[Environment, int, Instruction], None]
@@ -80,7 +90,9 @@ class VerifierRules:
     """It is known for a constant index whether an array has such an element."""
     fields_when_reached: bool
     """Fields of computations and jumps are looked at only where a path comes to them."""
-    compares_pointers: bool
-    """A pointer stays what it is where it equals a number."""
+    follows_pointers: bool
+    """A pointer stays one where it equals a number, on the stack, and moved by a constant."""
+    filter_context: ContextAccess
+    """What socket filters may do with their context."""
     stack_arguments: bool
     """Functions pass arguments beyond the fifth behind R11, which no other instruction may name."""

@@ -7,14 +7,24 @@ from types import MappingProxyType
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
-from harness.model.verifier.alu import any_arithmetic, check_alu, copied
+from harness.model.verifier.alu import any_arithmetic, check_alu, copied, moved
 from harness.model.verifier.calls import check_argument, check_call
 from harness.model.verifier.cfg import after_call
 from harness.model.verifier.constants import check_ld
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check, Hooks, VerifierRules
 from harness.model.verifier.jumps import check_exit, check_jmp, fields_first, refine
-from harness.model.verifier.memory import check_access, check_ldx, check_st, check_stx, check_xadd
+from harness.model.verifier.memory import (
+    check_access,
+    check_ldx,
+    check_st,
+    check_stack_read,
+    check_stack_write,
+    check_stx,
+    check_xadd,
+    stack_at,
+)
+from harness.model.verifier.prototypes import SOCKET_FILTER
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import covers
 from harness.model.verifier.verdict import Refused
@@ -42,6 +52,11 @@ HOOKS = Hooks(
     after_call=after_call,
     copied=copied,
     check_arithmetic=any_arithmetic,
+    moved=moved,
+    stack_at=stack_at,
+    check_stack_read=check_stack_read,
+    check_stack_write=check_stack_write,
+    check_access=check_access,
     check_mem_access=check_access,
     check_xadd=check_xadd,
     check_call=check_call,
@@ -63,6 +78,7 @@ VERIFIER = VerifierRules(
     functions=False,
     indices_known=False,
     fields_when_reached=True,
-    compares_pointers=False,
+    follows_pointers=False,
+    filter_context=SOCKET_FILTER.context,
     stack_arguments=False,
 )

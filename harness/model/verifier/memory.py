@@ -116,7 +116,8 @@ def check_read(env: Environment, base: int, off: int, size: int, into: int | Non
     """check_mem_access(BPF_READ): puts what is read into register `into`, if any."""
     registers = env.state.registers
     env.hooks.check_mem_access(env, base, off, size, False)
-    value = check_stack_read(env.state, off, size) if registers[base].type is FRAME_PTR else UNKNOWN
+    at = env.hooks.stack_at(registers[base], off)
+    value = UNKNOWN if at is None else env.hooks.check_stack_read(env.state, at, size)
     if into is not None:
         registers[into] = value
 
@@ -124,8 +125,14 @@ def check_read(env: Environment, base: int, off: int, size: int, into: int | Non
 def check_write(env: Environment, base: int, off: int, size: int, value: Register) -> None:
     """check_mem_access(BPF_WRITE)"""
     env.hooks.check_mem_access(env, base, off, size, True)
-    if env.state.registers[base].type is FRAME_PTR:
-        check_stack_write(env.state, off, size, value)
+    at = env.hooks.stack_at(env.state.registers[base], off)
+    if at is not None:
+        env.hooks.check_stack_write(env.state, at, size, value)
+
+
+def stack_at(register: Register, off: int) -> int | None:
+    """Returns the distance of an access from R10 in bytes, None if it is not through R10 or a copy of it."""
+    return off if register.type is FRAME_PTR else None
 
 
 def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
@@ -140,7 +147,12 @@ def check_access(env: Environment, base: int, off: int, size: int, write: bool) 
     elif register.type is FRAME_PTR:
         check_stack_bounds(off, size)
     else:
-        raise Refused(_NO_BASE[register.type], "EACCES", f"R{base} invalid mem access '{NAMES[register.type]}'")
+        check_no_base(register, base)
+
+
+def check_no_base(register: Register, number: int) -> None:
+    """Refuses an access through a register that points nowhere."""
+    raise Refused(_NO_BASE[register.type], "EACCES", f"R{number} invalid mem access '{NAMES[register.type]}'")
 
 
 def check_map_access(register: Register, off: int, size: int) -> None:
@@ -164,12 +176,13 @@ def check_context_access(env: Environment, off: int, size: int, *, write: bool) 
 def _context_rule(env: Environment, write: bool) -> Rule:
     """Returns the rule of the context: contexts of packets grew, and a later release lets programs on kprobes write
     theirs."""
-    if env.context.kind.packet:
-        return Rule.CONTEXT_OF_PACKET
     assert env.at is not None
-    if env.program[env.at].mode == _ATOMIC:
+    insn = env.program[env.at]
+    if env.context.kind.packet and not env.context.kind.context.never(insn.off, insn.size.nbytes, write=write):
+        return Rule.CONTEXT_OF_PACKET
+    if insn.mode == _ATOMIC:
         return Rule.CONTEXT_ATOMIC
-    return Rule.CONTEXT_WRITE if write else Rule.CONTEXT_READ
+    return Rule.CONTEXT_WRITE if write and not env.context.kind.packet else Rule.CONTEXT_READ
 
 
 def check_stack_bounds(off: int, size: int) -> None:
@@ -203,12 +216,12 @@ def check_stack_read(state: State, off: int, size: int) -> Register:
         return slot.spilled
     for position in range(size):
         if slot.kinds[first + position] != MISC:
-            rule = _reading(state, number, slot.kinds[first + position])
+            rule = rule_of_reading(state, number, slot.kinds[first + position])
             raise Refused(rule, "EACCES", f"invalid read from stack off {off}+{position} size {size}")
     return UNKNOWN
 
 
-def _reading(state: State, number: int, kind: int) -> Rule:
+def rule_of_reading(state: State, number: int, kind: int) -> Rule:
     """Returns the rule against reading a byte of that kind, other than plain data, in a slot."""
     if kind == SPILL:
         return Rule.STACK_READ

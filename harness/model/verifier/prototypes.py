@@ -69,6 +69,10 @@ class ContextAccess:
         """The is_valid_access() of the type. Only the beginning of an access is compared with `size`."""
         return not write and self.begin <= off < self.size and width in self.widths and off % width == 0
 
+    def never(self, off: int, width: int, *, write: bool) -> bool:
+        """Returns whether an access that is not allowed is refused by later releases, too, as far as it is known."""
+        return False
+
 
 @dataclass(frozen=True)
 class ProgramKind:
@@ -110,6 +114,34 @@ _TRAFFIC_CONTROL: Mapping[int, Prototype] = {
     Helper.L4_CSUM_REPLACE: _CHECKSUM,
 }
 
+
+class PacketContext(ContextAccess):
+    """`struct __sk_buff` as socket filters see it since 5.10: sk_filter_is_valid_access(), bpf_skb_is_valid_access().
+
+    What is neither allowed nor refused in all releases is left open."""
+
+    def allows(self, off: int, width: int, *, write: bool) -> bool:
+        """Returns whether every release allows it: words and their parts, and the control block, also to be written."""
+        inside = off >= 0 and off % width == 0
+        if CONTROL_BLOCK.start <= off < CONTROL_BLOCK.stop:
+            return inside and off + width <= CONTROL_BLOCK.stop
+        return inside and not write and width <= 4 and any(off in words for words in _WORDS)
+
+    def never(self, off: int, width: int, *, write: bool) -> bool:
+        """Returns whether no release allows it."""
+        if not 0 <= off < self.size or off % width or any(off in field for field in _HIDDEN):
+            return True
+        if off in CONTROL_BLOCK:
+            return off + width > CONTROL_BLOCK.stop
+        return write or (width > 4 and any(off in words for words in _WORDS))
+
+
+CONTROL_BLOCK = range(48, 68)
+_WORDS = (range(48), range(68, 72), range(84, 88))
+"""The length to the control block, hash, and napi_id."""
+_HIDDEN = (range(72, 84), range(88, 164))
+"""tc_classid, data and its end; what of a socket only other types see, data_meta, flow_keys, tstamp and wire_len."""
+PACKET_CONTEXT = PacketContext(192, frozenset({1, 2, 4, 8}))
 _SK_BUFF = ContextAccess(36, frozenset({4}))
 """struct __sk_buff of 4.1: nine u32 fields."""
 

@@ -93,4 +93,4 @@ def check_memory(state: State, number: int, size: int) -> None:
     elif register.map is not None and not (register.map.readable and register.map.writable):
         raise Refused(Rule.OPEN, "EACCES", "it is not known whether the helper reads or writes; its map allows one")
     else:
-        check_map_access(register, 0, size)
+        check_map_access(register, register.imm, size)

@@ -21,6 +21,7 @@ from harness.model.verifier.state import (
     NOT_INIT,
     PTR_TO_MAP_VALUE_OR_NULL,
     PTR_TO_STACK,
+    SPILL,
     UNKNOWN_VALUE,
     Register,
     RegisterType,
@@ -121,6 +122,7 @@ def states_equal(old: State, new: State) -> bool:
         old.records == new.records
         and old.callers == new.callers
         and covers(old, new)
+        and not any(SPILL in slot.kinds and old.stack.get(number) != slot for number, slot in new.stack.items())
         and not any(
             before.type is UNKNOWN_VALUE and now.type in POINTERS
             for before, now in zip(old.registers, new.registers, strict=True)

@@ -16,12 +16,11 @@ from harness.model.verifier import jumps
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check
-from harness.model.verifier.memory import check_access
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
-    INVALID,
+    MISC,
     NAMES,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
@@ -47,7 +46,7 @@ def check_mem_access(env: Environment, base: int, off: int, size: int, write: bo
             check_rights(register.map, write)
     elif register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
         raise Refused(Rule.RECORD_UNCHECKED, "EACCES", f"R{base} invalid mem access '{describe(register)}'")
-    check_access(env, base, off, size, write)
+    env.hooks.check_access(env, base, off, size, write)
 
 
 def check_rights(map: MapShape, write: bool) -> None:
@@ -92,7 +91,7 @@ def release(state: State, register: Register) -> None:
             state.registers[number] = UNKNOWN
     for number, slot in state.stack.items():
         if slot.spilled.map is record and is_record(slot.spilled):
-            state.stack[number] = Slot(bytes([INVALID]) * 8, UNSET)
+            state.stack[number] = Slot(bytes([MISC]) * 8, UNSET)
 
 
 def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:

@@ -112,7 +112,7 @@ class Watch:
         dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
         kind = insn.opcode_class
         if kind in (_ALU, _ALU64):
-            self._arithmetic(index, insn, dst, src)
+            self._arithmetic(env, index, insn, dst, src)
         elif kind == _LDX:
             self._load(index, insn, src)
         elif kind in (_ST, _STX):
@@ -141,7 +141,7 @@ class Watch:
         else:
             self._facts[insn.dst] = Fact(insn.imm & M32 | (self._program[index + 1].imm & M32) << 32)
 
-    def _arithmetic(self, index: int, insn: Instruction, dst: Register, src: Register) -> None:
+    def _arithmetic(self, env: Environment, index: int, insn: Instruction, dst: Register, src: Register) -> None:
         fact = moved(self._program[index], self._facts)
         self._forget(insn.dst)
         if fact is not None:
@@ -149,8 +149,9 @@ class Watch:
         operation = insn.operation
         if operation == _MOV:
             return
-        if operation == _ADD and insn.opcode_class == _ALU64 and insn.source != _X and dst.type is FRAME_PTR:
-            if abs(insn.imm) >= pointers.FAR:
+        pointer = env.hooks.moved(insn, dst, src)
+        if pointer is not None:
+            if abs(pointer.imm) >= pointers.FAR:
                 self._note(index, "moves the frame pointer far away")
         elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
             self._note(index, "does arithmetic on a pointer, which 4.1 then forgets")
@@ -168,12 +169,14 @@ class Watch:
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
         if index in env.fetches:
             self._forget(env.fetches[index])
-        if base.type is not FRAME_PTR or insn.opcode_class == Class.ST:
+        at = env.hooks.stack_at(base, insn.off)
+        if at is None or insn.opcode_class == Class.ST:
             return
-        if value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL):
+        forgotten = value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL)
+        if forgotten and not env.rules.follows_pointers:
             self._note(index, "stores a pointer that 4.1 forgets on the stack")
         atomic = insn.mode == Mode.ATOMIC
-        if atomic and (value.type in _POINTERS or (-512 <= insn.off < 0 and env.state.kind(insn.off) == SPILL)):
+        if atomic and (value.type in _POINTERS or (-512 <= at < 0 and env.state.kind(at) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
     def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
@@ -200,10 +203,11 @@ class Watch:
         constant = insn.source != Source.X
         equality = constant and operation in (Jump.JEQ, Jump.JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
-        held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in env.state.registers)
+        saved = (slot.spilled for slot in env.state.stack.values())
+        held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in (*env.state.registers, *saved))
         if null_check and (held > 1 or env.state.callers):
             self.checks_copies = True
-        if equality and register.type in _POINTERS and not null_check and not env.rules.compares_pointers:
+        if equality and register.type in _POINTERS and not null_check and not env.rules.follows_pointers:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
         if not constant and _shows_null(register, env.state.registers[insn.src]):
             self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
