@@ -44,7 +44,7 @@ def attach(request: Request) -> None:
     request.event.program = request.loaded
     trace_event.programs.append(request.loaded)
     if trace_event.foreign:
-        why = f"others than the script may reach {trace_event.name}"
+        why = trace_event.others
         request.loaded.doubt_maps(why)
         if request.loaded.may_print:
             request.event.surroundings.distrust_trace(why, lasting=True)

@@ -70,6 +70,11 @@ class TraceEvent:
     unsure: str = ""
 
     @property
+    def others(self) -> str:
+        """Why nobody knows how often it is reached, "" if only the script's own triggers reach it."""
+        return f"others than the script reach {self.name}" if self.foreign else ""
+
+    @property
     def reachable(self) -> bool:
         """Returns whether it has a perf event through which reaching it has effects, or may have."""
         return not self.removed and bool(self.events or self.doubt or self.unsure)

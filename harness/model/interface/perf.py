@@ -12,6 +12,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, File, LoadedProgram, OutputEvent, PerfEvent, PlainFile, TraceEvent
 from harness.model.surroundings import MOST_PIDS
 from harness.model.unpredictable import Unpredictable
+from harness.model.value import M64
 from harness.script.operations import (
     Attach,
     Descriptor,
@@ -24,7 +25,7 @@ from harness.script.operations import (
     Ref,
     SampleType,
 )
-from harness.script.outcome import DESCRIPTOR, Outcome
+from harness.script.outcome import DESCRIPTOR, Outcome, Unknown
 
 EVERYBODY = None
 INIT = object()
@@ -60,7 +61,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
         enable_on_exec=operation.enable_on_exec,
         monotonic=operation.monotonic,
         period_left=period_left(kernel, operation.sample_period),
-        doubt=f"others than the script reach {trace_event.name}" if trace_event.foreign else "",
+        doubt=trace_event.others,
     )
     trace_event.events.append(event)
     _check_whole_cpu(kernel, event)
@@ -110,6 +111,8 @@ def disable(kernel: Kernel, operation: Disable) -> Outcome:
 
 def read_count(kernel: Kernel, operation: ReadCount) -> Outcome:
     event = event_of(kernel, operation.event, otherwise="EINVAL")
+    if isinstance(event, PerfEvent) and event.doubt and event.why_unknown == event.trace_event.others:
+        return Outcome(value=Unknown(event.doubt, least=0, most=M64))
     if event.why_unknown:
         raise Unpredictable(event.why_unknown)
     return Outcome(value=sum(member.count for member in event.family))

@@ -23,8 +23,18 @@ from harness.isa.assemble import (
     program,
 )
 from harness.model.interface.context_uses import Reads, context_reads
-from harness.script.operations import Attach, FindTracepoint, LoadProgram, OpenEvent, Operation, ProgramType, Ref
-from tests.harness.model.scripts import last
+from harness.script.operations import (
+    Attach,
+    FindTracepoint,
+    LoadProgram,
+    OpenEvent,
+    Operation,
+    ProgramType,
+    ReadCount,
+    Ref,
+)
+from harness.script.outcome import Outcome, Unknown
+from tests.harness.model.scripts import last, predict
 
 LATER = ("5.10", "6.1", "6.12", "7.2")
 EVENT, PROGRAM = Ref("event"), Ref("program")
@@ -85,3 +95,10 @@ def test_how_far_a_program_reads_into_its_context() -> None:
     assert reads(mov64_reg(R6, R1), ldx(DW, R0, R6, 16), ldx(W, R0, R10, -4)) == Reads(24, 24)
     assert reads(ldx(DW, R0, R1, 8), jeq_imm(R0, 0, 1), ldx(W, R0, R1, 40)) == Reads(16, 44)
     assert reads(mov64_reg(R6, R1), add64_imm(R6, 8), ldx(DW, R0, R6, 8)).most > 1 << 13
+
+
+def test_a_count_of_others_hits_is_some_number() -> None:
+    counted = (FindTracepoint("point", "sched/sched_switch"), OpenEvent("event", Ref("point")), ReadCount(EVENT))
+    for name in ("4.1", *LATER):
+        prediction = predict(*counted, name=name)[-1]
+        assert isinstance(prediction, Outcome) and isinstance(prediction.value, Unknown) and prediction.value.least == 0
