@@ -189,7 +189,7 @@ def unwritten_stack_read(rules: Upstream) -> Upstream:
     (6, 8),
     "6b4a64bafd10, bpf: Fix accesses to uninit stack slots",
     after=(5, 10),
-    stable={(6, 1): Backport(version(6, 1, 190), version(6, 1, 192))},
+    stable={(6, 1): Backport(version(6, 1, 190), version(6, 1, 192)), (6, 6): Backport(0, version(6, 6, 17))},
 )
 def stack_below_read(rules: Upstream) -> Upstream:
     """The stack may be read below the lowest slot that a program wrote."""
