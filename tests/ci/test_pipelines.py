@@ -115,7 +115,7 @@ def test_the_workflow_says_so_when_there_was_no_run(clean: Place) -> None:
     assert {name for name, outcome in clean.outcomes.items() if outcome == "failure"} == {"Conform"}
     assert clean.outcomes["Judge"] == "skipped"
     assert "unknown lane 'debian-21'" in clean.log
-    assert clean.summary == "hil did not get as far as a run.\n"
+    assert clean.summary == "hil ended before it began a run.\n"
     assert "sudo apt-get install" in clean.calls and installed(clean) == needed()
 
 
@@ -139,5 +139,5 @@ def test_the_job_leaves_what_gitlab_shows_and_ends_as_the_run_did(tmp_path: Path
 def test_the_job_fails_when_there_was_no_run(tmp_path: Path) -> None:
     here = place(tmp_path)
     assert gitlab(here, read("gitlab/hil.yml")["hil"], {**SMALL, "HIL_LANES": "debian-21"}) == 2
-    assert "hil did not get as far as a run." in here.log
+    assert "hil ended before it began a run." in here.log
     assert installed(here) == needed()
