@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from harness.benchmarks.ratio import Ratio, seconds
 from harness.fuzz.generate import cases
+from harness.model.choices import Choices
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.interface import bpf, sockets
@@ -72,6 +73,7 @@ def _interpreted_per_second(corpus: Sequence[Script]) -> float:
 
 def _carry_out(script: Script, interpreter: Interpreter, sink: Sink | None) -> None:
     kernel = Kernel(WHERE, interpreter, sink)
+    kernel.choices = Choices()
     for operation in script.operations:
         match operation:
             case CreateMap():
@@ -94,8 +96,7 @@ def _verified_per_second(corpus: Sequence[Script]) -> float:
 
 
 def _runs(script: Script) -> bool:
-    """Returns whether the model runs the program to its end, which it cannot where random numbers or addresses decide what is
-    returned."""
+    """Returns whether the model runs the program to its end, and to the same one whichever way unknown numbers go."""
     runs = any(isinstance(operation, RunSocketFilter) for operation in script.operations)
     return runs and all(isinstance(prediction, Outcome) for prediction in ModelExecutor(WHERE).run(script))
 
