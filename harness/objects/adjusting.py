@@ -168,7 +168,7 @@ def _patch(program: ObjectProgram, code: list[Instruction], at: int, ours: Value
                 raise _cannot(
                     program, at, f"accesses {ours.width} bytes of a field that has {theirs.width} in this kernel"
                 )
-            resized = instruction.code & ~Size.DW | _SIZES[theirs.width]
+            resized = instruction.opcode_class | instruction.mode | _SIZES[theirs.width]
             instruction = replace(instruction, code=resized)
         code[at] = replace(instruction, off=number)
     else:

@@ -108,15 +108,18 @@ def era(name: str, arch: Architecture) -> str:
 
 
 def distribution(name: str, arch: Architecture) -> Distribution | None:
-    """The distribution of a kernel that `names` yields, without reading its image; None when it is not in the cache."""
+    """The distribution of a kernel that `names` yields, without reading its image; None when it is not in the cache, or
+    when it cannot be read there and is none of the user's own: whoever boots it fetches it again, or says why not."""
     folder = location(name, arch)
     if not _present(folder):
         return None
     try:
         metadata = entry.metadata_of(folder)
         options = configuration.options_of(folder / metadata["files"]["config"])
-    except cache.Damaged as damage:
-        raise _damaged(name, arch, damage) from None
+    except (cache.Damaged, cache.Unusable) as trouble:
+        if _can_fetch(name):
+            return None
+        raise _damaged(name, arch, trouble) if isinstance(trouble, cache.Damaged) else trouble from None
     declared = entry.distribution(metadata, folder)
     return distributions.of_kernel(declared, options, declared=True) if declared else distributions.detect(options)[0]
 
@@ -134,9 +137,9 @@ def version(name: str, arch: Architecture) -> str:
 
 def cached_version_code(name: str, arch: Architecture) -> int | None:
     """The LINUX_VERSION_CODE of a cached kernel, without reading its image, or of the point release that `name` is;
-    None for a kernel that must be fetched first, whose version is not known yet."""
+    None for a kernel that must be fetched first, or cannot be read, whose version is not known yet."""
     if _present(folder := location(name, arch)):
-        with suppress(cache.Damaged):
+        with suppress(cache.Damaged, cache.Unusable):
             return version_code(entry.metadata_of(folder)["version"])
     known = catalogue.find(name)
     return version_code(known.version.partition("-")[0]) if known and known.version else None

@@ -48,6 +48,7 @@ class StateDiskFull(Kind):
         (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
 
     def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
+        _check_in_time(trial, codes[0], trial.home.state / "hil" / "filler")
         return check_reported(trial, codes[0], errno.ENOSPC)
 
     def finish(self, trial: Trial) -> None:
@@ -77,11 +78,15 @@ class RunFolderFails(Kind):
         trial.facts["trigger"] = trigger
 
     def judge(self, trial: Trial, codes: Sequence[int]) -> Iterator[str]:
-        struck = trial.facts.pop("trigger").stat().st_mtime_ns
-        written = [path.stat().st_mtime_ns for folder in trial.folders() for path in folder.iterdir()]
-        if codes[0] == 0 and written and max(written) < struck:
-            raise Missing("the run ended before the fault")
+        _check_in_time(trial, codes[0], trial.facts.pop("trigger"))
         return check_reported(trial, codes[0], errno.EIO)
+
+
+def _check_in_time(trial: Trial, code: int, fault: Path) -> None:
+    """Raise Missing for a run that had written everything when the file `fault` was made."""
+    written = [path.stat().st_mtime_ns for folder in trial.folders() for path in folder.iterdir()]
+    if code == 0 and written and max(written) < fault.stat().st_mtime_ns:
+        raise Missing("the run ended before the fault")
 
 
 def check_reported(trial: Trial, code: int, number: int) -> Iterator[str]:

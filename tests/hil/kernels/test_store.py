@@ -111,6 +111,14 @@ def test_an_entry_without_a_seal_is_fetched_again(archive: list[str], cached: Pa
     assert (kernel.folder / "sha256sums").exists()
 
 
+def test_what_cannot_be_read_of_a_kernel_we_fetch_is_left_to_who_boots_it(archive: list[str], cached: Path) -> None:
+    path = store.get("debian-12", ARM64).folder / entry.METADATA
+    path.chmod(0o644)
+    path.write_text("{}")
+    assert store.distribution("debian-12", ARM64) is None
+    assert store.cached_version_code("debian-12", ARM64) is None
+
+
 @pytest.mark.parametrize("part", ["image", "metadata.json"])
 def test_an_unreadable_kernel_is_reported_and_stays(
     archive: list[str], cached: Path, part: str, monkeypatch: pytest.MonkeyPatch
