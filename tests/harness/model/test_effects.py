@@ -328,8 +328,6 @@ def test_what_may_be_locked_counts_for_every_ring() -> None:
 
 
 def test_reading_alone_opens_nothing() -> None:
-    unsure = op.ReadCount(Ref("event"))
-    foreign = op.CreateKprobe("probe", "vfs_read")
-    facts = {"symbols": frozenset({"vfs_read"})}
-    script = (HITS, foreign, EVENT, unsure, op.LoadProgram("program", op.ProgramType.KPROBE, COUNTING), READ)
-    assert results(*script, **facts)[-3:] == ["?", "ok", 0]
+    unsure = around.ReadSetting("kernel/pid_max")
+    script = (HITS, unsure, op.LoadProgram("program", op.ProgramType.KPROBE, COUNTING), READ)
+    assert results(*script)[-3:] == ["?", "ok", 0]
