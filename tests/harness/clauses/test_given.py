@@ -62,3 +62,9 @@ def test_what_hangs_on_the_distribution_is_said_of_each_that_has_it() -> None:
 def test_lanes_have_the_clauses_of_their_distribution(name: str) -> None:
     usual = named("vanilla" if name == "4.1" else "debian")
     assert [one.id for one in clauses("x86_64", name)] == [one.id for one in clauses("x86_64", name, usual)]
+
+
+@pytest.mark.parametrize("whose", THEIRS)
+def test_a_setting_that_a_release_does_not_have_decides_nothing(whose: str) -> None:
+    """4.1 has no kernel.unprivileged_bpf_disabled: bpf(2) is for root alone there, whoever made the kernel."""
+    assert {"SYS-01.load", "SYS-01.create"} <= about("4.1", THEIRS[whose]).keys()
