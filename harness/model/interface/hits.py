@@ -107,14 +107,7 @@ def _run_programs(kernel: Kernel, trace_event: TraceEvent, call: Call) -> list[V
     if not trace_event.programs:
         return []
     context = context_of(kernel, trace_event, call)
-    return [
-        run(
-            kernel,
-            program,
-            State(program.instructions, program.maps, Pointer(context), kernel.helpers, choices=kernel.choices),
-        )
-        for program in trace_event.programs
-    ]
+    return [run(kernel, program, context) for program in trace_event.programs]
 
 
 def _kept(keep: Keep, verdicts: list[Value]) -> bool:
@@ -124,9 +117,11 @@ def _kept(keep: Keep, verdicts: list[Value]) -> bool:
     return all(verdict & 1 == 1 for verdict in verdicts)
 
 
-def run(kernel: Kernel, program: LoadedProgram, state: State) -> Value:
+def run(kernel: Kernel, program: LoadedProgram, context: Region, packet: bytes | None = None) -> Value:
     """Returns the program's return value; raises Settled, with what it may have done marked as unknown, when the model
     cannot know it."""
+    first = Pointer(context)
+    state = State(program.instructions, program.maps, first, kernel.helpers, packet, kernel.choices)
     ended = kernel.interpreter.run(program.code, state, kernel.sink)
     if isinstance(ended, Returned):
         return ended.value

@@ -9,9 +9,8 @@ from harness.model.interface.hits import run
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.memory import Region
-from harness.model.state import State
 from harness.model.unpredictable import Settled, Unpredictable
-from harness.model.value import M32, Pointer, exactly
+from harness.model.value import M32, exactly
 from harness.script.operations import ProgramType, Ref, RunSocketFilter
 from harness.script.outcome import Outcome
 
@@ -33,11 +32,8 @@ def run_socket_filter(kernel: Kernel, operation: RunSocketFilter) -> Outcome:
         raise Errno("ENOMEM")
     context = Region("the socket buffer", SK_BUFF_SIZE, alignment=8, garbage="a field of the socket buffer")
     context.store(0, 4, len(operation.packet))
-    state = State(
-        program.instructions, program.maps, Pointer(context), kernel.helpers, operation.packet, kernel.choices
-    )
     try:
-        verdict = exactly(run(kernel, program, state) & M32)
+        verdict = exactly(run(kernel, program, context, operation.packet) & M32)
     except Unpredictable as unpredictable:
         raise Settled(unpredictable.why) from unpredictable
     return Outcome(value=min(verdict, len(operation.packet)))
