@@ -126,7 +126,10 @@ def work(workers: Sequence[Worker], jobs: int | None = None) -> None:
     try:
         with ExitStack() as ending, ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="share") as pool:
             try:
-                for future in [pool.submit(worker.run) for worker in workers]:
+                signals.defer()  # the pool waits for no thread whose start was interrupted
+                futures = [pool.submit(worker.run) for worker in workers]
+                signals.deliver()
+                for future in futures:
                     while not future.done():
                         wait((future,), _LOOK)
                         signals.deliver()
