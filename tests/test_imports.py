@@ -21,6 +21,7 @@ LAYERS = (
     ("jobs",),
     (
         "named",
+        "check",
         "conform",
         "fuzz",
         "kernel_bugs",

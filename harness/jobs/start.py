@@ -13,25 +13,41 @@ from harness.report.summary import summarize
 from harness.run import matrix
 from harness.run.artifacts import Unwritten
 from harness.run.demands import NO_DEMANDS, Demands
+from harness.run.matrix import Complete
 from harness.run.plan import Share
 from harness.run.results import RunReport
-from harness.run.watch import LiveTable, Plain
+from harness.run.watch import LiveTable, Plain, Watch
+from harness.run.worker import After
 from hil import directories, signals, terminal
 
 
 def carry_out(
-    console: Console, plan: Sequence[Share], output: Path | None, jobs: int | None, demands: Demands = NO_DEMANDS
+    console: Console,
+    plan: Sequence[Share],
+    output: Path | None,
+    jobs: int | None,
+    demands: Demands = NO_DEMANDS,
+    *,
+    after: After | None = None,
+    complete: Complete = lambda report: report,
 ) -> RunReport:
     """Runs a plan with its progress on the terminal, into a new run folder, and sums it up. Demands that are not met
-    are recorded in the report; the caller ends with them (`Demands.check`)."""
+    are recorded in the report; the caller ends with them (`Demands.check`). `after` and `complete` as in
+    `harness.run.matrix.run`."""
+
+    def run(watch: Watch) -> RunReport:
+        return matrix.run(
+            plan, folder, watch, jobs=jobs, demands=demands, artifacts=EVERYTHING, after=after, complete=complete
+        )
+
     signals.defer()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):
             with LiveTable(console, tuple(plan)) as table:
-                report = matrix.run(plan, folder, table, jobs=jobs, demands=demands, artifacts=EVERYTHING)
+                report = run(table)
         else:
-            report = matrix.run(plan, folder, Plain(console), jobs=jobs, demands=demands, artifacts=EVERYTHING)
+            report = run(Plain(console))
     except Unwritten as error:
         summarize(console, error.report, folder)  # an interrupted run needs it most
         raise

@@ -28,13 +28,14 @@ from harness.run.results import RunReport
 from harness.run.rounds import summed
 from harness.run.texts import needs_whole, texts
 from harness.run.watch import Logged, Watch
-from harness.run.worker import Model, Worker
+from harness.run.worker import After, Model, Worker
 from hil import logs, programs, signals
 from hil.errors import BenchError
 from hil.version import version
 
 _log = logging.getLogger(__name__)
 
+Complete = Callable[[RunReport], RunReport]
 _LOOK = 1.0
 """Seconds after which the main thread looks up. Python heeds signals between two instructions: one that comes when the
 wait for a lock is decided on, but has not begun, is heeded when the lock is there, which may be never."""
@@ -49,14 +50,17 @@ def run(
     model: Model = ModelExecutor,
     demands: Demands = NO_DEMANDS,
     artifacts: Artifacts = RESULTS,
+    after: After | None = None,
+    complete: Complete = lambda report: report,
 ) -> RunReport:
-    """Run every share, `jobs` machines at once (by default one a CPU), and write what `artifacts` says.
+    """Run every share, `jobs` machines at once (by default one a CPU), and write what `artifacts` says. `after` is
+    called with each lane's session, `complete` adds to the report what it learnt.
 
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
     that comes when the run is through comes too late. Unwritten when something could not be written.
     """
-    workers = [Worker(share, folder, Logged(watch), model) for share in shares]
-    return recorded(workers, lambda: work(workers, jobs), folder, demands, artifacts)
+    workers = [Worker(share, folder, Logged(watch), model, after=after) for share in shares]
+    return recorded(workers, lambda: work(workers, jobs), folder, demands, artifacts, complete)
 
 
 def recorded(
@@ -65,11 +69,12 @@ def recorded(
     folder: Path,
     demands: Demands = NO_DEMANDS,
     artifacts: Artifacts = RESULTS,
+    complete: Complete = lambda report: report,
 ) -> RunReport:
     """The report of what `carry_out` has `workers` do, which may become more meanwhile, written as `run` says."""
     with logs.to_file(folder / logs.NAME) as log:
         _log.info("hil %s: %s", version(), shlex.join(sys.argv))
-        return _recorded(workers, carry_out, folder, demands, artifacts, log)
+        return _recorded(workers, carry_out, folder, demands, artifacts, complete, log)
 
 
 def _recorded(
@@ -78,6 +83,7 @@ def _recorded(
     folder: Path,
     demands: Demands,
     artifacts: Artifacts,
+    complete: Complete,
     log: logs.File,
 ) -> RunReport:
     command = command_line(sys.argv)
@@ -89,7 +95,7 @@ def _recorded(
         evidence = [one for worker in workers for one in worker.evidence]
         known = {lane: worker.share.known for worker in workers for lane in map(str, worker.share.lanes)}
         results = tuple(with_again(result, command) for result in crosschecked(summed_up, evidence, known))
-        return RunReport(
+        made = RunReport(
             started=started,
             seconds=round(time.monotonic() - clock, 2),
             command=command,
@@ -104,6 +110,7 @@ def _recorded(
             interrupted=interrupted,
             signal=signal,
         )
+        return complete(made)
 
     try:
         signals.deliver()

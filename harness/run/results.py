@@ -14,6 +14,7 @@ from harness.compare import Blame, Verdict
 from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
+from harness.run.checked import Checked
 from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
 from hil.whole import write_whole
@@ -156,6 +157,8 @@ class RunReport:
     """The signal that ended the run, if one did."""
     broken: tuple[str, ...] = ()
     """Options that demand something of the run (`harness.run.demands`) which does not hold."""
+    checked: tuple[Checked, ...] = ()
+    """The programs of the user's objects by lane; of other commands there are none."""
 
     @property
     def title(self) -> str:

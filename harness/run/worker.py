@@ -41,6 +41,9 @@ Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
 Heard = Callable[[Observed | Missed, Sequence[Prediction]], None]
 """Receives the guest's result of a script, and the predictions it is compared with."""
+After = Callable[[Lane, Session[Target], Sequence[tuple[Observed | Missed, Sequence[Prediction]]]], None]
+"""Receives a lane's session when its scripts have run or the machine was lost, with the results and predictions of
+each; it may go on to use the session, as far as that lives."""
 REPLACEMENTS = 3
 """Machines that may be lost in a share before the rest of it is given up."""
 
@@ -94,6 +97,7 @@ class Worker:
         watch: Watch,
         model: Model = ModelExecutor,
         heard: Heard = lambda *_: None,
+        after: After | None = None,
     ) -> None:
         self.share = share
         self.machine: Machine | None = None
@@ -117,6 +121,7 @@ class Worker:
         self._watch = watch
         self._model = model
         self._heard = heard
+        self._after = after
 
     @property
     def report(self) -> MachineReport:
@@ -246,9 +251,15 @@ class Worker:
             with self.clock.on(self.place, "second CPU"):
                 session.bring_up_cpus()
         model, witness = self._model(environment), Witness.of(lane, environment)
-        for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
-            self._missed |= isinstance(seen, Missed)
-            self._add(lane, self._judge(lane, seen, model, witness))
+        heard: list[tuple[Observed | Missed, Sequence[Prediction]]] = []
+        try:
+            for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
+                self._missed |= isinstance(seen, Missed)
+                self._add(lane, self._judge(lane, seen, model, witness, heard))
+        finally:
+            if self._after:
+                with self.clock.on(lane, "explanations"):
+                    self._after(lane, session, heard)
 
     def _charge(self, loss: MachineLost) -> None:
         """A machine that died while no script ran is no better than one that died of a script: the next one pays."""
@@ -258,11 +269,20 @@ class Worker:
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, Verdict.LOST, reason))
                 return
 
-    def _judge(self, lane: Lane, seen: Observed | Missed, model: ModelExecutor, witness: Witness) -> ScriptResult:
+    def _judge(
+        self,
+        lane: Lane,
+        seen: Observed | Missed,
+        model: ModelExecutor,
+        witness: Witness,
+        heard: list[tuple[Observed | Missed, Sequence[Prediction]]],
+    ) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):
                 predictions = predict(model, seen)
             self._heard(seen, predictions)
+            if self._after:
+                heard.append((seen, predictions))
             with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
                 if isinstance(seen, Observed) and result.unpredicted:

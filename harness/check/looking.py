@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""What is learnt of each program on a lane while its machine runs: the verifier's words, functions near a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from harness.check import explaining, symbols, verifier_log
+from harness.check.trying import Trial
+from harness.check.verifier_log import Reading
+from harness.compare import Verdict
+from harness.lane import Lane
+from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.model.environment import Environment
+from harness.objects.loading import Stage
+from harness.run.checked import Answer, Checked, Why
+from harness.run.results import RunReport, ScriptResult
+from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, Script
+from harness.script.outcome import Outcome, Prediction
+from harness.session import Session
+from hil.errors import MachineLost
+from hil.target import Target
+
+Heard = tuple[Observed | Missed, Sequence[Prediction]]
+LOG = 4 << 20
+"""Bytes for the log of a refused program; an older kernel that has no room for all of it leaves out the end."""
+STATISTICS, STATISTICS_SINCE = 4, (5, 2)
+"""BPF_LOG_STATS, with which the log has its counters alone: 06ee7115b0d1 (5.2)."""
+_SHORT = 1 << 12
+
+
+@dataclass
+class Inspection:
+    """Looks at programs on lanes. `trials` are those of each kernel and architecture."""
+
+    trials: Mapping[tuple[str, str], Sequence[Trial]]
+    found: dict[tuple[str, str], Checked] = field(default_factory=dict)
+    """What is known so far, by lane and script."""
+
+    def look(self, lane: Lane, session: Session[Target], heard: Sequence[Heard]) -> None:
+        """Asks the running kernel why programs did not load or attach, and keeps the answers."""
+        by_name = {trial.name: trial for trial in self.trials[lane.kernel, lane.arch]}
+        environment = session.environment(lane.engine)
+        seen = [(by_name[one.script.name], one, predictions) for one, predictions in heard]
+        observed = [(trial, one) for trial, one, _ in seen if isinstance(one, Observed)]
+        readings: dict[str, Reading] = {}
+        near: Mapping[str, symbols.Found] = {}
+        with suppress(MachineLost):  # of a script; the results before it are told without the kernel's own words
+            readings |= _readings(session.executor, observed, environment)
+            near = symbols.find(session.target, (symbol for pair in observed if (symbol := _unprobed(*pair))))
+        for trial, one, predictions in seen:
+            if isinstance(one, Observed):
+                self.found[str(lane), trial.name] = checked(
+                    lane, trial, one.outcomes, predictions, environment, readings.get(trial.name), near
+                )
+
+    def complete(self, report: RunReport) -> RunReport:
+        """Returns the report with what was found of every program on every lane, in the order of lanes and programs."""
+        results = {(result.lane, result.script): result for result in report.results}
+        return replace(report, checked=tuple(self._all(report.lanes, results)))
+
+    def _all(self, lanes: Sequence[str], results: Mapping[tuple[str, str], ScriptResult]) -> Iterator[Checked]:
+        for lane in lanes:
+            kernel, arch, _ = lane.split("/")
+            for trial in self.trials[kernel, arch]:
+                result = results.get((lane, trial.name))
+                yield _held(self.found.get((lane, trial.name)) or untried(lane, trial, result), result)
+
+
+def blank(lane: str, trial: Trial) -> Checked:
+    """A program of which nothing is known yet."""
+    program = trial.program
+    return Checked(lane, trial.object, program.name, program.section, trial.name, notes=trial.notes)
+
+
+def untried(lane: str, trial: Trial, result: ScriptResult | None) -> Checked:
+    """A program that was not tried on a lane, and why."""
+    if trial.refused is not None:
+        return replace(blank(lane, trial), loads=Answer.NO, whys=(explaining.of_refusal(trial.refused),))
+    reason = result.reason if result else "it was not run"
+    return replace(blank(lane, trial), whys=(Why(Stage.LOAD, reason, kind="not-run"),))
+
+
+def checked(
+    lane: Lane | str,
+    trial: Trial,
+    outcomes: Sequence[Outcome],
+    predictions: Sequence[Prediction],
+    environment: Environment,
+    reading: Reading | None = None,
+    near: Mapping[str, symbols.Found] | None = None,
+) -> Checked:
+    """Returns how a program fared, by the outcomes of its script's operations."""
+    made = blank(str(lane), trial)
+    load = trial.load
+    assert load is not None
+    expected = predictions[load] if load < len(predictions) else None
+    if isinstance(expected, Outcome):
+        made = replace(made, expected_load=Answer.NO if expected.errno else Answer.YES)
+    if reading is not None:
+        made = replace(made, processed=reading.processed)
+    if outcomes[load].errno:
+        return replace(made, loads=Answer.NO, whys=(_why_not_loaded(trial, outcomes, environment, reading),))
+    made = replace(made, loads=Answer.YES)
+    failed = next((at for at in trial.at(Stage.ATTACH) if outcomes[at].errno), None)
+    if not trial.at(Stage.ATTACH):
+        said = trial.program.meaning.mechanism if trial.program.meaning else "this section"
+        why = Why(Stage.ATTACH, f"the bench attaches no programs of {said}", kind="not-attached")
+        return replace(made, whys=(why,))
+    if failed is not None:
+        why = explaining.not_attached(
+            trial, trial.steps[failed].operation, str(outcomes[failed].errno), near or {}, environment
+        )
+        return replace(made, attaches=Answer.NO, whys=(why,))
+    hits = next(
+        (outcomes[at].value for at in trial.at(Stage.FIRE) if isinstance(trial.steps[at].operation, ReadCount)), None
+    )
+    number = hits if isinstance(hits, int) else None
+    return replace(made, attaches=Answer.YES, fires=_fires(number), hits=number)
+
+
+def _fires(hits: int | None) -> Answer:
+    if hits is None:
+        return Answer.UNKNOWN
+    return Answer.YES if hits else Answer.NO
+
+
+def _why_not_loaded(
+    trial: Trial, outcomes: Sequence[Outcome], environment: Environment, reading: Reading | None
+) -> Why:
+    load = trial.load
+    assert load is not None
+    for at in trial.at(Stage.MAPS):
+        errno = outcomes[at].errno
+        if at < load and errno and getattr(trial.steps[at].operation, "name", None):
+            return explaining.not_made(trial.steps[at].operation, errno, environment)
+    return explaining.not_loaded(trial, str(outcomes[load].errno), reading, environment)
+
+
+def _held(one: Checked, result: ScriptResult | None) -> Checked:
+    """With what the comparison with the model and with other lanes gave."""
+    if result is None or result.verdict in (Verdict.LOST, Verdict.ERROR):
+        return one
+    model = {Verdict.DIVERGE: Answer.NO, Verdict.UNSUPPORTED: Answer.UNKNOWN}.get(result.verdict, Answer.YES)
+    compared = any(step.against for step in result.unpredicted)
+    lanes = Answer.NO if result.verdict is Verdict.DISAGREE else Answer.YES if compared else Answer.UNTRIED
+    return replace(one, model=model, lanes=lanes)
+
+
+def _readings(
+    executor: GuestExecutor, observed: Sequence[tuple[Trial, Observed]], environment: Environment
+) -> dict[str, Reading]:
+    """Loads every program again with the verifier's log, and returns what it says, by script."""
+    scripts = [script for trial, seen in observed if (script := _for_log(trial, seen, environment))]
+    found: dict[str, Reading] = {}
+    for one in executor.run(scripts):
+        if isinstance(one, Observed):
+            load = len(one.script.operations) - 1
+            found[one.script.name] = verifier_log.read(str(one.outcomes[load].log or ""))
+    return found
+
+
+def _for_log(trial: Trial, seen: Observed, environment: Environment) -> Script | None:
+    """The script up to the load, which asks for a log: all of it of a refused program, else the counters."""
+    load = trial.load
+    if trial.script is None or load is None:
+        return None
+    operation = trial.script.operations[load]
+    assert isinstance(operation, LoadProgram)
+    if seen.outcomes[load].errno:
+        logged = replace(operation, log_level=1, log_size=LOG)
+    elif environment.rules.release >= STATISTICS_SINCE:
+        logged = replace(operation, log_level=STATISTICS, log_size=_SHORT)
+    else:
+        return None
+    return replace(trial.script, operations=(*trial.script.operations[:load], logged))
+
+
+def _unprobed(trial: Trial, seen: Observed) -> str | None:
+    """The function that could not be probed."""
+    for at in trial.at(Stage.ATTACH):
+        operation = trial.steps[at].operation
+        if isinstance(operation, CreateKprobe) and seen.outcomes[at].errno:
+            return operation.symbol
+    return None

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Functions of a running kernel, from its /proc/kallsyms: those of one name, and those with the nearest names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from hil.target import Target
+
+_TEXT = frozenset("tTwW")
+_MOST_NEAR = 4
+_PREFIXES = re.compile(r"^(?:__(?:x64|ia32|arm64|riscv)_(?:compat_)?sys_|__(?:se|do)_sys_|SyS_|sys_|do_sys_|_+)")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A function: its address, its name, and the module it is in, empty for the kernel itself."""
+
+    address: int
+    name: str
+    module: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The functions that have exactly a name, and those with the nearest names, the nearest first."""
+
+    same: tuple[Symbol, ...]
+    near: tuple[str, ...]
+
+
+def stem(name: str) -> str:
+    """Returns what the names of one function have in common on different kernels: `openat` of `__x64_sys_openat`,
+    `tcp_close` of `__tcp_close.isra.0`."""
+    return _PREFIXES.sub("", name.partition(".")[0])
+
+
+def find(target: Target, names: Iterable[str]) -> Mapping[str, Found]:
+    """Returns what the running kernel has of each name, or near it."""
+    names = tuple(dict.fromkeys(names))
+    if not names:
+        return {}
+    patterns = [word for name in names for word in ("-e", stem(name) or name)]
+    seen = target.run(["grep", "-F", *patterns, "/proc/kallsyms"])
+    return choose(parse(seen.stdout.decode(errors="replace")), names)
+
+
+def parse(text: str) -> tuple[Symbol, ...]:
+    """Returns the functions in the lines of kallsyms: `address type name [module]`."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 3 and words[1] in _TEXT:
+            module = words[3].strip("[]") if len(words) > 3 else ""
+            found.append(Symbol(int(words[0], 16), words[2], module))
+    return tuple(found)
+
+
+def choose(symbols: Sequence[Symbol], names: Iterable[str]) -> dict[str, Found]:
+    """Returns what `symbols` has of each name, or near it."""
+    return {name: _choose(symbols, name) for name in names}
+
+
+def _choose(symbols: Sequence[Symbol], name: str) -> Found:
+    same = tuple(symbol for symbol in symbols if symbol.name == name)
+    wanted = stem(name)
+    others = {symbol.name for symbol in symbols if symbol.name != name and not _artificial(symbol.name)}
+    alike = [other for other in others if stem(other) == wanted or other.startswith(f"{name}.")]
+    if not alike:
+        alike = [other for other in others if wanted and wanted in other]
+    ranked = sorted(alike, key=lambda other: (-SequenceMatcher(None, name, other).ratio(), other))
+    return Found(same, tuple(ranked[:_MOST_NEAR]))
+
+
+def _artificial(name: str) -> bool:
+    """Whether it is no function that anybody wrote: padding before a function, a trampoline, a thunk of a check."""
+    return name.startswith(("__pfx_", "__cfi_", "bpf_prog_", "__SCT__", "__kstrtab_", "__ksymtab_", "trace_event_raw"))

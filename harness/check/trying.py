@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Programs of objects as scripts: each program of each object is one, which loads, attaches and fires it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.objects.kernel_facts import KernelFacts
+from harness.objects.loading import Loader, Stage, Step
+from harness.objects.object_file import ObjectFile, ObjectProgram
+from harness.objects.places import Place, place, portable
+from harness.objects.preparing import Prepared, prepare
+from harness.objects.reasons import Reason, Refusal, Refused
+from harness.script.malformed import Malformed
+from harness.script.operations import Execute, Exit, Fork, ReadCount, Ref, Script, Trigger
+from harness.script.triggers import SYMBOLS, TRIGGERS, From
+
+WORD = "hello"
+_MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
+
+
+@dataclass(frozen=True)
+class NamedObject:
+    """An object and what messages call it: the file, and the byte it begins at where a file holds several."""
+
+    name: str
+    file: ObjectFile
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A program of an object on one kernel. Either `script` tries it, and `stages` runs parallel to its operations; or
+    `refused` says why nothing can be tried. `notes` say what was changed of the object."""
+
+    object: str
+    prepared: Prepared
+    program: ObjectProgram
+    name: str
+    script: Script | None = None
+    steps: tuple[Step, ...] = ()
+    refused: Refusal | None = None
+    notes: tuple[str, ...] = ()
+    translated: bool = False
+
+    @property
+    def place(self) -> Place | None:
+        """Where the program is attached; None where the bench has no operation for that."""
+        said = self.program.meaning
+        return None if said is None else place(said, self.prepared.kernel)
+
+    def at(self, stage: Stage) -> tuple[int, ...]:
+        """Returns the indices of the operations of a stage."""
+        return tuple(index for index, step in enumerate(self.steps) if step.stage is stage)
+
+    @property
+    def missing(self) -> tuple[Refusal, ...]:
+        """Returns what it asks of types that the kernel does not have."""
+        return self.prepared.missing.get(self.program.name, ())
+
+    @property
+    def license(self) -> str:
+        """Returns the object's licence; empty where it has none."""
+        return self.prepared.file.license or ""
+
+    @property
+    def kern_version(self) -> int | None:
+        """Returns the version the program is loaded with; None is the running kernel's."""
+        return None if self.translated else self.prepared.file.kern_version or None
+
+    @property
+    def load(self) -> int | None:
+        """Returns the index of the operation that loads the program itself."""
+        return next((at for at in self.at(Stage.LOAD) if self.steps[at].subject == self.program.name), None)
+
+
+def trials(
+    objects: Sequence[NamedObject], kernel: KernelFacts, trigger: Trigger | None = None, *, translate: bool = False
+) -> Iterator[Trial]:
+    """Yields a trial for each program of the objects, for one kernel. `trigger` fires every program that is attached;
+    without it, the one known for the function does. With `translate`, the object is made portable: its version is the
+    running kernel's, and system calls are named as this kernel names them."""
+    names: set[str] = set()
+    for one in objects:
+        prepared = prepare(one.file, kernel)
+        for program in prepared.file.programs:
+            notes: tuple[str, ...] = ()
+            if translate:
+                program, notes = _translated(prepared, program)
+            name = _unique(f"{one.name.rpartition('/')[2]}:{program.name}", names)
+            yield _trial(Trial(one.name, prepared, program, name, notes=notes, translated=translate), trigger)
+
+
+def _trial(trial: Trial, trigger: Trigger | None) -> Trial:
+    program = trial.program
+    try:
+        steps = tuple(_steps(trial, trigger))
+        sentence = f"{program.section} of {trial.object}, on {trial.prepared.kernel.name}"
+        script = Script(trial.name, sentence, tuple(step.operation for step in steps))
+    except Refused as error:
+        return replace(trial, refused=error.refusal)
+    except Malformed as error:
+        return replace(trial, refused=Refusal(Reason.TOO_MUCH_MEMORY, f"{program.name}: {error.what}", program.section))
+    return replace(trial, script=script, steps=steps)
+
+
+def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
+    loader = Loader(trial.prepared, kern_version=0 if trial.translated else None)
+    yield from loader.load(trial.program)
+    attached = tuple(loader.attach(trial.program))
+    yield from attached
+    if attached:
+        for operation in _fire(trial, trigger):
+            yield Step(Stage.FIRE, operation, trial.program.name)
+    if attached and trial.place is not None and trial.place.kind in ("kprobe", "kretprobe", "tracepoint"):
+        yield Step(Stage.FIRE, ReadCount(Ref(f"event of {trial.program.name}")), trial.program.name)
+    yield from loader.read(trial.program)
+
+
+def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Exit | Trigger]:
+    where = trial.place
+    if trigger is not None:
+        yield trigger
+    elif where is not None and where.kind in ("kprobe", "kretprobe") and where.target in SYMBOLS:
+        known = next(name for name, path in TRIGGERS.items() if path.symbol == where.target)
+        open_ones = TRIGGERS[known].call.count(From.CHOSEN)
+        yield Trigger(known, _MAGIC[:open_ones])
+    elif where is not None and where.kind != "socket":
+        yield from (Fork(), Execute(WORD), Exit())
+
+
+def _translated(prepared: Prepared, program: ObjectProgram) -> tuple[ObjectProgram, tuple[str, ...]]:
+    said, notes = program.meaning, []
+    version = prepared.file.kern_version
+    if version not in (None, 0, prepared.kernel.version_code):
+        notes.append(f"version {version:#x} in the object, set to that of the running kernel")
+    if said is not None and (symbol := portable(said.target, prepared.kernel)) != said.target:
+        notes.append(f"{said.target} is {symbol} on {prepared.kernel.name}")
+        program = replace(program, meaning=replace(said, target=symbol))
+    return program, tuple(notes)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number, unique = 2, name
+    while unique in taken:
+        number, unique = number + 1, f"{name}-{number}"
+    taken.add(unique)
+    return unique

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""What the verifier's log says: the refused instruction, the reason in the kernel's words, how much was followed.
+
+The log has a line for each instruction, `12: (85) call bpf_probe_read#4`, the state of registers between and behind
+these, the reason at the end, and then counters; print_verification_stats(), kernel/bpf/verifier.c.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_INSTRUCTION = re.compile(r"^(\d+): \(([0-9a-f]{2})\) ?(.*)$")
+_AT = re.compile(r"(?:at insn|insn|from insn) (\d+)")
+_STATES = re.compile(
+    r"^(?:from \d+ to \d+|\d+: R\d|R\d+(?:_\w+)?=|; |\d+: safe|func#\d|propagating |mark_precise|parent |last_idx|"
+    r"regs=|caller:|callee:|\d+: frame)"
+)
+_COUNTERS = re.compile(r"^(?:processed (\d+) insns|verification time |stack depth \d|peak_states)")
+_MOST = 4
+"""The last lines that are kept."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The last instruction that the log shows and its text, the kernel's reason in its own words, as lines, and how
+    many instructions were processed; None for what it does not say."""
+
+    instruction: int | None
+    text: str
+    reason: tuple[str, ...]
+    processed: int | None
+
+
+def read(log: str) -> Reading:
+    """Returns what a log says."""
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    processed = next((int(found[1]) for line in reversed(lines) if (found := _COUNTERS.match(line)) and found[1]), None)
+    at, text = None, ""
+    reason: list[str] = []
+    for line in lines:
+        if found := _INSTRUCTION.match(line):
+            at, text, reason = int(found[1]), found[3].partition(" ; ")[0].strip(), []
+        elif not _COUNTERS.match(line) and not _STATES.match(line):
+            reason.append(line)
+    if at is None and (named := next((_AT.search(line) for line in reason if _AT.search(line)), None)):
+        at = int(named[1])
+    return Reading(at, text, tuple(reason[-_MOST:]), processed)
