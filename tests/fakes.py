@@ -158,6 +158,9 @@ class FakeExecutor(GuestExecutor):
     def switch(self, engine: Engine) -> None:
         pass
 
+    def settle(self) -> None:
+        pass
+
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         for script in scripts:
             yield Observed(script, tuple(map(self._says, script.operations)), 0.0)

@@ -18,6 +18,7 @@ from harness.lowering.lower import Lowered, lower
 from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
+from hil.agent.builder import BatchBuilder
 from hil.agent.client import Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
@@ -109,6 +110,13 @@ class GuestExecutor:
         them."""
         batch, read = switching(self.guest, engine, self._deadline)
         read(self._once(batch))
+
+    def settle(self) -> None:
+        """Waits for an answer of the target to an empty batch, which one that is about to die does not give.
+
+        Raises MachineLost then.
+        """
+        self._once(BatchBuilder().build(self._deadline))
 
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         """Yields one result for each script, as they come; all scripts are one exchange unless one of them is lost.

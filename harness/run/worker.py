@@ -210,6 +210,7 @@ class Worker:
                         keep_armed(session.target, session.executor.guest.tracing, self.share.armed)
                 for visit in self._visits():
                     self._visit(visit, session)
+                self._settle(session)
         finally:
             if self.machine is not None:
                 self._account_for(self.machine)
@@ -260,6 +261,20 @@ class Worker:
             if self._after:
                 with self.clock.on(lane, "explanations"):
                     self._after(lane, session, heard)
+
+    def _settle(self, session: Session[Target]) -> None:
+        """Waits until it is sure that the machine outlived its scripts; one that did not is a loss of the last one."""
+        try:
+            session.executor.settle()
+        except MachineLost as loss:
+            if self._stopped:
+                raise
+            ran = [n for n, result in enumerate(self.results) if result.verdict is not Verdict.UNSUPPORTED]
+            if ran and (last := self.results[ran[-1]]).verdict is not Verdict.LOST:
+                lost = ScriptResult(last.lane, last.script, Verdict.LOST, f"behind it: {loss}")
+                self.results[ran[-1]] = excuse(lost, self.share.known)
+                self._know(trouble=f"{loss}\n{loss.details}".strip())
+                self.say(f"lost behind the last script, {last.script}: {loss}")
 
     def _charge(self, loss: MachineLost) -> None:
         """A machine that died while no script ran is no better than one that died of a script: the next one pays."""

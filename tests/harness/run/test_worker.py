@@ -290,3 +290,18 @@ def test_a_log_that_cannot_be_written_is_told_as_what_the_run_folder_lacks(
     with pytest.raises(Unwritten, match=r"lacks hil.log \(.*No space left") as caught:
         matrix.run((REPEATED,), tmp_path, Silent())
     assert caught.value.report.results
+
+
+def test_a_machine_that_dies_behind_its_last_script_is_a_loss_of_that_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying(FakeExecutor):
+        def settle(self) -> None:
+            raise MachineLost("the guest panicked", details="Kernel panic")
+
+    replace_machines(monkeypatch, executor=lambda target, guest, **_: Dying(target, guest))
+    worker = Worker(replace(REPEATED, rounds=1), tmp_path, Silent())
+    worker.run()
+    assert [result.verdict for result in worker.results] == [Verdict.AGREE] * 3 + [Verdict.LOST]
+    assert worker.results[-1].reason == "behind it: the guest panicked"
+    assert worker.report.trouble == "the guest panicked\nKernel panic"
