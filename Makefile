@@ -42,6 +42,9 @@ bench: .venv/ready
 chaos: .venv/ready
 	.venv/bin/python -m tests.chaos $(ARGS)
 
+probes: .venv/ready
+	.venv/bin/python -m tests.objects.probes $(ARGS)
+
 objects: .venv/ready
 	.venv/bin/python -m tests.objects $(ARGS)
 
@@ -57,4 +60,4 @@ pages: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos objects pages clean
+.PHONY: run test lint format bench chaos objects probes pages clean

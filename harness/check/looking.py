@@ -24,8 +24,10 @@ from hil.errors import MachineLost
 from hil.target import Target
 
 Heard = tuple[Observed | Missed, Sequence[Prediction]]
-LOG = 4 << 20
-"""Bytes for the log of a refused program; an older kernel that has no room for all of it leaves out the end."""
+LOG, LONG_LOG = 1 << 16, 8 << 20
+"""Bytes for the log of a refused program: few of them need more, and all that is there is transferred."""
+ROTATES_SINCE = (6, 4)
+"""The release since which a log that does not fit lacks its beginning, not its end: 1216640938035."""
 STATISTICS, STATISTICS_SINCE = 4, (5, 2)
 """BPF_LOG_STATS, with which the log has its counters alone: 06ee7115b0d1 (5.2)."""
 _SHORT = 1 << 12
@@ -155,11 +157,23 @@ def _readings(
     """Loads every program again with the verifier's log, and returns what it says, by script."""
     scripts = [script for trial, seen in observed if (script := _for_log(trial, seen, environment))]
     found: dict[str, Reading] = {}
+    cut = []
     for one in executor.run(scripts):
         if isinstance(one, Observed):
-            load = len(one.script.operations) - 1
-            found[one.script.name] = verifier_log.read(str(one.outcomes[load].log or ""))
+            outcome = one.outcomes[-1]
+            found[one.script.name] = verifier_log.read(str(outcome.log or ""))
+            if outcome.errno == "ENOSPC" and environment.rules.release < ROTATES_SINCE:
+                cut.append(_with_log(one.script, LONG_LOG))
+    for one in executor.run(cut):
+        if isinstance(one, Observed):
+            found[one.script.name] = verifier_log.read(str(one.outcomes[-1].log or ""))
     return found
+
+
+def _with_log(script: Script, size: int) -> Script:
+    *before, load = script.operations
+    assert isinstance(load, LoadProgram)
+    return replace(script, operations=(*before, replace(load, log_size=size)))
 
 
 def _for_log(trial: Trial, seen: Observed, environment: Environment) -> Script | None:

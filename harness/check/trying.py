@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.objects.kernel_facts import KernelFacts
@@ -75,15 +75,20 @@ class Trial:
 
 
 def trials(
-    objects: Sequence[NamedObject], kernel: KernelFacts, trigger: Trigger | None = None, *, translate: bool = False
+    objects: Sequence[NamedObject],
+    kernel: KernelFacts,
+    trigger: Trigger | None = None,
+    *,
+    translate: bool = False,
+    wanted: Callable[[ObjectProgram], bool] = lambda _: True,
 ) -> Iterator[Trial]:
-    """Yields a trial for each program of the objects, for one kernel. `trigger` fires every program that is attached;
-    without it, the one known for the function does. With `translate`, the object is made portable: its version is the
-    running kernel's, and system calls are named as this kernel names them."""
+    """Yields a trial for each `wanted` program of the objects, for one kernel. `trigger` fires every program that is
+    attached; without it, the one known for the function does. With `translate`, the object is made portable: its
+    version is the running kernel's, and system calls are named as this kernel names them."""
     names: set[str] = set()
     for one in objects:
         prepared = prepare(one.file, kernel)
-        for program in prepared.file.programs:
+        for program in filter(wanted, prepared.file.programs):
             notes: tuple[str, ...] = ()
             if translate:
                 program, notes = _translated(prepared, program)

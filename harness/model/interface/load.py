@@ -34,6 +34,8 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     try:
         said = verdict(kernel.environment, operation, references)
     except Unpredictable as unpredictable:
+        if kernel.seen is None and not isinstance(unpredictable, Deadly):
+            _spare(kernel, operation)  # the kernel may have died of it, if it took the program
         if kernel.seen is None or isinstance(unpredictable, Deadly):
             raise
         if kernel.seen.errno is None:

@@ -205,5 +205,5 @@ def _map_loads(instructions: tuple[Instruction, ...]) -> Iterator[tuple[int, Ins
             second_half = False
         elif instruction.code == LD_IMM64:
             second_half = True
-            if instruction.src == Pseudo.MAP_FD:
+            if instruction.src in (Pseudo.MAP_FD, Pseudo.MAP_VALUE):
                 yield index, instruction

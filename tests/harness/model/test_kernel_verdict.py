@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -23,21 +24,27 @@ from harness.isa.assemble import (
     ja,
     jeq32_imm,
     jgt_imm,
+    ld_imm64,
     ldx,
     lsh64_imm,
     mov64_imm,
     mov64_reg,
+    program,
     rsh64_imm,
     stx,
     sub64_reg,
 )
+from harness.isa.opcodes import Pseudo
 from harness.script.matching import admits
 from harness.script.operations import (
     Attach,
+    CreateKprobe,
     CreateMap,
+    LoadProgram,
     LookupElement,
     MapType,
     Operation,
+    Program,
     ProgramType,
     Ref,
     RunSocketFilter,
@@ -45,7 +52,7 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from tests.harness.model.running import environment
-from tests.harness.model.scripts import EVENT, FIRE, PROBE, ModelExecutor, element, load
+from tests.harness.model.scripts import ATTACH, EVENT, FIRE, PROBE, ModelExecutor, element, load
 
 TASK = load("program", call(Helper.GET_CURRENT_TASK), exit_())
 WIDE = CreateMap("map", MapType.ARRAY, 4, 16, 1)
@@ -127,3 +134,25 @@ def test_a_program_that_calls_what_only_a_jit_has_may_be_the_end_of_the_interpre
     for name, arch, engine in (("6.12", "arm64", "jit"), ("6.12", "x86_64", "interp"), ("6.1", "arm64", "interp")):
         (prediction,) = ModelExecutor(environment(name, arch, engine=engine)).run(Script("task", "", (TASK,)))
         assert isinstance(prediction, Outcome) and prediction.errno is None
+
+
+def test_a_program_that_has_the_address_of_a_value_may_change_it() -> None:
+    """Global data (.bss) is a map of which a program has the address of the value, not of the map."""
+    first, second = ld_imm64(R1, 0)
+    code = program(replace(first, src=Pseudo.MAP_VALUE), second, mov64_imm(R2, 1), stx(DW, R1, 0, R2), exit_())
+    loaded = LoadProgram("program", ProgramType.KPROBE, replace(code, maps=((0, Ref("map")),)))
+    operations = (WIDE, loaded, CreateKprobe("probe", "vfs_open"), EVENT, ATTACH, WIDE_READ)
+    seen = [Outcome(value=3 + at) for at in range(len(operations) - 1)]
+    said = ModelExecutor(environment("6.12")).run(Script("s", "", operations), None, seen)
+    assert isinstance(said[-1], Unpredicted), said[-1]
+
+
+def test_a_program_that_a_lost_machine_may_have_died_of_is_told_as_that() -> None:
+    """Of a script whose guest was lost, nobody knows whether a program was taken; if it was, it may be the reason."""
+    task = call(Helper.GET_CURRENT_TASK)
+    maps = tuple((index + 1, map) for index, map in LOW_HALF.program.maps)
+    unsure = replace(LOW_HALF, program=Program((task, *LOW_HALF.program.instructions), maps))
+    where = environment("6.12", "arm64")
+    assert Helper.GET_CURRENT_TASK in where.deadly_helpers
+    said = ModelExecutor(where).run(Script("s", "", (WIDE, unsure)))
+    assert isinstance(said[-1], Unpredicted) and said[-1].deadly
