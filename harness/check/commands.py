@@ -3,59 +3,136 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
 
+from harness.check import expecting
 from harness.check.looking import Inspection
+from harness.check.modelled import modelled
 from harness.check.objects import objects
-from harness.check.showing import print_checked
-from harness.check.trying import trials
-from harness.compare import Verdict
+from harness.check.triggers import parse
+from harness.check.trying import Trial, trials
 from harness.jobs.options import DEFAULT_LANES
 from harness.jobs.start import carry_out
-from harness.lane import listed, select
+from harness.lane import Lane, listed, select
 from harness.objects.kernel_facts import KernelFacts
-from harness.run.checked import Answer
+from harness.report.programs import print_checked
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
+from harness.script.malformed import nearest
 from harness.script.needs import CPUS
+from harness.script.operations import Trigger
 from hil import terminal
 from hil.arch import architecture
+from hil.errors import UserError
 from hil.kernels import store
+from hil.kernels.kernel import Kernel
+
+Place = tuple[str, str]
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
-@click.option(
-    "--portable", is_flag=True, help="Set `version` to the kernel's, name system calls as it does, and say so."
-)
+@click.option("--programs", "patterns", default="*", show_default=True, help="Only programs of such names or sections.")
+@click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5.")
+@click.option("--portable", is_flag=True, help="Name system calls as each kernel does, set `version`, and say so.")
+@click.option("--expect", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A table of what must be.")
+@click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")
+@click.option("--model-only", is_flag=True, help="Ask the model alone; boot nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
-def check(files: tuple[Path, ...], lanes: str, portable: bool, jobs: int | None, output: Path | None) -> int:
-    """Try the programs of BPF object files on lanes: do they load, attach, fire, and leave the same in their maps?"""
-    console = terminal.console()
+def check(
+    files: tuple[Path, ...],
+    lanes: str,
+    patterns: str,
+    trigger: str | None,
+    portable: bool,
+    expect: Path | None,
+    write_expect: Path | None,
+    model_only: bool,
+    as_json: bool,
+    jobs: int | None,
+    output: Path | None,
+) -> int:
+    """Try the programs of BPF object files on lanes: do they load, attach, fire, and leave the same in their maps?
+
+    FILE may be a program that holds objects. Exit status: 0 every program loads, attaches where the bench can attach
+    it, and does what the model and other lanes say, or as --expect has it; 1 one does not; 2 a file holds no such
+    program; 3 a machine or the bench failed.
+    """
+    console = terminal.console(stderr=as_json)
+    if as_json and not model_only:
+        raise UserError("--json works with --model-only", remedy="results.json in the run folder has everything")
+    fire = None if trigger is None else parse(trigger)
     wanted = listed(lanes)
     chosen = select(wanted, known_lanes(wanted))
-    named = tuple(objects(files))
-    places = dict.fromkeys((lane.kernel, lane.arch) for lane in chosen)
-    tried = {
-        place: tuple(
-            trials(
-                named,
-                KernelFacts.of(store.get(place[0], architecture(place[1]), notify=console.print), CPUS),
-                translate=portable,
-            )
+    kernels, left = _kernels(chosen, console.print)
+    for lane, why in left.items():
+        console.print(f"{lane}: left out, {why}", soft_wrap=True)
+    chosen = tuple(lane for lane in chosen if lane not in left)
+    if not chosen:
+        raise UserError("no kernel of the chosen lanes is there", remedy="see hil kernels list, or choose others")
+    tried = _trials(files, kernels, patterns, fire, portable=portable)
+    table = {} if expect is None else expecting.read(expect, {one.name for all in tried.values() for one in all})
+    if model_only:
+        found = tuple(
+            expecting.expected(table, one)
+            for lane in chosen
+            for one in modelled(lane, kernels[lane.kernel, lane.arch], tried[lane.kernel, lane.arch])
         )
-        for place in places
+        if as_json:
+            click.echo(json.dumps([asdict(one) for one in found], indent=1))
+        else:
+            print_checked(console, found)
+        status = 0 if all(one.fine for one in found) else 1
+    else:
+        inspection = Inspection(tried, lambda one: expecting.expected(table, one))
+        plan = shares(chosen, lambda *place: tuple(one.script for one in tried[place] if one.script))
+        report = carry_out(console, plan, output, jobs, after=inspection.look, complete=inspection.complete)
+        found, status = report.checked, report.exit_status
+    if write_expect is not None:
+        expecting.write(write_expect, found)
+        console.print(f"written: {write_expect}", soft_wrap=True)
+    return status
+
+
+def _kernels(lanes: Sequence[Lane], notify: Callable[[str], None]) -> tuple[dict[Place, Kernel], dict[Lane, str]]:
+    """Returns the kernels of lanes, which are fetched, and why some lanes have none."""
+    kernels: dict[Place, Kernel] = {}
+    left: dict[Lane, str] = {}
+    for lane in lanes:
+        place = lane.kernel, lane.arch
+        try:
+            kernels[place] = kernels.get(place) or store.get(lane.kernel, architecture(lane.arch), notify=notify)
+        except store.NotCached as error:
+            left[lane] = str(error)
+    return kernels, left
+
+
+def _trials(
+    files: Sequence[Path], kernels: Mapping[Place, Kernel], patterns: str, fire: Trigger | None, *, portable: bool
+) -> dict[Place, tuple[Trial, ...]]:
+    named = tuple(objects(files))
+    programs = [program for one in named for program in one.file.programs]
+    if not programs:
+        raise UserError(f"{files[0]} holds no program", remedy="see hil object FILE")
+    names = {word for program in programs for word in (program.name, program.section)}
+    for pattern in listed(patterns):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError(f"no program or section matches {pattern!r}", remedy=nearest(pattern, sorted(names)))
+
+    def chosen(one: object) -> bool:
+        words = getattr(one, "name", ""), getattr(one, "section", "")
+        return any(fnmatchcase(word, pattern) for pattern in listed(patterns) for word in words)
+
+    return {
+        place: tuple(trials(named, KernelFacts.of(kernel, CPUS), fire, translate=portable, wanted=chosen))
+        for place, kernel in kernels.items()
     }
-    inspection = Inspection(tried)
-    plan = shares(chosen, lambda *place: tuple(one.script for one in tried[place] if one.script))
-    report = carry_out(console, plan, output, jobs, after=inspection.look, complete=inspection.complete)
-    print_checked(console, report.checked)
-    counts = report.counts()
-    if report.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR]:
-        return report.exit_status
-    good = all(Answer.NO not in (one.loads, one.attaches, one.model, one.lanes) for one in report.checked)
-    return 0 if good else 1

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ from harness.model.environment import Environment
 from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why
 from harness.run.results import RunReport, ScriptResult
-from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, Script
+from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, RunSocketFilter, Script
 from harness.script.outcome import Outcome, Prediction
 from harness.session import Session
 from hil.errors import MachineLost
@@ -35,9 +35,11 @@ _SHORT = 1 << 12
 
 @dataclass
 class Inspection:
-    """Looks at programs on lanes. `trials` are those of each kernel and architecture."""
+    """Looks at programs on lanes. `trials` are those of each kernel and architecture; `told` puts into each result what
+    the user expects of it."""
 
     trials: Mapping[tuple[str, str], Sequence[Trial]]
+    told: Callable[[Checked], Checked] = lambda one: one
     found: dict[tuple[str, str], Checked] = field(default_factory=dict)
     """What is known so far, by lane and script."""
 
@@ -68,7 +70,7 @@ class Inspection:
             kernel, arch, _ = lane.split("/")
             for trial in self.trials[kernel, arch]:
                 result = results.get((lane, trial.name))
-                yield _held(self.found.get((lane, trial.name)) or untried(lane, trial, result), result)
+                yield self.told(_held(self.found.get((lane, trial.name)) or untried(lane, trial, result), result))
 
 
 def blank(lane: str, trial: Trial) -> Checked:
@@ -120,7 +122,8 @@ def checked(
         (outcomes[at].value for at in trial.at(Stage.FIRE) if isinstance(trial.steps[at].operation, ReadCount)), None
     )
     number = hits if isinstance(hits, int) else None
-    return replace(made, attaches=Answer.YES, fires=_fires(number), hits=number)
+    filtered = any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH))
+    return replace(made, attaches=Answer.YES, fires=Answer.YES if filtered else _fires(number), hits=number)
 
 
 def _fires(hits: int | None) -> Answer:

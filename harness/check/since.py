@@ -50,8 +50,10 @@ def program_type(number: int) -> Change | None:
 
 @cache
 def helper(number: int) -> Change | None:
-    """Returns the change since which programs on kprobes may call a helper."""
-    return brought(lambda rules: number in rules.helpers)
+    """Returns the change since which programs on kprobes may call a helper: the one that brought it, where that was
+    looked up, else the one since which a kernel was seen to have it."""
+    known = brought(lambda rules: number in rules.verifier.prototypes)
+    return known if known is not None and known.commit else brought(lambda rules: number in rules.helpers)
 
 
 def helper_name(number: int) -> str:

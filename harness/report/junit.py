@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.junitparser import FinalResult
 
 from harness.compare import Verdict
 from harness.lane import compact
-from harness.report.account import account
+from harness.report.account import account as of_script
+from harness.report.programs import account, cell
+from harness.run.checked import Checked
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.script.brief import brief
 from hil.whole import write_whole
@@ -46,22 +49,42 @@ def _document(report: RunReport) -> JUnitXml:
         suite.add_property("hil", _plain(report.host.get("hil", "unknown")))
         for number, remark in enumerate(replace(report, results=report.of(lane)).remarks, 1):
             suite.add_property(f"remark-{number}", _plain(remark))
-        suite.add_testcases([_case(report, result) for result in report.of(lane)])
+        checked = {one.script: one for one in report.checked if one.lane == lane}
+        suite.add_testcases([_case(report, result, checked.pop(result.script, None)) for result in report.of(lane)])
+        suite.add_testcases([_untried(one) for one in checked.values()])
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
     return document
 
 
-def _case(report: RunReport, result: ScriptResult) -> TestCase:
+def _case(report: RunReport, result: ScriptResult, checked: Checked | None) -> TestCase:
     case = TestCase(_plain(result.script), classname=result.lane.replace("/", "."), time=result.seconds)
     if element := _ELEMENT.get(result.verdict):
         outcome = element(_plain(result.reason), str(result.verdict))
         if result.sightings or result.operation or result.again:
-            outcome.text = _plain("\n".join(account(report, result)))
+            outcome.text = _plain("\n".join(of_script(report, result)))
         case.result = [outcome]
+    if checked is not None and not isinstance(next(iter(case.result), None), Failure | Error):
+        case.result = _fared(checked)
     if result.unpredicted:
         case.system_out = _plain("\n".join(map(_unpredicted, result.unpredicted)))
     return case
+
+
+def _untried(one: Checked) -> TestCase:
+    """A program that could not be tried on a lane, so that there is no result of a script."""
+    case = TestCase(_plain(one.script), classname=one.lane.replace("/", "."))
+    case.result = _fared(one)
+    return case
+
+
+def _fared(one: Checked) -> list[FinalResult]:
+    """How a program of the user's fared: a failure where it is not as it must be."""
+    if one.fine:
+        return []
+    failure = Failure(_plain(f"{one.program}: {cell(one)}"), one.verdict)
+    failure.text = _plain("\n".join(account(one)))
+    return [failure]
 
 
 def _unpredicted(step: OperationReport) -> str:

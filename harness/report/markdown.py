@@ -20,6 +20,8 @@ from harness.lane import compact
 from harness.report.account import REASON, decided, excerpt, finding, text_of
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
+from harness.report.programs import Table, tables
+from harness.report.programs import cell as fared
 from harness.run.results import MachineReport, RunReport
 from harness.script.brief import brief
 
@@ -52,7 +54,7 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     """The summary, at most `limit` bytes long unless what frames its findings alone is longer."""
     groups = grouped(report)
     head, kernels = _head(report), _kernels(report.machines)
-    sections = []
+    sections = [_programs(table) for table in tables(report.checked)]
     if grave := [group for group in groups if group.verdict not in FOLDED]:
         told_ones = [_group(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
         sections.append(_Section("\n### Not as predicted\n", told_ones))
@@ -117,6 +119,18 @@ def _group(report: RunReport, group: Group, *, whole: bool) -> str:
         return told
     listed = "\n".join(brief(line) for line in excerpt(text, first))
     return f"{told}\n<details><summary>script and programs</summary>\n\n{block(listed, 'text')}{_CLOSING}"
+
+
+def _programs(table: Table) -> _Section:
+    """A table of the programs of a user's object by lane, and the reasons for what did not load or attach."""
+    columns = ["program", "section", *map(cell, table.lanes)]
+    head = f"\n### {code(table.object)}\n\n{line(columns)}\n{line(['---'] * len(columns))}\n"
+    rows = [
+        line([cell(row.program), cell(row.section), *(cell(fared(one)) for one in row.cells)]) + "\n"
+        for row in table.rows
+    ]
+    reasons = [f"\n{code(one.heading)}\n\n{block(chr(10).join(one.lines), 'text')}" for one in table.reasons]
+    return _Section(head, [*rows, *reasons, *(f"\n{code(note)}\n" for note in table.notes)])
 
 
 def _row(group: Group) -> str:

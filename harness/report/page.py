@@ -14,6 +14,7 @@ from markupsafe import Markup
 from harness.compare import Verdict
 from harness.counting import counted
 from harness.lane import compact
+from harness.report.programs import cell, tables
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
@@ -53,6 +54,8 @@ def render(report: RunReport, folder: Path | None) -> str:
         rows=shown,
         news=news(shown),
         machines=machines,
+        programs=tables(report.checked),
+        fared=cell,
         timings=timings(report),
         command=shlex.join(("hil", *report.command[1:])),
         join=shlex.join,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.counting import counted
+from harness.report.programs import print_checked
 from harness.report.terminal import print_findings
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
@@ -35,6 +36,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         table.add_row(*row, str(unpredicted[lane])) if unpredicted else table.add_row(*row)
     console.print(table)
     print_findings(console, report, folder)
+    print_checked(console, report.checked)
     for remark in report.remarks:
         console.print(remark, highlight=False, soft_wrap=True)
     if unpredicted:

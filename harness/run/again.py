@@ -14,6 +14,8 @@ from harness.run.results import ScriptResult
 
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
+_CHOICES = ("--lanes", "--programs", "--output", "--expect", "--write-expect", "--jobs")
+"""Options of `hil check` that choose what is run, or where it is kept."""
 CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
 """The names of cases of `hil fuzz`, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
 
@@ -25,11 +27,25 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
         of = ["--of", "scripts"] if case["kind"] == "script" else []
         choice = [*of, "--seed", case["seed"], "--case", case["number"]]
         return shlex.join(["hil", "fuzz", "--lanes", ",".join(compact(lanes)), *choice])
+    if command[1:2] == ("check",):
+        return shlex.join(_check_again(command[2:], lanes, script))
     likely = "conform" if script[:1].isupper() else "run"  # ids of clauses are in capitals
     subcommand = next((word for word in command[1:2] if word in _CHOOSES), likely)
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
     words = ["hil", subcommand, "--lanes", ",".join(compact(lanes)), _CHOOSES[subcommand], pattern]
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
+
+
+def _check_again(options: Sequence[str], lanes: Iterable[str], script: str) -> list[str]:
+    """`hil check` of the same files with the same options, for one program and some lanes."""
+    kept, skip = [], False
+    for word in options:
+        name = word.partition("=")[0]
+        if not skip and name not in _CHOICES:
+            kept.append(word)
+        skip = name in _CHOICES and name == word
+    program = re.sub(r"-\d+$", "", script.rpartition(":")[2])
+    return ["hil", "check", *kept, "--lanes", ",".join(compact(lanes)), "--programs", program]
 
 
 def command_line(argv: Sequence[str]) -> tuple[str, ...]:

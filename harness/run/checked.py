@@ -17,6 +17,22 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Word(StrEnum):
+    """How far a program came on a lane, in one word. `OPEN`: the model alone was asked, and does not know."""
+
+    FIRES = "fires"
+    ATTACHES = "attaches"
+    LOADS = "loads"
+    NOT_ATTACHED = "not attached"
+    REFUSED = "refused"
+    OPEN = "open"
+    NOT_RUN = "not run"
+
+
+_RISING = (Word.LOADS, Word.ATTACHES, Word.FIRES)
+"""An expectation of one of these is also met by those behind it: whether a probe is hit may be chance."""
+
+
 @dataclass(frozen=True)
 class Why:
     """Why an answer is no, in words. `stage` is the question, `errno` the name of the error, `rule` the rule of the
@@ -64,3 +80,50 @@ class Checked:
     processed: int | None = None
     whys: tuple[Why, ...] = ()
     notes: tuple[str, ...] = ()
+    expected: str = ""
+    """What the user's table says of it: a word of `Word`, for those not loaded or attached also with the kind of
+    reason, as in `refused: helper`; empty where there is no such table."""
+
+    @property
+    def word(self) -> Word:
+        """Returns how far the program came."""
+        if self.loads is Answer.NO:
+            return Word.REFUSED
+        if self.loads is Answer.UNKNOWN:
+            return Word.OPEN
+        if self.loads is Answer.UNTRIED:
+            return Word.NOT_RUN
+        if self.attaches is Answer.NO:
+            return Word.NOT_ATTACHED
+        if self.attaches is not Answer.YES:
+            return Word.LOADS
+        return Word.FIRES if self.fires is Answer.YES else Word.ATTACHES
+
+    @property
+    def verdict(self) -> str:
+        """Returns the word as a table of expectations has it, with the kind of the first reason."""
+        kind = self.whys[0].kind if self.whys and self.word in (Word.REFUSED, Word.NOT_ATTACHED) else ""
+        return f"{self.word}: {kind}" if kind else str(self.word)
+
+    @property
+    def contradicted(self) -> bool:
+        """Returns whether the kernel's answer to the load is not the one that the model is certain of."""
+        return {self.loads, self.expected_load} == {Answer.YES, Answer.NO}
+
+    @property
+    def differs(self) -> bool:
+        """Returns whether model, kernel and other lanes do not agree on what the program did."""
+        return self.contradicted or Answer.NO in (self.model, self.lanes)
+
+    @property
+    def fine(self) -> bool:
+        """Returns whether it fared as the user's table says; without one, whether it was loaded and, where the bench
+        can, attached. No difference is fine, whatever is expected."""
+        if self.differs:
+            return False
+        if not self.expected:
+            return self.word not in (Word.REFUSED, Word.NOT_ATTACHED, Word.NOT_RUN)
+        word, _, kind = self.expected.partition(": ")
+        if word in _RISING and self.word in _RISING:
+            return _RISING.index(self.word) >= _RISING.index(Word(word))
+        return word == self.word and (not kind or self.verdict == self.expected)

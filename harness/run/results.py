@@ -216,7 +216,8 @@ class RunReport:
 
     @property
     def exit_status(self) -> int:
-        """0 all as predicted, 1 a divergence, lanes or repeats that differ, 3 the bench or a machine failed.
+        """0 all as predicted, 1 a divergence, lanes or repeats that differ, a program of the user's that is not fine, 3
+        the bench or a machine failed.
 
         A failure outranks a divergence: what was lost may hide more. A run that judged nothing is a failure, too, as is
         one that does not meet what was demanded of it, or was interrupted; by a signal, as shells have it: 128 and its
@@ -225,10 +226,11 @@ class RunReport:
         if self.interrupted and self.signal:
             return 128 + self.signal
         counts = self.counts()
-        judged = counts.total() - counts[Verdict.UNSUPPORTED]
+        judged = counts.total() - counts[Verdict.UNSUPPORTED] or len(self.checked)
         if self.interrupted or counts[Verdict.LOST] or counts[Verdict.ERROR] or not judged or self.broken:
             return 3
-        return 1 if any(counts[one] for one in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY)) else 0
+        differing = any(counts[one] for one in (Verdict.DIVERGE, Verdict.DISAGREE, Verdict.FLAKY))
+        return 1 if differing or not all(one.fine for one in self.checked) else 0
 
     def write(self, path: Path) -> None:
         """Write `results.json` whole or not at all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 
-from harness.script.operations import Operation, Ref, Script
+from harness.script.operations import Operation, Program, Ref, Script
 
 
 def depends_on(script: Script, index: int) -> tuple[int, ...]:
@@ -27,6 +27,10 @@ def _names(thing: Operation | object) -> frozenset[str]:
     """Returns the names that an operation makes and refers to, at any depth."""
     if isinstance(thing, Ref):
         return frozenset({thing.name})
+    if isinstance(thing, Program):
+        return frozenset(
+            reference.name for _, reference in thing.maps
+        )  # its instructions, which are many, name nothing
     if isinstance(thing, tuple):
         return frozenset().union(*map(_names, thing))
     if not is_dataclass(thing) or isinstance(thing, type):

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.check.looking import Inspection
-from harness.check.showing import lines, word
 from harness.check.trying import NamedObject, Trial, trials
 from harness.jobs.start import carry_out
 from harness.lane import listed, select
@@ -22,6 +21,7 @@ from harness.objects.kernel_facts import KernelFacts
 from harness.objects.object_file import ObjectProgram
 from harness.objects.reader import read
 from harness.objects.reasons import Refused
+from harness.report.programs import lines
 from harness.run.checked import Answer, Checked
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
@@ -93,7 +93,7 @@ def _print(console: Console, checked: Sequence[Checked]) -> None:
     table = Table("lane", "programs", *words, "model says so", "model silent", "contradicted")
     for lane in dict.fromkeys(one.lane for one in checked):
         of = [one for one in checked if one.lane == lane]
-        counts = Counter(map(word, of))
+        counts = Counter(one.word for one in of)
         tried = [one for one in of if (one.loads is not Answer.UNTRIED and one.processed is not None) or one.whys]
         same = sum(one.expected_load is one.loads for one in tried)
         silent = sum(one.expected_load is Answer.UNKNOWN for one in tried)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""How the programs of a user's objects fared, in reports: a table of programs and lanes, and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.lane import compact
+from harness.run.checked import Answer, Checked, Why, Word
+from hil.terminal import print_table
+
+_STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.NOT_RUN: "yellow", Word.OPEN: "yellow"}
+_SILENT = frozenset({"not-attached"})
+"""Kinds of reasons that the table tells without words: the bench has no way to attach such programs."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason that some programs have in common on the same lanes; `whys` differ only in what they are about."""
+
+    programs: tuple[str, ...]
+    lanes: tuple[str, ...]
+    whys: tuple[Why, ...]
+
+    @property
+    def heading(self) -> str:
+        """Returns the programs and the lanes."""
+        return f"{', '.join(self.programs)} on {', '.join(compact(self.lanes))}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Returns what is to be said, a line each."""
+        first, *others = dict.fromkeys(why.what for why in self.whys)
+        return first, *others, *list(lines(self.whys[0]))[1:]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A program, and how it fared on each of the lanes; None where it was not tried."""
+
+    program: str
+    section: str
+    cells: tuple[Checked | None, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The programs of one object."""
+
+    object: str
+    lanes: tuple[str, ...]
+    rows: tuple[Row, ...]
+    reasons: tuple[Reason, ...]
+    notes: tuple[str, ...]
+
+
+def tables(checked: Sequence[Checked]) -> tuple[Table, ...]:
+    """Returns a table for each object, in the order they were named."""
+    return tuple(
+        _table(name, [one for one in checked if one.object == name])
+        for name in dict.fromkeys(one.object for one in checked)
+    )
+
+
+def _table(name: str, of: Sequence[Checked]) -> Table:
+    lanes = tuple(dict.fromkeys(one.lane for one in of))
+    by = {(one.script, one.lane): one for one in of}
+    firsts = {one.script: one for one in reversed(of)}
+    rows = tuple(
+        Row(firsts[script].program, firsts[script].section, tuple(by.get((script, lane)) for lane in lanes))
+        for script in dict.fromkeys(one.script for one in of)
+    )
+    notes = dict.fromkeys(f"{one.program}: {note}" for one in of for note in one.notes)
+    return Table(name, lanes, rows, tuple(_reasons(of)), tuple(notes))
+
+
+def _reasons(of: Sequence[Checked]) -> Iterator[Reason]:
+    lanes: dict[tuple[str, Why], list[str]] = {}
+    for one in of:
+        for why in one.whys:
+            if why.kind not in _SILENT:
+                lanes.setdefault((one.program, why), []).append(one.lane)
+    alike: dict[tuple[Why, tuple[str, ...]], list[tuple[str, Why]]] = {}
+    for (program, why), where in lanes.items():
+        alike.setdefault((replace(why, what="") if why.rule else why, tuple(where)), []).append((program, why))
+    for (_, common), told in alike.items():
+        programs = tuple(dict.fromkeys(program for program, _ in told))
+        yield Reason(programs, common, tuple(why for _, why in told))
+
+
+def cell(one: Checked | None) -> str:
+    """Returns the word, with the number of hits; `≠` where model, kernel and other lanes do not agree, and what was
+    expected instead."""
+    if one is None:
+        return "-"
+    hits = f" {one.hits}" if one.hits else ""
+    missed = f" (missed {one.missed})" if one.missed else ""
+    differs = " ≠" if one.differs else ""
+    instead = f", expected {one.expected}" if one.expected and not one.fine else ""
+    return f"{one.word}{hits}{missed}{differs}{instead}"
+
+
+def style(one: Checked | None) -> str:
+    """Returns the colour of a cell."""
+    if one is None:
+        return ""
+    return "red" if not one.fine else _STYLES.get(one.word, "green") if not one.expected else "green"
+
+
+def lines(why: Why) -> Iterator[str]:
+    """Yields one reason in full, a line each."""
+    yield why.what
+    if why.instruction is not None:
+        at = f"instruction {why.instruction}" + (f", {why.line}" if why.line else "")
+        yield f"at {at}: {why.source}" if why.source else f"at {at}"
+    yield from (f"kernel: {message}" for message in why.messages)
+    if why.rule:
+        yield f"rule: {why.rule}"
+    if why.remedy:
+        yield f"remedy: {why.remedy}"
+
+
+def account(one: Checked) -> Iterator[str]:
+    """Yields everything there is to say of a program on a lane, for a log."""
+    yield f"{one.section} of {one.object}: {cell(one)}"
+    yield from (line for why in one.whys for line in lines(why))
+    if one.contradicted:
+        yield f"the model says otherwise: {'it loads' if one.expected_load is Answer.YES else 'it is refused'}"
+    yield from one.notes
+
+
+def print_checked(console: Console, checked: Sequence[Checked]) -> None:
+    """Prints a table for each object and, for each answer no, why."""
+    for table in tables(checked):
+        console.print(Text(f"\n{table.object}", style="bold"), soft_wrap=True, highlight=False)
+        print_table(console, ("program", "section", *table.lanes), map(_cells, table.rows))
+        for reason in table.reasons:
+            console.print(Text(f"{reason.heading}:"), soft_wrap=True, highlight=False)
+            for line in reason.lines:
+                console.print(Text(f"    {line}"), soft_wrap=True, highlight=False)
+        for note in table.notes:
+            console.print(Text(note), soft_wrap=True, highlight=False)
+
+
+def _cells(row: Row) -> Sequence[str | Text]:
+    return (row.program, row.section, *(Text(cell(one), style=style(one)) for one in row.cells))

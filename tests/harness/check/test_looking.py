@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""How a program fared, and why, by what a kernel said of each operation."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.check import verifier_log
+from harness.check.symbols import Found, Symbol
+from harness.core_scripts.parts import count_hits
+from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
+from harness.objects.adjusting import POISON
+from harness.run.checked import Answer, Word
+from harness.script.operations import (
+    Attach,
+    CreateKprobe,
+    FindTracepoint,
+    LoadProgram,
+    Operation,
+    ReadCount,
+)
+from harness.script.outcome import Outcome
+from tests.harness.check.trying import Says, fared, trial
+from tests.harness.objects.building import moved
+from tests.harness.objects.probes import probe
+
+UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
+
+
+def failing(kind: type, errno: str) -> Says:
+    return lambda operation: Outcome(errno=errno) if isinstance(operation, kind) else Outcome(value=0)
+
+
+def test_a_program_that_is_hit_fires() -> None:
+    found = fared(trial(probe()), lambda one: Outcome(value=3 if isinstance(one, ReadCount) else 0))
+    assert (found.word, found.hits, found.fine) == (Word.FIRES, 3, True)
+    assert found.expected_load is Answer.YES
+
+
+def test_one_that_is_not_hit_is_attached_all_the_same() -> None:
+    assert fared(trial(probe())).word is Word.ATTACHES
+
+
+def test_a_socket_filter_fires_when_a_packet_comes() -> None:
+    assert fared(trial(moved())).word is Word.FIRES
+
+
+@pytest.mark.parametrize(
+    ("body", "license", "era", "log", "kind", "said"),
+    [
+        ((call(Helper.PROBE_READ_KERNEL), exit_()), b"GPL", "4.1", "", "helper", "5.5 (6ae08ae3dea2)"),
+        ((call(9999), exit_()), b"GPL", "6.1", "invalid func unknown#9999", "helper", "no helper 9999 in 6.1"),
+        (
+            (mov64_imm(R1, 0), call(Helper.PROBE_READ), exit_()),
+            b"Proprietary",
+            "6.1",
+            "cannot call GPL-restricted function from non-GPL compatible program",
+            "not-gpl",
+            "'Proprietary'",
+        ),
+        (
+            (ldx(DW, R1, R1, 0), ldx(DW, R0, R1, 0), exit_()),
+            b"GPL",
+            "6.1",
+            "R1 invalid mem access 'scalar'",
+            "verifier",
+            "through helpers only",
+        ),
+        ((call(POISON + 1), exit_()), b"GPL", "6.1", "invalid func unknown#195896081", "core-field-missing", "CO-RE"),
+        (
+            (mov64_reg(R1, R10), add64_imm(R1, -8), exit_()),
+            b"GPL",
+            "6.1",
+            "BPF program is too large. Processed 1000001 insn",
+            "too-complex",
+            "every path",
+        ),
+    ],
+)
+def test_a_refusal_has_its_place_and_its_rule(
+    body: tuple[Piece, ...], license: bytes, era: str, log: str, kind: str, said: str
+) -> None:
+    last = 1 if kind in ("not-gpl", "verifier") else 0
+    log = UNKNOWN_HELPER if not log else f"{last}: (85) x\n{log}\n"
+    one = trial(probe("kprobe/cap_task_prctl", *body, license=license), era)
+    found = fared(one, failing(LoadProgram, "EINVAL"), era, reading=verifier_log.read(log))
+    (why,) = found.whys
+    assert found.word is Word.REFUSED and not found.fine
+    assert (why.kind, why.errno, why.instruction) == (kind, "EINVAL", last)
+    assert said in why.rule, why
+    assert why.messages
+
+
+def test_a_version_that_is_not_the_kernels_is_told() -> None:
+    content = probe(version=0x40100)
+    (why,) = fared(trial(content, "4.1"), failing(LoadProgram, "EINVAL"), "4.1").whys
+    assert why.kind == "version" and "4.1.52" in why.rule and "--portable" in why.remedy
+    one = trial(content, "4.1", translate=True)
+    assert "version 0x40100" in one.notes[0]
+    assert one.script is not None
+    (load,) = (one for one in one.script.operations if isinstance(one, LoadProgram))
+    assert load.kern_version is None
+
+
+def test_a_newer_type_of_program_is_told_with_its_release() -> None:
+    (why,) = fared(trial(probe("tp/a/b"), "4.1"), failing(LoadProgram, "EINVAL"), "4.1").whys
+    assert why.kind == "newer-kernel" and "TRACEPOINT are since 4.7" in why.rule
+
+
+def test_a_kernel_without_kprobes_is_told() -> None:
+    one = trial(probe(), "4.1", arch="arm64")
+    (why,) = fared(one, failing(LoadProgram, "EINVAL"), "4.1", arch="arm64").whys
+    assert why.kind == "no-kprobes"
+
+
+def test_a_map_is_refused_before_the_program() -> None:
+    (why,) = fared(trial(probe()), lambda one: Outcome(errno="EPERM")).whys
+    assert (why.stage, why.kind) == ("maps", "permission")
+    (why,) = fared(trial(probe(), "5.10"), lambda one: Outcome(errno="EPERM"), "5.10").whys
+    assert why.kind == "memlock" and "ulimit -l" in why.remedy
+
+
+@pytest.mark.parametrize(
+    ("symbol", "found", "kind", "said"),
+    [
+        ("sys_openat", Found((), ("__x64_sys_openat",)), "symbol", "__x64_sys_openat here; --portable"),
+        ("tcp_close_", Found((), ("tcp_close.isra.0",)), "symbol", "tcp_close.isra.0"),
+        ("twice", Found((Symbol(1, "twice"), Symbol(2, "twice")), ()), "ambiguous-symbol", "an address of its own"),
+        ("there", Found((Symbol(1, "there"),), ()), "not-probeable", ""),
+    ],
+)
+def test_a_probe_that_there_is_not_is_told_with_the_nearest(symbol: str, found: Found, kind: str, said: str) -> None:
+    errno = "EADDRNOTAVAIL" if kind == "ambiguous-symbol" else "ENOENT"
+    one = fared(trial(probe(f"kprobe/{symbol}")), failing(CreateKprobe, errno), near={symbol: found})
+    (why,) = one.whys
+    assert one.word is Word.NOT_ATTACHED
+    assert (why.kind, said in why.remedy) == (kind, True), why
+
+
+def test_a_tracepoint_that_there_is_not_is_told() -> None:
+    (why,) = fared(trial(probe("tp/syscalls/sys_enter_x")), failing(FindTracepoint, "ENOENT")).whys
+    assert why.kind == "no-tracepoint" and "CONFIG_FTRACE_SYSCALLS" in why.rule
+
+
+def test_a_level_of_paranoia_is_told() -> None:
+    one = fared(trial(probe()), lambda operation: _denied(operation))
+    assert one.whys[0].kind == "permission"
+
+
+def _denied(operation: Operation) -> Outcome:
+    return Outcome(errno="EACCES") if type(operation).__name__ == "OpenEvent" else Outcome(value=0)
+
+
+def test_what_the_bench_cannot_attach_is_loaded_only() -> None:
+    found = fared(trial(probe("xdp", mov64_imm(R0, 0), exit_())))
+    assert (found.word, found.fine) == (Word.LOADS, True)
+
+
+def test_a_certain_prediction_that_a_kernel_contradicts_is_a_difference() -> None:
+    found = fared(trial(probe()), failing(LoadProgram, "EACCES"))
+    assert found.contradicted and found.differs
+
+
+def test_a_program_is_tried_with_the_trigger_of_its_function() -> None:
+    one = trial(probe("kprobe/write_null", count_hits(), exit_()))
+    assert one.script is not None
+    assert "Trigger" in {type(step).__name__ for step in one.script.operations}
+    other = trial(probe("kprobe/vfs_open", count_hits(), exit_()))
+    assert other.script is not None
+    assert "Execute" in {type(step).__name__ for step in other.script.operations}
+    assert any(isinstance(step, Attach) for step in other.script.operations)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Reading the verifier's log."""
+
+from __future__ import annotations
+
+from harness.check.verifier_log import Reading, read
+
+OF_6_12 = """\
+func#0 @0
+0: R1=ctx() R10=fp0
+; int probe(void *ctx) @ probe.c:3
+0: (79) r1 = *(u64 *)(r1 +0)          ; R1_w=scalar()
+1: (79) r0 = *(u64 *)(r1 +0)
+R1 invalid mem access 'scalar'
+processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+"""
+
+
+def test_the_place_the_reason_and_the_counters_are_read() -> None:
+    assert read(OF_6_12) == Reading(1, "r0 = *(u64 *)(r1 +0)", ("R1 invalid mem access 'scalar'",), 2)
+
+
+def test_what_was_accepted_has_counters_only() -> None:
+    assert read("processed 4509 insns (limit 1000000) max_states_per_insn 0 total_states 333\n") == Reading(
+        None, "", (), 4509
+    )
+
+
+def test_a_reason_before_any_instruction_names_its_place_itself() -> None:
+    assert read("jump out of range from insn 7 to 99\n").instruction == 7
+    assert read("") == Reading(None, "", (), None)
