@@ -64,6 +64,16 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "inline the functions (__always_inline), or use a newer kernel",
     ),
     (
+        re.compile(r"BPF_(?:ST|STX) uses reserved fields|unknown opcode"),
+        "atomic operations other than an addition without its old value came with 5.12 (91c960b00566)",
+        "build with -mcpu=v2, or use a newer kernel",
+    ),
+    (
+        re.compile(r"requires BPF JIT compiler"),
+        "the program calls a helper that the verifier leaves to the JIT, and it is not compiled here",
+        "turn the JIT on: net.core.bpf_jit_enable=1",
+    ),
+    (
         re.compile(r"missing btf|BTF is required|func_info"),
         "the kernel wants the types of functions (BTF) with the program, which the bench does not pass",
         "",

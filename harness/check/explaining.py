@@ -34,6 +34,13 @@ _HELPER = re.compile(
 _LARGE = re.compile(
     r"too large|too complex|too many (?:instructions|states)|BPF program is too|back-edge|infinite loop"
 )
+_REGISTERS = {
+    "struct user_pt_regs.": "arm64",
+    "struct user_regs_struct.": "riscv64",
+    **{f"struct pt_regs.{name},": "x86_64" for name in ("di", "si", "dx", "cx", "r8", "ax", "sp", "ip", "bp")},
+}
+"""By what CO-RE asks for, the architecture whose registers it is: PT_REGS_PARM1_CORE() and its neighbours,
+tools/lib/bpf/bpf_tracing.h."""
 _EVERY_POISON = range(POISON, POISON + (1 << 16))
 
 
@@ -84,6 +91,9 @@ def not_made(operation: Operation, errno: str, environment: Environment) -> Why:
         return Why(Stage.MAPS, what, "newer-kernel", errno, rule, remedy)
     if errno == "EPERM":
         return _memlock(Stage.MAPS, what, environment)
+    if isinstance(operation, CreateMap) and not (operation.max_entries and operation.value_size):
+        rule = "a map has elements, and these a size; the object leaves that to its own loader"
+        return Why(Stage.MAPS, what, "size-left-open", errno, rule, "give the map its size, or use its own loader")
     if errno == "E2BIG" or errno == "ENOMEM":
         return Why(Stage.MAPS, what, "size", errno, "the kernel does not make maps of this size", "make it smaller")
     return Why(Stage.MAPS, what, "map", errno)
@@ -151,6 +161,9 @@ def _by_verifier(trial: Trial, why: Why, environment: Environment) -> Why:
     number = called.imm if called is not None and called.code == _CALL and called.src == 0 else None
     if number in _EVERY_POISON or "195896080" in said:
         missing = next((one for one in trial.missing if one.instruction == why.instruction), None)
+        if missing is not None and (other := other_architecture(missing.what, environment.arch)):
+            rule = f"the object is compiled for {other}, whose registers it reads; the lane is {environment.arch}"
+            return replace(why, kind="architecture", rule=rule, remedy=f"compile it for {environment.arch}")
         rule = missing.what if missing else "the types of the kernel have not what the instruction asks for (CO-RE)"
         return replace(
             why, kind="core-field-missing", rule=rule, remedy="check with bpf_core_field_exists() before it is used"
@@ -171,6 +184,12 @@ def _by_verifier(trial: Trial, why: Why, environment: Environment) -> Why:
     return _access_rule(trial, why, environment, called)
 
 
+def other_architecture(missing: str, arch: str) -> str:
+    """Returns the architecture whose registers are missing in the kernel's types; empty when it is something else."""
+    whose = next((name for words, name in _REGISTERS.items() if words in missing), arch)
+    return whose if whose != arch else ""
+
+
 def _access_rule(trial: Trial, why: Why, environment: Environment, instruction: object) -> Why:
     from harness.check.accesses import rule  # what memory programs may read
 
@@ -184,11 +203,11 @@ def _helper_rule(number: int, environment: Environment) -> str:
     name = since.helper_name(number)
     change = since.helper(number)
     if change is not None and number not in environment.rules.helpers:
-        called = f"{name} (helper {number}) may be called by programs on kprobes {since.says(change)}"
+        called = f"{name} may be called by programs on kprobes {since.says(change)}"
         return f"{called}; this is {environment.rules.name}"
     if change is None and number >= environment.rules.helper_limit:
         return f"there is no helper {number} in {environment.rules.name}"
-    return f"{name} (helper {number}) is not for programs of this type in {environment.rules.name}"
+    return f"{name} is not for programs of this type in {environment.rules.name}"
 
 
 def _helper_remedy(number: int, environment: Environment) -> str:

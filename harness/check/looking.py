@@ -17,7 +17,7 @@ from harness.model.environment import Environment
 from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why
 from harness.run.results import RunReport, ScriptResult
-from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, RunSocketFilter, Script
+from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, ReadProfile, RunSocketFilter, Script
 from harness.script.outcome import Outcome, Prediction
 from harness.session import Session
 from hil.errors import MachineLost
@@ -118,12 +118,24 @@ def checked(
             trial, trial.steps[failed].operation, str(outcomes[failed].errno), near or {}, environment
         )
         return replace(made, attaches=Answer.NO, whys=(why,))
-    hits = next(
-        (outcomes[at].value for at in trial.at(Stage.FIRE) if isinstance(trial.steps[at].operation, ReadCount)), None
-    )
-    number = hits if isinstance(hits, int) else None
+    hits, missed = _counted(trial, outcomes)
     filtered = any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH))
-    return replace(made, attaches=Answer.YES, fires=Answer.YES if filtered else _fires(number), hits=number)
+    fires = Answer.YES if filtered else _fires(hits)
+    return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed)
+
+
+def _counted(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[int | None, int | None]:
+    """Returns the hits and those that were missed: as kprobe_profile has them of a probe, else as a perf event counts,
+    which lacks those that a program filtered out."""
+    hits: int | None = None
+    for at in trial.at(Stage.FIRE):
+        outcome = outcomes[at]
+        if isinstance(trial.steps[at].operation, ReadProfile) and isinstance(outcome.value, int):
+            missed = outcome.data if isinstance(outcome.data, bytes) else b""
+            return outcome.value, int.from_bytes(missed, "little")
+        if isinstance(trial.steps[at].operation, ReadCount) and isinstance(outcome.value, int):
+            hits = outcome.value
+    return hits, None
 
 
 def _fires(hits: int | None) -> Answer:

@@ -57,5 +57,6 @@ def helper(number: int) -> Change | None:
 
 
 def helper_name(number: int) -> str:
-    """Returns `bpf_probe_read_kernel`, or `helper 999` where it has no name here."""
-    return f"bpf_{Helper(number).name.lower()}" if number in Helper._value2member_map_ else f"helper {number}"
+    """Returns `bpf_probe_read_kernel (helper 113)`, or `helper 999` where it has no name here."""
+    named = number in Helper._value2member_map_
+    return f"bpf_{Helper(number).name.lower()} (helper {number})" if named else f"helper {number}"

@@ -13,7 +13,7 @@ from harness.objects.places import Place, place, portable
 from harness.objects.preparing import Prepared, prepare
 from harness.objects.reasons import Reason, Refusal, Refused
 from harness.script.malformed import Malformed
-from harness.script.operations import Execute, Exit, Fork, ReadCount, Ref, Script, Trigger
+from harness.script.operations import CreateKprobe, Execute, Exit, Fork, ReadCount, ReadProfile, Ref, Script, Trigger
 from harness.script.triggers import SYMBOLS, TRIGGERS, From
 
 WORD = "hello"
@@ -119,6 +119,11 @@ def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
             yield Step(Stage.FIRE, operation, trial.program.name)
     if attached and trial.place is not None and trial.place.kind in ("kprobe", "kretprobe", "tracepoint"):
         yield Step(Stage.FIRE, ReadCount(Ref(f"event of {trial.program.name}")), trial.program.name)
+    yield from (
+        Step(Stage.FIRE, ReadProfile(Ref(step.operation.name)), trial.program.name)
+        for step in attached
+        if isinstance(step.operation, CreateKprobe)
+    )
     yield from loader.read(trial.program)
 
 

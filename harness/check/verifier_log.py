@@ -13,8 +13,8 @@ from dataclasses import dataclass
 _INSTRUCTION = re.compile(r"^(\d+): \(([0-9a-f]{2})\) ?(.*)$")
 _AT = re.compile(r"(?:at insn|insn|from insn) (\d+)")
 _STATES = re.compile(
-    r"^(?:from \d+ to \d+|\d+: R\d|R\d+(?:_\w+)?=|; |\d+: safe|func#\d|propagating |mark_precise|parent |last_idx|"
-    r"regs=|caller:|callee:|\d+: frame)"
+    r"^\s*(?:from \d+ to \d+|\d+: R\d|R\d+(?:_\w+)?=|; |\d+: safe|func#\d|propagating |mark_precise|parent |last_idx|"
+    r"regs=|caller:|callee:|\d+: frame|frame\d+:)"
 )
 _COUNTERS = re.compile(r"^(?:processed (\d+) insns|verification time |stack depth \d|peak_states)")
 _MOST = 4

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.parts import EVENT, PROBE, PROGRAM, accepted
+from harness.clauses.parts import EVENT, PROBE, PROGRAM, accepted, opened
 from harness.core_scripts.parts import PRCTL, prctl
 from harness.script.clause import WORKS, Clause, Said, Step, expect
+from harness.script.expectation import Expectation
 from harness.script.operations import (
     Attach,
     Close,
@@ -17,6 +18,7 @@ from harness.script.operations import (
     OpenEvent,
     Operation,
     ReadCount,
+    ReadProfile,
     Ref,
     RemoveKprobe,
     WriteKprobeEvents,
@@ -44,6 +46,23 @@ def clauses(_: PtRegs) -> tuple[Clause, ...]:
                 expect(WriteKprobeEvents(f"-:kprobes/{what[0]}_{PRCTL}_0"), 0),
             )
             for what, kind in (("probe", "An entry"), ("return", "A return"))
+        ),
+        _clause(
+            "KP-30",
+            "The file kprobe_profile counts hits of a probe while an event of it is open, whatever programs return",
+            accepted("program"),
+            *opened(),
+            Attach(EVENT, PROGRAM),
+            prctl(times=3),
+            expect(ReadCount(EVENT), 0),
+            expect(ReadProfile(PROBE), Expectation(value=range(3, 1 << 32))),
+        ),
+        _clause(
+            "KP-31",
+            "The file kprobe_profile has no line of a probe that was removed",
+            expect(CreateKprobe("probe", PRCTL), WORKS),
+            expect(RemoveKprobe(PROBE), 0),
+            expect(ReadProfile(PROBE), "ENOENT"),
         ),
         _clause(
             "KP-11",

@@ -21,6 +21,7 @@ from harness.script.operations import (
     Operation,
     ReadClock,
     ReadCount,
+    ReadProfile,
     ReadRing,
     ReadRingBuffer,
     ReadSetting,
@@ -53,6 +54,7 @@ SAID: dict[type, Said | None] = {
     GetNextKey: Said("hash maps have no order of keys; whether there is another one counts", value=True),
     RunSocketFilter: Said("how many bytes arrive is the program's verdict", value=True),
     ReadCount: Said("hits are counted one by one", value=True),
+    ReadProfile: None,  # others reach the functions, too
     ReadRing: Said(
         "records are as many as hits, with what programs put in; time, thread and address are not", records=True
     ),

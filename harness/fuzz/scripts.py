@@ -28,6 +28,7 @@ from harness.script.operations import (
     Operation,
     Pin,
     ReadCount,
+    ReadProfile,
     ReadRing,
     Ref,
     RunThreads,
@@ -99,6 +100,7 @@ class _Writer(MapSteps, EventSteps):
         if "event" in self.names:
             yield self.fire()
             yield ReadCount(Ref(self.names["event"][0]))
+        yield from (ReadProfile(Ref(name)) for name in self.names.get("probe", ())[:1])
         yield LookupElement(Ref("map_0"), u32(0), 8)
         yield from (ReadRing(Ref(name)) for name in self.names.get("ring", ()))
 

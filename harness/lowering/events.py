@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.abi import perf
 from harness.abi.numbers import (
     CLOCK_MONOTONIC,
@@ -24,6 +26,7 @@ from harness.lowering.context import (
     first_failure,
     returned,
 )
+from harness.lowering.text_files import read_text
 from harness.script.operations import (
     Attach,
     Close,
@@ -36,6 +39,7 @@ from harness.script.operations import (
     OpenEvent,
     OpenFile,
     OpenOutputEvent,
+    ReadProfile,
     Ref,
     RemoveKprobe,
     SampleType,
@@ -63,6 +67,22 @@ def remove_kprobe(lowering: Lowering, operation: RemoveKprobe) -> Reader:
     opened, written = _command(lowering, f"-:{event}\n")
     lowering.probes[event] = written
     return first_failure([opened, written], value=0)
+
+
+def read_profile(lowering: Lowering, operation: ReadProfile) -> Reader:
+    """The line is `  name   hits   missed`, without the group."""
+    name = lowering.event(operation.probe.name).rpartition("/")[2]
+    opened, text = read_text(lowering, f"{lowering.guest.tracing}/kprobe_profile")
+
+    def read(results: BatchResult) -> Outcome:
+        if results.done(opened).errno:
+            return returned(opened)(results)
+        found = re.search(rf"^\s*{re.escape(name)}\s+(\d+)\s+(\d+)$", text(results), re.MULTILINE)
+        if found is None:
+            return Outcome(errno="ENOENT")
+        return Outcome(value=int(found[1]), data=int(found[2]).to_bytes(8, "little"))
+
+    return read
 
 
 def find_tracepoint(lowering: Lowering, operation: FindTracepoint) -> Reader:

@@ -43,6 +43,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.CreateKprobe: events.create_kprobe,
     op.RemoveKprobe: events.remove_kprobe,
     op.FindTracepoint: events.find_tracepoint,
+    op.ReadProfile: events.read_profile,
     op.OpenEvent: events.open_event,
     op.OpenOutputEvent: events.open_output_event,
     op.MapRing: events.map_ring,

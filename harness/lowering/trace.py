@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import re
 
-from harness.abi.numbers import CLOCK_MONOTONIC, O_RDONLY, O_TRUNC, O_WRONLY
+from harness.abi.numbers import CLOCK_MONOTONIC, O_TRUNC, O_WRONLY
 from harness.lowering.context import Lowering, Reader, first_failure, returned
+from harness.lowering.text_files import read_text
 from harness.script.outcome import Line, Outcome
 from harness.script.surroundings import ClearTrace, ReadClock, ReadTrace
 from hil.agent.results import BatchResult
 
 BILLION = 10**9
-PIECES, PIECE = 4, 4096
-"""The bytes of a page, which one read(2) returns at most."""
 LINE = re.compile(r".{16}-(?P<tid>\d+) +\[(?P<cpu>\d+)\] \S+ +[\d.]+: (?:bpf_trace_printk|0)?: ")
 """An example is `            echo-70      [000] d..1     2.345678: : text`; 4.1 prints as name of the caller what is at
 address 0."""
@@ -40,19 +39,12 @@ def clear(lowering: Lowering, _: ClearTrace) -> Reader:
 
 
 def read(lowering: Lowering, operation: ReadTrace) -> Reader:
-    opened = lowering.open(f"{lowering.guest.tracing}/trace", O_RDONLY)
-    pieces = []
-    with lowering.builder.unless_failed(opened):
-        for _ in range(PIECES):
-            room = lowering.builder.alloc(PIECE)
-            length = lowering.call("read", opened, room, PIECE)
-            pieces.append(lowering.builder.read(room, length, PIECE))
-        lowering.call("close", opened)
+    opened, text = read_text(lowering, f"{lowering.guest.tracing}/trace")
 
     def look(results: BatchResult) -> Outcome:
         if results.done(opened).errno:
             return returned(opened)(results)
-        return parsed(b"".join(results.done(piece).data for piece in pieces).decode("latin-1"))
+        return parsed(text(results))
 
     return look
 

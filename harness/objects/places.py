@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.sections import Meaning
+from harness.script.checks import SYMBOL
 
 _PREFIXES = {"x86_64": ("__x64_sys_", (4, 17)), "arm64": ("__arm64_sys_", (4, 19)), "riscv64": ("__riscv_sys_", (6, 6))}
 """What is in front of a system call's name since that release: ARCH_SYSCALL_PREFIX of libbpf."""
@@ -26,14 +27,14 @@ class Place:
 
 def place(said: Meaning, kernel: KernelFacts) -> Place | None:
     """Returns where a program of that meaning is attached; None where the bench has no operation for it, or the name
-    of the section leaves it open."""
+    of the section leaves it open, as `kprobe/skb-1` does: its loader chooses the functions."""
     mechanism = said.mechanism
     if mechanism in ("ksyscall", "kretsyscall"):
         return Place(_KPROBES[mechanism], system_call_symbol(said.target, kernel)) if said.target else None
     if mechanism in _KPROBES and said.target:
         symbol, _, offset = said.target.partition("+")
         try:
-            return Place(_KPROBES[mechanism], symbol, int(offset or "0", 0))
+            return Place(_KPROBES[mechanism], symbol, int(offset or "0", 0)) if SYMBOL.fullmatch(symbol) else None
         except ValueError:
             return None
     if mechanism in ("tracepoint", "tp") and "/" in said.target:

@@ -46,7 +46,7 @@ _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 _PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
 """A pattern of names: is_good_name(), kernel/trace/trace_probe.h; with the executors' prefix it stays below
 MAX_EVENT_NAME_LEN."""
-_SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
+SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
 """A pattern of functions, with a module in front or a suffix behind; anything else would be another command."""
 
 
@@ -123,7 +123,7 @@ def _written(operation: Operation) -> str:
             return "names no file below /proc/sys; write it as in 'kernel/perf_event_paranoid'"
         case CreateKprobe(name) if not _PROBE.fullmatch(name):
             return f"names a trace event {name!r}; kernels take letters, digits and _, here {LONGEST_PROBE} at most"
-        case CreateKprobe(symbol=symbol, offset=offset) if not _SYMBOL.fullmatch(symbol) or offset < 0:
+        case CreateKprobe(symbol=symbol, offset=offset) if not SYMBOL.fullmatch(symbol) or offset < 0:
             return "names no place in a function; write other commands as they are, by WriteKprobeEvents"
         case SetSetting(path, value) if value in _FOR_GOOD.get(path, ()):
             return "could not be restored: it holds until the next boot, for everything that runs after the script"

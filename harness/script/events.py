@@ -95,6 +95,15 @@ class ReadCount:
 
 
 @dataclass(frozen=True)
+class ReadProfile:
+    """Reads the line of a probe in tracefs' kprobe_profile: the value is how often its function was reached by anybody
+    while an event of it was open, whatever programs returned; the outcome's data is how many hits the kernel missed, as
+    64 bits. ENOENT stands for no such line."""
+
+    probe: Ref
+
+
+@dataclass(frozen=True)
 class Attach:
     """ioctl(PERF_EVENT_IOC_SET_BPF)."""
 

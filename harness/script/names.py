@@ -20,6 +20,7 @@ from harness.script.operations import (
     OpenEvent,
     Operation,
     Program,
+    ReadProfile,
     ReadRing,
     ReadRingBuffer,
     Ref,
@@ -55,6 +56,7 @@ _ONLY: dict[tuple[type, str], tuple[type, ...]] = {
     (ReadRingBuffer, "buffer"): (MapRingBuffer,),
     (Unmap, "ring"): (MapRing, MapRingBuffer),
     (RemoveKprobe, "probe"): _PROBES,
+    (ReadProfile, "probe"): _PROBES,
     (OpenEvent, "pid"): (GetProcessId,),
 }
 """Fields that are not descriptors, which may be any: the operations that must have made the name in them."""
@@ -135,7 +137,7 @@ def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
                 return f"refers to {name!r}, which no earlier operation makes; {nearest(name, known, _NOTHING)}"
             if known[name].kind is ReadClock:
                 return f"refers to {name!r}, which is a time and no descriptor"
-            if known[name].kind is WriteKprobeEvents and not isinstance(operation, RemoveKprobe):
+            if known[name].kind is WriteKprobeEvents and not isinstance(operation, RemoveKprobe | ReadProfile):
                 return f"refers to {name!r}, whose number is not read; make it by CreateKprobe"
             only = _ONLY.get((type(operation), field.name))
             if only and known[name].kind not in only:

@@ -25,6 +25,7 @@ from harness.script.events import MapRing as MapRing
 from harness.script.events import OpenEvent as OpenEvent
 from harness.script.events import OpenOutputEvent as OpenOutputEvent
 from harness.script.events import ReadCount as ReadCount
+from harness.script.events import ReadProfile as ReadProfile
 from harness.script.events import ReadRing as ReadRing
 from harness.script.events import RemoveKprobe as RemoveKprobe
 from harness.script.events import Trigger as Trigger
@@ -116,6 +117,7 @@ Operation = (
     | ReadRingBuffer
     | MapPages
     | ReadCount
+    | ReadProfile
     | Attach
     | Enable
     | Disable

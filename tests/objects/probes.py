@@ -32,7 +32,9 @@ from tests.objects.collect import contents, digest
 from tests.objects.fetch import fetch
 from tests.objects.packages import WANTED
 
-LANES = "debian-11/x86_64/jit,debian-12/x86_64/jit,debian-13/x86_64/jit,debian-sid/x86_64/jit"
+LANES = "debian-11/*/jit,debian-12/*/jit,debian-13/*/jit,debian-sid/*/jit"
+_DEBIAN = {"x86_64": "amd64", "arm64": "arm64", "riscv64": "riscv64"}
+"""What Debian calls architectures: objects read registers of the one they were compiled for."""
 MECHANISMS = frozenset({"kprobe", "kretprobe", "ksyscall", "kretsyscall"})
 
 
@@ -52,8 +54,9 @@ def probes(lanes: str, packages: str, jobs: int | None, output: Path | None, rec
     for lane in chosen:
         place = lane.kernel, lane.arch
         if place not in tried:
+            fitting = [one for one in objects if one.name.partition("/")[0].split()[-1] in (_DEBIAN[lane.arch], "all")]
             facts = KernelFacts.of(store.get(lane.kernel, architecture(lane.arch), notify=console.print), CPUS)
-            tried[place] = tuple(trials(objects, facts, wanted=_is_kprobe))
+            tried[place] = tuple(trials(fitting, facts, wanted=_is_kprobe))
     inspection = Inspection(tried)
     plan = shares(chosen, lambda *place: tuple(one.script for one in tried[place] if one.script))
     report = carry_out(console, plan, output, jobs, after=inspection.look, complete=inspection.complete)

@@ -160,6 +160,7 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.ReadRingBuffer: _on(Part.RECORDS),
     op.MapPages: _on(Part.OBJECTS),
     op.ReadCount: NOTHING,
+    op.ReadProfile: NOTHING,
     op.Attach: _on(Part.OBJECTS),
     op.Enable: _on(Part.OBJECTS),
     op.Disable: _on(Part.OBJECTS),

@@ -74,12 +74,14 @@ def open_hits(kernel: Kernel, of: str | TraceEvent, why: str) -> None:
     """Records that a function, or one probe, may have been reached any number of times, by any call."""
     probes = (event for event in kernel.trace_events if event.reachable and of in (event, event.symbol))
     for trace_event in probes:
+        trace_event.uncounted = trace_event.uncounted or why
         _doubt(kernel, trace_event, why)
         if trace_event.doubt:
             kernel.surroundings.distrust_trace(why)
 
 
 def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
+    trace_event.hits += any(not event.doubt for event in trace_event.events) and not trace_event.doubt
     if trace_event.doubt:
         _doubt(kernel, trace_event, trace_event.doubt)
         kernel.surroundings.distrust_trace(trace_event.doubt)

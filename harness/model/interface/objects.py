@@ -68,6 +68,10 @@ class TraceEvent:
     programs: list[LoadedProgram] = field(default_factory=list)
     doubt: str = ""
     unsure: str = ""
+    hits: int = 0
+    """How often the script's own triggers reached it while an event of it was open; at least so often where `uncounted`
+    says why nobody knows."""
+    uncounted: str = ""
 
     @property
     def others(self) -> str:

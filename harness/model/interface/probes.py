@@ -9,9 +9,9 @@ from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import TraceEvent
-from harness.model.unpredictable import Deadly, Unpredictable
-from harness.script.operations import CreateKprobe, FindTracepoint, RemoveKprobe
-from harness.script.outcome import Outcome, Unknown
+from harness.model.unpredictable import Deadly, Settled, Unpredictable
+from harness.script.operations import CreateKprobe, FindTracepoint, ReadProfile, RemoveKprobe
+from harness.script.outcome import Bytes, Outcome, Piece, Unknown
 from harness.script.triggers import SYMBOLS
 
 TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
@@ -37,7 +37,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
         raise Errno("ENOENT")
     if operation.returns and operation.offset and not kernel.rules.landing_pads:
         raise Errno("EINVAL")  # with landing pads, an offset of 4 is still the function's entry
-    if not _exists(kernel, operation.symbol):
+    if not (doubt := _unsure(kernel, operation)) and not _exists(kernel, operation.symbol):
         raise Errno(kernel.rules.unknown_symbol)
     if any(event.name == operation.name and not event.removed for event in kernel.trace_events):
         raise Unpredictable("which effect a second probe of the same name has")
@@ -57,6 +57,8 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
     )
     kernel.trace_events.append(trace_event)
     kernel.names.put(operation.name, trace_event)
+    if doubt:
+        raise Settled(doubt)
     return Outcome(value=TRACE_EVENT_ID)
 
 
@@ -75,16 +77,56 @@ def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
     return Outcome(value=0)
 
 
+def read_profile(kernel: Kernel, operation: ReadProfile) -> Outcome:
+    """Returns at least the script's own hits: others reach the functions, too. Raises Errno ENOENT for a probe that
+    there is not; kprobe_profile of tracefs, probes_profile_seq_show()."""
+    permissions.tracing_files(kernel)
+    probe = kernel.names.trace_event(operation.probe.name)
+    if probe is None or probe.removed:
+        raise Errno("ENOENT")
+    if why := probe.unsure or probe.uncounted:
+        raise Unpredictable(why)
+    missed = Bytes(bytes(8), (Piece(0, 8, Unknown("how many hits the kernel missed", least=0)),))
+    return Outcome(value=Unknown("how often anybody reached the probe", least=probe.hits), data=missed)
+
+
 def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
     permissions.tracing_files(kernel)
     if NOBODYS in operation.tracepoint:
         raise Errno("ENOENT")
+    doubt = ""
     if operation.tracepoint not in TRACEPOINTS:
-        raise Unpredictable(f"whether the kernel has the tracepoint {operation.tracepoint}")
-    trace_event = TraceEvent(operation.name, None, foreign=True, record_size=TRACEPOINTS[operation.tracepoint])
+        doubt = _seen(kernel, operation.name, f"whether the kernel has the tracepoint {operation.tracepoint}")
+    record_size = TRACEPOINTS.get(operation.tracepoint)
+    trace_event = TraceEvent(operation.name, None, foreign=True, record_size=record_size)
     kernel.trace_events.append(trace_event)
     kernel.names.put(operation.name, trace_event)
+    if doubt:
+        raise Settled(doubt)
     return Outcome(value=TRACE_EVENT_ID)
+
+
+def _unsure(kernel: Kernel, operation: CreateKprobe) -> str:
+    """Returns why nobody knows whether the kernel has the function of a probe that it made; empty where that is
+    known. Raises as `_seen`, except where more than that is open."""
+    try:
+        _exists(kernel, operation.symbol)
+    except Unpredictable as unsure:
+        if operation.offset or not kernel.rules.entry_probes:
+            raise
+        return _seen(kernel, operation.name, unsure.why)
+    return ""
+
+
+def _seen(kernel: Kernel, name: str, why: str) -> str:
+    """Returns `why` when the kernel was seen to have what nobody could know of; raises Settled when it was seen not to
+    have it, Unpredictable when nobody has seen anything."""
+    if kernel.seen is None:
+        raise Unpredictable(why)
+    if kernel.seen.errno is not None:
+        kernel.names.forget(name)
+        raise Settled(why)
+    return why
 
 
 def _exists(kernel: Kernel, symbol: str) -> bool:

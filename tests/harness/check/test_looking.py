@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.check import verifier_log
+from harness.check.explaining import other_architecture
 from harness.check.symbols import Found, Symbol
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
@@ -18,6 +19,7 @@ from harness.script.operations import (
     LoadProgram,
     Operation,
     ReadCount,
+    ReadProfile,
 )
 from harness.script.outcome import Outcome
 from tests.harness.check.trying import Says, fared, trial
@@ -32,8 +34,9 @@ def failing(kind: type, errno: str) -> Says:
 
 
 def test_a_program_that_is_hit_fires() -> None:
-    found = fared(trial(probe()), lambda one: Outcome(value=3 if isinstance(one, ReadCount) else 0))
-    assert (found.word, found.hits, found.fine) == (Word.FIRES, 3, True)
+    profile = Outcome(value=3, data=(1).to_bytes(8, "little"))
+    found = fared(trial(probe()), lambda one: profile if isinstance(one, ReadProfile) else Outcome(value=0))
+    assert (found.word, found.hits, found.missed, found.fine) == (Word.FIRES, 3, 1, True)
     assert found.expected_load is Answer.YES
 
 
@@ -169,3 +172,24 @@ def test_a_program_is_tried_with_the_trigger_of_its_function() -> None:
     assert other.script is not None
     assert "Execute" in {type(step).__name__ for step in other.script.operations}
     assert any(isinstance(step, Attach) for step in other.script.operations)
+
+
+def test_without_a_profile_the_event_counts() -> None:
+    says = lambda one: Outcome(value=2) if isinstance(one, ReadCount) else Outcome(value=0)  # noqa: E731
+    found = fared(trial(probe("tp/sched/sched_switch", mov64_imm(R0, 1), exit_())), says)
+    assert (found.hits, found.missed) == (2, None)
+
+
+def test_an_object_for_another_architecture_is_told_as_that() -> None:
+    for arch, missing, whose in (
+        ("x86_64", "asks for struct user_pt_regs.regs[0], which", "arm64"),
+        ("arm64", "asks for struct pt_regs.di, which", "x86_64"),
+        ("arm64", "asks for struct user_pt_regs.regs[0], which", ""),
+        ("x86_64", "asks for struct task_struct.state, which", ""),
+    ):
+        assert other_architecture(missing, arch) == whose
+
+
+def test_a_section_that_names_no_function_is_left_to_a_loader() -> None:
+    """As pwru has them: kprobe/skb-1 is for all functions with a packet as first argument."""
+    assert fared(trial(probe("kprobe/skb-1"))).word is Word.LOADS

@@ -182,6 +182,7 @@ TOUCH_NOTHING = {
     op.LookupElement: "reads the value of an element",
     op.GetNextKey: "reads a key",
     op.ReadCount: "reads a count",
+    op.ReadProfile: "reads counts",
     around.ReadSetting: "reads a file below /proc/sys",
     around.ReadTrace: "opens the trace to read it, and a trace that is read so is as it was",
 }

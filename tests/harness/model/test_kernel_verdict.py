@@ -40,6 +40,7 @@ from harness.script.operations import (
     Attach,
     CreateKprobe,
     CreateMap,
+    FindTracepoint,
     LoadProgram,
     LookupElement,
     MapType,
@@ -52,7 +53,7 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from tests.harness.model.running import environment
-from tests.harness.model.scripts import ATTACH, EVENT, FIRE, PROBE, ModelExecutor, element, load
+from tests.harness.model.scripts import ATTACH, EVENT, FIRE, PROBE, ModelExecutor, counting, element, load
 
 TASK = load("program", call(Helper.GET_CURRENT_TASK), exit_())
 WIDE = CreateMap("map", MapType.ARRAY, 4, 16, 1)
@@ -156,3 +157,24 @@ def test_a_program_that_a_lost_machine_may_have_died_of_is_told_as_that() -> Non
     assert Helper.GET_CURRENT_TASK in where.deadly_helpers
     said = ModelExecutor(where).run(Script("s", "", (WIDE, unsure)))
     assert isinstance(said[-1], Unpredicted) and said[-1].deadly
+
+
+def test_a_probe_that_a_kernel_made_is_there() -> None:
+    """Whether it has the function stays open, not what comes behind: the probe may be reached at any time."""
+    script = (WIDE, counting("program"), CreateKprobe("probe", "vfs_open"), EVENT, ATTACH, WIDE_READ)
+    seen = [Outcome(value=3 + at) for at in range(len(script) - 1)]
+    *_, probe, event, attached, stored = under(seen, *script)
+    assert isinstance(probe, Unpredicted) and isinstance(stored, Unpredicted)
+    assert isinstance(event, Outcome) and attached == Outcome(value=0)
+    refused = [*seen[:2], *(Outcome(errno=name) for name in ("ENOENT", "EINVAL", "EBADF"))]
+    *_, probe, event, attached, stored = under(refused, *script)
+    assert isinstance(probe, Unpredicted)
+    assert (event, attached) == (Outcome(errno="EINVAL"), Outcome(errno="EBADF"))
+    assert isinstance(stored, Outcome) and stored.data == bytes(16)
+
+
+def test_a_tracepoint_that_a_kernel_has_is_there() -> None:
+    script = (FindTracepoint("probe", "syscalls/sys_enter_execve"), EVENT)
+    assert isinstance(under([Outcome(value=300)], *script)[1], Outcome)
+    assert under([Outcome(errno="ENOENT")], *script)[1] == Outcome(errno="EINVAL")
+    assert isinstance(under([], *script)[1], Unpredicted)
