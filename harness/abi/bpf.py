@@ -38,6 +38,7 @@ class Command(IntEnum):
     PROG_LOAD = 5
     OBJ_GET_INFO_BY_FD = 15
     RAW_TRACEPOINT_OPEN = 17
+    BTF_LOAD = 18
     MAP_FREEZE = 22
 
 
@@ -157,6 +158,22 @@ PROG_LOAD = Layout(
         "kern_version": u32(40),
     },
 )
+
+PROG_LOAD_TYPED = Layout(
+    "bpf_attr (program load, with the types of its functions)",
+    96,
+    {
+        **PROG_LOAD.fields,
+        "prog_btf_fd": u32(72),
+        "func_info_rec_size": u32(76),
+        "func_info": u64(80),
+        "func_info_cnt": u32(88),
+    },
+)
+"""As far as 838e96904ff3 (5.0) filled the union; what is longer than a kernel knows gives E2BIG unless it is 0."""
+
+FUNC_INFO = Layout("bpf_func_info", 8, {"insn_off": u32(0), "type_id": u32(4)})
+BTF_LOAD = Layout("bpf_attr (BTF load)", ATTR_SIZE, {"btf": u64(0), "btf_size": u32(16)})
 
 OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len": u32(4), "info": u64(8)})
 PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from harness.core_scripts.parts import element
 from harness.fuzz import pointers
 from harness.fuzz.draw import (
-    ARGUMENTS,
     KEY,
     KEYS,
     LOST,
-    MOST_FUNCTIONS,
     NUMBERS,
     NUMBERS_AT,
     PACKET,
@@ -25,6 +23,7 @@ from harness.fuzz.draw import (
     Draw,
     opcodes,
 )
+from harness.fuzz.functions import Functions
 from harness.fuzz.ranges import Ranges
 from harness.isa.assemble import (
     DW,
@@ -50,8 +49,6 @@ from harness.isa.assemble import (
     and64_imm,
     atomic,
     call,
-    call_local,
-    exit_,
     gotol,
     ja,
     jeq_imm,
@@ -73,7 +70,7 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
-from harness.isa.table import ATOMICS, CPU_V4, ORDERED, OWN_CALLS
+from harness.isa.table import ATOMICS, CPU_V4, ORDERED
 from harness.model.rules import JitFault, LongShift
 from harness.script.operations import ProgramType
 
@@ -107,11 +104,10 @@ class Blocks:
         task = Helper.GET_CURRENT_TASK in around.rules.helpers - around.rules.deadly_helpers
         if around.type == ProgramType.KPROBE and task:
             self._kinds[self.task] = 1
-        self._functions: dict[str, Piece] = {}
-        calls = around.has(OWN_CALLS) and random.random() < 0.3
-        if calls:
-            self._kinds[self.function] = 2
-        elif around.reads_packets:  # which only functions with a type of their own may
+        self.functions = Functions(draw, lambda: random.choice((self.arithmetic, self.constant))(), self.constant)
+        if self.functions.any:
+            self._kinds[self.function] = 6 if self.functions.tail_calls else 2
+        if around.reads_packets and (around.rules.verifier.types_checked or not self.functions.any):
             self._kinds[self.packet] = 1
 
     def any(self, branches: bool = True) -> Piece:
@@ -124,6 +120,7 @@ class Blocks:
         """Establishes what pieces rely on."""
         return (
             mov64_reg(R6, R1),
+            self.functions.beginning(),
             [self.constant(register) for register in NUMBERS],
             [stx(DW, R10, word, self._draw.register()) for word in WORDS if self._around.stack],
             self._numbers() if self._around.stack else (),
@@ -263,17 +260,8 @@ class Blocks:
         return (call(known), self._draw.renew(*LOST[1:]))
 
     def function(self) -> Piece:
-        """A call of a function of the program, which is given five numbers and returns one."""
-        label = f"function {self._random.randrange(MOST_FUNCTIONS)}"
-        if label not in self._functions:
-            own = [self.constant(register) for register in NUMBERS if register not in ARGUMENTS]
-            work = [self._random.choice((self.arithmetic, self.constant))() for _ in range(self._random.randrange(8))]
-            self._functions[label] = (label, own, work)
-        return (call_local(label), self._draw.renew(*ARGUMENTS))
-
-    def epilogue(self) -> Piece:
-        """The functions that were called; each begins behind an exit, and the last one wants another."""
-        return [(exit_(), function) for function in self._functions.values()]
+        """A call of a function of the program."""
+        return self.functions.call()
 
     def ranges(self) -> Piece:
         """Comparisons that a verifier may believe to be decided."""

@@ -53,13 +53,14 @@ def opcodes(release: Release, *kinds: Class) -> tuple[Opcode, ...]:
 @dataclass(frozen=True)
 class Surroundings:
     """The means of a program: its type, the era's rules, offsets of context fields with known numbers, whether it has a
-    stack, and its JIT's errors."""
+    stack, its JIT's errors, and whether there are maps for tail calls."""
 
     type: ProgramType
     rules: Era
     fields: tuple[int, ...]
     stack: bool = True
     faults: frozenset[JitFault] = frozenset()
+    tail_calls: bool = False
 
     @property
     def reads_packets(self) -> bool:

@@ -11,6 +11,7 @@ from harness.abi.pt_regs import pt_regs
 from harness.core_scripts.parts import PRCTL, array, element, on_our_prctl, prctl, u64
 from harness.fuzz.blocks import Blocks
 from harness.fuzz.draw import HELD, KEYS, NUMBERS, NUMBERS_SIZE, PACKET, WORDS, Draw, Surroundings, edge
+from harness.fuzz.functions import MAPS, makes_tail_calls, slots_of
 from harness.isa.assemble import (
     DW,
     R0,
@@ -80,20 +81,29 @@ def case(seed: int, number: int, era: Era) -> Script:
         return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era))))
     numbers = [random.choice((edge(random), random.randrange(16), random.getrandbits(64))) for _ in range(HELD)]
     maps = generated_maps(random, numbers)
-    code = generated_program(random, kind, era, numbers)
+    code = generated_program(random, kind, era, numbers, tail_calls=True)
     rest = _mutant(random, kind, code, era) if mutant else _run(random, kind, code)
-    return Script(name, words, (*maps, *rest), needs=frozenset() if mutant else frozenset({Need.STACK}))
+    needs = frozenset() if mutant else frozenset({Need.STACK})
+    return Script(name, words, (*maps, *(MAPS if makes_tail_calls(code) else ()), *rest), needs=needs)
 
 
-def generated_program(random: Random, kind: ProgramType, era: Era, numbers: Sequence[int] = range(HELD)) -> Program:
-    """A program every verifier accepts; its maps are `generated_maps`, of the same `numbers` if it is to run."""
+def generated_program(
+    random: Random, kind: ProgramType, era: Era, numbers: Sequence[int] = range(HELD), *, tail_calls: bool = False
+) -> Program:
+    """A program every verifier accepts; its maps are `generated_maps`, of the same `numbers` if it is to run, and with
+    `tail_calls` those of `harness.fuzz.functions`."""
     registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
-    blocks = Blocks(Draw(random, Surroundings(kind, era, fields, faults=era.faults), numbers))
-    body = (_body(random, blocks), _epilogue(), blocks.epilogue())
+    blocks = Blocks(Draw(random, Surroundings(kind, era, fields, faults=era.faults, tail_calls=tail_calls), numbers))
+    body = (_body(random, blocks), _epilogue(), blocks.functions.end())
     if kind == ProgramType.KPROBE:
-        return on_our_prctl(registers, R1_AGAIN, *body)
-    return program(*body, exit_())
+        return _typed(blocks, on_our_prctl(registers, R1_AGAIN, *body))
+    return _typed(blocks, program(*body, exit_()))
+
+
+def _typed(blocks: Blocks, code: Program) -> Program:
+    """The program with the name of its first function, if the kernel is told of its functions."""
+    return replace(code, functions=((0, "main"), *code.functions)) if blocks.functions.typed else code
 
 
 def _in_registers(random: Random, era: Era) -> Program:
@@ -103,7 +113,7 @@ def _in_registers(random: Random, era: Era) -> Program:
     folded = [(mov64_reg(R1, R0), rsh64_imm(R1, shift), xor64_reg(R0, R1)) for shift in (32, 16, 8)]
     blocks = Blocks(Draw(random, around))
     verdict = and64_imm(R0, len(PACKET) - 1)
-    return program(_body(random, blocks), mixed, folded, verdict, blocks.epilogue(), exit_())
+    return _typed(blocks, program(_body(random, blocks), mixed, folded, verdict, blocks.functions.end(), exit_()))
 
 
 _OFFSETS = (-32, -8, -2, -1, 1, 2, 8, 16)
@@ -147,6 +157,7 @@ def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation
     """Loads the program, runs it once, and reads everything that it could have changed."""
     if kind == ProgramType.KPROBE:
         yield LoadProgram("program", kind, code)
+        yield from slots_of(code, kind)
         yield CreateKprobe("probe", PRCTL)
         yield OpenEvent("event", Ref("probe"))
         yield Attach(Ref("event"), Ref("program"))
@@ -154,12 +165,15 @@ def _run(random: Random, kind: ProgramType, code: Program) -> Iterator[Operation
     else:
         yield from _filter(code)
     yield LookupElement(Ref("results"), bytes(4), RESULTS)
+    if makes_tail_calls(code):
+        yield LookupElement(Ref("runs"), bytes(4), 8)
     for key in range(KEYS):
         yield LookupElement(Ref("table"), u64(key), 8)
 
 
 def _filter(code: Program) -> Iterator[Operation]:
     yield LoadProgram("program", ProgramType.SOCKET_FILTER, code)
+    yield from slots_of(code, ProgramType.SOCKET_FILTER)
     yield RunSocketFilter(Ref("program"), PACKET)
 
 
@@ -178,7 +192,7 @@ def _mutant(random: Random, kind: ProgramType, code: Program, era: Era) -> Itera
     if deadly(instructions, kind, era):
         instructions = list(code.instructions)
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
-    mutant = Program(tuple(instructions), maps)
+    mutant = Program(tuple(instructions), maps, code.functions)
     yield LoadProgram("program", kind, mutant)
     if era.verifier.specified:  # no other log is predicted
         yield LoadProgram("logged", kind, mutant, log_level=1, log_size=LOG_SIZE)

@@ -13,6 +13,7 @@ from random import Random
 
 from harness.core_scripts.parts import array
 from harness.fuzz.draw import KEY
+from harness.fuzz.functions import MAPS
 from harness.fuzz.generate import changed, deadly, generated_maps, generated_program
 from harness.isa.assemble import (
     DW,
@@ -57,7 +58,7 @@ def case(seed: int, number: int, era: Era) -> Script:
     """One case; the same seed and number give the same on every host."""
     random = Random(f"verdicts/{seed}/{number}")
     loads = tuple(_load(random, f"program {index}", era) for index in range(PROGRAMS))
-    maps = (*generated_maps(random), array("array"))
+    maps = (*generated_maps(random), *MAPS, array("array"))
     return Script(f"verdicts-{seed}-{number}", "generated programs for the verifier", (*maps, *loads))
 
 
@@ -72,7 +73,7 @@ def _load(random: Random, name: str, era: Era) -> LoadProgram:
 
 def _mutant(random: Random, kind: ProgramType, era: Era) -> Program:
     """An accepted program with up to three instructions changed: in any field, or for another sensible one."""
-    code = generated_program(random, kind, era)
+    code = generated_program(random, kind, era, tail_calls=True)
     instructions = list(code.instructions)
     for _ in range(random.randrange(1, 4)):
         index = random.randrange(len(instructions))
@@ -83,7 +84,8 @@ def _mutant(random: Random, kind: ProgramType, era: Era) -> Program:
 
 def _splice(random: Random, kind: ProgramType, era: Era) -> Program:
     """An accepted program in which a piece of another one stands for as many instructions."""
-    code, other = generated_program(random, kind, era), generated_program(random, kind, era).instructions
+    code = generated_program(random, kind, era, tail_calls=True)
+    other = generated_program(random, kind, era).instructions
     instructions = list(code.instructions)
     length = random.randrange(1, min(MOST_SPLICED, len(other), len(instructions)))
     start, begin = (random.randrange(len(one) - length) for one in (other, instructions))
@@ -139,4 +141,4 @@ def _other_register(random: Random, instruction: Instruction) -> Instruction:
 
 def _with_maps(instructions: Sequence[Instruction], code: Program) -> Program:
     maps = tuple((index, name) for index, name in code.maps if instructions[index] == code.instructions[index])
-    return Program(tuple(instructions), maps)
+    return Program(tuple(instructions), maps, code.functions)

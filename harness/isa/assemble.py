@@ -58,15 +58,23 @@ class MapLoad:
     name: str
 
 
+@dataclass(frozen=True)
+class Function:
+    """The beginning of a function of which the kernel is told; its name is a label, too."""
+
+    name: str
+
+
 Target = str | int
-Piece = Instruction | LabelledJump | MapLoad | str | Iterable["Piece"]
-"""What `program` takes: an instruction, a labelled jump, a map, a label, or any nesting of these."""
+Piece = Instruction | LabelledJump | MapLoad | Function | str | Iterable["Piece"]
+"""What `program` takes: an instruction, a labelled jump, a map, a label, a function, or any nesting of these."""
 
 
 def program(*pieces: Piece) -> Program:
     """Flattens `pieces`; raises UserError naming a label that is missing or defined twice."""
     instructions: list[Instruction] = []
     maps: list[tuple[int, Ref]] = []
+    functions: list[tuple[int, str]] = []
     labels: dict[str, int] = {}
     waiting: list[tuple[int, str]] = []
 
@@ -78,6 +86,9 @@ def program(*pieces: Piece) -> Program:
                 if piece in labels:
                     raise UserError(f"label {piece} is defined twice")
                 labels[piece] = len(instructions)
+            case Function(name):
+                functions.append((len(instructions), name))
+                add(name)
             case LabelledJump():
                 waiting.append((len(instructions), piece.label))
                 instructions.append(piece.instruction)
@@ -93,7 +104,7 @@ def program(*pieces: Piece) -> Program:
         if label not in labels:
             raise UserError(f"instruction {index} jumps to label {label}, which is not defined")
         instructions[index] = aim(instructions[index], labels[label] - index - 1)
-    return Program(tuple(instructions), tuple(maps))
+    return Program(tuple(instructions), tuple(maps), tuple(functions))
 
 
 def aim(jump: Instruction, distance: int) -> Instruction:

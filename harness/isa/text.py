@@ -8,6 +8,8 @@
     call bpf_map_lookup_elem#1       or `call 1`; logs since 4.10 have the name
     out: r0 = 0                      a label may share a line; `;` and `#` begin a comment
     exit
+    main():                          the label of a function of whose type the kernel is told
+    call main                        or `call pc+1`
 
 Where the log of 4.1 loses something (it prints `be16 r1` as `r1 endian (u32) r0`, a 64 bit constant by its low half,
 and no reserved field at all) this notation follows later kernels or adds it in braces, so that
@@ -28,10 +30,10 @@ from harness.script.operations import Program, Ref
 from hil.errors import UserError
 
 _COMMENT = re.compile(r";.*$|#(?!(?<=\w#)\d).*$")
-_LABEL = re.compile(r"^([A-Za-z_]\w*):\s*")
+_LABEL = re.compile(r"^([A-Za-z_]\w*)(\(\))?:\s*")
 _INDEX = re.compile(r"^\d+:\s*")
 _CODE = re.compile(r"^\(([0-9a-f]{2})\)\s*")
-_TARGET = re.compile(r"\bgotol? (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
+_TARGET = re.compile(r"(?:\bgotol?|^call) (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
 _MAP = re.compile(r"^(r\d+ = )map ([\w.-]+)$")
 _CALL = re.compile(r"^call (?P<name>[A-Za-z_]\w*)#(?P<number>\d{1,10})$")
 _MOST_HELPERS = 1000
@@ -42,9 +44,11 @@ functions."""
 def disassemble(program: Program | Sequence[Instruction]) -> str:
     """Returns one line for each instruction, `(b7) r0 = 0`; raises UserError naming the first one that has no meaning.
 
-    A 64 bit constant takes one line though it takes two instructions.
+    A 64 bit constant takes one line though it takes two instructions. A function begins with a line of its own.
     """
-    return "".join(f"{line}\n" for _, line in _lines(_whole(program), _opcode))
+    whole = _whole(program)
+    names = {index: f"{name}():\n" for index, name in whole.functions}
+    return "".join(f"{names.get(index, '')}{line}\n" for index, line in _lines(whole, _opcode))
 
 
 def listing(program: Program | Sequence[Instruction]) -> tuple[tuple[int, str], ...]:
@@ -57,6 +61,7 @@ def assemble(text: str) -> Program:
     """Returns the program in `text`; raises UserError naming the line that is no instruction."""
     instructions: list[Instruction] = []
     maps: list[tuple[int, Ref]] = []
+    functions: list[tuple[int, str]] = []
     labels: dict[str, int] = {}
     pending: list[tuple[int, str, int]] = []
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -65,6 +70,8 @@ def assemble(text: str) -> Program:
             if match[1] in labels:
                 raise UserError(f"line {number}: label {match[1]} is defined twice")
             labels[match[1]] = len(instructions)
+            if match[2]:
+                functions.append((len(instructions), match[1]))
             line = line[match.end() :]
         line = _INDEX.sub("", line)
         if not line:
@@ -85,7 +92,7 @@ def assemble(text: str) -> Program:
         if name not in labels:
             raise UserError(f"line {number}: label {name} is not defined")
         instructions[index] = aim(instructions[index], labels[name] - index - 1)
-    return Program(tuple(instructions), tuple(maps))
+    return Program(tuple(instructions), tuple(maps), tuple(functions))
 
 
 def _without_name(line: str) -> str:

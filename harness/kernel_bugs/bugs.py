@@ -15,13 +15,23 @@ from typing import Any
 from harness.core_scripts.parts import array, u64
 from harness.isa.text import assemble
 from harness.lane import Lane
-from harness.script.operations import LoadProgram, Operation, ProgramType, Ref, RunSocketFilter, Script, UpdateElement
+from harness.script.operations import (
+    CreateMap,
+    LoadProgram,
+    MapType,
+    Operation,
+    ProgramType,
+    Ref,
+    RunSocketFilter,
+    Script,
+    UpdateElement,
+)
 from harness.script.outcome import Outcome
 from hil.errors import BenchError
 
 BUGS = Path(__file__).parent / "bugs.toml"
 PACKET = bytes(range(256))
-_MAP = "map"
+_MAP, _PROGRAMS = "map", "programs"
 
 
 class Observe(StrEnum):
@@ -90,12 +100,17 @@ class Bug:
             raise BenchError(f"{self.id} has no program")
         program = assemble(self.program)
         operations: list[Operation] = []
-        if program.maps:
+        maps = {reference.name for _, reference in program.maps}
+        if _MAP in maps:
             operations += (
                 array(_MAP, value_size=8 * max(len(self.numbers), 2)),
                 UpdateElement(Ref(_MAP), bytes(4), b"".join(map(u64, self.numbers)).ljust(16, b"\0")),
             )
+        if _PROGRAMS in maps:
+            operations.append(CreateMap(_PROGRAMS, MapType.PROG_ARRAY, 4, 4, 1))
         operations.append(LoadProgram("program", ProgramType.SOCKET_FILTER, program))
+        if _PROGRAMS in maps:
+            operations.append(UpdateElement(Ref(_PROGRAMS), bytes(4), Ref("program")))
         if self.observe == Observe.VERDICT:
             operations.append(RunSocketFilter(Ref("program"), PACKET))
         return Script(self.id, self.title, tuple(operations))

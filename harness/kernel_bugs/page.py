@@ -42,7 +42,9 @@ def _section(bug: Bug) -> Iterator[str]:
         yield bug.program.strip()
         yield "```"
         yield ""
-        yield f"- Hexadecimal: `{encode(assemble(bug.program).instructions).hex()}`"
+        program = assemble(bug.program)
+        if not program.functions:  # whose types are no instructions
+            yield f"- Hexadecimal: `{encode(program.instructions).hex()}`"
         if bug.numbers:
             yield f"- Numbers in the map: {', '.join(map(str, bug.numbers))}"
         what = "returns" if bug.observe == Observe.VERDICT else "loading it gives"

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.abi import bpf
+from harness.abi import bpf, btf
 from harness.abi.numbers import AF_UNIX, MSG_DONTWAIT, SO_ATTACH_BPF, SOCK_DGRAM, SOL_SOCKET
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
 from harness.script.operations import LoadProgram, RunSocketFilter
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
+from hil.agent.steps import Operand, Result
 
 
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:
@@ -20,8 +22,10 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     size = 0 if withheld else operation.log_nbytes
     log = lowering.builder.alloc(size)
     version = operation.kern_version
+    types, typed = _functions(lowering, operation.program.functions)
+    layout = bpf.PROG_LOAD if types is None else bpf.PROG_LOAD_TYPED
     attr = lowering.structure(
-        bpf.PROG_LOAD,
+        layout,
         {
             "prog_type": int(operation.type),
             "insn_cnt": len(operation.program.instructions),
@@ -31,22 +35,48 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
             "log_size": size,
             "log_buf": log if level else 0,
             "kern_version": lowering.guest.version_code if version is None else version,
+            **typed,
         },
     )
-    descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, bpf.ATTR_SIZE)
+    descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, layout.size)
     lowering.opened(operation.name, descriptor)
+    if types is not None:
+        lowering.call("close", types)
+    loaded = returned(descriptor) if types is None else first_failure([types, descriptor])
     if withheld:
-        return lambda results: replace(returned(descriptor)(results), log=withheld)
+        return lambda results: replace(loaded(results), log=withheld)
     if not level:
-        return returned(descriptor)
+        return loaded
     text = lowering.builder.read(log, size)
 
     def read(results: BatchResult) -> Outcome:
-        outcome = returned(descriptor)(results)
+        outcome = loaded(results)
         text_of_log = results.done(text).data.split(b"\0", 1)[0].decode("latin-1")  # a character a byte, whatever it is
         return Outcome(value=outcome.value, errno=outcome.errno, log=text_of_log)
 
     return read
+
+
+def _functions(
+    lowering: Lowering, functions: Sequence[tuple[int, str]]
+) -> tuple[Result | None, dict[str, Operand | int]]:
+    """Makes types of the functions; returns their descriptor and the fields of `PROG_LOAD_TYPED`, None and nothing
+    without functions.
+
+    Where the kernel does not take the types, the descriptor is negative, and the program is refused, too.
+    """
+    if not functions:
+        return None, {}
+    blob, numbers = btf.of_functions([name for _, name in functions])
+    attr = lowering.structure(bpf.BTF_LOAD, {"btf": lowering.builder.alloc(blob), "btf_size": len(blob)})
+    types = lowering.call("bpf", bpf.Command.BTF_LOAD, attr, bpf.BTF_LOAD.size)
+    rows = (bpf.FUNC_INFO.pack({"insn_off": at, "type_id": of}) for (at, _), of in zip(functions, numbers, strict=True))
+    return types, {
+        "prog_btf_fd": types,
+        "func_info_rec_size": bpf.FUNC_INFO.size,
+        "func_info": lowering.builder.alloc(b"".join(rows)),
+        "func_info_cnt": len(functions),
+    }
 
 
 def run_socket_filter(lowering: Lowering, operation: RunSocketFilter) -> Reader:

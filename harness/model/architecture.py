@@ -27,7 +27,8 @@ class ArchitectureRules:
     `entries_traced` are the first release in which the first instruction of a
     function belongs to ftrace alone, so that it takes no probe, and the first in which it takes one again; None when it
     always takes one. `counts_empty_slots` says whether its JIT counts a tail call before it looks into the slot, also
-    in releases in which other JITs no longer do.
+    in releases in which other JITs no longer do. `tail_calls_of_functions` says since when its JIT takes tail calls in
+    programs with functions: bpf_jit_supports_subprog_tailcalls().
     """
 
     address_bits: tuple[int, int]
@@ -41,13 +42,16 @@ class ArchitectureRules:
     inner_probes_panic: Release | None = None
     entries_traced: tuple[Release, Release] | None = None
     counts_empty_slots: bool = False
+    tail_calls_of_functions: Seen | None = None
 
     def unchecked(self, release: Release) -> tuple[Seen, ...]:
         """Returns the facts that nobody has looked up for a release, which may or may not hold there."""
-        windowed = dict.fromkeys((*((self.reads_checked,) if self.reads_checked else ()), *self.jit_helpers.values()))
+        alone = (one for one in (self.reads_checked, self.tail_calls_of_functions) if one)
+        windowed = dict.fromkeys((*alone, *self.jit_helpers.values()))
         return tuple(seen for seen in windowed if seen.unchecked(release))
 
 
+_MIXING = "Programs that the JIT translates may have functions and make tail calls."
 _JIT_HELPERS = Seen(
     "Only the JIT can call helpers that it inlines, because the verifier leaves them to it.", (7, 2), (6, 12)
 )
@@ -65,6 +69,9 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # 4.1.52 has made read-only (seen at cap_task_prctl+5 and +8, in both engines); "kprobes/x86: Do not modify
         # singlestep buffer while resuming", Masami Hiramatsu, March 2017
         inner_probes_panic=(4, 12),
+        tail_calls_of_functions=Seen(
+            _MIXING, (5, 10), (5, 10)
+        ),  # e411901c0b77, "bpf: allow for tailcalls in BPF subprograms"
     ),
     "arm64": ArchitectureRules(
         address_bits=(48, 55),  # 48 bit addresses; the byte above may be a tag
@@ -79,6 +86,8 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # no multiple of 4. do_misc_fixups(), kernel/bpf/verifier.c; 6.1 is fine.
         deadly_helpers=dict.fromkeys((Helper.GET_CURRENT_TASK, 158), ((6, 1), (7, 2))),
         jit_helpers=dict.fromkeys((Helper.GET_SMP_PROCESSOR_ID, Helper.GET_CURRENT_TASK, 158), _JIT_HELPERS),
+        # "bpf, arm64: Keep tail call count across bpf2bpf calls"; seen on 6.1.192, and not on 5.10.262
+        tail_calls_of_functions=Seen(_MIXING, (6, 1), (5, 10)),
     ),
     "riscv64": ArchitectureRules(
         since=(4, 15),  # fbe934d69eb7, "RISC-V: Build Infrastructure"

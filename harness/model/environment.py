@@ -158,6 +158,11 @@ class Environment:
         return self.rules.deadly_helpers
 
     @property
+    def tail_calls_of_functions(self) -> bool:
+        """Returns whether programs with functions may make tail calls here."""
+        return self.engine == Engine.JIT and self.rules.tail_calls_of_functions
+
+    @property
     def kprobes(self) -> bool:
         """Returns whether this kernel has kprobes, and therefore programs of type KPROBE."""
         return self.rules.kprobes

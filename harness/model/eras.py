@@ -43,6 +43,8 @@ class Era(Upstream):
     """A hit of a probe inside a function may crash the machine."""
     jit_counts_empty_slots: bool
     """The JIT counts a tail call before it looks into the slot, whatever those of other architectures do."""
+    tail_calls_of_functions: bool
+    """Programs that the JIT translates may have functions and make tail calls."""
     entry_probes: bool
     """The first instruction of a function takes a probe, though ftrace can trace the function."""
     landing_pads: bool
@@ -115,6 +117,7 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
         ),
         inner_probes_panic=own.inner_probes_panic is not None and known < own.inner_probes_panic,
         jit_counts_empty_slots=own.counts_empty_slots,
+        tail_calls_of_functions=own.tail_calls_of_functions is not None and has(own.tail_calls_of_functions),
         entry_probes=own.entries_traced is None or not own.entries_traced[0] <= known < own.entries_traced[1],
         landing_pads=own.pads and landing_pads(distribution, known),
         settings=MappingProxyType(

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from harness.isa.instruction import Instruction
 from harness.isa.table import OPCODES, find
 from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
-from harness.model.state import Handler, State, TailCall, Undefined
+from harness.model.state import Code as Code
+from harness.model.state import Handler, Resumed, State, TailCall, Undefined
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
 
@@ -70,7 +72,6 @@ class _Endless(Exception):
 
 
 Sink = Callable[[Step], None]
-Code = Sequence[tuple[Handler, Instruction]]
 
 
 class Interpreter:
@@ -87,13 +88,17 @@ class Interpreter:
 
     def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
         """Runs to the end. `sink` receives every instruction."""
+        state.code = code
+        follow = _follow if sink is None else partial(_follow_and_tell, sink=sink)
         try:
             while True:
                 try:
-                    return Returned(_follow(code, state) if sink is None else _follow_and_tell(code, state, sink))
+                    return Returned(follow(state))
                 except TailCall as change:
-                    code = change.program.code
+                    state.code = change.program.code
                     state.begin(change.program.instructions, change.program.maps, state.registers[1])
+                except Resumed:
+                    pass
         except Fault as fault:
             return Stopped(Stop.FAULT, fault.name, state.pc - 1)
         except Undefined as undefined:
@@ -110,7 +115,8 @@ class Interpreter:
         return self._table.get(opcode.name if opcode else "", _unknown)
 
 
-def _follow(code: Code, state: State) -> Value:
+def _follow(state: State) -> Value:
+    code = state.code
     for _ in range(MOST_STEPS):
         handler, instruction = code[state.pc]
         state.pc += 1
@@ -120,7 +126,8 @@ def _follow(code: Code, state: State) -> Value:
     raise _Endless
 
 
-def _follow_and_tell(code: Code, state: State, sink: Sink) -> Value:
+def _follow_and_tell(state: State, sink: Sink) -> Value:
+    code = state.code
     for _ in range(MOST_STEPS):
         pc = state.pc
         handler, instruction = code[pc]

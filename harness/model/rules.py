@@ -213,6 +213,8 @@ class Upstream:
     maps: MapRules
 
     # BPF_PROG_LOAD
+    function_types: bool
+    """The caller may say of which types a program's functions are."""
     load_checks: tuple[LoadCheck, ...]
     instruction_limit: int
     too_many_instructions: str
@@ -232,6 +234,8 @@ class Upstream:
     they wrote; check_stack_read_fixed_off(), kernel/bpf/verifier.c."""
     reads_below_stack: Backport
     """They may also read below that slot; check_stack_slot_within_bounds()."""
+    packet_loads_end: Backport
+    """The verifier follows the path on which a load from behind the packet ends a function."""
     jumps_read_first: Backport
     """For a conditional jump the verifier checks the destination before the source and the reserved fields;
     check_cond_jmp_op(), kernel/bpf/verifier.c."""

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
@@ -44,11 +44,30 @@ class TailCall(Exception):
         self.program = program
 
 
+class Resumed(Exception):
+    """A function that was left by a tail call returns to the program that called it. It is always caught in the
+    interpreter."""
+
+
 class State:
     """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
-    tail calls count against the limit; `choices` decide comparisons that cannot be known."""
+    tail calls count against the limit, in whatever frame; `choices` decide comparisons that cannot be known. `code` is
+    the running program's, `depth` the number of its functions that are under way, and `callers` what they return to.
+    """
 
-    __slots__ = ("callers", "choices", "helper", "instructions", "maps", "packet", "pc", "registers", "tail_calls")
+    __slots__ = (
+        "callers",
+        "choices",
+        "code",
+        "depth",
+        "helper",
+        "instructions",
+        "maps",
+        "packet",
+        "pc",
+        "registers",
+        "tail_calls",
+    )
 
     def __init__(
         self,
@@ -62,7 +81,8 @@ class State:
         self.choices = choices
         self.helper = helper
         self.packet = packet
-        self.callers: list[tuple[int, list[Value]]] = []
+        self.callers: list[Frame] = []
+        self.code: Code = ()
         self.tail_calls = 0
         self.begin(instructions, maps, context)
 
@@ -71,10 +91,23 @@ class State:
         self.instructions = instructions
         self.maps = maps
         self.pc = 0
+        self.depth = 0
         # __bpf_prog_run() of 4.1 clears R0 and R7; verified programs cannot tell.
         self.registers: list[Value] = [GARBAGE] * 11
         self.registers[1] = context
         self.registers[FRAME_POINTER] = new_stack()
+
+
+class Frame(NamedTuple):
+    """What a call of a function returns to: R6 to R10, the next instruction, and the program, which is another one
+    when the function was left by a tail call; `depth` as in `State`."""
+
+    pc: int
+    registers: list[Value]
+    depth: int
+    code: Code
+    instructions: tuple[Instruction, ...]
+    maps: Mapping[int, Map]
 
 
 def new_stack() -> Pointer:
@@ -84,3 +117,6 @@ def new_stack() -> Pointer:
 
 Handler = Callable[[State, Instruction], Value | None]
 """Executes one instruction; `pc` is already the next one's. A result ends the program with it."""
+
+Code = Sequence[tuple[Handler, Instruction]]
+"""A program, each instruction with its function."""

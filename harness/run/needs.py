@@ -18,6 +18,7 @@ _HAS: dict[Need, Callable[[Environment], bool]] = {
     Need.STACK: lambda lane: JitFault.STACK not in lane.faults,
     Need.DIVISOR: lambda lane: JitFault.DIVISOR not in lane.faults,
     Need.LOOKING_JIT: lambda lane: lane.engine == Engine.JIT and not lane.rules.jit_counts_empty_slots,
+    Need.MIXING_JIT: lambda lane: lane.tail_calls_of_functions,
     Need.COUNTING_JIT: lambda lane: lane.engine == Engine.JIT and lane.rules.jit_counts_empty_slots,
     Need.TWO_CPUS: lambda lane: lane.cpus >= 2,
 }

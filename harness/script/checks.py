@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from harness.abi import btf
 from harness.script import names
 from harness.script.bounds import ROOM, beyond, nbytes
 from harness.script.brief import brief
@@ -46,6 +47,7 @@ _TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 _PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
 """A pattern of names: is_good_name(), kernel/trace/trace_probe.h; with the executors' prefix it stays below
 MAX_EVENT_NAME_LEN."""
+_FUNCTION = re.compile(btf.NAME, re.ASCII)
 SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
 """A pattern of functions, with a module in front or a suffix behind; anything else would be another command."""
 
@@ -110,9 +112,11 @@ def _written(operation: Operation) -> str:
             most = TRIGGERS[name].call.count(From.CHOSEN)
             if len(arguments) > most:
                 return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
-        case LoadProgram(program=Program(instructions, maps)):
+        case LoadProgram(program=Program(instructions, maps, functions)):
             if beyond := [index for index, _ in maps if not 0 <= index < len(instructions)]:
                 return f"refers to a map in instruction {beyond[0]} of {len(instructions)}"
+            if strange := [name for _, name in functions if not _FUNCTION.fullmatch(name)]:
+                return f"names a function {strange[0]!r}; kernels take letters, digits and _, here 100 at most"
         case RawBpf(parts=parts, address=address):
             if address is not None and parts:
                 return "has parts of what its address replaces"

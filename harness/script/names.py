@@ -161,7 +161,7 @@ def _referred(value: object) -> Iterator[str]:
     match value:
         case Ref(name):
             yield name
-        case Program(_, maps):
+        case Program(maps=maps):
             yield from (reference.name for _, reference in maps)
         case tuple():
             for item in value:

@@ -26,4 +26,5 @@ class Need(StrEnum):
     DIVISOR = "a JIT that tells whether the low half of a divisor is 0"
     LOOKING_JIT = "a JIT that looks into a slot before it counts a tail call, where there are such"
     COUNTING_JIT = "a JIT that always counts a tail call before it looks into the slot"
+    MIXING_JIT = "a JIT that takes tail calls in programs with functions"
     TWO_CPUS = "two CPUs"

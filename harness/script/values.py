@@ -40,7 +40,13 @@ class Untouched:
 @dataclass(frozen=True)
 class Program:
     """Instructions, and the maps they refer to: `maps[i]` is the map whose descriptor goes into the immediate of
-    instruction `i`, the first half of a `BPF_LD_IMM64` with source `BPF_PSEUDO_MAP_FD`."""
+    instruction `i`, the first half of a `BPF_LD_IMM64` with source `BPF_PSEUDO_MAP_FD`.
+
+    `functions` are the indices at which functions begin, and their names: func_info. With them, loading the program
+    first makes type information by which each returns an int (BPF_BTF_LOAD). Without any, the kernel is told nothing
+    of the program's functions.
+    """
 
     instructions: tuple[Instruction, ...]
     maps: tuple[tuple[int, Ref], ...] = ()
+    functions: tuple[tuple[int, str], ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Atomic, Pseudo, Size
+from harness.model.instructions.jumps import leave
 from harness.model.memory import load, store
 from harness.model.signed import sign_extend
 from harness.model.state import GARBAGE, Handler, State
@@ -65,8 +66,8 @@ def _store_register(nbytes: int) -> Handler:
 
 
 def _load_packet(nbytes: int, *, indirect: bool) -> Handler:
-    """Reads R0 from the packet in network order; a location outside of it ends the program with 0. Clobbers R1 to
-    R5."""
+    """Reads R0 from the packet in network order; a location outside of it ends the function or the program with 0:
+    bpf_gen_ld_abs(), net/core/filter.c, since there are functions. Clobbers R1 to R5."""
 
     def execute(state: State, instruction: Instruction) -> Value | None:
         offset = instruction.imm
@@ -76,7 +77,7 @@ def _load_packet(nbytes: int, *, indirect: bool) -> Handler:
         if offset < 0 or state.packet is None:
             raise Unpredictable("the model knows no headers before the packet's data")
         if offset + nbytes > len(state.packet):
-            return 0
+            return leave(state, 0)
         state.registers[0] = int.from_bytes(state.packet[offset : offset + nbytes], "big")
         state.registers[1:6] = [GARBAGE] * 5
         return None

@@ -13,7 +13,7 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Helper
 from harness.model.memory import Fault
 from harness.model.signed import SIGN32, SIGN64
-from harness.model.state import GARBAGE, Handler, State, TailCall, new_stack
+from harness.model.state import GARBAGE, Frame, Handler, Resumed, State, TailCall, new_stack
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import M32, M64, Value
 
@@ -115,9 +115,8 @@ def call_helper(state: State, instruction: Instruction) -> None:
 
 
 def tail_call(state: State) -> None:
-    """Executes bpf_tail_call(context, map, index): another program takes over for good; else R0 to R5 are clobbered."""
-    if state.callers:
-        raise Unpredictable("the model has no rule for a tail call of a program's own function")
+    """Executes bpf_tail_call(context, map, index): another program takes over for good, in a function up to its end;
+    else R0 to R5 are clobbered."""
     _, _, map, index = state.registers[:4]
     program, state.tail_calls = state.helper.tail_call(map, index, state.tail_calls)
     if program is not None:
@@ -127,17 +126,28 @@ def tail_call(state: State) -> None:
 
 def call_local(state: State, instruction: Instruction) -> None:
     """Calls the program's own function: R6 to R9 are saved, and it has a stack of its own."""
-    if len(state.callers) + 1 >= MOST_FRAMES:
+    if state.depth + 1 >= MOST_FRAMES:
         raise Fault(f"a call stack of more than {MOST_FRAMES} frames")
-    state.callers.append((state.pc, state.registers[6:11]))
+    here = Frame(state.pc, state.registers[6:11], state.depth, state.code, state.instructions, state.maps)
+    state.callers.append(here)
+    state.depth += 1
     state.registers[FRAME_POINTER] = new_stack()
     state.pc += instruction.imm
 
 
 def return_or_exit(state: State, _: Instruction) -> Value | None:
     """Returns to the caller, or ends the program with R0."""
+    return leave(state, state.registers[0])
+
+
+def leave(state: State, result: Value) -> Value | None:
+    """Ends the function with a result in R0, or the program, whose result is returned."""
     if not state.callers:
-        return state.registers[0]
-    state.pc, state.registers[6:11] = state.callers.pop()
-    state.registers[1:6] = [GARBAGE] * 5
+        return result
+    frame = state.callers.pop()
+    state.pc, state.depth = frame.pc, frame.depth
+    state.registers[:] = [result, *[GARBAGE] * 5, *frame.registers]
+    if frame.code is not state.code:
+        state.code, state.instructions, state.maps = frame.code, frame.instructions, frame.maps
+        raise Resumed
     return None

@@ -13,7 +13,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
 from harness.model.maps import ProgramArrayMap
-from harness.model.rules import LoadCheck
+from harness.model.rules import OTHER_COMMAND, LoadCheck
 from harness.model.unpredictable import Deadly, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
@@ -28,6 +28,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     """
     if why := logs.withheld(operation, kernel.environment.era):
         return replace(load(kernel, replace(operation, log_level=0)), log=why)
+    function_types(kernel, operation)
     check(kernel, operation)
     permissions.verifier(kernel, operation.program.instructions)
     references = MapReferences(kernel.names, operation.program)
@@ -74,6 +75,17 @@ def _spare(kernel: Kernel, operation: LoadProgram) -> None:
                 "JIT (bpf_jit_inlines_helper_call()) also where there is none, and the interpreter calls what is no "
                 "function; refused at load since 7.2"
             )
+
+
+def function_types(kernel: Kernel, operation: LoadProgram) -> None:
+    """Raises Errno where BPF_BTF_LOAD, which comes before BPF_PROG_LOAD, does not take the types of the functions."""
+    if not operation.program.functions:
+        return
+    permissions.entry(kernel, OTHER_COMMAND)
+    if not kernel.rules.function_types:
+        raise Errno("EINVAL")
+    if not permissions.bpf_capable(kernel):
+        raise Errno("EPERM")
 
 
 def check(kernel: Kernel, operation: LoadProgram) -> None:

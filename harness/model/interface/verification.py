@@ -150,6 +150,8 @@ def context_of(environment: Environment, operation: LoadProgram, references: Map
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
         find_map=references.find,
         limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
+        typed=tuple(index for index, _ in operation.program.functions),
+        tail_calls_of_functions=environment.tail_calls_of_functions,
     )
 
 
@@ -166,7 +168,8 @@ def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
         read = stack.check_any_read if known[Rule.STACK_BELOW] else stack.check_read_above
         hooks = replace(hooks, check_stack_read=read)
     refused = {rule for rule, taken in known.items() if taken is False}
-    return replace(own, lifted=own.lifted - refused, hooks=hooks)
+    loads_end = rules.packet_loads_end.in_release(version_code)
+    return replace(own, lifted=own.lifted - refused, hooks=hooks, packet_loads_end=loads_end)
 
 
 def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:

@@ -24,6 +24,12 @@ def more_commands(rules: Upstream) -> Upstream:
     return replace(rules, first_unknown_command=1000)
 
 
+@change((5, 0), "838e96904ff3, bpf: Introduce bpf_func_info")
+def types_of_functions(rules: Upstream) -> Upstream:
+    """BPF_PROG_LOAD takes the types of a program's functions, of which BPF_BTF_LOAD knows since the same release."""
+    return replace(rules, function_types=True)
+
+
 @change((4, 6), "6c9059817432, bpf: pre-allocate hash map elements")
 def larger_attribute(rules: Upstream) -> Upstream:
     """BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM and BPF_PROG_LOAD use more of union bpf_attr, release by release."""
@@ -101,6 +107,7 @@ def attribute_of_168_bytes(rules: Upstream) -> Upstream:
 CHANGES: tuple[Change, ...] = (
     unprivileged_programs,
     more_commands,
+    types_of_functions,
     larger_attribute,
     memory_is_charged,
     memory_is_not_charged,

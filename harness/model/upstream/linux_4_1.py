@@ -72,6 +72,7 @@ LINUX_4_1 = Upstream(
         small_lru_batches=NEVER,  # and no LRU maps either
     ),
     # kernel/bpf/syscall.c: bpf_prog_load(); kernel/bpf/verifier.c: bpf_check() (LOAD-01)
+    function_types=False,
     load_checks=(LoadCheck.LENGTH, LoadCheck.KERNEL_VERSION, LoadCheck.TYPE, LoadCheck.EMPTY, LoadCheck.LOG),
     instruction_limit=4095,  # insn_cnt >= BPF_MAXINSNS is refused
     too_many_instructions="EINVAL",
@@ -83,6 +84,7 @@ LINUX_4_1 = Upstream(
     verifier=VERIFIER,
     reads_unwritten_stack=NEVER,
     reads_below_stack=NEVER,
+    packet_loads_end=NEVER,
     jumps_read_first=NEVER,
     # kernel/bpf/core.c: __bpf_prog_run()
     division_by_zero=DivisionByZero.ENDS_PROGRAM,

@@ -132,6 +132,13 @@ def own_functions(rules: Upstream) -> Upstream:
     )
 
 
+@change((5, 10), "09b28d76eac4, bpf: Add abnormal return checks.")
+def types_needed(rules: Upstream) -> Upstream:
+    """Functions that make tail calls or read packets need types by which they return a number."""
+    arms = {Class.LD: functions.loaded(rules.verifier.hooks.checks[Class.LD])}
+    return _hooked(_with(rules, types_checked=True), arms)
+
+
 @change((5, 0), "2dc6b100f928, bpf: interpreter support BPF_ALU | BPF_ARSH")
 def narrow_arithmetic_shift(rules: Upstream) -> Upstream:
     """There are arithmetic shifts of 32 bits."""
@@ -196,6 +203,23 @@ def stack_below_read(rules: Upstream) -> Upstream:
     window = stack_below_read.window(rules.release)
     rules = replace(rules, reads_below_stack=window)
     return _hooked(rules, check_stack_read=stack.check_any_read) if window is ALWAYS else rules
+
+
+@change(
+    (7, 2),
+    after=(5, 10),
+    stable={(6, 1): Backport(0, version(6, 1, 192)), (6, 12): Backport(0, version(6, 12, 118))},
+)
+def loads_end_functions(rules: Upstream) -> Upstream:
+    """The verifier follows the path on which a load from behind the packet ends a function with 0."""
+    window = loads_end_functions.window(rules.release)
+    return _with(replace(rules, packet_loads_end=window), packet_loads_end=window is ALWAYS)
+
+
+@change((7, 2), after=(6, 12))
+def tail_calls_end_functions(rules: Upstream) -> Upstream:
+    """The verifier follows the path on which a tail call ends a function with the other program's result."""
+    return _with(rules, tail_calls_end=True)
 
 
 @change((6, 12), after=(6, 6))
@@ -281,6 +305,9 @@ CHANGES: tuple[Change, ...] = (
     filters_read_more,
     fetching_atomics,
     early_long_jump,
+    types_needed,
+    loads_end_functions,
+    tail_calls_end_functions,
     unwritten_stack_read,
     stack_below_read,
     contexts_written,

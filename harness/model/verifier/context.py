@@ -60,10 +60,14 @@ def no_maps(fd: int) -> MapShape | str:
 @dataclass(frozen=True)
 class VerifierContext:
     """The program type `kind` with its helpers; `gpl` is whether its license is compatible; `find_map` returns the map
-    of a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another kind)."""
+    of a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another kind). For later releases:
+    `typed` are the indices at which functions begin by the type information (func_info), and `tail_calls_of_functions`
+    whether programs with functions may make tail calls."""
 
     kind: ProgramKind
     gpl: bool = True
     find_map: Callable[[int], MapShape | str] = no_maps
     log: LogRequest = LogRequest()
     limits: Limits = LINUX_4_1
+    typed: tuple[int, ...] = ()
+    tail_calls_of_functions: bool = True

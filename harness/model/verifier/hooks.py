@@ -86,6 +86,12 @@ class VerifierRules:
     """Opcodes that are accepted though the release does not define them."""
     functions: bool
     """Programs have functions of their own."""
+    types_checked: bool
+    """Functions that make tail calls or read packets need types, and the types must fit the program's functions."""
+    tail_calls_end: bool
+    """The path on which a tail call ends a function, with any number in R0, is followed."""
+    packet_loads_end: bool | None
+    """So is the path on which a load from behind the packet ends a function with 0; None where that is not known."""
     indices_known: bool
     """It is known for a constant index whether an array has such an element."""
     fields_when_reached: bool

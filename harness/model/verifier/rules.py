@@ -90,6 +90,8 @@ class Rule(Enum):
     # later verifiers
     LAST_INSTRUCTION = "CFG-01.end"
     OPCODE = "unknown-opcode"
+    FUNCTION_TYPES = "FUNC-01"
+    TAIL_CALL_AND_FUNCTIONS = "FUNC-02"
     ONLY_COMPILED = "H-07.where-jit"
     UNRELEASED = "RBUF-40"
     NO_RECORD = "RBUF-41"

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from harness.objects.btf.reader import MAGIC, Btf, damaged
+from harness.abi.btf import MAGIC
+from harness.objects.btf.reader import Btf, damaged
 from harness.objects.reasons import Line
 
 _HEADER = 32

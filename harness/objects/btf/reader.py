@@ -7,12 +7,10 @@ import struct
 from collections.abc import Iterator
 from functools import cached_property
 
+from harness.abi.btf import HEADER, MAGIC
 from harness.objects.btf.types import COMPOSITE, ENUMERATIONS, MODIFIERS, Kind, Member, Type
 from harness.objects.reasons import Reason, Refused
 
-MAGIC = 0xEB9F
-_HEADER = "HBBI4I"
-"""struct btf_header: magic, version, flags, its own length; offset and length of types and of strings, behind it."""
 _VOID = Type(Kind.VOID, "void", 0)
 _FIXED = {Kind.INT: 4, Kind.ARRAY: 12, Kind.VAR: 4, Kind.DECL_TAG: 4}
 _EACH = {
@@ -37,7 +35,7 @@ class Btf:
     def __init__(self, content: bytes) -> None:
         """Refused when it is damaged."""
         self.order = order = ">" if content[:1] == b"\xeb" else "<"
-        header = struct.Struct(order + _HEADER)
+        header = struct.Struct(order + HEADER)
         if len(content) < header.size:
             raise damaged(".BTF is too short")
         magic, _, _, length, type_start, type_length, string_start, string_length = header.unpack_from(content)

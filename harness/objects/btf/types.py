@@ -5,34 +5,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import IntEnum
+
+from harness.abi.btf import Kind as Kind
 
 _FLAVOUR = re.compile(r"(.*[^_])___[^_]")
-
-
-class Kind(IntEnum):
-    """BTF_KIND_*."""
-
-    VOID = 0
-    INT = 1
-    PTR = 2
-    ARRAY = 3
-    STRUCT = 4
-    UNION = 5
-    ENUM = 6
-    FWD = 7
-    TYPEDEF = 8
-    VOLATILE = 9
-    CONST = 10
-    RESTRICT = 11
-    FUNC = 12
-    FUNC_PROTO = 13
-    VAR = 14
-    DATASEC = 15
-    FLOAT = 16
-    DECL_TAG = 17
-    TYPE_TAG = 18
-    ENUM64 = 19
 
 
 COMPOSITE = frozenset({Kind.STRUCT, Kind.UNION})

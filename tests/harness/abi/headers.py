@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from types import ModuleType
 
-from harness.abi import bpf, capabilities, numbers, perf
+from harness.abi import bpf, btf, capabilities, numbers, perf
 from harness.abi.capabilities import Capability
 from harness.abi.layout import Layout
 from harness.abi.pt_regs import pt_regs
@@ -17,7 +17,6 @@ from harness.abi.system_calls import NUMBERS
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Atomic, Class, Helper, Jump, Mode, Pseudo, Size, Source
 from harness.objects import elf
-from harness.objects.btf import reader as btf
 from hil.arch import entry
 
 HEADERS = (
@@ -70,10 +69,11 @@ def claims(arch: str) -> Iterator[Claim]:
     """Everything our tables say for one architecture."""
     for name, number in NUMBERS[arch].items():
         yield Claim(f"__NR_{name}", number)
-    for layout in (bpf.MAP_CREATE, bpf.ELEMENT, bpf.PROG_LOAD):
+    for layout in (bpf.MAP_CREATE, bpf.ELEMENT, bpf.PROG_LOAD_TYPED, bpf.BTF_LOAD):
         yield from _fields("union bpf_attr", layout)
     yield from _fields("union bpf_attr", bpf.OBJECT_INFO, "info.")
     yield from _fields("struct bpf_prog_info", bpf.PROG_INFO)
+    yield from _fields("struct bpf_func_info", bpf.FUNC_INFO)
     yield from _fields("struct perf_event_attr", perf.ATTR)
     yield from _structures()
     for prefix, module in _CONSTANTS:
@@ -126,6 +126,8 @@ _OUR_OWN = frozenset(
 
 _ENUMERATIONS: tuple[tuple[str, Iterable[IntEnum | IntFlag]], ...] = (
     ("BPF_", bpf.Command),
+    ("BTF_KIND_", [kind for kind in btf.Kind if kind is not btf.Kind.VOID]),
+    ("BTF_FUNC_", btf.Linkage),
     ("CAP_", Capability),
     ("BPF_MAP_TYPE_", bpf.MapType),
     ("BPF_PROG_TYPE_", bpf.ProgramType),
@@ -196,6 +198,8 @@ def _structures() -> Iterator[Claim]:
     for name in ("EM_NONE", "EM_BPF", "SHF_EXECINSTR"):
         yield Claim(name, getattr(elf, name))
     yield Claim("BTF_MAGIC", btf.MAGIC)
+    yield Claim("BTF_VERSION", btf.VERSION)
+    yield Claim("BTF_INT_SIGNED", btf.SIGNED)
 
 
 def _x86_64_registers() -> Iterator[Claim]:

@@ -4,7 +4,23 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from harness.isa.assemble import DW, R0, R1, R2, R10, call, exit_, jeq_imm, ld_imm64, ld_map, ldx, mov64_imm, program
+from harness.isa.assemble import (
+    DW,
+    R0,
+    R1,
+    R2,
+    R10,
+    Function,
+    call,
+    call_local,
+    exit_,
+    jeq_imm,
+    ld_imm64,
+    ld_map,
+    ldx,
+    mov64_imm,
+    program,
+)
 from harness.isa.instruction import Instruction, decode, encode
 from harness.isa.table import OPCODES
 from harness.isa.text import assemble, disassemble
@@ -131,3 +147,17 @@ def test_a_name_that_is_not_the_numbers_is_a_mistake(line: str, said: str) -> No
     with pytest.raises(UserError) as error:
         assemble(line)
     assert said in str(error.value)
+
+
+def test_functions_keep_their_names() -> None:
+    text = "main():\n(85) call pc+1\n(95) exit\ncount():\n(b7) r0 = 1\n(95) exit\n"
+    written = program(Function("main"), call_local("count"), exit_(), Function("count"), mov64_imm(R0, 1), exit_())
+    assert written.functions == ((0, "main"), (2, "count"))
+    assert disassemble(written) == text
+    assert assemble(text) == written == assemble(text.replace("call pc+1", "call count"))
+    assert assemble(text.replace("()", "")).functions == ()
+
+
+def test_a_call_of_a_function_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match="line 1: label count is not defined"):
+        assemble("call count\nexit")

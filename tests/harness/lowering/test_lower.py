@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Lowering is checked where it can be without a guest: shapes of batches and the way back from steps to operations."""
 
+import errno
+
 import pytest
 
+from harness.abi.bpf import PROG_LOAD_TYPED, Command
+from harness.abi.system_calls import number
 from harness.core_scripts import core_scripts
+from harness.isa.assemble import R0, Function, call_local, exit_, mov64_imm, program
 from harness.lowering import events
 from harness.lowering.context import Guest, Lowering
 from harness.lowering.lower import Lowered
@@ -17,6 +22,7 @@ from harness.script.operations import (
     Duplicate,
     Exit,
     Fork,
+    LoadProgram,
     LookupElement,
     MapRing,
     MapRingBuffer,
@@ -25,6 +31,7 @@ from harness.script.operations import (
     OpenFile,
     Operation,
     Part,
+    ProgramType,
     RawBpf,
     ReadRing,
     ReadRingBuffer,
@@ -262,3 +269,31 @@ def test_nothing_is_read_where_a_ring_could_not_be_mapped() -> None:
     skip = batch.steps[first]
     assert isinstance(skip, Skip) and skip.condition == Result(mapped)
     assert first + 1 + skip.count >= first + 5
+
+
+def test_types_of_functions_are_made_before_the_program_and_closed_after_it() -> None:
+    code = program(Function("main"), call_local("one"), exit_(), Function("one"), mov64_imm(R0, 1), exit_())
+    loads = calls(Script("s", "", (LoadProgram("p", ProgramType.SOCKET_FILTER, code),)))
+    numbers = {name: number("x86_64", name) for name in ("bpf", "close")}
+    assert [call.number for call in loads[:3]] == [numbers["bpf"], numbers["bpf"], numbers["close"]]
+    commands = [call.arguments[0] for call in loads[:2]]
+    assert commands == [Immediate(Command.BTF_LOAD), Immediate(Command.PROG_LOAD)]
+    assert loads[1].arguments[2] == Immediate(PROG_LOAD_TYPED.size)
+
+
+@pytest.mark.parametrize(
+    ("types", "loaded", "said"),
+    [((-1, errno.EINVAL), (-1, errno.E2BIG), "EINVAL"), ((5, 0), (-1, errno.EACCES), "EACCES"), ((5, 0), (6, 0), None)],
+)
+def test_types_that_are_refused_are_why_the_program_is(
+    types: tuple[int, int], loaded: tuple[int, int], said: str | None
+) -> None:
+    code = program(Function("main"), mov64_imm(R0, 1), exit_())
+    batch, lowered = lower(Script("s", "", (LoadProgram("p", ProgramType.SOCKET_FILTER, code),)), GUEST, "t")
+    given = iter((types, loaded))
+    bpf = number("x86_64", "bpf")
+    steps = (
+        done(*next(given)) if isinstance(step, Syscall) and step.number == bpf else done(0) for step in batch.steps
+    )
+    (outcome,) = lowered.observations(BatchResult(End(How.COMPLETED), tuple(steps)))
+    assert outcome.errno == said

@@ -13,7 +13,7 @@ from harness.isa.opcodes import R0, R1, R2, Helper
 from harness.model.verifier import calls
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.later import records
+from harness.model.verifier.later import functions, records
 from harness.model.verifier.memory import check_map_access
 from harness.model.verifier.prototypes import Argument, Return
 from harness.model.verifier.rules import Rule
@@ -23,6 +23,7 @@ from harness.model.verifier.state import (
     NOT_INIT,
     PTR_TO_MAP_VALUE,
     PTR_TO_STACK,
+    UNKNOWN_VALUE,
     Register,
     RegisterType,
     State,
@@ -46,6 +47,8 @@ def check_call(env: Environment, index: int, insn: Instruction) -> int:
     if shape is not None:
         records.check_map(insn.imm, prototype, shape, env.rules.map_helpers.get(shape.type))
     if insn.imm == Helper.TAIL_CALL:
+        if env.functions and not env.context.tail_calls_of_functions:
+            raise Refused(Rule.TAIL_CALL_AND_FUNCTIONS, "EINVAL", "mixing of tail_calls and bpf-to-bpf calls")
         records.check_leak(env.state)
     size = env.state.registers[R2].imm
     if Argument.RECORD in prototype.arguments:
@@ -53,6 +56,8 @@ def check_call(env: Environment, index: int, insn: Instruction) -> int:
     calls.returned(env, prototype, shape)
     if prototype.returns is Return.RECORD_OR_NULL:
         env.state.registers[R0] = records.reserve(env.state, size)
+    if insn.imm == Helper.TAIL_CALL and env.rules.tail_calls_end:
+        return functions.ended(env, index, Register(UNKNOWN_VALUE))
     return index + 1
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Functions of a program's own, since 4.16; 4.1 has none, and its verifier treats them here as frames of the state.
 
-Sources: add_subprog(), check_subprogs(), check_func_call(), prepare_func_exit(), check_max_stack_depth(),
-kernel/bpf/verifier.c of 5.10.
+Sources: add_subprog(), check_subprogs(), check_btf_func(), check_abnormal_return(), check_func_call(),
+prepare_func_exit(), check_max_stack_depth(), kernel/bpf/verifier.c of 5.10.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, 
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check
 from harness.model.verifier.jumps import check_exit_fields
+from harness.model.verifier.later import records
 from harness.model.verifier.rules import Rule
-from harness.model.verifier.state import FRAME, UNSET, Caller
+from harness.model.verifier.state import CONST_IMM, FRAME, UNSET, Caller, Register, check_source
 from harness.model.verifier.verdict import Refused
 
 CALL = Class.JMP | Jump.CALL
@@ -26,6 +27,10 @@ LOCAL = 1
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES"""
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
+MOST_FUNCTIONS = 256
+"""BPF_MAX_SUBPROGS"""
+MOST_BEFORE_TAIL_CALL = 256
+"""Bytes of stack that callers of a function with a tail call may have."""
 _ACCESSES = (Class.LDX, Class.ST, Class.STX)
 
 
@@ -39,9 +44,34 @@ def is_local(insn: Instruction) -> bool:
     return insn.code == CALL and insn.src == LOCAL
 
 
-def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) -> str:
+def is_tail_call(insn: Instruction) -> bool:
+    """Returns whether it calls bpf_tail_call."""
+    return insn.code == CALL and not insn.src and insn.imm == Helper.TAIL_CALL
+
+
+def may_end(insn: Instruction) -> bool:
+    """Returns whether it may end its function: a tail call, or a load from the packet."""
+    return is_tail_call(insn) or (insn.opcode_class == Class.LD and insn.mode in (Mode.ABS, Mode.IND))
+
+
+def misfit(program: Sequence[Instruction], typed: Sequence[int]) -> str:
+    """Returns the message by which the types of a program's functions, which begin at `typed`, are refused, "" if they
+    are not; all are EINVAL, as all that comes before is. Without types there is one for functions that need them."""
+    begins = sorted({0, *starts(program)})
+    if typed:
+        if len(typed) != len(begins):
+            return "number of funcs in func_info doesn't match number of subprogs"
+        return "" if [*typed] == begins else "func_info BTF section doesn't match subprog layout in BPF program"
+    for begin, end in pairwise([*begins[1:], len(program)]):
+        if any(map(may_end, program[begin:end])):
+            return "tail_call or LD_ABS is not allowed in subprogs without BTF"
+    return ""
+
+
+def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]], *, typed: bool) -> str:
     """Returns why nothing is predicted for the functions of a program whose jumps have these targets, "" if it is: they
-    are not contiguous, may need more stack than there is, or read packets, which only some may."""
+    are not contiguous, may need more stack than there is, or may end early where it is not known who may; `typed` is
+    whether the release checks their types."""
     if not (functions := starts(program)):
         return ""
     bounds = sorted({0, *functions, len(program)})
@@ -50,13 +80,33 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) 
     for begin, end in pairwise(bounds):
         if any(not begin <= target < end for index, target in targets if begin <= index < end):
             return "a jump leads from one function into another"
-    if len(bounds) - 1 > MOST_FRAMES or sum(_rounded(program[a:b]) for a, b in pairwise(bounds)) > STACK_SIZE:
+    stack = sum(_rounded(program[begin:end]) for begin, end in pairwise(bounds))
+    if len(bounds) - 1 > MOST_FRAMES or stack > STACK_SIZE:
         return "its functions may nest too deeply"
-    if any(insn.opcode_class == Class.LD and insn.mode in (Mode.ABS, Mode.IND) for insn in program):
-        return "it has functions and reads packets"
-    if any(insn.code == CALL and insn.imm == Helper.TAIL_CALL for insn in program):
-        return "it has functions and makes tail calls"
+    if not typed and any(map(may_end, program)):
+        return "it has functions, and one that may end early"
+    if _before_tail_calls(program, bounds) >= MOST_BEFORE_TAIL_CALL:
+        return "a function with a tail call may come behind too much stack"
     return ""
+
+
+def _before_tail_calls(program: Sequence[Instruction], bounds: Sequence[int]) -> int:
+    """Returns an upper bound of the stack that the callers of a function with a tail call use; more than there is for
+    functions that may call themselves."""
+    bodies = {begin: program[begin:end] for begin, end in pairwise(bounds)}
+    called = {
+        begin: {begin + at + 1 + insn.imm for at, insn in enumerate(body) if is_local(insn)}
+        for begin, body in bodies.items()
+    }
+
+    def most(begin: int, before: int, callers: tuple[int, ...]) -> int:
+        if begin in callers:
+            return STACK_SIZE + 1
+        own = before if callers and any(map(is_tail_call, bodies[begin])) else 0
+        deeper = before + _rounded(bodies[begin])
+        return max([own, *(most(other, deeper, (*callers, begin)) for other in called[begin])])
+
+    return most(0, 0, ())
 
 
 def _rounded(function: Sequence[Instruction]) -> int:
@@ -100,6 +150,32 @@ def left(check_exit: Check) -> Check:
         return leave(env)
 
     return check
+
+
+@cache
+def loaded(check_ld: Check) -> Check:
+    """Returns the check of a load, which ends its function where it is one from behind the packet."""
+
+    def check(env: Environment, index: int, insn: Instruction) -> int:
+        if insn.mode != Mode.IMM and env.state.records:
+            check_source(env.state.registers, R6)
+            records.check_leak(env.state)
+        following = check_ld(env, index, insn)
+        if insn.mode == Mode.IMM or env.rules.packet_loads_end is False:
+            return following
+        return ended(env, index, Register(CONST_IMM))
+
+    return check
+
+
+def ended(env: Environment, index: int, result: Register) -> int:
+    """Follows both paths behind an instruction that may end its function, with a result, or not; returns where the
+    first one goes on. The end of the program itself needs no check."""
+    if not env.state.callers:
+        return index + 1
+    env.push(index + 1, index)
+    env.state.registers[R0] = result
+    return leave(env)
 
 
 def enter(env: Environment, index: int, insn: Instruction) -> int:

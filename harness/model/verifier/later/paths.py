@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump
-from harness.model.verifier.later.functions import is_local
+from harness.model.verifier.later.functions import is_local, may_end
 
 MOST_SIMULATED = 1_000_000
 """BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h since 5.2 (c04c0d2b968a): more simulated instructions are E2BIG. Up
@@ -64,4 +64,6 @@ def _sum(insn: Instruction, following: Sequence[tuple[int, int]]) -> tuple[int, 
         simulated, paths = 1 + inside + ways * behind, ways * ends
     else:
         simulated, paths = 1 + sum(count for count, _ in following), sum(paths for _, paths in following)
+    if may_end(insn):
+        paths += 1
     return min(simulated, ENDLESS), min(paths, ENDLESS)

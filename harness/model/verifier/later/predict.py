@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class, Jump
+from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
 from harness.isa.table import find
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.environment import Environment
@@ -64,9 +64,17 @@ def predict(
             return Unpredicted(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)
+    if rules.types_checked:
+        unread = any(_is_more_than_seen(insn) for _, insn in first_halves(program))
+        if unread and (context.typed or functions.starts(program)):
+            return Unpredicted("which functions begin by references that 4.1 does not have")
+        if not unread and (message := functions.misfit(program, context.typed)):
+            return Verdict("EINVAL", message, rule=Rule.FUNCTION_TYPES)
+    elif context.typed:
+        return Unpredicted("whether the types of the program's functions fit it")
     known = translate(program, release)
     targets = tuple(jumps(known.program))
-    if rules.functions and (strange := functions.strange(program, targets)):
+    if rules.functions and (strange := functions.strange(program, targets, typed=rules.types_checked)):
         return Unpredicted(f"4.1 has no functions, and {strange}")
     watch = Watch(program, known.ordered, known.signed, knows_indices=rules.indices_known)
     starts = functions.starts(program) if rules.functions else frozenset()
@@ -90,6 +98,12 @@ def predict(
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
     return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
+
+
+def _is_more_than_seen(insn: Instruction) -> bool:
+    """Returns whether it calls a function of the kernel, or refers to one of the program."""
+    other = insn.code == _CALL and insn.src not in (0, functions.LOCAL)
+    return other or (insn.code == LD_IMM64 and insn.src == Pseudo.FUNCTION)
 
 
 def _length(program: Sequence[Instruction]) -> str:

@@ -120,7 +120,7 @@ class Watch:
         elif kind == _JMP:
             self._jump(env, index, insn, dst)
         elif kind == _LD:
-            self._constant_or_packet(index, insn)
+            self._constant_or_packet(env, index, insn)
 
     def passes_over(self, env: Environment, refusal: Refused) -> bool:
         """Returns whether a verifier that takes this path, which not every one does, refuses the program for the same
@@ -132,10 +132,20 @@ class Watch:
         self.passed_over.append(refusal)
         return True
 
-    def _constant_or_packet(self, index: int, insn: Instruction) -> None:
+    def _may_end(self, env: Environment, follows: bool | None, result: Fact) -> None:
+        """Observes an instruction that may end its function with a result: where verifiers follow that path, it comes
+        first; None says that only some do."""
+        if not env.state.callers or follows is False:
+            return
+        self._branches[len(env.pending)] = Branch(self.certain, dict(self._facts))
+        self._goes_on = self.certain and follows is True
+        self._facts = {R0: result}
+
+    def _constant_or_packet(self, env: Environment, index: int, insn: Instruction) -> None:
         if insn.mode != Mode.IMM:
             self._forget(*range(6))
             self._facts[R0] = anything(8 * insn.size.nbytes)
+            self._may_end(env, env.rules.packet_loads_end, Fact(0))
         elif insn.src or index + 1 >= len(self._program):
             self._forget(insn.dst)
         else:
@@ -191,6 +201,8 @@ class Watch:
             self._facts.clear()
         elif operation == Jump.CALL:
             self._forget(*range(6))
+            if insn.imm == Helper.TAIL_CALL:
+                self._may_end(env, env.rules.tail_calls_end, anything(64))
             if insn.imm == Helper.KTIME_GET_NS:
                 self._facts[R0] = anything(64)
         elif operation != Jump.JA:
