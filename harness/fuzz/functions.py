@@ -78,7 +78,8 @@ class Functions:
         around, random = draw.around, draw.random
         self.any = around.has(OWN_CALLS) and random.random() < SHARE
         self.typed = self.any and around.rules.verifier.types_checked and random.random() < TYPED
-        self.tail_calls = self.typed and around.tail_calls and around.stack and random.random() < TAIL_CALLS
+        possible = around.tail_calls and around.stack and around.rules.tail_calls_of_functions
+        self.tail_calls = self.typed and possible and random.random() < TAIL_CALLS
 
     def beginning(self) -> Piece:
         """Counts the run, and ends the program after too many."""
