@@ -129,6 +129,7 @@ def lane_session(
     engine: Engine | None = None,
     all_cpus: bool = False,
     for_gdb: bool = False,
+    plugin: str = "",
     listener: Listener = QUIET,
 ) -> Iterator[Session[Machine]]:
     """Boots a machine, whose files are left in `folder`, and ends it with the session.
@@ -136,13 +137,14 @@ def lane_session(
     `engine` is chosen when one is given; callers that run scripts in both choose with `executor.switch`. A session
     begins on one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with
     `all_cpus` on all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel
-    runs at its linked addresses, and nothing times out while the guest is stopped.
+    runs at its linked addresses, and nothing times out while the guest is stopped; with `plugin`, a value of QEMU's
+    option -plugin, at its linked addresses as well.
 
     Raises UserError when the kernel does not have the engine, BenchError when another kernel booted, MachineLost when
     the machine ends or does not answer.
     """
     started = time.monotonic()
-    machine = Machine(specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb))
+    machine = Machine(specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb, plugin=plugin))
     listener.made(machine)
     with ExitStack() as stack:
         with listener.phase(Phase.BOOT):
@@ -173,10 +175,12 @@ def session_on(
         yield Session(kernel, target, executor, facts, 0.0 if since is None else time.monotonic() - since)
 
 
-def specification(bootable: Bootable, folder: Path, *, all_cpus: bool = False, for_gdb: bool = False) -> MachineSpec:
+def specification(
+    bootable: Bootable, folder: Path, *, all_cpus: bool = False, for_gdb: bool = False, plugin: str = ""
+) -> MachineSpec:
     """Returns the machine that `lane_session` boots."""
-    append = (*(() if all_cpus else at_first(bootable.kernel)), *((NO_KASLR,) if for_gdb else ()))
-    spec = MachineSpec(bootable.kernel, bootable.root, folder, cpus=CPUS, append=append)
+    append = (*(() if all_cpus else at_first(bootable.kernel)), *((NO_KASLR,) if for_gdb or plugin else ()))
+    spec = MachineSpec(bootable.kernel, bootable.root, folder, cpus=CPUS, append=append, plugin=plugin)
     return replace(spec, patience=math.inf) if for_gdb else spec
 
 

@@ -172,12 +172,47 @@ PROG_LOAD_TYPED = Layout(
 )
 """As far as 838e96904ff3 (5.0) filled the union; what is longer than a kernel knows gives E2BIG unless it is 0."""
 
+PROG_LOAD_WITH_LINES = Layout(
+    "bpf_attr (program load, with the types of its functions and with lines)",
+    120,
+    {
+        **PROG_LOAD_TYPED.fields,
+        "line_info_rec_size": u32(92),
+        "line_info": u64(96),
+        "line_info_cnt": u32(104),
+    },
+)
+"""Since 5.0: c454a46b5efd."""
+
 FUNC_INFO = Layout("bpf_func_info", 8, {"insn_off": u32(0), "type_id": u32(4)})
 BTF_LOAD = Layout("bpf_attr (BTF load)", ATTR_SIZE, {"btf": u64(0), "btf_size": u32(16)})
-
 OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len": u32(4), "info": u64(8)})
 PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})
 """The beginning of struct bpf_prog_info; the kernel fills in as much as the caller has room for."""
+WHOLE_PROG_INFO = Layout(
+    "bpf_prog_info",
+    184,
+    {
+        "jited_prog_len": u32(16),
+        "xlated_prog_len": u32(20),
+        "jited_prog_insns": u64(24),
+        "xlated_prog_insns": u64(32),
+        "nr_jited_ksyms": u32(104),
+        "nr_jited_func_lens": u32(108),
+        "jited_ksyms": u64(112),
+        "jited_func_lens": u64(120),
+        "nr_line_info": u32(148),
+        "line_info": u64(152),
+        "jited_line_info": u64(160),
+        "nr_jited_line_info": u32(168),
+        "line_info_rec_size": u32(172),
+        "jited_line_info_rec_size": u32(176),
+    },
+)
+"""struct bpf_prog_info as far as its lines; since 5.0, like TELLS_LINES."""
+
+TELLS_LINES: Release = (5, 0)
+"""The release that brought lines of programs and their native addresses (c454a46b5efd)."""
 
 TELLS_ENGINE: Release = (4, 13)
 """The release that brought BPF_OBJ_GET_INFO_BY_FD (1e2709769086): before, the kernel does not tell which engine runs a

@@ -11,6 +11,7 @@ from harness.abi import bpf
 from harness.abi.layout import Layout
 from harness.abi.numbers import AT_FDCWD, O_RDWR, O_WRONLY, PROT_NONE
 from harness.abi.system_calls import number
+from harness.lowering.watch import Watch
 from harness.release import release
 from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
 from harness.script.outcome import Outcome
@@ -151,6 +152,9 @@ class Lowering:
     """The trace events that were made, and the step that was to remove each, which may have failed."""
     settings: list[Setting] = field(default_factory=list)
     """The settings that this process has changed."""
+    watch: Watch | None = None
+    btf: Result | None = None
+    """The BTF that the script's programs have lines by, with `watch`."""
     _null_device: Result | None = None
     _parents: list[_Parent] = field(default_factory=list)
 

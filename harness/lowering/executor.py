@@ -15,6 +15,7 @@ from harness.lowering.context import Guest
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
+from harness.lowering.watch import Watch
 from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
@@ -74,6 +75,8 @@ class GuestExecutor:
         self._patience = patience * scale
         self._deadline = min(DEADLINE * scale, MAX_DEADLINE)
         self._serial = 0
+        self.watch: Watch | None = None
+        """Collects, when there is one, what the kernel tells of the programs that scripts load."""
         self._agent = self._start()
         hello = self._agent.hello
         try:
@@ -164,7 +167,7 @@ class GuestExecutor:
 
     def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
         tags = [self._tag(script) for script in group]
-        return lower(group, self.guest, tags, deadline=self._deadline)
+        return lower(group, self.guest, tags, deadline=self._deadline, watch=self.watch)
 
     def _start(self) -> Agent:
         agent = Agent(self.target.open([self.target.agent]), patience=self._patience)

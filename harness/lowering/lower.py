@@ -22,6 +22,7 @@ from harness.lowering import (
     triggering,
 )
 from harness.lowering.context import Guest, Lowering, Reader
+from harness.lowering.watch import Watch
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
@@ -109,15 +110,21 @@ def _observed(reader: Reader, results: BatchResult) -> Outcome:
 
 
 def lower(
-    scripts: Sequence[Script], guest: Guest, tags: Sequence[str], *, deadline: float = 20.0
+    scripts: Sequence[Script],
+    guest: Guest,
+    tags: Sequence[str],
+    *,
+    deadline: float = 20.0,
+    watch: Watch | None = None,
 ) -> tuple[Batch, tuple[Lowered, ...]]:
     """Lowers scripts for a target, to run one after the other in one process, each closing all it opened.
 
-    A script's tag (letters, digits, _) names its trace events; `deadline` is in seconds, for all of them.
+    A script's tag (letters, digits, _) names its trace events; `deadline` is in seconds, for all of them. With `watch`,
+    the kernel is asked where the programs' instructions are.
     """
     builder = BatchBuilder()
     lowered = tuple(
-        _lower(script, Lowering(guest, tag, builder), alone=len(scripts) == 1)
+        _lower(script, Lowering(guest, tag, builder, watch=watch), alone=len(scripts) == 1)
         for script, tag in zip(scripts, tags, strict=True)
     )
     return builder.build(deadline), lowered
@@ -132,6 +139,8 @@ def _lower(script: Script, lowering: Lowering, *, alone: bool) -> Lowered:
     first_steps: list[int] = []
     readers: list[Reader] = []
     lowering.builder.pin(FIRST_CPU)
+    if lowering.watch:
+        lowering.watch.begin(lowering)
     for operation in script.operations:
         first_steps.append(len(lowering.builder))
         readers.append(carry(lowering, operation))

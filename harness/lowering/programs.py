@@ -11,9 +11,9 @@ from harness.abi.numbers import AF_UNIX, MSG_DONTWAIT, SO_ATTACH_BPF, SOCK_DGRAM
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
 from harness.script.operations import LoadProgram, RunSocketFilter
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, Withheld
 from hil.agent.results import BatchResult
-from hil.agent.steps import Operand, Result
+from hil.agent.steps import Address, Operand, Result
 
 
 def load(lowering: Lowering, operation: LoadProgram) -> Reader:
@@ -23,7 +23,8 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     log = lowering.builder.alloc(size)
     version = operation.kern_version
     types, typed = _functions(lowering, operation.program.functions)
-    layout = bpf.PROG_LOAD if types is None else bpf.PROG_LOAD_TYPED
+    lines = lowering.watch.fields(lowering, operation, types) if lowering.watch else {}
+    layout = bpf.PROG_LOAD_WITH_LINES if lines else bpf.PROG_LOAD if types is None else bpf.PROG_LOAD_TYPED
     attr = lowering.structure(
         layout,
         {
@@ -36,6 +37,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
             "log_buf": log if level else 0,
             "kern_version": lowering.guest.version_code if version is None else version,
             **typed,
+            **lines,
         },
     )
     descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, layout.size)
@@ -43,9 +45,15 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     if types is not None:
         lowering.call("close", types)
     loaded = returned(descriptor) if types is None else first_failure([types, descriptor])
+    reader = _with_log(lowering, loaded, log, size if level else None, withheld)
+    return lowering.watch.asked(lowering, operation, descriptor, reader) if lowering.watch else reader
+
+
+def _with_log(lowering: Lowering, loaded: Reader, log: Address, size: int | None, withheld: Withheld | None) -> Reader:
+    """Returns the reader of a load's outcome with `size` bytes of log; None for no log."""
     if withheld:
         return lambda results: replace(loaded(results), log=withheld)
-    if not level:
+    if size is None:
         return loaded
     text = lowering.builder.read(log, size)
 

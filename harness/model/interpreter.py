@@ -54,12 +54,22 @@ Ended = Returned | Stopped
 
 @dataclass(frozen=True)
 class Step:
-    """One executed instruction; registers R0 to R10 before and after it."""
+    """One executed instruction; registers R0 to R10 before and after it.
+
+    `program` has the instructions of the program that it belongs to, `depth` is the number of callers in that program.
+    `first` marks the first instruction of a run, and of a program that took over by a tail call; `next` is the
+    instruction that follows, None where none of this program does; `stop` says why the model cannot go on.
+    """
 
     pc: int
     instruction: Instruction
     before: tuple[Value, ...]
     after: tuple[Value, ...]
+    program: tuple[Instruction, ...] = ()
+    depth: int = 0
+    first: bool = False
+    next: int | None = None
+    stop: str = ""
 
 
 _SHARED = Counter(opcode.code for opcode in OPCODES)
@@ -128,13 +138,21 @@ def _follow(state: State) -> Value:
 
 def _follow_and_tell(state: State, sink: Sink) -> Value:
     code = state.code
-    for _ in range(MOST_STEPS):
-        pc = state.pc
+    for number in range(MOST_STEPS):
+        pc, depth, program, first = state.pc, len(state.callers), state.instructions, not number and not state.pc
         handler, instruction = code[pc]
         before = tuple(state.registers)
+        told = partial(Step, pc, instruction, before, program=program, depth=depth, first=first)
         state.pc += 1
-        result = handler(state, instruction)
-        sink(Step(pc, instruction, before, tuple(state.registers)))
+        try:
+            result = handler(state, instruction)
+        except (TailCall, Resumed):
+            sink(told(tuple(state.registers)))
+            raise
+        except (Fault, Unpredictable) as stopped:
+            sink(told(tuple(state.registers), stop=str(stopped)))
+            raise
+        sink(told(tuple(state.registers), next=state.pc if result is None else None))
         if result is not None:
             return result
     raise _Endless

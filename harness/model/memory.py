@@ -142,6 +142,10 @@ class Region:
             at = self._unknown.find(1, at + length, size)
         return Bytes(content, tuple(pieces)) if pieces else content
 
+    def image(self) -> tuple[bytes, bytes]:
+        """Returns the bytes as they are now, and for each of them 1 when it is not a known number, else 0."""
+        return bytes(self._content), bytes(self._unknown)
+
     def _cell(self, at: int) -> tuple[Value, int]:
         """Returns the value that the unknown byte at `at` is a part of, and which of its bytes it is."""
         cell = self._cells.get(at)

@@ -76,6 +76,7 @@ def qemu_command(
         *("-kernel", str(spec.kernel.image), "-initrd", str(spec.root.initramfs)),
         *("-append", kernel_command_line(arch, spec.append)),
         *(_AT_A_TERMINAL if wiring is None else _wired(spec, wiring)),
+        *(("-plugin", spec.plugin) if spec.plugin and wiring is not None else ()),
         # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
         *("-device", f"virtio-rng-{transport.suffix}"),
         # `restrict`: the guest has no access to the network. Port 0: the host's kernel picks a free port, so that two

@@ -227,6 +227,16 @@ class Machine:
         """Start a command in the guest and talk to it; see `hil.target.Target`."""
         return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
 
+    def memory(self, address: int, size: int) -> bytes:
+        """Read the guest's memory at a virtual address, as its first CPU sees it now; raises MonitorFailed when there
+        is none."""
+        file = _started(self._sockets).path / "memory"
+        signed = address - (address >> 63 << 64)  # QMP's numbers are signed
+        self.qmp.execute("memsave", val=signed, size=size, filename=str(file))
+        content = file.read_bytes()
+        file.unlink()
+        return content
+
     def wait_for(self, wait: Wait, happened: Callable[[], bool]) -> None:
         """Wait until `happened()`, which is called whenever the console prints. Raises MachineLost when the machine is
         lost or the deadline passes."""
@@ -244,7 +254,8 @@ class Machine:
         qmp, qmp_of_qemu = socket.socketpair()
         with console_of_qemu, qmp_of_qemu:
             wiring = Wiring(console_of_qemu.fileno(), qmp_of_qemu.fileno(), self.gdb_socket)
-            parts = self.spec, accelerator.choose(self.arch), transport.choose(self.spec.kernel)
+            chosen = accelerator.TCG if self.spec.plugin else accelerator.choose(self.arch)
+            parts = self.spec, chosen, transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))

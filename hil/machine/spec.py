@@ -20,7 +20,8 @@ class MachineSpec:
     """One machine to start. `memory` is in MiB; `folder` is the folder for the files of its run.
 
     `append` is added to the kernel command line. `patience` is the number of nominal seconds that a read from the guest
-    may wait for data; infinite where the guest is stopped on purpose, as under gdb.
+    may wait for data; infinite where the guest is stopped on purpose, as under gdb. `plugin` is the value of QEMU's
+    option -plugin, which only its translator (TCG) has; empty for none.
 
     One CPU is the default, which avoids races in a guest that does not need more.
     """
@@ -32,6 +33,7 @@ class MachineSpec:
     cpus: int = 1
     append: tuple[str, ...] = ()
     patience: float = 120.0
+    plugin: str = ""
 
     @property
     def console_log(self) -> Path:

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""The guest's runs of programs, put together from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness.isa.instruction import SIZE, Instruction
+from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
+from harness.lockstep.expected import CALL
+from harness.lowering.watch import LoadedCode
+from hil.recorder import Record
+
+EXIT = Class.JMP | Jump.EXIT
+# Opcodes that only exist inside the kernel, include/linux/filter.h; BPF_OBJ_GET_INFO_BY_FD shows the ones on the right.
+_TAIL_CALL, _CALL_ARGS, _PROBE_MEM = 0xF0, 0xE0, 0x20
+_INSIDE = {Class.JMP | _TAIL_CALL: CALL, Class.JMP | _CALL_ARGS: CALL}
+_JA32 = Class.JMP32 | Jump.JA
+LOCAL = 1
+"""`src` of a call of the program's own function: BPF_PSEUDO_CALL."""
+STACK_WORDS = 64
+REGISTER_WORDS = 11
+CODE_BYTES = 16
+
+
+@dataclass(frozen=True)
+class GuestProgram:
+    """A program of the script as the guest has it. `kept` has the script's instructions that the kernel reports a line
+    for: the others were removed, or are inside what replaced them."""
+
+    name: str
+    instructions: tuple[Instruction, ...]
+    code: LoadedCode
+
+    @cached_property
+    def origin(self) -> Mapping[int, int]:
+        """Returns the number of the script's instruction by that of the translated one."""
+        return dict(self.code.lines) if self.code.lines else {index: index for index in range(len(self.instructions))}
+
+    @cached_property
+    def translated(self) -> bytes:
+        return self.code.translated or b"".join(one.encode() for one in self.instructions)
+
+    @cached_property
+    def kept(self) -> frozenset[int]:
+        return frozenset(self.origin.values())
+
+    @cached_property
+    def native(self) -> Mapping[int, tuple[int, ...]]:
+        """Returns the script's instructions whose native code begins at an address."""
+        found: dict[int, tuple[int, ...]] = {}
+        for address, (_, index) in zip(self.code.native, self.code.lines, strict=False):
+            found[address] = (*found.get(address, ()), index)
+        return found
+
+    def image_at(self, address: int) -> bytes:
+        """Returns the native code at an address, at most CODE_BYTES of it; empty outside of the image."""
+        start = 0
+        for function, size in self.code.functions:
+            if function <= address < function + size:
+                at = start + address - function
+                return self.code.image[at : min(at + CODE_BYTES, start + size)]
+            start += size
+        return b""
+
+    def function_of(self, index: int) -> int:
+        """Returns the first instruction of the function that an instruction belongs to."""
+        return max((start for start in self.functions if start <= index), default=0)
+
+    @cached_property
+    def functions(self) -> tuple[int, ...]:
+        """Returns the first instruction of each of the program's own functions, the program itself among them."""
+        called = {
+            index + 1 + one.imm
+            for index, one in enumerate(self.instructions)
+            if (one.code == CALL and one.src == LOCAL) or (one.code == LD_IMM64 and one.src == Pseudo.FUNCTION)
+        }
+        return (0, *sorted(called))
+
+
+@dataclass(frozen=True)
+class GuestStep:
+    """One executed instruction: R0 to R10 before it, and the frame's stack, None where it was not readable.
+
+    `indexes` are the script's instructions that begin there: more than one where the first ones have no native code.
+    `entry` marks the first instruction of a JIT's function, which is seen before the function's prologue.
+    """
+
+    program: GuestProgram
+    indexes: tuple[int, ...]
+    registers: tuple[int, ...]
+    stack: bytes | None
+    record: Record
+    entry: bool = False
+
+    @property
+    def index(self) -> int:
+        return self.indexes[0]
+
+
+@dataclass
+class GuestRun:
+    """One run, read as of each program that it may be of: programs with the same code cannot be told apart."""
+
+    cpu: int
+    readings: list[list[GuestStep]] = field(default_factory=list)
+
+
+def interpreted(records: Iterable[Record], programs: Sequence[GuestProgram], labels: Sequence[int]) -> list[GuestRun]:
+    """Returns the runs in the interpreter's records: the label's address, the addresses of instruction and array, the
+    code at the instruction (two words), R0 to R10, the stack."""
+    runs = []
+    for run in _by_jumps(records, labels):
+        readings = [steps for program in programs if (steps := _read_as(run, programs, program))]
+        if readings:
+            runs.append(GuestRun(run[0].cpu, readings))
+    return runs
+
+
+def compiled(records: Iterable[Record], programs: Sequence[GuestProgram]) -> list[GuestRun]:
+    """Returns the runs in a JIT's records: the instruction's address, R0 to R10, the code there (two words), the
+    stack."""
+    places: dict[int, list[GuestProgram]] = {}
+    for program in programs:
+        for address in program.native:
+            places.setdefault(address, []).append(program)
+    runs: list[GuestRun] = []
+    current: dict[int, GuestRun] = {}
+    for record in sorted(records, key=lambda one: one.order):
+        address = record.words[0]
+        code = b"".join(word.to_bytes(8, "little") for word in record.words[12:14])
+        here = [one for one in places.get(address, ()) if (image := one.image_at(address)) and code.startswith(image)]
+        if not here:
+            continue
+        run = current.get(record.cpu)
+        before = run.readings[0][-1] if run else None
+        program = before.program if before and before.program in here else here[-1]
+        indexes = program.native[address]
+        entry = indexes[0] in program.functions
+        if run is None or (entry and indexes[0] == 0):
+            run = current[record.cpu] = GuestRun(record.cpu, [[]])
+            runs.append(run)
+        elif before and _same_exit(before, program, indexes):
+            continue
+        stack = None if entry else _stack(record, 14, 1)
+        run.readings[0].append(GuestStep(program, indexes, record.words[1:12], stack, record, entry))
+    return runs
+
+
+def _same_exit(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+    """Returns whether this is an exit that another exit's code jumped to, as on x86_64, where only the first one has
+    the epilogue."""
+    return (
+        before.program is program
+        and program.instructions[before.indexes[-1]].code == EXIT
+        and program.instructions[indexes[-1]].code == EXIT
+        and program.function_of(before.index) == program.function_of(indexes[-1])
+    )
+
+
+def _by_jumps(records: Iterable[Record], labels: Sequence[int]) -> Iterator[list[Record]]:
+    """Yields the records of one run after the other, on each CPU: a run goes on where the last instruction may lead.
+
+    Only records at the label of their own opcode count: compilers jump from one label's code into another's.
+    """
+    open_runs: dict[int, tuple[list[Record], list[int]]] = {}
+    for record in sorted(records, key=lambda one: one.order):
+        instruction = _instruction(record)
+        if labels[instruction.code] != record.words[0]:
+            continue
+        run, returns = open_runs.get(record.cpu, ([], []))
+        if run and not _leads(run[-1], record, returns):
+            yield run
+            run, returns = [], []
+        run.append(record)
+        open_runs[record.cpu] = run, returns
+        if instruction.code == EXIT and not returns:
+            yield run
+            del open_runs[record.cpu]
+    yield from (run for run, _ in open_runs.values())
+
+
+def _leads(last: Record, here: Record, returns: list[int]) -> bool:
+    """Returns whether an instruction may be followed by another one; keeps the return addresses in `returns`."""
+    instruction, at, to = _instruction(last), last.words[1], here.words[1]
+    following = at + SIZE * (2 if instruction.code == LD_IMM64 else 1)
+    if instruction.code == EXIT:
+        return bool(returns) and returns.pop() == to
+    if instruction.code == Class.JMP | _CALL_ARGS:
+        returns.append(following)
+        return True
+    if instruction.code == Class.JMP | _TAIL_CALL:
+        return True
+    if instruction.opcode_class in (Class.JMP, Class.JMP32) and instruction.code != CALL:
+        distance = instruction.imm if instruction.code == _JA32 else instruction.off
+        return to in (following, following + SIZE * distance)
+    return to == following
+
+
+def _read_as(run: Sequence[Record], programs: Sequence[GuestProgram], first: GuestProgram) -> list[GuestStep]:
+    """Returns the steps of a run that began with `first`, and went on with any others; empty when it did not."""
+    steps: list[GuestStep] = []
+    program, base = first, run[0].words[1]
+    for record in run:
+        at = (record.words[1] - base) // SIZE
+        if not _is_at(program, at, record):
+            if not steps or _instruction(steps[-1].record).code != Class.JMP | _TAIL_CALL:
+                return []
+            called = [one for one in programs if _is_at(one, 0, record)]
+            if not called:
+                return []
+            program, base, at = called[0], record.words[1], 0
+        if at in program.origin:
+            index = program.origin[at]
+            steps.append(GuestStep(program, (index,), record.words[5:16], _stack(record, 16, 2), record))
+    return steps
+
+
+def _is_at(program: GuestProgram, at: int, record: Record) -> bool:
+    """Returns whether the record's code is a program's translated instruction number `at`, as far as the kernel shows
+    it: constants that are addresses inside are left out."""
+    if not 0 <= at < len(program.translated) // SIZE:
+        return False
+    shown = program.translated[SIZE * at : SIZE * (at + 1)]
+    code = record.words[3].to_bytes(8, "little")
+    opcode = _INSIDE.get(code[0], code[0])
+    if shown[0] in (CALL, LD_IMM64):
+        return opcode == shown[0]
+    return opcode in (shown[0], shown[0] & ~0x60 | _PROBE_MEM) and shown[1:] == code[1:]
+
+
+def _instruction(record: Record) -> Instruction:
+    word = record.words[3]
+    off, imm = word >> 16 & 0xFFFF, word >> 32
+    return Instruction(word & 0xFF, word >> 8 & 0xF, word >> 12 & 0xF, off - (off >> 15 << 16), imm - (imm >> 31 << 32))
+
+
+def _stack(record: Record, at: int, window: int) -> bytes | None:
+    if window in record.missing or len(record.words) < at + STACK_WORDS:
+        return None
+    return b"".join(word.to_bytes(8, "little") for word in record.words[at : at + STACK_WORDS])

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Compares the guest's runs of programs with the model's, instruction by instruction.
+
+Numbers are compared as numbers, numbers of which the model knows some bits in those, and pointers by region and offset:
+all pointers into one region must have one base. What the model does not know is counted, never compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.isa.opcodes import FRAME_POINTER, REGISTERS, Class, Jump
+from harness.lockstep.actual import GuestRun, GuestStep
+from harness.lockstep.expected import ModelRun, ModelStep
+from harness.model.memory import Region
+from harness.model.value import M64, Partial, Pointer, Value
+
+
+@dataclass
+class Coverage:
+    """How much was compared: `runs` of programs, their `steps`, and in these whole or partly known `values`, `pointers`
+    and `stack` bytes. `unknown` counts registers that the model does not know, by reason; `passed` the model's steps
+    that the kernel reports no instruction for, by reason; `unmatched` the guest's runs that the model has none for."""
+
+    runs: int = 0
+    steps: int = 0
+    values: int = 0
+    pointers: int = 0
+    stack: int = 0
+    unmatched: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Coverage) -> None:
+        for name in ("runs", "steps", "values", "pointers", "stack", "unmatched"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.unknown += other.unknown
+        self.passed += other.passed
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where a run parts from the model: `what` differs after the model's step number `after` (-1: at its begin), as
+    seen before step number `at` of the model and `guest_at` of the guest."""
+
+    what: str
+    model: str
+    guest: str
+    after: int
+    at: int
+    guest_at: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One run: the model's, the guest's reading that is nearest to it (none when the guest did not run it), and where
+    they part, None when they do not."""
+
+    model: ModelRun
+    guest: Sequence[GuestStep]
+    parting: Parting | None
+
+
+class Comparison:
+    """Compares runs; addresses of regions are kept from one to the next, as far as the regions live on."""
+
+    def __init__(self) -> None:
+        self.coverage = Coverage()
+        self._bases: dict[int, tuple[Region, int]] = {}
+        self._counted = self.coverage
+
+    def compare(self, model: Sequence[ModelRun], guest: Sequence[GuestRun]) -> list[Compared]:
+        """Returns one result for each run of the model."""
+        compared = []
+        for expected, actual in _pairs(model, guest):
+            if actual is None:
+                parting = Parting("the run", f"{len(expected.steps)} instructions", "none: it was not run", -1, 0, 0)
+                compared.append(Compared(expected, (), parting))
+                continue
+            compared.append(self._best(expected, actual))
+            self.coverage.runs += 1
+        self.coverage.unmatched += len(guest) - self.coverage.runs
+        return compared
+
+    def _best(self, model: ModelRun, guest: GuestRun) -> Compared:
+        tried = []
+        bases = dict(self._bases)
+        for reading in guest.readings:
+            self._bases, self._counted = dict(bases), Coverage()
+            parting = self._run(model.steps, reading)
+            tried.append((parting is not None, -(parting.at if parting else 0), self._bases, self._counted, parting))
+        chosen = min(range(len(tried)), key=lambda number: tried[number][:2])
+        _, _, self._bases, counted, parting = tried[chosen]
+        self.coverage.add(counted)
+        return Compared(model, guest.readings[chosen], parting)
+
+    def _run(self, model: Sequence[ModelStep], guest: Sequence[GuestStep]) -> Parting | None:
+        at, last = 0, -1
+        for number, expected in enumerate(model):
+            step = expected.step
+            actual = guest[at] if at < len(guest) else None
+            program = actual.program if actual else guest[-1].program
+            if step.program == program.instructions and step.pc not in program.kept:
+                self._counted.passed["the kernel removed or replaced it"] += 1
+                continue
+            if actual is None:
+                return Parting("the next instruction", str(step.pc), "the program's end", last, number, at)
+            if step.first and number and not actual.entry and step.pc not in actual.indexes:
+                self._counted.passed["a tail call enters behind it"] += 1
+                continue
+            if step.program != program.instructions or step.pc not in actual.indexes:
+                if last >= 0 and _undecided(model[last]):
+                    self._counted.passed["the model does not know which way a jump goes"] += len(model) - number
+                    return None
+                return Parting("the next instruction", str(step.pc), str(actual.index), last, number, at)
+            if differs := self._state(expected, actual):
+                return Parting(*differs, last, number, at)
+            self._counted.steps += 1
+            last = number
+            if step.next not in actual.indexes or step.pc == actual.indexes[-1]:
+                at += 1
+        if at < len(guest) and not model[-1].step.stop:
+            return Parting("the next instruction", "the program's end", str(guest[at].index), last, len(model), at)
+        return None
+
+    def _state(self, expected: ModelStep, actual: GuestStep) -> tuple[str, str, str] | None:
+        """Returns what differs before a step, with both values; None when nothing does."""
+        for number in range(REGISTERS):
+            if actual.entry and number == FRAME_POINTER:
+                continue  # the prologue sets it
+            if differs := self._value(expected.step.before[number], actual.registers[number]):
+                return f"R{number}", *differs
+        if expected.stack is not None and actual.stack is not None:
+            content, unknown = expected.stack
+            for offset in range(len(content)):
+                if unknown[offset]:
+                    continue
+                if content[offset] != actual.stack[offset]:
+                    place = f"the stack at r10{offset - len(content):+d}"
+                    return place, f"{content[offset]:#x}", f"{actual.stack[offset]:#x}"
+            self._counted.stack += len(content) - sum(unknown)
+        return None
+
+    def _value(self, model: Value, guest: int) -> tuple[str, str] | None:
+        """Returns both values where they differ."""
+        if isinstance(model, int):
+            self._counted.values += 1
+            return None if model == guest else (f"{model:#x}", f"{guest:#x}")
+        if isinstance(model, Pointer):
+            self._counted.pointers += 1
+            base = (guest - model.offset) & M64
+            _, bound = self._bases.setdefault(id(model.region), (model.region, base))
+            if bound == base:
+                return None
+            name = model.region.name
+            return f"{name}{model.offset:+d}", f"{name}{_signed(guest - bound):+d} ({guest:#x})"
+        if isinstance(model, Partial):
+            known = ~model.mask & M64
+            if known:
+                self._counted.values += 1
+                if (guest ^ model.value) & known:
+                    return f"{model.value:#x} in the bits {known:#x}", f"{guest:#x}"
+            else:
+                self._counted.unknown[model.why] += 1
+        return None
+
+
+def _signed(number: int) -> int:
+    number &= M64
+    return number - (number >> 63 << 64)
+
+
+_NEVER_ASKED = (Jump.JA, Jump.CALL, Jump.EXIT)
+
+
+def _undecided(before: ModelStep) -> bool:
+    """Returns whether a step is a jump by a number that the model does not know."""
+    step = before.step
+    if step.instruction.opcode_class not in (Class.JMP, Class.JMP32) or step.instruction.operation in _NEVER_ASKED:
+        return False
+    read = (step.before[step.instruction.dst], step.before[step.instruction.src])
+    return any(isinstance(value, Partial) for value in read)
+
+
+def _pairs(model: Sequence[ModelRun], guest: Sequence[GuestRun]) -> Iterable[tuple[ModelRun, GuestRun | None]]:
+    """Yields each run of the model with the guest's, in the order of both. Where the guest has more runs of a program,
+    since others than the script reach its probe as well, those that went the model's way are taken."""
+    left = list(guest)
+    for number, expected in enumerate(model):
+        fitting = [one for one in left if any(_is_of(reading, expected) for reading in one.readings)]
+        same_program = sum(one.program == expected.program for one in model[number:])
+        spare = len(fitting) - same_program
+        chosen = next((one for one in fitting[: spare + 1] if _went(one, expected)), fitting[0] if fitting else None)
+        if chosen is not None:
+            left = left[left.index(chosen) + 1 :] if len(guest) > len(model) and spare > 0 else _without(left, chosen)
+        yield expected, chosen
+
+
+def _without(runs: list[GuestRun], one: GuestRun) -> list[GuestRun]:
+    return [other for other in runs if other is not one]
+
+
+def _is_of(reading: Sequence[GuestStep], model: ModelRun) -> bool:
+    return bool(reading) and reading[0].program.instructions == model.program
+
+
+def _went(run: GuestRun, model: ModelRun) -> bool:
+    """Returns whether the guest's run went the model's way."""
+    for reading in run.readings:
+        if not _is_of(reading, model):
+            continue
+        kept = reading[0].program.kept
+        way = [one.step.pc for one in model.steps if one.step.pc in kept]
+        if way == [index for step in reading for index in step.indexes]:
+            return True
+    return False

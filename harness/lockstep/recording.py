@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""One lane in lockstep: a machine with the recorder, what is recorded for its engine, and the self-test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.abi import bpf
+from harness.isa.opcodes import STACK_SIZE
+from harness.lane import Engine, Lane
+from harness.lockstep import dispatch
+from harness.lockstep.actual import CODE_BYTES, REGISTER_WORDS, GuestProgram, GuestRun, compiled, interpreted
+from harness.lockstep.registers import jit_registers
+from harness.lowering.executor import Missed, Observed
+from harness.lowering.watch import LoadedCode, Watch
+from harness.model.environment import Environment
+from harness.release import release
+from harness.script.needs import Need
+from harness.script.operations import LoadProgram, Script
+from harness.session import QUIET, Bootable, Listener, Session, lane_session
+from hil.arch import architecture
+from hil.errors import BenchError, UserError
+from hil.gdb import SymbolTable, symbol_file
+from hil.machine import Machine
+from hil.recorder import Group, Place, Record, Recorder, Window
+
+_WORD = 8
+_STACK = STACK_SIZE
+_CODE = CODE_BYTES
+_END_OF_MEMORY = 1 << 64
+_KERNEL_HALF = 0xFFFF << 48
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A script that ran while it was recorded: the guest's outcomes, its programs, and their runs."""
+
+    seen: Observed | Missed
+    programs: tuple[GuestProgram, ...]
+    runs: tuple[GuestRun, ...]
+
+
+class LockstepLane:
+    """A running lane, every BPF instruction of which can be recorded."""
+
+    def __init__(self, lane: Lane, session: Session[Machine], recorder: Recorder, symbols: SymbolTable) -> None:
+        self.lane = lane
+        self.session = session
+        self.recorder = recorder
+        self.labels: tuple[int, ...] = ()
+        if lane.engine is Engine.INTERP:
+            self._arm_interpreter(symbols)
+        else:
+            self._arm_jit(symbols)
+        self._slowly = lane.engine is Engine.JIT and not recorder.interface.current
+
+    @property
+    def environment(self) -> Environment:
+        """Returns what the model has to know of the lane."""
+        return self.session.environment(self.lane.engine)
+
+    def record(self, script: Script) -> Recorded:
+        """Runs a script and returns what its programs did.
+
+        Raises BenchError when records were lost, or are not to be believed.
+        """
+        if Need.TWO_CPUS in script.needs:
+            self.session.bring_up_cpus()
+        executor = self.session.executor
+        executor.watch = Watch() if release(self.session.kernel.era) >= bpf.TELLS_LINES else None
+        try:
+            with self._at_right_registers(), self.recorder.recording():
+                (seen,) = executor.run([script])
+            told = executor.watch.told if executor.watch else []
+        finally:
+            executor.watch = None
+        records = self._believed(script)
+        programs = tuple(_programs(script, told))
+        if self.lane.engine is Engine.INTERP:
+            runs = interpreted(records, programs, self.labels)
+        else:
+            runs = compiled(records, programs)
+        return Recorded(seen, programs, tuple(runs))
+
+    def _believed(self, script: Script) -> list[Record]:
+        if self.recorder.lost or self.recorder.failed:
+            raise BenchError(
+                f"{script.name} in lockstep on {self.lane}: {self.recorder.lost} records found no room, and "
+                f"{self.recorder.failed} registers could not be read",
+                remedy="record a script that executes fewer instructions",
+            )
+        records = self.recorder.records()
+        if stale := sum(record.stale for record in records):
+            raise BenchError(
+                f"{script.name} in lockstep on {self.lane}: {stale} of {len(records)} records may have the registers "
+                "of an earlier instruction",
+                remedy="install QEMU 10 (on Debian 12 from bookworm-backports), which can read them everywhere",
+            )
+        return records
+
+    @contextmanager
+    def _at_right_registers(self) -> Iterator[None]:
+        """Lets QEMU translate each instruction by itself, where registers can be read at the begin of a block only."""
+        with one_instruction_a_block(self.session.target) if self._slowly else nullcontext():
+            yield
+
+    def _arm_interpreter(self, symbols: SymbolTable) -> None:
+        function = next((one for name in dispatch.INTERPRETERS for one in symbols.symbols if one.name == name), None)
+        if function is None:
+            raise BenchError(
+                f"{self.lane} has no symbol {' or '.join(dispatch.INTERPRETERS)}, so its interpreter is not found",
+                remedy="its kernel needs CONFIG_KALLSYMS, or a vmlinux",
+            )
+        found = dispatch.find(self.lane.arch, function.address, function.size, self._read)
+        self.labels = found.labels
+        group = Group(
+            (found.instruction, found.array),
+            (Window(1, 0, _CODE), Window(2, found.offset, _WORD * REGISTER_WORDS), Window(15, -_STACK, _STACK)),
+        )
+        self.recorder.arm([group], [Place(label, label + 1) for label in sorted(set(found.labels))], self._nudge)
+
+    def _arm_jit(self, symbols: SymbolTable) -> None:
+        """Records whatever runs outside of the kernel's text and of modules: programs are among it, wherever they are
+        loaded."""
+        registers = jit_registers(self.lane.arch, self.session.kernel.era)
+        group = Group(registers, (Window(0, 0, _CODE), Window(11, -_STACK, _STACK)))
+        start, end = symbols.address("_stext"), symbols.address("_end")
+        if start is None or end is None:
+            raise BenchError(
+                f"{self.lane} has no symbols _stext and _end, so its programs cannot be told from the kernel",
+                remedy="its kernel needs CONFIG_KALLSYMS_ALL, or a vmlinux",
+            )
+        taken = sorted([(start, end), *self._modules()])
+        places, at = [], _KERNEL_HALF
+        for first, last in taken:
+            if at < first:
+                places.append(Place(at, first))
+            at = max(at, last)
+        places.append(Place(at, _END_OF_MEMORY - 1))
+        self.recorder.arm([group], places, self._nudge)
+
+    def _modules(self) -> Iterator[tuple[int, int]]:
+        for line in self.session.target.run(["cat", "/proc/modules"]).stdout.decode().splitlines():
+            fields = line.split()
+            yield int(fields[5], 16), int(fields[5], 16) + int(fields[1])
+
+    def _read(self, address: int, size: int) -> bytes:
+        """Reads the guest's memory at a virtual address."""
+        return self.session.target.memory(address, size)
+
+    def _nudge(self) -> None:
+        """Makes the guest execute something that QEMU has to translate."""
+        with one_instruction_a_block(self.session.target):
+            self.session.target.run(["true"])
+
+
+_COMMANDS = ("one-insn-per-tb", "singlestep")
+"""The command of QEMU's monitor, since 8.1 and before."""
+_UNKNOWN = "unknown command"
+
+
+@contextmanager
+def one_instruction_a_block(machine: Machine) -> Iterator[None]:
+    """Lets QEMU translate each of the guest's instructions by itself while the block runs, which is slow."""
+    command = next(one for one in _COMMANDS if _UNKNOWN not in machine.qmp.human(f"{one} on"))
+    try:
+        yield
+    finally:
+        if machine.alive:
+            machine.qmp.human(f"{command} off")
+
+
+def _programs(script: Script, told: Sequence[LoadedCode]) -> Iterator[GuestProgram]:
+    """Yields each program that was loaded; those of which the kernel told nothing as the script has them."""
+    by_name: dict[str, list[LoadedCode]] = {}
+    for one in told:
+        by_name.setdefault(one.name, []).append(one)
+    for operation in script.operations:
+        if isinstance(operation, LoadProgram):
+            codes = by_name.get(operation.name, [])
+            code = codes.pop(0) if codes else LoadedCode(operation.name)
+            yield GuestProgram(operation.name, tuple(operation.program.instructions), code)
+
+
+@contextmanager
+def lockstep_lane(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[LockstepLane]:
+    """Boots a lane with the recorder. Raises what `lane_session` and `Recorder` raise, and UserError for an
+    architecture that lockstep has no tables for."""
+    dispatch.disassembler(lane.arch)
+    if lane.engine is Engine.JIT and release(bootable.kernel.era) < bpf.TELLS_LINES:
+        raise UserError(
+            f"{lane}: before Linux 5.0 a kernel does not tell where its JIT puts instructions",
+            remedy="choose the lane with the interpreter",
+        )
+    recorder = Recorder(architecture(lane.arch), folder)
+    try:
+        with lane_session(bootable, folder, engine=lane.engine, plugin=recorder.option, listener=listener) as session:
+            symbols = SymbolTable.of_elf(symbol_file(session.kernel, session.target, notify=listener.note))
+            yield LockstepLane(lane, session, recorder, symbols)
+    finally:
+        recorder.close()

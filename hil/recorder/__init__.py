@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""Records of a guest that runs at speed: registers and memory wherever it executes an instruction of given addresses.
+
+A plugin of QEMU's translator (TCG) writes them; the guest is never stopped. It knows nothing of BPF.
+"""
+
+from hil.recorder.build import NoRecorder, plugin
+from hil.recorder.control import Group, Place, Record, Recorder, Window
+
+__all__ = ["Group", "NoRecorder", "Place", "Record", "Recorder", "Window", "plugin"]
