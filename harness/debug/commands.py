@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from harness.compare import Verdict
@@ -13,6 +15,7 @@ from harness.core_scripts import KNOWN, core_scripts
 from harness.debug import interactive as by_hand
 from harness.debug.debuggee import booted
 from harness.debug.hooks import hook
+from harness.debug.in_lockstep import in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
 from harness.lane import Engine, Lane, select
@@ -30,21 +33,39 @@ from hil.gdb.command import require_gdb
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
+_LOCKSTEP = "Compare every BPF instruction of this script, clause or case with the model (docs/lockstep.md)."
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
 @click.command()
-@click.argument("lane")
+@click.argument("lane", required=False)
+@click.option("--lane", "lanes", multiple=True, help="The same as LANE; with --lockstep, two are compared.")
+@click.option("--lockstep", metavar="NAME", help=_LOCKSTEP)
 @click.option("--script", "name", help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
-def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, output: Path | None) -> int:
-    """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace."""
-    chosen = _lane(lane)
-    require_gdb()  # fails before anything boots
+def debug(
+    lane: str | None,
+    lanes: tuple[str, ...],
+    lockstep: str | None,
+    name: str | None,
+    symbol: str | None,
+    interactive: bool,
+    output: Path | None,
+) -> int:
+    """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
+    every BPF instruction of a script with the model, or with another lane."""
+    named = [_lane(one) for one in ((lane,) if lane else ()) + lanes]
     console = terminal.console()
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
+    if lockstep:
+        _only_with(interactive or symbol or name, "--lockstep", "--script, --break and --interactive")
+        return _lockstep(console, named, lockstep, output, progress)
+    if len(named) != 1:
+        raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
+    (chosen,) = named
+    require_gdb()  # fails before anything boots
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
     script = _script(chosen.arch, kernel.era, name or _usual(chosen.arch, kernel.era))
@@ -64,6 +85,23 @@ def debug(lane: str, name: str | None, symbol: str | None, interactive: bool, ou
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)
     return _STATUS.get(result.verdict, 3)
+
+
+def _only_with(given: object, option: str, others: str) -> None:
+    if given:
+        raise UserError(f"{option} does not go with {others}", remedy="leave one of them out")
+
+
+def _lockstep(console: Console, lanes: Sequence[Lane], name: str, output: Path | None, progress: LineListener) -> int:
+    if not lanes:
+        raise UserError("no lane is named", remedy="name one, or two to compare: --lane debian-12/arm64/jit")
+    folder = matrix.make_folder(output or directories.state() / "debug")
+    checked = in_lockstep(lanes[0], name, folder, progress)
+    for line in checked.lines():
+        console.print(Text(line), soft_wrap=True)
+    if checked.examined.note:
+        return 3
+    return 1 if checked.examined.difference else 0
 
 
 def _lane(text: str) -> Lane:

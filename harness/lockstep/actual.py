@@ -25,7 +25,7 @@ REGISTER_WORDS = 11
 CODE_BYTES = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GuestProgram:
     """A program of the script as the guest has it. `kept` has the script's instructions that the kernel reports a line
     for: the others were removed, or are inside what replaced them."""
@@ -121,32 +121,62 @@ def interpreted(records: Iterable[Record], programs: Sequence[GuestProgram], lab
 
 def compiled(records: Iterable[Record], programs: Sequence[GuestProgram]) -> list[GuestRun]:
     """Returns the runs in a JIT's records: the instruction's address, R0 to R10, the code there (two words), the
-    stack."""
+    stack.
+
+    Programs that are loaded where others were before have the same addresses, so a record is a program's only when the
+    code is as well.
+    """
     places: dict[int, list[GuestProgram]] = {}
     for program in programs:
         for address in program.native:
             places.setdefault(address, []).append(program)
-    runs: list[GuestRun] = []
-    current: dict[int, GuestRun] = {}
+    current: dict[int, list[_Found]] = {}
+    found: list[list[_Found]] = []
     for record in sorted(records, key=lambda one: one.order):
-        address = record.words[0]
-        code = b"".join(word.to_bytes(8, "little") for word in record.words[12:14])
-        here = [one for one in places.get(address, ()) if (image := one.image_at(address)) and code.startswith(image)]
+        here = [program for program in places.get(record.words[0], ()) if _is_native(program, record)]
         if not here:
             continue
-        run = current.get(record.cpu)
-        before = run.readings[0][-1] if run else None
-        program = before.program if before and before.program in here else here[-1]
-        indexes = program.native[address]
-        entry = indexes[0] in program.functions
-        if run is None or (entry and indexes[0] == 0):
-            run = current[record.cpu] = GuestRun(record.cpu, [[]])
-            runs.append(run)
-        elif before and _same_exit(before, program, indexes):
-            continue
-        stack = None if entry else _stack(record, 14, 1)
-        run.readings[0].append(GuestStep(program, indexes, record.words[1:12], stack, record, entry))
-    return runs
+        if record.cpu not in current or any(program.native[record.words[0]][0] == 0 for program in here):
+            current[record.cpu] = []
+            found.append(current[record.cpu])
+        current[record.cpu].append((record, here))
+    return [GuestRun(run[0][0].cpu, _readings(run)) for run in found]
+
+
+_Found = tuple[Record, list[GuestProgram]]
+"""A record, and the programs that have its code there."""
+
+
+def _is_native(program: GuestProgram, record: Record) -> bool:
+    code = b"".join(word.to_bytes(8, "little") for word in record.words[12:14])
+    image = program.image_at(record.words[0])
+    return bool(image) and code.startswith(image)
+
+
+def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:
+    """Returns the steps of a run for each program that it may have begun with; those that fit to its end, if there are
+    any."""
+    whole: list[list[GuestStep]] = []
+    parts: list[list[GuestStep]] = []
+    for first in run[0][1]:
+        steps: list[GuestStep] = []
+        program, fits = first, True
+        for record, here in run:
+            if program not in here:  # a tail call, or another program than it seemed
+                fits = fits and bool(steps) and _calls(steps[-1])
+                program = here[0]
+            indexes = program.native[record.words[0]]
+            if steps and _same_exit(steps[-1], program, indexes):
+                continue
+            entry = indexes[0] in program.functions
+            stack = None if entry else _stack(record, 14, 1)
+            steps.append(GuestStep(program, indexes, record.words[1:12], stack, record, entry))
+        (whole if fits else parts).append(steps)
+    return whole or parts
+
+
+def _calls(step: GuestStep) -> bool:
+    return step.program.instructions[step.indexes[-1]].code == CALL
 
 
 def _same_exit(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:

@@ -87,14 +87,15 @@ class Comparison:
     def _best(self, model: ModelRun, guest: GuestRun) -> Compared:
         tried = []
         bases = dict(self._bases)
-        for reading in guest.readings:
+        readings = [one for one in guest.readings if _is_of(one, model)] or guest.readings
+        for reading in readings:
             self._bases, self._counted = dict(bases), Coverage()
             parting = self._run(model.steps, reading)
             tried.append((parting is not None, -(parting.at if parting else 0), self._bases, self._counted, parting))
         chosen = min(range(len(tried)), key=lambda number: tried[number][:2])
         _, _, self._bases, counted, parting = tried[chosen]
         self.coverage.add(counted)
-        return Compared(model, guest.readings[chosen], parting)
+        return Compared(model, readings[chosen], parting)
 
     def _run(self, model: Sequence[ModelStep], guest: Sequence[GuestStep]) -> Parting | None:
         at, last = 0, -1

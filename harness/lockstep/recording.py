@@ -127,11 +127,11 @@ class LockstepLane:
         loaded."""
         registers = jit_registers(self.lane.arch, self.session.kernel.era)
         group = Group(registers, (Window(0, 0, _CODE), Window(11, -_STACK, _STACK)))
-        start, end = symbols.address("_stext"), symbols.address("_end")
+        start, end = symbols.address("_stext"), symbols.address("_etext")
         if start is None or end is None:
             raise BenchError(
-                f"{self.lane} has no symbols _stext and _end, so its programs cannot be told from the kernel",
-                remedy="its kernel needs CONFIG_KALLSYMS_ALL, or a vmlinux",
+                f"{self.lane} has no symbols _stext and _etext, so its programs cannot be told from the kernel",
+                remedy="its kernel needs CONFIG_KALLSYMS, or a vmlinux",
             )
         taken = sorted([(start, end), *self._modules()])
         places, at = [], _KERNEL_HALF

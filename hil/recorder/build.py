@@ -105,9 +105,12 @@ def interface_of(qemu: Path) -> Interface:
     return interface(names, str(qemu))
 
 
-def compile_plugin(compiler: str, output: Path, chosen: Interface) -> None:
-    """Compiles the plugin for an interface; raises NoRecorder, with the compiler's messages, when that fails."""
-    command = [compiler, *FLAGS, f"-DAPI={chosen.version}", "-o", str(output), str(SOURCE)]
+def compile_plugin(compiler: str, output: Path, chosen: Interface, *extra: str) -> None:
+    """Compiles the plugin for an interface, with `extra` flags.
+
+    Raises NoRecorder, with the compiler's messages, when that fails.
+    """
+    command = [compiler, *FLAGS, *extra, f"-DAPI={chosen.version}", "-o", str(output), str(SOURCE)]
     done = programs.run(command, environment=os.environ)
     if done.returncode:
         raise NoRecorder(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.arch import Architecture
-from hil.errors import BenchError, UserError
+from hil.errors import BenchError
 from hil.recorder.build import plugin
 
 MOST_REGISTERS, MOST_WINDOWS, MOST_GROUPS, MOST_RANGES = 16, 4, 4, 8192
@@ -79,17 +79,14 @@ class Recorder:
         self.plugin, self.interface = plugin(arch)
         folder.mkdir(parents=True, exist_ok=True)
         self._files = folder / "recorder.control", folder / "recorder.records"
-        if any("," in str(path) for path in (*self._files, self.plugin)):
-            raise UserError(
-                f"QEMU takes no comma in the path of a plugin's file: {folder}", remedy="name another folder"
-            )
         self._control = _map(self._files[0], _CONTROL_BYTES)
         self._records = _map(self._files[1], mebibytes << 20)
 
     @property
     def option(self) -> str:
         """Returns the value of QEMU's option -plugin."""
-        return f"{self.plugin},control={self._files[0]},records={self._files[1]}"
+        file, control, records = (str(path).replace(",", ",,") for path in (self.plugin, *self._files))
+        return f"{file},control={control},records={records}"
 
     @property
     def lost(self) -> int:

@@ -1,13 +1,14 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 // A TCG plugin of QEMU that records registers and memory wherever the guest executes an instruction of given addresses,
 // without stopping it. The bench says where and what in a file that both map; the records go to a second one.
 //
-// API is the plugin interface it is built for. 4 (QEMU 9.2): registers and memory are read through the interface. 1 (QEMU
-// 4.2 to 8.2) cannot read either; there, functions of QEMU itself are called, which its binary exports. They see registers
-// as they were when the translation block was entered, so that only its first instruction is recorded as current.
+// API is the plugin interface it is built for. 4 (QEMU 9.2): registers and memory are read through the interface. 1
+// (QEMU 4.2 to 8.2) cannot read either; there, functions of QEMU itself are called, which its binary exports. They see
+// registers as they were when the translation block was entered, so that only its first instruction is recorded as
+// current.
 //
-// Everything used of QEMU and glib is declared here, as docs/devel/tcg-plugins.rst and include/qemu/qemu-plugin.h of QEMU
-// have it, so that a C compiler is enough to build it.
+// Everything used of QEMU and glib is declared here, as docs/devel/tcg-plugins.rst and include/qemu/qemu-plugin.h of
+// QEMU have it, so that a C compiler is enough to build it.
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +47,8 @@ struct qemu_info {
 enum { CB_R_REGS = 1 };
 extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
 extern void qemu_plugin_register_vcpu_init_cb(plugin_id id, void (*cb)(plugin_id, unsigned));
-extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags,
-                                                   void *data);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *),
+                                                   int flags, void *data);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
@@ -100,14 +101,16 @@ static uint64_t room;
 static uint64_t order;
 static __thread GByteArray *buffer;
 
-static GByteArray *scratch(void) {
+static GByteArray *scratch(void)
+{
     if (!buffer)
         buffer = g_byte_array_new();
     g_byte_array_set_size(buffer, 0);
     return buffer;
 }
 
-static uint64_t low64(const GByteArray *bytes) {
+static uint64_t low64(const GByteArray *bytes)
+{
     uint64_t value = 0;
     memcpy(&value, bytes->data, bytes->len < 8 ? bytes->len : 8);
     return value;
@@ -130,7 +133,8 @@ static const char *const x86_names[] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi"
 enum { MOST_NUMBERS = 32, X86_REGISTERS = 16, SP = 31 };
 static struct qemu_plugin_register *handles[MOST_NUMBERS];
 
-static void on_init(plugin_id id, unsigned cpu) {
+static void on_init(plugin_id id, unsigned cpu)
+{
     (void)id, (void)cpu;
     GArray *all = qemu_plugin_get_registers();
     const register_descriptor *each = (const register_descriptor *)all->data;
@@ -147,7 +151,8 @@ static void on_init(plugin_id id, unsigned cpu) {
     }
 }
 
-static uint64_t read_register(unsigned cpu, uint64_t number) {
+static uint64_t read_register(unsigned cpu, uint64_t number)
+{
     (void)cpu;
     GByteArray *into = scratch();
     if (number >= MOST_NUMBERS || !handles[number] || qemu_plugin_read_register(handles[number], into) <= 0)
@@ -155,7 +160,8 @@ static uint64_t read_register(unsigned cpu, uint64_t number) {
     return low64(into);
 }
 
-static bool read_memory(unsigned cpu, uint64_t address, void *to, size_t size) {
+static bool read_memory(unsigned cpu, uint64_t address, void *to, size_t size)
+{
     (void)cpu;
     GByteArray *into = scratch();
     if (!qemu_plugin_read_memory_vaddr(address, into, size) || into->len < size)
@@ -173,9 +179,13 @@ extern int x86_cpu_gdb_read_register(struct CPUState *cpu, GByteArray *into, int
 extern int aarch64_cpu_gdb_read_register(struct CPUState *cpu, GByteArray *into, int number) __attribute__((weak));
 extern int cpu_memory_rw_debug(struct CPUState *cpu, uint64_t address, void *buffer, uint64_t size, bool write);
 
-static void on_init(plugin_id id, unsigned cpu) { (void)id, (void)cpu; }
+static void on_init(plugin_id id, unsigned cpu)
+{
+    (void)id, (void)cpu;
+}
 
-static uint64_t read_register(unsigned cpu, uint64_t number) {
+static uint64_t read_register(unsigned cpu, uint64_t number)
+{
     GByteArray *into = scratch();
     int (*read)(struct CPUState *, GByteArray *, int) =
         x86_cpu_gdb_read_register ? x86_cpu_gdb_read_register : aarch64_cpu_gdb_read_register;
@@ -184,20 +194,23 @@ static uint64_t read_register(unsigned cpu, uint64_t number) {
     return low64(into);
 }
 
-static bool read_memory(unsigned cpu, uint64_t address, void *to, size_t size) {
+static bool read_memory(unsigned cpu, uint64_t address, void *to, size_t size)
+{
     return cpu_memory_rw_debug(qemu_get_cpu((int)cpu), address, to, size, false) == 0;
 }
 
 #endif
 
-static size_t size_of(const struct group *group) {
+static size_t size_of(const struct group *group)
+{
     size_t size = sizeof(struct record) + 8 * (1 + group->registers);
     for (uint64_t i = 0; i < group->windows; i++)
         size += group->window[i].size;
     return (size + 7) & ~(size_t)7;
 }
 
-static void on_execution(unsigned cpu, void *data) {
+static void on_execution(unsigned cpu, void *data)
+{
     const struct spot *spot = data;
     if (!__atomic_load_n(&control->recording, __ATOMIC_ACQUIRE))
         return;
@@ -228,7 +241,8 @@ static void on_execution(unsigned cpu, void *data) {
     }
 }
 
-static const struct range *range_of(uint64_t address) {
+static const struct range *range_of(uint64_t address)
+{
     uint64_t low = 0, high = control->ranges;
     while (low < high) { // the first range that ends behind the address
         uint64_t middle = (low + high) / 2;
@@ -245,7 +259,8 @@ static void on_reset(plugin_id id);
 static uint64_t resetting;
 
 // Nothing but a reset drops translations that were made before the ranges were known.
-static void on_translation(plugin_id id, struct qemu_plugin_tb *tb) {
+static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
+{
     uint64_t wanted = __atomic_load_n(&control->wanted, __ATOMIC_ACQUIRE);
     if (wanted != __atomic_load_n(&control->armed, __ATOMIC_ACQUIRE)) {
         if (__atomic_exchange_n(&resetting, wanted, __ATOMIC_ACQ_REL) != wanted)
@@ -266,18 +281,21 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *tb) {
     }
 }
 
-static void subscribe(plugin_id id) {
+static void subscribe(plugin_id id)
+{
     qemu_plugin_register_vcpu_init_cb(id, on_init);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
 }
 
-static void on_reset(plugin_id id) {
+static void on_reset(plugin_id id)
+{
     subscribe(id);
     __atomic_store_n(&control->armed, resetting, __ATOMIC_RELEASE);
 }
 
 // Maps the file in the argument `name=path`; its size in bytes is returned, 0 when that fails.
-static uint64_t map(int argc, char **argv, const char *name, void **at) {
+static uint64_t map(int argc, char **argv, const char *name, void **at)
+{
     size_t length = strlen(name);
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], name, length) || argv[i][length] != '=')
@@ -292,7 +310,8 @@ static uint64_t map(int argc, char **argv, const char *name, void **at) {
     return 0;
 }
 
-EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv) {
+EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv)
+{
     void *first, *second;
     if (!info->system_emulation || map(argc, argv, "control", &first) < sizeof *control)
         return -1;

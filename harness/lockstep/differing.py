@@ -1,63 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The first difference of a lockstep as data and as text: both sides, the instructions around, the native code."""
+"""The first difference of a script as data: both sides, the instructions around, the native code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 
 from harness.isa.opcodes import REGISTERS
 from harness.isa.text import listing
 from harness.lockstep.actual import GuestStep
 from harness.lockstep.comparing import Compared
 from harness.lockstep.dispatch import machine_code
-from harness.lockstep.expected import ModelStep
+from harness.lockstep.findings import Difference, Line
 from harness.model.value import Partial, Value
 
 AROUND = 5
 """The instructions before and after the one that differs."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """An instruction that the model executed: its number in the program, its text, the registers that differ after it
-    from before in the model and in the guest; `here` marks the one after which both part."""
-
-    number: int
-    text: str
-    model: str
-    guest: str
-    here: bool
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Where a run parts from the model. `run` counts the program's runs from 1, `step` its executed instructions from
-    0; `instruction` is the number in the program of the one after which `what` differs, -1 when it did before the
-    first.
-    """
-
-    script: str
-    program: str
-    run: int
-    step: int
-    instruction: int
-    text: str
-    what: str
-    model: str
-    guest: str
-    source: str
-    around: tuple[Line, ...]
-    native: tuple[str, ...]
-
-    def as_json(self) -> dict[str, object]:
-        """Returns the document that goes into `results.json`."""
-        return asdict(self)
-
-
-def difference(
-    script: str, compared: Compared, run: int, arch: str, source: Mapping[int, str] | None = None
-) -> Difference:
+def difference(compared: Compared, run: int, arch: str, source: Mapping[int, str] | None = None) -> Difference:
     """Returns where a run parts; it must do so."""
     parting = compared.parting
     assert parting is not None
@@ -66,7 +26,6 @@ def difference(
     here = steps[parting.after].step if parting.after >= 0 else None
     texts = {id(one.step.program): dict(listing(one.step.program)) for one in steps}
     return Difference(
-        script,
         program,
         run,
         max(parting.after, 0),
@@ -146,20 +105,3 @@ def native_code(step: GuestStep, arch: str) -> Iterator[str]:
             image = program.code.image[offset + start - function : offset + min(end - function, size)]
         offset += size
     yield from machine_code(arch, image, start)
-
-
-def text(found: Difference) -> Iterator[str]:
-    """Yields the lines of a difference."""
-    where = f"after {found.instruction}: {found.text}" if found.instruction >= 0 else "before the first instruction"
-    yield f"{found.script}: {found.program}, run {found.run}, step {found.step}: {where}"
-    yield f"  {found.what}: model {found.model}, kernel {found.guest}"
-    if found.source:
-        yield f"  source: {found.source}"
-    for line in found.around:
-        mark = ">" if line.here else " "
-        sides = line.model if line.model == line.guest else f"model {line.model or '-'} | kernel {line.guest or '-'}"
-        yield f"  {mark} {line.number:4}: {line.text:44} {sides}".rstrip()
-    yield from (f"    {line}" for line in found.native)
-
-
-__all__ = ["AROUND", "Difference", "Line", "ModelStep", "difference", "native_code", "text"]

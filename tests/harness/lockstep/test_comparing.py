@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""What lockstep says of a guest that does as it should, and of a model with a fault: the number of the instruction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.isa import assemble as asm
+from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R10, H, W
+from harness.isa.instruction import Instruction
+from harness.isa.table import find
+from harness.lockstep.checking import CONCURRENT, EMPTY, compare
+from harness.lockstep.findings import lines
+from harness.lowering.executor import Missed
+from harness.model.environment import Environment
+from harness.model.instructions.table import Table, instruction_table
+from harness.model.memory import store
+from harness.model.state import Handler, State
+from harness.model.value import Value
+from harness.script.operations import LoadProgram, Pin, ProgramType, Ref, RunSocketFilter, RunThreads, Script, Thread
+from tests.harness.lockstep.pretended import held_against, pretend
+
+LANE = Environment(era="6.1", arch="x86_64", version_code=0x060100)
+BODY = asm.program(
+    asm.mov64_imm(R0, 7),
+    asm.mov64_reg(R6, R0),
+    asm.ld_imm64(R7, 0x1122_3344_5566_7788),
+    asm.add64_imm(R6, 5),
+    asm.sub64_reg(R7, R6),
+    asm.mul64_imm(R6, 3),
+    asm.xor64_imm(R7, 0x55),
+    asm.or64_imm(R6, 64),
+    asm.and64_imm(R7, -2),
+    asm.lsh64_imm(R6, 4),
+    asm.rsh64_imm(R7, 1),
+    asm.arsh64_imm(R7, 2),
+    asm.neg64(R6),
+    asm.add32_imm(R6, 1),
+    asm.mov32_reg(R3, R7),
+    asm.div64_imm(R7, 3),
+    asm.mod64_imm(R6, 10),
+    asm.be(R7, 32),
+    asm.stx(DW, R10, -8, R7),
+    asm.st(W, R10, -16, 77),
+    asm.ldx(H, R2, R10, -8),
+    asm.jgt_imm(R2, 1, 1),
+    asm.mov64_imm(R2, 0),
+    asm.mov64_reg(R1, R10),
+    asm.xor32_reg(R3, R2),
+    asm.exit_(),
+)
+SCRIPT = Script(
+    "body", "one of each", (LoadProgram("it", ProgramType.SOCKET_FILTER, BODY), RunSocketFilter(Ref("it"), b"\0" * 64))
+)
+FAULTS = {
+    name: index
+    for index, one in enumerate(BODY.instructions)
+    if (opcode := find(one)) and (name := opcode.name) not in ("mov64_imm", "mov64_reg", "exit") and one.code
+    if name not in ("ld_imm64", "jgt_imm")
+}
+
+
+def planted(name: str) -> Table:
+    """The instructions of the lane, one of which leaves its lowest bit wrong."""
+    table = instruction_table(LANE.rules)
+    right: Handler = table[name]
+
+    def wrong(state: State, instruction: Instruction) -> Value | None:
+        result = right(state, instruction)
+        if name.startswith("st"):
+            store(state.registers[instruction.dst], instruction.off, 1, 0xEE)
+        else:
+            state.registers[instruction.dst] = state.registers[instruction.dst] ^ 1
+        return result
+
+    return {**table, name: wrong}
+
+
+def test_a_guest_that_does_as_it_should_is_equal() -> None:
+    found = compare(LANE, SCRIPT, pretend(LANE, SCRIPT)).examined
+    assert not found.difference and not found.note
+    assert (found.runs, found.steps) == (1, 25)
+    assert found.values > 80 and found.pointers > 40 and found.stack > 50
+
+
+def test_there_are_twenty_faults() -> None:
+    assert len(FAULTS) >= 19
+
+
+@pytest.mark.parametrize(("name", "index"), FAULTS.items())
+def test_a_fault_of_the_model_is_named_at_its_instruction(name: str, index: int) -> None:
+    found = held_against(LANE, SCRIPT, planted(name)).examined.difference
+    assert found and (found.program, found.run, found.instruction) == ("it", 1, index)
+    assert [line.number for line in found.around if line.here] == [index]
+
+
+def test_a_jump_that_goes_the_other_way_is_named() -> None:
+    def other_way(state: State, instruction: Instruction) -> None:
+        del instruction, state
+
+    found = held_against(LANE, SCRIPT, {**instruction_table(LANE.rules), "jgt_imm": other_way}).examined.difference
+    assert found and BODY.instructions[found.instruction].code == asm.jgt_imm(R2, 1, 1).code
+    assert (found.what, found.model, found.guest) == ("the next instruction", "23", "24")
+
+
+def test_a_pointer_is_compared_by_its_offset() -> None:
+    def further(state: State, instruction: Instruction) -> None:
+        state.registers[instruction.dst] = state.registers[instruction.src] + 8
+
+    table = {**instruction_table(LANE.rules), "mov64_reg": further}
+    found = held_against(LANE, SCRIPT, table).examined.difference
+    assert found and (found.instruction, found.what, found.model) == (1, "R6", "0xf")
+
+
+def test_the_text_has_both_sides_and_what_was_left_out() -> None:
+    text = list(lines(held_against(LANE, SCRIPT, planted("xor64_imm")).examined))
+    assert text[1].startswith("it, run 1, step 6: after instruction 7, (a7) r7 ^= ")
+    assert text[2].startswith("R7: model 0x") and ", kernel 0x" in text[2]
+    assert sum(line.startswith(">") for line in text) == 1
+    assert any(line.startswith("not compared: ") and "a register nobody wrote" in line for line in text)
+
+
+def test_a_run_that_the_guest_did_not_make_is_a_difference() -> None:
+    recorded = replace(pretend(LANE, SCRIPT), runs=())
+    found = compare(LANE, SCRIPT, recorded).examined
+    assert found.difference and found.difference.what == "the run"
+
+
+def test_runs_of_others_are_counted_and_passed_over() -> None:
+    recorded = pretend(LANE, SCRIPT)
+    (run,) = recorded.runs
+    foreign = replace(run, readings=[run.readings[0][:3]])
+    found = compare(LANE, SCRIPT, replace(recorded, runs=(foreign, run))).examined
+    assert not found.difference and found.runs == 1
+    assert any(line.startswith("1 runs:") for line in found.left_out)
+
+
+def test_a_run_that_ends_early_is_a_difference() -> None:
+    recorded = pretend(LANE, SCRIPT)
+    (run,) = recorded.runs
+    found = compare(LANE, SCRIPT, replace(recorded, runs=(replace(run, readings=[run.readings[0][:9]]),))).examined
+    assert found.difference and (found.difference.guest, found.difference.step) == ("the program's end", 8)
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    lost = replace(pretend(LANE, SCRIPT), seen=Missed(SCRIPT, 1, "the machine died"))
+    assert "the machine died" in compare(LANE, SCRIPT, lost).examined.note
+    threads = Script("threads", "two", (RunThreads((Thread(0, (Pin(0),)), Thread(1, (Pin(1),)))),))
+    nothing = replace(pretend(LANE, SCRIPT), runs=(), programs=())
+    assert compare(LANE, threads, nothing).examined.note == CONCURRENT
+    assert compare(LANE, Script("none", "nothing", (Pin(0),)), nothing).examined.note == EMPTY
