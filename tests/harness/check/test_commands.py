@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""`hil check` without machines: what the model says, and what a user did wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.check.commands import check
+from harness.isa.assemble import R0, exit_, mov64_imm
+from hil.errors import UserError
+from hil.kernels import store
+from hil.kernels.kernel import Kernel
+from tests.fakes import fake_kernel
+from tests.harness.objects.probes import probe
+from tests.harness.programs.elf import Section, object_file
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(name: str, arch: object, **_: object) -> Kernel:
+        if name == "linux-4.1":
+            raise store.NotCached("linux-4.1 is not in the cache", remedy="build it")
+        return fake_kernel(name, str(arch))
+
+    monkeypatch.setattr("harness.check.commands.store.get", get)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "probe.o").write_bytes(probe())
+    return tmp_path / "probe.o"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(check, [str(word) for word in words], standalone_mode=False, catch_exceptions=True)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_the_model_answers_without_a_machine(file: Path) -> None:
+    said = run(file, "--model-only", "--lanes", "debian-12/x86_64/interp")
+    assert said.return_value == 0, said
+    assert "attaches" in said.output or "fires" in said.output
+
+
+@pytest.mark.usefixtures("kernels")
+def test_it_answers_as_data(file: Path) -> None:
+    said = run(file, "--model-only", "--json", "--lanes", "debian-12/x86_64/interp,linux-4.1")
+    (one,) = json.loads(said.stdout)
+    assert (one["lane"], one["script"], one["loads"]) == ("debian-12/x86_64/interp", "probe.o:probe", "yes")
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_table_is_written_and_held_against(file: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.toml"
+    words = (file, "--model-only", "--lanes", "debian-12/x86_64")
+    assert run(*words, "--write-expect", table).return_value == 0
+    assert run(*words, "--expect", table).return_value == 0
+    table.write_text('["probe.o:probe"]\n"*" = "refused"\n')
+    said = run(*words, "--expect", table)
+    assert (said.return_value, "expected refused" in said.output) == (1, True)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_what_the_model_cannot_tell_is_open(tmp_path: Path) -> None:
+    (tmp_path / "xdp.o").write_bytes(probe("xdp", mov64_imm(R0, 2), exit_()))
+    said = run(tmp_path / "xdp.o", "--model-only", "--lanes", "debian-12/x86_64/jit")
+    assert "the model cannot tell whether it loads" in said.output
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--programs", "prob"), "did you mean 'probe'"),
+        (("--trigger", "cap_task_prctle"), "did you mean 'cap_task_prctl'"),
+        (("--trigger", "write_null:a"), "arguments are numbers"),
+        (("--trigger", "write_null:1,2,3"), "takes 2 arguments"),
+        (("--lanes", "debian-99"), "unknown lane"),
+        (("--lanes", "linux-4.1"), "no kernel of the chosen lanes"),
+        (("--json",), "--model-only"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_do(file: Path, words: tuple[str, ...], said: str) -> None:
+    result = run(file, *words, *(() if "--json" in words else ("--model-only",)))
+    assert isinstance(result.exception, UserError), result
+    assert said in str(result.exception)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no object", "x.o: the file does not begin as an ELF file"),
+        (object_file(Section("license", b"GPL\0")), "holds no program"),
+    ],
+)
+def test_a_file_without_programs_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.o").write_bytes(content)
+    result = run(tmp_path / "x.o", "--model-only")
+    assert isinstance(result.exception, UserError)
+    assert said in str(result.exception)
