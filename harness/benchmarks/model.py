@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The speed of the model: its interpreter and its verifier on generated programs, the same ones each time.
+"""The speed of the model: its interpreter and its verifier on generated programs, and all of it on the core scripts.
 
 The baseline is the rate at which this host calls an empty Python function, so that the ratio says how many such calls
 an instruction, or a program, costs.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.benchmarks.ratio import Ratio, seconds
+from harness.core_scripts import core_scripts
 from harness.fuzz.generate import cases
 from harness.model.choices import Choices
 from harness.model.environment import Environment
@@ -26,23 +27,28 @@ SEED, COUNT = 1, 100
 WHERE = Environment(era="4.1", arch="arm64", version_code=4 << 16 | 1 << 8 | 52)
 """An era without probes on this architecture, so that every program is a socket filter; its verifier is specified, not
 inferred."""
+LATER = Environment(era="6.1", arch="x86_64", version_code=6 << 16 | 1 << 8 | 192)
+"""A release whose verifier is inferred, which takes longer."""
 CALLS = 200_000
 
 
 def model_ratios(rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
     """Measures interpreter, verifier and baseline in turn."""
     corpus = [script for script in cases(SEED, COUNT, WHERE.rules) if _runs(script)]
-    interpreted, verified, calls = [], [], []
+    scripts = core_scripts(LATER.arch, LATER.era)
+    interpreted, verified, predicted, calls = [], [], [], []
     _interpreted_per_second(corpus)
     for number in range(1, rounds + 1):
         notify(f"the model on {len(corpus)} generated programs, round {number} of {rounds}")
         calls.append(CALLS / seconds(_call_nothing))
         interpreted.append(_interpreted_per_second(corpus))
         verified.append(_verified_per_second(corpus))
+        predicted.append(len(scripts) / seconds(lambda: [ModelExecutor(LATER).run(script) for script in scripts]))
     thousands = tuple(rate / 1000 for rate in calls)
     return (
         Ratio("model: instructions run / empty calls", "1/s", tuple(interpreted), tuple(calls), ""),
         Ratio("model: programs verified / thousands of empty calls", "1/s", tuple(verified), thousands, ""),
+        Ratio("model: core scripts predicted / thousands of empty calls", "1/s", tuple(predicted), thousands, ""),
     )
 
 

@@ -199,11 +199,16 @@ the right one."""
 _BY_CODE: dict[int, list[Opcode]] = {}
 for _opcode in OPCODES:
     _BY_CODE.setdefault(_opcode.code, []).append(_opcode)
+_ALONE = {code: rows[0] for code, rows in _BY_CODE.items() if len(rows) == 1 and not rows[0].selector}
+"""The rows that `code` alone identifies."""
 
 
 def find(instruction: Instruction) -> Opcode | None:
     """Returns the row of `instruction`, None when no release known here defines it."""
-    for opcode in _BY_CODE.get(instruction.code, ()):
+    code = instruction.code
+    if code in _ALONE:
+        return _ALONE[code]
+    for opcode in _BY_CODE.get(code, ()):
         if not opcode.selector or getattr(instruction, opcode.selector) == opcode.value:
             return opcode
     return None

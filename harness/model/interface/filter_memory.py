@@ -22,6 +22,8 @@ _COMPUTING = (Class.ALU, Class.ALU64)
 
 def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
     """Returns whether a socket takes the filter; None where that depends on what the verifier makes of the program."""
+    if _fits(rules, MOST_PATCHED * len(program)):
+        return True
     least, most = lengths(program)
     if _fits(rules, most):
         return True

@@ -67,9 +67,10 @@ def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> 
 
 def _spare(kernel: Kernel, operation: LoadProgram) -> None:
     """Raises Deadly for a call that the verifier leaves to the JIT where there is none."""
-    for instruction in operation.program.instructions:
+    deadly = kernel.environment.deadly_helpers
+    for instruction in operation.program.instructions if deadly else ():
         opcode = find(instruction)
-        if opcode and opcode.name == "call" and instruction.imm in kernel.environment.deadly_helpers:
+        if opcode and opcode.name == "call" and instruction.imm in deadly:
             raise Deadly(
                 f"whether the kernel survives a call of helper {instruction.imm}: do_misc_fixups() leaves it to the "
                 "JIT (bpf_jit_inlines_helper_call()) also where there is none, and the interpreter calls what is no "

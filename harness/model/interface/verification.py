@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
@@ -20,7 +21,6 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.maps import Map
-from harness.model.rules import Upstream
 from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import Verdict
 from harness.model.verifier.hooks import VerifierRules
@@ -42,6 +42,8 @@ LOG_OF_AN_INSTRUCTION = 512
 SHORT_RECORD, LONG_RECORD = 2048, 8192
 
 NO_LOG = verifier.LogRequest()
+_KERNELS = 256
+"""The kernels, and program types, whose rules are kept for the next program."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,10 @@ def judge(
 
     The `log` is known for 4.1 only. All callers that need the verdict on a program use this function.
     """
-    context, rules = context_of(environment, operation, references), environment.rules
+    context, rules = context_of(environment, operation, references, log), environment.rules
     if rules.verifier.specified:
-        return verifier.verify(references.instructions, replace(context, log=log))
-    known = _as_far_as_known(rules, environment.version_code)
+        return verifier.verify(references.instructions, context)
+    known = _as_far_as_known(environment)
     said = predict(references.instructions, context, known, rules.release, rules.helpers, environment.only_compiled)
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
@@ -136,28 +138,32 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
     return Said(said.errno, shown if shown.text is None else shown.text)
 
 
-def context_of(environment: Environment, operation: LoadProgram, references: MapReferences) -> verifier.VerifierContext:
-    """Returns what the verifier asks its surroundings, without a log; raises Unpredictable for a program type it has no
-    rules for."""
-    rules = environment.rules
-    kind = _kind(environment, operation)
-    traces = operation.type in (ProgramType.KPROBE, ProgramType.TRACEPOINT)
-    known = rules.verifier.prototypes if traces else rules.verifier.prototypes_of_all
-    added = {id: prototype for id, prototype in known.items() if id in rules.helpers}
-    kind = replace(kind, helpers={**kind.helpers, **added})
+def context_of(
+    environment: Environment, operation: LoadProgram, references: MapReferences, log: verifier.LogRequest = NO_LOG
+) -> verifier.VerifierContext:
+    """Returns what the verifier asks its surroundings; raises Unpredictable for a program type it has no rules for."""
+    record = _record_size(environment, operation) if operation.type == ProgramType.TRACEPOINT else 0
     return verifier.VerifierContext(
-        kind=kind,
+        kind=_kind(environment, int(operation.type), record),
         gpl=operation.license[:LICENSE_SIZE] in GPL_COMPATIBLE,
         find_map=references.find,
-        limits=replace(verifier.LINUX_4_1, helpers=rules.helper_limit),
+        log=log,
+        limits=_limits(environment.rules.helper_limit),
         typed=tuple(index for index, _ in operation.program.functions),
         tail_calls_of_functions=environment.tail_calls_of_functions,
     )
 
 
-def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
+@lru_cache(maxsize=_KERNELS)
+def _limits(helpers: int) -> verifier.Limits:
+    return replace(verifier.LINUX_4_1, helpers=helpers)
+
+
+@lru_cache(maxsize=_KERNELS)
+def _as_far_as_known(environment: Environment) -> VerifierRules:
     """Returns the verifier of a kernel, of whose stable release it may not be known which field of a jump is checked
     first, and what of the stack may be read."""
+    rules, version_code = environment.rules, environment.version_code
     own, first = rules.verifier, rules.jumps_read_first.in_release(version_code)
     reads = {Rule.STACK_UNWRITTEN: rules.reads_unwritten_stack, Rule.STACK_BELOW: rules.reads_below_stack}
     known = {rule: taken.in_release(version_code) for rule, taken in reads.items()}
@@ -172,19 +178,30 @@ def _as_far_as_known(rules: Upstream, version_code: int) -> VerifierRules:
     return replace(own, lifted=own.lifted - refused, hooks=hooks, packet_loads_end=loads_end)
 
 
-def _kind(environment: Environment, operation: LoadProgram) -> verifier.ProgramKind:
-    if operation.type == ProgramType.KPROBE:
+@lru_cache(maxsize=_KERNELS)
+def _kind(environment: Environment, type: int, record: int) -> verifier.ProgramKind:
+    """Returns a program type with the helpers it has here; `record` is the bytes of a trace event's record."""
+    rules = environment.rules
+    kind = _original_kind(environment, type, record)
+    traces = type in (ProgramType.KPROBE, ProgramType.TRACEPOINT)
+    known = rules.verifier.prototypes if traces else rules.verifier.prototypes_of_all
+    added = {id: prototype for id, prototype in known.items() if id in rules.helpers}
+    return replace(kind, helpers={**kind.helpers, **added})
+
+
+def _original_kind(environment: Environment, type: int, record: int) -> verifier.ProgramKind:
+    if type == ProgramType.KPROBE:
         return verifier.kprobe(environment.registers.size)
-    if operation.type == ProgramType.TRACEPOINT:
-        return verifier.tracepoint(_record_size(environment, operation))
+    if type == ProgramType.TRACEPOINT:
+        return verifier.tracepoint(record)
     kinds: dict[int, verifier.ProgramKind] = {
         ProgramType.SOCKET_FILTER: replace(verifier.SOCKET_FILTER, context=environment.rules.verifier.filter_context),
         ProgramType.SCHED_CLS: verifier.SCHED_CLS,
         ProgramType.SCHED_ACT: verifier.SCHED_ACT,
     }
-    if operation.type in kinds:
-        return kinds[operation.type]
-    raise Unpredictable(f"the model has no verifier for programs of type {type_name(operation.type)}")
+    if type in kinds:
+        return kinds[type]
+    raise Unpredictable(f"the model has no verifier for programs of type {type_name(type)}")
 
 
 def _record_size(environment: Environment, operation: LoadProgram) -> int:

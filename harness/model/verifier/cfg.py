@@ -14,8 +14,8 @@ from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
 _NEW, _DISCOVERED, _EXPLORED = range(3)
-_JMP = Class.JMP.value
-_GOTO = Class.JMP | Jump.JA
+_JMP, _GOTO = Class.JMP.value, Class.JMP | Jump.JA
+_CALL, _EXIT, _JA, _X = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value, Source.X.value
 
 
 def check_cfg(env: Environment) -> None:
@@ -61,17 +61,16 @@ def successors(env: Environment, index: int) -> tuple[int, ...]:
     insn = env.program[index]
     if insn.opcode_class != _JMP:
         return (index + 1,)
-    match insn.operation:
-        case Jump.CALL:
-            return env.hooks.after_call(env, index)
-        case Jump.EXIT:
-            return ()
-        case Jump.JA if insn.source == Source.X:
-            raise Refused(Rule.JA_SOURCE, "EINVAL")
-        case Jump.JA:
-            return (index + insn.off + 1,)
-        case _:
-            return index + 1, index + insn.off + 1
+    operation = insn.operation
+    if operation == _CALL:
+        return env.hooks.after_call(env, index)
+    if operation == _EXIT:
+        return ()
+    if operation != _JA:
+        return index + 1, index + insn.off + 1
+    if insn.source == _X:
+        raise Refused(Rule.JA_SOURCE, "EINVAL")
+    return (index + insn.off + 1,)
 
 
 def after_call(env: Environment, index: int) -> tuple[int, ...]:

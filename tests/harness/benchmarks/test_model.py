@@ -12,7 +12,7 @@ def test_whatever_is_generated_can_be_measured(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(model, "CALLS", 100)
     told: list[str] = []
     ratios = model.model_ratios(1, told.append)
-    assert [len(ratio.pairs) for ratio in ratios] == [1, 1]
+    assert [len(ratio.pairs) for ratio in ratios] == [1, 1, 1]
     assert all(ratio.median > 0 for ratio in ratios)
     (said,) = told
     assert model.COUNT // 4 < int(said.split()[3]) < model.COUNT, said

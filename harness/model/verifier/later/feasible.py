@@ -16,6 +16,7 @@ from harness.model.signed import SIGN32, SIGN64, arithmetic_shift
 from harness.model.value import M32, M64
 
 _MOV, _ARSH = Alu.MOV.value, Alu.ARSH.value
+_ALU64, _JMP, _X = Class.ALU64.value, Class.JMP.value, Source.X.value
 _SHIFTS = frozenset({Alu.LSH.value, Alu.RSH.value, _ARSH})
 _COMPUTED: Mapping[int, Callable[[int, int], int]] = {
     Alu.ADD: operator.add,
@@ -57,20 +58,20 @@ def anything(bits: int) -> Fact:
 
 def moved(insn: Instruction, facts: Mapping[int, Fact]) -> Fact | None:
     """Returns what the destination of arithmetic holds afterwards, None where nothing is known of it."""
-    wide = insn.opcode_class == Class.ALU64
-    mask, bits = (M64, 64) if wide else (M32, 32)
-    by_register = insn.source == Source.X
-    if insn.off:
-        return None
-    source = facts.get(insn.src) if by_register else Fact(insn.imm & M64)
-    if source is None or source.bits:
-        return None
-    right = source.value & mask
     operation = insn.operation
+    before = facts.get(insn.dst)
+    if insn.off or (operation != _MOV and (before is None or before.bits)):
+        return None
+    mask, bits = (M64, 64) if insn.opcode_class == _ALU64 else (M32, 32)
+    if insn.source != _X:
+        right = insn.imm & mask
+    elif (source := facts.get(insn.src)) is None or source.bits:
+        return None
+    else:
+        right = source.value & mask
     if operation == _MOV:
         return Fact(right)
-    before = facts.get(insn.dst)
-    if before is None or before.bits or (operation in _SHIFTS and right >= bits):
+    if before is None or (operation in _SHIFTS and right >= bits):
         return None
     left = before.value & mask
     if operation == _ARSH:
@@ -82,7 +83,7 @@ def moved(insn: Instruction, facts: Mapping[int, Fact]) -> Fact | None:
 
 def outcomes(insn: Instruction, left: Fact, right: Fact) -> frozenset[bool]:
     """Returns whether a comparison can hold, and whether it can fail, as far as a few numbers show it."""
-    mask, sign = (M64, SIGN64) if insn.opcode_class == Class.JMP else (M32, SIGN32)
+    mask, sign = (M64, SIGN64) if insn.opcode_class == _JMP else (M32, SIGN32)
     holds = _HOLDS.get(insn.operation)
     if holds is None:
         return frozenset()

@@ -6,7 +6,7 @@ Sources: bpf_opcode_in_insntable(), resolve_pseudo_ldimm64(), check_subprogs(), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from harness.isa.instruction import Instruction
@@ -42,10 +42,11 @@ def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruct
         index += 2 if program[index].code == LD_IMM64 else 1
 
 
-def unknown_opcode(program: Sequence[Instruction], release: Release) -> int | None:
-    """Returns the first instruction with an undefined opcode: it is refused by the scan, which also resolves maps."""
+def unknown_opcode(halves: Iterable[tuple[int, Instruction]], release: Release) -> int | None:
+    """Returns the first of these instructions with an undefined opcode: it is refused by the scan, which also resolves
+    maps."""
     known = known_codes(release)
-    return next((index for index, insn in first_halves(program) if insn.code not in known), None)
+    return next((index for index, insn in halves if insn.code not in known), None)
 
 
 @cache

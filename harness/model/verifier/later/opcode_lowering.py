@@ -81,6 +81,9 @@ STAND_INS: Mapping[str, StandIn] = {
 }
 """The stand-ins, by the newer opcode's name."""
 
+_LOWERED = frozenset(opcode.code for opcode in OPCODES if opcode.name in STAND_INS)
+"""The codes of these opcodes."""
+
 
 @dataclass(frozen=True)
 class Translated:
@@ -101,6 +104,8 @@ def translate(program: Sequence[Instruction], release: Release) -> Translated:
     ordered: set[int] = set()
     signed: set[int] = set()
     for index, insn in enumerate(program):
+        if insn.code not in _LOWERED:
+            continue
         opcode = find(insn)
         if opcode is None or opcode.since > release or opcode.name not in STAND_INS:
             continue

@@ -58,8 +58,9 @@ def predict(
     """
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
+    halves = tuple(first_halves(program))
     strange_ones = strange_opcodes(release, rules.early_opcodes)
-    for index, insn in first_halves(program):
+    for index, insn in halves:
         if insn.code in strange_ones and (opcode := find(insn)) in strange_ones[insn.code]:
             return Unpredicted(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
@@ -82,7 +83,7 @@ def predict(
     verdict = run_passes(env)
     if any(shape.type not in rules.map_helpers for shape in env.maps.values()):
         return Unpredicted("the program uses a map of a type 4.1 does not have")
-    unknown = unknown_opcode(program, release)
+    unknown = unknown_opcode(halves, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
     if other := next((one for one in watch.passed_over if one.errno != verdict.errno), None):

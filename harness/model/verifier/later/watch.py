@@ -29,6 +29,7 @@ from harness.model.verifier.state import (
     SPILL,
     Register,
     RegisterType,
+    State,
 )
 from harness.model.verifier.verdict import Refused
 from harness.script.operations import MapType
@@ -36,7 +37,9 @@ from harness.script.operations import MapType
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
 _LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
 _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
-_ADD, _MOV, _X = Alu.ADD.value, Alu.MOV.value, Source.X.value
+_MOV, _X, _IMM, _ATOMIC = Alu.MOV.value, Source.X.value, Mode.IMM.value, Mode.ATOMIC.value
+_CALL, _EXIT, _JA = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value
+_JEQ, _JNE = Jump.JEQ.value, Jump.JNE.value
 
 UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
 """Rules about what may be null."""
@@ -142,7 +145,7 @@ class Watch:
         self._facts = {R0: result}
 
     def _constant_or_packet(self, env: Environment, index: int, insn: Instruction) -> None:
-        if insn.mode != Mode.IMM:
+        if insn.mode != _IMM:
             self._forget(*range(6))
             self._facts[R0] = anything(8 * insn.size.nbytes)
             self._may_end(env, env.rules.packet_loads_end, Fact(0))
@@ -153,11 +156,11 @@ class Watch:
 
     def _arithmetic(self, env: Environment, index: int, insn: Instruction, dst: Register, src: Register) -> None:
         fact = moved(self._program[index], self._facts)
-        self._forget(insn.dst)
         if fact is not None:
             self._facts[insn.dst] = fact
-        operation = insn.operation
-        if operation == _MOV:
+        else:
+            self._facts.pop(insn.dst, None)
+        if insn.operation == _MOV:
             return
         pointer = env.hooks.moved(insn, dst, src)
         if pointer is not None:
@@ -185,39 +188,39 @@ class Watch:
         forgotten = value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL)
         if forgotten and not env.rules.follows_pointers:
             self._note(index, "stores a pointer that 4.1 forgets on the stack")
-        atomic = insn.mode == Mode.ATOMIC
+        atomic = insn.mode == _ATOMIC
         if atomic and (value.type in _POINTERS or (-512 <= at < 0 and env.state.kind(at) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
     def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
         operation = insn.operation
-        if operation == Jump.EXIT:
+        if operation == _EXIT:
             if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
                 self._note(index, "returns a pointer to its stack, or while it holds a record")
             self._facts.clear()
-        elif operation == Jump.CALL and env.functions and is_local(insn):
+        elif operation == _CALL and env.functions and is_local(insn):
             if env.state.records or any(one.type in _STACK for one in env.state.registers[R1 : R5 + 1]):
                 self._note(index, "passes a function a pointer to its stack, or a record")
             self._facts.clear()
-        elif operation == Jump.CALL:
+        elif operation == _CALL:
             self._forget(*range(6))
             if insn.imm == Helper.TAIL_CALL:
                 self._may_end(env, env.rules.tail_calls_end, anything(64))
             if insn.imm == Helper.KTIME_GET_NS:
                 self._facts[R0] = anything(64)
-        elif operation != Jump.JA:
+        elif operation != _JA:
             ways = self._comparison(env, index, insn, operation, register)
             self._goes_on = self.certain and ways.falls_through
-            self._forget(*(one for one in (insn.dst, insn.src) if one in self._facts and self._facts[one].bits))
-            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, dict(self._facts))
+            for one in (insn.dst, insn.src):
+                if one in self._facts and self._facts[one].bits:
+                    del self._facts[one]
+            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, self._facts.copy())
 
     def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> Ways:
-        constant = insn.source != Source.X
-        equality = constant and operation in (Jump.JEQ, Jump.JNE)
+        constant = insn.source != _X
+        equality = constant and operation in (_JEQ, _JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
-        saved = (slot.spilled for slot in env.state.stack.values())
-        held = sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in (*env.state.registers, *saved))
-        if null_check and (held > 1 or env.state.callers):
+        if null_check and (env.state.callers or _unchecked(env.state) > 1):
             self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check and not env.rules.follows_pointers:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
@@ -230,7 +233,7 @@ class Watch:
             return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
         if null_check:
             indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
-            return Ways(not indexed or operation == Jump.JEQ, not indexed or operation == Jump.JNE)
+            return Ways(not indexed or operation == _JEQ, not indexed or operation == _JNE)
         original = self._program[index]
         if not constant and insn.dst == insn.src:
             same = with_itself(original)
@@ -250,11 +253,18 @@ class Watch:
         self.hazard = self.hazard or f"instruction {index} {what}"
 
 
+def _unchecked(state: State) -> int:
+    """Returns how many registers and slots of the stack hold what may be null."""
+    saved = (slot.spilled for slot in state.stack.values())
+    return sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in (*state.registers, *saved))
+
+
 def _shows_null(one: Register, other: Register) -> bool:
     """Returns whether two pointers are compared of which only one may be null; since 6.2 the verifier learns from that
     (befae75856ab)."""
-    types = {one.type, other.type}
-    return PTR_TO_MAP_VALUE_OR_NULL in types and len(types & _POINTERS) == 2
+    if one.type is other.type or PTR_TO_MAP_VALUE_OR_NULL not in (one.type, other.type):
+        return False
+    return one.type in _POINTERS and other.type in _POINTERS
 
 
 def _of_pointers(
