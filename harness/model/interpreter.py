@@ -18,6 +18,7 @@ from harness.model.state import Code as Code
 from harness.model.state import Handler, Resumed, State, TailCall, Undefined
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
+from harness.script.reason import Gap
 
 MOST_STEPS = 1_000_000
 """The most instructions that any verified program executes: BPF_COMPLEXITY_LIMIT_INSNS,
@@ -160,4 +161,4 @@ def _follow_and_tell(state: State, sink: Sink) -> Value:
 
 def _unknown(_: State, instruction: Instruction) -> Value | None:
     """Raises Unpredictable, also for the second half of an LD_IMM64, which is never executed by itself."""
-    raise Unpredictable(f"the model has no rule for {instruction}")
+    raise Unpredictable(f"the model has no rule for {instruction}", Gap.INSTRUCTIONS)

@@ -16,6 +16,7 @@ from harness.model.eras import doubtful
 from harness.model.upstream.change import Seen
 from harness.release import dotted
 from harness.script.outcome import Prediction, Unpredicted
+from harness.script.reason import Gap, Reason
 
 
 def possible(environment: Environment) -> tuple[Environment, ...]:
@@ -42,7 +43,7 @@ def common(kernels: Sequence[Environment], predictions: Sequence[Prediction]) ->
     for kernel, other in zip(kernels, predictions, strict=True):
         if other != first:
             deadly = any(isinstance(one, Unpredicted) and one.deadly for one in predictions)
-            return Unpredicted(_why(kernel), deadly=deadly)
+            return Unpredicted(Reason(_why(kernel), Gap.UNCHECKED), deadly=deadly)
     return first
 
 

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from harness.script.reason import Gap, Reason
+
 
 class Unpredictable(Exception):
     """The model cannot know what happens; the operation becomes `Unpredicted(why)`. It is always caught inside the
     model."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, gap: Gap | None = None) -> None:
+        """Takes why, and the gap that it is about; without one `why` keeps its own."""
         super().__init__(why)
-        self.why = why
+        self.why = why if gap is None else Reason(why, gap)
 
 
 class Settled(Unpredictable):

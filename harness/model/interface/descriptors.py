@@ -11,6 +11,7 @@ from harness.model.errno import Errno
 from harness.model.interface.objects import Content, File, Mapping, PlainFile, RingMapping, TraceEvent
 from harness.model.unpredictable import Unbounded, Unpredictable
 from harness.script.operations import Descriptor, Ref
+from harness.script.reason import Gap
 
 T = TypeVar("T", bound=Content)
 M = TypeVar("M", bound=Mapping)
@@ -181,14 +182,16 @@ class Names:
         named = self._named.get(descriptor.name)
         if isinstance(named, Doubtful):
             if named.closed_at not in (None, self._opened):
-                raise AnyDescriptor(f"whether {descriptor.name} was closed, and its number is another's by now")
+                raise AnyDescriptor(
+                    f"whether {descriptor.name} was closed, and its number is another's by now", Gap.NUMBER
+                )
             raise Unpredictable(named.why)
         if isinstance(named, OpenDescriptor):
             if named.file is not None:
                 return named.file
             if named.closed_at != self._opened:
                 raise AnyDescriptor(
-                    f"the number of {descriptor.name}, which was closed, may be another descriptor's by now"
+                    f"the number of {descriptor.name}, which was closed, may be another descriptor's by now", Gap.NUMBER
                 )
         elif named is not None:
             raise Unpredictable(f"{descriptor.name} is not a descriptor")

@@ -19,6 +19,7 @@ from harness.model.unpredictable import Settled, Unpredictable
 from harness.model.value import M32, M64, Pointer, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, SampleType, Trigger, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
+from harness.script.reason import Reason, gap_of
 from harness.script.triggers import Argument, KernelPath
 
 
@@ -127,7 +128,7 @@ def run(kernel: Kernel, program: LoadedProgram, context: Region, packet: bytes |
     ended = kernel.interpreter.run(program.code, state, kernel.sink)
     if isinstance(ended, Returned):
         return ended.value
-    why = f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}"
+    why = Reason(f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}", gap_of(ended.why))
     _distrust(kernel, program, why)
     raise Settled(why)
 

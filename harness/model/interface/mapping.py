@@ -16,6 +16,7 @@ from harness.model.maps import Map, RingBufferMap
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import MapPages, MapRing, MapRingBuffer, MapType, ReadRing, ReadRingBuffer, Unmap
 from harness.script.outcome import Outcome
+from harness.script.reason import Gap
 
 
 def map_ring(kernel: Kernel, operation: MapRing) -> Outcome:
@@ -78,7 +79,7 @@ def map_pages(kernel: Kernel, operation: MapPages) -> Outcome:
     content = kernel.names.file(operation.descriptor).content
     if not isinstance(content, Map):
         event_of(kernel, operation.descriptor, otherwise="ENODEV")
-        raise Unpredictable("which pages of a perf event may be mapped")
+        raise Unpredictable("which pages of a perf event may be mapped", Gap.INPUT)
     _check_map(kernel, content, operation.first, operation.count, operation.writable)
     return Outcome(value=0)
 

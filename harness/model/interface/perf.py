@@ -26,6 +26,7 @@ from harness.script.operations import (
     SampleType,
 )
 from harness.script.outcome import DESCRIPTOR, Outcome, Unknown
+from harness.script.reason import Gap
 
 EVERYBODY = None
 INIT = object()
@@ -39,7 +40,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
     event, and permission for what it shows."""
     trace_event = _trace_event(kernel, operation.config)
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
-        raise Unpredictable("the model does not know all bits of the sample type")
+        raise Unpredictable("the model does not know all bits of the sample type", Gap.INPUT)
     permissions.open_any(kernel, excludes_kernel)
     if operation.sample_period & 1 << 63:
         raise Errno("EINVAL")
@@ -72,7 +73,7 @@ def open_event(kernel: Kernel, operation: OpenEvent, *, excludes_kernel: bool = 
 def open_output_event(kernel: Kernel, operation: OpenOutputEvent) -> Outcome:
     """Opens an event for output; raises Errno as above, and ENOENT where there are no such events."""
     if int(operation.sample_type) & ~KNOWN_SAMPLES:
-        raise Unpredictable("the model does not know all bits of the sample type")
+        raise Unpredictable("the model does not know all bits of the sample type", Gap.INPUT)
     permissions.open_any(kernel, excludes_kernel=False)
     task = _target(kernel, operation)
     if not kernel.rules.output_events:
@@ -141,7 +142,7 @@ def _attach_handler(kernel: Kernel, operation: Attach) -> Outcome:
     """perf_event_set_bpf_handler(): programs of type PERF_EVENT run on the samples of other events."""
     if kernel.names.content(operation.program, LoadedProgram, "EINVAL").type != ProgramType.PERF_EVENT:
         raise Errno("EINVAL")
-    raise Unpredictable("the model has no rules for programs on samples")
+    raise Unpredictable("the model has no rules for programs on samples", Gap.INPUT)
 
 
 def _target(kernel: Kernel, operation: OpenEvent | OpenOutputEvent) -> object | None:

@@ -17,6 +17,7 @@ from harness.model.maps import Map
 from harness.model.maps.limits import check_file_modes
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, LoadProgram, MapType, ProgramType
+from harness.script.reason import Gap
 
 TRACING = frozenset({ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.PERF_EVENT})
 NETWORK = frozenset({ProgramType.SCHED_CLS, ProgramType.SCHED_ACT, ProgramType.XDP})
@@ -100,7 +101,7 @@ def program_type(kernel: Kernel, operation: LoadProgram) -> None:
         if not kernel.task.capable(Capability.NET_ADMIN) and not kernel.task.capable(Capability.SYS_ADMIN):
             raise Errno("EPERM")
     elif not kernel.task.capable(Capability.SYS_ADMIN):
-        raise Unpredictable("which capabilities programs of this type take")
+        raise Unpredictable("which capabilities programs of this type take", Gap.VERDICT)
 
 
 def instruction_limit(kernel: Kernel) -> int:
@@ -112,7 +113,7 @@ def verifier(kernel: Kernel, program: tuple[Instruction, ...]) -> None:
     """Raises Unpredictable for programs of callers without CAP_PERFMON, whom the verifier does not trust with addresses
     (for kprobes, no other callers get here)."""
     if not perfmon_capable(kernel) and not all(instruction.code in HARMLESS for instruction in program):
-        raise Unpredictable("which verdict the verifier gives on programs of the unprivileged")
+        raise Unpredictable("which verdict the verifier gives on programs of the unprivileged", Gap.VERDICT)
 
 
 def seed(kernel: Kernel, wanted: CreateMap) -> None:

@@ -12,6 +12,7 @@ from harness.model.interface.objects import TraceEvent
 from harness.model.unpredictable import Deadly, Settled, Unpredictable
 from harness.script.operations import CreateKprobe, FindTracepoint, ReadProfile, RemoveKprobe
 from harness.script.outcome import Bytes, Outcome, Piece, Unknown
+from harness.script.reason import Gap, Reason
 from harness.script.triggers import SYMBOLS
 
 TRACE_EVENT_ID = Unknown("the id of a trace event", least=1, most=(1 << 16) - 1)
@@ -47,7 +48,7 @@ def create_kprobe(kernel: Kernel, operation: CreateKprobe) -> Outcome:
             '"kprobes/x86: Do not modify singlestep buffer while resuming", Masami Hiramatsu, March 2017 (4.12)'
         )
     if operation.offset:
-        raise Unpredictable("whether an instruction begins there")
+        raise Unpredictable("whether an instruction begins there", Gap.SYMBOLS)
     if not kernel.rules.entry_probes:
         if operation.symbol not in SYMBOLS:
             raise Unpredictable(f"whether ftrace can trace {operation.symbol}")
@@ -96,7 +97,8 @@ def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:
         raise Errno("ENOENT")
     doubt = ""
     if operation.tracepoint not in TRACEPOINTS:
-        doubt = _seen(kernel, operation.name, f"whether the kernel has the tracepoint {operation.tracepoint}")
+        why = Reason(f"whether the kernel has the tracepoint {operation.tracepoint}", Gap.SYMBOLS)
+        doubt = _seen(kernel, operation.name, why)
     record_size = TRACEPOINTS.get(operation.tracepoint)
     trace_event = TraceEvent(operation.name, None, foreign=True, record_size=record_size)
     kernel.trace_events.append(trace_event)
@@ -136,4 +138,4 @@ def _exists(kernel: Kernel, symbol: str) -> bool:
         return True
     if NOBODYS in symbol:
         return False
-    raise Unpredictable(f"whether the kernel has a function {symbol}")
+    raise Unpredictable(f"whether the kernel has a function {symbol}", Gap.SYMBOLS)

@@ -23,6 +23,7 @@ from harness.model.unpredictable import Unbounded, Unpredictable
 from harness.script import logs
 from harness.script.operations import Buffer, CreateMap, LoadProgram, Part, Program, RawBpf, Ref
 from harness.script.outcome import DESCRIPTOR, Outcome
+from harness.script.reason import Gap
 from harness.script.structures import Filled
 
 LAST_FIELDS: Mapping[int, int] = {
@@ -128,7 +129,7 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
     if operation.command not in _COMMANDS:
         if not 0 <= operation.command < kernel.rules.first_unknown_command:
             raise Errno("EINVAL")
-        raise Unpredictable(f"what command {operation.command} does")
+        raise Unpredictable(f"what command {operation.command} does", Gap.INPUT)
     if not attr.ends_at(LAST_FIELDS[operation.command]):
         if operation.command in kernel.rules.grown_commands:
             raise Unpredictable(f"what later fields of command {operation.command} mean")

@@ -26,6 +26,7 @@ from harness.model.interface.objects import Event
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Ioctl, OpenEvent, RawOpenEvent, Ref, SampleType, WriteKprobeEvents
 from harness.script.outcome import Outcome
+from harness.script.reason import Gap
 from harness.script.structures import Filled
 
 KNOWN_OPEN_FLAGS = abi.FLAG_FD_NO_GROUP | abi.FLAG_FD_OUTPUT | abi.FLAG_PID_CGROUP | abi.FLAG_FD_CLOEXEC
@@ -83,7 +84,7 @@ def ioctl(kernel: Kernel, operation: Ioctl) -> Outcome:
     for_events = operation.request >> IOC_TYPESHIFT & IOC_TYPEMASK == abi.IOC_TYPE and not isinstance(content, Event)
     if operation.request in SURELY_NO_IOCTL or for_events:
         raise Errno("ENOTTY")
-    raise Unpredictable(f"what ioctl {operation.request:#x} does")
+    raise Unpredictable(f"what ioctl {operation.request:#x} does", Gap.INPUT)
 
 
 def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome:
@@ -93,7 +94,7 @@ def write_kprobe_events(kernel: Kernel, operation: WriteKprobeEvents) -> Outcome
         raise Errno("ENOENT")
     if _COMMENT.fullmatch(operation.command):
         return Outcome(value=0)
-    raise Unpredictable("the model does not parse commands of kprobe_events")
+    raise Unpredictable("the model does not parse commands of kprobe_events", Gap.INPUT)
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,6 @@ def _attribute(operation: RawOpenEvent) -> _Attribute:
 def _check_known(operation: RawOpenEvent, attr: _Attribute, size: int) -> None:
     known = abi.DISABLED | abi.EXCLUDE_KERNEL | abi.USE_CLOCKID
     if size > abi.ATTR.size or attr.flags & ~known or operation.group != -1:
-        raise Unpredictable("what these fields of the attribute mean")
+        raise Unpredictable("what these fields of the attribute mean", Gap.INPUT)
     if attr.type != abi.TYPE_TRACEPOINT or attr.sample_type & ~perf.KNOWN_SAMPLES:
-        raise Unpredictable("the model knows events of tracepoints only")
+        raise Unpredictable("the model knows events of tracepoints only", Gap.INPUT)

@@ -17,6 +17,7 @@ from harness.model.unpredictable import Settled, Unpredictable
 from harness.model.value import M32, M64
 from harness.script.operations import Buffer, Trigger, Untouched
 from harness.script.outcome import Outcome
+from harness.script.reason import Gap
 from harness.script.triggers import TRIGGERS, From
 
 Chosen = int | Buffer | Untouched
@@ -73,7 +74,7 @@ def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
 def _prctl(arguments: tuple[Chosen, ...]) -> Reached:
     option = _number(arguments, 0) & M32
     if option < LEAST_UNKNOWN_PRCTL:
-        raise Unpredictable(f"what prctl(2) does with option {option:#x}")
+        raise Unpredictable(f"what prctl(2) does with option {option:#x}", Gap.INPUT)
     return Reached(arguments)
 
 

@@ -30,6 +30,7 @@ from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.rules import Rule
 from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
 from harness.script.outcome import Text, Unpredicted
+from harness.script.reason import Gap
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
@@ -201,7 +202,7 @@ def _original_kind(environment: Environment, type: int, record: int) -> verifier
     }
     if type in kinds:
         return kinds[type]
-    raise Unpredictable(f"the model has no verifier for programs of type {type_name(type)}")
+    raise Unpredictable(f"the model has no verifier for programs of type {type_name(type)}", Gap.VERDICT)
 
 
 def _record_size(environment: Environment, operation: LoadProgram) -> int:

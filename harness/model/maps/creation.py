@@ -19,6 +19,7 @@ from harness.model.maps.ring_buffer import create_ring_buffer
 from harness.model.maps.stack_trace import create_stack_trace
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap, MapType
+from harness.script.reason import Gap
 
 _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
     MapType.HASH: create_hash,
@@ -45,7 +46,7 @@ def allocate(environment: Environment, wanted: CreateMap) -> Map:
     if wanted.type not in rules.types:
         raise Errno("EINVAL")
     if wanted.type not in _MAKERS:
-        raise Unpredictable(f"the model has no rules for maps of type {wanted.type}")
+        raise Unpredictable(f"the model has no rules for maps of type {wanted.type}", Gap.MAPS)
     made = _MAKERS[wanted.type](environment, wanted)
     check_file_modes(wanted.flags)
     made.flags = MapFlag(wanted.flags)

@@ -19,6 +19,7 @@ from harness.model.memory import Region
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import M32
 from harness.script.operations import CreateMap, MapType, UpdateFlag
+from harness.script.reason import Gap
 
 PER_CPU = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH})
 PADDING = "the bytes behind a value of a per-CPU map"
@@ -94,7 +95,7 @@ def check_cpu_flags(flags: int, cpus: int) -> None:
     if flags >> 32 >= cpus:
         raise Errno("ERANGE")
     if low not in (UpdateFlag.NOEXIST | UpdateFlag.EXIST, F_CPU, F_ALL_CPUS):
-        raise Unpredictable(f"the model has no rule for flags {low:#x} together")
+        raise Unpredictable(f"the model has no rule for flags {low:#x} together", Gap.MAPS)
 
 
 class ElementMap(Map):

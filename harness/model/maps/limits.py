@@ -8,6 +8,7 @@ from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap
+from harness.script.reason import Gap
 
 FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY
 PROGRAM_MODES = MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG
@@ -33,7 +34,7 @@ def check_flags(environment: Environment, wanted: CreateMap) -> None:
     if wanted.flags & ~taken or wanted.flags & PROGRAM_MODES == PROGRAM_MODES:
         raise Errno("EINVAL")
     if unknown := wanted.flags & NOT_MODELLED:
-        raise Unpredictable(f"the model does not know what map_flags {unknown:#x} do")
+        raise Unpredictable(f"the model does not know what map_flags {unknown:#x} do", Gap.MAPS)
 
 
 def check_memory(size: int) -> None:
@@ -49,5 +50,5 @@ def check_per_cpu(environment: Environment, value_size: int) -> None:
         return
     checks = environment.rules.maps.checks_per_cpu_values.in_release(environment.version_code)
     if checks is None:
-        raise Unpredictable("with which errno this release refuses large values of per-CPU maps")
+        raise Unpredictable("with which errno this release refuses large values of per-CPU maps", Gap.ORDER)
     raise Errno("E2BIG" if checks else "ENOMEM")

@@ -18,6 +18,7 @@ from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
 from harness.script.operations import CreateMap, MapType, UpdateFlag
 from harness.script.outcome import Message
+from harness.script.reason import Gap
 
 PAGES_BEFORE_DATA = 3
 """The page that pg_off counts from: after a page of `struct bpf_ringbuf`, the consumer's and the producer's."""
@@ -56,7 +57,7 @@ class RingBufferMap(Map):
         if flags & bpf.F_LOCK:
             raise Errno("EINVAL")
         if flags > UpdateFlag.EXIST:
-            raise Unpredictable("which flags of an update are looked at first")
+            raise Unpredictable("which flags of an update are looked at first", Gap.ORDER)
         raise Errno(NOT_SUPPORTED)
 
     def delete(self, key: bytes) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,12 +39,11 @@ from harness.script.operations import (
     WriteKprobeEvents,
 )
 from harness.script.outcome import DESCRIPTOR, Outcome, Prediction, Unpredicted
+from harness.script.reason import Gap, Reason, gap_of
 from harness.testing import u64
 
-NO_RULE = (
-    "the checks taken over from 4.1 refuse it with EACCES (R2 !read_ok) on a path that a later verifier may not take"
-)
-ANOTHER = "the model has no rules for maps of type 99"
+NO_RULE = Reason("a verdict", Gap.VERDICT)
+ANOTHER = Reason("a type of maps", Gap.MAPS)
 BY_NATURE = "a comparison depends on the time since boot in nanoseconds"
 TRIVIAL = program(mov64_imm(R0, 0), exit_())
 HELPERS = frozenset({1, 2, 3, 35})
@@ -113,12 +114,11 @@ def test_a_release_is_not_bound_by_the_verifier_of_another() -> None:
 
 
 def test_behind_programs_that_both_load_a_release_is_held_against_the_next() -> None:
-    reason = "the model has no rule for a tail call of a program's own function"
+    reason = Reason("an instruction", Gap.INSTRUCTIONS)
     lookup = LookupElement(Ref("map"), bytes(4), 8)
     words = [(X_INTERP, Outcome(value=0, data=u64(34))), (NEXT, Outcome(value=0, data=u64(33)))]
-    for before in ("", "the run depends on a value the model cannot know: "):
-        assert accused(heard(words, lookup, f"{before}{reason}"))
-        assert not heard(words, lookup, f"{before}the model has no rule for helper 5")
+    assert accused(heard(words, lookup, reason))
+    assert not heard(words, lookup, "a helper")
 
 
 def test_architectures_are_compared_of_one_release_only() -> None:
@@ -146,20 +146,40 @@ def test_what_differs_by_nature_is_not_held_against_anybody() -> None:
     ("operation", "reason", "expected"),
     [
         (load(), NO_RULE, Differing.ENGINE | Differing.ARCH),
-        (load(), "the model has no verifier for programs of type TRACING", Differing.ENGINE | Differing.ARCH),
-        (load(), "how much memory the caller's user has locked", Differing.NOTHING),
-        (load(), "which number a name or an address is", Differing.NOTHING),
-        (load(), "map_0 is not a descriptor", Differing.NOTHING),
-        (FindTracepoint("t", "x/y"), "whether the kernel has the tracepoint x/y", Differing.ENGINE),
-        (Close(1), "what prctl(2) does with option 0x10", Differing.ENGINE),
-        (Close(1), "the model does not know what map_flags 0x8000 do", Differing.ENGINE | Differing.ARCH),
-        (Close(1), "changed between 4.1 and 5.10, 4.19 was not checked: a", Differing.ENGINE | Differing.ARCH),
+        (load(), Reason("", Gap.UNCHECKED), Differing.ENGINE | Differing.ARCH),
+        (load(), Reason("", Gap.MAPS), Differing.NOTHING),
+        (load(), Reason("", None), Differing.NOTHING),
+        (FindTracepoint("t", "x/y"), Reason("", Gap.SYMBOLS), Differing.ENGINE),
+        (Close(1), Reason("", Gap.INPUT), Differing.ENGINE),
+        (Close(1), Reason("", Gap.NUMBER), Differing.ENGINE),
+        (Close(1), Reason("", Gap.ORDER), Differing.ENGINE | Differing.ARCH),
+        (Close(1), Reason("", Gap.UNCHECKED), Differing.ENGINE | Differing.ARCH),
         (Close(1), BY_NATURE, Differing.NOTHING),
         (Close(1), NO_RULE, Differing.NOTHING),
     ],
 )
 def test_the_reason_says_in_what_lanes_may_differ(operation: Operation, reason: str, expected: Differing) -> None:
     assert across(operation, reason) == expected
+
+
+@pytest.mark.parametrize("gap", Gap)
+@pytest.mark.parametrize("operation", [load(), Close(1)])
+def test_the_wording_of_a_reason_changes_nothing(operation: Operation, gap: Gap) -> None:
+    usual = "the checks taken over from 4.1 refuse it"
+    assert grounds(operation, usual) is None
+    assert grounds(operation, Reason(usual, gap)) == grounds(operation, Reason("in other words", gap))
+
+
+@pytest.mark.parametrize("gap", Gap)
+def test_every_gap_is_grounds_for_something(gap: Gap) -> None:
+    assert any(grounds(operation, Reason("", gap)) for operation in (load(), Close(1)))
+
+
+def test_a_reason_keeps_its_gap_in_copies() -> None:
+    reason = Unpredicted(Reason("a", Gap.MAPS))
+    for again in (copy.deepcopy(reason), pickle.loads(pickle.dumps(reason))):
+        assert again == reason
+        assert gap_of(again.reason) is Gap.MAPS
 
 
 def across(operation: Operation, reason: str) -> Differing:
@@ -186,7 +206,7 @@ def test_the_model_gives_the_reasons_that_there_are_grounds_for(operation: Opera
 
 
 def test_all_grounds_and_rules_say_why() -> None:
-    assert all(row.because for row in (*LOADS, *OTHERS))
+    assert all(row.because for row in (*LOADS.values(), *OTHERS.values()))
     assert all(rule.because and rule.link.startswith("https://") for rule in RULES)
 
 
@@ -259,7 +279,7 @@ def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> N
     count = program(*count_hits("map"), exit_())
     script = Script("s", "", (array("map"), *probed(count, symbol=symbol), LookupElement(Ref("map"), bytes(4), 8)))
     made: list[Prediction] = [Outcome(value=DESCRIPTOR)] * 5
-    reason = "the model has no rule for this"
+    reason = Reason("an instruction", Gap.INSTRUCTIONS)
     found = evidence(
         X_JIT, script, [*made, Unpredicted(reason)], [Outcome(value=5)] * 5 + [Outcome(value=0, data=u64(1))]
     )
@@ -270,7 +290,7 @@ def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> N
 def test_programs_decide_whether_keys_are_found_but_not_what_else_succeeds(operation: Operation, kept: bool) -> None:
     script = Script("s", "", (array("map"), load(count_and_tell()), operation))
     made = Outcome(value=DESCRIPTOR)
-    said: list[Prediction] = [made, made, Unpredicted("what ioctl 0x1 does")]
+    said: list[Prediction] = [made, made, Unpredicted(Reason("an ioctl", Gap.INPUT))]
     found = evidence(X_JIT, script, said, [Outcome(value=5)] * 3)
     assert (found is not None) is kept
 
@@ -282,7 +302,7 @@ def count_and_tell() -> Program:
 
 def test_grounds_may_be_for_success_alone() -> None:
     command = WriteKprobeEvents("p nonsense")
-    reason = "the model does not parse commands of kprobe_events"
+    reason = Reason("commands", Gap.INPUT)
     assert not accused(heard([(X_INTERP, Outcome(value=3)), (X_JIT, Outcome(value=4))], command, reason))
     assert accused(heard([(X_INTERP, Outcome(value=3)), (X_JIT, Outcome(errno="EINVAL"))], command, reason))
 

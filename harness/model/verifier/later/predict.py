@@ -35,6 +35,7 @@ from harness.model.verifier.verdict import Verdict
 from harness.model.verifier.verify import run_passes
 from harness.release import Release, dotted
 from harness.script.outcome import Unpredicted
+from harness.script.reason import Gap, Reason
 
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _CALL = Class.JMP | Jump.CALL
@@ -62,32 +63,32 @@ def predict(
     strange_ones = strange_opcodes(release, rules.early_opcodes)
     for index, insn in halves:
         if insn.code in strange_ones and (opcode := find(insn)) in strange_ones[insn.code]:
-            return Unpredicted(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
+            return _open(f"instruction {index} is {opcode.name}, which came with {dotted(opcode.since)}")
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)
     if rules.types_checked:
         unread = any(_is_more_than_seen(insn) for _, insn in first_halves(program))
         if unread and (context.typed or functions.starts(program)):
-            return Unpredicted("which functions begin by references that 4.1 does not have")
+            return _open("which functions begin by references that 4.1 does not have")
         if not unread and (message := functions.misfit(program, context.typed)):
             return Verdict("EINVAL", message, rule=Rule.FUNCTION_TYPES)
     elif context.typed:
-        return Unpredicted("whether the types of the program's functions fit it")
+        return _open("whether the types of the program's functions fit it")
     known = translate(program, release)
     targets = tuple(jumps(known.program))
     if rules.functions and (strange := functions.strange(program, targets, typed=rules.types_checked)):
-        return Unpredicted(f"4.1 has no functions, and {strange}")
+        return _open(f"4.1 has no functions, and {strange}")
     watch = Watch(program, known.ordered, known.signed, knows_indices=rules.indices_known)
     starts = functions.starts(program) if rules.functions else frozenset()
     env = Environment(known.program, context, rules, observer=watch, fetches=known.fetches, functions=starts)
     verdict = run_passes(env)
     if any(shape.type not in rules.map_helpers for shape in env.maps.values()):
-        return Unpredicted("the program uses a map of a type 4.1 does not have")
+        return _open("the program uses a map of a type 4.1 does not have")
     unknown = unknown_opcode(halves, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
     if other := next((one for one in watch.passed_over if one.errno != verdict.errno), None):
-        return Unpredicted(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
+        return _open(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     oddities = tuple(
         (index, what)
         for index, what in oddities_of(program, release, targets)
@@ -95,7 +96,7 @@ def predict(
     )
     if verdict.accepted:
         doubt = next((what for _, what in oddities), "") or watch.hazard or _length(known.program)
-        return Unpredicted(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
+        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
     return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
@@ -105,6 +106,10 @@ def _is_more_than_seen(insn: Instruction) -> bool:
     """Returns whether it calls a function of the kernel, or refers to one of the program."""
     other = insn.code == _CALL and insn.src not in (0, functions.LOCAL)
     return other or (insn.code == LD_IMM64 and insn.src == Pseudo.FUNCTION)
+
+
+def _open(why: str) -> Unpredicted:
+    return Unpredicted(Reason(why, Gap.VERDICT))
 
 
 def _length(program: Sequence[Instruction]) -> str:
@@ -131,7 +136,7 @@ def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[
             message = f"only the JIT can call func {program[index].imm}"
             return Verdict("EINVAL", message, index, rule=Rule.ONLY_COMPILED)
     if calls:
-        return Unpredicted(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
+        return _open(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
     return Verdict()
 
 
@@ -151,22 +156,22 @@ def _refusal(
     refusal = _refused(verdict.errno, verdict.message)
     rule = verdict.rule
     if rule in env.rules.lifted:
-        return Unpredicted(f"{refusal}, a rule not known to hold in {release}")
+        return _open(f"{refusal}, a rule not known to hold in {release}")
     if watch.checks_copies and rule in UNCHECKED:
-        return Unpredicted(f"{refusal}, but a copy may have been checked")
+        return _open(f"{refusal}, but a copy may have been checked")
     if rule is Rule.HELPER_NOT_OFFERED and insn.imm in offered:
-        return Unpredicted(f"{refusal}, but the helper exists now")
+        return _open(f"{refusal}, but the helper exists now")
     if verdict.errno != "EINVAL" and odd:
-        return Unpredicted(f"{refusal}, but {odd}, which may be seen first")
+        return _open(f"{refusal}, but {odd}, which may be seen first")
     if rule in SCANNED and verdict.errno != "EINVAL" and not jumps_inside:
         return Verdict("EINVAL", "jump out of range", rule=Rule.JUMP_RANGE)
     simulated = rule not in SCANNED | WALKED
     if simulated and watch.hazard:
-        return Unpredicted(f"{refusal}, but {watch.hazard} before that")
+        return _open(f"{refusal}, but {watch.hazard} before that")
     if simulated and watch.resumed and (long := _length(env.program)):
-        return Unpredicted(f"{refusal}, but {long}")
+        return _open(f"{refusal}, but {long}")
     if simulated and not watch.certain:
-        return Unpredicted(f"{refusal} on a path that a later verifier may not take")
+        return _open(f"{refusal} on a path that a later verifier may not take")
     return verdict
 
 
