@@ -10,7 +10,7 @@
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
 ARGS =
-C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c)
+C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c)
 SHELL_SCRIPTS = ci/setup .ci/run images/init
 
 run: .venv/ready

@@ -22,6 +22,7 @@ LAYERS = (
     (
         "named",
         "check",
+        "loader",
         "conform",
         "fuzz",
         "kernel_bugs",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -35,19 +35,26 @@ def carry_out(
     are recorded in the report; the caller ends with them (`Demands.check`). `after` and `complete` as in
     `harness.run.matrix.run`."""
 
-    def run(watch: Watch) -> RunReport:
+    def run(folder: Path, watch: Watch) -> RunReport:
         return matrix.run(
             plan, folder, watch, jobs=jobs, demands=demands, artifacts=EVERYTHING, after=after, complete=complete
         )
 
+    return with_progress(console, plan, output, run)
+
+
+def with_progress(
+    console: Console, plan: Sequence[Share], output: Path | None, run: Callable[[Path, Watch], RunReport]
+) -> RunReport:
+    """Calls `run` with a new run folder and whatever shows the progress of `plan`, and sums up what it returns."""
     signals.defer()  # until there is something that can be left in the folder
     folder = matrix.make_folder(output or directories.state() / "runs")
     try:
         if terminal.interactive(console):
             with LiveTable(console, tuple(plan)) as table:
-                report = run(table)
+                report = run(folder, table)
         else:
-            report = run(Plain(console))
+            report = run(folder, Plain(console))
     except Unwritten as error:
         summarize(console, error.report, folder)  # an interrupted run needs it most
         raise

@@ -22,6 +22,8 @@ CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
 
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
     """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
+    if {*command[1:2]} & {"exec"}:
+        return shlex.join(["hil", *command[1:]])
     case = CASE.fullmatch(script)
     if case and {*command[1:2]} & {"fuzz", "bisect"}:
         of = ["--of", "scripts"] if case["kind"] == "script" else []

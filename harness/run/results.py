@@ -15,6 +15,7 @@ from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
 from harness.run.checked import Checked
+from harness.run.executed import Executed
 from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
 from hil.whole import write_whole
@@ -159,6 +160,8 @@ class RunReport:
     """Options that demand something of the run (`harness.run.demands`) which does not hold."""
     checked: tuple[Checked, ...] = ()
     """The programs of the user's objects by lane; of other commands there are none."""
+    executed: tuple[Executed, ...] = ()
+    """The user's own command by lane (`hil exec`)."""
 
     @property
     def title(self) -> str:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""`hil exec`: a user's own loader on lanes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from harness.jobs.artifacts import EVERYTHING
+from harness.jobs.options import DEFAULT_LANES
+from harness.jobs.start import with_progress
+from harness.lane import listed, select
+from harness.loader.running import Limits
+from harness.loader.showing import print_executed
+from harness.loader.task import Named, task
+from harness.loader.worker import TaskWorker
+from harness.run import matrix
+from harness.run.choice import known_lanes
+from harness.run.plan import shares
+from harness.run.results import RunReport
+from harness.run.watch import Logged, Watch
+from hil import terminal
+from hil.arch import architecture
+
+
+@click.command("exec")
+@click.argument("command", nargs=-1, required=True)
+@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
+@click.option(
+    "--file", "files", multiple=True, metavar="PATH[:NAME]", help="A file or folder that goes with it. Repeatable."
+)
+@click.option("--fetch", multiple=True, metavar="PATH", help="A file or folder of the guest to bring back. Repeatable.")
+@click.option(
+    "--deadline",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 86400),
+    help="Nominal seconds it may take.",
+)
+@click.option("--may-leave", is_flag=True, help="Do not fail when it leaves programs, probes or processes behind.")
+@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+def exec_(
+    command: tuple[str, ...],
+    lanes: str,
+    files: tuple[str, ...],
+    fetch: tuple[str, ...],
+    deadline: float,
+    may_leave: bool,
+    jobs: int | None,
+    output: Path | None,
+) -> int:
+    """Run a COMMAND of your own in the lanes' guests, and tell what it gave, attached and left behind.
+
+    COMMAND is a program of this host (a path with a slash), which is copied, or a command of the guest; `{arch}` and
+    `{debian}` in paths are the lane's architecture (x86_64, amd64). Each lane gets a machine of its own.
+
+    Exit status: 0 it ended with 0 everywhere and left nothing, 1 it did not, 2 wrong usage, 3 a machine failed.
+    """
+    console = terminal.console()
+    wanted = listed(lanes)
+    chosen = select(wanted, known_lanes(wanted))
+    tasks = {
+        name: task(command, files, fetch, architecture(name), root=False)
+        for name in dict.fromkeys(lane.arch for lane in chosen)
+    }
+    limits = Limits(deadline)
+    plan = shares(chosen, lambda _, arch: (Named(tasks[arch].name, f"runs {tasks[arch]}", ()),))
+
+    def run(folder: Path, watch: Watch) -> RunReport:
+        workers = [
+            TaskWorker(share, tasks[share.arch], limits, folder, Logged(watch), may_leave=may_leave) for share in plan
+        ]
+
+        def complete(report: RunReport) -> RunReport:
+            return replace(report, executed=tuple(one for worker in workers for one in worker.executed))
+
+        return matrix.recorded(
+            workers, lambda: matrix.work(workers, jobs), folder, artifacts=EVERYTHING, complete=complete
+        )
+
+    report = with_progress(console, plan, output, run)
+    print_executed(console, report.executed)
+    return report.exit_status

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""Runs a task on a target, and looks at what its kernel holds before, while and after it runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.loader.identifiers import Identifiers
+from harness.loader.snapshot import Ours, snapshot
+from harness.loader.task import FOLDER, Task
+from harness.lowering.executor import GuestExecutor
+from harness.run.executed import Executed, KernelObject
+from hil import copying
+from hil.errors import BenchError, MachineLost, UserError
+from hil.machine import speed
+from hil.target import Completed, Target
+
+OWN = f"{FOLDER}/.hil"
+"""Where in the guest the bench has its own files."""
+BETWEEN = 0.25
+"""Seconds between two looks while the command runs."""
+SETTLE = 5.0
+"""Nominal seconds in which what is released must be gone: kernels free programs and links behind the caller's back,
+after a grace period (__bpf_prog_put, bpf_link_put_deferred)."""
+GRACE = 2.0
+"""Nominal seconds that a command has to end on SIGTERM, when its deadline has passed."""
+LINES = 20
+"""Lines of an output that the report has; files in the run folder have all."""
+_OURS = ("/bin/hil-agent", "/bin/busybox", "/sbin/dropbear", "/init")
+
+_PREPARE = f"""\
+mountpoint -q {FOLDER} && exit
+mkdir -p {FOLDER} && mount -t tmpfs -o mode=755 tmpfs {FOLDER} && mkdir {OWN}
+"""
+# The shell stays in front, so that a program which it does not find gets 127. A background process of a shell that is
+# not interactive is no leader of a group, so setsid does not fork, and $! is the session.
+_RUN = f"""\
+root=$1
+shift
+cd {FOLDER} || exit 126
+ulimit -l unlimited
+export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if [ -n "$root" ]; then
+	if [ -x "$root/bin/sh" ]; then shell=/bin/sh; else shell="{OWN}/busybox sh"; fi
+	set -- chroot "$root" $shell -c 'cd {FOLDER} && exec "$@"' sh "$@"
+else
+	set -- sh -c 'exec "$@"' sh "$@"
+fi
+setsid "$@" </dev/null >{OWN}/stdout 2>{OWN}/stderr &
+echo $! >{OWN}/pid
+wait $!
+"""
+_END = f"""\
+read -r session <{OWN}/pid || exit 1
+kill -s "$1" -- "-$session" 2>/dev/null
+pkill "-$1" -s "$session"
+true
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`deadline` in nominal seconds, after which the command is ended."""
+
+    deadline: float = 60.0
+
+
+class Place:
+    """A target with a workspace for tasks. `root` is the path of the root file system that commands run in, empty for
+    the guest's own."""
+
+    def __init__(self, target: Target, executor: GuestExecutor, root: str = "") -> None:
+        self._target = target
+        self._executor = executor
+        self._root = root
+        self._ours = Ours(frozenset(_OURS), FOLDER)
+
+    def prepare(self) -> None:
+        """Makes the workspace."""
+        done = self._target.run(["sh", "-c", _PREPARE])
+        if done.status:
+            raise BenchError(
+                "cannot make a workspace in the guest", remedy=done.stderr.decode(errors="replace").strip()
+            )
+
+    def look(self) -> frozenset[KernelObject]:
+        """Returns what the kernel holds now."""
+        identifiers = Identifiers(self._executor.agent, self._target.arch.name)
+        return snapshot(self._target, identifiers, self._target.tracing, self._ours)
+
+    def run(self, lane: str, task: Task, limits: Limits, folder: Path, shown: Path) -> Executed:
+        """Runs a task and returns how it fared; its outputs are files in `folder`, told relative to `shown`.
+
+        Raises UserError when the guest has no room for its files, or lacks its interpreter; MachineLost when the guest
+        died, with what was seen until then in `Lost.executed`.
+        """
+        copying.to_target(self._target, task.files, FOLDER)
+        self._check_interpreter(task)
+        identifiers = Identifiers(self._executor.agent, self._target.arch.name)
+        programs, maps = identifiers.next_numbers()
+        before = self.look()
+        seen: set[KernelObject] = set()
+        made = Executed(lane, task.argv)
+        try:
+            done, late, seconds = self._carry_out(task, limits, before, seen)
+            left = self._left(before)
+            programs_now, maps_now = identifiers.next_numbers()
+            made = replace(
+                made,
+                status=None if late else done.status,
+                late=late,
+                seconds=round(seconds, 2),
+                seen=_sorted(seen | left),
+                left=_sorted(left),
+                loaded=_between(programs, programs_now),
+                made=_between(maps, maps_now),
+            )
+            return self._collect(made, task, folder, shown)
+        except MachineLost as loss:
+            raise Lost(loss, replace(made, seen=_sorted(seen))) from loss
+
+    def _check_interpreter(self, task: Task) -> None:
+        name = task.interpreter
+        if name and self._target.run(["test", "-e", f"{self._root}{name}"]).status:
+            where = "the root file system" if self._root else "the guest's small root"
+            raise UserError(
+                f"{task.name} is linked dynamically: it needs {name}, which {where} does not have",
+                remedy="link it with -static, or give a --root that has its libraries",
+            )
+
+    def _carry_out(
+        self, task: Task, limits: Limits, before: frozenset[KernelObject], seen: set[KernelObject]
+    ) -> tuple[Completed, bool, float]:
+        """Runs the command; adds to `seen` what there is beyond `before` while it runs."""
+        ended = threading.Event()
+        result: list[Completed | BaseException] = []
+
+        def run() -> None:
+            argv = ["sh", "-c", _RUN, "run", self._root, *task.argv]
+            try:
+                result.append(self._target.run(argv, timeout=limits.deadline + 10 * SETTLE))
+            except BaseException as error:  # for the thread that waits
+                result.append(error)
+            ended.set()
+
+        started = time.monotonic()
+        deadline = started + limits.deadline * speed.scale()
+        thread = threading.Thread(target=run, name="hil-exec", daemon=True)
+        thread.start()
+        late = False
+        while not ended.wait(min(BETWEEN, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                late = True
+                self._end(ended)
+                break
+            seen |= {one for one in self.look() - before if one.kind != "process"}
+        ended.wait()
+        seconds = time.monotonic() - started
+        thread.join()
+        if isinstance(result[0], BaseException):
+            raise result[0]
+        return result[0], late, seconds
+
+    def _end(self, ended: threading.Event) -> None:
+        """Ends the command's session: SIGTERM first, so that it can detach, then SIGKILL."""
+        for signal, seconds in (("TERM", GRACE), ("KILL", SETTLE)):
+            self._target.run(["sh", "-c", _END, "end", signal])
+            if ended.wait(seconds * speed.scale()):
+                return
+
+    def _left(self, before: frozenset[KernelObject]) -> frozenset[KernelObject]:
+        """What is there beyond `before`, once whatever is about to be released is."""
+        deadline = time.monotonic() + SETTLE * speed.scale()
+        while (left := self.look() - before) and time.monotonic() < deadline:
+            pass
+        return left
+
+    def _collect(self, made: Executed, task: Task, folder: Path, shown: Path) -> Executed:
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = copying.from_target(self._target, [f"{OWN}/stdout", f"{OWN}/stderr"], folder)
+        stdout, stderr = (_last_lines(folder / name) for name in ("stdout", "stderr"))
+        paths = [folder / name for name in ("stdout", "stderr") if (folder / name).exists()]
+        notes = list(made.notes)
+        if self._target.run(["stat", "-f", "-c", "%a", FOLDER]).stdout.strip() == b"0":
+            notes.append(f"there is no space left in the guest's {FOLDER}; give it more memory with --memory")
+        if task.fetch:
+            wanted = [path if path.startswith("/") else f"{FOLDER}/{path}" for path in task.fetch]
+            real = [path if path.startswith(FOLDER) else f"{self._root}{path}" for path in wanted]
+            fetched = folder / "files"
+            fetched.mkdir(exist_ok=True)
+            missing = copying.from_target(self._target, real, fetched)
+            notes += [f"there is no {path} in the guest" for path in missing]
+            paths += sorted(fetched.iterdir())
+        output = tuple(str(path.relative_to(shown)) for path in paths)
+        return replace(made, output=output, notes=tuple(notes), stdout=stdout, stderr=stderr)
+
+
+class Lost(MachineLost):
+    """The guest died while the command ran; `executed` is what was known by then."""
+
+    def __init__(self, loss: MachineLost, executed: Executed) -> None:
+        super().__init__(f"the guest died while {executed.command[0]} ran: {loss.what}", details=loss.details)
+        self.executed = executed
+
+
+def _between(first: int | None, last: int | None) -> int | None:
+    """How many identifiers were given between two that were asked for."""
+    return None if first is None or last is None else last - first - 1
+
+
+def _sorted(objects: set[KernelObject] | frozenset[KernelObject]) -> tuple[KernelObject, ...]:
+    return tuple(sorted(objects, key=lambda one: (one.kind, len(one.identity), one.identity)))
+
+
+def _last_lines(path: Path) -> str:
+    if not path.exists():
+        return ""
+    lines: Sequence[str] = path.read_bytes().decode(errors="replace").splitlines()
+    return "\n".join(lines[-LINES:])

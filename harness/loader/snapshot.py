@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""What a kernel holds at one moment for those who attach probes: objects of BPF, probes, perf events, processes.
+
+Where a kernel has no identifiers of programs and maps (before 4.13), only those with a descriptor in some process are
+found, by the links in /proc/PID/fd.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.loader.identifiers import Identifiers
+from harness.run.executed import KernelObject
+from hil.target import Target
+
+_PROBES = {"kprobe_events": "probe", "uprobe_events": "probe"}
+_ARMED = "/sys/kernel/debug/kprobes/list"
+_HEAD = re.compile(r"^/proc/(?P<process>\d+)/fd:$")
+_ENTRY = re.compile(r"(?P<name>\S+) -> (?P<to>.*)$")
+_ANONYMOUS = {"bpf-prog": "program", "bpf-map": "map", "bpf_link": "link", "bpf-link": "link"}
+_EVENT = "[perf_event]"
+_SEPARATOR = "===="
+
+_SCRIPT = f"""\
+for file in "$@"; do
+	echo "{_SEPARATOR} $file"
+	cat "$file" 2>/dev/null
+done
+echo "{_SEPARATOR} links"
+ls -l -d /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null
+ls -l /proc/[0-9]*/fd 2>/dev/null
+true
+"""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What of the processes belongs to the bench: those with these programs, unless they work in `folder`."""
+
+    programs: frozenset[str]
+    folder: str
+
+
+def snapshot(target: Target, identifiers: Identifiers, tracing: str, ours: Ours) -> frozenset[KernelObject]:
+    """Returns everything there is now; MachineLost when the target is gone."""
+    files = [f"{tracing}/{name}" for name in _PROBES] + [_ARMED]
+    done = target.run(["sh", "-c", _SCRIPT, "snapshot", *files])
+    sections = _sections(done.stdout.decode(errors="replace"))
+    by_id = list(identifiers.objects())
+    processes, descriptors = _processes(sections.pop("links", []))
+    found = [*_probes(sections), *by_id]
+    kinds = {one.kind for one in by_id}
+    events = [(process, number) for process, number, kind in descriptors if kind == _EVENT]
+    attached = identifiers.attached(events)
+    users = {process for process in processes if _foreign(processes[process], ours)}
+    for process, number, kind in descriptors:
+        if process not in users:
+            continue
+        who = f"descriptor {number} of process {process} ({processes[process].get('exe', '?')})"
+        if kind == _EVENT:
+            what = attached.get((process, number), "a perf event")
+            found.append(KernelObject("perf event", f"{process}/{number}", f"{what}: {who}"))
+        elif (name := _ANONYMOUS.get(kind)) and name not in kinds:
+            found.append(KernelObject(name, f"{process}/{number}", f"{name}: {who}"))
+    for process in sorted(users):
+        exe = processes[process].get("exe", "?")
+        found.append(KernelObject("process", str(process), f"process {process}: {exe}"))
+    return frozenset(found)
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(f"{_SEPARATOR} "):
+            lines = sections.setdefault(line.removeprefix(f"{_SEPARATOR} "), [])
+        else:
+            lines.append(line)
+    return sections
+
+
+def _probes(sections: dict[str, list[str]]) -> Iterator[KernelObject]:
+    for path, lines in sections.items():
+        for line in filter(None, lines):
+            if path == _ARMED:
+                address, *words = line.split()
+                what = " ".join(word for word in words if word != address)
+                yield KernelObject("kprobe", what.partition(" [")[0] + address, f"armed {what}")
+            else:
+                yield KernelObject("probe", line, f"{path.rpartition('/')[2]}: {line}")
+
+
+def _processes(lines: list[str]) -> tuple[dict[int, dict[str, str]], list[tuple[int, int, str]]]:
+    """The links of each process by name, and the descriptors of anonymous inodes: process, number, kind."""
+    processes: dict[int, dict[str, str]] = {}
+    descriptors = []
+    process = 0
+    for line in lines:
+        if head := _HEAD.match(line):
+            process = int(head["process"])
+        elif entry := _ENTRY.search(line):
+            name, to = entry["name"], entry["to"]
+            if name.startswith("/proc/"):
+                _, _, number, what = name.split("/")
+                processes.setdefault(int(number), {})[what] = to
+            elif name.isdecimal() and to.startswith("anon_inode:"):
+                descriptors.append((process, int(name), to.removeprefix("anon_inode:")))
+    return processes, descriptors
+
+
+def _foreign(links: dict[str, str], ours: Ours) -> bool:
+    """Whether a process is none of the bench's, nor of the kernel, whose threads have no program."""
+    exe, cwd = links.get("exe", ""), links.get("cwd", "")
+    inside = cwd == ours.folder or cwd.startswith(f"{ours.folder}/") or cwd.endswith(ours.folder)
+    return bool(exe) and (inside or exe not in ours.programs)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""One kernel's share of `hil exec`: a machine for each lane, so that what a command leaves reaches no other lane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.compare import Verdict
+from harness.lane import Lane
+from harness.loader.running import Limits, Lost, Place
+from harness.loader.task import Task
+from harness.run.executed import Executed
+from harness.run.plan import Share
+from harness.run.results import MachineReport, OperationReport, ScriptResult
+from harness.run.watch import Watch
+from harness.run.worker import Worker
+from harness.session import Bootable, lane_session, prepare
+
+
+class TaskWorker(Worker):
+    """Runs a task on the lanes of a share. `executed` has what is known of it on each."""
+
+    def __init__(
+        self, share: Share, task: Task, limits: Limits, folder: Path, watch: Watch, *, may_leave: bool = False
+    ) -> None:
+        super().__init__(share, folder, watch)
+        self.executed: list[Executed] = []
+        self._task = task
+        self._limits = limits
+        self._may_leave = may_leave
+
+    def _run(self) -> None:
+        self._go_on()
+        bootable = prepare(self.share.kernel, self.share.arch, self._progress)
+        self._know(provenance=dict(bootable.kernel.provenance))
+        for number, lane in enumerate(self.share.lanes):
+            if number:
+                self.reports.append(
+                    MachineReport(self.share.kernel, self.share.arch, provenance=dict(bootable.kernel.provenance))
+                )
+            self._serve_lane(bootable, lane)
+
+    def _serve_lane(self, bootable: Bootable, lane: Lane) -> None:
+        folder = self._folder / f"{self.share.name}-{lane.engine}"
+        self.machine = None
+        try:
+            with lane_session(bootable, folder, engine=lane.engine, all_cpus=True, listener=self._progress) as session:
+                self._know(
+                    uname=session.facts.uname,
+                    qemu_version=session.target.emulator,
+                    boot_seconds=round(session.boot_seconds, 2),
+                    console=self._console(session.target),
+                )
+                place = Place(session.target, session.executor)
+                place.prepare()
+                self.say(f"running {self._task.name}")
+                with self.clock.on(lane, "command"):
+                    self._keep(lane, place.run(str(lane), self._task, self._limits, folder, self._folder))
+        except Lost as loss:
+            self.executed.append(loss.executed)
+            self._know(trouble=f"{loss}\n{loss.details}".strip())
+            self._add(lane, ScriptResult(str(lane), self._task.name, Verdict.LOST, str(loss)))
+        finally:
+            if self.machine is not None:
+                self._account_for(self.machine)
+
+    def _keep(self, lane: Lane, executed: Executed) -> None:
+        self.executed.append(executed)
+        wrong = complaint(executed, self._limits, may_leave=self._may_leave)
+        verdict = Verdict.DIVERGE if wrong else Verdict.AGREE
+        operation = OperationReport(0, str(self._task), "", ending(executed), "status 0") if wrong else None
+        self._add(lane, ScriptResult(str(lane), self._task.name, verdict, wrong, operation, seconds=executed.seconds))
+
+
+def ending(executed: Executed) -> str:
+    """How a command ended, in words."""
+    if executed.late:
+        return "ended at its deadline"
+    if executed.status is not None and executed.status > 128:
+        return f"status {executed.status} (signal {executed.status - 128})"
+    return "not run" if executed.status is None else f"status {executed.status}"
+
+
+def complaint(executed: Executed, limits: Limits, *, may_leave: bool) -> str:
+    """What is wrong with how a command fared; empty where it is as it should be."""
+    wrong = []
+    if executed.late:
+        wrong.append(
+            f"it did not end within {limits.deadline:g} nominal seconds, so its process group was ended;"
+            " give it more with --deadline, or end it yourself: timeout -s INT 5 COMMAND"
+        )
+    elif executed.status:
+        said = next(iter(reversed(executed.stderr.splitlines() or executed.stdout.splitlines())), "")
+        wrong.append(f"it ended with {ending(executed)}{f': {said}' if said else ''}")
+    if executed.left and not may_leave:
+        wrong.append(f"it left behind: {'; '.join(one.text for one in executed.left)}")
+    return "; ".join(wrong)

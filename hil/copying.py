@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Files to and from a target, as one tar archive through a command's standard input or output.
+
+Every target has tar (busybox has one); owner and times of what is copied are not kept.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from hil.errors import BenchError, UserError
+from hil.target import Target
+
+FULL = "No space left on device"
+_SECONDS = 120.0
+"""Nominal seconds for a copy, to which those for its bytes are added."""
+_PER_SECOND = 1 << 20
+"""The least bytes in a nominal second: an emulated guest decrypts all of them."""
+
+
+def to_target(target: Target, files: Mapping[str, Path], folder: str) -> None:
+    """Copies files and folders of this host into `folder` on the target, by their names there.
+
+    Raises UserError when one does not exist or cannot be read, or when they do not fit on the target.
+    """
+    content = archive(files)
+    seconds = _SECONDS + len(content) / _PER_SECOND
+    done = target.run(["tar", "-x", "-f", "-", "-C", folder], stdin=content, timeout=seconds)
+    if done.status:
+        said = done.stderr.decode(errors="replace").strip()
+        if FULL in said:
+            raise UserError(
+                f"there is no space for {', '.join(files)} ({len(content) / 1e6:.1f} MB) in the guest's {folder}",
+                remedy="give the guest more memory with --memory",
+            )
+        raise BenchError(f"cannot copy {', '.join(files)} to {folder} on the target", remedy=said)
+
+
+def from_target(target: Target, paths: Sequence[str], folder: Path) -> list[str]:
+    """Copies files and folders of the target into `folder` under their last names; returns the paths that are not
+    there."""
+    missing = []
+    for path in paths:
+        place = PurePosixPath(path)
+        argv = ["tar", "-c", "-h", "-f", "-", "-C", str(place.parent), place.name]
+        done = target.run(argv, timeout=_SECONDS * 4)
+        if done.status:
+            missing.append(path)
+            continue
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+            # The filter refuses what would land outside of the folder; a guest is not to be trusted.
+            tar.extractall(folder, filter="data")
+    return missing
+
+
+def archive(files: Mapping[str, Path]) -> bytes:
+    """Returns a tar archive with files and folders of this host by their names in it; raises UserError for one that
+    cannot be read."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, path in files.items():
+            try:
+                tar.add(path, name, filter=_owned_by_root)
+            except OSError as error:
+                raise UserError(f"cannot read {path}: {error.strerror}", remedy="name a file that exists") from error
+    return made.getvalue()
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    return member

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""A loader in a guest: what it attaches is seen, what it leaves is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.loader.running import Limits, Place
+from harness.loader.task import Task, task
+from harness.pytest_plugin.guest import LaneGuest
+from harness.run.executed import Executed
+from hil.arch import Architecture
+from hil.errors import UserError
+from tests.harness.loader.building import built
+
+pytestmark = pytest.mark.guest
+
+LIMITS = Limits(20.0)
+
+
+@pytest.fixture
+def place(guest: LaneGuest) -> Iterator[Place]:
+    place = Place(guest.machine, guest.executor)
+    place.prepare()
+    yield place
+    # Other tests use the same machine.
+    guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits; umount -l /hil"])
+
+
+def kinds(executed: Executed) -> set[str]:
+    return {one.kind for one in executed.seen}
+
+
+@pytest.mark.needs("kprobes")
+def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
+    program = built(guest.machine.arch, tmp_path)
+
+    def run(*arguments: str, limits: Limits = LIMITS) -> Executed:
+        chosen = of(program, guest.machine.arch, *arguments)
+        return place.run(str(guest.lane), chosen, limits, tmp_path / "-".join(("run", *arguments)), tmp_path)
+
+    good = run("linger", "2")
+    assert (good.status, good.stdout, good.left) == (0, "10 hits", ())
+    assert kinds(good) == {"program", "map", "perf event", "probe", "kprobe"}
+    assert "run-linger-2/stdout" in good.output
+    if guest.model.environment.rules.release >= (4, 13):
+        assert (good.loaded, good.made) == (1, 1)
+
+    assert run("fail").status == 7
+
+    left = run("leave")
+    assert [one.kind for one in left.left] == ["probe"]
+    assert "hil_loader/hits" in left.left[0].text
+    guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits"])
+
+    late = run("linger", "600", limits=Limits(2.0))
+    assert late.late and late.status is None
+    assert not [one for one in late.left if one.kind == "process"], "its process group outlived the deadline"
+    guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits"])
+
+    daemon = run("fork")
+    assert {one.kind for one in daemon.left} >= {"process", "program", "map", "perf event", "probe"}
+    (process,) = (one.identity for one in daemon.left if one.kind == "process")
+    guest.machine.run(["kill", "-9", process])
+
+
+def test_a_guest_without_space(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
+    guest.machine.run(["mount", "-o", "remount,size=2m", "/hil"])
+    program = built(guest.machine.arch, tmp_path)
+    full = place.run(str(guest.lane), of(program, guest.machine.arch, "fill"), LIMITS, tmp_path / "run", tmp_path)
+    assert full.status == 1
+    assert any("no space" in note for note in full.notes)
+    big = tmp_path / "big"
+    big.write_bytes(bytes(4 << 20))
+    with pytest.raises(UserError, match=r"no space for .*big .*--memory"):
+        chosen = task(["true"], [str(big)], [], guest.machine.arch, root=False)
+        place.run(str(guest.lane), chosen, LIMITS, tmp_path / "run", tmp_path)
+
+
+def test_an_interpreter_that_is_not_there(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
+    program = built(guest.machine.arch, tmp_path, "-Wl,--dynamic-linker=/lib/ld-of-nobody.so.1")
+    with pytest.raises(UserError, match=r"needs /lib/ld-of-nobody.so.1, which the guest's small root does not have"):
+        place.run(str(guest.lane), of(program, guest.machine.arch), LIMITS, tmp_path / "run", tmp_path)
+
+
+def of(program: Path, arch: Architecture, *arguments: str) -> Task:
+    return task([str(program), *arguments], [], [], arch, root=False)
