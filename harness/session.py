@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -91,6 +91,10 @@ class Bootable:
 
     kernel: Kernel
     root: GuestRoot
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    """As in MachineSpec."""
+    memory: int | None = None
+    """MiB, where it is not the usual amount."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +116,13 @@ class Session(Generic[TargetOf]):
         bring_up(self.target)
 
 
-def prepare(name: str, arch: str, listener: Listener = QUIET) -> Bootable:
-    """Returns the kernel `name`, which is fetched if it is not in the cache, and its guest root; errors as
-    `hil.kernels.store.get`."""
+def prepare(name: str, arch: str, listener: Listener = QUIET, *, disks: bool = False) -> Bootable:
+    """Returns the kernel `name`, which is fetched if it is not in the cache, and its guest root, with the drivers of
+    disks if asked for; errors as `hil.kernels.store.get` and `hil.guestroot.build`."""
     with listener.phase(Phase.KERNEL):
         kernel = store.get(name, architecture(arch), notify=listener.note)
     with listener.phase(Phase.GUEST_ROOT):
-        return Bootable(kernel, guestroot.build(kernel, notify=listener.note))
+        return Bootable(kernel, guestroot.build(kernel, disks=disks, notify=listener.note))
 
 
 @contextmanager
@@ -180,7 +184,10 @@ def specification(
 ) -> MachineSpec:
     """Returns the machine that `lane_session` boots."""
     append = (*(() if all_cpus else at_first(bootable.kernel)), *((NO_KASLR,) if for_gdb or plugin else ()))
-    spec = MachineSpec(bootable.kernel, bootable.root, folder, cpus=CPUS, append=append, plugin=plugin)
+    spec = MachineSpec(
+        bootable.kernel, bootable.root, folder, cpus=CPUS, append=append, plugin=plugin, disks=bootable.disks
+    )
+    spec = spec if bootable.memory is None else replace(spec, memory=bootable.memory)
     return replace(spec, patience=math.inf) if for_gdb else spec
 
 

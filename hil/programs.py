@@ -18,6 +18,9 @@ from hil.errors import BenchError
 
 _log = logging.getLogger(__name__)
 
+NOT_FOUND = 127
+"""The status of a program that does not exist."""
+
 _lock = threading.Lock()
 _running: set[subprocess.Popen[str]] = set()
 _refused = 0

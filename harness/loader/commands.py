@@ -12,6 +12,7 @@ from harness.jobs.artifacts import EVERYTHING
 from harness.jobs.options import DEFAULT_LANES
 from harness.jobs.start import with_progress
 from harness.lane import listed, select
+from harness.loader.rooted import Surroundings, surroundings_options
 from harness.loader.running import Limits
 from harness.loader.showing import print_executed
 from harness.loader.task import Named, task
@@ -39,6 +40,8 @@ from hil.arch import architecture
     type=click.FloatRange(0.1, 86400),
     help="Nominal seconds it may take.",
 )
+@click.option("--unwatched", is_flag=True, help="Do not look while it runs: probes see what the bench does.")
+@surroundings_options
 @click.option("--may-leave", is_flag=True, help="Do not fail when it leaves programs, probes or processes behind.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
@@ -48,6 +51,11 @@ def exec_(
     files: tuple[str, ...],
     fetch: tuple[str, ...],
     deadline: float,
+    unwatched: bool,
+    root: str | None,
+    packages: str,
+    headers: bool,
+    memory: int | None,
     may_leave: bool,
     jobs: int | None,
     output: Path | None,
@@ -63,15 +71,25 @@ def exec_(
     wanted = listed(lanes)
     chosen = select(wanted, known_lanes(wanted))
     tasks = {
-        name: task(command, files, fetch, architecture(name), root=False)
+        name: task(command, files, fetch, architecture(name), root=root is not None)
         for name in dict.fromkeys(lane.arch for lane in chosen)
     }
-    limits = Limits(deadline)
+    limits = Limits(deadline, watched=not unwatched)
+    surroundings = Surroundings(root, tuple(listed(packages)) if packages else (), headers, memory)
     plan = shares(chosen, lambda _, arch: (Named(tasks[arch].name, f"runs {tasks[arch]}", ()),))
 
     def run(folder: Path, watch: Watch) -> RunReport:
         workers = [
-            TaskWorker(share, tasks[share.arch], limits, folder, Logged(watch), may_leave=may_leave) for share in plan
+            TaskWorker(
+                share,
+                tasks[share.arch],
+                limits,
+                folder,
+                Logged(watch),
+                surroundings=surroundings,
+                may_leave=may_leave,
+            )
+            for share in plan
         ]
 
         def complete(report: RunReport) -> RunReport:

@@ -197,7 +197,7 @@ def _attachment(attribute: bytes, name: bytes) -> str:
     known = FD_TYPES[type_] if type_ < len(FD_TYPES) else f"type {type_}"
     offset = _unsigned(attribute, TASK_FD_QUERY.fields["probe_offset"].offset, 8)
     place = _text(name) or f"{_unsigned(attribute, TASK_FD_QUERY.fields['probe_addr'].offset, 8):#x}"
-    return f"{known} {place}{f'+{offset:#x}' if offset else ''}, program {value['prog_id']}"
+    return f"perf event on {known} {place}{f'+{offset:#x}' if offset else ''}, program {value['prog_id']}"
 
 
 def _text(data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from harness.loader.snapshot import Ours, snapshot
 from harness.loader.task import FOLDER, Task
 from harness.lowering.executor import GuestExecutor
 from harness.run.executed import Executed, KernelObject
+from harness.session import Bootable
 from hil import copying
 from hil.errors import BenchError, MachineLost, UserError
 from hil.machine import speed
+from hil.rootfs import mounting
 from hil.target import Completed, Target
 
 OWN = f"{FOLDER}/.hil"
@@ -30,10 +32,13 @@ GRACE = 2.0
 """Nominal seconds that a command has to end on SIGTERM, when its deadline has passed."""
 LINES = 20
 """Lines of an output that the report has; files in the run folder have all."""
+Seen = dict[tuple[str, str], KernelObject]
+"""What was seen, by kind and identity."""
 _OURS = ("/bin/hil-agent", "/bin/busybox", "/sbin/dropbear", "/init")
 
 _PREPARE = f"""\
 mountpoint -q {FOLDER} && exit
+[ ! -d /sys/fs/bpf ] || mount -t bpf bpf /sys/fs/bpf
 mkdir -p {FOLDER} && mount -t tmpfs -o mode=755 tmpfs {FOLDER} && mkdir {OWN}
 """
 # The shell stays in front, so that a program which it does not find gets 127. A background process of a shell that is
@@ -67,25 +72,31 @@ class Limits:
     """`deadline` in nominal seconds, after which the command is ended."""
 
     deadline: float = 60.0
+    watched: bool = True
+    """Whether the bench looks at the kernel while it runs. Its looks are processes that open files, which a probe
+    sees."""
 
 
 class Place:
-    """A target with a workspace for tasks. `root` is the path of the root file system that commands run in, empty for
-    the guest's own."""
+    """A target with a workspace for tasks."""
 
-    def __init__(self, target: Target, executor: GuestExecutor, root: str = "") -> None:
+    def __init__(self, target: Target, executor: GuestExecutor) -> None:
         self._target = target
         self._executor = executor
-        self._root = root
+        self._root = ""
         self._ours = Ours(frozenset(_OURS), FOLDER)
 
-    def prepare(self) -> None:
-        """Makes the workspace."""
+    def prepare(self, bootable: Bootable | None = None) -> None:
+        """Makes the workspace, and mounts the root file system that commands are to run in, if the machine has one."""
         done = self._target.run(["sh", "-c", _PREPARE])
         if done.status:
             raise BenchError(
                 "cannot make a workspace in the guest", remedy=done.stderr.decode(errors="replace").strip()
             )
+
+        if bootable is not None and mounting.ROOT in bootable.disks:
+            self._root = mounting.mount(self._target, FOLDER)
+            self._target.run(["cp", "/bin/busybox", OWN])  # the shell of a root that has none
 
     def look(self) -> frozenset[KernelObject]:
         """Returns what the kernel holds now."""
@@ -103,7 +114,7 @@ class Place:
         identifiers = Identifiers(self._executor.agent, self._target.arch.name)
         programs, maps = identifiers.next_numbers()
         before = self.look()
-        seen: set[KernelObject] = set()
+        seen: Seen = {}
         made = Executed(lane, task.argv)
         try:
             done, late, seconds = self._carry_out(task, limits, before, seen)
@@ -114,14 +125,14 @@ class Place:
                 status=None if late else done.status,
                 late=late,
                 seconds=round(seconds, 2),
-                seen=_sorted(seen | left),
+                seen=_sorted({*seen.values(), *left}),
                 left=_sorted(left),
                 loaded=_between(programs, programs_now),
                 made=_between(maps, maps_now),
             )
             return self._collect(made, task, folder, shown)
         except MachineLost as loss:
-            raise Lost(loss, replace(made, seen=_sorted(seen))) from loss
+            raise Lost(loss, replace(made, seen=_sorted(set(seen.values())))) from loss
 
     def _check_interpreter(self, task: Task) -> None:
         name = task.interpreter
@@ -133,7 +144,7 @@ class Place:
             )
 
     def _carry_out(
-        self, task: Task, limits: Limits, before: frozenset[KernelObject], seen: set[KernelObject]
+        self, task: Task, limits: Limits, before: frozenset[KernelObject], seen: Seen
     ) -> tuple[Completed, bool, float]:
         """Runs the command; adds to `seen` what there is beyond `before` while it runs."""
         ended = threading.Event()
@@ -157,7 +168,8 @@ class Place:
                 late = True
                 self._end(ended)
                 break
-            seen |= {one for one in self.look() - before if one.kind != "process"}
+            if limits.watched:
+                _note(seen, self.look() - before)
         ended.wait()
         seconds = time.monotonic() - started
         thread.join()
@@ -197,6 +209,14 @@ class Place:
             paths += sorted(fetched.iterdir())
         output = tuple(str(path.relative_to(shown)) for path in paths)
         return replace(made, output=output, notes=tuple(notes), stdout=stdout, stderr=stderr)
+
+
+def _note(seen: Seen, found: Iterable[KernelObject]) -> None:
+    """Adds what was found, with the longest text: what an event is attached to is known only once it is."""
+    for one in found:
+        known = seen.get((one.kind, one.identity))
+        if one.kind != "process" and (known is None or len(known.text) < len(one.text)):
+            seen[one.kind, one.identity] = one
 
 
 class Lost(MachineLost):

@@ -87,7 +87,7 @@ def _probes(sections: dict[str, list[str]]) -> Iterator[KernelObject]:
             if path == _ARMED:
                 address, *words = line.split()
                 what = " ".join(word for word in words if word != address)
-                yield KernelObject("kprobe", what.partition(" [")[0] + address, f"armed {what}")
+                yield KernelObject("kprobe", what.partition(" [")[0] + address, f"kprobes: {what}")
             else:
                 yield KernelObject("probe", line, f"{path.rpartition('/')[2]}: {line}")
 

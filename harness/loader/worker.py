@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.compare import Verdict
 from harness.lane import Lane
+from harness.loader.rooted import Surroundings
 from harness.loader.running import Limits, Lost, Place
 from harness.loader.task import Task
 from harness.run.executed import Executed
@@ -14,25 +15,37 @@ from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.watch import Watch
 from harness.run.worker import Worker
-from harness.session import Bootable, lane_session, prepare
+from harness.session import Bootable, lane_session
 
 
 class TaskWorker(Worker):
     """Runs a task on the lanes of a share. `executed` has what is known of it on each."""
 
     def __init__(
-        self, share: Share, task: Task, limits: Limits, folder: Path, watch: Watch, *, may_leave: bool = False
+        self,
+        share: Share,
+        task: Task,
+        limits: Limits,
+        folder: Path,
+        watch: Watch,
+        *,
+        surroundings: Surroundings,
+        may_leave: bool = False,
     ) -> None:
         super().__init__(share, folder, watch)
         self.executed: list[Executed] = []
         self._task = task
         self._limits = limits
+        self._surroundings = surroundings
         self._may_leave = may_leave
 
     def _run(self) -> None:
         self._go_on()
-        bootable = prepare(self.share.kernel, self.share.arch, self._progress)
-        self._know(provenance=dict(bootable.kernel.provenance))
+        with self._surroundings.bootable(self.share.kernel, self.share.arch, self._progress) as bootable:
+            self._know(provenance=dict(bootable.kernel.provenance))
+            self._serve_lanes(bootable)
+
+    def _serve_lanes(self, bootable: Bootable) -> None:
         for number, lane in enumerate(self.share.lanes):
             if number:
                 self.reports.append(
@@ -52,7 +65,7 @@ class TaskWorker(Worker):
                     console=self._console(session.target),
                 )
                 place = Place(session.target, session.executor)
-                place.prepare()
+                place.prepare(bootable)
                 self.say(f"running {self._task.name}")
                 with self.clock.on(lane, "command"):
                     self._keep(lane, place.run(str(lane), self._task, self._limits, folder, self._folder))

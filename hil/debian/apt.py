@@ -180,6 +180,31 @@ class Apt:
                 fetched.replace(target)
         return target
 
+    def download_with_dependencies(self, names: Sequence[str], folder: Path) -> list[Path]:
+        """Download packages and all that they depend on (no recommendations) into `folder`; returns their paths.
+
+        Raises UserError when the suite lacks one, BenchError when they cannot be fetched.
+        """
+        with cache.locked(self._root, notify=self._notify), cache.writing(folder):
+            self._update(FRESH)
+            self._notify(f"downloading {', '.join(names)} of Debian's {self}, and what they depend on")
+            archives = folder / "archives"
+            (archives / "partial").mkdir(parents=True)
+            options = ["--option", f"Dir::Cache::archives={archives}/", "--quiet=2", "--yes"]
+            done = self._run("apt-get", "install", "--download-only", *options, "--", *names)
+            if unknown := re.findall(r"Unable to locate package (\S+)|Package '?(\S+?)'? has no", done.stderr):
+                listed = ", ".join(one or other for one, other in unknown)
+                raise UserError(
+                    f"there is no package {listed} in Debian's {self}", remedy="check the name and the suite"
+                )
+            if done.returncode:
+                raise BenchError(
+                    f"cannot download {', '.join(names)} of Debian's {self}: {_first_error(done.stderr)}",
+                    remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
+                    details=done.stderr,
+                )
+            return sorted(archives.glob("*.deb"))
+
     def discard(self, wanted: Package) -> None:
         """Remove the .deb of a package that is not needed again; harmless when there is none."""
         path = self._root / "packages" / f"{wanted.name}_{wanted.version}_{wanted.architecture}.deb"

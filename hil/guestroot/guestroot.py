@@ -69,18 +69,20 @@ class GuestRoot:
     """A link that images/init makes to wherever the kernel has tracefs."""
 
 
-def build(kernel: Kernel, *, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
-    """The guest root for `kernel`; raises BenchError when a part of it cannot be fetched or built."""
+def build(kernel: Kernel, *, disks: bool = False, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
+    """The guest root for `kernel`, with the drivers of disks if asked for; raises BenchError when a part of it cannot
+    be fetched or built, or when the kernel has no such driver."""
     parts = recipe()
+    wanted = (*parts.drivers, *(parts.disk_drivers if disks else ()))
     programs = userland(parts, kernel.arch, notify=notify)
-    drivers = modules.needed(kernel, parts.drivers)
+    drivers = modules.needed(kernel, wanted)
     binary = agent_binary(kernel.arch)
     with cache.reading(binary):
         agent = binary.read_bytes()
     client, host = keys.client(), keys.host()
     authorized = cpio.regular(f"{client.public_line}\n".encode())
     library = f"lib/modules/{kernel.release}"
-    loaded = " ".join(driver.module for driver in parts.drivers if driver.module in {each.name for each in drivers})
+    loaded = " ".join(driver.module for driver in wanted if driver.module in {each.name for each in drivers})
     archive = cpio.archive(
         {
             **parts.entries,

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from hil import resources
 from hil.guestroot import cpio
@@ -37,6 +38,8 @@ class Recipe:
     packages: tuple[str, ...]
     programs: tuple[Program, ...]
     drivers: tuple[Driver, ...]
+    disk_drivers: tuple[Driver, ...]
+    """What a guest with disks needs besides."""
     entries: Mapping[str, Entry]
 
 
@@ -48,7 +51,8 @@ def recipe() -> Recipe:
     return Recipe(
         packages=tuple(row["name"] for row in table["package"]),
         programs=tuple(Program(row["source"], row["target"]) for row in table["program"]),
-        drivers=tuple(Driver(row["module"], row["option"], row["required"]) for row in table["driver"]),
+        drivers=_drivers(table["driver"]),
+        disk_drivers=_drivers(table["disk_driver"]),
         entries={
             **{name: cpio.regular(row["text"].encode()) for name, row in table["file"].items()},
             **{name: cpio.directory(row.get("mode", 0o755)) for name, row in table["folder"].items()},
@@ -58,6 +62,10 @@ def recipe() -> Recipe:
             "init": cpio.regular((images / "init").read_bytes(), 0o755),
         },
     )
+
+
+def _drivers(rows: Iterable[Mapping[str, Any]]) -> tuple[Driver, ...]:
+    return tuple(Driver(row["module"], row["option"], row["required"]) for row in rows)
 
 
 def _lines(lines: Iterable[str]) -> bytes:

@@ -83,6 +83,7 @@ def qemu_command(
         # benches cannot race for one; `info usernet` shows it.
         *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
         *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
+        *(word for serial, path in spec.disks.items() for word in _disk(serial, path, transport)),
     ]
 
 
@@ -98,6 +99,12 @@ def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
     ]
+
+
+def _disk(serial: str, path: Path, transport: Transport) -> tuple[str, ...]:
+    """The options of a disk: QEMU keeps what is written to it in a temporary file, so that many machines can use it."""
+    drive = f"if=none,id={serial},file={_value(path)},format=raw,snapshot=on"
+    return "-drive", drive, "-device", f"virtio-blk-{transport.suffix},drive={serial},serial={serial}"
 
 
 def _value(path: Path) -> str:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ class MachineSpec:
     append: tuple[str, ...] = ()
     patience: float = 120.0
     plugin: str = ""
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    """Images of disks by the serial numbers that the guest sees; what it writes to them is thrown away."""
 
     @property
     def console_log(self) -> Path:

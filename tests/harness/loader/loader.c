@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-// SPDX-License-Identifier: MIT
 // A loader without any library: counts hits of a kprobe on the system call getpgid in a map, on every kernel since 4.1.
 //
 //     loader [leave | linger SECONDS | fail | fork | fill]

@@ -52,8 +52,9 @@ def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path) -> None
     assert run("fail").status == 7
 
     left = run("leave")
-    assert [one.kind for one in left.left] == ["probe"]
-    assert "hil_loader/hits" in left.left[0].text
+    kept = {one.kind: one.text for one in left.left}
+    assert {"probe"} <= kept.keys() <= {"probe", "kprobe"}  # later releases list a probe that nobody uses, as disabled
+    assert "hil_loader/hits" in kept["probe"]
     guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits"])
 
     late = run("linger", "600", limits=Limits(2.0))
@@ -68,7 +69,7 @@ def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path) -> None
 
 
 def test_a_guest_without_space(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
-    guest.machine.run(["mount", "-o", "remount,size=2m", "/hil"])
+    guest.machine.run(["mount", "-o", "remount,size=3m", "/hil"])
     program = built(guest.machine.arch, tmp_path)
     full = place.run(str(guest.lane), of(program, guest.machine.arch, "fill"), LIMITS, tmp_path / "run", tmp_path)
     assert full.status == 1
