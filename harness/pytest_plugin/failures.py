@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Diverged(AssertionError):
-    """The guest did not do what the model predicted, or not what was expected: the first such operation, with all
-    outcomes.
+    """The guest did not do what the model predicted, not what was expected, or not what it did on other lanes: the
+    first such operation, with all outcomes.
 
     A divergence that is understood is `pytest.mark.xfail(raises=Diverged, reason=...)`.
     """

@@ -16,9 +16,10 @@ from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
+from harness.pytest_plugin.peers import Peers
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
-from harness.run.judging import judge
+from harness.run.judging import judge, predict, verdict
 from harness.run.known import KnownDivergence, about, excuse
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
@@ -43,9 +44,12 @@ class LaneGuest:
     session: Session[Machine]
     require_predicted: bool = False
     """Whether an operation that nothing predicts fails the test."""
+    peers: Peers = field(default_factory=Peers)
+    """The lanes that the same test ran on before."""
     model: ModelExecutor = field(init=False)
     judged: Judged = field(init=False, default=Judged())
     """The counts for everything that was checked."""
+    _checks: int = field(init=False, default=0)
     _seen: list[Observed] = field(init=False, default_factory=list)
     _findings: list[str] = field(init=False, default_factory=list)
     """Descriptions of each script that did not behave as expected: what is wrong, and the script."""
@@ -87,17 +91,22 @@ class LaneGuest:
     def check(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
         """Runs operations, or one whole script, here and in the model; returns the guest's outcomes, if both agree.
 
-        Raises Diverged when they do not, or when a step made by `expect` has another outcome. Skips the test when the
-        script needs what the lane does not have, and when the model predicts nothing of it. Warns with Unjudged for
-        every other operation that neither the model nor an `expect` predicts; with `require_predicted` that is raised,
-        also instead of a skip. Warns with UnexpectedFailure for every operation that failed without an `expect` for it.
+        Raises Diverged when they do not, when a step made by `expect` has another outcome, or when the lanes that the
+        test ran on before contradict this one where nobody predicts anything and no rule explains it. Skips the test
+        when the script needs what the lane does not have, and when the model predicts nothing of it. Warns with
+        Unjudged for every other operation that neither the model nor an `expect` predicts; with `require_predicted`
+        that is raised, also instead of a skip. Warns with UnexpectedFailure for every operation that failed without an
+        `expect` for it.
         """
         __tracebackhide__ = True
         script = self._script(steps)
         if reason := unmet(script.needs, self.model.environment):
             pytest.skip(f"{self.lane}: {reason}")
         seen = self._observe(script)
-        result = judge(self.lane, seen, self.model)
+        predictions = predict(self.model, seen)
+        where = self.lane, self.model.environment
+        self._checks += 1
+        result = self.peers.crosscheck(self._checks, where, seen, predictions, verdict(self.lane, seen, predictions))
         self.judged += result.judged
         if result.verdict not in (Verdict.AGREE, Verdict.UNSUPPORTED):
             self._record(script, result)

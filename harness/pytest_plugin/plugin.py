@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.model.executor import ModelExecutor
     from harness.pytest_plugin.guest import LaneGuest
     from harness.pytest_plugin.machine_pool import MachinePool
+    from harness.pytest_plugin.peers import Peers
     from hil.machine import Machine
 
 MARKERS = (
@@ -34,6 +35,8 @@ _LANE = "_hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
 _JUDGED = pytest.StashKey["Judged"]()
+_PEERS: pytest.StashKey[dict[str, Peers]] = pytest.StashKey()
+"""The lanes that each test ran on so far, by the test's name without its lane."""
 _TOLD = pytest.StashKey[list[str]]()
 """The differences between kernels and the records they are judged by, each once for a machine."""
 
@@ -116,13 +119,16 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
     from harness.judged import NOTHING
     from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
+    from harness.pytest_plugin.peers import Peers
     from hil.errors import HilError
     from hil.kernels.store import NotCached
 
     require = request.config.getoption("--hil-require-predicted")
+    test = request.node.nodeid.replace(str(_hil_lane), "")
+    peers = request.config.stash.setdefault(_PEERS, {}).setdefault(test, Peers())
     try:
         session = _hil_machine_pool.session(_hil_lane)
-        guest = LaneGuest(request.node.name, _hil_lane, session, require_predicted=require)
+        guest = LaneGuest(request.node.name, _hil_lane, session, require, peers)
     except (NotCached, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,20 @@ from harness.lowering.context import Guest
 from harness.lowering.executor import Missed, Observed
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.guest import LaneGuest
+from harness.pytest_plugin.peers import Peers
 from harness.script.clause import expect
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
-from harness.script.operations import Close, CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
+from harness.script.operations import (
+    Close,
+    CreateMap,
+    LoadProgram,
+    MapType,
+    Operation,
+    ProgramType,
+    Script,
+    WriteKprobeEvents,
+)
 from harness.script.outcome import Outcome
 from hil.errors import MachineLost
 from tests.fakes import FakeExecutor, FakeTarget, fake_executor, fake_kernel, fake_session
@@ -45,10 +56,12 @@ def dead(kind: type[FakeExecutor] = Dead) -> FakeExecutor:
     return kind(FakeTarget(), Guest.of(fake_kernel()))
 
 
-def guest(tmp_path: Path, executor: FakeExecutor) -> LaneGuest:
+def guest(tmp_path: Path, executor: FakeExecutor, lane: Lane = LANE, peers: Peers | None = None) -> LaneGuest:
     log = tmp_path / "console.log"
     log.write_text("before the test\n")
-    return LaneGuest("test_it", LANE, fake_session(executor, log))
+    return LaneGuest(
+        "test_it" if lane == LANE else f"test_it[{lane}]", lane, fake_session(executor, log), peers=peers or Peers()
+    )
 
 
 def ebadf(_: Operation) -> Outcome:
@@ -70,6 +83,35 @@ def test_a_divergence_names_operation_prediction_and_observation(tmp_path: Path)
     with pytest.raises(Diverged) as caught:
         ours.check(CLOSED)
     assert str(caught.value) == "operation 0, Close(descriptor=-1): predicted EBADF; saw 0"
+
+
+def on_lanes(tmp_path: Path, *errnos: str) -> list[str]:
+    """Checks what the model does not parse, on the interpreter's lane, the JIT's and so on, where writing it has these
+    results; returns the reason of each failure, "" for none."""
+    peers, reasons = Peers(), []
+    for engine, errno in zip(Engine, errnos, strict=False):
+
+        def carry_out(operation: Operation, errno: str = errno) -> Outcome:
+            if isinstance(operation, WriteKprobeEvents) and not errno:
+                return Outcome(value=0)
+            return Outcome(errno=errno if isinstance(operation, WriteKprobeEvents) else "EBADF")
+
+        ours = guest(tmp_path, fake_executor(carry_out), replace(LANE, engine=engine), peers)
+        try:
+            ours.check(WriteKprobeEvents("p nonsense"), expect(CLOSED, "EBADF"))
+        except Diverged as diverged:
+            reasons.append(str(diverged))
+        else:
+            reasons.append("")
+    return reasons
+
+
+@pytest.mark.filterwarnings("ignore::harness.testing.Unjudged", "ignore::harness.testing.UnexpectedFailure")
+def test_lanes_judge_each_other_where_nobody_predicts_anything(tmp_path: Path) -> None:
+    assert on_lanes(tmp_path, "EINVAL", "EINVAL") == ["", ""]
+    first, second = on_lanes(tmp_path, "EINVAL", "")
+    assert not first
+    assert re.search(r"arm64/interp: EINVAL.*arm64/jit: .*; nobody predicts it", second), second
 
 
 def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
