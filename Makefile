@@ -5,12 +5,13 @@
 # make format formats Python, C and shell
 # make chaos  injects faults into real runs, and judges how each ends
 # make objects fetches packages with BPF objects, and reads every one
+# make examples compiles the probes in examples/ with clang
 # make bench  prints ratios, each against a baseline measured in the same run
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
 ARGS =
-C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c)
+C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c examples/*/*.c examples/include/*.h)
 SHELL_SCRIPTS = ci/setup .ci/run images/init
 
 run: .venv/ready
@@ -51,6 +52,9 @@ objects: .venv/ready
 .venv/ready: pyproject.toml ci/setup ci/host-packages.txt
 	ci/setup
 
+examples:
+	$(MAKE) -C examples
+
 pages: .venv/ready
 	.venv/bin/hil lanes --markdown > docs/lanes.md
 	.venv/bin/hil lanes --changes > docs/eras.md
@@ -60,4 +64,4 @@ pages: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos objects probes pages clean
+.PHONY: run test lint format bench chaos objects probes examples pages clean

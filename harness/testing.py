@@ -8,8 +8,8 @@
         guest.check(array("hits"), *attached, op.Attach(op.Ref("event"), op.Ref("program")), prctl(), read_u64("hits"))
 
 `op` has every operation, `asm` every instruction for programs of one's own; `assemble` takes the notation of the
-verifier's log, `read_object` an object file. `harness.script.triggers` says which kernel functions can be reached on
-every kernel.
+verifier's log; `guest.attach` takes a program of an object file, and gives back handles of its maps.
+`harness.script.triggers` says which kernel functions can be reached on every kernel.
 """
 
 from importlib import import_module
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.model.executor import ModelExecutor
     from harness.programs.object_file import read as read_object
     from harness.pytest_plugin.guest import LaneGuest
+    from harness.pytest_plugin.objects import Loaded, MapHandle
     from hil.machine import Machine
 
 __all__ = [
@@ -49,7 +50,9 @@ __all__ = [
     "Expectation",
     "Lane",
     "LaneGuest",
+    "Loaded",
     "Machine",
+    "MapHandle",
     "ModelExecutor",
     "Outcome",
     "PerCpu",
@@ -78,7 +81,9 @@ __all__ = [
 # What imports the model, the bench or a reader of object files is loaded when it is asked for.
 _LATER = {
     "LaneGuest": ("harness.pytest_plugin.guest", "LaneGuest"),
+    "Loaded": ("harness.pytest_plugin.objects", "Loaded"),
     "Machine": ("hil.machine", "Machine"),
+    "MapHandle": ("harness.pytest_plugin.objects", "MapHandle"),
     "ModelExecutor": ("harness.model.executor", "ModelExecutor"),
     "read_object": ("harness.programs.object_file", "read"),
 }

@@ -91,7 +91,7 @@ def trials(
         for program in filter(wanted, prepared.file.programs):
             notes: tuple[str, ...] = ()
             if translate:
-                program, notes = _translated(prepared, program)
+                program, notes = translated(prepared, program)
             name = _unique(f"{one.name.rpartition('/')[2]}:{program.name}", names)
             yield _trial(Trial(one.name, prepared, program, name, notes=notes, translated=translate), trigger)
 
@@ -139,7 +139,8 @@ def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Ex
         yield from (Fork(), Execute(WORD), Exit())
 
 
-def _translated(prepared: Prepared, program: ObjectProgram) -> tuple[ObjectProgram, tuple[str, ...]]:
+def translated(prepared: Prepared, program: ObjectProgram) -> tuple[ObjectProgram, tuple[str, ...]]:
+    """Returns a program with the system call of its section named as the kernel names it, and what was changed."""
     said, notes = program.meaning, []
     version = prepared.file.kern_version
     if version not in (None, 0, prepared.kernel.version_code):

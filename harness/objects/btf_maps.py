@@ -70,6 +70,7 @@ def _map(elf: Elf, btf: Btf, section: Section, name: str, type: int, place: int)
         elif member.name == "values":
             inner = _inner(elf, btf, section, name, member)
             slots = tuple(_slots(elf, section, place + member.offset // 8, place + (structure.size or 0)))
+            numbers.setdefault("value_size", 4)  # a descriptor, as parse_btf_map_def() of libbpf has it
         else:
             raise Refused(
                 Reason.UNKNOWN_MAP_FIELD,

@@ -44,7 +44,8 @@ MOST_READ = 64
 """The most elements of an array that are read."""
 PACKET = bytes(64)
 """What is sent through a socket filter."""
-_PER_CPU = frozenset(NUMBERS[name] for name in ("percpu_hash", "percpu_array", "lru_percpu_hash"))
+PER_CPU = frozenset(NUMBERS[name] for name in ("percpu_hash", "percpu_array", "lru_percpu_hash"))
+"""The types of maps that have a value for each CPU."""
 _ARRAYS = frozenset(NUMBERS[name] for name in ("array", "percpu_array"))
 _PROGRAMS = NUMBERS["prog_array"]
 _INNER_FD = 20
@@ -142,7 +143,7 @@ class Loader:
             if map.type in _ARRAYS and map.key_size == 4 and not map.frozen:
                 for index in range(min(map.max_entries, MOST_READ)):
                     key = index.to_bytes(4, "little")
-                    read = LookupElement(Ref(map.name), key, map.value_size, map.type in _PER_CPU)
+                    read = LookupElement(Ref(map.name), key, map.value_size, map.type in PER_CPU)
                     yield Step(Stage.READ, read, map.name)
 
     def maps(self, program: ObjectProgram) -> tuple[ObjectMap, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
+from harness.pytest_plugin.objects import Loaded, loaded, resolve
 from harness.pytest_plugin.peers import Peers
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
@@ -26,6 +28,7 @@ from harness.run.results import ScriptResult
 from harness.run.texts import text
 from harness.script.clause import NOTHING, Clause, Step
 from harness.script.malformed import Malformed
+from harness.script.needs import Need
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
 from harness.session import Session
@@ -42,6 +45,8 @@ class LaneGuest:
     test: str
     lane: Lane
     session: Session[Machine]
+    folder: Path = Path()
+    """The folder of the test: files that it names are relative to it."""
     require_predicted: bool = False
     """Whether an operation that nothing predicts fails the test."""
     peers: Peers = field(default_factory=Peers)
@@ -126,6 +131,27 @@ class LaneGuest:
             said = f"{self.lane}: operation {step.index}, {step.operation}: {step.observation}, which nobody expected"
             warnings.warn(said, UnexpectedFailure, stacklevel=2)
         return seen.outcomes
+
+    def attach(self, file: str | Path, *sections: str, portable: bool = False) -> Loaded:
+        """Returns the steps that make the maps of an object file, load the programs of these sections (or names) and
+        attach them by their sections; its `check` runs them, with steps of the test behind them.
+
+        A relative `file` is looked for in the folder of the test, then in the current one. Without sections, it is the
+        only program of the object. With `portable`, the object's `version` is not used, and system calls are named as
+        this kernel names them (`sys_write`, `__x64_sys_write`).
+
+        Raises UserError, with what to do next, for a file or a section that is not there, a program that the bench
+        cannot attach, and a function that the running kernel does not have. Skips the test where there are no kprobes.
+        """
+        __tracebackhide__ = True
+        if reason := unmet((Need.KPROBES,), self.model.environment):
+            pytest.skip(f"{self.lane}: {reason}")
+        return loaded(self, resolve(file, self.folder), sections, attach=True, portable=portable)
+
+    def load(self, file: str | Path, *sections: str, portable: bool = False) -> Loaded:
+        """Returns the steps that load programs of an object file, without attaching them; otherwise as `attach`."""
+        __tracebackhide__ = True
+        return loaded(self, resolve(file, self.folder), sections, attach=False, portable=portable)
 
     def judge(
         self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1

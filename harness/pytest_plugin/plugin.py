@@ -128,7 +128,7 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
     peers = request.config.stash.setdefault(_PEERS, {}).setdefault(test, Peers())
     try:
         session = _hil_machine_pool.session(_hil_lane)
-        guest = LaneGuest(request.node.name, _hil_lane, session, require, peers)
+        guest = LaneGuest(request.node.name, _hil_lane, session, request.path.parent, require, peers)
     except (NotCached, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""The first argument selects the program that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.testing import LaneGuest, expect, prctl, u64
+
+pytestmark = [pytest.mark.guest, pytest.mark.needs("kprobes")]
+
+
+@pytest.mark.kernel_from("4.2")
+def test_an_argument_selects_the_program(guest: LaneGuest, objects: Path) -> None:
+    probe = guest.attach(objects / "tail_call.o", "kprobe/cap_task_prctl")
+    counts = probe.map("counts")
+    calls = (prctl(0, times=2), prctl(1, times=3), prctl(2), prctl(99))
+    probe.check(*calls, *(expect(counts.lookup(key), u64(hits)) for key, hits in enumerate((2, 3, 2))))
+
+
+def test_4_1_has_no_tail_calls_of_kprobes(guest: LaneGuest, objects: Path) -> None:
+    probe = guest.load(objects / "tail_call.o", "kprobe/cap_task_prctl")
+    assert probe.map("kinds").shape.type_name == "prog_array"
