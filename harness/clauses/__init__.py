@@ -92,16 +92,10 @@ def clauses(arch: str, era: str, whose: Distribution | None = None) -> tuple[Cla
     return tuple(clause for _, found in by_section(arch, era, whose) for clause in found)
 
 
-def _facts(arch: str, era: str, whose: Distribution) -> Mapping[str, int]:
-    """Returns the distribution's facts without the settings that the era's kernels do not have: what they are set to
-    elsewhere decides nothing."""
-    here = rules_of(era, arch).settings
-    return {name: value for name, value in whose.facts.items() if name in here or name not in whose.settings}
-
-
 def by_section(arch: str, era: str, whose: Distribution | None = None) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
     """Yields the same, section by section; a clause that names no source has its section's."""
-    layout, facts = pt_regs(arch, era), _facts(arch, era, whose or of_catalogue(era))
+    layout = pt_regs(arch, era)
+    facts = (whose or of_catalogue(era)).of_release(rules_of(era, arch).settings).facts
     for name, section in sections().items():
         found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era) and clause.concerns(facts))
         yield (

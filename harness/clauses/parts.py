@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.core_scripts.parts import PRCTL, array, element, probed, read_u64, u64
-from harness.isa.assemble import DW, R0, R1, R6, Piece, exit_, mov64_imm, mov64_reg, program, stx
-from harness.script.clause import WORKS, Said, Step, expect
+from harness.isa.assemble import DW, R0, R1, R6, Piece, call, exit_, mov64_imm, mov64_reg, program, stx
+from harness.isa.opcodes import Helper
+from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
+from harness.script.expectation import Expectation
 from harness.script.operations import (
     CreateKprobe,
+    CreateMap,
     LoadProgram,
     OpenEvent,
     Operation,
@@ -51,6 +54,22 @@ def opened(symbol: str = PRCTL) -> tuple[Operation, ...]:
 def second_event() -> OpenEvent:
     """Opens one more perf event on the same probe."""
     return OpenEvent("spare", PROBE)
+
+
+def absent_in_4_1(section: str, wanted: CreateMap, helper: Helper, sentence: str, *more: Step) -> tuple[Clause, Clause]:
+    """Returns the first two clauses of a section about a type of maps that came later: what 4.1 does with a map, and
+    `more`, of which the sentence is, and with a program that calls the type's helper."""
+    call_it = program(call(helper), exit_())
+    load = LoadProgram("program", ProgramType.KPROBE, call_it, log_level=1)
+    return (
+        Clause(f"{section}-01", sentence, (expect(wanted, "EINVAL"), *more), NOTHING, until="4.1"),
+        Clause(
+            f"{section}-02",
+            f"A program that calls bpf_{helper.name.lower()} gives EINVAL in 4.1, which does not have the helper",
+            (expect(load, Expectation("EINVAL", log=f"invalid func {helper.value}")),),
+            until="4.1",
+        ),
+    )
 
 
 def in_child(*steps: Operation | Step) -> tuple[Operation | Step, ...]:

@@ -10,11 +10,10 @@ import errno
 from itertools import chain
 
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.parts import MAP, NOT_SUPPORTED
+from harness.clauses.parts import MAP, NOT_SUPPORTED, absent_in_4_1
 from harness.clauses.results import DATA, attached, data, keep, results_are
 from harness.core_scripts.parts import prctl
 from harness.isa.assemble import (
-    R0,
     R1,
     R2,
     R3,
@@ -24,27 +23,22 @@ from harness.isa.assemble import (
     Piece,
     add64_imm,
     call,
-    exit_,
     ld_map,
     mov64_imm,
     mov64_reg,
-    program,
 )
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect, found, records
-from harness.script.expectation import Expectation
 from harness.script.operations import (
     Close,
     CreateMap,
     DeleteElement,
     GetNextKey,
-    LoadProgram,
     LookupElement,
     MapPages,
     MapRing,
     MapRingBuffer,
     MapType,
     Operation,
-    ProgramType,
     ReadRingBuffer,
     Ref,
     Unmap,
@@ -72,23 +66,8 @@ def since_5_10(id: str, sentence: str, *steps: Operation | Step) -> Clause:
 
 
 def _before() -> tuple[Clause, ...]:
-    call_it = program(mov64_imm(R0, 0), call(Helper.RINGBUF_OUTPUT), exit_())
-    load = LoadProgram("program", ProgramType.KPROBE, call_it, log_level=1)
-    return (
-        Clause(
-            "RBUF-01",
-            "A RINGBUF map gives EINVAL in 4.1, which does not have the type",
-            (expect(RING, "EINVAL"),),
-            NOTHING,
-            until="4.1",
-        ),
-        Clause(
-            "RBUF-02",
-            "A program that calls bpf_ringbuf_output gives EINVAL in 4.1, which does not have the helper",
-            (expect(load, Expectation("EINVAL", log="invalid func 130")),),
-            until="4.1",
-        ),
-    )
+    sentence = "A RINGBUF map gives EINVAL in 4.1, which does not have the type"
+    return absent_in_4_1("RBUF", RING, Helper.RINGBUF_OUTPUT, sentence)
 
 
 def _creation() -> tuple[Clause, ...]:

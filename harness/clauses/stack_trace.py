@@ -11,7 +11,7 @@ from itertools import chain
 
 from harness.abi.bpf import F_FAST_STACK_CMP, F_REUSE_STACKID, F_SKIP_FIELD_MASK
 from harness.abi.pt_regs import PtRegs
-from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE
+from harness.clauses.parts import MAP, NOT_SUPPORTED, SPARE, absent_in_4_1
 from harness.clauses.results import attached, keep, results_are
 from harness.core_scripts.parts import array, prctl, u32
 from harness.isa.assemble import (
@@ -41,7 +41,6 @@ from harness.isa.assemble import (
     st,
 )
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect
-from harness.script.expectation import Expectation
 from harness.script.operations import (
     Attach,
     CreateKprobe,
@@ -81,22 +80,8 @@ def _clause(id: str, sentence: str, *steps: Operation | Step) -> Clause:
 
 
 def _before() -> tuple[Clause, ...]:
-    load = LoadProgram("program", ProgramType.KPROBE, program(call(Helper.GET_STACKID), exit_()), log_level=1)
-    return (
-        Clause(
-            "STK-01",
-            "A STACK_TRACE map gives EINVAL in 4.1, which does not have the type",
-            (expect(ONE, "EINVAL"),),
-            NOTHING,
-            until="4.1",
-        ),
-        Clause(
-            "STK-02",
-            "A program that calls bpf_get_stackid gives EINVAL in 4.1, which does not have the helper",
-            (expect(load, Expectation("EINVAL", log="invalid func 27")),),
-            until="4.1",
-        ),
-    )
+    sentence = "A STACK_TRACE map gives EINVAL in 4.1, which does not have the type"
+    return absent_in_4_1("STK", ONE, Helper.GET_STACKID, sentence)
 
 
 def _map() -> tuple[Clause, ...]:

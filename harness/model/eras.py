@@ -120,9 +120,7 @@ def _era(known: Release, arch: str, distribution: Distribution, supposed: frozen
         tail_calls_of_functions=own.tail_calls_of_functions is not None and has(own.tail_calls_of_functions),
         entry_probes=own.entries_traced is None or not own.entries_traced[0] <= known < own.entries_traced[1],
         landing_pads=own.pads and landing_pads(distribution, known),
-        settings=MappingProxyType(
-            {**base.defaults, **{path: value for path, value in distribution.settings.items() if path in base.defaults}}
-        ),
+        settings=MappingProxyType({**base.defaults, **distribution.of_release(base.defaults).settings}),
     )
 
 

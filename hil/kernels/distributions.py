@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,11 @@ class Distribution:
     def facts(self) -> Mapping[str, int]:
         """The settings, and 1 or 0 for each patch, by name."""
         return {**self.settings, **{patch: int(patch in self.patches) for patch in facts("patch")}}
+
+    def of_release(self, known: Collection[str]) -> Distribution:
+        """The distribution without the settings that a release does not have (it has those in `known`): what they are
+        set to elsewhere decides nothing."""
+        return replace(self, settings={path: value for path, value in self.settings.items() if path in known})
 
     def declaration(self) -> dict[str, Any]:
         """The content of a file that declares this distribution; the inverse of `declared`."""

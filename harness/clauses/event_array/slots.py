@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.event_array.parts import ENOENT, ENOSPC, EVENTS, OUT, clause, put, read, stored
-from harness.clauses.parts import MAP, NOT_SUPPORTED, RING
+from harness.clauses.parts import MAP, NOT_SUPPORTED, RING, absent_in_4_1
 from harness.clauses.results import attached, data, keep, results_are
 from harness.core_scripts.parts import array, prctl, u32
 from harness.isa.assemble import (
@@ -29,7 +29,6 @@ from harness.isa.assemble import (
     st,
 )
 from harness.script.clause import NOTHING, WORKS, Clause, Said, Step, expect, records
-from harness.script.expectation import Expectation
 from harness.script.operations import (
     Close,
     CreateMap,
@@ -50,23 +49,10 @@ from harness.script.operations import (
 
 
 def before_clauses() -> tuple[Clause, ...]:
-    call_it = program(call(Helper.PERF_EVENT_OUTPUT), exit_())
-    load = LoadProgram("program", ProgramType.KPROBE, call_it, log_level=1)
-    return (
-        Clause(
-            "PEA-01",
-            "A PERF_EVENT_ARRAY gives EINVAL in 4.1, and an event of PERF_COUNT_SW_BPF_OUTPUT ENOENT: 4.1 has neither",
-            (expect(EVENTS, "EINVAL"), expect(OpenOutputEvent("out"), "ENOENT")),
-            NOTHING,
-            until="4.1",
-        ),
-        Clause(
-            "PEA-02",
-            "A program that calls bpf_perf_event_output gives EINVAL in 4.1, which does not have the helper",
-            (expect(load, Expectation("EINVAL", log="invalid func 25")),),
-            until="4.1",
-        ),
+    sentence = (
+        "A PERF_EVENT_ARRAY gives EINVAL in 4.1, and an event of PERF_COUNT_SW_BPF_OUTPUT ENOENT: 4.1 has neither"
     )
+    return absent_in_4_1("PEA", EVENTS, Helper.PERF_EVENT_OUTPUT, sentence, expect(OpenOutputEvent("out"), "ENOENT"))
 
 
 def map_clauses() -> tuple[Clause, ...]:
