@@ -6,6 +6,7 @@
 # make chaos  injects faults into real runs, and judges how each ends
 # make objects fetches packages with BPF objects, and reads every one
 # make examples compiles the probes in examples/ with clang
+# make roots  runs Debian's own tools for BPF in guests, by hil exec --root
 # make bench  prints ratios, each against a baseline measured in the same run
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
@@ -49,6 +50,9 @@ probes: .venv/ready
 objects: .venv/ready
 	.venv/bin/python -m tests.objects $(ARGS)
 
+roots: .venv/ready
+	HIL_TEST_ROOTS=1 .venv/bin/pytest tests/harness/loader/test_asked.py $(ARGS)
+
 .venv/ready: pyproject.toml ci/setup ci/host-packages.txt
 	ci/setup
 
@@ -64,4 +68,4 @@ pages: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos objects probes examples pages clean
+.PHONY: run test lint format bench chaos objects probes examples roots pages clean

@@ -10,9 +10,10 @@ import io
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from hil.errors import BenchError, UserError
-from hil.target import Target
+from hil.target import Completed
 
 FULL = "No space left on device"
 _SECONDS = 120.0
@@ -21,7 +22,13 @@ _PER_SECOND = 1 << 20
 """The least bytes in a nominal second: an emulated guest decrypts all of them."""
 
 
-def to_target(target: Target, files: Mapping[str, Path], folder: str) -> None:
+class Runs(Protocol):
+    """What runs commands: a target (`hil.target.Target`), or an SSH connection to one."""
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed: ...
+
+
+def to_target(target: Runs, files: Mapping[str, Path], folder: str) -> None:
     """Copies files and folders of this host into `folder` on the target, by their names there.
 
     Raises UserError when one does not exist or cannot be read, or when they do not fit on the target.
@@ -39,7 +46,7 @@ def to_target(target: Target, files: Mapping[str, Path], folder: str) -> None:
         raise BenchError(f"cannot copy {', '.join(files)} to {folder} on the target", remedy=said)
 
 
-def from_target(target: Target, paths: Sequence[str], folder: Path) -> list[str]:
+def from_target(target: Runs, paths: Sequence[str], folder: Path) -> list[str]:
     """Copies files and folders of the target into `folder` under their last names; returns the paths that are not
     there."""
     missing = []

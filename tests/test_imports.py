@@ -23,6 +23,7 @@ LAYERS = (
         "named",
         "check",
         "loader",
+        "keep",
         "conform",
         "fuzz",
         "kernel_bugs",

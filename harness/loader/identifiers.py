@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENOENT
 
 from harness.abi.bpf import MAP_CREATE, OBJECT_INFO, PROG_INFO, PROG_LOAD, Command, MapType, ProgramType
 from harness.abi.bpf_objects import (
@@ -59,6 +60,8 @@ class Identifiers:
 
     def __init__(self, agent: Agent, arch: str) -> None:
         self._agent = agent
+        self.kinds: set[str] = set()
+        """The kinds that the kernel was seen to have identifiers of."""
         self._bpf = number(arch, "bpf")
         self._close = number(arch, "close")
 
@@ -139,7 +142,10 @@ class Identifiers:
             steps.append((found, this, info))
         result = self._exchange(builder)
         for found, this, info in steps:
-            if result.done(found).errno:
+            errno = result.done(found).errno
+            if errno in (0, ENOENT):  # nothing beyond the last one; EINVAL where there is no such command
+                self.kinds.add(kind.name)
+            if errno:
                 return
             identity = result.done(this).value
             yield identity, KernelObject(kind.name, str(identity), _words(kind, identity, _data(result, info)))

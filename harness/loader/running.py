@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.loader.identifiers import Identifiers
-from harness.loader.snapshot import Ours, snapshot
+from harness.loader.snapshot import Looker, Ours, snapshot
 from harness.loader.task import FOLDER, Task
 from harness.lowering.executor import GuestExecutor
 from harness.run.executed import Executed, KernelObject
@@ -84,6 +84,7 @@ class Place:
         self._target = target
         self._executor = executor
         self._root = ""
+        self._looker: Looker | None = None
         self._ours = Ours(frozenset(_OURS), FOLDER)
 
     def prepare(self, bootable: Bootable | None = None) -> None:
@@ -101,7 +102,15 @@ class Place:
     def look(self) -> frozenset[KernelObject]:
         """Returns what the kernel holds now."""
         identifiers = Identifiers(self._executor.agent, self._target.arch.name)
-        return snapshot(self._target, identifiers, self._target.tracing, self._ours)
+        if self._looker is None:
+            self._looker = Looker(self._target)
+        return snapshot(self._looker, identifiers, self._ours)
+
+    def close(self) -> None:
+        """Ends what looks at the kernel; harmless when repeated."""
+        if self._looker is not None:
+            self._looker.close()
+            self._looker = None
 
     def run(self, lane: str, task: Task, limits: Limits, folder: Path, shown: Path) -> Executed:
         """Runs a task and returns how it fared; its outputs are files in `folder`, told relative to `shown`.

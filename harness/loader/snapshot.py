@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness.loader.identifiers import Identifiers
 from harness.run.executed import KernelObject
+from hil.errors import MachineLost
 from hil.target import Target
 
 _PROBES = {"kprobe_events": "probe", "uprobe_events": "probe"}
@@ -23,16 +24,20 @@ _ANONYMOUS = {"bpf-prog": "program", "bpf-map": "map", "bpf_link": "link", "bpf-
 _EVENT = "[perf_event]"
 _SEPARATOR = "===="
 
+_END = f"{_SEPARATOR} end\n"
 _SCRIPT = f"""\
-for file in "$@"; do
-	echo "{_SEPARATOR} $file"
-	cat "$file" 2>/dev/null
+while read -r _; do
+	for file; do
+		echo "{_SEPARATOR} $file"
+		cat "$file" 2>/dev/null
+	done
+	echo "{_SEPARATOR} links"
+	ls -l -d /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null
+	ls -l /proc/[0-9]*/fd 2>/dev/null
+	echo "{_SEPARATOR} end"
 done
-echo "{_SEPARATOR} links"
-ls -l -d /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null
-ls -l /proc/[0-9]*/fd 2>/dev/null
-true
 """
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,37 @@ class Ours:
     folder: str
 
 
-def snapshot(target: Target, identifiers: Identifiers, tracing: str, ours: Ours) -> frozenset[KernelObject]:
+class Looker:
+    """A shell on a target that lists files when asked. One is enough for all looks: each command of its own would take
+    an SSH channel, of which dropbear refuses one now and then while others end."""
+
+    def __init__(self, target: Target) -> None:
+        files = [f"{target.tracing}/{name}" for name in _PROBES] + [_ARMED]
+        self._stream = target.open(["sh", "-c", _SCRIPT, "look", *files])
+
+    def look(self) -> str:
+        """Returns the files' contents by sections; MachineLost when the target is gone."""
+        self._stream.write(b"look\n")
+        said = bytearray()
+        while not said.endswith(_END.encode()):
+            data = self._stream.read(_CHUNK)
+            if not data:
+                raise MachineLost("the shell that looks at the guest's kernel ended", remedy="see the console log")
+            said += data
+        return said.decode(errors="replace")
+
+    def close(self) -> None:
+        """Ends the shell."""
+        self._stream.close()
+
+
+def snapshot(looker: Looker, identifiers: Identifiers, ours: Ours) -> frozenset[KernelObject]:
     """Returns everything there is now; MachineLost when the target is gone."""
-    files = [f"{tracing}/{name}" for name in _PROBES] + [_ARMED]
-    done = target.run(["sh", "-c", _SCRIPT, "snapshot", *files])
-    sections = _sections(done.stdout.decode(errors="replace"))
+    sections = _sections(looker.look())
     by_id = list(identifiers.objects())
-    processes, descriptors = _processes(sections.pop("links", []))
+    sections.pop("end")
+    processes, descriptors = _processes(sections.pop("links"))
     found = [*_probes(sections), *by_id]
-    kinds = {one.kind for one in by_id}
     events = [(process, number) for process, number, kind in descriptors if kind == _EVENT]
     attached = identifiers.attached(events)
     users = {process for process in processes if _foreign(processes[process], ours)}
@@ -62,7 +89,7 @@ def snapshot(target: Target, identifiers: Identifiers, tracing: str, ours: Ours)
         if kind == _EVENT:
             what = attached.get((process, number), "a perf event")
             found.append(KernelObject("perf event", f"{process}/{number}", f"{what}: {who}"))
-        elif (name := _ANONYMOUS.get(kind)) and name not in kinds:
+        elif (name := _ANONYMOUS.get(kind)) and name not in identifiers.kinds:
             found.append(KernelObject(name, f"{process}/{number}", f"{name}: {who}"))
     for process in sorted(users):
         exe = processes[process].get("exe", "?")

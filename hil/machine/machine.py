@@ -132,6 +132,12 @@ class Machine:
         return _started(self._process).pid
 
     @property
+    def address(self) -> tuple[str, int]:
+        """The address on this host of the guest's SSH server."""
+        with self._qmp_errors():
+            return "127.0.0.1", self.qmp.forwarded_port()
+
+    @property
     def agent(self) -> str:
         """The path of the agent in the guest."""
         return self.spec.root.agent
@@ -274,8 +280,7 @@ class Machine:
 
     def _boot(self) -> None:
         credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
-        with self._qmp_errors():
-            address = ("127.0.0.1", self.qmp.forwarded_port())
+        address = self.address
         self.wait_for(BOOT, lambda: self.console.shows(READY))
         _log.debug("%s: the guest's SSH server listens", self.spec.folder.name)
         self._connection = self._log_in(address, credentials)

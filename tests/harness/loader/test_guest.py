@@ -26,6 +26,7 @@ def place(guest: LaneGuest) -> Iterator[Place]:
     place = Place(guest.machine, guest.executor)
     place.prepare()
     yield place
+    place.close()
     # Other tests use the same machine.
     guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits; umount -l /hil"])
 
