@@ -25,6 +25,7 @@ from hil.kernels.distributions import declared
 from hil.kernels.entry import Parts
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
+from tests.borrowed_kernels import forget
 
 PARANOID = "kernel/perf_event_paranoid"
 ACME = declared({"name": "Acme", "patches": ["perf-event-restrict"], "settings": {PARANOID: 2}}, "this test")
@@ -48,7 +49,7 @@ def acme() -> Iterator[Kernel]:
     assert real.modules is not None
     name = f"acme-{os.getpid()}"
     yield importing.add(name, Parts(real.image, real.config, real.modules), distribution=ACME)
-    store.remove(name, arch)
+    forget(name, arch)
 
 
 @pytest.mark.guest

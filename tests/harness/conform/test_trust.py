@@ -32,6 +32,7 @@ from harness.run.worker import Worker
 from hil.arch import architecture
 from hil.kernels import store
 from hil.signals import ASKING
+from tests.borrowed_kernels import forget
 
 pytestmark = pytest.mark.guest
 
@@ -96,8 +97,7 @@ def test_two_runs_at_once_give_the_same_verdicts_and_do_not_meet(tmp_path: Path)
 def mine() -> Iterator[str]:
     name = f"mine-{os.getpid()}"
     yield name
-    if name in {known for known, _ in store.names()}:
-        hil("kernels", "remove", name, "--arch", "arm64")
+    forget(name, architecture("arm64"))
 
 
 def test_another_kernel_under_the_same_name_is_told(tmp_path: Path, mine: str) -> None:
