@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.keep.access import Access
+from harness.loader.access import Access
 from hil import directories
 from hil.errors import BenchError, UserError
 from hil.whole import write_whole

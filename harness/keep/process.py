@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from harness.keep.access import Access
 from harness.keep.home import Kept, home, lock
 from harness.lane import Engine, Lane
+from harness.loader.access import Access
 from harness.loader.rooted import Surroundings
 from harness.loader.running import Place
 from harness.session import LineListener, Listener, lane_session

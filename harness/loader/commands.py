@@ -43,6 +43,7 @@ from hil.arch import architecture
 @click.option("--unwatched", is_flag=True, help="Do not look while it runs: probes see what the bench does.")
 @surroundings_options
 @click.option("--may-leave", is_flag=True, help="Do not fail when it leaves programs, probes or processes behind.")
+@click.option("--keep-failed", is_flag=True, help="Keep machines in which it fails until Ctrl-C, for a look by SSH.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def exec_(
@@ -57,6 +58,7 @@ def exec_(
     headers: bool,
     memory: int | None,
     may_leave: bool,
+    keep_failed: bool,
     jobs: int | None,
     output: Path | None,
 ) -> int:
@@ -88,6 +90,7 @@ def exec_(
                 Logged(watch),
                 surroundings=surroundings,
                 may_leave=may_leave,
+                keep_failed=keep_failed,
             )
             for share in plan
         ]

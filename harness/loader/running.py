@@ -141,7 +141,7 @@ class Place:
             )
             return self._collect(made, task, folder, shown)
         except MachineLost as loss:
-            raise Lost(loss, replace(made, seen=_sorted(set(seen.values())))) from loss
+            raise Lost(loss, self._target.lost_reason(), replace(made, seen=_sorted(set(seen.values())))) from loss
 
     def _check_interpreter(self, task: Task) -> None:
         name = task.interpreter
@@ -231,8 +231,8 @@ def _note(seen: Seen, found: Iterable[KernelObject]) -> None:
 class Lost(MachineLost):
     """The guest died while the command ran; `executed` is what was known by then."""
 
-    def __init__(self, loss: MachineLost, executed: Executed) -> None:
-        super().__init__(f"the guest died while {executed.command[0]} ran: {loss.what}", details=loss.details)
+    def __init__(self, loss: MachineLost, reason: str | None, executed: Executed) -> None:
+        super().__init__(f"the guest died while {executed.command[0]} ran: {reason or loss.what}", details=loss.details)
         self.executed = executed
 
 

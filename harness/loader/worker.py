@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import shlex
+import threading
 from pathlib import Path
+
+import click
 
 from harness.compare import Verdict
 from harness.lane import Lane
+from harness.loader.access import Access
 from harness.loader.rooted import Surroundings
 from harness.loader.running import Limits, Lost, Place
 from harness.loader.task import Task
@@ -16,6 +21,10 @@ from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.watch import Watch
 from harness.run.worker import Worker
 from harness.session import Bootable, lane_session
+from hil.machine import Machine
+
+HOURS = 8
+"""The life time of a machine that is kept because a command failed in it."""
 
 
 class TaskWorker(Worker):
@@ -31,6 +40,7 @@ class TaskWorker(Worker):
         *,
         surroundings: Surroundings,
         may_leave: bool = False,
+        keep_failed: bool = False,
     ) -> None:
         super().__init__(share, folder, watch)
         self.executed: list[Executed] = []
@@ -38,6 +48,7 @@ class TaskWorker(Worker):
         self._limits = limits
         self._surroundings = surroundings
         self._may_leave = may_leave
+        self._keep_failed = keep_failed
 
     def _run(self) -> None:
         self._go_on()
@@ -68,7 +79,10 @@ class TaskWorker(Worker):
                 place.prepare(bootable)
                 self.say(f"running {self._task.name}")
                 with self.clock.on(lane, "command"):
-                    self._keep(lane, place.run(str(lane), self._task, self._limits, folder, self._folder))
+                    good = self._keep(lane, place.run(str(lane), self._task, self._limits, folder, self._folder))
+                place.close()
+                if not good and self._keep_failed:
+                    self._hold(lane, session.target, folder)
         except Lost as loss:
             self.executed.append(loss.executed)
             self._know(trouble=f"{loss}\n{loss.details}".strip())
@@ -77,12 +91,23 @@ class TaskWorker(Worker):
             if self.machine is not None:
                 self._account_for(self.machine)
 
-    def _keep(self, lane: Lane, executed: Executed) -> None:
+    def _hold(self, lane: Lane, machine: Machine, folder: Path) -> None:
+        """Keeps the machine of a command that failed, until it is lost or stopped, or its time is over."""
+        access = Access.of(machine, folder, rooted=self._surroundings.root is not None)
+        self.say(f"{lane.engine} is kept until Ctrl-C")
+        click.echo(f"{lane} is kept until Ctrl-C, or {HOURS} hours: {shlex.join(access.ssh)}", err=True)
+        over = threading.Event()
+        machine.on_loss(over.set)
+        over.wait(3600.0 * HOURS)
+
+    def _keep(self, lane: Lane, executed: Executed) -> bool:
+        """Keeps what is known of a command; returns whether it fared well."""
         self.executed.append(executed)
         wrong = complaint(executed, self._limits, may_leave=self._may_leave)
         verdict = Verdict.DIVERGE if wrong else Verdict.AGREE
         operation = OperationReport(0, str(self._task), "", ending(executed), "status 0") if wrong else None
         self._add(lane, ScriptResult(str(lane), self._task.name, verdict, wrong, operation, seconds=executed.seconds))
+        return not wrong
 
 
 def ending(executed: Executed) -> str:

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from harness.keep import home
-from harness.keep.access import Access
 from harness.keep.commands import boot, cp
 from harness.keep.home import Kept
+from harness.loader.access import Access
 from hil.errors import UserError
 
 LANE = "debian-12/arm64/jit"

@@ -21,6 +21,7 @@ from tests.harness.reports import LANES, result
         (("hil", "run"), "counting", 20, "hil run --lanes L --scripts counting --repeat 20"),
         (("hil", "fuzz", "--cases", "9"), "case-777-2997", 1, "hil fuzz --lanes L --seed 777 --case 2997"),
         (("hil", "fuzz"), "script-5-35", 1, "hil fuzz --lanes L --of scripts --seed 5 --case 35"),
+        (("hil", "exec", "--lanes", "*", "--", "./a b"), "a b", 1, "hil exec --lanes '*' -- './a b'"),
         (("pytest",), "counting", 1, "hil run --lanes L --scripts counting"),
     ],
 )

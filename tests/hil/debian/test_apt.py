@@ -199,3 +199,28 @@ def test_missing_archive_keys_are_named(host: Host, tmp_path: Path) -> None:
     (tmp_path / "keyring.gpg").unlink()
     with pytest.raises(BenchError, match="install debian-archive-keyring"):
         Apt("sid", architecture("arm64")).update()
+
+
+def test_packages_come_with_what_they_depend_on(host: Host, tmp_path: Path) -> None:
+    """apt resolves and checks; where it puts them is the caller's, so that nothing stays in the cache."""
+    host.on(
+        "apt-get install",
+        'for word; do case "$word" in Dir::Cache::archives=*) touch "${word#*=}b_1_arm64.deb";; esac; done',
+    )
+    (found,) = Apt("bookworm", architecture("arm64")).download_with_dependencies(["a"], tmp_path)
+    assert found == tmp_path / "archives/b_1_arm64.deb"
+    (call,) = host.calls("apt-get install")
+    assert "--download-only" in call and call.endswith("-- a")
+
+
+@pytest.mark.parametrize("said", ["E: Unable to locate package a", "E: Package 'a' has no installation candidate"])
+def test_a_package_that_no_suite_has_is_the_users_mistake(host: Host, tmp_path: Path, said: str) -> None:
+    host.on("apt-get install", f'echo "{said}" >&2; exit 100')
+    with pytest.raises(UserError, match="there is no package a in Debian's bookworm/arm64"):
+        Apt("bookworm", architecture("arm64")).download_with_dependencies(["a"], tmp_path)
+
+
+def test_packages_that_cannot_be_fetched_are_the_networks_fault(host: Host, tmp_path: Path) -> None:
+    host.on("apt-get install", 'echo "E: Failed to fetch it" >&2; exit 100')
+    with pytest.raises(BenchError, match="Failed to fetch it; check the network"):
+        Apt("bookworm", architecture("arm64")).download_with_dependencies(["a"], tmp_path)

@@ -45,6 +45,12 @@ def test_memory_and_cpus_come_from_the_spec(make_spec: MakeSpec) -> None:
     assert command[command.index("-smp") + 1] == "3"
 
 
+def test_a_disk_is_known_by_its_serial_number_and_not_written(make_spec: MakeSpec) -> None:
+    command = qemu_command(make_spec("arm64", disks={"root": Path("/cache/a,b")}), TCG, MMIO, _WIRING)
+    assert command[command.index("-drive") + 1] == "if=none,id=root,file=/cache/a,,b,format=raw,snapshot=on"
+    assert command[-1] == "virtio-blk-device,drive=root,serial=root"
+
+
 def test_comma_in_a_path_does_not_end_the_option(make_spec: MakeSpec) -> None:
     command = qemu_command(make_spec("x86_64", Path("/runs/a,b")), TCG, PCI, _WIRING)
     assert any("logfile=/runs/a,,b/console.log," in argument for argument in command)

@@ -26,7 +26,7 @@ class Access:
     def of(cls, machine: Machine, folder: Path, *, rooted: bool) -> Access:
         """The access to a machine; writes the file of known hosts in `folder`."""
         host, port = machine.address
-        known = folder / "known_hosts"
+        known = folder.resolve() / "known_hosts"
         known.write_text(f"[{host}]:{port} {machine.spec.root.host_key}\n")
         return cls(port, str(machine.spec.root.key), machine.spec.root.host_key, str(known), rooted)
 
