@@ -12,7 +12,7 @@ from harness.isa.opcodes import Class, Helper, Jump
 from harness.model.rules import ALWAYS, Backport, Upstream, version
 from harness.model.upstream.change import Change, change
 from harness.model.verifier.hooks import Check
-from harness.model.verifier.later import atomics, calls, functions, pointers, records, stack, stack_arguments
+from harness.model.verifier.later import atomics, bounds, calls, functions, pointers, records, stack, stack_arguments
 from harness.model.verifier.prototypes import PACKET_CONTEXT
 from harness.model.verifier.rules import Rule
 from harness.release import Release
@@ -100,6 +100,7 @@ def pointers_followed(rules: Upstream) -> Upstream:
     return _hooked(
         _with(rules, follows_pointers=True),
         refine=refine,
+        refine_order=bounds.refine_order,
         moved=stack.moved,
         stack_at=stack.stack_at,
         check_access=stack.check_access,

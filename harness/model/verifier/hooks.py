@@ -58,6 +58,8 @@ class Hooks:
     """Checks what check_cond_jmp_op() checks before the reserved fields."""
     refine: Callable[[State, State, int, Register, int], None]
     """Refines, as check_cond_jmp_op(), the states where the register equals a constant and where it does not."""
+    refine_order: Callable[[State, Instruction], None]
+    """Refines the state behind a comparison of another kind, where it does not hold."""
     states_equal: Callable[[State, State], bool]
 
 

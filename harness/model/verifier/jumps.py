@@ -80,6 +80,8 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
     if equality:
         equal, unequal = (taken, env.state) if operation == _JEQ else (env.state, taken)
         env.hooks.refine(equal, unequal, insn.dst, register, insn.imm)
+    else:
+        env.hooks.refine_order(env.state, insn)
     if env.log:
         env.log.write(f"{env.state}\n")
     return index + 1
@@ -87,6 +89,10 @@ def check_conditional(env: Environment, index: int, insn: Instruction) -> int:
 
 def fields_first(env: Environment, insn: Instruction) -> None:
     """Checks nothing before the reserved fields."""
+
+
+def learn_nothing(fails: State, insn: Instruction) -> None:
+    """Refines nothing: 4.1 knows numbers, and no ranges of them."""
 
 
 def refine(equal: State, unequal: State, number: int, register: Register, imm: int) -> None:

@@ -13,7 +13,7 @@ from harness.model.verifier.cfg import after_call
 from harness.model.verifier.constants import check_ld
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check, Hooks, VerifierRules
-from harness.model.verifier.jumps import check_exit, check_jmp, fields_first, refine
+from harness.model.verifier.jumps import check_exit, check_jmp, fields_first, learn_nothing, refine
 from harness.model.verifier.memory import (
     check_access,
     check_ldx,
@@ -64,6 +64,7 @@ HOOKS = Hooks(
     check_func_arg=check_argument,
     check_jump_first=fields_first,
     refine=refine,
+    refine_order=learn_nothing,
     states_equal=covers,
 )
 VERIFIER = VerifierRules(

@@ -29,6 +29,7 @@ from harness.model.verifier.state import (
     UNKNOWN,
     UNKNOWN_VALUE,
     UNSET,
+    VALUE_SOMEWHERE,
     Register,
     RegisterType,
     Slot,
@@ -47,6 +48,7 @@ _NO_BASE: Mapping[RegisterType, Rule] = {
     PTR_TO_STACK: Rule.ACCESS_BY_STACK_POINTER,
     CONST_PTR_TO_MAP: Rule.ACCESS_BY_MAP,
     PTR_TO_MAP_VALUE_OR_NULL: Rule.ACCESS_UNCHECKED,
+    VALUE_SOMEWHERE: Rule.OPEN,
 }
 """The variants of the rule by which an access through a register that is no base is refused."""
 

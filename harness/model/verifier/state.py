@@ -27,6 +27,8 @@ class RegisterType(IntEnum):
     FRAME_PTR = 6
     PTR_TO_STACK = 7
     CONST_IMM = 8
+    VALUE_SOMEWHERE = 9
+    """For later releases only: a pointer to a map's value that was moved by a number that is not known."""
 
 
 NOT_INIT = RegisterType.NOT_INIT
@@ -38,13 +40,15 @@ PTR_TO_MAP_VALUE_OR_NULL = RegisterType.PTR_TO_MAP_VALUE_OR_NULL
 FRAME_PTR = RegisterType.FRAME_PTR
 PTR_TO_STACK = RegisterType.PTR_TO_STACK
 CONST_IMM = RegisterType.CONST_IMM
+VALUE_SOMEWHERE = RegisterType.VALUE_SOMEWHERE
 
-NAMES = ("?", "inv", "ctx", "map_ptr", "map_value", "map_value_or_null", "fp", "fp", "imm")
+NAMES = ("?", "inv", "ctx", "map_ptr", "map_value", "map_value_or_null", "fp", "fp", "imm", "map_value")
 """reg_type_str[]: a type as the log shows it."""
 
 
 class Register(NamedTuple):
-    """The state of a register. `imm` counts for CONST_IMM and PTR_TO_STACK, `map` for the three map types.
+    """The state of a register. `imm` counts for CONST_IMM and PTR_TO_STACK, `map` for the three map types. For later
+    releases `imm` of UNKNOWN_VALUE is the highest number that it can be, if it is not 0.
 
     In the kernel both share eight bytes, of which `imm` is four: writing a constant over a map's address leaves the
     upper half of the address behind. `stale` says so, for states are compared byte by byte, and a constant with a stale

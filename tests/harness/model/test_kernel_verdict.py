@@ -65,7 +65,7 @@ LOW_HALF = load(
     ldx(DW, R1, R6, 8),
     lsh64_imm(R1, 32),
     rsh64_imm(R1, 32),
-    jgt_imm(R1, 0x1FFFFFFF, "out"),
+    jgt_imm(R1, 0x20000000, "out"),  # one more than is known to be allowed
     mov64_reg(R7, R6),
     sub64_reg(R7, R1),
     jeq32_imm(R7, 0, "taken"),

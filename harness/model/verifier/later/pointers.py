@@ -102,6 +102,15 @@ def open_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
         raise Refused(Rule.OPEN, "EACCES", "it is not known whether this arithmetic on a pointer is allowed")
 
 
+def _narrower(before: Register, now: Register) -> bool:
+    """Returns whether an unknown number could not be as high as another one that takes its place."""
+    if not before.imm:
+        return False
+    if now.type is CONST_IMM:
+        return not 0 <= now.imm <= before.imm
+    return not 0 < now.imm <= before.imm
+
+
 @cache
 def kept_in_comparisons(refine: Refine) -> Refine:
     """Returns `refine` for registers other than pointers, and for a lookup's result that is compared with 0: of other
@@ -124,7 +133,7 @@ def states_equal(old: State, new: State) -> bool:
         and covers(old, new)
         and not any(SPILL in slot.kinds and old.stack.get(number) != slot for number, slot in new.stack.items())
         and not any(
-            before.type is UNKNOWN_VALUE and now.type in POINTERS
+            before.type is UNKNOWN_VALUE and (now.type in POINTERS or _narrower(before, now))
             for before, now in zip(old.registers, new.registers, strict=True)
         )
     )

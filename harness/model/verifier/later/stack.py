@@ -10,7 +10,7 @@ from __future__ import annotations
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import STACK_SIZE, Alu, Class, Mode, Source
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.later import pointers, records
+from harness.model.verifier.later import bounds, pointers, records
 from harness.model.verifier.memory import (
     check_context_access,
     check_map_access,
@@ -49,8 +49,11 @@ def stack_at(register: Register, off: int) -> int | None:
 
 
 def moved(insn: Instruction, dst: Register, src: Register) -> Register | None:
-    """Returns what a pointer to the stack, or to a map's value, becomes that is moved by a constant, which is not far;
-    None for other arithmetic."""
+    """Returns what a pointer to the stack, or to a map's value, becomes that is moved by a constant, which is not far,
+    and what `bounds` knows; None for other arithmetic."""
+    known = bounds.computed(insn, dst, src)
+    if known is not None:
+        return known
     if insn.opcode_class != _ALU64 or insn.operation not in (_ADD, _SUB) or records.is_record(dst):
         return None
     distance = insn.imm

@@ -27,6 +27,7 @@ from harness.model.verifier.state import (
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     SPILL,
+    VALUE_SOMEWHERE,
     Register,
     RegisterType,
     State,
@@ -272,7 +273,7 @@ def _of_pointers(
 ) -> Ways:
     """is_branch_taken(): of a comparison with a pointer verifiers know nothing, except that most are not 0."""
     pointers = [index for index, one in enumerate(registers) if one is not None and one.type in _POINTERS]
-    if not pointers:
+    if not pointers or any(one is not None and one.type is VALUE_SOMEWHERE for one in registers):
         return Ways()
     if len(pointers) == 2 or insn.operation not in (Jump.JEQ, Jump.JNE):
         return Ways(True, True)
