@@ -20,6 +20,7 @@ from harness.script.operations import MapType
 _ANYTHING, _CONTEXT, _MAP = Argument.ANYTHING, Argument.CONTEXT, Argument.MAP
 _STACK, _MEMORY = (Argument.STACK, Argument.STACK_SIZE), (Argument.MEMORY, Argument.MEMORY_SIZE)
 _MEMORY_OR_NONE = (Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO)
+_FILLED = (Argument.MEMORY, Argument.FILLED_SIZE)
 _EVENTS = MapType.PERF_EVENT_ARRAY
 
 
@@ -44,6 +45,7 @@ def _called(
 
 _TAIL_CALL = Prototype((_CONTEXT, _MAP, _ANYTHING), Return.NOTHING, map=MapType.PROG_ARRAY)
 _READ = Prototype((*_MEMORY, _ANYTHING), gpl_only=True)
+_FILL = replace(_READ, arguments=(*_FILLED, _ANYTHING))
 _OUTPUT = Prototype((_CONTEXT, _MAP, _ANYTHING, *_MEMORY_OR_NONE), gpl_only=True, map=_EVENTS)
 _GIVES_BACK = Prototype((Argument.RECORD, _ANYTHING), Return.NOTHING)
 
@@ -135,6 +137,23 @@ CHANGES: tuple[Change, ...] = (
         (5, 10),
         "",
         {Helper.GET_PRANDOM_U32: Prototype(), Helper.GET_SMP_PROCESSOR_ID: Prototype()},
+        after=(4, 1),
+    ),
+    _called(
+        (5, 10),
+        "",
+        {
+            **dict.fromkeys(
+                (
+                    *(Helper.PROBE_READ, Helper.PROBE_READ_STR, Helper.PROBE_READ_USER, Helper.PROBE_READ_KERNEL),
+                    *(Helper.PROBE_READ_USER_STR, Helper.PROBE_READ_KERNEL_STR),
+                ),
+                _FILL,
+            ),
+            Helper.GET_CURRENT_COMM: Prototype(_FILLED),
+            Helper.PERF_EVENT_READ_VALUE: Prototype((_MAP, _ANYTHING, *_FILLED), gpl_only=True, map=_EVENTS),
+            Helper.GET_STACK: Prototype((_CONTEXT, *_FILLED, _ANYTHING), gpl_only=True),
+        },
         after=(4, 1),
     ),
 )

@@ -28,6 +28,9 @@ class Argument(Enum):
     MEMORY_SIZE = auto()
     """As STACK_SIZE; the argument before it is MEMORY."""
     MEMORY_SIZE_OR_ZERO = auto()
+    FILLED_SIZE = auto()
+    """As MEMORY_SIZE; the helper writes to all of the memory and reads nothing of it, so that on the stack nothing need
+    be there before: ARG_PTR_TO_UNINIT_MEM."""
     RECORD_SIZE = auto()
     """The number of bytes that the helper returns a pointer to, which must be known."""
     RECORD = auto()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R2, Helper
+from harness.isa.opcodes import R0, R1, R2, STACK_SIZE, Helper
 from harness.model.verifier import calls
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
-from harness.model.verifier.later import functions, records
+from harness.model.verifier.later import functions, records, stack
 from harness.model.verifier.memory import check_map_access
 from harness.model.verifier.prototypes import Argument, Return
 from harness.model.verifier.rules import Rule
@@ -23,6 +23,7 @@ from harness.model.verifier.state import (
     NOT_INIT,
     PTR_TO_MAP_VALUE,
     PTR_TO_STACK,
+    UNKNOWN,
     UNKNOWN_VALUE,
     Register,
     RegisterType,
@@ -35,6 +36,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
     Argument.MEMORY: PTR_TO_STACK,
     Argument.MEMORY_SIZE: CONST_IMM,
     Argument.MEMORY_SIZE_OR_ZERO: CONST_IMM,
+    Argument.FILLED_SIZE: CONST_IMM,
     Argument.RECORD_SIZE: CONST_IMM,
     Argument.RECORD: PTR_TO_MAP_VALUE,
 }
@@ -71,6 +73,8 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
         _check_type(number, register, argument)
     if argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
         check_memory(state, number - 1, register.imm)
+    elif argument is Argument.FILLED_SIZE:
+        fill(state, number - 1, register.imm)
     else:
         calls.check_pointed(state, number, argument, shape)
 
@@ -86,6 +90,20 @@ def _check_type(number: int, register: Register, argument: Argument) -> None:
             rule = Rule.ARGUMENT_POINTER
         shown = f"type={records.describe(register)} expected={NAMES[expected]}"
         raise Refused(rule, "EACCES", f"R{number} {shown}")
+
+
+def fill(state: State, number: int, size: int) -> None:
+    """Checks that `size` bytes from register `number` on lie in one value of a map, or in the stack, and stores numbers
+    in the stack: check_helper_call() does so for memory that need not be initialized."""
+    register = state.registers[number]
+    if register.type is not PTR_TO_STACK:
+        check_memory(state, number, size)
+        return
+    off = register.imm
+    if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
+        raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")
+    for position in range(off, off + size):
+        stack.check_stack_write(state, position, 1, UNKNOWN)
 
 
 def check_memory(state: State, number: int, size: int) -> None:
