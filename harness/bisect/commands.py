@@ -14,19 +14,17 @@ from harness.bisect.answers import Answer
 from harness.bisect.asking import Asker
 from harness.bisect.bisecting import By, EndSkipped, Result, bisect
 from harness.bisect.candidates import between
+from harness.bisect.forms import form_of
 from harness.bisect.search import most_asked
 from harness.bisect.showing import HEADINGS, as_data, describe, rows, sentences
 from harness.counting import counted
 from harness.jobs.artifacts import EVERYTHING
 from harness.jobs.options import repeat
 from harness.lane import Engine
-from harness.named import named
 from harness.run import matrix
 from harness.run.watch import Logged, Plain
-from harness.script.operations import Script
 from hil import directories, signals, terminal
 from hil.arch import architecture
-from hil.kernels import store
 from hil.kernels.points import Point
 from hil.whole import write_whole
 
@@ -35,7 +33,7 @@ _NONE, _OPEN = 1, 3
 
 
 @click.command("bisect")
-@click.argument("what", metavar="SCRIPT|CLAUSE|CASE")
+@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|OBJECT")
 @click.option("--good", required=True, metavar="KERNEL", help="A good kernel, older or newer than the bad one.")
 @click.option("--bad", required=True, metavar="KERNEL", help="A bad kernel.")
 @click.option("--arch", default="x86_64", show_default=True, help="Architecture.")
@@ -65,6 +63,7 @@ def command(
 
     Between the two kernels, which are versions (6.12.43), versions of one Debian release (debian-13@6.12.90) or kernels
     of the catalogue (debian-13), lie those of Debian's archive: hil kernels list --all. They are searched by halves.
+    An OBJECT is a file with BPF programs, FILE or FILE:PROGRAM, adjusted to each kernel and tried as hil check does.
     One that cannot be fetched or booted is skipped. What a kernel answered is kept: the same command goes on after an
     interruption. Wildcards, several scripts and imported kernels are not for this command.
 
@@ -79,8 +78,10 @@ def command(
     console = terminal.console(stderr=as_json)
     span = between(good, bad, architecture(arch), lambda line: _print_line(console, line))
     newer = "bad" if span.newer == bad else "good"
-    form = _form(what, span.points[0])  # an unknown name fails before anything boots
-    scripts = (lambda _: form) if by == By.OUTCOME else (lambda point: _form(what, point))
+    scripts, one_for_all = form_of(what)
+    form = scripts(span.points[0])  # an unknown name fails before anything boots
+    if by == By.OUTCOME and one_for_all:
+        scripts = lambda _: form  # noqa: E731
     asker = Asker(scripts, Engine(engine), rounds, afresh=afresh)
     found, folder = _search(console, span.points, asker, By(by), output)
     data = {"what": what, "arch": arch, "engine": engine, "by": by, **as_data(found, newer)}
@@ -145,11 +146,6 @@ def _search(
     if isinstance(result, EndSkipped):
         raise result
     return result, folder
-
-
-def _form(what: str, point: Point) -> Script:
-    """Returns the script as it is on a kernel."""
-    return named(what, point.arch.name, store.era(point.name, point.arch))[1]
 
 
 def _print_line(console: Console, line: str) -> None:
