@@ -209,7 +209,10 @@ def stack_below_read(rules: Upstream) -> Upstream:
 @change(
     (7, 2),
     after=(5, 10),
-    stable={(6, 1): Backport(0, version(6, 1, 192)), (6, 12): Backport(0, version(6, 12, 118))},
+    stable={
+        (6, 1): Backport(version(6, 1, 180), version(6, 1, 187)),
+        (6, 12): Backport(version(6, 12, 100), version(6, 12, 101)),
+    },
 )
 def loads_end_functions(rules: Upstream) -> Upstream:
     """The verifier follows the path on which a load from behind the packet ends a function with 0."""
@@ -217,7 +220,7 @@ def loads_end_functions(rules: Upstream) -> Upstream:
     return _with(replace(rules, packet_loads_end=window), packet_loads_end=window is ALWAYS)
 
 
-@change((7, 2), after=(6, 12))
+@change((6, 19), after=(6, 17))
 def tail_calls_end_functions(rules: Upstream) -> Upstream:
     """The verifier follows the path on which a tail call ends a function with the other program's result."""
     return _with(rules, tail_calls_end=True)
