@@ -10,6 +10,7 @@ import pytest
 
 from harness.clauses import clauses
 from harness.fuzz.following import Following
+from harness.fuzz.functions import MOST_RUNS
 from harness.fuzz.generate import case
 from harness.fuzz.known import code, known
 from harness.isa.assemble import R1, R2, arsh64_imm, jsgt_imm, mov64_reg
@@ -48,6 +49,9 @@ def share(pattern: str, name: str = "6.12", arch: str = "x86_64") -> float:
         (r"0x[0-9a-f]{1,8}80000000 ll\n[^\n]*w\d+ s[/%]= ", "6.12", 0.04),
         (r"0x8000000000000000 ll\n(.*r\d+ = -1\n)?[^\n]*r\d+ s[/%]= ", "6.12", 0.04),
         (r"call 35\n[^\n]*r0 >>= 63", "6.12", 0.05),
+        (r"(?s)call pc[+].*\) call 12\n", "5.10", 0.04),
+        (r"(?s)call pc[+].*\) call pc[+].*\) call 12\n", "6.12", 0.04),
+        (r"(?s)call pc[+].*skb\[", "6.12", 0.02),
     ],
 )
 def test_what_faults_took_turns_up(pattern: str, name: str, least: float) -> None:
@@ -78,6 +82,20 @@ def test_straight_code_is_followed_as_the_model_runs_it() -> None:
     jump = jsgt_imm(R2, -2, 5)
     assert isinstance(jump, Instruction) and follow.jumps(jump)
     assert not follow.jumps(Instruction(jump.code, R1, imm=-2))
+
+
+@pytest.mark.parametrize(("name", "arch", "some"), [("5.10", "arm64", False), ("6.1", "arm64", True)])
+def test_tail_calls_of_functions_are_made_where_an_engine_takes_them(name: str, arch: str, some: bool) -> None:
+    assert (share(r"(?s)call pc[+].*\) call 12\n", name, arch) > 0) is some
+
+
+def test_functions_that_end_early_have_types_and_a_limit() -> None:
+    """So that the kernel takes them, and a kernel with a wrong limit of tail calls comes to an end."""
+    for script, text in running("6.12"):
+        loads = [one for one in script.operations if isinstance(one, LoadProgram)]
+        if re.search(r"(?s)call pc[+].*\) call 12\n", text):
+            assert loads[0].program.functions[0] == (0, "main")
+            assert re.search(rf"if r1 >= {MOST_RUNS:#x} goto", text)
 
 
 def test_only_cases_with_the_code_are_excused() -> None:
