@@ -112,11 +112,14 @@ def _loaded(operation: Operation) -> tuple[str, Program] | None:
 
 
 def _listing(program: Program) -> Iterator[str]:
-    """A line an instruction, its index in front; many that are alike, one behind the other, share a line."""
-    lines = listing(program)
+    """A line an instruction, its index in front; many that are alike, one behind the other, share a line. A function of
+    which the kernel is told has its name before it."""
+    lines, names = listing(program), dict(program.functions)
     start = 0
     while start < len(lines):
         end = start
+        if name := names.get(lines[start][0]):
+            yield f"{name}():"
         while end < len(lines) and lines[end][1] == lines[start][1]:
             end += 1
         if end - start < _ALIKE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from harness.compare import Verdict
 from harness.core_scripts import core_scripts
-from harness.isa.assemble import R0, exit_, mov64_imm, program
+from harness.isa.assemble import R0, Function, call_local, exit_, mov64_imm, program
 from harness.isa.instruction import Instruction, decode, encode
 from harness.isa.text import assemble
 from harness.lane import Engine
@@ -65,6 +65,13 @@ def test_maps_are_told_by_the_instructions_that_refer_to_them() -> None:
 def test_an_instruction_without_meaning_does_not_cost_the_listing() -> None:
     (told,) = text(Script("s", "", (load("p", MEANINGLESS),))).programs
     assert told.listing == ("0: (e4) {dst=1, src=2, off=3, imm=4}", "1: (b7) r0 = 1", "2: (95) exit")
+
+
+def test_functions_of_which_the_kernel_is_told_are_named() -> None:
+    code = program(Function("main"), call_local("one"), exit_(), Function("one"), RETURN.instructions)
+    (told,) = text(Script("s", "", (load("typed", code),))).programs
+    assert told.listing == ("main():", "0: (85) call pc+1", "1: (95) exit", "one():", "2: (b7) r0 = 1", "3: (95) exit")
+    assert assemble("\n".join(told.listing)) == code
 
 
 def test_many_instructions_that_are_alike_are_a_line() -> None:
