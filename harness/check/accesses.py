@@ -70,7 +70,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (
         re.compile(r"requires BPF JIT compiler"),
-        "the program calls a helper that the verifier leaves to the JIT, and it is not compiled here",
+        "the verifier leaves the call of this helper to the JIT, and the lane has none",
         "turn the JIT on: net.core.bpf_jit_enable=1",
     ),
     (

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from harness.check import since
@@ -41,6 +41,7 @@ _REGISTERS = {
 }
 """By what CO-RE asks for, the architecture whose registers it is: PT_REGS_PARM1_CORE() and its neighbours,
 tools/lib/bpf/bpf_tracing.h."""
+_NEEDS_JIT = "requires BPF JIT compiler"
 _EVERY_POISON = range(POISON, POISON + (1 << 16))
 
 
@@ -139,6 +140,8 @@ def not_loaded(trial: Trial, errno: str, reading: Reading | None, environment: E
         return _memlock(Stage.LOAD, what, environment)
     if reading is None or (reading.instruction is None and not reading.reason):
         return Why(Stage.LOAD, what, "load", errno, "the kernel gives no log")
+    if _NEEDS_JIT in " ".join(reading.reason):
+        reading = replace(reading, instruction=_first_call(trial, environment.rules.jit_helpers))
     where = place(trial, reading)
     why = Why(
         Stage.LOAD,
@@ -151,6 +154,12 @@ def not_loaded(trial: Trial, errno: str, reading: Reading | None, environment: E
         messages=reading.reason,
     )
     return _by_verifier(trial, why, environment)
+
+
+def _first_call(trial: Trial, helpers: Collection[int]) -> int | None:
+    """Returns the first instruction that calls one of these helpers."""
+    instructions = enumerate(trial.program.program.instructions)
+    return next((at for at, one in instructions if one.code == _CALL and not one.src and one.imm in helpers), None)
 
 
 def _by_verifier(trial: Trial, why: Why, environment: Environment) -> Why:

@@ -83,8 +83,9 @@ def untried(lane: str, trial: Trial, result: ScriptResult | None) -> Checked:
     """A program that was not tried on a lane, and why."""
     if trial.refused is not None:
         return replace(blank(lane, trial), loads=Answer.NO, whys=(explaining.of_refusal(trial.refused),))
-    reason = result.reason if result else "it was not run"
-    return replace(blank(lane, trial), whys=(Why(Stage.LOAD, reason, kind="not-run"),))
+    reason = result.reason if result and result.reason else "it was not looked at, since the machine was lost"
+    lost = result is not None and result.verdict in (Verdict.LOST, Verdict.KNOWN)
+    return replace(blank(lane, trial), whys=(Why(Stage.LOAD, reason, kind="lost" if lost else "not-run"),))
 
 
 def checked(

@@ -15,7 +15,7 @@ from harness.model.executor import ModelExecutor
 from harness.run.results import OperationReport, ScriptResult
 from harness.script.brief import brief
 from harness.script.dependence import depends_on
-from harness.script.operations import RunThreads, Script, Trigger
+from harness.script.operations import Fork, RunSocketFilter, RunThreads, Script, Trigger
 from harness.script.outcome import Outcome, Prediction, Unpredicted
 from harness.script.text import describe, describe_outcome
 
@@ -39,7 +39,10 @@ def wanted(seen: Observed | Missed) -> int | None:
     if seen.operation is not None:
         return seen.operation
     operations = seen.script.operations
-    return next((index for index, one in enumerate(operations) if isinstance(one, Trigger | RunThreads)), 0)
+    for kinds in ((Trigger, RunThreads), (Fork, RunSocketFilter)):  # children and packets reach probes and filters, too
+        if found := [index for index, one in enumerate(operations) if isinstance(one, kinds)]:
+            return found[0]
+    return 0
 
 
 def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:

@@ -193,3 +193,13 @@ def test_an_object_for_another_architecture_is_told_as_that() -> None:
 def test_a_section_that_names_no_function_is_left_to_a_loader() -> None:
     """As pwru has them: kprobe/skb-1 is for all functions with a packet as first argument."""
     assert fared(trial(probe("kprobe/skb-1"))).word is Word.LOADS
+
+
+def test_a_program_that_only_a_jit_takes_is_told_with_the_call() -> None:
+    one = trial(
+        probe("kprobe/cap_task_prctl", mov64_imm(R0, 0), call(Helper.GET_CURRENT_TASK), exit_()), "7.2", arch="arm64"
+    )
+    log = verifier_log.read("program requires BPF JIT compiler but it is not available\n")
+    (why,) = fared(one, failing(LoadProgram, "EINVAL"), "7.2", reading=log, arch="arm64").whys
+    assert why.instruction == 1
+    assert "bpf_jit_enable=1" in why.remedy

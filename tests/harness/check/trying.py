@@ -20,7 +20,7 @@ from harness.script.operations import Operation
 from harness.script.outcome import Outcome
 from hil.errors import UserError
 
-VERSIONS = {"4.1": 0x40134, "5.10": 0x50AFF, "6.1": 0x601C0, "6.12": 0x60C76}
+VERSIONS = {"4.1": 0x40134, "5.10": 0x50AFF, "6.1": 0x601C0, "6.12": 0x60C76, "7.2": 0x7020D}
 Says = Callable[[Operation], Outcome]
 
 
