@@ -5,7 +5,7 @@ const filters = document.querySelector(".filters");
 const boxes = [...filters.querySelectorAll("input[type=checkbox]")];
 const choice = filters.querySelector("select");
 const words = filters.querySelector("input[type=search]");
-const rows = [...document.querySelectorAll(".matrix tbody tr")];
+const rows = [...document.querySelectorAll(".matrix tbody tr[data-detail]")];
 const headings = [...document.querySelectorAll(".matrix thead th[data-lanes]")];
 const tally = filters.querySelector("output");
 

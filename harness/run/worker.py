@@ -269,8 +269,9 @@ class Worker:
         except MachineLost as loss:
             if self._stopped:
                 raise
+            paid = {Verdict.LOST, *([Verdict.KNOWN] if self._missed else [])}  # it was lost of a fault that is known
             ran = [n for n, result in enumerate(self.results) if result.verdict is not Verdict.UNSUPPORTED]
-            if ran and (last := self.results[ran[-1]]).verdict is not Verdict.LOST:
+            if ran and (last := self.results[ran[-1]]).verdict not in paid:
                 lost = ScriptResult(last.lane, last.script, Verdict.LOST, f"behind it: {loss}")
                 self.results[ran[-1]] = excuse(lost, self.share.known)
                 self._know(trouble=f"{loss}\n{loss.details}".strip())

@@ -124,3 +124,10 @@ def test_the_command_that_repeats_a_program_has_the_files_and_options() -> None:
 def test_a_page_of_another_command_has_no_table(tmp_path: Path) -> None:
     page.write(report(result(LANES[0], "s")), None, tmp_path / "page.html")
     assert '<th class="name">program</th>' not in (tmp_path / "page.html").read_text()
+
+
+def test_the_filters_of_a_page_leave_the_table_of_programs_alone() -> None:
+    """Its rows are no scripts, and have no detail that could be searched."""
+    shown = page.render(BOTH, None)
+    assert 'querySelectorAll(".matrix tbody tr[data-detail]")' in shown
+    assert shown.count("<tr data-detail=") == len({one.script for one in BOTH.results})

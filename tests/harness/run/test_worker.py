@@ -17,7 +17,7 @@ import pytest
 from harness.compare import Verdict
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
-from harness.lowering.executor import Observed
+from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run import matrix
@@ -30,7 +30,7 @@ from harness.run.worker import Worker
 from harness.script.expectation import SUCCESS
 from harness.script.needs import Need
 from harness.script.operations import Close, Script
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, Prediction, Unpredicted
 from hil.errors import MachineLost
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
@@ -305,3 +305,30 @@ def test_a_machine_that_dies_behind_its_last_script_is_a_loss_of_that_script(
     assert [result.verdict for result in worker.results] == [Verdict.AGREE] * 3 + [Verdict.LOST]
     assert worker.results[-1].reason == "behind it: the guest panicked"
     assert worker.report.trouble == "the guest panicked\nKernel panic"
+
+
+def test_a_loss_that_is_known_is_not_told_again_behind_the_last_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model knows the fault that the guest died of; `after` hears of it all the same."""
+    deadly = Unpredicted("a fault of the kernel", deadly=True)
+
+    class Dead(FakeExecutor):
+        def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
+            yield from (Missed(script, 1, "the guest panicked") for script in scripts)
+
+        def settle(self) -> None:
+            raise MachineLost("the guest panicked")
+
+    class Knowing(ModelExecutor):
+        def run(self, script: Script, end: int | None = None, seen: Sequence[Outcome] = ()) -> list[Prediction]:
+            return [deadly]
+
+    heard: list[object] = []
+    replace_machines(monkeypatch, executor=lambda target, guest, **_: Dead(target, guest))
+    share = Share("debian-12", "arm64", (Engine.JIT,), (UNPREDICTED,))
+    worker = Worker(share, tmp_path, Silent(), Knowing, after=lambda *told: heard.append(told[0]))
+    worker.run()
+    (result,) = worker.results
+    assert result.verdict is Verdict.KNOWN, result
+    assert heard == [LANE]
