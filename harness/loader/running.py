@@ -145,10 +145,10 @@ class Place:
 
     def _check_interpreter(self, task: Task) -> None:
         name = task.interpreter
-        if name and self._target.run(["test", "-e", f"{self._root}{name}"]).status:
+        if name and self._target.run(["test", "-x", f"{self._root}{name}"]).status:
             where = "the root file system" if self._root else "the guest's small root"
             raise UserError(
-                f"{task.name} is linked dynamically: it needs {name}, which {where} does not have",
+                f"{task.name} is linked dynamically: it needs {name}, which {where} does not have as a program",
                 remedy="link it with -static, or give a --root that has its libraries",
             )
 

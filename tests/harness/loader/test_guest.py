@@ -84,7 +84,7 @@ def test_a_guest_without_space(guest: LaneGuest, place: Place, tmp_path: Path) -
 
 def test_an_interpreter_that_is_not_there(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
     program = built(guest.machine.arch, tmp_path, "-Wl,--dynamic-linker=/lib/ld-of-nobody.so.1")
-    with pytest.raises(UserError, match=r"needs /lib/ld-of-nobody.so.1, which the guest's small root does not have"):
+    with pytest.raises(UserError, match=r"needs /lib/ld-of-nobody.so.1, which the guest's small root does not have as"):
         place.run(str(guest.lane), of(program, guest.machine.arch), LIMITS, tmp_path / "run", tmp_path)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from hil.arch import architecture
 from hil.errors import UserError
+from hil.guestroot import cpio
 from hil.rootfs import choice, debian, image
 
 ARCH = architecture("x86_64")
@@ -52,6 +53,14 @@ def test_an_archive_is_kept_by_its_contents(tmp_path: Path, kind: str) -> None:
     disk.write_bytes(b"damaged")
     with choice.chosen(str(archive), ARCH) as mended:
         assert content(mended, "/etc/name") == "mine\n"
+
+
+def test_a_cpio_archive(tmp_path: Path) -> None:
+    """As the bench writes them, and as Linux reads them."""
+    archive = tmp_path / "root.cpio"
+    archive.write_bytes(cpio.archive({"etc/name": cpio.regular(b"mine\n"), "sh": cpio.symlink("etc/name")}))
+    with choice.chosen(str(archive), ARCH) as disk:
+        assert content(disk, "/etc/name") == "mine\n"
 
 
 def test_what_is_no_root_file_system(tmp_path: Path) -> None:
