@@ -145,7 +145,9 @@ class Place:
 
     def _check_interpreter(self, task: Task) -> None:
         name = task.interpreter
-        if name and self._target.run(["test", "-x", f"{self._root}{name}"]).status:
+        # Links in a root are about that root: Debian's dynamic loader is an absolute one.
+        inside = ["chroot", self._root, f"{OWN}/busybox"] if self._root else []
+        if name and self._target.run([*inside, "test", "-x", name]).status:
             where = "the root file system" if self._root else "the guest's small root"
             raise UserError(
                 f"{task.name} is linked dynamically: it needs {name}, which {where} does not have as a program",

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from hil.arch import architecture
+from tests.harness.loader.building import built
+
 ASKED = "HIL_TEST_ROOTS"
 LANES = "debian-12/x86_64/jit,debian-13/x86_64/jit"
 pytestmark = [
@@ -61,6 +64,14 @@ def test_loaders_of_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t
         assert {held["kind"] for held in one["seen"]} >= {"program", "map", "perf event"}
         assert one["left"] == []
         assert one["loaded"] >= 1
+
+
+def test_a_dynamic_program_with_a_root_that_has_its_libraries(tmp_path: Path) -> None:
+    program = built(architecture("x86_64"), tmp_path, "-pie")
+    lane = ["--lanes", "debian-12/x86_64/jit", "--root", "debian-12", "--packages", PACKAGES]
+    status, report = run(tmp_path, *lane, "--", str(program), "linger", "1")
+    assert status == 0
+    assert report["executed"][0]["stdout"] == "10 hits"
 
 
 def test_a_guest_that_dies_in_the_middle(tmp_path: Path) -> None:
