@@ -4,6 +4,8 @@
     with lane_session(prepare("debian-12", "arm64"), folder, engine=Engine.JIT) as session:
         session.executor.run(scripts)
 
+A board that runs already is a lane as well: `board_session`.
+
 What is the same for all commands is here; what differs is a parameter, with its reason.
 """
 
@@ -27,6 +29,7 @@ from harness.model.interface.settings import EVER
 from harness.script.needs import CPUS
 from hil import guestroot
 from hil.arch import architecture
+from hil.board.board import Board, BoardTarget
 from hil.errors import UserError
 from hil.facts import Facts
 from hil.guestroot import GuestRoot
@@ -64,9 +67,9 @@ class Listener:
     def warning(self, line: str) -> None:
         """Reports that the running kernel differs from its records, or that these were never checked."""
 
-    def made(self, machine: Machine) -> None:
-        """Receives the machine that is about to start; its `stop` ends it from any thread. An exception here ends the
-        session before the start."""
+    def made(self, machine: Target) -> None:
+        """Receives the machine, or board, that is about to start; its `stop` ends it from any thread. An exception
+        here ends the session before the start."""
 
 
 class LineListener(Listener):
@@ -95,6 +98,15 @@ class Bootable:
     """As in MachineSpec."""
     memory: int | None = None
     """MiB, where it is not the usual amount."""
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """A board, the kernel that it runs, and the kernel of the catalogue with the same records, "" where none has."""
+
+    board: Board
+    kernel: Kernel
+    like: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,11 +170,26 @@ def lane_session(
                 session_on(machine, bootable.kernel, patience=math.inf if for_gdb else PATIENCE, since=started)
             )
         listener.note(f"booted in {session.boot_seconds:.1f} s: {session.facts.uname}")
-        for warning in session.environment(engine or Engine.INTERP).warnings:
-            listener.warning(warning)
+        _warn(session, engine, listener)
         if engine is not None:
             with listener.phase(Phase.ENGINE):
                 _choose(session, engine)
+        yield session
+
+
+@contextmanager
+def board_session(where: OnBoard, *, listener: Listener = QUIET) -> Iterator[Session[BoardTarget]]:
+    """Uses a board, which is left as it was with the session. Raises UserError when it is in use, BenchError when it
+    runs another kernel, MachineLost when it does not answer."""
+    started = time.monotonic()
+    target = BoardTarget(where.board, where.kernel.arch, where.kernel.release)
+    listener.made(target)
+    with ExitStack() as stack:
+        with listener.phase(Phase.BOOT):
+            stack.enter_context(target)
+        with listener.phase(Phase.SSH):
+            session = stack.enter_context(session_on(target, where.kernel, since=started))
+        _warn(session, None, listener)
         yield session
 
 
@@ -189,6 +216,11 @@ def specification(
     )
     spec = spec if bootable.memory is None else replace(spec, memory=bootable.memory)
     return replace(spec, patience=math.inf) if for_gdb else spec
+
+
+def _warn(session: Session[Target], engine: Engine | None, listener: Listener) -> None:
+    for warning in session.environment(engine or Engine.INTERP).warnings:
+        listener.warning(warning)
 
 
 def _choose(session: Session[Target], engine: Engine) -> None:

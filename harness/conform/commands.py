@@ -13,21 +13,18 @@ from rich.console import Console
 from harness.clauses import clauses
 from harness.conform.page import markdown
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, repeat, require_predicted, strict
+from harness.jobs.options import DEFAULT_LANES, chosen_places, repeat, require_predicted, strict, target
 from harness.jobs.start import carry_out
-from harness.lane import listed, select
+from harness.lane import listed
 from harness.run import known
-from harness.run.choice import check_chosen, choose, known_lanes
+from harness.run.choice import check_chosen, choose
 from harness.run.demands import Demands
 from harness.run.known import KnownDivergence
 from harness.run.plan import shares
 from harness.run.results import RunReport
 from harness.script.clause import Clause
 from hil import terminal
-from hil.arch import architecture
 from hil.errors import UserError
-from hil.kernels import store
-from hil.kernels.distributions import Distribution
 
 KNOWN = Path(__file__).with_name("known.toml")
 
@@ -40,6 +37,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @require_predicted
 @strict
 @repeat
+@target
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="With --list: every clause, as docs/clauses.md has it.")
@@ -54,6 +52,7 @@ def conform(
     output: Path | None,
     listing: bool,
     as_markdown: bool,
+    **_: object,
 ) -> int:
     """Hold the lanes' kernels against the conformance clauses, and both against the model."""
     if as_markdown:
@@ -62,16 +61,22 @@ def conform(
         click.echo(markdown(), nl=False)
         return 0
     console = terminal.console()
-    wanted = listed(lanes)
-    chosen = choose(select(wanted, known_lanes(wanted)), _clauses, patterns, "clause", _sections)
+    places = chosen_places(listed(lanes), console)
+
+    def there(kernel: str, arch: str) -> dict[str, Clause]:
+        era, distribution = places.era(kernel, arch), places.distribution(kernel, arch)
+        return {clause.id: clause for clause in clauses(arch, era, distribution)}
+
+    chosen = choose(places.lanes, there, patterns, "clause", _sections)
     check_chosen(require, chosen)
     print_left_out(console, chosen)
     excused = known.read(KNOWN)
     plan = shares(
         chosen.lanes,
-        lambda *place: tuple(clause.script(_era(*place), _version(*place)) for clause in chosen.of[place]),
+        lambda *place: tuple(clause.script(places.era(*place), places.version(*place)) for clause in chosen.of[place]),
         excused,
         rounds,
+        board=places.board,
     )
     if listing:
         list_plan(console, plan)
@@ -81,22 +86,6 @@ def conform(
     _summarize(console, report, excused)
     demands.check(report)
     return report.exit_status
-
-
-def _era(kernel: str, arch: str) -> str:
-    return store.era(kernel, architecture(arch))
-
-
-def _version(kernel: str, arch: str) -> int | None:
-    return store.cached_version_code(kernel, architecture(arch))
-
-
-def _distribution(kernel: str, arch: str) -> Distribution | None:
-    return store.distribution(kernel, architecture(arch))
-
-
-def _clauses(kernel: str, arch: str) -> dict[str, Clause]:
-    return {clause.id: clause for clause in clauses(arch, _era(kernel, arch), _distribution(kernel, arch))}
 
 
 def _sections(ids: Iterable[str]) -> Iterable[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +17,17 @@ from harness.fuzz import verdicts
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.fuzz.scripts import script
-from harness.jobs.options import DEFAULT_LANES
+from harness.jobs.options import DEFAULT_LANES, chosen_places, target
 from harness.jobs.start import carry_out
-from harness.lane import listed, select
+from harness.lane import listed
 from harness.model.eras import Era, era
-from harness.run.choice import known_lanes
-from harness.run.plan import shares
+from harness.run.again import target_options
+from harness.run.known import KnownDivergence
+from harness.run.plan import Share, on_board, shares
 from harness.run.results import RunReport
 from harness.script.operations import Script
 from hil import terminal
-from hil.arch import architecture
 from hil.errors import UserError
-from hil.kernels import store
 
 TOGETHER = 32
 """Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
@@ -50,8 +50,16 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@target
 def fuzz(
-    lanes: str, seed: int | None, of: str, count: int, only: int | None, jobs: int | None, output: Path | None
+    lanes: str,
+    seed: int | None,
+    of: str,
+    count: int,
+    only: int | None,
+    jobs: int | None,
+    output: Path | None,
+    **_: object,
 ) -> int:
     """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; or have programs
     near the edge of what verifiers accept loaded, 25 a case. A case in which they differ is listed.
@@ -61,27 +69,35 @@ def fuzz(
     if only is not None and seed is None:
         raise UserError(f"--case {only} needs a seed", remedy="give --seed, too")
     console = terminal.console()
+    places = chosen_places(listed(lanes), console)
     seed = SystemRandom().randrange(1 << 32) if seed is None else seed
     console.print(f"seed {seed}", highlight=False)
 
     def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
-        rules = era(store.era(kernel, architecture(arch)), arch)
+        rules = era(places.era(kernel, arch), arch)
         numbers = range(count) if only is None else (only,)
         console.print(f"{kernel}/{arch}: making {len(numbers)} cases", highlight=False)
         return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
 
-    chosen = select(listed(lanes), known_lanes(listed(lanes)))
     plan = tuple(
-        replace(share, known=tuple(known(share.lanes, share.scripts)))
-        for share in shares(chosen, scripts, together=TOGETHER, random=True, armed=(PRCTL,))
+        replace(share, known=_known(share))
+        for share in shares(places.lanes, scripts, together=TOGETHER, random=True, armed=(PRCTL,), board=places.board)
     )
     report = carry_out(console, plan, output, jobs)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     which = ["--cases", str(count)] if only is None else ["--case", str(only)]
-    again = shlex.join(["hil", "fuzz", "--lanes", lanes, "--of", of, "--seed", str(seed), *which])
+    where = target_options(sys.argv) or ["--lanes", lanes]
+    again = shlex.join(["hil", "fuzz", *where, "--of", of, "--seed", str(seed), *which])
     console.print(f"again: {again}", highlight=False, soft_wrap=True)
     return report.exit_status
+
+
+def _known(share: Share) -> tuple[KnownDivergence, ...]:
+    if share.board is None:
+        return tuple(known(share.lanes, share.scripts))
+    like = [replace(lane, kernel=share.board.like) for lane in share.lanes]
+    return on_board(tuple(known(like, share.scripts)), share.board)
 
 
 def paces(report: RunReport) -> Iterator[str]:

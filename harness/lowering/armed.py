@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from hil.errors import BenchError
 from hil.target import Target
 
-_GROUP = "hil_armed"
+GROUP = "hil_armed"
+"""The group of the trace events that stay."""
 _ARM = """
 [ -e kprobe_events ] || exit 0
 for symbol in "$@"; do
@@ -29,7 +30,7 @@ def keep_armed(target: Target, tracing: str, symbols: Iterable[str]) -> None:
 
     A kernel without kprobes is left as it is. Raises BenchError when the kernel does not take a probe.
     """
-    done = target.run(["sh", "-c", f"cd {tracing} || exit 1\n{_ARM.format(group=_GROUP)}", "arm", *symbols])
+    done = target.run(["sh", "-c", f"cd {tracing} || exit 1\n{_ARM.format(group=GROUP)}", "arm", *symbols])
     if done.status:
         said = done.stderr.decode(errors="replace").strip()
         raise BenchError(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,22 @@ CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
 """The names of cases of `hil fuzz`, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
 
 
+_LEADS = ("--target", "--ssh-config", "--target-config")
+"""The options that lead to a board."""
+
+
+def target_options(command: Sequence[str]) -> list[str]:
+    """The options of a command that lead to a board; none where it boots lanes."""
+    words = [word for one in command for word in (one.split("=", 1) if one.startswith(_LEADS) else [one])]
+    pairs = itertools.pairwise(words)
+    return [word for name, value in pairs if name in _LEADS for word in (name, value)]
+
+
+def _where(command: Sequence[str], lanes: Iterable[str]) -> list[str]:
+    """The options that choose lanes: of a board every one, since it is there anyway."""
+    return target_options(command) or ["--lanes", ",".join(compact(lanes))]
+
+
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
     """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
     if {*command[1:2]} & {"exec"}:
@@ -28,13 +45,13 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
     if case and {*command[1:2]} & {"fuzz", "bisect"}:
         of = ["--of", "scripts"] if case["kind"] == "script" else []
         choice = [*of, "--seed", case["seed"], "--case", case["number"]]
-        return shlex.join(["hil", "fuzz", "--lanes", ",".join(compact(lanes)), *choice])
+        return shlex.join(["hil", "fuzz", *_where(command, lanes), *choice])
     if command[1:2] == ("check",):
         return shlex.join(_check_again(command[2:], lanes, script))
     likely = "conform" if script[:1].isupper() else "run"  # ids of clauses are in capitals
     subcommand = next((word for word in command[1:2] if word in _CHOOSES), likely)
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
-    words = ["hil", subcommand, "--lanes", ",".join(compact(lanes)), _CHOOSES[subcommand], pattern]
+    words = ["hil", subcommand, *_where(command, lanes), _CHOOSES[subcommand], pattern]
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
 
 

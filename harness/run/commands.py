@@ -9,17 +9,15 @@ import click
 
 from harness.core_scripts import KNOWN, core_scripts
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, repeat, require_predicted, strict
+from harness.jobs.options import DEFAULT_LANES, chosen_places, repeat, require_predicted, strict, target
 from harness.jobs.start import carry_out
-from harness.lane import listed, select
+from harness.lane import listed
 from harness.run import known
-from harness.run.choice import check_chosen, choose, known_lanes
+from harness.run.choice import check_chosen, choose
 from harness.run.demands import Demands
 from harness.run.plan import shares
 from harness.script.operations import Script
 from hil import terminal
-from hil.arch import architecture
-from hil.kernels import store
 
 
 @click.command()
@@ -31,6 +29,7 @@ from hil.kernels import store
 @require_predicted
 @strict
 @repeat
+@target
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
 def run(
@@ -44,14 +43,20 @@ def run(
     rounds: int,
     output: Path | None,
     listing: bool,
+    **_: object,
 ) -> int:
     """Boot the lanes' kernels, run the core scripts, and compare each result with the model."""
     console = terminal.console()
     wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
-    chosen = choose(select(wanted, known_lanes(wanted)), _scripts, patterns, "script", list)
+    places = chosen_places(wanted, console)
+
+    def scripts(kernel: str, arch: str) -> dict[str, Script]:
+        return {script.name: script for script in core_scripts(arch, places.era(kernel, arch))}
+
+    chosen = choose(places.lanes, scripts, patterns, "script", list)
     check_chosen(require, chosen)
     print_left_out(console, chosen)
-    plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds)
+    plan = shares(chosen.lanes, lambda *place: chosen.of[place], known.read(KNOWN), rounds, board=places.board)
     if listing:
         list_plan(console, plan)
         return 0
@@ -59,7 +64,3 @@ def run(
     report = carry_out(console, plan, output, jobs, demands)
     demands.check(report)
     return report.exit_status
-
-
-def _scripts(kernel: str, arch: str) -> dict[str, Script]:
-    return {script.name: script for script in core_scripts(arch, store.era(kernel, architecture(arch)))}

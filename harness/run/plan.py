@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from glob import escape
 
-from harness.lane import Engine, Lane
+from harness.lane import Engine, Lane, all_lanes
 from harness.run.known import KnownDivergence, about
 from harness.script.operations import Script
+from harness.session import OnBoard
 from hil.arch import architecture
 from hil.kernels import store
 
@@ -17,8 +20,9 @@ from hil.kernels import store
 class Share:
     """One machine's part of a run: a kernel and an architecture, the engines to visit, the scripts for each, which of
     their divergences are known, how many rounds to make over all of it, how many scripts share a process
-    (`GuestExecutor.run`), which functions stay probed meanwhile (`harness.lowering.armed`), and whether the scripts are
-    made at random, so that operations that fail in them are expected to."""
+    (`GuestExecutor.run`), which functions stay probed meanwhile (`harness.lowering.armed`), whether the scripts are
+    made at random, so that operations that fail in them are expected to, and the board that is the machine, if it is
+    one."""
 
     kernel: str
     arch: str
@@ -29,11 +33,13 @@ class Share:
     together: int = 1
     armed: tuple[str, ...] = ()
     random: bool = False
+    board: OnBoard | None = None
 
     @property
     def name(self) -> str:
-        """Returns the name of its folder, which messages use, too."""
-        return f"{self.kernel}-{self.arch}"
+        """Returns the name of its folder, which messages use, too; without colons, which archives of artifacts do not
+        take."""
+        return f"{self.kernel}-{self.arch}".replace(":", "-")
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -48,8 +54,12 @@ def shares(
     together: int = 1,
     armed: tuple[str, ...] = (),
     random: bool = False,
+    board: OnBoard | None = None,
 ) -> tuple[Share, ...]:
-    """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture."""
+    """Group lanes by machine, in their order; `scripts` gives those of a kernel and an architecture.
+
+    All lanes are those of `board` where one is given.
+    """
     engines: dict[tuple[str, str], list[Engine]] = {}
     for lane in lanes:
         engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
@@ -59,11 +69,25 @@ def shares(
             arch,
             tuple(chosen),
             scripts(kernel, arch),
-            about(known, store.cached_version_code(kernel, architecture(arch))),
+            about(known, store.cached_version_code(kernel, architecture(arch)))
+            if board is None
+            else on_board(about(known, board.kernel.version_code), board),
             rounds,
             together,
             armed,
             random,
+            board,
         )
         for (kernel, arch), chosen in engines.items()
+    )
+
+
+def on_board(known: Sequence[KnownDivergence], board: OnBoard) -> tuple[KnownDivergence, ...]:
+    """The entries about a board: those about the lanes of the kernel that it is like."""
+    lanes = all_lanes([(board.kernel.name, board.kernel.arch.name)])
+    return tuple(
+        replace(one, lane=escape(str(lane)))
+        for one in known
+        for lane in lanes
+        if fnmatchcase(str(replace(lane, kernel=board.like)), one.lane)
     )

@@ -31,10 +31,9 @@ from harness.run.watch import Watch
 from harness.script.needs import Need
 from harness.script.operations import Script
 from harness.script.outcome import Prediction
-from harness.session import Bootable, Listener, Phase, Session, lane_session, prepare
+from harness.session import Bootable, Listener, OnBoard, Phase, Session, board_session, lane_session, prepare
 from hil.errors import BenchError, HilError, MachineLost, os_error
 from hil.kernels import store
-from hil.machine import Machine
 from hil.target import Target
 
 Model = Callable[[Environment], ModelExecutor]
@@ -80,7 +79,7 @@ class _Progress(Listener):
     def warning(self, line: str) -> None:
         self._worker.warn(line)
 
-    def made(self, machine: Machine) -> None:
+    def made(self, machine: Target) -> None:
         self._worker.takes(machine)
 
 
@@ -100,7 +99,7 @@ class Worker:
         after: After | None = None,
     ) -> None:
         self.share = share
-        self.machine: Machine | None = None
+        self.machine: Target | None = None
         self.reports = [MachineReport(share.kernel, share.arch)]
         """One report for each machine, in the order they were booted."""
         self.results: list[ScriptResult] = []
@@ -164,7 +163,7 @@ class Worker:
             self._know(warnings=(*self.report.warnings, line))
             self.say(f"warning: {line}")
 
-    def takes(self, machine: Machine) -> None:
+    def takes(self, machine: Target) -> None:
         """The machine that is about to start is the worker's; MachineLost when the worker was stopped."""
         self.machine = machine
         self._go_on()  # looked at behind the machine's making, as `stop` looks the other way round
@@ -175,7 +174,7 @@ class Worker:
 
     def _run(self) -> None:
         self._go_on()
-        bootable = prepare(self.share.kernel, self.share.arch, self._progress)
+        bootable = self.share.board or prepare(self.share.kernel, self.share.arch, self._progress)
         kernel = bootable.kernel
         self._know(provenance=dict(kernel.provenance))
         for number in count(1):
@@ -193,12 +192,12 @@ class Worker:
                 self.say(f"lost a machine, goes on with another: {loss}")
                 self.reports.append(MachineReport(kernel.name, kernel.arch.name, provenance=dict(kernel.provenance)))
 
-    def _serve(self, bootable: Bootable, number: int) -> None:
-        """Boot the share's machine `number` and run on it what has no result yet."""
+    def _serve(self, bootable: Bootable | OnBoard, number: int) -> None:
+        """Boot the share's machine `number`, or take its board, and run on it what has no result yet."""
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
         self.machine = None
         try:
-            with lane_session(bootable, folder, listener=self._progress) as session:
+            with _session(bootable, folder, self._progress) as session:
                 self._know(
                     uname=session.facts.uname,
                     qemu_version=session.target.emulator,
@@ -335,3 +334,9 @@ class Worker:
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
+
+
+def _session(bootable: Bootable | OnBoard, folder: Path, listener: Listener) -> AbstractContextManager[Session[Target]]:
+    if isinstance(bootable, OnBoard):
+        return board_session(bootable, listener=listener)
+    return lane_session(bootable, folder, listener=listener)

@@ -36,7 +36,7 @@ from hil.machine.monitor import Monitor, MonitorFailed
 from hil.machine.process import QemuProcess, require_program
 from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
-from hil.machine.ssh import Connection, Credentials, Stream
+from hil.machine.ssh import Connection, Credentials, Stream, connect
 from hil.target import Completed
 
 _log = logging.getLogger(__name__)
@@ -292,7 +292,7 @@ class Machine:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                return Connection(
+                return connect(
                     address,
                     credentials,
                     timeout=max(1.0, deadline - time.monotonic()),

@@ -72,45 +72,14 @@ class Connection:
     """An authenticated connection. All commands share it, so that each needs only a channel."""
 
     def __init__(
-        self, address: tuple[str, int], credentials: Credentials, *, timeout: float, patience: float, explain: Explain
+        self, transport: paramiko.Transport, abort: Callable[[], None], *, patience: float, explain: Explain
     ) -> None:
-        """Connect and log in within `timeout` seconds. Raises OSError or paramiko.SSHException, after which a retry may
-        succeed while the target boots; `explain`'s error when the server has another host key or rejects ours.
-
-        A read from a stream fails when nothing arrives for `patience` seconds (inf: never).
-        """
-        _log.debug("connecting to %s:%d", *address)
+        """`abort` cuts the line below `transport`, from any thread. A read from a stream fails when nothing arrives for
+        `patience` seconds (inf: never)."""
+        self._transport = transport
+        self._abort = abort
         self._patience = patience
         self._explain = explain
-        self._socket = socket.create_connection(address, timeout=timeout)
-        # Requests are small, and each waits for its answer.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._transport = paramiko.Transport(self._socket)
-        self._transport.daemon = True
-        # paramiko has a time limit for each part of a login; use the caller's for all of them.
-        for part in ("banner_timeout", "handshake_timeout", "auth_timeout"):
-            setattr(self._transport, part, timeout)
-        options = self._transport.get_security_options()
-        options.kex, options.ciphers, options.digests = _KEY_EXCHANGE, _CIPHERS, _MACS
-        options.key_types = (credentials.host_key.get_name(),)
-        try:
-            self._transport.start_client(timeout=timeout)
-            if not self._transport.initial_kex_done:
-                raise TimeoutError(f"no key exchange in {timeout:.0f} s")
-            # Only this key is accepted: there is no list of known hosts and no question to the user.
-            if self._transport.get_remote_server_key() != credentials.host_key:
-                raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
-            self._transport.auth_publickey(credentials.user, credentials.key)
-        except paramiko.AuthenticationException as error:
-            # paramiko raises the same exception when the server dies, or is too slow to answer.
-            answered = self._transport.is_active() and str(error) != "Authentication timeout."
-            self.close()
-            if not answered:
-                raise
-            raise explain(f"SSH: the server rejects our key for {credentials.user}") from error
-        except BaseException:
-            self.close()
-            raise
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
         """Run a command to its end, at most `timeout` seconds; see `hil.target.Target.run`."""
@@ -147,7 +116,7 @@ class Connection:
     def abort(self) -> None:
         """Shut the connection down, so that every read and write on it ends at once. Safe from any thread."""
         with contextlib.suppress(OSError):  # It may be closed already.
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._abort()
 
     def close(self) -> None:
         """Release the connection; harmless when repeated."""
@@ -164,6 +133,48 @@ class Connection:
         except _BROKEN as error:
             raise self._explain(f"SSH: cannot start {command!r}: {str(error) or type(error).__name__}") from error
         return channel
+
+
+def connect(
+    address: tuple[str, int], credentials: Credentials, *, timeout: float, patience: float, explain: Explain
+) -> Connection:
+    """Connect to a guest and log in within `timeout` seconds. Raises OSError or paramiko.SSHException, after which a
+    retry may succeed while it boots; `explain`'s error when the server has another host key or rejects ours.
+
+    `patience` is the connection's.
+    """
+    _log.debug("connecting to %s:%d", *address)
+    line = socket.create_connection(address, timeout=timeout)
+    # Requests are small, and each waits for its answer.
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    transport = paramiko.Transport(line)
+    connection = Connection(transport, lambda: line.shutdown(socket.SHUT_RDWR), patience=patience, explain=explain)
+    transport.daemon = True
+    # paramiko has a time limit for each part of a login; use the caller's for all of them.
+    for part in ("banner_timeout", "handshake_timeout", "auth_timeout"):
+        setattr(transport, part, timeout)
+    options = transport.get_security_options()
+    options.kex, options.ciphers, options.digests = _KEY_EXCHANGE, _CIPHERS, _MACS
+    options.key_types = (credentials.host_key.get_name(),)
+    try:
+        transport.start_client(timeout=timeout)
+        if not transport.initial_kex_done:
+            raise TimeoutError(f"no key exchange in {timeout:.0f} s")
+        # Only this key is accepted: there is no list of known hosts and no question to the user.
+        if transport.get_remote_server_key() != credentials.host_key:
+            raise explain(f"SSH: the server at {address[0]}:{address[1]} is not the target: its host key differs")
+        transport.auth_publickey(credentials.user, credentials.key)
+    except paramiko.AuthenticationException as error:
+        # paramiko raises the same exception when the server dies, or is too slow to answer.
+        answered = transport.is_active() and str(error) != "Authentication timeout."
+        connection.close()
+        if not answered:
+            raise
+        raise explain(f"SSH: the server rejects our key for {credentials.user}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class Stream:
@@ -198,6 +209,11 @@ class Stream:
             data += self._channel.recv_stderr(_CHUNK)
         return bytes(data)
 
+    def end_input(self) -> None:
+        """Close the command's input; its output can still be read."""
+        with contextlib.suppress(*_BROKEN):  # The connection may be gone.
+            self._channel.shutdown_write()
+
     def close(self) -> None:
         """Close the command's input, wait up to `_GRACE` seconds for it to end, and close the channel."""
         if self._closed:
@@ -205,9 +221,8 @@ class Stream:
         self._closed = True
         # dropbear 2022.83 reuses the number of a closed channel while the old command is still ending, and then closes
         # the new channel instead ("Channel closed", about one time in ten). So the command ends first.
-        with contextlib.suppress(*_BROKEN):  # The connection may be gone.
-            self._channel.shutdown_write()
-            self._channel.status_event.wait(_GRACE)
+        self.end_input()
+        self._channel.status_event.wait(_GRACE)
         _close(self._channel)
 
 

@@ -158,7 +158,7 @@ def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
 
         return wrapped
 
-    where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (module, "Connection")}
+    where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (module, "connect")}
     monkeypatch.setattr(*where[moment], stopped(getattr(*where[moment])))
     with pytest.raises(MachineLost, match="the QEMU process is stopped"):
         machine.start()

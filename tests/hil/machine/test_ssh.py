@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hil.errors import BenchError, MachineLost
-from hil.machine.ssh import Connection, Credentials, Stream
+from hil.machine.ssh import Connection, Credentials, Stream, connect as log_in
 from tests.hil.machine.server import Command, Server
 
 
@@ -57,7 +57,7 @@ def connect(keys: tuple[Path, Path]) -> Iterator[Connect]:
         )
         made.append(server)
         credentials = Credentials.load(key, _public(host))
-        connection = Connection(server.address, credentials, timeout=timeout, patience=patience, explain=Explained)
+        connection = log_in(server.address, credentials, timeout=timeout, patience=patience, explain=Explained)
         made.append(connection)
         return connection, server
 

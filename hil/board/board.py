@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""A real board as a target: reached over SSH, locked for one run, and left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hil.agent.build import agent_binary
+from hil.arch import Architecture
+from hil.board import keeper
+from hil.board.address import Address
+from hil.board.keeper import Keeper
+from hil.board.login import Line, Unreachable, log_in
+from hil.errors import BenchError, MachineLost
+from hil.machine import speed
+from hil.machine.liveness import Liveness, Loss, MachineStopped
+from hil.machine.ssh import Connection, Stream
+from hil.target import Completed
+
+_log = logging.getLogger(__name__)
+
+COMES_BACK = 180.0
+"""The nominal seconds within which a board that was lost has to answer again."""
+_AGAIN = 2.0
+_START = 30.0
+"""The nominal seconds for the start of a command."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """How a board is reached and used. `token` is the run's, `owner` tells other users whose run it is; `settings` and
+    `groups` as for `hil.board.keeper.command`."""
+
+    address: Address
+    token: str
+    owner: str
+    ssh_config: Path | None = None
+    settings: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    comes_back: float = COMES_BACK
+
+
+class BoardTarget:
+    """A board that runs `release` (see `hil.target.Target`). It starts by logging in, which is tried again for as long
+    as it may be rebooting, and by having the agent copied; it stops by putting back what was changed."""
+
+    emulator = ""
+    command: Sequence[str] = ()
+    console_log: Path | None = None
+    log_lacks = 0
+
+    def __init__(self, board: Board, arch: Architecture, release: str) -> None:
+        self.board = board
+        self.arch = arch
+        self.warnings: tuple[str, ...] = ()
+        self.put_back: list[str] = []
+        """What was changed back at the end, a sentence each."""
+        self._release = release
+        self._liveness = Liveness()
+        self._stopping = threading.RLock()
+        self._line: Line | None = None
+        self._connection: Connection | None = None
+        self._keeper: Keeper | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def agent(self) -> str:
+        return f"{self._kept().ready.folder}/agent"
+
+    @property
+    def tracing(self) -> str:
+        return self._kept().ready.tracing
+
+    @property
+    def alive(self) -> bool:
+        return self._keeper is not None and self._liveness.loss is None
+
+    def lost_reason(self) -> str | None:
+        return self._liveness.loss.reason if self._liveness.loss else None
+
+    def on_loss(self, callback: Callable[[], None]) -> None:
+        self._liveness.on_loss(callback)
+
+    def stop(self) -> None:
+        """Leave the board as it was; see `hil.target.Target`."""
+        cut = self._liveness.loss is not None
+        self._liveness.lose(Loss("the bench left the board", MachineStopped))
+        with self._stopping:
+            kept, self._keeper = self._keeper, None
+            if kept is not None and not cut:
+                try:
+                    self.put_back = kept.end()
+                except MachineLost as error:
+                    self._warn(str(error))
+                for line in self.put_back:
+                    _log.info("%s: %s", self.board.address, line)
+                    if line.startswith("failed"):
+                        self._warn(line)
+            elif kept is not None:
+                self._warn(
+                    f"the line was cut before the board was put back; it does that itself within {keeper.ALONE} s"
+                )
+            if self._connection is not None:
+                self._connection.close()
+            if self._line is not None:
+                self._line.close()
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
+        """Run a command on the board; see `hil.target.Target`."""
+        return self._ssh().run(argv, stdin=stdin, timeout=timeout * speed.scale())
+
+    def open(self, argv: Sequence[str]) -> Stream:
+        """Start a command on the board and talk to it; see `hil.target.Target`."""
+        return self._ssh().open(argv, timeout=_START * speed.scale())
+
+    def _start(self) -> None:
+        binary = agent_binary(self.arch).read_bytes()  # its errors come before the board is touched
+        self._line = line = self._log_in()
+        silence = keeper.SILENCE * speed.scale()
+        self._connection = connection = Connection(line.transport, line.close, patience=silence, explain=self._error)
+        running = connection.run(["uname", "-r"], timeout=silence).stdout.decode(errors="replace").strip()
+        if running != self._release:
+            raise BenchError(
+                f"{self.board.address} runs Linux {running}, but ran {self._release} when it was examined",
+                remedy="run it again, if another kernel was booted on purpose",
+            )
+        keeping = keeper.command(self.board.token, self.board.owner, self.board.settings, self.board.groups)
+        stream = connection.open(keeping, timeout=_START * speed.scale())
+        self._keeper = kept = Keeper(stream, str(self.board.address), self._cut)
+        for sentence in kept.left:
+            self._warn(sentence)
+        self._copy(binary)
+
+    def _log_in(self) -> Line:
+        deadline = time.monotonic() + self.board.comes_back * speed.scale()
+        while True:
+            try:
+                return log_in(self.board.address, self.board.ssh_config)
+            except Unreachable as error:
+                _log.debug("%s: %s", self.board.address, error)
+                if self._liveness.wait(lambda: time.monotonic() > deadline, _AGAIN) or self._liveness.loss:
+                    raise MachineLost(
+                        f"{error.what}, for {self.board.comes_back:.0f} nominal s", remedy=error.remedy
+                    ) from error
+
+    def _copy(self, binary: bytes) -> None:
+        """Copy the agent, and read it back: no tool for checksums is on every board."""
+        path = f"{self.agent}.bin"
+        # Maps and programs count against the limit on locked memory before 5.11, also for root.
+        start = f'#!/bin/sh\nulimit -l unlimited\nexec "{path}"\n'
+        for name, content in ((path, binary), (self.agent, start.encode())):
+            done = self.run(["sh", "-c", 'cat >"$1" && chmod 700 "$1"', "copy", name], stdin=content)
+            if done.status or self.run(["cat", name]).stdout != content:
+                said = done.stderr.decode(errors="replace").strip() or "what arrived there is something else"
+                raise BenchError(
+                    f"{self.board.address}: cannot copy the agent to {name}: {said}", remedy="is its disk full?"
+                )
+
+    def _cut(self, reason: str) -> None:
+        self._liveness.lose(Loss(f"the board does not answer any more: {reason}"))
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.abort()
+
+    def _error(self, what: str) -> MachineLost:
+        loss = self._liveness.loss
+        return loss.error(f"{what}: {loss.reason}") if loss else MachineLost(f"{self.board.address}: {what}")
+
+    def _warn(self, sentence: str) -> None:
+        _log.warning("%s: %s", self.board.address, sentence)
+        self.warnings = (*self.warnings, sentence)
+
+    def _kept(self) -> Keeper:
+        if self._keeper is None:
+            raise MachineLost(self.lost_reason() or "the board is not in use")
+        return self._keeper
+
+    def _ssh(self) -> Connection:
+        if self._liveness.loss is not None or self._connection is None:
+            raise self._error("the board is gone")
+        return self._connection

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+# Runs on the board for as long as the bench uses it, and puts back what the bench changes: when its input ends, when
+# another login of the same run asks for it (SIGTERM), or when no line came for a while, because the connection is cut.
+# POSIX sh, for busybox.
+#
+# Arguments: token, owner, seconds without a line, settings (patterns of files), groups of trace events, places (folders,
+# in one of which it works).
+# Output, a line each: "left FOLDER OWNER", then "ready FOLDER TRACING" or "busy OWNER", "noexec FOLDERS"; "beat" for
+# each line of input; at the end "removed EVENT", "restored FILE OLD NEW", "failed WHAT", and "end".
+
+token=$1 owner=$2 silence=$3 settings=$4 groups=$5 places=$6
+boot=$(cat /proc/sys/kernel/random/boot_id)
+trap '' HUP INT PIPE
+
+say() {
+    printf '%s\n' "$*"
+}
+
+end_agents() {
+    for exe in /proc/[0-9]*/exe; do
+        case $(readlink "$exe" 2>/dev/null) in "$1"/agent*)
+            pid=${exe#/proc/}
+            kill -9 "${pid%/exe}" 2>/dev/null
+            ;;
+        esac
+    done
+}
+
+remove_events() {
+    events=$1/kprobe_events
+    [ -e "$events" ] || return 0
+    for _ in 1 2 3 4 5 6 7 8 9 10; do # what is still attached to one goes with its process
+        kept=
+        for event in $(sed -n 's/^[pr][0-9]*:\([^ ]*\) .*/\1/p' "$events"); do
+            case " $groups " in *" ${event%/*} "*) ;; *) continue ;; esac
+            echo 0 >"$1/events/$event/enable"
+            if echo "-:$event" >>"$events"; then say "removed $event"; else kept="$kept $event"; fi
+        done 2>/dev/null
+        [ "$kept" ] || return 0
+        sleep 1
+    done
+    for event in $kept; do say "failed to remove the probe $event"; done
+}
+
+put_back() {
+    folder=$1
+    end_agents "$folder"
+    if [ "$(cat "$folder/boot" 2>/dev/null)" = "$boot" ]; then # a reboot puts back everything else
+        remove_events "$(cat "$folder/tracing")"
+        while read -r file value; do
+            now=$(cat "$file")
+            [ "$now" = "$value" ] && continue
+            echo "$value" >"$file"
+            if [ "$(cat "$file")" = "$value" ]; then
+                say "restored $file $now $value"
+            else
+                say "failed to put back $file: it is $now and was $value"
+            fi
+        done <"$folder/settings" 2>/dev/null
+        if [ -d "$folder/tracefs" ]; then umount "$folder/tracefs" || say "failed to unmount $folder/tracefs"; fi
+    fi
+    rm -rf "$folder" || say "failed to remove $folder"
+}
+
+is_ours() { # what somebody else made says nothing about what to put back
+    [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]
+}
+
+is_kept() {
+    case $(tr '\0' ' ' <"/proc/$(cat "$1/pid")/cmdline") in *hil-keeper*) [ "$(cat "$1/boot")" = "$boot" ] ;; *) false ;; esac
+} 2>/dev/null
+
+for place in $places; do
+    folder=$place/hil-board
+    is_ours "$folder" || continue
+    if is_kept "$folder" && [ "$(cat "$folder/token")" = "$token" ]; then
+        kill "$(cat "$folder/pid")"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do is_kept "$folder" && sleep 1; done
+    fi
+    if is_kept "$folder"; then
+        say "busy $(cat "$folder/owner")"
+        exit 1
+    fi
+    [ -d "$folder" ] || continue
+    say "left $folder $(cat "$folder/owner" 2>/dev/null)"
+    put_back "$folder"
+done
+
+mine=
+for place in $places; do
+    mkdir -m 700 "$place/hil-board" 2>/dev/null || continue
+    printf '#!/bin/sh\nexit 0\n' >"$place/hil-board/agent"
+    chmod 700 "$place/hil-board/agent"
+    if "$place/hil-board/agent" 2>/dev/null; then
+        mine=$place/hil-board
+        break
+    fi
+    rm -rf "$place/hil-board"
+done
+if [ -z "$mine" ]; then
+    say "noexec $places"
+    exit 1
+fi
+echo "$owner" >"$mine/owner"
+echo "$token" >"$mine/token"
+echo "$boot" >"$mine/boot"
+for file in $settings; do
+    [ -f "$file" ] && echo "$file $(cat "$file")"
+done >"$mine/settings" 2>/dev/null
+
+tracing=$(sed -n 's/^[^ ]* \([^ ]*\) tracefs .*/\1/p' /proc/mounts | head -n 1)
+if [ -z "$tracing" ]; then
+    mkdir "$mine/tracefs"
+    if mount -t tracefs hil "$mine/tracefs" 2>/dev/null; then tracing=$mine/tracefs; else rmdir "$mine/tracefs"; fi
+fi
+echo "${tracing:-$mine/none}" >"$mine/tracing"
+: >"$mine/beat"
+
+exec 3<&0
+(while read -r _ <&3; do
+    : >"$mine/beat"
+    say beat
+done) &
+reader=$!
+# Nothing of it holds the channel open.
+(
+    quiet=0
+    while [ "$quiet" -lt "$silence" ] && sleep 1; do
+        quiet=$((quiet + 1))
+        if [ -e "$mine/beat" ]; then
+            rm -f "$mine/beat"
+            quiet=0
+        fi
+    done
+    kill "$reader"
+) </dev/null >/dev/null 2>&1 3<&- &
+watch=$!
+trap : TERM # ends the wait
+echo "$$" >"$mine/pid"
+say "ready $mine ${tracing:-$mine/none}"
+wait "$reader"
+kill "$reader" "$watch" 2>/dev/null
+put_back "$mine"
+say end
