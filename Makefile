@@ -13,7 +13,7 @@
 
 ARGS =
 C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c examples/*/*.c examples/include/*.h)
-SHELL_SCRIPTS = ci/setup .ci/run images/init
+SHELL_SCRIPTS = ci/setup .ci/run images/init hil/board/keeper.sh
 
 run: .venv/ready
 	.venv/bin/hil run --output runs $(ARGS)

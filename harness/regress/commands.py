@@ -13,7 +13,7 @@ from harness.regress import baseline as known
 from harness.regress.change import Change, Kind, changes, judged_nothing, ordered, trouble
 from harness.regress.differences import Difference, differences
 from harness.regress.showing import as_json, show
-from harness.regress.side import Side, lanes, one_lane, whole
+from harness.regress.side import Side, as_kernel, lanes, one_lane, whole
 from harness.regress.timing import slower
 from harness.run.results import RunReport
 from hil import terminal
@@ -25,11 +25,17 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("runs", nargs=-1, metavar="RUN-A [RUN-B]")
 @click.option("--lane", "patterns", multiple=True, help="Of two runs: only these lanes. Of one: the two to compare.")
+@click.option("--against", help="Of two runs: the lanes of RUN-B, of one kernel, whatever that is called in RUN-A.")
 @click.option("--baseline", type=_FILE, help="A file of known divergences; see `hil baseline`.")
 @click.option("--slower-fails", is_flag=True, help="Count what became slower as worse.")
 @click.option("--json", "as_data", is_flag=True, help="Print JSON for scripts.")
 def compare(
-    runs: tuple[str, ...], patterns: tuple[str, ...], baseline: Path | None, slower_fails: bool, as_data: bool
+    runs: tuple[str, ...],
+    patterns: tuple[str, ...],
+    against: str | None,
+    baseline: Path | None,
+    slower_fails: bool,
+    as_data: bool,
 ) -> int:
     """Compare two runs, two lanes of a run, or a run with a baseline.
 
@@ -41,8 +47,11 @@ def compare(
     excused = [known.excused(report, entries) for report in reports]
     found: tuple[Change, ...]
     facts: tuple[Difference, ...] = ()
+    if against is not None and len(reports) != 2:
+        raise UserError("--against compares two runs", remedy="give two runs, or --lane twice for one")
     if len(reports) == 2:
-        before, after = (whole(report, patterns) for report in excused)
+        before = whole(excused[0], patterns)
+        after = whole(excused[1], patterns) if against is None else _renamed(excused[1], against, before)
         found, facts = _compared(before, after)
     elif len(reports) == 1 and len(patterns) == 2:
         name = " -> ".join(patterns)
@@ -80,6 +89,16 @@ def baseline(run: str, reason: str, link: str, keep: Path | None) -> None:
     click.echo(known.text(entries), nl=False)
     if missing := sum(not (entry.reason and entry.link) for entry in entries):
         click.echo(f"hil: {missing} entries need a reason and a link before the file can be used", err=True)
+
+
+def _renamed(report: RunReport, pattern: str, before: Side) -> Side:
+    """The lanes of `report` that match, under the name that the kernel has in `before`."""
+    kernels = {lane.partition("/")[0] for lane in before.lanes}
+    if len(kernels) != 1:
+        raise UserError(
+            f"RUN-A has the kernels {', '.join(sorted(kernels))}", remedy="choose lanes of one of them with --lane"
+        )
+    return as_kernel(whole(report, (pattern,)), kernels.pop())
 
 
 def _compared(before: Side, after: Side) -> tuple[tuple[Change, ...], tuple[Difference, ...]]:

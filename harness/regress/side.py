@@ -60,6 +60,25 @@ def one_lane(report: RunReport, pattern: str, name: str) -> Side:
     )
 
 
+def as_kernel(side: Side, kernel: str) -> Side:
+    """Returns a side of one kernel under another name, so that its lanes are those of a side with that name; raises
+    UserError when it has several kernels."""
+    own = sorted({lane.partition("/")[0] for lane in side.lanes})
+    if len(own) != 1:
+        raise UserError(f"these lanes are of the kernels {', '.join(own)}", remedy="choose lanes of one kernel")
+
+    def renamed(name: str) -> str:
+        return f"{kernel}/{name.partition('/')[2]}"
+
+    return Side(
+        tuple(map(renamed, side.lanes)),
+        {(renamed(lane), script): result for (lane, script), result in side.seen.items()},
+        {renamed(name): machine for name, machine in side.machines.items()},
+        side.host,
+        side.interrupted,
+    )
+
+
 def lanes(report: RunReport, patterns: Sequence[str]) -> tuple[str, ...]:
     """Returns the run's lanes that match, in its order."""
     known = []

@@ -36,8 +36,9 @@ _START = 30.0
 
 @dataclass(frozen=True)
 class Board:
-    """How a board is reached and used. `token` is the run's, `owner` tells other users whose run it is; `settings` and
-    `groups` as for `hil.board.keeper.command`."""
+    """How a board is reached and used. `token` is the run's, `owner` tells other users whose run it is; `settings`,
+    `groups` and `places` as for `hil.board.keeper.command`. `comes_back` are the nominal seconds within which it has to
+    answer when a session begins."""
 
     address: Address
     token: str
@@ -45,6 +46,7 @@ class Board:
     ssh_config: Path | None = None
     settings: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    places: tuple[str, ...] = keeper.PLACES
     comes_back: float = COMES_BACK
 
 
@@ -144,7 +146,8 @@ class BoardTarget:
                 f"{self.board.address} runs Linux {running}, but ran {self._release} when it was examined",
                 remedy="run it again, if another kernel was booted on purpose",
             )
-        keeping = keeper.command(self.board.token, self.board.owner, self.board.settings, self.board.groups)
+        about = self.board
+        keeping = keeper.command(about.token, about.owner, about.settings, about.groups, about.places)
         stream = connection.open(keeping, timeout=_START * speed.scale())
         self._keeper = kept = Keeper(stream, str(self.board.address), self._cut)
         for sentence in kept.left:

@@ -19,7 +19,7 @@ SILENCE = 30.0
 ALONE = 120
 """The seconds without a line from us after which the board puts itself back: more than we wait, so that nobody works on
 a board that is being put back."""
-_EVERY = 3.0
+EVERY = 3.0
 PLACES = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/root")
 
 
@@ -35,8 +35,8 @@ def command(
     token: str, owner: str, settings: Sequence[str], groups: Sequence[str], places: Sequence[str] = PLACES
 ) -> list[str]:
     """The command that keeps a board. `token` is the run's, `owner` who it is in words; `settings` are the files that
-    are put back, by patterns, and `groups` those of the trace events that are removed; it works in the first of `places` in which programs can be
-    executed."""
+    are put back, by patterns, and `groups` those of the trace events that are removed; it works in the
+    first of `places` in which programs can be executed."""
     script = files(__package__).joinpath("keeper.sh").read_text()
     return ["sh", "-c", script, "hil-keeper", token, owner, str(ALONE), *map(" ".join, (settings, groups, places))]
 
@@ -109,7 +109,7 @@ class Keeper:
 
     def _beat(self) -> None:
         try:
-            while not self._ended.wait(_EVERY):
+            while not self._ended.wait(EVERY):
                 self._stream.write(b"\n")
                 if next(self._lines, None) != "beat":
                     raise MachineLost("what keeps the board ended there")

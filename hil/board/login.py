@@ -77,12 +77,14 @@ def log_in(address: Address, config: Path | None = None) -> Line:
         return Line(transport, tuple(reversed(clients)))
 
 
-def _read(path: Path | None) -> paramiko.SSHConfig:
+def _read(path: Path | None) -> str:
     file = path or SSH_CONFIG.expanduser()
     if path is None and not file.exists():
-        return paramiko.SSHConfig()
+        return ""
     try:
-        return paramiko.SSHConfig.from_path(str(file))
+        text = file.read_text()
+        paramiko.SSHConfig.from_text(text)
+        return text
     except OSError as error:
         raise UserError(f"cannot read the ssh_config {file}: {error.strerror}", remedy="see --ssh-config") from None
     except (paramiko.ConfigParseError, UnicodeDecodeError) as error:
@@ -91,9 +93,12 @@ def _read(path: Path | None) -> paramiko.SSHConfig:
         ) from None
 
 
-def _host(address: Address, config: paramiko.SSHConfig) -> _Host:
+def _host(address: Address, config: str) -> _Host:
+    # The first value counts, so that what the address has is in front, and also in what the config makes of it (%p).
+    given = {"Port": address.port, "User": address.user}
+    ours = "".join(f"  {key} {value}\n" for key, value in given.items() if value is not None)
     try:
-        known: Mapping[str, Any] = config.lookup(address.host)
+        known: Mapping[str, Any] = paramiko.SSHConfig.from_text(f"Host *\n{ours}\n{config}").lookup(address.host)
     except (paramiko.SSHException, ImportError) as error:
         raise UserError(
             f"the ssh_config has what cannot be followed: {error}", remedy="name another one: --ssh-config"
@@ -102,8 +107,8 @@ def _host(address: Address, config: paramiko.SSHConfig) -> _Host:
     files = f"{known.get('userknownhostsfile', _KNOWN_HOSTS)} {known.get('globalknownhostsfile', '')}"
     return _Host(
         name=known["hostname"],
-        port=address.port or int(known.get("port", 22)),
-        user=address.user or known.get("user") or getpass.getuser(),
+        port=int(known.get("port", 22)),
+        user=known.get("user") or getpass.getuser(),
         keys=tuple(known.get("identityfile", ())),
         only_these_keys=known.get("identitiesonly", "no") == "yes",
         known_hosts=tuple(Path(name).expanduser() for name in shlex.split(files)),
@@ -113,7 +118,7 @@ def _host(address: Address, config: paramiko.SSHConfig) -> _Host:
 
 
 def _log_in(
-    address: Address, config: paramiko.SSHConfig, opened: contextlib.ExitStack, seen: Sequence[str]
+    address: Address, config: str, opened: contextlib.ExitStack, seen: Sequence[str]
 ) -> Iterator[paramiko.SSHClient]:
     """Yield the clients of every jump, then that of the host itself."""
     if address.host in seen:

@@ -221,8 +221,9 @@ class Stream:
         self._closed = True
         # dropbear 2022.83 reuses the number of a closed channel while the old command is still ending, and then closes
         # the new channel instead ("Channel closed", about one time in ten). So the command ends first.
-        self.end_input()
-        self._channel.status_event.wait(_GRACE)
+        with contextlib.suppress(*_BROKEN):  # The connection may be gone.
+            self._channel.shutdown_write()
+            self._channel.status_event.wait(_GRACE)
         _close(self._channel)
 
 

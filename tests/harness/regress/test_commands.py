@@ -95,6 +95,23 @@ def test_two_lanes_of_one_run(bad: Path) -> None:
     assert "*/*/interp -> */arm64/jit lookup: agree -> diverge" in done.stdout
 
 
+def test_lanes_of_two_runs_with_other_names(tmp_path: Path, good: Path) -> None:
+    """As a lane and a board with the same kernel."""
+    board = "board:192.0.2.7:22/x86_64/jit"
+    for name, verdict in (("same", Verdict.AGREE), ("other", Verdict.DIVERGE)):
+        kept(tmp_path, name, report(*(result(board, script, verdict) for script in SCRIPTS), lanes=(board,)))
+    chosen = ("--lane", "debian-12/x86_64/jit", "--against", "board:*")
+    done = hil("compare", good, tmp_path / "same", *chosen)
+    assert (done.returncode, done.stdout) == (0, "3 compared: 0 worse, 0 fixed, 0 other changes\n")
+    done = hil("compare", good, tmp_path / "other", *chosen)
+    assert done.returncode == 1
+    assert "debian-12/x86_64/jit lookup: agree -> diverge" in done.stdout
+    two = kept(tmp_path, "two", report(lanes=(board, LANES[0])))
+    assert "RUN-A has the kernels" in hil("compare", two, good, "--against", "debian-12").stderr
+    assert "these lanes are of the kernels" in hil("compare", good, two, "--against", "*").stderr
+    assert "compares two runs" in hil("compare", good, *chosen).stderr
+
+
 def test_json_for_scripts(good: Path, bad: Path) -> None:
     said = json.loads(hil("compare", good, bad, "--json").stdout)
     assert (said["compared"], said["worse"]) == (9, 1)

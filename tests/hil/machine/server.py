@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -13,33 +14,45 @@ Command = Callable[[str, paramiko.Channel], None]
 
 
 class Server(paramiko.ServerInterface):
-    """A server of one connection; it calls `command` with the command line and the channel in a thread of its own."""
+    """A server of one connection, or more; it calls `command` with the command line and the channel in a thread of its
+    own."""
 
-    def __init__(self, host_key: paramiko.PKey, client_key: paramiko.PKey, command: Command) -> None:
+    def __init__(
+        self, host_key: paramiko.PKey, client_key: paramiko.PKey, command: Command, connections: int = 1
+    ) -> None:
         self._client_key = client_key
         self._command = command
+        self._connections = connections
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
         self.host_key = host_key
         self.may_start = threading.Event()
         """While it is cleared, no request to start a command is answered."""
         self.may_start.set()
-        self.transport: paramiko.Transport | None = None
+        self.transports: list[paramiko.Transport] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # which ends the wait for the next connection
         self._listener.close()
-        if self.transport is not None:
-            self.transport.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End every connection there is."""
+        for transport in self.transports:
+            transport.close()
 
     def _serve(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-            self.transport = paramiko.Transport(connection)
-            self.transport.add_server_key(self.host_key)
-            self.transport.start_server(server=self)
-        except (OSError, EOFError, paramiko.SSHException):
-            pass  # The client hung up, as some tests want it to.
+        with contextlib.suppress(OSError):
+            for _ in range(self._connections):
+                connection, _ = self._listener.accept()
+                transport = paramiko.Transport(connection)
+                self.transports.append(transport)
+                transport.add_server_key(self.host_key)
+                # The client may hang up, as some tests want it to.
+                with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                    transport.start_server(server=self)
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"

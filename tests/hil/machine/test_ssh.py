@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hil.errors import BenchError, MachineLost
-from hil.machine.ssh import Connection, Credentials, Stream, connect as log_in
+from hil.machine.ssh import Connection, Credentials, Stream
+from hil.machine.ssh import connect as log_in
 from tests.hil.machine.server import Command, Server
 
 
