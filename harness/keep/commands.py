@@ -25,7 +25,7 @@ from harness.session import LineListener
 from hil import copying, terminal
 from hil.errors import BenchError, HilError, MachineLost, UserError
 from hil.machine.process import require_program
-from hil.machine.ssh import Connection, Credentials
+from hil.machine.ssh import Connection, Credentials, connect
 
 PROCESS = (sys.executable, "-P", "-m", "harness.keep.process")
 _LOGIN = 30.0
@@ -152,7 +152,7 @@ def _connected(machine: Kept) -> Iterator[Connection]:
     credentials = Credentials.load(Path(machine.access.key), machine.access.host_key)
     address = ("127.0.0.1", machine.access.port)
     try:
-        connection = Connection(address, credentials, timeout=_LOGIN, patience=_QUIET, explain=explain)
+        connection = connect(address, credentials, timeout=_LOGIN, patience=_QUIET, explain=explain)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise explain(str(error) or type(error).__name__) from error
     try:
