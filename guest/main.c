@@ -2,17 +2,21 @@
 /* hil-agent: carries out batches of primitive steps for a client at the other end of stdin and stdout. See WIRE.md. */
 #include "supervise.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { EXIT_ORPHANED = 1, EXIT_MALFORMED = 2, OUTPUT_ROOM = 64 << 10, PAYLOAD_KEPT = 1 << 20 };
+enum { EXIT_ORPHANED = 1, EXIT_MALFORMED = 2, EXIT_UNCONNECTED = 3, OUTPUT_ROOM = 64 << 10, PAYLOAD_KEPT = 1 << 20 };
 
 static int input, output;
 static uint8_t pending[OUTPUT_ROOM];
@@ -195,7 +199,10 @@ static int serve_all(bool check_only)
             problem = "the input ends inside a frame's header";
         else if (get16(header) != FRAME_MAGIC)
             problem = "a frame begins with the wrong magic";
-        else if (get16(header + 2) != FRAME_BATCH)
+        else if (get16(header + 2) == FRAME_HELLO && !length) {
+            send_hello();
+            continue;
+        } else if (get16(header + 2) != FRAME_BATCH)
             problem = "a frame is not of type BATCH";
         else if (length > MAX_FRAME)
             problem = "a frame is longer than 64 MiB";
@@ -235,20 +242,39 @@ static bool move_streams(void)
     return true;
 }
 
+/* Connects stdin and stdout to an IPv4 address, in a session of its own as a login has one. */
+static bool connect_streams(const char *address, const char *port)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0 || inet_pton(AF_INET, address, &peer.sin_addr) != 1 ||
+        connect(fd, (struct sockaddr *)&peer, sizeof peer) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) || dup2(fd, STDIN_FILENO) < 0 ||
+        dup2(fd, STDOUT_FILENO) < 0)
+        return false;
+    setsid();
+    return true;
+}
+
 int main(int count, char **arguments)
 {
     bool check_only = count == 2 && strcmp(arguments[1], "--check") == 0;
-    if (count > 1 && !check_only) {
-        fprintf(stderr,
-                "usage: hil-agent [--check]\nframes on stdin and stdout; --check decodes batches, but runs nothing\n");
+    bool connected = count == 4 && strcmp(arguments[1], "--connect") == 0;
+    if (count > 1 && !check_only && !connected) {
+        fprintf(stderr, "usage: hil-agent [--check | --connect ADDRESS PORT]\n"
+                        "frames on stdin and stdout; --check decodes batches, but runs nothing;\n"
+                        "--connect has them on a TCP connection that it makes, and greets only when it is asked\n");
         return EXIT_MALFORMED;
     }
+    if (connected && !connect_streams(arguments[2], arguments[3]))
+        return EXIT_UNCONNECTED;
     if (!move_streams()) {
         perror("hil-agent: cannot set up stdin, stdout and /dev/null");
         return EXIT_MALFORMED;
     }
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* crashes are expected results; no core dumps */
     supervise_setup();
-    send_hello();
+    if (!connected)
+        send_hello();
     return serve_all(check_only);
 }

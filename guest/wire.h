@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_VERSION = 2,
+    PROTOCOL_VERSION = 3,
     FRAME_MAGIC = 0x4c48,
     FRAME_HEADER = 12,
     RESULT_HEADER = 20,

@@ -27,15 +27,15 @@ from harness.lowering.executor import PATIENCE, GuestExecutor
 from harness.model.environment import Environment
 from harness.model.interface.settings import EVER
 from harness.script.needs import CPUS
-from hil import guestroot
+from hil import cache, guestroot
 from hil.arch import architecture
 from hil.board.board import Board, BoardTarget
-from hil.errors import UserError
+from hil.errors import MachineLost, UserError
 from hil.facts import Facts
 from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec
+from hil.machine import Machine, MachineSpec, states
 from hil.machine.cpus import at_first, bring_up
 from hil.machine.spec import NO_KASLR
 from hil.target import Target
@@ -118,6 +118,7 @@ class Session(Generic[TargetOf]):
     executor: GuestExecutor
     facts: Facts
     boot_seconds: float = 0.0
+    restored: bool = False
 
     def environment(self, engine: Engine) -> Environment:
         """Returns what the model has to know of this kernel with an engine."""
@@ -159,17 +160,16 @@ def lane_session(
     Raises UserError when the kernel does not have the engine, BenchError when another kernel booted, MachineLost when
     the machine ends or does not answer.
     """
-    started = time.monotonic()
-    machine = Machine(specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb, plugin=plugin))
-    listener.made(machine)
+    spec = specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb, plugin=plugin)
+    warm = states.wanted() and bootable.root.connects and not (for_gdb or plugin or spec.disks)
     with ExitStack() as stack:
-        with listener.phase(Phase.BOOT):
-            stack.enter_context(machine)
-        with listener.phase(Phase.SSH):
-            session = stack.enter_context(
-                session_on(machine, bootable.kernel, patience=math.inf if for_gdb else PATIENCE, since=started)
-            )
-        listener.note(f"booted in {session.boot_seconds:.1f} s: {session.facts.uname}")
+        session = _restored(stack, spec, listener) if warm else None
+        if session is None:
+            session = _started(stack, spec, listener)
+            if warm:
+                states.keep(session.target, notify=listener.note)
+        how = "restored" if session.restored else "booted"
+        listener.note(f"{how} in {session.boot_seconds:.1f} s: {session.facts.uname}")
         _warn(session, engine, listener)
         if engine is not None:
             with listener.phase(Phase.ENGINE):
@@ -221,6 +221,37 @@ def specification(
 def _warn(session: Session[Target], engine: Engine | None, listener: Listener) -> None:
     for warning in session.environment(engine or Engine.INTERP).warnings:
         listener.warning(warning)
+
+
+def _restored(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine] | None:
+    """Restores the machine from a saved state; None when there is none, or it does not work and is removed."""
+    state = states.find(spec)
+    if state is None:
+        return None
+    try:
+        return _started(stack, replace(spec, state=state), listener)
+    except (MachineLost, cache.Damaged) as error:
+        listener.warning(f"booted anew, since the saved machine {state.name} could not be used: {error}")
+        states.discard(state)
+        return None
+
+
+def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine]:
+    """Starts the machine and enters its session into `stack`; nothing is left running when that fails."""
+    began = time.monotonic()
+    machine = Machine(spec)
+    listener.made(machine)
+    with ExitStack() as own:
+        with listener.phase(Phase.BOOT):
+            own.enter_context(machine)
+        with listener.phase(Phase.SSH):
+            patience = PATIENCE if spec.patience < math.inf else math.inf
+            session = own.enter_context(session_on(machine, spec.kernel, patience=patience, since=began))
+            if spec.state is not None:
+                session.executor.wake()
+                session = replace(session, restored=True)
+        stack.push(own.pop_all())
+        return session
 
 
 def _choose(session: Session[Target], engine: Engine) -> None:

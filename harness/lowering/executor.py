@@ -15,6 +15,7 @@ from harness.lowering.context import Guest
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
+from harness.lowering.waking import waking
 from harness.lowering.watch import Watch
 from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
@@ -107,6 +108,12 @@ class GuestExecutor:
         """
         asked = greeting(self.guest, settings, self._deadline)
         return asked.facts(self._once(asked.batch), self._agent.hello)
+
+    def wake(self) -> None:
+        """Sets the guest's clock by this host's and gives its random pool new entropy, as a machine that was saved
+        and restored needs; raises MachineLost when it cannot."""
+        batch, read = waking(self.guest, self._deadline)
+        read(self._once(batch))
 
     def switch(self, engine: Engine) -> None:
         """Chooses the engine of programs that are loaded from now on; raises EngineUnavailable when another one runs

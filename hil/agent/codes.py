@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 FRAME_MAGIC = 0x4C48
 NO_TAG = 0xFFFF_FFFF
 

@@ -67,6 +67,8 @@ class GuestRoot:
     agent: str = f"/{AGENT}"
     tracing: str = "/tracing"
     """A link that images/init makes to wherever the kernel has tracefs."""
+    connects: bool = False
+    """Whether its init starts an agent that connects to the bench, as images/init does."""
 
 
 def build(kernel: Kernel, *, disks: bool = False, notify: Callable[[str], None] = lambda _: None) -> GuestRoot:
@@ -102,7 +104,9 @@ def build(kernel: Kernel, *, disks: bool = False, notify: Callable[[str], None] 
         packages=programs.packages,
         modules=tuple(module.name for module in drivers),
     )
-    return GuestRoot(_kept(f"{kernel.name}-{kernel.arch}", archive), client.path, host.public_line, contents)
+    return GuestRoot(
+        _kept(f"{kernel.name}-{kernel.arch}", archive), client.path, host.public_line, contents, connects=True
+    )
 
 
 def bare(kernel: Kernel) -> Path:

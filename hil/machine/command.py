@@ -17,8 +17,8 @@ from hil.machine.transport import Transport
 
 @dataclass(frozen=True)
 class Wiring:
-    """The connections of the bench to QEMU: two inherited sockets (file descriptors) and the gdb stub's socket (a
-    path).
+    """The connections of the bench to QEMU: inherited sockets (file descriptors) for the console, QMP and, if any, the
+    agent that the guest's init starts, and the gdb stub's socket (a path).
 
     Inherited sockets exist before QEMU does, so there is no wait for them to appear, no other process can connect to
     them, and no files remain. gdb connects on its own and needs a path.
@@ -27,6 +27,17 @@ class Wiring:
     console: int
     qmp: int
     gdb: Path
+    agent: int | None = None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What QEMU inherits."""
+        return (self.console, self.qmp, *(() if self.agent is None else (self.agent,)))
+
+
+AGENT_ADDRESS = ("10.0.2.100", 4321)
+"""The address, in the guest's network, that images/init connects its agent to. The connection needs no driver besides
+the network's, is open to nobody on the host, and is part of a saved state (slirp_state_save() of libslirp)."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ def qemu_command(
         *("-device", f"virtio-rng-{transport.suffix}"),
         # `restrict`: the guest has no access to the network. Port 0: the host's kernel picks a free port, so that two
         # benches cannot race for one; `info usernet` shows it.
-        *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"),
+        *("-netdev", "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22" + _forwarded_agent(wiring)),
         *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
         *(word for serial, path in spec.disks.items() for word in _disk(serial, path, transport)),
     ]
@@ -91,13 +102,23 @@ def qemu_command(
 _AT_A_TERMINAL = ("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "console")
 
 
+def _forwarded_agent(wiring: Wiring | None) -> str:
+    if wiring is None or wiring.agent is None:
+        return ""
+    address, port = AGENT_ADDRESS
+    return f",guestfwd=tcp:{address}:{port}-chardev:agent"
+
+
 def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
+    append = "on" if spec.state else "off"  # what was printed before the state was saved is in the log already
     return [
         # QEMU writes the log itself, so it is complete even when the bench is killed.
-        *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend=off"),
+        *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend={append}"),
         *("-serial", "chardev:console"),
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
+        *(() if wiring.agent is None else ("-chardev", f"socket,id=agent,fd={wiring.agent}")),
+        *(("-S", "-incoming", "defer") if spec.state else ()),
     ]
 
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import tomllib
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -57,9 +58,14 @@ def diagnose(line: str) -> Symptom | None:
 class Console:
     """Reads the console in a thread of its own until QEMU ends."""
 
-    def __init__(self, stream: socket.socket, liveness: Liveness) -> None:
+    def __init__(
+        self, stream: socket.socket, liveness: Liveness, on: Mapping[str, Callable[[], None]] | None = None
+    ) -> None:
+        """Read `stream` until it ends; call a function of `on`, in the reading thread, when a line begins with its
+        text."""
         self._stream = stream
         self._liveness = liveness
+        self._on = on or {}
         self._lines = deque([""], _MOST_LINES)
         self._first_trouble: str | None = None
         self.received = 0
@@ -128,6 +134,9 @@ class Console:
             return b""
 
     def _examine(self, line: str) -> None:
+        for text, call in self._on.items():
+            if line.startswith(text):
+                call()
         symptom = diagnose(line)
         if symptom is None:
             return

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +19,13 @@ from typing import TypeVar
 
 import paramiko
 
+from hil import cache
 from hil.arch import Architecture
 from hil.errors import BenchError, MachineLost
-from hil.machine import accelerator, speed, transport
+from hil.machine import accelerator, direct, speed, states, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
+from hil.machine.direct import DirectStream
 from hil.machine.liveness import (
     GuestPanicked,
     GuestStopped,
@@ -36,8 +39,8 @@ from hil.machine.monitor import Monitor, MonitorFailed
 from hil.machine.process import QemuProcess, require_program
 from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
-from hil.machine.ssh import Connection, Credentials, Stream, connect
-from hil.target import Completed
+from hil.machine.ssh import Connection, Credentials, connect
+from hil.target import ByteStream, Completed
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Wait:
 # Generous: a deadline only ends what hangs, because every wait ends as soon as its event happens or cannot happen.
 QMP_ANSWER = Wait("QEMU to answer on QMP", 30)
 BOOT = Wait("the guest to boot", 120)
+RESTORE = Wait("QEMU to load the saved machine", 30)
 LOGIN = Wait("the login at the guest's SSH server", 30)
 QUIT = Wait("QEMU to quit", 3)
 TERMINATE = Wait("QEMU to end on SIGTERM", 3)
@@ -100,6 +104,10 @@ class Machine:
         self._console: Console | None = None
         self._monitor: Monitor | None = None
         self._connection: Connection | None = None
+        self._logging_in = threading.Lock()
+        self._agent: socket.socket | None = None
+        self._agents = 0
+        self._logged_before = 0
         self._sockets: SocketFolder | None = None
         self.on_loss(self._log_loss)
 
@@ -176,7 +184,7 @@ class Machine:
         if self._console is None or self._process is None or self._process.returncode:
             return 0  # QEMU may have been killed between writing to the console and to the log
         try:
-            return max(0, self._console.received - self.spec.console_log.stat().st_size)
+            return max(0, self._logged_before + self._console.received - self.spec.console_log.stat().st_size)
         except OSError:
             return self._console.received
 
@@ -199,10 +207,17 @@ class Machine:
     # --- Start and stop
 
     def start(self) -> None:
-        """Start QEMU and boot to a logged-in SSH connection; on any failure nothing is left running."""
+        """Start QEMU and boot until the guest's SSH server listens, or restore the machine; on any failure nothing is
+        left running. The login is made when it is first needed; at once where no agent connects by itself."""
         try:
             self._launch()
-            self._boot()
+            if self.spec.state is None:
+                self.wait_for(BOOT, lambda: self.console.shows(READY))
+            else:
+                self._restore(self.spec.state)
+            _log.info("%s: %s", self.spec.folder.name, "booted" if self.spec.state is None else "restored")
+            if not self.spec.root.connects:
+                self._ssh()
         except BaseException:
             self.stop()
             raise
@@ -220,6 +235,8 @@ class Machine:
                 _log.info("%s: ended by %s with status %s", self.spec.folder.name, by, self.ending.returncode)
             if self._monitor is not None:
                 self._monitor.close()
+            if self._agent is not None:
+                self._agent.close()
             if self._sockets is not None:
                 self._sockets.remove()
 
@@ -229,8 +246,14 @@ class Machine:
         """Run a command in the guest; see `hil.target.Target`."""
         return self._ssh().run(argv, stdin=stdin, timeout=timeout * speed.scale())
 
-    def open(self, argv: Sequence[str]) -> Stream:
-        """Start a command in the guest and talk to it; see `hil.target.Target`."""
+    def open(self, argv: Sequence[str]) -> ByteStream:
+        """Start a command in the guest and talk to it; see `hil.target.Target`. The first agent runs already."""
+        if self._agent is not None and list(argv) == [self.agent]:
+            self._agents += 1
+            if self._agents == 1:
+                return DirectStream(self._agent, self.spec.patience * speed.scale(), self._error)
+            # Its end of the connection stays open in the guest, so nothing else tells it to end.
+            self.run(["sh", "-c", "kill $(cat /run/hil-agent.pid)"])
         return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
 
     def memory(self, address: int, size: int) -> bytes:
@@ -242,6 +265,12 @@ class Machine:
         content = file.read_bytes()
         file.unlink()
         return content
+
+    def save(self, target: Path) -> None:
+        """Write the state of the machine to a file while the guest stands still; it goes on afterwards. Raises
+        MachineLost when QEMU cannot, OSError when the file cannot be written."""
+        with self._qmp_errors(), target.open("wb") as file:
+            self.qmp.save(file)
 
     def wait_for(self, wait: Wait, happened: Callable[[], bool]) -> None:
         """Wait until `happened()`, which is called whenever the console prints. Raises MachineLost when the machine is
@@ -258,34 +287,58 @@ class Machine:
         self._sockets = SocketFolder()
         console, console_of_qemu = socket.socketpair()
         qmp, qmp_of_qemu = socket.socketpair()
-        with console_of_qemu, qmp_of_qemu:
-            wiring = Wiring(console_of_qemu.fileno(), qmp_of_qemu.fileno(), self.gdb_socket)
+        agent, agent_of_qemu = socket.socketpair()
+        if self.spec.state is not None:
+            self._logged_before = _copy_console(self.spec.state, self.spec.console_log)
+        with console_of_qemu, qmp_of_qemu, agent_of_qemu:
+            connected = self.spec.root.connects
+            wiring = Wiring(
+                console_of_qemu.fileno(),
+                qmp_of_qemu.fileno(),
+                self.gdb_socket,
+                agent_of_qemu.fileno() if connected else None,
+            )
+            if connected:
+                self._agent = agent
+            else:
+                agent.close()
             chosen = accelerator.TCG if self.spec.plugin else accelerator.choose(self.arch)
             parts = self.spec, chosen, transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))
             _log.debug("%s: a nominal second is %.2f s on this host now", self.spec.folder.name, speed.scale())
-            self._console = Console(console, self._liveness)
+            self._console = Console(console, self._liveness, {direct.ENDED: self._agent_ended})
             self._process = QemuProcess(
                 qemu_command(*parts, wiring),
-                inherit=(wiring.console, wiring.qmp),
+                inherit=wiring.descriptors,
                 stderr=self.spec.stderr_file,
                 on_exit=self._exited,
             )
         try:
-            self._monitor = Monitor(qmp, timeout=QMP_ANSWER.seconds * speed.scale(), on_state=self._changed_state)
+            self._monitor = Monitor(
+                qmp,
+                timeout=QMP_ANSWER.seconds * speed.scale(),
+                on_state=self._changed_state,
+                on_load=self._liveness.wake,
+            )
         except MonitorFailed as error:
             raise self._error(f"waiting for {QMP_ANSWER.name}") from error
 
-    def _boot(self) -> None:
-        credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
-        address = self.address
-        self.wait_for(BOOT, lambda: self.console.shows(READY))
-        _log.debug("%s: the guest's SSH server listens", self.spec.folder.name)
-        self._connection = self._log_in(address, credentials)
-        _log.info("%s: booted, logged in at port %d", self.spec.folder.name, address[1])
-        self._liveness.on_loss(self._connection.abort)
+    def _restore(self, state: Path) -> None:
+        with ThreadPoolExecutor(1) as beside:
+            checked = beside.submit(cache.check, state)
+            with self._qmp_errors():
+                self.qmp.load(state / states.STATE)
+            self.wait_for(RESTORE, lambda: self.qmp.loaded)
+            checked.result()  # nothing of it has run
+        with self._qmp_errors():
+            self.qmp.execute("cont")
+
+    def _agent_ended(self) -> None:
+        if self._agent is not None:
+            with contextlib.suppress(OSError):
+                self._agent.shutdown(socket.SHUT_RDWR)
 
     def _log_in(self, address: tuple[str, int], credentials: Credentials) -> Connection:
         seconds = LOGIN.seconds * speed.scale()
@@ -314,7 +367,14 @@ class Machine:
     def _ssh(self) -> Connection:
         if self._liveness.loss is not None:
             raise self._error("the machine is gone")
-        return _started(self._connection)
+        with self._logging_in:
+            if self._connection is None:
+                credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
+                address = self.address
+                self._connection = self._log_in(address, credentials)
+                _log.info("%s: logged in at port %d", self.spec.folder.name, address[1])
+                self._liveness.on_loss(self._connection.abort)
+            return self._connection
 
     @contextlib.contextmanager
     def _qmp_errors(self) -> Iterator[None]:
@@ -390,6 +450,12 @@ class Machine:
                 last or "(nothing)",
             ]
         )
+
+
+def _copy_console(state: Path, log: Path) -> int:
+    """Begin the console log with what was printed before the state was saved; returns its length in bytes."""
+    with cache.reading(state / states.CONSOLE):
+        return log.write_bytes((state / states.CONSOLE).read_bytes())
 
 
 def _started(part: _T | None) -> _T:

@@ -6,11 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
+import shlex
+import shutil
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
@@ -21,6 +25,12 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
+_PIPE = "state"
+"""The name by which QEMU knows the pipe of a state that is saved."""
+_UNLIMITED = 1 << 40
+"""Bytes a second; QEMU's limit is meant for networks."""
+
+
 class MonitorFailed(MachineLost):
     """QEMU refused a command, did not answer it in time, or is gone."""
 
@@ -28,17 +38,27 @@ class MonitorFailed(MachineLost):
 class Monitor:
     """One QMP connection. `qemu.qmp` is asynchronous; its loop runs in a thread of its own."""
 
-    def __init__(self, stream: socket.socket, *, timeout: float, on_state: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        *,
+        timeout: float,
+        on_state: Callable[[str], None],
+        on_load: Callable[[], None] = lambda: None,
+    ) -> None:
         """Negotiate over `stream`; raises MonitorFailed when QEMU does not answer within `timeout` seconds.
 
         `on_state` is called with QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest
-        stops, in a thread of its own.
+        stops, in a thread of its own; `on_load`, which must not block, when the state of a machine is loaded.
         """
         self._timeout = timeout
         self._client = QMPClient("hil")
         self._loop = asyncio.new_event_loop()
         self._shutdown = EventListener("SHUTDOWN")
         self._stops = EventListener("STOP")
+        self._on_load = on_load
+        self.loaded = False
+        """Whether the loading that `load` began has ended well."""
         self._on_state = on_state
         self._watch: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
@@ -79,6 +99,36 @@ class Monitor:
             return None
         return str(event["data"]["reason"])
 
+    def load(self, source: Path) -> None:
+        """Begin to load the machine's state from a file; QEMU was started with `-incoming defer` and ends when that
+        fails."""
+        self.execute("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+        self.execute("migrate-incoming", uri=f"exec:cat {shlex.quote(str(source))}")
+
+    def save(self, target: BinaryIO) -> None:
+        """Stop the guest, write the machine's state to a file, and let the guest go on; raises MonitorFailed when QEMU
+        cannot, OSError when the file cannot be written.
+
+        QEMU writes to a pipe, because it does not report that a program which it writes to could not keep everything.
+        """
+        self.execute("stop")
+        try:
+            self.execute("migrate-set-parameters", **{"max-bandwidth": _UNLIMITED})
+            source, sink = os.pipe()
+            with os.fdopen(source, "rb") as pipe:
+                try:
+                    self._wait("getfd", self._pass(sink))
+                finally:
+                    os.close(sink)
+                self.execute("migrate", uri=f"fd:{_PIPE}")
+                # The end of the pipe is the end of the migration, behind which the guest may go on.
+                with _read_to_the_end(pipe):
+                    shutil.copyfileobj(pipe, target, 1 << 20)
+            if (status := self.execute("query-migrate").get("status")) != "completed":
+                raise MonitorFailed(f"QEMU could not save the machine: migration {status}")
+        finally:
+            self.execute("cont")
+
     def quit(self, timeout: float) -> None:
         """Ask QEMU to end; raises MonitorFailed when it does not answer within `timeout` seconds."""
         self._wait("quit", self._client.execute("quit"), timeout)
@@ -96,9 +146,21 @@ class Monitor:
     async def _begin(self, stream: socket.socket) -> None:
         self._client.register_listener(self._shutdown)
         self._client.register_listener(self._stops)
+        self._client.register_listener(EventListener("MIGRATION", event_filter=self._migrated))
         self._client.register_listener(EventListener(event_filter=_logged))
         await self._client.connect(stream)
         self._watch = self._loop.create_task(self._watch_state())
+
+    async def _pass(self, descriptor: int) -> None:
+        self._client.send_fd_scm(descriptor)
+        await self._client.execute("getfd", {"fdname": _PIPE})
+
+    def _migrated(self, event: Mapping[str, Any]) -> bool:
+        """Note the end of loading; the filter of a listener that keeps no event."""
+        if event["data"]["status"] == "completed":
+            self.loaded = True
+            self._on_load()
+        return False
 
     async def _watch_state(self) -> None:
         """Query the state after each event STOP, which has no reason, and once now for one that came earlier."""
@@ -128,6 +190,17 @@ class Monitor:
             raise MonitorFailed(f"QMP {what}: QEMU did not answer in {timeout:.0f} s") from None
         except (QMPError, EOFError, OSError) as error:
             raise MonitorFailed(f"QMP {what}: {error}") from error
+
+
+@contextlib.contextmanager
+def _read_to_the_end(pipe: BinaryIO) -> Iterator[None]:
+    """Read what is left when the block fails: QEMU can end the migration only when it has written everything."""
+    try:
+        yield
+    except OSError:
+        while pipe.read(1 << 20):
+            pass
+        raise
 
 
 def _logged(event: Mapping[str, Any]) -> bool:

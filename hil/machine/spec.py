@@ -24,6 +24,8 @@ class MachineSpec:
     may wait for data; infinite where the guest is stopped on purpose, as under gdb. `plugin` is the value of QEMU's
     option -plugin, which only its translator (TCG) has; empty for none.
 
+    With `state`, the folder of a saved state (`hil.machine.states`), the machine is restored from it instead of booted.
+
     One CPU is the default, which avoids races in a guest that does not need more.
     """
 
@@ -37,6 +39,7 @@ class MachineSpec:
     plugin: str = ""
     disks: Mapping[str, Path] = field(default_factory=dict)
     """Images of disks by the serial numbers that the guest sees; what it writes to them is thrown away."""
+    state: Path | None = None
 
     @property
     def console_log(self) -> Path:
