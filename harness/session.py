@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -35,7 +35,7 @@ from hil.facts import Facts
 from hil.guestroot import GuestRoot
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
-from hil.machine import Machine, MachineSpec, states
+from hil.machine import Machine, MachineSpec, MachineStopped, states
 from hil.machine.cpus import at_first, bring_up
 from hil.machine.spec import NO_KASLR
 from hil.target import Target
@@ -111,7 +111,8 @@ class OnBoard:
 
 @dataclass(frozen=True)
 class Session(Generic[TargetOf]):
-    """A target that runs `kernel`, has reported its facts, and runs scripts; `boot_seconds` is the time until then."""
+    """A target that runs `kernel`, has reported its facts, and runs scripts; `boot_seconds` is the time until then, and
+    `restored` whether it was restored from a saved state."""
 
     kernel: Kernel
     target: TargetOf
@@ -147,21 +148,24 @@ def lane_session(
     all_cpus: bool = False,
     for_gdb: bool = False,
     plugin: str = "",
+    cold: bool = False,
     listener: Listener = QUIET,
 ) -> Iterator[Session[Machine]]:
-    """Boots a machine, whose files are left in `folder`, and ends it with the session.
+    """Boots a machine, or restores it as it was after its first answer, and ends it with the session. Its files are
+    left in `folder`.
 
     `engine` is chosen when one is given; callers that run scripts in both choose with `executor.switch`. A session
     begins on one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with
     `all_cpus` on all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel
     runs at its linked addresses, and nothing times out while the guest is stopped; with `plugin`, a value of QEMU's
-    option -plugin, at its linked addresses as well.
+    option -plugin, at its linked addresses as well. Such machines, and those with disks, are always booted; others
+    when they are to be `cold`, when HIL_COLD is set, or when there is no saved state that works (`hil.machine.states`).
 
     Raises UserError when the kernel does not have the engine, BenchError when another kernel booted, MachineLost when
     the machine ends or does not answer.
     """
     spec = specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb, plugin=plugin)
-    warm = states.wanted() and bootable.root.connects and not (for_gdb or plugin or spec.disks)
+    warm = states.wanted() and bootable.root.connects and not (cold or for_gdb or plugin or spec.disks)
     with ExitStack() as stack:
         session = _restored(stack, spec, listener) if warm else None
         if session is None:
@@ -230,10 +234,18 @@ def _restored(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Sessio
         return None
     try:
         return _started(stack, replace(spec, state=state), listener)
-    except (MachineLost, cache.Damaged) as error:
+    except (MachineLost, cache.Damaged, cache.Unusable) as error:
+        if _was_stopped(error):
+            raise
         listener.warning(f"booted anew, since the saved machine {state.name} could not be used: {error}")
-        states.discard(state)
+        with suppress(cache.Unusable):  # then it stays, and is tried again
+            states.discard(state)
         return None
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether the bench itself ended the machine, which says nothing of its state."""
+    return error is not None and (isinstance(error, MachineStopped) or _was_stopped(error.__cause__))
 
 
 def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session[Machine]:

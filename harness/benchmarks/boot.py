@@ -35,7 +35,7 @@ def boot_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callable[[
 
 
 def _boot_to_greeting(bootable: Bootable, folder: Path) -> None:
-    with lane_session(bootable, folder):
+    with lane_session(bootable, folder, cold=True):
         return
 
 

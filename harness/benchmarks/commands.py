@@ -14,6 +14,7 @@ from harness.benchmarks.boot import boot_ratio
 from harness.benchmarks.conformance import conformance, table
 from harness.benchmarks.model import model_ratios
 from harness.benchmarks.ratio import Ratio
+from harness.benchmarks.restoring import restore_ratio, restored_in_a_row
 from harness.lane import Engine
 from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
@@ -24,7 +25,8 @@ from hil.kernels import store
 @click.command()
 @click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
-def bench(name: str, rounds: int) -> None:
+@click.option("--restores", type=click.IntRange(1), help="Restore so many machines in a row, and measure nothing else.")
+def bench(name: str, rounds: int, restores: int | None) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
     console = terminal.console()
@@ -34,6 +36,13 @@ def bench(name: str, rounds: int) -> None:
     def notify(line: str) -> None:
         console.print(f"bench: {line}", highlight=False, style="dim")
 
+    if restores is not None:
+        with TemporaryDirectory(prefix="hil-bench-") as folder:
+            for arch in architectures_with(name):
+                bootable = prepare(name, arch.name, LineListener(notify))
+                told = restored_in_a_row(bootable, Path(folder), restores)
+                console.print(f"{name}/{arch}: {told}", highlight=False)
+        return
     ratios = list(model_ratios(rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
         report, took = conformance(name, Path(folder), notify)
@@ -41,6 +50,7 @@ def bench(name: str, rounds: int) -> None:
         for arch in architectures_with(name):
             bootable = prepare(name, arch.name, LineListener(notify))
             ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
+            ratios.append(restore_ratio(bootable, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
     terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
     console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)

@@ -17,7 +17,7 @@ from harness.check.modelled import modelled
 from harness.check.objects import objects
 from harness.check.triggers import parse
 from harness.check.trying import Trial, trials
-from harness.jobs.options import DEFAULT_LANES
+from harness.jobs.options import DEFAULT_LANES, cold
 from harness.jobs.start import carry_out
 from harness.lane import Lane, listed, select
 from harness.objects.kernel_facts import KernelFacts
@@ -47,6 +47,7 @@ Place = tuple[str, str]
 @click.option("--model-only", is_flag=True, help="Ask the model alone; boot nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@cold
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def check(
     files: tuple[Path, ...],

@@ -13,7 +13,7 @@ from rich.console import Console
 from harness.clauses import clauses
 from harness.conform.page import markdown
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, chosen_places, repeat, require_predicted, strict, target
+from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, repeat, require_predicted, strict, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.run import known
@@ -33,6 +33,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
 @click.option("--clauses", "patterns", default="*", show_default=True, help="Only clauses with such names, by commas.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@cold
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
 @strict

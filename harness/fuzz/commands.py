@@ -17,7 +17,7 @@ from harness.fuzz import verdicts
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.fuzz.scripts import script
-from harness.jobs.options import DEFAULT_LANES, chosen_places, target
+from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.model.eras import Era, era
@@ -49,6 +49,7 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
 @click.option("--cases", "count", default=1000, show_default=True, type=click.IntRange(1), help="Cases for each lane.")
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@cold
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 @target
 def fuzz(

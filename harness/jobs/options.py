@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.console import Console
 from harness.run import places
 from harness.run.places import Places, Reach
 from hil.errors import UserError
+from hil.machine import states
 
 DEFAULT_LANES = "debian-12"
 repeat = click.option(
@@ -26,6 +28,21 @@ require_predicted = click.option(
     is_flag=True,
     help="Fail when neither the model nor a clause predicts an operation, whatever other lanes gave.",
 )
+
+
+def _turn_states_off(_context: click.Context, _parameter: click.Parameter, cold: bool) -> None:
+    if cold:
+        os.environ[states.COLD] = "1"  # also for programs that we start
+
+
+cold = click.option(
+    "--cold",
+    is_flag=True,
+    expose_value=False,
+    callback=_turn_states_off,
+    help=f"Boot every machine: restore none from a saved state, save none. As {states.COLD}=1 does.",
+)
+"""The option of every command that starts machines."""
 strict = click.option("--strict", is_flag=True, help="The same, and fail when an operation fails unexpectedly.")
 
 

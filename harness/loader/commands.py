@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.jobs.artifacts import EVERYTHING
-from harness.jobs.options import DEFAULT_LANES
+from harness.jobs.options import DEFAULT_LANES, cold
 from harness.jobs.start import with_progress
 from harness.lane import listed, select
 from harness.loader.rooted import Surroundings, surroundings_options
@@ -45,6 +45,7 @@ from hil.arch import architecture
 @click.option("--may-leave", is_flag=True, help="Do not fail when it leaves programs, probes or processes behind.")
 @click.option("--keep-failed", is_flag=True, help="Keep machines in which it fails until Ctrl-C, for a look by SSH.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@cold
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def exec_(
     command: tuple[str, ...],

@@ -73,6 +73,7 @@ class TaskWorker(Worker):
                     uname=session.facts.uname,
                     qemu_version=session.target.emulator,
                     boot_seconds=round(session.boot_seconds, 2),
+                    restored=session.restored,
                     console=self._console(session.target),
                 )
                 place = Place(session.target, session.executor)

@@ -7,6 +7,7 @@ test asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -57,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail a test when neither the model nor an expectation predicts an operation",
     )
+    group.addoption("--hil-cold", action="store_true", help="boot every machine, as HIL_COLD=1 does")
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
     parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default=DEFAULT_LANES)
 
@@ -64,6 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.getoption("--hil-cold"):
+        os.environ["HIL_COLD"] = "1"  # also for programs that tests start
     # A mistake is reported before anything is collected.
     if config.getoption("--hil-lanes") is not None or config.getini("hil_lanes") != DEFAULT_LANES:
         _lanes(config)

@@ -9,7 +9,7 @@ import click
 
 from harness.core_scripts import KNOWN, core_scripts
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, chosen_places, repeat, require_predicted, strict, target
+from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, repeat, require_predicted, strict, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.run import known
@@ -25,6 +25,7 @@ from hil import terminal
 @click.option("--kernel", "kernels", multiple=True, help="All lanes of a kernel. Repeatable.")
 @click.option("--scripts", "patterns", default="*", show_default=True, help="Only scripts with such names, by commas.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@cold
 @click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
 @require_predicted
 @strict

@@ -101,6 +101,8 @@ class MachineReport:
     command: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     boot_seconds: float | None = None
+    restored: bool = False
+    """Whether it was restored from a saved state instead of booted."""
     console: str = ""
     trouble: str = ""
     warnings: tuple[str, ...] = ()

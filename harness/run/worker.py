@@ -202,6 +202,7 @@ class Worker:
                     uname=session.facts.uname,
                     qemu_version=session.target.emulator,
                     boot_seconds=round(session.boot_seconds, 2),
+                    restored=session.restored,
                     console=self._console(session.target),
                 )
                 if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:

@@ -15,7 +15,34 @@ from hil.errors import MachineLost
 ENDED = "hil: the agent ended"
 """The beginning of the line that images/init prints when this agent ends, which the connection itself does not show."""
 
+END = ("sh", "-c", "read -r pid </run/hil-agent.pid && [ /proc/$pid/exe -ef /bin/hil-agent ] && kill $pid")
+"""The command that ends this agent in the guest: its end of the connection stays open there, and it may be stuck."""
+
 _ASK = encode_frame(FrameType.HELLO, NO_TAG, b"")
+
+
+class DirectAgent:
+    """Both ends of the connection: ours, and `of_qemu`, which QEMU inherits and forwards to the agent."""
+
+    def __init__(self) -> None:
+        self._ours, self.of_qemu = socket.socketpair()
+        self.taken = False
+        """Whether somebody has it; after that other agents have to be started."""
+
+    def take(self, patience: float, explain: Callable[[str], MachineLost]) -> DirectStream:
+        """The stream to the agent, for the only one who can have it; its parameters are those of DirectStream."""
+        self.taken = True
+        return DirectStream(self._ours, patience, explain)
+
+    def end(self) -> None:
+        """End the connection, so that every read on it returns; harmless when repeated, and from any thread."""
+        with contextlib.suppress(OSError):  # it may be closed
+            self._ours.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Release the connection; harmless when repeated."""
+        self.end()
+        self._ours.close()
 
 
 class DirectStream:

@@ -39,6 +39,16 @@ class Loss:
     error: type[MachineLost] = MachineLost
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a machine ended: the reason, QEMU's return code (negative for a signal), and what ended it ("itself", "quit"
+    or a signal)."""
+
+    reason: str
+    returncode: int | None
+    by: str
+
+
 class Liveness:
     """The condition variable of a machine: every event wakes the threads that wait."""
 

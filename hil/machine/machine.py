@@ -9,15 +9,11 @@ import shlex
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
-
-import paramiko
 
 from hil import cache
 from hil.arch import Architecture
@@ -25,8 +21,9 @@ from hil.errors import BenchError, MachineLost
 from hil.machine import accelerator, direct, speed, states, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
-from hil.machine.direct import DirectStream
+from hil.machine.direct import DirectAgent
 from hil.machine.liveness import (
+    Ending,
     GuestPanicked,
     GuestStopped,
     Liveness,
@@ -35,11 +32,13 @@ from hil.machine.liveness import (
     QemuExited,
     WaitFailed,
 )
+from hil.machine.login import log_in
 from hil.machine.monitor import Monitor, MonitorFailed
 from hil.machine.process import QemuProcess, require_program
 from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
-from hil.machine.ssh import Connection, Credentials, connect
+from hil.machine.ssh import Connection, Credentials
+from hil.machine.waits import BOOT, LOGIN, QMP_ANSWER, QUIT, RESTORE, TERMINATE, Wait
 from hil.target import ByteStream, Completed
 
 _log = logging.getLogger(__name__)
@@ -50,22 +49,6 @@ READY = "hil: ready"
 """The line that the guest's init prints when its SSH server listens."""
 
 
-@dataclass(frozen=True)
-class Wait:
-    """An event to wait for: its name in messages, and the deadline in nominal seconds."""
-
-    name: str
-    seconds: float
-
-
-# Generous: a deadline only ends what hangs, because every wait ends as soon as its event happens or cannot happen.
-QMP_ANSWER = Wait("QEMU to answer on QMP", 30)
-BOOT = Wait("the guest to boot", 120)
-RESTORE = Wait("QEMU to load the saved machine", 30)
-LOGIN = Wait("the login at the guest's SSH server", 30)
-QUIT = Wait("QEMU to quit", 3)
-TERMINATE = Wait("QEMU to end on SIGTERM", 3)
-
 _FINAL_OUTPUT_SECONDS = 10.0
 """Seconds to find out why QEMU ended; what its sockets still hold is read at once."""
 
@@ -74,16 +57,6 @@ _PANICKED = frozenset({"guest-reset", "guest-panic", None})
 """QMP's ShutdownCause after a panic: by panic=-1 the kernel resets the machine; None when QEMU did not send it."""
 _FAILED = frozenset({"internal-error", "io-error", "guest-panicked", "watchdog"})
 """QMP's RunStates from which a guest does not continue by itself."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a machine ended: the reason, QEMU's return code (negative for a signal), and what ended it ("itself", "quit"
-    or a signal)."""
-
-    reason: str
-    returncode: int | None
-    by: str
 
 
 class Machine:
@@ -105,8 +78,7 @@ class Machine:
         self._monitor: Monitor | None = None
         self._connection: Connection | None = None
         self._logging_in = threading.Lock()
-        self._agent: socket.socket | None = None
-        self._agents = 0
+        self._agent: DirectAgent | None = None
         self._logged_before = 0
         self._sockets: SocketFolder | None = None
         self.on_loss(self._log_loss)
@@ -249,11 +221,9 @@ class Machine:
     def open(self, argv: Sequence[str]) -> ByteStream:
         """Start a command in the guest and talk to it; see `hil.target.Target`. The first agent runs already."""
         if self._agent is not None and list(argv) == [self.agent]:
-            self._agents += 1
-            if self._agents == 1:
-                return DirectStream(self._agent, self.spec.patience * speed.scale(), self._error)
-            # Its end of the connection stays open in the guest, so nothing else tells it to end.
-            self.run(["sh", "-c", "kill $(cat /run/hil-agent.pid)"])
+            if not self._agent.taken:
+                return self._agent.take(self.spec.patience * speed.scale(), self._error)
+            self.run(direct.END)
         return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
 
     def memory(self, address: int, size: int) -> bytes:
@@ -287,28 +257,19 @@ class Machine:
         self._sockets = SocketFolder()
         console, console_of_qemu = socket.socketpair()
         qmp, qmp_of_qemu = socket.socketpair()
-        agent, agent_of_qemu = socket.socketpair()
+        self._agent = DirectAgent() if self.spec.root.connects else None
         if self.spec.state is not None:
-            self._logged_before = _copy_console(self.spec.state, self.spec.console_log)
-        with console_of_qemu, qmp_of_qemu, agent_of_qemu:
-            connected = self.spec.root.connects
-            wiring = Wiring(
-                console_of_qemu.fileno(),
-                qmp_of_qemu.fileno(),
-                self.gdb_socket,
-                agent_of_qemu.fileno() if connected else None,
-            )
-            if connected:
-                self._agent = agent
-            else:
-                agent.close()
+            self._logged_before = states.copy_console(self.spec.state, self.spec.console_log)
+        with console_of_qemu, qmp_of_qemu, self._agent.of_qemu if self._agent else contextlib.nullcontext() as agent:
+            descriptors = console_of_qemu.fileno(), qmp_of_qemu.fileno()
+            wiring = Wiring(*descriptors, self.gdb_socket, agent.fileno() if agent else None)
             chosen = accelerator.TCG if self.spec.plugin else accelerator.choose(self.arch)
             parts = self.spec, chosen, transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))
             _log.debug("%s: a nominal second is %.2f s on this host now", self.spec.folder.name, speed.scale())
-            self._console = Console(console, self._liveness, {direct.ENDED: self._agent_ended})
+            self._console = Console(console, self._liveness, {direct.ENDED: self._agent.end} if self._agent else {})
             self._process = QemuProcess(
                 qemu_command(*parts, wiring),
                 inherit=wiring.descriptors,
@@ -335,29 +296,6 @@ class Machine:
         with self._qmp_errors():
             self.qmp.execute("cont")
 
-    def _agent_ended(self) -> None:
-        if self._agent is not None:
-            with contextlib.suppress(OSError):
-                self._agent.shutdown(socket.SHUT_RDWR)
-
-    def _log_in(self, address: tuple[str, int], credentials: Credentials) -> Connection:
-        seconds = LOGIN.seconds * speed.scale()
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                return connect(
-                    address,
-                    credentials,
-                    timeout=max(1.0, deadline - time.monotonic()),
-                    patience=self.spec.patience * speed.scale(),
-                    explain=self._error,
-                )
-            except (OSError, EOFError, paramiko.SSHException) as error:
-                _log.debug("%s: login failed so far: %s", self.spec.folder.name, str(error) or type(error).__name__)
-                # QEMU itself accepts the connection and drops it when nothing in the guest listens.
-                if self._liveness.wait(lambda: time.monotonic() > deadline, 0.05) or not self.alive:
-                    raise self._error(f"waiting for {LOGIN.name}: {error}", timeout=LOGIN) from error
-
     def _log_loss(self) -> None:
         loss = self._liveness.loss
         assert loss is not None
@@ -370,9 +308,9 @@ class Machine:
         with self._logging_in:
             if self._connection is None:
                 credentials = Credentials.load(self.spec.root.key, self.spec.root.host_key)
-                address = self.address
-                self._connection = self._log_in(address, credentials)
-                _log.info("%s: logged in at port %d", self.spec.folder.name, address[1])
+                patience = self.spec.patience * speed.scale()
+                self._connection = log_in(self.address, credentials, self._liveness, self._error, patience=patience)
+                _log.info("%s: logged in", self.spec.folder.name)
                 self._liveness.on_loss(self._connection.abort)
             return self._connection
 
@@ -450,12 +388,6 @@ class Machine:
                 last or "(nothing)",
             ]
         )
-
-
-def _copy_console(state: Path, log: Path) -> int:
-    """Begin the console log with what was printed before the state was saved; returns its length in bytes."""
-    with cache.reading(state / states.CONSOLE):
-        return log.write_bytes((state / states.CONSOLE).read_bytes())
 
 
 def _started(part: _T | None) -> _T:

@@ -8,6 +8,7 @@ load nevertheless is for the caller to discard. A state is saved before anything
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from hil import cache, directories
 from hil.digest import sha256
-from hil.errors import BenchError
+from hil.errors import BenchError, MachineLost
 from hil.machine import accelerator, transport
 from hil.machine.accelerator import KVM, Accelerator
 from hil.machine.command import AGENT_ADDRESS, qemu_command
@@ -76,30 +77,45 @@ def find(spec: MachineSpec) -> Path | None:
 def keep(machine: Machine, *, notify: Callable[[str], None]) -> None:
     """Save a machine that has just booted, unless its state exists; the machine goes on. Where the cache cannot be
     written that is told, and nothing is kept. Raises MachineLost when the machine ends."""
+    if machine.console.first_trouble:
+        notify(f"the machine is not saved for later ones: it printed {machine.console.first_trouble!r}")
+        return
     folder = folder_of(machine.spec)
     try:
         with cache.locked(folder):
             if folder.exists():
                 return
-            cache.ensure_room(folder.parent, 2 * machine.spec.memory << 20)
+            cache.ensure_room(folder.parent, machine.spec.memory << 20)
             with cache.replaced(folder) as new:
                 machine.save(new / STATE)
                 shutil.copyfile(machine.spec.console_log, new / CONSOLE)
-            _limit(folder, notify)
-    except cache.Unusable as error:
+        _limit(folder, notify)
+    except (cache.Unusable, MachineLost) as error:
+        if not machine.alive:
+            raise
         notify(f"the machine is not saved for later ones: {error}")
 
 
 def discard(folder: Path) -> None:
-    """Remove a state that is damaged or does not load; harmless when another process did."""
-    with cache.locked(folder):
+    """Remove a state that is damaged, does not load or is no longer wanted; harmless when another process did. Raises
+    Unusable when the cache cannot be written."""
+    with cache.locked(folder), cache.writing(folder):
         cache.remove(folder)
 
 
 def states() -> list[State]:
     """Every state in the cache, the one that was used last first."""
-    found = (State(path, _size(path), path.stat().st_mtime) for path in _parent().glob("[!.]*"))
+    found = []
+    for path in _parent().glob("[!.]*"):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            found.append(State(path, sum(file.stat().st_size for file in path.iterdir()), path.stat().st_mtime))
     return sorted(found, key=lambda state: -state.used)
+
+
+def copy_console(state: Path, log: Path) -> int:
+    """Begin a console log with what was printed before the state was saved; returns its length in bytes."""
+    with cache.reading(state / CONSOLE):
+        return log.write_bytes((state / CONSOLE).read_bytes())
 
 
 def folder_of(spec: MachineSpec) -> Path:
@@ -159,7 +175,3 @@ def _limit(newest: Path, notify: Callable[[str], None]) -> None:
         notify(
             f"removed {len(removed)} saved machines, as all were larger than {LIMIT >> 30} GiB: {', '.join(removed)}"
         )
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())

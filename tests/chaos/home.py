@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hil import cache, directories
 from hil.arch import architectures_with
+from hil.machine.states import COLD
 
 KERNEL = "debian-12"
 ARCHITECTURES = tuple(arch.name for arch in architectures_with(KERNEL))
@@ -35,6 +36,7 @@ class Home:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("HIL_") or _kept(name)}
         return {
             **ours,
+            COLD: "1",  # faults are injected into boots
             "XDG_CACHE_HOME": str(self.cache),
             "XDG_STATE_HOME": str(self.state),
             "XDG_RUNTIME_DIR": str(self.runtime),

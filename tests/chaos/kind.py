@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from harness.lowering.executor import PATIENCE
-from hil.machine.machine import BOOT, LOGIN, QMP_ANSWER, QUIT, TERMINATE
+from hil.machine.waits import BOOT, LOGIN, QMP_ANSWER, QUIT, TERMINATE
 from tests.chaos.trial import Trial
 
 LEAVING = QUIT.seconds + TERMINATE.seconds + 10

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-from hil.machine.machine import BOOT, QMP_ANSWER
+from hil.machine.waits import BOOT, QMP_ANSWER
 from tests.chaos import guest
 from tests.chaos.kind import LEAVING, THROUGH, Kind, check_record, verdicts
 from tests.chaos.trial import Trial

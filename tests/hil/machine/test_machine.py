@@ -24,7 +24,7 @@ from hil.arch import architecture, architectures
 from hil.errors import BenchError, MachineLost
 from hil.guestroot import cpio
 from hil.kernels import store
-from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, speed
+from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, login, speed
 from hil.machine import machine as module
 
 pytestmark = pytest.mark.guest
@@ -146,7 +146,7 @@ def test_a_reboot_after_the_message_of_a_panic_is_no_panic(machine: Machine) -> 
 def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hil.machine.machine.LOGIN", Wait("a login", 3))
+    monkeypatch.setattr("hil.machine.login.LOGIN", Wait("a login", 3))
     monkeypatch.setattr("hil.machine.machine.QMP_ANSWER", Wait("an answer", 3))
     machine = Machine(_spec("arm64", tmp_path))
 
@@ -158,10 +158,10 @@ def test_a_qemu_that_is_stopped_during_boot_is_lost_by_name(
 
         return wrapped
 
-    where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (module, "connect")}
+    where = {"start": (module, "Monitor"), "port": (module.Monitor, "forwarded_port"), "login": (login, "connect")}
     monkeypatch.setattr(*where[moment], stopped(getattr(*where[moment])))
-    with pytest.raises(MachineLost, match="the QEMU process is stopped"):
-        machine.start()
+    with pytest.raises(MachineLost, match="the QEMU process is stopped"), machine:
+        machine.run(["true"])  # the login is made when it is needed
     assert machine.ending is not None and machine.ending.by == "SIGKILL"
 
 
