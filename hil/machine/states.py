@@ -141,12 +141,12 @@ def _program(name: str) -> str:
     if path is None:
         raise BenchError(f"{name} is not installed")
     about = Path(path).stat()
-    return _digest(Path(path), about.st_size, about.st_mtime_ns)
+    return _digest(Path(path), (about.st_size, about.st_mtime_ns))
 
 
 @cached
-def _digest(path: Path, size: int, modified: int) -> str:
-    """The hash of a program; of one with other `size` and `modified` it is another."""
+def _digest(path: Path, _identity: tuple[int, int]) -> str:
+    """The hash of a program, which is read again when its size or time differs."""
     return sha256(path)
 
 
