@@ -67,7 +67,8 @@ class Asker:
 
         kernel = store.cached_as(point) or point.name
         share = Share(kernel, point.arch.name, (self._engine,), (script,), rounds=self._rounds)
-        worker = Worker(share, folder, watch, heard=observe)
+        # Every kernel is asked once: its state would only drive those of others out of the cache.
+        worker = Worker(share, folder, watch, heard=observe, cold=True)
         self.workers.append(worker)
         matrix.work([worker])
         (result,) = summed(worker.results)

@@ -97,6 +97,7 @@ class Worker:
         model: Model = ModelExecutor,
         heard: Heard = lambda *_: None,
         after: After | None = None,
+        cold: bool = False,
     ) -> None:
         self.share = share
         self.machine: Target | None = None
@@ -120,6 +121,7 @@ class Worker:
         self._watch = watch
         self._model = model
         self._heard = heard
+        self._cold = cold
         self._after = after
 
     @property
@@ -197,7 +199,7 @@ class Worker:
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
         self.machine = None
         try:
-            with _session(bootable, folder, self._progress) as session:
+            with _session(bootable, folder, self._progress, cold=self._cold) as session:
                 self._know(
                     uname=session.facts.uname,
                     qemu_version=session.target.emulator,
@@ -337,7 +339,9 @@ class Worker:
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
 
 
-def _session(bootable: Bootable | OnBoard, folder: Path, listener: Listener) -> AbstractContextManager[Session[Target]]:
+def _session(
+    bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool
+) -> AbstractContextManager[Session[Target]]:
     if isinstance(bootable, OnBoard):
         return board_session(bootable, listener=listener)
-    return lane_session(bootable, folder, listener=listener)
+    return lane_session(bootable, folder, cold=cold, listener=listener)
