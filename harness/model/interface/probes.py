@@ -67,9 +67,7 @@ def remove_kprobe(kernel: Kernel, operation: RemoveKprobe) -> Outcome:
     """Removes a probe; raises Errno EBUSY while any perf event on it is open, ENOENT when there is none of this
     name."""
     permissions.tracing_files(kernel)
-    trace_event = kernel.names.trace_event(operation.probe.name)
-    if trace_event is None or trace_event.removed:
-        raise Errno("ENOENT")
+    trace_event = _present(kernel, operation.probe.name)
     if any(not event.doubt for event in trace_event.events) or (trace_event.events and not trace_event.doubt):
         raise Errno("EBUSY")
     if trace_event.doubt:
@@ -82,13 +80,25 @@ def read_profile(kernel: Kernel, operation: ReadProfile) -> Outcome:
     """Returns at least the script's own hits: others reach the functions, too. Raises Errno ENOENT for a probe that
     there is not; kprobe_profile of tracefs, probes_profile_seq_show()."""
     permissions.tracing_files(kernel)
-    probe = kernel.names.trace_event(operation.probe.name)
-    if probe is None or probe.removed:
-        raise Errno("ENOENT")
+    probe = _present(kernel, operation.probe.name)
     if why := probe.unsure or probe.uncounted:
         raise Unpredictable(why)
     missed = Bytes(bytes(8), (Piece(0, 8, Unknown("how many hits the kernel missed", least=0)),))
     return Outcome(value=Unknown("how often anybody reached the probe", least=probe.hits), data=missed)
+
+
+def _present(kernel: Kernel, name: str) -> TraceEvent:
+    """Returns the probe of this name that tracefs lists, or may list; raises Errno ENOENT where there is none.
+
+    The kernel goes by names: one that a command made is there though making another one of the same name failed.
+    """
+    last = kernel.names.trace_event(name)
+    if last is not None and not last.removed:
+        return last
+    for probe in kernel.trace_events:
+        if probe.name == name and probe.symbol is not None and not probe.removed:
+            return probe
+    raise Errno("ENOENT")
 
 
 def find_tracepoint(kernel: Kernel, operation: FindTracepoint) -> Outcome:

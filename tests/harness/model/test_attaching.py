@@ -21,9 +21,11 @@ from harness.script.operations import (
     Operation,
     ProgramType,
     ReadCount,
+    ReadProfile,
     Ref,
     RemoveKprobe,
     Unmap,
+    WriteKprobeEvents,
 )
 from harness.script.outcome import Unpredicted
 from tests.harness.model.scripts import (
@@ -219,6 +221,16 @@ def test_det_09_10_closing_program_and_map_changes_nothing(name: str) -> None:
 def test_det_13_kp_16_a_probe_in_use_cannot_be_removed(name: str) -> None:
     remove = RemoveKprobe(Ref("probe"))
     assert results(*ATTACHED, remove, Close(Ref("event")), remove, remove, name=name)[-4:] == ["EBUSY", 0, 0, "ENOENT"]
+
+
+@pytest.mark.parametrize("operation", [RemoveKprobe(Ref("probe")), ReadProfile(Ref("probe"))])
+def test_a_probe_that_a_command_may_have_made_is_no_less_there_when_another_one_was_refused(
+    operation: Operation,
+) -> None:
+    made = WriteKprobeEvents(f"p:{{}}probe {PRCTL}")
+    said = predict(made, CreateKprobe("probe", "no_such_function"), operation)[-1]
+    assert isinstance(said, Unpredicted), said
+    assert last(CreateKprobe("probe", "no_such_function"), operation) == "ENOENT"
 
 
 @pytest.mark.parametrize("name", ALL)

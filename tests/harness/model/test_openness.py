@@ -109,7 +109,9 @@ def allows(said: object, other: object) -> bool:
             same = all(
                 getattr(said, name) in (None, getattr(other, name)) for name in ("same_as", "not_before", "not_after")
             )
-            return same and (said.least, said.most) == (other.least, other.most)
+            # A bound that leaves room for more than what is so is right all the same.
+            bounds, those = (replace(one, same_as=None).numbers({}) for one in (said, other))
+            return same and bounds.start <= those.start and those.stop <= bounds.stop
         case tuple(), tuple():
             return len(said) == len(other) and all(map(allows, said, other))
     if is_dataclass(said) and type(said) is type(other):
