@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One way leads to the function from one system call."""
+"""The ways that lead to the function are the keys of a map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.guest, pytest.mark.needs("kprobes")]
 
 @pytest.mark.kernel_from("4.6")
 @pytest.mark.filterwarnings("ignore::harness.testing.Unjudged")
-def test_one_way_is_seen_three_times(guest: LaneGuest, objects: Path) -> None:
+def test_the_way_to_the_function_is_kept(guest: LaneGuest, objects: Path) -> None:
     probe = guest.attach(objects / "stack.o")
     *_, first = probe.check(prctl(times=3), probe.map("ways").next_key(0xFFFFFFFF))
     assert isinstance(first.data, bytes)

@@ -20,6 +20,6 @@ def test_an_argument_selects_the_program(guest: LaneGuest, objects: Path) -> Non
     probe.check(*calls, *(expect(counts.lookup(key), u64(hits)) for key, hits in enumerate((2, 3, 2))))
 
 
-def test_4_1_has_no_tail_calls_of_kprobes(guest: LaneGuest, objects: Path) -> None:
+def test_programs_are_kept_in_an_array_of_programs(guest: LaneGuest, objects: Path) -> None:
     probe = guest.load(objects / "tail_call.o", "kprobe/cap_task_prctl")
     assert probe.map("kinds").shape.type_name == "prog_array"

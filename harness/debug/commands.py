@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -39,7 +38,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 @click.command()
 @click.argument("lane", required=False)
-@click.option("--lane", "lanes", multiple=True, help="The same as LANE; with --lockstep, two are compared.")
+@click.option("--lane", "lanes", multiple=True, help="The same as LANE.")
 @click.option("--lockstep", metavar="NAME", help=_LOCKSTEP)
 @click.option("--script", "name", help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
@@ -55,16 +54,16 @@ def debug(
     output: Path | None,
 ) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
-    every BPF instruction of a script with the model, or with another lane."""
+    every BPF instruction of a script with the model."""
     named = [_lane(one) for one in ((lane,) if lane else ()) + lanes]
     console = terminal.console()
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
-    if lockstep:
-        _only_with(interactive or symbol or name, "--lockstep", "--script, --break and --interactive")
-        return _lockstep(console, named, lockstep, output, progress)
     if len(named) != 1:
         raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
     (chosen,) = named
+    if lockstep:
+        _only_with(interactive or symbol or name, "--lockstep", "--script, --break and --interactive")
+        return _lockstep(console, chosen, lockstep, output, progress)
     require_gdb()  # fails before anything boots
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
@@ -92,11 +91,9 @@ def _only_with(given: object, option: str, others: str) -> None:
         raise UserError(f"{option} does not go with {others}", remedy="leave one of them out")
 
 
-def _lockstep(console: Console, lanes: Sequence[Lane], name: str, output: Path | None, progress: LineListener) -> int:
-    if not lanes:
-        raise UserError("no lane is named", remedy="name one, or two to compare: --lane debian-12/arm64/jit")
+def _lockstep(console: Console, lane: Lane, name: str, output: Path | None, progress: LineListener) -> int:
     folder = matrix.make_folder(output or directories.state() / "debug")
-    checked = in_lockstep(lanes[0], name, folder, progress)
+    checked = in_lockstep(lane, name, folder, progress)
     for line in checked.lines():
         console.print(Text(line), soft_wrap=True)
     if checked.examined.note:

@@ -128,6 +128,12 @@ def test_a_run_that_the_guest_did_not_make_is_a_difference() -> None:
     assert found.difference and found.difference.what == "the run"
 
 
+def test_nothing_is_said_where_programs_of_kprobes_are_not_seen() -> None:
+    recorded = replace(pretend(LANE, SCRIPT), runs=())
+    blind = compare(Environment(era="4.1", arch="x86_64", version_code=0x040134), SCRIPT, recorded).examined
+    assert not blind.difference and "no instruction of its programs was recorded" in blind.note
+
+
 def test_runs_of_others_are_counted_and_passed_over() -> None:
     recorded = pretend(LANE, SCRIPT)
     (run,) = recorded.runs
