@@ -28,9 +28,8 @@ from harness.script.text import describe
 
 _CALL = Class.JMP | Jump.CALL
 _GPL = re.compile(r"GPL", re.IGNORECASE)
-_HELPER = re.compile(
-    r"(?:unknown func|invalid func|cannot use helper|program of this type cannot use helper) ?\w*#(\d+)"
-)
+_HELPER = re.compile(r"unknown func|invalid func|cannot use helper")
+"""What verifiers say of a helper that the program may not call; 4.1 names it by its number alone."""
 _LARGE = re.compile(
     r"too large|too complex|too many (?:instructions|states)|BPF program is too|back-edge|infinite loop"
 )
@@ -183,7 +182,7 @@ def _by_verifier(trial: Trial, why: Why, environment: Environment) -> Why:
             f"{name} is for programs under the GPL only; the licence of the object is {trial.license or 'not told'!r}"
         )
         return replace(why, kind="not-gpl", rule=rule, remedy='put "GPL" into the section license')
-    if number is not None and (_HELPER.search(said) or "unknown func" in said or "cannot use helper" in said):
+    if number is not None and _HELPER.search(said):
         return replace(
             why, kind="helper", rule=_helper_rule(number, environment), remedy=_helper_remedy(number, environment)
         )

@@ -20,6 +20,7 @@ from harness.script.operations import (
     Operation,
     ReadCount,
     ReadProfile,
+    Trigger,
 )
 from harness.script.outcome import Outcome
 from tests.harness.check.trying import Says, fared, trial
@@ -52,6 +53,7 @@ def test_a_socket_filter_fires_when_a_packet_comes() -> None:
     ("body", "license", "era", "log", "kind", "said"),
     [
         ((call(Helper.PROBE_READ_KERNEL), exit_()), b"GPL", "4.1", "", "helper", "5.5 (6ae08ae3dea2)"),
+        ((call(Helper.PROBE_READ_KERNEL), exit_()), b"GPL", "4.1", "invalid func 113", "helper", "5.5 (6ae08ae3dea2)"),
         ((call(9999), exit_()), b"GPL", "6.1", "invalid func unknown#9999", "helper", "no helper 9999 in 6.1"),
         (
             (mov64_imm(R1, 0), call(Helper.PROBE_READ), exit_()),
@@ -172,6 +174,13 @@ def test_a_program_is_tried_with_the_trigger_of_its_function() -> None:
     assert other.script is not None
     assert "Execute" in {type(step).__name__ for step in other.script.operations}
     assert any(isinstance(step, Attach) for step in other.script.operations)
+
+
+def test_lseek_is_called_so_that_it_comes_as_far_as_the_device() -> None:
+    one = trial(probe("kprobe/null_lseek", count_hits(), exit_()))
+    assert one.script is not None
+    (trigger,) = (step for step in one.script.operations if isinstance(step, Trigger))
+    assert trigger.arguments[1] == 0  # SEEK_SET
 
 
 def test_without_a_profile_the_event_counts() -> None:
