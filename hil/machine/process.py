@@ -50,7 +50,9 @@ class QemuProcess(TiedProcess):
         self._popen.send_signal(number)
 
 
-def require_program(program: str, package: str) -> None:
-    """Raise BenchError, which names the Debian package, when `program` is not installed."""
-    if shutil.which(program) is None:
+def require_program(program: str, package: str) -> Path:
+    """The path of `program`; raises BenchError, which names the Debian package, when it is not installed."""
+    path = shutil.which(program)
+    if path is None:
         raise BenchError(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")
+    return Path(path)

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 
 from hil import cache, directories
 from hil.digest import sha256
-from hil.errors import BenchError, MachineLost
+from hil.errors import MachineLost
 from hil.machine import accelerator, transport
 from hil.machine.accelerator import KVM, Accelerator
 from hil.machine.command import AGENT_ADDRESS, qemu_command
+from hil.machine.process import require_program
 from hil.machine.spec import MachineSpec
 
 if TYPE_CHECKING:
@@ -129,19 +130,17 @@ def folder_of(spec: MachineSpec) -> Path:
         "agent": AGENT_ADDRESS,
         "kernel": sha256(spec.kernel.image),
         "root": sha256(spec.root.initramfs),
-        "qemu": _program(arch.qemu),
+        "qemu": _program(arch.qemu, arch.qemu_package),
         "host": _host(chosen),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return _parent() / f"{spec.kernel.name}-{arch}-{key[:16]}"
 
 
-def _program(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise BenchError(f"{name} is not installed")
-    about = Path(path).stat()
-    return _digest(Path(path), (about.st_size, about.st_mtime_ns))
+def _program(name: str, package: str) -> str:
+    path = require_program(name, package)
+    about = path.stat()
+    return _digest(path, (about.st_size, about.st_mtime_ns))
 
 
 @cached
