@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import re
 
-from harness.check.trying import Trial
-from harness.model.environment import Environment
 from harness.run.checked import Why
 
 _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
@@ -81,7 +79,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def rule(_: Trial, why: Why, __: Environment) -> tuple[str, str] | None:
+def rule(why: Why) -> tuple[str, str] | None:
     """Returns the rule that the verifier's words stand for, and a remedy; None where they are not known here."""
     said = " ".join(why.messages)
     return next(((sentence, remedy) for pattern, sentence, remedy in _RULES if pattern.search(said)), None)

@@ -21,6 +21,7 @@ from harness.jobs.options import DEFAULT_LANES, cold
 from harness.jobs.start import carry_out
 from harness.lane import Lane, listed, select
 from harness.objects.kernel_facts import KernelFacts
+from harness.objects.object_file import ObjectProgram
 from harness.report.programs import print_checked
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
@@ -129,9 +130,8 @@ def _trials(
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UserError(f"no program or section matches {pattern!r}", remedy=nearest(pattern, sorted(names)))
 
-    def chosen(one: object) -> bool:
-        words = getattr(one, "name", ""), getattr(one, "section", "")
-        return any(fnmatchcase(word, pattern) for pattern in listed(patterns) for word in words)
+    def chosen(one: ObjectProgram) -> bool:
+        return any(fnmatchcase(word, pattern) for pattern in listed(patterns) for word in (one.name, one.section))
 
     return {
         place: tuple(trials(named, KernelFacts.of(kernel, CPUS), fire, translate=portable, wanted=chosen))

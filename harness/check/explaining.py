@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from harness.check import since
+from harness.check import accesses, since
 from harness.check.symbols import Found
 from harness.check.trying import Trial
 from harness.check.verifier_log import Reading
@@ -189,22 +189,14 @@ def _by_verifier(trial: Trial, why: Why, environment: Environment) -> Why:
     if _LARGE.search(said):
         rule = "the verifier follows every path, up to a limit of its own; loops are allowed since 5.3"
         return replace(why, kind="too-complex", rule=rule, remedy="fewer branches or shorter loops, or a newer kernel")
-    return _access_rule(trial, why, environment, called)
+    rule, remedy = accesses.rule(why) or ("the verifier's own words say why", why.remedy)
+    return replace(why, rule=rule, remedy=remedy)
 
 
 def other_architecture(missing: str, arch: str) -> str:
     """Returns the architecture whose registers are missing in the kernel's types; empty when it is something else."""
     whose = next((name for words, name in _REGISTERS.items() if words in missing), arch)
     return whose if whose != arch else ""
-
-
-def _access_rule(trial: Trial, why: Why, environment: Environment, instruction: object) -> Why:
-    from harness.check.accesses import rule  # what memory programs may read
-
-    found = rule(trial, why, environment)
-    return (
-        replace(why, rule=found[0], remedy=found[1]) if found else replace(why, rule="the verifier's own words say why")
-    )
 
 
 def _helper_rule(number: int, environment: Environment) -> str:

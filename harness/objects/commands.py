@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from harness.counting import counted
-from harness.objects import embedded
 from harness.objects.adjusting import to_kernel
 from harness.objects.describing import (
     MAP_HEADINGS,
@@ -21,16 +20,12 @@ from harness.objects.describing import (
     refused,
     to_json,
 )
+from harness.objects.files import objects_of
 from harness.objects.kernel_types import from_file
 from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
-from harness.objects.reader import read
 from harness.objects.reasons import Refusal, Refused
 from harness.objects.twins import twins
-from hil.errors import UserError
 from hil.terminal import console, print_table
-
-MOST_CONTENT = 1 << 30
-"""Bytes of a file, which may be a program that holds objects."""
 
 
 @click.command("object")
@@ -53,7 +48,7 @@ def object_(files: tuple[Path, ...], kernel: Path | None, as_json: bool) -> int:
     status = 0
     told: list[dict[str, object]] = []
     for file in files:
-        for name, found in _objects(file):
+        for name, found in objects_of(file):
             if isinstance(found, Refused):
                 status = max(status, found.exit_status)
                 told.append({"file": name, "refused": found.refusal.reason.word, "what": found.what})
@@ -70,19 +65,6 @@ def object_(files: tuple[Path, ...], kernel: Path | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(told, indent=2))
     return status
-
-
-def _objects(file: Path) -> Iterator[tuple[str, ObjectFile | Refused]]:
-    """Each object in a file by its name, or why it is none."""
-    if file.stat().st_size > MOST_CONTENT:
-        raise UserError(f"{file} has more than {MOST_CONTENT >> 20} MiB", remedy="give the object by itself")
-    content = file.read_bytes()
-    for one in list(embedded.objects(content)) or [embedded.Embedded(0, content)]:
-        name = f"{file}@{one.offset:#x}" if one.offset else str(file)
-        try:
-            yield name, read(one.content)
-        except Refused as error:
-            yield name, error
 
 
 def _print(name: str, file: ObjectFile, missing: Iterable[Refusal]) -> None:
