@@ -3,23 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from harness.lane import Lane
 from harness.lockstep.checking import Checked, check
-from harness.lockstep.recording import LockstepLane, lockstep_lane
+from harness.lockstep.recording import lockstep_lane
 from harness.lockstep.selftest import self_test
 from harness.named import named
 from harness.run.needs import unmet
-from harness.script.operations import Script
 from harness.session import Listener, prepare
 from hil.errors import UserError
 
 
-def in_lockstep(
-    lane: Lane, name: str, folder: Path, listener: Listener, use: Callable[[LockstepLane, Script], Checked] = check
-) -> Checked:
+def in_lockstep(lane: Lane, name: str, folder: Path, listener: Listener) -> Checked:
     """Boots a lane, makes sure that its records can be believed, and runs a script in lockstep."""
     bootable = prepare(lane.kernel, lane.arch, listener)
     _, script = named(name, lane.arch, bootable.kernel.era)
@@ -28,4 +24,4 @@ def in_lockstep(
         if reason := unmet(script.needs, ready.environment):
             raise UserError(f"{lane} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         listener.note(f"self-test: {self_test(ready).examined.sentence}")
-        return use(ready, script)
+        return check(ready, script)

@@ -55,13 +55,13 @@ class GuestProgram:
             found[address] = (*found.get(address, ()), index)
         return found
 
-    def image_at(self, address: int) -> bytes:
-        """Returns the native code at an address, at most CODE_BYTES of it; empty outside of the image."""
+    def image_at(self, address: int, most: int = CODE_BYTES) -> bytes:
+        """Returns the native code at an address, at most `most` bytes of it; empty outside of the image."""
         start = 0
         for function, size in self.code.functions:
             if function <= address < function + size:
                 at = start + address - function
-                return self.code.image[at : min(at + CODE_BYTES, start + size)]
+                return self.code.image[at : min(at + most, start + size)]
             start += size
         return b""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.lockstep.comparing import Compared, Comparison, Coverage
@@ -16,8 +16,6 @@ from harness.model.environment import Environment
 from harness.model.instructions.table import Table
 from harness.script.operations import RunThreads, Script
 
-Sources = Mapping[str, Mapping[int, str]]
-"""Lines of source by program and instruction."""
 CONCURRENT = "its programs run in several threads at once, for which the model has no one order"
 UNSEEN = {("4.1", "x86_64"): "no instruction of its programs was recorded; programs of kprobes are not seen there"}
 """Releases and architectures on which that no run was recorded does not mean that there was none, with what is said."""
@@ -38,13 +36,11 @@ class Checked:
         yield from lines(self.examined)
 
 
-def check(
-    lane: LockstepLane, script: Script, instructions: Table | None = None, sources: Sources | None = None
-) -> Checked:
+def check(lane: LockstepLane, script: Script, instructions: Table | None = None) -> Checked:
     """Runs a script on a lane and compares every instruction with the model, in which a fault may be planted by
     `instructions`; errors as `LockstepLane.record`."""
     recorded = lane.record(script)
-    return compare(lane.environment, script, recorded, instructions, sources)
+    return compare(lane.environment, script, recorded, instructions)
 
 
 def compare(
@@ -52,7 +48,6 @@ def compare(
     script: Script,
     recorded: Recorded,
     instructions: Table | None = None,
-    sources: Sources | None = None,
 ) -> Checked:
     """Compares what was recorded with the model."""
     if isinstance(recorded.seen, Missed):
@@ -69,8 +64,7 @@ def compare(
     if found is not None:
         program = compared[found].model.program
         number = sum(one.model.program == program for one in compared[: found + 1])
-        name = compared[found].guest[0].program.name if compared[found].guest else ""
-        parting = difference(compared[found], number, environment.arch, (sources or {}).get(name))
+        parting = difference(compared[found], number, environment.arch)
     coverage = comparison.coverage
     examined = Examined(
         coverage.runs,

@@ -17,7 +17,7 @@ AROUND = 5
 """The instructions before and after the one that differs."""
 
 
-def difference(compared: Compared, run: int, arch: str, source: Mapping[int, str] | None = None) -> Difference:
+def difference(compared: Compared, run: int, arch: str) -> Difference:
     """Returns where a run parts; it must do so."""
     parting = compared.parting
     assert parting is not None
@@ -34,7 +34,6 @@ def difference(compared: Compared, run: int, arch: str, source: Mapping[int, str
         parting.what,
         parting.model,
         parting.guest,
-        (source or {}).get(here.pc, "") if here else "",
         tuple(_around(compared, texts)),
         _native(compared, arch) if here else (),
     )
@@ -99,9 +98,4 @@ def native_code(step: GuestStep, arch: str) -> Iterator[str]:
     """Yields the native instructions of a step, with their addresses."""
     program, start = step.program, step.record.words[0]
     end = min((address for address in program.native if address > start), default=start)
-    image, offset = b"", 0
-    for function, size in program.code.functions:
-        if function <= start < function + size:
-            image = program.code.image[offset + start - function : offset + min(end - function, size)]
-        offset += size
-    yield from machine_code(arch, image, start)
+    yield from machine_code(arch, program.image_at(start, end - start), start)

@@ -21,11 +21,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a run of a program in the guest parts from the model's, or from another lane's.
+    """Where a run of a program in the guest parts from the model's.
 
     `run` counts the program's runs from 1, `step` its executed instructions from 0; `instruction` is the number in the
     program of the one after which `what` differs, -1 when it did before the first. `around` has the instructions before
-    and after, `native` the machine code of the one, `source` its line in the source, if it is known.
+    and after, `native` the machine code of the one.
     """
 
     program: str
@@ -36,7 +36,6 @@ class Difference:
     what: str
     model: str
     guest: str
-    source: str = ""
     around: tuple[Line, ...] = ()
     native: tuple[str, ...] = ()
 
@@ -45,7 +44,7 @@ class Difference:
 class Examined:
     """A script in lockstep: how many `runs` of programs with how many `steps` were compared, and in them how many
     `values`, `pointers` and bytes of the `stack`; `left_out` says what was not compared, and why; `note` why nothing
-    was. `other` is what it was compared with.
+    was.
     """
 
     runs: int = 0
@@ -56,7 +55,6 @@ class Examined:
     left_out: tuple[str, ...] = ()
     difference: Difference | None = None
     note: str = ""
-    other: str = "model"
 
     @property
     def sentence(self) -> str:
@@ -69,28 +67,21 @@ class Examined:
 
 def lines(found: Examined) -> Iterator[str]:
     """Yields the lines of what was found: the difference, and what was not compared."""
-    yield f"lockstep with the {found.other}: {found.sentence}"
+    yield f"lockstep with the model: {found.sentence}"
     if found.difference:
-        yield from difference_lines(found.difference, found.other)
+        yield from difference_lines(found.difference)
     yield from (f"not compared: {one}" for one in found.left_out)
 
 
-def difference_lines(found: Difference, other: str = "model") -> Iterator[str]:
+def difference_lines(found: Difference) -> Iterator[str]:
     """Yields the lines of a difference, the first of which names the instruction."""
     where = f"after instruction {found.instruction}, {found.text}" if found.instruction >= 0 else "at its begin"
     yield f"{found.program}, run {found.run}, step {found.step}: {where}"
-    yield f"{found.what}: {other} {found.model}, kernel {found.guest}"
-    if found.source:
-        yield f"source: {found.source}"
+    yield f"{found.what}: model {found.model}, kernel {found.guest}"
     width = max((len(line.text) for line in found.around), default=0)
     for line in found.around:
-        yield f"{'>' if line.here else ' '} {line.number:4}: {line.text:{width}}  {_sides(line, other)}".rstrip()
+        yield f"{'>' if line.here else ' '} {line.number:4}: {line.text:{width}}  {_sides(line)}".rstrip()
     yield from (f"  native {line}" for line in found.native)
-
-
-def brief(found: Difference, other: str = "model") -> str:
-    """Returns a difference on one line."""
-    return "; ".join(list(difference_lines(found, other))[:2])
 
 
 def most(counts: Sequence[tuple[str, int]], what: str) -> Iterator[str]:
@@ -98,7 +89,7 @@ def most(counts: Sequence[tuple[str, int]], what: str) -> Iterator[str]:
     yield from (f"{count} {what}: {reason}" for reason, count in sorted(counts, key=lambda one: -one[1]))
 
 
-def _sides(line: Line, other: str) -> str:
+def _sides(line: Line) -> str:
     if line.model == line.guest or not line.guest:
         return line.model
-    return f"{other} {line.model or 'nothing'}; kernel {line.guest}"
+    return f"model {line.model or 'nothing'}; kernel {line.guest}"

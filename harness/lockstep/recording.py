@@ -28,8 +28,6 @@ from hil.machine import Machine
 from hil.recorder import Group, Place, Record, Recorder, Window
 
 _WORD = 8
-_STACK = STACK_SIZE
-_CODE = CODE_BYTES
 _END_OF_MEMORY = 1 << 64
 _KERNEL_HALF = 0xFFFF << 48
 
@@ -118,7 +116,11 @@ class LockstepLane:
         self.labels = found.labels
         group = Group(
             (found.instruction, found.array),
-            (Window(1, 0, _CODE), Window(2, found.offset, _WORD * REGISTER_WORDS), Window(15, -_STACK, _STACK)),
+            (
+                Window(1, 0, CODE_BYTES),
+                Window(2, found.offset, _WORD * REGISTER_WORDS),
+                Window(15, -STACK_SIZE, STACK_SIZE),
+            ),
         )
         self.recorder.arm([group], [Place(label, label + 1) for label in sorted(set(found.labels))], self._nudge)
 
@@ -126,7 +128,7 @@ class LockstepLane:
         """Records whatever runs outside of the kernel's text and of modules: programs are among it, wherever they are
         loaded."""
         registers = jit_registers(self.lane.arch, self.session.kernel.era)
-        group = Group(registers, (Window(0, 0, _CODE), Window(11, -_STACK, _STACK)))
+        group = Group(registers, (Window(0, 0, CODE_BYTES), Window(11, -STACK_SIZE, STACK_SIZE)))
         start, end = symbols.address("_stext"), symbols.address("_etext")
         if start is None or end is None:
             raise BenchError(

@@ -211,6 +211,11 @@ class Lowering:
                 self.builder.store(address + layout.fields[name].offset, layout.fields[name].size, value)
         return address
 
+    def load_btf(self, content: bytes) -> Result:
+        """Adds the steps that load type information; returns its descriptor."""
+        attr = self.structure(bpf.BTF_LOAD, {"btf": self.builder.alloc(content), "btf_size": len(content)})
+        return self.call("bpf", bpf.Command.BTF_LOAD, attr, bpf.BTF_LOAD.size)
+
     def program(self, program: Program) -> Address:
         """Puts the instructions into the arena, with map descriptors stored where the program refers to maps."""
         address = self.builder.alloc(b"".join(instruction.encode() for instruction in program.instructions))

@@ -76,8 +76,7 @@ def _functions(
     if not functions:
         return None, {}
     blob, numbers = btf.of_functions([name for _, name in functions])
-    attr = lowering.structure(bpf.BTF_LOAD, {"btf": lowering.builder.alloc(blob), "btf_size": len(blob)})
-    types = lowering.call("bpf", bpf.Command.BTF_LOAD, attr, bpf.BTF_LOAD.size)
+    types = lowering.load_btf(blob)
     rows = (bpf.FUNC_INFO.pack({"insn_off": at, "type_id": of}) for (at, _), of in zip(functions, numbers, strict=True))
     return types, {
         "prog_btf_fd": types,

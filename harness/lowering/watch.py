@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.abi import bpf
+from harness.abi import bpf, btf
 from harness.isa.instruction import SIZE
 from harness.isa.opcodes import LD_IMM64
 from harness.script.operations import LoadProgram
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from harness.lowering.context import Lowering, Reader
 
 _LINE = struct.Struct("<4I")
-_NAME = 1
+_TYPES = btf.Writer()
+_TYPES.integer("int", 4, signed=True)
+_NAME = _TYPES.string("int")
 """The offset of the only name in the BTF's strings, which stands for the file and for every line."""
 _COLUMN_SHIFT = 10
 _MOST = 16_384
@@ -63,9 +65,7 @@ class Watch:
 
     def begin(self, lowering: Lowering) -> None:
         """Adds the steps that load the BTF, which a script's programs share."""
-        content = _btf()
-        attr = lowering.structure(bpf.BTF_LOAD, {"btf": lowering.builder.alloc(content), "btf_size": len(content)})
-        lowering.btf = lowering.call("bpf", bpf.Command.BTF_LOAD, attr, bpf.BTF_LOAD.size)
+        lowering.btf = lowering.load_btf(_TYPES.blob())
         lowering.descriptors.append(lowering.btf)
 
     def fields(self, lowering: Lowering, operation: LoadProgram, types: Result | None) -> Mapping[str, Operand | int]:
@@ -154,10 +154,3 @@ def _starts(operation: LoadProgram) -> list[int]:
     instructions = operation.program.instructions
     halves = {index + 1 for index, one in enumerate(instructions) if one.code == LD_IMM64}
     return [index for index in range(len(instructions)) if index not in halves] if len(instructions) <= _MOST else []
-
-
-def _btf() -> bytes:
-    """Returns a BTF of one type, int; include/uapi/linux/btf.h."""
-    strings = b"\0int\0"
-    types = struct.pack("<4I", 1, 1 << 24, 4, 1 << 24 | 32)  # BTF_KIND_INT of 4 bytes; signed, 32 bits
-    return struct.pack("<HBB5I", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings
