@@ -12,18 +12,18 @@ from harness.check.trying import Trial
 from harness.check.verifier_log import Reading
 from harness.compare import Verdict
 from harness.lane import Lane
-from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.lowering.executor import GuestExecutor, Observed
 from harness.model.environment import Environment
 from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why
 from harness.run.results import RunReport, ScriptResult
+from harness.run.worker import Compared
 from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, ReadProfile, RunSocketFilter, Script
 from harness.script.outcome import Outcome, Prediction
 from harness.session import Session
 from hil.errors import MachineLost
 from hil.target import Target
 
-Heard = tuple[Observed | Missed, Sequence[Prediction]]
 LOG, LONG_LOG = 1 << 16, 8 << 20
 """Bytes for the log of a refused program: few of them need more, and all that is there is transferred."""
 ROTATES_SINCE = (6, 4)
@@ -43,7 +43,7 @@ class Inspection:
     found: dict[tuple[str, str], Checked] = field(default_factory=dict)
     """What is known so far, by lane and script."""
 
-    def look(self, lane: Lane, session: Session[Target], heard: Sequence[Heard]) -> None:
+    def look(self, lane: Lane, session: Session[Target], heard: Sequence[Compared]) -> None:
         """Asks the running kernel why programs did not load or attach, and keeps the answers."""
         by_name = {trial.name: trial for trial in self.trials[lane.kernel, lane.arch]}
         environment = session.environment(lane.engine)

@@ -18,7 +18,7 @@ import paramiko
 
 from harness.keep.home import Kept, everyone, home, kept, named, stop
 from harness.keep.process import hold
-from harness.lane import Lane, listed, select
+from harness.lane import Lane, select
 from harness.loader.rooted import Surroundings, surroundings_options
 from harness.run.choice import known_lanes
 from harness.session import LineListener
@@ -68,7 +68,7 @@ def boot(
         return 0
     if lane is None:
         raise UserError("no lane is named", remedy="write hil boot debian-12/x86_64/jit, or --list")
-    surroundings = Surroundings(root, tuple(listed(packages)) if packages else (), headers, memory)
+    surroundings = Surroundings.of(root, packages, headers, memory)
     chosen = _one_lane(lane)
     if keep:
         _tell(_started(chosen, surroundings, 3600 * hours))
@@ -91,7 +91,7 @@ def shell(lane: str, root: str | None, packages: str, headers: bool, memory: int
     chosen = _one_lane(lane)
     if found := kept(str(chosen)):
         return subprocess.run(found.access.ssh, check=False).returncode
-    surroundings = Surroundings(root, tuple(listed(packages)) if packages else (), headers, memory)
+    surroundings = Surroundings.of(root, packages, headers, memory)
     status = 0
 
     def log_in(machine: Kept) -> None:

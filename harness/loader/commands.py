@@ -78,7 +78,7 @@ def exec_(
         for name in dict.fromkeys(lane.arch for lane in chosen)
     }
     limits = Limits(deadline, watched=not unwatched)
-    surroundings = Surroundings(root, tuple(listed(packages)) if packages else (), headers, memory)
+    surroundings = Surroundings.of(root, packages, headers, memory)
     plan = shares(chosen, lambda _, arch: (Named(tasks[arch].name, f"runs {tasks[arch]}", ()),))
 
     def run(folder: Path, watch: Watch) -> RunReport:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from harness.lane import listed
 from harness.session import QUIET, Bootable, Listener, prepare
 from hil.errors import UserError
 from hil.rootfs import choice, debian, mounting
@@ -32,6 +33,11 @@ class Surroundings:
     def __post_init__(self) -> None:
         if self.root is None and (self.packages or self.headers):
             raise UserError("--packages and --headers are for root file systems", remedy="add --root debian-12")
+
+    @classmethod
+    def of(cls, root: str | None, packages: str, headers: bool, memory: int | None) -> Surroundings:
+        """What the options of `surroundings_options` say; `packages` are separated by commas."""
+        return cls(root, tuple(listed(packages)) if packages else (), headers, memory)
 
     @contextmanager
     def bootable(self, kernel: str, arch: str, listener: Listener = QUIET) -> Iterator[Bootable]:

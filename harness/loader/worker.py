@@ -69,13 +69,7 @@ class TaskWorker(Worker):
         self.machine = None
         try:
             with lane_session(bootable, folder, engine=lane.engine, all_cpus=True, listener=self._progress) as session:
-                self._know(
-                    uname=session.facts.uname,
-                    qemu_version=session.target.emulator,
-                    boot_seconds=round(session.boot_seconds, 2),
-                    restored=session.restored,
-                    console=self._console(session.target),
-                )
+                self._know_session(session)
                 place = Place(session.target, session.executor)
                 place.prepare(bootable)
                 self.say(f"running {self._task.name}")

@@ -39,17 +39,18 @@ def _where(command: Sequence[str], lanes: Iterable[str]) -> list[str]:
 
 def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int = 1) -> str:
     """The command that runs `script` alone on `lanes`, as often; of the same kind as `command`, that of the run."""
-    if {*command[1:2]} & {"exec"}:
+    own = next(iter(command[1:2]), "")
+    if own == "exec":
         return shlex.join(["hil", *command[1:]])
+    if own == "check":
+        return shlex.join(_check_again(command[2:], lanes, script))
     case = CASE.fullmatch(script)
-    if case and {*command[1:2]} & {"fuzz", "bisect"}:
+    if case and own in ("fuzz", "bisect"):
         of = ["--of", "scripts"] if case["kind"] == "script" else []
         choice = [*of, "--seed", case["seed"], "--case", case["number"]]
         return shlex.join(["hil", "fuzz", *_where(command, lanes), *choice])
-    if command[1:2] == ("check",):
-        return shlex.join(_check_again(command[2:], lanes, script))
     likely = "conform" if script[:1].isupper() else "run"  # ids of clauses are in capitals
-    subcommand = next((word for word in command[1:2] if word in _CHOOSES), likely)
+    subcommand = own if own in _CHOOSES else likely
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in script)
     words = ["hil", subcommand, *_where(command, lanes), _CHOOSES[subcommand], pattern]
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)

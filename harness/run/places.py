@@ -30,7 +30,7 @@ _CPUS = "/sys/devices/system/cpu/cpu*/online"
 SETTINGS = (
     *(f"/proc/sys/{path}" for path in sorted(EVER)),
     "/proc/sys/net/core/bpf_jit_*",
-    "/sys/devices/system/cpu/cpu*/online",
+    _CPUS,
 )
 """What the bench, or a script, may change on a board."""
 

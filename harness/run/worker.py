@@ -40,7 +40,9 @@ Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
 Heard = Callable[[Observed | Missed, Sequence[Prediction]], None]
 """Receives the guest's result of a script, and the predictions it is compared with."""
-After = Callable[[Lane, Session[Target], Sequence[tuple[Observed | Missed, Sequence[Prediction]]]], None]
+Compared = tuple[Observed | Missed, Sequence[Prediction]]
+"""The guest's result of a script, and the predictions it is compared with."""
+After = Callable[[Lane, Session[Target], Sequence[Compared]], None]
 """Receives a lane's session when its scripts have run or the machine was lost, with the results and predictions of
 each; it may go on to use the session, as far as that lives."""
 REPLACEMENTS = 3
@@ -200,13 +202,7 @@ class Worker:
         self.machine = None
         try:
             with _session(bootable, folder, self._progress, cold=self._cold) as session:
-                self._know(
-                    uname=session.facts.uname,
-                    qemu_version=session.target.emulator,
-                    boot_seconds=round(session.boot_seconds, 2),
-                    restored=session.restored,
-                    console=self._console(session.target),
-                )
+                self._know_session(session)
                 if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:
                     with self.clock.on(self.place, str(Phase.SSH)):
                         keep_armed(session.target, session.executor.guest.tracing, self.share.armed)
@@ -216,6 +212,16 @@ class Worker:
         finally:
             if self.machine is not None:
                 self._account_for(self.machine)
+
+    def _know_session(self, session: Session[Target]) -> None:
+        """Records what is known of a machine at its start."""
+        self._know(
+            uname=session.facts.uname,
+            qemu_version=session.target.emulator,
+            boot_seconds=round(session.boot_seconds, 2),
+            restored=session.restored,
+            console=self._console(session.target),
+        )
 
     def _account_for(self, target: Target) -> None:
         """Records what is known of a target at its end."""
@@ -254,7 +260,7 @@ class Worker:
             with self.clock.on(self.place, "second CPU"):
                 session.bring_up_cpus()
         model, witness = self._model(environment), Witness.of(lane, environment)
-        heard: list[tuple[Observed | Missed, Sequence[Prediction]]] = []
+        heard: list[Compared] = []
         try:
             for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
                 self._missed |= isinstance(seen, Missed)
@@ -293,7 +299,7 @@ class Worker:
         seen: Observed | Missed,
         model: ModelExecutor,
         witness: Witness,
-        heard: list[tuple[Observed | Missed, Sequence[Prediction]]],
+        heard: list[Compared],
     ) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):

@@ -24,11 +24,16 @@ class Address:
     @property
     def name(self) -> str:
         """The kernel's name in lanes, `board:HOST` or `board:HOST:PORT`: two ports of one host may be two boards."""
+        return PREFIX + self.place
+
+    @property
+    def place(self) -> str:
+        """The host, and the port where one is given, as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{PREFIX}{host}" + (f":{self.port}" if self.port else "")
+        return host + (f":{self.port}" if self.port else "")
 
     def __str__(self) -> str:
-        return "ssh://" + (f"{self.user}@" if self.user else "") + self.name.removeprefix(PREFIX)
+        return "ssh://" + (f"{self.user}@" if self.user else "") + self.place
 
 
 def parse(text: str) -> Address:

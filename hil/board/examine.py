@@ -73,10 +73,10 @@ def _examined(address: Address, connection: Connection, config: Path | None, sec
         may = "load socket filters at most" if unprivileged == "0" else "load no program"
         raise UserError(
             f"{address}: {user} is not root, and may {may} there (kernel.unprivileged_bpf_disabled is {unprivileged})",
-            remedy=f"log in as root: --target ssh://root@{address.name.partition(':')[2]}",
+            remedy=f"log in as root: --target ssh://root@{address.place}",
         )
     text = _configuration(address, connection, release, config, seconds)
-    folder = directories.state() / "boards" / address.name.partition(":")[2].replace("/", "-")
+    folder = directories.state() / "boards" / address.place.replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config", text)
     read = configuration.read(folder / "config")

@@ -128,24 +128,23 @@ def folder_of(spec: MachineSpec) -> Path:
         "format": _FORMAT,
         "command": qemu_command(spec, chosen, transport.choose(spec.kernel)),
         "agent": AGENT_ADDRESS,
-        "kernel": sha256(spec.kernel.image),
-        "root": sha256(spec.root.initramfs),
-        "qemu": _program(arch.qemu, arch.qemu_package),
+        "kernel": _hash(spec.kernel.image),
+        "root": _hash(spec.root.initramfs),
+        "qemu": _hash(require_program(arch.qemu, arch.qemu_package)),
         "host": _host(chosen),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return _parent() / f"{spec.kernel.name}-{arch}-{key[:16]}"
 
 
-def _program(name: str, package: str) -> str:
-    path = require_program(name, package)
+def _hash(path: Path) -> str:
     about = path.stat()
     return _digest(path, (about.st_size, about.st_mtime_ns))
 
 
 @cached
 def _digest(path: Path, _identity: tuple[int, int]) -> str:
-    """The hash of a program, which is read again when its size or time differs."""
+    """The hash of a file, which is read again when its size or time differs."""
     return sha256(path)
 
 

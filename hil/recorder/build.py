@@ -79,8 +79,7 @@ def plugin(arch: Architecture) -> tuple[Path, Interface]:
 
     Raises NoRecorder when QEMU has no plugins, or the compiler is missing or fails.
     """
-    require_program(arch.qemu, arch.qemu_package)
-    found = interface_of(Path(shutil.which(arch.qemu) or arch.qemu).resolve())
+    found = interface_of(require_program(arch.qemu, arch.qemu_package).resolve())
     compiler = shutil.which(_COMPILER)
     if compiler is None:
         raise NoRecorder(
