@@ -40,6 +40,7 @@ class Architecture:
     late_cpus_since: str
     flavour: str
     userland: str
+    always_booted: str
     without: Mapping[str, str] = field(hash=False)
 
     def lacks(self, kernel: str) -> str:

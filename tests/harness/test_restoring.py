@@ -94,6 +94,18 @@ def test_so_are_those_with_disks_and_all_by_the_environment(monkeypatch: pytest.
     assert warm.life == ["boot", "boot"]
 
 
+def test_so_are_those_of_an_architecture_that_cannot_be_restored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As riscv64, of which QEMU does not save the CPUs' timers: a guest that was idle would never wake."""
+    warm = Warm(monkeypatch)
+    assert architecture("riscv64").always_booted and not warm.bootable.kernel.arch.always_booted
+    arch = replace(warm.bootable.kernel.arch, always_booted="QEMU does not save its timers")
+    with lane_session(replace(warm.bootable, kernel=replace(warm.bootable.kernel, arch=arch)), tmp_path) as session:
+        assert not session.restored
+    assert warm.life == ["boot"], "neither restored nor saved"
+
+
 @pytest.mark.parametrize(
     "trouble", [MachineLost("QEMU ended with status 1"), cache.Damaged("state is damaged"), cache.Unusable("state", 5)]
 )
