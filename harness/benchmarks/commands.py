@@ -18,7 +18,7 @@ from harness.benchmarks.restoring import restore_ratio, restored_in_a_row
 from harness.lane import Engine
 from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
-from hil.arch import architectures_with
+from hil.arch import Architecture, architectures_with
 from hil.kernels import store
 
 
@@ -38,7 +38,7 @@ def bench(name: str, rounds: int, restores: int | None) -> None:
 
     if restores is not None:
         with TemporaryDirectory(prefix="hil-bench-") as folder:
-            for arch in architectures_with(name):
+            for arch in filter(_restorable, architectures_with(name)):
                 bootable = prepare(name, arch.name, LineListener(notify))
                 told = restored_in_a_row(bootable, Path(folder), restores)
                 console.print(f"{name}/{arch}: {told}", highlight=False)
@@ -50,12 +50,20 @@ def bench(name: str, rounds: int, restores: int | None) -> None:
         for arch in architectures_with(name):
             bootable = prepare(name, arch.name, LineListener(notify))
             ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
-            ratios.append(restore_ratio(bootable, Path(folder) / arch.name, rounds, notify))
+            if _restorable(arch):
+                ratios.append(restore_ratio(bootable, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
     terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
     console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
     headings, rows = table(report, took)
     terminal.print_table(console, headings, rows, right=headings[1:])
+
+
+def _restorable(arch: Architecture) -> bool:
+    """Whether machines of the architecture are ever restored; tells the reason when they are not."""
+    if arch.always_booted:
+        terminal.console().print(f"{arch}: always booted, never restored: {arch.always_booted}", highlight=False)
+    return not arch.always_booted
 
 
 def _batching(bootable: Bootable, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
