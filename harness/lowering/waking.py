@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a machine that was saved and restored lacks: the time of day, and random numbers that are its own.
+"""What a machine that was saved and restored lacks: the time of day, and random numbers that are its own. And a proof
+that its timer fires, which is what emulators forget to save.
 
 The machine's own clock stood still, so only CLOCK_REALTIME is behind. Its random pool is the same in every machine that
 is restored from one state: new bytes are credited to it (RNDADDENTROPY), and the generator is seeded again from it at
@@ -26,11 +27,14 @@ _RNDADDENTROPY = 0x40085203  # include/uapi/linux/random.h: _IOW('R', 3, int[2])
 _RNDRESEEDCRNG = 0x5207
 _SEED = 64
 """Bytes, twice what any of these generators holds as its key."""
+_NAP = 10_000_000
+"""Nanoseconds: longer than a tick (4 ms at CONFIG_HZ=250), so that its end waits for a timer that was set before the
+state was saved."""
 
 
 def waking(guest: Guest, deadline: float) -> tuple[Batch, Callable[[BatchResult], None]]:
-    """Returns the batch that sets the clock and feeds the pool, and the reader of its result, which raises MachineLost
-    when one of them failed."""
+    """Returns the batch that sets the clock, feeds the pool and sleeps for a moment, and the reader of its result, which
+    raises MachineLost when one of them failed. In a machine without a timer the batch never ends."""
     lowering = Lowering(guest, "waking", BatchBuilder())
     seed = lowering.builder.alloc(struct.pack("<ii", 8 * _SEED, _SEED) + os.urandom(_SEED))
     opened = lowering.open("/dev/urandom", O_WRONLY)
@@ -39,10 +43,12 @@ def waking(guest: Guest, deadline: float) -> tuple[Batch, Callable[[BatchResult]
     lowering.call("close", opened)
     now = lowering.builder.alloc(struct.pack("<qq", *divmod(time.time_ns(), 1_000_000_000)))
     set_clock = lowering.call("clock_settime", _CLOCK_REALTIME, now)
+    slept = lowering.call("nanosleep", lowering.builder.alloc(struct.pack("<qq", 0, _NAP)), 0)
 
     def read(results: BatchResult) -> None:
-        for what, step in (("feed the random pool", fed), ("set the clock", set_clock)):
+        steps = ("feed the random pool of", fed), ("set the clock of", set_clock), ("sleep in", slept)
+        for what, step in steps:
             if error := results.done(step).error:
-                raise MachineLost(f"cannot {what} of a restored machine: {error}")
+                raise MachineLost(f"cannot {what} a restored machine: {error}")
 
     return lowering.builder.build(deadline), read
