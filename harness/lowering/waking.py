@@ -33,8 +33,10 @@ state was saved."""
 
 
 def waking(guest: Guest, deadline: float) -> tuple[Batch, Callable[[BatchResult], None]]:
-    """Returns the batch that sets the clock, feeds the pool and sleeps for a moment, and the reader of its result, which
-    raises MachineLost when one of them failed. In a machine without a timer the batch never ends."""
+    """Returns the batch that sets the clock, feeds the pool and sleeps for a moment, and the reader of its result.
+
+    The reader raises MachineLost when one of them failed. In a machine without a timer the batch never ends.
+    """
     lowering = Lowering(guest, "waking", BatchBuilder())
     seed = lowering.builder.alloc(struct.pack("<ii", 8 * _SEED, _SEED) + os.urandom(_SEED))
     opened = lowering.open("/dev/urandom", O_WRONLY)
