@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Checks the environment variables that control machines, before anything is started."""
+"""The environment variables of the bench, and a check of those that control machines before anything is started."""
 
 from __future__ import annotations
 
 import os
+
+VARIABLES = ("HIL_ACCELERATOR", "HIL_COLD", "HIL_DEBIAN_MIRROR", "HIL_HISTORY", "HIL_TIME_SCALE")
+"""Every variable of the bench's own; README.md says what they mean."""
 
 
 def check() -> None:

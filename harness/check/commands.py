@@ -25,7 +25,6 @@ from harness.objects.object_file import ObjectProgram
 from harness.report.programs import print_checked
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
-from harness.script.malformed import nearest
 from harness.script.needs import CPUS
 from harness.script.operations import Trigger
 from hil import terminal
@@ -33,6 +32,7 @@ from hil.arch import architecture
 from hil.errors import UserError
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
+from hil.nearest import nearest
 
 Place = tuple[str, str]
 

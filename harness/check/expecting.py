@@ -17,8 +17,8 @@ from pathlib import Path
 
 from harness.lane import compact
 from harness.run.checked import Checked, Word
-from harness.script.malformed import nearest
 from hil.errors import UserError
+from hil.nearest import nearest
 from hil.whole import write_whole
 
 Table = Mapping[str, Mapping[str, str]]

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from harness.script.malformed import nearest
 from harness.script.operations import Trigger
 from harness.script.triggers import TRIGGERS, From
 from hil.errors import UserError
+from hil.nearest import nearest
 
 
 def parse(text: str) -> Trigger:

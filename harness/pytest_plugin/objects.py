@@ -20,7 +20,6 @@ from harness.objects.places import portable as portable_symbol
 from harness.objects.preparing import Prepared, prepare
 from harness.objects.reader import read
 from harness.script.clause import Said, Step, expect
-from harness.script.malformed import nearest
 from harness.script.needs import CPUS
 from harness.script.operations import (
     DeleteElement,
@@ -34,6 +33,7 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Outcome, PerCpu
 from hil.errors import UserError
+from hil.nearest import nearest
 from hil.target import Target
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.compare import Verdict
 from harness.run.results import RunReport, ScriptResult
-from harness.script.malformed import nearest
 from hil.errors import BenchError
 from hil.kernels.kernel import version_code
+from hil.nearest import nearest
 
 
 @dataclass(frozen=True)

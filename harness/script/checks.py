@@ -11,7 +11,6 @@ from harness.script import names
 from harness.script.bounds import ROOM, beyond, nbytes
 from harness.script.brief import brief
 from harness.script.declared import undeclared
-from harness.script.malformed import nearest
 from harness.script.operations import (
     CreateKprobe,
     FindTracepoint,
@@ -29,6 +28,7 @@ from harness.script.processes import ChildOnly, Execute, Exit, Fork, SetCredenti
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
 from harness.script.triggers import TRIGGERS, From
+from hil.nearest import nearest
 
 LONGEST_TAG, LONGEST_PROBE = 30, 32
 """The most characters that executors put before the name of a script's trace event, with a _ between, and of that name:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from harness.script.brief import brief
-from harness.script.malformed import nearest
 from harness.script.operations import (
     Close,
     CreateKprobe,
@@ -33,6 +32,7 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome, Unknown
 from harness.script.surroundings import ReadClock
 from harness.script.text import describe
+from hil.nearest import nearest
 
 
 @dataclass(frozen=True)

@@ -160,14 +160,14 @@ def names() -> Iterator[tuple[str, Architecture]]:
     for name in catalogue.entries():
         for arch in architectures_with(name):
             yield name, arch
-    for name, arch in _cached():
+    for name, arch in cached():
         if name not in catalogue.entries() and catalogue.POINT not in name:
             yield name, arch
 
 
 def points() -> Iterator[tuple[str, Architecture]]:
     """Yield the point releases in the cache."""
-    return ((name, arch) for name, arch in _cached() if catalogue.POINT in name)
+    return ((name, arch) for name, arch in cached() if catalogue.POINT in name)
 
 
 def cached_as(point: Point) -> str:
@@ -184,7 +184,8 @@ def _made_of(name: str, point: Point) -> bool:
     return bool(packages) and packages[0]["sha256"] == point.image.sha256
 
 
-def _cached() -> Iterator[tuple[str, Architecture]]:
+def cached() -> Iterator[tuple[str, Architecture]]:
+    """Yield every kernel in the cache, without reading it."""
     for folder in sorted(root().glob("*/*")):
         if folder.name in architectures():
             yield folder.parent.name, architectures()[folder.name]

@@ -27,7 +27,7 @@ def scale() -> float:
         return given
     # The load changes while we run, the host does not.
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return max(1.0, _slowness()) * min(max(1.0, load), MOST_LOAD)
+    return max(1.0, slowness()) * min(max(1.0, load), MOST_LOAD)
 
 
 def override() -> float | None:
@@ -37,7 +37,8 @@ def override() -> float | None:
 
 
 @cache
-def _slowness() -> float:
+def slowness() -> float:
+    """The factor by which this host takes longer than the one that the deadlines were chosen on, whatever its load."""
     return min(_work() for _ in range(3)) / _NOMINAL_SECONDS
 
 

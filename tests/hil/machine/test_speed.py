@@ -26,7 +26,7 @@ def test_measured_scale_never_shortens_a_deadline(monkeypatch: pytest.MonkeyPatc
 
 def test_slow_and_busy_hosts_get_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HIL_TIME_SCALE", raising=False)
-    monkeypatch.setattr(speed, "_slowness", lambda: 3.0)
+    monkeypatch.setattr(speed, "slowness", lambda: 3.0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (6.0, 0.0, 0.0))
     assert speed.scale() == 9
@@ -34,7 +34,7 @@ def test_slow_and_busy_hosts_get_more_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_load_without_bound_gives_no_deadline_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HIL_TIME_SCALE", raising=False)
-    monkeypatch.setattr(speed, "_slowness", lambda: 1.0)
+    monkeypatch.setattr(speed, "slowness", lambda: 1.0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (5000.0, 0.0, 0.0))
     assert speed.scale() == speed.MOST_LOAD
