@@ -102,11 +102,13 @@ class Bootable:
 
 @dataclass(frozen=True)
 class OnBoard:
-    """A board, the kernel that it runs, and the kernel of the catalogue with the same records, "" where none has."""
+    """A board, the kernel that it runs, the kernel of the catalogue with the same records, "" where none has, and the
+    number of CPUs that it may bring up."""
 
     board: Board
     kernel: Kernel
     like: str = ""
+    cpus: int = CPUS
 
 
 @dataclass(frozen=True)

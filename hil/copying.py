@@ -40,8 +40,8 @@ def to_target(target: Runs, files: Mapping[str, Path], folder: str) -> None:
         said = done.stderr.decode(errors="replace").strip()
         if FULL in said:
             raise UserError(
-                f"there is no space for {', '.join(files)} ({len(content) / 1e6:.1f} MB) in the guest's {folder}",
-                remedy="give the guest more memory with --memory",
+                f"there is no space for {', '.join(files)} ({len(content) / 1e6:.1f} MB) in the target's {folder}",
+                remedy="give a guest more memory with --memory, or make room on a board",
             )
         raise BenchError(f"cannot copy {', '.join(files)} to {folder} on the target", remedy=said)
 

@@ -4,37 +4,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
 
-from harness.check import expecting
+from harness.check import expecting, kernels
+from harness.check.kernels import Place
 from harness.check.looking import Inspection
 from harness.check.modelled import modelled
 from harness.check.objects import objects
 from harness.check.triggers import parse
 from harness.check.trying import Trial, trials
-from harness.jobs.options import DEFAULT_LANES, cold
+from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
 from harness.jobs.start import carry_out
-from harness.lane import Lane, listed, select
+from harness.lane import listed
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.object_file import ObjectProgram
 from harness.report.programs import print_checked
-from harness.run.choice import known_lanes
 from harness.run.plan import shares
-from harness.script.needs import CPUS
 from harness.script.operations import Trigger
 from hil import terminal
-from hil.arch import architecture
 from hil.errors import UserError
-from hil.kernels import store
-from hil.kernels.kernel import Kernel
 from hil.nearest import nearest
-
-Place = tuple[str, str]
 
 
 @click.command()
@@ -49,6 +43,7 @@ Place = tuple[str, str]
 @click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @cold
+@target
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def check(
     files: tuple[Path, ...],
@@ -62,6 +57,7 @@ def check(
     as_json: bool,
     jobs: int | None,
     output: Path | None,
+    **_: object,
 ) -> int:
     """Try the programs of BPF object files on lanes: do they load, attach, fire, and leave the same in their maps?
 
@@ -73,21 +69,17 @@ def check(
     if as_json and not model_only:
         raise UserError("--json works with --model-only", remedy="results.json in the run folder has everything")
     fire = None if trigger is None else parse(trigger)
-    wanted = listed(lanes)
-    chosen = select(wanted, known_lanes(wanted))
-    kernels, left = _kernels(chosen, console.print)
-    for lane, why in left.items():
+    places = chosen_places(listed(lanes), console)
+    chosen = kernels.choose(places, console.print)
+    for lane, why in chosen.left.items():
         console.print(f"{lane}: left out, {why}", soft_wrap=True)
-    chosen = tuple(lane for lane in chosen if lane not in left)
-    if not chosen:
-        raise UserError("no kernel of the chosen lanes is there", remedy="see hil kernels list, or choose others")
-    tried = _trials(files, kernels, patterns, fire, portable=portable)
+    tried = _trials(files, chosen.facts, patterns, fire, portable=portable)
     table = {} if expect is None else expecting.read(expect, {one.name for all in tried.values() for one in all})
     if model_only:
         found = tuple(
             expecting.expected(table, one)
-            for lane in chosen
-            for one in modelled(lane, kernels[lane.kernel, lane.arch], tried[lane.kernel, lane.arch])
+            for lane in chosen.lanes
+            for one in modelled(lane, chosen.kernels[lane.kernel, lane.arch], tried[lane.kernel, lane.arch])
         )
         if as_json:
             click.echo(json.dumps([asdict(one) for one in found], indent=1))
@@ -96,7 +88,9 @@ def check(
         status = 0 if all(one.fine for one in found) else 1
     else:
         inspection = Inspection(tried, lambda one: expecting.expected(table, one))
-        plan = shares(chosen, lambda *place: tuple(one.script for one in tried[place] if one.script))
+        plan = shares(
+            chosen.lanes, lambda *place: tuple(one.script for one in tried[place] if one.script), board=places.board
+        )
         report = carry_out(console, plan, output, jobs, after=inspection.look, complete=inspection.complete)
         found, status = report.checked, report.exit_status
     if write_expect is not None:
@@ -105,21 +99,8 @@ def check(
     return status
 
 
-def _kernels(lanes: Sequence[Lane], notify: Callable[[str], None]) -> tuple[dict[Place, Kernel], dict[Lane, str]]:
-    """Returns the kernels of lanes, which are fetched, and why some lanes have none."""
-    kernels: dict[Place, Kernel] = {}
-    left: dict[Lane, str] = {}
-    for lane in lanes:
-        place = lane.kernel, lane.arch
-        try:
-            kernels[place] = kernels.get(place) or store.get(lane.kernel, architecture(lane.arch), notify=notify)
-        except store.NotCached as error:
-            left[lane] = str(error)
-    return kernels, left
-
-
 def _trials(
-    files: Sequence[Path], kernels: Mapping[Place, Kernel], patterns: str, fire: Trigger | None, *, portable: bool
+    files: Sequence[Path], facts: Mapping[Place, KernelFacts], patterns: str, fire: Trigger | None, *, portable: bool
 ) -> dict[Place, tuple[Trial, ...]]:
     named = tuple(objects(files))
     programs = [program for one in named for program in one.file.programs]
@@ -133,7 +114,4 @@ def _trials(
     def chosen(one: ObjectProgram) -> bool:
         return any(fnmatchcase(word, pattern) for pattern in listed(patterns) for word in (one.name, one.section))
 
-    return {
-        place: tuple(trials(named, KernelFacts.of(kernel, CPUS), fire, translate=portable, wanted=chosen))
-        for place, kernel in kernels.items()
-    }
+    return {place: tuple(trials(named, of, fire, translate=portable, wanted=chosen)) for place, of in facts.items()}

@@ -9,21 +9,21 @@ from pathlib import Path
 import click
 
 from harness.jobs.artifacts import EVERYTHING
-from harness.jobs.options import DEFAULT_LANES, cold
+from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
 from harness.jobs.start import with_progress
-from harness.lane import listed, select
+from harness.lane import listed
 from harness.loader.rooted import Surroundings, surroundings_options
 from harness.loader.running import Limits
 from harness.loader.showing import print_executed
 from harness.loader.task import Named, task
 from harness.loader.worker import TaskWorker
 from harness.run import matrix
-from harness.run.choice import known_lanes
 from harness.run.plan import shares
 from harness.run.results import RunReport
 from harness.run.watch import Logged, Watch
 from hil import terminal
 from hil.arch import architecture
+from hil.errors import UserError
 
 
 @click.command("exec")
@@ -46,6 +46,7 @@ from hil.arch import architecture
 @click.option("--keep-failed", is_flag=True, help="Keep machines in which it fails until Ctrl-C, for a look by SSH.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @cold
+@target
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
 def exec_(
     command: tuple[str, ...],
@@ -62,6 +63,7 @@ def exec_(
     keep_failed: bool,
     jobs: int | None,
     output: Path | None,
+    **_: object,
 ) -> int:
     """Run a COMMAND of your own in the lanes' guests, and tell what it gave, attached and left behind.
 
@@ -71,15 +73,23 @@ def exec_(
     Exit status: 0 it ended with 0 everywhere and left nothing, 1 it did not, 2 wrong usage, 3 a machine failed.
     """
     console = terminal.console()
-    wanted = listed(lanes)
-    chosen = select(wanted, known_lanes(wanted))
+    surroundings = Surroundings.of(root, packages, headers, memory)
+    places = chosen_places(listed(lanes), console)
+    if places.board is not None and (surroundings != Surroundings() or keep_failed):
+        raise UserError(
+            "--root, --memory and --keep-failed are for guests, and --target is a board",
+            remedy="install what the command needs there; a board stays up by itself",
+        )
     tasks = {
         name: task(command, files, fetch, architecture(name), root=root is not None)
-        for name in dict.fromkeys(lane.arch for lane in chosen)
+        for name in dict.fromkeys(lane.arch for lane in places.lanes)
     }
     limits = Limits(deadline, watched=not unwatched)
-    surroundings = Surroundings.of(root, packages, headers, memory)
-    plan = shares(chosen, lambda _, arch: (Named(tasks[arch].name, f"runs {tasks[arch]}", ()),))
+    plan = shares(
+        places.lanes,
+        lambda _, arch: (Named(tasks[arch].name, f"runs {tasks[arch]}", ()),),
+        board=places.board,
+    )
 
     def run(folder: Path, watch: Watch) -> RunReport:
         workers = [

@@ -21,8 +21,6 @@ from hil.machine import speed
 from hil.rootfs import mounting
 from hil.target import Completed, Target
 
-OWN = f"{FOLDER}/.hil"
-"""Where in the guest the bench has its own files."""
 BETWEEN = 0.25
 """Seconds between two looks while the command runs."""
 SETTLE = 5.0
@@ -34,35 +32,38 @@ LINES = 20
 """Lines of an output that the report has; files in the run folder have all."""
 Seen = dict[tuple[str, str], KernelObject]
 """What was seen, by kind and identity."""
-_OURS = ("/bin/hil-agent", "/bin/busybox", "/sbin/dropbear", "/init")
+_OURS = frozenset({"/bin/hil-agent", "/bin/busybox", "/sbin/dropbear", "/init"})
+_MORE_SPACE = {"guest": "give it more memory with --memory", "board": "make room there"}
 
-_PREPARE = f"""\
-mountpoint -q {FOLDER} && exit
+# Each with the workspace as its first argument; below it, `.hil` is the bench's own.
+_MOUNT = """\
+mountpoint -q "$1" && exit
 [ ! -d /sys/fs/bpf ] || mount -t bpf bpf /sys/fs/bpf
-mkdir -p {FOLDER} && mount -t tmpfs -o mode=755 tmpfs {FOLDER} && mkdir {OWN}
+mkdir -p "$1" && mount -t tmpfs -o mode=755 tmpfs "$1" && mkdir "$1/.hil"
 """
+_MAKE = 'mkdir -p "$1/.hil"'
 # The shell stays in front, so that a program which it does not find gets 127. A background process of a shell that is
 # not interactive is no leader of a group, so setsid does not fork, and $! is the session.
-_RUN = f"""\
-root=$1
-shift
-cd {FOLDER} || exit 126
+_RUN = """\
+folder=$1 root=$2
+shift 2
+cd "$folder" || exit 126
 ulimit -l unlimited
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ -n "$root" ]; then
-	if [ -x "$root/bin/sh" ]; then shell=/bin/sh; else shell="{OWN}/busybox sh"; fi
-	set -- chroot "$root" $shell -c 'cd {FOLDER} && exec "$@"' sh "$@"
+	if [ -x "$root/bin/sh" ]; then shell=/bin/sh; else shell="$folder/.hil/busybox sh"; fi
+	set -- chroot "$root" $shell -c "cd $folder && exec \\"\\$@\\"" sh "$@"
 else
 	set -- sh -c 'exec "$@"' sh "$@"
 fi
-setsid "$@" </dev/null >{OWN}/stdout 2>{OWN}/stderr &
-echo $! >{OWN}/pid
+setsid "$@" </dev/null >"$folder/.hil/stdout" 2>"$folder/.hil/stderr" &
+echo $! >"$folder/.hil/pid"
 wait $!
 """
-_END = f"""\
-read -r session <{OWN}/pid || exit 1
-kill -s "$1" -- "-$session" 2>/dev/null
-pkill "-$1" -s "$session"
+_END = """\
+read -r session <"$1/.hil/pid" || exit 1
+kill -s "$2" -- "-$session" 2>/dev/null
+pkill "-$2" -s "$session"
 true
 """
 
@@ -78,26 +79,31 @@ class Limits:
 
 
 class Place:
-    """A target with a workspace for tasks."""
+    """A target with a workspace for tasks: FOLDER of a guest, or `folder` on a board, on which other processes run as
+    well, of which nothing is told unless they work there."""
 
-    def __init__(self, target: Target, executor: GuestExecutor) -> None:
+    def __init__(self, target: Target, executor: GuestExecutor, folder: str = "") -> None:
         self._target = target
         self._executor = executor
+        self._folder = folder or FOLDER
+        self._own = f"{self._folder}/.hil"
+        self._what = "board" if folder else "guest"
         self._root = ""
         self._looker: Looker | None = None
-        self._ours = Ours(frozenset(_OURS), FOLDER)
+        self._ours = Ours(None if folder else _OURS, self._folder)
 
     def prepare(self, bootable: Bootable | None = None) -> None:
         """Makes the workspace, and mounts the root file system that commands are to run in, if the machine has one."""
-        done = self._target.run(["sh", "-c", _PREPARE])
+        script = _MOUNT if self._folder == FOLDER else _MAKE
+        done = self._target.run(["sh", "-c", script, "prepare", self._folder])
         if done.status:
             raise BenchError(
-                "cannot make a workspace in the guest", remedy=done.stderr.decode(errors="replace").strip()
+                f"cannot make a workspace on the {self._what}", remedy=done.stderr.decode(errors="replace").strip()
             )
 
         if bootable is not None and mounting.ROOT in bootable.disks:
-            self._root = mounting.mount(self._target, FOLDER)
-            self._target.run(["cp", "/bin/busybox", OWN])  # the shell of a root that has none
+            self._root = mounting.mount(self._target, self._folder)
+            self._target.run(["cp", "/bin/busybox", self._own])  # the shell of a root that has none
 
     def look(self) -> frozenset[KernelObject]:
         """Returns what the kernel holds now."""
@@ -118,7 +124,7 @@ class Place:
         Raises UserError when the guest has no room for its files, or lacks its interpreter; MachineLost when the guest
         died, with what was seen until then in `Lost.executed`.
         """
-        copying.to_target(self._target, task.files, FOLDER)
+        copying.to_target(self._target, task.files, self._folder)
         self._check_interpreter(task)
         identifiers = Identifiers(self._executor.agent, self._target.arch.name)
         programs, maps = identifiers.next_numbers()
@@ -141,14 +147,15 @@ class Place:
             )
             return self._collect(made, task, folder, shown)
         except MachineLost as loss:
-            raise Lost(loss, self._target.lost_reason(), replace(made, seen=_sorted(set(seen.values())))) from loss
+            seen_so_far = replace(made, seen=_sorted(set(seen.values())))
+            raise Lost(loss, f"the {self._what}", self._target.lost_reason(), seen_so_far) from loss
 
     def _check_interpreter(self, task: Task) -> None:
         name = task.interpreter
         # Links in a root are about that root: Debian's dynamic loader is an absolute one.
-        inside = ["chroot", self._root, f"{OWN}/busybox"] if self._root else []
+        inside = ["chroot", self._root, f"{self._own}/busybox"] if self._root else []
         if name and self._target.run([*inside, "test", "-x", name]).status:
-            where = "the root file system" if self._root else "the guest's small root"
+            where = "the root file system" if self._root else f"the {self._what}'s small root"
             raise UserError(
                 f"{task.name} is linked dynamically: it needs {name}, which {where} does not have as a program",
                 remedy="link it with -static, or give a --root that has its libraries",
@@ -162,7 +169,7 @@ class Place:
         result: list[Completed | BaseException] = []
 
         def run() -> None:
-            argv = ["sh", "-c", _RUN, "run", self._root, *task.argv]
+            argv = ["sh", "-c", _RUN, "run", self._folder, self._root, *task.argv]
             try:
                 result.append(self._target.run(argv, timeout=limits.deadline + 10 * SETTLE))
             except BaseException as error:  # for the thread that waits
@@ -191,7 +198,7 @@ class Place:
     def _end(self, ended: threading.Event) -> None:
         """Ends the command's session: SIGTERM first, so that it can detach, then SIGKILL."""
         for signal, seconds in (("TERM", GRACE), ("KILL", SETTLE)):
-            self._target.run(["sh", "-c", _END, "end", signal])
+            self._target.run(["sh", "-c", _END, "end", self._folder, signal])
             if ended.wait(seconds * speed.scale()):
                 return
 
@@ -204,19 +211,19 @@ class Place:
 
     def _collect(self, made: Executed, task: Task, folder: Path, shown: Path) -> Executed:
         folder.mkdir(parents=True, exist_ok=True)
-        missing = copying.from_target(self._target, [f"{OWN}/stdout", f"{OWN}/stderr"], folder)
+        missing = copying.from_target(self._target, [f"{self._own}/stdout", f"{self._own}/stderr"], folder)
         stdout, stderr = (_last_lines(folder / name) for name in ("stdout", "stderr"))
         paths = [folder / name for name in ("stdout", "stderr") if (folder / name).exists()]
         notes = list(made.notes)
-        if self._target.run(["stat", "-f", "-c", "%a", FOLDER]).stdout.strip() == b"0":
-            notes.append(f"there is no space left in the guest's {FOLDER}; give it more memory with --memory")
+        if self._target.run(["stat", "-f", "-c", "%a", self._folder]).stdout.strip() == b"0":
+            notes.append(f"there is no space left in the {self._what}'s {self._folder}; {_MORE_SPACE[self._what]}")
         if task.fetch:
-            wanted = [path if path.startswith("/") else f"{FOLDER}/{path}" for path in task.fetch]
-            real = [path if path.startswith(FOLDER) else f"{self._root}{path}" for path in wanted]
+            wanted = [path if path.startswith("/") else f"{self._folder}/{path}" for path in task.fetch]
+            real = [path if path.startswith(self._folder) else f"{self._root}{path}" for path in wanted]
             fetched = folder / "files"
             fetched.mkdir(exist_ok=True)
             missing = copying.from_target(self._target, real, fetched)
-            notes += [f"there is no {path} in the guest" for path in missing]
+            notes += [f"there is no {path} on the {self._what}" for path in missing]
             paths += sorted(fetched.iterdir())
         output = tuple(str(path.relative_to(shown)) for path in paths)
         return replace(made, output=output, notes=tuple(notes), stdout=stdout, stderr=stderr)
@@ -231,10 +238,10 @@ def _note(seen: Seen, found: Iterable[KernelObject]) -> None:
 
 
 class Lost(MachineLost):
-    """The guest died while the command ran; `executed` is what was known by then."""
+    """The target, `what`, died while the command ran; `executed` is what was known by then."""
 
-    def __init__(self, loss: MachineLost, reason: str | None, executed: Executed) -> None:
-        super().__init__(f"the guest died while {executed.command[0]} ran: {reason or loss.what}", details=loss.details)
+    def __init__(self, loss: MachineLost, what: str, reason: str | None, executed: Executed) -> None:
+        super().__init__(f"{what} died while {executed.command[0]} ran: {reason or loss.what}", details=loss.details)
         self.executed = executed
 
 

@@ -42,9 +42,10 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Ours:
-    """What of the processes belongs to the bench: those with these programs, unless they work in `folder`."""
+    """What of the processes does not belong to a task: those with these programs, every one where it is None, unless
+    they work in `folder`."""
 
-    programs: frozenset[str]
+    programs: frozenset[str] | None
     folder: str
 
 
@@ -63,7 +64,7 @@ class Looker:
         while not said.endswith(_END.encode()):
             data = self._stream.read(_CHUNK)
             if not data:
-                raise MachineLost("the shell that looks at the guest's kernel ended", remedy="see the console log")
+                raise MachineLost("the shell that looks at the kernel ended", remedy="see the console log")
             said += data
         return said.decode(errors="replace")
 
@@ -138,7 +139,7 @@ def _processes(lines: list[str]) -> tuple[dict[int, dict[str, str]], list[tuple[
 
 
 def _foreign(links: dict[str, str], ours: Ours) -> bool:
-    """Whether a process is none of the bench's, nor of the kernel, whose threads have no program."""
+    """Whether a process may be a task's: none of the bench, nor of the kernel, whose threads have no program."""
     exe, cwd = links.get("exe", ""), links.get("cwd", "")
     inside = cwd == ours.folder or cwd.startswith(f"{ours.folder}/") or cwd.endswith(ours.folder)
-    return bool(exe) and (inside or exe not in ours.programs)
+    return bool(exe) and (inside or (ours.programs is not None and exe not in ours.programs))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -15,12 +17,14 @@ from harness.loader.access import Access
 from harness.loader.rooted import Surroundings
 from harness.loader.running import Limits, Lost, Place
 from harness.loader.task import Task
+from harness.lowering.engine import EngineUnavailable
 from harness.run.executed import Executed
 from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
 from harness.run.watch import Watch
 from harness.run.worker import Worker
-from harness.session import Bootable, lane_session
+from harness.session import Bootable, OnBoard, Session, board_session, lane_session
+from hil.board.board import BoardTarget
 from hil.machine import Machine
 
 HOURS = 8
@@ -52,11 +56,15 @@ class TaskWorker(Worker):
 
     def _run(self) -> None:
         self._go_on()
+        if self.share.board is not None:
+            self._know(provenance=dict(self.share.board.kernel.provenance))
+            self._serve_lanes(self.share.board)
+            return
         with self._surroundings.bootable(self.share.kernel, self.share.arch, self._progress) as bootable:
             self._know(provenance=dict(bootable.kernel.provenance))
             self._serve_lanes(bootable)
 
-    def _serve_lanes(self, bootable: Bootable) -> None:
+    def _serve_lanes(self, bootable: Bootable | OnBoard) -> None:
         for number, lane in enumerate(self.share.lanes):
             if number:
                 self.reports.append(
@@ -64,20 +72,19 @@ class TaskWorker(Worker):
                 )
             self._serve_lane(bootable, lane)
 
-    def _serve_lane(self, bootable: Bootable, lane: Lane) -> None:
+    def _serve_lane(self, bootable: Bootable | OnBoard, lane: Lane) -> None:
         folder = self._folder / f"{self.share.name}-{lane.engine}"
         self.machine = None
         try:
-            with lane_session(bootable, folder, engine=lane.engine, all_cpus=True, listener=self._progress) as session:
-                self._know_session(session)
-                place = Place(session.target, session.executor)
-                place.prepare(bootable)
+            with self._place(bootable, lane, folder) as (session, place):
                 self.say(f"running {self._task.name}")
                 with self.clock.on(lane, "command"):
                     good = self._keep(lane, place.run(str(lane), self._task, self._limits, folder, self._folder))
                 place.close()
-                if not good and self._keep_failed:
+                if not good and self._keep_failed and isinstance(session.target, Machine):
                     self._hold(lane, session.target, folder)
+        except EngineUnavailable as error:
+            self._add(lane, ScriptResult(str(lane), self._task.name, Verdict.UNSUPPORTED, str(error)))
         except Lost as loss:
             self.executed.append(loss.executed)
             self._know(trouble=f"{loss}\n{loss.details}".strip())
@@ -85,6 +92,25 @@ class TaskWorker(Worker):
         finally:
             if self.machine is not None:
                 self._account_for(self.machine)
+
+    @contextmanager
+    def _place(
+        self, bootable: Bootable | OnBoard, lane: Lane, folder: Path
+    ) -> Iterator[tuple[Session[Machine] | Session[BoardTarget], Place]]:
+        """Yields a session on the lane, and a workspace there; EngineUnavailable where a board has no such engine."""
+        if isinstance(bootable, OnBoard):
+            with board_session(bootable, listener=self._progress) as on_board:
+                self._know_session(on_board)
+                on_board.executor.switch(lane.engine)
+                place = Place(on_board.target, on_board.executor, f"{on_board.target.folder}/task")
+                place.prepare()
+                yield on_board, place
+            return
+        with lane_session(bootable, folder, engine=lane.engine, all_cpus=True, listener=self._progress) as session:
+            self._know_session(session)
+            place = Place(session.target, session.executor)
+            place.prepare(bootable)
+            yield session, place
 
     def _hold(self, lane: Lane, machine: Machine, folder: Path) -> None:
         """Keeps the machine of a command that failed, until it is lost or stopped, or its time is over."""

@@ -30,13 +30,18 @@ def from_file(file: Path) -> Btf:
     Raises UserError when there are none, and BenchError when the image is compressed in a form that this host cannot
     decompress.
     """
-    data = _plain(file.read_bytes(), file)
+    return from_memory(_plain(file.read_bytes(), file), str(file))
+
+
+def from_memory(data: bytes, what: str) -> Btf:
+    """Returns the types in a kernel as it is in memory, or in what it shows of them; UserError names `what` when there
+    are none."""
     for start, end in sorted(_pieces(data), key=lambda piece: piece[0] - piece[1]):
         try:
             return Btf(data[start:end])
         except Refused:
             continue
-    raise UserError(f"{file} has no types", remedy="give a kernel with CONFIG_DEBUG_INFO_BTF, since 5.2")
+    raise UserError(f"{what} has no types", remedy="give a kernel with CONFIG_DEBUG_INFO_BTF, since 5.2")
 
 
 def _pieces(data: bytes) -> Iterator[tuple[int, int]]:

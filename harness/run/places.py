@@ -83,4 +83,4 @@ def places(patterns: Sequence[str], reach: Reach | None = None, tell: Callable[[
         f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()}) since {datetime.now():%Y-%m-%d %H:%M:%S}"
     )
     board = Board(where, uuid.uuid4().hex, owner, reach.ssh_config, SETTINGS, (GROUP, ARMED))
-    return Places(select(patterns, lanes), OnBoard(board, kernel, found.like))
+    return Places(select(patterns, lanes), OnBoard(board, kernel, found.like, found.cpus))

@@ -86,8 +86,13 @@ class BoardTarget:
         self.stop()
 
     @property
+    def folder(self) -> str:
+        """The folder of this run on the board, which is removed at its end with the processes that work in it."""
+        return self._kept().ready.folder
+
+    @property
     def agent(self) -> str:
-        return f"{self._kept().ready.folder}/agent"
+        return f"{self.folder}/agent"
 
     @property
     def tracing(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +21,14 @@ from hil.machine import speed
 from hil.machine.ssh import Connection
 from hil.whole import write_whole
 
-_ASK = """
+TYPES = "/sys/kernel/btf/vmlinux"
+_ASK = f"""
 for part in m r v; do uname -$part; done
 id -u; id -un
 cat /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null || echo none
-[ -e /sys/kernel/btf/vmlinux ] && echo BTF || echo "no BTF"
+[ -e {TYPES} ] && echo BTF || echo "no BTF"
 [ -e /proc/sys/net/core/bpf_jit_enable ] && echo "a JIT with a switch" || echo "no switch of a JIT"
-cat /sys/devices/system/cpu/online
+cat /sys/devices/system/cpu/online /sys/devices/system/cpu/possible
 """
 _CONFIG = """
 modules=/lib/modules/$1
@@ -41,12 +44,14 @@ _SECONDS = 30.0
 class Examined:
     """A board's kernel with the records that it is judged by, and `told`, what was found, in sentences for the user.
 
-    `like` is the kernel of the catalogue that has the same records; empty when none has.
+    `like` is the kernel of the catalogue that has the same records; empty when none has. `cpus` are those that the
+    kernel may bring up.
     """
 
     kernel: Kernel
     told: tuple[str, ...]
     like: str
+    cpus: int
 
 
 def examine(address: Address, ssh_config: Path | None = None, config: Path | None = None) -> Examined:
@@ -54,20 +59,33 @@ def examine(address: Address, ssh_config: Path | None = None, config: Path | Non
 
     Raises UserError when nobody can log in as root, the architecture is not supported, or the configuration is needed.
     """
+    seconds = _SECONDS * speed.scale()
+    with _connected(address, ssh_config, seconds) as connection:
+        return _examined(address, connection, config, seconds)
+
+
+def types(address: Address, ssh_config: Path | None = None) -> bytes:
+    """The types of the board's running kernel (/sys/kernel/btf/vmlinux, BTF); empty when it has none. Errors as
+    `hil.board.login.log_in`, and MachineLost when the board does not answer any more."""
+    seconds = _SECONDS * speed.scale()
+    with _connected(address, ssh_config, seconds) as connection:
+        return connection.run(["cat", TYPES], timeout=10 * seconds).stdout
+
+
+@contextmanager
+def _connected(address: Address, ssh_config: Path | None, seconds: float) -> Iterator[Connection]:
     line = log_in(address, ssh_config)
     try:
-        seconds = _SECONDS * speed.scale()
-        connection = Connection(line.transport, line.close, patience=seconds, explain=MachineLost)
-        return _examined(address, connection, config, seconds)
+        yield Connection(line.transport, line.close, patience=seconds, explain=MachineLost)
     finally:
         line.close()
 
 
 def _examined(address: Address, connection: Connection, config: Path | None, seconds: float) -> Examined:
     said = connection.run(["sh", "-c", _ASK], timeout=seconds).stdout.decode(errors="replace").splitlines()
-    if len(said) < 9:
+    if len(said) < 10:
         raise BenchError(f"{address} has no shell that says what it is", remedy="it needs sh, uname and id")
-    machine, release, version, uid, user, unprivileged, btf, jit, cpus = said[:9]
+    machine, release, version, uid, user, unprivileged, btf, jit, cpus, possible = said[:10]
     arch = _architecture(address, machine)
     if uid != "0":
         may = "load socket filters at most" if unprivileged == "0" else "load no program"
@@ -106,7 +124,13 @@ def _examined(address: Address, connection: Connection, config: Path | None, sec
         f"{address.name}: Linux {release} {version} for {arch}; {btf}, {jit}, CPUs {cpus}",
         f"judged by the rules of {kernel.era}, {detected.name}'s: {why}",
     )
-    return Examined(kernel, told, _like(kernel, detected.name))
+    return Examined(kernel, told, _like(kernel, detected.name), count_cpus(possible))
+
+
+def count_cpus(ranges: str) -> int:
+    """The number of CPUs in a list of the kernel's, such as `0-3,6`."""
+    ends = (part.partition("-") for part in ranges.split(","))
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
 
 
 def _architecture(address: Address, machine: str) -> Architecture:

@@ -16,14 +16,10 @@ say() {
     printf '%s\n' "$*"
 }
 
-end_agents() {
-    for exe in /proc/[0-9]*/exe; do
-        case $(readlink "$exe" 2>/dev/null) in "$1"/agent*)
-            pid=${exe#/proc/}
-            kill -9 "${pid%/exe}" 2>/dev/null
-            ;;
-        esac
-    done
+end_processes() { # of programs that are there, or that work there
+    for process in /proc/[0-9]*; do
+        case "$(readlink "$process/exe"):$(readlink "$process/cwd")/" in "$1"/* | *":$1"/*) kill -9 "${process#/proc/}" ;; esac
+    done 2>/dev/null
 }
 
 remove_events() {
@@ -44,7 +40,7 @@ remove_events() {
 
 put_back() {
     folder=$1
-    end_agents "$folder"
+    end_processes "$folder"
     if [ "$(cat "$folder/boot" 2>/dev/null)" = "$boot" ]; then # a reboot puts back everything else
         remove_events "$(cat "$folder/tracing")"
         while read -r file value; do

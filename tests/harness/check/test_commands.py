@@ -26,7 +26,7 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
             raise store.NotCached("linux-4.1 is not in the cache", remedy="build it")
         return fake_kernel(name, str(arch))
 
-    monkeypatch.setattr("harness.check.commands.store.get", get)
+    monkeypatch.setattr("harness.check.kernels.store.get", get)
 
 
 @pytest.fixture

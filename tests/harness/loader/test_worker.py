@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from harness.lane import all_lanes
 from harness.loader.commands import exec_
 from harness.loader.running import Limits, Lost
 from harness.loader.task import Task
 from harness.run.executed import Executed, KernelObject
+from harness.run.places import Places
+from harness.session import OnBoard
+from hil.board.address import parse
+from hil.board.board import Board
 from hil.errors import MachineLost, UserError
 from hil.machine import MachineSpec
-from tests.fakes import FakeTarget, replace_machines
+from tests.fakes import FakeTarget, fake_kernel, replace_machines
 
 LEFT = KernelObject("probe", "p:x", "kprobe_events: p:x")
 
@@ -35,7 +40,7 @@ class FakePlace:
     def run(self, lane: str, task: Task, limits: Limits, folder: Path, shown: Path) -> Executed:
         end = self.ends.pop(0)
         if isinstance(end, MachineLost):
-            raise Lost(end, "it panicked", Executed(lane, task.argv, seen=(LEFT,)))
+            raise Lost(end, "the guest", "it panicked", Executed(lane, task.argv, seen=(LEFT,)))
         if isinstance(end, UserError):
             raise end
         return Executed(lane, task.argv, end.status, left=end.left)
@@ -124,3 +129,13 @@ def test_what_makes_no_sense_without_a_root(option: list[str]) -> None:
     result = CliRunner().invoke(exec_, [*option, "--", "true"], standalone_mode=False)
     assert isinstance(result.exception, UserError)
     assert "add --root debian-12" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", [("--root", "debian-12"), ("--memory", "512"), ("--keep-failed",)])
+def test_what_only_guests_have_is_refused_for_a_board(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    kernel = fake_kernel("board:pi", "arm64")
+    places = Places(tuple(all_lanes([(kernel.name, "arm64")])), OnBoard(Board(parse("ssh://pi"), "", ""), kernel))
+    monkeypatch.setattr("harness.jobs.options.places.places", lambda *_: places)
+    result = CliRunner().invoke(exec_, ["--target", "ssh://pi", *words, "--", "true"])
+    assert isinstance(result.exception, UserError)
+    assert "are for guests" in str(result.exception)
