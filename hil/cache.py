@@ -102,7 +102,7 @@ def _culprit(error: OSError, folder: Path) -> Path | None:
 def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the lock of `folder`, a file beside it, so that other processes wait. Makes the parent when there is
     none."""
-    path = folder.with_name(f".{folder.name}.lock")
+    path = _lock_file(folder)
     with writing(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
@@ -116,6 +116,34 @@ def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> I
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def locked_at_once(folder: Path) -> Iterator[bool]:
+    """Hold the lock of `folder`, which has a parent, as `locked` does; yields False where another process holds it."""
+    lock = FileLock(_lock_file(folder))
+    with writing(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def held(folder: Path) -> bool:
+    """Whether another process holds the lock of `folder`, which need not exist."""
+    if not _lock_file(folder).exists():
+        return False
+    with locked_at_once(folder) as ours:
+        return not ours
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _await(lock: FileLock, folder: Path) -> None:
