@@ -38,7 +38,8 @@ def command(
     are put back, by patterns, and `groups` those of the trace events that are removed; it works in the
     first of `places` in which programs can be executed."""
     script = files(__package__).joinpath("keeper.sh").read_text()
-    return ["sh", "-c", script, "hil-keeper", token, owner, str(ALONE), *map(" ".join, (settings, groups, places))]
+    lists = map(" ".join, (settings, groups, places))
+    return ["env", f"HIL_BOARD={token}", "sh", "-c", script, "hil-keeper", owner, str(ALONE), *lists]
 
 
 class Keeper:
@@ -89,7 +90,7 @@ class Keeper:
                     return Ready(folder, tracing)
                 case "busy":
                     raise UserError(
-                        f"{host} is in use: {behind}",
+                        f"{host} is in use: {behind or 'a run begins there'}",
                         remedy=f"wait for it; a run whose line is cut gives way after {ALONE} s",
                     )
                 case "noexec":

@@ -3,12 +3,16 @@
 # another login of the same run asks for it (SIGTERM), or when no line came for a while, because the connection is cut.
 # POSIX sh, for busybox.
 #
-# Arguments: token, owner, seconds without a line, settings (patterns of files), groups of trace events, places (folders,
-# in one of which it works).
+# Each run makes a folder hil-board.PROCESS.TOKEN, and looks for those of others only then, so that of two at least the
+# later one sees the other. One that is ready has the board; of those that are not yet, the lowest process id gets it.
+#
+# Arguments: owner, seconds without a line, settings (patterns of files), groups of trace events, places (folders, in one
+# of which it works). The run's token is HIL_BOARD in the environment: /proc shows all of that, but only the first page of
+# the arguments before Linux 4.2.
 # Output, a line each: "left FOLDER OWNER", then "ready FOLDER TRACING" or "busy OWNER", "noexec FOLDERS"; "beat" for
 # each line of input; at the end "removed EVENT", "restored FILE OLD NEW", "failed WHAT", and "end".
 
-token=$1 owner=$2 silence=$3 settings=$4 groups=$5 places=$6
+owner=$1 silence=$2 settings=$3 groups=$4 places=$5
 boot=$(cat /proc/sys/kernel/random/boot_id)
 trap '' HUP INT PIPE
 
@@ -52,7 +56,7 @@ put_back() {
             else
                 say "failed to put back $file: it is $now and was $value"
             fi
-        done <"$folder/settings" 2>/dev/null
+        done 2>/dev/null <"$folder/settings"
         if [ -d "$folder/tracefs" ]; then umount "$folder/tracefs" || say "failed to unmount $folder/tracefs"; fi
     fi
     rm -rf "$folder" || say "failed to remove $folder"
@@ -62,43 +66,67 @@ is_ours() { # what somebody else made says nothing about what to put back
     [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]
 }
 
-is_kept() {
-    case $(tr '\0' ' ' <"/proc/$(cat "$1/pid")/cmdline") in *hil-keeper*) [ "$(cat "$1/boot")" = "$boot" ] ;; *) false ;; esac
+process() {
+    of=${1##*/hil-board.}
+    echo "${of%%.*}"
+}
+
+is_kept() { # a process id is used again, but not with the token of the folder
+    tr '\0' '\n' <"/proc/$(process "$1")/environ" | grep -qx "HIL_BOARD=${1##*.}"
 } 2>/dev/null
 
-for place in $places; do
-    folder=$place/hil-board
-    is_ours "$folder" || continue
-    if is_kept "$folder" && [ "$(cat "$folder/token")" = "$token" ]; then
-        kill "$(cat "$folder/pid")"
-        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do is_kept "$folder" && sleep 1; done
-    fi
-    if is_kept "$folder"; then
-        say "busy $(cat "$folder/owner")"
-        exit 1
-    fi
-    [ -d "$folder" ] || continue
-    say "left $folder $(cat "$folder/owner" 2>/dev/null)"
-    put_back "$folder"
-done
+has_board() {
+    [ -e "$1/ready" ] || [ "$(process "$1")" -lt $$ ]
+}
+
+others() {
+    for place in $places; do
+        for folder in "$place"/hil-board.*; do
+            if [ "$folder" != "$mine" ] && is_ours "$folder"; then echo "$folder"; fi
+        done
+    done
+}
 
 mine=
 for place in $places; do
-    mkdir -m 700 "$place/hil-board" 2>/dev/null || continue
-    printf '#!/bin/sh\nexit 0\n' >"$place/hil-board/agent"
-    chmod 700 "$place/hil-board/agent"
-    if "$place/hil-board/agent" 2>/dev/null; then
-        mine=$place/hil-board
+    folder=$place/hil-board.$$.$HIL_BOARD
+    mkdir -m 700 "$folder" 2>/dev/null || continue
+    echo "$owner" >"$folder/owner"
+    printf '#!/bin/sh\nexit 0\n' >"$folder/agent"
+    chmod 700 "$folder/agent"
+    if "$folder/agent" 2>/dev/null; then
+        mine=$folder
         break
     fi
-    rm -rf "$place/hil-board"
+    rm -rf "$folder"
 done
 if [ -z "$mine" ]; then
     say "noexec $places"
     exit 1
 fi
-echo "$owner" >"$mine/owner"
-echo "$token" >"$mine/token"
+
+for folder in $(others); do
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        is_kept "$folder" || break
+        if [ "${folder##*.}" = "$HIL_BOARD" ]; then
+            kill "$(process "$folder")" # an earlier login of this run
+        elif has_board "$folder"; then
+            break
+        fi
+        sleep 1
+    done
+    if is_kept "$folder"; then
+        say "busy $(cat "$folder/owner")"
+        rm -rf "$mine"
+        exit 1
+    fi
+done
+for folder in $(others); do
+    if is_kept "$folder" || [ ! -d "$folder" ]; then continue; fi # it came later, and gives way
+    say "left $folder $(cat "$folder/owner" 2>/dev/null)"
+    put_back "$folder"
+done
+
 echo "$boot" >"$mine/boot"
 for file in $settings; do
     [ -f "$file" ] && echo "$file $(cat "$file")"
@@ -132,7 +160,7 @@ reader=$!
 ) </dev/null >/dev/null 2>&1 3<&- &
 watch=$!
 trap : TERM # ends the wait
-echo "$$" >"$mine/pid"
+: >"$mine/ready"
 say "ready $mine ${tracing:-$mine/none}"
 wait "$reader"
 kill "$reader" "$watch" 2>/dev/null

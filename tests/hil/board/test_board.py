@@ -100,20 +100,20 @@ def test_another_login_of_the_same_run_takes_over(make: Make, setting: Path) -> 
 def test_what_a_killed_run_left_is_cleared_away_and_told(make: Make, setting: Path, place: Path) -> None:
     target = make("alice")
     target.__enter__()
-    pid = int((place / "hil-board/pid").read_text())
-    os.killpg(pid, signal.SIGKILL)
+    (folder,) = place.iterdir()
+    os.killpg(int(folder.name.split(".")[1]), signal.SIGKILL)
     until(lambda: target.lost_reason() is not None)
     target.stop()
     setting.write_text("0\n")
     with make("bob") as next_one:
         assert next_one.warnings == (
-            f"an earlier run left {place}/hil-board (alice@desk); it was cleared away",
+            f"an earlier run left {folder} (alice@desk); it was cleared away",
             f"{setting} was 0 and is 1 again",
         )
 
 
 def test_a_setting_of_before_a_reboot_is_not_put_back(make: Make, setting: Path, place: Path) -> None:
-    old = place / "hil-board"
+    old = place / f"hil-board.{os.getpid()}.earlier"
     old.mkdir()
     (old / "boot").write_text("another\n")
     (old / "settings").write_text(f"{setting} 7\n")
@@ -126,10 +126,14 @@ def test_what_somebody_else_made_is_not_believed(make: Make, setting: Path, plac
     theirs.mkdir()
     (theirs / "boot").write_text(Path("/proc/sys/kernel/random/boot_id").read_text())
     (theirs / "settings").write_text(f"{setting} 7\n")
-    (place / "hil-board").symlink_to(theirs)
+    (place / "hil-board.1.theirs").symlink_to(theirs)
+    with make():
+        assert setting.read_text() == "1\n"
+
+
+def test_a_board_that_executes_nothing_is_an_error(make: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="executes nothing in any of"):
-        make().__enter__()
-    assert setting.read_text() == "1\n"
+        make(places=(str(tmp_path / "none"),)).__enter__()
 
 
 def test_a_cut_line_is_noticed_and_the_board_puts_itself_back(
