@@ -5,12 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
-import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,13 +14,12 @@ from filelock import FileLock
 
 from harness.bpf_conformance.home import Home, receive, send
 from harness.bpf_conformance.request import Request
+from hil import background
 from hil.errors import BenchError, HilError
 
 SERVER = (sys.executable, "-P", "-m", "harness.bpf_conformance.server")
 ATTEMPTS = 3
 """Attempts of a call: a machine may end, idle or stopped, just when it is called."""
-STOP = 30.0
-"""Seconds for an orderly end: the machine finishes the current call, then stops QEMU."""
 _MOST_ANSWER = 1 << 22
 _ABSENT = (FileNotFoundError, ConnectionRefusedError)
 
@@ -102,34 +97,16 @@ def start(place: Home, idle: float) -> None:
 def stop(place: Home) -> bool:
     """Ends the machine and waits until it has ended; returns False when there is none. Raises BenchError when it does
     not end."""
-    process = _process(place)
-    if process is None:
-        return False
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(process, number)
-            if select.select([process], [], [], STOP)[0]:
-                return True
-    except ProcessLookupError:
-        return True
-    finally:
-        os.close(process)
-    raise BenchError(f"the machine of {place.lane} does not end", remedy=f"see {place.pid} for its process")
-
-
-def _process(place: Home) -> int | None:
-    """Returns a descriptor of the machine's process. Process ids are reused: it must be one that was started for this
-    lane."""
     try:
         number = int(place.pid.read_text())
-        descriptor = os.pidfd_open(number)
     except (OSError, ValueError):
-        return None
-    with contextlib.suppress(OSError):
-        if str(place.lane).encode() in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0"):
-            return descriptor
-    os.close(descriptor)
-    return None
+        return False
+    with background.found(number, [str(place.lane)]) as process:
+        if process is None:
+            return False
+        if not background.end(process):
+            raise BenchError(f"the machine of {place.lane} does not end", remedy=f"see {place.pid} for its process")
+    return True
 
 
 def _check_lane(place: Home) -> None:

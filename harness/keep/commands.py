@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import paramiko
 
-from harness.keep.home import Kept, everyone, home, kept, named, stop
+from harness.keep.home import MODULE, Kept, everyone, home, kept, named, stop
 from harness.keep.process import hold
 from harness.lane import Lane, select
 from harness.loader.rooted import Surroundings, surroundings_options
@@ -27,7 +27,7 @@ from hil.errors import BenchError, HilError, MachineLost, UserError
 from hil.machine.process import require_program
 from hil.machine.ssh import Connection, Credentials, connect
 
-PROCESS = (sys.executable, "-P", "-m", "harness.keep.process")
+PROCESS = (sys.executable, "-P", "-m", MODULE)
 _LOGIN = 30.0
 _QUIET = 600.0
 """Seconds without a byte after which a copy is given up."""
@@ -172,7 +172,7 @@ def _started(lane: Lane, surroundings: Surroundings, seconds: float) -> Kept:
     if found := kept(str(lane)):
         raise UserError(f"a machine of {lane} is up already, until {found.ends}", remedy=f"hil boot --stop {lane}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [*PROCESS, str(lane), str(seconds), json.dumps(asdict(surroundings))],
             stdin=subprocess.DEVNULL,

@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The folders of machines that stay up, one a lane: a record, a lock that the machine's process holds, its logs."""
+"""The folders of machines that stay up, one a lane: a record, the lock of its process, its logs."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness.loader.access import Access
-from hil import directories
+from hil import background, directories
 from hil.errors import BenchError, UserError
 from hil.whole import write_whole
 
-STOP = 30.0
-"""Seconds for an orderly end."""
+MODULE = "harness.keep.process"
+"""The module whose process holds a machine; its command line names the lane as well."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Kept:
 
     def write(self, folder: Path) -> None:
         """Writes the record."""
-        write_whole(folder / "machine.json", json.dumps(asdict(self)) + "\n")
+        write_whole(record(folder), json.dumps(asdict(self)) + "\n")
 
 
 def home(lane: str) -> Path:
@@ -48,9 +44,9 @@ def home(lane: str) -> Path:
     return directories.state() / "machines" / lane.replace("/", "-")
 
 
-def lock(folder: Path) -> FileLock:
-    """The lock that the machine's process holds as long as it runs."""
-    return FileLock(folder / "life.lock")
+def record(folder: Path) -> Path:
+    """The file with the record of a machine, which its process removes when it ends in order."""
+    return folder / "machine.json"
 
 
 def kept(lane: str) -> Kept | None:
@@ -74,24 +70,16 @@ def named(lane: str) -> Kept:
 
 def stop(one: Kept) -> None:
     """Ends a machine; raises BenchError when it does not end."""
-    folder = home(one.lane)
-    try:
-        # The process holds the lock, so the id is still its own.
-        os.kill(one.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    try:
-        lock(folder).acquire(timeout=STOP).lock.release()
-    except Timeout:
-        raise BenchError(f"the machine of {one.lane} does not end", remedy=f"see {folder}/log") from None
+    with background.found(one.pid, (MODULE, one.lane)) as process:
+        if process is not None and not background.end(process):
+            raise BenchError(f"the machine of {one.lane} does not end", remedy=f"see {home(one.lane)}/log")
 
 
 def _read(folder: Path) -> Kept | None:
     try:
-        record: dict[str, Any] = json.loads((folder / "machine.json").read_text())
-        with lock(folder).acquire(timeout=0):
-            return None  # nobody holds it
-    except Timeout:
-        return Kept(**{**record, "access": Access(**record["access"])})
-    except (OSError, ValueError):
+        read: dict[str, Any] = json.loads(record(folder).read_text())
+        one = Kept(**{**read, "access": Access(**read["access"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+    with background.found(one.pid, (MODULE, one.lane)) as process:
+        return None if process is None else one

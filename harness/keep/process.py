@@ -15,17 +15,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from harness.keep.home import Kept, home, lock
+from filelock import FileLock, Timeout
+
+from harness.keep.home import Kept, home, record
 from harness.lane import Engine, Lane
 from harness.loader.access import Access
 from harness.loader.rooted import Surroundings
 from harness.loader.running import Place
 from harness.session import LineListener, Listener, lane_session
-from hil.errors import HilError
+from hil.errors import HilError, MachineLost, UserError
 
 
 def main(text: str, seconds: str, surroundings: str) -> int:
@@ -37,15 +40,30 @@ def main(text: str, seconds: str, surroundings: str) -> int:
     wanted = json.loads(surroundings)
     wanted["packages"] = tuple(wanted["packages"])
     try:
-        with lock(folder).acquire(timeout=0):
-            try:
-                hold(lane, Surroundings(**wanted), folder, float(seconds), _up(folder))
-            finally:
-                (folder / "machine.json").unlink(missing_ok=True)
+        with _alone(folder, text):
+            hold(lane, Surroundings(**wanted), folder, float(seconds), _up(folder))
     except HilError as error:
+        print(error, file=sys.stderr)
         _report({"what": error.what, "remedy": error.remedy, "details": error.details, "status": error.exit_status})
         return error.exit_status
     return 0
+
+
+@contextmanager
+def _alone(folder: Path, lane: str) -> Iterator[None]:
+    """Is entered by one process of a lane at a time, whose log and record it begins and whose record it removes."""
+    try:
+        lock = FileLock(folder / "life.lock").acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"a machine of {lane} starts or ends just now", remedy="see `hil boot --list`") from None
+    with lock:
+        record(folder).unlink(missing_ok=True)  # a killed process left it
+        with suppress(OSError):  # no file
+            os.ftruncate(sys.stderr.fileno(), 0)
+        try:
+            yield
+        finally:
+            record(folder).unlink(missing_ok=True)
 
 
 def hold(
@@ -68,7 +86,8 @@ def hold(
         over = threading.Event()
         session.target.on_loss(over.set)
         up(Kept(str(lane), os.getpid(), time.time() + seconds, access))
-        over.wait(seconds)
+        if over.wait(seconds):
+            raise MachineLost(f"the machine of {lane} is gone: {session.target.lost_reason()}")
 
 
 def _up(folder: Path) -> Callable[[Kept], None]:

@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from harness.keep import home
 from harness.keep.commands import boot, cp
@@ -23,27 +29,59 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hil.directories.state", lambda: tmp_path)
 
 
-def record(lane: str = LANE) -> Path:
-    folder = home.home(lane)
+@contextmanager
+def running(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has `words` in its command line."""
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", *words], stdin=subprocess.PIPE)
+    with process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def holder() -> Iterator[subprocess.Popen[bytes]]:
+    """What stands for the process of a machine."""
+    with running(home.MODULE, LANE) as process:
+        yield process
+
+
+def recorded(process: subprocess.Popen[bytes]) -> Path:
+    folder = home.home(LANE)
     folder.mkdir(parents=True)
-    Kept(lane, 1, 2e9, Access(2222, "/key", "ssh-ed25519 AAAA", "/known")).write(folder)
+    Kept(LANE, process.pid, 2e9, Access(2222, "/key", "ssh-ed25519 AAAA", "/known")).write(folder)
     return folder
 
 
-def test_a_machine_is_up_as_long_as_its_process_holds_the_lock() -> None:
-    folder = record()
-    assert home.kept(LANE) is None, "its process was killed"
-    with home.lock(folder):
-        assert [one.lane for one in home.everyone()] == [LANE]
-        assert home.named(LANE).access.ssh[:3] == ("ssh", "-p", "2222")
+def test_a_machine_is_up_as_long_as_its_process_runs(holder: subprocess.Popen[bytes]) -> None:
+    recorded(holder)
+    assert [one.lane for one in home.everyone()] == [LANE]
+    assert home.named(LANE).access.ssh[:3] == ("ssh", "-p", "2222")
+    holder.kill()
+    holder.wait()
+    assert home.kept(LANE) is None
     assert not list(home.everyone())
 
 
-def test_a_record_that_cannot_be_read_is_none() -> None:
-    folder = record()
-    (folder / "machine.json").write_text("{")
-    with home.lock(folder):
-        assert home.kept(LANE) is None
+def test_a_process_that_got_the_id_of_a_killed_one_is_left_alone(holder: subprocess.Popen[bytes]) -> None:
+    """Also while another machine of the lane is starting, which holds the lock."""
+    with running("hil", "run", "--lanes", LANE) as stranger:
+        folder = recorded(stranger)
+        with FileLock(folder / "life.lock"):
+            assert home.kept(LANE) is None
+            home.stop(Kept(LANE, stranger.pid, 2e9, Access(2222, "/key", "", "/known")))
+        assert stranger.poll() is None
+
+
+def test_a_machine_is_stopped(holder: subprocess.Popen[bytes]) -> None:
+    recorded(holder)
+    home.stop(home.named(LANE))
+    assert holder.wait(60) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"access": {}}'])
+def test_a_record_that_cannot_be_read_is_none(text: str, holder: subprocess.Popen[bytes]) -> None:
+    home.record(recorded(holder)).write_text(text)
+    assert home.kept(LANE) is None
 
 
 def test_no_machine_is_up() -> None:
@@ -55,19 +93,19 @@ def test_a_root_is_where_the_shell_begins() -> None:
     assert "chroot /mnt/root" in Access(1, "/key", "", "/known", rooted=True).ssh[-1]
 
 
-def test_two_machines_of_a_lane_are_refused() -> None:
-    with home.lock(record()):
-        result = CliRunner().invoke(boot, [LANE, "--keep"])
+def test_two_machines_of_a_lane_are_refused(holder: subprocess.Popen[bytes]) -> None:
+    recorded(holder)
+    result = CliRunner().invoke(boot, [LANE, "--keep"])
     assert isinstance(result.exception, UserError)
     assert "is up already" in str(result.exception)
 
 
 @pytest.mark.parametrize("words", [["a", "b"], [f"{LANE}:/etc/passwd", "a", "b"]])
-def test_copies_have_a_machine_at_one_end(words: list[str]) -> None:
-    with home.lock(record()):
-        result = CliRunner().invoke(cp, words)
+def test_copies_have_a_machine_at_one_end(words: list[str], holder: subprocess.Popen[bytes]) -> None:
+    recorded(holder)
+    result = CliRunner().invoke(cp, words)
     assert "files are copied to a machine or from one" in str(result.exception)
 
 
-def test_the_record_is_plain() -> None:
-    assert json.loads((record() / "machine.json").read_text())["access"]["port"] == 2222
+def test_the_record_is_plain(holder: subprocess.Popen[bytes]) -> None:
+    assert json.loads(home.record(recorded(holder)).read_text())["access"]["port"] == 2222
