@@ -41,6 +41,9 @@ class _Registered(click.Group):
         except BrokenPipeError as error:
             # Not from standard output (see `streams`). click takes it for that, and ends with 1, as for a divergence.
             raise os_error(error) from error
+        except EOFError as error:
+            # click takes it for the end of what a person types, and ends with the status of an interrupt.
+            raise RuntimeError(f"a file ends before its content does: {error}") from error
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}

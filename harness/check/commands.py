@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,32 +12,33 @@ from pathlib import Path
 import click
 
 from harness.check import expecting, kernels
-from harness.check.kernels import Place
 from harness.check.looking import Inspection
 from harness.check.modelled import modelled
 from harness.check.objects import objects
 from harness.check.triggers import parse
-from harness.check.trying import Trial, trials
+from harness.check.trying import NamedObject, script_names, trials
 from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
-from harness.objects.kernel_facts import KernelFacts
 from harness.objects.object_file import ObjectProgram
 from harness.report.programs import print_checked
+from harness.run.checked import Word
+from harness.run.choice import known_lanes
 from harness.run.plan import shares
-from harness.script.operations import Trigger
 from hil import terminal
+from hil.arguments import INPUT_FILE
 from hil.errors import UserError
 from hil.nearest import nearest
+from hil.whole import check_place
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
 @click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
 @click.option("--programs", "patterns", default="*", show_default=True, help="Only programs of such names or sections.")
 @click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5.")
 @click.option("--portable", is_flag=True, help="Name system calls as each kernel does, set `version`, and say so.")
-@click.option("--expect", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A table of what must be.")
+@click.option("--expect", type=INPUT_FILE, help="A table of what must be.")
 @click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")
 @click.option("--model-only", is_flag=True, help="Ask the model alone; boot nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
@@ -63,18 +64,25 @@ def check(
 
     FILE may be a program that holds objects. Exit status: 0 every program loads, attaches where the bench can attach
     it, and does what the model and other lanes say, or as --expect has it; 1 one does not; 2 a file holds no such
-    program; 3 a machine or the bench failed.
+    program; 3 a machine or the bench failed, or with --model-only the model knows nothing of any program.
     """
     console = terminal.console(stderr=as_json)
     if as_json and not model_only:
         raise UserError("--json works with --model-only", remedy="results.json in the run folder has everything")
     fire = None if trigger is None else parse(trigger)
+    if write_expect is not None:
+        check_place(write_expect, "--write-expect")
+    named = tuple(objects(files))
+    wanted = _wanted(named, patterns)
     places = chosen_places(listed(lanes), console)
     chosen = kernels.choose(places, console.print)
     for lane, why in chosen.left.items():
         console.print(f"{lane}: left out, {why}", soft_wrap=True)
-    tried = _trials(files, chosen.facts, patterns, fire, portable=portable)
-    table = {} if expect is None else expecting.read(expect, {one.name for all in tried.values() for one in all})
+    tried = {
+        place: tuple(trials(named, facts, fire, translate=portable, wanted=wanted))
+        for place, facts in chosen.facts.items()
+    }
+    table = {} if expect is None else expecting.read(expect, script_names(named), (*known_lanes(), *chosen.lanes))
     if model_only:
         found = tuple(
             expecting.expected(table, one)
@@ -86,6 +94,8 @@ def check(
         else:
             print_checked(console, found)
         status = 0 if all(one.fine for one in found) else 1
+        if all(one.word is Word.OPEN and not one.expected for one in found):
+            status = 3  # the model knows nothing of any of them
     else:
         inspection = Inspection(tried, lambda one: expecting.expected(table, one))
         plan = shares(
@@ -99,19 +109,15 @@ def check(
     return status
 
 
-def _trials(
-    files: Sequence[Path], facts: Mapping[Place, KernelFacts], patterns: str, fire: Trigger | None, *, portable: bool
-) -> dict[Place, tuple[Trial, ...]]:
-    named = tuple(objects(files))
-    programs = [program for one in named for program in one.file.programs]
-    if not programs:
-        raise UserError(f"{files[0]} holds no program", remedy="see hil object FILE")
+def _wanted(objects: Sequence[NamedObject], patterns: str) -> Callable[[ObjectProgram], bool]:
+    """Returns whether a program is one that the user chose; raises UserError for a pattern that matches none."""
+    programs = [program for one in objects for program in one.file.programs]
     names = {word for program in programs for word in (program.name, program.section)}
     for pattern in listed(patterns):
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UserError(f"no program or section matches {pattern!r}", remedy=nearest(pattern, sorted(names)))
 
-    def chosen(one: ObjectProgram) -> bool:
+    def wanted(one: ObjectProgram) -> bool:
         return any(fnmatchcase(word, pattern) for pattern in listed(patterns) for word in (one.name, one.section))
 
-    return {place: tuple(trials(named, of, fire, translate=portable, wanted=chosen)) for place, of in facts.items()}
+    return wanted

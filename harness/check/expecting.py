@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.lane import compact
-from harness.run.checked import Checked, Word
+from harness.check.kinds import KINDS
+from harness.lane import Lane, compact, select
+from harness.run.checked import WITH_REASON, Checked, Word
 from hil.errors import UserError
+from hil.kernels import catalogue
 from hil.nearest import nearest
 from hil.whole import write_whole
 
@@ -25,22 +27,47 @@ Table = Mapping[str, Mapping[str, str]]
 """By the program's script and a pattern of lanes, in the order of the file."""
 
 
-def read(path: Path, known: Collection[str]) -> Table:
-    """Returns the table; raises UserError for a file that is none, and for a program that is not in `known`."""
+def read(path: Path, known: Collection[str], lanes: Sequence[Lane]) -> Table:
+    """Returns the table. Raises UserError for a file that is none, a program that is not in `known`, a pattern of none
+    of these `lanes`, and a word or a kind of reasons that there is not: what matches nothing would demand nothing."""
     try:
         table = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"--expect {path}: {error}", remedy="write one with --write-expect") from None
-    for program, lanes in table.items():
+    if not table:
+        raise UserError(f"--expect {path} demands nothing", remedy="write one with --write-expect")
+    for program, words in table.items():
         if program not in known:
             raise UserError(f"--expect {path}: no object has {program!r}", remedy=nearest(program, known))
-        if not isinstance(lanes, dict):
-            raise UserError(f"--expect {path}: {program!r} has no lines LANES = WORD")
-        for pattern, word in lanes.items():
-            if not isinstance(word, str) or word.partition(": ")[0] not in [*Word]:
-                words = ", ".join(Word)
-                raise UserError(f"--expect {path}: {program} on {pattern}: {word!r} is none of: {words}")
+        if not isinstance(words, dict) or not words:
+            raise UserError(f"--expect {path}: {program!r} has no lines LANES = WORD", remedy='write "*" = "loads"')
+        for pattern, word in words.items():
+            where = f"--expect {path}: {program} on {pattern}"
+            _check_lane(where, pattern, lanes)
+            _check_word(where, word)
     return table
+
+
+def _check_lane(where: str, pattern: str, lanes: Sequence[Lane]) -> None:
+    """Raises UserError for a pattern of no lane. Of a point release, the kernel of the catalogue counts: its versions
+    come and go."""
+    kernel, slash, rest = pattern.partition("/")
+    try:
+        if not any(_matches(pattern, str(lane)) for lane in lanes):
+            select([catalogue.kernel_of(kernel) + slash + rest], lanes)
+    except UserError as error:
+        raise UserError(f"{where}: {error.what}", remedy=error.remedy) from None
+
+
+def _check_word(where: str, said: object) -> None:
+    """Raises UserError for what is no word, or has a kind of reasons that there is not."""
+    word, colon, kind = said.partition(": ") if isinstance(said, str) else ("", "", "")
+    if word not in [*Word]:
+        raise UserError(f"{where}: {said!r} is none of: {', '.join(Word)}", remedy="write one of them")
+    if colon and word not in WITH_REASON:
+        raise UserError(f"{where}: {said!r}: {word!r} has no reason", remedy=f"write {word!r} alone")
+    if colon and kind not in KINDS:
+        raise UserError(f"{where}: {said!r}: there is no kind of reason {kind!r}", remedy=nearest(kind, sorted(KINDS)))
 
 
 def expected(table: Table, one: Checked) -> Checked:
@@ -68,4 +95,4 @@ def write(path: Path, checked: Iterable[Checked]) -> None:
 def _matches(pattern: str, lane: str) -> bool:
     parts = pattern.split("/")
     parts += ["*"] * (3 - len(parts))
-    return all(map(fnmatchcase, lane.split("/"), parts))
+    return len(parts) == 3 and all(map(fnmatchcase, lane.split("/"), parts))

@@ -17,13 +17,21 @@ from harness.model.environment import Environment
 from harness.model.rules import LoadCheck, dotted
 from harness.model.upstream.change import Change
 from harness.objects.adjusting import POISON
-from harness.objects.loading import Stage
+from harness.objects.loading import Stage, Step
 from harness.objects.map_types import type_name
-from harness.objects.places import portable
+from harness.objects.places import ATTACHED, portable
 from harness.objects.reasons import Refusal
 from harness.release import dotted as release_name
 from harness.run.checked import Why
-from harness.script.operations import CreateKprobe, CreateMap, FindTracepoint, Operation, ProgramType, RawBpf
+from harness.script.operations import (
+    CreateKprobe,
+    CreateMap,
+    FindTracepoint,
+    Operation,
+    ProgramType,
+    RawBpf,
+    UpdateElement,
+)
 from harness.script.text import describe
 
 _CALL = Class.JMP | Jump.CALL
@@ -97,6 +105,26 @@ def not_made(operation: Operation, errno: str, environment: Environment) -> Why:
     if errno == "E2BIG" or errno == "ENOMEM":
         return Why(Stage.MAPS, what, "size", errno, "the kernel does not make maps of this size", "make it smaller")
     return Why(Stage.MAPS, what, "map", errno)
+
+
+def not_complete(step: Step, errno: str) -> Why:
+    """Why a program that was loaded cannot be used: one that it calls, or the content of a map, is missing."""
+    if step.stage is Stage.LOAD:
+        rule = "a program that is in a slot of a program array is loaded with it; it has a row of its own"
+        return Why(Stage.MAPS, f"{step.subject}, which it calls, is refused with {errno}", "slot", errno, rule)
+    what = f"the map {step.subject} is not filled, {errno}: {describe(step.operation)}"
+    return Why(Stage.MAPS, what, "slot" if isinstance(step.operation, UpdateElement) else "map", errno)
+
+
+def left_alone(trial: Trial) -> Why:
+    """Why the bench does not attach a program: it cannot, or the section does not say where."""
+    said = trial.program.meaning
+    if said is None or said.mechanism not in ATTACHED:
+        what = f"the bench attaches no programs of {said.mechanism if said else 'this section'}"
+        return Why(Stage.ATTACH, what, "not-attached")
+    rule = "the bench attaches by the name of the section alone; a loader of its own chooses the place"
+    what = f"section {trial.program.section} names no place to attach to"
+    return Why(Stage.ATTACH, what, "no-place", None, rule, f"name one there: {ATTACHED[said.mechanism]}")
 
 
 def not_loaded(trial: Trial, errno: str, reading: Reading | None, environment: Environment) -> Why:

@@ -19,7 +19,7 @@ from harness.run.checked import Answer, Checked, Why
 from harness.run.results import RunReport, ScriptResult
 from harness.run.worker import Compared
 from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, ReadProfile, RunSocketFilter, Script
-from harness.script.outcome import Outcome, Prediction
+from harness.script.outcome import Outcome, Prediction, Unknown
 from harness.session import Session
 from hil.errors import MachineLost
 from hil.target import Target
@@ -108,41 +108,39 @@ def checked(
         made = replace(made, processed=reading.processed)
     if outcomes[load].errno:
         return replace(made, loads=Answer.NO, whys=(_why_not_loaded(trial, outcomes, environment, reading),))
+    if incomplete := _incomplete(trial, outcomes, environment):
+        return replace(made, loads=Answer.NO, whys=(incomplete,))
     made = replace(made, loads=Answer.YES)
     failed = next((at for at in trial.at(Stage.ATTACH) if outcomes[at].errno), None)
     if not trial.at(Stage.ATTACH):
-        said = trial.program.meaning.mechanism if trial.program.meaning else "this section"
-        why = Why(Stage.ATTACH, f"the bench attaches no programs of {said}", kind="not-attached")
-        return replace(made, whys=(why,))
+        return replace(made, whys=(explaining.left_alone(trial),))
     if failed is not None:
         why = explaining.not_attached(
             trial, trial.steps[failed].operation, str(outcomes[failed].errno), near or {}, environment
         )
         return replace(made, attaches=Answer.NO, whys=(why,))
-    hits, missed = _counted(trial, outcomes)
-    filtered = any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH))
-    fires = Answer.YES if filtered else _fires(hits)
+    fires, hits, missed = _fired(trial, outcomes)
     return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed)
 
 
-def _counted(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[int | None, int | None]:
-    """Returns the hits and those that were missed: as kprobe_profile has them of a probe, else as a perf event counts,
-    which lacks those that a program filtered out."""
-    hits: int | None = None
-    for at in trial.at(Stage.FIRE):
-        outcome = outcomes[at]
-        if isinstance(trial.steps[at].operation, ReadProfile) and isinstance(outcome.value, int):
-            missed = outcome.data if isinstance(outcome.data, bytes) else b""
-            return outcome.value, int.from_bytes(missed, "little")
-        if isinstance(trial.steps[at].operation, ReadCount) and isinstance(outcome.value, int):
-            hits = outcome.value
-    return hits, None
-
-
-def _fires(hits: int | None) -> Answer:
-    if hits is None:
-        return Answer.UNKNOWN
-    return Answer.YES if hits else Answer.NO
+def _fired(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Answer, int | None, int | None]:
+    """Returns whether it was hit, how often, and how many hits were missed: as kprobe_profile has them of a probe, else
+    as a perf event counts. That lacks hits which the program filtered out, so that none does not mean that there was
+    none."""
+    if any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH)):
+        return Answer.YES, None, None
+    read = {type(trial.steps[at].operation): outcomes[at] for at in trial.at(Stage.FIRE)}
+    profile, counted = read.get(ReadProfile), read.get(ReadCount)
+    match profile.value if profile else None:
+        case int(hits):
+            missed = profile.data if profile and isinstance(profile.data, bytes) else b""
+            return Answer.YES if hits else Answer.NO, hits, int.from_bytes(missed, "little")
+        case Unknown(least=least) if least:  # as the model has it
+            return Answer.YES, None, None
+    match counted.value if counted else None:
+        case int(hits):
+            return Answer.YES if hits else Answer.UNKNOWN, hits, None
+    return Answer.UNKNOWN, None, None
 
 
 def _why_not_loaded(
@@ -155,6 +153,15 @@ def _why_not_loaded(
         if at < load and errno and getattr(trial.steps[at].operation, "name", None):
             return explaining.not_made(trial.steps[at].operation, errno, environment)
     return explaining.not_loaded(trial, str(outcomes[load].errno), reading, environment)
+
+
+def _incomplete(trial: Trial, outcomes: Sequence[Outcome], environment: Environment) -> Why | None:
+    """Why a program that was loaded is not what its object says: a program that it calls, or the content of a map, is
+    not there. A loader gives up then; None where nothing is missing."""
+    for at, step in enumerate(trial.steps):
+        if (errno := outcomes[at].errno) and step.stage in (Stage.MAPS, Stage.LOAD):
+            return explaining.not_complete(step, errno)
+    return None
 
 
 def _held(one: Checked, result: ScriptResult | None) -> Checked:

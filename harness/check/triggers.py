@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from harness.script.bounds import beyond
 from harness.script.operations import Trigger
 from harness.script.triggers import TRIGGERS, From
 from hil.errors import UserError
@@ -20,4 +21,7 @@ def parse(text: str) -> Trigger:
         raise UserError(f"--trigger {text}: arguments are numbers", remedy=f"write {name}:0,5") from None
     if len(arguments) > (most := TRIGGERS[name].call.count(From.CHOSEN)):
         raise UserError(f"--trigger {text}: {name} takes {most} arguments", remedy="leave some out")
-    return Trigger(name, arguments)
+    made = Trigger(name, arguments)
+    if wrong := beyond(made):
+        raise UserError(f"--trigger {text}: it {wrong}", remedy="write a number that a register holds")
+    return made

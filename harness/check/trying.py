@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.objects.kernel_facts import KernelFacts
@@ -12,9 +12,11 @@ from harness.objects.object_file import ObjectFile, ObjectProgram
 from harness.objects.places import Place, place, portable
 from harness.objects.preparing import Prepared, prepare
 from harness.objects.reasons import Reason, Refusal, Refused
+from harness.script.bounds import ROOM, nbytes
 from harness.script.malformed import Malformed
 from harness.script.operations import CreateKprobe, Execute, Exit, Fork, ReadCount, ReadProfile, Ref, Script, Trigger
 from harness.script.triggers import SYMBOLS, TRIGGERS, From
+from hil.errors import UserError
 
 WORD = "hello"
 _MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
@@ -88,28 +90,47 @@ def trials(
     """Yields a trial for each `wanted` program of the objects, for one kernel. `trigger` fires every program that is
     attached; without it, the one known for the function does. With `translate`, the object is made portable: its
     version is the running kernel's, and system calls are named as this kernel names them."""
-    names: set[str] = set()
+    names = iter(script_names(objects))
     for one in objects:
-        prepared = prepare(one.file, kernel)
-        for program in filter(wanted, prepared.file.programs):
+        try:
+            prepared = prepare(one.file, kernel)
+        except Refused as error:
+            raise UserError(f"{one.name}: {error.what}", remedy=error.remedy) from None
+        for program, name in zip(prepared.file.programs, names, strict=False):
+            if not wanted(program):
+                continue
             notes: tuple[str, ...] = ()
             if translate:
                 program, notes = translated(prepared, program)
-            name = _unique(f"{one.name.rpartition('/')[2]}:{program.name}", names)
             yield _trial(Trial(one.name, prepared, program, name, notes=notes, translated=translate), trigger)
+
+
+def script_names(objects: Sequence[NamedObject]) -> tuple[str, ...]:
+    """Returns the name of the script of every program of the objects, whichever of them are tried: `probe.o:count`."""
+    names: dict[str, None] = {}
+    for one in objects:
+        for program in one.file.programs:
+            names[_unique(f"{one.name.rpartition('/')[2]}:{program.name}", names)] = None
+    return tuple(names)
 
 
 def _trial(trial: Trial, trigger: Trigger | None) -> Trial:
     program = trial.program
     try:
         steps = tuple(_steps(trial, trigger))
-        sentence = f"{program.section} of {trial.object}, on {trial.prepared.kernel.name}"
-        script = Script(trial.name, sentence, tuple(step.operation for step in steps))
     except Refused as error:
         return replace(trial, refused=error.refusal)
+    try:
+        sentence = f"{program.section} of {trial.object}, on {trial.prepared.kernel.name}"
+        script = Script(trial.name, sentence, tuple(step.operation for step in steps))
     except Malformed as error:
-        return replace(trial, refused=Refusal(Reason.TOO_MUCH_MEMORY, f"{program.name}: {error.what}", program.section))
+        reason = Reason.TOO_MUCH_MEMORY if _too_large(steps) else Reason.NO_SCRIPT
+        return replace(trial, refused=Refusal(reason, f"{program.name}: {error.what}", program.section))
     return replace(trial, script=script, steps=steps)
+
+
+def _too_large(steps: Sequence[Step]) -> bool:
+    return sum(nbytes(step.operation) for step in steps) > ROOM
 
 
 def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
@@ -154,9 +175,8 @@ def translated(prepared: Prepared, program: ObjectProgram) -> tuple[ObjectProgra
     return program, tuple(notes)
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def _unique(name: str, taken: Container[str]) -> str:
     number, unique = 2, name
     while unique in taken:
         number, unique = number + 1, f"{name}-{number}"
-    taken.add(unique)
     return unique

@@ -25,15 +25,16 @@ from harness.objects.kernel_types import from_file
 from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
 from harness.objects.reasons import Refusal, Refused
 from harness.objects.twins import twins
+from hil.arguments import INPUT_FILE
 from hil.terminal import console, print_table
 
 
 @click.command("object")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
 @click.option(
     "--types",
     "kernel",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="A kernel's image, vmlinux or /sys/kernel/btf/vmlinux: adjust the programs to its types (CO-RE).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")

@@ -27,10 +27,14 @@ _SECTOR = 512
 def from_file(file: Path) -> Btf:
     """Returns the types in a kernel's image or vmlinux, or in a copy of its /sys/kernel/btf/vmlinux.
 
-    Raises UserError when there are none, and BenchError when the image is compressed in a form that this host cannot
-    decompress.
+    Raises UserError when there are none, or the image is damaged, and BenchError when it is compressed in a form that
+    this host cannot decompress.
     """
-    return from_memory(_plain(file.read_bytes(), file), str(file))
+    try:
+        plain = _plain(file.read_bytes(), file)
+    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, struct.error) as error:
+        raise UserError(f"{file} is a damaged compressed image ({error})", remedy="build or copy it again") from None
+    return from_memory(plain, str(file))
 
 
 def from_memory(data: bytes, what: str) -> Btf:

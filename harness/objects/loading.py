@@ -22,7 +22,7 @@ from harness.objects.map_types import NUMBERS, OF_MAPS
 from harness.objects.object_file import ObjectMap, ObjectProgram, Origin
 from harness.objects.places import place
 from harness.objects.preparing import Prepared
-from harness.objects.reasons import Refused
+from harness.objects.reasons import Reason, Refused
 from harness.script.checks import LONGEST_PROBE
 from harness.script.operations import (
     Attach,
@@ -176,18 +176,20 @@ class Loader:
             yield Step(Stage.MAPS, UpdateElement(Ref(map.name), bytes(4), map.content), map.name)
         if map.frozen:
             yield Step(Stage.MAPS, RawBpf(Command.MAP_FREEZE, (Part(0, 4, Ref(map.name)),)), map.name)
-        for index, name in map.slots:
-            if map.type in OF_MAPS and self.prepared.file.map(name) is not None:
-                yield Step(Stage.MAPS, UpdateElement(Ref(map.name), index.to_bytes(4, "little"), Ref(name)), map.name)
+        for index, name in map.slots if map.type in OF_MAPS else ():
+            if self.prepared.file.map(name) is None:
+                raise Refused(Reason.BAD_MAP, f"slot {index} of {map.name} is for {name!r}, which is no map")
+            yield Step(Stage.MAPS, UpdateElement(Ref(map.name), index.to_bytes(4, "little"), Ref(name)), map.name)
 
     def _fill_with_programs(self, map: ObjectMap) -> Iterator[Step]:
-        """Tail calls: programs of the object in slots of a program array are loaded and put there."""
+        """Tail calls: programs of the object in slots of a program array are loaded and put there. Raises Refused for
+        one that cannot be, as libbpf does: without it, a tail call would go on where nobody expects it to."""
         if map.type != _PROGRAMS:
             return
         by_name = {program.name: program for program in self.prepared.file.programs}
         for index, name in map.slots:
-            other = by_name.get(name)
-            if other is not None and other.name not in self.prepared.refused:
-                yield from self.load(other)
-                key = index.to_bytes(4, "little")
-                yield Step(Stage.MAPS, UpdateElement(Ref(map.name), key, Ref(name)), map.name)
+            if (other := by_name.get(name)) is None:
+                raise Refused(Reason.BAD_MAP, f"slot {index} of {map.name} is for {name!r}, which is no program")
+            yield from self.load(other)
+            key = index.to_bytes(4, "little")
+            yield Step(Stage.MAPS, UpdateElement(Ref(map.name), key, Ref(name)), map.name)

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.sections import Meaning
-from harness.script.checks import SYMBOL
+from harness.script.checks import SYMBOL, TRACEPOINT
 
 _PREFIXES = {"x86_64": ("__x64_sys_", (4, 17)), "arm64": ("__arm64_sys_", (4, 19)), "riscv64": ("__riscv_sys_", (6, 6))}
 """What is in front of a system call's name since that release: ARCH_SYSCALL_PREFIX of libbpf."""
 _SYSTEM_CALL = re.compile(r"^(?:__(?:x64|arm64|riscv)_sys_|SyS_|sys_)(?=\w)")
+ATTACHED = {
+    **dict.fromkeys(("kprobe", "kretprobe"), "kprobe/FUNCTION"),
+    **dict.fromkeys(("ksyscall", "kretsyscall"), "ksyscall/CALL"),
+    **dict.fromkeys(("tracepoint", "tp"), "tracepoint/GROUP/NAME"),
+    **dict.fromkeys(("raw_tracepoint", "raw_tp"), "raw_tracepoint/NAME"),
+    "socket": "socket",
+}
+"""The mechanisms by which the bench attaches, each with the name of a section that says where."""
+_OFFSETS = range(1 << 63)
 _KPROBES = {"kprobe": "kprobe", "kretprobe": "kretprobe", "ksyscall": "kprobe", "kretsyscall": "kretprobe"}
 
 
@@ -34,10 +43,11 @@ def place(said: Meaning, kernel: KernelFacts) -> Place | None:
     if mechanism in _KPROBES and said.target:
         symbol, _, offset = said.target.partition("+")
         try:
-            return Place(_KPROBES[mechanism], symbol, int(offset or "0", 0)) if SYMBOL.fullmatch(symbol) else None
+            at = int(offset or "0", 0)
         except ValueError:
             return None
-    if mechanism in ("tracepoint", "tp") and "/" in said.target:
+        return Place(_KPROBES[mechanism], symbol, at) if SYMBOL.fullmatch(symbol) and at in _OFFSETS else None
+    if mechanism in ("tracepoint", "tp") and TRACEPOINT.fullmatch(said.target):
         return Place("tracepoint", said.target)
     if mechanism in ("raw_tracepoint", "raw_tp") and said.target:
         return Place("raw_tracepoint", said.target)

@@ -39,6 +39,7 @@ class Reason(Enum):
     NEEDS_KERNEL_SYMBOL = "the program uses the address of a variable of the kernel (ksym)"
     NEEDS_ATTACH_TYPE = "the program is loaded for a function of the kernel, which its BTF names by number"
     TOO_MUCH_MEMORY = "its maps and programs need more memory than the bench has for them"
+    NO_SCRIPT = "the bench has no script for it: something in it is named or placed as no operation here takes it"
     NEEDS_CONFIG = "the program reads what the configuration of the kernel says (kconfig)"
 
     @property

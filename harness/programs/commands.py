@@ -25,6 +25,7 @@ from harness.programs.verifying import verify as verify_program
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import Unpredicted
 from hil.arch import architectures
+from hil.arguments import INPUT_FILE
 from hil.errors import UserError
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -36,7 +37,7 @@ def _program(function: _F) -> _F:
     function = click.option("--section", help="Of an object file, the program: its section or its name.")(function)
     function = click.option(
         "--types",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=INPUT_FILE,
         help="Of an object file, the types it is adjusted to: a kernel's image, vmlinux or /sys/kernel/btf/vmlinux.",
     )(function)
     function = click.option(

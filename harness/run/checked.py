@@ -29,6 +29,8 @@ class Word(StrEnum):
     NOT_RUN = "not run"
 
 
+WITH_REASON = (Word.REFUSED, Word.NOT_ATTACHED)
+"""Those that an expectation may name a kind of reason of."""
 _RISING = (Word.LOADS, Word.ATTACHES, Word.FIRES)
 """An expectation of one of these is also met by those behind it: whether a probe is hit may be chance."""
 
@@ -102,7 +104,7 @@ class Checked:
     @property
     def verdict(self) -> str:
         """Returns the word as a table of expectations has it, with the kind of the first reason."""
-        kind = self.whys[0].kind if self.whys and self.word in (Word.REFUSED, Word.NOT_ATTACHED) else ""
+        kind = self.whys[0].kind if self.whys and self.word in WITH_REASON else ""
         return f"{self.word}: {kind}" if kind else str(self.word)
 
     @property

@@ -43,7 +43,7 @@ _FOR_GOOD = {
 }
 """Values that the kernel does not allow to be changed back: Documentation/admin-guide/sysctl/kernel.rst, and
 Documentation/admin-guide/LSM/Yama.rst."""
-_TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
+TRACEPOINT = re.compile(r"[\w-]+/[\w-]+")
 _PROBE = re.compile(rf"\w{{1,{LONGEST_PROBE}}}", re.ASCII)
 """A pattern of names: is_good_name(), kernel/trace/trace_probe.h; with the executors' prefix it stays below
 MAX_EVENT_NAME_LEN."""
@@ -131,7 +131,7 @@ def _written(operation: Operation) -> str:
             return "names no place in a function; write other commands as they are, by WriteKprobeEvents"
         case SetSetting(path, value) if value in _FOR_GOOD.get(path, ()):
             return "could not be restored: it holds until the next boot, for everything that runs after the script"
-        case FindTracepoint(tracepoint=path) if not _TRACEPOINT.fullmatch(path):
+        case FindTracepoint(tracepoint=path) if not TRACEPOINT.fullmatch(path):
             return "names no tracepoint; write it as in 'sched/sched_switch'"
     return ""
 

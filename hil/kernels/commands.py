@@ -12,6 +12,7 @@ import click
 
 from hil import cache, terminal
 from hil.arch import Architecture, architecture, architectures
+from hil.arguments import INPUT_FILE
 from hil.errors import BenchError, HilError, UserError
 from hil.kernels import catalogue, distributions, entry, importing, store
 from hil.kernels.building.command import build
@@ -21,7 +22,7 @@ from hil.kernels.parameters import chosen_architectures, chosen_or_every
 from hil.kernels.points import Point, points
 from hil.kernels.progress import shown
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = INPUT_FILE
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hil.arguments import INPUT_FILE
 from hil.kernels import catalogue
 from hil.kernels.building import builder
 from hil.kernels.parameters import chosen_architectures, chosen_or_every
@@ -18,7 +19,7 @@ from hil.kernels.progress import shown
 @chosen_architectures
 @click.option(
     "--tarball",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=INPUT_FILE,
     help="Your copy of the sources, instead of a download; accepted only with the catalogue's sha256.",
 )
 @click.option(

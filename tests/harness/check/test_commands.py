@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -15,6 +17,7 @@ from hil.errors import UserError
 from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from tests.fakes import fake_kernel
+from tests.harness.objects.building import section
 from tests.harness.objects.probes import probe
 from tests.harness.programs.elf import Section, object_file
 
@@ -69,6 +72,7 @@ def test_what_the_model_cannot_tell_is_open(tmp_path: Path) -> None:
     (tmp_path / "xdp.o").write_bytes(probe("xdp", mov64_imm(R0, 2), exit_()))
     said = run(tmp_path / "xdp.o", "--model-only", "--lanes", "debian-12/x86_64/jit")
     assert "the model cannot tell whether it loads" in said.output
+    assert said.return_value == 3
 
 
 @pytest.mark.usefixtures("kernels")
@@ -79,6 +83,9 @@ def test_what_the_model_cannot_tell_is_open(tmp_path: Path) -> None:
         (("--trigger", "cap_task_prctle"), "did you mean 'cap_task_prctl'"),
         (("--trigger", "write_null:a"), "arguments are numbers"),
         (("--trigger", "write_null:1,2,3"), "takes 2 arguments"),
+        (("--trigger", "write_null:0x10000000000000000"), "64 bits"),
+        (("--write-expect", ""), "names no file"),
+        (("--write-expect", "/nonexistent/table.toml"), "there is no folder /nonexistent"),
         (("--lanes", "debian-99"), "unknown lane"),
         (("--lanes", "linux-4.1"), "no kernel of the chosen lanes"),
         (("--json",), "--model-only"),
@@ -95,11 +102,35 @@ def test_a_mistake_is_told_with_what_to_do(file: Path, words: tuple[str, ...], s
     ("content", "said"),
     [
         (b"no object", "x.o: the file does not begin as an ELF file"),
-        (object_file(Section("license", b"GPL\0")), "holds no program"),
+        (object_file(Section("license", b"GPL\0")), "x.o holds no program"),
+        (object_file(section("socket", mov64_imm(R0, 0), exit_()), order=">"), "x.o: a big-endian BPF object file"),
     ],
 )
-def test_a_file_without_programs_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_without_programs_is_told(file: Path, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "x.o").write_bytes(content)
-    result = run(tmp_path / "x.o", "--model-only")
-    assert isinstance(result.exception, UserError)
+    result = run(file, tmp_path / "x.o", "--model-only")
+    assert isinstance(result.exception, UserError), result
     assert said in str(result.exception)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_table_may_be_about_more_programs_than_are_tried(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.o").write_bytes(probe(name="other"))
+    words = (file, tmp_path / "other.o", "--model-only", "--lanes", "debian-12/x86_64")
+    table = tmp_path / "table.toml"
+    assert run(*words, "--write-expect", table).return_value == 0
+    assert run(*words, "--programs", "other", "--expect", table).return_value == 0
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_file_that_is_named_twice_is_tried_twice_under_names_that_a_choice_does_not_change(file: Path) -> None:
+    said = run(file, file, "--model-only", "--json", "--lanes", "debian-12/x86_64/jit")
+    assert [one["script"] for one in json.loads(said.stdout)] == ["probe.o:probe", "probe.o:probe-2"]
+
+
+def test_a_device_or_a_pipe_is_no_object(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for words in ((tmp_path / "pipe",), ("/dev/zero",), (__file__, "--expect", tmp_path / "pipe")):
+        result = run(*words, "--model-only")
+        assert isinstance(result.exception, click.BadParameter), result
+        assert "is a device or a pipe" in str(result.exception)

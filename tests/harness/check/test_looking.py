@@ -8,9 +8,12 @@ import pytest
 from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.symbols import Found, Symbol
+from harness.check.trying import NamedObject, trials
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
 from harness.objects.adjusting import POISON
+from harness.objects.reader import read
+from harness.objects.reasons import Reason
 from harness.run.checked import Answer, Word
 from harness.script.operations import (
     Attach,
@@ -21,10 +24,11 @@ from harness.script.operations import (
     ReadCount,
     ReadProfile,
     Trigger,
+    UpdateElement,
 )
-from harness.script.outcome import Outcome
-from tests.harness.check.trying import Says, fared, trial
-from tests.harness.objects.building import moved
+from harness.script.outcome import Outcome, Unknown
+from tests.harness.check.trying import Says, facts, fared, trial
+from tests.harness.objects.building import moved, tail_caller
 from tests.harness.objects.probes import probe
 
 UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
@@ -47,6 +51,55 @@ def test_one_that_is_not_hit_is_attached_all_the_same() -> None:
 
 def test_a_socket_filter_fires_when_a_packet_comes() -> None:
     assert fared(trial(moved())).word is Word.FIRES
+
+
+@pytest.mark.parametrize(
+    ("profile", "count", "fires", "hits"),
+    [
+        (Outcome(value=0), Outcome(value=0), Answer.NO, 0),
+        (Outcome(value=2), Outcome(value=0), Answer.YES, 2),
+        (Outcome(value=Unknown("", least=1)), Outcome(value=0), Answer.YES, None),
+        (Outcome(value=Unknown("", least=0)), Outcome(value=0), Answer.UNKNOWN, 0),
+        (Outcome(errno="ENOENT"), Outcome(value=0), Answer.UNKNOWN, 0),
+        (Outcome(errno="ENOENT"), Outcome(value=4), Answer.YES, 4),
+        (Outcome(errno="ENOENT"), Outcome(errno="EIO"), Answer.UNKNOWN, None),
+    ],
+)
+def test_hits_that_a_program_filters_out_are_not_taken_for_none(
+    profile: Outcome, count: Outcome, fires: Answer, hits: int | None
+) -> None:
+    said = {ReadProfile: profile, ReadCount: count}
+    found = fared(trial(probe()), lambda one: said.get(type(one), Outcome(value=0)))
+    assert (found.fires, found.hits) == (fires, hits)
+
+
+@pytest.mark.parametrize("kind", [UpdateElement, LoadProgram])
+def test_a_program_whose_tail_call_leads_nowhere_is_not_green(kind: type) -> None:
+    objects = [NamedObject("probe.o", read(tail_caller()))]
+    one = next(trials(objects, facts()))
+
+    def says(operation: Operation) -> Outcome:
+        failed = isinstance(operation, kind) and getattr(operation, "name", "called") == "called"
+        return Outcome(errno="EINVAL") if failed else Outcome(value=0)
+
+    found = fared(one, says)
+    assert (found.word, found.whys[0].kind, found.whys[0].stage) == (Word.REFUSED, "slot", "maps")
+    assert fared(one).word is Word.FIRES
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [("kprobe/skb-1", "no-place"), ("tracepoint/sched", "no-place"), ("uprobe/libc:malloc", "not-attached")],
+)
+def test_a_section_that_names_no_place_is_told(section: str, kind: str) -> None:
+    found = fared(trial(probe(section)))
+    assert (found.word, found.whys[0].kind, found.fine) == (Word.LOADS, kind, True)
+
+
+def test_what_no_script_can_have_is_not_taken_for_a_lack_of_memory() -> None:
+    one = trial(probe(name="hits"))
+    assert one.refused is not None
+    assert one.refused.reason is Reason.NO_SCRIPT
 
 
 @pytest.mark.parametrize(

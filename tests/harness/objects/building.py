@@ -5,7 +5,20 @@ from __future__ import annotations
 
 import struct
 
-from harness.isa.assemble import R0, R1, R2, Piece, exit_, ld_imm64, mov64_imm, mov64_reg, program
+from harness.isa.assemble import (
+    R0,
+    R1,
+    R2,
+    R3,
+    Helper,
+    Piece,
+    call,
+    exit_,
+    ld_imm64,
+    mov64_imm,
+    mov64_reg,
+    program,
+)
 from harness.isa.instruction import Instruction, encode
 from harness.objects.btf.types import Kind
 from tests.harness.objects.types import Types
@@ -108,3 +121,35 @@ def everything() -> bytes:
 def moved() -> bytes:
     """A program that copies a register, and nothing else in the file: the least there can be."""
     return object_file(section("socket", mov64_reg(R0, R1), exit_()))
+
+
+def tail_caller(second: str = "socket/called", slot: str = "called") -> bytes:
+    """A program that tail-calls another one of the object, which the map `next` has in slot 1: a function in the
+    section `second`. `slot` is what stands in the slot."""
+    types = Types()
+    number = types.int()
+    handler = types.pointer(types.add(Kind.FUNC_PROTO, "", number))
+    shape = types.struct(
+        "",
+        24,
+        type=(types.number(3), 0),
+        max_entries=(types.number(2), 64),
+        key_size=(types.number(4), 128),
+        values=(types.array(handler, 0), 192),
+    )
+    types.section(".maps", (types.variable("next", shape), 0, 24))
+    caller: tuple[Piece, ...] = (ld_imm64(R2, 0), mov64_imm(R3, 1), call(Helper.TAIL_CALL), mov64_imm(R0, 0), exit_())
+    names = {"caller": 1, "called": 2, "next": 3}
+    return object_file(
+        section("socket", *caller),
+        section(second, mov64_imm(R0, 7), exit_()),
+        Section(".maps", bytes(40), ALLOC | WRITE),
+        Section("license", b"GPL\0"),
+        Section(".BTF", types.content()),
+        symbols=(
+            Symbol("caller", 1, FUNC, 0, 48),
+            Symbol("called", 2, FUNC, 0, 16),
+            Symbol("next", 3, size=40),
+        ),
+        relocations=(Relocation(1, 0, 3), Relocation(3, 32, names[slot], 2)),
+    )

@@ -56,6 +56,22 @@ def test_an_image_without_types(tmp_path: Path) -> None:
         from_file(tmp_path / "image")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x1f\x8bno image",
+        gzip.compress(vmlinux())[:500],
+        bzimage(gzip.compress(vmlinux())[:10] + bytes(10)),
+        bzimage(lzma.compress(vmlinux())[:20] + b"\xff" * 200),
+        bzimage(b"")[:0x24A],
+    ],
+)
+def test_a_damaged_image(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "image").write_bytes(content)
+    with pytest.raises(UserError, match="image is a damaged compressed image"):
+        from_file(tmp_path / "image")
+
+
 def test_an_image_compressed_otherwise(tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(bzimage(b"LZOX"))
     with pytest.raises(BenchError, match="compressed in an unknown way"):

@@ -20,7 +20,7 @@ from harness.script.operations import Attach, CreateKprobe, CreateMap, LoadProgr
 from harness.script.outcome import Outcome
 from harness.script.triggers import UNKNOWN_PRCTL
 from hil.errors import UserError
-from tests.harness.objects.building import everything
+from tests.harness.objects.building import everything, tail_caller
 from tests.harness.objects.probes import probe
 
 VERSION = 0x601C0
@@ -70,6 +70,12 @@ def test_what_is_attached_counts_in_the_model() -> None:
         ("raw_tp/sched_switch", Place("raw_tracepoint", "sched_switch")),
         ("socket1", Place("socket", "")),
         ("kprobe", None),
+        ("kprobe/f+-1", None),
+        ("kprobe/f+0xg", None),
+        ("kprobe/f+0x8000000000000000", None),
+        ("tracepoint/sched", None),
+        ("tracepoint/sched/sched_switch/x", None),
+        ("tracepoint/sched:a/b", None),
         ("uprobe/libc:malloc", None),
         ("xdp", None),
     ],
@@ -96,6 +102,23 @@ def test_a_system_call_is_named_as_the_kernel_names_it(arch: str, version: int, 
 
 def test_other_functions_keep_their_names() -> None:
     assert portable("do_sys_open", FACTS) == "do_sys_open"
+
+
+def test_programs_in_slots_are_loaded_and_put_there() -> None:
+    made = [(step.stage, step.subject) for step in steps(tail_caller())[:4]]
+    assert made == [(Stage.MAPS, "next"), (Stage.LOAD, "caller"), (Stage.LOAD, "called"), (Stage.MAPS, "next")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (tail_caller(second="unheard/of"), "tells no type of program"),
+        (tail_caller(slot="next"), "slot 1 of next is for 'next', which is no program"),
+    ],
+)
+def test_a_slot_is_never_left_empty(content: bytes, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        steps(content)
 
 
 def test_data_is_filled_and_frozen_before_the_load() -> None:

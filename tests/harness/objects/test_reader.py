@@ -15,7 +15,7 @@ from harness.objects.reader import read
 from harness.objects.reasons import Line, Reason, Refused
 from harness.objects.twins import twins
 from harness.script.operations import CreateMap, ProgramType, Ref
-from tests.harness.objects.building import CALL, everything, section
+from tests.harness.objects.building import CALL, everything, section, tail_caller
 from tests.harness.objects.types import Types
 from tests.harness.programs.elf import (
     ALLOC,
@@ -185,6 +185,12 @@ def test_a_label_beside_functions_begins_none() -> None:
     code = section("kprobe/f", mov64_imm(R0, 1), exit_())
     file = read(object_file(code, symbols=(Symbol("f", 1, FUNC, 0, 16), Symbol("label", 1, NOTYPE, 8))))
     assert [one.name for one in file.programs] == ["f"]
+
+
+def test_a_map_of_programs_that_names_them_holds_descriptors() -> None:
+    (found,) = read(tail_caller()).maps
+    assert (found.type_name, found.slots) == ("prog_array", ((1, "called"),))
+    assert found.create() == CreateMap("next", 3, 4, 4, 2)
 
 
 def test_operations_of_the_kernel_with_the_programs_in_them() -> None:
