@@ -36,17 +36,17 @@ class Address:
         return "ssh://" + (f"{self.user}@" if self.user else "") + self.place
 
 
-def parse(text: str) -> Address:
-    """The address in `text`; raises UserError when it is none."""
+def parse(text: str, what: str = "--target", remedy: str = _FORM) -> Address:
+    """The address in `text`; raises UserError, about `what`, when it is none."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UserError(f"--target {text!r} is not the address of a board: {error}", remedy=_FORM) from None
+        raise UserError(f"{what} {text!r} is not the address of a board: {error}", remedy=remedy) from None
     if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise UserError(f"--target {text!r} is not the address of a board", remedy=_FORM)
+        raise UserError(f"{what} {text!r} is not the address of a board", remedy=remedy)
     if parts.password is not None:
-        raise UserError("--target takes no password", remedy="log in with a key: ssh-copy-id, or the ssh agent")
+        raise UserError(f"{what} takes no password", remedy="log in with a key: ssh-copy-id, or the ssh agent")
     # urlsplit() makes a host lower case, and the names of an ssh_config are not.
     host = parts.netloc.rpartition("@")[2]
     host = host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]

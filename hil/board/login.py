@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""Logging in to a board as the user's ssh_config says: names, ports, users, keys, jumps and known hosts."""
+"""Logging in to a board as the user's ssh_config says, over jumps and proxy commands, to a known host."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import getpass
 import hashlib
-import logging
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import paramiko
 
+from hil.board import openssh
 from hil.board.address import Address
+from hil.board.openssh import Host
 from hil.errors import BenchError, HilError, UserError
 
-_log = logging.getLogger(__name__)
-
-SSH_CONFIG = Path("~/.ssh/config")
-_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2 /etc/ssh/ssh_known_hosts"
 _SECONDS = 20.0
 """For each part of a login."""
+_ENDS = 1.0
+"""Seconds for a ProxyCommand to be gone after its output ended."""
+_NOT_STARTED = (126, 127)
+"""The status of a shell that cannot start a command."""
+_RSA = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
+"""The types of keys by the algorithms of signatures, where they differ."""
 
 
 class Unreachable(BenchError):
@@ -46,23 +49,6 @@ class Line:
             client.close()
 
 
-@dataclass(frozen=True)
-class _Host:
-    """What the ssh_config says of a host."""
-
-    name: str
-    port: int
-    user: str
-    keys: tuple[str, ...]
-    only_these_keys: bool
-    known_hosts: tuple[Path, ...]
-    proxy_command: str
-    jumps: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.port}"
-
-
 def log_in(address: Address, config: Path | None = None) -> Line:
     """Log in to the board. Raises Unreachable when nothing answers there, UserError when its host key is unknown or our
     keys are refused.
@@ -70,147 +56,132 @@ def log_in(address: Address, config: Path | None = None) -> Line:
     `config` stands for ~/.ssh/config, as with `ssh -F`.
     """
     with contextlib.ExitStack() as opened:
-        clients = list(_log_in(address, _read(config), opened, ()))
+        clients = list(_log_in(address, config, opened, ()))
         transport = clients[-1].get_transport()
         assert transport is not None
         opened.pop_all()
         return Line(transport, tuple(reversed(clients)))
 
 
-def _read(path: Path | None) -> str:
-    file = path or SSH_CONFIG.expanduser()
-    if path is None and not file.exists():
-        return ""
-    try:
-        text = file.read_text()
-        paramiko.SSHConfig.from_text(text)
-        return text
-    except OSError as error:
-        raise UserError(f"cannot read the ssh_config {file}: {error.strerror}", remedy="see --ssh-config") from None
-    except (paramiko.ConfigParseError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file} is no ssh_config: {error}", remedy="mend it, or name another one: --ssh-config"
-        ) from None
-
-
-def _host(address: Address, config: str) -> _Host:
-    # The first value counts, so that what the address has is in front, and also in what the config makes of it (%p).
-    given = {"Port": address.port, "User": address.user}
-    ours = "".join(f"  {key} {value}\n" for key, value in given.items() if value is not None)
-    try:
-        known: Mapping[str, Any] = paramiko.SSHConfig.from_text(f"Host *\n{ours}\n{config}").lookup(address.host)
-    except (paramiko.SSHException, ImportError) as error:
-        raise UserError(
-            f"the ssh_config has what cannot be followed: {error}", remedy="name another one: --ssh-config"
-        ) from None
-    jumps = known.get("proxyjump", "")
-    files = f"{known.get('userknownhostsfile', _KNOWN_HOSTS)} {known.get('globalknownhostsfile', '')}"
-    return _Host(
-        name=known["hostname"],
-        port=int(known.get("port", 22)),
-        user=known.get("user") or getpass.getuser(),
-        keys=tuple(known.get("identityfile", ())),
-        only_these_keys=known.get("identitiesonly", "no") == "yes",
-        known_hosts=tuple(Path(name).expanduser() for name in shlex.split(files)),
-        proxy_command=known.get("proxycommand", ""),
-        jumps=tuple(name.strip() for name in jumps.split(",")) if jumps not in ("", "none") else (),
-    )
-
-
 def _log_in(
-    address: Address, config: str, opened: contextlib.ExitStack, seen: Sequence[str]
+    address: Address, config: Path | None, opened: contextlib.ExitStack, seen: Sequence[str]
 ) -> Iterator[paramiko.SSHClient]:
     """Yield the clients of every jump, then that of the host itself."""
     if address.host in seen:
         raise UserError(f"the ssh_config has {address.host} jump over itself", remedy="mend its ProxyJump")
-    host = _host(address, config)
+    host = openssh.host(address, config)
     over: list[paramiko.SSHClient] = []
     for number, jump in enumerate(host.jumps):
-        user, _, place = jump.rpartition("@")
-        name, _, port = place.partition(":")
-        there = Address(name, user or None, int(port) if port else None)
         if number == 0:
-            over += _log_in(there, config, opened, (*seen, address.host))
+            over += _log_in(jump, config, opened, (*seen, address.host))
         else:
-            over.append(_connect(_host(there, config), opened, over[-1]))
+            over.append(_connect(openssh.host(jump, config), opened, over[-1]))
     yield from over
     yield _connect(host, opened, over[-1] if over else None)
 
 
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """An unknown host is an error that says how to make it a known one."""
+class _Known(paramiko.MissingHostKeyPolicy):
+    """Accepts the keys that are known of a host; of another one the error says how to make it known."""
 
-    def __init__(self, host: _Host) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        file = self._host.known_hosts[0]
-        place = f"-p {self._host.port} {self._host.name}" if self._host.port != 22 else self._host.name
+        host, given = self._host, (key.get_name(), key.asbytes())
+        if key.asbytes() in host.known.revoked:
+            raise UserError(
+                f"{host} has a key that is revoked: {_shown(*given)}",
+                remedy="another machine may answer there; ask who revoked it",
+            )
+        if given in host.known.keys:
+            return
+        if others := [one for one in host.known.keys if one[0] == given[0]]:
+            had = " or ".join(_shown(*one) for one in others)
+            raise UserError(
+                f"{host} has another host key than it had: {_shown(*given)}, not {had}",
+                remedy=f"another machine answers there, or it was set up anew; if so: ssh-keygen -R '{host.entry}'",
+            )
+        place = f"-p {host.port} {host.name}" if host.port != 22 else host.name
+        file = next(iter(host.known_hosts), "~/.ssh/known_hosts")
         raise UserError(
-            f"{self._host} is not a known host: it has the key {_shown(key)}",
+            f"{host} is not a known host: it has the key {_shown(*given)}",
             remedy=f"compare that with the board's own and accept it: ssh-keyscan {place} >> {file}",
         )
 
 
-def _connect(host: _Host, opened: contextlib.ExitStack, over: paramiko.SSHClient | None) -> paramiko.SSHClient:
+def _connect(host: Host, opened: contextlib.ExitStack, over: paramiko.SSHClient | None) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     opened.callback(client.close)
-    for file in host.known_hosts:
-        if file.is_file():
-            client.load_system_host_keys(str(file))
-    client.set_missing_host_key_policy(_Refuse(host))
-    keys = [name for name in host.keys if Path(name).expanduser().exists()]
+    client.set_missing_host_key_policy(_Known(host))
+    way = _way(host, over)
     try:
         client.connect(
             host.name,
             host.port,
             host.user,
-            key_filename=keys or None,  # type: ignore[arg-type]  # a list is taken as well
-            look_for_keys=not host.keys,
+            key_filename=[str(key) for key in host.keys if key.exists()],  # type: ignore[arg-type]  # as documented
+            look_for_keys=False,
             allow_agent=not host.only_these_keys,
-            sock=_way(host, over),
+            sock=way,
             timeout=_SECONDS,
             banner_timeout=_SECONDS,
             auth_timeout=_SECONDS,
+            transport_factory=_preferring({kind for kind, _ in host.known.keys}),
         )
     except HilError:
         raise
-    except paramiko.BadHostKeyException as error:
-        raise UserError(
-            f"{host} has another host key than it had: {_shown(error.key)}, not {_shown(error.expected_key)}",
-            remedy=f"another machine answers there, or it was set up anew; if so: ssh-keygen -R '{_entry(host)}'",
-        ) from None
-    except paramiko.AuthenticationException as error:
-        raise UserError(
-            f"{host} refuses every key for {host.user}: {error}",
-            remedy=f"ssh-copy-id -p {host.port} {host.user}@{host.name}, or name its IdentityFile in the ssh_config",
-        ) from None
     except socket.gaierror as error:
         raise UserError(
             f"there is no host {host.name}: {error.strerror}",
             remedy="mend its name, or give it a HostName in the ssh_config",
         ) from None
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise Unreachable(
-            f"nothing answers SSH at {host}: {str(error) or type(error).__name__}",
-            remedy="is the board on, and its SSH server listening there?",
-        ) from error
+        raise _failure(host, client, way, error) from error
     return client
 
 
-def _way(host: _Host, over: paramiko.SSHClient | None) -> Any:
+def _failure(host: Host, client: paramiko.SSHClient, way: Any, error: Exception) -> HilError:
+    transport = client.get_transport()
+    # paramiko raises the same exceptions when the server dies, or is too slow to answer.
+    if transport is not None and transport.is_active() and str(error) != "Authentication timeout.":
+        return UserError(
+            f"{host} refuses every key for {host.user}: {error}",
+            remedy=f"ssh-copy-id -p {host.port} {host.user}@{host.name}, or name its IdentityFile in the ssh_config",
+        )
+    if isinstance(way, paramiko.ProxyCommand):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if way.process.wait(_ENDS) in _NOT_STARTED:
+                errors = way.process.stderr
+                said = errors.read().decode(errors="replace").strip() if errors else ""
+                return UserError(f"the ProxyCommand of {host} does not start: {said}", remedy="mend the ssh_config")
+    return Unreachable(
+        f"nothing answers SSH at {host}: {str(error) or type(error).__name__}",
+        remedy="is the board on, and its SSH server listening there?",
+    )
+
+
+def _preferring(kinds: Collection[str]) -> Callable[..., paramiko.Transport]:
+    """Makes transports that ask for a host key of one of these types, as ssh does, if the server has one."""
+
+    def make(*arguments: Any, **options: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(*arguments, **options)
+        security = transport.get_security_options()
+        security.key_types = sorted(security.key_types, key=lambda kind: _RSA.get(kind, kind) not in kinds)
+        return transport
+
+    return make
+
+
+def _way(host: Host, over: paramiko.SSHClient | None) -> Any:
     """The way to the host that is no connection of its own; None where it is one."""
     if over is not None:
         transport = over.get_transport()
         assert transport is not None
         return transport.open_channel("direct-tcpip", (host.name, host.port), ("127.0.0.1", 0), timeout=_SECONDS)
-    return paramiko.ProxyCommand(host.proxy_command) if host.proxy_command not in ("", "none") else None
+    # A shell runs it, as ssh has it.
+    return paramiko.ProxyCommand(shlex.join(["sh", "-c", f"exec {host.proxy_command}"])) if host.proxy_command else None
 
 
-def _entry(host: _Host) -> str:
-    return host.name if host.port == 22 else f"[{host.name}]:{host.port}"
-
-
-def _shown(key: paramiko.PKey) -> str:
+def _shown(kind: str, key: bytes) -> str:
     """The key as ssh shows it."""
-    return f"{key.get_name()} SHA256:{base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip('=')}"
+    return f"{kind} SHA256:{base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip('=')}"

@@ -36,6 +36,7 @@ TOOLS = (
     Tool(("apt-get",), "apt", "fetching kernels"),
     Tool(("dpkg-deb",), "dpkg", "unpacking packages"),
     Tool(("zstd",), "zstd", "kernels with modules packed by zstd"),
+    Tool(("ssh-keygen",), "openssh-client", "boards (--target), hil shell"),
     Tool(("gdb-multiarch",), "gdb-multiarch", "hil debug"),
     Tool(("mke2fs",), "e2fsprogs", "hil exec --root"),
     Tool(("cc",), "gcc", "hil debug --lockstep"),

@@ -32,7 +32,7 @@ SMALL = {
 }
 """A run of one machine and a few clauses, with the kernels this host has already."""
 NOT_NEEDED = {
-    *("clang", "e2fsprogs", "gdb-multiarch", "kmod"),
+    *("clang", "e2fsprogs", "gdb-multiarch", "kmod", "openssh-client"),
     *("qemu-system-misc", "gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"),
 }
 """Of the host's packages, those for other commands than the pipelines', and for an architecture that the kernel which

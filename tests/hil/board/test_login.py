@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from hil.board.address import Address, parse
@@ -77,7 +78,7 @@ def test_a_host_that_nobody_knows_is_named(host: ThisHost, monkeypatch: pytest.M
 
 
 def test_an_ssh_config_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read the ssh_config"):
+    with pytest.raises(UserError, match=r"ssh cannot tell how to reach ssh://pi: Can't open .*No such file"):
         log_in(Address("pi"), tmp_path / "none")
 
 
@@ -91,16 +92,87 @@ def test_the_way_leads_over_a_jump(host: ThisHost, jump: ThisHost) -> None:
     line.close()
 
 
-def test_a_jump_over_itself_is_an_error(host: ThisHost) -> None:
-    host.ssh_config.write_text("Host *\n  ProxyJump pi\n")
-    with pytest.raises(UserError, match="jump over itself"):
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("Host *\n  ProxyJump pi\n", "jumphost loop via pi"),
+        ("Host pi\n  ProxyJump gate\nHost gate\n  ProxyJump pi\n", "has pi jump over itself"),
+    ],
+)
+def test_a_jump_over_itself_is_an_error(config: str, told: str, host: ThisHost) -> None:
+    host.ssh_config.write_text(config)
+    with pytest.raises(UserError, match=told):
         log_in(Address("pi"), host.ssh_config)
 
 
-def test_the_way_leads_through_a_proxy_command(host: ThisHost, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["{}", "{} 2>/dev/null", "cat | {}"])
+def test_the_way_leads_through_a_proxy_command(form: str, host: ThisHost, tmp_path: Path) -> None:
     relay = tmp_path / "relay.py"
     relay.write_text(RELAY)
-    host.ssh_config.write_text(f"{host.ssh_config.read_text()}  ProxyCommand {sys.executable} {relay} %h %p\n")
+    command = form.format(f"{sys.executable} {relay} %h %p")
+    host.ssh_config.write_text(f"{host.ssh_config.read_text()}  ProxyCommand {command}\n")
     line = log_in(host.board, host.ssh_config)
     assert line.transport.is_authenticated()
     line.close()
+
+
+def test_a_proxy_command_that_does_not_start_is_no_board_that_is_off(host: ThisHost) -> None:
+    host.ssh_config.write_text(f"{host.ssh_config.read_text()}  ProxyCommand no-such-relay %h\n")
+    with pytest.raises(UserError, match=r"ProxyCommand of .* does not start: .*no-such-relay"):
+        log_in(host.board, host.ssh_config)
+
+
+def known(host: ThisHost, key: paramiko.PKey, hosts: str = "", marker: str = "") -> str:
+    """A line of a file of known hosts."""
+    return f"{marker} {hosts or f'[127.0.0.1]:{host.address[1]}'} {key.get_name()} {key.get_base64()}\n".lstrip()
+
+
+def test_lines_that_say_nothing_of_the_board_are_no_matter(host: ThisHost, tmp_path: Path) -> None:
+    other = new_key(tmp_path / "other")
+    lines = known(host, other, "*.example.org", "@cert-authority") + known(host, other, marker="@cert-authority")
+    lines += known(host, other, marker="@revoked") + "garbage\n" + f"[127.0.0.1]:{host.address[1]} ssh-rsa AAAA!x\n"
+    host.known_hosts.write_bytes(lines.encode() + b"\xff\xfe pi\n" + host.known_hosts.read_bytes())
+    log_in(host.board, host.ssh_config).close()
+
+
+def test_a_key_that_is_revoked_is_refused(host: ThisHost) -> None:
+    host.known_hosts.write_text(known(host, host.host_key, "*", "@revoked") + host.known_hosts.read_text())
+    with pytest.raises(UserError, match="has a key that is revoked: ssh-ed25519 SHA256:"):
+        log_in(host.board, host.ssh_config)
+
+
+@pytest.mark.parametrize("hosts", ["*", "[127.0.0.?]:*,!pi", "127.0.0.1"])
+def test_a_host_is_known_by_what_ssh_knows_it(hosts: str, host: ThisHost) -> None:
+    host.known_hosts.write_text(known(host, host.host_key, hosts))
+    log_in(host.board, host.ssh_config).close()
+
+
+def test_a_host_may_have_several_keys_of_one_type(host: ThisHost, tmp_path: Path) -> None:
+    old = new_key(tmp_path / "old")
+    host.known_hosts.write_text(known(host, old) + host.known_hosts.read_text())
+    log_in(host.board, host.ssh_config).close()
+
+
+def test_the_key_of_a_type_that_is_known_is_asked_for(host: ThisHost) -> None:
+    rsa = paramiko.RSAKey.generate(2048)
+    host.more_keys.append(rsa)
+    host.know(rsa)
+    log_in(host.board, host.ssh_config).close()
+
+
+def test_a_host_is_known_by_its_alias(host: ThisHost) -> None:
+    host.known_hosts.write_text(known(host, host.host_key, "farm"))
+    host.ssh_config.write_text(f"{host.ssh_config.read_text()}  HostKeyAlias farm\n")
+    log_in(host.board, host.ssh_config).close()
+
+
+def test_an_rsa_key_that_is_refused_is_no_board_that_is_off(host: ThisHost) -> None:
+    paramiko.RSAKey.generate(2048).write_private_key_file(str(host.folder / "client"))
+    with pytest.raises(UserError, match="refuses every key for root"):
+        log_in(host.board, host.ssh_config)
+
+
+def test_a_file_that_holds_no_key_is_no_board_that_is_off(host: ThisHost) -> None:
+    (host.folder / "client").write_text("garbage")
+    with pytest.raises(UserError, match="refuses every key for root"):
+        log_in(host.board, host.ssh_config)

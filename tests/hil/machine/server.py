@@ -26,6 +26,8 @@ class Server(paramiko.ServerInterface):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
         self.host_key = host_key
+        self.more_keys: list[paramiko.PKey] = []
+        """Host keys of other types, for connections to come."""
         self.may_start = threading.Event()
         """While it is cleared, no request to start a command is answered."""
         self.may_start.set()
@@ -49,7 +51,8 @@ class Server(paramiko.ServerInterface):
                 connection, _ = self._listener.accept()
                 transport = paramiko.Transport(connection)
                 self.transports.append(transport)
-                transport.add_server_key(self.host_key)
+                for key in (self.host_key, *self.more_keys):
+                    transport.add_server_key(key)
                 # The client may hang up, as some tests want it to.
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                     transport.start_server(server=self)
