@@ -157,6 +157,14 @@ def _await(lock: FileLock, folder: Path) -> None:
                 raise BenchError(f"no longer waiting for the lock of {folder}: the bench is about to end") from None
 
 
+def left_overs(root: Path) -> Iterator[tuple[Path, Path]]:
+    """Yields each folder below `root` that is being filled, or that a killed process was filling, with the folder whose
+    lock guards it."""
+    for path in sorted(root.glob("**/.*.new-*")):
+        if path.is_dir():
+            yield path, path.with_name(path.name[1:].partition(".new-")[0])
+
+
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder`, read-only, when the block succeeds, and is removed otherwise.

@@ -7,8 +7,9 @@ Every target has tar (busybox has one); owner and times of what is copied are no
 from __future__ import annotations
 
 import io
+import os
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -57,20 +58,42 @@ def from_target(target: Runs, paths: Sequence[str], folder: Path) -> list[str]:
         if done.status:
             missing.append(path)
             continue
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-            # The filter refuses what would land outside of the folder; a guest is not to be trusted.
-            tar.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+                # The filter refuses what would land outside of the folder; a guest is not to be trusted.
+                tar.extractall(folder, filter="data")
+        except (tarfile.TarError, OSError) as error:
+            raise BenchError(f"cannot copy {path} to {folder}: {error}", remedy="see both places") from error
     return missing
 
 
+def name_of(path: Path) -> str:
+    """Returns the last name of a path as it is written, also of a link; where it is written as `.` or `..`, that of the
+    folder."""
+    return path.resolve().name if path.name in ("", "..") else path.name
+
+
+def named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Returns files and folders of this host by their names; raises UserError for two of one name."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        name = name_of(path)
+        if not name:
+            raise UserError(f"{path} has no name to copy it to", remedy="name a file or folder in it")
+        if name in files:
+            raise UserError(f"{files[name]} and {path} have the same name {name}", remedy="copy one after the other")
+        files[name] = path
+    return files
+
+
 def archive(files: Mapping[str, Path]) -> bytes:
-    """Returns a tar archive with files and folders of this host by their names in it; raises UserError for one that
-    cannot be read."""
+    """Returns a tar archive with files and folders of this host by their names in it, of a link what it leads to;
+    raises UserError for one that cannot be read."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, path in files.items():
             try:
-                tar.add(path, name, filter=_owned_by_root)
+                tar.add(os.path.realpath(path, strict=True), name, filter=_owned_by_root)
             except OSError as error:
                 raise UserError(f"cannot read {path}: {error.strerror}", remedy="name a file that exists") from error
     return made.getvalue()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from hil.errors import UserError
@@ -11,7 +12,7 @@ from hil.errors import UserError
 
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` by way of a temporary file beside it, so that neither a full disk nor an interrupt leaves
-    a partial one; raises OSError on failure.
+    a partial one; of several that write at once the last one's text is whole. Raises OSError on failure.
 
     A link stays, and the file that it leads to is written. What is there and no file (a device, a pipe) is written to,
     since a file in its place would take it from everybody.
@@ -20,7 +21,7 @@ def write_whole(path: Path, text: str) -> None:
         path.write_text(text)
         return
     path = path.resolve()
-    temporary = path.with_name(f"{path.name}.partial")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         temporary.write_text(text)
         temporary.replace(path)

@@ -115,11 +115,12 @@ def cp(sources: tuple[str, ...], target: str) -> int:
     to, from_ = _place(target), [_place(source) for source in sources]
     if to is not None and not any(from_):
         machine, folder = to
+        files = copying.named(map(Path, sources))
         with _connected(machine) as connection:
             done = connection.run(["mkdir", "-p", folder], timeout=_LOGIN)
             if done.status:
                 raise UserError(f"cannot make {folder} there", remedy=done.stderr.decode(errors="replace").strip())
-            copying.to_target(connection, {Path(name).resolve().name: Path(name) for name in sources}, folder)
+            copying.to_target(connection, files, folder)
         return 0
     found = [one for one in from_ if one is not None]
     if to is not None or len(found) < len(from_):
@@ -127,6 +128,7 @@ def cp(sources: tuple[str, ...], target: str) -> int:
     folder_here = Path(target)
     if not folder_here.is_dir():
         raise UserError(f"there is no folder {target} on this host", remedy="make it first")
+    copying.named(Path(path) for _, path in found)  # none is to replace another one
     for machine, path in found:
         with _connected(machine) as connection:
             if copying.from_target(connection, [path], folder_here):

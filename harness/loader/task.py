@@ -15,6 +15,7 @@ from elftools.elf.segments import InterpSegment
 
 from harness.script.operations import Script
 from hil.arch import Architecture
+from hil.copying import name_of
 from hil.errors import UserError
 
 FOLDER = "/hil"
@@ -56,7 +57,7 @@ def task(argv: Sequence[str], files: Iterable[str], fetch: Iterable[str], arch: 
     chosen: dict[str, Path] = {}
     for given in files:
         source, _, name = _filled(given, arch).partition(":")
-        _choose(chosen, Path(source), name or Path(source).resolve().name)
+        _choose(chosen, Path(source), name or name_of(Path(source)))
     program, interpreter = words[0], ""
     if "/" in program:
         path = Path(program)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,8 +97,10 @@ def _examined(address: Address, connection: Connection, config: Path | None, sec
     text = _configuration(address, connection, release, config, seconds)
     folder = directories.state() / "boards" / address.place.replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "config", text)
-    read = configuration.read(folder / "config")
+    # Another run may read another kernel's at the same address.
+    file = folder / f"config-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    write_whole(file, text)
+    read = configuration.read(config or file)
     number = read.version or ".".join(map(str, catalogue.numbers(release)))
     options = configuration.options(text)
     detected, why = distributions.detect(options, version)
@@ -106,7 +109,7 @@ def _examined(address: Address, connection: Connection, config: Path | None, sec
         arch=arch,
         folder=folder,
         image=folder / "image",
-        config=folder / "config",
+        config=file,
         modules=None,
         vmlinux=None,
         system_map=None,

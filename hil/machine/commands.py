@@ -20,6 +20,7 @@ def states(remove: bool) -> None:
     if remove:
         for state in found:
             saved.discard(state.folder)
+        saved.clear()
     else:
         rows = [
             (state.folder.name, f"{state.size / 1e6:.0f} MB", f"{datetime.fromtimestamp(state.used):%Y-%m-%d %H:%M}")

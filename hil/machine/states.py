@@ -104,10 +104,18 @@ def discard(folder: Path) -> None:
         cache.remove(folder)
 
 
+def clear() -> None:
+    """Remove what killed processes left when they saved a machine. Raises Unusable when the cache cannot be written."""
+    for path, folder in cache.left_overs(_parent()):
+        with cache.locked_at_once(folder) as ours:
+            if ours:
+                cache.remove(path)
+
+
 def states() -> list[State]:
     """Every state in the cache, the one that was used last first."""
     found = []
-    for path in _parent().glob("[!.]*"):
+    for path in filter(Path.is_dir, _parent().glob("[!.]*")):
         with contextlib.suppress(FileNotFoundError):  # another process removed it
             found.append(State(path, sum(file.stat().st_size for file in path.iterdir()), path.stat().st_mtime))
     return sorted(found, key=lambda state: -state.used)
@@ -161,7 +169,8 @@ def _parent() -> Path:
 
 
 def _limit(newest: Path, notify: Callable[[str], None]) -> None:
-    """Remove the states that were used least recently while all of them are larger than LIMIT."""
+    """Remove what is left over, and the states that were used least recently while all are larger than LIMIT."""
+    clear()
     total, removed = 0, []
     for state in states():
         total += state.size

@@ -128,10 +128,8 @@ def _runs(days: float) -> Iterator[Superfluous]:
 
 def _left_overs(_: float) -> Iterator[Superfluous]:
     """Folders that a process which was killed was filling."""
-    for path in sorted(directories.cache().glob("**/.*.new-*")):
-        folder = path.with_name(path.name[1:].partition(".new-")[0])
-        if path.is_dir():
-            yield Superfluous("left-overs", path, size(path), "half made", folder)
+    for path, folder in cache.left_overs(directories.cache()):
+        yield Superfluous("left-overs", path, size(path), "half made", folder)
 
 
 KINDS: Mapping[str, Find] = {

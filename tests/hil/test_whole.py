@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,12 @@ def test_a_place_that_may_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check_place(tmp_path / "file", "--write-expect")
     check_place(Path("/dev/null"), "--write-expect")
+
+
+def test_several_write_one_file_at_once(tmp_path: Path) -> None:
+    """Each in one step: no text is mixed with another, and nobody fails."""
+    texts = [letter * 10_000 for letter in "abcd"]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda text: write_whole(tmp_path / "file", text), texts * 100):
+            assert (tmp_path / "file").read_text() in texts
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]

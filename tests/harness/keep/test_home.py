@@ -32,8 +32,11 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def running(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that has `words` in its command line."""
-    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", *words], stdin=subprocess.PIPE)
-    with process:
+    pipe = subprocess.PIPE
+    program = "import sys; print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program, *words], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # /proc has its command line by now
         yield process
         process.kill()
 

@@ -26,6 +26,12 @@ def test_a_program_of_this_host_is_copied_with_its_files(tmp_path: Path) -> None
     assert made.interpreter == ""
 
 
+def test_a_link_has_the_name_of_the_link(tmp_path: Path) -> None:
+    (tmp_path / "real").touch()
+    (tmp_path / "link").symlink_to("real")
+    assert task(["true"], [f"{tmp_path}/link"], [], X86, root=False).files == {"link": tmp_path / "link"}
+
+
 def test_a_command_of_the_guest_is_not_looked_for_here() -> None:
     assert task(["bpftool", "prog"], [], [], ARM, root=True).files == {}
     assert task(["/usr/sbin/bpftool-of-nobody"], [], [], ARM, root=True).argv == ("/usr/sbin/bpftool-of-nobody",)

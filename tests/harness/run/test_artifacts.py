@@ -41,7 +41,7 @@ def test_without_reports_a_run_leaves_what_it_can_be_read_from(tmp_path: Path) -
 
 @pytest.mark.parametrize("spoiled", ["results.json", "junit.xml", "report.html"])
 def test_what_one_file_fails_at_costs_no_other(spoiled: str, tmp_path: Path) -> None:
-    (tmp_path / f"{spoiled}.partial").mkdir()
+    (tmp_path / spoiled).mkdir()
     latest = History().record(agreeing(), tmp_path)
     with pytest.raises(Unwritten, match=f"lacks {spoiled} .*--output") as caught:
         write_artifacts(agreeing(), tmp_path, EVERYTHING)

@@ -144,6 +144,34 @@ def test_the_state_that_was_used_least_recently_makes_room(spec: MachineSpec, mo
     assert [states.find(one) is not None for one in specs] == [True, False, True]
 
 
+def left_over(spec: MachineSpec) -> Path:
+    """What a process left that was killed when it saved such a machine."""
+    folder = states.folder_of(spec)
+    left = folder.with_name(f".{folder.name}.new-abc")
+    left.mkdir(parents=True)
+    (left / states.STATE).write_bytes(b"half")
+    return left
+
+
+def test_what_a_killed_process_left_is_removed_when_another_machine_is_saved(spec: MachineSpec) -> None:
+    left = left_over(replace(spec, memory=1))
+    keep(Saves(spec))
+    assert not left.exists()
+
+
+def test_what_is_left_over_is_removed_with_the_others_unless_it_is_being_filled(spec: MachineSpec) -> None:
+    left, being_filled = left_over(spec), left_over(replace(spec, memory=1))
+    with cache.locked(states.folder_of(replace(spec, memory=1))):
+        CliRunner().invoke(command, ["--remove"], catch_exceptions=False)
+    assert not left.exists() and being_filled.exists()
+
+
+def test_a_stray_file_is_no_state(spec: MachineSpec) -> None:
+    keep(Saves(spec))
+    (states.folder_of(spec).parent / "stray").touch()
+    assert [state.folder for state in states.states()] == [states.folder_of(spec)]
+
+
 def test_they_are_listed_and_removed(spec: MachineSpec) -> None:
     keep(Saves(spec))
     shown = CliRunner().invoke(command, [], catch_exceptions=False).output
