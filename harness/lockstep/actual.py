@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.isa.instruction import SIZE, Instruction
-from harness.isa.opcodes import LD_IMM64, Class, Coded, Jump, Pseudo
-from harness.lockstep.expected import CALL
+from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
+from harness.lockstep.inside import CALL, CALL_ARGS, EXIT, TAIL_CALL, same_code
 from harness.lowering.watch import LoadedCode
 from hil.recorder import Record
 
-EXIT = Class.JMP | Jump.EXIT
-# Opcodes that only exist inside the kernel, include/linux/filter.h; BPF_OBJ_GET_INFO_BY_FD shows the ones on the right.
-_TAIL_CALL, _CALL_ARGS, _PROBE_MEM = 0xF0, 0xE0, 0x20
-_INSIDE = {Class.JMP | _TAIL_CALL: CALL, Class.JMP | _CALL_ARGS: CALL}
 _JA32 = Class.JMP32 | Jump.JA
 LOCAL = 1
 """`src` of a call of the program's own function: BPF_PSEUDO_CALL."""
@@ -33,6 +29,8 @@ class GuestProgram:
     name: str
     instructions: tuple[Instruction, ...]
     code: LoadedCode
+    refused: bool = False
+    """Whether the JIT compiler left it to the interpreter."""
 
     @cached_property
     def origin(self) -> Mapping[int, int]:
@@ -218,10 +216,10 @@ def _leads(last: Record, here: Record, returns: list[int]) -> bool:
     following = at + SIZE * (2 if instruction.code == LD_IMM64 else 1)
     if instruction.code == EXIT:
         return bool(returns) and returns.pop() == to
-    if instruction.code == Class.JMP | _CALL_ARGS:
+    if instruction.code == CALL_ARGS:
         returns.append(following)
         return True
-    if instruction.code == Class.JMP | _TAIL_CALL:
+    if instruction.code == TAIL_CALL:
         return True
     if instruction.opcode_class in (Class.JMP, Class.JMP32) and instruction.code != CALL:
         distance = instruction.imm if instruction.code == _JA32 else instruction.off
@@ -236,7 +234,7 @@ def _read_as(run: Sequence[Record], programs: Sequence[GuestProgram], first: Gue
     for record in run:
         at = (record.words[1] - base) // SIZE
         if not _is_at(program, at, record):
-            if not steps or _instruction(steps[-1].record).code != Class.JMP | _TAIL_CALL:
+            if not steps or _instruction(steps[-1].record).code != TAIL_CALL:
                 return []
             called = [one for one in programs if _is_at(one, 0, record)]
             if not called:
@@ -254,15 +252,7 @@ def _is_at(program: GuestProgram, at: int, record: Record) -> bool:
     if not 0 <= at < len(program.translated) // SIZE:
         return False
     shown = program.translated[SIZE * at : SIZE * (at + 1)]
-    code = record.words[3].to_bytes(8, "little")
-    opcode = _INSIDE.get(code[0], code[0])
-    if shown[0] in (CALL, LD_IMM64):
-        return opcode == shown[0]
-    if Coded(shown[0]).opcode_class is Class.LDX:
-        # The verifier notes the kind of the pointer in the constant, which a load has no other use for: 9bac3d6d548e
-        # (4.1) to 3df126f35f88 (4.9).
-        shown, code = shown[:4], code[:4]
-    return opcode in (shown[0], shown[0] & ~0x60 | _PROBE_MEM) and shown[1:] == code[1:]
+    return same_code(shown, record.words[3].to_bytes(8, "little"))
 
 
 def _instruction(record: Record) -> Instruction:

@@ -53,7 +53,7 @@ def compare(
     if any(isinstance(operation, RunThreads) for operation in script.operations):
         return Checked(script, recorded, (), Examined(note=CONCURRENT))
     runs = trace(environment, script, recorded.seen.outcomes, instructions)
-    comparison = Comparison()
+    comparison = Comparison({one.instructions for one in recorded.programs if one.refused})
     compared = comparison.compare(runs, recorded.runs)
     found = next((number for number, one in enumerate(compared) if one.parting), None)
     parting = None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER, Class, Helper, Jump
+from harness.isa.opcodes import FRAME_POINTER, Helper
+from harness.lockstep.inside import CALL
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.instructions.table import Table
@@ -17,7 +18,6 @@ from harness.model.value import Pointer
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 
-CALL = Class.JMP | Jump.CALL
 Image = tuple[bytes, bytes]
 """A region's bytes, and for each of them 1 when it is not a known number (`Region.image`)."""
 

@@ -13,6 +13,7 @@ from harness.isa.opcodes import STACK_SIZE
 from harness.lane import Engine, Lane
 from harness.lockstep import dispatch
 from harness.lockstep.actual import CODE_BYTES, REGISTER_WORDS, GuestProgram, GuestRun, compiled, interpreted
+from harness.lockstep.loads import Loads, loads
 from harness.lockstep.registers import jit_registers
 from harness.lowering.executor import Missed, Observed
 from harness.lowering.watch import LoadedCode, Watch
@@ -22,13 +23,15 @@ from harness.script.needs import Need
 from harness.script.operations import LoadProgram, Script
 from harness.session import QUIET, Bootable, Listener, Session, lane_session
 from hil.arch import architecture
-from hil.errors import BenchError, UserError
+from hil.errors import BenchError
 from hil.gdb import SymbolTable, symbol_file
 from hil.machine import Machine
 from hil.recorder import Group, Place, Record, Recorder, Window
 
 _WORD = 8
 _END_OF_MEMORY = 1 << 64
+_INSTRUCTIONS, _LOADS = range(2)
+"""The groups of records."""
 _KERNEL_HALF = 0xFFFF << 48
 
 
@@ -49,6 +52,11 @@ class LockstepLane:
         self.session = session
         self.recorder = recorder
         self.labels: tuple[int, ...] = ()
+        self._loads: Loads | None = None
+        """Where programs are seen as they are loaded, on kernels that do not tell of them."""
+        if release(session.kernel.era) < bpf.TELLS_LINES:
+            compiled = lane.engine is Engine.JIT
+            self._loads = loads(lane.arch, session.kernel.era, symbols, self._read, compiled=compiled)
         if lane.engine is Engine.INTERP:
             self._arm_interpreter(symbols)
         else:
@@ -68,7 +76,7 @@ class LockstepLane:
         if Need.TWO_CPUS in script.needs:
             self.session.bring_up_cpus()
         executor = self.session.executor
-        executor.watch = Watch() if release(self.session.kernel.era) >= bpf.TELLS_LINES else None
+        executor.watch = None if self._loads else Watch()
         try:
             with self._at_right_registers(), self.recorder.recording():
                 (seen,) = executor.run([script])
@@ -76,7 +84,10 @@ class LockstepLane:
         finally:
             executor.watch = None
         records = self._believed(script)
-        programs = tuple(_programs(script, told))
+        if self._loads and isinstance(seen, Observed):
+            told = self._loads.codes(script, seen.outcomes, [one for one in records if one.group == _LOADS])
+        records = [one for one in records if one.group == _INSTRUCTIONS]
+        programs = tuple(_programs(script, told, compiled=self.lane.engine is Engine.JIT))
         if self.lane.engine is Engine.INTERP:
             runs = interpreted(records, programs, self.labels)
         else:
@@ -122,7 +133,7 @@ class LockstepLane:
                 Window(15, -STACK_SIZE, STACK_SIZE),
             ),
         )
-        self.recorder.arm([group], [Place(label, label + 1) for label in sorted(set(found.labels))], self._nudge)
+        self._arm(group, [Place(label, label + 1) for label in set(found.labels)])
 
     def _arm_jit(self, symbols: SymbolTable) -> None:
         """Records whatever runs outside of the kernel's text and of modules: programs are among it, wherever they are
@@ -142,7 +153,14 @@ class LockstepLane:
                 places.append(Place(at, first))
             at = max(at, last)
         places.append(Place(at, _END_OF_MEMORY - 1))
-        self.recorder.arm([group], places, self._nudge)
+        self._arm(group, places)
+
+    def _arm(self, instructions: Group, places: list[Place]) -> None:
+        groups = [instructions]
+        if self._loads:
+            groups.append(self._loads.group)
+            places = [*places, Place(self._loads.place, self._loads.place + 1, _LOADS)]
+        self.recorder.arm(groups, places, self._nudge)
 
     def _modules(self) -> Iterator[tuple[int, int]]:
         for line in self.session.target.run(["cat", "/proc/modules"]).stdout.decode().splitlines():
@@ -175,7 +193,7 @@ def one_instruction_a_block(machine: Machine) -> Iterator[None]:
             machine.qmp.human(f"{command} off")
 
 
-def _programs(script: Script, told: Sequence[LoadedCode]) -> Iterator[GuestProgram]:
+def _programs(script: Script, told: Sequence[LoadedCode], *, compiled: bool) -> Iterator[GuestProgram]:
     """Yields each program that was loaded; those of which the kernel told nothing as the script has them."""
     by_name: dict[str, list[LoadedCode]] = {}
     for one in told:
@@ -184,7 +202,8 @@ def _programs(script: Script, told: Sequence[LoadedCode]) -> Iterator[GuestProgr
         if isinstance(operation, LoadProgram):
             codes = by_name.get(operation.name, [])
             code = codes.pop(0) if codes else LoadedCode(operation.name)
-            yield GuestProgram(operation.name, tuple(operation.program.instructions), code)
+            refused = compiled and bool(code.translated) and not code.native
+            yield GuestProgram(operation.name, tuple(operation.program.instructions), code, refused)
 
 
 @contextmanager
@@ -192,11 +211,6 @@ def lockstep_lane(lane: Lane, bootable: Bootable, folder: Path, listener: Listen
     """Boots a lane with the recorder. Raises what `lane_session` and `Recorder` raise, and UserError for an
     architecture that lockstep has no tables for."""
     dispatch.disassembler(lane.arch)
-    if lane.engine is Engine.JIT and release(bootable.kernel.era) < bpf.TELLS_LINES:
-        raise UserError(
-            f"{lane}: before Linux 5.0 a kernel does not tell where its JIT puts instructions",
-            remedy="choose the lane with the interpreter",
-        )
     recorder = Recorder(architecture(lane.arch), folder)
     try:
         with lane_session(bootable, folder, engine=lane.engine, plugin=recorder.option, listener=listener) as session:

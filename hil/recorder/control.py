@@ -60,7 +60,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Record:
     """One executed instruction. `order` counts all records; `stale` means that the registers may be those of an earlier
-    instruction; `missing` has the numbers of windows that could not be read, which are zero."""
+    instruction; `missing` has the numbers of windows that could not be read as a whole: pages that were not there are
+    zero."""
 
     order: int
     group: int

@@ -84,10 +84,10 @@ struct record {
     uint64_t size;    // of all of it, in bytes
     uint64_t order;   // counts all records
     uint64_t where;   // the group; the CPU from bit 8 on; STALE
-    uint64_t missing; // bit n: window n could not be read
+    uint64_t missing; // bit n: window n could not be read as a whole
     uint64_t body[];
 };
-enum { CPU_SHIFT = 8 };
+enum { CPU_SHIFT = 8, PAGE = 4096 };
 static const uint64_t STALE = 1ULL << 63;
 
 struct spot { // an instruction that is recorded
@@ -201,6 +201,23 @@ static bool read_memory(unsigned cpu, uint64_t address, void *to, size_t size)
 
 #endif
 
+// Reads what there is, page by page: what follows the memory that is asked for need not be there. The rest is zero.
+static bool read_window(unsigned cpu, uint64_t address, char *to, size_t size)
+{
+    bool whole = true;
+    while (size) {
+        size_t part = PAGE - address % PAGE;
+        if (part > size)
+            part = size;
+        if (!read_memory(cpu, address, to, part)) {
+            whole = false;
+            memset(to, 0, part);
+        }
+        address += part, to += part, size -= part;
+    }
+    return whole;
+}
+
 static size_t size_of(const struct group *group)
 {
     size_t size = sizeof(struct record) + 8 * (1 + group->registers);
@@ -233,10 +250,8 @@ static void on_execution(unsigned cpu, void *data)
     char *next = (char *)&record->body[1 + group->registers];
     for (uint64_t i = 0; i < group->windows; i++) {
         const struct window *window = &group->window[i];
-        if (!read_memory(cpu, record->body[window->word] + window->offset, next, window->size)) {
+        if (!read_window(cpu, record->body[window->word] + window->offset, next, window->size))
             record->missing |= 1ULL << i;
-            memset(next, 0, window->size);
-        }
         next += window->size;
     }
 }
