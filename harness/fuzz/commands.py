@@ -3,41 +3,48 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
 import click
+from rich.console import Console
 
-from harness.core_scripts.parts import PRCTL
-from harness.fuzz import verdicts
-from harness.fuzz.generate import case
-from harness.fuzz.known import known
-from harness.fuzz.scripts import script
+from harness.fuzz.campaign import merging, plan
+from harness.fuzz.campaign.plan import Campaign, Place
+from harness.fuzz.campaign.progress import progress
+from harness.fuzz.campaign.reporting import reported
+from harness.fuzz.campaign.running import run
+from harness.fuzz.campaign.totals import Totals
+from harness.fuzz.campaign.work import GENERATORS
 from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
-from harness.jobs.start import carry_out
-from harness.lane import listed
-from harness.model.eras import Era, era
-from harness.run.again import target_options
-from harness.run.known import KnownDivergence
-from harness.run.plan import Share, on_board, shares
+from harness.lane import Engine, listed
+from harness.run.matrix import make_folder
+from harness.run.places import Places
 from harness.run.results import RunReport
-from harness.script.operations import Script
-from hil import terminal
+from hil import directories, terminal
+from hil.arch import architecture
+from hil.digest import sha256
 from hil.errors import UserError
+from hil.kernels import store
 
-TOGETHER = 32
-"""Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
+_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
-GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
-    "programs": case,
-    "scripts": script,
-    "verdicts": verdicts.case,
-}
-"""The functions that make the case of a seed and a number, by what is random."""
+
+class _Shard(click.ParamType[tuple[int, int]]):
+    """`2/4`: the second of four."""
+
+    name = "I/N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        shard, _, shards = str(value).partition("/")
+        if not (shard.isdecimal() and shards.isdecimal() and 1 <= int(shard) <= int(shards)):
+            self.fail(f"{value!r} is not I/N with I from 1 to N: write 2/4 for the second of four", param, ctx)
+        return int(shard), int(shards)
 
 
 @click.command()
@@ -48,6 +55,10 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
 )
 @click.option("--cases", "count", default=1000, show_default=True, type=click.IntRange(1), help="Cases for each lane.")
 @click.option("--case", "only", type=click.IntRange(0), help="The case of this number alone.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Begin nothing after so many minutes.")
+@click.option("--shard", type=_Shard(), default="1/1", help="The I-th of N parts of the cases, for as many hosts.")
+@click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Go on with the campaign in a run folder.")
+@click.option("--merge", type=_FOLDER, metavar="FOLDER", multiple=True, help="Make one campaign of several shards.")
 @click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
 @cold
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
@@ -58,6 +69,10 @@ def fuzz(
     of: str,
     count: int,
     only: int | None,
+    minutes: float | None,
+    shard: tuple[int, int],
+    resume: Path | None,
+    merge: tuple[Path, ...],
     jobs: int | None,
     output: Path | None,
     **_: object,
@@ -65,46 +80,92 @@ def fuzz(
     """Run random programs, or scripts of random operations, on the lanes' kernels and in the model; or have programs
     near the edge of what verifiers accept loaded, 25 a case. A case in which they differ is listed.
 
-    The exit status is that of `hil run`.
+    Everything is recorded in the run folder as it is found: `--resume` goes on after whatever ended it. The exit
+    status is that of `hil run`.
     """
-    if only is not None and seed is None:
-        raise UserError(f"--case {only} needs a seed", remedy="give --seed, too")
     console = terminal.console()
-    places = chosen_places(listed(lanes), console)
-    seed = SystemRandom().randrange(1 << 32) if seed is None else seed
-    console.print(f"seed {seed}", highlight=False)
+    if merge:
+        folder = make_folder(output or directories.state() / "runs")
+        campaign = merging.merge(merge, folder)
+        totals = Totals(campaign.lanes)
+        return reported(console, campaign, folder, totals, lambda: merging.add(campaign, folder, totals)).exit_status
+    if resume is not None:
+        campaign = plan.read(resume)
+        places = chosen_places(campaign.lanes, console)
+        _same(campaign, places, resume)
+        folder = resume
+    else:
+        if only is not None and seed is None:
+            raise UserError(f"--case {only} needs a seed", remedy="give --seed, too")
+        places = chosen_places(listed(lanes), console)
+        seed = SystemRandom().randrange(1 << 32) if seed is None else seed
+        first, count = (0, count) if only is None else (only, 1)
+        campaign = Campaign(of, seed, first, count, _places(places, console), *shard, generator=plan.generator())
+        folder = make_folder(output or directories.state() / "runs")
+        campaign.write(folder)
+    console.print(f"seed {campaign.seed}; run folder: {folder}", highlight=False, soft_wrap=True)
+    totals = Totals(campaign.lanes)
 
-    def scripts(kernel: str, arch: str) -> tuple[Script, ...]:
-        rules = era(places.era(kernel, arch), arch)
-        numbers = range(count) if only is None else (only,)
-        console.print(f"{kernel}/{arch}: making {len(numbers)} cases", highlight=False)
-        return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
+    def carry_out() -> None:
+        with progress(console, campaign.cases) as tell:
+            run(
+                campaign,
+                folder,
+                jobs or os.cpu_count() or 1,
+                tell,
+                totals=totals,
+                board=places.board,
+                minutes=minutes,
+            )
 
-    plan = tuple(
-        replace(share, known=_known(share))
-        for share in shares(places.lanes, scripts, together=TOGETHER, random=True, armed=(PRCTL,), board=places.board)
-    )
-    report = carry_out(console, plan, output, jobs)
+    report = reported(console, campaign, folder, totals, carry_out)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    which = ["--cases", str(count)] if only is None else ["--case", str(only)]
-    where = target_options(sys.argv) or ["--lanes", lanes]
-    again = shlex.join(["hil", "fuzz", *where, "--of", of, "--seed", str(seed), *which])
-    console.print(f"again: {again}", highlight=False, soft_wrap=True)
+    if totals.cases < campaign.cases:
+        console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
     return report.exit_status
 
 
-def _known(share: Share) -> tuple[KnownDivergence, ...]:
-    if share.board is None:
-        return tuple(known(share.lanes, share.scripts))
-    like = [replace(lane, kernel=share.board.like) for lane in share.lanes]
-    return on_board(tuple(known(like, share.scripts)), share.board)
+def _places(places: Places, console: Console) -> tuple[Place, ...]:
+    """The places of a new campaign; kernels are fetched."""
+    engines: dict[tuple[str, str], list[Engine]] = {}
+    for lane in places.lanes:
+        engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
+    return tuple(
+        Place(kernel, arch, tuple(chosen), places.era(kernel, arch), _identity(places, kernel, arch, console))
+        for (kernel, arch), chosen in engines.items()
+    )
+
+
+def _identity(places: Places, kernel: str, arch: str, console: Console) -> str:
+    if places.board:
+        return f"{places.board.kernel.release} {places.board.kernel.version}"
+    said = store.get(kernel, architecture(arch), notify=lambda line: console.print(line, highlight=False))
+    return f"{said.version} {sha256(said.image)}"
+
+
+def _same(campaign: Campaign, places: Places, folder: Path) -> None:
+    """Raises UserError where what is left of a campaign would be another campaign."""
+    remedy = "start a new campaign, with another seed to learn more"
+    if campaign.generator != plan.generator():
+        raise UserError(
+            f"this hil makes other cases than the one that began {folder}", remedy=f"use that one, or {remedy}"
+        )
+    now = {str(place): place for place in _places(places, terminal.console())}
+    for place in campaign.places:
+        if replace(place, identity="") != replace(now.get(str(place), place), identity=""):
+            raise UserError(f"{place} is judged by other rules than when {folder} was begun", remedy=remedy)
+        if str(place) in now and now[str(place)].identity != place.identity:
+            raise UserError(f"{place} is another kernel than when {folder} was begun", remedy=remedy)
 
 
 def paces(report: RunReport) -> Iterator[str]:
     """Yields the speed of each lane, by the guest's clock, that is without boot, transport and model."""
     for lane in report.lanes:
         took = [result.seconds for result in report.results if result.lane == lane and result.seconds]
-        if took:
-            yield f"{lane}: {len(took) / sum(took):.0f} cases/s in the guest"
-    yield f"{len(report.results) / report.seconds:.1f} cases/s with everything"
+        tallies = [tally for tally in report.tallies if tally.lane == lane and tally.seconds]
+        seconds = sum(took) + sum(tally.seconds for tally in tallies)
+        if seconds:
+            number = len(took) + sum(sum(tally.verdicts.values()) for tally in tallies)
+            yield f"{lane}: {number / seconds:.0f} cases/s in the guest"
+    yield f"{report.counts().total() / report.seconds:.1f} cases/s with everything"

@@ -47,7 +47,10 @@ def _document(report: RunReport) -> JUnitXml:
     for lane in report.lanes:
         suite = TestSuite(lane)
         suite.add_property("hil", _plain(report.host.get("hil", "unknown")))
-        for number, remark in enumerate(replace(report, results=report.of(lane)).remarks, 1):
+        alone = replace(
+            report, results=report.of(lane), tallies=tuple(tally for tally in report.tallies if tally.lane == lane)
+        )
+        for number, remark in enumerate(alone.remarks, 1):
             suite.add_property(f"remark-{number}", _plain(remark))
         checked = {one.script: one for one in report.checked if one.lane == lane}
         suite.add_testcases([_case(report, result, checked.pop(result.script, None)) for result in report.of(lane)])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -79,13 +78,13 @@ def _title(report: RunReport) -> str:
 
 def _head(report: RunReport) -> str:
     counts = report.counts()
-    unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
+    unpredicted = report.unpredicted
     given = [verdict for verdict in Verdict if counts[verdict]]
     columns = ["lane", "scripts", *map(str, given), *(["operations unpredicted"] if unpredicted else [])]
     lines = [
         f"## {report.title}: {_title(report)}",
         "",
-        f"{code(shlex.join(('hil', *report.command[1:])))}: {counted(len(report.results), 'result')} "
+        f"{code(shlex.join(('hil', *report.command[1:])))}: {counted(report.counts().total(), 'result')} "
         f"in {report.seconds:.0f} s, "
         f"{report.started.replace('T', ' ').replace('+00:00', ' UTC')}, hil {code(report.host.get('hil', 'unknown'))}",
         "",

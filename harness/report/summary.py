@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +26,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     table.add_column("lane", no_wrap=True)
     table.add_column("scripts", justify="right")
     table.add_column("verdicts")
-    unpredicted = Counter(result.lane for result in report.results for _ in result.unpredicted)
+    unpredicted = report.unpredicted
     if unpredicted:
         table.add_column("unpredicted", justify="right")
     for lane in report.lanes:
@@ -41,15 +40,15 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
         console.print(remark, highlight=False, soft_wrap=True)
     if unpredicted:
         said = f"the model has no rule for {counted(unpredicted.total(), 'operation')}"
-        alone = len(report.unjudged)
+        alone = len(report.unjudged) + sum(tally.unjudged for tally in report.tallies)
         rest = (
             f"neither a clause nor another lane covers {alone} of them: see report.html"
             if alone
             else "other lanes or clauses cover each"
-            if report.unsaid
+            if report.unsaid or report.tallies
             else "a clause covers each"
         )
         console.print(f"{said}, and {rest}", soft_wrap=True)
     console.print(
-        f"{counted(len(report.results), 'result')} in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True
+        f"{counted(report.counts().total(), 'result')} in {report.seconds:.0f} s; run folder: {folder}", soft_wrap=True
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.compare import Verdict
@@ -17,8 +17,10 @@ _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
 _CHOICES = ("--lanes", "--programs", "--output", "--expect", "--write-expect", "--jobs")
 """Options of `hil check` that choose what is run, or where it is kept."""
-CASE = re.compile(r"(?P<kind>case|script)-(?P<seed>\d+)-(?P<number>\d+)")
-"""The names of cases of `hil fuzz`, see `harness.fuzz.generate.case` and `harness.fuzz.scripts.script`."""
+_OF: Mapping[str, Sequence[str]] = {"case": (), "script": ("--of", "scripts"), "verdicts": ("--of", "verdicts")}
+CASE = re.compile(r"(?P<kind>case|script|verdicts)-(?P<seed>\d+)-(?P<number>\d+)")
+"""The names of cases of `hil fuzz`, see `harness.fuzz.generate.case`, `harness.fuzz.scripts.script` and
+`harness.fuzz.verdicts.case`."""
 
 
 _LEADS = ("--target", "--ssh-config", "--target-config")
@@ -46,7 +48,7 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
         return shlex.join(_check_again(command[2:], lanes, script))
     case = CASE.fullmatch(script)
     if case and own in ("fuzz", "bisect"):
-        of = ["--of", "scripts"] if case["kind"] == "script" else []
+        of = _OF[case["kind"]]
         choice = [*of, "--seed", case["seed"], "--case", case["number"]]
         return shlex.join(["hil", "fuzz", *_where(command, lanes), *choice])
     likely = "conform" if script[:1].isupper() else "run"  # ids of clauses are in capitals

@@ -62,6 +62,15 @@ def parse(text: str, name: str) -> RunReport:
     return report
 
 
+def structured(kind: Any, value: Any, name: str) -> Any:
+    """Returns `value`, which is JSON, as a `kind`, a dataclass of a record; raises UserError, in which it is called
+    `name`, when it is none."""
+    try:
+        return _structured(kind, value, "")
+    except _Misfit as error:
+        raise UserError(f"{name} is not what it should be: {error}", remedy="use the hil that wrote it") from error
+
+
 def _structured(kind: Any, value: Any, where: str) -> Any:
     """`value`, which is JSON, as a `kind`: a dataclass of strings, numbers, enums, tuples, mappings and dataclasses."""
     origin, arguments = get_origin(kind), get_args(kind)

@@ -88,7 +88,7 @@ def _recorded(
 ) -> RunReport:
     command = command_line(sys.argv)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    host = _host()
+    about = host()
 
     def report(*, interrupted: bool = False, signal: int | None = None) -> RunReport:
         summed_up = [result for worker in workers for result in summed(worker.results)]
@@ -99,7 +99,7 @@ def _recorded(
             started=started,
             seconds=round(time.monotonic() - clock, 2),
             command=command,
-            host=host,
+            host=about,
             lanes=tuple(str(lane) for worker in workers for lane in worker.share.lanes),
             machines=tuple(report for worker in workers for report in worker.reports),
             results=results,
@@ -191,7 +191,8 @@ def _made(path: Path) -> bool:
     return True
 
 
-def _host() -> dict[str, str]:
+def host() -> dict[str, str]:
+    """Returns what reports say of this host."""
     return {
         "system": platform.platform(),
         "machine": platform.machine(),

@@ -141,6 +141,30 @@ class ScriptText:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """Results of a lane that a report counts and does not list: how many have each verdict, the counts of their
+    operations, those that the model has no rule for, those of them that nothing covers, and the seconds they took on
+    the guest's clock."""
+
+    lane: str
+    verdicts: Mapping[str, int]
+    judged: Judged = NOTHING
+    unpredicted: int = 0
+    unjudged: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.lane,
+            dict(Counter(self.verdicts) + Counter(other.verdicts)),
+            self.judged + other.judged,
+            self.unpredicted + other.unpredicted,
+            self.unjudged + other.unjudged,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A whole run."""
 
@@ -164,6 +188,8 @@ class RunReport:
     """The programs of the user's objects by lane; of other commands there are none."""
     executed: tuple[Executed, ...] = ()
     """The user's own command by lane (`hil exec`)."""
+    tallies: tuple[Tally, ...] = ()
+    """What `results` leaves out, where there are too many (`hil fuzz`)."""
 
     @property
     def title(self) -> str:
@@ -177,7 +203,17 @@ class RunReport:
 
     def counts(self, lane: Lane | str | None = None) -> Counter[Verdict]:
         """Returns how often each verdict was given, on one lane or on all."""
-        return Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
+        listed = Counter(result.verdict for result in self.results if lane is None or result.lane == str(lane))
+        for tally in self.tallies:
+            if lane is None or tally.lane == str(lane):
+                listed.update({Verdict(verdict): number for verdict, number in tally.verdicts.items()})
+        return listed
+
+    @property
+    def unpredicted(self) -> Counter[str]:
+        """Returns how many operations the model has no rule for, by lane."""
+        found = Counter(result.lane for result in self.results for _ in result.unpredicted)
+        return found + Counter({tally.lane: tally.unpredicted for tally in self.tallies})
 
     @property
     def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
@@ -199,7 +235,7 @@ class RunReport:
     @property
     def judged(self) -> Judged:
         """Returns how many operations model, clauses and other lanes judged."""
-        return sum((result.judged for result in self.results), NOTHING)
+        return sum((one.judged for one in self.results), sum((one.judged for one in self.tallies), NOTHING))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -207,7 +243,9 @@ class RunReport:
         unexpectedly, and which demands it does not meet."""
         judged = str(self.judged) if self.judged else ""
         broken = f"the run fails because of {' and '.join(self.broken)}" if self.broken else ""
-        return tuple(filter(None, (judged, self.failed_unasked, broken)))
+        left_out = sum(sum(tally.verdicts.values()) for tally in self.tallies)
+        counted_only = f"{counted(left_out, 'result')} more than are listed" if left_out else ""
+        return tuple(filter(None, (judged, counted_only, self.failed_unasked, broken)))
 
     @property
     def failed_unasked(self) -> str:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count, product
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from harness.compare import Verdict
 from harness.crosscheck.evidence import Evidence, evidence
@@ -45,6 +45,16 @@ Compared = tuple[Observed | Missed, Sequence[Prediction]]
 After = Callable[[Lane, Session[Target], Sequence[Compared]], None]
 """Receives a lane's session when its scripts have run or the machine was lost, with the results and predictions of
 each; it may go on to use the session, as far as that lives."""
+
+
+class Sessions(Protocol):
+    """Opens a session on a machine that is booted into `folder`, or on a board."""
+
+    def __call__(
+        self, bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool
+    ) -> AbstractContextManager[Session[Target]]: ...
+
+
 REPLACEMENTS = 3
 """Machines that may be lost in a share before the rest of it is given up."""
 
@@ -100,6 +110,7 @@ class Worker:
         heard: Heard = lambda *_: None,
         after: After | None = None,
         cold: bool = False,
+        sessions: Sessions | None = None,
     ) -> None:
         self.share = share
         self.machine: Target | None = None
@@ -125,6 +136,7 @@ class Worker:
         self._heard = heard
         self._cold = cold
         self._after = after
+        self._sessions = sessions or open_session
 
     @property
     def report(self) -> MachineReport:
@@ -201,7 +213,7 @@ class Worker:
         folder = self._folder / (self.share.name if number == 1 else f"{self.share.name}-{number}")
         self.machine = None
         try:
-            with _session(bootable, folder, self._progress, cold=self._cold) as session:
+            with self._sessions(bootable, folder, self._progress, cold=self._cold) as session:
                 self._know_session(session)
                 if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:
                     with self.clock.on(self.place, str(Phase.SSH)):
@@ -345,9 +357,10 @@ class Worker:
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
 
 
-def _session(
+def open_session(
     bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool
 ) -> AbstractContextManager[Session[Target]]:
+    """Opens a session for one use: a board, or a machine that is booted or restored."""
     if isinstance(bootable, OnBoard):
         return board_session(bootable, listener=listener)
     return lane_session(bootable, folder, cold=cold, listener=listener)

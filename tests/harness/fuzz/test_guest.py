@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.fuzz.commands import TOGETHER
+from harness.fuzz.campaign.work import TOGETHER
 from harness.fuzz.generate import cases
 from harness.fuzz.known import known
 from harness.fuzz.scripts import scripts

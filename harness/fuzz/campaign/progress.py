@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The progress of a campaign: a live table on a terminal, a line from time to time elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.counting import counted
+from harness.fuzz.campaign.running import Tell
+from harness.fuzz.campaign.totals import FINE, Totals
+from harness.run.watch import verdicts
+from hil import terminal
+
+_EVERY = 10.0
+"""Seconds between two lines."""
+
+
+@contextmanager
+def progress(console: Console, cases: int) -> Iterator[Tell]:
+    """Returns what is told of a campaign with so many cases a lane; new kinds of findings are printed at once."""
+    told = _Told(console, cases)
+    if not terminal.interactive(console):
+        yield told.line
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+
+        def show(totals: Totals) -> None:
+            told.news(totals)
+            live.update(Group(_table(totals), told.sum(totals)))
+
+        yield show
+
+
+class _Told:
+    def __init__(self, console: Console, cases: int) -> None:
+        self._console, self._cases = console, cases
+        self._began, self._last = time.monotonic(), -_EVERY
+        self._before: int | None = None
+        self._known: set[tuple[str, ...]] = set()
+
+    def line(self, totals: Totals) -> None:
+        self.news(totals)
+        if time.monotonic() - self._last >= _EVERY:
+            self._last = time.monotonic()
+            self._console.print(self.sum(totals), soft_wrap=True)
+
+    def sum(self, totals: Totals) -> Text:
+        """`512 of 10000 cases, 230 results/s, 3 findings of 2 kinds`; the speed is that since the first time."""
+        results = sum(sum(counts.values()) for counts in totals.counts().values())
+        pace = ""
+        if self._before is None:
+            self._before, self._began = results, time.monotonic()
+        elif (took := time.monotonic() - self._began) > 1:
+            pace = f", {(results - self._before) / took:.0f} results/s"
+        kinds = sum(key[1] not in FINE for key in totals.kinds)
+        found = f"{counted(totals.findings, 'finding')} of {counted(kinds, 'kind')}" if kinds else "no findings"
+        return Text(f"{totals.cases} of {self._cases} cases{pace}, {found}")
+
+    def news(self, totals: Totals) -> None:
+        for key in totals.kinds:
+            if key not in self._known and key[1] not in FINE:
+                lane, verdict, reason, operation, _ = key
+                self._console.print(
+                    Text(f"{lane}: {verdict}: {' at '.join(filter(None, (reason.rstrip('; '), operation)))}"),
+                    soft_wrap=True,
+                )
+        self._known |= totals.kinds.keys()
+
+
+def _table(totals: Totals) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("lane", "done", "verdicts"):
+        table.add_column(heading, no_wrap=heading == "lane")
+    for lane, counts in totals.counts().items():
+        table.add_row(lane, str(counts.total()), verdicts(counts))
+    return table

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Running what is left of a campaign."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.fuzz.campaign import journal
+from harness.fuzz.campaign.journal import Journal
+from harness.fuzz.campaign.plan import Campaign
+from harness.fuzz.campaign.schedule import Schedule
+from harness.fuzz.campaign.slots import Died, Slot, Work, ready
+from harness.fuzz.campaign.totals import Totals
+from harness.fuzz.campaign.work import Done, Task, carry_out
+from harness.session import OnBoard
+from hil import signals
+from hil.errors import BenchError
+
+_log = logging.getLogger(__name__)
+
+TRIES = 3
+"""How often a task is given to a process before the bench gives up, when each of them ends in the middle of it."""
+
+Tell = Callable[[Totals], None]
+
+
+def run(
+    campaign: Campaign,
+    folder: Path,
+    jobs: int,
+    tell: Tell,
+    *,
+    totals: Totals,
+    board: OnBoard | None = None,
+    minutes: float | None = None,
+    work: Work = carry_out,
+) -> None:
+    """Runs the cases that the journal in `folder` does not have, on `jobs` machines at once, and adds everything to
+    `totals`; `tell` is called whenever there is more. With `minutes` no range begins after so many.
+
+    A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
+    when the journal cannot be written, or processes end in the middle of their tasks.
+    """
+    through = set()
+    for entry in journal.read(folder):
+        through.add(entry.first)
+        totals.add(entry)
+    todo = [numbers for numbers in campaign.ranges() if numbers.start not in through]
+    if todo:
+        with Journal(folder) as written:
+            _Running(campaign, folder, jobs, totals, written, board, work).run(todo, tell, minutes)
+
+
+class _Running:
+    def __init__(
+        self,
+        campaign: Campaign,
+        folder: Path,
+        jobs: int,
+        totals: Totals,
+        written: Journal,
+        board: OnBoard | None,
+        work: Work,
+    ) -> None:
+        self._campaign, self._folder, self._board, self._work = campaign, folder, board, work
+        self._totals, self._written = totals, written
+        self._share = jobs > len(campaign.places) and board is None
+        self._jobs = jobs if self._share else min(jobs, len(campaign.places))
+        self._parts: dict[range, list[Done]] = defaultdict(list)
+        self._began: dict[range, float] = {}
+        self._tries: Counter[tuple[str, range]] = Counter()
+        self._slots: list[Slot] = []
+
+    def run(self, todo: list[range], tell: Tell, minutes: float | None) -> None:
+        """Runs ranges until all are through, or there is no time left."""
+        schedule = Schedule(todo, self._campaign.places)
+        end = None if minutes is None else time.monotonic() + 60 * minutes
+        try:
+            self._slots = [Slot(self._work) for _ in range(min(self._jobs, len(todo) * len(self._campaign.places)))]
+            while True:
+                if end is None or time.monotonic() < end:
+                    self._hand_out(schedule)
+                if not any(slot.task for slot in self._slots):
+                    break
+                for slot in list(ready(self._slots)):
+                    if self._taken(slot, schedule):
+                        tell(self._totals)
+                signals.deliver()
+                signals.defer()
+            for slot in self._slots:
+                slot.end()
+        finally:
+            for slot in self._slots:
+                slot.kill()
+
+    def _hand_out(self, schedule: Schedule) -> None:
+        idle = [slot for slot in self._slots if slot.task is None]
+        idle.sort(key=lambda slot: not schedule.able(slot.place, share=self._share))  # a machine that is there goes on
+        for slot in idle:
+            if given := schedule.next(slot.place, share=self._share):
+                place, numbers = given
+                self._began.setdefault(numbers, time.monotonic())
+                slot.give(Task(place, self._campaign.of, self._campaign.seed, numbers, self._folder, self._board))
+
+    def _taken(self, slot: Slot, schedule: Schedule) -> bool:
+        """Takes what came of a slot's task; returns whether a range is through now."""
+        task = slot.task
+        assert task is not None
+        try:
+            done = slot.take()
+        except Died as death:
+            self._tries[str(task.place), task.numbers] += 1
+            what = f"cases {task.numbers.start} to {task.numbers.stop - 1} on {task.place}"
+            if self._tries[str(task.place), task.numbers] == TRIES:
+                raise BenchError(
+                    f"{TRIES} processes ended while they ran {what}: {death}",
+                    remedy=f"look for what ends them, memory for one, then: hil fuzz --resume {self._folder}",
+                ) from death
+            _log.warning("%s are run again: %s", what, death)
+            schedule.again(task.place, task.numbers)
+            self._slots[self._slots.index(slot)] = Slot(self._work)
+            return False
+        self._parts[task.numbers].append(done)
+        if not schedule.done(task.place, task.numbers):
+            return False
+        order = {place: index for index, place in enumerate(self._campaign.places)}
+        parts = sorted(self._parts.pop(task.numbers), key=lambda part: order[part.task.place])
+        entry = self._totals.entry(task.numbers, parts, time.monotonic() - self._began.pop(task.numbers))
+        self._written.append(entry)
+        self._totals.add(entry)
+        return True

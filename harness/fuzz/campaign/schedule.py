@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Which range of cases is run next, and where."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+
+from harness.fuzz.campaign.plan import Place
+
+AHEAD = 4
+"""How many ranges a place may be ahead of the last one, so that what waits for it stays small; and how many a machine
+runs before it makes room for another one, where there are fewer at once than places."""
+
+
+class Schedule:
+    """The ranges of every place. A range is through when all places are through with it."""
+
+    def __init__(self, ranges: Iterable[range], places: Sequence[Place]) -> None:
+        self._ranges = list(ranges)
+        self._todo = {place: deque(range(len(self._ranges))) for place in places}
+        self._missing = {index: len(places) for index in range(len(self._ranges))}
+        self._running: Counter[Place] = Counter()
+
+    def next(self, last: Place | None, *, share: bool) -> tuple[Place, range] | None:
+        """Returns the range that a machine runs next, which ran the place `last`; None when there is nothing to do
+        before others are through. With `share` a place may have several machines."""
+        able = {place: todo[0] for place, todo in self._todo.items() if self.able(place, share=share)}
+        if not able:
+            return None
+        place = last if last in able else min(able, key=lambda one: (self._running[one], able[one]))
+        assert place is not None
+        index = self._todo[place].popleft()
+        self._running[place] += 1
+        return place, self._ranges[index]
+
+    def able(self, place: Place | None, *, share: bool) -> bool:
+        """Returns whether there is something to do for a machine on this place now."""
+        todo = self._todo[place] if place else None
+        oldest = min(self._missing, default=0)
+        return bool(place and todo and todo[0] <= oldest + AHEAD and (share or not self._running[place]))
+
+    def done(self, place: Place, numbers: range) -> bool:
+        """Notes that a place is through with a range; returns whether all are."""
+        index = self._ranges.index(numbers)
+        self._running[place] -= 1
+        self._missing[index] -= 1
+        if self._missing[index]:
+            return False
+        del self._missing[index]
+        return True
+
+    def again(self, place: Place, numbers: range) -> None:
+        """Notes that a place has to run a range again."""
+        self._running[place] -= 1
+        self._todo[place].appendleft(self._ranges.index(numbers))

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""A range of cases on one place, in a process of its own: guest and model, and what came of them in brief."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.compare import Verdict
+from harness.core_scripts.parts import PRCTL
+from harness.crosscheck.evidence import Evidence
+from harness.fuzz import verdicts
+from harness.fuzz.campaign.plan import Place
+from harness.fuzz.campaign.warm import Kept
+from harness.fuzz.generate import case
+from harness.fuzz.known import known
+from harness.fuzz.scripts import script
+from harness.lane import Lane
+from harness.model.eras import Era, era
+from harness.run.known import KnownDivergence
+from harness.run.phase_timing import PhaseTime
+from harness.run.plan import Share, on_board
+from harness.run.results import MachineReport, ScriptResult, Tally
+from harness.run.worker import Worker
+from harness.script.needs import Need
+from harness.script.operations import Script
+from harness.session import OnBoard
+from hil import logs
+
+GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
+    "programs": case,
+    "scripts": script,
+    "verdicts": verdicts.case,
+}
+"""The functions that make the case of a seed and a number, by what is random."""
+TOGETHER = 32
+"""Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The cases `numbers` of `of` and `seed` on every lane of a place, which is `board` where one is given; `folder` is
+    the campaign's."""
+
+    place: Place
+    of: str
+    seed: int
+    numbers: range
+    folder: Path
+    board: OnBoard | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task: a tally a lane of the results that have nothing to tell, and all others, with what other
+    lanes may say otherwise, and which of their divergences are known."""
+
+    task: Task
+    tallies: tuple[Tally, ...]
+    results: tuple[ScriptResult, ...]
+    evidence: tuple[Evidence, ...] = ()
+    known: tuple[KnownDivergence, ...] = ()
+    machines: tuple[MachineReport, ...] = ()
+    spent: tuple[PhaseTime, ...] = ()
+
+
+_kept = Kept()
+
+
+def begin() -> None:
+    """Prepares a process for tasks: it leaves signals to the bench, and ends with it, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), name="parent", daemon=True).start()
+
+
+def finish() -> None:
+    """Puts away what the process keeps."""
+    _kept.close()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)  # machines are tied to their process
+
+
+def carry_out(task: Task) -> Done:
+    """Runs the cases of a task in the process's guest, which stays for the next one of the same place."""
+    scripts = made(task.of, task.seed, task.numbers, task.place)
+    share = share_of(task.place, scripts, task.board)
+    with logs.to_file(task.folder / f"{share.name}.log"):
+        worker = Worker(share, task.folder, _Silent(), sessions=_kept.session)
+        worker.run()
+        if any(Need.TWO_CPUS in one.needs for one in scripts):
+            _kept.close()  # its second CPU is up, and cases begin on one
+    return summed_up(task, worker)
+
+
+def made(of: str, seed: int, numbers: Iterable[int], place: Place) -> tuple[Script, ...]:
+    """Returns the cases with these numbers for a place."""
+    rules = era(place.era, place.arch)
+    return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
+
+
+def share_of(place: Place, scripts: tuple[Script, ...], board: OnBoard | None = None) -> Share:
+    """Returns what a worker does with scripts that are made at random."""
+    share = Share(
+        place.kernel, place.arch, place.engines, scripts, together=TOGETHER, armed=(PRCTL,), random=True, board=board
+    )
+    if board is None:
+        return replace(share, known=tuple(known(share.lanes, scripts)))
+    like = [replace(lane, kernel=board.like) for lane in share.lanes]
+    return replace(share, known=on_board(tuple(known(like, scripts)), board))
+
+
+def summed_up(task: Task, worker: Worker) -> Done:
+    """Returns what a worker found, without the results that have nothing to tell."""
+    tallies = {str(lane): Tally(str(lane), {}) for lane in task.place.lanes}
+    kept = []
+    for result in worker.results:
+        if result.verdict is Verdict.AGREE and not result.unpredicted:
+            tallies[result.lane] += tally(result)
+        else:
+            kept.append(result)
+    told = {result.script for result in kept}
+    return Done(
+        task,
+        tuple(tallies.values()),
+        tuple(kept),
+        tuple(worker.evidence),
+        tuple(one for one in worker.share.known if one.script in told),
+        tuple(worker.reports),
+        tuple(worker.clock.spent),
+    )
+
+
+def tally(result: ScriptResult) -> Tally:
+    """Returns the tally of a single result."""
+    unjudged = sum(not step.against and not step.expectation for step in result.unpredicted)
+    return Tally(
+        result.lane, {str(result.verdict): 1}, result.judged, len(result.unpredicted), unjudged, result.seconds
+    )
+
+
+class _Silent:
+    """Tells nobody of progress: results are told a range at a time."""
+
+    def state(self, share: Share, text: str) -> None:
+        pass
+
+    def done(self, lane: Lane, result: ScriptResult) -> None:
+        pass

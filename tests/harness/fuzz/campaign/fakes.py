@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""A campaign whose guests and models are made up: what comes of a case depends on its number alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness.compare import Verdict
+from harness.fuzz.campaign import journal
+from harness.fuzz.campaign.journal import Entry
+from harness.fuzz.campaign.plan import Campaign, Place, read
+from harness.fuzz.campaign.running import run
+from harness.fuzz.campaign.totals import Totals, findings
+from harness.fuzz.campaign.work import Done, Task, tally
+from harness.judged import Judged
+from harness.lane import Engine
+from harness.run.results import OperationReport, ScriptResult, Tally
+
+PLACES = tuple(Place(kernel, "x86_64", tuple(Engine), "6.1") for kernel in ("one", "two", "three"))
+
+
+def campaign(count: int, size: int = 8, **fields: object) -> Campaign:
+    """Of three kernels with six lanes."""
+    return replace(Campaign("programs", 1, 0, count, PLACES, size=size), **fields)  # type: ignore[arg-type]
+
+
+def result(lane: str, number: int) -> ScriptResult:
+    """Every 7th case differs, in one of three operations; every 11th is a known divergence."""
+    one = ScriptResult(lane, f"case-1-{number}", Verdict.AGREE, seconds=0.001, judged=Judged(model=3))
+    step = OperationReport(number % 3, f"LookupElement{number % 3}(map=m)", "0", "1")
+    if number % 7 == 0:
+        reason = f"operation {step.index}, {step.operation}: predicted 0; saw {number}"
+        return replace(one, verdict=Verdict.DIVERGE, reason=reason, operation=step)
+    if number % 11 == 0:
+        return replace(one, verdict=Verdict.KNOWN, reason=f"a fault; operation {step.index}, it", operation=step)
+    return one
+
+
+def work(task: Task) -> Done:
+    """Makes everything up."""
+    tallies = {str(lane): Tally(str(lane), {}) for lane in task.place.lanes}
+    kept = []
+    for lane in tallies:
+        for number in task.numbers:
+            one = result(lane, number)
+            if one.verdict is Verdict.AGREE:
+                tallies[lane] += tally(one)
+            else:
+                kept.append(one)
+    return Done(task, tuple(tallies.values()), tuple(kept))
+
+
+def dying(task: Task) -> Done:
+    """Its process is killed once in the middle of each second range."""
+    died = task.folder / f"died-{task.place.kernel}-{task.numbers.start}"
+    if task.numbers.start // len(task.numbers) % 2 and not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(task)
+
+
+def hopeless(_: Task) -> Done:
+    """Its process is always killed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def faulty(_: Task) -> Done:
+    raise ValueError("a fault of the bench")
+
+
+def carried_out(folder: Path, one: Campaign, jobs: int = 2) -> Totals:
+    """Runs what is left of it."""
+    folder.mkdir(exist_ok=True)
+    one.write(folder)
+    totals = Totals(one.lanes)
+    run(one, folder, jobs, lambda _: None, totals=totals, work=work)
+    return totals
+
+
+def found(folder: Path) -> list[tuple[str, str, str, str]]:
+    """Returns all findings in the journal of a folder, in an order of their own."""
+    return sorted((one.lane, one.script, one.verdict, one.reason) for one in findings(journal.read(folder)))
+
+
+def counts(folder: Path) -> dict[str, dict[str, int]]:
+    """Returns the number of results by lane and verdict."""
+    totals = Totals(read(folder).lanes)
+    for entry in journal.read(folder):
+        totals.add(entry)
+    return {lane: {str(name): number for name, number in one.items()} for lane, one in totals.counts().items()}
+
+
+def entries(count: int, size: int) -> Iterator[Entry]:
+    """Yields what the journal of so many cases has, without running anything."""
+    lanes = campaign(count).lanes
+    for first in range(0, count, size):
+        tallies = {lane: Tally(lane, {}) for lane in lanes}
+        kept = []
+        for lane in lanes:
+            for number in range(first, first + size):
+                one = result(lane, number)
+                if one.verdict is Verdict.AGREE:
+                    tallies[lane] += tally(one)
+                else:
+                    kept.append(one)
+        yield Entry(first, size, tuple(tallies.values()), tuple(kept))
+
+
+if __name__ == "__main__":
+    carried_out(Path(sys.argv[1]), read(Path(sys.argv[1])))

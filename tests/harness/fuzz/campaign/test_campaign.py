@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Campaigns with made-up guests: their journal, kills at any moment, shards, what they keep in memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from harness.compare import Verdict
+from harness.fuzz.campaign import journal, merging, plan
+from harness.fuzz.campaign.journal import Journal
+from harness.fuzz.campaign.plan import RANGE, Campaign
+from harness.fuzz.campaign.running import run
+from harness.fuzz.campaign.schedule import AHEAD, Schedule
+from harness.fuzz.campaign.totals import MOST, Totals
+from hil.errors import BenchError, UserError
+from tests.harness.fuzz.campaign.fakes import (
+    PLACES,
+    campaign,
+    carried_out,
+    counts,
+    dying,
+    entries,
+    faulty,
+    found,
+    hopeless,
+    result,
+)
+
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a campaign of 400 cases that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("alone")
+    carried_out(folder, campaign(400))
+    return folder
+
+
+def test_every_case_has_a_result_on_every_lane(alone: Path) -> None:
+    expected = [result(lane, number) for lane in campaign(400).lanes for number in range(400)]
+    assert found(alone) == sorted(
+        (one.lane, one.script, one.verdict, one.reason) for one in expected if one.verdict is not Verdict.AGREE
+    )
+    for lane in campaign(400).lanes:
+        assert sum(counts(alone)[lane].values()) == 400
+
+
+def test_kills_at_random_moments_lose_and_repeat_nothing(alone: Path, tmp_path: Path) -> None:
+    """Each process is killed when the journal has grown by so many bytes, which may be in the middle of a line."""
+    campaign(400).write(tmp_path)
+    path, random = tmp_path / journal.NAME, Random(7)
+    killed = 0
+    while killed < KILLS:
+        process = subprocess.Popen([sys.executable, "-m", "tests.harness.fuzz.campaign.fakes", str(tmp_path)])
+        enough = (path.stat().st_size if path.exists() else 0) + random.randrange(1, 20_000)
+        while process.poll() is None and (not path.exists() or path.stat().st_size < enough):
+            time.sleep(0.005)
+        process.kill()
+        ended = process.wait()
+        killed += 1
+        if ended == 0:
+            break
+    assert killed > 3
+    carried_out(tmp_path, plan.read(tmp_path))
+    assert found(tmp_path) == found(alone)
+    assert counts(tmp_path) == counts(alone)
+    numbers = [number for entry in journal.read(tmp_path) for number in entry.numbers]
+    assert sorted(numbers) == list(range(400))
+
+
+def test_half_a_line_is_no_line(alone: Path, tmp_path: Path) -> None:
+    whole = (alone / journal.NAME).read_bytes()
+    end = whole.rindex(b"\n", 0, -1) + 1
+    for cut in (end + 1, len(whole) - 1):
+        (tmp_path / journal.NAME).write_bytes(whole[:cut])
+        assert len(list(journal.read(tmp_path))) == len(list(journal.read(alone))) - 1
+        with Journal(tmp_path):
+            assert (tmp_path / journal.NAME).read_bytes() == whole[:end]
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    with Journal(tmp_path), pytest.raises(UserError, match="another hil"), Journal(tmp_path):
+        pass
+
+
+def test_what_is_no_journal_is_told(tmp_path: Path) -> None:
+    for line, word in ((b"nonsense\n", "line 1 .* is not JSON"), (b'{"first": "x"}\n', "line 1 .*first")):
+        (tmp_path / journal.NAME).write_bytes(line)
+        with pytest.raises(UserError, match=word):
+            list(journal.read(tmp_path))
+
+
+def test_shards_together_find_the_same(alone: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / str(shard) for shard in (1, 2, 3)]
+    for shard, folder in enumerate(folders, 1):
+        carried_out(folder, campaign(400, shard=shard, shards=3))
+    (tmp_path / "merged").mkdir()
+    assert merging.merge(folders, tmp_path / "merged") == campaign(400)
+    assert found(tmp_path / "merged") == found(alone)
+    assert counts(tmp_path / "merged") == counts(alone)
+
+
+def test_what_a_shard_lacks_is_run_where_all_are_merged(alone: Path, tmp_path: Path) -> None:
+    carried_out(tmp_path / "1", campaign(400, shard=1, shards=2))
+    (tmp_path / "merged").mkdir()
+    merging.merge([tmp_path / "1"], tmp_path / "merged")
+    carried_out(tmp_path / "merged", plan.read(tmp_path / "merged"))
+    assert found(tmp_path / "merged") == found(alone)
+
+
+def test_other_campaigns_are_not_merged(tmp_path: Path) -> None:
+    for name, one in (("a", campaign(16)), ("b", campaign(16, seed=2))):
+        (tmp_path / name).mkdir()
+        one.write(tmp_path / name)
+    with pytest.raises(UserError, match=r"another campaign .*: seed"):
+        merging.merge([tmp_path / "a", tmp_path / "b"], tmp_path)
+
+
+def test_a_process_that_dies_costs_its_range_a_second_run(tmp_path: Path) -> None:
+    one = campaign(32)
+    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=dying)
+    carried_out(tmp_path / "alone", one)
+    assert found(tmp_path) == found(tmp_path / "alone")
+    assert len(list(tmp_path.glob("died-*"))) == 6
+
+
+def test_processes_that_always_die_end_the_campaign(tmp_path: Path) -> None:
+    one = campaign(8)
+    with pytest.raises(BenchError, match="3 processes ended while they ran cases 0 to 7 on"):
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=hopeless)
+
+
+def test_a_fault_of_the_bench_ends_the_campaign_with_its_trace(tmp_path: Path) -> None:
+    one = campaign(8)
+    with pytest.raises(BenchError) as caught:
+        run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=faulty)
+    assert "a fault of the bench" in caught.value.details
+
+
+def test_no_minutes_begin_nothing(tmp_path: Path) -> None:
+    one = campaign(400)
+    totals = Totals(one.lanes)
+    run(one, tmp_path, 2, lambda _: None, totals=totals, minutes=0)
+    assert totals.cases == 0
+
+
+def test_memory_grows_with_kinds_not_with_cases() -> None:
+    listed = []
+    for count in (10_000, 100_000):
+        totals = Totals(campaign(count).lanes)
+        for entry in entries(count, RANGE):
+            totals.add(entry)
+        listed.append((len(totals.listed), len(totals.kinds)))
+        assert sum(sum(one.values()) for one in totals.counts().values()) == -(-count // RANGE) * RANGE * 6
+    assert listed[0] == listed[1]
+    assert listed[0][0] <= listed[0][1] * MOST
+
+
+def test_a_campaign_is_read_as_it_was_written(tmp_path: Path) -> None:
+    one = campaign(400, shard=2, shards=3, generator="g")
+    one.write(tmp_path)
+    assert plan.read(tmp_path) == one
+    for text in ("", "[]", "{}", json.dumps({"format": 1}), json.dumps({"format": 99})):
+        (tmp_path / plan.NAME).write_text(text)
+        with pytest.raises(UserError):
+            plan.read(tmp_path)
+    with pytest.raises(UserError, match="cannot read"):
+        plan.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("shards", [1, 2, 5])
+def test_shards_are_all_of_it(shards: int) -> None:
+    parts = [campaign(1000, shard=shard, shards=shards) for shard in range(1, shards + 1)]
+    numbers = [number for one in parts for piece in one.ranges() for number in piece]
+    assert sorted(numbers) == list(range(1000))
+    assert sum(one.cases for one in parts) == 1000
+    assert all(replace(one, shard=1, shards=1) == one.whole() == campaign(1000) for one in parts)
+
+
+def schedule(count: int) -> tuple[Schedule, Campaign]:
+    one = campaign(8 * count)
+    return Schedule(one.ranges(), one.places), one
+
+
+def test_a_machine_stays_on_its_place_until_others_lag() -> None:
+    ranges, _ = schedule(20)
+    for number in range(AHEAD + 1):
+        assert ranges.next(PLACES[0], share=False) == (PLACES[0], range(8 * number, 8 * number + 8))
+        assert not ranges.done(PLACES[0], range(8 * number, 8 * number + 8))
+    assert ranges.next(PLACES[0], share=False) == (PLACES[1], range(8))
+
+
+def test_a_place_has_one_machine_unless_there_are_more_of_them() -> None:
+    ranges, _ = schedule(2)
+    assert [given[0] for _ in range(3) if (given := ranges.next(None, share=False))] == list(PLACES)
+    assert ranges.next(None, share=False) is None
+    assert ranges.next(None, share=True) == (PLACES[0], range(8, 16))
+
+
+def test_what_was_lost_is_run_again_first() -> None:
+    ranges, _ = schedule(2)
+    ranges.next(PLACES[0], share=False)
+    ranges.again(PLACES[0], range(8))
+    assert ranges.next(PLACES[0], share=False) == (PLACES[0], range(8))
