@@ -71,7 +71,7 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         inner_probes_panic=(4, 12),
         tail_calls_of_functions=Seen(
             _MIXING, (5, 10), (5, 10)
-        ),  # e411901c0b77, "bpf: allow for tailcalls in BPF subprograms"
+        ),  # e411901c0b77, "bpf: allow for tailcalls in BPF subprograms for x64 JIT"
     ),
     "arm64": ArchitectureRules(
         address_bits=(48, 55),  # 48 bit addresses; the byte above may be a tag

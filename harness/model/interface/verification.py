@@ -9,9 +9,9 @@ Only 4.1's verifier is specified; of later ones, what follows from it and from w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
@@ -20,6 +20,7 @@ from harness.model import verifier
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
+from harness.model.interface.trial import reached
 from harness.model.maps import Map
 from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import Verdict
@@ -43,6 +44,7 @@ LOG_OF_AN_INSTRUCTION = 512
 SHORT_RECORD, LONG_RECORD = 2048, 8192
 
 NO_LOG = verifier.LogRequest()
+_NUMBERS_ONLY = (ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.SOCKET_FILTER)
 _KERNELS = 256
 """The kernels, and program types, whose rules are kept for the next program."""
 
@@ -98,7 +100,7 @@ class MapReferences:
         return replace(log, pieces=("fd ", DESCRIPTOR_NUMBER, first[shown.end() :], *rest))
 
     def maps(self) -> dict[int, Map]:
-        """Returns every map by the index of the instruction that loads it; for accepted programs only."""
+        """Returns every map by the index of the instruction that loads it; for programs whose maps are found."""
         return {
             index: self._names.content(self._descriptors.get(load.imm, load.imm), Map, "EINVAL")
             for index, load in _map_loads(self.instructions)
@@ -117,10 +119,26 @@ def judge(
     if rules.verifier.specified:
         return verifier.verify(references.instructions, context)
     known = _as_far_as_known(environment)
-    said = predict(references.instructions, context, known, rules.release, rules.helpers, environment.only_compiled)
+    said = predict(
+        references.instructions,
+        context,
+        known,
+        rules.release,
+        rules.helpers,
+        environment.only_compiled,
+        partial(_reached, environment, operation, references),
+    )
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
     return said
+
+
+def _reached(
+    environment: Environment, operation: LoadProgram, references: MapReferences, wanted: Collection[int]
+) -> bool:
+    """Returns whether a trial comes to one of the instructions, of programs whose context holds numbers only."""
+    tried = operation.type in _NUMBERS_ONLY
+    return tried and reached(environment, operation.program.instructions, references.maps(), wanted)
 
 
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:

@@ -9,7 +9,7 @@ speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
@@ -31,7 +31,7 @@ from harness.model.verifier.later.paths import MOST_SIMULATED, most_simulated
 from harness.model.verifier.later.stack_arguments import is_stack_argument
 from harness.model.verifier.later.watch import UNCHECKED, Watch
 from harness.model.verifier.rules import SCANNED, WALKED, Rule
-from harness.model.verifier.verdict import Verdict
+from harness.model.verifier.verdict import Refused, Verdict
 from harness.model.verifier.verify import run_passes
 from harness.release import Release, dotted
 from harness.script.outcome import Unpredicted
@@ -50,12 +50,14 @@ def predict(
     release: Release,
     offered: Collection[int],
     missing: Collection[int] = (),
+    reached: Callable[[Collection[int]], bool] = lambda _: False,
 ) -> Verdict | Unpredicted:
     """Returns the verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
 
     `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers that the
     program type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call
-    all the same.
+    all the same. `reached` says of instructions whether one of them is carried out with some input, so that every
+    verifier that is right comes to it.
     """
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
@@ -87,16 +89,20 @@ def predict(
     unknown = unknown_opcode(halves, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
-    if other := next((one for one in watch.passed_over if one.errno != verdict.errno), None):
-        return _open(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     oddities = tuple(
         (index, what)
         for index, what in oddities_of(program, release, targets)
         if not (rules.stack_arguments and is_stack_argument(program[index]))
     )
+    other = next((one for one in watch.passed_over if one.errno != verdict.errno), None)
+    if other and not verdict.accepted:
+        return _open(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     if verdict.accepted:
-        doubt = next((what for _, what in oddities), "") or watch.hazard or _length(known.program)
-        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
+        odd, doubt = next((what for _, what in oddities), ""), watch.hazard or _length(known.program)
+        if other:
+            return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), reached)
+        doubt = odd or doubt
+        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing, reached)
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
     return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
@@ -124,17 +130,29 @@ def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> boo
     return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
 
 
-def _callable(program: Sequence[Instruction], watch: Watch, missing: Collection[int]) -> Verdict | Unpredicted:
+def _passed_over(
+    refusal: Refused, watch: Watch, doubt: str, reached: Callable[[Collection[int]], bool]
+) -> Verdict | Unpredicted:
+    """Returns the verdict on a program that is refused on some paths, in one way, and accepted on all others."""
+    alike = all(one.errno == refusal.errno for one in watch.passed_over)
+    if alike and not doubt and reached(watch.refused):
+        return Verdict(refusal.errno, refusal.message, rule=refusal.rule)
+    return _open(f"{_refused(refusal.errno, refusal.message)} on a path that a later verifier may not take")
+
+
+def _callable(
+    program: Sequence[Instruction], watch: Watch, missing: Collection[int], reached: Callable[[Collection[int]], bool]
+) -> Verdict | Unpredicted:
     """Returns the verdict of the pass after the verifier, which takes out what no path reaches."""
     calls = [
         index
         for index, insn in first_halves(program)
         if insn.code == _CALL and insn.imm in missing and not functions.is_local(insn)
     ]
-    for index in calls:
-        if index in watch.reached:
-            message = f"only the JIT can call func {program[index].imm}"
-            return Verdict("EINVAL", message, index, rule=Rule.ONLY_COMPILED)
+    if calls and (not watch.reached.isdisjoint(calls) or reached(calls)):
+        numbers = {program[index].imm for index in calls}
+        message = f"only the JIT can call func {numbers.pop()}" if len(numbers) == 1 else ""
+        return Verdict("EINVAL", message, calls[0], rule=Rule.ONLY_COMPILED)
     if calls:
         return _open(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
     return Verdict()

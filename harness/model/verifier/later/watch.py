@@ -65,8 +65,8 @@ class Branch(NamedTuple):
 class Watch:
     """`hazard` is the first thing that later verifiers may refuse, "" for none. `certain` is whether every verifier
     comes to the instruction under simulation: no jump passed that a better informed verifier might decide the other
-    way. `resumed` is whether this is any path but the first. `simulated` are the instructions seen, `reached` those
-    that every verifier comes to. `checks_copies` is whether a lookup's result was compared with 0 while another
+    way. `resumed` is whether this is any path but the first. `reached` are the instructions that every verifier comes
+    to. `checks_copies` is whether a lookup's result was compared with 0 while another
     register, or perhaps a caller, held one, too: if that is a copy, later verifiers know it is no null either (J-03).
     `passed_over` are refusals on paths that a later verifier refuses as well, or does not take.
     """
@@ -94,16 +94,27 @@ class Watch:
         self._branches: dict[int, Branch] = {}
         """The pending branches, by how many are beneath."""
         self.checks_copies = False
-        self.simulated: set[int] = set()
+        self._simulated = [0] * len(program)
+        """How often each instruction was simulated."""
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
         self._facts: dict[int, Fact] = {}
         """What is known of registers, on a path that is certain."""
         self.passed_over: list[Refused] = []
+        self._refused = [0] * len(program)
+        """How often a path was passed over at each instruction."""
+        self._at = 0
+
+    @property
+    def refused(self) -> frozenset[int]:
+        """The instructions at which no path goes on, and where a verifier that comes to them refuses the program."""
+        times = enumerate(zip(self._refused, self._simulated, strict=True))
+        return frozenset(index for index, (refused, simulated) in times if refused and refused == simulated)
 
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """Observes one instruction; fields that are out of order are left to the verifier."""
-        self.simulated.add(index)
+        self._at = index
+        self._simulated[index] += 1
         if resumed:
             self.resumed = True
             self._goes_on, facts = self._branches[len(env.pending)]
@@ -134,6 +145,7 @@ class Watch:
         if self.certain or self.hazard or open:
             return False
         self.passed_over.append(refusal)
+        self._refused[self._at] += 1
         return True
 
     def _may_end(self, env: Environment, follows: bool | None, result: Fact) -> None:
@@ -227,18 +239,19 @@ class Watch:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
         if not constant and _shows_null(register, env.state.registers[insn.src]):
             self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
-        left = self._facts.get(insn.dst)
+        original = self._program[index]
         if equality and register.type is CONST_IMM and register.imm == insn.imm:
-            if insn.imm < 0 and left != Fact(insn.imm & M64):
-                self._note(index, "relies on a negative constant, of which 4.1 gets the upper half wrong")
-            return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
+            if insn.imm >= 0:
+                return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
+            if original.opcode_class != _JMP:  # only the upper half may be another one
+                return Ways(operation == _JNE, operation == _JEQ)
         if null_check:
             indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
             return Ways(not indexed or operation == _JEQ, not indexed or operation == _JNE)
-        original = self._program[index]
         if not constant and insn.dst == insn.src:
             same = with_itself(original)
             return Ways(same is False, same is True)
+        left = self._facts.get(insn.dst)
         right = Fact(original.imm & M64) if constant else self._facts.get(insn.src)
         if left is not None and right is not None:
             found = outcomes(original, left, right)
