@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -57,12 +58,7 @@ def select(patterns: Iterable[str], known: Sequence[Lane]) -> tuple[Lane, ...]:
         if not matches and (why := _without(*parts[:2])):
             raise UserError(f"unknown lane {pattern!r}: {why}", remedy="see `hil kernels list` for those there are")
         if not matches:
-            kernels = ", ".join(dict.fromkeys(lane.kernel for lane in known))
-            archs = ", ".join(dict.fromkeys(lane.arch for lane in known))
-            raise UserError(
-                f"unknown lane {pattern!r}",
-                remedy=f"write KERNEL/ARCH/ENGINE with kernel of: {kernels}; arch of: {archs}; engine of: interp, jit",
-            )
+            raise UserError(f"unknown lane {pattern!r}", remedy=_meant(pattern, known))
         chosen |= matches
     return tuple(lane for lane in known if lane in chosen)
 
@@ -72,6 +68,22 @@ def compact(lanes: Iterable[str]) -> tuple[str, ...]:
     kernel in one."""
     engines = _merged(lanes, lambda _: set(Engine))
     return _merged(engines, lambda kernel: {arch.name for arch in architectures_with(kernel)})
+
+
+def _meant(pattern: str, known: Sequence[Lane]) -> str:
+    """Returns what to write instead of a pattern that matches nothing: the same with its unknown parts replaced by the
+    names most like them; where there are none, what every part can be."""
+    parts = pattern.split("/")
+    columns = zip(*((one.kernel, one.arch, one.engine) for one in known), strict=True)
+    names = [list(dict.fromkeys(column)) for column in columns]
+    near = [
+        part if any(fnmatchcase(name, part) for name in there) else next(iter(get_close_matches(part, there, 1)), "")
+        for part, there in zip(parts, names, strict=False)
+    ]
+    if all(near) and near != parts:
+        return f"did you mean {'/'.join(near)!r}? `hil lanes` lists all"
+    kernels, archs, engines = map(", ".join, names)
+    return f"write KERNEL/ARCH/ENGINE with kernel of: {kernels}; arch of: {archs}; engine of: {engines}"
 
 
 def _without(kernel: str, arch: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from hil import resources
 from hil.errors import UserError
+from hil.nearest import nearest
 
 T = TypeVar("T")
 
@@ -91,5 +92,4 @@ def architecture(name: str) -> Architecture:
     try:
         return architectures()[name]
     except KeyError:
-        known = ", ".join(architectures())
-        raise UserError(f"unknown architecture {name!r}", remedy=f"choose one of: {known}") from None
+        raise UserError(f"unknown architecture {name!r}", remedy=nearest(name, architectures())) from None

@@ -8,12 +8,14 @@ import os
 import signal
 import sys
 import traceback
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 
 import click
 
-from hil import logs, settings, signals, streams
+from hil import config, logs, settings, signals, streams
 from hil.errors import BenchError, HilError, UserError, os_error
+from hil.help import Group
 from hil.version import version
 
 _SIGPIPE = 128 + signal.SIGPIPE
@@ -22,7 +24,7 @@ _READER_GONE = (errno.EPIPE, errno.EIO)
 """The errors of writing to a pipe whose reader is gone, and to a terminal that is gone."""
 
 
-class _Registered(click.Group):
+class _Registered(Group):
     """A group whose subcommands are the entry points of the group `hil.commands`, imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -34,6 +36,14 @@ class _Registered(click.Group):
             assert isinstance(command, click.Command)
             return command
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -72,9 +82,15 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     callback=_print_version,
     help="Print the version and exit.",
 )
-def hil(verbosity: int) -> None:
-    """Boot real Linux kernels and compare BPF programs on kprobes with an executable specification."""
+@click.pass_context
+def hil(context: click.Context, verbosity: int) -> None:
+    """Boot real Linux kernels and compare BPF programs on kprobes with an executable specification.
+
+    Options have defaults in [tool.hil] of pyproject.toml, in the user's config.toml, and in variables HIL_...
+    """
     logs.to_screen(verbosity)
+    assert isinstance(context.command, click.Group)
+    context.default_map = config.defaults(context.command, context)
 
 
 def main(command: click.Command = hil) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 
 import os
 
-VARIABLES = ("HIL_ACCELERATOR", "HIL_COLD", "HIL_DEBIAN_MIRROR", "HIL_HISTORY", "HIL_TIME_SCALE")
-"""Every variable of the bench's own; README.md says what they mean."""
+from hil import config
+
+VARIABLES = (
+    *("HIL_ACCELERATOR", "HIL_DEBIAN_MIRROR", "HIL_HISTORY", "HIL_TIME_SCALE"),
+    *map(config.variable, config.SHARED),
+)
+"""Every variable of the bench; README.md says what they mean."""
 
 
 def check() -> None:

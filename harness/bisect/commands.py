@@ -18,8 +18,9 @@ from harness.bisect.forms import form_of
 from harness.bisect.search import most_asked
 from harness.bisect.showing import HEADINGS, as_data, describe, rows, sentences
 from harness.counting import counted
+from harness.jobs import completing
 from harness.jobs.artifacts import EVERYTHING
-from harness.jobs.options import repeat
+from harness.jobs.options import output, repeat
 from harness.lane import Engine
 from harness.run import matrix
 from harness.run.watch import Logged, Plain
@@ -33,9 +34,15 @@ _NONE, _OPEN = 1, 3
 
 
 @click.command("bisect")
-@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|OBJECT")
-@click.option("--good", required=True, metavar="KERNEL", help="A good kernel, older or newer than the bad one.")
-@click.option("--bad", required=True, metavar="KERNEL", help="A bad kernel.")
+@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|OBJECT", shell_complete=completing.clause_or_script)
+@click.option(
+    "--good",
+    required=True,
+    metavar="KERNEL",
+    shell_complete=completing.kernel,
+    help="A good kernel, older or newer than the bad one.",
+)
+@click.option("--bad", required=True, metavar="KERNEL", shell_complete=completing.kernel, help="A bad kernel.")
 @click.option("--arch", default="x86_64", show_default=True, help="Architecture.")
 @click.option(
     "--engine",
@@ -53,7 +60,7 @@ _NONE, _OPEN = 1, 3
 )
 @repeat
 @click.option("--afresh", is_flag=True, help="Ask kernels again whose answers were stored.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def command(
     what: str, good: str, bad: str, arch: str, engine: str, by: str, rounds: int, afresh: bool, output: Path | None,

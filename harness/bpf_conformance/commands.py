@@ -10,6 +10,7 @@ import click
 from harness.bpf_conformance import by_model, client
 from harness.bpf_conformance.home import home, homes
 from harness.bpf_conformance.request import read
+from harness.jobs import completing
 from harness.lane import Engine
 from harness.model.eras import ERAS
 from harness.programs.lanes import environment
@@ -33,7 +34,12 @@ NEWEST = [*ERAS][-1]
 @click.option(
     "--engine", type=click.Choice([e.value for e in Engine]), default="jit", show_default=True, help="Of the model."
 )
-@click.option("--lane", metavar="KERNEL/ARCH/ENGINE", help="Run on a kernel instead of the model.")
+@click.option(
+    "--lane",
+    metavar="KERNEL/ARCH/ENGINE",
+    shell_complete=completing.lane,
+    help="Run on a kernel instead of the model.",
+)
 @click.option(
     "--idle",
     type=click.FloatRange(1, 86400),

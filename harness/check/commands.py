@@ -17,7 +17,7 @@ from harness.check.modelled import modelled
 from harness.check.objects import objects
 from harness.check.triggers import parse
 from harness.check.trying import NamedObject, script_names, trials
-from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
+from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.objects.object_file import ObjectProgram
@@ -34,7 +34,7 @@ from hil.whole import check_place
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
-@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
+@lanes
 @click.option("--programs", "patterns", default="*", show_default=True, help="Only programs of such names or sections.")
 @click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5.")
 @click.option("--portable", is_flag=True, help="Name system calls as each kernel does, set `version`, and say so.")
@@ -42,10 +42,10 @@ from hil.whole import check_place
 @click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")
 @click.option("--model-only", is_flag=True, help="Ask the model alone; boot nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@jobs
 @cold
 @target
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 def check(
     files: tuple[Path, ...],
     lanes: str,

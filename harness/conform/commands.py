@@ -12,8 +12,20 @@ from rich.console import Console
 
 from harness.clauses import clauses
 from harness.conform.page import markdown
+from harness.jobs import completing
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, repeat, require_predicted, strict, target
+from harness.jobs.options import (
+    chosen_places,
+    cold,
+    jobs,
+    lanes,
+    output,
+    repeat,
+    require,
+    require_predicted,
+    strict,
+    target,
+)
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.run import known
@@ -30,16 +42,24 @@ KNOWN = Path(__file__).with_name("known.toml")
 
 
 @click.command()
-@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
-@click.option("--clauses", "patterns", default="*", show_default=True, help="Only clauses with such names, by commas.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@lanes
+@click.option(
+    "--clauses",
+    "patterns",
+    metavar="NAME,...",
+    default="*",
+    show_default=True,
+    shell_complete=completing.clause_patterns,
+    help="Only clauses that match one of these names; --list lists them.",
+)
+@jobs
 @cold
-@click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
+@require
 @require_predicted
 @strict
 @repeat
 @target
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="With --list: every clause, as docs/clauses.md has it.")
 def conform(

@@ -17,6 +17,8 @@ from harness.debug.hooks import hook
 from harness.debug.in_lockstep import in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
+from harness.jobs import completing
+from harness.jobs.options import output
 from harness.lane import Engine, Lane, select
 from harness.model.eras import era
 from harness.run import known, matrix
@@ -29,6 +31,7 @@ from harness.session import LineListener, prepare
 from hil import directories, terminal
 from hil.errors import UserError
 from hil.gdb.command import require_gdb
+from hil.nearest import nearest
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
@@ -37,13 +40,13 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
 @click.command()
-@click.argument("lane", required=False)
-@click.option("--lane", "lanes", multiple=True, help="The same as LANE.")
-@click.option("--lockstep", metavar="NAME", help=_LOCKSTEP)
-@click.option("--script", "name", help=_WHICH)
+@click.argument("lane", required=False, shell_complete=completing.lane)
+@click.option("--lane", "lanes", multiple=True, shell_complete=completing.lane, help="The same as LANE.")
+@click.option("--lockstep", metavar="NAME", shell_complete=completing.clause_or_script, help=_LOCKSTEP)
+@click.option("--script", "name", shell_complete=completing.script, help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 def debug(
     lane: str | None,
     lanes: tuple[str, ...],
@@ -121,5 +124,5 @@ def _usual(arch: str, release: str) -> str:
 def _script(arch: str, release: str, name: str) -> Script:
     scripts = {script.name: script for script in core_scripts(arch, release)}
     if name not in scripts:
-        raise UserError(f"there is no script {name!r}", remedy=f"choose one of: {', '.join(scripts)}")
+        raise UserError(f"there is no script {name!r}", remedy=nearest(name, scripts))
     return scripts[name]

@@ -19,7 +19,7 @@ from harness.fuzz.campaign.reporting import reported
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import GENERATORS
-from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
+from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
 from harness.lane import Engine, listed
 from harness.run.matrix import make_folder
 from harness.run.places import Places
@@ -48,7 +48,7 @@ class _Shard(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, comma-separated.")
+@lanes
 @click.option("--seed", type=click.IntRange(0), help="The seed of the cases; drawn when none is given.")
 @click.option(
     "--of", type=click.Choice(list(GENERATORS)), default="programs", show_default=True, help="What is random."
@@ -59,9 +59,9 @@ class _Shard(click.ParamType[tuple[int, int]]):
 @click.option("--shard", type=_Shard(), default="1/1", help="The I-th of N parts of the cases, for as many hosts.")
 @click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Go on with the campaign in a run folder.")
 @click.option("--merge", type=_FOLDER, metavar="FOLDER", multiple=True, help="Make one campaign of several shards.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@jobs
 @cold
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 @target
 def fuzz(
     lanes: str,

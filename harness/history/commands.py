@@ -13,12 +13,14 @@ import click
 from harness.history import kcidb, ktap
 from harness.history.find import find
 from harness.history.store import Entry, History
+from harness.jobs import completing
 from harness.report import junit
 from harness.report.summary import summarize
 from harness.run.document import document
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
 from hil import terminal
+from hil.help import Group
 from hil.whole import write_whole
 
 _FORMATS: dict[str, Callable[[RunReport], str]] = {
@@ -31,7 +33,7 @@ _FORMATS: dict[str, Callable[[RunReport], str]] = {
 _HEADINGS = ("run", "started", "seconds", "exit", "lanes", "verdicts", "command")
 
 
-@click.group()
+@click.group(cls=Group)
 def history() -> None:
     """See and export earlier runs. RUN is a number of the list, `latest`, a run folder or a results.json."""
 
@@ -63,7 +65,7 @@ def list_(limit: int, as_json: bool) -> None:
 
 
 @history.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run)
 def show(run: str) -> None:
     """Show a run: its kernels, its lanes, and every result that is no agreement."""
     found = find(run)
@@ -79,7 +81,7 @@ def show(run: str) -> None:
 
 
 @history.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run)
 @click.option("--format", "format_", type=click.Choice(sorted(_FORMATS)), default="json", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of the terminal.")
 def export(run: str, format_: str, output: Path | None) -> None:

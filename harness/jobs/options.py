@@ -12,38 +12,66 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from harness.jobs import completing
+from harness.lane import listed
 from harness.run import places
 from harness.run.places import Places, Reach
+from hil.config import shared
 from hil.errors import UserError
 from hil.machine import states
 
 DEFAULT_LANES = "debian-12"
-repeat = click.option(
+lanes = shared(
+    "--lanes",
+    metavar="LANE,...",
+    default=DEFAULT_LANES,
+    show_default=True,
+    shell_complete=completing.lanes,
+    help="Only lanes that match one of these KERNEL/ARCH/ENGINE; parts left out and wildcards mean any.",
+)
+"""The option of every command that runs on lanes; `hil lanes` lists them."""
+jobs = shared("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+output = shared(
+    "--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made, in a new folder."
+)
+require = shared(
+    "--require",
+    metavar="KERNEL",
+    multiple=True,
+    shell_complete=completing.kernel,
+    help="A kernel whose lanes must not be unsupported. Repeatable.",
+)
+repeat = shared(
     "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="How often every script is run."
 )
 """The option of every command whose scripts can be repeated; a script that differs from round to round is flaky, and
 fails the run."""
-require_predicted = click.option(
-    "--require-predicted",
-    is_flag=True,
+require_predicted = shared(
+    "--require-predicted/--no-require-predicted",
     help="Fail when neither the model nor a clause predicts an operation, whatever other lanes gave.",
 )
 
 
-def _turn_states_off(_context: click.Context, _parameter: click.Parameter, cold: bool) -> None:
-    if cold:
-        os.environ[states.COLD] = "1"  # also for programs that we start
+def _decide_on_states(context: click.Context, parameter: click.Parameter, cold: bool) -> None:
+    if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT:
+        os.environ[states.COLD] = str(int(cold))  # also for programs that we start
 
 
-cold = click.option(
-    "--cold",
-    is_flag=True,
+cold = shared(
+    "--cold/--no-cold",
     expose_value=False,
-    callback=_turn_states_off,
-    help=f"Boot every machine: restore none from a saved state, save none. As {states.COLD}=1 does.",
+    callback=_decide_on_states,
+    help="Boot every machine: restore none from a saved state, save none.",
 )
 """The option of every command that starts machines."""
-strict = click.option("--strict", is_flag=True, help="The same, and fail when an operation fails unexpectedly.")
+strict = shared("--strict/--no-strict", help="The same, and fail when an operation fails unexpectedly.")
+
+
+def wanted_lanes(lanes: str, kernels: Sequence[str]) -> list[str]:
+    """The patterns of --lanes and the kernels of --kernel; where the latter alone are on the command line, these."""
+    source = click.get_current_context().get_parameter_source("lanes")
+    given = listed(lanes) if source is ParameterSource.COMMANDLINE or not kernels else []
+    return [*given, *kernels]
 
 
 def target(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import paramiko
 
+from harness.jobs import completing
 from harness.keep.home import MODULE, Kept, everyone, home, kept, named, stop
 from harness.keep.process import hold
 from harness.lane import Lane, select
@@ -39,7 +40,7 @@ def _one_lane(pattern: str) -> Lane:
 
 
 @click.command()
-@click.argument("lane", required=False)
+@click.argument("lane", required=False, shell_complete=completing.lane)
 @click.option("--keep", is_flag=True, help="Return when it is up; it ends by --stop, or when its --hours are over.")
 @click.option("--hours", default=8.0, show_default=True, type=click.FloatRange(0.01, 168), help="Its life time.")
 @click.option("--list", "listing", is_flag=True, help="List the machines that are up.")
@@ -80,7 +81,7 @@ def boot(
 
 
 @click.command()
-@click.argument("lane")
+@click.argument("lane", shell_complete=completing.lane)
 @surroundings_options
 def shell(lane: str, root: str | None, packages: str, headers: bool, memory: int | None) -> int:
     """Log in to the machine of LANE that is up, or to a new one that ends with the shell.

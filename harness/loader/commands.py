@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.jobs.artifacts import EVERYTHING
-from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, target
+from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
 from harness.jobs.start import with_progress
 from harness.lane import listed
 from harness.loader.rooted import Surroundings, surroundings_options
@@ -28,7 +28,7 @@ from hil.errors import UserError
 
 @click.command("exec")
 @click.argument("command", nargs=-1, required=True)
-@click.option("--lanes", default=DEFAULT_LANES, show_default=True, help="KERNEL/ARCH/ENGINE patterns, by commas.")
+@lanes
 @click.option(
     "--file", "files", multiple=True, metavar="PATH[:NAME]", help="A file or folder that goes with it. Repeatable."
 )
@@ -44,10 +44,10 @@ from hil.errors import UserError
 @surroundings_options
 @click.option("--may-leave", is_flag=True, help="Do not fail when it leaves programs, probes or processes behind.")
 @click.option("--keep-failed", is_flag=True, help="Keep machines in which it fails until Ctrl-C, for a look by SSH.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@jobs
 @cold
 @target
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 def exec_(
     command: tuple[str, ...],
     lanes: str,

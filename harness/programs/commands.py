@@ -27,6 +27,7 @@ from harness.script.outcome import Unpredicted
 from hil.arch import architectures
 from hil.arguments import INPUT_FILE
 from hil.errors import UserError
+from hil.help import Group
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _TYPES = {type.name.lower(): type for type in ProgramType if type is not ProgramType.UNSPEC}
@@ -69,7 +70,7 @@ def _lane(function: _F) -> _F:
     return click.option("--era", "era_name", type=click.Choice([*ERAS]), default="4.1", show_default=True)(function)
 
 
-@click.group()
+@click.group(cls=Group)
 def model() -> None:
     """Ask the model about a program.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.history.find import find
+from harness.jobs import completing
 from harness.regress import baseline as known
 from harness.regress.change import Change, Kind, changes, judged_nothing, ordered, trouble
 from harness.regress.differences import Difference, differences
@@ -23,7 +24,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="RUN-A [RUN-B]")
+@click.argument("runs", nargs=-1, metavar="RUN-A [RUN-B]", shell_complete=completing.run)
 @click.option("--lane", "patterns", multiple=True, help="Of two runs: only these lanes. Of one: the two to compare.")
 @click.option("--against", help="Of two runs: the lanes of RUN-B, of one kernel, whatever that is called in RUN-A.")
 @click.option("--baseline", type=_FILE, help="A file of known divergences; see `hil baseline`.")
@@ -76,7 +77,7 @@ def compare(
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run)
 @click.option("--reason", default="", help="Why the divergences are known; the same for all that are new.")
 @click.option("--link", default="", help="Where they are followed up.")
 @click.option("--keep", type=_FILE, help="An earlier baseline: what it says of divergences still there is kept.")

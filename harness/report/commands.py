@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.history.find import find
+from harness.jobs import completing
 from harness.regress import baseline as known
 from harness.report import markdown, page
 from hil.whole import write_whole
@@ -16,7 +17,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.run)
 @click.option("--format", "format_", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
 @click.option("-o", "--output", type=_FILE, help="report.html if there is none; Markdown goes to the terminal.")
 @click.option("--baseline", type=_FILE, help="A file of divergences that count as known; see `hil baseline`.")

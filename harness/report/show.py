@@ -10,6 +10,7 @@ import click
 
 from harness.counting import counted
 from harness.history.find import find
+from harness.jobs import completing
 from harness.lane import compact, select
 from harness.model.eras import ERAS
 from harness.named import like, named
@@ -27,8 +28,12 @@ DEFAULT_LANE = "debian-12/x86_64"
 
 
 @click.command()
-@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|RUN:ID")
-@click.option("--lane", help=f"KERNEL/ARCH whose form of the script is shown; by default {DEFAULT_LANE}.")
+@click.argument("what", metavar="SCRIPT|CLAUSE|CASE|RUN:ID", shell_complete=completing.clause_or_script)
+@click.option(
+    "--lane",
+    shell_complete=completing.lane,
+    help=f"KERNEL/ARCH whose form of the script is shown; by default {DEFAULT_LANE}.",
+)
 @click.option("--era", type=click.Choice([*ERAS]), help="The generation of kernels, instead of that of the lane.")
 @click.option("--arch", type=click.Choice([*architectures()]), help="The architecture, instead of that of the lane.")
 def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:

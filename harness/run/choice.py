@@ -12,6 +12,7 @@ from harness.lane import Lane, all_lanes, listed
 from harness.run import points
 from hil.errors import UserError
 from hil.kernels import store
+from hil.nearest import meant
 
 Place = tuple[str, str]
 """A kernel and an architecture."""
@@ -51,9 +52,10 @@ def choose(
     wanted = listed(patterns)
     for pattern in wanted:
         if not any(fnmatchcase(name, pattern) for name in known):
+            there_is = ", ".join(names(known))
             raise UserError(
                 f"no {noun} of the chosen lanes matches {pattern!r}",
-                remedy=f"see --list; choose from: {', '.join(names(known))}",
+                remedy=f"see --list; {meant(pattern, known) or f'choose from: {there_is}'}",
             )
     of = {
         place: tuple(one for name, one in named.items() if any(fnmatchcase(name, pattern) for pattern in wanted))

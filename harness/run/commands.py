@@ -8,10 +8,22 @@ from pathlib import Path
 import click
 
 from harness.core_scripts import KNOWN, core_scripts
+from harness.jobs import completing
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import DEFAULT_LANES, chosen_places, cold, repeat, require_predicted, strict, target
+from harness.jobs.options import (
+    chosen_places,
+    cold,
+    jobs,
+    lanes,
+    output,
+    repeat,
+    require,
+    require_predicted,
+    strict,
+    target,
+    wanted_lanes,
+)
 from harness.jobs.start import carry_out
-from harness.lane import listed
 from harness.run import known
 from harness.run.choice import check_chosen, choose
 from harness.run.demands import Demands
@@ -21,20 +33,30 @@ from hil import terminal
 
 
 @click.command()
-@click.option("--lanes", help=f"KERNEL/ARCH/ENGINE patterns, separated by commas; {DEFAULT_LANES} if there are none.")
-@click.option("--kernel", "kernels", multiple=True, help="All lanes of a kernel. Repeatable.")
-@click.option("--scripts", "patterns", default="*", show_default=True, help="Only scripts with such names, by commas.")
-@click.option("--jobs", type=click.IntRange(1), help="Machines at once; by default one for each CPU.")
+@lanes
+@click.option(
+    "--kernel", "kernels", multiple=True, shell_complete=completing.kernel, help="All lanes of a kernel. Repeatable."
+)
+@click.option(
+    "--scripts",
+    "patterns",
+    metavar="NAME,...",
+    default="*",
+    show_default=True,
+    shell_complete=completing.scripts,
+    help="Only scripts that match one of these names; --list lists them.",
+)
+@jobs
 @cold
-@click.option("--require", multiple=True, help="A kernel whose lanes must not be unsupported. Repeatable.")
+@require
 @require_predicted
 @strict
 @repeat
 @target
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Where the run folder is made.")
+@output
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
 def run(
-    lanes: str | None,
+    lanes: str,
     kernels: tuple[str, ...],
     patterns: str,
     jobs: int | None,
@@ -48,8 +70,7 @@ def run(
 ) -> int:
     """Boot the lanes' kernels, run the core scripts, and compare each result with the model."""
     console = terminal.console()
-    wanted = [*(() if lanes is None else listed(lanes)), *kernels] or [DEFAULT_LANES]
-    places = chosen_places(wanted, console)
+    places = chosen_places(wanted_lanes(lanes, kernels), console)
 
     def scripts(kernel: str, arch: str) -> dict[str, Script]:
         return {script.name: script for script in core_scripts(arch, places.era(kernel, arch))}

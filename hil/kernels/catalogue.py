@@ -12,6 +12,7 @@ from functools import cache
 from hil import resources
 from hil.arch import Architecture, architectures_with
 from hil.errors import UserError
+from hil.nearest import nearest
 
 POINT = "@"
 """Separates a kernel's name from the version of one of its point releases."""
@@ -96,7 +97,7 @@ def entry(name: str) -> Entry:
         return known
     raise UserError(
         f"there is no kernel {name!r}",
-        remedy=f"choose one of {', '.join(entries())}, or import your own under that name with `hil kernels import`",
+        remedy=f"{nearest(name, entries())} `hil kernels import` adds your own under that name",
     )
 
 

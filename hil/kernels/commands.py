@@ -14,11 +14,12 @@ from hil import cache, terminal
 from hil.arch import Architecture, architecture, architectures
 from hil.arguments import INPUT_FILE
 from hil.errors import BenchError, HilError, UserError
+from hil.help import Group
 from hil.kernels import catalogue, distributions, entry, importing, store
 from hil.kernels.building.command import build
 from hil.kernels.catalogue import Debian
 from hil.kernels.entry import Parts
-from hil.kernels.parameters import chosen_architectures, chosen_or_every
+from hil.kernels.parameters import chosen_architectures, chosen_or_every, complete_kernel
 from hil.kernels.points import Point, points
 from hil.kernels.progress import shown
 
@@ -28,7 +29,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
-@click.group()
+@click.group(cls=Group)
 def kernels() -> None:
     """List, show, fetch, build, import and remove the kernels that lanes run on.
 
@@ -41,7 +42,7 @@ kernels.add_command(build)
 
 
 @kernels.command("list")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_kernel)
 @click.option("--all", "every", is_flag=True, help="List every version that Debian's archive has of them.")
 @chosen_architectures
 @_as_json
@@ -69,7 +70,7 @@ def list_(names: tuple[str, ...], every: bool, chosen: tuple[str, ...], as_json:
 
 
 @kernels.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_kernel)
 @chosen_architectures
 @click.option("--refresh", is_flag=True, help="Fetch the newest even when the cache has one.")
 def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> None:
@@ -102,7 +103,7 @@ def fetch(names: tuple[str, ...], chosen: tuple[str, ...], refresh: bool) -> Non
 
 
 @kernels.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_kernel)
 @chosen_architectures
 @_as_json
 def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
@@ -123,7 +124,7 @@ def show(name: str, chosen: tuple[str, ...], as_json: bool) -> None:
 
 
 @kernels.command("import")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_kernel)
 @click.option("--image", required=True, type=_FILE, help="bzImage, Image or Image.gz.")
 @click.option("--config", required=True, type=_FILE, help="The .config it was built with.")
 @click.option("--arch", help="Architecture, checked against the image.")
@@ -170,7 +171,7 @@ def import_(
 
 
 @kernels.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_kernel)
 @chosen_architectures
 def remove(name: str, chosen: tuple[str, ...]) -> None:
     """Remove a kernel from the cache, for every architecture or those chosen."""

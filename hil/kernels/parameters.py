@@ -3,14 +3,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
-from hil.arch import Architecture, architecture, architectures_with
-from hil.kernels import catalogue
+from hil.arch import Architecture, architecture, architectures, architectures_with
+from hil.completing import one_of
+from hil.kernels import catalogue, store
 
 chosen_architectures = click.option(
-    "--arch", "chosen", multiple=True, metavar="ARCH", help="Architecture; may be repeated. All when left out."
+    "--arch",
+    "chosen",
+    multiple=True,
+    metavar="|".join(architectures()),
+    shell_complete=one_of(architectures),
+    help="Architecture; may be repeated. All when left out.",
 )
+
+
+def kernel_names() -> Iterable[str]:
+    """The kernels of the catalogue, those that were imported, and those by version in the cache."""
+    return (*(name for name, _ in store.names()), *(name for name, _ in store.points()))
+
+
+complete_kernel = one_of(kernel_names)
 
 
 def chosen_or_every(chosen: tuple[str, ...], kernel: str) -> list[Architecture]:

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from hil import terminal
 from hil.errors import UserError
+from hil.help import Group
 from hil.pruning.kinds import usage
 from hil.pruning.superfluous import DAYS, KINDS, Superfluous, remove, superfluous
 
 
-@click.group("cache", invoke_without_command=True)
+@click.group("cache", cls=Group, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:

@@ -10,12 +10,12 @@ import click
 from hil.arguments import INPUT_FILE
 from hil.kernels import catalogue
 from hil.kernels.building import builder
-from hil.kernels.parameters import chosen_architectures, chosen_or_every
+from hil.kernels.parameters import chosen_architectures, chosen_or_every, complete_kernel
 from hil.kernels.progress import shown
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_kernel)
 @chosen_architectures
 @click.option(
     "--tarball",

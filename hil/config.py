@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Defaults of a user for the options of commands, from files.
+
+They are in `[tool.hil]` of the nearest pyproject.toml that has it, from the current folder upwards, and in
+`config.toml` of the user's folder; the project's come before the user's. click hands them to the commands as its
+`default_map`, so that the command line and variables come before both.
+"""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hil import directories
+from hil.errors import BenchError, UserError
+from hil.nearest import nearest
+
+_log = logging.getLogger(__name__)
+
+PROJECT, USER = "pyproject.toml", "config.toml"
+SHARED = ("lanes", "jobs", "cold", "strict", "require-predicted", "require", "repeat", "output")
+"""The options that mean the same in every command that has them: keys of `[tool.hil]` itself. Those of one command are
+in a table of its name, `[tool.hil.fuzz]`."""
+
+
+class Shared(click.Option):
+    """An option of `SHARED`, with a variable: HIL_LANES for --lanes."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        assert _key(self) in SHARED, self.opts
+        self.envvar = variable(_key(self))
+        self.show_envvar = True
+
+
+def variable(key: str) -> str:
+    """The variable of a shared option."""
+    return f"HIL_{key.upper().replace('-', '_')}"
+
+
+def shared(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Adds an option of `SHARED` to a command, as `click.option` does."""
+    return click.option(*declarations, cls=Shared, **attributes)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with defaults: its table, and how that is called in it."""
+
+    path: Path
+    heading: str
+    table: Mapping[str, Any]
+
+
+def files(start: Path | None = None) -> Iterator[File]:
+    """Yields the files that there are, the one that counts least first: the user's, then that of the project that
+    `start`, or the current folder, is in. Raises UserError for one that cannot be understood."""
+    user = directories.config() / USER
+    if user.exists():
+        yield File(user, "", _read(user))
+    start = Path.cwd() if start is None else start
+    for folder in (start, *start.parents):
+        path = folder / PROJECT
+        # Others' files are none of our business, not even when they are broken.
+        if path.is_file() and b"hil" in path.read_bytes():
+            tool = _read(path).get("tool")
+            if isinstance(tool, dict) and isinstance(tool.get("hil"), dict):
+                yield File(path, "tool.hil", tool["hil"])
+                return
+
+
+def defaults(group: click.Group, context: click.Context, start: Path | None = None) -> dict[str, Any]:
+    """The `default_map` for the commands of `group`, those that the files have a table for and the one that is invoked.
+
+    Raises UserError for a key that is no option, with the nearest that is, and for a value that the option refuses.
+    """
+    merged: dict[str, Any] = {}
+    for file in files(start):
+        _log.info("defaults from %s", file.path)
+        own = {key: value for key, value in file.table.items() if isinstance(value, dict)}
+        for_all = {key: value for key, value in file.table.items() if key not in own}
+        commands = group.list_commands(context)
+        _check_known(file, file.heading, for_all, (*SHARED, *commands))
+        _check_known(file, file.heading, own, commands)
+        for name in dict.fromkeys((*own, context.invoked_subcommand or "")):
+            if command := group.get_command(context, name):
+                where = ".".join(filter(None, (file.heading, name)))
+                found = _of_command(file, where, command, context, for_all, own.get(name, {}))
+                merged[name] = _over(merged.get(name, {}), found)
+    return merged
+
+
+def _of_command(
+    file: File,
+    where: str,
+    command: click.Command,
+    context: click.Context,
+    for_all: Mapping[str, Any],
+    own: Mapping[str, Any],
+) -> dict[str, Any]:
+    options = {_key(one): one for one in command.params if isinstance(one, click.Option)}
+    inner = command.commands if isinstance(command, click.Group) else {}
+    _check_known(file, where, own, (*options, *inner))
+    given = {key: value for key, value in for_all.items() if isinstance(options.get(key), Shared)}
+    given |= {key: value for key, value in own.items() if key not in inner}
+    result = {
+        str(options[key].name): _value(file, where if key in own else file.heading, options[key], context, value)
+        for key, value in given.items()
+    }
+    for name, subcommand in inner.items():
+        result[name] = _of_command(file, f"{where}.{name}", subcommand, context, for_all, own.get(name, {}))
+    return result
+
+
+def _value(file: File, where: str, option: click.Option, context: click.Context, value: Any) -> Any:
+    """The value as click wants it. A list for an option that takes one text is one with commas, and a path is relative
+    to the file."""
+    said = f"{_place(file, where)}: {_key(option)} = {value!r}"
+    if isinstance(value, dict) or (isinstance(value, bool) is not bool(option.is_flag)):
+        remedy = "write true or false" if option.is_flag else "write a text, a number or a list of texts"
+        raise UserError(f"{said} is no value for it", remedy=remedy)
+    if isinstance(value, list) and not option.multiple:
+        value = ",".join(map(str, value))
+    if not isinstance(value, list) and option.multiple:
+        value = [value]
+    if isinstance(option.type, click.Path):
+        value = str(file.path.parent / value)
+    try:
+        option.type_cast_value(context, value)
+    except click.BadParameter as error:
+        raise UserError(f"{said}: {error.message}", remedy="correct the file") from None
+    return value
+
+
+def _check_known(file: File, where: str, given: Mapping[str, Any], known: tuple[str, ...] | list[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise UserError(f"{_place(file, where)} has the unknown key {key!r}", remedy=nearest(key, known))
+
+
+def _place(file: File, where: str) -> str:
+    return f"{file.path}: [{where}]" if where else str(file.path)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """One table over another, table by table."""
+    both = {key: _over(below[key], above[key]) for key in below.keys() & above.keys() if isinstance(above[key], dict)}
+    return {**below, **above, **both}
+
+
+def _key(option: click.Option) -> str:
+    """The name of an option on the command line, without its dashes."""
+    return max(option.opts, key=len).lstrip("-")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}", remedy="make it readable, or move it away") from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise UserError(f"{path} is no TOML: {error}", remedy="correct it, or move it away") from None
