@@ -30,13 +30,7 @@ in a table of its name, `[tool.hil.fuzz]`."""
 
 
 class Shared(click.Option):
-    """An option of `SHARED`, with a variable: HIL_LANES for --lanes."""
-
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        assert _key(self) in SHARED, self.opts
-        self.envvar = variable(_key(self))
-        self.show_envvar = True
+    """An option of `SHARED`."""
 
 
 def variable(key: str) -> str:
@@ -45,8 +39,10 @@ def variable(key: str) -> str:
 
 
 def shared(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Adds an option of `SHARED` to a command, as `click.option` does."""
-    return click.option(*declarations, cls=Shared, **attributes)
+    """Adds an option of `SHARED` to a command, as `click.option` does, with a variable: HIL_LANES for --lanes."""
+    key = declarations[0].partition("/")[0].removeprefix("--")
+    assert key in SHARED, key
+    return click.option(*declarations, cls=Shared, envvar=variable(key), show_envvar=True, **attributes)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import cache
 from hil import resources
 from hil.arch import Architecture, architectures_with
 from hil.errors import UserError
-from hil.nearest import nearest
+from hil.nearest import meant
 
 POINT = "@"
 """Separates a kernel's name from the version of one of its point releases."""
@@ -95,9 +95,10 @@ def entry(name: str) -> Entry:
     """The kernel called `name`, as in `find`; raises UserError when the catalogue has none."""
     if known := find(name):
         return known
+    like = meant(name, entries())
     raise UserError(
-        f"there is no kernel {name!r}",
-        remedy=f"{nearest(name, entries())} `hil kernels import` adds your own under that name",
+        f"there is no kernel {name!r}{f'; {like}' if like else ''}",
+        remedy=f"choose one of {', '.join(entries())}, or import your own under that name with `hil kernels import`",
     )
 
 
