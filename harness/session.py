@@ -181,7 +181,7 @@ def lane_session(
         _warn(session, engine, listener)
         if engine is not None:
             with listener.phase(Phase.ENGINE):
-                _choose(session, engine)
+                choose_engine(session, engine)
         yield session
 
 
@@ -270,7 +270,9 @@ def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session
         return session
 
 
-def _choose(session: Session[Target], engine: Engine) -> None:
+def choose_engine(session: Session[Target], engine: Engine) -> None:
+    """Lets programs that are loaded from now on be run by an engine; raises UserError when the kernel does not have
+    it."""
     try:
         session.executor.switch(engine)
     except EngineUnavailable as error:

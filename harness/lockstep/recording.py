@@ -21,8 +21,7 @@ from harness.model.environment import Environment
 from harness.release import release
 from harness.script.needs import Need
 from harness.script.operations import LoadProgram, Script
-from harness.session import QUIET, Bootable, Listener, Session, lane_session
-from hil.arch import architecture
+from harness.session import QUIET, Bootable, Listener, Session, choose_engine, lane_session
 from hil.errors import BenchError
 from hil.gdb import SymbolTable, symbol_file
 from hil.machine import Machine
@@ -52,6 +51,8 @@ class LockstepLane:
         self.session = session
         self.recorder = recorder
         self.labels: tuple[int, ...] = ()
+        self.group = Group(())
+        """What is recorded of an instruction."""
         self._loads: Loads | None = None
         """Where programs are seen as they are loaded, on kernels that do not tell of them."""
         if release(session.kernel.era) < bpf.TELLS_LINES:
@@ -156,6 +157,7 @@ class LockstepLane:
         self._arm(group, places)
 
     def _arm(self, instructions: Group, places: list[Place]) -> None:
+        self.group = instructions
         groups = [instructions]
         if self._loads:
             groups.append(self._loads.group)
@@ -206,15 +208,42 @@ def _programs(script: Script, told: Sequence[LoadedCode], *, compiled: bool) -> 
             yield GuestProgram(operation.name, tuple(operation.program.instructions), code, refused)
 
 
+class LockstepMachine:
+    """A running machine with the recorder, on which either engine can be a lane in lockstep."""
+
+    def __init__(self, kernel: str, session: Session[Machine], recorder: Recorder, symbols: SymbolTable) -> None:
+        self.kernel = kernel
+        self.session = session
+        self.recorder = recorder
+        self.symbols = symbols
+
+    def lane(self, engine: Engine) -> LockstepLane:
+        """Chooses an engine, and records what it executes; the lane of the other one is over. Raises UserError when the
+        kernel does not have it."""
+        choose_engine(self.session, engine)
+        lane = Lane(self.kernel, self.session.kernel.arch.name, engine)
+        return LockstepLane(lane, self.session, self.recorder, self.symbols)
+
+
 @contextmanager
-def lockstep_lane(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[LockstepLane]:
-    """Boots a lane with the recorder. Raises what `lane_session` and `Recorder` raise, and UserError for an
+def lockstep_machine(
+    kernel: str, bootable: Bootable, folder: Path, listener: Listener = QUIET
+) -> Iterator[LockstepMachine]:
+    """Boots a kernel with the recorder. Raises what `lane_session` and `Recorder` raise, and UserError for an
     architecture that lockstep has no tables for."""
-    dispatch.disassembler(lane.arch)
-    recorder = Recorder(architecture(lane.arch), folder)
+    arch = bootable.kernel.arch
+    dispatch.disassembler(arch.name)
+    recorder = Recorder(arch, folder)
     try:
-        with lane_session(bootable, folder, engine=lane.engine, plugin=recorder.option, listener=listener) as session:
+        with lane_session(bootable, folder, plugin=recorder.option, listener=listener) as session:
             symbols = SymbolTable.of_elf(symbol_file(session.kernel, session.target, notify=listener.note))
-            yield LockstepLane(lane, session, recorder, symbols)
+            yield LockstepMachine(kernel, session, recorder, symbols)
     finally:
         recorder.close()
+
+
+@contextmanager
+def lockstep_lane(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[LockstepLane]:
+    """Boots a lane with the recorder; errors as `lockstep_machine`."""
+    with lockstep_machine(lane.kernel, bootable, folder, listener) as machine:
+        yield machine.lane(lane.engine)
