@@ -40,6 +40,7 @@ class Command(IntEnum):
     RAW_TRACEPOINT_OPEN = 17
     BTF_LOAD = 18
     MAP_FREEZE = 22
+    ENABLE_STATS = 32
 
 
 class MapType(IntEnum):
@@ -159,6 +160,13 @@ PROG_LOAD = Layout(
     },
 )
 
+PROG_LOAD_FOR = Layout(
+    "bpf_attr (program load, with what it is for)",
+    112,
+    {**PROG_LOAD.fields, "prog_flags": u32(44), "expected_attach_type": u32(68), "attach_btf_id": u32(108)},
+)
+"""prog_flags since 4.11, expected_attach_type since 4.17, attach_btf_id since 5.5."""
+
 PROG_LOAD_TYPED = Layout(
     "bpf_attr (program load, with the types of its functions)",
     96,
@@ -183,6 +191,8 @@ PROG_LOAD_WITH_LINES = Layout(
     },
 )
 """Since 5.0: c454a46b5efd."""
+
+PROG_LOAD_ALL = Layout("bpf_attr (program load)", 120, {**PROG_LOAD_WITH_LINES.fields, **PROG_LOAD_FOR.fields})
 
 FUNC_INFO = Layout("bpf_func_info", 8, {"insn_off": u32(0), "type_id": u32(4)})
 BTF_LOAD = Layout("bpf_attr (BTF load)", ATTR_SIZE, {"btf": u64(0), "btf_size": u32(16)})
@@ -210,6 +220,9 @@ WHOLE_PROG_INFO = Layout(
     },
 )
 """struct bpf_prog_info as far as its lines; since 5.0, like TELLS_LINES."""
+
+PROG_RUNS = Layout("bpf_prog_info (with its runs)", 216, {"run_cnt": u64(200), "recursion_misses": u64(208)})
+"""Since 5.1 (492ecee892c2) and 5.12 (9ed9e9ba2337)."""
 
 TELLS_LINES: Release = (5, 0)
 """The release that brought lines of programs and their native addresses (c454a46b5efd)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.abi.bpf import Command
 from harness.abi.pt_regs import PtRegs
 from harness.clauses.parts import RETURN_0
 from harness.core_scripts.parts import array
@@ -30,7 +31,16 @@ from harness.isa.assemble import (
 from harness.script.clause import KPROBES, NOTHING, WORKS, Clause, Said, Step, expect
 from harness.script.expectation import Expectation
 from harness.script.needs import Need
-from harness.script.operations import LoadProgram, Operation, Program, ProgramType
+from harness.script.operations import (
+    LoadProgram,
+    Operation,
+    Program,
+    ProgramType,
+    RawBpf,
+    ReadRuns,
+    Ref,
+    RunSocketFilter,
+)
 
 FILTER, KPROBE = ProgramType.SOCKET_FILTER, ProgramType.KPROBE
 EMPTY = Program(())
@@ -49,7 +59,7 @@ ACCEPTED: dict[str, Said] = {"5.10": WORKS}
 
 
 def clauses(_: PtRegs) -> tuple[Clause, ...]:
-    return (*_licences(), *_lengths(), *_types(), *_logs(), *_limits())
+    return (*_licences(), *_lengths(), *_types(), *_runs(), *_logs(), *_limits())
 
 
 def _clause(id: str, sentence: str, *steps: Operation | Step, needs: frozenset[Need] = NOTHING, **era: Any) -> Clause:
@@ -116,6 +126,30 @@ def _lengths() -> tuple[Clause, ...]:
             "The same program can be loaded twice",
             expect(LoadProgram("program", FILTER, RETURN_0), WORKS),
             expect(LoadProgram("other", FILTER, RETURN_0), WORKS),
+        ),
+    )
+
+
+def _runs() -> tuple[Clause, ...]:
+    loaded, runs = expect(LoadProgram("program", FILTER, RETURN_0), WORKS), ReadRuns(Ref("program"))
+    ran = expect(RunSocketFilter(Ref("program"), bytes(4)), 0)
+    return (
+        _clause(
+            "INFO-01",
+            "The kernel counts no runs of a program unless somebody asks for it; 4.1 has no information of programs",
+            loaded,
+            ran,
+            expect(runs, "EINVAL", {"5.10": 0}),
+        ),
+        _clause(
+            "INFO-02",
+            "The kernel counts runs of a program while a descriptor of BPF_ENABLE_STATS is open",
+            loaded,
+            expect(RawBpf(Command.ENABLE_STATS, name="statistics"), WORKS),
+            ran,
+            ran,
+            expect(runs, 2),
+            since="5.10",
         ),
     )
 

@@ -24,6 +24,7 @@ from harness.script.operations import (
     ReadProfile,
     ReadRing,
     ReadRingBuffer,
+    ReadRuns,
     ReadSetting,
     ReadTrace,
     Ref,
@@ -54,6 +55,7 @@ SAID: dict[type, Said | None] = {
     GetNextKey: Said("hash maps have no order of keys; whether there is another one counts", value=True),
     RunSocketFilter: Said("how many bytes arrive is the program's verdict", value=True),
     ReadCount: Said("hits are counted one by one", value=True),
+    ReadRuns: None,  # others make the kernel run the program, too
     ReadProfile: None,  # others reach the functions, too
     ReadRing: Said(
         "records are as many as hits, with what programs put in; time, thread and address are not", records=True

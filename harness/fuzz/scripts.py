@@ -30,6 +30,7 @@ from harness.script.operations import (
     ReadCount,
     ReadProfile,
     ReadRing,
+    ReadRuns,
     Ref,
     RunThreads,
     Script,
@@ -101,6 +102,7 @@ class _Writer(MapSteps, EventSteps):
             yield self.fire()
             yield ReadCount(Ref(self.names["event"][0]))
         yield from (ReadProfile(Ref(name)) for name in self.names.get("probe", ())[:1])
+        yield from (ReadRuns(Ref(name)) for name in self.names.get("program", ())[:1])
         yield LookupElement(Ref("map_0"), u32(0), 8)
         yield from (ReadRing(Ref(name)) for name in self.names.get("ring", ()))
 

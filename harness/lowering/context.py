@@ -13,7 +13,7 @@ from harness.abi.numbers import AT_FDCWD, O_RDWR, O_WRONLY, PROT_NONE
 from harness.abi.system_calls import number
 from harness.lowering.watch import Watch
 from harness.release import release
-from harness.script.operations import Buffer, Descriptor, Program, Ref, SampleType
+from harness.script.operations import Buffer, Descriptor, Pointers, Program, Ref, SampleType
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
 from hil.agent.results import BatchResult, Status
@@ -185,6 +185,13 @@ class Lowering:
     def buffer(self, buffer: Buffer) -> Address:
         """Puts the bytes into the arena, guarded if they are to be."""
         return self.guarded(buffer.content) if buffer.guarded else self.builder.alloc(buffer.content)
+
+    def pointers(self, pointers: Pointers) -> Address:
+        """Puts an array of addresses into the arena, and what they point to."""
+        address = self.builder.alloc(bytes(8 * len(pointers.buffers)))
+        for index, buffer in enumerate(pointers.buffers):
+            self.builder.store(address + 8 * index, 8, self.buffer(buffer))
+        return address
 
     def guarded(self, content: bytes) -> Address:
         """Puts bytes into pages of their own, which end where these end: the page behind them cannot be accessed. Each

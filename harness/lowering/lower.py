@@ -41,6 +41,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.GetNextKey: maps.get_next_key,
     op.LoadProgram: programs.load,
     op.RunSocketFilter: programs.run_socket_filter,
+    op.ReadRuns: programs.read_runs,
     op.CreateKprobe: events.create_kprobe,
     op.RemoveKprobe: events.remove_kprobe,
     op.FindTracepoint: events.find_tracepoint,

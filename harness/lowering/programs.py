@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.abi import bpf, btf
+from harness.abi.layout import Layout
 from harness.abi.numbers import AF_UNIX, MSG_DONTWAIT, SO_ATTACH_BPF, SOCK_DGRAM, SOL_SOCKET
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
-from harness.script.operations import LoadProgram, RunSocketFilter
+from harness.script.operations import LoadProgram, ReadRuns, RunSocketFilter
 from harness.script.outcome import Outcome, Withheld
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
@@ -24,7 +25,12 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     version = operation.kern_version
     types, typed = _functions(lowering, operation.program.functions)
     lines = lowering.watch.fields(lowering, operation, types) if lowering.watch else {}
-    layout = bpf.PROG_LOAD_WITH_LINES if lines else bpf.PROG_LOAD if types is None else bpf.PROG_LOAD_TYPED
+    more = {
+        "prog_flags": operation.flags,
+        "expected_attach_type": operation.attach_type,
+        "attach_btf_id": operation.attach_to,
+    }
+    layout = _layout(typed, lines, more)
     attr = lowering.structure(
         layout,
         {
@@ -38,6 +44,7 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
             "kern_version": lowering.guest.version_code if version is None else version,
             **typed,
             **lines,
+            **({} if more.keys().isdisjoint(layout.fields) else more),
         },
     )
     descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, layout.size)
@@ -47,6 +54,35 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     loaded = returned(descriptor) if types is None else first_failure([types, descriptor])
     reader = _with_log(lowering, loaded, log, size if level else None, withheld)
     return lowering.watch.asked(lowering, operation, descriptor, reader) if lowering.watch else reader
+
+
+def _layout(*groups: Mapping[str, Operand | int]) -> Layout:
+    """Returns the shortest layout that has every field that is filled in: the kernel takes absent bytes for zero, and
+    a kernel that does not know them refuses longer ones."""
+    wanted = {name for group in groups for name, value in group.items() if not isinstance(value, int) or value}
+    layouts = (bpf.PROG_LOAD, bpf.PROG_LOAD_TYPED, bpf.PROG_LOAD_FOR, bpf.PROG_LOAD_WITH_LINES, bpf.PROG_LOAD_ALL)
+    return next(layout for layout in layouts if wanted <= layout.fields.keys())
+
+
+def read_runs(lowering: Lowering, operation: ReadRuns) -> Reader:
+    size, fields = bpf.PROG_RUNS.size, bpf.PROG_RUNS.fields
+    about = lowering.builder.alloc(size)
+    request = {"bpf_fd": lowering.operand(operation.program), "info_len": size, "info": about}
+    asked = lowering.call(
+        "bpf",
+        bpf.Command.OBJ_GET_INFO_BY_FD,
+        lowering.structure(bpf.OBJECT_INFO, request),
+        bpf.OBJECT_INFO.size,
+    )
+    told = lowering.builder.read(about, size)
+
+    def read(results: BatchResult) -> Outcome:
+        if results.done(asked).errno:
+            return returned(asked)(results)
+        counts = {name: results.done(told).data[field.offset : field.offset + 8] for name, field in fields.items()}
+        return Outcome(value=int.from_bytes(counts["run_cnt"], "little"), data=counts["recursion_misses"])
+
+    return read
 
 
 def _with_log(lowering: Lowering, loaded: Reader, log: Address, size: int | None, withheld: Withheld | None) -> Reader:

@@ -11,10 +11,10 @@ from harness.abi.numbers import O_APPEND, O_WRONLY
 from harness.lowering.context import Lowering, Reader, Sampling, first_failure, returned
 from harness.script import logs
 from harness.script.names import MAKES
-from harness.script.operations import Buffer, Ioctl, Part, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
+from harness.script.operations import Buffer, Ioctl, Part, Pointers, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from harness.script.structures import Filled
-from hil.agent.steps import Address
+from hil.agent.steps import Address, Operand
 
 
 def bpf(lowering: Lowering, operation: RawBpf) -> Reader:
@@ -69,6 +69,13 @@ def _structure(lowering: Lowering, parts: Sequence[Part], length: int, guarded: 
     for part in parts:
         if not isinstance(part.value, int):
             value = part.value
-            stored = lowering.buffer(value) if isinstance(value, Buffer) else lowering.operand(value)
+            stored: Operand | int
+            match value:
+                case Buffer():
+                    stored = lowering.buffer(value)
+                case Pointers():
+                    stored = lowering.pointers(value)
+                case _:
+                    stored = lowering.operand(value)
             lowering.builder.store(address + part.offset, part.size, stored)
     return address

@@ -62,6 +62,7 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.RemoveKprobe: probes.remove_kprobe,
     op.FindTracepoint: probes.find_tracepoint,
     op.ReadProfile: probes.read_profile,
+    op.ReadRuns: bpf.read_runs,
     op.OpenEvent: perf.open_event,
     op.OpenOutputEvent: perf.open_output_event,
     op.MapRing: mapping.map_ring,

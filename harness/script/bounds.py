@@ -80,7 +80,11 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         "log_level": _field(bpf.PROG_LOAD, "log_level"),
         "log_size": _room(nbytes=0),
         "log_nbytes": _room(),
+        "attach_type": U32,
+        "attach_to": U32,
+        "flags": U32,
     },
+    op.ReadRuns: {"program": DESCRIPTOR},
     op.CreateKprobe: {"offset": Bounds(0, (1 << 63) - 1, "63 bits")},
     op.OpenEvent: {
         "config": _field(perf.ATTR, "config"),

@@ -53,6 +53,7 @@ from harness.script.processes import ProcessOperation
 from harness.script.processes import SetCredentials as SetCredentials
 from harness.script.processes import SetName as SetName
 from harness.script.programs import LoadProgram as LoadProgram
+from harness.script.programs import ReadRuns as ReadRuns
 from harness.script.programs import RunSocketFilter as RunSocketFilter
 from harness.script.raw import Ioctl as Ioctl
 from harness.script.raw import Part as Part
@@ -68,6 +69,7 @@ from harness.script.surroundings import SetSetting as SetSetting
 from harness.script.surroundings import SurroundingsOperation
 from harness.script.values import Buffer as Buffer
 from harness.script.values import Descriptor as Descriptor
+from harness.script.values import Pointers as Pointers
 from harness.script.values import Program as Program
 from harness.script.values import Ref as Ref
 from harness.script.values import Untouched as Untouched
@@ -118,6 +120,7 @@ Operation = (
     | MapPages
     | ReadCount
     | ReadProfile
+    | ReadRuns
     | Attach
     | Enable
     | Disable

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.script.values import Buffer, Descriptor, Ref
+from harness.script.values import Buffer, Descriptor, Pointers, Ref
 
 
 @dataclass(frozen=True)
 class Part:
     """A part of a structure: `size` bytes at `offset` that hold a number, what a name stands for, or the address of a
-    buffer."""
+    buffer, or of an array of such addresses."""
 
     offset: int
     size: int
-    value: int | Ref | Buffer
+    value: int | Ref | Buffer | Pointers
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from harness.counting import counted
-from harness.script.operations import Buffer, Operation, Part, Program, Ref, Thread
+from harness.script.operations import Buffer, Operation, Part, Pointers, Program, Ref, Thread
 from harness.script.outcome import (
     ANY,
     Addresses,
@@ -108,6 +108,8 @@ def _term(value: object) -> str:
             return f"{_term(first)} on CPU 0, {'the same' if others is None else _term(others)} on others"
         case Buffer(content, guarded):
             return f"&{_term(content)}{' (guarded)' if guarded else ''}"
+        case Pointers(buffers):
+            return f"&[{', '.join(map(_term, buffers))}]"
         case Program():
             return f"<{len(value.instructions)} instructions>"
         case Unknown():

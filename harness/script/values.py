@@ -30,6 +30,13 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Pointers:
+    """An array of the addresses of buffers; stands for its own address."""
+
+    buffers: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True)
 class Untouched:
     """Bytes of the calling process's memory that were never accessed, so that no page is there; stands for their
     address."""

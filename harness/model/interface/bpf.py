@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.abi.bpf import Command
 from harness.model.errno import Errno
 from harness.model.interface import load, permissions
 from harness.model.interface.kernel import Kernel
@@ -12,6 +13,7 @@ from harness.model.interface.objects import Event, LoadedProgram
 from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.elements import Shape
 from harness.model.memory import Region
+from harness.model.rules import OTHER_COMMAND
 from harness.model.unpredictable import Settled, Unbounded, Unpredictable
 from harness.script.operations import (
     CreateMap,
@@ -19,10 +21,11 @@ from harness.script.operations import (
     GetNextKey,
     LoadProgram,
     LookupElement,
+    ReadRuns,
     Ref,
     UpdateElement,
 )
-from harness.script.outcome import DESCRIPTOR, Addresses, OneOf, Outcome, PerCpu
+from harness.script.outcome import DESCRIPTOR, Addresses, Bytes, OneOf, Outcome, PerCpu, Piece, Unknown
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
@@ -104,6 +107,21 @@ def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
     _check_capability(kernel, operation)
     permissions.command(kernel, "LoadProgram")
     return load.load(kernel, operation)
+
+
+def read_runs(kernel: Kernel, operation: ReadRuns) -> Outcome:
+    """Returns no more than that there is a number; raises Errno EINVAL where there is no such command, EBADF.
+
+    bpf_prog_get_info_by_fd(), kernel/bpf/syscall.c."""
+    permissions.entry(kernel, OTHER_COMMAND)
+    if kernel.rules.first_unknown_command <= Command.OBJ_GET_INFO_BY_FD:
+        raise Errno("EINVAL")
+    if not isinstance(kernel.names.file(operation.program).content, LoadedProgram):
+        raise Unpredictable("what there is to say of something that is no program")
+    if kernel.counts_runs:
+        raise Unpredictable("how often anybody made the kernel run the program")
+    missed = Bytes(bytes(8), (Piece(0, 8, Unknown("how many runs were left out", least=0)),))
+    return Outcome(value=Unknown("how often the program ran while others had runs counted", least=0), data=missed)
 
 
 def _store_file(kernel: Kernel, map: FileArrayMap[Any], key: bytes, operation: UpdateElement) -> Outcome:

@@ -161,6 +161,7 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.MapPages: _on(Part.OBJECTS),
     op.ReadCount: NOTHING,
     op.ReadProfile: NOTHING,
+    op.ReadRuns: NOTHING,
     op.Attach: _on(Part.OBJECTS),
     op.Enable: _on(Part.OBJECTS),
     op.Disable: _on(Part.OBJECTS),

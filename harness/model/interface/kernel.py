@@ -41,6 +41,8 @@ class Kernel:
         """The guest's outcome of the current operation, where it is known."""
         self.choices: Choices | None = None
         """The results of comparisons that cannot be known; None when nothing chooses them."""
+        self.counts_runs = False
+        """Whether the script asked for statistics, so that the kernel may count runs of programs."""
         self.locked_doubt = ""
         """Why nobody knows how many pages of rings callers have locked."""
 

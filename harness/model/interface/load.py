@@ -18,6 +18,7 @@ from harness.model.unpredictable import Deadly, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
 from harness.script.outcome import DESCRIPTOR, Outcome
+from harness.script.reason import Gap
 
 
 def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
@@ -33,6 +34,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     permissions.verifier(kernel, operation.program.instructions)
     references = MapReferences(kernel.names, operation.program)
     try:
+        _only_by_type(operation)
         said = verdict(kernel.environment, operation, references)
     except Unpredictable as unpredictable:
         if kernel.seen is None and not isinstance(unpredictable, Deadly):
@@ -48,6 +50,12 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
         return Outcome(errno=said.errno, log=said.log)
     _keep(kernel, operation, references)
     return Outcome(value=DESCRIPTOR, log=said.log)
+
+
+def _only_by_type(operation: LoadProgram) -> None:
+    """Raises Unpredictable for what is told of a program beyond its type."""
+    if operation.attach_type or operation.attach_to or operation.flags:
+        raise Unpredictable("what a program may do that is loaded for something beyond its type", Gap.VERDICT)
 
 
 def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:

@@ -129,6 +129,7 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
     if operation.command not in _COMMANDS:
         if not 0 <= operation.command < kernel.rules.first_unknown_command:
             raise Errno("EINVAL")
+        kernel.counts_runs |= operation.command == Command.ENABLE_STATS
         raise Unpredictable(f"what command {operation.command} does", Gap.INPUT)
     if not attr.ends_at(LAST_FIELDS[operation.command]):
         if operation.command in kernel.rules.grown_commands:

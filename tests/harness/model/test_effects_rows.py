@@ -183,6 +183,7 @@ TOUCH_NOTHING = {
     op.GetNextKey: "reads a key",
     op.ReadCount: "reads a count",
     op.ReadProfile: "reads counts",
+    op.ReadRuns: "reads counts",
     around.ReadSetting: "reads a file below /proc/sys",
     around.ReadTrace: "opens the trace to read it, and a trace that is read so is as it was",
 }
