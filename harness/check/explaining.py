@@ -19,7 +19,7 @@ from harness.model.upstream.change import Change
 from harness.objects.adjusting import POISON
 from harness.objects.loading import Stage, Step
 from harness.objects.map_types import type_name
-from harness.objects.places import ATTACHED, portable
+from harness.objects.places import ATTACHED, Place, needs, portable
 from harness.objects.reasons import Refusal
 from harness.release import dotted as release_name
 from harness.run.checked import Why
@@ -48,6 +48,9 @@ _REGISTERS = {
 }
 """By what CO-RE asks for, the architecture whose registers it is: PT_REGS_PARM1_CORE() and its neighbours,
 tools/lib/bpf/bpf_tracing.h."""
+_NOT_SUPPORTED = "errno 524"
+"""ENOTSUPP, include/linux/errno.h, which callers are not meant to see."""
+_OF_SEVERAL_SINCE = (5, 18)
 _NEEDS_JIT = "requires BPF JIT compiler"
 _EVERY_POISON = range(POISON, POISON + (1 << 16))
 
@@ -117,13 +120,13 @@ def not_complete(step: Step, errno: str) -> Why:
 
 
 def left_alone(trial: Trial) -> Why:
-    """Why the bench does not attach a program: it cannot, or the section does not say where."""
+    """Why the bench does not attach a program: what that takes is not there, or the section does not say where."""
     said = trial.program.meaning
     if said is None or said.mechanism not in ATTACHED:
-        what = f"the bench attaches no programs of {said.mechanism if said else 'this section'}"
+        what = f"loaded, not attached: needs {needs(said)}"
         return Why(Stage.ATTACH, what, "not-attached")
     rule = "the bench attaches by the name of the section alone; a loader of its own chooses the place"
-    what = f"section {trial.program.section} names no place to attach to"
+    what = f"loaded, not attached: section {trial.program.section} names no place to attach to"
     return Why(Stage.ATTACH, what, "no-place", None, rule, f"name one there: {ATTACHED[said.mechanism]}")
 
 
@@ -257,6 +260,8 @@ def not_attached(
                     "; those of system calls need CONFIG_FTRACE_SYSCALLS, and exist for calls that the architecture has"
                 )
             return Why(Stage.ATTACH, f"no tracepoint {name}", "no-tracepoint", errno, rule)
+        case RawBpf() if trial.place is not None:
+            return _no_link(trial.place, errno, environment)
     what = f"{describe(operation)}: {errno}"
     if errno in ("EACCES", "EPERM"):
         level = (environment.settings or {}).get("kernel/perf_event_paranoid")
@@ -264,6 +269,24 @@ def not_attached(
         if "Attach" in type(operation).__name__:
             rule = "the program reads beyond the record of the tracepoint" if errno == "EACCES" else rule
         return Why(Stage.ATTACH, what, "permission", errno, rule)
+    return Why(Stage.ATTACH, what, "attach", errno)
+
+
+def _no_link(where: Place, errno: str, environment: Environment) -> Why:
+    what = f"{where.target} gives {errno}"
+    if where.kind == "trampoline" and errno in (_NOT_SUPPORTED, "EOPNOTSUPP"):
+        rule = f"{environment.rules.name} has no trampolines for programs on {environment.arch}"
+        remedy = "use a kprobe; on arm64 programs are attached to functions by trampolines since 6.4"
+        return Why(Stage.ATTACH, what, "no-trampoline", errno, rule, remedy)
+    if where.kind == "multi" and environment.rules.release < _OF_SEVERAL_SINCE:
+        rule = f"links to functions by their names are since 5.18; this is {environment.rules.name}"
+        return Why(Stage.ATTACH, what, "newer-kernel", errno, rule, "needs Linux 5.18, or use a kprobe")
+    if where.kind == "multi" and errno in ("EOPNOTSUPP", "ENOTSUP"):
+        rule = "the kernel is built without CONFIG_FPROBE, or has none on this architecture"
+        return Why(Stage.ATTACH, what, "no-fprobe", errno, rule, "use a kprobe, or a kernel with CONFIG_FPROBE")
+    if where.kind == "raw_tracepoint" and errno == "ENOENT":
+        rule = f"there is no tracepoint {where.target} in this kernel as it was configured"
+        return Why(Stage.ATTACH, what, "no-tracepoint", errno, rule)
     return Why(Stage.ATTACH, what, "attach", errno)
 
 

@@ -18,8 +18,17 @@ from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why
 from harness.run.results import RunReport, ScriptResult
 from harness.run.worker import Compared
-from harness.script.operations import CreateKprobe, LoadProgram, ReadCount, ReadProfile, RunSocketFilter, Script
+from harness.script.operations import (
+    CreateKprobe,
+    LoadProgram,
+    ReadCount,
+    ReadProfile,
+    ReadRuns,
+    RunSocketFilter,
+    Script,
+)
 from harness.script.outcome import Outcome, Prediction, Unknown
+from harness.script.triggers import SYMBOLS
 from harness.session import Session
 from hil.errors import MachineLost
 from hil.target import Target
@@ -120,20 +129,32 @@ def checked(
         )
         return replace(made, attaches=Answer.NO, whys=(why,))
     fires, hits, missed = _fired(trial, outcomes)
-    return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed)
+    silent = () if fires is Answer.YES else (_silent(trial, fires),)
+    return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed, whys=silent)
+
+
+def _silent(trial: Trial, fires: Answer) -> Why:
+    """Why an attached program is not known to have run."""
+    if fires is Answer.UNKNOWN:
+        return Why(Stage.FIRE, "attached; nothing tells whether it ran", kind="not-counted")
+    known = trial.place is not None and (trial.place.function in SYMBOLS or trial.place.kind == "perf_event")
+    what = "attached, not fired: " + (
+        "the trigger did not reach it" if known or trial.triggered else "no trigger is known for it"
+    )
+    return Why(Stage.FIRE, what, kind="not-fired", remedy="choose one with --trigger, or run a program by hil exec")
 
 
 def _fired(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Answer, int | None, int | None]:
-    """Returns whether it was hit, how often, and how many hits were missed: as kprobe_profile has them of a probe, else
-    as a perf event counts. That lacks hits which the program filtered out, so that none does not mean that there was
-    none."""
+    """Returns whether it was hit, how often, and how many hits were missed: as kprobe_profile has them of a probe, or
+    the kernel counted the program's runs, else as a perf event counts. That lacks hits which the program filtered out,
+    so that none does not mean that there was none."""
     if any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH)):
         return Answer.YES, None, None
     read = {type(trial.steps[at].operation): outcomes[at] for at in trial.at(Stage.FIRE)}
-    profile, counted = read.get(ReadProfile), read.get(ReadCount)
+    profile, counted = read.get(ReadProfile) or read.get(ReadRuns), read.get(ReadCount)
     match profile.value if profile else None:
-        case int(hits):
-            missed = profile.data if profile and isinstance(profile.data, bytes) else b""
+        case int(hits) if profile and not profile.errno:
+            missed = profile.data if isinstance(profile.data, bytes) else b""
             return Answer.YES if hits else Answer.NO, hits, int.from_bytes(missed, "little")
         case Unknown(least=least) if least:  # as the model has it
             return Answer.YES, None, None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.abi.bpf import Command
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.loading import Loader, Stage, Step
 from harness.objects.object_file import ObjectFile, ObjectProgram
@@ -14,11 +15,26 @@ from harness.objects.preparing import Prepared, prepare
 from harness.objects.reasons import Reason, Refusal, Refused
 from harness.script.bounds import ROOM, nbytes
 from harness.script.malformed import Malformed
-from harness.script.operations import CreateKprobe, Execute, Exit, Fork, ReadCount, ReadProfile, Ref, Script, Trigger
+from harness.script.operations import (
+    CreateKprobe,
+    Execute,
+    Exit,
+    Fork,
+    RawBpf,
+    ReadCount,
+    ReadProfile,
+    ReadRuns,
+    Ref,
+    Script,
+    Trigger,
+)
 from harness.script.triggers import SYMBOLS, TRIGGERS, From
 from hil.errors import UserError
 
 WORD = "hello"
+_WITHOUT_EVENT = frozenset({"raw_tracepoint", "trampoline", "typed_tracepoint", "multi"})
+"""The kinds of places that have no perf event, which would count hits: the kernel is asked how often it ran the
+program, since 5.8."""
 _MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
 _VALID = {"null_lseek": (0x1234, 0)}
 """Arguments with which the system call comes as far as the function, where it is not so with any: lseek(2) looks at
@@ -47,6 +63,8 @@ class Trial:
     refused: Refusal | None = None
     notes: tuple[str, ...] = ()
     translated: bool = False
+    triggered: bool = False
+    """Whether a user chose what fires it."""
 
     @property
     def place(self) -> Place | None:
@@ -102,7 +120,8 @@ def trials(
             notes: tuple[str, ...] = ()
             if translate:
                 program, notes = translated(prepared, program)
-            yield _trial(Trial(one.name, prepared, program, name, notes=notes, translated=translate), trigger)
+            made = Trial(one.name, prepared, program, name, notes=notes, translated=translate)
+            yield _trial(replace(made, triggered=trigger is not None), trigger)
 
 
 def script_names(objects: Sequence[NamedObject]) -> tuple[str, ...]:
@@ -137,11 +156,17 @@ def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
     loader = Loader(trial.prepared, kern_version=0 if trial.translated else None)
     yield from loader.load(trial.program)
     attached = tuple(loader.attach(trial.program))
+    runs = bool(attached) and trial.place is not None and trial.place.kind in _WITHOUT_EVENT
+    if runs:
+        statistics = RawBpf(Command.ENABLE_STATS, name="statistics of runs")
+        yield Step(Stage.FIRE, statistics, trial.program.name)
     yield from attached
     if attached:
         for operation in _fire(trial, trigger):
             yield Step(Stage.FIRE, operation, trial.program.name)
-    if attached and trial.place is not None and trial.place.kind in ("kprobe", "kretprobe", "tracepoint"):
+    if runs:
+        yield Step(Stage.FIRE, ReadRuns(Ref(trial.program.name)), trial.program.name)
+    elif attached and trial.place is not None and trial.place.kind != "socket":
         yield Step(Stage.FIRE, ReadCount(Ref(f"event of {trial.program.name}")), trial.program.name)
     yield from (
         Step(Stage.FIRE, ReadProfile(Ref(step.operation.name)), trial.program.name)
@@ -155,8 +180,8 @@ def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Ex
     where = trial.place
     if trigger is not None:
         yield trigger
-    elif where is not None and where.kind in ("kprobe", "kretprobe") and where.target in SYMBOLS:
-        known = next(name for name, path in TRIGGERS.items() if path.symbol == where.target)
+    elif where is not None and where.function in SYMBOLS:
+        known = next(name for name, path in TRIGGERS.items() if path.symbol == where.function)
         open_ones = TRIGGERS[known].call.count(From.CHOSEN)
         yield Trigger(known, _VALID.get(known, _MAGIC[:open_ones]))
     elif where is not None and where.kind != "socket":

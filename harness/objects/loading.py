@@ -17,12 +17,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from harness.abi import perf
 from harness.abi.bpf import Command
 from harness.objects.map_types import NUMBERS, OF_MAPS
 from harness.objects.object_file import ObjectMap, ObjectProgram, Origin
 from harness.objects.places import place
 from harness.objects.preparing import Prepared
 from harness.objects.reasons import Reason, Refused
+from harness.objects.sections import Meaning
 from harness.script.checks import LONGEST_PROBE
 from harness.script.operations import (
     Attach,
@@ -34,7 +36,9 @@ from harness.script.operations import (
     OpenEvent,
     Operation,
     Part,
+    Pointers,
     RawBpf,
+    RawOpenEvent,
     Ref,
     RunSocketFilter,
     UpdateElement,
@@ -50,6 +54,18 @@ _ARRAYS = frozenset(NUMBERS[name] for name in ("array", "percpu_array"))
 _PROGRAMS = NUMBERS["prog_array"]
 _INNER_FD = 20
 """The offset of inner_map_fd in `union bpf_attr`, which is 4 bytes long."""
+
+
+ATTACH_TYPES_SINCE = (4, 17)
+"""The release since which programs are loaded for an attach type: 5e43f899b03a."""
+_LINK_CREATE = 28
+_PAGE_FAULTS = (
+    Part(perf.ATTR.fields["type"].offset, 4, perf.TYPE_SOFTWARE),
+    Part(perf.ATTR.fields["size"].offset, 4, perf.ATTR.size),
+    Part(perf.ATTR.fields["config"].offset, 8, perf.COUNT_SW_PAGE_FAULTS),
+    Part(perf.ATTR.fields["sample_period"].offset, 8, 1),
+)
+"""What programs of section perf_event are attached to, which leaves the event to the loader: each page fault."""
 
 
 class Stage(StrEnum):
@@ -69,6 +85,15 @@ class Step:
     stage: Stage
     operation: Operation
     subject: str
+
+
+def _link_of_several(program: ObjectProgram, said: Meaning, symbol: str) -> RawBpf:
+    """Returns the call that links a program to functions by their names; here always one."""
+    names = Pointers((Buffer(symbol.encode() + b"\0"),))
+    returns = int(said.returns)  # BPF_F_KPROBE_MULTI_RETURN
+    numbers = ((0, Ref(program.name)), (8, said.attach_type), (16, returns), (20, 1))
+    parts = (*(Part(offset, 4, value) for offset, value in numbers), Part(24, 8, names))
+    return RawBpf(_LINK_CREATE, parts, name=f"link of {program.name}")
 
 
 @dataclass
@@ -102,7 +127,17 @@ class Loader:
         file = self.prepared.file
         version = self.kern_version if self.kern_version is not None else file.kern_version
         assert program.meaning is not None
-        load = LoadProgram(program.name, program.meaning.type, program.program, file.license or "", version or None)
+        said, kernel = program.meaning, self.prepared.kernel
+        load = LoadProgram(
+            program.name,
+            said.type,
+            program.program,
+            file.license or "",
+            version or None,
+            attach_type=said.attach_type if kernel.release >= ATTACH_TYPES_SINCE else 0,
+            attach_to=self.prepared.targets.get(program.name, 0),
+            flags=said.flags,
+        )
         yield Step(Stage.LOAD, load, program.name)
         for map in used:
             yield from self._fill_with_programs(map)
@@ -111,7 +146,7 @@ class Loader:
         """Yields the steps that attach a loaded program by the name of its section; none where the bench cannot."""
         said = program.meaning
         where = None if said is None else place(said, self.prepared.kernel)
-        if where is None:
+        if where is None or said is None:
             return
         self.probes += 1
         event = f"event of {program.name}"
@@ -132,6 +167,16 @@ class Loader:
                 opened = RawBpf(Command.RAW_TRACEPOINT_OPEN, parts, name=f"link of {program.name}")
                 yield self._attaching(program, opened)
                 return
+            case "trampoline" | "typed_tracepoint":
+                number = (Part(8, 4, Ref(program.name)),)
+                opened = RawBpf(Command.RAW_TRACEPOINT_OPEN, number, name=f"link of {program.name}")
+                yield self._attaching(program, opened)
+                return
+            case "multi":
+                yield self._attaching(program, _link_of_several(program, said, where.target))
+                return
+            case "perf_event":
+                yield self._attaching(program, RawOpenEvent(event, _PAGE_FAULTS, pid=-1, cpu=0))
             case _:
                 yield Step(Stage.ATTACH, RunSocketFilter(Ref(program.name), PACKET), program.name)
                 return

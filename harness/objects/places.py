@@ -18,11 +18,43 @@ ATTACHED = {
     **dict.fromkeys(("ksyscall", "kretsyscall"), "ksyscall/CALL"),
     **dict.fromkeys(("tracepoint", "tp"), "tracepoint/GROUP/NAME"),
     **dict.fromkeys(("raw_tracepoint", "raw_tp"), "raw_tracepoint/NAME"),
+    **{name: f"{name}/FUNCTION" for name in ("kprobe.multi", "kretprobe.multi", "kprobe.session")},
+    **{name: f"{name}/FUNCTION" for name in ("fentry", "fexit", "fmod_ret")},
+    "tp_btf": "tp_btf/NAME",
+    "lsm": "lsm/HOOK",
+    "perf_event": "perf_event",
     "socket": "socket",
 }
 """The mechanisms by which the bench attaches, each with the name of a section that says where."""
 _OFFSETS = range(1 << 63)
 _KPROBES = {"kprobe": "kprobe", "kretprobe": "kretprobe", "ksyscall": "kprobe", "kretsyscall": "kretprobe"}
+
+
+_OF_SEVERAL = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
+_NEEDS = {
+    "xdp/": "a map of devices or CPUs that packets are passed to",
+    "xdp": "a network device",
+    "tc": "a network device with a qdisc (clsact), or a link to it",
+    "classifier": "a network device with a qdisc (clsact)",
+    "action": "a filter of a qdisc that has it as its action",
+    "netkit": "a device of netkit",
+    "cgroup": "a cgroup",
+    "lsm_cgroup": "a cgroup",
+    "sockops": "a cgroup",
+    "sk_skb": "a map of sockets",
+    "sk_msg": "a map of sockets",
+    "sk_reuseport": "a group of sockets",
+    "sk_lookup": "a network namespace",
+    "flow_dissector": "a network namespace",
+    "netfilter": "a hook of netfilter",
+    "lwt": "a route",
+    "lirc_mode2": "an infrared receiver",
+    "iter": "an iterator, which runs it when it is read",
+    "struct_ops": "a map of operations that the kernel takes",
+    "freplace": "a program that it replaces a function of",
+    "syscall": "a call of BPF_PROG_TEST_RUN",
+}
+"""By the beginning of the mechanism, the first that fits."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +64,11 @@ class Place:
     kind: str
     target: str
     offset: int = 0
+
+    @property
+    def function(self) -> str:
+        """Returns the function of the kernel that it is called for; empty where it is something else."""
+        return self.target if self.kind in ("kprobe", "kretprobe", "multi", "trampoline") else ""
 
 
 def place(said: Meaning, kernel: KernelFacts) -> Place | None:
@@ -49,9 +86,28 @@ def place(said: Meaning, kernel: KernelFacts) -> Place | None:
         return Place(_KPROBES[mechanism], symbol, at) if SYMBOL.fullmatch(symbol) and at in _OFFSETS else None
     if mechanism in ("tracepoint", "tp") and TRACEPOINT.fullmatch(said.target):
         return Place("tracepoint", said.target)
-    if mechanism in ("raw_tracepoint", "raw_tp") and said.target:
+    plain = mechanism.partition(".")[0]
+    if plain in ("raw_tracepoint", "raw_tp") and said.target:
         return Place("raw_tracepoint", said.target)
-    return Place("socket", "") if mechanism == "socket" else None
+    if mechanism in _OF_SEVERAL:
+        return Place("multi", said.target) if SYMBOL.fullmatch(said.target) else None
+    if plain in ("fentry", "fexit", "fmod_ret", "lsm") and said.target:
+        return Place("trampoline", f"bpf_lsm_{said.target}" if plain == "lsm" else said.target)
+    if plain == "tp_btf" and said.target:
+        return Place("typed_tracepoint", said.target)
+    return Place(mechanism, "") if mechanism in ("socket", "perf_event") else None
+
+
+def needs(said: Meaning | None) -> str:
+    """Returns what has to be there for a program to be attached that `place` has no place for."""
+    if said is None:
+        return "a loader that knows what the section's name means"
+    mechanism = said.mechanism
+    plain = mechanism.partition(".")[0]
+    if plain in ("uprobe", "uretprobe", "usdt"):
+        where = said.target if ":" in said.target else "a file and a function in it, which the section does not name"
+        return f"a program of the user: {where}; hil exec runs a loader of yours beside one"
+    return next((what for begin, what in _NEEDS.items() if mechanism.startswith(begin)), "a loader of its own")
 
 
 def system_call_symbol(call: str, kernel: KernelFacts) -> str:

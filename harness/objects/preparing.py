@@ -7,11 +7,12 @@ bpf_object__load(), tools/lib/bpf/libbpf.c (7.2), as far as it asks for nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.objects.adjusting import adjusted
 from harness.objects.externs import config_content
 from harness.objects.kernel_facts import KernelFacts
+from harness.objects.kernel_targets import target
 from harness.objects.object_file import ObjectFile, ObjectMap, ObjectProgram, Origin
 from harness.objects.reasons import Reason, Refusal, Refused
 
@@ -31,6 +32,8 @@ class Prepared:
     kernel: KernelFacts
     missing: Mapping[str, tuple[Refusal, ...]]
     refused: Mapping[str, Refusal]
+    targets: Mapping[str, int] = field(default_factory=dict)
+    """What programs are loaded for, by their names: the number of a function or a tracepoint in the kernel's types."""
 
 
 def prepare(file: ObjectFile, kernel: KernelFacts) -> Prepared:
@@ -44,10 +47,13 @@ def prepare(file: ObjectFile, kernel: KernelFacts) -> Prepared:
     programs: list[ObjectProgram] = []
     missing: dict[str, tuple[Refusal, ...]] = {}
     refused: dict[str, Refusal] = {}
+    targets: dict[str, int] = {}
     for program in file.programs:
         try:
             program, missing[program.name] = _adjusted(file, program, kernel)
             _check(program)
+            if program.meaning is not None and program.meaning.by_type:
+                targets[program.name] = target(program, program.meaning, kernel)
         except Refused as error:
             refused[program.name] = replace(
                 error.refusal, remedy=error.remedy or _REMEDIES.get(error.refusal.reason, "")
@@ -58,7 +64,7 @@ def prepare(file: ObjectFile, kernel: KernelFacts) -> Prepared:
         if unset and any(ref.name == ".kconfig" for _, ref in program.program.maps):
             what = f"{program.name} reads {', '.join(unset)}, which the configuration of {kernel.name} does not set"
             refused.setdefault(program.name, Refusal(Reason.NEEDS_CONFIG, what, program.section))
-    return Prepared(replace(file, programs=tuple(programs), maps=maps), kernel, missing, refused)
+    return Prepared(replace(file, programs=tuple(programs), maps=maps), kernel, missing, refused, targets)
 
 
 def _adjusted(
@@ -89,9 +95,6 @@ def _check(program: ObjectProgram) -> None:
     if program.meaning is None:
         what = f"the name of section {program.section} tells no type of program"
         raise Refused(Reason.UNKNOWN_SECTION, what, section=program.section)
-    if program.meaning.by_type or not program.meaning.alone:
-        what = f"{program.name} is loaded with more than its type, which {program.meaning.mechanism} demands"
-        raise Refused(Reason.NEEDS_ATTACH_TYPE, what, section=program.section)
 
 
 def _maps(file: ObjectFile, kernel: KernelFacts) -> tuple[tuple[ObjectMap, ...], tuple[str, ...]]:

@@ -21,8 +21,10 @@ _CGROUP_ADDRESSES = " ".join(
 )
 _NAMES: dict[ProgramType, str] = {
     ProgramType.SOCKET_FILTER: "socket",
-    ProgramType.KPROBE: "kprobe+ kretprobe+ uprobe+ uretprobe+ ksyscall+ kretsyscall+ usdt+",
-    ProgramType.SCHED_CLS: "tc classifier",
+    ProgramType.KPROBE: "kprobe+ kretprobe+ uprobe+ uretprobe+ ksyscall+ kretsyscall+ usdt+ uprobe.s+ uretprobe.s+"
+    " usdt.s+ kprobe.multi+ kretprobe.multi+ kprobe.session+ uprobe.multi+ uretprobe.multi+ uprobe.session+"
+    " uprobe.multi.s+ uretprobe.multi.s+ uprobe.session.s+",
+    ProgramType.SCHED_CLS: "tc classifier tc/ingress tc/egress tcx/ingress tcx/egress netkit/primary netkit/peer",
     ProgramType.SCHED_ACT: "action",
     ProgramType.TRACEPOINT: "tracepoint+ tp+ tracepoint.s+ tp.s+",
     ProgramType.XDP: "xdp xdp/devmap xdp/cpumap xdp.frags xdp.frags/devmap xdp.frags/cpumap",
@@ -54,12 +56,66 @@ _NAMES: dict[ProgramType, str] = {
     ProgramType.SYSCALL: "syscall",
     ProgramType.NETFILTER: "netfilter",
 }
-_WITH_MORE: dict[ProgramType, str] = {
-    ProgramType.KPROBE: "uprobe.s+ uretprobe.s+ usdt.s+ kprobe.multi+ kretprobe.multi+ kprobe.session+ uprobe.multi+"
-    " uretprobe.multi+ uprobe.session+ uprobe.multi.s+ uretprobe.multi.s+ uprobe.session.s+",
-    ProgramType.SCHED_CLS: "tc/ingress tc/egress tcx/ingress tcx/egress netkit/primary netkit/peer",
+_ATTACH_TYPES: dict[int, str] = {
+    1: "cgroup_skb/egress",
+    2: "cgroup/sock cgroup/sock_create",
+    3: "sockops",
+    4: "sk_skb/stream_parser",
+    5: "sk_skb/stream_verdict",
+    6: "cgroup/dev",
+    7: "sk_msg",
+    8: "cgroup/bind4",
+    9: "cgroup/bind6",
+    10: "cgroup/connect4",
+    11: "cgroup/connect6",
+    12: "cgroup/post_bind4",
+    13: "cgroup/post_bind6",
+    14: "cgroup/sendmsg4",
+    15: "cgroup/sendmsg6",
+    16: "lirc_mode2",
+    17: "flow_dissector",
+    18: "cgroup/sysctl",
+    19: "cgroup/recvmsg4",
+    20: "cgroup/recvmsg6",
+    21: "cgroup/getsockopt",
+    22: "cgroup/setsockopt",
+    23: "tp_btf tp_btf.s",
+    24: "fentry fentry.s",
+    25: "fexit fexit.s",
+    26: "fmod_ret fmod_ret.s",
+    27: "lsm lsm.s",
+    28: "iter iter.s",
+    29: "cgroup/getpeername4",
+    30: "cgroup/getpeername6",
+    31: "cgroup/getsockname4",
+    32: "cgroup/getsockname6",
+    33: "xdp/devmap xdp.frags/devmap",
+    34: "cgroup/sock_release",
+    35: "xdp/cpumap xdp.frags/cpumap",
+    36: "sk_lookup",
+    37: "xdp xdp.frags",
+    38: "sk_skb/verdict",
+    39: "sk_reuseport",
+    40: "sk_reuseport/migrate",
+    42: "kprobe.multi kretprobe.multi",
+    43: "lsm_cgroup",
+    45: "netfilter",
+    46: "tc/ingress tcx/ingress",
+    47: "tc/egress tcx/egress",
+    48: "uprobe.multi uretprobe.multi uprobe.multi.s uretprobe.multi.s",
+    49: "cgroup/connect_unix",
+    50: "cgroup/sendmsg_unix",
+    51: "cgroup/recvmsg_unix",
+    52: "cgroup/getpeername_unix",
+    53: "cgroup/getsockname_unix",
+    54: "netkit/primary",
+    55: "netkit/peer",
+    56: "kprobe.session",
+    57: "uprobe.session uprobe.session.s",
 }
-"""Those of types the model knows that are loaded with flags or an expected_attach_type, which it does not know."""
+"""`enum bpf_attach_type`, include/uapi/linux/bpf.h: what the kernel is told beside the type, by sections."""
+_SLEEPABLE, _FRAGMENTS = 1 << 4, 1 << 5
+"""BPF_F_SLEEPABLE and BPF_F_XDP_HAS_FRAGS."""
 
 
 _RETURNS = frozenset({"kretprobe", "kretsyscall", "uretprobe", "fexit"})
@@ -68,12 +124,13 @@ _RETURNS = frozenset({"kretprobe", "kretsyscall", "uretprobe", "fexit"})
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a section's name says: the program's type; whether that is all that the kernel is told (`alone`); by which
-    `mechanism` it is attached, `kprobe`, and to which `target`, empty where the name says none; whether it is
-    `optional`, which libbpf does not load unless it is told to (`?` before the name)."""
+    """What a section's name says: the program's type, with the `attach_type` and the `flags` that the kernel is told
+    beside it; by which `mechanism` it is attached, `kprobe`, and to which `target`, empty where the name says none;
+    whether it is `optional`, which libbpf does not load unless it is told to (`?` before the name)."""
 
     type: ProgramType
-    alone: bool = True
+    attach_type: int = 0
+    flags: int = 0
     mechanism: str = ""
     target: str = ""
     optional: bool = False
@@ -84,6 +141,11 @@ class Meaning:
         return self.mechanism.partition(".")[0] in _RETURNS
 
     @property
+    def alone(self) -> bool:
+        """Whether its type is all that the kernel is told, or is one of which the model knows nothing anyway."""
+        return not (self.attach_type or self.flags) or self.type not in (ProgramType.KPROBE, ProgramType.SCHED_CLS)
+
+    @property
     def by_type(self) -> bool:
         """Whether the kernel is told by a number of its BTF what the program is for."""
         return self.type in _BY_TYPE
@@ -92,11 +154,15 @@ class Meaning:
 _BY_TYPE = frozenset({ProgramType.TRACING, ProgramType.LSM, ProgramType.EXT, ProgramType.STRUCT_OPS})
 _EXACT: dict[str, Meaning] = {}
 _WITH_TARGET: dict[str, Meaning] = {}
-for _table, _alone in ((_NAMES, True), (_WITH_MORE, False)):
-    for _type, _names in _table.items():
-        for _name in _names.split():
-            _plain = _name.removesuffix("+")
-            (_WITH_TARGET if _name.endswith("+") else _EXACT)[_plain] = Meaning(_type, _alone, _plain)
+_attach_type = {_name: _number for _number, _names in _ATTACH_TYPES.items() for _name in _names.split()}
+for _type, _names in _NAMES.items():
+    for _name in _names.split():
+        _plain = _name.removesuffix("+")
+        _sleeps = _plain.endswith(".s") or _plain == "syscall"
+        _flags = _SLEEPABLE * _sleeps | _FRAGMENTS * _plain.startswith("xdp.frags")
+        (_WITH_TARGET if _name.endswith("+") else _EXACT)[_plain] = Meaning(
+            _type, _attach_type.get(_plain, 0), _flags, _plain
+        )
 
 
 def meaning(section: str) -> Meaning | None:

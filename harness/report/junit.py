@@ -14,7 +14,7 @@ from harness.compare import Verdict
 from harness.lane import compact
 from harness.report.account import account as of_script
 from harness.report.programs import account, cell
-from harness.run.checked import Checked
+from harness.run.checked import Checked, Word
 from harness.run.results import OperationReport, RunReport, ScriptResult
 from harness.script.brief import brief
 from hil.whole import write_whole
@@ -82,9 +82,11 @@ def _untried(one: Checked) -> TestCase:
 
 
 def _fared(one: Checked) -> list[FinalResult]:
-    """How a program of the user's fared: a failure where it is not as it must be."""
+    """How a program of the user's fared: a failure where it is not as it must be, skipped where nothing was seen to run
+    it."""
     if one.fine:
-        return []
+        why = "".join(f": {why.what}" for why in one.whys[:1])
+        return [] if one.expected or one.word is Word.FIRES else [Skipped(_plain(f"{one.program} {one.word}{why}"))]
     failure = Failure(_plain(f"{one.program}: {cell(one)}"), one.verdict)
     failure.text = _plain("\n".join(account(one)))
     return [failure]

@@ -3,19 +3,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.text import Text
 
+from harness.counting import counted
 from harness.lane import compact
 from harness.run.checked import Answer, Checked, Why, Word
 from hil.terminal import print_table
 
-_STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.NOT_RUN: "yellow", Word.OPEN: "yellow"}
-_SILENT = frozenset({"not-attached"})
-"""Kinds of reasons that the table tells without words: the bench has no way to attach such programs."""
+_STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.FIRES: "green"}
+"""Only what ran is green; the rest is yellow."""
+
+
+_REACHED = {
+    Word.FIRES: "fire",
+    Word.ATTACHES: "attach and were not seen to fire",
+    Word.LOADS: "load and are not attached",
+    Word.NOT_ATTACHED: "load and cannot be attached",
+    Word.REFUSED: "are refused",
+    Word.OPEN: "are open",
+    Word.NOT_RUN: "were not run",
+}
 
 
 @dataclass(frozen=True)
@@ -82,8 +94,7 @@ def _reasons(of: Sequence[Checked]) -> Iterator[Reason]:
     lanes: dict[tuple[str, Why], list[str]] = {}
     for one in of:
         for why in one.whys:
-            if why.kind not in _SILENT:
-                lanes.setdefault((one.program, why), []).append(one.lane)
+            lanes.setdefault((one.program, why), []).append(one.lane)
     alike: dict[tuple[Why, tuple[str, ...]], list[tuple[str, Why]]] = {}
     for (program, why), where in lanes.items():
         alike.setdefault((replace(why, what="") if why.rule else why, tuple(where)), []).append((program, why))
@@ -108,7 +119,7 @@ def style(one: Checked | None) -> str:
     """Returns the colour of a cell."""
     if one is None:
         return ""
-    return "red" if not one.fine else _STYLES.get(one.word, "green") if not one.expected else "green"
+    return "red" if not one.fine else "green" if one.expected else _STYLES.get(one.word, "yellow")
 
 
 def lines(why: Why) -> Iterator[str]:
@@ -133,6 +144,14 @@ def account(one: Checked) -> Iterator[str]:
     yield from one.notes
 
 
+def reached(checked: Sequence[Checked]) -> str:
+    """Returns how far programs came on their lanes, in one line: `of 8 trials: 3 fire, 4 attach without firing, 1 only
+    loads`."""
+    words = Counter(one.word for one in checked)
+    parts = [f"{words[word]} {said}" for word, said in _REACHED.items() if words[word]]
+    return f"of {counted(len(checked), 'trial')}: {', '.join(parts)}"
+
+
 def print_checked(console: Console, checked: Sequence[Checked]) -> None:
     """Prints a table for each object and, for each answer no, why."""
     for table in tables(checked):
@@ -144,6 +163,8 @@ def print_checked(console: Console, checked: Sequence[Checked]) -> None:
                 console.print(Text(f"    {line}"), soft_wrap=True, highlight=False)
         for note in table.notes:
             console.print(Text(note), soft_wrap=True, highlight=False)
+    if checked:
+        console.print(Text(reached(checked)), soft_wrap=True, highlight=False)
 
 
 def _cells(row: Row) -> Sequence[str | Text]:

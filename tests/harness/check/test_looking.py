@@ -21,8 +21,10 @@ from harness.script.operations import (
     FindTracepoint,
     LoadProgram,
     Operation,
+    RawBpf,
     ReadCount,
     ReadProfile,
+    ReadRuns,
     Trigger,
     UpdateElement,
 )
@@ -209,9 +211,60 @@ def _denied(operation: Operation) -> Outcome:
     return Outcome(errno="EACCES") if type(operation).__name__ == "OpenEvent" else Outcome(value=0)
 
 
-def test_what_the_bench_cannot_attach_is_loaded_only() -> None:
-    found = fared(trial(probe("xdp", mov64_imm(R0, 0), exit_())))
+@pytest.mark.parametrize(
+    ("section", "needed"),
+    [
+        ("xdp", "a network device"),
+        ("tc", "a qdisc"),
+        ("cgroup/connect4", "a cgroup"),
+        ("uprobe//bin/bash:readline", "/bin/bash:readline"),
+        ("uprobe", "a file and a function in it"),
+        ("kprobe", "names no place"),
+        ("kprobe.multi/tcp_*", "names no place"),
+    ],
+)
+def test_what_the_bench_cannot_attach_is_loaded_only(section: str, needed: str) -> None:
+    found = fared(trial(probe(section, mov64_imm(R0, 0), exit_())))
     assert (found.word, found.fine) == (Word.LOADS, True)
+    assert found.whys[0].what.startswith("loaded, not attached: ") and needed in found.whys[0].what
+
+
+def test_what_did_not_run_says_so() -> None:
+    (why,) = fared(trial(probe("kprobe/vfs_open"))).whys
+    assert (why.kind, "no trigger is known" in why.what) == ("not-fired", True)
+    (why,) = fared(trial(probe())).whys
+    assert "the trigger did not reach it" in why.what
+    (why,) = fared(trial(probe("raw_tp/sched_switch")), failing(ReadRuns, "EINVAL")).whys
+    assert why.kind == "not-counted"
+
+
+def test_runs_count_where_there_is_no_event() -> None:
+    runs = Outcome(value=2, data=(1).to_bytes(8, "little"))
+    one = trial(probe("raw_tp/sched_switch"))
+    found = fared(one, lambda operation: runs if isinstance(operation, ReadRuns) else Outcome(value=0))
+    assert (found.word, found.hits, found.missed) == (Word.FIRES, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("section", "errno", "era", "kind"),
+    [
+        ("kprobe.multi/vfs_open", "EINVAL", "5.10", "newer-kernel"),
+        ("kprobe.multi/vfs_open", "ENOTSUP", "6.1", "no-fprobe"),
+        ("raw_tp/no_such", "ENOENT", "6.1", "no-tracepoint"),
+    ],
+)
+def test_a_link_that_is_refused_is_explained(section: str, errno: str, era: str, kind: str) -> None:
+    def says(operation: Operation) -> Outcome:
+        refused = isinstance(operation, RawBpf) and operation.name == "link of probe"
+        return Outcome(errno=errno) if refused else Outcome(value=0)
+
+    (why,) = fared(trial(probe(section), era), says, era).whys
+    assert why.kind == kind
+
+
+def test_a_function_without_a_number_is_refused() -> None:
+    one = trial(probe("fentry/vfs_open"))
+    assert one.refused is not None and one.refused.reason is Reason.NEEDS_KERNEL_TYPES
 
 
 def test_a_certain_prediction_that_a_kernel_contradicts_is_a_difference() -> None:

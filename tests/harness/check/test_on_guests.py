@@ -15,11 +15,21 @@ from harness.isa.assemble import DW, R0, R1, exit_, ldx, mov64_imm
 from tests.harness.objects.probes import probe
 
 pytestmark = pytest.mark.guest
+COUNTS = (count_hits(verdict=0), exit_())
+"""Programs of tracing may return nothing else."""
 OBJECTS = {
     "counts": probe(),
     "filters": probe("kprobe/cap_task_prctl", count_hits(verdict=0), exit_(), name="filters"),
     "openat": probe("kprobe/sys_openat", name="openat"),
     "address": probe("kprobe/cap_task_prctl", ldx(DW, R1, R1, 0), ldx(DW, R0, R1, 0), exit_(), name="address"),
+    "trampoline": probe("fentry/cap_task_prctl", *COUNTS, name="trampoline"),
+    "typed": probe("tp_btf/sched_process_exec", *COUNTS, name="typed"),
+    "raw": probe("raw_tp/sched_process_exec", *COUNTS, name="raw"),
+    "several": probe("kprobe.multi/cap_task_prctl", *COUNTS, name="several"),
+    "faults": probe("perf_event", *COUNTS, name="faults"),
+    "packets": probe("xdp", mov64_imm(R0, 2), exit_(), name="packets"),
+    "user": probe("uprobe//bin/busybox:main", name="user"),
+    "nowhere": probe("fentry/no_such_function", name="nowhere"),
     "other": probe("kprobe/f", mov64_imm(R0, 0), exit_(), name="other", version=0x40100),
 }
 LANE = "debian-13/x86_64/jit"
@@ -37,6 +47,13 @@ def test_programs_are_tried_on_a_lane(tmp_path: Path, monkeypatch: pytest.Monkey
     record = json.loads((tmp_path / "runs/latest/results.json").read_text())
     found = {one["script"].partition(".")[0]: one for one in record["checked"]}
     assert [found[name]["fires"] for name in ("counts", "filters")] == ["yes", "yes"]
+    for name in ("trampoline", "typed", "raw", "several", "faults"):
+        assert (found[name]["fires"], found[name]["whys"]) == ("yes", []), name
+        assert found[name]["hits"] >= 1, name
+    for name, needed in (("packets", "needs a network device"), ("user", "/bin/busybox:main")):
+        assert (found[name]["loads"], found[name]["attaches"]) == ("yes", "untried"), name
+        assert needed in found[name]["whys"][0]["what"]
+    assert found["nowhere"]["whys"][0]["kind"] == "attach-type"
     assert found["filters"]["hits"] >= 1, "kprobe_profile counts what a program filtered out"
     assert found["counts"]["processed"] > 0
     (symbol,), (refused,) = found["openat"]["whys"], found["address"]["whys"]
