@@ -9,7 +9,8 @@ OF_KERNELS = frozenset(
     (
         *("newer-kernel", "no-kprobes", "version", "memlock", "permission", "map", "size", "size-left-open", "slot"),
         *("too-many-instructions", "too-complex", "verifier", "helper", "not-gpl", "core-field-missing"),
-        *("architecture", "load", "symbol", "ambiguous-symbol", "not-probeable", "no-entry-probe", "no-tracepoint", "no-trampoline", "no-fprobe"),
+        *("architecture", "load", "symbol", "ambiguous-symbol", "not-probeable", "no-entry-probe", "no-tracepoint"),
+        *("no-trampoline", "no-fprobe"),
         "attach",
     )
 )
