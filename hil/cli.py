@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil import config, logs, settings, signals, streams
+from hil import config, logs, settings, signals, streams, terminal
 from hil.errors import BenchError, HilError, UserError, os_error
 from hil.help import Group
 from hil.version import version
@@ -139,7 +139,8 @@ def _output_status() -> int:
 
 
 def _print_error(error: HilError) -> int:
-    click.echo(f"hil: {error}", err=True)
+    lines = map(terminal.printable, f"hil: {error}".split("\n"))
+    click.echo("\n".join(lines), err=True)
     if error.details:
         click.echo(error.details.rstrip("\n"), err=True)
     return error.exit_status

@@ -10,6 +10,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -49,22 +50,32 @@ def to_target(target: Runs, files: Mapping[str, Path], folder: str) -> None:
 
 def from_target(target: Runs, paths: Sequence[str], folder: Path) -> list[str]:
     """Copies files and folders of the target into `folder` under their last names; returns the paths that are not
-    there."""
+    there, or are no file, folder or link within it."""
     missing = []
     for path in paths:
         place = PurePosixPath(path)
-        argv = ["tar", "-c", "-h", "-f", "-", "-C", str(place.parent), place.name]
+        argv = ["tar", "-c", "-h", "-f", "-", "-C", str(place.parent), f"./{place.name}"]
         done = target.run(argv, timeout=_SECONDS * 4)
         if done.status:
             missing.append(path)
             continue
+        left: list[str] = []
         try:
             with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-                # The filter refuses what would land outside of the folder; a guest is not to be trusted.
-                tar.extractall(folder, filter="data")
+                tar.extractall(folder, filter=partial(_harmless, left))
         except (tarfile.TarError, OSError) as error:
             raise BenchError(f"cannot copy {path} to {folder}: {error}", remedy="see both places") from error
+        missing += [str(place.parent / name) for name in left]
     return missing
+
+
+def _harmless(left: list[str], member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Refuses what would land outside of the folder, as a guest is not to be trusted; leaves out devices and pipes."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.SpecialFileError:
+        left.append(member.name)
+        return None
 
 
 def name_of(path: Path) -> str:

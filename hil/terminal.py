@@ -21,6 +21,12 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
+def printable(text: str) -> str:
+    """Returns text in which characters that would control a terminal, or begin another line, are written as `\\x1b`:
+    guests print anything, and files may have any name."""
+    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in text)
+
+
 def interactive(on: Console) -> bool:
     """Whether output can be overwritten. rich's own `is_terminal` is also true for a log with colours (FORCE_COLOR), in
     which control sequences of the cursor do not belong."""
@@ -32,7 +38,7 @@ def print_table(
 ) -> None:
     """Print `rows` in columns, those in `right` flush right; or, where the screen is too narrow, each row as a
     paragraph: its first cell, and below it the others, each after its heading. No cell is ever cut."""
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[Text(printable(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)

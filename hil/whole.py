@@ -15,15 +15,17 @@ def write_whole(path: Path, text: str) -> None:
     a partial one; of several that write at once the last one's text is whole. Raises OSError on failure.
 
     A link stays, and the file that it leads to is written. What is there and no file (a device, a pipe) is written to,
-    since a file in its place would take it from everybody.
+    since a file in its place would take it from everybody. Names that are no UTF-8, as files may have, are written as
+    `\\udcff`.
     """
+    content = text.encode(errors="backslashreplace")
     if path.exists() and not path.is_file():
-        path.write_text(text)
+        path.write_bytes(content)
         return
     path = path.resolve()
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        temporary.write_text(text)
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

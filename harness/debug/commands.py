@@ -58,19 +58,21 @@ def debug(
 ) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
     every BPF instruction of a script with the model."""
-    named = [_lane(one) for one in ((lane,) if lane else ()) + lanes]
+    named = [_lane(one) for one in (() if lane is None else (lane,)) + lanes]
     console = terminal.console()
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     if len(named) != 1:
         raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
     (chosen,) = named
-    if lockstep:
-        _only_with(interactive or symbol or name, "--lockstep", "--script, --break and --interactive")
+    if lockstep is not None:
+        _only_with(
+            interactive or symbol is not None or name is not None, "--lockstep", "--script, --break and --interactive"
+        )
         return _lockstep(console, chosen, lockstep, output, progress)
     require_gdb()  # fails before anything boots
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
-    script = _script(chosen.arch, kernel.era, name or _usual(chosen.arch, kernel.era))
+    script = _script(chosen.arch, kernel.era, _usual(chosen.arch, kernel.era) if name is None else name)
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
     with booted(chosen, bootable, folder, progress) as debuggee:
@@ -78,7 +80,9 @@ def debug(
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if Need.TWO_CPUS in script.needs:
             debuggee.session.bring_up_cpus()
-        where = symbol or hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
+        where = symbol
+        if where is None:
+            where = hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
         if interactive:
             seen = by_hand.interact(debuggee, script, where, progress.note)
         else:
@@ -89,7 +93,7 @@ def debug(
     return _STATUS.get(result.verdict, 3)
 
 
-def _only_with(given: object, option: str, others: str) -> None:
+def _only_with(given: bool, option: str, others: str) -> None:
     if given:
         raise UserError(f"{option} does not go with {others}", remedy="leave one of them out")
 

@@ -14,9 +14,9 @@ from harness.jobs.start import with_progress
 from harness.lane import listed
 from harness.loader.rooted import Surroundings, surroundings_options
 from harness.loader.running import Limits
-from harness.loader.showing import print_executed
 from harness.loader.task import Named, task
 from harness.loader.worker import TaskWorker
+from harness.report.executed import print_executed
 from harness.run import matrix
 from harness.run.plan import shares
 from harness.run.results import RunReport

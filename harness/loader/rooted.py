@@ -33,6 +33,8 @@ class Surroundings:
     def __post_init__(self) -> None:
         if self.root is None and (self.packages or self.headers):
             raise UserError("--packages and --headers are for root file systems", remedy="add --root debian-12")
+        if self.root is not None:
+            choice.check(self.root, self.packages)
 
     @classmethod
     def of(cls, root: str | None, packages: str, headers: bool, memory: int | None) -> Surroundings:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from os import SEEK_END
 from pathlib import Path
 
 from harness.loader.identifiers import Identifiers
@@ -14,6 +15,8 @@ from harness.loader.snapshot import Looker, Ours, snapshot
 from harness.loader.task import FOLDER, Task
 from harness.lowering.executor import GuestExecutor
 from harness.run.executed import Executed, KernelObject
+from harness.script.brief import MOST as LONGEST
+from harness.script.brief import brief
 from harness.session import Bootable
 from hil import copying
 from hil.errors import BenchError, MachineLost, UserError
@@ -30,6 +33,8 @@ GRACE = 2.0
 """Nominal seconds that a command has to end on SIGTERM, when its deadline has passed."""
 LINES = 20
 """Lines of an output that the report has; files in the run folder have all."""
+MOST = 1 << 16
+"""Bytes of an output that these lines are taken from."""
 Seen = dict[tuple[str, str], KernelObject]
 """What was seen, by kind and identity."""
 _OURS = frozenset({"/bin/hil-agent", "/bin/busybox", "/sbin/dropbear", "/init"})
@@ -49,7 +54,7 @@ folder=$1 root=$2
 shift 2
 cd "$folder" || exit 126
 ulimit -l unlimited
-export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HIL_WORKSPACE="$folder" HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ -n "$root" ]; then
 	if [ -x "$root/bin/sh" ]; then shell=/bin/sh; else shell="$folder/.hil/busybox sh"; fi
 	set -- chroot "$root" $shell -c "cd $folder && exec \\"\\$@\\"" sh "$@"
@@ -60,10 +65,17 @@ setsid "$@" </dev/null >"$folder/.hil/stdout" 2>"$folder/.hil/stderr" &
 echo $! >"$folder/.hil/pid"
 wait $!
 """
+# A command may have removed the file with the number of its session. What has its environment is ended then.
 _END = """\
-read -r session <"$1/.hil/pid" || exit 1
-kill -s "$2" -- "-$session" 2>/dev/null
-pkill "-$2" -s "$session"
+if read -r session 2>/dev/null <"$1/.hil/pid"; then
+	kill -s "$2" -- "-$session" 2>/dev/null
+	pkill "-$2" -s "$session"
+else
+	for file in $(grep -l "HIL_WORKSPACE=$1" /proc/[0-9]*/environ 2>/dev/null); do
+		process=${file%/environ}
+		kill -s "$2" "${process#/proc/}"
+	done
+fi
 true
 """
 
@@ -157,8 +169,8 @@ class Place:
         if name and self._target.run([*inside, "test", "-x", name]).status:
             where = "the root file system" if self._root else f"the {self._what}'s small root"
             raise UserError(
-                f"{task.name} is linked dynamically: it needs {name}, which {where} does not have as a program",
-                remedy="link it with -static, or give a --root that has its libraries",
+                f"{task.name} starts with {name}, which {where} does not have as a program",
+                remedy="link it with -static, or give a --root that has what it needs",
             )
 
     def _carry_out(
@@ -214,16 +226,16 @@ class Place:
         missing = copying.from_target(self._target, [f"{self._own}/stdout", f"{self._own}/stderr"], folder)
         stdout, stderr = (_last_lines(folder / name) for name in ("stdout", "stderr"))
         paths = [folder / name for name in ("stdout", "stderr") if (folder / name).exists()]
-        notes = list(made.notes)
+        notes = [*made.notes, *(f"its output is gone: there is no {path}" for path in missing)]
         if self._target.run(["stat", "-f", "-c", "%a", self._folder]).stdout.strip() == b"0":
             notes.append(f"there is no space left in the {self._what}'s {self._folder}; {_MORE_SPACE[self._what]}")
         if task.fetch:
             wanted = [path if path.startswith("/") else f"{self._folder}/{path}" for path in task.fetch]
-            real = [path if path.startswith(self._folder) else f"{self._root}{path}" for path in wanted]
+            real = [path if f"{path}/".startswith(f"{self._folder}/") else f"{self._root}{path}" for path in wanted]
             fetched = folder / "files"
             fetched.mkdir(exist_ok=True)
             missing = copying.from_target(self._target, real, fetched)
-            notes += [f"there is no {path} on the {self._what}" for path in missing]
+            notes += [f"there is no {path} on the {self._what}, or it is neither file nor folder" for path in missing]
             paths += sorted(fetched.iterdir())
         output = tuple(str(path.relative_to(shown)) for path in paths)
         return replace(made, output=output, notes=tuple(notes), stdout=stdout, stderr=stderr)
@@ -255,7 +267,11 @@ def _sorted(objects: set[KernelObject] | frozenset[KernelObject]) -> tuple[Kerne
 
 
 def _last_lines(path: Path) -> str:
-    if not path.exists():
+    """Returns the last lines of an output as text, as much as fits into a report."""
+    if not path.is_file():
         return ""
-    lines: Sequence[str] = path.read_bytes().decode(errors="replace").splitlines()
-    return "\n".join(lines[-LINES:])
+    with path.open("rb") as file:
+        length = file.seek(0, SEEK_END)
+        file.seek(max(0, length - MOST))
+        lines = file.read().decode(errors="replace").rstrip("\n").split("\n")
+    return "\n".join(brief(line) if len(line) > LONGEST else line for line in lines[-LINES:])

@@ -24,6 +24,8 @@ _ANONYMOUS = {"bpf-prog": "program", "bpf-map": "map", "bpf_link": "link", "bpf-
 _EVENT = "[perf_event]"
 _SEPARATOR = "===="
 
+MARK = "HIL_WORKSPACE"
+"""The variable in the environment of a task, by which its processes are known wherever they work."""
 _END = f"{_SEPARATOR} end\n"
 _SCRIPT = f"""\
 while read -r _; do
@@ -34,6 +36,8 @@ while read -r _; do
 	echo "{_SEPARATOR} links"
 	ls -l -d /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null
 	ls -l /proc/[0-9]*/fd 2>/dev/null
+	echo "{_SEPARATOR} marked"
+	grep -l "{MARK}=" /proc/[0-9]*/environ 2>/dev/null
 	echo "{_SEPARATOR} end"
 done
 """
@@ -43,7 +47,7 @@ _CHUNK = 1 << 16
 @dataclass(frozen=True)
 class Ours:
     """What of the processes does not belong to a task: those with these programs, every one where it is None, unless
-    they work in `folder`."""
+    they work in `folder`, or have MARK in their environment."""
 
     programs: frozenset[str] | None
     folder: str
@@ -79,10 +83,11 @@ def snapshot(looker: Looker, identifiers: Identifiers, ours: Ours) -> frozenset[
     by_id = list(identifiers.objects())
     sections.pop("end")
     processes, descriptors = _processes(sections.pop("links"))
+    marked = {int(path.split("/")[2]) for path in sections.pop("marked")}
     found = [*_probes(sections), *by_id]
     events = [(process, number) for process, number, kind in descriptors if kind == _EVENT]
     attached = identifiers.attached(events)
-    users = {process for process in processes if _foreign(processes[process], ours)}
+    users = {process for process in processes if process in marked or _foreign(processes[process], ours)}
     for process, number, kind in descriptors:
         if process not in users:
             continue

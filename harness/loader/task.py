@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +21,15 @@ from hil.errors import UserError
 
 FOLDER = "/hil"
 """Where in the guest the files are, and the command runs."""
+_LONGEST_SCRIPT_LINE = 256
+"""BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h."""
 _FIELD = re.compile(r"\{(arch|debian)\}")
 
 
 @dataclass(frozen=True)
 class Task:
     """A command for one architecture. `files` are copied to FOLDER under their names; `interpreter` is what its program
-    needs to start, empty where that is static, a script, or not one of the files."""
+    needs to start, empty where that is static or not one of the files."""
 
     name: str
     """The name in reports, the same on every architecture."""
@@ -54,14 +57,20 @@ def task(argv: Sequence[str], files: Iterable[str], fetch: Iterable[str], arch: 
     another architecture; `root` says whether the guest gets a root file system, in which an absolute path may be.
     """
     words = [_filled(word, arch) for word in argv]
+    if not words[0]:
+        raise UserError("the command has no name", remedy="write hil exec -- COMMAND")
     chosen: dict[str, Path] = {}
     for given in files:
         source, _, name = _filled(given, arch).partition(":")
+        if not source:
+            raise UserError(f"--file {given!r} names no file", remedy="write PATH or PATH:NAME")
         _choose(chosen, Path(source), name or name_of(Path(source)))
     program, interpreter = words[0], ""
     if "/" in program:
         path = Path(program)
         if path.is_file():
+            if not os.access(path, os.X_OK):
+                raise UserError(f"{path} is not executable", remedy=f"chmod +x {shlex.quote(str(path))}")
             interpreter = _checked(path, arch)
             _choose(chosen, path, path.name)
             words[0] = f"./{path.name}"
@@ -71,7 +80,22 @@ def task(argv: Sequence[str], files: Iterable[str], fetch: Iterable[str], arch: 
                 remedy="name a program here, a command of the guest without a slash, or one of --root by its full path",
             )
     name = PurePosixPath(argv[0]).name
-    return Task(name, tuple(words), chosen, tuple(_filled(path, arch) for path in fetch), interpreter)
+    return Task(name, tuple(words), chosen, _fetched([_filled(path, arch) for path in fetch]), interpreter)
+
+
+def _fetched(paths: Sequence[str]) -> tuple[str, ...]:
+    """Returns the paths of the guest; raises UserError for one without a name, and for two with the same last name,
+    which would be one file here."""
+    names: dict[str, str] = {}
+    for path in paths:
+        name = PurePosixPath(path).name
+        if name in ("", ".."):
+            raise UserError(f"--fetch {path!r} names no file of the guest", remedy="name a file or a folder")
+        if names.setdefault(name, path) != path:
+            raise UserError(
+                f"--fetch {names[name]} and {path} have the same name {name}", remedy="fetch the folder of one of them"
+            )
+    return tuple(dict.fromkeys(paths))
 
 
 def _choose(chosen: dict[str, Path], path: Path, name: str) -> None:
@@ -88,10 +112,14 @@ def _choose(chosen: dict[str, Path], path: Path, name: str) -> None:
 
 
 def _checked(path: Path, arch: Architecture) -> str:
-    """Returns the interpreter that a program names; raises UserError when it is for another architecture."""
+    """Returns the interpreter that a program or a script names; raises UserError when it is for another
+    architecture."""
     try:
         with path.open("rb") as file:
-            if file.read(4) != b"\x7fELF":
+            head = file.readline(_LONGEST_SCRIPT_LINE)
+            if head.startswith(b"#!"):
+                return next((word for word in head[2:].decode(errors="replace").split()[:1] if word[0] == "/"), "")
+            if not head.startswith(b"\x7fELF"):
                 return ""
             file.seek(0)
             elf = ELFFile(file)

@@ -18,6 +18,7 @@ from harness.loader.rooted import Surroundings
 from harness.loader.running import Limits, Lost, Place
 from harness.loader.task import Task
 from harness.lowering.engine import EngineUnavailable
+from harness.report.executed import ending
 from harness.run.executed import Executed
 from harness.run.plan import Share
 from harness.run.results import MachineReport, OperationReport, ScriptResult
@@ -129,15 +130,6 @@ class TaskWorker(Worker):
         operation = OperationReport(0, str(self._task), "", ending(executed), "status 0") if wrong else None
         self._add(lane, ScriptResult(str(lane), self._task.name, verdict, wrong, operation, seconds=executed.seconds))
         return not wrong
-
-
-def ending(executed: Executed) -> str:
-    """How a command ended, in words."""
-    if executed.late:
-        return "ended at its deadline"
-    if executed.status is not None and executed.status > 128:
-        return f"status {executed.status} (signal {executed.status - 128})"
-    return "not run" if executed.status is None else f"status {executed.status}"
 
 
 def complaint(executed: Executed, limits: Limits, *, may_leave: bool) -> str:

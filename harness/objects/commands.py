@@ -26,7 +26,7 @@ from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
 from harness.objects.reasons import Refusal, Refused
 from harness.objects.twins import twins
 from hil.arguments import INPUT_FILE
-from hil.terminal import console, print_table
+from hil.terminal import console, print_table, printable
 
 
 @click.command("object")
@@ -54,7 +54,7 @@ def object_(files: tuple[Path, ...], kernel: Path | None, as_json: bool) -> int:
                 status = max(status, found.exit_status)
                 told.append({"file": name, "refused": found.refusal.reason.word, "what": found.what})
                 if not as_json:
-                    click.echo(f"{name}: {found}\n")
+                    click.echo(f"{printable(name)}: {printable(str(found))}\n")
                 continue
             missing: tuple[Refusal, ...] = ()
             if types is not None:
@@ -74,20 +74,19 @@ def _print(name: str, file: ObjectFile, missing: Iterable[Refusal]) -> None:
         file.version, f"version {file.version:#x}" if file.version is not None else ""
     )
     heads = (f"{file.byte_order}-endian", f"license {file.license or 'not told'}", version)
-    click.echo(
-        f"{name}: {', '.join(heads)}, {counted(len(file.programs), 'program')}, {counted(len(file.maps), 'map')}"
-    )
+    counts = f"{counted(len(file.programs), 'program')}, {counted(len(file.maps), 'map')}"
+    click.echo(printable(f"{name}: {', '.join(heads)}, {counts}"))
     if file.programs:
         print_table(on, PROGRAM_HEADINGS, program_rows(file), right={"instructions"})
     if file.maps:
         print_table(on, MAP_HEADINGS, map_rows(file), right={"entries"})
     for extern in file.externs:
         kind = "function" if extern.function else extern.type
-        click.echo(f"of the kernel: {extern.name} ({kind}{', may be missing' if extern.weak else ''})")
+        click.echo(printable(f"of the kernel: {extern.name} ({kind}{', may be missing' if extern.weak else ''})"))
     for group in twins(file.programs):
-        click.echo(f"twins, of which one is loaded: {', '.join(program.name for program in group)}")
+        click.echo(printable(f"twins, of which one is loaded: {', '.join(program.name for program in group)}"))
     for refusal in missing:
-        click.echo(f"missing: {refusal}")
+        click.echo(printable(f"missing: {refusal}"))
     for refusal in refused(file):
-        click.echo(f"refused: {refusal}: {refusal.reason.value}")
+        click.echo(printable(f"refused: {refusal}: {refusal.reason.value}"))
     click.echo()

@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from harness.compare import Verdict
 from harness.counting import counted
 from harness.lane import compact
+from harness.report import executed
 from harness.report.account import REASON, decided, excerpt, finding, text_of
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
 from harness.report.programs import Table, tables
 from harness.report.programs import cell as fared
+from harness.run.executed import Executed
 from harness.run.results import MachineReport, RunReport
 from harness.script.brief import brief
 
@@ -54,6 +56,8 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     groups = grouped(report)
     head, kernels = _head(report), _kernels(report.machines)
     sections = [_programs(table) for table in tables(report.checked)]
+    if report.executed:
+        sections.append(_Section("\n### Commands\n", [_executed(one) for one in report.executed]))
     if grave := [group for group in groups if group.verdict not in FOLDED]:
         told_ones = [_group(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
         sections.append(_Section("\n### Not as predicted\n", told_ones))
@@ -130,6 +134,11 @@ def _programs(table: Table) -> _Section:
     ]
     reasons = [f"\n{code(one.heading)}\n\n{block(chr(10).join(one.lines), 'text')}" for one in table.reasons]
     return _Section(head, [*rows, *reasons, *(f"\n{code(note)}\n" for note in table.notes)])
+
+
+def _executed(one: Executed) -> str:
+    """How a user's command fared on a lane."""
+    return f"\n{code(executed.heading(one))}\n\n{block(chr(10).join(executed.lines(one)), 'text')}"
 
 
 def _row(group: Group) -> str:

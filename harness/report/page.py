@@ -14,6 +14,7 @@ from markupsafe import Markup
 from harness.compare import Verdict
 from harness.counting import counted
 from harness.lane import compact
+from harness.report import executed
 from harness.report.programs import cell, tables
 from harness.report.timings import timings
 from harness.report.view import headings, news, rows, screens
@@ -56,6 +57,8 @@ def render(report: RunReport, folder: Path | None) -> str:
         machines=machines,
         programs=tables(report.checked),
         fared=cell,
+        happened=executed.heading,
+        happenings=executed.lines,
         timings=timings(report),
         command=shlex.join(("hil", *report.command[1:])),
         join=shlex.join,

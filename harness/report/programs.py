@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.counting import counted
 from harness.lane import compact
 from harness.run.checked import Answer, Checked, Why, Word
-from hil.terminal import print_table
+from hil.terminal import print_table, printable
 
 _STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.FIRES: "green"}
 """Only what ran is green; the rest is yellow."""
@@ -155,14 +155,14 @@ def reached(checked: Sequence[Checked]) -> str:
 def print_checked(console: Console, checked: Sequence[Checked]) -> None:
     """Prints a table for each object and, for each answer no, why."""
     for table in tables(checked):
-        console.print(Text(f"\n{table.object}", style="bold"), soft_wrap=True, highlight=False)
+        console.print(Text(f"\n{printable(table.object)}", style="bold"), soft_wrap=True, highlight=False)
         print_table(console, ("program", "section", *table.lanes), map(_cells, table.rows))
         for reason in table.reasons:
-            console.print(Text(f"{reason.heading}:"), soft_wrap=True, highlight=False)
+            console.print(Text(f"{printable(reason.heading)}:"), soft_wrap=True, highlight=False)
             for line in reason.lines:
-                console.print(Text(f"    {line}"), soft_wrap=True, highlight=False)
+                console.print(Text(f"    {printable(line)}"), soft_wrap=True, highlight=False)
         for note in table.notes:
-            console.print(Text(note), soft_wrap=True, highlight=False)
+            console.print(Text(printable(note)), soft_wrap=True, highlight=False)
     if checked:
         console.print(Text(reached(checked)), soft_wrap=True, highlight=False)
 

@@ -30,12 +30,11 @@ def chosen(
 
     Raises UserError for what is none of these, BenchError when it cannot be made.
     """
+    check(named, packages)
     path = Path(named)
-    if "/" not in named and not path.exists():
+    if _is_suite(named):
         yield debian.root_disk(named, arch, packages, notify=notify).path
         return
-    if packages:
-        raise UserError(f"--packages are for Debian's roots, not for {named}", remedy="install them in it yourself")
     if path.is_dir():
         with tempfile.TemporaryDirectory(prefix="root-", dir=_made(directories.cache() / "disks")) as temporary:
             disk = Path(temporary) / debian.IMAGE
@@ -43,12 +42,25 @@ def chosen(
             image.make(path, disk)
             yield disk
         return
-    if not path.is_file():
-        raise UserError(f"there is no root file system {named}", remedy="name a folder, or a tar or cpio archive")
     key = hashlib.sha256(f"{sha256(path)} 1".encode()).hexdigest()[:12]
     folder = directories.cache() / "disks" / f"archive-{key}"
     cache.ensure(folder, lambda new: _unpacked(path, new), notify=notify)
     yield folder / debian.IMAGE
+
+
+def check(named: str, packages: Sequence[str] = ()) -> None:
+    """Raises UserError for what names no root file system, as far as that is known before anything is fetched."""
+    path = Path(named)
+    if not named or not (_is_suite(named) or path.is_dir() or path.is_file()):
+        raise UserError(f"there is no root file system {named!r}", remedy="name a folder, or a tar or cpio archive")
+    if _is_suite(named):
+        debian.suite_of(named)
+    elif packages:
+        raise UserError(f"--packages are for Debian's roots, not for {named}", remedy="install them in it yourself")
+
+
+def _is_suite(named: str) -> bool:
+    return "/" not in named and not Path(named).exists()
 
 
 def _made(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,54 @@ def test_what_would_land_elsewhere_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BenchError, match=r"cannot copy /hil/x to .*elsewhere"):
         copying.from_target(Hostile(), ["/hil/x"], tmp_path)
+
+
+class Tar:
+    """A target whose tar answers with these bytes."""
+
+    def __init__(self, said: bytes) -> None:
+        self.said = said
+        self.argv: Sequence[str] = ()
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float) -> Completed:
+        self.argv = argv
+        return Completed(0, self.said, b"")
+
+
+def packed(*members: tarfile.TarInfo) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for member in members:
+            tar.addfile(member)
+    return made.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    return info
+
+
+def test_what_is_no_file_is_told_and_costs_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    said = packed(
+        member("./log/pipe", tarfile.FIFOTYPE),
+        member("./log/null", tarfile.CHRTYPE),
+        member("./log/good"),
+    )
+    left = copying.from_target(Tar(said), ["/hil/log"], folder)
+    assert left == ["/hil/log/pipe", "/hil/log/null"]
+    assert [one.name for one in (folder / "log").iterdir()] == ["good"]
+    assert [one.name for one in tmp_path.iterdir()] == ["files"]
+
+
+def test_a_name_is_no_option(tmp_path: Path) -> None:
+    target = Tar(packed(member("./-x")))
+    assert copying.from_target(target, ["/hil/-x"], tmp_path) == []
+    assert target.argv[-1] == "./-x"
+
+
+def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="cannot copy /hil/log to "):
+        copying.from_target(Tar(b"no archive" * 100), ["/hil/log"], tmp_path)

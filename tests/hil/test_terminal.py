@@ -100,3 +100,10 @@ def test_colours_in_a_log_bring_no_control_of_a_cursor_and_keep_its_lines(tmp_pa
     assert "\x1b[" in output, "colours were asked for"
     assert set(re.findall(r"\x1b\[[^m]*?([A-Za-z])", output)) == {"m"}, output
     assert "linux-4.1-x86_64: kernel" in output
+
+
+def test_nothing_controls_a_terminal_but_the_bench() -> None:
+    assert terminal.printable("a\x1b[31m\nb\x85\udcff\tünï ☃") == "a\\x1b[31m\\nb\\x85\\udcff\tünï ☃"
+    console = Console(file=io.StringIO(), width=80)
+    terminal.print_table(console, ("file",), [("new\nline\x1b[2J",)])
+    assert "new\\nline\\x1b[2J" in console.file.getvalue()

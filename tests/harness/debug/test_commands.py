@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.debug import commands
+from harness.debug import commands, in_lockstep
 from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
 from harness.lane import Engine, Lane
 from hil.errors import UserError
 from hil.kernels import catalogue
+from tests.fakes import fake_kernel
 
 COUNTING, FILTER = (commands._script("x86_64", "6.1", name) for name in ("counting", "socket-filter"))
 
@@ -70,3 +73,13 @@ def test_a_kernel_without_the_function_is_told_as_that() -> None:
 def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, name: str) -> None:
     assert commands._usual(arch, "4.1") == name
     assert commands._script(arch, "4.1", name).name == name
+
+
+@pytest.mark.parametrize("words", [("--lockstep", ""), ("--script", ""), ("--lockstep", "counting", "--script", "")])
+def test_an_empty_name_is_not_taken_for_none(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = fake_kernel("debian-12", "x86_64")
+    for module in (commands, in_lockstep):
+        monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(kernel=kernel))
+    monkeypatch.setattr(commands.matrix, "make_folder", lambda _: None)
+    said = refused("debian-12/x86_64", *words)
+    assert "there is no script" in said or "does not go with" in said

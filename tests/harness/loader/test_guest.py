@@ -84,8 +84,37 @@ def test_a_guest_without_space(guest: LaneGuest, place: Place, tmp_path: Path) -
 
 def test_an_interpreter_that_is_not_there(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
     program = built(guest.machine.arch, tmp_path, "-Wl,--dynamic-linker=/lib/ld-of-nobody.so.1")
-    with pytest.raises(UserError, match=r"needs /lib/ld-of-nobody.so.1, which the guest's small root does not have as"):
+    with pytest.raises(UserError, match=r"starts with /lib/ld-of-nobody.so.1, which the guest's small root does not"):
         place.run(str(guest.lane), of(program, guest.machine.arch), LIMITS, tmp_path / "run", tmp_path)
+
+
+def test_a_command_that_removes_everything_is_ended_and_told(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
+    removing = Task("sh", ("sh", "-c", "rm -rf /hil/.hil /hil/*; exec sleep 600"), {}, ())
+    late = place.run(str(guest.lane), removing, Limits(2.0), tmp_path / "run", tmp_path)
+    assert late.late and not late.left
+    assert "its output is gone: there is no /hil/.hil/stdout" in late.notes
+
+
+def test_a_process_of_the_guests_own_programs_is_known_wherever_it_works(
+    guest: LaneGuest, place: Place, tmp_path: Path
+) -> None:
+    script = "cd /; setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"
+    ended = place.run(str(guest.lane), Task("sh", ("sh", "-c", script), {}, ()), LIMITS, tmp_path / "run", tmp_path)
+    (left,) = ended.left
+    assert (ended.status, left.kind) == (0, "process")
+    guest.machine.run(["kill", "-9", left.identity])
+
+
+def test_what_a_command_leaves_in_place_of_files_costs_nothing_else(
+    guest: LaneGuest, place: Place, tmp_path: Path
+) -> None:
+    chosen = Task("sh", ("sh", "-c", "mkdir d; mkfifo d/pipe; echo x >d/-file"), {}, ("d", "gone"))
+    ended = place.run(str(guest.lane), chosen, LIMITS, tmp_path / "run", tmp_path)
+    assert (tmp_path / "run/files/d/-file").read_text() == "x\n"
+    assert [note.partition(",")[0] for note in ended.notes] == [
+        "there is no /hil/d/pipe on the guest",
+        "there is no /hil/gone on the guest",
+    ]
 
 
 def of(program: Path, arch: Architecture, *arguments: str) -> Task:

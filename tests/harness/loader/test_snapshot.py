@@ -10,7 +10,8 @@ import pytest
 
 from harness.loader.running import Limits
 from harness.loader.snapshot import Looker, Ours, snapshot
-from harness.loader.worker import complaint, ending
+from harness.loader.worker import complaint
+from harness.report.executed import ending
 from harness.run.executed import Executed, KernelObject
 from hil.errors import MachineLost
 
@@ -28,6 +29,8 @@ lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/20/exe -> /hil/my -> loader
 lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/20/cwd -> /hil
 lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/21/exe -> /bin/busybox
 lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/21/cwd -> /mnt/root/hil
+lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/22/exe -> /bin/busybox
+lrwxrwxrwx 1 root root 0 Jan 1 00:00 /proc/22/cwd -> /
 /proc/1/fd:
 lrwx------ 1 root root 64 Jan 1 00:00 0 -> /dev/console
 lrwx------ 1 root root 64 Jan 1 00:00 1 -> anon_inode:bpf-map
@@ -36,6 +39,8 @@ lrwx------ 1 root root 64 Jan 1 00:00 1 -> anon_inode:bpf-map
 lrwx------ 1 root root 64 Jan 1 00:00 3 -> anon_inode:bpf-map
 lrwx------ 1 root root 64 Jan 1 00:00 4 -> anon_inode:bpf-prog
 lrwx------ 1 root root 64 Jan 1 00:00 5 -> anon_inode:[perf_event]
+==== marked
+/proc/22/environ
 ==== end
 """
 
@@ -91,7 +96,7 @@ def test_a_kernel_without_identifiers() -> None:
     assert found["perf event", "20/5"].startswith("a perf event: descriptor 5")
     assert found["probe", "p:mine/hits SyS_getpgid"] == "kprobe_events: p:mine/hits SyS_getpgid"
     assert [text for (kind, _), text in found.items() if kind == "kprobe"] == ["kprobes: k SyS_getpgid+0x0 [FTRACE]"]
-    assert {identity for kind, identity in found if kind == "process"} == {"20", "21"}
+    assert {identity for kind, identity in found if kind == "process"} == {"20", "21", "22"}
     assert not [identity for _, identity in found if identity.startswith("1/")], "the bench's own"
 
 

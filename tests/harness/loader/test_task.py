@@ -48,13 +48,25 @@ def test_what_a_dynamic_program_needs_to_start_is_known(tmp_path: Path) -> None:
     assert task([str(program)], [], [], ARM, root=False).interpreter == "/lib/ld-linux-aarch64.so.1"
 
 
-def test_a_script_has_no_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [("#!/bin/sh\n", "/bin/sh"), ("#! /usr/bin/env -S x\n", "/usr/bin/env"), ("#!\n", ""), ("#!x\n", ""), ("", "")],
+)
+def test_a_script_has_no_machine_and_needs_its_interpreter(tmp_path: Path, text: str, needs: str) -> None:
+    (tmp_path / "run").write_text(text)
+    (tmp_path / "run").chmod(0o755)
+    assert task([str(tmp_path / "run")], [], [], ARM, root=False).interpreter == needs
+
+
+def test_a_program_that_is_not_executable_is_told(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("#!/bin/sh\n")
-    assert task([str(tmp_path / "run")], [], [], ARM, root=False).interpreter == ""
+    with pytest.raises(UserError, match="run is not executable; chmod"):
+        task([str(tmp_path / "run")], [], [], ARM, root=False)
 
 
 def test_a_damaged_program_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "run").write_bytes(b"\x7fELF\x02\x01")
+    (tmp_path / "run").chmod(0o755)
     with pytest.raises(UserError, match="damaged ELF file"):
         task([str(tmp_path / "run")], [], [], ARM, root=False)
 
@@ -68,8 +80,26 @@ def test_a_damaged_program_is_told_as_such(tmp_path: Path) -> None:
         (["ls"], ["/etc/passwd:../passwd"], "no name below /hil"),
         (["ls"], ["/etc/passwd:/passwd"], "no name below /hil"),
         (["ls"], ["/etc/passwd", "/etc/group:passwd"], "have the same name passwd"),
+        (["ls"], [""], "names no file"),
+        (["ls"], [":name"], "names no file"),
+        ([""], [], "the command has no name"),
     ],
 )
 def test_names_that_are_no_files(argv: list[str], files: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         task(argv, files, [], ARM, root=False)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "said"),
+    [
+        ([""], "names no file"),
+        (["/"], "names no file"),
+        (["a/.."], "names no file"),
+        (["a/log", "b/log"], "--fetch a/log and b/log have the same name log"),
+    ],
+)
+def test_what_is_fetched_has_names_of_its_own(fetch: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        task(["ls"], [], fetch, ARM, root=False)
+    assert task(["ls"], [], ["log", "log", "other"], ARM, root=False).fetch == ("log", "other")

@@ -124,6 +124,21 @@ def test_memory_and_disks_are_the_users_choice(
     assert not machines[-1].disks
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--root", "debian-99"], "or one of debian-11"),
+        (["--root", "./nowhere"], "there is no root file system './nowhere'"),
+        (["--root", ""], "there is no root file system ''"),
+        (["--root", ".", "--packages", "bpftool"], "--packages are for Debian's roots"),
+    ],
+)
+def test_a_root_that_is_none_is_wrong_usage_before_anything_boots(option: list[str], said: str) -> None:
+    result = CliRunner().invoke(exec_, [*option, "--", "true"], standalone_mode=False)
+    assert isinstance(result.exception, UserError), result
+    assert said in str(result.exception)
+
+
 @pytest.mark.parametrize("option", [["--headers"], ["--packages", "bpftool"]])
 def test_what_makes_no_sense_without_a_root(option: list[str]) -> None:
     result = CliRunner().invoke(exec_, [*option, "--", "true"], standalone_mode=False)
