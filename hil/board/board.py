@@ -114,19 +114,8 @@ class BoardTarget:
         self._liveness.lose(Loss("the bench left the board", MachineStopped))
         with self._stopping:
             kept, self._keeper = self._keeper, None
-            if kept is not None and not cut:
-                try:
-                    self.put_back = kept.end()
-                except MachineLost as error:
-                    self._warn(str(error))
-                for line in self.put_back:
-                    _log.info("%s: %s", self.board.address, line)
-                    if line.startswith("failed"):
-                        self._warn(line)
-            elif kept is not None:
-                self._warn(
-                    f"the line was cut before the board was put back; it does that itself within {keeper.ALONE} s"
-                )
+            if kept is not None:
+                self._leave(kept, cut)
             if self._connection is not None:
                 self._connection.close()
             if self._line is not None:
@@ -184,6 +173,19 @@ class BoardTarget:
                     f"{self.board.address}: cannot copy the agent to {name}: {said}", remedy="is its disk full?"
                 )
 
+    def _leave(self, kept: Keeper, cut: bool) -> None:
+        if not cut:
+            try:
+                self.put_back = kept.end()
+            except MachineLost:
+                cut = True
+        if cut:
+            self._warn(f"the line was cut before the board was put back; it does that itself within {keeper.ALONE} s")
+        for line in self.put_back:
+            _log.info("%s: %s", self.board.address, line)
+            if line.startswith("failed"):
+                self._warn(line)
+
     def _cut(self, reason: str) -> None:
         self._liveness.lose(Loss(f"the board does not answer any more: {reason}"))
         if self._connection is not None:
@@ -191,8 +193,12 @@ class BoardTarget:
                 self._connection.abort()
 
     def _error(self, what: str) -> MachineLost:
-        loss = self._liveness.loss
-        return loss.error(f"{what}: {loss.reason}") if loss else MachineLost(f"{self.board.address}: {what}")
+        if loss := self._liveness.loss:
+            return loss.error(f"{what}: {loss.reason}")
+        if self._line is not None and not self._line.transport.is_active():
+            self._cut(what)  # before the keeper notices
+            return MachineLost(f"{self.board.address}: {self.lost_reason()}")
+        return MachineLost(f"{self.board.address}: {what}")
 
     def _warn(self, sentence: str) -> None:
         _log.warning("%s: %s", self.board.address, sentence)
