@@ -38,6 +38,7 @@ from harness.script.operations import Script
 from harness.script.outcome import Outcome, PerCpu, Unpredicted
 
 if TYPE_CHECKING:
+    from harness.fuzz.finding.files import read as read_finding
     from harness.model.executor import ModelExecutor
     from harness.programs.object_file import read as read_object
     from harness.pytest_plugin.guest import LaneGuest
@@ -72,6 +73,7 @@ __all__ = [
     "op",
     "prctl",
     "probed",
+    "read_finding",
     "read_object",
     "read_u64",
     "u32",
@@ -85,6 +87,7 @@ _LATER = {
     "Machine": ("hil.machine", "Machine"),
     "MapHandle": ("harness.pytest_plugin.objects", "MapHandle"),
     "ModelExecutor": ("harness.model.executor", "ModelExecutor"),
+    "read_finding": ("harness.fuzz.finding.files", "read"),
     "read_object": ("harness.programs.object_file", "read"),
 }
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from harness.fuzz.campaign import merging, plan
@@ -18,8 +19,10 @@ from harness.fuzz.campaign.progress import progress
 from harness.fuzz.campaign.reporting import reported
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals
-from harness.fuzz.campaign.work import GENERATORS
+from harness.fuzz.campaign.work import GENERATORS, share_of
+from harness.fuzz.finding.files import read as read_finding
 from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
+from harness.jobs.start import carry_out
 from harness.lane import Engine, listed
 from harness.run.matrix import make_folder
 from harness.run.places import Places
@@ -30,6 +33,7 @@ from hil.digest import sha256
 from hil.errors import UserError
 from hil.kernels import store
 
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
@@ -59,6 +63,7 @@ class _Shard(click.ParamType[tuple[int, int]]):
 @click.option("--shard", type=_Shard(), default="1/1", help="The I-th of N parts of the cases, for as many hosts.")
 @click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Go on with the campaign in a run folder.")
 @click.option("--merge", type=_FOLDER, metavar="FOLDER", multiple=True, help="Make one campaign of several shards.")
+@click.option("--replay", type=_FILE, metavar="FILE", multiple=True, help="Run findings again: files of a campaign.")
 @jobs
 @cold
 @output
@@ -73,6 +78,7 @@ def fuzz(
     shard: tuple[int, int],
     resume: Path | None,
     merge: tuple[Path, ...],
+    replay: tuple[Path, ...],
     jobs: int | None,
     output: Path | None,
     **_: object,
@@ -84,6 +90,8 @@ def fuzz(
     status is that of `hil run`.
     """
     console = terminal.console()
+    if replay:
+        return _replay(replay, lanes, jobs, output, console)
     if merge:
         folder = make_folder(output or directories.state() / "runs")
         campaign = merging.merge(merge, folder)
@@ -106,7 +114,7 @@ def fuzz(
     console.print(f"seed {campaign.seed}; run folder: {folder}", highlight=False, soft_wrap=True)
     totals = Totals(campaign.lanes)
 
-    def carry_out() -> None:
+    def run_rest() -> None:
         with progress(console, campaign.cases) as tell:
             run(
                 campaign,
@@ -118,12 +126,24 @@ def fuzz(
                 minutes=minutes,
             )
 
-    report = reported(console, campaign, folder, totals, carry_out)
+    report = reported(console, campaign, folder, totals, run_rest)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if totals.cases < campaign.cases:
         console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
     return report.exit_status
+
+
+def _replay(files: Sequence[Path], lanes: str, jobs: int | None, output: Path | None, console: Console) -> int:
+    """Runs the scripts of findings on the lanes that were chosen, or on those they were seen on."""
+    findings = [read_finding(path) for path in files]
+    context = click.get_current_context()
+    chosen = context.get_parameter_source("lanes") is ParameterSource.COMMANDLINE
+    wanted = listed(lanes) if chosen else list(dict.fromkeys(lane for one in findings for lane in one.lanes))
+    places = chosen_places(wanted, console)
+    scripts = tuple(dict.fromkeys(one.script for one in findings))
+    plan = tuple(share_of(place, scripts, places.board) for place in _places(places, console))
+    return carry_out(console, plan, output, jobs).exit_status
 
 
 def _places(places: Places, console: Console) -> tuple[Place, ...]:

@@ -18,7 +18,7 @@ from hil.whole import write_whole
 
 NAME = "campaign.json"
 """The name of its file."""
-RANGE = 256
+RANGE = 128
 """Cases that are run, recorded and, after a kill, repeated together."""
 _FORMAT = 1
 

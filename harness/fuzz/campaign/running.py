@@ -16,9 +16,10 @@ from harness.fuzz.campaign.schedule import Schedule
 from harness.fuzz.campaign.slots import Died, Slot, Work, ready
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import Done, Task, carry_out
+from harness.fuzz.finding.files import FOLDER, write
 from harness.session import OnBoard
 from hil import signals
-from hil.errors import BenchError
+from hil.errors import BenchError, os_error
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,18 @@ class _Running:
         order = {place: index for index, place in enumerate(self._campaign.places)}
         parts = sorted(self._parts.pop(task.numbers), key=lambda part: order[part.task.place])
         entry = self._totals.entry(task.numbers, parts, time.monotonic() - self._began.pop(task.numbers))
+        self._keep(parts)
         self._written.append(entry)
         self._totals.add(entry)
         return True
+
+    def _keep(self, parts: list[Done]) -> None:
+        """Writes what was shrunk, before the journal says that the range is through."""
+        for part in parts:
+            identity = {str(part.task.place): part.task.place.identity}
+            origin = {"of": self._campaign.of, "seed": self._campaign.seed, "generator": self._campaign.generator}
+            for one in part.shrunk:
+                try:
+                    write(self._folder / FOLDER, one, {**origin, "case": one.found.script, "kernel": identity})
+                except OSError as error:
+                    raise os_error(error, self._folder) from error

@@ -24,6 +24,11 @@ class Kept:
         self._place = ""
         self._folder: Path | None = None
 
+    @property
+    def current(self) -> Session[Target] | None:
+        """Returns the session that is there; None while it is used, and when there is none, or its machine is gone."""
+        return self._session if self._session and self._session.target.alive else None
+
     @contextmanager
     def session(
         self, bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool

@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from harness.crosscheck.evidence import Evidence
 from harness.fuzz import verdicts
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.warm import Kept
+from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.fuzz.scripts import script
 from harness.lane import Lane
 from harness.model.eras import Era, era
+from harness.model.executor import ModelExecutor
 from harness.run.known import KnownDivergence
 from harness.run.phase_timing import PhaseTime
 from harness.run.plan import Share, on_board
@@ -31,6 +34,7 @@ from harness.script.needs import Need
 from harness.script.operations import Script
 from harness.session import OnBoard
 from hil import logs
+from hil.errors import MachineLost
 
 GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
     "programs": case,
@@ -40,6 +44,8 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
 """The functions that make the case of a seed and a number, by what is random."""
 TOGETHER = 32
 """Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
+SHRUNK = 2
+"""Findings of one kind and lane in a range that are shrunk."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Done:
     known: tuple[KnownDivergence, ...] = ()
     machines: tuple[MachineReport, ...] = ()
     spent: tuple[PhaseTime, ...] = ()
+    shrunk: tuple[Shrunk, ...] = ()
+    """Some of the findings, with less that shows the same."""
 
 
 _kept = Kept()
@@ -97,9 +105,30 @@ def carry_out(task: Task) -> Done:
     with logs.to_file(task.folder / f"{share.name}.log"):
         worker = Worker(share, task.folder, _Silent(), sessions=_kept.session)
         worker.run()
+        smaller = tuple(_shrunk(worker, scripts, task.place))
         if any(Need.TWO_CPUS in one.needs for one in scripts):
             _kept.close()  # its second CPU is up, and cases begin on one
-    return summed_up(task, worker)
+    return replace(summed_up(task, worker), shrunk=smaller)
+
+
+def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator[Shrunk]:
+    """Shrinks the first findings of a kind, as long as the machine lives: what nobody understands yet."""
+    by_name = {one.name: one for one in scripts}
+    tried: Counter[tuple[str, Kind]] = Counter()
+    for result in worker.results:
+        session = _kept.current
+        if result.verdict is not Verdict.DIVERGE or session is None:
+            continue
+        tried[result.lane, Kind.of(result)] += 1
+        if tried[result.lane, Kind.of(result)] > SHRUNK:
+            continue
+        (lane,) = (one for one in place.lanes if str(one) == result.lane)
+        try:
+            session.executor.switch(lane.engine)
+            model = ModelExecutor(session.environment(lane.engine))
+            yield shrunk(session, lane, by_name[result.script], result, model)
+        except MachineLost:
+            _kept.close()
 
 
 def made(of: str, seed: int, numbers: Iterable[int], place: Place) -> tuple[Script, ...]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from click.testing import CliRunner
 
 from harness.compare import Verdict
@@ -33,3 +35,17 @@ def test_wrong_usage() -> None:
 def test_paces() -> None:
     results = [ScriptResult(LANE, script.name, Verdict.AGREE, seconds=0.01) for script in SCRIPTS]
     assert list(paces(report(*results))) == [f"{LANE}: 100 cases/s in the guest", "0.8 cases/s with everything"]
+
+
+def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path) -> None:
+    finding = tmp_path / "finding.json"
+    finding.write_text("{}")
+    for options, word in (
+        (["--resume", str(tmp_path)], "campaign.json"),
+        (["--merge", str(tmp_path)], "campaign.json"),
+        (["--replay", str(finding)], "is no finding"),
+    ):
+        error = CliRunner().invoke(fuzz, [*options, "--output", str(tmp_path / "runs")]).exception
+        assert isinstance(error, UserError) and word in str(error)
+    for shard in ("0/2", "3/2", "1", "a/b"):
+        assert CliRunner().invoke(fuzz, ["--shard", shard]).exit_code == 2

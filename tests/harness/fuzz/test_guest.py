@@ -5,15 +5,24 @@ from __future__ import annotations
 
 import pytest
 
+from harness.compare import Verdict
 from harness.fuzz.campaign.work import TOGETHER
+from harness.fuzz.finding.judging import shrunk
 from harness.fuzz.generate import cases
 from harness.fuzz.known import known
 from harness.fuzz.scripts import scripts
+from harness.isa.instruction import Instruction
+from harness.model.executor import ModelExecutor
+from harness.model.instructions.table import instruction_table
+from harness.model.state import State
 from harness.pytest_plugin.guest import LaneGuest
+from harness.run.judging import judge
 from harness.run.needs import unmet
 from tests.harness.guests import tell
 
 SEED, COUNT = 20150621, 300
+MOST_LEFT = 24
+"""Instructions of a program that was made smaller."""
 SCRIPTS = 200
 
 
@@ -39,3 +48,22 @@ def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGue
         pytest.skip(f"{guest.lane}: {unmet(drawn[0].needs, lane)}")
     disagreed = tell(guest.judge(made, tuple(known([guest.lane], made)), TOGETHER))
     assert not disagreed, "\n".join(disagreed)
+
+
+@pytest.mark.guest
+def test_a_finding_is_made_smaller_on_the_guest(guest: LaneGuest) -> None:
+    """The mistake is planted in the model, so that every kernel has it."""
+    lane = guest.model.environment
+
+    def wrong(state: State, instruction: Instruction) -> None:
+        """Leaves the register as it is."""
+
+    model = ModelExecutor(lane, instructions={**instruction_table(lane.rules), "xor64_reg": wrong})
+    scripts = [one for one in cases(SEED, COUNT, lane.rules) if not unmet(one.needs, lane)]
+    able = [one for one in scripts if not list(known([guest.lane], [one]))]
+    seen = list(guest.executor.run(able, together=TOGETHER))
+    judged = ((one.script, judge(guest.lane, one, model)) for one in seen)
+    script, result = next((one, said) for one, said in judged if said.verdict is Verdict.DIVERGE)
+    found = shrunk(guest.session, guest.lane, script, result, model)
+    assert found.after <= MOST_LEFT < found.before
+    assert "xor64_reg" in found.opcodes

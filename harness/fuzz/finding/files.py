@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""A finding in a file: a script, where it was seen and what was seen, so that it can be run again anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.fuzz.finding.judging import Kind, Shrunk
+from harness.script.operations import Script
+from harness.script.written import read as read_script
+from harness.script.written import written
+from hil.errors import UserError
+from hil.version import version
+from hil.whole import write_whole
+
+FOLDER = "findings"
+"""The folder of a campaign that has them."""
+_FORMAT = 1
+_TEST = '''"""{title}"""
+
+from pathlib import Path
+
+from harness.testing import LaneGuest, read_finding
+
+FINDING = read_finding(Path(__file__).with_suffix(".json"))
+
+
+def {function}(guest: LaneGuest) -> None:
+    guest.check(FINDING.script)
+'''
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A script, the lanes it was seen on, and what was seen: a verdict and its reason."""
+
+    script: Script
+    lanes: tuple[str, ...]
+    verdict: str
+    reason: str
+
+
+def name(found: Shrunk) -> str:
+    """Returns the name of its file: one for all findings of a lane that have the same kind and the same opcodes."""
+    kind = Kind.of(found.result)
+    same = "|".join((found.result.lane, *map(str, vars(kind).values()), *found.opcodes))
+    return f"{kind.operation or kind.verdict}-{hashlib.sha256(same.encode()).hexdigest()[:12]}"
+
+
+def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
+    """Writes a finding and, beside it, a test that fails while it can be seen; one that is there already stays.
+    `origin` says where the case came from. Returns the path of the finding; raises OSError."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name(found).replace('/', '-')}.json"
+    if path.exists():
+        return path
+    function = f"test_{found.script.name.replace('-', '_')}"
+    lane = found.result.lane
+    title = f"{found.script.name}, seen on {lane}: pytest --hil-lanes {lane} {path.with_suffix('.py').name}"
+    write_whole(path.with_suffix(".py"), _TEST.format(title=title, function=function))
+    record = {
+        "format": _FORMAT,
+        "lanes": [lane],
+        "verdict": str(found.result.verdict),
+        "reason": found.result.reason,
+        "instructions": {"found": found.before, "left": found.after},
+        "origin": origin,
+        "hil": version(),
+        "script": written(found.script),
+    }
+    write_whole(path, json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def read(path: Path) -> Finding:
+    """Returns the finding in a file; raises UserError when it has none."""
+    remedy = "name a file of the folder `findings` of a campaign"
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}", remedy=remedy) from error
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        raise UserError(f"{path} is no finding that this hil reads", remedy=remedy)
+    lanes = data.get("lanes")
+    if not isinstance(lanes, list) or not all(isinstance(lane, str) for lane in lanes):
+        raise UserError(f"{path} names no lanes", remedy=remedy)
+    script = read_script(data.get("script"), str(path))
+    return Finding(script, tuple(lanes), str(data.get("verdict")), str(data.get("reason")))

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Whether a script still shows on a guest what another one did there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.compare import Verdict
+from harness.fuzz.finding.cutting import size
+from harness.fuzz.finding.shrinking import shrink
+from harness.fuzz.known import known
+from harness.isa.table import find
+from harness.lane import Lane
+from harness.model.executor import ModelExecutor
+from harness.run.judging import judge
+from harness.run.known import excuse
+from harness.run.results import ScriptResult
+from harness.script.operations import LoadProgram, Script
+from harness.script.outcome import Unpredicted
+from harness.session import Session
+from hil.target import Target
+
+_ERRNO = re.compile(r"E[A-Z0-9]+")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a finding and a smaller one have in common: the verdict, the type of the operation, which of the two said
+    an errno, and which one, and whose error it is."""
+
+    verdict: Verdict
+    operation: str
+    predicted: str
+    observed: str
+    blame: str
+
+    @classmethod
+    def of(cls, result: ScriptResult) -> Kind:
+        step = result.operation
+        return cls(
+            result.verdict,
+            step.operation.partition("(")[0] if step else "",
+            _errno(step.prediction) if step else "",
+            _errno(step.observation) if step else "",
+            str(result.blame or ""),
+        )
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """A finding and the smallest script that shows the same: `result` is that one's. `opcodes` are those of its
+    programs, by which findings of one cause can be told from others."""
+
+    found: ScriptResult
+    script: Script
+    result: ScriptResult
+    before: int
+    """Instructions of the case that was found."""
+
+    @property
+    def after(self) -> int:
+        return size(self.script)
+
+    @property
+    def opcodes(self) -> tuple[str, ...]:
+        loads = (one for one in self.script.operations if isinstance(one, LoadProgram))
+        found = (find(instruction) for load in loads for instruction in load.program.instructions)
+        return tuple(sorted({opcode.name for opcode in found if opcode}))
+
+
+def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptResult, model: ModelExecutor) -> Shrunk:
+    """Returns what is left of a script that diverged on a lane, on the guest of a session, whose engine is chosen; the
+    script itself where it does not do so again."""
+    wanted, shown = Kind.of(result), dict[Script, ScriptResult]()
+
+    def same(scripts: Sequence[Script]) -> list[bool]:
+        able = [one for one in scripts if not _deadly(one, model)]
+        for seen in session.executor.run(able):
+            judged = excuse(judge(lane, seen, model), tuple(known([lane], [seen.script])))
+            if Kind.of(judged) == wanted:
+                shown[seen.script] = judged
+        return [one in shown for one in scripts]
+
+    smallest = shrink(script, same) if same([script])[0] else script
+    return Shrunk(result, smallest, shown.get(smallest, result), size(script))
+
+
+def _deadly(script: Script, model: ModelExecutor) -> bool:
+    """Whether it may crash the kernel, as far as the model knows."""
+    return any(isinstance(one, Unpredicted) and one.deadly for one in model.run(script))
+
+
+def _errno(text: str) -> str:
+    found = _ERRNO.match(text)
+    return found[0] if found else ""

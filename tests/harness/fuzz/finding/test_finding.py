@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Findings made smaller, written, and read again; a model with a mistake stands for a kernel with one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.fuzz.finding import files
+from harness.fuzz.finding.cutting import instructions, operations, size, without
+from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
+from harness.fuzz.finding.shrinking import shrink
+from harness.fuzz.generate import case
+from harness.isa.assemble import R0, R1, exit_, ja, jeq_imm, ld_imm64, mov64_imm, program
+from harness.isa.instruction import Instruction
+from harness.script.operations import LoadProgram, ProgramType, Script
+from hil.errors import UserError
+from tests.harness.fuzz.finding.models import LANE, SESSION, WHERE, first_difference, mistaken
+
+MOST = 24
+"""Instructions of a shrunk program: the mistake, what makes its operands, and a dozen that put the result in a map."""
+
+
+@pytest.fixture(scope="module", params=["xor64_reg", "arsh64_imm", "mul64_imm", "jset_imm"])
+def smallest(request: pytest.FixtureRequest) -> Shrunk:
+    model = mistaken(request.param)
+    script, result = first_difference(model)
+    found = shrunk(SESSION, LANE, script, result, model)
+    assert request.param in found.opcodes
+    return found
+
+
+def test_a_finding_shrinks_to_what_shows_it(smallest: Shrunk) -> None:
+    assert smallest.after <= MOST < smallest.before
+    assert Kind.of(smallest.result) == Kind.of(smallest.found)
+    assert len(smallest.script.operations) <= 7
+
+
+def test_what_is_written_is_read_and_shows_the_same(smallest: Shrunk, tmp_path: Path) -> None:
+    path = files.write(tmp_path / "findings", smallest, {"seed": 1})
+    read = files.read(path)
+    assert read.script == smallest.script
+    assert read.lanes == (str(LANE),)
+    compile(path.with_suffix(".py").read_text(), "test.py", "exec")
+    before = path.read_text()
+    assert files.write(tmp_path / "findings", replace(smallest, before=99), {}) == path
+    assert path.read_text() == before
+
+
+def test_a_finding_that_does_not_come_again_stays_as_it_was() -> None:
+    script, result = first_difference(mistaken("xor64_reg"))
+    found = shrunk(SESSION, LANE, script, result, mistaken("mul64_imm"))
+    assert (found.script, found.result) == (script, result)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "lanes": ["a"]}', '{"format": 9}', "\ud800"]
+)
+def test_what_is_no_finding_is_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(UserError):
+        files.read(path)
+
+
+def test_all_pieces_that_can_go_do() -> None:
+    """Of forty constants only one is needed, wherever it is."""
+    code = program([mov64_imm(R0, number) for number in range(40)], exit_())
+    script = Script("s", "", (LoadProgram("program", ProgramType.SOCKET_FILTER, code),))
+
+    def same(scripts: Sequence[Script]) -> list[bool]:
+        return [any(one.imm == 23 for one in _code(script)) for script in scripts]
+
+    assert len(_code(shrink(script, same))) == 1
+
+
+def test_distances_are_those_of_what_is_left() -> None:
+    skipped = (ld_imm64(R0, 7), mov64_imm(R0, 1))
+    code = program(jeq_imm(R1, 0, "end"), skipped, "end", mov64_imm(R0, 2), ja("exit"), "exit", exit_())
+    script = Script("s", "", (LoadProgram("program", ProgramType.SOCKET_FILTER, code),))
+    places = instructions(script)
+    assert len(places) == len(code.instructions) - 1  # both halves of the constant go together
+    constant = next(place for place in places if len(place.instructions) == 2)
+    less = without(script, [constant])
+    assert less is not None
+    assert _code(less)[0].off == 1
+    assert size(less) == size(script) - 2
+
+
+def test_no_program_ends_in_a_jump_behind_its_end() -> None:
+    script = Script("s", "", (LoadProgram("p", ProgramType.SOCKET_FILTER, program(jeq_imm(R1, 0, 0), exit_())),))
+    (last, _) = instructions(script)
+    assert without(script, [last]) is None
+
+
+def test_what_is_referred_to_stays() -> None:
+    script = case(1, 3, WHERE.rules)
+    (load,) = [at for at, one in enumerate(script.operations) if isinstance(one, LoadProgram)][:1]
+    assert without(script, [operations(script)[load]]) is None
+
+
+def _code(script: Script) -> tuple[Instruction, ...]:
+    return next(one.program.instructions for one in script.operations if isinstance(one, LoadProgram))
