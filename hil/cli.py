@@ -13,9 +13,10 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil import config, logs, settings, signals, streams, terminal
+from hil import config, logs, settings, signals, streams
 from hil.errors import BenchError, HilError, UserError, os_error
 from hil.help import Group
+from hil.printable import printable
 from hil.version import version
 
 _SIGPIPE = 128 + signal.SIGPIPE
@@ -139,7 +140,7 @@ def _output_status() -> int:
 
 
 def _print_error(error: HilError) -> int:
-    lines = map(terminal.printable, f"hil: {error}".split("\n"))
+    lines = map(printable, f"hil: {error}".split("\n"))
     click.echo("\n".join(lines), err=True)
     if error.details:
         click.echo(error.details.rstrip("\n"), err=True)

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hil.printable import printable
+
 _UNLIMITED = 1 << 20
 """The number of columns of an output that is not a screen."""
 
@@ -19,12 +21,6 @@ def console(*, stderr: bool = False) -> Console:
     if not made.file.isatty():
         made.width = _UNLIMITED
     return made
-
-
-def printable(text: str) -> str:
-    """Returns text in which characters that would control a terminal, or begin another line, are written as `\\x1b`:
-    guests print anything, and files may have any name."""
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in text)
 
 
 def interactive(on: Console) -> bool:

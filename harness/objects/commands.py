@@ -26,7 +26,8 @@ from harness.objects.object_file import RUNNING_KERNEL, ObjectFile
 from harness.objects.reasons import Refusal, Refused
 from harness.objects.twins import twins
 from hil.arguments import INPUT_FILE
-from hil.terminal import console, print_table, printable
+from hil.printable import printable
+from hil.terminal import console, print_table
 
 
 @click.command("object")

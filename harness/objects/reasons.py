@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hil.errors import UserError
+from hil.printable import printable
 
 
 class Reason(Enum):
@@ -63,7 +64,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Refusal:
-    """`what` is the whole story for people. `instruction` counts from the beginning of the program."""
+    """`what` is the whole story for people. `instruction` counts from the beginning of the program. As a text it is one
+    line, whatever names the object has."""
 
     reason: Reason
     what: str
@@ -74,7 +76,7 @@ class Refusal:
 
     def __str__(self) -> str:
         place = f", at {self.line}" if self.line else ""
-        return f"{self.what}{place}"
+        return printable(f"{self.what}{place}")
 
 
 class Refused(UserError):

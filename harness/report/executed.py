@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.counting import counted
 from harness.run.executed import Executed
-from hil.terminal import printable
+from hil.printable import printable
 
 SHOWN = 12
 """Objects of a kind that are listed before the rest is only counted."""

@@ -13,7 +13,8 @@ from rich.text import Text
 from harness.counting import counted
 from harness.lane import compact
 from harness.run.checked import Answer, Checked, Why, Word
-from hil.terminal import print_table, printable
+from hil.printable import printable
+from hil.terminal import print_table
 
 _STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.FIRES: "green"}
 """Only what ran is green; the rest is yellow."""

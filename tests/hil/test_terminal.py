@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from hil import terminal
+from hil.printable import printable
 
 HEADINGS = ("lane", "verdicts", "what it says")
 ROWS = (("debian-12/x86_64/interp", "12 agree", "a word " * 8), ("debian-12/arm64/jit", "", "short"))
@@ -103,7 +104,7 @@ def test_colours_in_a_log_bring_no_control_of_a_cursor_and_keep_its_lines(tmp_pa
 
 
 def test_nothing_controls_a_terminal_but_the_bench() -> None:
-    assert terminal.printable("a\x1b[31m\nb\x85\udcff\tünï ☃") == "a\\x1b[31m\\nb\\x85\\udcff\tünï ☃"
+    assert printable("a\x1b[31m\nb\x85\udcff\tünï ☃") == "a\\x1b[31m\\nb\\x85\\udcff\tünï ☃"
     console = Console(file=io.StringIO(), width=80)
     terminal.print_table(console, ("file",), [("new\nline\x1b[2J",)])
     assert "new\\nline\\x1b[2J" in console.file.getvalue()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.isa.assemble import R0, R1, Piece, exit_, ld_imm64, ld_map_fd, mov64_imm, program
@@ -203,6 +203,7 @@ def test_what_a_kernels_types_decide_is_refused_by_name() -> None:
 
 
 @given(at=st.integers(0, len(BTF + EXT) - 1), byte=st.integers(0, 255))
+@example(at=69, byte=ord("\n"))
 def test_damaged_types_are_refused_or_harmless(at: int, byte: int) -> None:
     damaged = bytearray(BTF + EXT)
     damaged[at] = byte
