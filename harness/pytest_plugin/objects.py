@@ -19,6 +19,7 @@ from harness.objects.places import place
 from harness.objects.places import portable as portable_symbol
 from harness.objects.preparing import Prepared, prepare
 from harness.objects.reader import read
+from harness.objects.reasons import Refused
 from harness.script.clause import Said, Step, expect
 from harness.script.needs import CPUS
 from harness.script.operations import (
@@ -143,14 +144,18 @@ def loaded(guest: LaneGuest, file: Path, sections: Sequence[str], *, attach: boo
     """Returns programs of an object as steps; errors as `LaneGuest.attach`."""
     name = file.name
     session = guest.session
-    prepared = prepare(_object(file), KernelFacts.of(session.kernel, CPUS))
+    prepared = _prepared(file, KernelFacts.of(session.kernel, CPUS))
     loader = Loader(prepared, kern_version=0 if portable else None)
-    found = [choose(name, prepared.file.programs, one) for one in sections or (None,)]
+    chosen = [choose(name, prepared.file.programs, one) for one in sections or (None,)]
+    found = list({program.name: program for program in chosen}.values())
     if portable:
         found = [translated(prepared, program)[0] for program in found]
     steps: list[LoadingStep] = []
     for program in found:
-        steps += loader.load(program)
+        try:
+            steps += loader.load(program)
+        except Refused as error:
+            raise UserError(f"{name}: {error.what}", remedy=error.remedy or error.refusal.reason.value) from None
         if attach:
             attaching = tuple(loader.attach(program))
             if not attaching:
@@ -196,12 +201,16 @@ def choose(file: str, programs: Sequence[ObjectProgram], name: str | None) -> Ob
     raise UserError(f"{file}: there are {len(found)} programs {where}", remedy=f"name one: {', '.join(choice)}")
 
 
-def _object(file: Path) -> ObjectFile:
-    found = read(file.read_bytes())
-    if found.refusals:
+def _prepared(file: Path, kernel: KernelFacts) -> Prepared:
+    """Returns an object for a kernel; raises UserError for one that is damaged, or has anything that is refused."""
+    try:
+        found = read(file.read_bytes())
+        if not found.refusals:
+            return prepare(found, kernel)
         first = found.refusals[0]
-        raise UserError(f"{file.name}: {first}", remedy=first.remedy or "`hil object` tells all that is in it")
-    return found
+    except Refused as error:
+        first = error.refusal
+    raise UserError(f"{file.name}: {first}", remedy=first.remedy or "`hil object` tells all that is in it")
 
 
 def _said(program: ObjectProgram) -> str:

@@ -280,5 +280,20 @@ class RunReport:
         write_whole(path, json.dumps(self.record(), indent=1, default=str) + "\n")
 
     def record(self) -> dict[str, Any]:
-        """Returns the record that is written; the sum in it is for people, and not read again."""
-        return {"format": FORMAT, "judged": {**asdict(self.judged), "in words": self.remarks}, **asdict(self)}
+        """Returns the record that is written; the sum in it is for people, and not read again. Names of files that are
+        no UTF-8 are written as `\\udcff`, since readers take Unicode alone."""
+        words = {"format": FORMAT, "judged": {**asdict(self.judged), "in words": self.remarks}, **asdict(self)}
+        plain: dict[str, Any] = _unicode(words)
+        return plain
+
+
+def _unicode(value: Any) -> Any:
+    """Returns plain data with every text in it as Unicode."""
+    match value:
+        case dict():
+            return {_unicode(key): _unicode(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_unicode(one) for one in value]
+        case str() if not value.isascii():
+            return value.encode(errors="backslashreplace").decode()
+    return value

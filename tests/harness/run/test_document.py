@@ -3,6 +3,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,10 @@ def test_anything_else_is_refused_with_the_place(text: str, said: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         read(tmp_path / "results.json")
+
+
+def test_names_of_files_that_are_no_text_are_read_again(tmp_path: Path) -> None:
+    strange = replace(everything(), command=("hil", "check", "./\udcff\u2603.o"))
+    strange.write(tmp_path / "results.json")
+    assert read(tmp_path / "results.json").command == ("hil", "check", "./\\udcff\u2603.o")
+    assert document(strange) == document(read(tmp_path / "results.json"))
