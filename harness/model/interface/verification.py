@@ -86,6 +86,7 @@ class MapReferences:
             map.value_size,
             readable=not map.flags & MapFlag.WRONLY_PROG,
             writable=not map.flags & MapFlag.RDONLY_PROG,
+            entries=map.max_entries,
         )
         return self._shapes.setdefault(map, shape)
 

@@ -21,6 +21,7 @@ _ANYTHING, _CONTEXT, _MAP = Argument.ANYTHING, Argument.CONTEXT, Argument.MAP
 _STACK, _MEMORY = (Argument.STACK, Argument.STACK_SIZE), (Argument.MEMORY, Argument.MEMORY_SIZE)
 _MEMORY_OR_NONE = (Argument.MEMORY, Argument.MEMORY_SIZE_OR_ZERO)
 _FILLED = (Argument.MEMORY, Argument.FILLED_SIZE)
+_FILLED_OR_NONE = (Argument.MEMORY, Argument.FILLED_SIZE_OR_ZERO)
 _EVENTS = MapType.PERF_EVENT_ARRAY
 
 
@@ -45,7 +46,7 @@ def _called(
 
 _TAIL_CALL = Prototype((_CONTEXT, _MAP, _ANYTHING), Return.NOTHING, map=MapType.PROG_ARRAY)
 _READ = Prototype((*_MEMORY, _ANYTHING), gpl_only=True)
-_FILL = replace(_READ, arguments=(*_FILLED, _ANYTHING))
+_FILL = replace(_READ, arguments=(*_FILLED_OR_NONE, _ANYTHING))
 _OUTPUT = Prototype((_CONTEXT, _MAP, _ANYTHING, *_MEMORY_OR_NONE), gpl_only=True, map=_EVENTS)
 _GIVES_BACK = Prototype((Argument.RECORD, _ANYTHING), Return.NOTHING)
 
@@ -152,7 +153,7 @@ CHANGES: tuple[Change, ...] = (
             ),
             Helper.GET_CURRENT_COMM: Prototype(_FILLED),
             Helper.PERF_EVENT_READ_VALUE: Prototype((_MAP, _ANYTHING, *_FILLED), gpl_only=True, map=_EVENTS),
-            Helper.GET_STACK: Prototype((_CONTEXT, *_FILLED, _ANYTHING), gpl_only=True),
+            Helper.GET_STACK: Prototype((_CONTEXT, *_FILLED_OR_NONE, _ANYTHING), gpl_only=True),
         },
         after=(4, 1),
     ),

@@ -15,7 +15,8 @@ class MapShape:
     same one.
 
     `key_size` and `value_size` are bytes, unsigned 32 bit. Programs may read and write values, except where the flags
-    forbid it (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2).
+    forbid it (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2). `entries` is how many it may have at most. `content` is
+    its only value where nobody can write it any more, neither programs nor system calls; None otherwise.
     """
 
     type: int
@@ -23,6 +24,8 @@ class MapShape:
     value_size: int
     readable: bool = True
     writable: bool = True
+    entries: int = 0
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ def no_maps(fd: int) -> MapShape | str:
 class VerifierContext:
     """The program type `kind` with its helpers; `gpl` is whether its license is compatible; `find_map` returns the map
     of a descriptor, or the errno's name (EBADF for a closed one, EINVAL for one of another kind). For later releases:
-    `typed` are the indices at which functions begin by the type information (func_info), and `tail_calls_of_functions`
-    whether programs with functions may make tail calls."""
+    `typed` are the indices at which functions begin by the type information (func_info), `tail_calls_of_functions` is
+    whether programs with functions may make tail calls, and `aligned` whether values of maps must be accessed
+    aligned."""
 
     kind: ProgramKind
     gpl: bool = True
@@ -71,3 +75,4 @@ class VerifierContext:
     limits: Limits = LINUX_4_1
     typed: tuple[int, ...] = ()
     tail_calls_of_functions: bool = True
+    aligned: bool = False

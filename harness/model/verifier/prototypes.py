@@ -31,6 +31,7 @@ class Argument(Enum):
     FILLED_SIZE = auto()
     """As MEMORY_SIZE; the helper writes to all of the memory and reads nothing of it, so that on the stack nothing need
     be there before: ARG_PTR_TO_UNINIT_MEM."""
+    FILLED_SIZE_OR_ZERO = auto()
     RECORD_SIZE = auto()
     """The number of bytes that the helper returns a pointer to, which must be known."""
     RECORD = auto()

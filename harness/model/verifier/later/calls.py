@@ -37,6 +37,7 @@ _EXPECTED: Mapping[Argument, RegisterType] = {
     Argument.MEMORY_SIZE: CONST_IMM,
     Argument.MEMORY_SIZE_OR_ZERO: CONST_IMM,
     Argument.FILLED_SIZE: CONST_IMM,
+    Argument.FILLED_SIZE_OR_ZERO: CONST_IMM,
     Argument.RECORD_SIZE: CONST_IMM,
     Argument.RECORD: PTR_TO_MAP_VALUE,
 }
@@ -73,7 +74,7 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
         _check_type(number, register, argument)
     if argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
         check_memory(state, number - 1, register.imm)
-    elif argument is Argument.FILLED_SIZE:
+    elif argument in (Argument.FILLED_SIZE, Argument.FILLED_SIZE_OR_ZERO):
         fill(state, number - 1, register.imm)
     else:
         calls.check_pointed(state, number, argument, shape)

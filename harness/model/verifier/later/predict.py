@@ -17,7 +17,7 @@ from harness.isa.table import find
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later import functions
+from harness.model.verifier.later import functions, safety
 from harness.model.verifier.later.fields import (
     first_halves,
     jumps,
@@ -59,6 +59,24 @@ def predict(
     all the same. `reached` says of instructions whether one of them is carried out with some input, so that every
     verifier that is right comes to it.
     """
+    said = _inferred(program, context, rules, release, offered, missing)
+    if isinstance(said, Verdict) or not rules.follows_pointers:
+        return said
+    if any(insn.code == _CALL and insn.imm in missing and not functions.is_local(insn) for insn in program):
+        return said
+    doubt = safety.doubt(program, context, rules, release)
+    return _open(f"{said.reason}; not shown that every verifier accepts it: {doubt}") if doubt else Verdict()
+
+
+def _inferred(
+    program: Sequence[Instruction],
+    context: VerifierContext,
+    rules: VerifierRules,
+    release: Release,
+    offered: Collection[int],
+    missing: Collection[int],
+) -> Verdict | Unpredicted:
+    """Returns what follows from 4.1's verdict."""
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
     halves = tuple(first_halves(program))

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Simulates all paths of a program, and counts how many instructions a verifier simulates at most.
+
+A verifier takes no path that is not taken here, since it knows no less. A state that an earlier one covers is not
+simulated again, but counted with all that came of that one, because verifiers may find other states equal.
+
+Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 5.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.isa.instruction import Instruction
+from harness.model.verifier.context import VerifierContext
+from harness.model.verifier.hooks import VerifierRules
+from harness.model.verifier.later.paths import MOST_SIMULATED
+from harness.model.verifier.later.safety.contents import State, Unshown
+from harness.model.verifier.later.safety.layout import Layout
+from harness.model.verifier.later.safety.numbers import Number
+from harness.model.verifier.later.safety.steps import Steps
+
+MOST_STEPS = 30_000
+"""How many instructions are simulated here before it is given up."""
+MOST_PENDING = 4096
+"""Half of BPF_COMPLEXITY_LIMIT_JMP_SEQ, the branches that may wait."""
+
+
+class Visit:
+    """A state in which a path came to the target of a jump; `count` are the instructions simulated from there on, in
+    full once it is not `open` any more."""
+
+    __slots__ = ("count", "open", "parent", "state")
+
+    def __init__(self, state: State | None, parent: Visit | None) -> None:
+        self.state = state
+        self.parent = parent
+        self.count = 0
+        self.open = True
+
+    def close(self) -> None:
+        self.open = False
+        if self.parent is not None:
+            self.parent.count += self.count
+
+
+def explore(program: Sequence[Instruction], context: VerifierContext, rules: VerifierRules, layout: Layout) -> None:
+    """Raises Unshown where some verifier may refuse the program."""
+    steps = Steps(program, context, rules, layout)
+    root = Visit(None, None)
+    todo: list[tuple[State, int, Visit] | Visit] = [(State.at_entry(), 0, root)]
+    visits: dict[tuple[int, tuple[int, ...]], list[Visit]] = {}
+    left = MOST_STEPS
+    while todo:
+        task = todo.pop()
+        if isinstance(task, Visit):
+            task.close()
+            continue
+        state, at, visit = task
+        index: int | None = at
+        while index is not None:
+            if index in layout.targets:
+                earlier = visits.setdefault((index, state.callers), [])
+                if (same := _same(earlier, state)) is not None:
+                    visit.count += same.count
+                    break
+                visit = Visit(state.copy(), visit)
+                earlier.append(visit)
+                todo.append(visit)
+            visit.count += 1
+            left -= 1
+            if not left or len(todo) > MOST_PENDING:
+                raise Unshown(f"it has more than {MOST_STEPS} instructions to simulate")
+            index, branch = steps.step(state, index)
+            if branch is not None:
+                todo.append((*branch, visit))
+    if root.count > MOST_SIMULATED:
+        raise Unshown(f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out")
+    layout.check_depth(steps.used)
+
+
+def _same(earlier: Sequence[Visit], state: State) -> Visit | None:
+    """Returns the visit that covers a state; raises Unshown for a loop in which nothing may change. Verifiers take a
+    loop for endless where registers and stack are the same as before, but for numbers that nothing hung on so far."""
+    for visit in earlier:
+        assert visit.state is not None
+        if not visit.open:
+            if visit.state.covers(state):
+                return visit
+        elif not any(map(_differ, visit.state.top.registers, state.top.registers)):
+            raise Unshown("a loop, which may seem endless")
+    return None
+
+
+def _differ(before: object, now: object) -> bool:
+    known = isinstance(before, Number) and before.known and isinstance(now, Number) and now.known
+    return known and before != now
