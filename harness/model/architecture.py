@@ -28,7 +28,8 @@ class ArchitectureRules:
     function belongs to ftrace alone, so that it takes no probe, and the first in which it takes one again; None when it
     always takes one. `counts_empty_slots` says whether its JIT counts a tail call before it looks into the slot, also
     in releases in which other JITs no longer do. `tail_calls_of_functions` says since when its JIT takes tail calls in
-    programs with functions: bpf_jit_supports_subprog_tailcalls().
+    programs with functions: bpf_jit_supports_subprog_tailcalls(). `aligned` says whether verifiers may demand aligned
+    accesses of maps' values: CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS is not set everywhere.
     """
 
     address_bits: tuple[int, int]
@@ -43,6 +44,7 @@ class ArchitectureRules:
     entries_traced: tuple[Release, Release] | None = None
     counts_empty_slots: bool = False
     tail_calls_of_functions: Seen | None = None
+    aligned: bool = False
 
     def unchecked(self, release: Release) -> tuple[Seen, ...]:
         """Returns the facts that nobody has looked up for a release, which may or may not hold there."""
@@ -100,6 +102,7 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         entries_traced=((6, 10), (6, 16)),
         # arch/riscv/net/bpf_jit_comp64.c: bpf_jit_inlines_helper_call() names this one only
         jit_helpers={Helper.GET_SMP_PROCESSOR_ID: _JIT_HELPERS},
+        aligned=True,
         counts_empty_slots=True,  # arch/riscv/net/bpf_jit_comp64.c: emit_bpf_tail_call(), seen on 7.2.13
     ),
 }

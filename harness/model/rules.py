@@ -143,6 +143,8 @@ class MapRules:
     """A map is made before it is checked that its descriptor is not both read-only and write-only."""
     array_mmap: bool
     """Array maps have an mmap(2) of their own, which refuses those made without BPF_F_MMAPABLE."""
+    freezes: bool
+    """BPF_MAP_FREEZE exists."""
     full_before_flags: bool
     """BPF_EXIST on an absent key of a full hash map is E2BIG, not ENOENT (MAP-34)."""
     cpu_flags: bool

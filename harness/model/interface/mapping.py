@@ -98,7 +98,7 @@ def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool)
     if not kernel.rules.maps.array_mmap:
         raise Errno("ENODEV")
     if isinstance(map, RingBufferMap):
-        if writable and (first, count) != (0, 1):
+        if writable and (map.frozen or (first, count) != (0, 1)):
             raise Errno("EPERM")
         if first + count > 2 + 2 * map.max_entries // kernel.environment.page_size:
             raise Errno("EINVAL")
@@ -106,8 +106,8 @@ def _check_map(kernel: Kernel, map: Map, first: int, count: int, writable: bool)
         raise Errno(NOT_SUPPORTED)
     elif map.flags & MapFlag.RDONLY:
         raise Errno("EINVAL")  # do_mmap() takes VM_SHARED from what can never be written to
-    elif writable and map.flags & MapFlag.RDONLY_PROG:
-        raise Errno("EACCES")
+    elif writable and (map.frozen or map.flags & MapFlag.RDONLY_PROG):
+        raise Errno("EPERM" if map.frozen else "EACCES")
     else:
         page = kernel.environment.page_size
         pages = -(-map.max_entries * (-(-map.value_size // 8) * 8) // page)

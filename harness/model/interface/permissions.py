@@ -135,7 +135,7 @@ def read_map(map: Map) -> None:
 
 def write_map(map: Map) -> None:
     """Raises EPERM where they are not for writing."""
-    if map.flags & MapFlag.RDONLY:
+    if map.frozen or map.flags & MapFlag.RDONLY:
         raise Errno("EPERM")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from harness.abi.bpf import F_LOCK, Command
+from harness.abi.bpf import F_LOCK, Command, MapFlag
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
 from harness.model.interface import load, permissions
@@ -33,8 +33,10 @@ LAST_FIELDS: Mapping[int, int] = {
     Command.MAP_DELETE_ELEM: 16,
     Command.MAP_GET_NEXT_KEY: 24,
     Command.PROG_LOAD: 44,
+    Command.MAP_FREEZE: 4,
 }
-"""The end of each command's fields in 4.1 (SYS-20 to SYS-25); the rest must be zero."""
+"""The end of each command's fields in 4.1 (SYS-20 to SYS-25), or in the first release that has it; the rest must be
+zero."""
 NAMES: Mapping[int, str] = {
     Command.MAP_CREATE: "CreateMap",
     Command.MAP_LOOKUP_ELEM: "LookupElement",
@@ -126,9 +128,11 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
     """Carries out a raw call: first the checks in the order of SYS-02, then the command's own."""
     permissions.entry(kernel, NAMES.get(operation.command, OTHER_COMMAND))
     attr = _copied(kernel, operation)
+    if not 0 <= operation.command < kernel.rules.first_unknown_command:
+        raise Errno("EINVAL")
+    if operation.command == Command.MAP_FREEZE and not kernel.rules.maps.freezes:
+        raise Errno("EINVAL")
     if operation.command not in _COMMANDS:
-        if not 0 <= operation.command < kernel.rules.first_unknown_command:
-            raise Errno("EINVAL")
         kernel.counts_runs |= operation.command == Command.ENABLE_STATS
         raise Unpredictable(f"what command {operation.command} does", Gap.INPUT)
     if not attr.ends_at(LAST_FIELDS[operation.command]):
@@ -223,6 +227,21 @@ def _next_key(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
     return Outcome(value=0)
 
 
+def _freeze(kernel: Kernel, _: RawBpf, attr: Attr) -> Outcome:
+    """map_freeze(): from now on no system call writes to the map; raises Errno EBUSY, EPERM, EBADF, EINVAL."""
+    map = _map(kernel, attr)
+    if map.flags & MapFlag.RDONLY:
+        raise Unpredictable("whether this release freezes a map that the descriptor may not write to", Gap.MAPS)
+    if map.flags & MapFlag.MMAPABLE and not map.flags & MapFlag.RDONLY_PROG:
+        raise Unpredictable("whether the map is mapped into memory that can be written", Gap.MAPS)
+    if map.frozen:
+        raise Errno("EBUSY")
+    if not permissions.bpf_capable(kernel):
+        raise Errno("EPERM")
+    map.frozen = True
+    return Outcome(value=0)
+
+
 def _load(kernel: Kernel, operation: RawBpf, attr: Attr) -> Outcome:
     """Loads a program, with the checks in the order of LOAD-01; those that load.py has are made there."""
     if why := logs.withheld(operation, kernel.environment.era):
@@ -267,4 +286,5 @@ _COMMANDS: dict[int, Callable[[Kernel, RawBpf, Attr], Outcome]] = {
     Command.MAP_DELETE_ELEM: _delete,
     Command.MAP_GET_NEXT_KEY: _next_key,
     Command.PROG_LOAD: _load,
+    Command.MAP_FREEZE: _freeze,
 }

@@ -17,6 +17,7 @@ from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Pseudo
 from harness.model import verifier
+from harness.model.architecture import architecture_rules
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
@@ -29,7 +30,7 @@ from harness.model.verifier.later import predict, stack
 from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.rules import Rule
-from harness.script.operations import Descriptor, LoadProgram, Program, ProgramType
+from harness.script.operations import Descriptor, LoadProgram, MapType, Program, ProgramType
 from harness.script.outcome import Text, Unpredicted
 from harness.script.reason import Gap
 
@@ -87,6 +88,7 @@ class MapReferences:
             readable=not map.flags & MapFlag.WRONLY_PROG,
             writable=not map.flags & MapFlag.RDONLY_PROG,
             entries=map.max_entries,
+            content=_frozen_content(map),
         )
         return self._shapes.setdefault(map, shape)
 
@@ -106,6 +108,17 @@ class MapReferences:
             index: self._names.content(self._descriptors.get(load.imm, load.imm), Map, "EINVAL")
             for index, load in _map_loads(self.instructions)
         }
+
+
+def _frozen_content(map: Map) -> bytes | None:
+    """Returns the only value of an array that nobody can write any more, as far as it is known: bpf_map_is_rdonly()."""
+    single = map.type == MapType.ARRAY and map.max_entries == 1
+    if not (single and map.frozen and map.flags & MapFlag.RDONLY_PROG) or map.doubt:
+        return None
+    value = map.read(bytes(4))
+    assert value is not None
+    content, unknown = value.image()
+    return None if any(unknown) else content
 
 
 def judge(
@@ -171,6 +184,7 @@ def context_of(
         limits=_limits(environment.rules.helper_limit),
         typed=tuple(index for index, _ in operation.program.functions),
         tail_calls_of_functions=environment.tail_calls_of_functions,
+        aligned=architecture_rules(environment.arch).aligned,
     )
 
 

@@ -41,7 +41,7 @@ class Map:
     """The base of all types of maps. `doubt` says why the content cannot be known any more.
 
     Programs `lookup` and `update`, system calls `read` and `write`; `cpu` is the one the caller runs on. `flags` are
-    the map_flags it was made with.
+    the map_flags it was made with; a `frozen` map is not written by system calls any more.
     """
 
     def __init__(self, type: MapType, key_size: int, value_size: int, max_entries: int) -> None:
@@ -50,6 +50,7 @@ class Map:
         self.value_size = value_size
         self.max_entries = max_entries
         self.flags = MapFlag(0)
+        self.frozen = False
         self.handle = MapHandle(self)
         self.doubt = ""
 

@@ -66,6 +66,7 @@ LINUX_4_1 = Upstream(
         most_array_bytes=0xFFFFFFFF - 72,
         file_modes_last=False,
         array_mmap=False,
+        freezes=False,
         full_before_flags=True,  # htab_map_update_elem()
         cpu_flags=False,
         checks_per_cpu_values=NEVER,  # and no per-CPU maps either

@@ -55,6 +55,12 @@ def locks(rules: Upstream) -> Upstream:
     return replace(rules, maps=replace(rules.maps, lock_flag=True))
 
 
+@change((5, 2), "87df15de441b, bpf: add syscall side map freeze support")
+def maps_can_be_frozen(rules: Upstream) -> Upstream:
+    """BPF_MAP_FREEZE keeps system calls from writing to a map."""
+    return replace(rules, maps=replace(rules.maps, freezes=True))
+
+
 @change((5, 5), "fc9702273e2e, bpf: Add mmap() support for BPF_MAP_TYPE_ARRAY")
 def arrays_can_be_mapped(rules: Upstream) -> Upstream:
     """Array maps that were made for it can be mapped into memory."""
@@ -162,6 +168,7 @@ CHANGES: tuple[Change, ...] = (
     locks,
     _types((5, 2), {24: "SK_STORAGE"}),
     _types((5, 4), {25: "DEVMAP_HASH"}),
+    maps_can_be_frozen,
     arrays_can_be_mapped,
     _types((5, 6), {26: "STRUCT_OPS"}),
     _types((5, 8), {27: "RINGBUF"}),

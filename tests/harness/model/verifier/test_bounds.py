@@ -67,7 +67,8 @@ ROWS: tuple[tuple[str, str | None, Piece], ...] = (
     ("another comparison", OPEN, (jge_imm(R7, 5, "end"), LESS)),
     ("the low half", OPEN, (jgt32_imm(R7, 5, "end"), LESS)),
     ("computed with after that", OPEN, (and64_imm(R7, 7), lsh64_imm(R7, 50), LESS)),
-    ("an access", OPEN, (and64_imm(R7, 7), add64_reg(R8, R7), ldx(B, R0, R8, 0))),
+    ("an access", ACCEPTED, (and64_imm(R7, 7), add64_reg(R8, R7), ldx(B, R0, R8, 0))),
+    ("an access that may be outside", OPEN, (and64_imm(R7, 15), add64_reg(R8, R7), ldx(B, R0, R8, 0))),
     ("moved again", OPEN, (and64_imm(R7, 7), LESS, add64_imm(R8, 4))),
     ("a bitwise operation on it", "EACCES", (and64_imm(R7, 7), LESS, lsh64_imm(R8, 1))),
     (

@@ -106,12 +106,9 @@ def test_a_missing_null_check_is_refused_until_verifiers_know_indices_of_arrays(
         ((call(8), exit_()), "the helper exists now"),
         ((Instruction(0x85, 0, 2, 0, 1), exit_()), "call_kfunc, which came with 5.13"),
         ((Instruction(0x18, 2, 2), Instruction(0), *TAIL), "ld_map_value, which came with 5.2"),
-        ((mov64_reg(R2, R1), add64_imm(R2, 8), *TAIL), "does arithmetic on a pointer"),
         ((mov64_imm(R0, 0), Instruction(0x95, off=7)), "reserved field"),
         ((Instruction(0x18, 2, 1, 0, ARRAY), Instruction(0, imm=7), *TAIL), "reserved field"),
         ((mov64_imm(R0, 0), jeq_imm(R0, 0, 1), ja(1), ld_imm64(R2, 5), exit_()), "jumps into a 64 bit constant"),
-        ((mov64_imm(R2, 5), add64_imm(R2, 1), jgt_imm(R2, 5, 2), mov64_reg(R0, R6), exit_(), *TAIL), "may not take"),
-        ((ldx(DW, R2, R1, 0), jge_imm(R2, 0, 2), mov64_reg(R0, R6), exit_(), *TAIL), "may not take"),
     ],
 )
 def test_what_must_not_be_predicted(pieces: tuple[Piece, ...], reason: str) -> None:
@@ -121,17 +118,17 @@ def test_what_must_not_be_predicted(pieces: tuple[Piece, ...], reason: str) -> N
 def test_a_refusal_behind_an_open_jump_is_predicted() -> None:
     behind = (jgt_imm(R2, 5, 2), mov64_reg(R0, R6), exit_(), *TAIL)
     assert _errno(ldx(DW, R2, R1, 0), *behind) == "EACCES"
-    assert "may not take" in _reason(mov64_imm(R2, 5), add64_imm(R2, 1), *behind)
+    assert _errno(mov64_imm(R2, 5), add64_imm(R2, 1), *behind) is None
 
 
 def test_the_way_a_program_takes_is_simulated_by_every_verifier() -> None:
     bad = (mov64_reg(R0, R6), exit_())
     assert _errno(mov64_imm(R2, 0), add64_imm(R2, 1), jgt_imm(R2, 5, 2), *bad, *TAIL) == "EACCES"
     assert _errno(mov32_imm(R2, -1), jgt_imm(R2, -2, 2), *bad, *TAIL) == "EACCES"
-    assert "may not take" in _reason(mov64_imm(R2, -1), jgt_imm(R2, -2, 2), *bad, *TAIL)
+    assert _errno(mov64_imm(R2, -1), jgt_imm(R2, -2, 2), *bad, *TAIL) is None
     assert _errno(ld_imm64(R2, 1 << 32), Instruction(0x16, R2, 0, 2, 1), *bad, *TAIL) == "EACCES"
     assert _errno(ldx(W, R2, R1, 0), jgt_imm(R2, 5, 2), *bad, *TAIL) == "EACCES"
-    assert "may not take" in _reason(ldx(W, R2, R1, 0), jge_imm(R2, 0, 2), *bad, *TAIL)
+    assert _errno(ldx(W, R2, R1, 0), jge_imm(R2, 0, 2), *bad, *TAIL) is None
     assert _errno(ldx(W, R2, R1, 0), Instruction(0x1D, R2, R2, 2), *TAIL, *bad) == "EACCES"
 
 
@@ -317,14 +314,16 @@ def test_what_a_jump_looks_at_first(operation: int, bits: int) -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_too_many_paths_are_not_predicted(release: Release) -> None:
-    """20 diamonds: 6.1 and 6.12 refuse them with E2BIG, after a million instructions."""
+    """20 diamonds that nothing decides; with a value that decides all others once one is equal, 5.10, 6.1, 6.12 and 7.2
+    were seen to accept a hundred."""
 
-    def diamonds(count: int) -> tuple[Piece, ...]:
-        tests = [(jeq_imm(R6, number, 1), add64_imm(R2, 1)) for number in range(count)]
+    def diamonds(count: int, *fresh: Piece) -> tuple[Piece, ...]:
+        tests = [(*fresh, jeq_imm(R6, number, 1), add64_imm(R2, 1)) for number in range(count)]
         return (ldx(W, R6, R1, 0), mov64_imm(R2, 0), tests, *TAIL)
 
     assert _errno(*diamonds(10), release=release) is None
-    assert "1,000,000" in _reason(*diamonds(20), release=release)
+    assert _errno(*diamonds(20), release=release) is None
+    assert "1,000,000" in _reason(*diamonds(20, ldx(W, R6, R1, 0)), release=release)
     assert most_simulated(program(*diamonds(1)).instructions) == 2 + 1 + 1 + 2 + 2
 
 

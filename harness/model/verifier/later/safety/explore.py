@@ -20,8 +20,10 @@ from harness.model.verifier.later.safety.layout import Layout
 from harness.model.verifier.later.safety.numbers import Number
 from harness.model.verifier.later.safety.steps import Steps
 
-MOST_STEPS = 30_000
+MOST_STEPS = 20_000
 """How many instructions are simulated here before it is given up."""
+MOST_VISITS = 200
+"""How many states are kept at one instruction, with which each later one is compared."""
 MOST_PENDING = 4096
 """Half of BPF_COMPLEXITY_LIMIT_JMP_SEQ, the branches that may wait."""
 
@@ -46,7 +48,7 @@ class Visit:
 
 def explore(program: Sequence[Instruction], context: VerifierContext, rules: VerifierRules, layout: Layout) -> None:
     """Raises Unshown where some verifier may refuse the program."""
-    steps = Steps(program, context, rules, layout)
+    steps = Steps(program, context, rules)
     root = Visit(None, None)
     todo: list[tuple[State, int, Visit] | Visit] = [(State.at_entry(), 0, root)]
     visits: dict[tuple[int, tuple[int, ...]], list[Visit]] = {}
@@ -64,6 +66,8 @@ def explore(program: Sequence[Instruction], context: VerifierContext, rules: Ver
                 if (same := _same(earlier, state)) is not None:
                     visit.count += same.count
                     break
+                if len(earlier) == MOST_VISITS:
+                    raise Unshown(f"it has more than {MOST_VISITS} states at instruction {index}")
                 visit = Visit(state.copy(), visit)
                 earlier.append(visit)
                 todo.append(visit)

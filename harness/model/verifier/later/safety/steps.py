@@ -14,7 +14,7 @@ from harness.model.verifier.later import functions
 from harness.model.verifier.later.safety import arithmetic, calls, memory
 from harness.model.verifier.later.safety.comparing import holds, refined, weakened
 from harness.model.verifier.later.safety.contents import Content, Frame, Kind, Pointer, State, Unshown
-from harness.model.verifier.later.safety.layout import Layout, target_of
+from harness.model.verifier.later.safety.layout import target_of
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant
 from harness.script.operations import MapType
 
@@ -31,13 +31,10 @@ Branch = tuple[State, int]
 class Steps:
     """The instructions of one program. `used` are the bytes of stack that each of its functions uses."""
 
-    def __init__(
-        self, program: Sequence[Instruction], context: VerifierContext, rules: VerifierRules, layout: Layout
-    ) -> None:
+    def __init__(self, program: Sequence[Instruction], context: VerifierContext, rules: VerifierRules) -> None:
         self._program = program
         self._context = context
         self._rules = rules
-        self._layout = layout
         self.used: dict[int, int] = {}
         self._bases: dict[int, bool] = {}
         """Whether an access is one to the context, which it is always or never."""

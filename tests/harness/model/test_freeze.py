@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""BPF_MAP_FREEZE, and what verifiers know of the content of a frozen map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.abi.bpf import Command, MapFlag
+from harness.isa.assemble import DW, R0, R1, call, exit_, jeq_imm, ldx, mov64_imm, program
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.script.operations import (
+    CreateMap,
+    DeleteElement,
+    LoadProgram,
+    MapType,
+    Part,
+    ProgramType,
+    RawBpf,
+    Ref,
+    UpdateElement,
+)
+from tests.harness.model.scripts import last, read, results, u64
+
+CONSTANTS = CreateMap("map", MapType.ARRAY, 4, 8, 1, MapFlag.RDONLY_PROG)
+FREEZE = RawBpf(Command.MAP_FREEZE, (Part(0, 4, Ref("map")),))
+STORE = UpdateElement(Ref("map"), bytes(4), u64(5))
+
+
+def test_a_frozen_map_is_not_written_by_system_calls() -> None:
+    """map_freeze(), map_get_sys_perms()"""
+    assert results(CONSTANTS, STORE, FREEZE, FREEZE, STORE, read(), name="6.1") == ["ok", 0, 0, "EBUSY", "EPERM", 0]
+    assert last(CONSTANTS, FREEZE, DeleteElement(Ref("map"), bytes(4)), name="6.1") == "EPERM"
+    assert last(CONSTANTS, replace(FREEZE, parts=(*FREEZE.parts, Part(4, 4, 1))), name="6.1") == "EINVAL"
+    assert last(RawBpf(Command.MAP_FREEZE, (Part(0, 4, -1),)), name="6.1") == "EBADF"
+    assert last(CreateMap("map", MapType.ARRAY, 4, 8, 1), FREEZE, name="4.1") == "EINVAL"
+    mapped = CreateMap("map", MapType.ARRAY, 4, 8, 1, MapFlag.MMAPABLE)
+    assert last(mapped, FREEZE, name="6.1") == "?"
+
+
+def test_the_content_of_a_frozen_map_is_constant_for_programs() -> None:
+    """Since 5.5 the verifier reads it, and takes one side of the branch only (a23740ec43ba)."""
+    value = Instruction(LD_IMM64, R1, Pseudo.MAP_VALUE, 0, 0), Instruction(0)
+    code = program(value, ldx(DW, R1, R1, 0), jeq_imm(R1, 5, 1), call(9999), mov64_imm(R0, 0), exit_())
+    load = LoadProgram("program", ProgramType.KPROBE, replace(code, maps=((0, Ref("map")),)))
+    assert last(CONSTANTS, STORE, FREEZE, load, name="6.1") == "ok"
+    assert last(CONSTANTS, FREEZE, load, name="6.1") == "?"
+    assert last(CONSTANTS, STORE, load, name="6.1") == "?"
+    assert last(replace(CONSTANTS, flags=0), STORE, FREEZE, load, name="6.1") == "?"
+    assert last(replace(CONSTANTS, max_entries=2), STORE, FREEZE, load, name="6.1") == "?"
