@@ -59,7 +59,7 @@ def predict(
     all the same. `reached` says of instructions whether one of them is carried out with some input, so that every
     verifier that is right comes to it.
     """
-    said = _inferred(program, context, rules, release, offered, missing)
+    said = _inferred(program, context, rules, release, offered, missing, reached)
     if isinstance(said, Verdict) or not rules.follows_pointers:
         return said
     if any(insn.code == _CALL and insn.imm in missing and not functions.is_local(insn) for insn in program):
@@ -75,6 +75,7 @@ def _inferred(
     release: Release,
     offered: Collection[int],
     missing: Collection[int],
+    reached: Callable[[Collection[int]], bool],
 ) -> Verdict | Unpredicted:
     """Returns what follows from 4.1's verdict."""
     if not program:
