@@ -75,7 +75,7 @@ def check(
     named = tuple(objects(files))
     wanted = _wanted(named, patterns)
     places = chosen_places(listed(lanes), console)
-    chosen = kernels.choose(places, console.print)
+    chosen = kernels.choose(places, console.print, boots=not model_only)
     for lane, why in chosen.left.items():
         console.print(f"{lane}: left out, {why}", soft_wrap=True)
     tried = {

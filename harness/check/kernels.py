@@ -33,14 +33,14 @@ class Chosen:
     left: Mapping[Lane, str]
 
 
-def choose(places: Places, notify: Callable[[str], None]) -> Chosen:
-    """Returns the kernels of the places, which are fetched; raises UserError when none of them can be had."""
+def choose(places: Places, notify: Callable[[str], None], *, boots: bool) -> Chosen:
+    """Returns the kernels of the places, which are fetched, and verified as a whole where something `boots` them; raises UserError when none of them can be had."""
     kernels: dict[Place, Kernel] = {}
     left: dict[Lane, str] = {}
     for lane in places.lanes:
         place = lane.kernel, lane.arch
         try:
-            kernels[place] = kernels.get(place) or _kernel(places.board, place, notify)
+            kernels[place] = kernels.get(place) or _kernel(places.board, place, notify, boots)
         except store.NotCached as error:
             left[lane] = str(error)
     if not kernels:
@@ -52,9 +52,9 @@ def choose(places: Places, notify: Callable[[str], None]) -> Chosen:
     return Chosen(tuple(lane for lane in places.lanes if lane not in left), kernels, facts, left)
 
 
-def _kernel(board: OnBoard | None, place: Place, notify: Callable[[str], None]) -> Kernel:
+def _kernel(board: OnBoard | None, place: Place, notify: Callable[[str], None], boots: bool) -> Kernel:
     name, arch = place
-    return board.kernel if board else store.get(name, architecture(arch), notify=notify)
+    return board.kernel if board else store.get(name, architecture(arch), boots=boots, notify=notify)
 
 
 def _facts(board: OnBoard | None, kernel: Kernel) -> KernelFacts:

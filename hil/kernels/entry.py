@@ -69,10 +69,10 @@ def write(
     (folder / METADATA).write_text(json.dumps({**metadata, "digest": _digest(metadata)}, indent=2) + "\n")
 
 
-def read(folder: Path, arch: Architecture) -> Kernel:
+def read(folder: Path, arch: Architecture, *, boots: bool = True) -> Kernel:
     """The kernel in `folder`, after its metadata, image and configuration were checked; raises Damaged when they differ
     from what was written, Unusable when they cannot be read. The other files, mainly modules, are checked once per
-    process.
+    process, and not at all where nothing `boots` that would use them.
     """
     metadata = metadata_of(folder)
     files = {part: folder / name for part, name in metadata["files"].items()}
@@ -84,7 +84,8 @@ def read(folder: Path, arch: Architecture) -> Kernel:
     for path in files.values():
         if not path.exists():
             raise cache.Damaged(f"{path} is missing")
-    _check_once(folder, folder.stat().st_ino)
+    if boots:
+        _check_once(folder, folder.stat().st_ino)
     name, version = metadata["name"], metadata["version"]
     return Kernel(
         name=name,

@@ -43,14 +43,15 @@ def location(name: str, arch: Architecture) -> Path:
     return root() / name / arch.name
 
 
-def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Kernel:
+def get(name: str, arch: Architecture, *, boots: bool = True, notify: Notify = lambda _: None) -> Kernel:
     """The verified kernel, which is fetched first when it is not in the cache or damaged; `notify` gets the progress.
+    Its modules are verified only for a caller that `boots` it.
 
     Raises UserError when there is no such kernel; raises BenchError when it cannot be fetched or written, or is an
     imported one that is damaged.
     """
     try:
-        return _read(name, arch)
+        return _read(name, arch, boots)
     except (_Absent, cache.Damaged):
         pass  # checked again under the lock, where no other process is replacing it
     folder = location(name, arch)
@@ -58,7 +59,7 @@ def get(name: str, arch: Architecture, *, notify: Notify = lambda _: None) -> Ke
         _fetchable(name, arch)
     with cache.locked(folder, notify=notify):
         try:
-            return _read(name, arch)
+            return _read(name, arch, boots)
         except _Absent:
             pass
         except cache.Damaged as damage:
@@ -220,13 +221,13 @@ class _Absent(Exception):
     """The entry does not exist."""
 
 
-def _read(name: str, arch: Architecture) -> Kernel:
+def _read(name: str, arch: Architecture, boots: bool = True) -> Kernel:
     folder = location(name, arch)
     if not _present(folder):
         _log.debug("%s/%s is not in the cache", name, arch)
         raise _Absent
     _log.debug("taking %s/%s from %s", name, arch, folder)
-    return entry.read(folder, arch)
+    return entry.read(folder, arch, boots=boots)
 
 
 def _present(folder: Path) -> bool:

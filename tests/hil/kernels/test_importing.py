@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hil.arch import architecture
-from hil.errors import UserError
-from hil.kernels import distributions, importing, store
+from hil.errors import BenchError, UserError
+from hil.kernels import distributions, entry, importing, store
 from hil.kernels.entry import Parts
 
 from .conftest import arm64_image, bzimage, configuration
@@ -165,3 +165,15 @@ def test_what_it_is_to_be_judged_as_is_a_release(cached: Path, build: Build, jud
     with pytest.raises(UserError, match=r"not a release of Linux; write --as MAJOR\.MINOR"):
         importing.add("mine", build("x86_64", "6.6.10"), judged_as=judged_as)
     assert not cached.exists()
+
+
+def test_modules_are_verified_for_who_boots_them(cached: Path, build: Build) -> None:
+    kernel = importing.add("mine", build(modules=True))
+    assert kernel.modules is not None
+    module = next(path for path in kernel.modules.rglob("*.ko*") if path.is_file())
+    module.chmod(0o644)
+    module.write_bytes(b"damaged")
+    entry._check_once.cache_clear()
+    assert store.get("mine", kernel.arch, boots=False) == kernel
+    with pytest.raises(BenchError, match="is damaged"):
+        store.get("mine", kernel.arch)
