@@ -186,11 +186,11 @@ def lane_session(
 
 
 @contextmanager
-def board_session(where: OnBoard, *, listener: Listener = QUIET) -> Iterator[Session[BoardTarget]]:
-    """Uses a board, which is left as it was with the session. Raises UserError when it is in use, BenchError when it
-    runs another kernel, MachineLost when it does not answer."""
+def board_session(where: OnBoard, folder: Path, *, listener: Listener = QUIET) -> Iterator[Session[BoardTarget]]:
+    """Uses a board, which is left as it was with the session; what its console prints is kept in `folder`. Raises
+    UserError when it is in use, BenchError when it runs another kernel, MachineLost when it does not answer."""
     started = time.monotonic()
-    target = BoardTarget(where.board, where.kernel.arch, where.kernel.release)
+    target = BoardTarget(where.board, where.kernel.arch, where.kernel.release, folder)
     listener.made(target)
     with ExitStack() as stack:
         with listener.phase(Phase.BOOT):

@@ -34,7 +34,8 @@ class Chosen:
 
 
 def choose(places: Places, notify: Callable[[str], None], *, boots: bool) -> Chosen:
-    """Returns the kernels of the places, which are fetched, and verified as a whole where something `boots` them; raises UserError when none of them can be had."""
+    """Returns the kernels of the places, which are fetched, and verified as a whole where something `boots` them;
+    raises UserError when none of them can be had."""
     kernels: dict[Place, Kernel] = {}
     left: dict[Lane, str] = {}
     for lane in places.lanes:

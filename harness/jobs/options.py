@@ -74,6 +74,9 @@ def wanted_lanes(lanes: str, kernels: Sequence[str]) -> list[str]:
     return [*given, *kernels]
 
 
+_ADDRESS = "ssh://[USER@]HOST[:PORT]|labgrid:FILE[#ROLE]"
+
+
 def target(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options by which a command runs on a board; it gets them as `target`, `ssh_config` and `target_config`,
     for `chosen_places`."""
@@ -81,7 +84,7 @@ def target(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--target-config", type=file, help="The .config of the board's kernel, where it shows none."),
         click.option("--ssh-config", type=file, help="Instead of ~/.ssh/config, for --target."),
-        click.option("--target", metavar="ssh://[USER@]HOST[:PORT]", help="A board instead of lanes that are booted."),
+        click.option("--target", metavar=_ADDRESS, help="A board instead of lanes that are booted."),
     ):
         command = option(command)
     return command

@@ -253,7 +253,8 @@ class Lost(MachineLost):
     """The target, `what`, died while the command ran; `executed` is what was known by then."""
 
     def __init__(self, loss: MachineLost, what: str, reason: str | None, executed: Executed) -> None:
-        super().__init__(f"{what} died while {executed.command[0]} ran: {reason or loss.what}", details=loss.details)
+        said = reason or ("its connection broke" if "\n" in loss.what else loss.what)  # not the command we sent
+        super().__init__(f"{what} died while {executed.command[0]} ran: {said}", details=loss.details)
         self.executed = executed
 
 

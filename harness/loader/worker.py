@@ -100,7 +100,7 @@ class TaskWorker(Worker):
     ) -> Iterator[tuple[Session[Machine] | Session[BoardTarget], Place]]:
         """Yields a session on the lane, and a workspace there; EngineUnavailable where a board has no such engine."""
         if isinstance(bootable, OnBoard):
-            with board_session(bootable, listener=self._progress) as on_board:
+            with board_session(bootable, folder, listener=self._progress) as on_board:
                 self._know_session(on_board)
                 on_board.executor.switch(lane.engine)
                 place = Place(on_board.target, on_board.executor, f"{on_board.target.folder}/task")

@@ -22,6 +22,7 @@ from hil.arch import architecture
 from hil.board import address
 from hil.board.board import Board
 from hil.board.examine import examine
+from hil.board.lab import PREFIX, Lab
 from hil.kernels import store
 from hil.kernels.configuration import options_of
 from hil.kernels.distributions import Distribution, detect
@@ -73,7 +74,10 @@ def places(patterns: Sequence[str], reach: Reach | None = None, tell: Callable[[
     is asked what it is; `tell` receives the answer. Errors as `select` and `hil.board.examine.examine`."""
     if reach is None:
         return Places(select(patterns, known_lanes(patterns)))
-    where = address.parse(reach.target)
+    lab = Lab(reach.target) if reach.target.startswith(PREFIX) else None
+    where = lab.address if lab else address.parse(reach.target)
+    if lab:
+        tell(lab.told)
     found = examine(where, reach.ssh_config, reach.config)
     for line in found.told:
         tell(line)
@@ -82,5 +86,5 @@ def places(patterns: Sequence[str], reach: Reach | None = None, tell: Callable[[
     owner = (
         f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()}) since {datetime.now():%Y-%m-%d %H:%M:%S}"
     )
-    board = Board(where, uuid.uuid4().hex, owner, reach.ssh_config, SETTINGS, (GROUP, ARMED))
+    board = Board(where, uuid.uuid4().hex, owner, reach.ssh_config, SETTINGS, (GROUP, ARMED), lab=lab)
     return Places(select(patterns, lanes), OnBoard(board, kernel, found.like, found.cpus))

@@ -362,5 +362,5 @@ def open_session(
 ) -> AbstractContextManager[Session[Target]]:
     """Opens a session for one use: a board, or a machine that is booted or restored."""
     if isinstance(bootable, OnBoard):
-        return board_session(bootable, listener=listener)
+        return board_session(bootable, folder, listener=listener)
     return lane_session(bootable, folder, cold=cold, listener=listener)

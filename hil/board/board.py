@@ -18,9 +18,11 @@ from hil.arch import Architecture
 from hil.board import keeper
 from hil.board.address import Address
 from hil.board.keeper import Keeper
+from hil.board.lab import Lab
 from hil.board.login import Line, Unreachable, log_in
 from hil.errors import BenchError, MachineLost
 from hil.machine import speed
+from hil.machine.console import Console
 from hil.machine.liveness import Liveness, Loss, MachineStopped
 from hil.machine.ssh import Connection, Stream
 from hil.target import Completed
@@ -29,7 +31,11 @@ _log = logging.getLogger(__name__)
 
 COMES_BACK = 180.0
 """The nominal seconds within which a board that was lost has to answer again."""
+CONSOLE = "console.log"
+"""The file in a board's folder of the run that has what its console printed."""
 _AGAIN = 2.0
+_ON_ITS_WAY = 2.0
+"""The nominal seconds within which labgrid passes on what a console printed."""
 _START = 30.0
 """The nominal seconds for the start of a command."""
 
@@ -48,6 +54,8 @@ class Board:
     groups: tuple[str, ...] = ()
     places: tuple[str, ...] = keeper.PLACES
     comes_back: float = COMES_BACK
+    lab: Lab | None = None
+    """What labgrid knows of it."""
 
 
 class BoardTarget:
@@ -56,10 +64,10 @@ class BoardTarget:
 
     emulator = ""
     command: Sequence[str] = ()
-    console_log: Path | None = None
     log_lacks = 0
 
-    def __init__(self, board: Board, arch: Architecture, release: str) -> None:
+    def __init__(self, board: Board, arch: Architecture, release: str, folder: Path | None = None) -> None:
+        """`folder` is for what its console prints, where labgrid has that."""
         self.board = board
         self.arch = arch
         self.warnings: tuple[str, ...] = ()
@@ -71,6 +79,12 @@ class BoardTarget:
         self._line: Line | None = None
         self._connection: Connection | None = None
         self._keeper: Keeper | None = None
+        self._console: Console | None = None
+        self.console_log: Path | None = None
+        if board.lab is not None and folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._console = board.lab.listen(folder / CONSOLE, self._liveness)
+            self.console_log = folder / CONSOLE if self._console is not None else None
 
     def __enter__(self) -> Self:
         try:
@@ -103,7 +117,7 @@ class BoardTarget:
         return self._keeper is not None and self._liveness.loss is None
 
     def lost_reason(self) -> str | None:
-        return self._liveness.loss.reason if self._liveness.loss else None
+        return self._liveness.loss.reason if self._liveness.loss else self._printed() or None
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         self._liveness.on_loss(callback)
@@ -120,6 +134,8 @@ class BoardTarget:
                 self._connection.close()
             if self._line is not None:
                 self._line.close()
+            if self.board.lab is not None:
+                self.board.lab.close()
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
         """Run a command on the board; see `hil.target.Target`."""
@@ -180,25 +196,45 @@ class BoardTarget:
             except MachineLost:
                 cut = True
         if cut:
-            self._warn(f"the line was cut before the board was put back; it does that itself within {keeper.ALONE} s")
+            self._warn(self._after_a_loss())
         for line in self.put_back:
             _log.info("%s: %s", self.board.address, line)
             if line.startswith("failed"):
                 self._warn(line)
 
+    def _after_a_loss(self) -> str:
+        """Switches a board that does not answer off and on, where that can be done; returns what becomes of it."""
+        try:
+            if self.board.lab is not None and self.board.lab.cycle():
+                return "it was switched off and on, since it did not answer any more"
+        except BenchError as error:
+            return str(error)
+        return f"the line was cut before the board was put back; it does that itself within {keeper.ALONE} s"
+
     def _cut(self, reason: str) -> None:
-        self._liveness.lose(Loss(f"the board does not answer any more: {reason}"))
+        printed = self._printed()
+        because = f"{reason}; {printed}" if printed else reason
+        self._liveness.lose(Loss(f"the board does not answer any more: {because}"))
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.abort()
 
+    def _printed(self) -> str:
+        """What its console says of a panic, empty where it says nothing; what was printed last may be on its way."""
+        console = self._console
+        if console is None:
+            return ""
+        self._liveness.wait(lambda: console.panic is not None, _ON_ITS_WAY * speed.scale())
+        return f"its console printed: {console.panic}" if console.panic else ""
+
     def _error(self, what: str) -> MachineLost:
+        printed = self._console.tail() if self._console is not None else ""
         if loss := self._liveness.loss:
-            return loss.error(f"{what}: {loss.reason}")
+            return loss.error(f"{what}: {loss.reason}", details=printed)
         if self._line is not None and not self._line.transport.is_active():
             self._cut(what)  # before the keeper notices
-            return MachineLost(f"{self.board.address}: {self.lost_reason()}")
-        return MachineLost(f"{self.board.address}: {what}")
+            return MachineLost(f"{self.board.address}: {self.lost_reason()}", details=printed)
+        return MachineLost(f"{self.board.address}: {what}", details=printed)
 
     def _warn(self, sentence: str) -> None:
         _log.warning("%s: %s", self.board.address, sentence)
