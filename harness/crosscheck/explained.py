@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from harness.abi.bpf import ProgramType
 from harness.crosscheck.witness import Differing, Witness
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import Class, Jump, Mode, Size
+from harness.isa.opcodes import STACK_SIZE, Class, Helper, Jump, Mode, Size
+from harness.lane import Engine
+from harness.model.verifier.later.functions import most_stack
 from harness.script.operations import LoadProgram, Operation
 
 _CALL = Class.JMP | Jump.CALL
@@ -42,8 +44,26 @@ def _other_helpers(load: LoadProgram, ours: Witness, theirs: Witness) -> bool:
     return any(one.imm in ours.helpers ^ theirs.helpers for one in _of(load, _CALL, _HELPER))
 
 
-def _functions(load: LoadProgram, *_: Witness) -> bool:
-    return bool(_of(load, _CALL, _FUNCTION) or _of(load, _CALL, _KERNEL_FUNCTION) or _of(load, _CONSTANT, _CALLBACK))
+def _compiled(load: LoadProgram, ours: Witness, theirs: Witness) -> bool:
+    references = _of(load, _CALL, _KERNEL_FUNCTION) or _of(load, _CONSTANT, _CALLBACK)
+    return bool(references) and not _interpreted(ours, theirs)
+
+
+def _deep(load: LoadProgram, ours: Witness, theirs: Witness) -> bool:
+    called = bool(_of(load, _CALL, _FUNCTION))
+    return called and not _interpreted(ours, theirs) and most_stack(load.program.instructions) > STACK_SIZE
+
+
+def _interpreted(*lanes: Witness) -> bool:
+    return all(one.lane.engine is Engine.INTERP for one in lanes)
+
+
+def _tail_calls(load: LoadProgram, ours: Witness, theirs: Witness) -> bool:
+    return (
+        ours.tail_calls_of_functions is not theirs.tail_calls_of_functions
+        and bool(_of(load, _CALL, _FUNCTION))
+        and any(one.imm == Helper.TAIL_CALL for one in _of(load, _CALL, _HELPER))
+    )
 
 
 def _registers(load: LoadProgram, *_: Witness) -> bool:
@@ -64,10 +84,22 @@ RULES = (
     ),
     Rule(
         Differing.ENGINE | Differing.ARCH,
-        _functions,
-        "the interpreter rounds up the frames of functions otherwise, calls no functions of the kernel and takes no "
-        "callbacks, and only some compilers take tail calls beside functions (round_up_stack_depth(), "
-        "fixup_call_args(), check_map_func_compatibility())",
+        _deep,
+        "compilers round up the frames of functions otherwise, and some give each a stack of its own "
+        "(round_up_stack_depth(), check_max_stack_depth())",
+        _VERIFIER,
+    ),
+    Rule(
+        Differing.ENGINE | Differing.ARCH,
+        _compiled,
+        "the interpreter calls no functions of the kernel and takes no callbacks, and not every compiler does "
+        "(fixup_call_args())",
+        _VERIFIER,
+    ),
+    Rule(
+        Differing.ENGINE | Differing.ARCH,
+        _tail_calls,
+        "only some compilers take tail calls beside functions (allow_tail_call_in_subprogs())",
         _VERIFIER,
     ),
     Rule(

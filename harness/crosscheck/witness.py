@@ -21,19 +21,26 @@ class Differing(Flag):
 
 @dataclass(frozen=True)
 class Witness:
-    """A lane that can be held against others: its kernel's version, who made it, and the helpers that programs can call
-    there."""
+    """A lane that can be held against others: its kernel's version, who made it, the helpers that programs can call
+    there, and whether those with functions may make tail calls."""
 
     lane: Lane
     version_code: int
     distribution: str
     helpers: frozenset[int]
+    tail_calls_of_functions: bool = False
 
     @classmethod
     def of(cls, lane: Lane, environment: Environment) -> Witness:
         """The lane whose model has this environment."""
         helpers = environment.rules.helpers - environment.only_compiled
-        return cls(lane, environment.version_code, environment.rules.distribution.name, frozenset(helpers))
+        return cls(
+            lane,
+            environment.version_code,
+            environment.rules.distribution.name,
+            frozenset(helpers),
+            environment.tail_calls_of_functions,
+        )
 
     def differs(self, other: Witness) -> Differing:
         """In what two lanes differ. A version is one and the same release where the same people made it."""

@@ -16,7 +16,7 @@ from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.explained import RULES
 from harness.crosscheck.grounds import LOADS, OTHERS, grounds
 from harness.crosscheck.witness import Differing, Witness
-from harness.isa.assemble import R0, call, exit_, mov64_imm, program
+from harness.isa.assemble import DW, R0, R10, call, exit_, mov64_imm, program, st
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
@@ -210,15 +210,23 @@ def test_all_grounds_and_rules_say_why() -> None:
     assert all(rule.because and rule.link.startswith("https://") for rule in RULES)
 
 
-def function_call(kind: int) -> Program:
-    return program(Instruction(0x85, 0, kind, 0, 1), exit_(), mov64_imm(R0, 0), exit_())
+def function_call(kind: int, deepest: int = -8) -> Program:
+    body = (st(DW, R10, deepest, 0), mov64_imm(R0, 0), exit_())
+    return program(Instruction(0x85, 0, kind, 0, 1), exit_(), *body)
 
 
 @pytest.mark.parametrize(
     ("operation", "one", "other"),
     [
         (load(program(call(35), exit_())), replace(X_INTERP, helpers=HELPERS - {35}), X_JIT),
-        (load(function_call(1)), X_INTERP, X_JIT),
+        (load(function_call(1, -500)), X_INTERP, X_JIT),
+        (load(function_call(1, -500)), X_JIT, A_JIT),
+        (
+            load(program(call(12), *function_call(1).instructions)),
+            X_INTERP,
+            replace(X_JIT, tail_calls_of_functions=True),
+        ),
+        (load(program(call(12), *function_call(1).instructions)), replace(X_JIT, tail_calls_of_functions=True), A_JIT),
         (load(function_call(2)), X_INTERP, X_JIT),
         (load(program(Instruction(0x18, 2, 4, 0, 1), Instruction(0), exit_())), X_INTERP, X_JIT),
         (load(), X_JIT, witness("debian-12/riscv64/jit")),
@@ -229,6 +237,21 @@ def test_a_difference_that_a_rule_explains_is_none(operation: LoadProgram, one: 
     assert not heard([(one, NO), (other, YES)], operation)
     near = replace(X_JIT, helpers=one.helpers) if one.lane.engine == Engine.INTERP else A_JIT
     assert accused(heard([(one, NO), (near, YES)], load()))
+
+
+@pytest.mark.parametrize(
+    ("code", "one", "other"),
+    [
+        (function_call(1), X_INTERP, X_JIT),
+        (function_call(1, -500), X_INTERP, A_INTERP),
+        (function_call(2), X_INTERP, A_INTERP),
+        (program(call(12), *function_call(1).instructions), X_INTERP, A_INTERP),
+        (program(call(12), *TRIVIAL.instructions), X_INTERP, replace(X_JIT, tail_calls_of_functions=True)),
+    ],
+)
+def test_what_functions_explain_is_no_more_than_they_do(code: Program, one: Witness, other: Witness) -> None:
+    """Small frames fit everywhere, interpreters are alike, and tail calls alone are taken everywhere."""
+    assert accused(heard([(one, NO), (other, YES)], load(code)))
 
 
 def test_helpers_of_a_compiler_alone_are_what_the_records_say() -> None:

@@ -80,14 +80,18 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]], 
     for begin, end in pairwise(bounds):
         if any(not begin <= target < end for index, target in targets if begin <= index < end):
             return "a jump leads from one function into another"
-    stack = sum(_rounded(program[begin:end]) for begin, end in pairwise(bounds))
-    if len(bounds) - 1 > MOST_FRAMES or stack > STACK_SIZE:
+    if len(bounds) - 1 > MOST_FRAMES or most_stack(program) > STACK_SIZE:
         return "its functions may nest too deeply"
     if not typed and any(map(may_end, program)):
         return "it has functions, and one that may end early"
     if _before_tail_calls(program, bounds) >= MOST_BEFORE_TAIL_CALL:
         return "a function with a tail call may come behind too much stack"
     return ""
+
+
+def most_stack(program: Sequence[Instruction]) -> int:
+    """Returns an upper bound of the stack that a program's functions use together, if none calls itself."""
+    return sum(_rounded(program[begin:end]) for begin, end in pairwise(sorted({0, *starts(program), len(program)})))
 
 
 def _before_tail_calls(program: Sequence[Instruction], bounds: Sequence[int]) -> int:
