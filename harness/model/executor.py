@@ -42,7 +42,7 @@ from harness.model.interface.doubt import open_up
 from harness.model.interface.kernel import Kernel
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.unchecked import common, possible
-from harness.model.unpredictable import Deadly, Unpredictable
+from harness.model.unpredictable import Bounded, Deadly, Unpredictable
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
@@ -253,6 +253,8 @@ class Run:
             outcome = carry(operation)
         except Errno as error:
             outcome = Outcome(errno=error.name)
+        except Bounded as bounded:
+            return bounded.prediction
         except Unpredictable as unpredictable:
             return self._open(operation, unpredictable)
         if outcome.errno and isinstance(name := getattr(operation, "name", None), str):

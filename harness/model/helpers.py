@@ -185,6 +185,8 @@ _OF_THE_SURROUNDINGS: dict[int, Callable[..., Value]] = {
     Helper.GET_CURRENT_COMM: get_current_comm,
 }
 
+KNOWN = frozenset({Helper.TAIL_CALL, *_FUNCTIONS, *_OF_THE_SURROUNDINGS})
+"""The helpers that the model has rules for."""
 _MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
 
 

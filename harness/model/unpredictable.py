@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from harness.script.outcome import Prediction
 from harness.script.reason import Gap, Reason
 
 
@@ -19,6 +20,18 @@ class Unpredictable(Exception):
 class Settled(Unpredictable):
     """Only the operation's result cannot be known: its effects are in the model's state already, where what cannot be
     known is marked as such."""
+
+
+class Ran(Settled):
+    """A program ran to its end, but what it gave and left in maps cannot be known. Nothing else happened."""
+
+
+class Bounded(Settled):
+    """The operation's result cannot be known but for what `prediction` says of it, which is certain."""
+
+    def __init__(self, why: str, prediction: Prediction) -> None:
+        super().__init__(why)
+        self.prediction = prediction
 
 
 class Deadly(Unpredictable):

@@ -10,11 +10,12 @@ from harness.model.errno import Errno
 from harness.model.interface import load, permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import Event, LoadedProgram
-from harness.model.maps import EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
-from harness.model.maps.elements import Shape
+from harness.model.maps import ArrayMap, EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
+from harness.model.maps.array import index_of
+from harness.model.maps.elements import ElementMap, Shape
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND
-from harness.model.unpredictable import Settled, Unbounded, Unpredictable
+from harness.model.unpredictable import Bounded, Settled, Unbounded, Unpredictable
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
@@ -25,7 +26,20 @@ from harness.script.operations import (
     Ref,
     UpdateElement,
 )
-from harness.script.outcome import DESCRIPTOR, Addresses, Bytes, OneOf, Outcome, PerCpu, Piece, Unknown
+from harness.script.outcome import (
+    ANY,
+    DESCRIPTOR,
+    Addresses,
+    Bytes,
+    Either,
+    OneOf,
+    Outcome,
+    PerCpu,
+    Piece,
+    Prediction,
+    Unknown,
+)
+from harness.script.reason import gap_of
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
@@ -52,8 +66,10 @@ def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     room = Shape(operation.value_size, kernel.environment.cpus if operation.per_cpu else None).in_calls
     try:
         value = map.read(key)
-    except Unpredictable:
+    except Unpredictable as unpredictable:
         _check_room(room, map.size_in_calls, "value")
+        if gap_of(unpredictable.why) is None and isinstance(map, ElementMap):
+            raise Bounded(unpredictable.why, _any_value(map, key)) from unpredictable
         raise
     if value is None:
         raise Errno("ENOENT")
@@ -61,6 +77,15 @@ def lookup(kernel: Kernel, operation: LookupElement) -> Outcome:
     if room > map.size_in_calls:
         raise Settled("what lies behind the value in a buffer that is larger")
     return Outcome(value=0, data=Addresses(map.value_size) if isinstance(map, StackTraceMap) else value.prediction())
+
+
+def _any_value(map: ElementMap, key: bytes) -> Prediction:
+    """Returns what is known of a lookup where the map's content is not: arrays have each of their elements, and of
+    other maps nobody knows which they have."""
+    there, missing = Outcome(value=0, data=ANY), Outcome(errno="ENOENT")
+    if isinstance(map, ArrayMap):
+        return there if index_of(key) < map.max_entries else missing
+    return Either((there, missing))
 
 
 def update(kernel: Kernel, operation: UpdateElement) -> Outcome:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram, PerfEvent, TraceEvent
 from harness.model.interface.samples import fields, size_of_fields
-from harness.model.interpreter import Returned
+from harness.model.interpreter import Returned, Stop
 from harness.model.memory import Context, Region, UserMemory
 from harness.model.rules import Keep
 from harness.model.state import State
-from harness.model.unpredictable import Settled, Unpredictable
+from harness.model.unpredictable import Ran, Settled, Unpredictable
 from harness.model.value import M32, M64, Pointer, Value, partial, partial_of, unknown
 from harness.script.operations import Buffer, SampleType, Trigger, Untouched
 from harness.script.outcome import KERNEL_ADDRESS, Unknown
@@ -66,9 +66,14 @@ def hit(kernel: Kernel, symbol: str, call: Call) -> None:
         try:
             _reach(kernel, trace_event, call)
         except Settled as one:
-            settled = settled or one
+            settled = first_of(settled, one)
     if settled:
         raise settled
+
+
+def first_of(settled: Settled | None, one: Settled) -> Settled:
+    """Returns the one of two that leaves more open, the first if they are alike."""
+    return one if settled is None or (isinstance(settled, Ran) and not isinstance(one, Ran)) else settled
 
 
 def open_hits(kernel: Kernel, of: str | TraceEvent, why: str) -> None:
@@ -92,8 +97,10 @@ def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
     try:
         verdicts = _run_programs(kernel, trace_event, call)
     except Unpredictable as unpredictable:
+        others = all(program.harms_nobody() for program in trace_event.programs)
         _doubt(kernel, trace_event, unpredictable.why)
-        raise Settled(unpredictable.why) from unpredictable
+        kind = Ran if isinstance(unpredictable, Ran) and others else Settled
+        raise kind(unpredictable.why) from unpredictable
     try:
         kept = _kept(kernel.rules.keep, verdicts)
     except Unpredictable as unpredictable:
@@ -129,8 +136,9 @@ def run(kernel: Kernel, program: LoadedProgram, context: Region, packet: bytes |
     if isinstance(ended, Returned):
         return ended.value
     why = Reason(f"{ended.stop.value}: {ended.why}, at instruction {ended.pc}", gap_of(ended.why))
+    ran = ended.stop is Stop.UNPREDICTABLE and why.gap is None and program.harms_nobody()
     _distrust(kernel, program, why)
-    raise Settled(why)
+    raise (Ran if ran else Settled)(why)
 
 
 def context_of(kernel: Kernel, trace_event: TraceEvent, call: Call) -> Region:

@@ -12,9 +12,10 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class, Helper, Jump
 from harness.model.environment import Environment
 from harness.model.errno import Errno
+from harness.model.helpers import KNOWN
 from harness.model.interface.samples import fields, size_of_fields
 from harness.model.interpreter import Code
-from harness.model.maps import Map, RingBufferMap
+from harness.model.maps import Map, ProgramArrayMap, RingBufferMap
 from harness.model.memory import Region
 from harness.model.surroundings import Surroundings
 from harness.model.unpredictable import Unpredictable
@@ -22,11 +23,17 @@ from harness.script.operations import SampleType
 from harness.script.outcome import Lost, Record, Sample
 
 CALL = Class.JMP | Jump.CALL
+LOCAL = 1
+"""`src` of a call of the program's own function: BPF_PSEUDO_CALL."""
 
 
 def may_print(instructions: tuple[Instruction, ...]) -> bool:
     """Returns whether a program, or one that it tail-calls, may call bpf_trace_printk."""
     return any(insn.code == CALL and insn.imm in (Helper.TRACE_PRINTK, Helper.TAIL_CALL) for insn in instructions)
+
+
+def _calls_unknown(insn: Instruction) -> bool:
+    return insn.code == CALL and insn.src != LOCAL and (insn.src != 0 or insn.imm not in KNOWN)
 
 
 @dataclass(eq=False)
@@ -41,6 +48,21 @@ class LoadedProgram:
     @property
     def may_print(self) -> bool:
         return may_print(self.instructions)
+
+    def harms_nobody(self) -> bool:
+        """Returns whether it ends and touches nothing but maps and buffers, whatever it is given: all helpers that it
+        may call, in programs that it may tail-call, too, are known."""
+        programs, arrays = [self], set[Map]()
+        for program in programs:  # which grows
+            if any(_calls_unknown(insn) for insn in program.instructions):
+                return False
+            for map in program.maps.values():
+                if isinstance(map, ProgramArrayMap) and map not in arrays:
+                    arrays.add(map)
+                    if map.doubt:
+                        return False
+                    programs += map.programs()
+        return True
 
     def doubt_maps(self, why: str) -> None:
         """Marks the contents of its maps as unknown: the program may have stored anything into them."""

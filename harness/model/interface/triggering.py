@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.model.errno import Errno
-from harness.model.interface.hits import Call, hit, open_hits, probes_of
+from harness.model.interface.hits import Call, first_of, hit, open_hits, probes_of
 from harness.model.interface.kernel import Kernel
-from harness.model.unpredictable import Settled, Unpredictable
+from harness.model.unpredictable import Ran, Settled, Unpredictable
 from harness.model.value import M32, M64
 from harness.script.operations import Buffer, Trigger, Untouched
 from harness.script.outcome import Outcome
@@ -60,8 +60,8 @@ def trigger(kernel: Kernel, operation: Trigger) -> Outcome:
         try:
             hit(kernel, trigger.symbol, call)
         except Settled as one:
-            settled = settled or one
-    if settled:
+            settled = first_of(settled, one)
+    if settled and not isinstance(settled, Ran):  # what programs do to maps is nothing to the system call
         raise settled
     if trigger.errno:
         raise Errno(trigger.errno)

@@ -55,6 +55,10 @@ class ProgramArrayMap(FileArrayMap["LoadedProgram"]):
         stored = self._files.get(index)
         return stored[1] if stored else None
 
+    def programs(self) -> list[LoadedProgram]:
+        """Returns the programs in its slots."""
+        return [program for _, program in self._files.values()]
+
     def abandon(self) -> tuple[File, ...]:
         """prog_array_map_clear(): a worker takes the programs out."""
         if self._files:

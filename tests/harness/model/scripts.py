@@ -43,7 +43,7 @@ from harness.script.operations import (
     Script,
     Trigger,
 )
-from harness.script.outcome import Bytes, OneOf, Outcome, Prediction, Unknown, Unpredicted
+from harness.script.outcome import ANY, Bytes, Either, OneOf, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.triggers import UNKNOWN_PRCTL
 from tests.harness.model.running import environment
 
@@ -61,8 +61,8 @@ def predict(*operations: Operation, name: str = "4.1", arch: str = "x86_64", **f
 
 
 def said(prediction: Prediction) -> object:
-    """An errno's name, a value, or "?" for what is not predicted."""
-    if isinstance(prediction, Unpredicted):
+    """An errno's name, a value, or "?" for what is not predicted, or may be anything."""
+    if isinstance(prediction, Unpredicted | Either) or prediction.data is ANY:
         return "?"
     if prediction.errno is not None:
         return prediction.errno

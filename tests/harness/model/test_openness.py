@@ -24,7 +24,7 @@ from harness.model.executor import Carry, Interference, ModelExecutor
 from harness.model.interface.effects import Part, effects
 from harness.model.unpredictable import Unpredictable
 from harness.script.operations import Operation, RunThreads, Script
-from harness.script.outcome import Either, Outcome, Prediction, Unknown, Unpredicted
+from harness.script.outcome import Anything, Either, Outcome, Prediction, Unknown, Unpredicted
 from harness.script.processes import Exit, Fork
 from harness.script.text import describe_outcome
 from tests.harness.model.running import environment
@@ -103,7 +103,7 @@ def agree(said: Prediction, other: Prediction) -> bool:
 def allows(said: object, other: object) -> bool:
     """Of parts of outcomes; less may be said of what cannot be known anyway."""
     match said, other:
-        case (Unpredicted(), _) | (_, Unpredicted()):
+        case (Unpredicted() | Anything(), _) | (_, Unpredicted() | Anything()):
             return True
         case Unknown(), Unknown():
             same = all(
