@@ -200,10 +200,10 @@ def test_an_ioctl_of_unknown_outcome_opens_its_event() -> None:
 
 
 def test_a_command_of_bpf_nobody_knows_opens_what_it_is_given() -> None:
-    freeze = op.RawBpf(22, (op.Part(0, 4, Ref("hits")),))
+    unknown = op.RawBpf(21, (op.Part(0, 4, Ref("hits")),))
     other = array("other")
     update = op.UpdateElement(Ref("hits"), u32(0), u64(1))
-    script = (HITS, other, freeze, update, op.UpdateElement(Ref("other"), u32(0), u64(1)))
+    script = (HITS, other, unknown, update, op.UpdateElement(Ref("other"), u32(0), u64(1)))
     assert results(*script, name="6.1")[-3:] == ["?", "?", 0]
     by_id = op.RawBpf(14, (op.Part(0, 4, 2),), name="found")
     assert results(HITS, by_id, READ, name="6.1")[-1] == 0
