@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from harness.core_scripts import KNOWN, core_scripts
 from harness.debug import interactive as by_hand
 from harness.debug.debuggee import booted
 from harness.debug.hooks import hook
-from harness.debug.in_lockstep import in_lockstep
+from harness.debug.in_lockstep import Held, held, in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
 from harness.jobs import completing
 from harness.jobs.options import output
 from harness.lane import Engine, Lane, select
+from harness.lockstep.taken import read, write
 from harness.model.eras import era
 from harness.run import known, matrix
 from harness.run.choice import known_lanes
@@ -36,6 +38,7 @@ from hil.nearest import nearest
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
 _LOCKSTEP = "Compare every BPF instruction of this script, clause or case with the model (docs/lockstep.md)."
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
@@ -43,6 +46,8 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.argument("lane", required=False, shell_complete=completing.lane)
 @click.option("--lane", "lanes", multiple=True, shell_complete=completing.lane, help="The same as LANE.")
 @click.option("--lockstep", metavar="NAME", shell_complete=completing.clause_or_script, help=_LOCKSTEP)
+@click.option("--record", type=_FILE, help="With --lockstep: keep what the lane did in this file.")
+@click.option("--against", "recorded", type=_FILE, help="With --lockstep: compare with what such a file has.")
 @click.option("--script", "name", shell_complete=completing.script, help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
@@ -51,6 +56,8 @@ def debug(
     lane: str | None,
     lanes: tuple[str, ...],
     lockstep: str | None,
+    record: Path | None,
+    recorded: Path | None,
     name: str | None,
     symbol: str | None,
     interactive: bool,
@@ -61,14 +68,15 @@ def debug(
     named = [_lane(one) for one in (() if lane is None else (lane,)) + lanes]
     console = terminal.console()
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
-    if len(named) != 1:
-        raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
-    (chosen,) = named
     if lockstep is not None:
         _only_with(
             interactive or symbol is not None or name is not None, "--lockstep", "--script, --break and --interactive"
         )
-        return _lockstep(console, chosen, lockstep, output, progress)
+        return _lockstep(console, named, lockstep, output, progress, record, recorded)
+    _only_with(bool(record or recorded), "hil debug without --lockstep", "--record and --against")
+    if len(named) != 1:
+        raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
+    (chosen,) = named
     require_gdb()  # fails before anything boots
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
@@ -98,14 +106,43 @@ def _only_with(given: bool, option: str, others: str) -> None:
         raise UserError(f"{option} does not go with {others}", remedy="leave one of them out")
 
 
-def _lockstep(console: Console, lane: Lane, name: str, output: Path | None, progress: LineListener) -> int:
+def _lockstep(
+    console: Console,
+    lanes: Sequence[Lane],
+    name: str,
+    output: Path | None,
+    progress: LineListener,
+    record: Path | None,
+    recorded: Path | None,
+) -> int:
+    most = 1 if record or recorded else 2
+    if not 1 <= len(lanes) <= most or len(set(lanes)) < len(lanes):
+        raise UserError(
+            f"--lockstep is for one lane, or for two that differ, not for {len(lanes)}"
+            + (", and for one with --record or --against" if most == 1 else ""),
+            remedy="name them with --lane",
+        )
+    other = read(recorded) if recorded else None
     folder = matrix.make_folder(output or directories.state() / "debug")
-    checked = in_lockstep(lane, name, folder, progress)
-    for line in checked.lines():
+    found, sides = [], []
+    for one, side in in_lockstep(lanes, name, folder, progress):
+        found.append(one)
+        sides.append(side)
+        _show(console, one, len(lanes) > 1)
+    if other or len(sides) > 1:
+        found.append(held(sides[0], other or sides[1]))
+        _show(console, found[-1], True)
+    if record:
+        write(record, sides[0])
+    if any(one.examined.difference for one in found):
+        return 1
+    return 3 if found[-1].examined.note else 0
+
+
+def _show(console: Console, one: Held, named: bool) -> None:
+    first, *others = one.lines()
+    for line in (f"{one.lane}: {first}" if named else first, *others):
         console.print(Text(line), soft_wrap=True)
-    if checked.examined.note:
-        return 3
-    return 1 if checked.examined.difference else 0
 
 
 def _lane(text: str) -> Lane:

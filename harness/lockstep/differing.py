@@ -10,11 +10,8 @@ from harness.isa.text import listing
 from harness.lockstep.actual import GuestStep
 from harness.lockstep.comparing import Compared
 from harness.lockstep.dispatch import machine_code
-from harness.lockstep.findings import Difference, Line
+from harness.lockstep.findings import AROUND, Difference, Line
 from harness.model.value import Partial, Value
-
-AROUND = 5
-"""The instructions before and after the one that differs."""
 
 
 def difference(compared: Compared, run: int, arch: str) -> Difference:

@@ -6,6 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+AROUND = 5
+"""The instructions before and after the one that differs."""
+MODEL = "the model"
+_SIDES = "model", "kernel"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -25,7 +30,7 @@ class Difference:
 
     `run` counts the program's runs from 1, `step` its executed instructions from 0; `instruction` is the number in the
     program of the one after which `what` differs, -1 when it did before the first. `around` has the instructions before
-    and after, `native` the machine code of the one.
+    and after, `native` the machine code of the one. `sides` names both, where they are two lanes.
     """
 
     program: str
@@ -38,6 +43,7 @@ class Difference:
     guest: str
     around: tuple[Line, ...] = ()
     native: tuple[str, ...] = ()
+    sides: tuple[str, str] = _SIDES
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,9 @@ class Examined:
         return f"{counts}, {self.stack} bytes of stack: {'different' if self.difference else 'equal'}"
 
 
-def lines(found: Examined) -> Iterator[str]:
-    """Yields the lines of what was found: the difference, and what was not compared."""
-    yield f"lockstep with the model: {found.sentence}"
+def lines(found: Examined, other: str = MODEL) -> Iterator[str]:
+    """Yields the lines of what was found: the difference from `other`, and what was not compared."""
+    yield f"lockstep with {other}: {found.sentence}"
     if found.difference:
         yield from difference_lines(found.difference)
     yield from (f"not compared: {one}" for one in found.left_out)
@@ -77,10 +83,10 @@ def difference_lines(found: Difference) -> Iterator[str]:
     """Yields the lines of a difference, the first of which names the instruction."""
     where = f"after instruction {found.instruction}, {found.text}" if found.instruction >= 0 else "at its begin"
     yield f"{found.program}, run {found.run}, step {found.step}: {where}"
-    yield f"{found.what}: model {found.model}, kernel {found.guest}"
+    yield f"{found.what}: {found.sides[0]} {found.model}, {found.sides[1]} {found.guest}"
     width = max((len(line.text) for line in found.around), default=0)
     for line in found.around:
-        yield f"{'>' if line.here else ' '} {line.number:4}: {line.text:{width}}  {_sides(line)}".rstrip()
+        yield f"{'>' if line.here else ' '} {line.number:4}: {line.text:{width}}  {_sides(line, found.sides)}".rstrip()
     yield from (f"  native {line}" for line in found.native)
 
 
@@ -89,7 +95,7 @@ def most(counts: Sequence[tuple[str, int]], what: str) -> Iterator[str]:
     yield from (f"{count} {what}: {reason}" for reason, count in sorted(counts, key=lambda one: -one[1]))
 
 
-def _sides(line: Line) -> str:
+def _sides(line: Line, sides: tuple[str, str]) -> str:
     if line.model == line.guest or not line.guest:
         return line.model
-    return f"model {line.model or 'nothing'}; kernel {line.guest}"
+    return f"{sides[0]} {line.model or 'nothing'}; {sides[1]} {line.guest}"

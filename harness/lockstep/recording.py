@@ -240,10 +240,3 @@ def lockstep_machine(
             yield LockstepMachine(kernel, session, recorder, symbols)
     finally:
         recorder.close()
-
-
-@contextmanager
-def lockstep_lane(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[LockstepLane]:
-    """Boots a lane with the recorder; errors as `lockstep_machine`."""
-    with lockstep_machine(lane.kernel, bootable, folder, listener) as machine:
-        yield machine.lane(lane.engine)

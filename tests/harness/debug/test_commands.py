@@ -17,6 +17,8 @@ from tests.fakes import fake_kernel
 
 COUNTING, FILTER = (commands._script("x86_64", "6.1", name) for name in ("counting", "socket-filter"))
 
+LANES = [f"debian-12/{lane}" for lane in ("x86_64/interp", "x86_64/jit", "arm64/interp")]
+
 
 def everything(_: str) -> bool:
     return True
@@ -83,3 +85,22 @@ def test_an_empty_name_is_not_taken_for_none(words: tuple[str, ...], monkeypatch
     monkeypatch.setattr(commands.matrix, "make_folder", lambda _: None)
     said = refused("debian-12/x86_64", *words)
     assert "there is no script" in said or "does not go with" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--lane", LANES[0], "--lane", LANES[0]], "for one lane, or for two that differ, not for 2"),
+        (["--lane", LANES[0], "--lane", LANES[1], "--lane", LANES[2]], "not for 3"),
+        (["--lane", LANES[0], "--lane", LANES[1], "--record", "file"], "for one with --record or --against"),
+        (["--lane", LANES[0], "--script", "counting"], "--lockstep does not go with --script"),
+        (["--lane", LANES[0], "--against", "/none"], "/none cannot be read"),
+        ([], "not for 0"),
+    ],
+)
+def test_lockstep_is_for_one_lane_or_two(words: list[str], said: str) -> None:
+    assert said in refused("--lockstep", "counting", *words)
+
+
+def test_records_are_of_lockstep() -> None:
+    assert "does not go with --record and --against" in refused(LANES[0], "--record", "file")
