@@ -8,6 +8,7 @@
 # make examples compiles the probes in examples/ with clang
 # make roots  runs Debian's own tools for BPF in guests, by hil exec --root
 # make bench  prints ratios, each against a baseline measured in the same run
+# make docs   builds the documentation's site in build/site; warnings are errors
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
@@ -65,7 +66,10 @@ pages: .venv/ready
 	.venv/bin/hil conform --list --markdown > docs/clauses.md
 	.venv/bin/hil bugs --markdown > docs/kernel-bugs.md
 
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
+
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos objects probes examples roots pages clean
+.PHONY: run test lint format bench chaos objects probes examples roots docs pages clean
