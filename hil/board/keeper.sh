@@ -72,7 +72,7 @@ process() {
 }
 
 is_kept() { # a process id is used again, but not with the token of the folder
-    tr '\0' '\n' <"/proc/$(process "$1")/environ" | grep -qx "HIL_BOARD=${1##*.}"
+    [ "$(process "$1")" != $$ ] && tr '\0' '\n' <"/proc/$(process "$1")/environ" | grep -qx "HIL_BOARD=${1##*.}"
 } 2>/dev/null
 
 has_board() {
@@ -90,6 +90,7 @@ others() {
 mine=
 for place in $places; do
     folder=$place/hil-board.$$.$HIL_BOARD
+    if is_ours "$folder"; then put_back "$folder"; fi # from before a reboot, when this run had the same process id
     mkdir -m 700 "$folder" 2>/dev/null || continue
     echo "$owner" >"$folder/owner"
     printf '#!/bin/sh\nexit 0\n' >"$folder/agent"

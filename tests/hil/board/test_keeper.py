@@ -124,3 +124,13 @@ def test_one_of_two_has_the_board(earlier: bool, tmp_path: Path, monkeypatch: py
         if not was_stopped:
             assert stop > 5
             return
+
+
+def test_a_board_that_rebooted_may_give_the_same_process_id(tmp_path: Path) -> None:
+    """The folders that the run had before have the name of the one that it makes."""
+    places = [str(tmp_path / name) for name in ("one", "two")]
+    before = 'for place in $0; do mkdir -p "$place/hil-board.$$.ours"; done; exec "$@"'
+    command = ["sh", "-c", before, " ".join(places), *keeper.command("ours", "alice@desk", (), (), places)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+    assert f"ready {places[0]}/hil-board." in done.stdout and done.stdout.endswith("end\n"), done
+    assert not [folder for place in places for folder in Path(place).iterdir()]
