@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.lockstep.comparing import Compared, Comparison, Coverage
 from harness.lockstep.differing import difference
 from harness.lockstep.expected import trace
-from harness.lockstep.findings import Examined, lines, most
+from harness.lockstep.findings import Difference, Examined, lines, most
 from harness.lockstep.recording import LockstepLane, Recorded
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment
@@ -18,6 +18,7 @@ from harness.script.operations import RunThreads, Script
 
 CONCURRENT = "its programs run in several threads at once, for which the model has no one order"
 EMPTY = "none of its programs ran, in the guest or in the model"
+NOTHING = "no instruction ran both in the guest and in the model"
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,16 @@ def compare(
         coverage.stack,
         tuple(_left_out(coverage, compared)),
         parting,
-        "" if runs or recorded.runs else EMPTY,
+        _note(runs or recorded.runs, coverage, parting),
     )
     return Checked(script, recorded, compared, examined)
+
+
+def _note(any_runs: object, coverage: Coverage, parting: Difference | None) -> str:
+    """Returns why nothing was compared; empty where something was."""
+    if coverage.steps or parting:
+        return ""
+    return NOTHING if any_runs else EMPTY
 
 
 def _left_out(coverage: Coverage, compared: Sequence[Compared]) -> Iterator[str]:

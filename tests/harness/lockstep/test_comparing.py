@@ -13,7 +13,7 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
 from harness.isa.table import find
 from harness.lockstep.actual import interpreted
-from harness.lockstep.checking import CONCURRENT, EMPTY, compare
+from harness.lockstep.checking import CONCURRENT, EMPTY, NOTHING, compare
 from harness.lockstep.expected import trace
 from harness.lockstep.findings import lines
 from harness.lowering.executor import Missed
@@ -171,3 +171,9 @@ def test_what_cannot_be_compared_says_why() -> None:
     nothing = replace(pretend(LANE, SCRIPT), runs=(), programs=())
     assert compare(LANE, threads, nothing).examined.note == CONCURRENT
     assert compare(LANE, Script("none", "nothing", (Pin(0),)), nothing).examined.note == EMPTY
+
+
+def test_what_the_guest_alone_ran_is_not_equal_to_nothing() -> None:
+    found = compare(LANE, Script("none", "nothing", (Pin(0),)), pretend(LANE, SCRIPT)).examined
+    assert found.note == NOTHING
+    assert any(line.startswith("1 runs:") for line in found.left_out)
