@@ -39,7 +39,7 @@ _GPL = re.compile(r"GPL", re.IGNORECASE)
 _HELPER = re.compile(r"unknown func|invalid func|cannot use helper")
 """What verifiers say of a helper that the program may not call; 4.1 names it by its number alone."""
 _LARGE = re.compile(
-    r"too large|too complex|too many (?:instructions|states)|BPF program is too|back-edge|infinite loop"
+    r"too large|too complex|too many (?:instructions|states)|BPF program is too|back-edge|infinite loop|very many"
 )
 _REGISTERS = {
     "struct user_pt_regs.": "arm64",

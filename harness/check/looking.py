@@ -38,8 +38,10 @@ LOG, LONG_LOG = 1 << 16, 8 << 20
 ROTATES_SINCE = (6, 4)
 """The release since which a log that does not fit lacks its beginning, not its end: 1216640938035."""
 STATISTICS, STATISTICS_SINCE = 4, (5, 2)
-"""BPF_LOG_STATS, with which the log has its counters alone: 06ee7115b0d1 (5.2)."""
+"""BPF_LOG_STATS, with which the log has the reason and the counters alone, no instructions: 06ee7115b0d1 (5.2)."""
 _SHORT = 1 << 12
+_ENDLESS = f"(the log does not end within {LONG_LOG >> 20} MiB: the verifier followed very many instructions)"
+"""Stands for the reason, which is at the end."""
 
 
 @dataclass
@@ -110,15 +112,16 @@ def checked(
     made = blank(str(lane), trial)
     load = trial.load
     assert load is not None
-    expected = predictions[load] if load < len(predictions) else None
-    if isinstance(expected, Outcome):
-        made = replace(made, expected_load=Answer.NO if expected.errno else Answer.YES)
+    made = replace(made, expected_load=_foreseen(load, predictions))
     if reading is not None:
         made = replace(made, processed=reading.processed)
     if outcomes[load].errno:
         return replace(made, loads=Answer.NO, whys=(_why_not_loaded(trial, outcomes, environment, reading),))
-    if incomplete := _incomplete(trial, outcomes, environment):
-        return replace(made, loads=Answer.NO, whys=(incomplete,))
+    prepared = sorted((*trial.at(Stage.MAPS), *trial.at(Stage.LOAD)))
+    missing = next((at for at in prepared if outcomes[at].errno), None)
+    if missing is not None:
+        why = explaining.not_complete(trial.steps[missing], str(outcomes[missing].errno))
+        return replace(made, loads=Answer.NO, expected_load=_foreseen(missing, predictions), whys=(why,))
     made = replace(made, loads=Answer.YES)
     failed = next((at for at in trial.at(Stage.ATTACH) if outcomes[at].errno), None)
     if not trial.at(Stage.ATTACH):
@@ -176,13 +179,12 @@ def _why_not_loaded(
     return explaining.not_loaded(trial, str(outcomes[load].errno), reading, environment)
 
 
-def _incomplete(trial: Trial, outcomes: Sequence[Outcome], environment: Environment) -> Why | None:
-    """Why a program that was loaded is not what its object says: a program that it calls, or the content of a map, is
-    not there. A loader gives up then; None where nothing is missing."""
-    for at, step in enumerate(trial.steps):
-        if (errno := outcomes[at].errno) and step.stage in (Stage.MAPS, Stage.LOAD):
-            return explaining.not_complete(step, errno)
-    return None
+def _foreseen(at: int, predictions: Sequence[Prediction]) -> Answer:
+    """Returns whether the model says that an operation succeeds."""
+    expected = predictions[at] if at < len(predictions) else None
+    if not isinstance(expected, Outcome):
+        return Answer.UNKNOWN
+    return Answer.NO if expected.errno else Answer.YES
 
 
 def _held(one: Checked, result: ScriptResult | None) -> Checked:
@@ -207,17 +209,24 @@ def _readings(
             outcome = one.outcomes[-1]
             found[one.script.name] = verifier_log.read(str(outcome.log or ""))
             if outcome.errno == "ENOSPC" and environment.rules.release < ROTATES_SINCE:
-                cut.append(_with_log(one.script, LONG_LOG))
+                cut.append(_with_log(one.script, 1, LONG_LOG))
+    endless = []
     for one in executor.run(cut):
+        if isinstance(one, Observed):
+            found[one.script.name] = verifier_log.read(str(one.outcomes[-1].log or ""))
+            if one.outcomes[-1].errno == "ENOSPC":
+                found[one.script.name] = Reading(None, "", (_ENDLESS,), None)
+                endless.append(_with_log(one.script, STATISTICS, _SHORT))
+    for one in executor.run(endless if environment.rules.release >= STATISTICS_SINCE else ()):
         if isinstance(one, Observed):
             found[one.script.name] = verifier_log.read(str(one.outcomes[-1].log or ""))
     return found
 
 
-def _with_log(script: Script, size: int) -> Script:
+def _with_log(script: Script, level: int, size: int) -> Script:
     *before, load = script.operations
     assert isinstance(load, LoadProgram)
-    return replace(script, operations=(*before, replace(load, log_size=size)))
+    return replace(script, operations=(*before, replace(load, log_level=level, log_size=size)))
 
 
 def _for_log(trial: Trial, seen: Observed, environment: Environment) -> Script | None:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 _INSTRUCTION = re.compile(r"^(\d+): \(([0-9a-f]{2})\) ?(.*)$")
+_BEHIND = re.compile(r" ((?:infinite loop detected|The sequence of \d+ jumps|BPF program is too large).*)$")
+"""What is written behind an instruction, whose line 6.1 ends only with the state after it."""
 _AT = re.compile(r"(?:at insn|insn|from insn) (\d+)")
 _STATES = re.compile(
     r"^\s*(?:from \d+ to \d+|\d+: R\d|R\d+(?:_\w+)?=|; |\d+: safe|func#\d|propagating |mark_precise|parent |last_idx|"
@@ -41,6 +43,8 @@ def read(log: str) -> Reading:
     for line in lines:
         if found := _INSTRUCTION.match(line):
             at, text, reason = int(found[1]), found[3].partition(" ; ")[0].strip(), []
+            if behind := _BEHIND.search(text):
+                text, reason = text[: behind.start()], [behind[1]]
         elif not _COUNTERS.match(line) and not _STATES.match(line):
             reason.append(line)
     if at is None and (named := next((_AT.search(line) for line in reason if _AT.search(line)), None)):

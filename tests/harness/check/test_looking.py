@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import pytest
 
 from harness.check import verifier_log
 from harness.check.explaining import other_architecture
+from harness.check.looking import LOG, LONG_LOG, _readings
 from harness.check.symbols import Found, Symbol
 from harness.check.trying import NamedObject, trials
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
+from harness.lowering.executor import Observed
 from harness.objects.adjusting import POISON
 from harness.objects.reader import read
 from harness.objects.reasons import Reason
@@ -25,11 +30,12 @@ from harness.script.operations import (
     ReadCount,
     ReadProfile,
     ReadRuns,
+    Script,
     Trigger,
     UpdateElement,
 )
 from harness.script.outcome import Outcome, Unknown
-from tests.harness.check.trying import Says, facts, fared, trial
+from tests.harness.check.trying import Says, environment, facts, fared, trial
 from tests.harness.objects.building import moved, tail_caller
 from tests.harness.objects.probes import probe
 
@@ -86,6 +92,8 @@ def test_a_program_whose_tail_call_leads_nowhere_is_not_green(kind: type) -> Non
 
     found = fared(one, says)
     assert (found.word, found.whys[0].kind, found.whys[0].stage) == (Word.REFUSED, "slot", "maps")
+    assert found.contradicted, "the model says that both work"
+    assert not fared(one, says, predicted=says).differs
     assert fared(one).word is Word.FIRES
 
 
@@ -318,3 +326,43 @@ def test_a_program_that_only_a_jit_takes_is_told_with_the_call() -> None:
     (why,) = fared(one, failing(LoadProgram, "EINVAL"), "7.2", reading=log, arch="arm64").whys
     assert why.instruction == 1
     assert "bpf_jit_enable=1" in why.remedy
+
+
+@pytest.mark.parametrize(
+    ("era", "asked", "reason"),
+    [
+        ("6.1", [(1, LOG), (1, LONG_LOG), (4, 1 << 12)], "BPF program is too large. Processed 1000001 insn"),
+        (
+            "4.1",
+            [(1, LOG), (1, LONG_LOG)],
+            "(the log does not end within 8 MiB: the verifier followed very many instructions)",
+        ),
+    ],
+)
+def test_a_log_without_its_end_tells_no_instruction(era: str, asked: list[tuple[int, int]], reason: str) -> None:
+    class Executor:
+        """A guest whose verifier follows a million instructions."""
+
+        def __init__(self) -> None:
+            self.asked: list[tuple[int, int]] = []
+
+        def run(self, scripts: Sequence[Script]) -> Iterator[Observed]:
+            for script in scripts:
+                load = script.operations[-1]
+                assert isinstance(load, LoadProgram)
+                self.asked.append((load.log_level, load.log_size))
+                said = Outcome(errno="ENOSPC", log="0: (b7) r0 = 0\n1: (95) exit\n")
+                if load.log_level == 4:
+                    said = Outcome(errno="E2BIG", log="BPF program is too large. Processed 1000001 insn\n")
+                before = [Outcome(value=0) for _ in script.operations[:-1]]
+                yield Observed(script, (*before, said), 0.0)
+
+    one = trial(probe(), era)
+    assert one.script is not None
+    refused = [failing(LoadProgram, "E2BIG")(operation) for operation in one.script.operations]
+    executor: Any = Executor()
+    found = _readings(executor, [(one, Observed(one.script, tuple(refused), 0.0))], environment(era))
+    assert executor.asked == asked
+    reading = found[one.name]
+    assert (reading.instruction, reading.reason) == (None, (reason,))
+    assert fared(one, failing(LoadProgram, "E2BIG"), era, reading=reading).whys[0].kind == "too-complex"

@@ -17,7 +17,7 @@ from harness.objects.kernel_facts import KernelFacts
 from harness.objects.reader import read
 from harness.run.checked import Checked
 from harness.script.operations import Operation
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, Prediction
 from hil.errors import UserError
 
 VERSIONS = {"4.1": 0x40134, "5.10": 0x50AFF, "6.1": 0x601C0, "6.12": 0x60C76, "7.2": 0x7020D}
@@ -48,6 +48,7 @@ def fared(
     says: Says = lambda _: Outcome(value=0),
     era: str = "6.1",
     *,
+    predicted: Says | None = None,
     reading: Reading | None = None,
     near: dict[str, Found] | None = None,
     arch: str = "x86_64",
@@ -55,6 +56,8 @@ def fared(
     """How a program fared where a kernel says so of each operation."""
     assert one.script is not None
     where = environment(era, arch)
-    predictions = ModelExecutor(where).run(one.script)
+    predictions: Sequence[Prediction] = ModelExecutor(where).run(one.script)
+    if predicted is not None:
+        predictions = [predicted(operation) for operation in one.script.operations]
     outcomes: Sequence[Outcome] = [says(operation) for operation in one.script.operations]
     return checked(Lane("a-kernel", arch, Engine.INTERP), one, outcomes, predictions, where, reading, near)
