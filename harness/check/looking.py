@@ -133,7 +133,18 @@ def checked(
         return replace(made, attaches=Answer.NO, whys=(why,))
     fires, hits, missed = _fired(trial, outcomes)
     silent = () if fires is Answer.YES else (_silent(trial, fires),)
-    return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed, whys=silent)
+    whys = (*silent, *_without_partner(trial, outcomes))
+    return replace(made, attaches=Answer.YES, fires=fires, hits=hits, missed=missed, whys=whys)
+
+
+def _without_partner(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Why, ...]:
+    """Why the other half of a pair is not there: what the two do together was not seen then."""
+    for at in trial.at(Stage.PARTNER):
+        if errno := outcomes[at].errno:
+            name = trial.steps[at].subject
+            what = f"its other half, {name}, which shares a map with it, is not attached: {errno}"
+            return (Why(Stage.PARTNER, what, "no-partner", errno, remedy=f"see {name} in the same table"),)
+    return ()
 
 
 def _silent(trial: Trial, fires: Answer) -> Why:

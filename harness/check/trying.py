@@ -161,6 +161,9 @@ def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
         statistics = RawBpf(Command.ENABLE_STATS, name="statistics of runs")
         yield Step(Stage.FIRE, statistics, trial.program.name)
     yield from attached
+    if attached and (other := partner(trial.prepared, trial.program)) is not None:
+        both = (*loader.load(other), *loader.attach(other))
+        yield from (replace(step, stage=Stage.PARTNER, subject=other.name) for step in both)
     if attached:
         for operation in _fire(trial, trigger):
             yield Step(Stage.FIRE, operation, trial.program.name)
@@ -174,6 +177,31 @@ def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
         if isinstance(step.operation, CreateKprobe)
     )
     yield from loader.read(trial.program)
+
+
+def partner(prepared: Prepared, program: ObjectProgram) -> ObjectProgram | None:
+    """Returns the program that runs at the other end of the same function and shares a map with this one, as the two
+    that measure how long a function takes; None where there is none that can be loaded. Neither half does anything by
+    itself."""
+    said = program.meaning
+    where = None if said is None else place(said, prepared.kernel)
+    if said is None or where is None or not where.function:
+        return None
+    maps = _shared(prepared, program)
+    for other in prepared.file.programs:
+        its = other.meaning
+        if its is None or other.name in prepared.refused or its.returns is said.returns:
+            continue
+        there = place(its, prepared.kernel)
+        if there is not None and there.function == where.function and maps & _shared(prepared, other):
+            return other
+    return None
+
+
+def _shared(prepared: Prepared, program: ObjectProgram) -> set[str]:
+    """The maps of a program through which it can leave something to another one."""
+    frozen = {map.name for map in prepared.file.maps if map.frozen}
+    return {ref.name for _, ref in program.program.maps} - frozen
 
 
 def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Exit | Trigger]:

@@ -74,6 +74,8 @@ class Stage(StrEnum):
     MAPS = "maps"
     LOAD = "load"
     ATTACH = "attach"
+    PARTNER = "partner"
+    """For the other half of a pair, which is attached as well."""
     FIRE = "fire"
     READ = "read"
 

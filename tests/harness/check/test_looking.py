@@ -17,6 +17,7 @@ from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
 from harness.lowering.executor import Observed
 from harness.objects.adjusting import POISON
+from harness.objects.loading import Stage
 from harness.objects.reader import read
 from harness.objects.reasons import Reason
 from harness.run.checked import Answer, Word
@@ -37,7 +38,7 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome, Unknown
 from tests.harness.check.trying import Says, environment, facts, fared, trial
 from tests.harness.objects.building import moved, tail_caller
-from tests.harness.objects.probes import probe
+from tests.harness.objects.probes import pair, probe
 
 UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
 
@@ -251,6 +252,27 @@ def test_runs_count_where_there_is_no_event() -> None:
     one = trial(probe("raw_tp/sched_switch"))
     found = fared(one, lambda operation: runs if isinstance(operation, ReadRuns) else Outcome(value=0))
     assert (found.word, found.hits, found.missed) == (Word.FIRES, 2, 1)
+
+
+@pytest.mark.parametrize("sections", [("kprobe/vfs_open", "kretprobe/vfs_open"), ("kretsyscall/open", "ksyscall/open")])
+def test_two_halves_that_share_a_map_are_attached_together(sections: tuple[str, str]) -> None:
+    one, other = (trial for trial in trials([NamedObject("pair.o", read(pair(*sections)))], facts()))
+    assert [step.subject for step in one.steps if step.stage is Stage.PARTNER] == ["second"] * 4
+    assert {step.subject for step in other.steps if step.stage is Stage.PARTNER} == {"first"}
+    loads = [at.name for at in one.script.operations if isinstance(at, LoadProgram)] if one.script else []
+    assert loads == ["first", "second"]
+
+    def says(operation: Operation) -> Outcome:
+        return Outcome(errno="ENOENT" if getattr(operation, "name", "").endswith("_second") else None, value=0)
+
+    (_, alone) = fared(one, says).whys
+    assert (alone.kind, "second" in alone.what) == ("no-partner", True)
+
+
+@pytest.mark.parametrize("sections", [("kprobe/vfs_open", "kretprobe/vfs_read"), ("kprobe/f", "kprobe/f")])
+def test_others_are_tried_alone(sections: tuple[str, str]) -> None:
+    for one in trials([NamedObject("pair.o", read(pair(*sections)))], facts()):
+        assert not one.at(Stage.PARTNER)
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,22 @@ def probe(
     symbols = (Symbol(name, 1, FUNC, 0, SIZE * len(code.instructions)), Symbol("hits", 2, size=len(HITS)))
     relocations = tuple(Relocation(1, SIZE * at, 2) for at, _ in code.maps)
     return object_file(*sections, symbols=symbols, relocations=relocations)
+
+
+def pair(first: str, second: str) -> bytes:
+    """An object with the programs `first` and `second` in two sections, which count in the same map."""
+    code = program(count_hits(), exit_())
+    instructions = encode(code.instructions)
+    functions = ALLOC | EXEC
+    return object_file(
+        Section(first, instructions, functions),
+        Section(second, instructions, functions),
+        Section("maps", HITS),
+        Section("license", b"GPL\0"),
+        symbols=(
+            Symbol("first", 1, FUNC, 0, len(instructions)),
+            Symbol("second", 2, FUNC, 0, len(instructions)),
+            Symbol("hits", 3, size=len(HITS)),
+        ),
+        relocations=tuple(Relocation(home, SIZE * at, 3) for home in (1, 2) for at, _ in code.maps),
+    )
