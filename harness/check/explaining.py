@@ -318,7 +318,10 @@ def _no_probe(trial: Trial, symbol: str, errno: str, found: Found | None, enviro
         return Why(
             Stage.ATTACH, f"no probe on {symbol}", "no-entry-probe", errno, rule, "use fentry, or another kernel"
         )
-    rule = f"{symbol} is there, but takes no probe (notrace, NOKPROBE_SYMBOL, or in a section of its own)"
+    rule = (
+        f"{symbol} is there, but takes no probe (notrace, as what is `inline` is where the compiler makes "
+        "a function of it; NOKPROBE_SYMBOL; or in a section of its own)"
+    )
     return Why(Stage.ATTACH, f"no probe on {symbol}", "not-probeable", errno, rule, near)
 
 

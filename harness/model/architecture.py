@@ -100,8 +100,9 @@ ARCHITECTURES: Mapping[str, ArchitectureRules] = {
         # cap_task_prctl, which 6.12.117 refuses and 7.2.13 takes, and at cap_task_prctl+4, where it is the other way
         # round; https://github.com/bpftrace/bpftrace/issues/5093
         entries_traced=((6, 10), (6, 16)),
-        # arch/riscv/net/bpf_jit_comp64.c: bpf_jit_inlines_helper_call() names this one only
-        jit_helpers={Helper.GET_SMP_PROCESSOR_ID: _JIT_HELPERS},
+        # arch/riscv/net/bpf_jit_comp64.c: bpf_jit_inlines_helper_call(); the interpreter refuses them, seen on 7.2.13,
+        # and not on 6.12.117
+        jit_helpers=dict.fromkeys((Helper.GET_SMP_PROCESSOR_ID, Helper.GET_CURRENT_TASK, 158), _JIT_HELPERS),
         aligned=True,
         counts_empty_slots=True,  # arch/riscv/net/bpf_jit_comp64.c: emit_bpf_tail_call(), seen on 7.2.13
     ),

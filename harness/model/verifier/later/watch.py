@@ -146,6 +146,8 @@ class Watch:
             return False
         self.passed_over.append(refusal)
         self._refused[self._at] += 1
+        for states in env.explored.values():  # the states on the way here are not shown to be safe, and cover no other
+            states.clear()
         return True
 
     def _may_end(self, env: Environment, follows: bool | None, result: Fact) -> None:

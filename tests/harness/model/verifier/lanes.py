@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from harness.isa.instruction import Instruction
@@ -58,9 +58,10 @@ def check_later(
     gpl: bool = True,
     missing: Collection[int] = (),
     rules: VerifierRules | None = None,
+    reached: Callable[[Collection[int]], bool] = lambda _: False,
 ) -> Verdict | Unpredicted:
     """The verdict of a later release, whose verifier has `rules`, None for its own, and offers helpers 1 to 8."""
     rules = rules or upstream(release).verifier
     typed = {number: rules.prototypes.get(number, prototype) for number, prototype in kind.helpers.items()}
     context = VerifierContext(replace(kind, helpers=typed), gpl, find_map)
-    return predict(instructions, context, rules, release, frozenset(range(1, 9)), missing)
+    return predict(instructions, context, rules, release, frozenset(range(1, 9)), missing, reached)

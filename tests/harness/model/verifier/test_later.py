@@ -14,6 +14,7 @@ from harness.isa.assemble import (
     R1,
     R2,
     R3,
+    R4,
     R6,
     R10,
     B,
@@ -48,6 +49,7 @@ from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.later.opcode_lowering import translate
 from harness.model.verifier.later.paths import most_simulated
 from harness.model.verifier.prototypes import Prototype
+from harness.model.verifier.rules import Rule
 from harness.release import Release
 from harness.script.outcome import Unpredicted
 from tests.harness.model.verifier.lanes import ARRAY, KINDS, check, check_later
@@ -380,3 +382,14 @@ def test_both_ways_behind_a_negative_constant_of_which_4_1_gets_the_upper_half_w
     assert _errno(*open, jne_imm(R2, -1, 2), *bad, *bad) == "EACCES"
     assert _errno(mov32_imm(R2, -1), jeq32_imm(R2, -1, 2), *TAIL, *bad) == "EACCES"
     assert _errno(mov32_imm(R2, -1), jeq32_imm(R2, -1, 2), *bad, *TAIL) is None
+
+
+def test_a_path_that_was_passed_over_covers_no_other() -> None:
+    """A generated program that 5.10.262 accepts: what one path, which no program takes, had not stored is on the other."""
+    stored = (mov64_imm(R4, 0), Instruction(0xB6, R4, 0, 1, 2), ja(1), stx(DW, R10, -176, R4))
+    pieces = (LOOKUP, stored, jne_imm(R0, 0, 0), ldx(DW, R1, R10, -176), exit_())
+    own = upstream((5, 10)).verifier
+    rules = replace(own, lifted=own.lifted - {Rule.STACK_BELOW, Rule.STACK_UNWRITTEN})
+    verdict = check_later(program(*pieces).instructions, (5, 10), KPROBE, rules=rules, reached=bool)
+    assert isinstance(verdict, Verdict)
+    assert verdict.accepted
