@@ -385,7 +385,7 @@ def test_both_ways_behind_a_negative_constant_of_which_4_1_gets_the_upper_half_w
 
 
 def test_a_path_that_was_passed_over_covers_no_other() -> None:
-    """A generated program that 5.10.262 accepts: what is not stored on a path that nothing takes is on the other one."""
+    """A generated program that 5.10.262 accepts: what is not stored on a path that nothing takes is on another."""
     stored = (mov64_imm(R4, 0), Instruction(0xB6, R4, 0, 1, 2), ja(1), stx(DW, R10, -176, R4))
     pieces = (LOOKUP, stored, jne_imm(R0, 0, 0), ldx(DW, R1, R10, -176), exit_())
     own = upstream((5, 10)).verifier

@@ -14,6 +14,7 @@ from harness.model.verifier.later.safety.numbers import ANY, Number, computed, c
 
 _ALU64, _X = Class.ALU64.value, Source.X.value
 _MOV, _ADD, _SUB = Alu.MOV.value, Alu.ADD.value, Alu.SUB.value
+_SHIFTS = frozenset({Alu.LSH.value, Alu.RSH.value, Alu.ARSH.value})
 _DIV, _MOD, _NEG, _END = Alu.DIV.value, Alu.MOD.value, Alu.NEG.value, Alu.END.value
 
 
@@ -27,6 +28,8 @@ def result(insn: Instruction, dst: Content, src: Content) -> Content:
     if operation == _MOV:
         return _copied(insn, right, bits)
     left = _read(dst)
+    if operation in _SHIFTS and not by_register and not 0 <= insn.imm < bits:
+        raise Unshown("a shift by more bits than there are")
     if operation in (_DIV, _MOD):
         if not by_register and insn.imm == 0:
             raise Unshown("a division by 0")
