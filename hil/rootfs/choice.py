@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,11 +78,19 @@ def _unpacked(archive: Path, new: Path) -> None:
             magic = file.read(6)
         if magic in _CPIO:
             _run(["cpio", "--extract", "--make-directories", "--no-absolute-filenames", "--quiet", "-F"], archive, tree)
-        elif tarfile.is_tarfile(archive):
+        elif _is_tar(archive):
             _run(["tar", "--extract", "--no-same-owner", "--exclude=./dev/*", "--exclude=dev/*", "-f"], archive, tree)
         else:
             raise UserError(f"{archive} is neither a tar nor a cpio archive", remedy="unpack it, and name the folder")
         image.make(tree, new / debian.IMAGE)
+
+
+def _is_tar(archive: Path) -> bool:
+    """Whether it is a tar archive, compressed or not; raises UserError for one that ends in its beginning."""
+    try:
+        return tarfile.is_tarfile(archive)
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise UserError(f"{archive} is damaged: {error}", remedy="make or copy it again") from None
 
 
 def _run(argv: Sequence[str], archive: Path, tree: Path) -> None:

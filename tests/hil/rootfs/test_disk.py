@@ -63,6 +63,16 @@ def test_a_cpio_archive(tmp_path: Path) -> None:
         assert content(disk, "/etc/name") == "mine\n"
 
 
+@pytest.mark.parametrize("length", [5, 30, 80])
+def test_an_archive_that_is_cut_short_is_told(tmp_path: Path, length: int) -> None:
+    archive = tmp_path / "root.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(__file__, "name")
+    archive.write_bytes(archive.read_bytes()[:length])
+    with pytest.raises(UserError, match=r"root\.tar\.gz"), choice.chosen(str(archive), ARCH):
+        pass
+
+
 def test_what_is_no_root_file_system(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("none")
     for named, said in (
