@@ -19,6 +19,7 @@ from harness.jobs.options import (
     cold,
     jobs,
     lanes,
+    on_divergence,
     output,
     repeat,
     require,
@@ -58,6 +59,7 @@ KNOWN = Path(__file__).with_name("known.toml")
 @require_predicted
 @strict
 @repeat
+@on_divergence
 @target
 @output
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
@@ -70,6 +72,7 @@ def conform(
     require_predicted: bool,
     strict: bool,
     rounds: int,
+    on_divergence: str | None,
     output: Path | None,
     listing: bool,
     as_markdown: bool,
@@ -103,7 +106,7 @@ def conform(
         list_plan(console, plan)
         return 0
     demands = Demands(require, predicted=require_predicted or strict, expected=strict)
-    report = carry_out(console, plan, output, jobs, demands)
+    report = carry_out(console, plan, output, jobs, demands, on_divergence=on_divergence)
     _summarize(console, report, excused)
     demands.check(report)
     return report.exit_status

@@ -21,7 +21,7 @@ from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import GENERATORS, share_of
 from harness.fuzz.finding.files import read as read_finding
-from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
+from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence, output, target
 from harness.jobs.start import carry_out
 from harness.lane import Engine, listed
 from harness.run.matrix import make_folder
@@ -67,6 +67,7 @@ class _Shard(click.ParamType[tuple[int, int]]):
 @jobs
 @cold
 @output
+@on_divergence
 @target
 def fuzz(
     lanes: str,
@@ -80,6 +81,7 @@ def fuzz(
     merge: tuple[Path, ...],
     replay: tuple[Path, ...],
     jobs: int | None,
+    on_divergence: str | None,
     output: Path | None,
     **_: object,
 ) -> int:
@@ -91,7 +93,12 @@ def fuzz(
     """
     console = terminal.console()
     if replay:
-        return _replay(replay, lanes, jobs, output, console)
+        return _replay(replay, lanes, jobs, output, console, on_divergence)
+    if on_divergence is not None:
+        raise UserError(
+            "--on-divergence is for few cases, and a campaign has many",
+            remedy="replay what it finds: hil fuzz --replay FILE --on-divergence lockstep",
+        )
     if merge:
         folder = make_folder(output or directories.state() / "runs")
         campaign = merging.merge(merge, folder)
@@ -134,7 +141,14 @@ def fuzz(
     return report.exit_status
 
 
-def _replay(files: Sequence[Path], lanes: str, jobs: int | None, output: Path | None, console: Console) -> int:
+def _replay(
+    files: Sequence[Path],
+    lanes: str,
+    jobs: int | None,
+    output: Path | None,
+    console: Console,
+    on_divergence: str | None,
+) -> int:
     """Runs the scripts of findings on the lanes that were chosen, or on those they were seen on."""
     findings = [read_finding(path) for path in files]
     context = click.get_current_context()
@@ -143,7 +157,7 @@ def _replay(files: Sequence[Path], lanes: str, jobs: int | None, output: Path | 
     places = chosen_places(wanted, console)
     scripts = tuple(dict.fromkeys(one.script for one in findings))
     plan = tuple(share_of(place, scripts, places.board) for place in _places(places, console))
-    return carry_out(console, plan, output, jobs).exit_status
+    return carry_out(console, plan, output, jobs, on_divergence=on_divergence).exit_status
 
 
 def _places(places: Places, console: Console) -> tuple[Place, ...]:

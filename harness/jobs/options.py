@@ -64,6 +64,11 @@ cold = shared(
     help="Boot every machine: restore none from a saved state, save none.",
 )
 """The option of every command that starts machines."""
+on_divergence = click.option(
+    "--on-divergence",
+    type=click.Choice(["lockstep"]),
+    help="Run the first scripts of a lane that diverge once more, every instruction compared: docs/lockstep.md.",
+)
 strict = shared("--strict/--no-strict", help="The same, and fail when an operation fails unexpectedly.")
 
 

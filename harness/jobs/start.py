@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +13,16 @@ from harness.report.summary import summarize
 from harness.run import matrix
 from harness.run.artifacts import Unwritten
 from harness.run.demands import NO_DEMANDS, Demands
-from harness.run.matrix import Complete
+from harness.run.examining import in_lockstep
+from harness.run.matrix import Complete, Examine
 from harness.run.plan import Share
 from harness.run.results import RunReport
 from harness.run.watch import LiveTable, Plain, Watch
 from harness.run.worker import After
 from hil import directories, signals, terminal
+
+EXAMINE: Mapping[str | None, Examine] = {None: lambda workers, folder: None, "lockstep": in_lockstep}
+"""What is done about scripts that diverged, by the values of `--on-divergence`."""
 
 
 def carry_out(
@@ -30,14 +34,23 @@ def carry_out(
     *,
     after: After | None = None,
     complete: Complete = lambda report: report,
+    on_divergence: str | None = None,
 ) -> RunReport:
     """Runs a plan with its progress on the terminal, into a new run folder, and sums it up. Demands that are not met
     are recorded in the report; the caller ends with them (`Demands.check`). `after` and `complete` as in
-    `harness.run.matrix.run`."""
+    `harness.run.matrix.run`; `on_divergence` is a key of `EXAMINE`."""
 
     def run(folder: Path, watch: Watch) -> RunReport:
         return matrix.run(
-            plan, folder, watch, jobs=jobs, demands=demands, artifacts=EVERYTHING, after=after, complete=complete
+            plan,
+            folder,
+            watch,
+            jobs=jobs,
+            demands=demands,
+            artifacts=EVERYTHING,
+            after=after,
+            complete=complete,
+            examine=EXAMINE[on_divergence],
         )
 
     return with_progress(console, plan, output, run)

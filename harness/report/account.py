@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from harness.compare import Verdict
+from harness.lockstep.findings import lines
 from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import describe
 from harness.script.brief import brief
@@ -20,7 +21,14 @@ _CODES = 4
 
 
 def finding(result: ScriptResult) -> Iterator[str]:
-    """Yields what is not as predicted, with long values shortened: `results.json` has them whole."""
+    """Yields what is not as predicted, with long values shortened: `results.json` has them whole; and what lockstep
+    found of it."""
+    yield from _differs(result)
+    if result.lockstep:
+        yield from lines(result.lockstep)
+
+
+def _differs(result: ScriptResult) -> Iterator[str]:
     if result.sightings:
         yield from (brief(describe(seen), REASON) for seen in result.sightings)
         return

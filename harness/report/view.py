@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.compare import Verdict
+from harness.lockstep.findings import lines
 from harness.report.account import concerned, decided
 from harness.report.console import tail
 from harness.run.again import again, involved
@@ -49,6 +50,8 @@ class Finding:
     operation: OperationReport | None
     sightings: tuple[Sighting, ...]
     blame: str
+    lockstep: tuple[str, ...]
+    """What a run in lockstep found, on the first of the lanes."""
     places: tuple[tuple[str, str, float], ...]  # lane, anchor, seconds
     repeat: str
     concerned: frozenset[int]
@@ -221,6 +224,7 @@ def _finding(
         first.operation,
         first.sightings,
         first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
+        tuple(lines(first.lockstep)) if first.lockstep else (),
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
         again(report.command, involved(same), first.script, first.rounds),
         frozenset(concerned(first)),

@@ -15,6 +15,7 @@ from harness.jobs.options import (
     cold,
     jobs,
     lanes,
+    on_divergence,
     output,
     repeat,
     require,
@@ -52,6 +53,7 @@ from hil import terminal
 @require_predicted
 @strict
 @repeat
+@on_divergence
 @target
 @output
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
@@ -64,6 +66,7 @@ def run(
     require_predicted: bool,
     strict: bool,
     rounds: int,
+    on_divergence: str | None,
     output: Path | None,
     listing: bool,
     **_: object,
@@ -83,6 +86,6 @@ def run(
         list_plan(console, plan)
         return 0
     demands = Demands(require, predicted=require_predicted or strict, expected=strict)
-    report = carry_out(console, plan, output, jobs, demands)
+    report = carry_out(console, plan, output, jobs, demands, on_divergence=on_divergence)
     demands.check(report)
     return report.exit_status

@@ -36,6 +36,7 @@ from hil.version import version
 _log = logging.getLogger(__name__)
 
 Complete = Callable[[RunReport], RunReport]
+Examine = Callable[[Sequence[Worker], Path], None]
 _LOOK = 1.0
 """Seconds after which the main thread looks up. Python heeds signals between two instructions: one that comes when the
 wait for a lock is decided on, but has not begun, is heeded when the lock is there, which may be never."""
@@ -52,15 +53,22 @@ def run(
     artifacts: Artifacts = RESULTS,
     after: After | None = None,
     complete: Complete = lambda report: report,
+    examine: Examine = lambda workers, folder: None,
 ) -> RunReport:
     """Run every share, `jobs` machines at once (by default one a CPU), and write what `artifacts` says. `after` is
-    called with each lane's session, `complete` adds to the report what it learnt.
+    called with each lane's session, `complete` adds to the report what it learnt; `examine` may look at results again
+    when all workers are through.
 
     An interrupt (`hil.signals`) stops every machine, leaves what there is, marked as such, and is raised again; one
     that comes when the run is through comes too late. Unwritten when something could not be written.
     """
     workers = [Worker(share, folder, Logged(watch), model, after=after) for share in shares]
-    return recorded(workers, lambda: work(workers, jobs), folder, demands, artifacts, complete)
+
+    def carry_out() -> None:
+        work(workers, jobs)
+        examine(workers, folder)
+
+    return recorded(workers, carry_out, folder, demands, artifacts, complete)
 
 
 def recorded(

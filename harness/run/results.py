@@ -14,16 +14,17 @@ from harness.compare import Blame, Verdict
 from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
+from harness.lockstep.findings import Examined
 from harness.run.checked import Checked
 from harness.run.executed import Executed
 from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
 from hil.whole import write_whole
 
-FORMAT = 4
+FORMAT = 5
 """The format of `results.json`; it grows when a reader of an older one would misread it, or miss new data: 3 brought
 the programs, the differences and the commands that repeat a result; 4 the verdict `disagree`, and which lanes an
-operation was compared with.
+operation was compared with; 5 what lockstep found.
 """
 
 
@@ -82,6 +83,8 @@ class ScriptResult:
     """The command that repeats this result; empty for agreement."""
     unexpected: tuple[OperationReport, ...] = ()
     judged: Judged = NOTHING
+    lockstep: Examined | None = None
+    """What a run in lockstep found (`--on-divergence lockstep`); None when there was none."""
 
     @property
     def operations(self) -> tuple[OperationReport, ...]:
