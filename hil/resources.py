@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folders of the recipes (`images`) and the agent's sources (`guest`): in the wheel, or in the checkout."""
+"""The folders of the recipes (`images`), the agent's sources (`guest`), and in the wheel the agents (`agents`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(name: Literal["images", "guest"]) -> Path:
+def folder(name: Literal["images", "guest", "agents"]) -> Path:
     """The folder with the data files of `name`, which must not be written."""
     packaged = _PACKAGE / "_resources" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The agent's binary for an architecture: compiled once, then taken from the cache."""
+"""The agent's binary for an architecture: the one that came with the wheel; else compiled once, then taken from the
+cache."""
 
 from __future__ import annotations
 
@@ -10,15 +11,16 @@ import subprocess
 from pathlib import Path
 
 from hil import cache, directories, programs, resources
+from hil.agent import compiling
+from hil.agent.compiling import LINK as LINK
 from hil.arch import Architecture
 from hil.errors import BenchError
-
-# The guest has no C library. Apart from the other flags, because sanitizers cannot be linked that way.
-LINK = ("-static",)
 
 
 def agent_binary(arch: Architecture) -> Path:
     """The path of the statically linked agent for `arch`; raises BenchError when its compiler is missing or fails."""
+    if ready := prebuilt(arch):
+        return ready
     compiler = shutil.which(arch.gcc)
     if compiler is None:
         raise BenchError(
@@ -27,8 +29,17 @@ def agent_binary(arch: Architecture) -> Path:
         )
     sources = resources.folder("guest")
     folder = directories.cache() / "agent" / _digest(sources, compiler) / arch.name
-    binary = folder / "hil-agent"
+    binary = folder / compiling.NAME
     cache.ensure(folder, lambda new: compile_agent(compiler, new / binary.name, sources, *LINK))
+    return binary
+
+
+def prebuilt(arch: Architecture) -> Path | None:
+    """The agent that came with the wheel; None in a checkout, and where it was made from other sources."""
+    folder = resources.folder("agents")
+    binary, sources = folder / arch.name / compiling.NAME, folder / compiling.SOURCES
+    if not binary.exists() or sources.read_text().strip() != compiling.digest(resources.folder("guest")):
+        return None
     return binary
 
 
@@ -37,9 +48,7 @@ def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> No
 
     Raises BenchError, with the compiler's messages, when it fails.
     """
-    files = sorted(str(path) for path in sources.glob("*.c"))
-    command = [compiler, f"@{sources / 'flags'}", *extra, "-o", str(output), *files]
-    done = programs.run(command, environment=os.environ)
+    done = programs.run(compiling.command(compiler, output, sources, *extra), environment=os.environ)
     if done.returncode:
         raise BenchError(
             f"the agent cannot be compiled: {compiler} ended with status {done.returncode}",
@@ -50,9 +59,5 @@ def compile_agent(compiler: str, output: Path, sources: Path, *extra: str) -> No
 
 def _digest(sources: Path, compiler: str) -> str:
     """A digest of all that the binary is made from: sources, flags and the compiler's version."""
-    digest = hashlib.sha256()
-    for path in sorted([*sources.glob("*.[ch]"), sources / "flags"]):
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    digest.update(version + " ".join(LINK).encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(version + compiling.digest(sources).encode()).hexdigest()[:16]

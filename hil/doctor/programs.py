@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.agent.build import prebuilt
 from hil.arch import Architecture, architectures
 from hil.debian.apt import KEYRING
 from hil.doctor.finding import Finding, State
@@ -63,9 +64,11 @@ def tools(find: Which = which, keyring: Path = KEYRING) -> Iterator[Finding]:
 
 
 def compilers(find: Which = which) -> Iterator[Finding]:
-    """Yields whether the agent can be compiled for each architecture."""
+    """Yields whether the agent is there, or can be compiled, for each architecture."""
     for arch in architectures().values():
-        if found := find(arch.gcc):
+        if prebuilt(arch):
+            yield Finding(f"agent for {arch}", State.OK, "came with the wheel")
+        elif found := find(arch.gcc):
             yield Finding(f"agent for {arch}", State.OK, f"compiled by {found}")
         else:
             yield _missing(arch.gcc, arch.gcc_package, f"the agent for {arch}", f"agent for {arch}")
