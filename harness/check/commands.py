@@ -83,6 +83,7 @@ def check(
         for place, facts in chosen.facts.items()
     }
     table = {} if expect is None else expecting.read(expect, script_names(named), (*known_lanes(), *chosen.lanes))
+    expecting.check_left_out(table, chosen.left)
     if model_only:
         found = tuple(
             expecting.expected(table, one)

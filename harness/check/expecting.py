@@ -70,6 +70,18 @@ def _check_word(where: str, said: object) -> None:
         raise UserError(f"{where}: {said!r}: there is no kind of reason {kind!r}", remedy=nearest(kind, sorted(KINDS)))
 
 
+def check_left_out(table: Table, left: Mapping[Lane, str]) -> None:
+    """Raises UserError for a lane that is left out, of which the table demands something: it would be met by nothing.
+    `left` says why, by lane."""
+    for lane, why in left.items():
+        for program, words in table.items():
+            if any(_matches(pattern, str(lane)) for pattern in words):
+                raise UserError(
+                    f"--expect demands something of {program} on {lane}, which is left out: {why}",
+                    remedy="get its kernel, or leave the lane out of --lanes",
+                )
+
+
 def expected(table: Table, one: Checked) -> Checked:
     """Returns the result with what the table says of it: the first pattern that matches its lane counts."""
     for pattern, word in table.get(one.script, {}).items():

@@ -123,6 +123,16 @@ def test_a_table_may_be_about_more_programs_than_are_tried(file: Path, tmp_path:
 
 
 @pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(("pattern", "fine"), [("linux-4.1", False), ("*", False), ("debian-12", True)])
+def test_a_lane_that_is_left_out_meets_no_expectation(file: Path, tmp_path: Path, pattern: str, fine: bool) -> None:
+    (tmp_path / "table.toml").write_text(f'["probe.o:probe"]\n"{pattern}" = "attaches"\n')
+    words = (file, "--model-only", "--lanes", "debian-12/x86_64,linux-4.1", "--expect", tmp_path / "table.toml")
+    said = run(*words)
+    assert (said.return_value == 0) == fine, said
+    assert fine or "linux-4.1 is not in the cache" in str(said.exception)
+
+
+@pytest.mark.usefixtures("kernels")
 def test_a_file_that_is_named_twice_is_tried_twice_under_names_that_a_choice_does_not_change(file: Path) -> None:
     said = run(file, file, "--model-only", "--json", "--lanes", "debian-12/x86_64/jit")
     assert [one["script"] for one in json.loads(said.stdout)] == ["probe.o:probe", "probe.o:probe-2"]
