@@ -41,6 +41,7 @@ class Environment:
     whether it has kprobes; None stands for what its records say. `other_options` are the configuration options that it
     shows otherwise than the configuration that came with it. `supposed` are the changes, of those that nobody has
     looked up for the release, that it is taken to have; None when it may have any of them (`harness.model.unchecked`).
+    With `affords` it is known to have the memory for the map that is made.
     """
 
     era: str
@@ -58,6 +59,7 @@ class Environment:
     has_kprobes: bool | None = None
     other_options: tuple[str, ...] = ()
     supposed: frozenset[Seen] | None = None
+    affords: bool = False
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:

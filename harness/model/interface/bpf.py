@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.abi.bpf import Command
@@ -13,6 +14,7 @@ from harness.model.interface.objects import Event, LoadedProgram
 from harness.model.maps import ArrayMap, EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.array import index_of
 from harness.model.maps.elements import ElementMap, Shape
+from harness.model.maps.limits import Unaffordable
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND
 from harness.model.unpredictable import Bounded, Settled, Unbounded, Unpredictable
@@ -43,15 +45,23 @@ from harness.script.reason import gap_of
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
+    """Makes a map; raises Settled where only the kernel's answer shows that it has the memory."""
     _check_capability(kernel, operation)
-    kernel.names.open(operation.name, make_map(kernel, operation))
+    try:
+        kernel.names.open(operation.name, make_map(kernel, operation))
+    except Unaffordable as doubt:
+        if kernel.seen is None or kernel.seen.errno is not None:
+            raise
+        kernel.names.open(operation.name, make_map(kernel, operation, affords=True))
+        raise Settled(doubt.why) from doubt
     return Outcome(value=DESCRIPTOR)
 
 
-def make_map(kernel: Kernel, wanted: CreateMap) -> Map:
+def make_map(kernel: Kernel, wanted: CreateMap, *, affords: bool = False) -> Map:
     """Returns the map; its memory is counted last."""
     permissions.seed(kernel, wanted)
-    made = allocate(kernel.environment, wanted)
+    environment = replace(kernel.environment, affords=True) if affords else kernel.environment
+    made = allocate(environment, wanted)
     permissions.command(kernel, "CreateMap")
     permissions.map_type(kernel, wanted.type)
     permissions.charge(kernel)

@@ -29,7 +29,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
         check_per_cpu(environment, wanted.value_size)
     if rules.most_array_bytes is not None and wanted.max_entries > rules.most_array_bytes // stride:
         raise Errno("ENOMEM")
-    check_memory(wanted.max_entries * stride * (environment.cpus if per_cpu else 1))
+    check_memory(environment, wanted.max_entries * stride * (environment.cpus if per_cpu else 1))
 
 
 def create_array(environment: Environment, wanted: CreateMap) -> Map:

@@ -14,6 +14,7 @@ from harness.model.maps.event_array import create_event_array
 from harness.model.maps.hash import create_hash
 from harness.model.maps.limits import check_file_modes
 from harness.model.maps.lru import create_lru
+from harness.model.maps.opaque import create_cgroup_array, create_queue
 from harness.model.maps.program_array import create_program_array
 from harness.model.maps.ring_buffer import create_ring_buffer
 from harness.model.maps.stack_trace import create_stack_trace
@@ -29,8 +30,10 @@ _MAKERS: Mapping[int, Callable[[Environment, CreateMap], Map]] = {
     MapType.PERCPU_HASH: create_hash,
     MapType.PERCPU_ARRAY: create_array,
     MapType.STACK_TRACE: create_stack_trace,
+    MapType.CGROUP_ARRAY: create_cgroup_array,
     MapType.LRU_HASH: create_lru,
     MapType.LRU_PERCPU_HASH: create_lru,
+    MapType.QUEUE: create_queue,
     MapType.RINGBUF: create_ring_buffer,
 }
 """One function for each type, which makes the checks of that type's allocation in the kernel's order."""

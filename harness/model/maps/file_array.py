@@ -28,7 +28,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
     check_flags(environment, wanted)
     if wanted.max_entries == 0 or wanted.key_size != 4 or wanted.value_size != 4:
         raise Errno("EINVAL")
-    check_memory(wanted.max_entries * 8)
+    check_memory(environment, wanted.max_entries * 8)
 
 
 class FileArrayMap(Map, Generic[T]):

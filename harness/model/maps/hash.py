@@ -39,7 +39,7 @@ def check(environment: Environment, wanted: CreateMap) -> None:
         raise Errno(rules.too_many_hash_entries)
     # Since 4.6 all elements are allocated beforehand; in 4.1 the bucket heads are.
     values = environment.cpus if per_cpu else 1
-    check_memory(wanted.max_entries * (element * values if rules.preallocates else 8))
+    check_memory(environment, wanted.max_entries * (element * values if rules.preallocates else 8))
 
 
 def create_hash(environment: Environment, wanted: CreateMap) -> Map:

@@ -37,10 +37,14 @@ def check_flags(environment: Environment, wanted: CreateMap) -> None:
         raise Unpredictable(f"the model does not know what map_flags {unknown:#x} do", Gap.MAPS)
 
 
-def check_memory(size: int) -> None:
-    """Raises Unpredictable when the guest may not have `size` bytes."""
-    if size > LARGEST_CERTAIN:
-        raise Unpredictable(f"whether a map of {size} bytes can be allocated depends on the guest's memory")
+class Unaffordable(Unpredictable):
+    """The guest may not have the memory for a map."""
+
+
+def check_memory(environment: Environment, size: int) -> None:
+    """Raises Unaffordable when the guest may not have `size` bytes."""
+    if size > LARGEST_CERTAIN and not environment.affords:
+        raise Unaffordable(f"whether a map of {size} bytes can be allocated depends on the guest's memory")
 
 
 def check_per_cpu(environment: Environment, value_size: int) -> None:

@@ -140,7 +140,7 @@ def create_ring_buffer(environment: Environment, wanted: CreateMap) -> RingBuffe
     size, page = wanted.max_entries, environment.page_size
     if wanted.key_size or wanted.value_size or size == 0 or size & (size - 1) or size % page:
         raise Errno("EINVAL")
-    check_memory(size)
+    check_memory(environment, size)
     return RingBufferMap(size, page)
 
 

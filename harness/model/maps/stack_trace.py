@@ -111,5 +111,5 @@ def create_stack_trace(environment: Environment, wanted: CreateMap) -> StackTrac
     size = wanted.value_size
     if wanted.max_entries == 0 or wanted.key_size != 4 or size < 8 or size % 8 or size // 8 > DEEPEST:
         raise Errno("EINVAL")
-    check_memory(wanted.max_entries * (size + 24))
+    check_memory(environment, wanted.max_entries * (size + 24))
     return StackTraceMap(size, wanted.max_entries)

@@ -27,10 +27,13 @@ FLAGS: Mapping[int, int] = {
     MapType.ARRAY: MapFlag.NUMA_NODE | MapFlag.MMAPABLE | MapFlag.INNER_MAP | _ACCESS,
     MapType.PERCPU_ARRAY: _ACCESS,
     MapType.PROG_ARRAY: MapFlag.NUMA_NODE | _FILE,
+    MapType.CGROUP_ARRAY: MapFlag.NUMA_NODE | _FILE,
     MapType.PERF_EVENT_ARRAY: MapFlag.NUMA_NODE | MapFlag.PRESERVE_ELEMS | _FILE,
     # kernel/bpf/stackmap.c: STACK_CREATE_FLAG_MASK; kernel/bpf/ringbuf.c: RINGBUF_CREATE_FLAG_MASK
     MapType.STACK_TRACE: MapFlag.NUMA_NODE | MapFlag.STACK_BUILD_ID | _FILE,
     MapType.RINGBUF: MapFlag.NUMA_NODE,
+    # kernel/bpf/queue_stack_maps.c: QUEUE_STACK_CREATE_FLAG_MASK
+    MapType.QUEUE: MapFlag.NUMA_NODE | _ACCESS,
 }
 """The flags of 5.10. Each came in a release of its own, from 4.6 (NO_PREALLOC) to 5.10 (PRESERVE_ELEMS)."""
 

@@ -87,6 +87,11 @@ CHANGES: tuple[Change, ...] = (
         {Helper.GET_CURRENT_TASK: Prototype(gpl_only=True)},
     ),
     _called(
+        (4, 9),
+        "60d20f9195b2, bpf: Add bpf_current_task_under_cgroup helper",
+        {Helper.CURRENT_TASK_UNDER_CGROUP: Prototype((_MAP, _ANYTHING), map=MapType.CGROUP_ARRAY)},
+    ),
+    _called(
         (4, 11),
         "5722569bb9c3, bpf: allow helpers access to map element values",
         {
@@ -152,9 +157,16 @@ CHANGES: tuple[Change, ...] = (
                 _FILL,
             ),
             Helper.GET_CURRENT_COMM: Prototype(_FILLED),
+            Helper.MAP_PUSH_ELEM: Prototype((_MAP, Argument.MAP_VALUE, _ANYTHING), map=MapType.QUEUE),
             Helper.PERF_EVENT_READ_VALUE: Prototype((_MAP, _ANYTHING, *_FILLED), gpl_only=True, map=_EVENTS),
             Helper.GET_STACK: Prototype((_CONTEXT, *_FILLED_OR_NONE, _ANYTHING), gpl_only=True),
         },
         after=(4, 1),
+    ),
+    _called(
+        (6, 1),
+        "",
+        {Helper.GET_FUNC_IP: Prototype((_CONTEXT,), gpl_only=True)},
+        after=(5, 10),
     ),
 )

@@ -277,6 +277,16 @@ _STACK_TRACES = _maps(
     "d5a3b1f69186, bpf: introduce BPF_MAP_TYPE_STACK_TRACE",
     {MapType.STACK_TRACE: frozenset({Helper.GET_STACKID})},
 )
+_CGROUP_ARRAYS = _maps(
+    (4, 9),
+    "60d20f9195b2, bpf: Add bpf_current_task_under_cgroup helper",
+    {MapType.CGROUP_ARRAY: frozenset({Helper.CURRENT_TASK_UNDER_CGROUP})},
+)
+_QUEUES = _maps(
+    (4, 20),
+    "f1a2e44a3aec, bpf: add queue and stack maps",
+    {MapType.QUEUE: frozenset({Helper.MAP_PUSH_ELEM, Helper.MAP_POP_ELEM, Helper.MAP_PEEK_ELEM})},
+)
 _LRU = _maps(
     (4, 10),
     "29ba732acbee, bpf: Add BPF_MAP_TYPE_LRU_HASH",
@@ -296,9 +306,11 @@ CHANGES: tuple[Change, ...] = (
     _EVENT_ARRAYS,
     _PER_CPU,
     _STACK_TRACES,
+    _CGROUP_ARRAYS,
     _LRU,
     unreached_taken_out,
     own_functions,
+    _QUEUES,
     narrow_arithmetic_shift,
     rights_of_programs,
     loops,

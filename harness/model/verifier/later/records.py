@@ -32,6 +32,8 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+WRITERS = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM, Helper.MAP_PUSH_ELEM, Helper.MAP_POP_ELEM})
+"""Helpers that take no map which programs may not write to."""
 _RECORD = -1
 """The type of map that a record is treated as a value of."""
 
@@ -60,7 +62,7 @@ def check_rights(map: MapShape, write: bool) -> None:
 def check_map(number: int, prototype: Prototype, shape: MapShape, only: frozenset[int] | None) -> None:
     """Checks that helper and map fit each other; record_func_map(), check_map_func_compatibility(). `only` are the
     helpers that take maps of this type, None for any."""
-    if not shape.writable and number in (Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM):
+    if not shape.writable and number in WRITERS:
         raise Refused(Rule.MAP_WRITE, "EACCES", "write into map forbidden")
     if (only is not None and number not in only) or prototype.map not in (None, shape.type):
         raise Refused(Rule.MAP_AND_HELPER, "EINVAL", f"cannot pass map_type {shape.type} into func {number}")

@@ -163,6 +163,8 @@ SHAPES = {
     MapType.PROG_ARRAY: (4, 4, 4),
     MapType.PERF_EVENT_ARRAY: (4, 4, 4),
     MapType.STACK_TRACE: (4, 64, 4),
+    MapType.CGROUP_ARRAY: (4, 4, 4),
+    MapType.QUEUE: (0, 8, 4),
     MapType.RINGBUF: (0, 0, 4096),
 }
 """Where four bytes of key and eight of value are not it."""

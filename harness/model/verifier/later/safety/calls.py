@@ -10,6 +10,7 @@ from harness.isa.opcodes import R0, R1, R5, Helper
 from harness.model.verifier.context import MapShape, VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later.pointers import FAR
+from harness.model.verifier.later.records import WRITERS
 from harness.model.verifier.later.safety import memory
 from harness.model.verifier.later.safety.contents import Content, Kind, Pointer, State, Unshown
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant
@@ -32,7 +33,6 @@ _LOOKED_INTO = frozenset(
     }
 )
 _ELEMENTS = frozenset({Helper.MAP_LOOKUP_ELEM, Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
-_STORES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
 
 
 def call(state: State, context: VerifierContext, rules: VerifierRules, index: int, number: int) -> None:
@@ -79,7 +79,7 @@ def _check_map(rules: VerifierRules, prototype: Prototype, number: int, map: Map
     only = rules.map_helpers.get(map.type)
     if (only is not None and number not in only) or prototype.map not in (None, map.type):
         raise Unshown(f"a map of type {map.type} in a call of helper {number}")
-    if number in _STORES and not map.writable:
+    if number in WRITERS and not map.writable:
         raise Unshown("a map is written that programs may not write")
 
 
