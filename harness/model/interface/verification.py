@@ -9,13 +9,13 @@ Only 4.1's verifier is specified; of later ones, what follows from it and from w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from collections.abc import Collection, Hashable, Iterator
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
 
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import LD_IMM64, Class, Pseudo
+from harness.isa.opcodes import LD_IMM64, Class, Helper, Jump, Pseudo
 from harness.model import verifier
 from harness.model.architecture import architecture_rules
 from harness.model.environment import Environment
@@ -46,6 +46,9 @@ SHORT_RECORD, LONG_RECORD = 2048, 8192
 
 NO_LOG = verifier.LogRequest()
 _NUMBERS_ONLY = (ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.SOCKET_FILTER)
+_CALL = Class.JMP | Jump.CALL
+_VERDICTS = 512
+"""The verdicts that are kept for the same program on the other engine, or in another of the model's ways."""
 _KERNELS = 256
 """The kernels, and program types, whose rules are kept for the next program."""
 
@@ -92,6 +95,11 @@ class MapReferences:
         )
         return self._shapes.setdefault(map, shape)
 
+    def shapes(self) -> tuple[tuple[object, ...], ...]:
+        """Returns what `find` gives for every instruction that names a map, and which of them name the same one."""
+        found = [self.find(load.imm) for _, load in _map_loads(self.instructions)]
+        return tuple((found.index(one), one if isinstance(one, str) else astuple(one)) for one in found)
+
     def hide(self, log: Log) -> Log:
         """Returns the log without the model's own numbers: only the message about a descriptor shows one, and it comes
         first."""
@@ -129,22 +137,66 @@ def judge(
 
     The `log` is known for 4.1 only. All callers that need the verdict on a program use this function.
     """
-    context, rules = context_of(environment, operation, references, log), environment.rules
-    if rules.verifier.specified:
-        return verifier.verify(references.instructions, context)
-    known = _as_far_as_known(environment)
-    said = predict(
-        references.instructions,
-        context,
-        known,
-        rules.release,
-        rules.helpers,
-        environment.only_compiled,
-        partial(_reached, environment, operation, references),
-    )
+    context = context_of(environment, operation, references, log)
+    key = _asked(environment, operation, references, context)
+    said = _said.get(key)
+    if said is None:
+        tried: list[bool] = []
+        said = _judged(environment, operation, references, context, tried)
+        if not tried:
+            if len(_said) >= _VERDICTS:
+                _said.clear()
+            _said[key] = said
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
     return said
+
+
+def _judged(
+    environment: Environment,
+    operation: LoadProgram,
+    references: MapReferences,
+    context: verifier.VerifierContext,
+    tried: list[bool],
+) -> Verdict | Unpredicted:
+    """The verdict; `tried` gets an element for each trial, whose result depends on what maps contain."""
+    rules = environment.rules
+    if rules.verifier.specified:
+        return verifier.verify(references.instructions, context)
+
+    def reached(wanted: Collection[int]) -> bool:
+        tried.append(True)
+        return _reached(environment, operation, references, wanted)
+
+    known, only_compiled = _as_far_as_known(environment), environment.only_compiled
+    return predict(references.instructions, context, known, rules.release, rules.helpers, only_compiled, reached)
+
+
+def _asked(
+    environment: Environment, operation: LoadProgram, references: MapReferences, context: verifier.VerifierContext
+) -> Hashable:
+    """All that a verdict without trials depends on. Engines differ in the helpers that only a JIT has, and in tail
+    calls of programs with functions: other programs have the same verdict on both."""
+    calls = frozenset(one.imm for one in references.instructions if one.code == _CALL and not one.src)
+    return (
+        _of_any_engine(environment),
+        calls.intersection(environment.only_compiled),
+        context.tail_calls_of_functions and Helper.TAIL_CALL in calls,
+        operation.type,
+        context.gpl,
+        context.typed,
+        context.log,
+        references.instructions,
+        references.shapes(),
+    )
+
+
+@lru_cache(maxsize=_KERNELS)
+def _of_any_engine(environment: Environment) -> Environment:
+    return replace(environment, engine="")
+
+
+_said: dict[Hashable, Verdict | Unpredicted] = {}
 
 
 def _reached(
