@@ -45,6 +45,12 @@ bench: .venv/ready
 chaos: .venv/ready
 	.venv/bin/python -m tests.chaos $(ARGS)
 
+mutants: .venv/ready
+	.venv/bin/python -m tests.mutants $(ARGS)
+
+campaign: .venv/ready
+	.venv/bin/hil fuzz --lanes linux-4.1,debian-12 --cases 200000 --seed 1 --output runs $(ARGS)
+
 probes: .venv/ready
 	.venv/bin/python -m tests.objects.probes $(ARGS)
 
@@ -72,4 +78,4 @@ docs: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos objects probes examples roots docs pages clean
+.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots docs pages clean

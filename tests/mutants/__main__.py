@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""`python -m tests.mutants`: whether every planted mistake is found, on a real kernel, and after how many cases."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from harness.lane import select
+from harness.run.choice import known_lanes
+from harness.session import lane_session, prepare
+from hil import terminal
+from tests.mutants.planted import MUTANTS
+from tests.mutants.searching import Search, seen_by
+
+
+@click.command()
+@click.option("--lane", default="debian-12/x86_64/interp", show_default=True, help="The kernel that is right.")
+@click.option("--cases", default=4000, show_default=True, type=click.IntRange(1), help="How many cases are enough.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--shrink", is_flag=True, help="Make every finding smaller, too.")
+def main(lane: str, cases: int, seed: int, shrink: bool) -> None:
+    """Plant every mistake in the model, and look for the first case that shows it."""
+    (chosen,) = select([lane], known_lanes([lane]))
+    with (
+        TemporaryDirectory(prefix="hil-mutants-") as folder,
+        lane_session(prepare(chosen.kernel, chosen.arch), Path(folder), engine=chosen.engine) as session,
+    ):
+        environment = session.environment(chosen.engine)
+        search = Search(session, chosen, environment, seen_by(session.executor, environment, seed, cases))
+        rows, missed = [], 0
+        for mutant in MUTANTS:
+            found = search.first(mutant)
+            missed += found is None
+            left = search.smaller(mutant, found) if shrink and found else None
+            size = f"{left.before} to {left.after}" if left else ""
+            rows.append((mutant.name, mutant.commit, found[0].script.name if found else "not found", size))
+    terminal.print_table(terminal.console(), ("mistake", "fixed by", "first seen in", "instructions"), rows)
+    print(f"{len(MUTANTS) - missed} of {len(MUTANTS)} found within {cases} cases on {chosen}")
+    sys.exit(bool(missed))
+
+
+if __name__ == "__main__":
+    main()
