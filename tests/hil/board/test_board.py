@@ -153,13 +153,16 @@ def test_a_cut_line_is_noticed_and_the_board_puts_itself_back(
     assert any("before the board was put back" in warning for warning in target.warnings)
 
 
-def test_a_board_that_falls_silent_is_noticed(make: Make, host: ThisHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_falls_silent_is_noticed(
+    make: Make, host: ThisHost, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keeper, "SILENCE", 1.0)
     monkeypatch.setattr(keeper, "EVERY", 0.05)
     with make() as target:
         host.muted.set()
         until(lambda: target.lost_reason() is not None)
         assert "no answer for 1 s" in str(target.lost_reason())
+    until(lambda: not list(place.iterdir()))  # and it hears that we are gone
 
 
 def test_a_board_that_hears_nothing_puts_itself_back(
