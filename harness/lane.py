@@ -81,7 +81,7 @@ def _meant(pattern: str, known: Sequence[Lane]) -> str:
         for part, there in zip(parts, names, strict=False)
     ]
     if all(near) and near != parts:
-        return f"did you mean {'/'.join(near)!r}? `hil lanes` lists all KERNEL/ARCH/ENGINE"
+        return f"write KERNEL/ARCH/ENGINE; did you mean {'/'.join(near)!r}? `hil lanes` lists all"
     kernels, archs, engines = map(", ".join, names)
     return f"write KERNEL/ARCH/ENGINE with kernel of: {kernels}; arch of: {archs}; engine of: {engines}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+from rich.console import Console
 
 from harness.benchmarks.batching import batching_ratios
 from harness.benchmarks.boot import boot_ratio
@@ -19,6 +20,7 @@ from harness.lane import Engine
 from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
 from hil.arch import Architecture, architectures_with
+from hil.heartbeat import Heartbeat
 from hil.kernels import store
 
 
@@ -33,9 +35,13 @@ def bench(name: str, rounds: int, restores: int | None) -> None:
     for arch in architectures_with(name):
         store.get(name, arch)  # fails before minutes are spent on what needs no kernel
 
-    def notify(line: str) -> None:
-        console.print(f"bench: {line}", highlight=False, style="dim")
+    with Heartbeat(lambda line: console.print(f"bench: {line}", highlight=False, style="dim")) as notify:
+        notify("starting")
+        _measure(console, name, rounds, restores, notify)
 
+
+def _measure(console: Console, name: str, rounds: int, restores: int | None, notify: store.Notify) -> None:
+    """Measures, and prints what came out."""
     if restores is not None:
         with TemporaryDirectory(prefix="hil-bench-") as folder:
             for arch in filter(_restorable, architectures_with(name)):

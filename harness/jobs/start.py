@@ -67,7 +67,8 @@ def with_progress(
             with LiveTable(console, tuple(plan)) as table:
                 report = run(folder, table)
         else:
-            report = run(folder, Plain(console))
+            with Plain(console, tuple(plan)) as lines:
+                report = run(folder, lines)
     except Unwritten as error:
         summarize(console, error.report, folder)  # an interrupted run needs it most
         raise

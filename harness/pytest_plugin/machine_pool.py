@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 
 from harness.lane import Lane
-from harness.session import Bootable, Session, lane_session, prepare
+from harness.session import Bootable, LineListener, Session, lane_session, prepare
 from hil.errors import HilError, MachineLost
+from hil.heartbeat import Heartbeat
 from hil.machine import Machine
 
 
@@ -18,9 +20,10 @@ class MachinePool:
     """Holds the machine that was asked for last, and only that one; it is a context manager, and the machine ends with
     it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes a pool whose machines write their files in folders of their own below `folder`."""
-        self._folder = folder
+    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Makes a pool whose machines write their files in folders of their own below `folder`. `tell` receives what is
+        fetched for them, and every few seconds that one is still awaited."""
+        self._folder, self._tell = folder, tell
         self._failures: dict[tuple[str, str], HilError] = {}
         self._kept: tuple[str, str] | None = None
         self._ready: Session[Machine] | None = None
@@ -53,7 +56,8 @@ class MachinePool:
             raise self._failures[wanted]
         self._end_session()
         try:
-            self._ready = self._boot(prepare(lane.kernel, lane.arch))
+            with Heartbeat(self._tell, lambda _, since: f"waiting for {'/'.join(wanted)}: {since:.0f} s") as tell:
+                self._ready = self._boot(prepare(lane.kernel, lane.arch, LineListener(tell)))
         except HilError as error:
             self._failures[wanted] = error
             raise

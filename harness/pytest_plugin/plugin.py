@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -171,8 +172,19 @@ def _hil_machine_pool(pytestconfig: pytest.Config, tmp_path_factory: pytest.Temp
     from harness.run.matrix import make_folder
 
     output = pytestconfig.getoption("--hil-output")
-    with MachinePool(tmp_path_factory.mktemp("hil") if output is None else make_folder(output)) as pool:
+    folder = tmp_path_factory.mktemp("hil") if output is None else make_folder(output)
+    with MachinePool(folder, lambda line: _tell(pytestconfig, line)) as pool:
         yield pool
+
+
+def _tell(config: pytest.Config, line: str) -> None:
+    """Writes a line to the terminal while pytest captures what a test prints; nothing in a worker of xdist."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is not None:
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            reporter.ensure_newline()
+            reporter.write_line(f"hil: {line}")
 
 
 def _required(config: pytest.Config) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from types import TracebackType
 from typing import Protocol
@@ -19,6 +20,7 @@ from harness.compare import Verdict
 from harness.lane import Lane
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
+from hil.heartbeat import PERIOD, Heartbeat
 
 _log = logging.getLogger(__name__)
 
@@ -50,18 +52,37 @@ class Watch(Protocol):
 class Plain:
     """A line for every change of state and every result but agreement; a reason that many share is printed once."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, shares: tuple[Share, ...] = (), *, period: float = PERIOD) -> None:
         self._console = console
         self._reported: set[str] = set()
+        self._total = sum(len(share.scripts) * share.rounds * len(share.lanes) for share in shares)
+        self._done, self._began = 0, time.monotonic()
+        self._tell = Heartbeat(self._print, self._progress, period=period)
+
+    def __enter__(self) -> Plain:
+        """Tells every few seconds how far the run is, while there is nothing else to tell, until the block ends."""
+        self._tell.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tell.__exit__(kind, error, trace)
 
     def state(self, share: Share, text: str) -> None:
-        self._console.print(f"{share.name}: {text}", highlight=False, markup=False, soft_wrap=True)
+        self._tell(f"{share.name}: {text}")
 
     def done(self, lane: Lane, result: ScriptResult) -> None:
+        self._done += 1
         if result.verdict is not Verdict.AGREE and result.reason not in self._reported:
             self._reported.add(result.reason)
-            line = f"{lane} {result.script}: {result.verdict}: {result.reason}"
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._tell(f"{lane} {result.script}: {result.verdict}: {result.reason}")
+
+    def _progress(self, _line: str, _seconds: float) -> str:
+        return progress(self._done, self._total, time.monotonic() - self._began)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class Logged:
@@ -87,8 +108,10 @@ class LiveTable:
         self._lock = threading.Lock()
         self._console = console
         self._shares = shares
+        self._total = sum(len(share.scripts) * share.rounds * len(share.lanes) for share in shares)
         self._states = {share.name: "waiting" for share in shares}
         self._counts: dict[Lane, Counter[Verdict]] = {lane: Counter() for share in shares for lane in share.lanes}
+        self._began = time.monotonic()
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> LiveTable:
@@ -116,6 +139,8 @@ class LiveTable:
         for heading in (*([""] if barred else []), "done", "verdicts", "machine"):
             table.add_column(heading)
         with self._lock:
+            done, total = sum(counts.total() for counts in self._counts.values()), self._total
+            table.caption = progress(done, total, time.monotonic() - self._began)
             for share in self._shares:
                 for lane in share.lanes:
                     counts = self._counts[lane]
@@ -126,6 +151,12 @@ class LiveTable:
                     )
                     table.add_row(str(lane), *bar, Text(f"{done}/{total}", no_wrap=True), verdicts(counts), state)
         return table
+
+
+def progress(done: int, total: int, seconds: float) -> str:
+    """`120 of 400 results, 35 s, about 80 s to go`; without the latter until there is something to go by."""
+    rest = f", about {seconds * (total - done) / done:.0f} s to go" if 0 < done < total else ""
+    return f"{done} of {total} results, {seconds:.0f} s{rest}"
 
 
 def verdicts(counts: Counter[Verdict]) -> Text:

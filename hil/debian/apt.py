@@ -24,6 +24,7 @@ from hil.debian import mirror, package
 from hil.debian.package import Package
 from hil.digest import sha256
 from hil.errors import BenchError, UserError
+from hil.heartbeat import Heartbeat
 
 _log = logging.getLogger(__name__)
 
@@ -170,8 +171,11 @@ class Apt:
             self._update(FRESH)
             cache.ensure_room(self._root, wanted.size + _ROOM_TO_SPARE)
             _log.info("downloading %s of Debian's %s", wanted, self)
-            self._notify(f"downloading {wanted.name} {wanted.version} ({wanted.size / 1e6:.1f} MB)")
-            with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder:
+            with (
+                tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder,
+                Heartbeat(self._notify, lambda line, since: _amount(line, Path(folder), wanted.size, since)) as tell,
+            ):
+                tell(f"downloading {wanted.name} {wanted.version} ({wanted.size / 1e6:.1f} MB)")
                 exact = f"{wanted.name}={wanted.version}"
                 done = self._run("apt-get", "download", "--quiet=2", exact, cwd=Path(folder))
                 fetched = next(Path(folder).glob("*.deb"), None)
@@ -187,11 +191,12 @@ class Apt:
         """
         with cache.locked(self._root, notify=self._notify), cache.writing(folder):
             self._update(FRESH)
-            self._notify(f"downloading {', '.join(names)} of Debian's {self}, and what they depend on")
             archives = folder / "archives"
             (archives / "partial").mkdir(parents=True)
             options = ["--option", f"Dir::Cache::archives={archives}/", "--quiet=2", "--yes"]
-            done = self._run("apt-get", "install", "--download-only", *options, "--", *names)
+            with Heartbeat(self._notify, lambda line, since: _amount(line, archives, 0, since)) as tell:
+                tell(f"downloading {', '.join(names)} of Debian's {self}, and what they depend on")
+                done = self._run("apt-get", "install", "--download-only", *options, "--", *names)
             if unknown := re.findall(r"Unable to locate package (\S+)|Package '?(\S+?)'? has no", done.stderr):
                 listed = ", ".join(one or other for one, other in unknown)
                 raise UserError(
@@ -238,8 +243,9 @@ class Apt:
                 return
             cache.ensure_room(self._root, _ROOM_FOR_LISTS)
             _log.info("fetching the package lists of Debian's %s", self)
-            self._notify(f"fetching the package lists of Debian's {self}")
-            done = self._run("apt-get", "update", "--quiet=2")
+            with Heartbeat(self._notify) as tell:
+                tell(f"fetching the package lists of Debian's {self}")
+                done = self._run("apt-get", "update", "--quiet=2")
             if done.returncode == 0 and "Failed to fetch" not in done.stderr:
                 stamp.write_text(sources)
             elif self._have_lists():
@@ -328,6 +334,13 @@ def _network_configuration() -> str:
         env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
     return "".join(line for line in dump.splitlines(keepends=True) if _NETWORK_OPTIONS.match(line))
+
+
+def _amount(line: str, folder: Path, size: int, seconds: float) -> str:
+    """A line of how much of `size` bytes, or of an unknown number, has come to a folder, and how fast."""
+    came = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    share = f"{came * 100 // size} %" if size else f"{came / 1e6:.1f} MB"
+    return f"{line}: {share}, {came / 1e6 / seconds:.1f} MB/s"
 
 
 def _first_error(stderr: str) -> str:
