@@ -71,6 +71,7 @@ class Bug:
     shown_by: str = ""
     code: str = ""
     operations: Sequence[str] = ()
+    fault: str = ""
 
     @property
     def reason(self) -> str:

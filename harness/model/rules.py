@@ -39,6 +39,16 @@ class JitFault(Enum):
     do_jit(), arch/x86/net/bpf_jit_comp.c of 4.1."""
 
 
+class TailCallFault(Enum):
+    """An error of kernels in tail calls of functions. The rules leave it out: it is supposed where the outcome that
+    such a kernel would give is asked for."""
+
+    BUDGET_OF_FRAMES = auto()
+    """What a function's tail calls take of the limit is given back when it returns to its caller."""
+    RESULT_REMOVED = auto()
+    """Behind a function that a tail call left, comparisons of what it gave may have been decided by the verifier."""
+
+
 class Keep(Enum):
     """The return values of a program that keep a hit; the value is cut to 32 bits first."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
 from harness.model.memory import Region
+from harness.model.rules import TailCallFault
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import Pointer, Value, unknown
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class HelperCall(Protocol):
-    """The helpers that programs call."""
+    """The helpers that programs call. `faults_of_tail_calls` are the errors that the kernel is taken to have."""
+
+    faults_of_tail_calls: frozenset[TailCallFault]
 
     def __call__(self, number: int, *arguments: Value) -> Value:
         """Calls a helper, by its id and R1..R5; returns the new R0."""
@@ -100,7 +103,7 @@ class State:
 
 class Frame(NamedTuple):
     """What a call of a function returns to: R6 to R10, the next instruction, and the program, which is another one
-    when the function was left by a tail call; `depth` as in `State`."""
+    when the function was left by a tail call; `depth` and `tail_calls` as in `State`, at the call."""
 
     pc: int
     registers: list[Value]
@@ -108,6 +111,7 @@ class Frame(NamedTuple):
     code: Code
     instructions: tuple[Instruction, ...]
     maps: Mapping[int, Map]
+    tail_calls: int
 
 
 def new_stack() -> Pointer:

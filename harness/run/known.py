@@ -23,7 +23,8 @@ class KnownDivergence:
 
     All three must match, so that another divergence of the same script is no excuse. `versions` are the kernels it is
     about, pairs of a first and a last LINUX_VERSION_CODE, both included; None for whatever kernel the lane has. An
-    entry with versions covers nothing before `about` has chosen it.
+    entry with versions covers nothing before `about` has chosen it. `fault` is the error of the model's
+    (`TailCallFault`) with which a divergence has to be predicted.
     """
 
     script: str
@@ -32,6 +33,7 @@ class KnownDivergence:
     reason: str
     link: str
     versions: tuple[tuple[int, int], ...] | None = None
+    fault: str = ""
 
     def concerns(self, result: ScriptResult) -> bool:
         """Returns whether it is about this script on this lane."""
@@ -107,11 +109,16 @@ def _versions(path: Path, number: int, written: Any) -> tuple[tuple[int, int], .
 
 
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:
-    """A divergence or disagreement that is known is marked as such, with its reason in front."""
+    """A divergence or disagreement that is known is marked as such, with its reason in front; a divergence by an entry
+    with a fault is not (`harness.run.faulty`)."""
     if result.verdict not in (Verdict.DIVERGE, Verdict.DISAGREE):
         return result
     for one in known:
-        if one.covers(result):
-            reason = f"{one.reason} ({one.link}); {result.reason}"
-            return replace(result, verdict=Verdict.KNOWN, reason=reason)
+        if one.covers(result) and not (one.fault and result.verdict is Verdict.DIVERGE):
+            return excused(result, one)
     return result
+
+
+def excused(result: ScriptResult, by: KnownDivergence) -> ScriptResult:
+    """The result, excused by an entry."""
+    return replace(result, verdict=Verdict.KNOWN, reason=f"{by.reason} ({by.link}); {result.reason}")

@@ -21,6 +21,7 @@ from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.run.faulty import excuse_faulty
 from harness.run.judging import predict, verdict
 from harness.run.known import excuse
 from harness.run.needs import unmet
@@ -324,6 +325,7 @@ class Worker:
                 if isinstance(seen, Observed) and result.unpredicted:
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
+                result = excuse_faulty(result, seen, model.environment, self.share.known)
                 return replace(result, unexpected=()) if self.share.random else result
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.

@@ -14,6 +14,7 @@ from harness.fuzz.known import known
 from harness.isa.table import find
 from harness.lane import Lane
 from harness.model.executor import ModelExecutor
+from harness.run.faulty import excuse_faulty
 from harness.run.judging import judge
 from harness.run.known import excuse
 from harness.run.results import ScriptResult
@@ -78,7 +79,9 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
     def same(scripts: Sequence[Script]) -> list[bool]:
         able = [one for one in scripts if not _deadly(one, model)]
         for seen in session.executor.run(able):
-            judged = excuse(judge(lane, seen, model), tuple(known([lane], [seen.script])))
+            entries = tuple(known([lane], [seen.script]))
+            judged = excuse_faulty(judge(lane, seen, model), seen, model.environment, entries)
+            judged = excuse(judged, entries)
             if Kind.of(judged) == wanted:
                 shown[seen.script] = judged
         return [one in shown for one in scripts]

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Helper
 from harness.model.memory import Fault
+from harness.model.rules import TailCallFault
 from harness.model.signed import SIGN32, SIGN64
 from harness.model.state import GARBAGE, Frame, Handler, Resumed, State, TailCall, new_stack
 from harness.model.unpredictable import Unpredictable
-from harness.model.value import M32, M64, Value
+from harness.model.value import M32, M64, Value, unknown
 
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program has more frames."""
@@ -128,7 +129,9 @@ def call_local(state: State, instruction: Instruction) -> None:
     """Calls the program's own function: R6 to R9 are saved, and it has a stack of its own."""
     if state.depth + 1 >= MOST_FRAMES:
         raise Fault(f"a call stack of more than {MOST_FRAMES} frames")
-    here = Frame(state.pc, state.registers[6:11], state.depth, state.code, state.instructions, state.maps)
+    here = Frame(
+        state.pc, state.registers[6:11], state.depth, state.code, state.instructions, state.maps, state.tail_calls
+    )
     state.callers.append(here)
     state.depth += 1
     state.registers[FRAME_POINTER] = new_stack()
@@ -145,6 +148,11 @@ def leave(state: State, result: Value) -> Value | None:
     if not state.callers:
         return result
     frame = state.callers.pop()
+    if faults := state.helper.faults_of_tail_calls:
+        if TailCallFault.RESULT_REMOVED in faults and not state.depth:  # a tail call began a program anew
+            result = unknown("what a function gave that a tail call left")
+        if TailCallFault.BUDGET_OF_FRAMES in faults:
+            state.tail_calls = frame.tail_calls
     state.pc, state.depth = frame.pc, frame.depth
     state.registers[:] = [result, *[GARBAGE] * 5, *frame.registers]
     if frame.code is not state.code:

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What a kernel does wrong with tail calls of functions is computed: nothing else is excused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from harness.compare import Verdict
+from harness.fuzz.known import known
+from harness.kernel_bugs.bugs import Bug, bugs
+from harness.lane import Engine, Lane
+from harness.lowering.executor import Observed
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.run.faulty import excuse_faulty
+from harness.run.judging import judge
+from harness.run.known import KnownDivergence, excuse
+from harness.run.results import ScriptResult
+from harness.script.outcome import Outcome
+
+LANE = Lane("debian-12", "x86_64", Engine.JIT)
+WHERE = Environment("6.1", "x86_64", 0x601C0, "jit")
+(BUDGET,) = (one for one in bugs() if one.id == "tail-call-budget-of-frames")
+(REMOVED,) = (one for one in bugs() if one.id == "tail-call-ends-function")
+
+
+def result(bug: Bug, verdict: int, entries: Sequence[KnownDivergence] | None = None) -> ScriptResult:
+    """Of the program that shows an error, which returned this."""
+    script = bug.script()
+    *before, _ = ModelExecutor(WHERE).run(script)
+    outcomes = [one if isinstance(one, Outcome) and one.value == 0 else Outcome(value=3) for one in before]
+    seen = Observed(script, (*outcomes, Outcome(value=verdict)), 0.0)
+    entries = tuple(known([LANE], [script])) if entries is None else entries
+    assert entries
+    found = excuse_faulty(judge(LANE, seen, ModelExecutor(WHERE)), seen, WHERE, entries)
+    return excuse(found, entries)
+
+
+@pytest.mark.parametrize(
+    ("bug", "verdict", "expected"),
+    [
+        (BUDGET, 34, Verdict.AGREE),
+        (BUDGET, 100, Verdict.KNOWN),
+        (BUDGET, 99, Verdict.DIVERGE),
+        (REMOVED, 7, Verdict.AGREE),
+        (REMOVED, 8, Verdict.KNOWN),
+        (REMOVED, 9, Verdict.DIVERGE),
+    ],
+)
+def test_only_what_a_kernel_with_the_error_gives_is_excused(bug: Bug, verdict: int, expected: Verdict) -> None:
+    found = result(bug, verdict)
+    assert found.verdict is expected
+    assert (bug.title in found.reason) is (expected is Verdict.KNOWN)
+
+
+def test_each_error_explains_its_own() -> None:
+    """A case may have the code for both."""
+    both = tuple(known([LANE], [BUDGET.script()]))
+    assert {one.fault for one in both} == {BUDGET.fault, REMOVED.fault}
+    assert BUDGET.title in result(BUDGET, 100).reason
+    removed = [one for one in both if one.fault == REMOVED.fault]
+    assert result(BUDGET, 100, removed).verdict is Verdict.DIVERGE
