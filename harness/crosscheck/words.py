@@ -21,6 +21,7 @@ from harness.script.operations import (
     Operation,
     ReadClock,
     ReadCount,
+    ReadElements,
     ReadProfile,
     ReadRing,
     ReadRingBuffer,
@@ -53,6 +54,7 @@ SAID: dict[type, Said | None] = {
     UpdateElement: Said("0 is all it returns", value=True),
     DeleteElement: Said("0 is all it returns", value=True),
     GetNextKey: Said("hash maps have no order of keys; whether there is another one counts", value=True),
+    ReadElements: Said("keys and values are what programs and system calls put there", value=True, data=True),
     RunSocketFilter: Said("how many bytes arrive is the program's verdict", value=True),
     ReadCount: Said("hits are counted one by one", value=True),
     ReadRuns: None,  # others make the kernel run the program, too

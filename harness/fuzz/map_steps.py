@@ -25,6 +25,7 @@ from harness.script.operations import (
     Part,
     ProgramType,
     RawBpf,
+    ReadElements,
     ReadRingBuffer,
     Ref,
     RunSocketFilter,
@@ -97,6 +98,8 @@ class MapSteps(Namer):
     def next_key(self) -> Operation:
         of = self.descriptor("map")
         size = self.shape(of)[1] or 4
+        if self.random.random() < 0.2:
+            return ReadElements(of, size, 8, most=8)
         return GetNextKey(of, None if self.random.random() < 0.3 else self.key(size), size)
 
     def map_ring_buffer(self) -> Operation:

@@ -39,6 +39,7 @@ _LOWERINGS: dict[type, Callable[[Lowering, Any], Reader]] = {
     op.UpdateElement: maps.update,
     op.DeleteElement: maps.delete,
     op.GetNextKey: maps.get_next_key,
+    op.ReadElements: maps.read_elements,
     op.LoadProgram: programs.load,
     op.RunSocketFilter: programs.run_socket_filter,
     op.ReadRuns: programs.read_runs,

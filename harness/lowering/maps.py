@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from harness.abi import bpf
 from harness.lowering.context import Lowering, Reader, returned
 from harness.script.operations import (
@@ -11,6 +13,7 @@ from harness.script.operations import (
     Descriptor,
     GetNextKey,
     LookupElement,
+    ReadElements,
     Ref,
     UpdateElement,
 )
@@ -62,11 +65,45 @@ def get_next_key(lowering: Lowering, operation: GetNextKey) -> Reader:
     return _with_data(lowering, call, following, operation.key_size)
 
 
+def read_elements(lowering: Lowering, operation: ReadElements) -> Reader:
+    builder = lowering.builder
+    size = -(-operation.value_size // 8) * 8 * lowering.guest.cpus if operation.per_cpu else operation.value_size
+    rows: list[tuple[Result, Result, Result, Result]] = []
+    before: Address | int = 0
+    with ExitStack() as nested:
+        for _ in range(operation.most):
+            key, value = builder.alloc(operation.key_size), builder.alloc(size)
+            following = _at(lowering, bpf.Command.MAP_GET_NEXT_KEY, operation.map, before, next_key=key)
+            nested.enter_context(builder.unless_failed(following))
+            looked = _at(lowering, bpf.Command.MAP_LOOKUP_ELEM, operation.map, key, value=value)
+            rows.append((following, looked, builder.read(key, operation.key_size), builder.read(value, size)))
+            before = key
+
+    def read(results: BatchResult) -> Outcome:
+        found: dict[bytes, bytes] = {}
+        for following, looked, key, value in rows:
+            error = results.done(following).error
+            if error and error != "ENOENT":
+                return Outcome(errno=error)
+            if error:
+                break
+            if not results.done(looked).errno:  # else it went meanwhile
+                found[results.done(key).data] = results.done(value).data
+        return Outcome(value=len(found), data=b"".join(key + found[key] for key in sorted(found)))
+
+    return read
+
+
 def _element(
     lowering: Lowering, command: bpf.Command, of: Descriptor, key: bytes | None, **fields: Operand | int
 ) -> Result:
-    where: Address | int = 0 if key is None else lowering.builder.alloc(key)
-    attr = lowering.structure(bpf.ELEMENT, {"map_fd": lowering.operand(of), "key": where, **fields})
+    return _at(lowering, command, of, 0 if key is None else lowering.builder.alloc(key), **fields)
+
+
+def _at(
+    lowering: Lowering, command: bpf.Command, of: Descriptor, key: Address | int, **fields: Operand | int
+) -> Result:
+    attr = lowering.structure(bpf.ELEMENT, {"map_fd": lowering.operand(of), "key": key, **fields})
     return lowering.call("bpf", command, attr, bpf.ATTR_SIZE)
 
 

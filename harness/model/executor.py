@@ -57,6 +57,7 @@ _OPERATIONS: dict[type, Callable[[Kernel, Any], Outcome]] = {
     op.UpdateElement: bpf.update,
     op.DeleteElement: bpf.delete,
     op.GetNextKey: bpf.get_next_key,
+    op.ReadElements: bpf.read_elements,
     op.LoadProgram: bpf.load_program,
     op.CreateKprobe: probes.create_kprobe,
     op.RemoveKprobe: probes.remove_kprobe,

@@ -39,18 +39,20 @@ from harness.script.operations import (
     Pointers,
     RawBpf,
     RawOpenEvent,
+    ReadElements,
     Ref,
     RunSocketFilter,
     UpdateElement,
 )
 
 MOST_READ = 64
-"""The most elements of an array that are read."""
+"""The most elements of a map that are read."""
 PACKET = bytes(64)
 """What is sent through a socket filter."""
 PER_CPU = frozenset(NUMBERS[name] for name in ("percpu_hash", "percpu_array", "lru_percpu_hash"))
 """The types of maps that have a value for each CPU."""
 _ARRAYS = frozenset(NUMBERS[name] for name in ("array", "percpu_array"))
+_HASHES = frozenset(NUMBERS[name] for name in ("hash", "percpu_hash", "lru_hash", "lru_percpu_hash"))
 _PROGRAMS = NUMBERS["prog_array"]
 _INNER_FD = 20
 """The offset of inner_map_fd in `union bpf_attr`, which is 4 bytes long."""
@@ -185,13 +187,17 @@ class Loader:
         yield self._attaching(program, Attach(Ref(event), Ref(program.name)))
 
     def read(self, program: ObjectProgram) -> Iterator[Step]:
-        """Yields the steps that read the maps of a program: every element of small arrays, the first key of hashes."""
+        """Yields the steps that read the maps of a program: the first elements of arrays and hashes."""
         for map in self.maps(program):
             if map.type in _ARRAYS and map.key_size == 4 and not map.frozen:
                 for index in range(min(map.max_entries, MOST_READ)):
                     key = index.to_bytes(4, "little")
                     read = LookupElement(Ref(map.name), key, map.value_size, map.type in PER_CPU)
                     yield Step(Stage.READ, read, map.name)
+            elif map.type in _HASHES:
+                most = min(map.max_entries, MOST_READ) or 1
+                elements = ReadElements(Ref(map.name), map.key_size, map.value_size, map.type in PER_CPU, most)
+                yield Step(Stage.READ, elements, map.name)
 
     def maps(self, program: ObjectProgram) -> tuple[ObjectMap, ...]:
         """Returns the maps that a program refers to, in the order of the object."""

@@ -74,6 +74,13 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     op.UpdateElement: {"map": DESCRIPTOR, "flags": _field(bpf.ELEMENT, "flags")},
     op.DeleteElement: {"map": DESCRIPTOR},
     op.GetNextKey: {"map": DESCRIPTOR, "key_size": _room()},
+    op.ReadElements: {
+        "map": DESCRIPTOR,
+        "key_size": _room(nbytes=0),
+        "value_size": _room(nbytes=0),
+        "most": Bounds(1, 1024, "each takes several steps of an agent"),
+        "nbytes": _room(),
+    },
     op.LoadProgram: {
         "type": _field(bpf.PROG_LOAD, "prog_type"),
         "kern_version": _field(bpf.PROG_LOAD, "kern_version"),

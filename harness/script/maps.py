@@ -63,6 +63,23 @@ class GetNextKey:
 
 
 @dataclass(frozen=True)
+class ReadElements:
+    """bpf(BPF_MAP_GET_NEXT_KEY) and bpf(BPF_MAP_LOOKUP_ELEM) in turn, for the first `most` elements of a map: the value
+    is how many there were; the outcome's data is each key with its value behind it, in the order of the keys."""
+
+    map: Descriptor
+    key_size: int
+    value_size: int
+    per_cpu: bool = False
+    most: int = 64
+
+    @property
+    def nbytes(self) -> int:
+        """Returns how many bytes there is room for."""
+        return self.most * (self.key_size + self.value_size)
+
+
+@dataclass(frozen=True)
 class MapRingBuffer:
     """mmap(2) of a map of type RINGBUF with `size` bytes of data, as consumers do it: the consumer's page writable,
     then the producer's page and the data, twice in a row, read-only. One outcome stands for both calls."""

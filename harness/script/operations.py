@@ -40,6 +40,7 @@ from harness.script.maps import GetNextKey as GetNextKey
 from harness.script.maps import LookupElement as LookupElement
 from harness.script.maps import MapPages as MapPages
 from harness.script.maps import MapRingBuffer as MapRingBuffer
+from harness.script.maps import ReadElements as ReadElements
 from harness.script.maps import ReadRingBuffer as ReadRingBuffer
 from harness.script.maps import UpdateElement as UpdateElement
 from harness.script.needs import Need
@@ -107,6 +108,7 @@ Operation = (
     | UpdateElement
     | DeleteElement
     | GetNextKey
+    | ReadElements
     | LoadProgram
     | CreateKprobe
     | RemoveKprobe

@@ -7,6 +7,7 @@ from harness.clauses.maps.parts import ARRAY, clause
 from harness.clauses.parts import MAP, accepted
 from harness.core_scripts.parts import array, u32, u64
 from harness.script.clause import Clause, expect
+from harness.script.expectation import Expectation
 from harness.script.operations import (
     Close,
     CreateMap,
@@ -17,6 +18,7 @@ from harness.script.operations import (
     OpenFile,
     Operation,
     ProgramType,
+    ReadElements,
     Ref,
     UpdateElement,
     UpdateFlag,
@@ -130,6 +132,12 @@ def hash_clauses() -> tuple[Clause, ...]:
             "BPF_MAP_GET_NEXT_KEY after a key that is absent returns the first key of a hash map, whichever that is",
             *full,
             expect(GetNextKey(MAP, THREE, 4), OneOf((ONE, TWO))),
+        ),
+        clause(
+            "MAP-43.all",
+            "BPF_MAP_GET_NEXT_KEY from the first key on leads to every key of a hash map",
+            *full,
+            expect(ReadElements(MAP, 4, 8), Expectation(value=2, data=ONE + u64(1) + TWO + u64(2))),
         ),
         clause(
             "MAP-44",

@@ -14,6 +14,7 @@ from harness.model.interface.objects import Event, LoadedProgram
 from harness.model.maps import ArrayMap, EventArrayMap, FileArrayMap, Map, ProgramArrayMap, StackTraceMap, allocate
 from harness.model.maps.array import index_of
 from harness.model.maps.elements import ElementMap, Shape
+from harness.model.maps.hash import HashMap
 from harness.model.maps.limits import Unaffordable
 from harness.model.memory import Region
 from harness.model.rules import OTHER_COMMAND
@@ -24,6 +25,7 @@ from harness.script.operations import (
     GetNextKey,
     LoadProgram,
     LookupElement,
+    ReadElements,
     ReadRuns,
     Ref,
     UpdateElement,
@@ -41,7 +43,7 @@ from harness.script.outcome import (
     Prediction,
     Unknown,
 )
-from harness.script.reason import gap_of
+from harness.script.reason import Gap, gap_of
 
 
 def create_map(kernel: Kernel, operation: CreateMap) -> Outcome:
@@ -136,6 +138,33 @@ def get_next_key(kernel: Kernel, operation: GetNextKey) -> Outcome:
     if operation.key_size > map.key_size:
         raise Settled("what lies behind the key in a buffer that is larger")
     return Outcome(value=0, data=keys[0] if len(keys) == 1 else OneOf(keys))
+
+
+def read_elements(kernel: Kernel, operation: ReadElements) -> Outcome:
+    """Returns every element of a hash map, as far as all of them are read; errors as those of the two commands."""
+    _check_capability(kernel, GetNextKey(operation.map, None, operation.key_size))
+    map = kernel.names.content(operation.map, Map, "EINVAL")
+    permissions.read_map(map)
+    if not isinstance(map, HashMap) or map.per_cpu or operation.per_cpu:
+        raise Unpredictable("what all elements of such a map are", Gap.MAPS)
+    if (operation.key_size, operation.value_size) != (map.key_size, map.value_size):
+        raise Unbounded("what lies behind a key or a value in buffers of another size")
+    stored = map.stored()
+    if len(stored) > operation.most:
+        raise Unpredictable("which elements are read, of more than are asked for")
+    content = b""
+    unknown: tuple[Piece, ...] = ()
+    for key, region in stored:
+        value = region.prediction()
+        content += key
+        if isinstance(value, Bytes):
+            unknown += tuple(replace(piece, offset=len(content) + piece.offset) for piece in value.unknown)
+            content += value.content
+        elif isinstance(value, bytes):
+            content += value
+        else:
+            raise Unpredictable("values that are no plain bytes")
+    return Outcome(value=len(stored), data=Bytes(content, unknown) if unknown else content)
 
 
 def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:

@@ -149,6 +149,7 @@ _EFFECTS: Mapping[type, Effects | Callable[[Any], Effects]] = {
     op.UpdateElement: _on(Part.OBJECTS),
     op.DeleteElement: _on(Part.OBJECTS),
     op.GetNextKey: NOTHING,
+    op.ReadElements: NOTHING,
     op.LoadProgram: _on(*_MAKES, Part.PROGRAM_TYPE),
     op.CreateKprobe: _on(Part.NAME),
     op.RemoveKprobe: _on(Part.REFERENCES),

@@ -181,6 +181,7 @@ def cases() -> Iterator[Case]:
 TOUCH_NOTHING = {
     op.LookupElement: "reads the value of an element",
     op.GetNextKey: "reads a key",
+    op.ReadElements: "reads keys and values",
     op.ReadCount: "reads a count",
     op.ReadProfile: "reads counts",
     op.ReadRuns: "reads counts",
