@@ -191,7 +191,7 @@ def across(operation: Operation, reason: str) -> Differing:
     ("operation", "expected"),
     [
         (load(kind=ProgramType.XDP), Differing.ENGINE | Differing.ARCH),
-        (CreateMap("m", 22, 0, 8, 1), Differing.ENGINE | Differing.ARCH),
+        (CreateMap("m", 11, 8, 8, 1), Differing.ENGINE | Differing.ARCH),
         (FindTracepoint("t", "no/such"), Differing.ENGINE),
         (CreateKprobe("k", "vfs_read"), Differing.ENGINE),
         (WriteKprobeEvents("p nonsense"), Differing.ENGINE),
