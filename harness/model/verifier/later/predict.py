@@ -64,8 +64,10 @@ def predict(
         return said
     if any(insn.code == _CALL and insn.imm in missing and not functions.is_local(insn) for insn in program):
         return said
-    doubt = safety.doubt(program, context, rules, release)
-    return _open(f"{said.reason}; not shown that every verifier accepts it: {doubt}") if doubt else Verdict()
+    shown = safety.judge(program, context, rules, release)
+    if isinstance(shown, Verdict):
+        return shown
+    return _open(f"{said.reason}; not shown that every verifier accepts it: {shown}")
 
 
 def _inferred(

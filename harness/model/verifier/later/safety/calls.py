@@ -12,9 +12,10 @@ from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later.pointers import FAR
 from harness.model.verifier.later.records import WRITERS
 from harness.model.verifier.later.safety import memory
-from harness.model.verifier.later.safety.contents import Content, Kind, Pointer, State, Unshown
+from harness.model.verifier.later.safety.contents import Certain, Content, Kind, Pointer, State, Unshown
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant
 from harness.model.verifier.prototypes import Argument, Prototype, Return
+from harness.model.verifier.rules import Rule
 from harness.script.operations import MapType
 
 _STACKS = (Argument.STACK, Argument.MEMORY)
@@ -38,6 +39,8 @@ _ELEMENTS = frozenset({Helper.MAP_LOOKUP_ELEM, Helper.MAP_UPDATE_ELEM, Helper.MA
 def call(state: State, context: VerifierContext, rules: VerifierRules, index: int, number: int) -> None:
     """Checks a call, and marks the registers that it overwrites."""
     prototype = context.kind.helpers.get(number)
+    if not 0 <= number < context.limits.helpers:
+        raise Certain(Rule.HELPER_NUMBER, f"invalid func {number}")
     if prototype is None:
         raise Unshown(f"a call of helper {number}")
     if prototype.gpl_only and not context.gpl:

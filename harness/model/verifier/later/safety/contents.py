@@ -9,10 +9,19 @@ from typing import NamedTuple
 from harness.isa.opcodes import FRAME_POINTER, R1, R5, REGISTERS
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.later.safety.numbers import Number
+from harness.model.verifier.rules import Rule
 
 
 class Unshown(Exception):
     """Raised where it is not shown that every verifier goes on; says why."""
+
+
+class Certain(Unshown):
+    """Raised where every verifier that comes here refuses the program, by this rule and with EINVAL."""
+
+    def __init__(self, rule: Rule, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class Kind(Enum):

@@ -9,13 +9,13 @@ Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later.paths import MOST_SIMULATED
-from harness.model.verifier.later.safety.contents import State, Unshown
+from harness.model.verifier.later.safety.contents import Certain, State, Unshown
 from harness.model.verifier.later.safety.layout import Layout
 from harness.model.verifier.later.safety.numbers import Number
 from harness.model.verifier.later.safety.steps import Steps
@@ -46,9 +46,17 @@ class Visit:
             self.parent.count += self.count
 
 
-def explore(program: Sequence[Instruction], context: VerifierContext, rules: VerifierRules, layout: Layout) -> None:
-    """Raises Unshown where some verifier may refuse the program."""
-    steps = Steps(program, context, rules)
+def explore(
+    program: Sequence[Instruction],
+    context: VerifierContext,
+    rules: VerifierRules,
+    layout: Layout,
+    unknown: Container[int] = (),
+) -> None:
+    """Raises Unshown where some verifier may refuse the program, and Certain where all do: before the first branch of
+    which it is open whether it is taken. `unknown` are the atomic operations that the release does not have."""
+    steps = Steps(program, context, rules, unknown)
+    branched = False
     root = Visit(None, None)
     todo: list[tuple[State, int, Visit] | Visit] = [(State.at_entry(), 0, root)]
     visits: dict[tuple[int, tuple[int, ...]], list[Visit]] = {}
@@ -75,8 +83,12 @@ def explore(program: Sequence[Instruction], context: VerifierContext, rules: Ver
             left -= 1
             if not left or len(todo) > MOST_PENDING:
                 raise Unshown(f"it has more than {MOST_STEPS} instructions to simulate")
-            index, branch = steps.step(state, index)
+            try:
+                index, branch = steps.step(state, index)
+            except Certain as refusal:
+                raise (Unshown(f"{refusal} on a path that may not be taken") if branched else refusal) from None
             if branch is not None:
+                branched = True
                 todo.append((*branch, visit))
     if root.count > MOST_SIMULATED:
         raise Unshown(f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out")
