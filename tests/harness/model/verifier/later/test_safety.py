@@ -79,8 +79,8 @@ def kind(release: Release) -> ProgramKind:
 
 
 def doubt(release: Release, *pieces: Piece, aligned: bool = False, gpl: bool = True) -> str:
-    """Why it is not shown that the release accepts a program, "" where it is; for what it refuses for certain, errno and
-    message."""
+    """Why it is not shown that the release accepts a program, "" where it is; for what it refuses for certain, errno
+    and message."""
     limits = Limits(helpers=10_000)
     context = VerifierContext(kind(release), gpl, lambda fd: MAPS.get(fd, "EBADF"), limits=limits, aligned=aligned)
     said = safety.judge(program(*pieces).instructions, context, upstream(release).verifier, release)
