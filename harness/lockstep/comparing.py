@@ -12,12 +12,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER, REGISTERS, Class, Jump
-from harness.lockstep.actual import GuestRun, GuestStep
+from harness.isa.opcodes import FRAME_POINTER, R0, R6, R7, R8, R9, REGISTERS, Class, Jump
+from harness.lockstep.actual import LOCAL, GuestRun, GuestStep
+from harness.lockstep.effects import written
 from harness.lockstep.expected import ModelRun, ModelStep
-from harness.lockstep.inside import EXIT
+from harness.lockstep.inside import CALL, EXIT
 from harness.model.memory import Region
 from harness.model.value import M64, Partial, Pointer, Value
+
+UNSET = "a register that the function has not given a value"
+KEPT = frozenset({R6, R7, R8, R9})
+"""What a function of the program leaves its caller."""
 
 
 @dataclass
@@ -108,8 +113,11 @@ class Comparison:
 
     def _run(self, model: Sequence[ModelStep], guest: Sequence[GuestStep]) -> Parting | None:
         at, last = 0, -1
+        frames = _Frames()
         for number, expected in enumerate(model):
             step = expected.step
+            unset = frames.unset
+            frames.follow(step.instruction)
             actual = guest[at] if at < len(guest) else None
             program = actual.program if actual else guest[-1].program
             if step.program == program.instructions and step.pc not in program.kept:
@@ -125,7 +133,7 @@ class Comparison:
                     self._counted.passed["the model does not know which way a jump goes"] += len(model) - number
                     return None
                 return Parting("the next instruction", str(step.pc), str(actual.index), last, number, at)
-            if differs := self._state(expected, actual):
+            if differs := self._state(expected, actual, unset):
                 return Parting(*differs, last, number, at)
             self._counted.steps += 1
             last = number
@@ -135,9 +143,13 @@ class Comparison:
             return Parting("the next instruction", "the program's end", str(guest[at].index), last, len(model), at)
         return None
 
-    def _state(self, expected: ModelStep, actual: GuestStep) -> tuple[str, str, str] | None:
-        """Returns what differs before a step, with both values; None when nothing does."""
+    def _state(self, expected: ModelStep, actual: GuestStep, unset: Collection[int]) -> tuple[str, str, str] | None:
+        """Returns what differs before a step, with both values, but for registers without a value; None when nothing
+        does."""
         for number in range(REGISTERS):
+            if number in unset:
+                self._counted.unknown[UNSET] += 1
+                continue
             if actual.entry and number == FRAME_POINTER:
                 continue  # the prologue sets it
             if differs := self._value(expected.step.before[number], actual.registers[number]):
@@ -175,6 +187,29 @@ class Comparison:
             else:
                 self._counted.unknown[model.why] += 1
         return None
+
+
+class _Frames:
+    """Follows a run into the program's functions and out of them. `unset` are the registers that the present one has
+    not given a value to: an interpreter gives each function registers of its own, a JIT leaves it those of its caller,
+    and none may be read."""
+
+    def __init__(self) -> None:
+        self._all: list[frozenset[int]] = [frozenset()]
+
+    @property
+    def unset(self) -> frozenset[int]:
+        return self._all[-1]
+
+    def follow(self, one: Instruction) -> None:
+        """Takes the state behind an instruction."""
+        if one.code == CALL and one.src == LOCAL:
+            self._all.append(frozenset({R0, *KEPT}))
+        elif one.code == EXIT and len(self._all) > 1:
+            self._all.pop()
+            self._all[-1] -= {R0}
+        else:
+            self._all[-1] -= written(one)
 
 
 def _shared_exit(last: ModelStep, left: Sequence[GuestStep]) -> bool:

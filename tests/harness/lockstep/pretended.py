@@ -9,9 +9,10 @@ from itertools import count
 
 from harness.isa.instruction import SIZE, Instruction
 from harness.isa.opcodes import STACK_SIZE
-from harness.lockstep.actual import GuestProgram, GuestRun, interpreted
+from harness.lockstep.actual import LOCAL, GuestProgram, GuestRun, interpreted
 from harness.lockstep.checking import Checked, compare
 from harness.lockstep.expected import ModelRun, ModelStep, trace
+from harness.lockstep.inside import CALL, CALL_ARGS
 from harness.lockstep.recording import Recorded
 from harness.lowering.executor import Observed
 from harness.lowering.watch import LoadedCode
@@ -45,11 +46,14 @@ class Pretended:
     def _record(self, step: ModelStep) -> Record:
         where = self._programs.setdefault(step.step.program, 0xFFFF_C900_0000_0000 + 0x10_0000 * len(self._programs))
         code = b"".join(one.encode() for one in step.step.program[step.step.pc : step.step.pc + 2]).ljust(16, b"\0")
+        instruction = step.step.instruction
+        if instruction.code == CALL and instruction.src == LOCAL:
+            code = bytes([CALL_ARGS]) + code[1:]
         registers = [self._number(value) for value in step.step.before]
         content, unknown = step.stack or (bytes(STACK_SIZE), b"\1" * STACK_SIZE)
         stack = bytes(0x5A if hidden else byte for byte, hidden in zip(content, unknown, strict=True))
         words = (
-            LABELS[step.step.instruction.code],
+            LABELS[code[0]],
             where + SIZE * step.step.pc,
             0xFFFF_C900_FFFF_0000,
             *_words(code),

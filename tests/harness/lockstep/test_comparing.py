@@ -15,7 +15,7 @@ from harness.isa.table import find
 from harness.lockstep.actual import interpreted
 from harness.lockstep.checking import CONCURRENT, EMPTY, NOTHING, compare
 from harness.lockstep.expected import trace
-from harness.lockstep.findings import lines
+from harness.lockstep.findings import Examined, lines
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment
 from harness.model.instructions.table import Table, instruction_table
@@ -138,6 +138,39 @@ def test_what_the_verifier_notes_in_a_load_is_no_difference() -> None:
     runs = tuple(interpreted(records, pretended.programs(), LABELS))
     found = compare(LANE, SCRIPT, replace(pretend(LANE, SCRIPT), runs=runs)).examined
     assert not found.difference and (found.runs, found.steps) == (1, 25)
+
+
+def test_what_a_function_has_not_written_is_not_compared() -> None:
+    """An interpreter gives a function registers of its own; a JIT leaves those of the caller."""
+    body = asm.program(
+        asm.mov64_imm(R0, 3),
+        asm.mov64_imm(R6, 4),
+        asm.mov64_imm(R1, 5),
+        asm.call_local(1),
+        asm.exit_(),
+        asm.mov64_reg(R6, R1),
+        asm.mov64_imm(R0, 1),
+        asm.exit_(),
+    )
+    script = replace(SCRIPT, operations=(LoadProgram("it", ProgramType.SOCKET_FILTER, body), *SCRIPT.operations[1:]))
+    recorded = pretend(LANE, script)
+    (run,) = recorded.runs
+    inside = [number for number, one in enumerate(run.readings[0]) if one.index in (5, 6, 7)]
+    assert len(inside) == 3
+
+    def own(number: int, value: int, steps: list[int]) -> Examined:
+        steps_of_run = list(run.readings[0])
+        for at in steps:
+            registers = list(steps_of_run[at].registers)
+            registers[number] = value
+            steps_of_run[at] = replace(steps_of_run[at], registers=tuple(registers))
+        return compare(LANE, script, replace(recorded, runs=(replace(run, readings=[steps_of_run]),))).examined
+
+    assert not own(R0, 0, inside[:2]).difference and not own(R6, 0, inside[:1]).difference
+    written = own(R6, 0, inside[1:2]).difference
+    assert written and (written.instruction, written.what) == (5, "R6")
+    returned = own(R6, 0, [inside[-1] + 1]).difference
+    assert returned and (returned.instruction, returned.what) == (7, "R6")
 
 
 def _noted(record: Record) -> Record:
