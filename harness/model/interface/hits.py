@@ -97,7 +97,8 @@ def _reach(kernel: Kernel, trace_event: TraceEvent, call: Call) -> None:
     try:
         verdicts = _run_programs(kernel, trace_event, call)
     except Unpredictable as unpredictable:
-        others = all(program.harms_nobody() for program in trace_event.programs)
+        # Of the one that ran this is known; its arrays are in doubt by now.
+        others = len(trace_event.programs) == 1 or all(program.harms_nobody() for program in trace_event.programs)
         _doubt(kernel, trace_event, unpredictable.why)
         kind = Ran if isinstance(unpredictable, Ran) and others else Settled
         raise kind(unpredictable.why) from unpredictable

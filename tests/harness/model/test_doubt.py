@@ -10,13 +10,16 @@ from harness.isa.assemble import (
     R0,
     R1,
     R2,
+    R3,
     R6,
     R7,
+    R8,
     R10,
     W,
     add64_imm,
     call,
     exit_,
+    ld_map,
     ldx,
     lsh64_reg,
     mov64_imm,
@@ -95,6 +98,15 @@ def test_what_is_known_of_a_run_that_is_not() -> None:
     assert stopped[-2:] == [Outcome(errno="EINVAL"), Either((Outcome(value=0, data=ANY), Outcome(errno="ENOENT")))]
     beyond = predict(MAP, undecided(), PROBE, EVENT, ATTACH, FIRE, read(4))[-1]
     assert beyond == Outcome(errno="ENOENT")
+
+
+def test_programs_that_a_stopped_run_may_go_on_with_harm_nobody_either() -> None:
+    array = CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 1)
+    tail = (mov64_reg(R1, R7), ld_map(R2, "programs"), mov64_imm(R3, 0), call(Helper.TAIL_CALL))
+    start = (mov64_reg(R7, R1), ldx(DW, R6, R1, 0), mov64_imm(R8, 1), lsh64_reg(R8, R6))
+    program = load("program", *start, *tail, mov64_imm(R0, 1), exit_())
+    said = predict(array, program, PROBE, EVENT, ATTACH, FIRE, FIRE, name="6.1")
+    assert said[-2] == Outcome(errno="EINVAL")
 
 
 def test_a_run_that_may_call_what_nobody_knows_may_do_anything_to_the_system_call() -> None:
