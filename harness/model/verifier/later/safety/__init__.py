@@ -19,6 +19,7 @@ from harness.model.verifier.later import fields
 from harness.model.verifier.later.safety.contents import Certain, Unshown
 from harness.model.verifier.later.safety.explore import explore
 from harness.model.verifier.later.safety.layout import Layout
+from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Verdict
 from harness.release import Release
 
@@ -37,8 +38,13 @@ def judge(
             raise Unshown(odd)
         layout = Layout(program)
         loads = (insn.imm for _, insn in fields.first_halves(program) if insn.code == LD_IMM64 and insn.src)
-        if len({context.find_map(number) for number in loads}) > context.limits.maps:
-            raise Unshown("too many maps")
+        maps = {context.find_map(number) for number in loads}
+        if len(maps) > context.limits.maps or any(isinstance(one, str) for one in maps):
+            raise Unshown("too many maps, or what is no map")
+        if (
+            unknown
+        ):  # resolve_pseudo_ldimm64() looks at reserved fields of all stores, also of those that nothing reaches
+            raise Certain(Rule.XADD_FIELDS, "BPF_STX uses reserved fields")
         explore(program, context, rules, layout, unknown)
     except Certain as refusal:
         return Verdict("EINVAL", str(refusal), rule=refusal.rule)

@@ -147,7 +147,7 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
     "before global data": ((value(R1, DATA), ldx(DW, R0, R1, -8), exit_()), "bytes -8 to 0"),
     "a reference behind a value": ((value(R1, DATA, 16), *TAIL), "no single value"),
     "a reference to one of several values": ((value(R1, SEVERAL), *TAIL), "no single value"),
-    "a closed descriptor": ((value(R1, 99), *TAIL), "something else than a map"),
+    "a closed descriptor": ((value(R1, 99), *TAIL), "what is no map"),
     "a store to constants": ((value(R1, CONSTANTS), st(W, R1, 0, 1), *TAIL), "the map forbids"),
     "a load from what only system calls read": ((value(R1, UNREADABLE), ldx(W, R0, R1, 0), exit_()), "the map forbids"),
     "a helper fills constants": (
@@ -266,7 +266,7 @@ def test_records_must_be_given_back() -> None:
 
 def test_a_release_knows_its_own_operations_only() -> None:
     fetch = (value(R1, DATA), mov64_imm(R2, 1), Instruction(0xDB, R1, R2, 8, 1), *TAIL)
-    assert doubt((5, 10), *fetch) == "EINVAL: BPF_XADD uses reserved fields"
+    assert doubt((5, 10), *fetch) == "EINVAL: BPF_STX uses reserved fields"
     assert doubt((6, 1), *fetch) == ""
 
 
