@@ -153,6 +153,8 @@ class Lowering:
     settings: list[Setting] = field(default_factory=list)
     """The settings that this process has changed."""
     watch: Watch | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """The ids of trace events that are there, by function; the script uses them instead of making its own."""
     btf: Result | None = None
     """The BTF that the script's programs have lines by, with `watch`."""
     _null_device: Result | None = None

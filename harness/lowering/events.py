@@ -51,15 +51,19 @@ from hil.agent.steps import Result
 
 
 def create_kprobe(lowering: Lowering, operation: CreateKprobe) -> Reader:
+    """Makes a trace event, and reads its id; where one is kept, that is its."""
+    if operation.symbol in lowering.kept:
+        number = lowering.names[operation.name] = lowering.kept[operation.symbol]
+        return lambda _: Outcome(value=number)
     event = lowering.event(operation.name)
     kind = "r" if operation.returns else "p"
     place = f"{operation.symbol}+{operation.offset}" if operation.offset else operation.symbol
     opened, written = _command(lowering, f"{kind}:{event} {place}\n")
     lowering.probes[event] = None
     with lowering.builder.unless_failed(written):
-        found, number = _read_id(lowering, event)
-    lowering.names[operation.name] = number
-    return first_failure([opened, written, found, number])
+        found, read = _read_id(lowering, event)
+    lowering.names[operation.name] = read
+    return first_failure([opened, written, found, read])
 
 
 def remove_kprobe(lowering: Lowering, operation: RemoveKprobe) -> Reader:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -78,6 +78,8 @@ class GuestExecutor:
         self._serial = 0
         self.watch: Watch | None = None
         """Collects, when there is one, what the kernel tells of the programs that scripts load."""
+        self.kept: Mapping[str, tuple[int, ...]] = {}
+        """The ids of trace events that stay, by function, for scripts that share a process: `slots`."""
         self._agent = self._start()
         hello = self._agent.hello
         try:
@@ -174,7 +176,8 @@ class GuestExecutor:
 
     def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
         tags = [self._tag(script) for script in group]
-        return lower(group, self.guest, tags, deadline=self._deadline, watch=self.watch)
+        kept = self.kept if len(group) > 1 else {}
+        return lower(group, self.guest, tags, deadline=self._deadline, watch=self.watch, kept=kept)
 
     def _start(self) -> Agent:
         agent = Agent(self.target.open([self.target.agent]), patience=self._patience)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from harness.lowering import (
@@ -21,6 +22,7 @@ from harness.lowering import (
     trace,
     triggering,
 )
+from harness.lowering.armed import slots
 from harness.lowering.context import Guest, Lowering, Reader
 from harness.lowering.watch import Watch
 from harness.script import operations as op
@@ -118,16 +120,22 @@ def lower(
     *,
     deadline: float = 20.0,
     watch: Watch | None = None,
+    kept: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> tuple[Batch, tuple[Lowered, ...]]:
     """Lowers scripts for a target, to run one after the other in one process, each closing all it opened.
 
     A script's tag (letters, digits, _) names its trace events; `deadline` is in seconds, for all of them. With `watch`,
-    the kernel is asked where the programs' instructions are.
+    the kernel is asked where the programs' instructions are. `kept` are the ids of trace events that are there, by
+    function, for scripts that can use them (`harness.lowering.armed`).
     """
     builder = BatchBuilder()
     lowered = tuple(
-        _lower(script, Lowering(guest, tag, builder, watch=watch), alone=len(scripts) == 1)
-        for script, tag in zip(scripts, tags, strict=True)
+        _lower(
+            script,
+            Lowering(guest, tag, builder, watch=watch, kept=slots(script, position, kept)),
+            alone=len(scripts) == 1,
+        )
+        for position, (script, tag) in enumerate(zip(scripts, tags, strict=True))
     )
     return builder.build(deadline), lowered
 

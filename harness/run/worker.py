@@ -16,9 +16,9 @@ from harness.compare import Verdict
 from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.witness import Witness
 from harness.lane import Lane
-from harness.lowering.armed import keep_armed
+from harness.lowering.armed import keep_armed, keep_slots, slots
 from harness.lowering.engine import EngineUnavailable
-from harness.lowering.executor import Missed, Observed
+from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.faulty import excuse_faulty
@@ -30,7 +30,7 @@ from harness.run.plan import Share
 from harness.run.results import MachineReport, ScriptResult
 from harness.run.watch import Watch
 from harness.script.needs import Need
-from harness.script.operations import Script
+from harness.script.operations import Attach, OpenEvent, Script
 from harness.script.outcome import Prediction
 from harness.session import Bootable, Listener, OnBoard, Phase, Session, board_session, lane_session, prepare
 from hil.errors import BenchError, HilError, MachineLost, os_error
@@ -218,7 +218,7 @@ class Worker:
                 self._know_session(session)
                 if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:
                     with self.clock.on(self.place, str(Phase.SSH)):
-                        keep_armed(session.target, session.executor.guest.tracing, self.share.armed)
+                        self._arm(session)
                 for visit in self._visits():
                     self._visit(visit, session)
                 self._settle(session)
@@ -275,13 +275,38 @@ class Worker:
         model, witness = self._model(environment), Witness.of(lane, environment)
         heard: list[Compared] = []
         try:
+            again = []
             for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
+                result = self._judge(lane, seen, model, witness, heard)
+                if self._doubtful(seen, result, executor):
+                    again.append(seen.script)
+                else:
+                    self._missed |= isinstance(seen, Missed)
+                    self._add(lane, result)
+            for seen in self.clock.each(lane, "guest", executor.run(again)) if again else ():
                 self._missed |= isinstance(seen, Missed)
                 self._add(lane, self._judge(lane, seen, model, witness, heard))
         finally:
             if self._after:
                 with self.clock.on(lane, "explanations"):
                     self._after(lane, session, heard)
+
+    def _arm(self, session: Session[Target]) -> None:
+        """Keeps functions probed, and trace events on them for scripts that share a process."""
+        target, executor = session.target, session.executor
+        if not executor.kept:
+            keep_armed(target, executor.guest.tracing, self.share.armed)
+            executor.kept = {
+                symbol: keep_slots(target, executor.guest.tracing, symbol, self.share.together)
+                for symbol in self.share.armed
+            }
+
+    def _doubtful(self, seen: Observed | Missed, result: ScriptResult, executor: GuestExecutor) -> bool:
+        """Whether a script is run again by itself: a trace event that others used before did not take its program."""
+        if not isinstance(seen, Observed) or result.verdict is not Verdict.DIVERGE or result.operation is None:
+            return False
+        at_event = isinstance(seen.script.operations[result.operation.index], OpenEvent | Attach)
+        return at_event and bool(slots(seen.script, 0, executor.kept))
 
     def _settle(self, session: Session[Target]) -> None:
         """Waits until it is sure that the machine outlived its scripts; one that did not is a loss of the last one."""

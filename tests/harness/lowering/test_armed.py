@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from harness.core_scripts.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, read_u64
-from harness.lowering.armed import keep_armed
+from harness.lowering.armed import keep_armed, keep_slots, slots
 from harness.pytest_plugin.guest import LaneGuest
+from harness.script import operations as op
 from hil.errors import BenchError
 
 
@@ -47,3 +48,40 @@ def test_a_function_there_is_not_is_told(armed: LaneGuest) -> None:
 @pytest.mark.guest
 def test_a_kernel_without_kprobes_is_left_as_it_is(guest: LaneGuest) -> None:
     keep_armed(guest.machine, "/tmp", (PRCTL,))
+
+
+@pytest.mark.guest
+def test_scripts_take_turns_on_events_that_stay(armed: LaneGuest) -> None:
+    """Each has its own, twice over, and all of them behave as with events of their own."""
+    count = 4
+    executor = armed.executor
+    executor.kept = {PRCTL: keep_slots(armed.machine, executor.guest.tracing, PRCTL, count)}
+    try:
+        assert len(set(executor.kept[PRCTL])) == count
+        program = on_our_prctl(armed.registers, count_hits())
+        operations = (array("hits"), *probed(program), prctl(), read_u64("hits"))
+        scripts = [op.Script(f"turn-{number}", "", operations) for number in range(2 * count)]
+        assert slots(scripts[0], 0, executor.kept) and not slots(scripts[0], count, executor.kept)
+        results = armed.judge(scripts, together=count)
+        assert [result.verdict for result in results[:count]] == ["agree"] * count
+        assert all(result.verdict == "agree" or "EEXIST" in result.reason for result in results)
+    finally:
+        executor.kept = {}
+        removed = 'echo 0 >"events/$event/enable"; echo "-:$event" >>kprobe_events'
+        output(armed, f"for n in $(seq {count}); do event=hil_armed/{PRCTL}_$n; {removed}; done")
+
+
+def test_only_plain_scripts_share_events() -> None:
+    kept = {PRCTL: (7, 8)}
+    plain = (op.CreateKprobe("probe", PRCTL), op.OpenEvent("event", op.Ref("probe")))
+    assert slots(op.Script("s", "", plain), 1, kept) == {PRCTL: 8}
+    for other in (
+        (op.CreateKprobe("probe", PRCTL, offset=4),),
+        (op.CreateKprobe("probe", PRCTL, returns=True),),
+        (op.CreateKprobe("probe", "another"),),
+        (*plain, op.CreateKprobe("second", PRCTL)),
+        (*plain, op.RemoveKprobe(op.Ref("probe"))),
+        (*plain, op.ReadCount(op.Ref("event"))),
+    ):
+        assert not slots(op.Script("s", "", other), 0, kept)
+    assert not slots(op.Script("s", "", plain), 2, kept)
