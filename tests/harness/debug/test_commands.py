@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from harness.debug import commands, in_lockstep
 from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
+from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine, Lane
 from hil.errors import UserError
 from hil.kernels import catalogue
@@ -104,3 +105,9 @@ def test_lockstep_is_for_one_lane_or_two(words: list[str], said: str) -> None:
 
 def test_records_are_of_lockstep() -> None:
     assert "does not go with --record and --against" in refused(LANES[0], "--record", "file")
+
+
+def test_lockstep_takes_errors_of_kernels_by_their_name() -> None:
+    (bug,) = (one for one in bugs() if one.id == "jmp32-pointer-zero")
+    assert in_lockstep._script(bug.id, "x86_64", "6.1") == bug.script()
+    assert in_lockstep._script("counting", "x86_64", "6.1").name == "counting"
