@@ -119,7 +119,8 @@ def test_every_command_is_one(page: Path, tmp_path: Path, monkeypatch: pytest.Mo
     """`hil` parses it: there is such a command, with such options and values. Files that it names are made up."""
     monkeypatch.chdir(tmp_path)
     context = click.Context(hil, info_name="hil")
-    for line in _INDENTED.findall(page.read_text()):
+    text = re.sub(r" \\\n\s*", " ", page.read_text())  # lines that go on
+    for line in _INDENTED.findall(text):
         words = shlex.split(line, comments=True)[1:]
         words = words[: next((place for place, word in enumerate(words) if word in (">", "|", "&&", ";")), len(words))]
         while words and words[0] in ("-v", "-vv"):
