@@ -16,6 +16,7 @@ from harness.isa.table import find
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import fields
+from harness.model.verifier.later.functions import is_tail_call
 from harness.model.verifier.later.safety.contents import Certain, Unshown
 from harness.model.verifier.later.safety.explore import explore
 from harness.model.verifier.later.safety.layout import Layout
@@ -37,6 +38,8 @@ def judge(
         if odd:
             raise Unshown(odd)
         layout = Layout(program)
+        if len(layout.begins) > 1 and not context.tail_calls_of_functions and any(map(is_tail_call, program)):
+            raise Unshown("functions, and a tail call")
         loads = (insn.imm for _, insn in fields.first_halves(program) if insn.code == LD_IMM64 and insn.src)
         maps = {context.find_map(number) for number in loads}
         if len(maps) > context.limits.maps or any(isinstance(one, str) for one in maps):

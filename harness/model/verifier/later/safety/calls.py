@@ -124,6 +124,8 @@ def _arguments(state: State, prototype: Prototype) -> MapShape | None:
 def _memory(state: State, pointer: Content, size: Content, least: int, filled: bool) -> None:
     if not isinstance(size, Number) or not least <= size.low <= size.high < FAR:
         raise Unshown("the size of memory is not known")
+    if state.vague and not size.known:
+        raise Unshown("the size of memory may be out of bounds on a path that is not taken")
     if size.high == 0:  # the pointer is not looked at then, or is null
         raise Unshown("memory of no bytes")
     memory.passed(state, pointer, size, filled=filled)

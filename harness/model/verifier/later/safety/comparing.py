@@ -56,6 +56,15 @@ def refined(operation: int, number: Number, right: int, bits: int, *, holds: boo
     return Number(low, high, min(number.word, whole_bits(high), M32))
 
 
+def follows(operation: int, number: Number, now: Number, bits: int) -> bool:
+    """Returns whether `now` is all that an undecided comparison with a constant shows of a number, and not less, as of
+    single bits, or of a sign where the bounds have both."""
+    if operation in (_JEQ, _JNE):
+        return True
+    before = weakened(number) if bits == 32 else number
+    return operation != _JSET and before != now and not (bits == 32 and number.high > M32)
+
+
 def weakened(number: Number) -> Number:
     """Returns what a comparison of 32 bits leaves of a number."""
     if number.known:

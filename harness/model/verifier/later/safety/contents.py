@@ -91,13 +91,16 @@ class Frame:
 
 
 class State:
-    """The functions that are running, the innermost last, and the calls whose records are to be released."""
+    """The functions that are running, the innermost last, and the calls whose records are to be released. It is `vague`
+    behind a comparison that shows what is not followed here: if the path is never taken, verifiers may come to bounds
+    of numbers that contradict each other, and then know less than here."""
 
-    __slots__ = ("frames", "held")
+    __slots__ = ("frames", "held", "vague")
 
-    def __init__(self, frames: list[Frame], held: frozenset[int] = frozenset()) -> None:
+    def __init__(self, frames: list[Frame], held: frozenset[int] = frozenset(), *, vague: bool = False) -> None:
         self.frames = frames
         self.held = held
+        self.vague = vague
 
     @classmethod
     def at_entry(cls) -> State:
@@ -109,7 +112,7 @@ class State:
         return self.frames[-1]
 
     def copy(self) -> State:
-        return State([frame.copy() for frame in self.frames], self.held)
+        return State([frame.copy() for frame in self.frames], self.held, vague=self.vague)
 
     @property
     def callers(self) -> tuple[int, ...]:
@@ -137,6 +140,8 @@ class State:
 
     def covers(self, other: State) -> bool:
         """Returns whether everything shown of this state holds for the other one, which has the same callers."""
+        if other.vague and not self.vague:
+            return False
         return self.held == other.held and all(map(_covers, self.frames, other.frames))
 
 

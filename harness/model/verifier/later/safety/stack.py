@@ -11,6 +11,7 @@ from harness.model.verifier.later.safety.contents import INVALID, PLAIN, ZERO, C
 from harness.model.verifier.later.safety.numbers import Number, constant, of_bits
 
 _NOTHING, _PLAIN = bytes([INVALID]) * 8, bytes([PLAIN]) * 8
+_ZEROS_FORGOTTEN = bytes.maketrans(bytes([ZERO]), bytes([PLAIN]))
 
 
 def check_bounds(off: int, size: int) -> None:
@@ -66,10 +67,11 @@ def passed(frame: Frame, off: int, size: int, *, filled: bool) -> None:
 
 
 def _kinds(slot: Slot | None) -> bytes:
-    """Returns the kinds of the bytes of a slot, of which a part is overwritten."""
+    """Returns the kinds of the bytes of a slot, of which a part is overwritten. Since 6.8 a zero is kept as any other
+    constant, and what is left of one is any number: scrub_spilled_slot()."""
     if slot is None:
         return _NOTHING
-    return slot if isinstance(slot, bytes) else _PLAIN
+    return slot.translate(_ZEROS_FORGOTTEN) if isinstance(slot, bytes) else _PLAIN
 
 
 def _check_aligned(off: int, size: int) -> None:

@@ -12,7 +12,7 @@ from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import functions
 from harness.model.verifier.later.safety import arithmetic, calls, memory
-from harness.model.verifier.later.safety.comparing import holds, refined, weakened
+from harness.model.verifier.later.safety.comparing import follows, holds, refined, weakened
 from harness.model.verifier.later.safety.contents import Certain, Content, Frame, Kind, Pointer, State, Unshown
 from harness.model.verifier.later.safety.layout import target_of
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant
@@ -58,7 +58,10 @@ class Steps:
         kind = insn.opcode_class
         if kind in (_ALU, _ALU64):
             source = registers[insn.src] if insn.source == _X or insn.operation == Alu.MOV else ANY
-            self._set(registers, insn.dst, arithmetic.result(insn, registers[insn.dst], source))
+            result = arithmetic.result(insn, registers[insn.dst], source)
+            if state.vague and isinstance(result, Pointer) and result.spread and insn.operation != Alu.MOV:
+                raise Unshown("a pointer is moved by what may be out of bounds on a path that is not taken")
+            self._set(registers, insn.dst, result)
         elif kind == _LDX:
             self._load(state, index, insn)
         elif kind in (_ST, _STX):
@@ -186,11 +189,13 @@ class Steps:
         target = target_of(index, insn)
         if isinstance(left, Number) and isinstance(right, Number) and right.known:
             decided = holds(insn.operation, left, right.low, bits)
-            if decided is not None:
+            if decided is not None and (left.known or not state.vague):
                 return target if decided else index + 1, None
             taken = state.copy()
-            registers[insn.dst] = refined(insn.operation, left, right.low, bits, holds=False)
-            taken.top.registers[insn.dst] = refined(insn.operation, left, right.low, bits, holds=True)
+            for side, way in ((state, False), (taken, True)):
+                now = refined(insn.operation, left, right.low, bits, holds=way)
+                side.top.registers[insn.dst] = now
+                side.vague |= not follows(insn.operation, left, now, bits)
             return index + 1, (taken, target)
         taken = state.copy()
         if isinstance(left, Pointer) and left.maybe:
@@ -206,8 +211,8 @@ class Steps:
 def _checked(insn: Instruction, pointer: Pointer, right: Content, bits: int, fails: State, taken: State) -> None:
     """Takes what may be null for a pointer on one side of a comparison with 0, and for 0 on the other; on which nothing
     is to be released: mark_ptr_or_null_regs()."""
-    if right != constant(0) or bits != 64 or insn.operation not in (_JEQ, _JNE):
-        raise Unshown("a pointer that may be null in another comparison than one with 0")
+    if insn.source == _X or right != constant(0) or bits != 64 or insn.operation not in (_JEQ, _JNE):
+        raise Unshown("a pointer that may be null in another comparison than one with a constant 0")
     null, given = (taken, fails) if insn.operation == _JEQ else (fails, taken)
     null.replace(pointer.id, constant(0))
     null.held -= {pointer.id}

@@ -28,10 +28,13 @@ from harness.isa.assemble import (
     exit_,
     ja,
     jeq_imm,
+    jeq_reg,
     jge_imm,
     jgt_imm,
     jlt_imm,
     jne_imm,
+    jset_imm,
+    jsge_imm,
     jsgt_imm,
     jslt_imm,
     ld_map_fd,
@@ -54,7 +57,7 @@ from harness.model.verifier.later import safety
 from harness.release import Release
 
 RELEASES: tuple[Release, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
-ARRAY, DATA, CONSTANTS, HASH, UNREADABLE, SEVERAL = 3, 4, 5, 6, 7, 8
+ARRAY, DATA, CONSTANTS, HASH, UNREADABLE, SEVERAL, PROGRAMS = 3, 4, 5, 6, 7, 8, 10
 MAPS = {
     ARRAY: MapShape(2, 4, 8, entries=4),
     DATA: MapShape(2, 4, 16, entries=1),
@@ -62,10 +65,12 @@ MAPS = {
     HASH: MapShape(1, 8, 64, entries=10),
     UNREADABLE: MapShape(2, 4, 8, readable=False, entries=1),
     SEVERAL: MapShape(2, 4, 8, entries=2),
+    PROGRAMS: MapShape(3, 4, 4, entries=4),
 }
 TAIL = (mov64_imm(R0, 0), exit_())
 KEY = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8))
 LOOKUP = (KEY, ld_map_fd(R1, HASH), call(1), jne_imm(R0, 0, "found"), exit_(), "found")
+ZERO = (mov64_imm(R2, 0), stx(DW, R10, -8, R2))
 READ = (mov64_reg(R1, R10), add64_imm(R1, -64))
 """R1 for bpf_probe_read_kernel into 64 bytes of stack."""
 
@@ -74,15 +79,31 @@ def value(register: int, descriptor: int, off: int = 0) -> tuple[Instruction, In
     return Instruction(LD_IMM64, register, Pseudo.MAP_VALUE, 0, descriptor), Instruction(0, imm=off)
 
 
+INDEX = (
+    (value(R6, DATA), ldx(B, R7, R1, 0), and64_imm(R7, 15)),
+    (jlt_imm(R7, 5, "out"), jgt_imm(R7, 10, "out")),
+)
+"""R7, from 5 to 10, for R6, which points to 16 bytes."""
+
+
 def kind(release: Release) -> ProgramKind:
     return replace(kprobe(168), helpers={**kprobe(168).helpers, **upstream(release).verifier.prototypes})
 
 
-def doubt(release: Release, *pieces: Piece, aligned: bool = False, gpl: bool = True) -> str:
+def doubt(
+    release: Release, *pieces: Piece, aligned: bool = False, gpl: bool = True, tail_calls_of_functions: bool = True
+) -> str:
     """Why it is not shown that the release accepts a program, "" where it is; for what it refuses for certain, errno
     and message."""
     limits = Limits(helpers=10_000)
-    context = VerifierContext(kind(release), gpl, lambda fd: MAPS.get(fd, "EBADF"), limits=limits, aligned=aligned)
+    context = VerifierContext(
+        kind(release),
+        gpl,
+        lambda fd: MAPS.get(fd, "EBADF"),
+        limits=limits,
+        tail_calls_of_functions=tail_calls_of_functions,
+        aligned=aligned,
+    )
     said = safety.judge(program(*pieces).instructions, context, upstream(release).verifier, release)
     return said if isinstance(said, str) else f"{said.errno}: {said.message}" if said.errno else ""
 
@@ -172,6 +193,10 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
         "far",
     ),
     "what may be null": ((LOOKUP[:3], ldx(DW, R0, R0, 0), exit_()), "no pointer"),
+    "a null check by a register": (
+        (LOOKUP[:3], mov64_imm(R6, 0), jeq_reg(R0, R6, "out"), st(DW, R0, 0, 1), "out", *TAIL),
+        "another comparison than one with a constant 0",
+    ),
     "another lookup's null check": (
         (LOOKUP[:3], mov64_reg(R6, R0), LOOKUP[:3], jeq_imm(R0, 0, "out"), ldx(DW, R0, R6, 0), "out", *TAIL),
         "no pointer",
@@ -187,6 +212,36 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
     "an unwritten register": ((mov64_reg(R0, R6), exit_()), "nobody wrote"),
     "an unwritten stack": ((ldx(DW, R0, R10, -8), exit_()), "nothing may have been stored"),
     "half of it unwritten": ((st(W, R10, -8, 0), ldx(DW, R0, R10, -8), exit_()), "nothing may have been stored"),
+    "the rest of a zero": (
+        (ldx(W, R6, R1, 0), ZERO, stx(W, R10, -8, R6), ldx(W, R3, R10, -4), jeq_imm(R3, 0, 1), call(9999), *TAIL),
+        "helper 9999",
+    ),
+    "the beginning of a zero": (
+        (ldx(W, R6, R1, 0), ZERO, stx(W, R10, -4, R6), ldx(W, R3, R10, -8), jeq_imm(R3, 0, 1), call(9999), *TAIL),
+        "helper 9999",
+    ),
+    "two halves of a zero": (
+        (
+            (mov64_imm(R2, 0), stx(W, R10, -8, R2), stx(W, R10, -4, R2), ldx(DW, R3, R10, -8)),
+            (jeq_imm(R3, 0, 1), call(9999), *TAIL),
+        ),
+        "helper 9999",
+    ),
+    "an index with bits that its bounds rule out": (
+        (INDEX, jset_imm(R7, 12, "in"), "in", add64_reg(R6, R7), ldx(B, R0, R6, 0), "out", *TAIL),
+        "out of bounds on a path that is not taken",
+    ),
+    "a size with bits that its bounds rule out": (
+        (INDEX, READ, mov64_reg(R2, R7), jset_imm(R7, 12, "in"), "in", mov64_imm(R3, 0), call(113), "out", *TAIL),
+        "out of bounds on a path that is not taken",
+    ),
+    "an index with a sign that its bounds rule out": (
+        (
+            (value(R6, DATA), ldx(DW, R7, R1, 0), jlt_imm(R7, 5, "out"), jsge_imm(R7, 5, "out")),
+            (jslt_imm(R7, 0, "out"), jgt_imm(R7, 15, "out"), add64_reg(R6, R7), ldx(B, R0, R6, 0), "out", *TAIL),
+        ),
+        "out of bounds on a path that is not taken",
+    ),
     "a misaligned stack": ((st(DW, R10, -12, 0), *TAIL), "misaligned"),
     "below the stack": ((st(DW, R10, -520, 0), *TAIL), "access to the stack"),
     "part of a pointer": ((stx(DW, R10, -8, R1), ldx(W, R0, R10, -8), exit_()), "part of a pointer"),
@@ -252,6 +307,14 @@ def test_helpers_for_programs_under_the_gpl() -> None:
     reading = (READ, mov64_imm(R2, 8), mov64_imm(R3, 0), call(113), *TAIL)
     assert doubt((6, 1), *reading) == ""
     assert "under the GPL" in doubt((6, 1), *reading, gpl=False)
+
+
+def test_tail_calls_of_programs_with_functions() -> None:
+    jump = (ld_map_fd(R2, PROGRAMS), mov64_imm(R3, 0), call(12), *TAIL)
+    both = (mov64_reg(R6, R1), call_local("f"), mov64_reg(R1, R6), *jump, "f", *TAIL)
+    assert doubt((6, 1), *both) == ""
+    assert doubt((6, 1), *jump, tail_calls_of_functions=False) == ""
+    assert "functions, and a tail call" in doubt((6, 1), *both, tail_calls_of_functions=False)
 
 
 def test_records_must_be_given_back() -> None:
