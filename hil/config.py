@@ -64,7 +64,7 @@ def files(start: Path | None = None) -> Iterator[File]:
     for folder in (start, *start.parents):
         path = folder / PROJECT
         # Others' files are none of our business, not even when they are broken.
-        if path.is_file() and b"hil" in path.read_bytes():
+        if path.is_file() and _mentions_us(path):
             tool = _read(path).get("tool")
             if isinstance(tool, dict) and isinstance(tool.get("hil"), dict):
                 yield File(path, "tool.hil", tool["hil"])
@@ -103,6 +103,9 @@ def _of_command(
     options = {_key(one): one for one in command.params if isinstance(one, click.Option)}
     inner = command.commands if isinstance(command, click.Group) else {}
     _check_known(file, where, own, (*options, *inner))
+    for key in inner:
+        if not isinstance(own.get(key, {}), dict):
+            raise UserError(f"{_place(file, where)}: {key} = {own[key]!r} is no table", remedy=f"write [{where}.{key}]")
     given = {key: value for key, value in for_all.items() if isinstance(options.get(key), Shared)}
     given |= {key: value for key, value in own.items() if key not in inner}
     result = {
@@ -126,7 +129,11 @@ def _value(file: File, where: str, option: click.Option, context: click.Context,
     if not isinstance(value, list) and option.multiple:
         value = [value]
     if isinstance(option.type, click.Path):
-        value = str(file.path.parent / value)
+        paths = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in paths):
+            raise UserError(f"{said} is no value for it", remedy="write a path as a text")
+        paths = [str(file.path.parent / one) for one in paths]
+        value = paths if option.multiple else paths[0]
     try:
         option.type_cast_value(context, value)
     except click.BadParameter as error:
@@ -155,10 +162,21 @@ def _key(option: click.Option) -> str:
     return max(option.opts, key=len).lstrip("-")
 
 
+def _mentions_us(path: Path) -> bool:
+    try:
+        return b"hil" in path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> BenchError:
+    return BenchError(f"cannot read {path}: {error.strerror}", remedy="make it readable, or move it away")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:
-        raise BenchError(f"cannot read {path}: {error.strerror}", remedy="make it readable, or move it away") from error
+        raise _unreadable(path, error) from error
     except ValueError as error:  # no TOML, or no UTF-8
         raise UserError(f"{path} is no TOML: {error}", remedy="correct it, or move it away") from None

@@ -26,6 +26,7 @@ from hil.errors import BenchError, UserError
 @shared("--require", multiple=True)
 @shared("--repeat", "rounds", default=1)
 @shared("--output", type=click.Path(path_type=Path))
+@click.option("--file", multiple=True, type=click.Path(path_type=Path))
 @click.option("--seed", type=int)
 def work(**given: Any) -> None:
     """Print what it got."""
@@ -85,7 +86,8 @@ def got(*arguments: str) -> dict[str, Any]:
 
 def test_without_files_there_are_the_commands_own_defaults(project: Path) -> None:
     assert got("work") == {
-        "lanes": "debian-12", "jobs": None, "strict": False, "require": [], "rounds": 1, "output": None, "seed": None
+        "lanes": "debian-12", "jobs": None, "strict": False, "require": [], "rounds": 1, "output": None, "seed": None,
+        "file": [],
     }  # fmt: skip
 
 
@@ -115,6 +117,13 @@ def test_lists_are_lists_or_texts_with_commas(project: Path) -> None:
 def test_a_path_is_relative_to_the_file(project: Path) -> None:
     write(project, '[tool.hil]\noutput = "runs"\n')
     assert got("work")["output"] == str(project / "runs")
+
+
+def test_several_paths_are_relative_to_the_file(project: Path) -> None:
+    write(project, '[tool.hil.work]\nfile = ["a", "b"]\n')
+    assert got("work")["file"] == [str(project / "a"), str(project / "b")]
+    write(project, '[tool.hil.work]\nfile = "a"\n')
+    assert got("work")["file"] == [str(project / "a")]
 
 
 def test_the_project_comes_before_the_user(project: Path) -> None:
@@ -161,6 +170,9 @@ def test_a_broken_file_of_somebody_else_is_none_of_our_business(project: Path) -
         ("lanes = true", "[tool.hil]: lanes = True is no value for it"),
         ("[tool.hil.lanes]\na = 1", "unknown key 'lanes'"),
         ("lanes = ", "pyproject.toml is no TOML"),
+        ("output = 3", "[tool.hil]: output = 3 is no value for it; write a path as a text"),
+        ("[tool.hil.work]\nfile = [3]", "[tool.hil.work]: file = [3] is no value for it; write a path as a text"),
+        ("[tool.hil.inner]\nwork = 3", "[tool.hil.inner]: work = 3 is no table; write [tool.hil.inner.work]"),
     ],
 )
 def test_what_means_nothing_is_wrong_usage(text: str, told: str, project: Path) -> None:

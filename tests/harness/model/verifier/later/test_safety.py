@@ -235,6 +235,10 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
         (INDEX, READ, mov64_reg(R2, R7), jset_imm(R7, 12, "in"), "in", mov64_imm(R3, 0), call(113), "out", *TAIL),
         "out of bounds on a path that is not taken",
     ),
+    "a comparison with bits that its bounds rule out": (
+        (INDEX, jset_imm(R7, 12, "out"), jlt_imm(R7, 5, "bad"), "out", *TAIL, "bad", call(9999), *TAIL),
+        "helper 9999",
+    ),
     "an index with a sign that its bounds rule out": (
         (
             (value(R6, DATA), ldx(DW, R7, R1, 0), jlt_imm(R7, 5, "out"), jsge_imm(R7, 5, "out")),
