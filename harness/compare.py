@@ -91,7 +91,8 @@ def compare(script: Script, predictions: Sequence[Prediction], observations: Seq
 def _blame(
     prediction: Prediction, observation: Outcome, expectation: Outcome | None, returned: Mapping[str, int]
 ) -> Blame | None:
-    """Returns which one differs; None when none does. With two outcomes only, nobody can tell which is wrong."""
+    """Returns which one differs; None when none does. With two outcomes only, nobody can tell which is wrong; a model
+    that leaves open what the other two differ in is no third."""
     predicted = admits(prediction, observation, returned)
     expected = expectation is None or admits(expectation, observation, returned)
     if predicted and expected:
@@ -99,7 +100,7 @@ def _blame(
     if expectation is None or isinstance(prediction, Unpredicted):
         return Blame.UNCLEAR
     if predicted:
-        return Blame.CLAUSE
+        return Blame.UNCLEAR if admits(expectation, prediction, returned) else Blame.CLAUSE
     if expected:
         return Blame.MODEL
     return Blame.KERNEL if admits(expectation, prediction, returned) else Blame.UNCLEAR

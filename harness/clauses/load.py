@@ -151,6 +151,11 @@ def _runs() -> tuple[Clause, ...]:
             expect(runs, 2),
             since="5.10",
         ),
+        _clause(
+            "INFO-03",
+            "The information of a program that is not open gives EBADFD; 4.1 has no information of programs",
+            expect(ReadRuns(-1), "EINVAL", {"5.10": "EBADFD"}),
+        ),
     )
 
 

@@ -128,7 +128,7 @@ def test_the_list_of_commands_is_not_cut() -> None:
         (["run", "--lanes", "debian-12/x86/jit"], "'debian-12/x86_64/jit'"),
         (["run", "--lanes", "*/arm"], "'*/arm64'"),
         (["run", "--scripts", "countin"], "'counting'"),
-        (["conform", "--lanes", "debian-12/arm64/jit", "--clauses", "ATACH-17"], "'ATTACH-17'"),
+        (["conform", "--lanes", "debian-12/arm64/jit", "--clauses", "ATTACH17"], "'ATTACH-17'"),
         (["kernels", "list", "debain-12"], "'debian-12'"),
         (["kernels", "fetch", "debian-12", "--arch", "amd64"], "'arm64'"),
         (["show", "countin"], "counting"),

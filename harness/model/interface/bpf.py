@@ -174,13 +174,18 @@ def load_program(kernel: Kernel, operation: LoadProgram) -> Outcome:
 
 
 def read_runs(kernel: Kernel, operation: ReadRuns) -> Outcome:
-    """Returns no more than that there is a number; raises Errno EINVAL where there is no such command, EBADF.
+    """Returns no more than that there is a number; raises Errno EINVAL where there is no such command, EBADFD (not
+    EBADF) for what is no open descriptor.
 
-    bpf_prog_get_info_by_fd(), kernel/bpf/syscall.c."""
+    bpf_obj_get_info_by_fd() and bpf_prog_get_info_by_fd(), kernel/bpf/syscall.c."""
     permissions.entry(kernel, OTHER_COMMAND)
     if kernel.rules.first_unknown_command <= Command.OBJ_GET_INFO_BY_FD:
         raise Errno("EINVAL")
-    if not isinstance(kernel.names.file(operation.program).content, LoadedProgram):
+    try:
+        file = kernel.names.file(operation.program)
+    except Errno as error:
+        raise Errno("EBADFD") from error
+    if not isinstance(file.content, LoadedProgram):
         raise Unpredictable("what there is to say of something that is no program")
     if kernel.counts_runs:
         raise Unpredictable("how often anybody made the kernel run the program")

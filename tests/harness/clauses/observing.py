@@ -28,7 +28,8 @@ from harness.script.outcome import (
 
 
 def observe(script: Script, predictions: list[Prediction]) -> list[Outcome]:
-    """One observation an operation. Where the model says nothing, the kernel does what the clause says."""
+    """One observation an operation. Where the model says nothing, be it of data alone, the kernel does what the clause
+    says."""
     returned: dict[str, int] = {}
     observations = []
     for operation, prediction, expectation in zip(script.operations, predictions, script.expected, strict=True):
@@ -75,7 +76,7 @@ def _settled(prediction: Outcome, expectation: Outcome | None, returned: Mapping
     return Outcome(
         value=_value(prediction.value, returned),
         errno=prediction.errno,
-        data=_data(prediction.data, returned),
+        data=_as_expected(expectation).data if prediction.data is ANY else _data(prediction.data, returned),
         log=_text(prediction.log, _part(expectation)),
         records=None if records is None else tuple(_record(record, returned) for record in records),
         threads=None

@@ -31,8 +31,8 @@ from tests.fakes import FakeExecutor, FakeTarget, replace_machines
 
 NO_RULE = Script(
     "no-rule",
-    "a queue, of which the model has no rule",
-    (CreateMap("map", 22, 0, 8, 1), LookupElement(Ref("map"), bytes(4), 8)),
+    "a trie of prefixes, of which the model has no rule",
+    (CreateMap("map", 11, 8, 8, 1), LookupElement(Ref("map"), bytes(4), 8)),
 )
 """Nobody predicts either operation; the first has nothing to do with what is planted."""
 LANES = tuple(f"debian-12/{arch}/{engine}" for arch in ("x86_64", "arm64") for engine in ("interp", "jit"))

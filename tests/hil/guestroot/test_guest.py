@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hil.kernels import catalogue, configuration, store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
 from hil.machine.command import kernel_command_line
+from hil.machine.machine import READY
 
 pytestmark = pytest.mark.guest
 
@@ -50,9 +52,16 @@ def shell(machine: Machine, command: str) -> list[str]:
 
 
 def test_every_step_of_init_succeeded(machine: Machine) -> None:
-    log = machine.spec.console_log.read_text(errors="replace")
+    def console() -> str:
+        return machine.spec.console_log.read_text(errors="replace")
+
+    # The agent may answer before the console, a slow serial line, has shown the end of init.
+    deadline = time.monotonic() + 60
+    while READY not in console() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    log = console()
     assert "hil: init:" not in log
-    assert log.count("hil: ready") == 1
+    assert log.count(READY) == 1
 
 
 def test_everything_is_mounted(machine: Machine) -> None:
