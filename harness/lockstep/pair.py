@@ -64,6 +64,9 @@ class Pair:
     def compare(self, counts: Counts) -> tuple[int, Found] | None:
         """Returns the number of the step after which both part (-1: at the begin), with what differs; None when they do
         not."""
+        if not (self.left and self.right):
+            counts.outside["runs: on one lane or both, none of the instructions ran that both kernels kept"] += 1
+            return None
         if _place(self.left, 0) != _place(self.right, 0):
             return -1, ("the first instruction", str(_place(self.left, 0)), str(_place(self.right, 0)))
         for number in range(len(self.left)):

@@ -48,8 +48,15 @@ def against(left: Taken, right: Taken) -> Examined:
         counts.stack,
         (*_left_out(counts), *_alone(left, right)),
         difference,
-        "" if runs else "none of the programs ran on both",
+        _note(runs, counts, difference),
     )
+
+
+def _note(runs: int, counts: Counts, difference: Difference | None) -> str:
+    """Returns why nothing was compared; empty where something was."""
+    if counts.steps or difference:
+        return ""
+    return "no instruction ran on both" if runs else "none of the programs ran on both"
 
 
 def _pairs(left: Taken, right: Taken) -> Iterator[tuple[Sequence[TakenStep], Sequence[TakenStep]]]:

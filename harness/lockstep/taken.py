@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def read(path: Path) -> Taken:
     except OSError as error:
         why = error.strerror or str(error)
         raise UserError(f"{path} cannot be read: {why}", remedy="name a file that --record wrote") from error
-    except (EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (EOFError, zlib.error, LookupError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no record of a script", remedy="name a file that --record wrote") from error
 
 
@@ -99,5 +100,7 @@ def _parsed(content: Any) -> Taken:
         )
         for run in content["runs"]
     )
-    kept = {name: frozenset(indexes) for name, indexes in content["kept"].items()}
+    kept = {name: frozenset(content["kept"][name]) for name in programs}
+    if not all(runs) or not all(0 <= step.index < len(programs[step.program]) for run in runs for step in run):
+        raise ValueError("runs of no instructions, or of others than the programs have")
     return Taken(content["lane"], content["script"], programs, kept, runs)

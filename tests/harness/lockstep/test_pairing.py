@@ -133,6 +133,20 @@ def test_runs_without_a_counterpart_are_told() -> None:
     assert against(lane("a"), replace(right, runs=())).note == "none of the programs ran on both"
 
 
+@pytest.mark.parametrize(("left", "right"), [((), ()), ((0, 1), ()), ((), (0, 1))])
+def test_runs_without_an_instruction_in_common_are_not_equal(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    """The instructions of each that both kernels kept."""
+
+    def with_only(one: Taken, ran: tuple[int, ...]) -> Taken:
+        (run,) = one.runs
+        others = tuple(step for step in run if step.index in ran or step.index > 1)
+        return replace(one, kept={name: frozenset({0, 1}) for name in one.kept}, runs=(others,))
+
+    found = against(with_only(lane("a"), left), with_only(lane("b"), right))
+    assert found.sentence == "not compared: no instruction ran on both" and not found.difference
+    assert found.left_out == ("1 runs: on one lane or both, none of the instructions ran that both kernels kept",)
+
+
 def test_other_programs_cannot_be_compared() -> None:
     with pytest.raises(UserError, match="different programs"):
         against(lane("a"), lane("b", CALLING))
@@ -156,6 +170,21 @@ def test_what_is_no_record_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UserError, match=r"is no record of a script|cannot be read"):
         read(tmp_path / "file")
+
+
+def test_a_record_that_is_damaged_is_told(tmp_path: Path) -> None:
+    one = lane("a")
+    step = one.runs[0][0]
+    write(tmp_path / "file", one)
+    content = bytearray((tmp_path / "file").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "flipped").write_bytes(content)
+    write(tmp_path / "empty", replace(one, runs=((),)))
+    write(tmp_path / "other", replace(one, runs=((replace(step, program="other"),),)))
+    write(tmp_path / "behind", replace(one, runs=((replace(step, index=99),),)))
+    for name in ("flipped", "empty", "other", "behind"):
+        with pytest.raises(UserError, match="is no record of a script"):
+            read(tmp_path / name)
 
 
 def test_another_format_and_a_missing_file_are_told(tmp_path: Path) -> None:
