@@ -37,6 +37,20 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
+_CASES = frozenset({"seed", "of", "count", "only", "shard"})
+_IGNORED = {
+    "replay": _CASES | {"minutes", "resume", "merge"},
+    "merge": _CASES | {"minutes", "resume", "lanes", "jobs"},
+    "resume": _CASES | {"lanes"},
+}
+"""The options that are not heeded beside one that says what is run."""
+_DASHED = {
+    **{name: f"--{name}" for name in (*_CASES, "minutes", "resume", "merge", "lanes", "jobs")},
+    "count": "--cases",
+    "only": "--case",
+}
+
+
 class _Shard(click.ParamType[tuple[int, int]]):
     """`2/4`: the second of four."""
 
@@ -92,6 +106,7 @@ def fuzz(
     status is that of `hil run`.
     """
     console = terminal.console()
+    _check_together()
     if replay:
         return _replay(replay, lanes, jobs, output, console, on_divergence)
     if on_divergence is not None:
@@ -139,6 +154,15 @@ def fuzz(
     if totals.cases < campaign.cases:
         console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
     return report.exit_status
+
+
+def _check_together() -> None:
+    """Raises UserError for an option on the command line that the one which decides what is run would ignore."""
+    context = click.get_current_context()
+    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    for name, others in _IGNORED.items():
+        if name in given and (ignored := [_DASHED[other] for other in given if other in others]):
+            raise UserError(f"--{name} does not go with {', '.join(ignored)}", remedy="leave one of them out")
 
 
 def _replay(

@@ -13,6 +13,7 @@ from pathlib import Path
 import harness.fuzz
 import harness.isa
 from harness.lane import Engine, Lane
+from harness.run.document import structured
 from hil.errors import BenchError, UserError
 from hil.whole import write_whole
 
@@ -98,14 +99,14 @@ def read(folder: Path) -> Campaign:
         data = json.loads(path.read_text())
         if data.pop("format") != _FORMAT:
             raise UserError(f"{path} has another format than this hil reads", remedy="use the hil that wrote it")
-        places = tuple(
-            Place(**{**place, "engines": tuple(map(Engine, place["engines"]))}) for place in data.pop("places")
-        )
-        return Campaign(**data, places=places)
+        campaign: Campaign = structured(Campaign, data, str(path))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}", remedy=remedy) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not the record of a campaign: {error}", remedy=remedy) from error
+    if campaign.count < 1 or campaign.size < 1 or not 1 <= campaign.shard <= campaign.shards:
+        raise UserError(f"{path} is not the record of a campaign: it has no cases", remedy=remedy)
+    return campaign
 
 
 @cache

@@ -47,5 +47,13 @@ def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path) -> None:
     ):
         error = CliRunner().invoke(fuzz, [*options, "--output", str(tmp_path / "runs")]).exception
         assert isinstance(error, UserError) and word in str(error)
+    for ignored, both in (
+        (["--resume", str(tmp_path), "--cases", "5000"], "--resume does not go with --cases"),
+        (["--resume", str(tmp_path), "--lanes", "debian-12"], "--resume does not go with --lanes"),
+        (["--merge", str(tmp_path), "--seed", "1", "--case", "2"], "--merge does not go with --seed, --case"),
+        (["--replay", str(finding), "--resume", str(tmp_path)], "--replay does not go with --resume"),
+    ):
+        error = CliRunner().invoke(fuzz, ignored).exception
+        assert isinstance(error, UserError) and both in str(error)
     for shard in ("0/2", "3/2", "1", "a/b"):
         assert CliRunner().invoke(fuzz, ["--shard", shard]).exit_code == 2

@@ -211,3 +211,15 @@ def test_what_was_lost_is_run_again_first() -> None:
     ranges.next(PLACES[0], share=False)
     ranges.again(PLACES[0], range(8))
     assert ranges.next(PLACES[0], share=False) == (PLACES[0], range(8))
+
+
+@pytest.mark.parametrize(
+    "change", [{"count": "x"}, {"count": 0}, {"size": 0}, {"shards": 0}, {"shard": 9}, {"seed": None}, {"places": [1]}]
+)
+def test_what_is_no_campaign_is_told(change: dict[str, object], tmp_path: Path) -> None:
+    campaign(16).write(tmp_path)
+    assert plan.read(tmp_path) == campaign(16)
+    good = json.loads((tmp_path / plan.NAME).read_text())
+    (tmp_path / plan.NAME).write_text(json.dumps({**good, **change}))
+    with pytest.raises(UserError, match=r"campaign\.json"):
+        plan.read(tmp_path)
