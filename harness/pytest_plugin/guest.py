@@ -21,8 +21,9 @@ from harness.pytest_plugin.objects import Loaded, loaded, resolve
 from harness.pytest_plugin.peers import Peers
 from harness.pytest_plugin.refusals import logs
 from harness.report.account import around, finding
+from harness.run.faulty import judge_knowing
 from harness.run.judging import judge, predict, verdict
-from harness.run.known import KnownDivergence, about, excuse
+from harness.run.known import KnownDivergence, about
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.texts import text
@@ -158,10 +159,11 @@ class LaneGuest:
     ) -> list[ScriptResult]:
         """Returns a verdict on each of many scripts, which are sent to the guest in one exchange; `together` as the
         executor's."""
-        found = [judge(self.lane, seen, self.model) for seen in self.executor.run(scripts, together=together)]
-        self.judged = sum((result.judged for result in found), self.judged)
         understood = about(known, self.model.environment.version_code)
-        return [excuse(result, understood) for result in found]
+        observed = self.executor.run(scripts, together=together)
+        found = [judge_knowing(self.lane, seen, self.model, understood) for seen in observed]
+        self.judged = sum((result.judged for result in found), self.judged)
+        return found
 
     def sections(self, *, failed: bool) -> Iterator[tuple[str, str]]:
         """Yields sections for the test's report: what the console printed meanwhile and, on failure, which scripts

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.compare import Verdict, compare
+from harness.lane import Lane
 from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.model.rules import TailCallFault
-from harness.run.judging import predict
-from harness.run.known import KnownDivergence, excused
+from harness.run.judging import judge, predict
+from harness.run.known import KnownDivergence, excuse, excused
 from harness.run.results import ScriptResult
 
 
@@ -29,6 +30,13 @@ def excuse_faulty(
         if not compare(seen.script, predict(model, seen), seen.outcomes).divergence:
             return excused(result, entries[0])
     return result
+
+
+def judge_knowing(
+    lane: Lane, seen: Observed | Missed, model: ModelExecutor, known: Sequence[KnownDivergence]
+) -> ScriptResult:
+    """Returns the verdict on one script, which is known where one of these entries covers it."""
+    return excuse(excuse_faulty(judge(lane, seen, model), seen, model.environment, known), known)
 
 
 def _together(entries: Sequence[KnownDivergence]) -> Iterator[Sequence[KnownDivergence]]:

@@ -14,9 +14,7 @@ from harness.fuzz.known import known
 from harness.isa.table import find
 from harness.lane import Lane
 from harness.model.executor import ModelExecutor
-from harness.run.faulty import excuse_faulty
-from harness.run.judging import judge
-from harness.run.known import excuse
+from harness.run.faulty import judge_knowing
 from harness.run.results import ScriptResult
 from harness.script.operations import LoadProgram, Script
 from harness.script.outcome import Unpredicted
@@ -80,8 +78,7 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
         able = [one for one in scripts if not _deadly(one, model)]
         for seen in session.executor.run(able):
             entries = tuple(known([lane], [seen.script]))
-            judged = excuse_faulty(judge(lane, seen, model), seen, model.environment, entries)
-            judged = excuse(judged, entries)
+            judged = judge_knowing(lane, seen, model, entries)
             if Kind.of(judged) == wanted:
                 shown[seen.script] = judged
         return [one in shown for one in scripts]
