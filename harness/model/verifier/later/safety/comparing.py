@@ -52,15 +52,17 @@ def refined(operation: int, number: Number, right: int, bits: int, *, holds: boo
     if low == high:
         return constant(low)
     if bits == 32:
-        return Number(low, high, high)
-    return Number(low, high, min(number.word, whole_bits(high), M32))
+        return Number(low, high, high, number.dense and number.low == 0 and number.word == number.high)
+    return Number(low, high, min(number.word, whole_bits(high), M32), number.dense)
 
 
 def follows(operation: int, number: Number, now: Number, bits: int) -> bool:
     """Returns whether `now` is all that an undecided comparison with a constant shows of a number, and not less, as of
-    single bits, or of a sign where the bounds have both."""
+    single bits, or of a sign where the bounds have both; and whether what verifiers know besides fits to it."""
     if operation in (_JEQ, _JNE):
         return True
+    if not number.dense:
+        return False
     before = weakened(number) if bits == 32 else number
     return operation != _JSET and before != now and not (bits == 32 and number.high > M32)
 

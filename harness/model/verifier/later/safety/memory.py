@@ -20,7 +20,7 @@ def load(state: State, context: VerifierContext, base: Content, off: int, size: 
     if pointer.of is not None and pointer.of.content is not None and not pointer.spread:
         at = pointer.off + off
         return constant(int.from_bytes(pointer.of.content[at : at + size], "little"))
-    return of_bits(8 * size)
+    return of_bits(8 * size)._replace(dense=True)
 
 
 def store(state: State, context: VerifierContext, base: Content, off: int, size: int, value: Content) -> None:

@@ -21,11 +21,13 @@ _SHIFTS = frozenset({_LSH, _RSH, _ARSH})
 
 
 class Number(NamedTuple):
-    """Any number from `low` to `high`, both without a sign, whose lower 32 bits are at most `word`."""
+    """Any number from `low` to `high`, both without a sign, whose lower 32 bits are at most `word`. It is `dense` where
+    each of them is possible, whatever else a verifier knows: then no bounds contradict that."""
 
     low: int = 0
     high: int = M64
     word: int = M32
+    dense: bool = False
 
     @property
     def known(self) -> bool:
@@ -34,7 +36,8 @@ class Number(NamedTuple):
 
     def covers(self, other: Number) -> bool:
         """Returns whether this is every number that the other may be."""
-        return self.low <= other.low and other.high <= self.high and other.word <= self.word
+        within = self.low <= other.low and other.high <= self.high and other.word <= self.word
+        return within and (other.dense or other.known or not self.dense)
 
 
 ANY = Number()
@@ -71,7 +74,15 @@ def computed(operation: int, left: Number, right: Number, bits: int) -> Number:
     low, high = _between(operation, left, right, bits)
     if bits == 32:
         return Number(0, high, high)
-    return Number(low, high, _lower_bound(operation, left, right, whole_bits(high)))
+    dense = left.dense and right.known and _keeps_all(operation, left, right.low)
+    return Number(low, high, _lower_bound(operation, left, right, whole_bits(high)), dense)
+
+
+def _keeps_all(operation: int, left: Number, right: int) -> bool:
+    """Returns whether the results are all numbers between two, as those on the left are."""
+    if operation == _AND:
+        return left.low == 0 and right & (right + 1) == 0
+    return operation == _RSH or (operation == _ADD and left.high + right <= M64)
 
 
 def _exact(operation: int, left: int, right: int, bits: int) -> Number:

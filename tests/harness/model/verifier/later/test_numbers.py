@@ -42,7 +42,7 @@ def _some(source: random.Random) -> tuple[Number, tuple[int, ...]]:
     ends = [source.choice((source.choice(_EDGES), source.getrandbits(source.randint(1, 64)))) for _ in range(2)]
     low, high = sorted(ends)
     number = source.choice((Number(low, high), constant(low), of_bits(source.randint(1, 64))))
-    low, high, word = number
+    low, high, word, _ = number
     tried = (low, high, *(source.randint(low, high) for _ in range(3)))
     return number, tuple(one for one in tried if one & M32 <= word)
 

@@ -239,6 +239,13 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
         (INDEX, jset_imm(R7, 12, "out"), jlt_imm(R7, 5, "bad"), "out", *TAIL, "bad", call(9999), *TAIL),
         "helper 9999",
     ),
+    "a comparison with a multiple that its bounds rule out": (
+        (
+            (ldx(DW, R7, R1, 0), and64_imm(R7, 7), lsh64_imm(R7, 3), jlt_imm(R7, 1, "out"), jgt_imm(R7, 7, "out")),
+            (jlt_imm(R7, 1, "bad"), "out", *TAIL, "bad", call(9999), *TAIL),
+        ),
+        "helper 9999",
+    ),
     "an index with a sign that its bounds rule out": (
         (
             (value(R6, DATA), ldx(DW, R7, R1, 0), jlt_imm(R7, 5, "out"), jsge_imm(R7, 5, "out")),
