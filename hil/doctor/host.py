@@ -63,7 +63,7 @@ def pace(slowness: float | None = None) -> Finding:
 def memory(meminfo: Path = Path("/proc/meminfo")) -> Finding:
     """Whether a guest fits into the memory that is available."""
     rows = dict(line.partition(":")[::2] for line in meminfo.read_text().splitlines())
-    available = int(rows["MemAvailable"].split()[0]) << 10
+    available = int((rows.get("MemAvailable") or rows["MemFree"]).split()[0]) << 10
     what = f"{_size(available)} available"
     if available >= LEAST_MEMORY:
         return Finding("memory", State.OK, what)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import harness.fuzz
 import harness.isa
+import harness.model
 from harness.lane import Engine, Lane
 from harness.run.document import structured
 from hil.errors import BenchError, UserError
@@ -111,11 +112,12 @@ def read(folder: Path) -> Campaign:
 
 @cache
 def generator() -> str:
-    """Returns what stands for the code that makes cases: cases of the same seed and number are the same as long as it
-    is."""
+    """Returns what stands for the code that makes and judges cases: cases of the same seed and number, and what is said
+    of them, are the same as long as it is."""
     digest = hashlib.sha256()
-    for package in (harness.fuzz, harness.isa):
-        for file in sorted(Path(package.__path__[0]).glob("*.py")):
+    for package, pattern in ((harness.fuzz, "*.py"), (harness.isa, "*.py"), (harness.model, "**/*.py")):
+        folder = Path(package.__path__[0])
+        for file in sorted(folder.glob(pattern)):
             if file.name != "commands.py":
-                digest.update(file.name.encode() + file.read_bytes())
+                digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]

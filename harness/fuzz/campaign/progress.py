@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The progress of a campaign: a live table on a terminal, a line from time to time elsewhere."""
+"""The progress of a campaign: a live table on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from harness.fuzz.campaign.running import Tell
 from harness.fuzz.campaign.totals import FINE, Totals
 from harness.run.watch import verdicts
 from hil import terminal
-
-_EVERY = 10.0
-"""Seconds between two lines."""
+from hil.heartbeat import PERIOD, Heartbeat
 
 
 @contextmanager
@@ -27,7 +25,15 @@ def progress(console: Console, cases: int) -> Iterator[Tell]:
     """Returns what is told of a campaign with so many cases a lane; new kinds of findings are printed at once."""
     told = _Told(console, cases)
     if not terminal.interactive(console):
-        yield told.line
+        with Heartbeat(lambda line: console.print(Text(line), soft_wrap=True)) as beat:
+            beat(f"{counted(cases, 'case')} for each lane")
+
+            def tell(totals: Totals) -> None:
+                told.news(totals)
+                if beat.silence() >= PERIOD:
+                    beat(str(told.sum(totals)))
+
+            yield tell
         return
     with Live(console=console, refresh_per_second=4, transient=True) as live:
 
@@ -41,15 +47,9 @@ def progress(console: Console, cases: int) -> Iterator[Tell]:
 class _Told:
     def __init__(self, console: Console, cases: int) -> None:
         self._console, self._cases = console, cases
-        self._began, self._last = time.monotonic(), -_EVERY
+        self._began = time.monotonic()
         self._before: int | None = None
         self._known: set[tuple[str, ...]] = set()
-
-    def line(self, totals: Totals) -> None:
-        self.news(totals)
-        if time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            self._console.print(self.sum(totals), soft_wrap=True)
 
     def sum(self, totals: Totals) -> Text:
         """`512 of 10000 cases, 230 results/s, 3 findings of 2 kinds`; the speed is that since the first time."""

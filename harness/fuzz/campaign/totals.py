@@ -13,6 +13,7 @@ from harness.fuzz.campaign.work import Done, tally
 from harness.run.crosschecking import crosschecked
 from harness.run.phase_timing import PhaseTime
 from harness.run.results import MachineReport, ScriptResult, Tally
+from hil.errors import UserError
 
 FINE = (Verdict.AGREE, Verdict.UNSUPPORTED)
 """The verdicts that are no findings."""
@@ -44,7 +45,13 @@ class Totals:
         self.findings = 0
 
     def add(self, entry: Entry) -> None:
-        """Counts a range."""
+        """Counts a range; raises UserError for one of another campaign."""
+        for lane in [*(one.lane for one in entry.tallies), *(one.lane for one in entry.findings)]:
+            if lane not in self.tallies:
+                raise UserError(
+                    f"the journal has results of {lane}, which is no lane of its campaign",
+                    remedy="give each campaign a folder of its own",
+                )
         self.cases += entry.count
         for one in entry.tallies:
             self.tallies[one.lane] += one

@@ -32,7 +32,7 @@ def computed(insn: Instruction, dst: Register, src: Register) -> Register | None
     where it does not."""
     if insn.code == _AND and dst.type in _NUMBERS and 0 < insn.imm < pointers.FAR:
         return Register(UNKNOWN_VALUE, insn.imm)
-    if insn.code == _RSH and dst.type in _NUMBERS:
+    if insn.code == _RSH and dst.type in _NUMBERS and 0 <= insn.imm < 64:
         most = (1 << 64 - insn.imm) - 1
         return Register(UNKNOWN_VALUE, most) if most < pointers.FAR else None
     if insn.code in (_ADD, _SUB) and _movable(dst) and _bounded(src):

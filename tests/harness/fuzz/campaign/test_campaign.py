@@ -99,6 +99,13 @@ def test_what_is_no_journal_is_told(tmp_path: Path) -> None:
             list(journal.read(tmp_path))
 
 
+def test_a_journal_of_other_lanes_is_told(alone: Path) -> None:
+    entry = next(journal.read(alone))
+    totals = Totals(campaign(400).lanes[1:])
+    with pytest.raises(UserError, match=f"{campaign(400).lanes[0]}, which is no lane"):
+        totals.add(entry)
+
+
 def test_shards_together_find_the_same(alone: Path, tmp_path: Path) -> None:
     folders = [tmp_path / str(shard) for shard in (1, 2, 3)]
     for shard, folder in enumerate(folders, 1):

@@ -57,6 +57,7 @@ ROWS: tuple[tuple[str, str | None, Piece], ...] = (
     ("masked", ACCEPTED, (and64_imm(R7, 0xFFFF), LESS)),
     ("masked, the other way round", ACCEPTED, (and64_imm(R7, 0xFFFF), add64_reg(R7, R8))),
     ("shifted", ACCEPTED, (rsh64_imm(R7, 40), LESS)),
+    *((f"shifted by {by} bits", "EINVAL", (rsh64_imm(R7, by), LESS)) for by in (-1, 64, 65)),
     ("compared", ACCEPTED, (jgt_imm(R7, FAR - 1, "end"), LESS)),
     ("a pointer is compared, stored and copied", ACCEPTED, (and64_imm(R7, 7), LESS, stx(DW, R6, 0, R8))),
     ("a comparison with a number", ACCEPTED, (and64_imm(R7, 7), LESS, jeq_imm(R8, 5, "end"))),

@@ -24,26 +24,34 @@ MOST_STEPS = 20_000
 """How many instructions are simulated here before it is given up."""
 MOST_VISITS = 200
 """How many states are kept at one instruction, with which each later one is compared."""
-MOST_PENDING = 4096
-"""Half of BPF_COMPLEXITY_LIMIT_JMP_SEQ, the branches that may wait."""
+MOST_BRANCHES = 8192
+"""BPF_COMPLEXITY_LIMIT_JMP_SEQ: how many branches may wait for a verifier while it follows a path, E2BIG beyond."""
 
 
 class Visit:
-    """A state in which a path came to the target of a jump; `count` are the instructions simulated from there on, in
-    full once it is not `open` any more."""
+    """A state in which a path came to the target of a jump, `passed` branches behind that of its parent; `count` are
+    the instructions simulated from there on, and `branches` the most branches on a path from there on, in full once it
+    is not `open` any more."""
 
-    __slots__ = ("count", "open", "parent", "state")
+    __slots__ = ("branches", "count", "open", "parent", "passed", "state")
 
-    def __init__(self, state: State | None, parent: Visit | None) -> None:
+    def __init__(self, state: State | None, parent: Visit | None, passed: int) -> None:
         self.state = state
         self.parent = parent
+        self.passed = passed
         self.count = 0
+        self.branches = 0
         self.open = True
 
     def close(self) -> None:
         self.open = False
         if self.parent is not None:
-            self.parent.count += self.count
+            self.parent.follow(self, self.passed)
+
+    def follow(self, other: Visit, passed: int) -> None:
+        """Adds what comes of a visit that a path from here leads to, so many branches on."""
+        self.count += other.count
+        self.branches = max(self.branches, passed + other.branches)
 
 
 def explore(
@@ -57,8 +65,8 @@ def explore(
     which it is open whether it is taken. `unknown` are the atomic operations that the release does not have."""
     steps = Steps(program, context, rules, unknown)
     branched = False
-    root = Visit(None, None)
-    todo: list[tuple[State, int, Visit] | Visit] = [(State.at_entry(), 0, root)]
+    root = Visit(None, None, 0)
+    todo: list[tuple[State, int, Visit, int] | Visit] = [(State.at_entry(), 0, root, 0)]
     visits: dict[tuple[int, tuple[int, ...]], list[Visit]] = {}
     left = MOST_STEPS
     while todo:
@@ -66,22 +74,22 @@ def explore(
         if isinstance(task, Visit):
             task.close()
             continue
-        state, at, visit = task
+        state, at, visit, passed = task
         index: int | None = at
         while index is not None:
             if index in layout.targets:
                 earlier = visits.setdefault((index, state.callers), [])
                 if (same := _same(earlier, state)) is not None:
-                    visit.count += same.count
+                    visit.follow(same, passed)
                     break
                 if len(earlier) == MOST_VISITS:
                     raise Unshown(f"it has more than {MOST_VISITS} states at instruction {index}")
-                visit = Visit(state.copy(), visit)
+                visit, passed = Visit(state.copy(), visit, passed), 0
                 earlier.append(visit)
                 todo.append(visit)
             visit.count += 1
             left -= 1
-            if not left or len(todo) > MOST_PENDING:
+            if not left:
                 raise Unshown(f"it has more than {MOST_STEPS} instructions to simulate")
             try:
                 index, branch = steps.step(state, index)
@@ -89,9 +97,13 @@ def explore(
                 raise (Unshown(f"{refusal} on a path that may not be taken") if branched else refusal) from None
             if branch is not None:
                 branched = True
-                todo.append((*branch, visit))
+                passed += 1
+                visit.branches = max(visit.branches, passed)
+                todo.append((*branch, visit, passed))
     if root.count > MOST_SIMULATED:
         raise Unshown(f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out")
+    if root.branches > MOST_BRANCHES:
+        raise Unshown(f"a path has more than {MOST_BRANCHES:,} branches if none is left out")
     layout.check_depth(steps.used)
 
 

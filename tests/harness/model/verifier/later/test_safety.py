@@ -291,6 +291,10 @@ OPEN: dict[str, tuple[tuple[Piece, ...], str]] = {
         ),
         "1,000,000",
     ),
+    "9,000 ways out": (
+        (ldx(W, R6, R1, 0), mov64_imm(R0, 0), [jeq_imm(R6, one, "out") for one in range(9000)], "out", exit_()),
+        "8,192",
+    ),
 }
 
 
