@@ -21,7 +21,7 @@ from harness.script.operations import Operation
 from harness.script.triggers import TRIGGERS
 from hil.cli import CONTEXT, hil
 
-WIDTH = 100
+WIDTH = 80
 """Columns of a command's help."""
 
 
