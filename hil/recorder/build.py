@@ -107,13 +107,14 @@ def interface_of(qemu: Path) -> Interface:
 def compile_plugin(compiler: str, output: Path, chosen: Interface, *extra: str) -> None:
     """Compiles the plugin for an interface, with `extra` flags.
 
-    Raises NoRecorder, with the compiler's messages, when that fails.
+    Raises NoRecorder, with the compiler's messages, when that fails, or leaves no file.
     """
     command = [compiler, *FLAGS, *extra, f"-DAPI={chosen.version}", "-o", str(output), str(SOURCE)]
     done = programs.run(command, environment=os.environ)
-    if done.returncode:
+    if done.returncode or not output.is_file():
+        without = "" if done.returncode else " and without a file"
         raise NoRecorder(
-            f"QEMU's plugin cannot be compiled: {compiler} ended with status {done.returncode}",
+            f"QEMU's plugin cannot be compiled: {compiler} ended with status {done.returncode}{without}",
             remedy="see its messages; a missing C library is in the package libc6-dev",
             details=done.stderr,
         )

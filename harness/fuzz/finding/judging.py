@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from harness.script.operations import LoadProgram, Script
 from harness.script.outcome import Unpredicted
 from harness.session import Session
 from hil.target import Target
+
+_log = logging.getLogger(__name__)
 
 _ERRNO = re.compile(r"E[A-Z0-9]+")
 
@@ -78,7 +81,11 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
         able = [one for one in scripts if not _deadly(one, model)]
         for seen in session.executor.run(able):
             entries = tuple(known([lane], [seen.script]))
-            judged = judge_knowing(lane, seen, model, entries)
+            try:
+                judged = judge_knowing(lane, seen, model, entries)
+            except Exception:  # A fault of the model is another finding: of this one, something else may show the same.
+                _log.exception("%s: the model failed at a smaller %s", lane, script.name)
+                continue
             if Kind.of(judged) == wanted:
                 shown[seen.script] = judged
         return [one in shown for one in scripts]
@@ -88,8 +95,12 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
 
 
 def _deadly(script: Script, model: ModelExecutor) -> bool:
-    """Whether it may crash the kernel, as far as the model knows."""
-    return any(isinstance(one, Unpredicted) and one.deadly for one in model.run(script))
+    """Whether it may crash the kernel, as far as the model knows; what it fails at may."""
+    try:
+        return any(isinstance(one, Unpredicted) and one.deadly for one in model.run(script))
+    except Exception:
+        _log.exception("the model failed at a smaller %s", script.name)
+        return True
 
 
 def _errno(text: str) -> str:

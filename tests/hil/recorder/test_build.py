@@ -56,11 +56,12 @@ def test_the_plugin_compiles_without_a_warning(chosen: build.Interface, tmp_path
     assert (tmp_path / "recorder.so").stat().st_size > 1000
 
 
-def test_a_compiler_that_fails_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "said"), [(4, "status 4$|status 4;"), (0, "status 0 and without a file")])
+def test_a_compiler_that_fails_is_told(status: int, said: str, tmp_path: Path) -> None:
     compiler = tmp_path / "cc"
-    compiler.write_text("#!/bin/sh\necho no such header >&2\nexit 4\n")
+    compiler.write_text(f"#!/bin/sh\necho no such header >&2\nexit {status}\n")
     compiler.chmod(0o755)
-    with pytest.raises(NoRecorder, match=r"cannot be compiled: .*status 4") as told:
+    with pytest.raises(NoRecorder, match=f"cannot be compiled: .*{said}") as told:
         compile_plugin(str(compiler), tmp_path / "out.so", OFFICIAL)
     assert "no such header" in told.value.details
 

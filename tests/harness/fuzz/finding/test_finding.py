@@ -56,6 +56,22 @@ def test_a_finding_that_does_not_come_again_stays_as_it_was() -> None:
     assert (found.script, found.result) == (script, result)
 
 
+def test_a_model_that_fails_at_a_smaller_script_costs_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = mistaken("xor64_reg")
+    script, result = first_difference(model)
+    run = model.run
+
+    def failing(smaller: Script, *rest: object) -> object:
+        if len(smaller.operations) < len(script.operations):
+            raise ValueError("negative shift count")
+        return run(smaller, *rest)
+
+    monkeypatch.setattr(model, "run", failing)
+    found = shrunk(SESSION, LANE, script, result, model)
+    assert len(found.script.operations) == len(script.operations)
+    assert found.after < found.before, "instructions could go"
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "lanes": ["a"]}', '{"format": 9}', "\ud800"]
 )
