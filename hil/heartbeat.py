@@ -36,10 +36,6 @@ class Heartbeat:
             self._line, self._began = line, time.monotonic()
             self._now(line)
 
-    def silence(self) -> float:
-        """Returns the seconds since anything was told."""
-        return time.monotonic() - self._told
-
     def __enter__(self) -> Heartbeat:
         self._thread.start()
         return self

@@ -30,7 +30,7 @@ def progress(console: Console, cases: int) -> Iterator[Tell]:
 
             def tell(totals: Totals) -> None:
                 told.news(totals)
-                if beat.silence() >= PERIOD:
+                if told.due():
                     beat(str(told.sum(totals)))
 
             yield tell
@@ -47,9 +47,16 @@ def progress(console: Console, cases: int) -> Iterator[Tell]:
 class _Told:
     def __init__(self, console: Console, cases: int) -> None:
         self._console, self._cases = console, cases
-        self._began = time.monotonic()
+        self._began, self._last = time.monotonic(), -PERIOD
         self._before: int | None = None
         self._known: set[tuple[str, ...]] = set()
+
+    def due(self) -> bool:
+        """Returns whether it is time for another line, which begins to count again."""
+        if time.monotonic() - self._last < PERIOD:
+            return False
+        self._last = time.monotonic()
+        return True
 
     def sum(self, totals: Totals) -> Text:
         """`512 of 10000 cases, 230 results/s, 3 findings of 2 kinds`; the speed is that since the first time."""
