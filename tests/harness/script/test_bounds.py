@@ -32,6 +32,7 @@ from harness.script.operations import (
     Pin,
     RawBpf,
     RawOpenEvent,
+    ReadElements,
     RunSocketFilter,
     RunThreads,
     SampleType,
@@ -184,6 +185,7 @@ def test_every_field_that_takes_a_number_has_bounds() -> None:
         (WriteKprobeEvents, "command"),
         (LoadProgram, "log_nbytes"),
         (RawBpf, "nbytes"),
+        (ReadElements, "nbytes"),
     }
 
 
