@@ -44,11 +44,9 @@ def judge(
         maps = {context.find_map(number) for number in loads}
         if len(maps) > context.limits.maps or any(isinstance(one, str) for one in maps):
             raise Unshown("too many maps, or what is no map")
-        if (
-            unknown
-        ):  # resolve_pseudo_ldimm64() looks at reserved fields of all stores, also of those that nothing reaches
+        if unknown:
             raise Certain(Rule.XADD_FIELDS, "BPF_STX uses reserved fields")
-        explore(program, context, rules, layout, unknown)
+        explore(program, context, rules, layout)
     except Certain as refusal:
         return Verdict("EINVAL", str(refusal), rule=refusal.rule)
     except Unshown as why:
@@ -58,6 +56,6 @@ def judge(
 
 def _is_atomic_to_come(insn: Instruction, release: Release) -> bool:
     """Returns whether it is an atomic operation that a later release brings: before, its `imm` is a reserved field,
-    which is looked at where a path comes to it, check_xadd()."""
+    which resolve_pseudo_ldimm64() looks at in every store, also in those that no path comes to."""
     opcode = find(insn)
     return insn.code in _ADDS and opcode is not None and opcode.since > release

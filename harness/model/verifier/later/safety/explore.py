@@ -9,7 +9,7 @@ Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from harness.isa.instruction import Instruction
 from harness.model.verifier.context import VerifierContext
@@ -59,11 +59,10 @@ def explore(
     context: VerifierContext,
     rules: VerifierRules,
     layout: Layout,
-    unknown: Container[int] = (),
 ) -> None:
     """Raises Unshown where some verifier may refuse the program, and Certain where all do: before the first branch of
-    which it is open whether it is taken. `unknown` are the atomic operations that the release does not have."""
-    steps = Steps(program, context, rules, unknown)
+    which it is open whether it is taken."""
+    steps = Steps(program, context, rules)
     branched = False
     root = Visit(None, None, 0)
     todo: list[tuple[State, int, Visit, int] | Visit] = [(State.at_entry(), 0, root, 0)]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, R0, R1, R5, R6, Alu, Atomic, Class, Jump, Mode, Pseudo, Source
@@ -13,10 +13,9 @@ from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import functions
 from harness.model.verifier.later.safety import arithmetic, calls, memory
 from harness.model.verifier.later.safety.comparing import follows, holds, refined, weakened
-from harness.model.verifier.later.safety.contents import Certain, Content, Frame, Kind, Pointer, State, Unshown
+from harness.model.verifier.later.safety.contents import Content, Frame, Kind, Pointer, State, Unshown
 from harness.model.verifier.later.safety.layout import target_of
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant
-from harness.model.verifier.rules import Rule
 from harness.script.operations import MapType
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
@@ -37,9 +36,7 @@ class Steps:
         program: Sequence[Instruction],
         context: VerifierContext,
         rules: VerifierRules,
-        unknown: Container[int] = (),
     ) -> None:
-        self._unknown = unknown
         self._program = program
         self._context = context
         self._rules = rules
@@ -105,8 +102,6 @@ class Steps:
         self._set(registers, insn.dst, loaded)
 
     def _store(self, state: State, index: int, insn: Instruction) -> None:
-        if index in self._unknown:
-            raise Certain(Rule.XADD_FIELDS, "BPF_XADD uses reserved fields")
         registers = state.top.registers
         base, size = registers[insn.dst], insn.size.nbytes
         self._access(state, index, base, insn.off)
