@@ -7,7 +7,6 @@ import os
 import platform
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from hil.board import keeper
 from hil.board.board import Board, BoardTarget
 from hil.errors import BenchError, MachineLost, UserError
 from tests.hil.board.this_host import ThisHost
+from tests.waiting import until
 
 Make = Callable[..., BoardTarget]
 
@@ -50,13 +50,6 @@ def make(host: ThisHost, setting: Path, place: Path, monkeypatch: pytest.MonkeyP
         )
 
     return make
-
-
-def until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def test_the_agent_answers_and_nothing_is_left(make: Make, setting: Path, place: Path) -> None:

@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from hil.board import keeper
+from tests.waiting import until
 
 _STOPPABLE = ("cat", "chmod", "ln", "mkdir", "mv", "rm", "sed")
 _CALLED = """#!/bin/sh
@@ -79,13 +78,6 @@ class Run:
         for line in self._process.stdout:
             if line.startswith(("ready", "busy", "noexec")):
                 self.answers.append(line)
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def said(folder: Path, place: Path, stop: int, *, earlier: bool) -> tuple[bool, list[str]]:

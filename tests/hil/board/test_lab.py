@@ -8,8 +8,7 @@ import platform
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +20,7 @@ from hil.board.lab import Lab
 from hil.errors import BenchError, UserError
 from hil.machine.liveness import Liveness
 from tests.hil.board.this_host import ThisHost
+from tests.waiting import until
 
 PANIC = "Kernel panic - not syncing: sysrq triggered crash"
 TARGET = """\
@@ -93,13 +93,6 @@ def file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "env.yaml"
     path.write_text(TARGET.format(cycled=tmp_path / "cycled"))
     yield path
-
-
-def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def test_labgrid_itself(file: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec
 from hil.machine.command import kernel_command_line
 from hil.machine.machine import READY
+from tests.waiting import until
 
 pytestmark = pytest.mark.guest
 
@@ -56,9 +56,7 @@ def test_every_step_of_init_succeeded(machine: Machine) -> None:
         return machine.spec.console_log.read_text(errors="replace")
 
     # The agent may answer before the console, a slow serial line, has shown the end of init.
-    deadline = time.monotonic() + 60
-    while READY not in console() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: READY in console())
     log = console()
     assert "hil: init:" not in log
     assert log.count(READY) == 1
