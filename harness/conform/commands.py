@@ -14,19 +14,7 @@ from harness.clauses import clauses
 from harness.conform.page import markdown
 from harness.jobs import completing
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import (
-    chosen_places,
-    cold,
-    jobs,
-    lanes,
-    on_divergence,
-    output,
-    repeat,
-    require,
-    require_predicted,
-    strict,
-    target,
-)
+from harness.jobs.options import chosen_places, lanes, of_a_run
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.run import known
@@ -53,15 +41,7 @@ KNOWN = Path(__file__).with_name("known.toml")
     shell_complete=completing.clause_patterns,
     help="Only clauses that match one of these names; --list lists them.",
 )
-@jobs
-@cold
-@require
-@require_predicted
-@strict
-@repeat
-@on_divergence
-@target
-@output
+@of_a_run
 @click.option("--list", "listing", is_flag=True, help="List lanes and clauses, run nothing.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="With --list: every clause, as docs/clauses.md has it.")
 def conform(

@@ -95,6 +95,13 @@ def target(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def of_a_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds all options of a command that runs scripts and judges them, but for lanes and scripts."""
+    for option in (output, target, on_divergence, repeat, strict, require_predicted, require, cold, jobs):
+        command = option(command)
+    return command
+
+
 def chosen_places(patterns: Sequence[str], console: Console) -> Places:
     """Returns the places that the options of the running command choose: lanes that match a pattern, or those of a
     board. What the board is, the console tells."""

@@ -10,20 +10,7 @@ import click
 from harness.core_scripts import KNOWN, core_scripts
 from harness.jobs import completing
 from harness.jobs.listing import list_plan, print_left_out
-from harness.jobs.options import (
-    chosen_places,
-    cold,
-    jobs,
-    lanes,
-    on_divergence,
-    output,
-    repeat,
-    require,
-    require_predicted,
-    strict,
-    target,
-    wanted_lanes,
-)
+from harness.jobs.options import chosen_places, lanes, of_a_run, wanted_lanes
 from harness.jobs.start import carry_out
 from harness.run import known
 from harness.run.choice import check_chosen, choose
@@ -47,15 +34,7 @@ from hil import terminal
     shell_complete=completing.scripts,
     help="Only scripts that match one of these names; --list lists them.",
 )
-@jobs
-@cold
-@require
-@require_predicted
-@strict
-@repeat
-@on_divergence
-@target
-@output
+@of_a_run
 @click.option("--list", "listing", is_flag=True, help="List lanes and scripts, run nothing.")
 def run(
     lanes: str,
