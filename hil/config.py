@@ -9,6 +9,7 @@ They are in `[tool.hil]` of the nearest pyproject.toml that has it, from the cur
 from __future__ import annotations
 
 import logging
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from hil.nearest import nearest
 _log = logging.getLogger(__name__)
 
 PROJECT, USER = "pyproject.toml", "config.toml"
+_OUR_NAME = re.compile(rb"\bhil\b")
 SHARED = ("lanes", "jobs", "cold", "strict", "require-predicted", "require", "repeat", "output")
 """The options that mean the same in every command that has them: keys of `[tool.hil]` itself. Those of one command are
 in a table of its name, `[tool.hil.fuzz]`."""
@@ -164,7 +166,7 @@ def _key(option: click.Option) -> str:
 
 def _mentions_us(path: Path) -> bool:
     try:
-        return b"hil" in path.read_bytes()
+        return _OUR_NAME.search(path.read_bytes()) is not None
     except OSError as error:
         raise _unreadable(path, error) from error
 

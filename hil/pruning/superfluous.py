@@ -123,7 +123,13 @@ def _runs(days: float) -> Iterator[Superfluous]:
         for path in entries(parent):
             unused = _unused(path)
             if unused > days * _DAY and path.resolve() != latest:
-                yield Superfluous("runs", path, size(path), f"{unused / _DAY:.0f} days old")
+                unfinished = ", an unfinished campaign" if _unfinished(path) else ""
+                yield Superfluous("runs", path, size(path), f"{unused / _DAY:.0f} days old{unfinished}")
+
+
+def _unfinished(run: Path) -> bool:
+    """Whether a run folder is of a campaign that `hil fuzz --resume` could go on with: its results come last."""
+    return (run / "campaign.json").exists() and not (run / "results.json").exists()
 
 
 def _left_overs(_: float) -> Iterator[Superfluous]:

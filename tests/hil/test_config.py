@@ -152,7 +152,7 @@ def test_the_nearest_project_with_a_table_counts(project: Path) -> None:
 
 
 def test_a_broken_file_of_somebody_else_is_none_of_our_business(project: Path) -> None:
-    write(project, "no TOML at all")
+    write(project, "no TOML, while others have some")
     assert got("work")["lanes"] == "debian-12"
 
 

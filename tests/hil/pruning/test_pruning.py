@@ -184,6 +184,15 @@ def test_a_run_that_still_writes_stays(place: Path, process: subprocess.Popen[st
     assert log.exists()
 
 
+@pytest.mark.usefixtures("later")
+def test_a_campaign_that_is_not_through_is_told_as_one(place: Path) -> None:
+    for name, files in (("1", ("campaign.json",)), ("2", ("campaign.json", "results.json"))):
+        for file in files:
+            write(place / "state/hil/runs" / name / file)
+    told = {one.path.name: one.why for one in superfluous.superfluous({"runs": superfluous.KINDS["runs"]}, 7)}
+    assert told == {"1": "8 days old, an unfinished campaign", "2": "8 days old"}
+
+
 def test_a_dry_run_removes_nothing(place: Path) -> None:
     file = write(place / "cache/hil/states/debian-13-arm64-0123/state")
     done = CliRunner().invoke(command, ["prune", "--dry-run"])
