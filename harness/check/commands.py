@@ -17,7 +17,7 @@ from harness.check.modelled import modelled
 from harness.check.objects import objects
 from harness.check.triggers import parse
 from harness.check.trying import NamedObject, script_names, trials
-from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
+from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence, output, target
 from harness.jobs.start import carry_out
 from harness.lane import listed
 from harness.objects.object_file import ObjectProgram
@@ -42,6 +42,7 @@ from hil.whole import check_place
 @click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")
 @click.option("--model-only", is_flag=True, help="Ask the model alone; boot nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --model-only: print JSON.")
+@on_divergence
 @jobs
 @cold
 @target
@@ -56,6 +57,7 @@ def check(
     write_expect: Path | None,
     model_only: bool,
     as_json: bool,
+    on_divergence: str | None,
     jobs: int | None,
     output: Path | None,
     **_: object,
@@ -69,6 +71,8 @@ def check(
     console = terminal.console(stderr=as_json)
     if as_json and not model_only:
         raise UserError("--json works with --model-only", remedy="results.json in the run folder has everything")
+    if on_divergence and model_only:
+        raise UserError("--on-divergence runs programs again, --model-only runs none", remedy="leave one of them out")
     fire = None if trigger is None else parse(trigger)
     if write_expect is not None:
         check_place(write_expect, "--write-expect")
@@ -102,7 +106,15 @@ def check(
         plan = shares(
             chosen.lanes, lambda *place: tuple(one.script for one in tried[place] if one.script), board=places.board
         )
-        report = carry_out(console, plan, output, jobs, after=inspection.look, complete=inspection.complete)
+        report = carry_out(
+            console,
+            plan,
+            output,
+            jobs,
+            after=inspection.look,
+            complete=inspection.complete,
+            on_divergence=on_divergence,
+        )
         found, status = report.checked, report.exit_status
     if write_expect is not None:
         expecting.write(write_expect, found)

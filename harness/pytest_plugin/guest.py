@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class LaneGuest:
     """Whether an operation that nothing predicts fails the test."""
     peers: Peers = field(default_factory=Peers)
     """The lanes that the same test ran on before."""
+    examine: Callable[[Lane, Script, ScriptResult], ScriptResult] = lambda lane, script, result: result
+    """Adds to a result that is not as predicted what another run of the script tells of it."""
     model: ModelExecutor = field(init=False)
     judged: Judged = field(init=False, default=Judged())
     """The counts for everything that was checked."""
@@ -115,6 +117,7 @@ class LaneGuest:
         result = self.peers.crosscheck(self._checks, where, seen, predictions, verdict(self.lane, seen, predictions))
         self.judged += result.judged
         if result.verdict not in (Verdict.AGREE, Verdict.UNSUPPORTED):
+            result = self.examine(self.lane, script, result)
             self._record(script, result)
             raise Diverged(result)
         unjudged = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.judged import Judged
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
+    from harness.pytest_plugin.examining import Examination
     from harness.pytest_plugin.guest import LaneGuest
     from harness.pytest_plugin.machine_pool import MachinePool
     from harness.pytest_plugin.peers import Peers
@@ -58,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--hil-require-predicted",
         action="store_true",
         help="fail a test when neither the model nor an expectation predicts an operation",
+    )
+    group.addoption(
+        "--hil-on-divergence",
+        choices=["lockstep"],
+        help="run the first scripts of a lane that diverge once more, every instruction compared",
     )
     group.addoption("--hil-cold", action="store_true", help="boot every machine, as HIL_COLD=1 does")
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
@@ -119,7 +125,12 @@ def lane(_hil_lane: Lane) -> Lane:
 
 
 @pytest.fixture
-def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: MachinePool) -> Iterator[LaneGuest]:
+def guest(
+    request: pytest.FixtureRequest,
+    _hil_lane: Lane,
+    _hil_machine_pool: MachinePool,
+    _hil_examination: Examination | None,
+) -> Iterator[LaneGuest]:
     """The guest of the lane: `run` carries out operations, `check` also compares them with the model."""
     from harness.judged import NOTHING
     from harness.lowering.engine import EngineUnavailable
@@ -134,6 +145,8 @@ def guest(request: pytest.FixtureRequest, _hil_lane: Lane, _hil_machine_pool: Ma
     try:
         session = _hil_machine_pool.session(_hil_lane)
         guest = LaneGuest(request.node.name, _hil_lane, session, request.path.parent, require, peers)
+        if _hil_examination is not None:
+            guest.examine = _hil_examination
     except (NotCached, EngineUnavailable) as error:
         if _hil_lane.kernel in _required(request.config):
             pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)
@@ -167,14 +180,28 @@ def _hil_lane(request: pytest.FixtureRequest) -> Lane:
 
 
 @pytest.fixture(scope="session")
-def _hil_machine_pool(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinePool]:
+def _hil_machine_pool(pytestconfig: pytest.Config, _hil_folder: Path) -> Iterator[MachinePool]:
     from harness.pytest_plugin.machine_pool import MachinePool
+
+    with MachinePool(_hil_folder, lambda line: _tell(pytestconfig, line)) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def _hil_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from harness.run.matrix import make_folder
 
     output = pytestconfig.getoption("--hil-output")
-    folder = tmp_path_factory.mktemp("hil") if output is None else make_folder(output)
-    with MachinePool(folder, lambda line: _tell(pytestconfig, line)) as pool:
-        yield pool
+    return tmp_path_factory.mktemp("hil") if output is None else make_folder(output)
+
+
+@pytest.fixture(scope="session")
+def _hil_examination(pytestconfig: pytest.Config, _hil_folder: Path) -> Examination | None:
+    if pytestconfig.getoption("--hil-on-divergence") is None:
+        return None
+    from harness.pytest_plugin.examining import Examination
+
+    return Examination(_hil_folder, lambda line: _tell(pytestconfig, line))
 
 
 def _tell(config: pytest.Config, line: str) -> None:

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from harness.check import commands
 from harness.check.commands import check
 from harness.isa.assemble import R0, exit_, mov64_imm
 from hil.errors import UserError
@@ -144,3 +145,22 @@ def test_a_device_or_a_pipe_is_no_object(tmp_path: Path) -> None:
         result = run(*words, "--model-only")
         assert isinstance(result.exception, click.BadParameter), result
         assert "is a device or a pipe" in str(result.exception)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_what_diverges_is_run_in_lockstep_on_request(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def carry_out(*_: object, on_divergence: str | None, **__: object) -> None:
+        asked.append(on_divergence)
+        raise UserError("enough")
+
+    monkeypatch.setattr(commands, "carry_out", carry_out)
+    for words in ((), ("--on-divergence", "lockstep")):
+        assert str(run(file, "--lanes", "debian-12/x86_64", *words).exception) == "enough"
+    assert asked == [None, "lockstep"]
+
+
+def test_the_model_alone_runs_nothing_in_lockstep(file: Path) -> None:
+    result = run(file, "--model-only", "--on-divergence", "lockstep")
+    assert isinstance(result.exception, UserError) and "--model-only runs none" in str(result.exception)
