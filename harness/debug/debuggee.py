@@ -19,7 +19,8 @@ from harness.run.judging import judge
 from harness.run.results import ScriptResult
 from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, lane_session
-from hil.gdb import SymbolTable, symbol_file
+from hil.gdb.symbols import symbol_file
+from hil.gdb.table import SymbolTable
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine
 

@@ -15,9 +15,12 @@ from harness.debug.hooks import arguments_of
 from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
 from hil.errors import BenchError, UserError
-from hil.gdb import Frame, GdbRefused, GdbSession, Stop, SymbolTable
+from hil.gdb.errors import GdbRefused
+from hil.gdb.frame import Frame
 from hil.gdb.registers import register_file
-from hil.gdb.unwind import unwinder
+from hil.gdb.session import GdbSession, Stop
+from hil.gdb.table import SymbolTable
+from hil.gdb.unwind.choice import unwinder
 from hil.machine import Wait, speed
 
 HIT = Wait("the script to reach the breakpoint", 120)

@@ -12,17 +12,16 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.isa.instruction import SIZE, encode
-from harness.isa.opcodes import LD_IMM64, Class, Mode, Size
+from harness.isa.instruction import SIZE
 from harness.lockstep.dispatch import M64, Read, disassembler
-from harness.lockstep.inside import same_code, starts
+from harness.lockstep.images import begins, origins
 from harness.lockstep.registers import GDB_NUMBERS
 from harness.lowering.watch import LoadedCode
 from harness.release import Release, newest, release
-from harness.script.operations import LoadProgram, ProgramType, Script
+from harness.script.operations import LoadProgram, Script
 from harness.script.outcome import Outcome
 from hil.errors import BenchError, UserError
-from hil.gdb import SymbolTable
+from hil.gdb.table import SymbolTable
 from hil.recorder import Group, Record, Window
 
 COMPILER, FREE, INTERPRETER = "bpf_int_jit_compile", "kfree", "__bpf_prog_run"
@@ -49,12 +48,6 @@ _LAYOUTS: Mapping[Release, _Layout | None] = {(4, 1): _Layout(4, 32, 40), (4, 2)
 """By the release that made it so; None where nobody looked it up, or the kernel tells by itself."""
 _ARGUMENT = {"x86_64": "rdi", "arm64": "x0"}
 _CALLS = ("call", "bl")
-# sk_filter_convert_ctx_access() of net/core/filter.c, 4.1: by the offset in `struct __sk_buff`, where it is not one.
-_CONVERTED = {4: 2, 20: 3, 24: 2}
-_CONTEXT_LOAD = Class.LDX | Mode.MEM | Size.W
-_ARM_PROLOGUE = 6
-_ARM_PUSH, _ARM_PUSH_MASK = 0xA9BF_0000, 0xFFFF_0000
-"""stp REG, REG, [sp, #-16]!"""
 
 
 @dataclass(frozen=True)
@@ -102,42 +95,8 @@ class Loads:
         address, image = record.words[at], _bytes(record.words[at + 1 : at + 1 + _words(_IMAGE_BYTES)])
         if address in self.interpreter:
             return (), b"", ()
-        begins = _begins(self.arch, ends[: len(translated) // SIZE], translated, image)
-        return tuple(address + begins[number] for number, _ in lines), image, ((address, len(image)),)
-
-
-def _begins(arch: str, ends: Sequence[int], translated: bytes, image: bytes) -> Mapping[int, int]:
-    """Returns where the native code of each instruction begins in the image: the first one with the prologue.
-
-    x86's array has bytes with the prologue, and for a 64 bit constant the end at its second half; arm64's has
-    instructions without the prologue, and the end at the first half.
-    """
-    begins, end = {}, 0
-    pushes = arch == "arm64" and int.from_bytes(image[8:12], "little") & _ARM_PUSH_MASK == _ARM_PUSH
-    numbers = starts(translated)
-    for number, following in zip(numbers, [*numbers[1:], len(ends)], strict=True):
-        begins[number] = end
-        end = ends[following - 1] if arch == "x86_64" else 4 * (_ARM_PROLOGUE + pushes + ends[number])
-    return begins
-
-
-def origins(translated: bytes, operation: LoadProgram) -> tuple[tuple[int, int], ...] | None:
-    """Returns pairs of a number of a translated instruction and of the script's one it comes from; None when the
-    program is another one."""
-    instructions, lines, at = operation.program.instructions, [], 0
-    for index in starts(encode(instructions)):
-        one = instructions[index]
-        shown = translated[SIZE * at : SIZE * (at + 1)]
-        if not shown:
-            return None
-        lines.append((at, index))
-        if same_code(one.encode(), shown):
-            at += 2 if one.code == LD_IMM64 else 1
-        elif one.code == _CONTEXT_LOAD and operation.type is ProgramType.SOCKET_FILTER:
-            at += _CONVERTED.get(one.off, 1)
-        else:
-            return None
-    return tuple(lines) if at == len(translated) // SIZE else None
+        begin = begins(self.arch, ends[: len(translated) // SIZE], translated, image)
+        return tuple(address + begin[number] for number, _ in lines), image, ((address, len(image)),)
 
 
 def loads(arch: str, era: str, symbols: SymbolTable, read: Read, *, compiled: bool) -> Loads:

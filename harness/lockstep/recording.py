@@ -23,7 +23,8 @@ from harness.script.needs import Need
 from harness.script.operations import LoadProgram, Script
 from harness.session import QUIET, Bootable, Listener, Session, choose_engine, lane_session
 from hil.errors import BenchError
-from hil.gdb import SymbolTable, symbol_file
+from hil.gdb.symbols import symbol_file
+from hil.gdb.table import SymbolTable
 from hil.machine import Machine
 from hil.recorder import Group, Place, Record, Recorder, Window
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from hil.errors import BenchError
 from hil.gdb.frame import Frame
 
@@ -50,6 +48,8 @@ class SymbolTable:
     def of_elf(cls, path: Path) -> SymbolTable:
         """The symbols of an ELF file: a vmlinux, or one that `hil.gdb.symbols` wrote. Raises BenchError when it has
         none."""
+        from elftools.elf.elffile import ELFFile  # not at the top: gdb's own Python has no pyelftools
+
         with path.open("rb") as file:
             elf = ELFFile(file)
             table = elf.get_section_by_name(".symtab")

@@ -6,9 +6,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.frame_pointer import Place
-from hil.gdb.unwind.stopped import Stopped, word
+from hil.gdb.unwind.stopped import Stopped, Symbols, word
 
 # `add x29, sp, #n`, and `mov x29, sp`, which is the same with 0: the record is linked.
 _LINKS, _LINKS_MASK = 0x910003FD, 0xFFC003FF
@@ -49,7 +48,7 @@ class Arm64:
         # With pointer authentication the bits above the 48 of an address hold a signature; bit 55 selects the half.
         return value | 0xFFFF << 48 if value >> 55 & 1 else value
 
-    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+    def original(self, cpu: Stopped, symbols: Symbols, address: int) -> int:
         return address
 
     def _candidates(self, cpu: Stopped, record: int) -> Iterator[int]:

@@ -5,27 +5,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hil.arch import entry
 from hil.gdb.registers import register_file
-from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.arm64 import Arm64
 from hil.gdb.unwind.debugger import Debugger
 from hil.gdb.unwind.frame_pointer import Convention, FramePointer
 from hil.gdb.unwind.orc import Orc
 from hil.gdb.unwind.riscv64 import Riscv64
-from hil.gdb.unwind.stopped import Unwinder
+from hil.gdb.unwind.stopped import Symbols, Unwinder
 from hil.gdb.unwind.x86_64 import X8664
-from hil.kernels.kernel import Kernel
+
+if TYPE_CHECKING:
+    from hil.kernels.kernel import Kernel  # which needs what gdb's own Python has not
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts that the choice depends on; `options` are the lines of the kernel's configuration."""
+    """The facts that the choice depends on: the architecture by name, the version ("6.1.192"), the lines of the
+    kernel's configuration."""
 
-    kernel: Kernel
+    arch: str
+    version: str
     options: frozenset[str]
-    symbols: SymbolTable
+    symbols: Symbols
+
+    @classmethod
+    def of(cls, arch: str, version: str, config: Path, symbols: Symbols) -> Facts:
+        """The facts of a kernel with a configuration in a file."""
+        return cls(arch, version, frozenset(config.read_text(errors="replace").splitlines()), symbols)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def chains(architecture: str) -> Chains:
     return entry(CHAINS, architecture, "hil/gdb/unwind/choice.py")
 
 
-def _frame_pointer(symbols: SymbolTable, architecture: str) -> Unwinder:
+def _frame_pointer(symbols: Symbols, architecture: str) -> Unwinder:
     return FramePointer(symbols, register_file(architecture), chains(architecture).convention)
 
 
@@ -74,13 +84,13 @@ METHODS = (
         "ORC",
         "exact everywhere, entry code included, and such kernels have no frame pointers (x86_64 from 4.14)",
         lambda facts: "CONFIG_UNWINDER_ORC=y" in facts.options and Orc.possible(facts.symbols),
-        lambda facts: Orc(facts.symbols, facts.kernel.version),
+        lambda facts: Orc(facts.symbols, facts.version),
     ),
     Method(
         "frame pointers",
         "for kernels that are built with them, which some architectures always are",
-        lambda facts: chains(facts.kernel.arch.name).fits(facts.options),
-        lambda facts: _frame_pointer(facts.symbols, facts.kernel.arch.name),
+        lambda facts: chains(facts.arch).fits(facts.options),
+        lambda facts: _frame_pointer(facts.symbols, facts.arch),
     ),
     Method(
         "gdb",
@@ -91,13 +101,12 @@ METHODS = (
 )
 
 
-def method(kernel: Kernel, symbols: SymbolTable) -> tuple[Method, Unwinder]:
-    """The first method that fits `kernel`, and the unwinder it makes."""
-    facts = Facts(kernel, frozenset(kernel.config.read_text(errors="replace").splitlines()), symbols)
-    chosen = next(row for row in METHODS if row.fits(facts))
-    return chosen, chosen.make(facts)
+def method(facts: Facts) -> Method:
+    """The first method that fits a kernel."""
+    return next(row for row in METHODS if row.fits(facts))
 
 
-def unwinder(kernel: Kernel, symbols: SymbolTable) -> Unwinder:
+def unwinder(kernel: Kernel, symbols: Symbols) -> Unwinder:
     """The unwinder for `kernel`, whose symbols are `symbols`."""
-    return method(kernel, symbols)[1]
+    facts = Facts.of(kernel.arch.name, kernel.version, kernel.config, symbols)
+    return method(facts).make(facts)

@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hil.gdb.frame import Frame
-from hil.gdb.table import SymbolTable
-from hil.gdb.unwind.stopped import Stopped
+from hil.gdb.unwind.stopped import Stopped, Symbols
 
 
 class Debugger:
     """Takes the addresses from gdb, but names and offsets from our table, so that all methods print alike."""
 
-    def __init__(self, symbols: SymbolTable) -> None:
+    def __init__(self, symbols: Symbols) -> None:
         self._symbols = symbols
 
     def frames(self, cpu: Stopped) -> Iterator[Frame]:

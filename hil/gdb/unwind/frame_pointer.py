@@ -13,10 +13,10 @@ from typing import Protocol
 
 from hil.gdb.frame import Frame
 from hil.gdb.registers import RegisterFile
-from hil.gdb.table import SymbolTable
-from hil.gdb.unwind.stopped import LIMIT, Stopped, Unreadable, memory, word
+from hil.gdb.unwind.stopped import LIMIT, Stopped, Symbols, Unreadable, memory, word
 
 _LONGEST_PROLOGUE = 256
+_RECORD_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Convention(Protocol):
     def return_address(self, value: int) -> int:
         """The return address `value` without a signature."""
 
-    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+    def original(self, cpu: Stopped, symbols: Symbols, address: int) -> int:
         """The address that the code at `address` was copied from; `address` itself when it was not copied."""
 
 
 class FramePointer:
     """An unwinder that follows the chain of frame records."""
 
-    def __init__(self, symbols: SymbolTable, registers: RegisterFile, convention: Convention) -> None:
+    def __init__(self, symbols: Symbols, registers: RegisterFile, convention: Convention) -> None:
         self._symbols = symbols
         self._registers = registers
         self._convention = convention
@@ -71,22 +71,25 @@ class FramePointer:
                 address = self._convention.return_address(word(cpu, record + 8))
                 if not _is_kernel_address(address):
                     return
-                yield self._returned_to(cpu, address)
+                linked = word(cpu, record)
+                # Behind the record is where the stack pointer of the caller is at most.
+                yield replace(self._returned_to(cpu, address), sp=record + _RECORD_BYTES, fp=linked)
                 place = self._convention.interrupted(cpu, record)
-                record = word(cpu, record) + self._convention.record
+                record = linked + self._convention.record
         except Unreadable:
             return
 
     def _interrupted(self, cpu: Stopped, place: Place) -> Iterator[Frame]:
         """Yield the frame at `place`, and that of its caller where the chain lacks it."""
-        frame = self._symbols.frame(place.pc, returns=False)
+        frame = replace(self._symbols.frame(place.pc, returns=False), sp=place.sp, fp=place.fp)
         yield frame
         if frame.function is None:
             return
         code = memory(cpu, place.pc - frame.offset, min(frame.offset, _LONGEST_PROLOGUE)) if frame.offset else b""
         address = self._convention.unlinked_return(cpu, code, place)
         if address is not None:
-            yield self._returned_to(cpu, self._convention.return_address(address))
+            caller = self._returned_to(cpu, self._convention.return_address(address))
+            yield replace(caller, sp=place.sp, fp=place.fp)
 
     def _returned_to(self, cpu: Stopped, address: int) -> Frame:
         text = self._convention.original(cpu, self._symbols, address)

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hil.gdb.frame import Frame
-from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.orc_format import FRAME_POINTER, Base, Kind, OrcFormat, Row, orc_format
-from hil.gdb.unwind.stopped import LIMIT, Stopped, Unreadable, memory, word
+from hil.gdb.unwind.stopped import LIMIT, Stopped, Symbols, Unreadable, memory, word
 from hil.gdb.unwind.trampoline import original
 
 # Offsets in struct pt_regs, arch/x86/include/asm/ptrace.h; the same from 4.1 to 7.2.
@@ -63,7 +62,7 @@ class _Addresses(Sequence[int]):
 class _Table:
     """The kernel's table, of which only the rows that are needed are read."""
 
-    def __init__(self, cpu: Stopped, symbols: SymbolTable, version: str) -> None:
+    def __init__(self, cpu: Stopped, symbols: Symbols, version: str) -> None:
         start, stop, self._rows, plain = (symbols.address(name) or 0 for name in (*_SYMBOLS, _PLAIN))
         self._cpu = cpu
         self._addresses = _Addresses(cpu, start, (stop - start) // 4)
@@ -83,13 +82,13 @@ class _Table:
 class Orc:
     """Unwinds the kernel by its tables, and modules, whose tables are not found, by frame pointers."""
 
-    def __init__(self, symbols: SymbolTable, version: str) -> None:
+    def __init__(self, symbols: Symbols, version: str) -> None:
         """Take the symbols of a kernel and its `version` ("6.1.192")."""
         self._symbols = symbols
         self._version = version
 
     @staticmethod
-    def possible(symbols: SymbolTable) -> bool:
+    def possible(symbols: Symbols) -> bool:
         """Whether the symbols include those of the tables, as they do with CONFIG_KALLSYMS_ALL."""
         return all(symbols.address(name) is not None for name in (*_SYMBOLS, _PLAIN))
 
@@ -103,7 +102,7 @@ class Orc:
             try:
                 text = state.ip if state.ip in table else original(cpu, self._symbols, state.ip)
                 frame = self._symbols.frame(text, returns=not state.interrupted)
-                yield replace(frame, address=state.ip)
+                yield replace(frame, address=state.ip, sp=state.sp, fp=state.bp)
                 # A call that never returns may be the last instruction of its function.
                 covered = text if state.interrupted else text - 1
                 state = self._caller(cpu, state, table.row(covered) if covered in table else FRAME_POINTER)

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.frame_pointer import Place
-from hil.gdb.unwind.stopped import Stopped, word
+from hil.gdb.unwind.stopped import Stopped, Symbols, word
 
 # `addi s0, sp, n`, and the same compressed (c.addi4spn s0, n): the record is linked.
 _LINKS, _LINKS_MASK = 0x00010413, 0x000FFFFF
@@ -39,7 +38,7 @@ class Riscv64:
     def return_address(self, value: int) -> int:
         return value
 
-    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+    def original(self, cpu: Stopped, symbols: Symbols, address: int) -> int:
         return address
 
 

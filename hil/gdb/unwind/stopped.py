@@ -24,6 +24,26 @@ class Stopped(Protocol):
     def backtrace(self) -> tuple[Frame, ...]: ...
 
 
+class Symbol(Protocol):
+    """A function: `hil.gdb.table.Symbol` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> int: ...
+
+
+class Symbols(Protocol):
+    """The symbols of a kernel; `hil.gdb.table.SymbolTable` has them, and says what each method does."""
+
+    def address(self, name: str) -> int | None: ...
+
+    def function_at(self, address: int) -> Symbol | None: ...
+
+    def frame(self, address: int, *, returns: bool) -> Frame: ...
+
+
 class Unwinder(Protocol):
     """One method to unwind."""
 

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from hil.gdb.table import SymbolTable
-from hil.gdb.unwind.stopped import Stopped, memory
+from hil.gdb.unwind.stopped import Stopped, Symbols, memory
 
 _PAGE = 4096
 
@@ -14,7 +13,7 @@ _ALIKE = 32
 _ORIGINALS = ("ftrace_regs_caller", "ftrace_caller")
 
 
-def original(cpu: Stopped, symbols: SymbolTable, ip: int) -> int:
+def original(cpu: Stopped, symbols: Symbols, ip: int) -> int:
     """The address in the kernel's text that the code at `ip` was copied from; `ip` itself when it is in no copy.
 
     create_trampoline(), arch/x86/kernel/ftrace.c (since 3.19), copies to the start of a page. The kernel finds the

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from hil.gdb.table import SymbolTable
 from hil.gdb.unwind import trampoline
 from hil.gdb.unwind.frame_pointer import Place
-from hil.gdb.unwind.stopped import Stopped, word
+from hil.gdb.unwind.stopped import Stopped, Symbols, word
 
 _PUSH_RBP = b"\x55"
 _LINKS = b"\x55\x48\x89\xe5"  # push %rbp; mov %rsp,%rbp
@@ -37,5 +36,5 @@ class X8664:
     def return_address(self, value: int) -> int:
         return value
 
-    def original(self, cpu: Stopped, symbols: SymbolTable, address: int) -> int:
+    def original(self, cpu: Stopped, symbols: Symbols, address: int) -> int:
         return trampoline.original(cpu, symbols, address)

@@ -17,7 +17,7 @@ from harness.lane import Engine, Lane
 from harness.script.triggers import UNKNOWN_PRCTL
 from harness.session import prepare
 from hil.arch import architecture
-from hil.gdb import GdbGone, UnknownSymbol
+from hil.gdb.errors import GdbGone, UnknownSymbol
 from hil.gdb.registers import REGISTERS
 from hil.kernels import store
 

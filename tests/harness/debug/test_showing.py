@@ -9,7 +9,8 @@ from rich.console import Console
 
 from harness.debug.looking import Context, Snapshot
 from harness.debug.showing import show
-from hil.gdb import Frame, Stop
+from hil.gdb.frame import Frame
+from hil.gdb.session import Stop
 
 SNAPSHOT = Snapshot(
     stop=Stop("breakpoint-hit", 0xFFFF_FFFF_8100_0000, "trace_call_bpf", "1"),

@@ -21,7 +21,8 @@ from harness.lockstep.registers import GDB_NUMBERS
 from harness.lockstep.selftest import self_test
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from harness.session import prepare
-from hil.gdb import GdbSession, symbol_file
+from hil.gdb.session import GdbSession
+from hil.gdb.symbols import symbol_file
 
 pytestmark = pytest.mark.guest
 

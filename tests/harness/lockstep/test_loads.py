@@ -12,12 +12,13 @@ import pytest
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R1, R2, R6, R10, W
 from harness.isa.instruction import SIZE, Instruction, encode
-from harness.lockstep.loads import COMPILER, FREE, INTERPRETER, loads, origins
+from harness.lockstep.images import origins
+from harness.lockstep.loads import COMPILER, FREE, INTERPRETER, loads
 from harness.script.operations import LoadProgram, ProgramType, Script
 from harness.script.outcome import Outcome
 from hil.errors import BenchError, UserError
-from hil.gdb import SymbolTable
 from hil.gdb.symbols import Symbol
+from hil.gdb.table import SymbolTable
 from hil.recorder import Record
 
 COMPILED, FREED, RUN = 0xFFFF_FFFF_8104_6170, 0xFFFF_FFFF_8115_C620, 0xFFFF_FFFF_810F_6A00

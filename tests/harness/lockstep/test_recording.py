@@ -18,8 +18,7 @@ from harness.lockstep import recording
 from harness.lockstep.recording import LockstepLane, lockstep_machine
 from hil.arch import architecture
 from hil.errors import BenchError
-from hil.gdb import SymbolTable
-from hil.gdb.table import Symbol
+from hil.gdb.table import Symbol, SymbolTable
 from hil.recorder import build
 
 NOTHING = SymbolTable([])

@@ -14,9 +14,12 @@ import pytest
 
 from hil import guestroot
 from hil.arch import architecture
-from hil.gdb import GdbGone, GdbSession, SymbolTable, TargetGone, symbol_file
+from hil.gdb.errors import GdbGone, TargetGone
 from hil.gdb.registers import REGISTERS
-from hil.gdb.unwind import unwinder
+from hil.gdb.session import GdbSession
+from hil.gdb.symbols import symbol_file
+from hil.gdb.table import SymbolTable
+from hil.gdb.unwind.choice import unwinder
 from hil.kernels import store
 from hil.machine import Machine, MachineSpec
 from hil.machine.spec import NO_KASLR

@@ -13,8 +13,9 @@ import pytest
 
 from hil.arch import Architecture, architecture
 from hil.errors import BenchError
-from hil.gdb import GdbGone, GdbRefused, GdbSession, GdbSilent, Stop, TargetGone, UnknownSymbol
 from hil.gdb.command import interactive_command
+from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
+from hil.gdb.session import GdbSession, Stop
 
 # Its answers by the beginning of a command; "{t}" is the command's token. The longest beginning is used.
 FAKE = """\
@@ -178,7 +179,7 @@ def test_gdb_does_not_outlive_a_bench_that_is_killed(begin: Begin, tmp_path: Pat
     begin().close()  # writes the program
     bench = (
         "from pathlib import Path; import os, time; from tests.hil.gdb.test_session import Stub; "
-        f"from hil.gdb import GdbSession; gdb = GdbSession(Stub(), Path({str(tmp_path)!r})); "
+        f"from hil.gdb.session import GdbSession; gdb = GdbSession(Stub(), Path({str(tmp_path)!r})); "
         "print(gdb.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", bench], stdout=subprocess.PIPE, text=True) as popen:
