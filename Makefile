@@ -9,10 +9,12 @@
 # make roots  runs Debian's own tools for BPF in guests, by hil exec --root
 # make bench  prints ratios, each against a baseline measured in the same run
 # make docs   builds the documentation's site in build/site; warnings are errors
+# make image  builds a container image with hil and all it needs, by podman; ENGINE=docker or buildah takes another
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
 
 ARGS =
+ENGINE = podman
 C = $(wildcard guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c examples/*/*.c examples/include/*.h)
 SHELL_SCRIPTS = ci/setup .ci/run images/init hil/board/keeper.sh
 
@@ -75,7 +77,14 @@ pages: .venv/ready
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
 
+image: .venv/ready
+	@command -v $(ENGINE) >/dev/null || { echo "$(ENGINE) is not installed: install it, or name another, make image ENGINE=docker" >&2; exit 2; }
+	rm -rf build/image
+	.venv/bin/python -m build --wheel --outdir build/image
+	cp ci/host-packages.txt build/image
+	$(ENGINE) build --tag hil --file ci/container/Containerfile $(ARGS) build/image
+
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots docs pages clean
+.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots docs pages image clean

@@ -10,19 +10,20 @@ import click
 from harness.history.find import find
 from harness.jobs import completing
 from harness.regress import baseline as known
-from harness.report import markdown, page
+from harness.report import badge, markdown, page
 from hil.whole import write_whole
 
+_TEXTS = {"markdown": markdown.render, "badge": badge.render}
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("run", shell_complete=completing.run)
-@click.option("--format", "format_", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
-@click.option("-o", "--output", type=_FILE, help="report.html if there is none; Markdown goes to the terminal.")
+@click.option("--format", "format_", type=click.Choice(["html", *_TEXTS]), default="html", show_default=True)
+@click.option("-o", "--output", type=_FILE, help="report.html if there is none; other formats go to the terminal.")
 @click.option("--baseline", type=_FILE, help="A file of divergences that count as known; see `hil baseline`.")
 def report(run: str, format_: str, output: Path | None, baseline: Path | None) -> None:
-    """Write a run as one HTML file, or as a summary in Markdown for a CI job's page.
+    """Write a run as one HTML file, as a summary in Markdown for a CI job's page, or as the JSON of a badge.
 
     RUN is a number of `hil history list`, `latest`, a run folder or a results.json.
     """
@@ -32,7 +33,9 @@ def report(run: str, format_: str, output: Path | None, baseline: Path | None) -
         output = output or Path("report.html")
         page.write(shown, found.folder, output)
         click.echo(f"{found.name}: {output}")
-    elif output is None:
-        click.echo(markdown.render(shown), nl=False)
+        return
+    text = _TEXTS[format_](shown)
+    if output is None:
+        click.echo(text, nl=False)
     else:
-        write_whole(output, markdown.render(shown))
+        write_whole(output, text)
