@@ -16,17 +16,18 @@ from functools import lru_cache
 from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Helper, Jump, Pseudo
+from harness.lane import Engine
 from harness.model import verifier
 from harness.model.architecture import architecture_rules
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
-from harness.model.interface.trial import reached
+from harness.model.interface.search import FIRST_TRIALS, MOST_TRIALS, reached
 from harness.model.maps import Map
 from harness.model.unpredictable import Unpredictable
 from harness.model.verifier import Verdict
 from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later import predict, stack
+from harness.model.verifier.later import Effort, predict, stack
 from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.rules import Rule
@@ -47,6 +48,7 @@ SHORT_RECORD, LONG_RECORD = 2048, 8192
 NO_LOG = verifier.LogRequest()
 _NUMBERS_ONLY = (ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.SOCKET_FILTER)
 _CALL = Class.JMP | Jump.CALL
+_TRIALS = {Effort.LITTLE: FIRST_TRIALS, Effort.MUCH: MOST_TRIALS}
 _VERDICTS = 512
 """The verdicts that are kept for the same program on the other engine, or in another of the model's ways."""
 _KERNELS = 256
@@ -164,9 +166,9 @@ def _judged(
     if rules.verifier.specified:
         return verifier.verify(references.instructions, context)
 
-    def reached(wanted: Collection[int]) -> bool:
+    def reached(wanted: Collection[int], effort: Effort) -> bool:
         tried.append(True)
-        return _reached(environment, operation, references, wanted)
+        return _reached(environment, operation, references, wanted, _TRIALS[effort])
 
     known, only_compiled = _as_far_as_known(environment), environment.only_compiled
     return predict(references.instructions, context, known, rules.release, rules.helpers, only_compiled, reached)
@@ -181,7 +183,7 @@ def _asked(
     return (
         _of_any_engine(environment),
         calls.intersection(environment.only_compiled),
-        context.tail_calls_of_functions and Helper.TAIL_CALL in calls,
+        Helper.TAIL_CALL in calls and (context.tail_calls_of_functions, context.interpreted),
         operation.type,
         context.gpl,
         context.typed,
@@ -200,11 +202,12 @@ _said: dict[Hashable, Verdict | Unpredicted] = {}
 
 
 def _reached(
-    environment: Environment, operation: LoadProgram, references: MapReferences, wanted: Collection[int]
+    environment: Environment, operation: LoadProgram, references: MapReferences, wanted: Collection[int], most: int
 ) -> bool:
-    """Returns whether a trial comes to one of the instructions, of programs whose context holds numbers only."""
+    """Returns whether one of `most` trials comes to one of the instructions, of programs whose context holds numbers
+    only."""
     tried = operation.type in _NUMBERS_ONLY
-    return tried and reached(environment, operation.program.instructions, references.maps(), wanted)
+    return tried and reached(environment, operation.program.instructions, references.maps(), wanted, most)
 
 
 def verdict(environment: Environment, operation: LoadProgram, references: MapReferences) -> Said:
@@ -236,6 +239,7 @@ def context_of(
         limits=_limits(environment.rules.helper_limit),
         typed=tuple(index for index, _ in operation.program.functions),
         tail_calls_of_functions=environment.tail_calls_of_functions,
+        interpreted=environment.engine == Engine.INTERP,
         aligned=architecture_rules(environment.arch).aligned,
     )
 

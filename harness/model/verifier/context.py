@@ -75,4 +75,5 @@ class VerifierContext:
     limits: Limits = LINUX_4_1
     typed: tuple[int, ...] = ()
     tail_calls_of_functions: bool = True
+    interpreted: bool = False
     aligned: bool = False

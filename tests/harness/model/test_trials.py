@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.isa.assemble import (
@@ -14,21 +16,43 @@ from harness.isa.assemble import (
     R6,
     Piece,
     add64_imm,
+    and64_imm,
+    atomic,
     call,
+    call_local,
     exit_,
+    jeq32_imm,
     jeq_imm,
+    jgt_imm,
+    jgt_reg,
+    jne32_imm,
+    jne_imm,
+    jne_reg,
+    jset_imm,
     jsgt_reg,
+    ld_map,
     ldx,
     mov64_imm,
     mov64_reg,
+    mul64_imm,
+    stx,
 )
 from harness.isa.instruction import Instruction
-from harness.script.operations import Operation
+from harness.isa.opcodes import Atomic
+from harness.script.operations import CreateMap, MapType, Operation
 from tests.harness.model.scripts import FIRE, MAP, element, last, load, predict, read
 
 FOREIGN = (mov64_imm(R0, 0), exit_())
 RESERVED = Instruction(0xBF, R0, R1, 0, 1)
 """A move with an `imm`: EINVAL where a path comes to it."""
+
+EXCHANGE = (
+    mov64_imm(R2, 6),
+    mov64_imm(R3, 6),
+    mov64_reg(R1, R0),
+    mov64_imm(R0, 0),
+    atomic(DW, Atomic.CMPXCHG, R1, 0, R2),
+)
 
 
 def _behind(*condition: Piece, end: Piece = RESERVED) -> tuple[Piece, ...]:
@@ -42,6 +66,7 @@ def _behind(*condition: Piece, end: Piece = RESERVED) -> tuple[Piece, ...]:
         add64_imm(R2, 1),  # facts of numbers that any may be end here
         *condition,
         end,
+        "out",
         *FOREIGN,
     )
 
@@ -51,14 +76,64 @@ def _behind(*condition: Piece, end: Piece = RESERVED) -> tuple[Piece, ...]:
     [
         ((jsgt_reg(R2, R3, "next"), mov64_imm(R1, 0), "next"), "EINVAL"),
         ((mov64_reg(R2, R3), jeq_imm(R2, 0x7FFF1234, "on"), *FOREIGN, "on"), "EINVAL"),
-        ((mov64_imm(R3, 1), Instruction(0x57, R2, 0, 0, 1), jsgt_reg(R2, R3, "on"), *FOREIGN, "on"), "?"),
-        ((Instruction(0x57, R2, 0, 0, 6), jeq_imm(R2, 1, "on"), *FOREIGN, "on"), "?"),
+        ((mul64_imm(R2, 7), add64_imm(R2, 9), jeq_imm(R2, 77, "on"), *FOREIGN, "on"), "EINVAL"),
+        ((jgt_imm(R2, 9, "out"), jne_imm(R2, 8, "out"), jne_reg(R2, R3, "out")), "EINVAL"),
+        ((mov64_imm(R3, 1), and64_imm(R2, 1), jsgt_reg(R2, R3, "on"), *FOREIGN, "on"), "ok"),
+        ((and64_imm(R2, 6), jeq_imm(R2, 1, "on"), *FOREIGN, "on"), "?"),
     ],
 )
 def test_what_a_trial_comes_to_is_refused(condition: tuple[Piece, ...], said: object) -> None:
-    """The last two are reached by no input, which verifiers know or not."""
+    """The last two are reached by no input; of the first of them every verifier knows that."""
     program = load("program", *_behind(*condition))
     assert last(MAP, program, name="6.1") == said
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ((call(5), jne_imm(R0, 77, "out")), "EINVAL"),
+        ((stx(DW, R0, 0, R0), ldx(DW, R1, R0, 0), jne_imm(R1, 77, "out")), "EINVAL"),
+        ((mov64_reg(R1, R0), jeq32_imm(R1, 0, "on"), mov64_imm(R2, 1), "on"), "EINVAL"),
+        ((mov64_reg(R1, R0), jne32_imm(R1, 0, "out")), "?"),
+    ],
+)
+def test_trials_with_what_no_script_decides(before: tuple[Piece, ...], said: object) -> None:
+    """Others may write to the map meanwhile; of addresses a trial shows what it comes to whatever they are."""
+    program = load("program", *_behind(jgt_reg(R2, R3, "next"), "next", *element(0), *before))
+    assert last(MAP, program, name="6.1") == said
+
+
+def test_a_trial_finds_an_element_of_a_hash() -> None:
+    hashes = replace(MAP, type=MapType.HASH)
+    program = load("program", *_behind(jsgt_reg(R2, R3, "next"), "next"))
+    assert last(hashes, program, name="6.1") == "EINVAL"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        ((mov64_imm(R2, 6), jset_imm(R2, 4, "out")), "ok"),
+        ((mov64_imm(R2, 6), *element(1), stx(DW, R0, 0, R0), ldx(DW, R2, R0, 0), jset_imm(R2, 4, "out")), "EINVAL"),
+        ((*EXCHANGE, jset_imm(R3, 4, "out")), "ok"),
+        ((*EXCHANGE, jset_imm(R2, 4, "out")), "?"),
+    ],
+)
+def test_what_no_verifier_comes_to(hidden: tuple[Piece, ...], said: object) -> None:
+    """An exchange is nothing that the proof looks into, and hides nothing but what it may have changed."""
+    program = load("program", mov64_reg(R6, R1), *element(0), *hidden, mov64_imm(R1, 0), RESERVED, "out", *FOREIGN)
+    assert last(MAP, program, name="6.1") == said
+
+
+@pytest.mark.parametrize(("name", "engine", "said"), [("5.10", "interp", "EINVAL"), ("5.10", "jit", "ok")])
+def test_the_interpreter_takes_no_function_with_a_tail_call_that_nobody_comes_to(
+    name: str, engine: str, said: object
+) -> None:
+    """fixup_call_args(): what no path comes to counts there as well."""
+    table = CreateMap("table", MapType.PROG_ARRAY, 4, 4, 1)
+    tail_call = (mov64_imm(R2, 6), jset_imm(R2, 4, "out"), ld_map(R2, "table"), mov64_imm(R3, 0), call(12))
+    program = load("program", call_local("function"), *FOREIGN, "function", *tail_call, "out", *FOREIGN)
+    typed = replace(program, program=replace(program.program, functions=((0, "main"), (3, "function"))))
+    assert last(table, typed, name=name, engine=engine) == said
 
 
 def test_a_call_for_the_jit_that_a_trial_comes_to() -> None:

@@ -7,7 +7,7 @@ prepare_func_exit(), check_max_stack_depth(), kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check
 from harness.model.verifier.jumps import check_exit_fields
 from harness.model.verifier.later import records
+from harness.model.verifier.later.fields import first_halves
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import CONST_IMM, FRAME, UNSET, Caller, Register, check_source
 from harness.model.verifier.verdict import Refused
@@ -47,6 +48,21 @@ def is_local(insn: Instruction) -> bool:
 def is_tail_call(insn: Instruction) -> bool:
     """Returns whether it calls bpf_tail_call."""
     return insn.code == CALL and not insn.src and insn.imm == Helper.TAIL_CALL
+
+
+def tail_call_in_function(program: Sequence[Instruction]) -> bool:
+    """Returns whether another function than the first makes a tail call, also where no path comes to it."""
+    first = min(starts(program), default=len(program))
+    return any(index >= first and is_tail_call(insn) for index, insn in first_halves(program))
+
+
+def helper_calls(program: Sequence[Instruction], helpers: Collection[int]) -> Iterator[int]:
+    """Yields the indices of the calls of these helpers."""
+    return (
+        index
+        for index, insn in first_halves(program)
+        if insn.code == CALL and insn.imm in helpers and not is_local(insn)
+    )
 
 
 def may_end(insn: Instruction) -> bool:

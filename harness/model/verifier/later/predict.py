@@ -10,6 +10,8 @@ speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
@@ -28,6 +30,7 @@ from harness.model.verifier.later.fields import (
 )
 from harness.model.verifier.later.opcode_lowering import translate
 from harness.model.verifier.later.paths import MOST_SIMULATED, most_simulated
+from harness.model.verifier.later.safety.unreached import unreached
 from harness.model.verifier.later.stack_arguments import is_stack_argument
 from harness.model.verifier.later.watch import UNCHECKED, Watch
 from harness.model.verifier.rules import SCANNED, WALKED, Rule
@@ -40,7 +43,34 @@ from harness.script.reason import Gap, Reason
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _CALL = Class.JMP | Jump.CALL
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
+_NOT_INTERPRETED = "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls"
+"""fixup_call_args(): of functions with tail calls, wherever these are."""
 _ACCEPTED = "the checks taken over from 4.1 accept it"
+
+
+class Effort(Enum):
+    """How much is done to find an input with which a program comes to an instruction."""
+
+    LITTLE = auto()
+    MUCH = auto()
+
+
+Reached = Callable[[Collection[int], Effort], bool]
+"""Returns whether one of these instructions is carried out with some input, so that every verifier that is right comes
+to it."""
+
+
+@dataclass(frozen=True)
+class _IfReached:
+    """What is said of a program where every verifier comes to one of the instructions `at`; else `reason` says what is
+    open. With `alone` every verifier accepts it that comes to none of them; with `anyhow` it is refused then, too, with
+    the same errno."""
+
+    at: frozenset[int]
+    verdict: Verdict
+    reason: str
+    alone: bool
+    anyhow: bool = False
 
 
 def predict(
@@ -50,24 +80,48 @@ def predict(
     release: Release,
     offered: Collection[int],
     missing: Collection[int] = (),
-    reached: Callable[[Collection[int]], bool] = lambda _: False,
+    reached: Reached = lambda *_: False,
 ) -> Verdict | Unpredicted:
     """Returns the verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
 
     `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers that the
     program type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call
-    all the same. `reached` says of instructions whether one of them is carried out with some input, so that every
-    verifier that is right comes to it.
+    all the same.
     """
-    said = _inferred(program, context, rules, release, offered, missing, reached)
-    if isinstance(said, Verdict) or not rules.follows_pointers:
+    said = _predicted(program, context, rules, release, offered, missing, reached)
+    accepted = isinstance(said, Verdict) and said.accepted
+    if accepted and context.interpreted and functions.tail_call_in_function(program):
+        return Verdict("EINVAL", _NOT_INTERPRETED, rule=Rule.TAIL_CALL_AND_FUNCTIONS)
+    return said
+
+
+def _predicted(
+    program: Sequence[Instruction],
+    context: VerifierContext,
+    rules: VerifierRules,
+    release: Release,
+    offered: Collection[int],
+    missing: Collection[int],
+    reached: Reached,
+) -> Verdict | Unpredicted:
+    """Returns the verdict, but for what the interpreter cannot run."""
+    said = _inferred(program, context, rules, release, offered, missing)
+    if isinstance(said, Verdict):
         return said
-    if any(insn.code == _CALL and insn.imm in missing and not functions.is_local(insn) for insn in program):
-        return said
-    shown = safety.judge(program, context, rules, release)
-    if isinstance(shown, Verdict):
-        return shown
-    return _open(f"{said.reason}; not shown that every verifier accepts it: {shown}")
+    hang = said if isinstance(said, _IfReached) else None
+    if hang and (hang.anyhow or reached(hang.at, Effort.LITTLE)):
+        return hang.verdict
+    why = ""
+    if rules.follows_pointers:
+        shown = safety.judge(program, context, rules, release, missing)
+        if isinstance(shown, Verdict):
+            return shown
+        if hang and hang.alone and unreached(program, context, rules, hang.at):
+            return Verdict()
+        why = f"; not shown that every verifier accepts it: {shown}"
+    if hang and reached(hang.at, Effort.MUCH):
+        return hang.verdict
+    return _open(f"{said.reason}{why}")
 
 
 def _inferred(
@@ -77,8 +131,7 @@ def _inferred(
     release: Release,
     offered: Collection[int],
     missing: Collection[int],
-    reached: Callable[[Collection[int]], bool],
-) -> Verdict | Unpredicted:
+) -> Verdict | Unpredicted | _IfReached:
     """Returns what follows from 4.1's verdict."""
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
@@ -121,9 +174,13 @@ def _inferred(
     if verdict.accepted:
         odd, doubt = next((what for _, what in oddities), ""), watch.hazard or _length(known.program)
         if other:
-            return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), reached)
+            seen_first = any(not _simulated(program[index], rules, release) for index, _ in oddities)
+            mixed = bool(starts) and not context.tail_calls_of_functions and any(map(functions.is_tail_call, program))
+            anyhow = context.interpreted and functions.tail_call_in_function(program) and other.errno == "EINVAL"
+            alone = not seen_first and (not mixed or anyhow)
+            return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), alone, anyhow)
         doubt = odd or doubt
-        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing, reached)
+        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
     return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
@@ -151,32 +208,30 @@ def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> boo
     return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
 
 
-def _passed_over(
-    refusal: Refused, watch: Watch, doubt: str, reached: Callable[[Collection[int]], bool]
-) -> Verdict | Unpredicted:
+def _passed_over(refusal: Refused, watch: Watch, doubt: str, alone: bool, anyhow: bool) -> Unpredicted | _IfReached:
     """Returns the verdict on a program that is refused on some paths, in one way, and accepted on all others."""
-    alike = all(one.errno == refusal.errno for one in watch.passed_over)
-    if alike and not doubt and reached(watch.refused):
-        return Verdict(refusal.errno, refusal.message, rule=refusal.rule)
-    return _open(f"{_refused(refusal.errno, refusal.message)} on a path that a later verifier may not take")
+    why = f"{_refused(refusal.errno, refusal.message)} on a path that a later verifier may not take"
+    if doubt or any(one.errno != refusal.errno for one in watch.passed_over):
+        return _open(why)
+    verdict = Verdict(refusal.errno, refusal.message, rule=refusal.rule)
+    return _IfReached(watch.refused, verdict, why, alone and watch.refused == watch.refused_anywhere, anyhow)
 
 
 def _callable(
-    program: Sequence[Instruction], watch: Watch, missing: Collection[int], reached: Callable[[Collection[int]], bool]
-) -> Verdict | Unpredicted:
+    program: Sequence[Instruction], watch: Watch, missing: Collection[int]
+) -> Verdict | Unpredicted | _IfReached:
     """Returns the verdict of the pass after the verifier, which takes out what no path reaches."""
-    calls = [
-        index
-        for index, insn in first_halves(program)
-        if insn.code == _CALL and insn.imm in missing and not functions.is_local(insn)
-    ]
-    if calls and (not watch.reached.isdisjoint(calls) or reached(calls)):
-        numbers = {program[index].imm for index in calls}
-        message = f"only the JIT can call func {numbers.pop()}" if len(numbers) == 1 else ""
-        return Verdict("EINVAL", message, calls[0], rule=Rule.ONLY_COMPILED)
-    if calls:
-        return _open(f"{_ACCEPTED}, but whether instruction {calls[0]}, a call for the JIT, is reached is open")
-    return Verdict()
+    calls = frozenset(functions.helper_calls(program, missing))
+    if not calls:
+        return Verdict()
+    first = min(calls)
+    numbers = {program[index].imm for index in calls}
+    message = f"only the JIT can call func {numbers.pop()}" if len(numbers) == 1 else ""
+    refusal = Verdict("EINVAL", message, first, rule=Rule.ONLY_COMPILED)
+    if not watch.reached.isdisjoint(calls):
+        return refusal
+    why = f"{_ACCEPTED}, but whether instruction {first}, a call for the JIT, is reached is open"
+    return _IfReached(calls, refusal, why, alone=True)
 
 
 def _refusal(

@@ -111,6 +111,11 @@ class Watch:
         times = enumerate(zip(self._refused, self._simulated, strict=True))
         return frozenset(index for index, (refused, simulated) in times if refused and refused == simulated)
 
+    @property
+    def refused_anywhere(self) -> frozenset[int]:
+        """The instructions at which some path does not go on."""
+        return frozenset(index for index, refused in enumerate(self._refused) if refused)
+
     def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
         """Observes one instruction; fields that are out of order are left to the verifier."""
         self._at = index

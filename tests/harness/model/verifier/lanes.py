@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from harness.isa.instruction import Instruction
@@ -20,7 +20,7 @@ from harness.model.verifier import (
     verify,
 )
 from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later import predict
+from harness.model.verifier.later import Reached, predict
 from harness.release import Release
 from harness.script.outcome import Unpredicted
 
@@ -58,7 +58,7 @@ def check_later(
     gpl: bool = True,
     missing: Collection[int] = (),
     rules: VerifierRules | None = None,
-    reached: Callable[[Collection[int]], bool] = lambda _: False,
+    reached: Reached = lambda *_: False,
 ) -> Verdict | Unpredicted:
     """The verdict of a later release, whose verifier has `rules`, None for its own, and offers helpers 1 to 8."""
     rules = rules or upstream(release).verifier

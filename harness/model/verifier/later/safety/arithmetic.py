@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
 from harness.model.verifier.later.pointers import FAR
-from harness.model.verifier.later.safety.contents import Content, Kind, Pointer, Unshown
+from harness.model.verifier.later.safety.contents import ANYTHING, Content, Kind, Pointer, Unshown
 from harness.model.verifier.later.safety.numbers import ANY, Number, computed, constant, lower_half, of_bits
 
 _ALU64, _X = Class.ALU64.value, Source.X.value
@@ -64,6 +64,8 @@ def _copied(insn: Instruction, source: Number | Pointer, bits: int) -> Content:
 
 def _moved(operation: int, left: Number | Pointer, right: Number | Pointer) -> Content:
     """Returns the pointer that is moved by a number, or the distance of two pointers, which is any number."""
+    if ANYTHING in (left, right):
+        raise Unshown("arithmetic on what is not known")
     if isinstance(left, Pointer) and isinstance(right, Pointer):
         if operation != _SUB or left.maybe or right.maybe:
             raise Unshown("arithmetic on two pointers")

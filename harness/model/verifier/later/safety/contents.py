@@ -35,6 +35,8 @@ class Kind(Enum):
     """The value of a map."""
     RECORD = auto()
     """What a program reserved in a ring buffer."""
+    ANYTHING = auto()
+    """Whatever it is, a number as well."""
 
 
 class Pointer(NamedTuple):
@@ -58,6 +60,8 @@ class Pointer(NamedTuple):
         return here == there and within and (self.kind is Kind.VALUE or self.off == other.off)
 
 
+ANYTHING = Pointer(Kind.ANYTHING)
+"""Of what nothing is known."""
 Content = Number | Pointer | None
 """None: nobody wrote it, and no instruction may read it."""
 Slot = Number | Pointer | bytes
@@ -160,6 +164,8 @@ def _covers(old: Frame, new: Frame) -> bool:
 
 
 def _content_covers(before: Content, now: Content | bytes) -> bool:
+    if before is ANYTHING:
+        return True
     if isinstance(before, Number):
         return isinstance(now, Number) and before.covers(now)
     return isinstance(before, Pointer) and isinstance(now, Pointer) and before.covers(now)

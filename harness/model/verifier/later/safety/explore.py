@@ -9,12 +9,9 @@ Source: do_check(), is_state_visited(), kernel/bpf/verifier.c of 5.10.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
+from typing import NamedTuple
 
-from harness.isa.instruction import Instruction
-from harness.model.verifier.context import VerifierContext
-from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later.paths import MOST_SIMULATED
 from harness.model.verifier.later.safety.contents import Certain, State, Unshown
 from harness.model.verifier.later.safety.layout import Layout
 from harness.model.verifier.later.safety.numbers import Number
@@ -24,8 +21,6 @@ MOST_STEPS = 20_000
 """How many instructions are simulated here before it is given up."""
 MOST_VISITS = 200
 """How many states are kept at one instruction, with which each later one is compared."""
-MOST_BRANCHES = 8192
-"""BPF_COMPLEXITY_LIMIT_JMP_SEQ: how many branches may wait for a verifier while it follows a path, E2BIG beyond."""
 
 
 class Visit:
@@ -54,19 +49,23 @@ class Visit:
         self.branches = max(self.branches, passed + other.branches)
 
 
-def explore(
-    program: Sequence[Instruction],
-    context: VerifierContext,
-    rules: VerifierRules,
-    layout: Layout,
-) -> None:
-    """Raises Unshown where some verifier may refuse the program, and Certain where all do: before the first branch of
-    which it is open whether it is taken."""
-    steps = Steps(program, context, rules)
+class Explored(NamedTuple):
+    """The instructions that a verifier may come to, how many it simulates at most, and the most branches that may wait
+    for it on a path."""
+
+    came_to: Set[int]
+    simulated: int
+    branches: int
+
+
+def explore(steps: Steps, layout: Layout, until: Collection[int] = ()) -> Explored:
+    """Returns what a verifier explores, up to one of the instructions `until`. Raises Unshown where some verifier may
+    refuse the program, and Certain where all do: before the first branch of which it is open whether it is taken."""
     branched = False
     root = Visit(None, None, 0)
     todo: list[tuple[State, int, Visit, int] | Visit] = [(State.at_entry(), 0, root, 0)]
     visits: dict[tuple[int, tuple[int, ...]], list[Visit]] = {}
+    came_to: set[int] = set()
     left = MOST_STEPS
     while todo:
         task = todo.pop()
@@ -86,6 +85,9 @@ def explore(
                 visit, passed = Visit(state.copy(), visit, passed), 0
                 earlier.append(visit)
                 todo.append(visit)
+            came_to.add(index)
+            if index in until:
+                return Explored(came_to, root.count, root.branches)
             visit.count += 1
             left -= 1
             if not left:
@@ -99,11 +101,7 @@ def explore(
                 passed += 1
                 visit.branches = max(visit.branches, passed)
                 todo.append((*branch, visit, passed))
-    if root.count > MOST_SIMULATED:
-        raise Unshown(f"its paths have more than {MOST_SIMULATED:,} instructions if none is left out")
-    if root.branches > MOST_BRANCHES:
-        raise Unshown(f"a path has more than {MOST_BRANCHES:,} branches if none is left out")
-    layout.check_depth(steps.used)
+    return Explored(came_to, root.count, root.branches)
 
 
 def _same(earlier: Sequence[Visit], state: State) -> Visit | None:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""What a program may be given in a trial, as one string of bytes: context, elements of maps, numbers of helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import NamedTuple
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class
+from harness.model.environment import Environment
+from harness.model.maps import Map, allocate
+from harness.model.memory import Region
+from harness.model.value import Pointer
+from harness.script.operations import CreateMap, MapType
+
+WORD = 8
+_LEAST_CONTEXT, _CONTEXT = 256, 8192
+"""Bytes; the second is more than the context of any program has."""
+_PACKET = 1 << 10
+_HELPERS = 4
+"""Numbers of helpers."""
+_ELEMENTS = 2
+"""Elements of an array."""
+_KEYS = 4
+"""The lowest keys are those that generated programs look up."""
+_MOST_BYTES = 1 << 16
+"""Elements beyond so many bytes are all alike."""
+
+
+class Part(NamedTuple):
+    """The bytes of an input that are an element's value; `present` is where the byte is that says, by its lowest bit,
+    whether there is one, None where there always is."""
+
+    map: Map
+    key: bytes
+    begin: int
+    present: int | None = None
+
+
+class Inputs:
+    """The inputs of one program, each of `size` bytes."""
+
+    def __init__(self, environment: Environment, program: Sequence[Instruction], maps: Mapping[int, Map]) -> None:
+        """Takes the program's maps by the index of the instruction that loads them."""
+        reads = {insn.off // WORD * WORD for insn in program if insn.opcode_class == Class.LDX}
+        self._context = min(max(_LEAST_CONTEXT, *(at + WORD for at in reads), 0), _CONTEXT)
+        self.size = self._context + _HELPERS * WORD
+        self._environment = environment
+        self._maps = maps
+        self._parts = [part for map in dict.fromkeys(maps.values()) for part in self._elements(map)]
+        self.words = (*sorted(reads.intersection(range(self._context))), *range(self._context, self.size, WORD))
+        """Where a word of the input begins that the program may read."""
+        self._packet = Random(0).randbytes(_PACKET)
+
+    def filled(self, word: int, random: Random) -> bytes:
+        """Returns an input with a word all over the context, and random numbers in everything else."""
+        return word.to_bytes(WORD, "little") * (self._context // WORD) + random.randbytes(self.size - self._context)
+
+    def unpack(self, given: bytes) -> tuple[Pointer, Mapping[int, Map], bytes, Sequence[int]]:
+        """Returns the context, maps of a trial's own, the packet, and the numbers that helpers give."""
+        context = given[: self._context] * (_CONTEXT // self._context + 1)
+        own = {id(map): _like(self._environment, map) for map in self._maps.values()}
+        for part in self._parts:
+            if part.present is None or given[part.present] & 1:
+                content = given[part.begin : part.begin + part.map.value_size]
+                own[id(part.map)].write(part.key, Region("a value", part.map.value_size, content), 0)
+        numbers = [
+            int.from_bytes(given[at : at + WORD], "little")
+            for at in range(self._context, self._context + _HELPERS * WORD, WORD)
+        ]
+        maps = {index: own[id(map)] for index, map in self._maps.items()}
+        region = Region("a context", _CONTEXT, context[:_CONTEXT], alignment=WORD)
+        return Pointer(region), maps, self._packet, numbers
+
+    def _elements(self, map: Map) -> list[Part]:
+        """Lays out the elements of a map."""
+        room = -(-map.value_size // WORD) * WORD
+        parts: list[Part] = []
+        if map.type not in (MapType.ARRAY, MapType.HASH) or self.size + room > _MOST_BYTES:
+            return parts
+        optional = map.type is MapType.HASH
+        for number in range(min(map.max_entries, _KEYS if optional else _ELEMENTS)):
+            key = number.to_bytes(max(map.key_size, 1), "little")
+            if len(key) == map.key_size:
+                parts.append(Part(map, key, self.size, self.size + room if optional else None))
+                self.size += room + WORD * optional
+        return parts
+
+
+def _like(environment: Environment, map: Map) -> Map:
+    """Returns a map like this one, which nobody has written to."""
+    return allocate(environment, CreateMap("", map.type, map.key_size, map.value_size, map.max_entries, map.flags))
