@@ -18,11 +18,13 @@ from harness.script.text import describe_outcome
 @dataclass(frozen=True)
 class Disagreement:
     """On one operation: `words` are what lanes said, each with those that said it. `alone` is the lane, if there is
-    just one, that all others which can be compared with it contradict in one voice."""
+    just one, that all others which can be compared with it contradict in one voice, and `foretold` are those on which
+    what they said was predicted."""
 
     index: int
     words: tuple[tuple[str, tuple[str, ...]], ...]
     alone: str = ""
+    foretold: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -49,7 +51,12 @@ def compared(found: Iterable[Evidence]) -> dict[tuple[str, str], Heard]:
     for evidences in rounds.values():
         one = steady(evidences)
         groups[one.script, one.operations].append(one)
-    return {key: heard for group in groups.values() if len(group) > 1 for key, heard in _compared(group)}
+    return {key: heard for group in groups.values() if _comparable(group) for key, heard in _compared(group)}
+
+
+def _comparable(group: Sequence[Evidence]) -> bool:
+    """Returns whether there is anything to hold against another lane."""
+    return len(group) > 1 and any(one.open for one in group)
 
 
 def _compared(group: Sequence[Evidence]) -> Iterator[tuple[tuple[str, str], Heard]]:
@@ -59,6 +66,8 @@ def _compared(group: Sequence[Evidence]) -> Iterator[tuple[tuple[str, str], Hear
     for index in sorted({index for one in group for index in one.testimonies}):
         said = [(one.witness, one.testimonies[index]) for one in group if index in one.testimonies]
         for witness, testimony in said:
+            if testimony.foretold:
+                continue
             lane = str(witness.lane)
             peers = [
                 other
@@ -95,8 +104,9 @@ def _disagreement(
     contrary: int,
 ) -> Disagreement:
     words: dict[str, list[str]] = {}
+    foretold = tuple(str(witness.lane) for witness, testimony in involved if testimony.foretold)
     for witness, testimony in involved:
         words.setdefault(describe_outcome(testimony.said), []).append(str(witness.lane))
     alone = len(involved) > 2 and contrary == len(involved) - 1 and len(words) == 2
     told = tuple((word, tuple(lanes)) for word, lanes in words.items())
-    return Disagreement(index, told, str(one.lane) if alone else "")
+    return Disagreement(index, told, str(one.lane) if alone else "", foretold)

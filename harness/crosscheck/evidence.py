@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a lane said of operations that neither the model nor a clause has a word for; nothing else is kept."""
+"""What a lane said of operations that neither the model nor a clause has a word for, and of all loads of programs.
+
+A load that is open on one lane may be predicted on another, since engines and architectures have rules of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.crosscheck.determined import determined
-from harness.crosscheck.grounds import Grounds, grounds
+from harness.crosscheck.grounds import LOADS, Grounds, grounds
 from harness.crosscheck.witness import Differing, Witness
 from harness.crosscheck.words import is_load, success, word
 from harness.script.dependence import depends_on
@@ -29,7 +32,8 @@ from harness.script.operations import (
     UpdateElement,
     WriteKprobeEvents,
 )
-from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.outcome import NOT_CARRIED_OUT, Outcome, Prediction, Unpredicted
+from harness.script.reason import Gap
 from harness.script.triggers import TRIGGERS
 
 _ASKING = (
@@ -43,17 +47,20 @@ _ASKING = (
     Trigger,
     UpdateElement,
 )
+_LOADS_ACROSS = LOADS[Gap.VERDICT].across
 _TRIGGERED = frozenset(path.symbol for path in TRIGGERS.values())
 
 
 @dataclass(frozen=True)
 class Testimony:
     """What a lane said of one operation, as far as lanes are to say the same; `across` is in what they may differ.
-    `course` tells apart what came before: two lanes are at the same place only when it was the same."""
+    `course` tells apart what came before: two lanes are at the same place only when it was the same. What was
+    `foretold`, and came so, is held against nobody, but others against it."""
 
     said: Outcome
     across: Differing
     course: int
+    foretold: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,11 @@ class Evidence:
     operations: tuple[Operation, ...]
     testimonies: Mapping[int, Testimony]
 
+    @property
+    def open(self) -> bool:
+        """Returns whether something in it was not foretold."""
+        return not all(one.foretold for one in self.testimonies.values())
+
 
 def evidence(
     witness: Witness, script: Script, predictions: Sequence[Prediction], outcomes: Sequence[Outcome]
@@ -75,7 +87,10 @@ def evidence(
     expected = script.expected or (None,) * len(predictions)
     found: dict[int, Testimony] = {}
     for index, (prediction, expectation) in enumerate(zip(predictions, expected, strict=False)):
-        if expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
+        if _came(prediction, expectation, script.operations[index], outcomes[index]):
+            course = _course(script, index, predictions, outcomes)
+            found[index] = Testimony(success(outcomes[index]), _LOADS_ACROSS, course, foretold=True)
+        elif expectation is None and isinstance(prediction, Unpredicted) and not prediction.deadly:
             operation, seen = script.operations[index], outcomes[index]
             here = grounds(operation, prediction.reason)
             said = word(script, operation, seen) if here else None
@@ -83,6 +98,13 @@ def evidence(
                 said = said if here.values else success(said)
                 found[index] = Testimony(said, here.across, _course(script, index, predictions, outcomes))
     return Evidence(witness, script.name, script.operations, found) if found else None
+
+
+def _came(prediction: Prediction, expectation: Outcome | None, operation: Operation, seen: Outcome) -> bool:
+    """Returns whether it is a load of which something was said that was so."""
+    said = [one for one in (prediction, expectation) if isinstance(one, Outcome)]
+    carried_out = is_load(operation) and seen.errno != NOT_CARRIED_OUT
+    return carried_out and bool(said) and all(admits(success(one), success(seen), {}) for one in said)
 
 
 def steady(rounds: Sequence[Evidence]) -> Evidence:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness.compare import Verdict
 from harness.crosscheck.comparing import Disagreement, Heard, compared
 from harness.crosscheck.evidence import Evidence
+from harness.lane import compact
 from harness.run.known import KnownDivergence, excuse
 from harness.run.results import ScriptResult
 from harness.script.brief import brief
@@ -47,4 +48,5 @@ def _with(result: ScriptResult, heard: Heard) -> ScriptResult:
 
 def _describe(found: Disagreement) -> str:
     alone = f" ({found.alone} differs from the others)" if found.alone else ""
-    return f"{'; '.join(map(brief, found.lines))}; nobody predicts it{alone}"
+    who = f"it is predicted for {','.join(compact(found.foretold))} only" if found.foretold else "nobody predicts it"
+    return f"{'; '.join(map(brief, found.lines))}; {who}{alone}"

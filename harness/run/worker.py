@@ -120,7 +120,8 @@ class Worker:
         self.results: list[ScriptResult] = []
         """The results of every round by itself; `harness.run.rounds.summed` makes one a script and lane of them."""
         self.evidence: list[Evidence] = []
-        """What other lanes may say otherwise, of every round by itself."""
+        """What other lanes may say otherwise, of every round by itself. Scripts made at random are many: of them, those
+        of which something is open on a lane of this worker."""
         self.unkept: dict[str, Exception] = {}
         """What could not be written in the run folder, and why."""
         self.clock = PhaseClock()
@@ -162,6 +163,9 @@ class Worker:
             # An error here must not lose other machines' results; it is reported as an internal one.
             self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
         finally:
+            if self.share.random:
+                open_here = {one.script for one in self.evidence if one.open}
+                self.evidence = [one for one in self.evidence if one.script in open_here]
             self.say("done")
 
     def stop(self) -> None:
@@ -347,7 +351,7 @@ class Worker:
                 heard.append((seen, predictions))
             with self.clock.on(lane, "comparison"):
                 result = verdict(lane, seen, predictions)
-                if isinstance(seen, Observed) and result.unpredicted:
+                if isinstance(seen, Observed):
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
                 result = excuse_faulty(result, seen, model.environment, self.share.known)

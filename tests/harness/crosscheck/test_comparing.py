@@ -306,7 +306,7 @@ def test_how_often_others_come_by_is_no_lanes_word(symbol: str, kept: bool) -> N
     found = evidence(
         X_JIT, script, [*made, Unpredicted(reason)], [Outcome(value=5)] * 5 + [Outcome(value=0, data=u64(1))]
     )
-    assert (found is not None) is kept
+    assert (found is not None and found.open) is kept
 
 
 @pytest.mark.parametrize(("operation", "kept"), [(Close(3), True), (LookupElement(Ref("map"), bytes(4), 8), False)])
@@ -315,7 +315,7 @@ def test_programs_decide_whether_keys_are_found_but_not_what_else_succeeds(opera
     made = Outcome(value=DESCRIPTOR)
     said: list[Prediction] = [made, made, Unpredicted(Reason("an ioctl", Gap.INPUT))]
     found = evidence(X_JIT, script, said, [Outcome(value=5)] * 3)
-    assert (found is not None) is kept
+    assert (found is not None and found.open) is kept
 
 
 def count_and_tell() -> Program:
@@ -347,6 +347,30 @@ def test_only_what_nobody_has_a_word_for_is_kept() -> None:
     script = Script("s", "", (load(), replace(load(), name="other")), (SUCCESS, None))
     free, said = Unpredicted(NO_RULE), Outcome(value=DESCRIPTOR)
     kept = evidence(X_JIT, script, (free, free), (YES, YES))
-    assert kept and set(kept.testimonies) == {1}
-    assert evidence(X_JIT, script, (free, said), (YES, YES)) is None
-    assert evidence(X_JIT, script, (said, Unpredicted(NO_RULE, deadly=True)), (YES, YES)) is None
+    assert kept and kept.open and [one.foretold for _, one in sorted(kept.testimonies.items())] == [True, False]
+    foretold = evidence(X_JIT, script, (free, said), (YES, YES))
+    assert foretold and not foretold.open
+    assert evidence(X_JIT, script, (free, said), (NO, NO)) is None
+    deadly = evidence(X_JIT, script, (said, Unpredicted(NO_RULE, deadly=True)), (YES, YES))
+    assert deadly and set(deadly.testimonies) == {0}
+
+
+def foreseen(*said: tuple[Witness, Outcome, Prediction]) -> dict[str, Heard]:
+    """What comes of lanes that said this of a load of which the model says something on some of them."""
+    script = Script("s", "", (load(),))
+    found = [evidence(one, script, (predicted,), (seen,)) for one, seen, predicted in said]
+    return {lane: one for (lane, _), one in compared(one for one in found if one).items()}
+
+
+def test_a_load_is_held_against_a_lane_that_it_is_predicted_for() -> None:
+    """The lane of which nothing is known has to do the same; the other one is the model's to judge."""
+    unknown, accepted = Unpredicted(NO_RULE), Outcome(value=DESCRIPTOR)
+    agreed = foreseen((X_INTERP, YES, unknown), (X_JIT, YES, accepted))
+    assert {lane: dict(one.against) for lane, one in agreed.items()} == {str(X_INTERP.lane): {0: (str(X_JIT.lane),)}}
+    assert not accused(agreed)
+    contrary = foreseen((X_INTERP, NO, unknown), (X_JIT, YES, accepted))
+    (heard,) = contrary.values()
+    assert heard.disagreement and heard.disagreement.foretold == (str(X_JIT.lane),)
+    assert not foreseen((X_INTERP, NO, unknown), (NEXT, YES, accepted))
+    assert not foreseen((X_INTERP, NO, unknown), (X_JIT, YES, Outcome(errno="EACCES")))
+    assert not foreseen((X_INTERP, YES, accepted), (X_JIT, YES, accepted))

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.compare import Verdict
+from harness.crosscheck.evidence import evidence
+from harness.crosscheck.witness import Witness
 from harness.history.kcidb import document as kcidb
 from harness.history.ktap import text as ktap
+from harness.isa.assemble import R0, exit_, mov64_imm, program
+from harness.judged import Judged
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
 from harness.lowering.executor import Observed
@@ -20,12 +24,14 @@ from harness.report.junit import text as junit
 from harness.report.markdown import render as markdown
 from harness.report.page import render as page
 from harness.run import document, matrix
+from harness.run.crosschecking import crosschecked
 from harness.run.demands import Demands
 from harness.run.known import KnownDivergence
 from harness.run.plan import Share
-from harness.run.results import RunReport, ScriptResult
-from harness.script.operations import CreateMap, LookupElement, Ref, Script
-from harness.script.outcome import Outcome
+from harness.run.results import OperationReport, RunReport, ScriptResult
+from harness.script.operations import CreateMap, LoadProgram, LookupElement, ProgramType, Ref, Script
+from harness.script.outcome import DESCRIPTOR, Outcome, Unpredicted
+from harness.script.reason import Gap, Reason
 from harness.testing import u64
 from tests.fakes import FakeExecutor, FakeTarget, replace_machines
 
@@ -148,3 +154,21 @@ def test_a_new_disagreement_is_worse_than_before(tmp_path: Path, monkeypatch: py
     assert (change.kind, change.lane, change.worse) == (Kind.DISAGREES, "debian-12/x86_64/jit", True)
     assert [one.kind for one in changes(after, before)] == [Kind.FIXED]
     assert not changes(after, after)
+
+
+def test_a_disagreement_tells_for_whom_a_load_is_predicted() -> None:
+    load = LoadProgram("program", ProgramType.SOCKET_FILTER, program(mov64_imm(R0, 0), exit_()))
+    script = Script("s", "", (load,))
+    lanes = [Lane("debian-12", "x86_64", engine) for engine in Engine]
+    interp, jit = (Witness(lane, 0x601C0, "Debian", frozenset()) for lane in lanes)
+    found = [
+        evidence(interp, script, (Unpredicted(Reason("a verdict", Gap.VERDICT)),), (Outcome(errno="EACCES"),)),
+        evidence(jit, script, (Outcome(value=DESCRIPTOR),), (Outcome(value=5),)),
+    ]
+    left = (OperationReport(0, "LoadProgram(...)", "unpredicted: a verdict", "EACCES"),)
+    open_ = ScriptResult(str(interp.lane), "s", Verdict.AGREE, unpredicted=left, judged=Judged(none=1))
+    sure = ScriptResult(str(jit.lane), "s", Verdict.AGREE, judged=Judged(model=1))
+    one, other = crosschecked((open_, sure), [one for one in found if one], {str(lane): () for lane in lanes})
+    assert one.verdict is Verdict.DISAGREE and one.judged == Judged(lanes=1)
+    assert one.reason.endswith("it is predicted for debian-12/x86_64/jit only")
+    assert other == sure
