@@ -7,6 +7,7 @@
 # make objects fetches packages with BPF objects, and reads every one
 # make examples compiles the probes in examples/ with clang
 # make roots  runs Debian's own tools for BPF in guests, by hil exec --root
+# make labgrid installs labgrid, and runs on a guest that is a board of its environment and of its coordinator
 # make bench  prints ratios, each against a baseline measured in the same run
 # make docs   builds the documentation's site in build/site; warnings are errors
 # make image  builds a container image with hil and all it needs, by podman; ENGINE=docker or buildah takes another
@@ -62,6 +63,10 @@ objects: .venv/ready
 roots: .venv/ready
 	HIL_TEST_ROOTS=1 .venv/bin/pytest tests/harness/loader/test_asked.py $(ARGS)
 
+labgrid: .venv/ready
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[labgrid]'
+	.venv/bin/pytest tests/hil/board/test_lab.py tests/harness/boards/test_lab.py $(ARGS)
+
 .venv/ready: pyproject.toml ci/setup ci/host-packages.txt
 	ci/setup
 
@@ -87,4 +92,4 @@ image: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots docs pages image clean
+.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots labgrid docs pages image clean

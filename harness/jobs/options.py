@@ -16,6 +16,8 @@ from harness.jobs import completing
 from harness.lane import listed
 from harness.run import places
 from harness.run.places import Places, Reach
+from hil.board.lab import PREFIX, Lab
+from hil.board.reaching import COMES_BACK
 from hil.config import shared
 from hil.errors import UserError
 from hil.machine import states
@@ -83,10 +85,18 @@ _ADDRESS = "ssh://[USER@]HOST[:PORT]|labgrid:FILE[#ROLE]"
 
 
 def target(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options by which a command runs on a board; it gets them as `target`, `ssh_config` and `target_config`,
-    for `chosen_places`."""
+    """Adds the options by which a command runs on a board; it gets them as `target`, `ssh_config`, `target_config` and
+    `target_timeout`, for `chosen_places`."""
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     for option in (
+        click.option(
+            "--target-timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=COMES_BACK,
+            show_default=True,
+            help="The time a board has to boot, and to answer again when it was lost.",
+        ),
         click.option("--target-config", type=file, help="The .config of the board's kernel, where it shows none."),
         click.option("--ssh-config", type=file, help="Instead of ~/.ssh/config, for --target."),
         click.option("--target", metavar=_ADDRESS, help="A board instead of lanes that are booted."),
@@ -108,13 +118,18 @@ def chosen_places(patterns: Sequence[str], console: Console) -> Places:
     context = click.get_current_context()
     given = context.params
     if given["target"] is None:
-        for name in ("ssh_config", "target_config"):
-            if given[name] is not None:
+        for name in ("ssh_config", "target_config", "target_timeout"):
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 raise UserError(f"--{name.replace('_', '-')} is about a board", remedy="give --target, too")
         return places.places(patterns)
     if context.get_parameter_source("lanes") is not ParameterSource.COMMANDLINE and not given.get("kernels"):
         patterns = ["*"]
-    reach = Reach(given["target"], given["ssh_config"], given["target_config"])
-    return places.places(
-        patterns, reach, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True)
-    )
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    lab = Lab(given["target"]) if given["target"].startswith(PREFIX) else None
+    if lab is not None:
+        context.call_on_close(lambda: lab.release(tell))
+    reach = Reach(given["target"], given["ssh_config"], given["target_config"], given["target_timeout"], lab)
+    return places.places(patterns, reach, tell)

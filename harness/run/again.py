@@ -23,7 +23,7 @@ CASE = re.compile(r"(?P<kind>case|script|verdicts)-(?P<seed>\d+)-(?P<number>\d+)
 `harness.fuzz.verdicts.case`."""
 
 
-_LEADS = ("--target", "--ssh-config", "--target-config")
+_LEADS = ("--target", "--ssh-config", "--target-config", "--target-timeout")
 """The options that lead to a board."""
 
 

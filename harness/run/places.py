@@ -22,7 +22,9 @@ from hil.arch import architecture
 from hil.board import address
 from hil.board.board import Board
 from hil.board.examine import examine
-from hil.board.lab import PREFIX, Lab
+from hil.board.lab import Lab
+from hil.board.login import Unreachable
+from hil.board.reaching import COMES_BACK, wake
 from hil.kernels import store
 from hil.kernels.configuration import options_of
 from hil.kernels.distributions import Distribution, detect
@@ -39,11 +41,13 @@ SETTINGS = (
 @dataclass(frozen=True)
 class Reach:
     """How a user says that the bench reaches a board: `target` is its address, `ssh_config` stands for ~/.ssh/config,
-    `config` is the configuration of its kernel."""
+    `config` is the configuration of its kernel, `comes_back` and `lab` as for `Board`."""
 
     target: str
     ssh_config: Path | None = None
     config: Path | None = None
+    comes_back: float = COMES_BACK
+    lab: Lab | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,17 @@ def places(patterns: Sequence[str], reach: Reach | None = None, tell: Callable[[
     is asked what it is; `tell` receives the answer. Errors as `select` and `hil.board.examine.examine`."""
     if reach is None:
         return Places(select(patterns, known_lanes(patterns)))
-    lab = Lab(reach.target) if reach.target.startswith(PREFIX) else None
+    lab = reach.lab
     where = lab.address if lab else address.parse(reach.target)
     if lab:
         tell(lab.told)
-    found = examine(where, reach.ssh_config, reach.config)
+    try:
+        found = examine(where, reach.ssh_config, reach.config)
+    except Unreachable as error:
+        if lab is None:
+            raise
+        wake(lab, reach.ssh_config, reach.comes_back, error, tell)
+        found = examine(where, reach.ssh_config, reach.config)
     for line in found.told:
         tell(line)
     kernel = found.kernel
@@ -86,5 +96,14 @@ def places(patterns: Sequence[str], reach: Reach | None = None, tell: Callable[[
     owner = (
         f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()}) since {datetime.now():%Y-%m-%d %H:%M:%S}"
     )
-    board = Board(where, uuid.uuid4().hex, owner, reach.ssh_config, SETTINGS, (GROUP, ARMED), lab=lab)
+    board = Board(
+        where,
+        uuid.uuid4().hex,
+        owner,
+        reach.ssh_config,
+        SETTINGS,
+        (GROUP, ARMED),
+        comes_back=reach.comes_back,
+        lab=lab,
+    )
     return Places(select(patterns, lanes), OnBoard(board, kernel, found.like, found.cpus))

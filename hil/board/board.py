@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from hil.board import keeper
 from hil.board.address import Address
 from hil.board.keeper import Keeper
 from hil.board.lab import Lab
-from hil.board.login import Line, Unreachable, log_in
+from hil.board.login import Line, Unreachable
+from hil.board.reaching import COMES_BACK, await_login
 from hil.errors import BenchError, MachineLost
 from hil.machine import speed
 from hil.machine.console import Console
@@ -29,13 +29,12 @@ from hil.target import Completed
 
 _log = logging.getLogger(__name__)
 
-COMES_BACK = 180.0
-"""The nominal seconds within which a board that was lost has to answer again."""
 CONSOLE = "console.log"
 """The file in a board's folder of the run that has what its console printed."""
-_AGAIN = 2.0
 _ON_ITS_WAY = 2.0
 """The nominal seconds within which labgrid passes on what a console printed."""
+_AFTER_A_PANIC = 10.0
+"""The nominal seconds within which a board answers once its console printed a panic: a few beats of the keeper."""
 _START = 30.0
 """The nominal seconds for the start of a command."""
 
@@ -162,19 +161,27 @@ class BoardTarget:
         self._keeper = kept = Keeper(stream, str(self.board.address), self._cut)
         for sentence in kept.left:
             self._warn(sentence)
+        if (console := self._console) is not None:
+            threading.Thread(target=self._watch, args=(console, kept), name="hil-board-panic", daemon=True).start()
         self._copy(binary)
 
     def _log_in(self) -> Line:
-        deadline = time.monotonic() + self.board.comes_back * speed.scale()
-        while True:
-            try:
-                return log_in(self.board.address, self.board.ssh_config)
-            except Unreachable as error:
-                _log.debug("%s: %s", self.board.address, error)
-                if self._liveness.wait(lambda: time.monotonic() > deadline, _AGAIN) or self._liveness.loss:
-                    raise MachineLost(
-                        f"{error.what}, for {self.board.comes_back:.0f} nominal s", remedy=error.remedy
-                    ) from error
+        def given_up(seconds: float) -> bool:
+            self._liveness.wait(lambda: False, seconds)
+            return self._liveness.loss is not None
+
+        try:
+            return await_login(self.board.address, self.board.ssh_config, self.board.comes_back, given_up)
+        except Unreachable as error:
+            raise MachineLost(error.what, remedy=error.remedy) from error
+
+    def _watch(self, console: Console, kept: Keeper) -> None:
+        """Has a board that panics answer soon. What its console prints is no proof, since any program may print it."""
+        self._liveness.wait(lambda: console.panic is not None, threading.TIMEOUT_MAX)
+        heard = kept.beats
+        answers = self._liveness.wait(lambda: kept.beats > heard + 1, _AFTER_A_PANIC * speed.scale())
+        if not answers and self._liveness.loss is None:
+            self._cut("no answer after a panic")
 
     def _copy(self, binary: bytes) -> None:
         """Copy the agent, and read it back: no tool for checksums is on every board."""
@@ -205,7 +212,8 @@ class BoardTarget:
     def _after_a_loss(self) -> str:
         """Switches a board that does not answer off and on, where that can be done; returns what becomes of it."""
         try:
-            if self.board.lab is not None and self.board.lab.cycle():
+            if self.board.lab is not None and self.board.lab.has_power:
+                self.board.lab.cycle()
                 return "it was switched off and on, since it did not answer any more"
         except BenchError as error:
             return str(error)

@@ -56,6 +56,8 @@ class Keeper:
         self._lines = self._read()
         self.left: list[str] = []
         """What an earlier run had left there, and what was done about it, a sentence each."""
+        self.beats = 0
+        """How often it answered."""
         self.ready = self._hear(host)
         self._thread = threading.Thread(target=self._beat, name="hil-board", daemon=True)
         self._thread.start()
@@ -114,6 +116,7 @@ class Keeper:
                 self._stream.write(b"\n")
                 if next(self._lines, None) != "beat":
                     raise MachineLost("what keeps the board ended there")
+                self.beats += 1
         except MachineLost as error:
             self._lost(str(error))
 

@@ -15,8 +15,7 @@ import pytest
 
 from hil.agent.client import Agent
 from hil.agent.local import host_architecture
-from hil.board import board as module
-from hil.board import keeper
+from hil.board import keeper, reaching
 from hil.board.board import Board, BoardTarget
 from hil.errors import BenchError, MachineLost, UserError
 from tests.hil.board.this_host import ThisHost
@@ -175,7 +174,7 @@ def test_a_board_with_another_kernel_than_before_is_not_used(make: Make, place: 
 
 
 def test_a_board_that_does_not_come_back_is_lost(make: Make, host: ThisHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_AGAIN", 0.05)
+    monkeypatch.setattr(reaching, "_AGAIN", 0.05)
     host.close()
     with pytest.raises(MachineLost, match=r"nothing answers SSH at .*for 1 nominal s"):
         make(comes_back=1.0).__enter__()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import platform
 import signal
 import sys
@@ -15,8 +16,12 @@ from types import SimpleNamespace
 import pytest
 
 from hil.agent.local import host_architecture
+from hil.board import lab as hil_lab
+from hil.board import reaching
 from hil.board.board import Board, BoardTarget
 from hil.board.lab import Lab
+from hil.board.login import Unreachable
+from hil.board.reaching import wake
 from hil.errors import BenchError, UserError
 from hil.machine.liveness import Liveness
 from tests.hil.board.this_host import ThisHost
@@ -54,31 +59,57 @@ class Pretended:
     def __init__(self, host: ThisHost) -> None:
         self.host = host
         self.crashed = threading.Event()
-        self.prints = [f"[    1.0] {PANIC}\n".encode()]
-        self.cycled = 0
+        self.prints: list[bytes | Exception] = [f"[    1.0] {PANIC}\n".encode()]
+        self.switched: list[str] = []
+        self.opened = 0
+        self.places: dict[str, object] = {}
+        self._read = threading.Lock()
 
     def get_resource(self, _: object) -> SimpleNamespace:
         return SimpleNamespace(address="127.0.0.1", username="root", port=self.host.address[1])
 
-    def get_driver(self, protocol: str) -> Pretended:
+    def get_driver(self, protocol: str, activate: bool) -> Pretended:
         return self
 
+    def activate(self, driver: Pretended) -> None:
+        self.opened = self.opened or 1
+
+    def deactivate(self, driver: Pretended) -> None:
+        self.opened += 1
+
     def read(self, timeout: float) -> bytes:
-        if not self.crashed.wait(timeout) or not self.prints:
-            raise Quiet
-        return self.prints.pop(0)
+        with self._read:
+            if not self.crashed.wait(timeout) or not self.prints:
+                raise Quiet
+            match self.prints.pop(0):
+                case bytes() as data:
+                    return data
+                case error:
+                    raise error
+
+    def on(self) -> None:
+        self._switch("on")
 
     def cycle(self) -> None:
-        self.cycled += 1
+        self._switch("cycle")
+
+    def _switch(self, how: str) -> None:
+        """Raises where labgrid's own steps would get into each other's way."""
+        if not self._read.acquire(blocking=False):
+            raise AssertionError("the console is read")
+        self._read.release()
+        self.switched.append(how)
 
 
 @pytest.fixture
 def pretended(host: ThisHost, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     made = Pretended(host)
-    environment = SimpleNamespace(get_target=lambda role: made if role == "main" else None)
+    config = SimpleNamespace(get_targets=lambda: {"main": "its configuration"})
+    environment = SimpleNamespace(get_target=lambda role: made, config=config)
+    factory = SimpleNamespace(normalize_config=lambda _: ({"RemotePlace": made.places}, {}))
     exceptions = SimpleNamespace(NoDriverFoundError=NoDriver)
     modules = {
-        "labgrid": SimpleNamespace(Environment=lambda _: environment, exceptions=exceptions),
+        "labgrid": SimpleNamespace(Environment=lambda _: environment, exceptions=exceptions, target_factory=factory),
         "labgrid.protocol": SimpleNamespace(ConsoleProtocol="console", PowerProtocol="power"),
         "labgrid.resource": SimpleNamespace(NetworkService="service"),
         "pexpect": SimpleNamespace(TIMEOUT=Quiet),
@@ -105,9 +136,10 @@ def test_labgrid_itself(file: Path, tmp_path: Path) -> None:
     until(lambda: console.panic)
     lab.close()
     assert "one\n" in (tmp_path / "console.log").read_text()
-    assert lab.cycle() and (tmp_path / "cycled").exists()
+    lab.cycle()
+    assert (tmp_path / "cycled").exists()
     bare = Lab(f"labgrid:{file}#bare")
-    assert "neither console nor power" in bare.told and not bare.cycle()
+    assert "neither console nor power" in bare.told and not bare.has_power
     assert bare.listen(tmp_path / "no.log", Liveness()) is None
     for role, said in (("nowhere", "give the target a NetworkService"), ("other", "has no target other")):
         with pytest.raises(UserError, match=said):
@@ -139,7 +171,89 @@ def test_a_board_that_crashes_is_told_by_its_console_and_switched_off_and_on(
     assert reason is not None and reason.endswith(f"its console printed: {PANIC}")
     assert PANIC in (tmp_path / "run/console.log").read_text()
     assert target.warnings == ("it was switched off and on, since it did not answer any more",)
-    assert pretended.cycled == 1
+    assert pretended.switched == ["cycle"]
+
+
+def test_a_console_that_breaks_is_opened_again(
+    pretended: Pretended, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hil_lab, "_OPENED_AGAIN", 0.01)
+    pretended.prints.insert(0, OSError("unplugged"))
+    lab = Lab(f"labgrid:{file}")
+    console = lab.listen(tmp_path / "console.log", Liveness())
+    assert console is not None
+    pretended.crashed.set()
+    until(lambda: console.panic)
+    lab.close()
+    assert pretended.opened == 2
+
+
+def test_the_console_is_not_read_while_the_board_is_switched(pretended: Pretended, file: Path, tmp_path: Path) -> None:
+    lab = Lab(f"labgrid:{file}")
+    lab.listen(tmp_path / "console.log", Liveness())
+    lab.cycle()
+    assert pretended.switched == ["cycle"]
+
+
+def test_a_board_of_another_process_is_the_same(pretended: Pretended, file: Path) -> None:
+    lab = Lab(f"labgrid:{file}")
+    assert pickle.loads(pickle.dumps(lab)).address == lab.address
+
+
+def test_a_board_that_is_off_is_switched_on(pretended: Pretended, host: ThisHost, file: Path) -> None:
+    told: list[str] = []
+    wake(Lab(f"labgrid:{file}"), host.ssh_config, 30.0, Unreachable("nothing answers"), told.append)
+    assert pretended.switched == ["on"]
+    assert told == [f"ssh://root@127.0.0.1:{host.address[1]} does not answer; labgrid switches it on"]
+
+
+def test_a_board_that_stays_silent_is_switched_off_and_on(
+    pretended: Pretended, host: ThisHost, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaching, "_AGAIN", 0.01)
+    host.close()
+    with pytest.raises(BenchError, match="for 0 nominal s, though labgrid switched it on, and off and on"):
+        wake(Lab(f"labgrid:{file}"), host.ssh_config, 0.01, Unreachable("nothing answers"), lambda _: None)
+    assert pretended.switched == ["on", "cycle"]
+
+
+def test_a_board_that_is_off_without_a_switch_is_told(
+    pretended: Pretended, host: ThisHost, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lab, "has_power", False)
+    with pytest.raises(Unreachable, match="nothing answers; labgrid has no power switch of it; switch it on, or give"):
+        wake(Lab(f"labgrid:{file}"), host.ssh_config, 1.0, Unreachable("nothing answers"), lambda _: None)
+
+
+def test_the_place_that_was_acquired_is_released(
+    pretended: Pretended, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(" ".join(command[-2:]))
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(hil_lab, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
+    pretended.places = {"pi": {}}
+    lab = Lab(f"labgrid:{file}")
+    assert lab.told.endswith("; the place pi is acquired until the end")
+    told: list[str] = []
+    lab.release(told.append)
+    lab.release(told.append)
+    assert told == ["pi is released"]
+    assert asked == ["pi acquire", "pi release"]
+
+
+def test_a_place_that_is_ours_already_stays_so(
+    pretended: Pretended, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(returncode=1, stderr=""), DEVNULL=None)
+    monkeypatch.setattr(hil_lab, "subprocess", taken)
+    pretended.places = {"pi": {}}
+    lab = Lab(f"labgrid:{file}")
+    assert "acquired" not in lab.told
+    lab.release(pytest.fail)
 
 
 def test_a_switch_that_fails_is_told(pretended: Pretended, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
