@@ -11,7 +11,7 @@ from os import SEEK_END
 from pathlib import Path
 
 from harness.loader.identifiers import Identifiers
-from harness.loader.snapshot import Looker, Ours, snapshot
+from harness.loader.snapshot import Looker, Ours, snapshot, stays
 from harness.loader.task import FOLDER, Task
 from harness.lowering.executor import GuestExecutor
 from harness.run.executed import Executed, KernelObject
@@ -217,7 +217,7 @@ class Place:
     def _left(self, before: frozenset[KernelObject]) -> frozenset[KernelObject]:
         """What is there beyond `before`, once whatever is about to be released is."""
         deadline = time.monotonic() + SETTLE * speed.scale()
-        while (left := self.look() - before) and time.monotonic() < deadline:
+        while not all(map(stays, left := self.look() - before)) and time.monotonic() < deadline:
             pass
         return left
 

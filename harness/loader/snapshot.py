@@ -103,6 +103,12 @@ def snapshot(looker: Looker, identifiers: Identifiers, ours: Ours) -> frozenset[
     return frozenset(found)
 
 
+def stays(one: KernelObject) -> bool:
+    """Whether only a process takes it away, and no kernel in its own time: a line of a file of probes, and its kprobe,
+    which is listed for as long, disabled when nobody uses it (__disable_kprobe, kernel/kprobes.c)."""
+    return one.kind == "probe" or (one.kind == "kprobe" and "[DISABLED]" in one.text)
+
+
 def _sections(text: str) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     lines: list[str] = []

@@ -11,7 +11,7 @@ import pytest
 
 from harness.loader.running import LINES, MOST, Place
 from harness.loader.task import Task
-from harness.run.executed import Executed
+from harness.run.executed import Executed, KernelObject
 from hil.target import Completed
 from tests.fakes import FakeTarget
 
@@ -77,6 +77,27 @@ def test_an_endless_line_does_not_fill_the_report(
 def test_output_that_the_command_removed_is_told(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made, _ = collected(place, monkeypatch, tmp_path, None)
     assert made.notes == tuple(f"its output is gone: there is no /hil/.hil/{name}" for name in ("stdout", "stderr"))
+
+
+PROBE = KernelObject("probe", "p", "kprobe_events: p")
+DISABLED = KernelObject("kprobe", "f", "kprobes: k f+0x0 [DISABLED]")
+
+
+@pytest.mark.parametrize(
+    ("looks", "left"),
+    [
+        ([{PROBE, DISABLED}], {PROBE, DISABLED}),
+        ([{PROBE, KernelObject("kprobe", "f", "kprobes: k f+0x0")}, {PROBE, DISABLED}], {PROBE, DISABLED}),
+        ([{PROBE, KernelObject("program", "7", "program 7")}, {PROBE}], {PROBE}),
+        ([{KernelObject("process", "7", "process 7")}, set()], set()),
+    ],
+)
+def test_only_what_a_kernel_may_still_release_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch, looks: list[set[KernelObject]], left: set[KernelObject]
+) -> None:
+    monkeypatch.setattr(place, "look", lambda: frozenset(looks.pop(0)))
+    assert place._left(frozenset()) == left
+    assert not looks
 
 
 def test_what_is_in_the_workspace_is_not_looked_for_in_the_root(
