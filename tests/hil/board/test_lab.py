@@ -34,7 +34,7 @@ targets:
     resources:
       NetworkService: {{address: bench-pi, username: root, port: 2222}}
     drivers:
-      ExternalConsoleDriver: {{cmd: "sh -c 'printf \\"one\\\\nKernel panic - not syncing: now\\\\n\\"; exec sleep 60'"}}
+      ExternalConsoleDriver: {{cmd: "sh -c 'printf \\"one\\\\nKernel panic - not syncing: now\\\\n\\"; exec sleep 9h'"}}
       ExternalPowerDriver: {{cmd_on: "true", cmd_off: "true", cmd_cycle: "touch {cycled}"}}
   bare:
     resources:
