@@ -20,11 +20,14 @@ say() {
     printf '%s\n' "$*"
 }
 
-end_processes() { # of programs that are there, or that work there
-    for process in /proc/[0-9]*; do
-        case "$(readlink "$process/exe"):$(readlink "$process/cwd")/" in "$1"/* | *":$1"/*) kill -9 "${process#/proc/}" ;; esac
-    done 2>/dev/null
-}
+end_processes() { # of programs that are there, or that work there; one ls for all, since a process of our own takes longest
+    ls -l -d /proc/[0-9]*/exe /proc/[0-9]*/cwd | while read -r line; do
+        case "$line" in *" -> $1" | *" -> $1/"* | *" -> $1 (deleted)") ;; *) continue ;; esac
+        link=${line%% -> *}
+        process=${link##*/proc/}
+        kill -9 "${process%%/*}"
+    done
+} 2>/dev/null
 
 remove_events() {
     events=$1/kprobe_events
@@ -124,7 +127,8 @@ for folder in $(others); do
 done
 for folder in $(others); do
     if is_kept "$folder" || [ ! -d "$folder" ]; then continue; fi # it came later, and gives way
-    say "left $folder $(cat "$folder/owner" 2>/dev/null)"
+    # What this run itself made before the board rebooted is no news.
+    [ "${folder##*.}" = "$HIL_BOARD" ] || say "left $folder $(cat "$folder/owner" 2>/dev/null)"
     put_back "$folder"
 done
 

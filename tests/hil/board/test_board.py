@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +113,31 @@ def test_a_setting_of_before_a_reboot_is_not_put_back(make: Make, setting: Path,
     (old / "settings").write_text(f"{setting} 7\n")
     with make():
         assert setting.read_text() == "1\n"
+
+
+def test_what_the_run_itself_left_before_a_reboot_is_not_told(make: Make, place: Path) -> None:
+    old = place / "hil-board.1.ours"
+    old.mkdir()
+    (old / "boot").write_text("another\n")
+    with make("ours") as target:
+        assert not old.exists()
+    assert not target.warnings
+
+
+@pytest.mark.parametrize("work", ["in the folder", "in one that is gone", "by a program"])
+def test_what_a_run_started_is_ended(make: Make, place: Path, tmp_path: Path, work: str) -> None:
+    with make() as target:
+        folder = Path(target.folder)
+        gone = folder / "gone"
+        gone.mkdir()
+        program = folder / "program"
+        shutil.copy(shutil.which("sleep") or "", program)
+        command = [str(program), "600"] if work == "by a program" else ["sleep", "600"]
+        there = {"in the folder": folder, "in one that is gone": gone, "by a program": tmp_path}[work]
+        process = subprocess.Popen(command, cwd=there)
+        gone.rmdir()
+    assert process.wait(60) == -signal.SIGKILL
+    assert not list(place.iterdir())
 
 
 def test_what_somebody_else_made_is_not_believed(make: Make, setting: Path, place: Path, tmp_path: Path) -> None:
