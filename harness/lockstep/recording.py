@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,6 @@ class LockstepLane:
             self._arm_interpreter(symbols)
         else:
             self._arm_jit(symbols)
-        self._slowly = lane.engine is Engine.JIT and not recorder.interface.current
 
     @property
     def environment(self) -> Environment:
@@ -80,7 +79,7 @@ class LockstepLane:
         executor = self.session.executor
         executor.watch = None if self._loads else Watch()
         try:
-            with self._at_right_registers(), self.recorder.recording():
+            with self.recorder.recording():
                 (seen,) = executor.run([script])
             told = executor.watch.told if executor.watch else []
         finally:
@@ -111,12 +110,6 @@ class LockstepLane:
                 remedy="install QEMU 10 (on Debian 12 from bookworm-backports), which can read them everywhere",
             )
         return records
-
-    @contextmanager
-    def _at_right_registers(self) -> Iterator[None]:
-        """Lets QEMU translate each instruction by itself, where registers can be read at the begin of a block only."""
-        with one_instruction_a_block(self.session.target) if self._slowly else nullcontext():
-            yield
 
     def _arm_interpreter(self, symbols: SymbolTable) -> None:
         function = next((one for name in dispatch.INTERPRETERS for one in symbols.symbols if one.name == name), None)
@@ -175,25 +168,15 @@ class LockstepLane:
         return self.session.target.memory(address, size)
 
     def _nudge(self) -> None:
-        """Makes the guest execute something that QEMU has to translate."""
-        with one_instruction_a_block(self.session.target):
-            self.session.target.run(["true"])
-
-
-_COMMANDS = ("one-insn-per-tb", "singlestep")
-"""The command of QEMU's monitor, since 8.1 and before."""
-_UNKNOWN = "unknown command"
-
-
-@contextmanager
-def one_instruction_a_block(machine: Machine) -> Iterator[None]:
-    """Lets QEMU translate each of the guest's instructions by itself while the block runs, which is slow."""
-    command = next(one for one in _COMMANDS if _UNKNOWN not in machine.qmp.human(f"{one} on"))
-    try:
-        yield
-    finally:
-        if machine.alive:
-            machine.qmp.human(f"{command} off")
+        """Makes the guest execute something that QEMU has to translate: with this item of its log, which prints nothing
+        by itself, translations do not lead to each other, so that it takes none that are otherwise made."""
+        machine = self.session.target
+        machine.qmp.human("log nochain")
+        try:
+            machine.run(["true"])
+        finally:
+            if machine.alive:
+                machine.qmp.human("log none")
 
 
 def _programs(script: Script, told: Sequence[LoadedCode], *, compiled: bool) -> Iterator[GuestProgram]:

@@ -18,6 +18,7 @@ from hil.errors import BenchError
 
 CHECKS: tuple[Callable[[], Finding | Iterable[Finding]], ...] = (
     programs.emulators,
+    programs.recorders,
     host.virtualization,
     programs.compilers,
     programs.tools,

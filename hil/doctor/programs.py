@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.agent.build import prebuilt
-from hil.arch import Architecture, architectures
+from hil.arch import Architecture, architecture, architectures
 from hil.debian.apt import KEYRING
-from hil.doctor.finding import Finding, State
+from hil.doctor.finding import Finding, State, failed
 from hil.machine import accelerator
+from hil.recorder import ARCHITECTURES, NoRecorder, interface_of
 
 Which = Callable[[str], str | None]
 _DEADLINE = 60
@@ -85,6 +86,19 @@ def emulators(find: Which = which) -> Iterator[Finding]:
             yield Finding(subject, missing, f"{arch.qemu} is not installed", _install(arch.qemu_package))
         else:
             yield _started(subject, arch, program)
+
+
+def recorders(find: Which = which) -> Iterator[Finding]:
+    """Yields for each QEMU that is there whether lockstep can record with it, and by what it reads registers."""
+    for arch in map(architecture, ARCHITECTURES):
+        subject = f"lockstep on {arch}"
+        if qemu := find(arch.qemu):
+            try:
+                found = interface_of(Path(qemu).resolve())
+            except NoRecorder as error:
+                yield failed(subject, error, State.WARNING)
+            else:
+                yield Finding(subject, State.OK, f"plugins (version {found.version}) read registers by {found.how}")
 
 
 def _started(subject: str, arch: Architecture, program: str) -> Finding:

@@ -4,7 +4,7 @@
 A plugin of QEMU's translator (TCG) writes them; the guest is never stopped. It knows nothing of BPF.
 """
 
-from hil.recorder.build import NoRecorder, plugin
+from hil.recorder.build import ARCHITECTURES, NoRecorder, interface_of, plugin
 from hil.recorder.control import Group, Place, Record, Recorder, Window
 
-__all__ = ["Group", "NoRecorder", "Place", "Record", "Recorder", "Window", "plugin"]
+__all__ = ["ARCHITECTURES", "Group", "NoRecorder", "Place", "Record", "Recorder", "Window", "interface_of", "plugin"]

@@ -33,26 +33,36 @@ class NoRecorder(BenchError):
 @dataclass(frozen=True)
 class Interface:
     """A version of QEMU's plugin interface that the plugin is written for. A QEMU has it when its binary exports
-    `needs`, and one of `one_of` if there are any.
-
-    `current` is whether registers can be read anywhere in a translation block, not only at its first instruction.
-    """
+    `needs`, and one of `one_of` if there are any. `how` says by what registers are read."""
 
     version: int
     needs: frozenset[str]
     one_of: frozenset[str]
-    current: bool
+    how: str
 
+
+ARCHITECTURES = ("x86_64", "arm64")
+"""Those whose registers recorder.c knows."""
 
 # The newest first. https://www.qemu.org/docs/master/devel/tcg-plugins.html; version 4 came with QEMU 9.2. For QEMU 7.2,
 # which has version 1, the plugin calls what the binary exports for all kinds of plugins and modules.
 INTERFACES = (
-    Interface(4, frozenset({"qemu_plugin_read_register", "qemu_plugin_read_memory_vaddr"}), frozenset(), current=True),
+    Interface(
+        4,
+        frozenset({"qemu_plugin_read_register", "qemu_plugin_read_memory_vaddr"}),
+        frozenset(),
+        "the interface's own functions",
+    ),
     Interface(
         1,
-        frozenset({"qemu_plugin_reset", "qemu_get_cpu", "cpu_memory_rw_debug"}),
+        frozenset(
+            {
+                *("qemu_plugin_reset", "qemu_get_cpu", "cpu_memory_rw_debug"),
+                *("cpu_breakpoint_insert", "cpu_breakpoint_remove_by_ref", "cpu_loop_exit_noexc"),
+            }
+        ),
         frozenset({"x86_cpu_gdb_read_register", "aarch64_cpu_gdb_read_register"}),
-        current=False,
+        "functions inside of this QEMU; QEMU 10 (on Debian 12 from bookworm-backports) has an interface for them",
     ),
 )
 

@@ -4,8 +4,8 @@
 //
 // API is the plugin interface it is built for. 4 (QEMU 9.2): registers and memory are read through the interface. 1
 // (QEMU 4.2 to 8.2) cannot read either; there, functions of QEMU itself are called, which its binary exports. They see
-// registers as they were when the translation block was entered, so that only its first instruction is recorded as
-// current.
+// registers as they were when the translation block was entered. A block in which a later instruction is to be recorded
+// is therefore left at once, and QEMU is made to translate its page one instruction a block.
 //
 // Everything used of QEMU and glib is declared here, as docs/devel/tcg-plugins.rst and include/qemu/qemu-plugin.h of
 // QEMU have it, so that a C compiler is enough to build it.
@@ -47,6 +47,8 @@ struct qemu_info {
 enum { CB_R_REGS = 1 };
 extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
 extern void qemu_plugin_register_vcpu_init_cb(plugin_id id, void (*cb)(plugin_id, unsigned));
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags,
+                                                 void *data);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *),
                                                    int flags, void *data);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
@@ -118,6 +120,11 @@ static uint64_t low64(const GByteArray *bytes)
 
 #if API >= 4
 
+static void be_current(struct qemu_plugin_tb *tb)
+{
+    (void)tb; // registers can be read at every instruction
+}
+
 struct qemu_plugin_register;
 typedef struct {
     struct qemu_plugin_register *handle;
@@ -178,6 +185,44 @@ extern struct CPUState *qemu_get_cpu(int index);
 extern int x86_cpu_gdb_read_register(struct CPUState *cpu, GByteArray *into, int number) __attribute__((weak));
 extern int aarch64_cpu_gdb_read_register(struct CPUState *cpu, GByteArray *into, int number) __attribute__((weak));
 extern int cpu_memory_rw_debug(struct CPUState *cpu, uint64_t address, void *buffer, uint64_t size, bool write);
+struct CPUBreakpoint;
+extern int cpu_breakpoint_insert(struct CPUState *cpu, uint64_t pc, int flags, struct CPUBreakpoint **breakpoint);
+extern void cpu_breakpoint_remove_by_ref(struct CPUState *cpu, struct CPUBreakpoint *breakpoint);
+extern void cpu_loop_exit_noexc(struct CPUState *cpu) __attribute__((noreturn));
+
+// The pages that a CPU last was made to execute one instruction a block. QEMU does so where a page has a breakpoint
+// (check_for_breakpoints(), accel/tcg/cpu-exec.c). It looks at all of them whenever it enters a block, so they are few.
+enum { MOST_CPUS = 16, MOST_PAGES = 16 };
+struct single {
+    struct CPUBreakpoint *first, *last;
+};
+static struct single singles[MOST_CPUS][MOST_PAGES];
+static unsigned oldest[MOST_CPUS]; // both are used by the CPU's own thread only
+
+// Leaves the block before its first instruction; QEMU then makes another one, of this instruction alone. A breakpoint
+// that is neither gdb's nor the CPU's (flags) stops nothing. At its own address it does not count for the page: hence
+// two of them.
+static void on_entry(unsigned cpu, void *data)
+{
+    uint64_t page = (uint64_t)(uintptr_t)data & ~(uint64_t)(PAGE - 1);
+    if (cpu >= MOST_CPUS)
+        return; // its records are marked as stale
+    struct CPUState *state = qemu_get_cpu((int)cpu);
+    struct single *single = &singles[cpu][oldest[cpu]++ % MOST_PAGES];
+    if (single->first) {
+        cpu_breakpoint_remove_by_ref(state, single->first);
+        cpu_breakpoint_remove_by_ref(state, single->last);
+    }
+    cpu_breakpoint_insert(state, page, 0, &single->first);
+    cpu_breakpoint_insert(state, page + PAGE - 1, 0, &single->last);
+    cpu_loop_exit_noexc(state);
+}
+
+static void be_current(struct qemu_plugin_tb *tb)
+{
+    uint64_t address = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_entry, CB_R_REGS, (void *)(uintptr_t)address);
+}
 
 static void on_init(plugin_id id, unsigned cpu)
 {
@@ -282,6 +327,7 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
             qemu_plugin_reset(id, on_reset);
         return;
     }
+    bool later = false; // whether an instruction behind the first one is recorded
     size_t count = control->ranges ? qemu_plugin_tb_n_insns(tb) : 0;
     for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -291,9 +337,12 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
         struct spot *spot = malloc(sizeof *spot); // as long as QEMU: nothing tells when a translation is dropped
         if (!spot)
             return;
+        later = later || i > 0;
         *spot = (struct spot){qemu_plugin_insn_vaddr(insn), range->group, API < 4 && i > 0};
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_execution, CB_R_REGS, spot);
     }
+    if (later)
+        be_current(tb);
 }
 
 static void subscribe(plugin_id id)

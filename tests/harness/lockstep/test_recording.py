@@ -31,7 +31,6 @@ class Silent:
 
     def __init__(self, lost: int = 0, stale: int = 0) -> None:
         self.lost, self.failed = lost, 0
-        self.interface = SimpleNamespace(current=True)
         self._stale = stale
 
     def arm(self, *_: object) -> None:

@@ -84,6 +84,15 @@ def test_a_qemu_without_its_firmware_is_told_in_its_own_words(tmp_path: Path) ->
     assert first.remedy.endswith(" qemu-system-x86 ipxe-qemu")
 
 
+def test_a_qemu_with_which_nothing_can_be_recorded_is_told() -> None:
+    """A shell is a program without plugins; this host's QEMU has them."""
+    first, second = programs.recorders(lambda _: "/bin/sh")
+    assert first.state is second.state is State.WARNING and "built without plugins" in first.what and first.remedy
+    assert not list(programs.recorders(lambda _: None))
+    found = list(programs.recorders())
+    assert found and all(one.state is State.OK and "read registers by" in one.what for one in found)
+
+
 def test_a_qemu_that_is_no_program_is_told(tmp_path: Path) -> None:
     (tmp_path / "qemu").touch()
     first, *_ = programs.emulators(lambda _: str(tmp_path / "qemu"))
