@@ -160,7 +160,7 @@ def lane_session(
     begins on one CPU where its kernel can bring up the other one later (`harness.script.needs.CPUS` says why); with
     `all_cpus` on all of them, for users who may do anything, as tests of the pytest plugin. With `for_gdb` the kernel
     runs at its linked addresses, and nothing times out while the guest is stopped; with `plugin`, a value of QEMU's
-    option -plugin, at its linked addresses as well. Such machines, those with disks, and those of architectures that
+    option -plugin, at its linked addresses as well. Machines for gdb, those with disks, and those of architectures that
     QEMU cannot restore are always booted; others when they are to be `cold`, when HIL_COLD is set, or when there is no
     saved state that works (`hil.machine.states`).
 
@@ -168,7 +168,7 @@ def lane_session(
     the machine ends or does not answer.
     """
     spec = specification(bootable, folder, all_cpus=all_cpus, for_gdb=for_gdb, plugin=plugin)
-    booted = cold or for_gdb or plugin or spec.disks or bootable.kernel.arch.always_booted
+    booted = cold or for_gdb or spec.disks or bootable.kernel.arch.always_booted
     warm = states.wanted() and bootable.root.connects and not booted
     with ExitStack() as stack:
         session = _restored(stack, spec, listener) if warm else None

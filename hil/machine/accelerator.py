@@ -8,9 +8,13 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hil.arch import Architecture
 from hil.errors import UserError
+
+if TYPE_CHECKING:
+    from hil.machine.spec import MachineSpec
 
 _KVM = Path("/dev/kvm")
 
@@ -37,6 +41,11 @@ _BY_NAME = {"tcg": TCG, "kvm": KVM}
 def choose(arch: Architecture, environment: dict[str, str] | None = None) -> Accelerator:
     """KVM where this host can run `arch` with it, else TCG. HIL_ACCELERATOR=tcg or =kvm overrides the choice."""
     return wanted(environment) or (KVM if kvm_usable(arch) else TCG)
+
+
+def of(spec: MachineSpec) -> Accelerator:
+    """TCG for a machine with a plugin, which is one of its translator; else as `choose`."""
+    return TCG if spec.plugin else choose(spec.kernel.arch)
 
 
 def wanted(environment: dict[str, str] | None = None) -> Accelerator | None:

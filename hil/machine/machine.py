@@ -263,8 +263,7 @@ class Machine:
         with console_of_qemu, qmp_of_qemu, self._agent.of_qemu if self._agent else contextlib.nullcontext() as agent:
             descriptors = console_of_qemu.fileno(), qmp_of_qemu.fileno()
             wiring = Wiring(*descriptors, self.gdb_socket, agent.fileno() if agent else None)
-            chosen = accelerator.TCG if self.spec.plugin else accelerator.choose(self.arch)
-            parts = self.spec, chosen, transport.choose(self.spec.kernel)
+            parts = self.spec, accelerator.of(self.spec), transport.choose(self.spec.kernel)
             self.command = qemu_command(*parts)
             self.spec.command_file.write_text(shlex.join(self.command) + "\n")
             _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))

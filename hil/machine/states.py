@@ -129,9 +129,10 @@ def copy_console(state: Path, log: Path) -> int:
 
 def folder_of(spec: MachineSpec) -> Path:
     """The folder of the state of such machines: by name, and by a key of the kernel, the guest root with the agent,
-    QEMU's binary and whole command line and, with KVM, the host's CPU and kernel."""
+    QEMU's binary and command line but for a plugin, which is no part of a state, and with KVM the host's CPU and
+    kernel."""
     arch = spec.kernel.arch
-    chosen = accelerator.choose(arch)
+    chosen = accelerator.of(spec)
     parts = {
         "format": _FORMAT,
         "command": qemu_command(spec, chosen, transport.choose(spec.kernel)),

@@ -69,6 +69,12 @@ def test_a_machine_with_a_state_is_restored_and_never_saved(monkeypatch: pytest.
     assert warm.life == ["restore", "wake"]
 
 
+def test_one_with_a_plugin_is_restored_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    warm = Warm(monkeypatch)
+    with lane_session(warm.bootable, tmp_path, plugin="recorder") as session:
+        assert session.restored
+
+
 def test_one_without_is_booted_and_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     warm = Warm(monkeypatch)
     monkeypatch.setattr(states, "find", lambda _: None)
@@ -77,7 +83,7 @@ def test_one_without_is_booted_and_saved(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert warm.life == ["boot", "keep"]
 
 
-@pytest.mark.parametrize("options", [{"cold": True}, {"for_gdb": True}, {"plugin": "recorder"}])
+@pytest.mark.parametrize("options", [{"cold": True}, {"for_gdb": True}])
 def test_some_are_always_booted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: dict[str, Any]) -> None:
     warm = Warm(monkeypatch)
     with lane_session(warm.bootable, tmp_path, **options):

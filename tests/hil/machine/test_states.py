@@ -88,6 +88,14 @@ def test_the_host_does_not_matter_where_the_cpu_is_emulated(spec: MachineSpec, m
     assert states.folder_of(spec) == before
 
 
+def test_a_plugin_is_no_part_of_a_state_but_translates(spec: MachineSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are others for each machine; and there is none with KVM."""
+    first, second = (states.folder_of(replace(spec, plugin=f"recorder.so,control=/run/{number}")) for number in (1, 2))
+    assert first == second == states.folder_of(spec)
+    monkeypatch.setattr("hil.machine.accelerator.choose", lambda _: KVM)
+    assert states.folder_of(replace(spec, plugin="recorder.so")) == first != states.folder_of(spec)
+
+
 def test_of_two_that_save_the_first_is_kept(spec: MachineSpec) -> None:
     keep(Saves(spec))
     assert keep(Saves(spec, lambda path: pytest.fail("it is there"))) == []
