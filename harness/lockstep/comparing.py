@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER, R0, R6, R7, R8, R9, REGISTERS, Class, Jump
+from harness.isa.opcodes import FRAME_POINTER, R0, R6, R7, R8, R9, REGISTERS
 from harness.lockstep.actual import LOCAL, GuestRun, GuestStep
+from harness.lockstep.decided import culprit, undecided
 from harness.lockstep.effects import written
 from harness.lockstep.expected import ModelRun, ModelStep
 from harness.lockstep.inside import CALL, EXIT
 from harness.model.memory import Region
 from harness.model.value import M64, Partial, Pointer, Value
 
+_WAY = "the next instruction"
 UNSET = "a register that the function has not given a value"
 KEPT = frozenset({R6, R7, R8, R9})
 """What a function of the program leaves its caller."""
@@ -50,7 +52,8 @@ class Coverage:
 @dataclass(frozen=True)
 class Parting:
     """Where a run parts from the model: `what` differs after the model's step number `after` (-1: at its begin), as
-    seen before step number `at` of the model and `guest_at` of the guest."""
+    seen before step number `at` of the model and `guest_at` of the guest. `removed` marks a step `after` that is a
+    branch which the kernel's verifier removed."""
 
     what: str
     model: str
@@ -58,6 +61,7 @@ class Parting:
     after: int
     at: int
     guest_at: int
+    removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,19 @@ class Comparison:
         return Compared(model, readings[chosen], parting)
 
     def _run(self, model: Sequence[ModelStep], guest: Sequence[GuestStep]) -> Parting | None:
+        """Returns where a run parts, at the branch that the verifier removed where that is the cause; None when it does
+        not, or not by what the model knows."""
+        parting = self._parting(model, guest)
+        if parting is None:
+            return None
+        branch = culprit(model, parting.after, parting.at, guest, parting.guest_at)
+        decisive = parting.after if branch is None and parting.what == _WAY else branch
+        if decisive is not None and decisive >= 0 and undecided(model[decisive]):
+            self._counted.passed["the model does not know which way a jump goes"] += len(model) - parting.at
+            return None
+        return parting if branch is None else replace(parting, after=branch, removed=True)
+
+    def _parting(self, model: Sequence[ModelStep], guest: Sequence[GuestStep]) -> Parting | None:
         at, last = 0, -1
         frames = _Frames()
         for number, expected in enumerate(model):
@@ -124,15 +141,12 @@ class Comparison:
                 self._counted.passed["the kernel removed or replaced it"] += 1
                 continue
             if actual is None:
-                return Parting("the next instruction", str(step.pc), "the program's end", last, number, at)
+                return Parting(_WAY, str(step.pc), "the program's end", last, number, at)
             if step.first and number and not actual.entry and step.pc not in actual.indexes:
                 self._counted.passed["a tail call enters behind it"] += 1
                 continue
             if step.program != program.instructions or step.pc not in actual.indexes:
-                if last >= 0 and _undecided(model[last]):
-                    self._counted.passed["the model does not know which way a jump goes"] += len(model) - number
-                    return None
-                return Parting("the next instruction", str(step.pc), str(actual.index), last, number, at)
+                return Parting(_WAY, str(step.pc), str(actual.index), last, number, at)
             if differs := self._state(expected, actual, unset):
                 return Parting(*differs, last, number, at)
             self._counted.steps += 1
@@ -140,7 +154,7 @@ class Comparison:
             if step.next not in actual.indexes or step.pc == actual.indexes[-1]:
                 at += 1
         if at < len(guest) and not model[-1].step.stop and not _shared_exit(model[-1], guest[at:]):
-            return Parting("the next instruction", "the program's end", str(guest[at].index), last, len(model), at)
+            return Parting(_WAY, "the program's end", str(guest[at].index), last, len(model), at)
         return None
 
     def _state(self, expected: ModelStep, actual: GuestStep, unset: Collection[int]) -> tuple[str, str, str] | None:
@@ -224,18 +238,6 @@ def _shared_exit(last: ModelStep, left: Sequence[GuestStep]) -> bool:
 def _signed(number: int) -> int:
     number &= M64
     return number - (number >> 63 << 64)
-
-
-_NEVER_ASKED = (Jump.JA, Jump.CALL, Jump.EXIT)
-
-
-def _undecided(before: ModelStep) -> bool:
-    """Returns whether a step is a jump by a number that the model does not know."""
-    step = before.step
-    if step.instruction.opcode_class not in (Class.JMP, Class.JMP32) or step.instruction.operation in _NEVER_ASKED:
-        return False
-    read = (step.before[step.instruction.dst], step.before[step.instruction.src])
-    return any(isinstance(value, Partial) for value in read)
 
 
 def _pairs(model: Sequence[ModelRun], guest: Sequence[GuestRun]) -> Iterable[tuple[ModelRun, GuestRun | None]]:

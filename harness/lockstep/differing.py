@@ -9,9 +9,10 @@ from harness.isa.opcodes import REGISTERS
 from harness.isa.text import listing
 from harness.lockstep.actual import GuestStep
 from harness.lockstep.comparing import Compared
+from harness.lockstep.decided import told
 from harness.lockstep.dispatch import machine_code
-from harness.lockstep.findings import AROUND, Difference, Line
-from harness.model.value import Partial, Value
+from harness.lockstep.findings import AROUND, Difference, Line, text
+from harness.model.value import Value
 
 
 def difference(compared: Compared, run: int, arch: str) -> Difference:
@@ -33,6 +34,8 @@ def difference(compared: Compared, run: int, arch: str) -> Difference:
         parting.guest,
         tuple(_around(compared, texts)),
         _native(compared, arch) if here else (),
+        tuple(told(steps[parting.after], guest, parting.guest_at)) if parting.removed else (),
+        cpu=guest[0].record.cpu if guest else 0,
     )
 
 
@@ -48,8 +51,13 @@ def _around(compared: Compared, texts: Mapping[int, Mapping[int, str]]) -> Itera
         changed = (
             "" if here is None or following is None else _changed(guest[here].registers, guest[following].registers)
         )
-        text = texts[id(step.program)][step.pc]
-        yield Line(step.pc, text, _changed(step.before, step.after), changed, number == parting.after)
+        yield Line(
+            step.pc,
+            texts[id(step.program)][step.pc],
+            _changed(step.before, step.after),
+            changed,
+            number == parting.after,
+        )
 
 
 def _aligned(compared: Compared) -> dict[int, int]:
@@ -67,17 +75,11 @@ def _aligned(compared: Compared) -> dict[int, int]:
 
 def _changed(before: tuple[Value, ...], after: tuple[Value, ...]) -> str:
     changes = (
-        f"R{number}={_text(after[number])}"
+        f"R{number}={text(after[number])}"
         for number in range(REGISTERS)
         if before[number] is not after[number] and repr(before[number]) != repr(after[number])
     )
     return " ".join(changes)
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, int):
-        return f"{value:#x}"
-    return "?" if isinstance(value, Partial) else repr(value).removeprefix("Pointer(").removesuffix(")")
 
 
 def _native(compared: Compared, arch: str) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.model.value import Partial, Value
+
 AROUND = 5
 """The instructions before and after the one that differs."""
 MODEL = "the model"
@@ -28,9 +30,11 @@ class Line:
 class Difference:
     """Where a run of a program in the guest parts from the model's.
 
-    `run` counts the program's runs from 1, `step` its executed instructions from 0; `instruction` is the number in the
+    `run` counts the program's runs from 1, `cpu` is where it ran, `step` counts its executed instructions from
+    0; `instruction` is the number in the
     program of the one after which `what` differs, -1 when it did before the first. `around` has the instructions before
-    and after, `native` the machine code of the one. `sides` names both, where they are two lanes.
+    and after, `native` the machine code of the one. `removed` says what is known of that instruction where the kernel's
+    verifier removed it. `sides` names both, where they are two lanes.
     """
 
     program: str
@@ -43,7 +47,9 @@ class Difference:
     guest: str
     around: tuple[Line, ...] = ()
     native: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     sides: tuple[str, str] = _SIDES
+    cpu: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,21 @@ def lines(found: Examined, other: str = MODEL) -> Iterator[str]:
 def difference_lines(found: Difference) -> Iterator[str]:
     """Yields the lines of a difference, the first of which names the instruction."""
     where = f"after instruction {found.instruction}, {found.text}" if found.instruction >= 0 else "at its begin"
-    yield f"{found.program}, run {found.run}, step {found.step}: {where}"
+    cpu = f" on CPU {found.cpu}" if found.cpu else ""
+    yield f"{found.program}, run {found.run}{cpu}, step {found.step}: {where}"
     yield f"{found.what}: {found.sides[0]} {found.model}, {found.sides[1]} {found.guest}"
+    yield from found.removed
     width = max((len(line.text) for line in found.around), default=0)
     for line in found.around:
         yield f"{'>' if line.here else ' '} {line.number:4}: {line.text:{width}}  {_sides(line, found.sides)}".rstrip()
     yield from (f"  native {line}" for line in found.native)
+
+
+def text(value: Value) -> str:
+    """Returns a register's value in the model: a number, a pointer by region and offset, or a question mark."""
+    if isinstance(value, int):
+        return f"{value:#x}"
+    return "?" if isinstance(value, Partial) else repr(value).removeprefix("Pointer(").removesuffix(")")
 
 
 def most(counts: Sequence[tuple[str, int]], what: str) -> Iterator[str]:

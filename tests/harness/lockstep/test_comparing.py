@@ -126,6 +126,14 @@ def test_the_text_has_both_sides_and_what_was_left_out() -> None:
     assert any(line.startswith("not compared: ") and "a register nobody wrote" in line for line in text)
 
 
+def test_the_text_says_on_which_other_cpu_it_was() -> None:
+    pretended = Pretended(SCRIPT)
+    records = [replace(one, cpu=1) for one in pretended.records(trace(LANE, SCRIPT))]
+    recorded = replace(pretend(LANE, SCRIPT), runs=tuple(interpreted(records, pretended.programs(), LABELS)))
+    text = list(lines(compare(LANE, SCRIPT, recorded, planted("xor64_imm")).examined))
+    assert text[1].startswith("it, run 1 on CPU 1, step 6: after instruction 7, ")
+
+
 def test_a_run_that_the_guest_did_not_make_is_a_difference() -> None:
     recorded = replace(pretend(LANE, SCRIPT), runs=())
     found = compare(LANE, SCRIPT, recorded).examined

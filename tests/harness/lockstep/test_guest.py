@@ -9,20 +9,38 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.abi.pt_regs import pt_regs
 from harness.core_scripts import core_scripts
+from harness.core_scripts.parts import PRCTL, array, count_hits, kprobe_program, on_our_prctl, prctl, u32
 from harness.debug.looking import HIT
 from harness.isa import assemble as asm
-from harness.isa.assemble import DW, R0, R6, R7, R8, R9, R10
+from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R8, R9, R10
 from harness.isa.opcodes import Helper
 from harness.lane import Engine
 from harness.lockstep.checking import Checked, check
 from harness.lockstep.recording import LockstepLane, LockstepMachine, lockstep_machine
 from harness.lockstep.registers import GDB_NUMBERS
 from harness.lockstep.selftest import self_test
-from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
+from harness.script.needs import Need
+from harness.script.operations import (
+    Attach,
+    CreateKprobe,
+    CreateMap,
+    LoadProgram,
+    MapType,
+    OpenEvent,
+    Pin,
+    ProgramType,
+    Ref,
+    RunSocketFilter,
+    Script,
+    UpdateElement,
+)
 from harness.session import prepare
+from hil.arch import architecture
 from hil.gdb.session import GdbSession
 from hil.gdb.symbols import symbol_file
+from hil.kernels import store
 
 pytestmark = pytest.mark.guest
 
@@ -49,6 +67,27 @@ SCRIPT = Script(
 )
 
 
+TAIL_CALLING = asm.program(
+    asm.ld_map(R2, "programs"),
+    asm.mov64_imm(R3, 0),
+    asm.call(Helper.TAIL_CALL),
+    asm.mov64_imm(R0, 1),
+    asm.exit_(),
+)
+CALLING = asm.program(
+    asm.mov64_imm(R6, 4),
+    asm.mov64_imm(R1, 5),
+    asm.call_local(2),
+    asm.add64_reg(R0, R6),
+    asm.exit_(),
+    asm.mov64_reg(R0, R1),
+    asm.exit_(),
+)
+FUNCTION = 5
+"""Where the function of `CALLING` begins."""
+HITS = 3
+
+
 @pytest.fixture(scope="module", params=["x86_64", "arm64"])
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LockstepMachine]:
     with lockstep_machine(KERNEL, prepare(KERNEL, request.param), tmp_path_factory.mktemp("lockstep")) as ready:
@@ -64,6 +103,59 @@ def test_an_engine_does_as_the_model_says(machine: LockstepMachine, engine: Engi
     assert not found.difference and not found.note
     assert (found.runs, found.steps) == (100, 1400)
     assert found.values > 1000 and found.pointers > 3000 and found.stack > 3000
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_records_carry_which_program_and_function_it_was_and_on_which_cpu(
+    machine: LockstepMachine, engine: Engine
+) -> None:
+    lane = machine.lane(engine)
+    checked = check(lane, several(machine.session.kernel.arch.name))
+    assert not checked.examined.difference and not checked.examined.note
+    ran = [[step.program.name for step in one.guest] for one in checked.compared]
+    caller, functions, elsewhere, *probes = ran
+    assert list(dict.fromkeys(caller)) == ["caller", "called"]
+    for one, number in ((functions, 1), (elsewhere, 2)):
+        assert set(one) == {"functions"}
+        steps = checked.compared[number].guest
+        assert {step.program.function_of(step.index) for step in steps} == {0, FUNCTION}
+    assert [set(one) for one in probes] == [{"first"}, {"second"}] * HITS
+    cpus = [{step.record.cpu for step in one.guest} for one in checked.compared]
+    assert cpus == [{0}, {0}, {1}, *[{0}] * len(probes)]
+
+
+def several(arch: str) -> Script:
+    """A tail call, a call of a function on each CPU, and two programs on one probe that is hit several times."""
+    registers = pt_regs(arch, store.era(KERNEL, architecture(arch)))
+    return Script(
+        "several",
+        "programs that call each other, on two CPUs, and two on a probe",
+        (
+            CreateMap("programs", MapType.PROG_ARRAY, 4, 4, 1),
+            LoadProgram("called", ProgramType.SOCKET_FILTER, asm.program(asm.mov64_imm(R0, 3), asm.exit_())),
+            LoadProgram("caller", ProgramType.SOCKET_FILTER, TAIL_CALLING),
+            UpdateElement(Ref("programs"), u32(0), Ref("called")),
+            LoadProgram("functions", ProgramType.SOCKET_FILTER, CALLING),
+            RunSocketFilter(Ref("caller"), b"\0" * 64),
+            RunSocketFilter(Ref("functions"), b"\0" * 64),
+            Pin(1),
+            RunSocketFilter(Ref("functions"), b"\0" * 64),
+            Pin(0),
+            array("hits"),
+            CreateKprobe("probe", PRCTL),
+            *(
+                step
+                for name, verdict in (("first", 1), ("second", 3))
+                for step in (
+                    kprobe_program(name, on_our_prctl(registers, count_hits(verdict=verdict))),
+                    OpenEvent(f"event of {name}", Ref("probe")),
+                    Attach(Ref(f"event of {name}"), Ref(name)),
+                )
+            ),
+            prctl(times=HITS),
+        ),
+        needs=frozenset({Need.KPROBES, Need.TWO_CPUS}),
+    )
 
 
 @pytest.mark.parametrize("engine", Engine)
