@@ -49,10 +49,10 @@ def batching_ratios(session: Session[Target], rounds: int, notify: Callable[[str
     batched, exchanged, started, predicted = [], [], [], []
     executor, lane = session.executor, str(session.kernel)
     model = ModelExecutor(session.environment(Engine.JIT))
-    _run(executor, 20)  # warm: the translator's cache, the guest's slabs
+    run_cases(executor, 20)  # warm: the translator's cache, the guest's slabs
     for number in range(1, rounds + 1):
         notify(f"cases on {lane}, round {number} of {rounds}")
-        batched.append(400 / seconds(lambda: _run(executor, 400)))
+        batched.append(400 / seconds(lambda: run_cases(executor, 400)))
         predicted.append(400 / seconds(lambda: _predict(model, 400)))
         exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
         started.append(8 / seconds(lambda: _afresh(session, 8)))
@@ -65,13 +65,13 @@ def batching_ratios(session: Session[Target], rounds: int, notify: Callable[[str
 
 def _one_by_one(executor: GuestExecutor, count: int) -> None:
     for _ in range(count):
-        _run(executor, 1)
+        run_cases(executor, 1)
 
 
 def _afresh(session: Session[Target], count: int) -> None:
     for _ in range(count):
         with GuestExecutor(session.target, session.executor.guest) as executor:
-            _run(executor, 1)
+            run_cases(executor, 1)
 
 
 def _predict(model: ModelExecutor, count: int) -> None:
@@ -79,7 +79,8 @@ def _predict(model: ModelExecutor, count: int) -> None:
         model.run(CASE)
 
 
-def _run(executor: GuestExecutor, count: int) -> None:
+def run_cases(executor: GuestExecutor, count: int) -> None:
+    """Runs so many cases; raises BenchError when one is lost."""
     for seen in executor.run([CASE] * count, together=TOGETHER):
         if isinstance(seen, Missed):
             raise BenchError(f"a benchmark case was lost: {seen.reason}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,10 +14,12 @@ from rich.console import Console
 from harness.benchmarks.batching import batching_ratios
 from harness.benchmarks.boot import boot_ratio
 from harness.benchmarks.conformance import conformance, table
+from harness.benchmarks.lockstep import lockstep_ratios
 from harness.benchmarks.model import model_ratios
 from harness.benchmarks.ratio import Ratio
 from harness.benchmarks.restoring import restore_ratio, restored_in_a_row
 from harness.lane import Engine
+from harness.lockstep.registers import GDB_NUMBERS
 from harness.session import Bootable, LineListener, lane_session, prepare
 from hil import terminal
 from hil.arch import Architecture, architectures_with
@@ -28,7 +31,8 @@ from hil.kernels import store
 @click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
 @click.option("--restores", type=click.IntRange(1), help="Restore so many machines in a row, and measure nothing else.")
-def bench(name: str, rounds: int, restores: int | None) -> None:
+@click.option("--lockstep", is_flag=True, help="Measure what lockstep costs, and nothing else.")
+def bench(name: str, rounds: int, restores: int | None, lockstep: bool) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
     console = terminal.console()
@@ -37,10 +41,12 @@ def bench(name: str, rounds: int, restores: int | None) -> None:
 
     with Heartbeat(lambda line: console.print(f"bench: {line}", highlight=False, style="dim")) as notify:
         notify("starting")
-        _measure(console, name, rounds, restores, notify)
+        _measure(console, name, rounds, restores, lockstep, notify)
 
 
-def _measure(console: Console, name: str, rounds: int, restores: int | None, notify: store.Notify) -> None:
+def _measure(
+    console: Console, name: str, rounds: int, restores: int | None, lockstep: bool, notify: store.Notify
+) -> None:
     """Measures, and prints what came out."""
     if restores is not None:
         with TemporaryDirectory(prefix="hil-bench-") as folder:
@@ -48,6 +54,9 @@ def _measure(console: Console, name: str, rounds: int, restores: int | None, not
                 bootable = prepare(name, arch.name, LineListener(notify))
                 told = restored_in_a_row(bootable, Path(folder), restores)
                 console.print(f"{name}/{arch}: {told}", highlight=False)
+        return
+    if lockstep:
+        _print(console, _lockstep(name, rounds, notify))
         return
     ratios = list(model_ratios(rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
@@ -59,10 +68,26 @@ def _measure(console: Console, name: str, rounds: int, restores: int | None, not
             if _restorable(arch):
                 ratios.append(restore_ratio(bootable, Path(folder) / arch.name, rounds, notify))
             ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
-    terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
+    ratios.extend(_lockstep(name, rounds, notify))
+    _print(console, ratios)
     console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
     headings, rows = table(report, took)
     terminal.print_table(console, headings, rows, right=headings[1:])
+
+
+def _print(console: Console, ratios: Sequence[Ratio]) -> None:
+    terminal.print_table(console, _HEADINGS, [_row(ratio) for ratio in ratios], right=_HEADINGS[1:5])
+
+
+def _lockstep(name: str, rounds: int, notify: store.Notify) -> list[Ratio]:
+    """Returns the ratios of every architecture that lockstep has tables for."""
+    found: list[Ratio] = []
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        for arch in architectures_with(name):
+            if arch.name in GDB_NUMBERS:
+                bootable = prepare(name, arch.name, LineListener(notify))
+                found.extend(lockstep_ratios(name, bootable, Path(folder) / arch.name, rounds, notify))
+    return found
 
 
 def _restorable(arch: Architecture) -> bool:

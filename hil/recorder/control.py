@@ -90,6 +90,11 @@ class Recorder:
         return f"{file},control={control},records={records}"
 
     @property
+    def size(self) -> int:
+        """Returns the bytes of all records."""
+        return self._get(_FRONT)
+
+    @property
     def lost(self) -> int:
         """Returns how many records found no room."""
         return self._get(_LOST)
@@ -140,7 +145,7 @@ class Recorder:
 
     def records(self) -> list[Record]:
         """Returns the records of the last `recording`, in their order."""
-        return list(parse(self._records[: self._get(_FRONT)]))
+        return list(parse(self._records[: self.size]))
 
     def close(self) -> None:
         """Gives up the mappings and removes the records, which may be large."""
