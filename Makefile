@@ -9,6 +9,7 @@
 # make roots  runs Debian's own tools for BPF in guests, by hil exec --root
 # make labgrid installs labgrid, and runs on a guest that is a board of its environment and of its coordinator
 # make bench  prints ratios, each against a baseline measured in the same run
+# make lockstep-coverage  compares what lanes execute with the model, by hundreds of programs a lane, resumable
 # make docs   builds the documentation's site in build/site; warnings are errors
 # make image  builds a container image with hil and all it needs, by podman; ENGINE=docker or buildah takes another
 # make pages  writes the pages of docs/ anew that are made from the code
@@ -44,6 +45,9 @@ format: .venv/ready
 
 bench: .venv/ready
 	.venv/bin/hil bench $(ARGS)
+
+lockstep-coverage: .venv/ready
+	.venv/bin/python -m tests.lockstep --write $(ARGS)
 
 chaos: .venv/ready
 	.venv/bin/python -m tests.chaos $(ARGS)
@@ -92,4 +96,4 @@ image: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench chaos mutants campaign objects probes examples roots labgrid docs pages image clean
+.PHONY: run test lint format bench lockstep-coverage chaos mutants campaign objects probes examples roots labgrid docs pages image clean

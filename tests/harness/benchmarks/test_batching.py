@@ -47,7 +47,7 @@ def test_three_ratios_of_so_many_rounds(executor: Executor) -> None:
 
 def test_a_lost_case_ends_the_measurement() -> None:
     with pytest.raises(BenchError, match="gone"):
-        batching._run(Executor(lost=True), 1)
+        batching.run_cases(Executor(lost=True), 1)
 
 
 def test_the_case_is_one_the_model_knows_all_of() -> None:
