@@ -16,12 +16,14 @@ from harness.isa.opcodes import FRAME_POINTER, R0, R6, R7, R8, R9, REGISTERS
 from harness.lockstep.actual import LOCAL, GuestRun, GuestStep
 from harness.lockstep.decided import culprit, undecided
 from harness.lockstep.effects import written
-from harness.lockstep.expected import ModelRun, ModelStep
+from harness.lockstep.expected import ModelRun, ModelStep, Stack
 from harness.lockstep.inside import CALL, EXIT
 from harness.model.memory import Region
 from harness.model.value import M64, Partial, Pointer, Value
 
 _WAY = "the next instruction"
+_KNOWN = bytes([0xFF, *[0] * 255])
+"""By what `Region.image` says of a byte, the bits of it that are known."""
 UNSET = "a register that the function has not given a value"
 KEPT = frozenset({R6, R7, R8, R9})
 """What a function of the program leaves its caller."""
@@ -169,15 +171,43 @@ class Comparison:
             if differs := self._value(expected.step.before[number], actual.registers[number]):
                 return f"R{number}", *differs
         if expected.stack is not None and actual.stack is not None:
-            content, unknown = expected.stack
-            for offset in range(len(content)):
-                if unknown[offset]:
-                    continue
-                if content[offset] != actual.stack[offset]:
-                    place = f"the stack at r10{offset - len(content):+d}"
-                    return place, f"{content[offset]:#x}", f"{actual.stack[offset]:#x}"
-            self._counted.stack += len(content) - sum(unknown)
+            return self._stack(expected.stack, actual.stack)
         return None
+
+    def _stack(self, model: Stack, guest: bytes) -> tuple[str, str, str] | None:
+        """Compares the bytes of a stack, from its lowest one: whole numbers, and what is known of bytes that are parts
+        of an address or of a number that is known in part."""
+        value, known = (
+            int.from_bytes(model.content, "little"),
+            int.from_bytes(model.unknown.translate(_KNOWN), "little"),
+        )
+        compared = len(guest) - sum(model.unknown)
+        for place, (whole, part) in model.parts.items():
+            bits, mask = self._byte(whole, part)
+            value, known = value | bits << 8 * place, known | mask << 8 * place
+            compared += mask > 0
+        differing = (value ^ int.from_bytes(guest, "little")) & known
+        if not differing:
+            self._counted.stack += compared
+            return None
+        place = ((differing & -differing).bit_length() - 1) // 8
+        mask = known >> 8 * place & 0xFF
+        bits = "" if mask == 0xFF else f" in the bits {mask:#x}"
+        return f"the stack at r10{place - len(guest):+d}", f"{value >> 8 * place & mask:#x}{bits}", f"{guest[place]:#x}"
+
+    def _byte(self, value: Value, part: int) -> tuple[int, int]:
+        """Returns what is known of byte number `part` of a value, from the lowest one: its bits, and which of them are
+        known; of an address all, once its region has been met."""
+        number, mask = 0, 0
+        if isinstance(value, Pointer) and id(value.region) in self._bases:
+            _, base = self._bases[id(value.region)]
+            number, mask = base + value.offset, M64
+        elif isinstance(value, Partial):
+            number, mask = value.value, ~value.mask & M64
+        elif isinstance(value, int):
+            number, mask = value, M64
+        known = mask >> 8 * part & 0xFF
+        return number >> 8 * part & known, known
 
     def _value(self, model: Value, guest: int) -> tuple[str, str] | None:
         """Returns both values where they differ."""

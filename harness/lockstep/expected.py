@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Helper
@@ -14,12 +15,22 @@ from harness.model.executor import ModelExecutor
 from harness.model.instructions.table import Table
 from harness.model.interpreter import Step
 from harness.model.memory import Region
-from harness.model.value import Pointer
+from harness.model.value import Pointer, Value
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 
-Image = tuple[bytes, bytes]
-"""A region's bytes, and for each of them 1 when it is not a known number (`Region.image`)."""
+
+class Stack(NamedTuple):
+    """A frame's stack: its bytes, for each of them 1 when it is not a known number (`Region.image`), and what these are
+    parts of, by their place (`Region.parts`)."""
+
+    content: bytes
+    unknown: bytes
+    parts: Mapping[int, tuple[Value, int]]
+
+    @classmethod
+    def of(cls, region: Region) -> Stack:
+        return cls(*region.image(), region.parts())
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class ModelStep:
     """One step, and the frame's stack before it; None where the frame has just been made and nothing is known of it."""
 
     step: Step
-    stack: Image | None
+    stack: Stack | None
 
 
 @dataclass
@@ -49,7 +60,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.runs: list[ModelRun] = []
-        self._stacks: dict[int, tuple[Region, Image]] = {}
+        self._stacks: dict[int, tuple[Region, Stack]] = {}
         """By region, which is kept so that no other one takes its identity."""
         self._tail_called = False
 
@@ -63,9 +74,9 @@ class Trace:
         self.runs[-1].steps.append(ModelStep(step, before))
         self._tail_called = step.next is None and not step.stop and _may_tail_call(step.instruction)
         if region is not None:
-            self._stacks.setdefault(id(region), (region, region.image()))
+            self._stacks.setdefault(id(region), (region, Stack.of(region)))
         # A function may write to its callers' stacks.
-        self._stacks = {number: (one, one.image()) for number, (one, _) in self._stacks.items()}
+        self._stacks = {number: (one, Stack.of(one)) for number, (one, _) in self._stacks.items()}
 
 
 def _may_tail_call(instruction: Instruction) -> bool:

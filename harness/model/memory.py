@@ -146,6 +146,11 @@ class Region:
         """Returns the bytes as they are now, and for each of them 1 when it is not a known number, else 0."""
         return bytes(self._content), bytes(self._unknown)
 
+    def parts(self) -> dict[int, tuple[Value, int]]:
+        """Returns, by the place of a byte that is not a known number, the value that it is a part of, and which of its
+        bytes it is; without bytes of which nothing is known."""
+        return {at: cell for at, cell in self._cells.items() if self._unknown[at]}
+
     def _cell(self, at: int) -> tuple[Value, int]:
         """Returns the value that the unknown byte at `at` is a part of, and which of its bytes it is."""
         cell = self._cells.get(at)

@@ -11,7 +11,7 @@ from harness.isa.instruction import SIZE, Instruction
 from harness.isa.opcodes import STACK_SIZE
 from harness.lockstep.actual import LOCAL, GuestProgram, GuestRun, interpreted
 from harness.lockstep.checking import Checked, compare
-from harness.lockstep.expected import ModelRun, ModelStep, trace
+from harness.lockstep.expected import ModelRun, ModelStep, Stack, trace
 from harness.lockstep.inside import CALL, CALL_ARGS
 from harness.lockstep.recording import Recorded
 from harness.lowering.executor import Observed
@@ -50,15 +50,17 @@ class Pretended:
         if instruction.code == CALL and instruction.src == LOCAL:
             code = bytes([CALL_ARGS]) + code[1:]
         registers = [self._number(value) for value in step.step.before]
-        content, unknown = step.stack or (bytes(STACK_SIZE), b"\1" * STACK_SIZE)
-        stack = bytes(0x5A if hidden else byte for byte, hidden in zip(content, unknown, strict=True))
+        content, unknown, parts = step.stack or Stack(bytes(STACK_SIZE), b"\1" * STACK_SIZE, {})
+        stack = bytearray(0x5A if hidden else byte for byte, hidden in zip(content, unknown, strict=True))
+        for place, (value, part) in parts.items():
+            stack[place] = self._number(value) >> 8 * part & 0xFF
         words = (
             LABELS[code[0]],
             where + SIZE * step.step.pc,
             0xFFFF_C900_FFFF_0000,
             *_words(code),
             *registers,
-            *_words(stack),
+            *_words(bytes(stack)),
         )
         return Record(next(self._order), 0, 0, False, frozenset(), words)
 

@@ -218,3 +218,22 @@ def test_what_the_guest_alone_ran_is_not_equal_to_nothing() -> None:
     found = compare(LANE, Script("none", "nothing", (Pin(0),)), pretend(LANE, SCRIPT)).examined
     assert found.note == NOTHING
     assert any(line.startswith("1 runs:") for line in found.left_out)
+
+
+@pytest.mark.parametrize(("size", "place"), [("B", 4), ("DW", 0), ("DW", 6)])
+def test_a_byte_of_an_address_on_the_stack_is_compared(size: str, place: int) -> None:
+    """Of which the model knows no number: it is that of the register it came from. Later verifiers refuse a part."""
+    lane = replace(LANE, era="4.1", version_code=0x040134)
+    body = asm.program(
+        asm.stx(getattr(asm, size), R10, -8 + (place if size == "B" else 0), R10), asm.mov64_imm(R0, 0), asm.exit_()
+    )
+    script = replace(SCRIPT, operations=(LoadProgram("it", ProgramType.SOCKET_FILTER, body), *SCRIPT.operations[1:]))
+    recorded = pretend(lane, script)
+    (run,) = recorded.runs
+    assert not compare(lane, script, recorded).examined.difference
+    steps = list(run.readings[0])
+    stack = bytearray(steps[-1].stack or b"")
+    stack[len(stack) - 8 + place] ^= 0x20
+    steps[-1] = replace(steps[-1], stack=bytes(stack))
+    found = compare(lane, script, replace(recorded, runs=(replace(run, readings=[steps]),))).examined.difference
+    assert found and (found.instruction, found.what) == (1, f"the stack at r10{place - 8}")
