@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from harness.clauses import clauses
 from harness.core_scripts import core_scripts
@@ -110,12 +111,13 @@ def read(file: Path) -> Covered:
     return Covered(about["lane"], about["kernel"], tuple(entries))
 
 
-def _parsed(line: dict[str, object]) -> Entry:
-    examined = line.pop("examined")
-    assert isinstance(examined, dict)
-    parted = examined.pop("difference")
-    if parted:
+def _parsed(line: dict[str, Any]) -> Entry:
+    examined = _frozen(line.pop("examined"))
+    if parted := examined.pop("difference"):
         around = tuple(Line(**one) for one in parted.pop("around"))
-        parted = Difference(**{**parted, "around": around})
-    left_out = tuple(examined.pop("left_out"))
-    return Entry(**line, examined=Examined(**examined, left_out=left_out, difference=parted))  # type: ignore[arg-type]
+        parted = Difference(**{**_frozen(parted), "around": around})
+    return Entry(**line, examined=Examined(**examined, difference=parted))
+
+
+def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
