@@ -16,6 +16,7 @@ from harness.debug.looking import HIT
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R8, R9, R10
 from harness.isa.opcodes import Helper
+from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine
 from harness.lockstep.checking import Checked, check
 from harness.lockstep.recording import LockstepLane, LockstepMachine, lockstep_machine
@@ -156,6 +157,21 @@ def several(arch: str) -> Script:
         ),
         needs=frozenset({Need.KPROBES, Need.TWO_CPUS}),
     )
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_branch_that_the_verifier_removed_wrongly_is_named(machine: LockstepMachine, engine: Engine) -> None:
+    """An error that this kernel has."""
+    bug = next(one for one in bugs() if one.id == "jmp32-pointer-zero")
+    found = check(machine.lane(engine), bug.script()).examined.difference
+    assert found and (found.text, found.what) == ("(56) if w7 != 0x0 goto pc+1", "R0")
+    assert (found.model, found.guest) == (f"{int(bug.right):#x}", f"{int(bug.wrong):#x}")
+    branch, model, kernel, *_ = found.removed
+    assert branch.startswith(
+        f"branch removed: instruction {found.instruction}, (56) if w7 != 0x0 goto pc+1, is not there"
+    )
+    assert model.startswith("by the model it compares w7=0x0, and goes to ")
+    assert kernel.startswith("the kernel has w7=0x0 of R7=0xffff")
 
 
 @pytest.mark.parametrize("engine", Engine)
