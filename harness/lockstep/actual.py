@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -148,7 +149,16 @@ _Found = tuple[Record, list[GuestProgram]]
 def _is_native(program: GuestProgram, record: Record) -> bool:
     code = b"".join(word.to_bytes(8, "little") for word in record.words[12:14])
     image = program.image_at(record.words[0])
-    return bool(image) and code.startswith(image)
+    return bool(image) and (code.startswith(image) or _unpatched(code[: len(image)]) == _unpatched(image))
+
+
+_PATCHED = re.compile(rb"\x0f\x1f\x44\x00\x00|\xe9.{4}|(?:\x0f(?:\x1f(?:\x44\x00?)?)?|\xe9.{0,3})$", re.DOTALL)
+"""A jump of x86_64, or the nop in its place, at the end perhaps cut off. The kernel makes the one of the other in tail
+calls with a constant index, as the map changes: prog_array_map_poke_run() (kernel/bpf/arraymap.c), since 5.5."""
+
+
+def _unpatched(code: bytes) -> bytes:
+    return _PATCHED.sub(lambda found: b"\x90" * len(found[0]), code)
 
 
 def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:

@@ -153,8 +153,7 @@ class Comparison:
                 return Parting(*differs, last, number, at)
             self._counted.steps += 1
             last = number
-            if step.next not in actual.indexes or step.pc == actual.indexes[-1]:
-                at += 1
+            at += not stays(model, number, actual)
         if at < len(guest) and not model[-1].step.stop and not _shared_exit(model[-1], guest[at:]):
             return Parting(_WAY, "the program's end", str(guest[at].index), last, len(model), at)
         return None
@@ -254,6 +253,18 @@ class _Frames:
             self._all[-1] -= {R0}
         else:
             self._all[-1] -= written(one)
+
+
+def stays(model: Sequence[ModelStep], number: int, guest: GuestStep) -> bool:
+    """Returns whether the model's next step is at the guest's same one as its step `number`: of instructions that begin
+    at one address, only the last has code. Those that the kernel does not have are passed over."""
+    place = guest.indexes.index(model[number].step.pc)
+    for following in (one.step for one in model[number + 1 :]):
+        if following.program != guest.program.instructions:
+            return False
+        if following.pc in guest.program.kept:
+            return following.pc in guest.indexes[place + 1 :]
+    return False
 
 
 def _shared_exit(last: ModelStep, left: Sequence[GuestStep]) -> bool:

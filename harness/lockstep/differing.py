@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.isa.opcodes import REGISTERS
 from harness.isa.text import listing
 from harness.lockstep.actual import GuestStep
-from harness.lockstep.comparing import Compared
+from harness.lockstep.comparing import Compared, stays
 from harness.lockstep.decided import told
 from harness.lockstep.dispatch import machine_code
 from harness.lockstep.findings import AROUND, Difference, Line, text
@@ -69,7 +69,7 @@ def _aligned(compared: Compared) -> dict[int, int]:
             break
         if one.step.pc in compared.guest[at].indexes:
             found[number] = at
-            at += one.step.pc == compared.guest[at].indexes[-1] or one.step.next not in compared.guest[at].indexes
+            at += not stays(compared.model.steps, number, compared.guest[at])
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,12 +60,14 @@ def scripts(arch: str, era: str, seed: int, generated: int) -> Iterator[tuple[st
     yield from sorted(loading, key=lambda pair: Need.TWO_CPUS in pair[1].needs)
 
 
-def cover(lane: Lane, file: Path, seed: int, generated: int, until: float, say: Callable[[str], None]) -> None:
-    """Runs the lane's scripts that its file does not have yet, until a time of the host's clock (`time.monotonic`); on
-    another machine when one dies. Raises what `lockstep_machine` and `self_test` raise."""
+def cover(
+    lane: Lane, file: Path, draw: tuple[int, int], done: Collection[str], until: float, say: Callable[[str], None]
+) -> None:
+    """Runs the lane's scripts but for those that are `done`, until a time of the host's clock (`time.monotonic`), and
+    adds them to its file; on another machine when one dies. `draw` is the seed and the number of generated cases.
+    Raises what `lockstep_machine` and `self_test` raise."""
     bootable = prepare(lane.kernel, lane.arch)
-    done = {one.script for one in read(file).entries} if file.exists() else set()
-    left = [pair for pair in scripts(lane.arch, bootable.kernel.era, seed, generated) if pair[1].name not in done]
+    left = [pair for pair in scripts(lane.arch, bootable.kernel.era, *draw) if pair[1].name not in done]
     while left and time.monotonic() < until:
         with (
             TemporaryDirectory(prefix="hil-lockstep-") as folder,
@@ -104,11 +106,12 @@ def append(file: Path, line: object) -> None:
 
 
 def read(file: Path) -> Covered:
-    """Returns what a lane's file has; a last line that was cut off is left out."""
+    """Returns what a lane's file has: of a script that was run again the last result; not a last line that was cut
+    off."""
     head, *lines = file.read_text().splitlines(keepends=True)
     about = json.loads(head)
     entries = (_parsed(json.loads(line)) for line in lines if line.endswith("\n"))
-    return Covered(about["lane"], about["kernel"], tuple(entries))
+    return Covered(about["lane"], about["kernel"], tuple({entry.script: entry for entry in entries}.values()))
 
 
 def _parsed(line: dict[str, Any]) -> Entry:

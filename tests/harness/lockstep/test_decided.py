@@ -13,6 +13,8 @@ from harness.isa.opcodes import Helper
 from harness.lockstep.actual import GuestProgram, GuestRun, GuestStep
 from harness.lockstep.checking import compare
 from harness.lockstep.findings import Examined, lines
+from harness.lockstep.recording import Recorded
+from harness.lowering.executor import Observed
 from harness.lowering.watch import LoadedCode
 from harness.model.environment import Environment
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
@@ -41,17 +43,26 @@ def examined(
 ) -> Examined:
     """What lockstep says of a kernel that runs a program without the instructions in `removed`, and with others for
     those in `became`; with other values of registers behind the first instruction."""
+    return held(*recorded(body, removed, became, **registers))
+
+
+def recorded(
+    body: asm.Program, removed: set[int], became: Mapping[int, Instruction] | None = None, **registers: int
+) -> tuple[asm.Program, GuestProgram, list[GuestStep]]:
     instructions = body.instructions
     left = [number for number in range(len(instructions)) if number not in removed]
     kernel = tuple((became or {}).get(number, instructions[number]) for number in left)
     halves = {number + 1 for number, one in enumerate(instructions) if one.code == asm.ld_imm64(R0, 0)[0].code}
     lined = tuple((at, number) for at, number in enumerate(left) if number not in halves)
     program = GuestProgram("it", instructions, LoadedCode("it", encode(kernel), lined))
-    recorded = pretend(LANE, script(asm.program(*kernel)))
-    (run,) = recorded.runs
+    (run,) = pretend(LANE, script(asm.program(*kernel))).runs
     steps = [_as_of(step, program, registers if number else {}) for number, step in enumerate(run.readings[0])]
-    run = GuestRun(run.cpu, [steps])
-    return compare(LANE, script(body), replace(recorded, programs=(program,), runs=(run,))).examined
+    return body, program, steps
+
+
+def held(body: asm.Program, program: GuestProgram, steps: list[GuestStep]) -> Examined:
+    whole = Recorded(Observed(script(body), (), 0.0), (program,), (GuestRun(0, [steps]),))
+    return compare(LANE, script(body), whole).examined
 
 
 def _as_of(step: GuestStep, program: GuestProgram, registers: Mapping[str, int]) -> GuestStep:
@@ -113,3 +124,18 @@ def test_a_branch_by_what_the_model_does_not_know_is_passed_over() -> None:
     found = examined(body, {3, 4})
     assert not found.difference
     assert "2 steps: the model does not know which way a jump goes" in found.left_out
+
+
+def test_what_has_no_code_shares_a_step_with_what_follows_behind_a_removed_branch() -> None:
+    body = asm.program(
+        asm.mov64_imm(R0, 1),
+        asm.ja(0),
+        asm.jne_imm(R0, 1, 1),
+        asm.mov64_imm(R2, 5),
+        asm.exit_(),
+    )
+    _, program, steps = recorded(body, {2})
+    assert [step.index for step in steps] == [0, 1, 3, 4]
+    joined = [steps[0], replace(steps[2], indexes=(1, 3)), steps[3]]
+    found = held(body, program, joined)
+    assert not found.difference and found.steps == 4

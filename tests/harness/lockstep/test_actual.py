@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Runs put together from records of a JIT's code."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.isa import assemble as asm
+from harness.isa.assemble import R0, R3
+from harness.isa.instruction import encode
+from harness.isa.opcodes import STACK_SIZE, Helper
+from harness.lockstep.actual import CODE_BYTES, GuestProgram, compiled
+from harness.lowering.watch import LoadedCode
+from hil.recorder import Record
+
+START = 0xFFFF_FFFF_C000_0000
+NOP, JUMP = bytes.fromhex("0f1f440000"), bytes.fromhex("e978563412")
+BODY = asm.program(asm.mov64_imm(R3, 0), asm.call(Helper.TAIL_CALL), asm.mov64_imm(R0, 5), asm.exit_())
+LINES = tuple((number, number) for number in range(4))
+
+
+def program(*code: bytes) -> GuestProgram:
+    """The program with this native code for its instructions."""
+    image = b"".join(code)
+    begins = [START + sum(map(len, code[:number])) for number in range(len(code))]
+    loaded = LoadedCode("it", encode(BODY.instructions), LINES, tuple(begins), image, ((START, len(image)),))
+    return GuestProgram("it", BODY.instructions, loaded)
+
+
+def records(one: GuestProgram, image: bytes) -> list[Record]:
+    """What is recorded when all of it runs, with other code in memory."""
+    return [_record(order, address, image[address - START :]) for order, address in enumerate(one.code.native)]
+
+
+def _record(order: int, address: int, code: bytes) -> Record:
+    window = code[:CODE_BYTES].ljust(CODE_BYTES, b"\xcc")
+    words = [int.from_bytes(window[at : at + 8], "little") for at in (0, 8)]
+    return Record(order, 0, 0, False, frozenset(), (address, *[0] * 11, *words, *[0] * (STACK_SIZE // 8)))
+
+
+@pytest.mark.parametrize(("loaded", "later"), [(NOP, JUMP), (JUMP, NOP), (JUMP, JUMP)])
+@pytest.mark.parametrize("before", [6, 9, 13])
+def test_a_tail_call_that_the_kernel_patched_is_still_the_programs(loaded: bytes, later: bytes, before: int) -> None:
+    """Also where the window of the code ends inside of the jump."""
+    rest = b"\x31\xd2", b"\x90" * before, b"\xb8\x05\x00\x00\x00", b"\xc9\xc3"
+    one = program(rest[0], rest[1] + loaded, *rest[2:])
+    (run,) = compiled(records(one, b"".join((rest[0], rest[1] + later, *rest[2:]))), [one])
+    assert [step.index for step in run.readings[0]] == [0, 1, 2, 3]
+
+
+def test_other_code_is_another_programs() -> None:
+    one = program(b"\x31\xd2", b"\x90" * 6 + NOP, b"\xb8\x05\x00\x00\x00", b"\xc9\xc3")
+    other = b"".join((b"\x31\xd2", b"\x91" * 6 + NOP, b"\xb8\x06\x00\x00\x00", b"\xc9\xc3"))
+    runs = compiled(records(one, other), [one])
+    assert [step.index for run in runs for step in run.readings[0]] == [3]
