@@ -148,7 +148,10 @@ class Comparison:
                 self._counted.passed["a tail call enters behind it"] += 1
                 continue
             if step.program != program.instructions or step.pc not in actual.indexes:
-                return Parting(_WAY, str(step.pc), str(actual.index), last, number, at)
+                went = str(actual.index)
+                if step.program != program.instructions:
+                    went += f" of another program, {program.name}"
+                return Parting(_WAY, str(step.pc), went, last, number, at)
             if differs := self._state(expected, actual, unset):
                 return Parting(*differs, last, number, at)
             self._counted.steps += 1
@@ -191,8 +194,8 @@ class Comparison:
             return None
         place = ((differing & -differing).bit_length() - 1) // 8
         mask = known >> 8 * place & 0xFF
-        bits = "" if mask == 0xFF else f" in the bits {mask:#x}"
-        return f"the stack at r10{place - len(guest):+d}", f"{value >> 8 * place & mask:#x}{bits}", f"{guest[place]:#x}"
+        right = f"{value >> 8 * place & mask:#x}" + ("" if mask == 0xFF else f" in the bits {mask:#x}")
+        return f"the stack at r10{place - len(guest):+d}", right, f"{guest[place]:#x}"
 
     def _byte(self, value: Value, part: int) -> tuple[int, int]:
         """Returns what is known of byte number `part` of a value, from the lowest one: its bits, and which of them are
