@@ -240,19 +240,18 @@ def _leads(last: Record, here: Record, returns: list[int]) -> bool:
 def _read_as(run: Sequence[Record], programs: Sequence[GuestProgram], first: GuestProgram) -> list[GuestStep]:
     """Returns the steps of a run that began with `first`, and went on with any others; empty when it did not."""
     steps: list[GuestStep] = []
-    program, base = first, run[0].words[1]
-    for record in run:
+    base = run[0].words[1]
+    for number, record in enumerate(run):
         at = (record.words[1] - base) // SIZE
-        if not _is_at(program, at, record):
+        if not _is_at(first, at, record):
             if not steps or _instruction(steps[-1].record).code != TAIL_CALL:
                 return []
-            called = [one for one in programs if _is_at(one, 0, record)]
-            if not called:
-                return []
-            program, base, at = called[0], record.words[1], 0
-        if at in program.origin:
-            index = program.origin[at]
-            steps.append(GuestStep(program, (index,), record.words[5:16], _stack(record, 16, 2), record))
+            called = (one for one in programs if _is_at(one, 0, record))
+            further = (_read_as(run[number:], programs, one) for one in called)
+            return next(([*steps, *one] for one in further if one), [])
+        if at in first.origin:
+            index = first.origin[at]
+            steps.append(GuestStep(first, (index,), record.words[5:16], _stack(record, 16, 2), record))
     return steps
 
 

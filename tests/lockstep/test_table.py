@@ -55,7 +55,7 @@ def test_the_page_counts_and_explains() -> None:
 
 def test_a_difference_without_a_cause_is_told() -> None:
     lane = Covered("debian-13/arm64/interp", "6.12", (PARTED,))
-    assert cause(lane.lane, FOUND) == "" and unexplained(lane) == [PARTED]
+    assert cause(lane.lane, PARTED.script, FOUND) == "" and unexplained(lane) == [PARTED]
     assert "not explained | 1: `case-1-2`" in page([lane], "make it")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from itertools import count
 
 from harness.isa.instruction import SIZE, Instruction
-from harness.isa.opcodes import STACK_SIZE
+from harness.isa.opcodes import STACK_SIZE, Helper
 from harness.lockstep.actual import LOCAL, GuestProgram, GuestRun, interpreted
 from harness.lockstep.checking import Checked, compare
 from harness.lockstep.expected import ModelRun, ModelStep, Stack, trace
-from harness.lockstep.inside import CALL, CALL_ARGS
+from harness.lockstep.inside import CALL, CALL_ARGS, TAIL_CALL
 from harness.lockstep.recording import Recorded
 from harness.lowering.executor import Observed
 from harness.lowering.watch import LoadedCode
@@ -49,6 +49,8 @@ class Pretended:
         instruction = step.step.instruction
         if instruction.code == CALL and instruction.src == LOCAL:
             code = bytes([CALL_ARGS]) + code[1:]
+        if instruction.code == CALL and instruction.src != LOCAL and instruction.imm == Helper.TAIL_CALL:
+            code = bytes([TAIL_CALL]) + code[1:]
         registers = [self._number(value) for value in step.step.before]
         content, unknown, parts = step.stack or Stack(bytes(STACK_SIZE), b"\1" * STACK_SIZE, {})
         stack = bytearray(0x5A if hidden else byte for byte, hidden in zip(content, unknown, strict=True))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.clauses import clauses
 from harness.isa import assemble as asm
 from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R10, H, W
 from harness.isa.instruction import Instruction
@@ -237,3 +238,19 @@ def test_a_byte_of_an_address_on_the_stack_is_compared(size: str, place: int) ->
     steps[-1] = replace(steps[-1], stack=bytes(stack))
     found = compare(lane, script, replace(recorded, runs=(replace(run, readings=[steps]),))).examined.difference
     assert found and (found.instruction, found.what) == (1, f"the stack at r10{place - 8}")
+
+
+def test_a_tail_call_goes_to_the_program_that_goes_on_so() -> None:
+    """Three programs begin with the same instruction, and only what follows tells them apart."""
+    clause = next(one for one in clauses("x86_64", "6.1") if one.id == "TAIL-43")
+    script = clause.script("6.1")
+    assert len({one.program.instructions[0] for one in script.operations if isinstance(one, LoadProgram)}) == 1
+    recorded = pretend(LANE, script)
+    assert [[step.program.name for step in run.readings[0]][-1] for run in recorded.runs] == [
+        "filter",
+        "other",
+        "third",
+        "filter",
+    ]
+    found = compare(LANE, script, recorded).examined
+    assert not found.difference and found.runs == 4
