@@ -6,6 +6,7 @@ The union only ever grew at its end, so a 4.1 layout is valid on every later ker
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum, IntFlag
 
 from harness.abi.layout import Layout, u32, u64
@@ -197,6 +198,9 @@ PROG_LOAD_WITH_LINES = Layout(
 PROG_LOAD_ALL = Layout("bpf_attr (program load)", 120, {**PROG_LOAD_WITH_LINES.fields, **PROG_LOAD_FOR.fields})
 
 FUNC_INFO = Layout("bpf_func_info", 8, {"insn_off": u32(0), "type_id": u32(4)})
+LINE_INFO = struct.Struct("<4I")
+"""struct bpf_line_info: insn_off, file_name_off, line_off, and line_col, which has the column in its low 10 bits."""
+COLUMN_BITS = 10
 BTF_LOAD = Layout("bpf_attr (BTF load)", ATTR_SIZE, {"btf": u64(0), "btf_size": u32(16)})
 OBJECT_INFO = Layout("bpf_attr (object info)", 16, {"bpf_fd": u32(0), "info_len": u32(4), "info": u64(8)})
 PROG_INFO = Layout("bpf_prog_info (its beginning)", 24, {"type": u32(0), "id": u32(4), "jited_prog_len": u32(16)})

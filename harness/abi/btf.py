@@ -69,12 +69,23 @@ class Writer:
             self._strings += text.encode() + b"\0"
         return self._places[text]
 
-    def add(self, kind: Kind, name: str = "", word: int = 0, count: int = 0, rest: Sequence[int] = ()) -> int:
+    def add(
+        self,
+        kind: Kind,
+        name: str = "",
+        word: int = 0,
+        count: int = 0,
+        rest: Sequence[int] = (),
+        *,
+        flag: bool = False,
+    ) -> int:
         """Adds struct btf_type and the words behind it; returns its number.
 
-        `word` is the size in bytes, or the type that it refers to; `count` the members, or the linkage of a function.
+        `word` is the size in bytes, or the type that it refers to; `count` the members, or the linkage of a function;
+        `flag` is kind_flag.
         """
-        self._types.append(struct.pack(f"<3I{len(rest)}I", self.string(name), kind << 24 | count, word, *rest))
+        info = flag << 31 | kind << 24 | count
+        self._types.append(struct.pack(f"<3I{len(rest)}I", self.string(name), info, word, *rest))
         return len(self._types)
 
     def integer(self, name: str, nbytes: int, *, signed: bool) -> int:

@@ -72,9 +72,26 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "turn the JIT on: net.core.bpf_jit_enable=1",
     ),
     (
+        re.compile(r"number of funcs in func_info doesn't match"),
+        "the kernel sees fewer functions than the program has: it knows no references to functions, which callbacks"
+        " are (bpf_for_each_map_elem() and its kin); they came with 5.13 (69c087ba6225)",
+        "needs Linux 5.13, or a loop",
+    ),
+    (
+        re.compile(r"callback function not static"),
+        "a callback is verified with the call that it is passed to, which a global function is not",
+        "make it static",
+    ),
+    (
+        re.compile(r"Arg#\d+ type .* is not supported yet|Caller passes invalid args into func|is not a struct"),
+        "a global function is verified by its types alone, for any arguments: numbers and the context, since 5.12 also"
+        " pointers (e5069b9c23b3)",
+        "make it static, so that it is verified with its callers, or inline it",
+    ),
+    (
         re.compile(r"missing btf|BTF is required|func_info"),
-        "the kernel wants the types of functions (BTF) with the program, which the bench does not pass",
-        "",
+        "the kernel wants the types of the program's functions (BTF), which the object does not have, or not of each",
+        "compile it with -g",
     ),
 )
 

@@ -335,7 +335,7 @@ def place(trial: Trial, reading: Reading) -> Where:
     text = ""
     if at < len(instructions):
         text = next((words for index, words in listing(trial.program.program) if index == at), reading.text)
-    return Where(at, text, str(line) if line else "", line.text if line else "")
+    return Where(at, text, str(line) if line else "", reading.source or (line.text if line else ""))
 
 
 def _memlock(stage: Stage, what: str, environment: Environment) -> Why:

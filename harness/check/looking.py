@@ -115,6 +115,10 @@ def checked(
     made = replace(made, expected_load=_foreseen(load, predictions))
     if reading is not None:
         made = replace(made, processed=reading.processed)
+    for at in trial.at(Stage.TYPES):
+        if (errno := outcomes[at].errno) and trial.steps[at].subject == trial.program.name:
+            note = f"loaded without the types of its functions (BTF), refused with {errno}"
+            made = replace(made, notes=(*made.notes, f"on {trial.prepared.kernel.name} {note}"))
     if outcomes[load].errno:
         return replace(made, loads=Answer.NO, whys=(_why_not_loaded(trial, outcomes, environment, reading),))
     prepared = sorted((*trial.at(Stage.MAPS), *trial.at(Stage.LOAD)))

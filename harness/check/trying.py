@@ -135,10 +135,13 @@ def script_names(objects: Sequence[NamedObject]) -> tuple[str, ...]:
 
 def _trial(trial: Trial, trigger: Trigger | None) -> Trial:
     program = trial.program
+    loader = Loader(trial.prepared, kern_version=0 if trial.translated else None)
     try:
-        steps = tuple(_steps(trial, trigger))
+        steps = tuple(_steps(trial, loader, trigger))
     except Refused as error:
         return replace(trial, refused=error.refusal)
+    if untyped := loader.untyped.get(program.name):
+        trial = replace(trial, notes=(*trial.notes, f"on {trial.prepared.kernel.name} {untyped}"))
     try:
         sentence = f"{program.section} of {trial.object}, on {trial.prepared.kernel.name}"
         script = Script(trial.name, sentence, tuple(step.operation for step in steps))
@@ -152,8 +155,7 @@ def _too_large(steps: Sequence[Step]) -> bool:
     return sum(nbytes(step.operation) for step in steps) > ROOM
 
 
-def _steps(trial: Trial, trigger: Trigger | None) -> Iterator[Step]:
-    loader = Loader(trial.prepared, kern_version=0 if trial.translated else None)
+def _steps(trial: Trial, loader: Loader, trigger: Trigger | None) -> Iterator[Step]:
     yield from loader.load(trial.program)
     attached = tuple(loader.attach(trial.program))
     runs = bool(attached) and trial.place is not None and trial.place.kind in _WITHOUT_EVENT

@@ -11,7 +11,7 @@ from harness.abi.layout import Layout
 from harness.abi.numbers import AF_UNIX, MSG_DONTWAIT, SO_ATTACH_BPF, SOCK_DGRAM, SOL_SOCKET
 from harness.lowering.context import Lowering, Reader, first_failure, returned
 from harness.script import logs
-from harness.script.operations import LoadProgram, ReadRuns, RunSocketFilter
+from harness.script.operations import LoadProgram, ReadRuns, RunSocketFilter, Types
 from harness.script.outcome import Outcome, Withheld
 from hil.agent.results import BatchResult
 from hil.agent.steps import Address, Operand, Result
@@ -24,13 +24,17 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
     log = lowering.builder.alloc(size)
     version = operation.kern_version
     types, typed = _functions(lowering, operation.program.functions)
-    lines = lowering.watch.fields(lowering, operation, types) if lowering.watch else {}
+    before = lowering.operand(operation.types.btf) if operation.types else None
+    btf = types if operation.types is None else before
+    told = typed if operation.types is None else _told(lowering, operation.types)
+    lines = lowering.watch.fields(lowering, operation, btf) if lowering.watch else {}
+    told = {**told, **lines}
     more = {
         "prog_flags": operation.flags,
         "expected_attach_type": operation.attach_type,
         "attach_btf_id": operation.attach_to,
     }
-    layout = _layout(typed, lines, more)
+    layout = _layout(told, more)
     attr = lowering.structure(
         layout,
         {
@@ -42,11 +46,14 @@ def load(lowering: Lowering, operation: LoadProgram) -> Reader:
             "log_size": size,
             "log_buf": log if level else 0,
             "kern_version": lowering.guest.version_code if version is None else version,
-            **typed,
-            **lines,
+            **({} if operation.types else told),
             **({} if more.keys().isdisjoint(layout.fields) else more),
         },
     )
+    if before is not None and not isinstance(before, int):
+        with lowering.builder.unless_failed(before):
+            for name, value in told.items():
+                lowering.builder.store(attr + layout.fields[name].offset, layout.fields[name].size, value)
     descriptor = lowering.call("bpf", bpf.Command.PROG_LOAD, attr, layout.size)
     lowering.opened(operation.name, descriptor)
     if types is not None:
@@ -99,6 +106,25 @@ def _with_log(lowering: Lowering, loaded: Reader, log: Address, size: int | None
         return Outcome(value=outcome.value, errno=outcome.errno, log=text_of_log)
 
     return read
+
+
+def _told(lowering: Lowering, types: Types) -> dict[str, Operand | int]:
+    """Returns the fields that tell of a program what an operation loaded of it."""
+    functions = b"".join(bpf.FUNC_INFO.pack({"insn_off": at, "type_id": of}) for at, of in types.functions)
+    fields: dict[str, Operand | int] = {
+        "prog_btf_fd": lowering.operand(types.btf),
+        "func_info_rec_size": bpf.FUNC_INFO.size,
+        "func_info": lowering.builder.alloc(functions),
+        "func_info_cnt": len(types.functions),
+    }
+    if types.lines:
+        lines = b"".join(bpf.LINE_INFO.pack(*line) for line in types.lines)
+        fields |= {
+            "line_info_rec_size": bpf.LINE_INFO.size,
+            "line_info": lowering.builder.alloc(lines),
+            "line_info_cnt": len(types.lines),
+        }
+    return fields
 
 
 def _functions(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.abi import bpf, btf
+from harness.abi.bpf import COLUMN_BITS, LINE_INFO
 from harness.isa.instruction import SIZE
 from harness.isa.opcodes import LD_IMM64
 from harness.script.operations import LoadProgram
@@ -24,12 +25,10 @@ from hil.agent.steps import Operand, Result
 if TYPE_CHECKING:
     from harness.lowering.context import Lowering, Reader
 
-_LINE = struct.Struct("<4I")
 _TYPES = btf.Writer()
 _TYPES.integer("int", 4, signed=True)
 _NAME = _TYPES.string("int")
 """The offset of the only name in the BTF's strings, which stands for the file and for every line."""
-_COLUMN_SHIFT = 10
 _MOST = 16_384
 """The instructions of the longest program that is watched; a line's column has 22 bits."""
 _MORE = 16
@@ -68,16 +67,18 @@ class Watch:
         lowering.btf = lowering.load_btf(_TYPES.blob())
         lowering.descriptors.append(lowering.btf)
 
-    def fields(self, lowering: Lowering, operation: LoadProgram, types: Result | None) -> Mapping[str, Operand | int]:
+    def fields(
+        self, lowering: Lowering, operation: LoadProgram, types: Operand | int | None
+    ) -> Mapping[str, Operand | int]:
         """Returns the fields of the load that give it lines, by the BTF `types` that it has anyway, if there is one;
         none for a program that cannot have them."""
         starts = _starts(operation)
         if lowering.btf is None or not starts:
             return {}
-        lines = b"".join(_LINE.pack(start, _NAME, _NAME, start << _COLUMN_SHIFT) for start in starts)
+        lines = b"".join(LINE_INFO.pack(start, _NAME, _NAME, start << COLUMN_BITS) for start in starts)
         return {
             "prog_btf_fd": lowering.btf if types is None else types,
-            "line_info_rec_size": _LINE.size,
+            "line_info_rec_size": LINE_INFO.size,
             "line_info": lowering.builder.alloc(lines),
             "line_info_cnt": len(starts),
         }
@@ -90,7 +91,7 @@ class Watch:
         rooms = {
             "xlated_prog_insns": ("xlated_prog_len", SIZE * (_MORE * count + _ROOM), 1),
             "jited_prog_insns": ("jited_prog_len", SIZE * (_MORE * count + _ROOM), 1),
-            "line_info": ("nr_line_info", _LINE.size * count, _LINE.size),
+            "line_info": ("nr_line_info", LINE_INFO.size * count, LINE_INFO.size),
             "jited_line_info": ("nr_jited_line_info", SIZE * count, SIZE),
             "jited_ksyms": ("nr_jited_ksyms", SIZE * _FUNCTIONS, SIZE),
             "jited_func_lens": ("nr_jited_func_lens", 4 * _FUNCTIONS, 4),
@@ -98,7 +99,7 @@ class Watch:
         builder = lowering.builder
         with builder.unless_failed(descriptor):
             places = {name: builder.alloc(size) for name, (_, size, _) in rooms.items()}
-            values: dict[str, Operand | int] = {"line_info_rec_size": _LINE.size, "jited_line_info_rec_size": SIZE}
+            values: dict[str, Operand | int] = {"line_info_rec_size": LINE_INFO.size, "jited_line_info_rec_size": SIZE}
             for name, (length, size, unit) in rooms.items():
                 values |= {name: places[name], length: size // unit}
             info = lowering.structure(bpf.WHOLE_PROG_INFO, values)
@@ -140,7 +141,8 @@ def _told(name: str, results: BatchResult, header: Result, parts: Mapping[str, R
         name,
         code("xlated_prog_insns", "xlated_prog_len"),
         tuple(
-            (start, column >> _COLUMN_SHIFT) for start, _, _, column in array("line_info", "nr_line_info", _LINE.format)
+            (start, column >> COLUMN_BITS)
+            for start, _, _, column in array("line_info", "nr_line_info", LINE_INFO.format)
         ),
         tuple(address for (address,) in array("jited_line_info", "nr_jited_line_info", "<Q")),
         code("jited_prog_insns", "jited_prog_len"),

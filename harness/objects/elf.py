@@ -28,6 +28,7 @@ MOST_SECTIONS = 8192
 MOST_SYMBOLS = 1 << 17
 MOST_ZEROS = 64 << 20
 """Bytes of sections that take no room in the file (.bss)."""
+_HIDDEN = frozenset({"STV_HIDDEN", "STV_INTERNAL"})
 ByteOrder = Literal["little", "big"]
 
 
@@ -48,7 +49,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Symbol:
-    """`section` is None of what is defined elsewhere, or in no section; `kind` and `binding` as in `NOTYPE`, `WEAK`."""
+    """`section` is None of what is defined elsewhere, or in no section; `kind` and `binding` as in `NOTYPE`, `WEAK`. A
+    `hidden` one is for its own object alone."""
 
     name: str
     kind: str
@@ -56,6 +58,7 @@ class Symbol:
     section: int | None
     value: int
     size: int
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _symbol(symbol: Any) -> Symbol:
         section if isinstance(section, int) else None,
         symbol["st_value"],
         symbol["st_size"],
+        symbol["st_other"]["visibility"] in _HIDDEN,
     )
 
 

@@ -17,12 +17,14 @@ TEXT = ".text"
 
 @dataclass(frozen=True)
 class Function:
-    """`start` counts instructions from the beginning of the section with that index."""
+    """`start` counts instructions from the beginning of the section with that index. `hidden`: no other object may call
+    it."""
 
     name: str
     section: int
     start: int
     instructions: tuple[Instruction, ...]
+    hidden: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -65,7 +67,7 @@ def functions(elf: Elf, section: Section) -> tuple[Function, ...]:
             )
         start = symbol.value // SIZE
         if start not in found:
-            found[start] = Function(symbol.name, section.index, start, code[start : end // SIZE])
+            found[start] = Function(symbol.name, section.index, start, code[start : end // SIZE], symbol.hidden)
     return tuple(found[start] for start in sorted(found))
 
 

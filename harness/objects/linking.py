@@ -13,7 +13,7 @@ from harness.isa.instruction import MOST_INSTRUCTIONS, Instruction
 from harness.isa.opcodes import LD_IMM64, Pseudo
 from harness.objects.btf.ext import CoreRelocation
 from harness.objects.functions import Function
-from harness.objects.object_file import Pending
+from harness.objects.object_file import FunctionType, Pending
 from harness.objects.reasons import Line, Reason, Refused
 from harness.objects.references import CALL, PSEUDO_CALL, PSEUDO_KFUNC_CALL, Reference, ToFunction, ToKernel, ToMap
 from harness.script.operations import Program, Ref
@@ -24,14 +24,15 @@ _DEEPEST = 64
 
 @dataclass(frozen=True)
 class Parts:
-    """What an object has to put together, by section: functions by the instruction they begin with, and by instruction
-    what it refers to, its line, and how it is adjusted to a kernel's types."""
+    """What an object has to put together, by section: functions and the numbers of their types by the instruction they
+    begin with, and by instruction what it refers to, its line, and how it is adjusted to a kernel's types."""
 
     functions: Mapping[int, Mapping[int, Function]]
     references: Mapping[int, Mapping[int, Reference | Refused]]
     lines: Mapping[int, Mapping[int, Line]]
     core: Mapping[int, Mapping[int, CoreRelocation]]
     names: Mapping[int, str]
+    types: Mapping[int, Mapping[int, int]]
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Linked:
     functions: list[tuple[int, str]] = field(default_factory=list)
     lines: list[tuple[int, Line]] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
+    types: list[FunctionType] = field(default_factory=list)
     placed: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def program(self) -> Program:
@@ -62,6 +64,8 @@ def _append(parts: Parts, linked: Linked, function: Function, depth: int) -> int
     if base + len(function.instructions) > MOST_INSTRUCTIONS or depth > _DEEPEST:
         raise Refused(Reason.TOO_LARGE, f"with what it calls, {linked.functions[0][1]} is larger than any kernel takes")
     linked.functions.append((base, function.name))
+    if (type := parts.types.get(function.section, {}).get(function.start)) is not None:
+        linked.types.append(FunctionType(base, type, hidden=function.hidden))
     linked.code += function.instructions
     here = range(function.start, function.start + len(function.instructions))
     lines, core = parts.lines.get(function.section, {}), parts.core.get(function.section, {})

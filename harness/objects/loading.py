@@ -21,6 +21,7 @@ from harness.abi import perf
 from harness.abi.bpf import Command
 from harness.objects.map_types import NUMBERS, OF_MAPS
 from harness.objects.object_file import ObjectMap, ObjectProgram, Origin
+from harness.objects.own_types import OwnTypes, own_types
 from harness.objects.places import place
 from harness.objects.preparing import Prepared
 from harness.objects.reasons import Reason, Refused
@@ -73,6 +74,8 @@ _PAGE_FAULTS = (
 class Stage(StrEnum):
     """What an operation is for."""
 
+    TYPES = "types"
+    """For the types of a program's functions, without which it can be loaded as well."""
     MAPS = "maps"
     LOAD = "load"
     ATTACH = "attach"
@@ -109,6 +112,8 @@ class Loader:
     kern_version: int | None = None
     made: set[str] = field(default_factory=set)
     probes: int = 0
+    untyped: dict[str, str] = field(default_factory=dict)
+    """Why programs are loaded without the types of their functions, by their names."""
 
     def load(self, program: ObjectProgram) -> Iterator[Step]:
         """Yields the steps that make the maps of a program and load it; raises Refused for a program that cannot be
@@ -132,6 +137,11 @@ class Loader:
         version = self.kern_version if self.kern_version is not None else file.kern_version
         assert program.meaning is not None
         said, kernel = program.meaning, self.prepared.kernel
+        own = own_types(program, file.btf, kernel.release)
+        if isinstance(own, OwnTypes):
+            yield Step(Stage.TYPES, own.load, program.name)
+        elif own:
+            self.untyped[program.name] = own
         load = LoadProgram(
             program.name,
             said.type,
@@ -141,6 +151,7 @@ class Loader:
             attach_type=said.attach_type if kernel.release >= ATTACH_TYPES_SINCE else 0,
             attach_to=self.prepared.targets.get(program.name, 0),
             flags=said.flags,
+            types=own.types if isinstance(own, OwnTypes) else None,
         )
         yield Step(Stage.LOAD, load, program.name)
         for map in used:

@@ -94,6 +94,17 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class FunctionType:
+    """The type of the function that begins at `instruction`, as a number of the object's types. A `hidden` function is
+    verified together with its callers also where the types say that it is global, as libbpf does: its symbol has that
+    visibility."""
+
+    instruction: int
+    number: int
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
 class ObjectProgram:
     """A program with all functions that it calls behind it, as a loader hands it over; of one that is refused there is
     only the beginning of the story. `functions` and `lines` are by the index of the instruction they begin with."""
@@ -106,6 +117,7 @@ class ObjectProgram:
     lines: tuple[tuple[int, Line], ...] = ()
     pending: tuple[Pending, ...] = ()
     refusal: Refusal | None = None
+    types: tuple[FunctionType, ...] = ()
 
     def line(self, instruction: int) -> Line | None:
         """The line of the source that an instruction is of, None where the object does not tell."""

@@ -55,7 +55,7 @@ def read(content: bytes) -> ObjectFile:
 
 def _types(file: Elf, refusals: list[Refusal]) -> tuple[Btf | None, ext.Extension]:
     """What .BTF and .BTF.ext say; what is damaged is told, and then not there."""
-    nothing = ext.Extension({}, {})
+    nothing = ext.Extension()
     types, more = file.content(".BTF"), file.content(".BTF.ext")
     try:
         if types is None:
@@ -131,6 +131,10 @@ class _Programs:
                 for one in self._sections
             },
             {section.index: section.name for section in self._sections},
+            {
+                one.index: {at // SIZE: type for at, type in extension.functions.get(one.name, ())}
+                for one in self._sections
+            },
         )
 
     def all(self) -> Iterator[ObjectProgram]:
@@ -167,6 +171,7 @@ class _Programs:
             tuple(linked.functions),
             tuple(linked.lines),
             tuple(linked.pending),
+            types=tuple(linked.types),
         )
 
 

@@ -63,6 +63,7 @@ DESCRIPTOR = S32
 BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     op.Untouched: {"nbytes": _room()},
     op.Program: {"maps": U32, "functions": U32},
+    op.Types: {"functions": U32, "lines": U32, "globals": U32},
     op.CreateMap: {
         "type": _field(bpf.MAP_CREATE, "map_type"),
         "key_size": _field(bpf.MAP_CREATE, "key_size"),

@@ -112,11 +112,13 @@ def _written(operation: Operation) -> str:
             most = TRIGGERS[name].call.count(From.CHOSEN)
             if len(arguments) > most:
                 return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
-        case LoadProgram(program=Program(instructions, maps, functions)):
+        case LoadProgram(program=Program(instructions, maps, functions), types=types):
             if beyond := [index for index, _ in maps if not 0 <= index < len(instructions)]:
                 return f"refers to a map in instruction {beyond[0]} of {len(instructions)}"
             if strange := [name for _, name in functions if not _FUNCTION.fullmatch(name)]:
                 return f"names a function {strange[0]!r}; kernels take letters, digits and _, here 100 at most"
+            if functions and types is not None:
+                return "has types beside those of its program's own functions"
         case RawBpf(parts=parts, address=address):
             if address is not None and parts:
                 return "has parts of what its address replaces"

@@ -73,6 +73,7 @@ from harness.script.values import Descriptor as Descriptor
 from harness.script.values import Pointers as Pointers
 from harness.script.values import Program as Program
 from harness.script.values import Ref as Ref
+from harness.script.values import Types as Types
 from harness.script.values import Untouched as Untouched
 
 

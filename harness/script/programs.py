@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.abi.bpf import ProgramType
-from harness.script.values import Descriptor, Program
+from harness.script.values import Descriptor, Program, Types
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class LoadProgram:
 
     With `log_level` the outcome's text is the verifier's log. `attach_type` is what the program is for
     (expected_attach_type), `attach_to` the number of a function or tracepoint in the kernel's types (attach_btf_id),
-    `flags` are prog_flags.
+    `flags` are prog_flags; `types` are those of its functions, which a program with `functions` of its own has already.
     """
 
     name: str
@@ -28,6 +28,7 @@ class LoadProgram:
     attach_type: int = 0
     attach_to: int = 0
     flags: int = 0
+    types: Types | None = None
 
     @property
     def log_nbytes(self) -> int:

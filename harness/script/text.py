@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from harness.counting import counted
-from harness.script.operations import Buffer, Operation, Part, Pointers, Program, Ref, Thread
+from harness.script.operations import Buffer, Operation, Part, Pointers, Program, Ref, Thread, Types
 from harness.script.outcome import (
     ANY,
     Addresses,
@@ -112,6 +112,8 @@ def _term(value: object) -> str:
             return f"&[{', '.join(map(_term, buffers))}]"
         case Program():
             return f"<{len(value.instructions)} instructions>"
+        case Types(functions=functions, lines=lines):
+            return f"<types of {counted(len(functions), 'function')}, {counted(len(lines), 'line')}>"
         case Unknown():
             return f"<{value.why}{_bounds(value)}>"
         case Bytes():

@@ -57,3 +57,20 @@ class Program:
     instructions: tuple[Instruction, ...]
     maps: tuple[tuple[int, Ref], ...] = ()
     functions: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Types:
+    """What a program is told of itself beside its instructions: the type information `btf` that an earlier operation
+    loaded, and by the instruction that each begins with, in this order, the number in it of the type of each of its
+    `functions`, and its `lines`: offsets in its strings of the file and of the text, the line and column in one number
+    (func_info, line_info). The functions at `globals`, the first one left out, are global: the kernel verifies each by
+    its type alone.
+
+    Where the type information was not loaded, the program is loaded without.
+    """
+
+    btf: Ref
+    functions: tuple[tuple[int, int], ...]
+    lines: tuple[tuple[int, int, int, int], ...] = ()
+    globals: tuple[int, ...] = ()

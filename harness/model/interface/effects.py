@@ -127,6 +127,7 @@ _COMMANDS: Mapping[int, Effects] = {
     Command.MAP_DELETE_ELEM: _on(Part.OBJECTS),
     Command.MAP_GET_NEXT_KEY: NOTHING,
     Command.PROG_LOAD: _on(*_MAKES, Part.PROGRAM_TYPE),
+    Command.BTF_LOAD: _on(*_MAKES),
     Command.MAP_FREEZE: _on(Part.OBJECTS),
 }
 """The ioctl numbers that scripts have operations for."""

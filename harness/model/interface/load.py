@@ -35,6 +35,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     references = MapReferences(kernel.names, operation.program)
     try:
         _only_by_type(operation)
+        _verified_whole(operation)
         said = verdict(kernel.environment, operation, references)
     except Unpredictable as unpredictable:
         if kernel.seen is None and not isinstance(unpredictable, Deadly):
@@ -56,6 +57,12 @@ def _only_by_type(operation: LoadProgram) -> None:
     """Raises Unpredictable for what is told of a program beyond its type."""
     if operation.attach_type or operation.attach_to or operation.flags:
         raise Unpredictable("what a program may do that is loaded for something beyond its type", Gap.VERDICT)
+
+
+def _verified_whole(operation: LoadProgram) -> None:
+    """Raises Unpredictable for functions that are verified by their types alone, each for any arguments."""
+    if operation.types is not None and operation.types.globals:
+        raise Unpredictable("what the verifier takes of global functions by their types alone", Gap.VERDICT)
 
 
 def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:

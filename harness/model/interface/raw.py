@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from harness.abi.bpf import F_LOCK, Command, MapFlag
 from harness.isa.instruction import decode
 from harness.model.errno import Errno
-from harness.model.interface import load, permissions
+from harness.model.interface import load, permissions, type_information
 from harness.model.interface.bpf import make_map
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.verification import LOG_OF_AN_INSTRUCTION
@@ -132,6 +132,8 @@ def raw_bpf(kernel: Kernel, operation: RawBpf) -> Outcome:
         raise Errno("EINVAL")
     if operation.command == Command.MAP_FREEZE and not kernel.rules.maps.freezes:
         raise Errno("EINVAL")
+    if operation.command == Command.BTF_LOAD:
+        return type_information.load(kernel, operation)
     if operation.command not in _COMMANDS:
         kernel.counts_runs |= operation.command == Command.ENABLE_STATS
         raise Unpredictable(f"what command {operation.command} does", Gap.INPUT)

@@ -237,7 +237,7 @@ def context_of(
         find_map=references.find,
         log=log,
         limits=_limits(environment.rules.helper_limit),
-        typed=tuple(index for index, _ in operation.program.functions),
+        typed=tuple(index for index, _ in (operation.types or operation.program).functions),
         tail_calls_of_functions=environment.tail_calls_of_functions,
         interpreted=environment.engine == Engine.INTERP,
         aligned=architecture_rules(environment.arch).aligned,

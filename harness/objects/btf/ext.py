@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from harness.abi.btf import MAGIC
@@ -56,10 +56,12 @@ class CoreRelocation:
 
 @dataclass(frozen=True)
 class Extension:
-    """All that .BTF.ext says, by the name of the section; lines are in the order of their offsets."""
+    """All that .BTF.ext says, by the name of the section; lines are in the order of their offsets. `functions` are
+    the numbers of the types of those that begin at an offset."""
 
-    lines: dict[str, list[tuple[int, Line]]]
-    core: dict[str, list[CoreRelocation]]
+    lines: dict[str, list[tuple[int, Line]]] = field(default_factory=dict)
+    core: dict[str, list[CoreRelocation]] = field(default_factory=dict)
+    functions: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
 def read(btf: Btf, content: bytes) -> Extension:
@@ -73,6 +75,9 @@ def read(btf: Btf, content: bytes) -> Extension:
     count = 6 if header >= _HEADER else 4
     places = [*struct.unpack_from(f"{order}{count}I", content, 8), 0, 0]
     parts = [_part(content, header + places[index], places[index + 1]) for index in (0, 2, 4)]
+    functions: dict[str, list[tuple[int, int]]] = {}
+    for section, (offset, type) in _records(btf, parts[0], 2):
+        functions.setdefault(section, []).append((offset, type))
     lines: dict[str, list[tuple[int, Line]]] = {}
     for section, (offset, file, text, place) in _records(btf, parts[1], 4):
         line = Line(btf.string(file), place >> 10, place & 0x3FF, btf.string(text).strip()[:_LONGEST_LINE])
@@ -85,7 +90,7 @@ def read(btf: Btf, content: bytes) -> Extension:
         core.setdefault(section, []).append(CoreRelocation(offset, type, btf.string(access), CoreKind(kind), name))
     for entries in lines.values():
         entries.sort(key=lambda one: one[0])
-    return Extension(lines, core)
+    return Extension(lines, core, functions)
 
 
 def _part(content: bytes, start: int, length: int) -> bytes:

@@ -104,6 +104,8 @@ class Btf:
                 return Type(kind, text, element, elements=elements)
             case Kind.VAR:
                 return Type(kind, text, word, linkage=self._unpack("I", at)[0])
+            case Kind.DECL_TAG:
+                return Type(kind, text, word, flag, component=self._unpack("i", at)[0])
             case Kind.FUNC:
                 return Type(kind, text, word, linkage=count)
         return Type(kind, text, word, flag, tuple(self._members(kind, flag, count, at)), signed=flag)
@@ -177,14 +179,22 @@ class Btf:
             yield from self._by_place.get(at + 1, ())
             at = self._strings.find(text, at + 1)
 
+    @cached_property
+    def tags(self) -> dict[int, list[int]]:
+        """The numbers of the tags of declarations, by the number of what they are of."""
+        found: dict[int, list[int]] = {}
+        for number in self._of_kind(Kind.DECL_TAG):
+            found.setdefault(self.type(number).word, []).append(number)
+        return found
+
+    def _of_kind(self, kind: Kind) -> Iterator[int]:
+        for number, at in enumerate(self._places[1:], start=1):
+            if self._words.unpack_from(self._types, at)[1] >> 24 & 0x1F == kind:
+                yield number
+
     def sections(self) -> dict[str, Type]:
         """The sections of data whose variables are described, by name."""
-        found = {}
-        for number, at in enumerate(self._places[1:], start=1):
-            if self._words.unpack_from(self._types, at)[1] >> 24 & 0x1F == Kind.DATASEC:
-                section = self.type(number)
-                found[section.name] = section
-        return found
+        return {section.name: section for section in map(self.type, self._of_kind(Kind.DATASEC))}
 
     def say(self, number: int) -> str:
         """The type as C names it: `struct task_struct`, `u32 *`, `char[16]`."""

@@ -46,6 +46,8 @@ class Type:
     is_bool: bool = False
     bits: int = 0
     """Of a whole number."""
+    component: int = -1
+    """Of a tag of a declaration: which member or parameter it is of; -1 is the declaration itself."""
 
     @property
     def size(self) -> int | None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from harness.abi.bpf import Command
 from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.looking import LOG, LONG_LOG, _readings
 from harness.check.symbols import Found, Symbol
 from harness.check.trying import NamedObject, trials
+from harness.check.verifier_log import Reading
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
 from harness.lowering.executor import Observed
@@ -37,7 +39,7 @@ from harness.script.operations import (
 )
 from harness.script.outcome import Outcome, Unknown
 from tests.harness.check.trying import Says, environment, facts, fared, trial
-from tests.harness.objects.building import moved, tail_caller
+from tests.harness.objects.building import moved, tail_caller, typed
 from tests.harness.objects.probes import pair, probe
 
 UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
@@ -388,3 +390,31 @@ def test_a_log_without_its_end_tells_no_instruction(era: str, asked: list[tuple[
     reading = found[one.name]
     assert (reading.instruction, reading.reason) == (None, (reason,))
     assert fared(one, failing(LoadProgram, "E2BIG"), era, reading=reading).whys[0].kind == "too-complex"
+
+
+def test_types_that_a_kernel_refuses_are_no_reason_to_refuse_the_program() -> None:
+    def says(operation: Operation) -> Outcome:
+        refused = isinstance(operation, RawBpf) and operation.command == Command.BTF_LOAD
+        return Outcome(errno="EINVAL") if refused else Outcome(value=1)
+
+    objects = [NamedObject("typed.o", read(typed()))]
+    one = next(iter(trials(objects, facts("6.1"))))
+    made = fared(one, says)
+    assert made.loads is Answer.YES
+    assert "loaded without the types of its functions (BTF), refused with EINVAL" in made.notes[0]
+    old = next(iter(trials(objects, facts("4.1"))))
+    assert "since 5.0" in old.notes[0] and not old.at(Stage.TYPES)
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ("number of funcs in func_info doesn't match number of subprogs", "5.13"),
+        ("Arg#0 type PTR in f() is not supported yet.", "verified by its types alone"),
+        ("callback function not static", "verified with the call"),
+        ("missing btf func_info", "which the object does not have"),
+    ],
+)
+def test_what_verifiers_say_of_types_is_explained(words: str, rule: str) -> None:
+    made = fared(trial(probe()), failing(LoadProgram, "EINVAL"), reading=Reading(None, "", (words,), None))
+    assert rule in made.whys[0].rule

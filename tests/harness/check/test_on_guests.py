@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from harness.check.commands import check
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, exit_, ldx, mov64_imm
+from tests.harness.objects.building import Called, typed
 from tests.harness.objects.probes import probe
 
 pytestmark = pytest.mark.guest
@@ -31,6 +32,10 @@ OBJECTS = {
     "user": probe("uprobe//bin/busybox:main", name="user"),
     "nowhere": probe("fentry/no_such_function", name="nowhere"),
     "other": probe("kprobe/f", mov64_imm(R0, 0), exit_(), name="other", version=0x40100),
+    "alone": typed(Called(pointer=True)),
+    "callback": typed(Called(linkage=0, callback=True)),
+    "global": typed(Called(callback=True)),
+    "untyped": typed(Called(name="no name")),
 }
 LANE = "debian-13/x86_64/jit"
 
@@ -61,5 +66,11 @@ def test_programs_are_tried_on_a_lane(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (refused["kind"], refused["instruction"]) == ("verifier", 1)
     assert "R1 invalid mem access 'scalar'" in refused["messages"]
     assert found["other"]["whys"][0]["kind"] == "symbol", "6.12 looks at no version"
+    for name in ("alone", "callback", "untyped"):
+        assert found[name]["fires"] == "yes", (name, found[name])
+    assert [note for note in found["untyped"]["notes"] if "refused with EINVAL" in note]
+    assert not found["alone"]["notes"], "its types were taken"
+    assert (found["global"]["whys"][0]["kind"], found["global"]["loads"]) == ("verifier", "no")
+    assert "not static" in found["global"]["whys"][0]["messages"][-1]
     assert '"refused: verifier"' in table.read_text()
     assert not [one["script"] for one in record["results"] if one["verdict"] not in ("agree", "unsupported")]

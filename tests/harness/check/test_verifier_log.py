@@ -17,7 +17,13 @@ processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
 
 
 def test_the_place_the_reason_and_the_counters_are_read() -> None:
-    assert read(OF_6_12) == Reading(1, "r0 = *(u64 *)(r1 +0)", ("R1 invalid mem access 'scalar'",), 2)
+    reason = ("R1 invalid mem access 'scalar'",)
+    assert read(OF_6_12) == Reading(1, "r0 = *(u64 *)(r1 +0)", reason, 2, "int probe(void *ctx)")
+
+
+def test_a_line_of_the_source_is_read_without_its_place_too() -> None:
+    log = OF_6_12.replace(" @ probe.c:3", "")
+    assert read(log).source == "int probe(void *ctx)"
 
 
 def test_a_reason_behind_the_instruction_is_read_as_well() -> None:

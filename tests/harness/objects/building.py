@@ -4,26 +4,35 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
 from harness.isa.assemble import (
+    DW,
     R0,
     R1,
     R2,
     R3,
+    R4,
+    R10,
     Helper,
     Piece,
+    add64_imm,
     call,
     exit_,
+    jeq_imm,
     ld_imm64,
+    ldx,
     mov64_imm,
     mov64_reg,
     program,
+    st,
 )
-from harness.isa.instruction import Instruction, encode
+from harness.isa.instruction import SIZE, Instruction, encode
 from harness.objects.btf.types import Kind
 from tests.harness.objects.types import Types
 from tests.harness.programs.elf import ALLOC, EXEC, FUNC, SECTION, WRITE, Relocation, Section, Symbol, object_file
 
+FOR_EACH_MAP_ELEM = 164
 CALL = Instruction(0x85, src=1, imm=-1)
 
 
@@ -152,4 +161,60 @@ def tail_caller(second: str = "socket/called", slot: str = "called") -> bytes:
             Symbol("next", 3, size=40),
         ),
         relocations=(Relocation(1, 0, 3), Relocation(3, 32, names[slot], 2)),
+    )
+
+
+@dataclass(frozen=True)
+class Called:
+    """A function of .text that a program calls, or passes to bpf_for_each_map_elem() as its `callback`. With `pointer`
+    it reads a number through its argument."""
+
+    name: str = "called"
+    linkage: int = 1
+    visibility: int = 0
+    callback: bool = False
+    typed: bool = True
+    pointer: bool = False
+
+
+DEFAULT = Called()
+
+
+def typed(called: Called = DEFAULT, home: str = "kprobe/cap_task_prctl") -> bytes:
+    """An object compiled with types and lines: the program `main`, and the function that it calls."""
+    types = Types()
+    number = types.int()
+    argument = types.pointer(types.int("u64", 8, 0)) if called.pointer else number
+    main = types.add(Kind.FUNC, "main", types.add(Kind.FUNC_PROTO, "", number), count=1)
+    takes = types.add(Kind.FUNC_PROTO, "", number, types.string("argument"), argument, count=1)
+    other = types.add(Kind.FUNC, called.name, takes, count=called.linkage)
+    functions = ((home, 0, main), (".text", 0, other))
+    extension = types.extension(
+        home,
+        lines=((0, "typed.c", 3, "int main(void *ctx)"),),
+        called=((0, "typed.c", 1, "int called(int argument)"),),
+        functions=functions if called.typed else functions[:1],
+    )
+    calls: tuple[Piece, ...] = (mov64_imm(R1, 5), CALL)
+    if called.callback:
+        calls = (ld_imm64(R1, 0), ld_imm64(R2, 0), mov64_imm(R3, 0), mov64_imm(R4, 0), call(FOR_EACH_MAP_ELEM))
+    elif called.pointer:
+        calls = (st(DW, R10, -8, 1), mov64_reg(R1, R10), add64_imm(R1, -8), CALL)
+    body = code(*calls, mov64_imm(R0, 0), exit_())
+    at = len(body) - 3 * SIZE
+    read: tuple[Piece, ...] = (jeq_imm(R1, 0, 1), ldx(DW, R1, R1, 0)) if called.pointer else ()
+    function = section(".text", *read, mov64_imm(R0, 0), exit_())
+    return object_file(
+        Section(home, body, ALLOC | EXEC),
+        function,
+        Section("maps", struct.pack("<5I", 2, 4, 8, 1, 0)),
+        Section("license", b"GPL\0"),
+        Section(".BTF", types.content()),
+        Section(".BTF.ext", extension),
+        symbols=(
+            Symbol("main", 1, FUNC, 0, len(body)),
+            Symbol("called", 2, FUNC, 0, len(function.content), visibility=called.visibility),
+            Symbol("hits", 3, size=20),
+        ),
+        relocations=(Relocation(1, 0, 3), Relocation(1, 16, 2)) if called.callback else (Relocation(1, at, 2, 10),),
     )

@@ -75,14 +75,23 @@ class Types:
         section: str,
         lines: tuple[tuple[int, str, int, str], ...] = (),
         core: tuple[tuple[int, int, str, int], ...] = (),
+        functions: tuple[tuple[str, int, int], ...] = (),
+        called: tuple[tuple[int, str, int, str], ...] = (),
     ) -> bytes:
-        """A section .BTF.ext. Lines: offset, file, number, text. Relocations: offset, type, access, kind."""
+        """A section .BTF.ext. Lines: offset, file, number, text; those of .text are `called`. Relocations: offset,
+        type, access, kind. Functions: section, offset, type."""
         name = self.string(section)
-        entries = [(at, self.string(file), self.string(text), number << 10) for at, file, number, text in lines]
-        about = self._part(name, entries)
+        typed = b"".join(struct.pack(f"{self.order}4I", self.string(home), 1, at, type) for home, at, type in functions)
+        begun = struct.pack(f"{self.order}I", 8) + typed if typed else b""
+        about = self._part(name, self._lines(lines))
+        about += self._part(self.string(".text"), self._lines(called))[4 if about else 0 :]
         relocations = self._part(name, [(at, type, self.string(access), kind) for at, type, access, kind in core])
-        places = (0, 0, 0, len(about), len(about), len(relocations))
-        return struct.pack(f"{self.order}HBBI6I", 0xEB9F, 1, 0, 32, *places) + about + relocations
+        first = len(begun)
+        places = (0, first, first, len(about), first + len(about), len(relocations))
+        return struct.pack(f"{self.order}HBBI6I", 0xEB9F, 1, 0, 32, *places) + begun + about + relocations
+
+    def _lines(self, lines: tuple[tuple[int, str, int, str], ...]) -> list[tuple[int, int, int, int]]:
+        return [(at, self.string(file), self.string(text), number << 10) for at, file, number, text in lines]
 
     def _part(self, section: int, entries: list[tuple[int, int, int, int]]) -> bytes:
         if not entries:

@@ -29,6 +29,7 @@ class Symbol:
     value: int = 0
     size: int = 0
     binding: int = GLOBAL
+    visibility: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def object_file(
     table, strings = bytes(24), b"\0"
     for symbol in symbols:
         what = symbol.binding << 4 | symbol.kind
-        table += struct.pack(order + "IBBHQQ", len(strings), what, 0, symbol.section, symbol.value, symbol.size)
+        rest = (symbol.visibility, symbol.section, symbol.value, symbol.size)
+        table += struct.pack(order + "IBBHQQ", len(strings), what, *rest)
         strings += symbol.name.encode() + b"\0"
     add(".symtab", SYMTAB, table, link=len(sections) + 2, info=1, entry=24)
     add(".strtab", STRTAB, strings)
