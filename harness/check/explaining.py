@@ -19,8 +19,9 @@ from harness.model.upstream.change import Change
 from harness.objects.adjusting import POISON
 from harness.objects.loading import Stage, Step
 from harness.objects.map_types import type_name
-from harness.objects.places import ATTACHED, Place, needs, portable
+from harness.objects.places import ATTACHED, Place, needs, portable, user_place
 from harness.objects.reasons import Refusal
+from harness.objects.user_files import NoPlace
 from harness.release import dotted as release_name
 from harness.run.checked import Why
 from harness.script.operations import (
@@ -30,6 +31,7 @@ from harness.script.operations import (
     Operation,
     ProgramType,
     RawBpf,
+    RawOpenEvent,
     UpdateElement,
 )
 from harness.script.text import describe
@@ -122,6 +124,8 @@ def not_complete(step: Step, errno: str) -> Why:
 def left_alone(trial: Trial) -> Why:
     """Why the bench does not attach a program: what that takes is not there, or the section does not say where."""
     said = trial.program.meaning
+    if said is not None and isinstance(none := user_place(said, trial.prepared.kernel), NoPlace):
+        return Why(Stage.ATTACH, f"loaded, not attached: {none.what}", none.kind, remedy=none.remedy)
     if said is None or said.mechanism not in ATTACHED:
         what = f"loaded, not attached: needs {needs(said)}"
         return Why(Stage.ATTACH, what, "not-attached")
@@ -261,7 +265,9 @@ def not_attached(
                 )
             return Why(Stage.ATTACH, f"no tracepoint {name}", "no-tracepoint", errno, rule)
         case RawBpf() if trial.place is not None:
-            return _no_link(trial.place, errno, environment)
+            return _no_link(trial.place, errno, environment, found.get(trial.place.pattern))
+        case RawOpenEvent() if trial.place is not None and trial.place.kind == "uprobe":
+            return _no_user_probe(trial.place, errno)
     what = f"{describe(operation)}: {errno}"
     if errno in ("EACCES", "EPERM"):
         level = (environment.settings or {}).get("kernel/perf_event_paranoid")
@@ -272,7 +278,16 @@ def not_attached(
     return Why(Stage.ATTACH, what, "attach", errno)
 
 
-def _no_link(where: Place, errno: str, environment: Environment) -> Why:
+def _no_user_probe(where: Place, errno: str) -> Why:
+    what = f"no probe at byte {where.offset:#x} of {where.target}"
+    if errno == "ENOENT":
+        rule = "the kernel has no such file, or no source of events for places in files (CONFIG_UPROBE_EVENTS)"
+        return Why(Stage.ATTACH, what, "no-uprobes", errno, rule, "choose another lane")
+    rule = "a probe is at the beginning of an instruction, in a file that can be mapped to be executed"
+    return Why(Stage.ATTACH, what, "attach", errno, rule)
+
+
+def _no_link(where: Place, errno: str, environment: Environment, matched: Found | None) -> Why:
     what = f"{where.target} gives {errno}"
     if where.kind == "trampoline" and errno in (_NOT_SUPPORTED, "EOPNOTSUPP"):
         rule = f"{environment.rules.name} has no trampolines for programs on {environment.arch}"
@@ -284,6 +299,10 @@ def _no_link(where: Place, errno: str, environment: Environment) -> Why:
     if where.kind == "multi" and errno in ("EOPNOTSUPP", "ENOTSUP"):
         rule = "the kernel is built without CONFIG_FPROBE, or has none on this architecture"
         return Why(Stage.ATTACH, what, "no-fprobe", errno, rule, "use a kprobe, or a kernel with CONFIG_FPROBE")
+    if where.pattern and matched is not None and not matched.same:
+        rule = "no function of this kernel that can be traced matches the pattern (available_filter_functions)"
+        near = f"did you mean {' or '.join(matched.near)}?" if matched.near else ""
+        return Why(Stage.ATTACH, f"{where.pattern} matches nothing", "symbol", errno, rule, near)
     if where.kind == "raw_tracepoint" and errno == "ENOENT":
         rule = f"there is no tracepoint {where.target} in this kernel as it was configured"
         return Why(Stage.ATTACH, what, "no-tracepoint", errno, rule)

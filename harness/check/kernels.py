@@ -65,4 +65,5 @@ def _facts(board: OnBoard | None, kernel: Kernel) -> KernelFacts:
     return replace(
         KernelFacts.of(kernel, board.cpus),
         read_types=lambda: kernel_types.from_memory(examine.types(address, ssh_config), str(address)),
+        read_file=lambda path: examine.content(address, path, ssh_config),
     )

@@ -10,7 +10,7 @@ OF_KERNELS = frozenset(
         *("newer-kernel", "no-kprobes", "version", "memlock", "permission", "map", "size", "size-left-open", "slot"),
         *("too-many-instructions", "too-complex", "verifier", "helper", "not-gpl", "core-field-missing"),
         *("architecture", "load", "symbol", "ambiguous-symbol", "not-probeable", "no-entry-probe", "no-tracepoint"),
-        *("no-trampoline", "no-fprobe"),
+        *("no-trampoline", "no-fprobe", "no-uprobes"),
         "attach",
     )
 )

@@ -28,7 +28,6 @@ from harness.script.operations import (
     Script,
 )
 from harness.script.outcome import Outcome, Prediction, Unknown
-from harness.script.triggers import SYMBOLS
 from harness.session import Session
 from hil.errors import MachineLost
 from hil.target import Target
@@ -64,7 +63,11 @@ class Inspection:
         near: Mapping[str, symbols.Found] = {}
         with suppress(MachineLost):  # of a script; the results before it are told without the kernel's own words
             readings |= _readings(session.executor, observed, environment)
-            near = symbols.find(session.target, (symbol for pair in observed if (symbol := _unprobed(*pair))))
+            functions = session.executor.guest.functions
+            near = {
+                **symbols.find(session.target, (symbol for pair in observed if (symbol := _unprobed(*pair)))),
+                **{pattern: symbols.matching(functions, pattern) for pattern in _patterns(observed)},
+            }
         for trial, one, predictions in seen:
             if isinstance(one, Observed):
                 self.found[str(lane), trial.name] = checked(
@@ -127,6 +130,8 @@ def checked(
         why = explaining.not_complete(trial.steps[missing], str(outcomes[missing].errno))
         return replace(made, loads=Answer.NO, expected_load=_foreseen(missing, predictions), whys=(why,))
     made = replace(made, loads=Answer.YES)
+    if trial.place is not None and (matched := (near or {}).get(trial.place.pattern)):
+        made = replace(made, notes=(*made.notes, f"on {lane} {trial.place.pattern} matches {matched.listed}"))
     failed = next((at for at in trial.at(Stage.ATTACH) if outcomes[at].errno), None)
     if not trial.at(Stage.ATTACH):
         return replace(made, whys=(explaining.left_alone(trial),))
@@ -155,7 +160,7 @@ def _silent(trial: Trial, fires: Answer) -> Why:
     """Why an attached program is not known to have run."""
     if fires is Answer.UNKNOWN:
         return Why(Stage.FIRE, "attached; nothing tells whether it ran", kind="not-counted")
-    known = trial.place is not None and (trial.place.function in SYMBOLS or trial.place.kind == "perf_event")
+    known = bool(trial.trigger) or (trial.place is not None and trial.place.kind == "perf_event")
     what = "attached, not fired: " + (
         "the trigger did not reach it" if known or trial.triggered else "no trigger is known for it"
     )
@@ -258,6 +263,11 @@ def _for_log(trial: Trial, seen: Observed, environment: Environment) -> Script |
     else:
         return None
     return replace(trial.script, operations=(*trial.script.operations[:load], logged))
+
+
+def _patterns(observed: Sequence[tuple[Trial, Observed]]) -> set[str]:
+    """The patterns of functions that programs were linked to."""
+    return {trial.place.pattern for trial, _ in observed if trial.place is not None and trial.at(Stage.ATTACH)} - {""}
 
 
 def _unprobed(trial: Trial, seen: Observed) -> str | None:

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 
+from harness.counting import counted
 from hil.target import Target
 
 _TEXT = frozenset("tTwW")
-_MOST_NEAR = 4
+_MOST_NEAR, _MOST_LISTED = 4, 4
+_LITERAL = re.compile(r"[^*?]+")
 _PREFIXES = re.compile(r"^(?:__(?:x64|ia32|arm64|riscv)_(?:compat_)?sys_|__(?:se|do)_sys_|SyS_|sys_|do_sys_|_+)")
 
 
@@ -31,6 +33,14 @@ class Found:
     same: tuple[Symbol, ...]
     near: tuple[str, ...]
 
+    @property
+    def listed(self) -> str:
+        """Returns how many there are, and the first of them."""
+        names = [one.name for one in self.same]
+        more = ", ..." if len(names) > _MOST_LISTED else ""
+        first = f": {', '.join(names[:_MOST_LISTED])}{more}" if names else ""
+        return f"{counted(len(names), 'function')}{first}"
+
 
 def stem(name: str) -> str:
     """Returns what the names of one function have in common on different kernels: `openat` of `__x64_sys_openat`,
@@ -46,6 +56,19 @@ def find(target: Target, names: Iterable[str]) -> Mapping[str, Found]:
     patterns = [word for name in names for word in ("-e", stem(name) or name)]
     seen = target.run(["grep", "-F", *patterns, "/proc/kallsyms"])
     return choose(parse(seen.stdout.decode(errors="replace")), names)
+
+
+def matching(functions: Callable[[str], Sequence[str]], pattern: str) -> Found:
+    """Returns the functions that match a pattern; without one, as the nearest, patterns that match some: with the
+    beginning, or the end, of names in the place of the pattern's own."""
+    if names := functions(pattern):
+        return Found(tuple(Symbol(0, name) for name in names), ())
+    literal = max(_LITERAL.findall(pattern), key=len, default="")
+    begins, size = pattern.startswith(literal), len(literal)
+    if not size or not (begins or pattern.endswith(literal)):
+        return Found((), ())
+    parts = {name[:size] if begins else name[-size:] for name in functions("*")}
+    return Found((), tuple(pattern.replace(literal, part) for part in get_close_matches(literal, sorted(parts))))
 
 
 def parse(text: str) -> tuple[Symbol, ...]:

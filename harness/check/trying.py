@@ -28,12 +28,12 @@ from harness.script.operations import (
     Script,
     Trigger,
 )
-from harness.script.triggers import SYMBOLS, TRIGGERS, From
+from harness.script.triggers import TRIGGERS, From
 from hil.errors import UserError
 
 WORD = "hello"
-_WITHOUT_EVENT = frozenset({"raw_tracepoint", "trampoline", "typed_tracepoint", "multi"})
-"""The kinds of places that have no perf event, which would count hits: the kernel is asked how often it ran the
+_WITHOUT_EVENT = frozenset({"raw_tracepoint", "trampoline", "typed_tracepoint", "multi", "uprobe"})
+"""The kinds of places that have no perf event which would count every hit: the kernel is asked how often it ran the
 program, since 5.8."""
 _MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
 _VALID = {"null_lseek": (0x1234, 0)}
@@ -75,6 +75,12 @@ class Trial:
     def at(self, stage: Stage) -> tuple[int, ...]:
         """Returns the indices of the operations of a stage."""
         return tuple(index for index, step in enumerate(self.steps) if step.stage is stage)
+
+    @property
+    def trigger(self) -> str:
+        """Returns the name of the trigger that reaches its function; empty where none is known."""
+        where = self.place
+        return next((name for name, path in TRIGGERS.items() if where and where.reaches(path.symbol)), "")
 
     @property
     def missing(self) -> tuple[Refusal, ...]:
@@ -187,7 +193,7 @@ def partner(prepared: Prepared, program: ObjectProgram) -> ObjectProgram | None:
     itself."""
     said = program.meaning
     where = None if said is None else place(said, prepared.kernel)
-    if said is None or where is None or not where.function:
+    if said is None or where is None or not where.shared:
         return None
     maps = _shared(prepared, program)
     for other in prepared.file.programs:
@@ -195,7 +201,7 @@ def partner(prepared: Prepared, program: ObjectProgram) -> ObjectProgram | None:
         if its is None or other.name in prepared.refused or its.returns is said.returns:
             continue
         there = place(its, prepared.kernel)
-        if there is not None and there.function == where.function and maps & _shared(prepared, other):
+        if there is not None and there.shared == where.shared and maps & _shared(prepared, other):
             return other
     return None
 
@@ -210,8 +216,7 @@ def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Ex
     where = trial.place
     if trigger is not None:
         yield trigger
-    elif where is not None and where.function in SYMBOLS:
-        known = next(name for name, path in TRIGGERS.items() if path.symbol == where.function)
+    elif known := trial.trigger:
         open_ones = TRIGGERS[known].call.count(From.CHOSEN)
         yield Trigger(known, _VALID.get(known, _MAGIC[:open_ones]))
     elif where is not None and where.kind != "socket":

@@ -33,7 +33,7 @@ class Guest:
     """Facts of the target that lowering depends on; `tracing` is where tracefs is mounted, `cpus` how many are
     possible, `tells_engine` whether the kernel reports the engine of a program; `era` as in `harness.model.eras`, ""
     where nothing depends on it; `kernel` is the name and `release` the `uname -r` of the kernel that should run, ""
-    where any may.
+    where any may; `functions` finds those that may be traced, by a pattern (`harness.lowering.traceable`).
     """
 
     arch: str
@@ -45,6 +45,7 @@ class Guest:
     era: str = ""
     kernel: str = ""
     release: str = ""
+    functions: Callable[[str], tuple[str, ...]] = lambda _: ()
 
     @classmethod
     def of(cls, kernel: Kernel) -> Guest:

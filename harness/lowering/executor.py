@@ -15,6 +15,7 @@ from harness.lowering.context import Guest
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
+from harness.lowering.traceable import Traceable
 from harness.lowering.waking import waking
 from harness.lowering.watch import Watch
 from harness.script.checks import LONGEST_TAG
@@ -87,7 +88,13 @@ class GuestExecutor:
         except BenchError:
             self._agent.close()
             raise
-        self.guest = replace(guest, page_size=hello.page_size, cpus=hello.cpus, tracing=target.tracing)
+        self.guest = replace(
+            guest,
+            page_size=hello.page_size,
+            cpus=hello.cpus,
+            tracing=target.tracing,
+            functions=Traceable(target).matching,
+        )
 
     def __enter__(self) -> GuestExecutor:
         return self

@@ -7,11 +7,22 @@ import re
 from collections.abc import Sequence
 
 from harness.abi import perf
-from harness.abi.numbers import O_APPEND, O_WRONLY
+from harness.abi.numbers import O_APPEND, O_RDONLY, O_WRONLY
 from harness.lowering.context import Lowering, Reader, Sampling, first_failure, returned
 from harness.script import logs
 from harness.script.names import MAKES
-from harness.script.operations import Buffer, Ioctl, Part, Pointers, RawBpf, RawOpenEvent, SampleType, WriteKprobeEvents
+from harness.script.operations import (
+    Buffer,
+    EventSource,
+    Functions,
+    Ioctl,
+    Part,
+    Pointers,
+    RawBpf,
+    RawOpenEvent,
+    SampleType,
+    WriteKprobeEvents,
+)
 from harness.script.outcome import NOT_CARRIED_OUT, Outcome
 from harness.script.structures import Filled
 from hil.agent.steps import Address, Operand
@@ -60,7 +71,19 @@ def write_kprobe_events(lowering: Lowering, operation: WriteKprobeEvents) -> Rea
     return first_failure([opened, written], value=0)
 
 
+_ADDRESS, _DIGITS = 8, 32
 _REMOVED = re.compile(r"-:\{\}(\w+)")
+
+
+def _number_of(lowering: Lowering, source: str) -> Operand:
+    """Adds the steps that read the number of a source of events."""
+    digits, number = lowering.builder.alloc(_DIGITS), lowering.builder.alloc(b"\xff" * 8)
+    opened = lowering.open(f"/sys/bus/event_source/devices/{source}/type", O_RDONLY)
+    with lowering.builder.unless_failed(opened):
+        length = lowering.call("read", opened, digits, _DIGITS)
+        lowering.call("close", opened)
+        lowering.builder.store(number, 4, lowering.builder.parse(digits, length))
+    return lowering.builder.load(number, 4)
 
 
 def _structure(lowering: Lowering, parts: Sequence[Part], length: int, guarded: bool) -> Address:
@@ -75,6 +98,12 @@ def _structure(lowering: Lowering, parts: Sequence[Part], length: int, guarded: 
                     stored = lowering.buffer(value)
                 case Pointers():
                     stored = lowering.pointers(value)
+                case Functions(pattern):
+                    names = lowering.guest.functions(pattern)
+                    buffers = tuple(Buffer(name.encode() + b"\0") for name in names)
+                    stored = lowering.pointers(Pointers(buffers)) if part.size == _ADDRESS else len(names)
+                case EventSource(name):
+                    stored = _number_of(lowering, name)
                 case _:
                     stored = lowering.operand(value)
             lowering.builder.store(address + part.offset, part.size, stored)

@@ -11,6 +11,7 @@ from harness.objects.btf.reader import Btf
 from harness.objects.kernel_types import from_file
 from harness.release import Release
 from hil.errors import UserError
+from hil.guestroot import guestroot
 from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 
@@ -19,7 +20,8 @@ from hil.kernels.kernel import Kernel
 class KernelFacts:
     """The facts of one kernel: its architecture as in images/architectures.toml, its LINUX_VERSION_CODE, its
     configuration (`CONFIG_X` to what follows `=`), and the number of possible CPUs of the machine that runs it.
-    `read_types` returns its types (BTF), or raises UserError when it has none."""
+    `read_types` returns its types (BTF), or raises UserError when it has none; `read_file` what a file has in the
+    system that runs on it, None for one that is not there."""
 
     name: str
     arch: str
@@ -27,6 +29,7 @@ class KernelFacts:
     config: Mapping[str, str]
     cpus: int
     read_types: Callable[[], Btf]
+    read_file: Callable[[str], bytes | None] = lambda _: None
 
     @classmethod
     def of(cls, kernel: Kernel, cpus: int) -> KernelFacts:
@@ -38,6 +41,7 @@ class KernelFacts:
             options_of(kernel.config),
             cpus,
             lambda: from_file(kernel.vmlinux or kernel.image),
+            lambda path: guestroot.content(kernel.arch, path),
         )
 
     @property

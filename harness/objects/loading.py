@@ -22,7 +22,7 @@ from harness.abi.bpf import Command
 from harness.objects.map_types import NUMBERS, OF_MAPS
 from harness.objects.object_file import ObjectMap, ObjectProgram, Origin
 from harness.objects.own_types import OwnTypes, own_types
-from harness.objects.places import place
+from harness.objects.places import Place, place
 from harness.objects.preparing import Prepared
 from harness.objects.reasons import Reason, Refused
 from harness.objects.sections import Meaning
@@ -31,7 +31,9 @@ from harness.script.operations import (
     Attach,
     Buffer,
     CreateKprobe,
+    EventSource,
     FindTracepoint,
+    Functions,
     LoadProgram,
     LookupElement,
     OpenEvent,
@@ -62,6 +64,8 @@ _INNER_FD = 20
 ATTACH_TYPES_SINCE = (4, 17)
 """The release since which programs are loaded for an attach type: 5e43f899b03a."""
 _LINK_CREATE = 28
+_CONFIG_1, _CONFIG_2 = 56, 64
+"""The fields of struct perf_event_attr that are `uprobe_path` and `probe_offset`."""
 _PAGE_FAULTS = (
     Part(perf.ATTR.fields["type"].offset, 4, perf.TYPE_SOFTWARE),
     Part(perf.ATTR.fields["size"].offset, 4, perf.ATTR.size),
@@ -94,11 +98,27 @@ class Step:
     subject: str
 
 
-def _link_of_several(program: ObjectProgram, said: Meaning, symbol: str) -> RawBpf:
-    """Returns the call that links a program to functions by their names; here always one."""
-    names = Pointers((Buffer(symbol.encode() + b"\0"),))
+def _user_event(name: str, where: Place, *, returns: bool) -> RawOpenEvent:
+    """Returns the call that opens an event at a place of a file, in every process that has it mapped: the program runs
+    on each CPU, whichever one the event is for (__uprobe_perf_func(), kernel/trace/trace_uprobe.c)."""
+    fields = perf.ATTR.fields
+    values = (("type", EventSource("uprobe")), ("size", perf.ATTR.size), ("config", int(returns)), ("sample_period", 1))
+    parts = (
+        *(Part(fields[field].offset, fields[field].size, value) for field, value in values),
+        Part(_CONFIG_1, 8, Buffer(where.target.encode() + b"\0")),
+        Part(_CONFIG_2, 8, where.offset),
+    )
+    return RawOpenEvent(name, parts, pid=-1, cpu=0)
+
+
+def _link_of_several(program: ObjectProgram, said: Meaning, where: Place) -> RawBpf:
+    """Returns the call that links a program to functions by their names: one, or those that match a pattern."""
+    names: Pointers | Functions = Pointers((Buffer(where.target.encode() + b"\0"),))
+    count: int | Functions = 1
+    if where.pattern:
+        names = count = Functions(where.pattern)
     returns = int(said.returns)  # BPF_F_KPROBE_MULTI_RETURN
-    numbers = ((0, Ref(program.name)), (8, said.attach_type), (16, returns), (20, 1))
+    numbers = ((0, Ref(program.name)), (8, said.attach_type), (16, returns), (20, count))
     parts = (*(Part(offset, 4, value) for offset, value in numbers), Part(24, 8, names))
     return RawBpf(_LINK_CREATE, parts, name=f"link of {program.name}")
 
@@ -188,8 +208,10 @@ class Loader:
                 yield self._attaching(program, opened)
                 return
             case "multi":
-                yield self._attaching(program, _link_of_several(program, said, where.target))
+                yield self._attaching(program, _link_of_several(program, said, where))
                 return
+            case "uprobe":
+                yield self._attaching(program, _user_event(event, where, returns=said.returns))
             case "perf_event":
                 yield self._attaching(program, RawOpenEvent(event, _PAGE_FAULTS, pid=-1, cpu=0))
             case _:

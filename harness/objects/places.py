@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.sections import Meaning
-from harness.script.checks import SYMBOL, TRACEPOINT
+from harness.objects.user_files import NoPlace, UserPlace, locate
+from harness.release import Release, dotted
+from harness.script.checks import PATTERN, SYMBOL, TRACEPOINT
 
 _PREFIXES = {"x86_64": ("__x64_sys_", (4, 17)), "arm64": ("__arm64_sys_", (4, 19)), "riscv64": ("__riscv_sys_", (6, 6))}
 """What is in front of a system call's name since that release: ARCH_SYSCALL_PREFIX of libbpf."""
@@ -18,7 +21,8 @@ ATTACHED = {
     **dict.fromkeys(("ksyscall", "kretsyscall"), "ksyscall/CALL"),
     **dict.fromkeys(("tracepoint", "tp"), "tracepoint/GROUP/NAME"),
     **dict.fromkeys(("raw_tracepoint", "raw_tp"), "raw_tracepoint/NAME"),
-    **{name: f"{name}/FUNCTION" for name in ("kprobe.multi", "kretprobe.multi", "kprobe.session")},
+    **{name: f"{name}/PATTERN" for name in ("kprobe.multi", "kretprobe.multi", "kprobe.session")},
+    **{name: f"{name}/FILE:FUNCTION" for name in ("uprobe", "uretprobe", "uprobe.s", "uretprobe.s")},
     **{name: f"{name}/FUNCTION" for name in ("fentry", "fexit", "fmod_ret")},
     "tp_btf": "tp_btf/NAME",
     "lsm": "lsm/HOOK",
@@ -30,6 +34,10 @@ _OFFSETS = range(1 << 63)
 _KPROBES = {"kprobe": "kprobe", "kretprobe": "kretprobe", "ksyscall": "kprobe", "kretsyscall": "kretprobe"}
 
 
+_OF_FILES = frozenset({"uprobe", "uretprobe"})
+UPROBES_SINCE: Release = (4, 17)
+"""The release with the event source `uprobe`: 33ea4b24277b. Before, since 4.3, there was tracefs' uprobe_events."""
+_WILD = re.compile(r"[*?]")
 _OF_SEVERAL = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
 _NEEDS = {
     "xdp/": "a map of devices or CPUs that packets are passed to",
@@ -59,7 +67,7 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Place:
-    """`kind` is how it is attached, `target` the function or the tracepoint, `offset` in bytes into the function."""
+    """`kind` is how it is attached, `target` the function, the tracepoint or the file, `offset` in bytes into it."""
 
     kind: str
     target: str
@@ -68,7 +76,22 @@ class Place:
     @property
     def function(self) -> str:
         """Returns the function of the kernel that it is called for; empty where it is something else."""
-        return self.target if self.kind in ("kprobe", "kretprobe", "multi", "trampoline") else ""
+        names_one = self.kind in ("kprobe", "kretprobe", "multi", "trampoline") and not self.pattern
+        return self.target if names_one else ""
+
+    @property
+    def shared(self) -> str:
+        """Returns what another program may be attached to the other end of: a function; empty where there is none."""
+        return f"{self.target}+{self.offset}" if self.kind == "uprobe" else self.function
+
+    @property
+    def pattern(self) -> str:
+        """Returns the pattern of names of functions that it is called for; empty where it is for one thing."""
+        return self.target if self.kind == "multi" and _WILD.search(self.target) else ""
+
+    def reaches(self, function: str) -> bool:
+        """Returns whether it is called for a function of the kernel."""
+        return fnmatchcase(function, self.pattern) if self.pattern else bool(function) and self.function == function
 
 
 def place(said: Meaning, kernel: KernelFacts) -> Place | None:
@@ -90,12 +113,27 @@ def place(said: Meaning, kernel: KernelFacts) -> Place | None:
     if plain in ("raw_tracepoint", "raw_tp") and said.target:
         return Place("raw_tracepoint", said.target)
     if mechanism in _OF_SEVERAL:
-        return Place("multi", said.target) if SYMBOL.fullmatch(said.target) else None
+        taken = SYMBOL.fullmatch(said.target) or (_WILD.search(said.target) and PATTERN.fullmatch(said.target))
+        return Place("multi", said.target) if taken else None
+    if plain in _OF_FILES:
+        there = user_place(said, kernel)
+        return Place("uprobe", there.path, there.offset) if isinstance(there, UserPlace) else None
     if plain in ("fentry", "fexit", "fmod_ret", "lsm") and said.target:
         return Place("trampoline", f"bpf_lsm_{said.target}" if plain == "lsm" else said.target)
     if plain == "tp_btf" and said.target:
         return Place("typed_tracepoint", said.target)
     return Place(mechanism, "") if mechanism in ("socket", "perf_event") else None
+
+
+def user_place(said: Meaning, kernel: KernelFacts) -> UserPlace | NoPlace | None:
+    """Returns the place in a file that a section names, or why there is none; None for other sections."""
+    if said.mechanism.partition(".")[0] not in _OF_FILES or said.mechanism not in ATTACHED:
+        return None
+    if kernel.release < UPROBES_SINCE:
+        since = dotted(UPROBES_SINCE)
+        what = f"needs an event source for places in files, which kernels have since {since} (33ea4b24277b)"
+        return NoPlace("newer-kernel", what, f"needs Linux {since}")
+    return locate(said.target, kernel.arch, kernel.read_file, returns=said.returns)
 
 
 def needs(said: Meaning | None) -> str:
@@ -106,6 +144,8 @@ def needs(said: Meaning | None) -> str:
     plain = mechanism.partition(".")[0]
     if plain in ("uprobe", "uretprobe", "usdt"):
         where = said.target if ":" in said.target else "a file and a function in it, which the section does not name"
+        if plain == "usdt":
+            where += ", which its own notes tell (.note.stapsdt), and maps of libbpf for its arguments"
         return f"a program of the user: {where}; hil exec runs a loader of yours beside one"
     return next((what for begin, what in _NEEDS.items() if mechanism.startswith(begin)), "a loader of its own")
 

@@ -13,7 +13,9 @@ from harness.script.brief import brief
 from harness.script.declared import undeclared
 from harness.script.operations import (
     CreateKprobe,
+    EventSource,
     FindTracepoint,
+    Functions,
     LoadProgram,
     Operation,
     Part,
@@ -50,6 +52,9 @@ MAX_EVENT_NAME_LEN."""
 _FUNCTION = re.compile(btf.NAME, re.ASCII)
 SYMBOL = re.compile(r"[A-Za-z_.][\w.$:]{,511}", re.ASCII)
 """A pattern of functions, with a module in front or a suffix behind; anything else would be another command."""
+PATTERN = re.compile(r"[\w.$*?]{1,511}", re.ASCII)
+"""A pattern of names of functions, as libbpf's glob_match() takes it."""
+_SOURCE = re.compile(r"\w{1,64}", re.ASCII)
 
 
 def complaint(operations: Sequence[Operation], expected: Sequence[Outcome | None]) -> str:
@@ -142,6 +147,11 @@ def _parts(parts: Sequence[Part], length: int) -> str:
     """Returns what is wrong with the parts. Numbers may be cut where the structure ends; what only the target knows is
     stored whole, where it has room. Without a byte the call gets a null pointer."""
     for part in parts if length else ():
+        match part.value:
+            case Functions(pattern) if not PATTERN.fullmatch(pattern):
+                return f"has a pattern {pattern!r}, which matches no names of functions"
+            case EventSource(name) if not _SOURCE.fullmatch(name):
+                return f"has a source of events {name!r}, which is no name"
         if part.offset < 0 or part.size < 1:
             return f"has a part of {part.size} bytes at {part.offset}"
         if isinstance(part.value, int):

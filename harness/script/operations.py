@@ -70,6 +70,8 @@ from harness.script.surroundings import SetSetting as SetSetting
 from harness.script.surroundings import SurroundingsOperation
 from harness.script.values import Buffer as Buffer
 from harness.script.values import Descriptor as Descriptor
+from harness.script.values import EventSource as EventSource
+from harness.script.values import Functions as Functions
 from harness.script.values import Pointers as Pointers
 from harness.script.values import Program as Program
 from harness.script.values import Ref as Ref

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.script.values import Buffer, Descriptor, Pointers, Ref
+from harness.script.values import Buffer, Descriptor, EventSource, Functions, Pointers, Ref
 
 
 @dataclass(frozen=True)
 class Part:
     """A part of a structure: `size` bytes at `offset` that hold a number, what a name stands for, or the address of a
-    buffer, or of an array of such addresses."""
+    buffer, or of an array of such addresses; or what only the running kernel tells."""
 
     offset: int
     size: int
-    value: int | Ref | Buffer | Pointers
+    value: int | Ref | Buffer | Pointers | Functions | EventSource
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.abi.layout import Field
-from harness.script.operations import Buffer, Part, Pointers, Ref
+from harness.script.operations import Buffer, EventSource, Functions, Part, Pointers, Ref
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Filled:
             return None
         return int.from_bytes(self.image[field.offset : field.offset + field.size], "little")
 
-    def named(self, field: Field) -> Ref | Buffer | Pointers | None:
+    def named(self, field: Field) -> Ref | Buffer | Pointers | Functions | EventSource | None:
         """Returns what the target puts into exactly this field; None when it puts nothing there, or elsewhere too."""
         there = [part for part in self.parts if not isinstance(part.value, int) and _overlap(part, field)]
         if len(there) != 1 or isinstance(there[0].value, int):

@@ -8,7 +8,18 @@ from enum import Enum
 from typing import Any
 
 from harness.counting import counted
-from harness.script.operations import Buffer, Operation, Part, Pointers, Program, Ref, Thread, Types
+from harness.script.operations import (
+    Buffer,
+    EventSource,
+    Functions,
+    Operation,
+    Part,
+    Pointers,
+    Program,
+    Ref,
+    Thread,
+    Types,
+)
 from harness.script.outcome import (
     ANY,
     Addresses,
@@ -110,6 +121,10 @@ def _term(value: object) -> str:
             return f"&{_term(content)}{' (guarded)' if guarded else ''}"
         case Pointers(buffers):
             return f"&[{', '.join(map(_term, buffers))}]"
+        case Functions(pattern):
+            return f"<functions {pattern}>"
+        case EventSource(name):
+            return f"<source of events {name}>"
         case Program():
             return f"<{len(value.instructions)} instructions>"
         case Types(functions=functions, lines=lines):

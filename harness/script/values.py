@@ -37,6 +37,23 @@ class Pointers:
 
 
 @dataclass(frozen=True)
+class Functions:
+    """The functions of the running kernel that may be traced, and whose names match `pattern`, in which `*` is any
+    text and `?` any character. In a part of 8 bytes it stands for the address of an array of the addresses of their
+    names; in one of 4 bytes for how many there are."""
+
+    pattern: str
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """A source of perf events (PMU) whose number each kernel chooses anew: what is in
+    /sys/bus/event_source/devices/NAME/type; -1 where there is none of that name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Untouched:
     """Bytes of the calling process's memory that were never accessed, so that no page is there; stands for their
     address."""

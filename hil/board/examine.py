@@ -73,6 +73,14 @@ def types(address: Address, ssh_config: Path | None = None) -> bytes:
         return connection.run(["cat", TYPES], timeout=10 * seconds).stdout
 
 
+def content(address: Address, path: str, ssh_config: Path | None = None) -> bytes | None:
+    """What a file of the board has; None when it cannot be read. Errors as `types`."""
+    seconds = _SECONDS * speed.scale()
+    with _connected(address, ssh_config, seconds) as connection:
+        done = connection.run(["cat", path], timeout=10 * seconds)
+    return None if done.status else done.stdout
+
+
 @contextmanager
 def _connected(address: Address, ssh_config: Path | None, seconds: float) -> Iterator[Connection]:
     line = log_in(address, ssh_config)

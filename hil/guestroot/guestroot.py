@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import logging
 import os
+import posixpath
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +23,7 @@ from pathlib import Path
 
 from hil import cache, directories
 from hil.agent.build import agent_binary
+from hil.arch import Architecture
 from hil.guestroot import cpio, keys, modules
 from hil.guestroot.recipe import recipe
 from hil.guestroot.userland import userland
@@ -32,6 +36,7 @@ AGENT = "bin/hil-agent"
 # A guest root that was not used for this long (seconds) is removed when another one is made.
 _KEPT = 30 * 86400.0
 
+_MOST_LINKS = 8
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 _POWER_OFF = b"""\
@@ -107,6 +112,28 @@ def build(kernel: Kernel, *, disks: bool = False, notify: Callable[[str], None] 
     return GuestRoot(
         _kept(f"{kernel.name}-{kernel.arch}", archive), client.path, host.public_line, contents, connects=True
     )
+
+
+def content(arch: Architecture, path: str) -> bytes | None:
+    """What the file at `path` has in every guest of an architecture, links followed; None where there is none, as there
+    is none of what its init makes. Raises BenchError like `build`."""
+    entries = _programs(arch)
+    name = path.strip("/")
+    for _ in range(_MOST_LINKS):
+        entry = entries.get(posixpath.normpath(name))
+        if entry is None or not stat.S_ISLNK(entry.mode):
+            return entry.data if entry is not None and stat.S_ISREG(entry.mode) else None
+        name = posixpath.join("/", posixpath.dirname(name), entry.data.decode()).strip("/")
+    return None
+
+
+@functools.cache
+def _programs(arch: Architecture) -> Mapping[str, cpio.Entry]:
+    """The files that depend on no kernel."""
+    parts, binary = recipe(), agent_binary(arch)
+    with cache.reading(binary):
+        agent = cpio.regular(binary.read_bytes(), 0o755)
+    return {**parts.entries, **userland(parts, arch).entries(), AGENT: agent}
 
 
 def bare(kernel: Kernel) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from harness.abi.bpf import Command
 from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.looking import LOG, LONG_LOG, _readings
-from harness.check.symbols import Found, Symbol
-from harness.check.trying import NamedObject, trials
+from harness.check.symbols import Found, Symbol, matching
+from harness.check.trying import NamedObject, Trial, trials
 from harness.check.verifier_log import Reading
 from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
@@ -25,11 +26,14 @@ from harness.objects.reasons import Reason
 from harness.run.checked import Answer, Word
 from harness.script.operations import (
     Attach,
+    Buffer,
     CreateKprobe,
+    EventSource,
     FindTracepoint,
     LoadProgram,
     Operation,
     RawBpf,
+    RawOpenEvent,
     ReadCount,
     ReadProfile,
     ReadRuns,
@@ -41,6 +45,8 @@ from harness.script.outcome import Outcome, Unknown
 from tests.harness.check.trying import Says, environment, facts, fared, trial
 from tests.harness.objects.building import moved, tail_caller, typed
 from tests.harness.objects.probes import pair, probe
+from tests.harness.programs.elf import ALLOC, EXEC, FUNC, Section, object_file
+from tests.harness.programs.elf import Symbol as Named
 
 UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
 
@@ -102,7 +108,7 @@ def test_a_program_whose_tail_call_leads_nowhere_is_not_green(kind: type) -> Non
 
 @pytest.mark.parametrize(
     ("section", "kind"),
-    [("kprobe/skb-1", "no-place"), ("tracepoint/sched", "no-place"), ("uprobe/libc:malloc", "not-attached")],
+    [("kprobe/skb-1", "no-place"), ("tracepoint/sched", "no-place"), ("uprobe/libc:malloc", "no-file")],
 )
 def test_a_section_that_names_no_place_is_told(section: str, kind: str) -> None:
     found = fared(trial(probe(section)))
@@ -228,10 +234,14 @@ def _denied(operation: Operation) -> Outcome:
         ("xdp", "a network device"),
         ("tc", "a qdisc"),
         ("cgroup/connect4", "a cgroup"),
-        ("uprobe//bin/bash:readline", "/bin/bash:readline"),
-        ("uprobe", "a file and a function in it"),
+        ("uprobe//bin/bash:readline", "the file /bin/bash, which the lane does not have"),
+        ("uretprobe.s/libc.so.6:malloc", "the file libc.so.6"),
+        ("uprobe", "names no function in a file"),
+        ("uretprobe//bin/bash:f+4", "returns to no offset"),
+        ("uprobe.multi//bin/bash:f*", "/bin/bash:f*"),
+        ("usdt//bin/bash:bash:start", "its own notes"),
         ("kprobe", "names no place"),
-        ("kprobe.multi/tcp_*", "names no place"),
+        ("kprobe.multi/tcp-*", "names no place"),
     ],
 )
 def test_what_the_bench_cannot_attach_is_loaded_only(section: str, needed: str) -> None:
@@ -282,6 +292,7 @@ def test_others_are_tried_alone(sections: tuple[str, str]) -> None:
     [
         ("kprobe.multi/vfs_open", "EINVAL", "5.10", "newer-kernel"),
         ("kprobe.multi/vfs_open", "ENOTSUP", "6.1", "no-fprobe"),
+        ("kprobe.multi/vfs_*", "EINVAL", "5.10", "newer-kernel"),
         ("raw_tp/no_such", "ENOENT", "6.1", "no-tracepoint"),
     ],
 )
@@ -418,3 +429,70 @@ def test_types_that_a_kernel_refuses_are_no_reason_to_refuse_the_program() -> No
 def test_what_verifiers_say_of_types_is_explained(words: str, rule: str) -> None:
     made = fared(trial(probe()), failing(LoadProgram, "EINVAL"), reading=Reading(None, "", (words,), None))
     assert rule in made.whys[0].rule
+
+
+FILE = object_file(
+    Section("code", bytes(24), ALLOC | EXEC), symbols=(Named("begin", 1, FUNC, 0, 8), Named("work", 1, FUNC, 8, 16))
+)
+
+
+def in_file(section: str, era: str = "6.1") -> Trial:
+    """A trial on a kernel in whose system there is one program."""
+    files = {"/usr/bin/tool": FILE, "/bin/stripped": object_file(Section("code", bytes(8), ALLOC | EXEC))}
+    where = replace(facts(era), read_file=files.get)
+    return next(iter(trials([NamedObject("user.o", read(probe(section)))], where)))
+
+
+@pytest.mark.parametrize("section", ["uprobe//usr/bin/tool:work+4", "uretprobe/tool:work", "uprobe.s/tool:begin"])
+def test_a_place_in_a_file_is_probed(section: str) -> None:
+    one = in_file(section)
+    (opened,) = [step.operation for step in one.steps if isinstance(step.operation, RawOpenEvent)]
+    parts = {part.offset: part.value for part in opened.parts}
+    assert parts[0] == EventSource("uprobe") and parts[56] == Buffer(b"/usr/bin/tool\0")
+    into = 64 + {"uprobe//usr/bin/tool:work+4": 12, "uretprobe/tool:work": 8}.get(section, 0)
+    assert (parts[64], parts[8]) == (into, int("ret" in section))
+    assert (opened.pid, fared(one, lambda _: Outcome(value=3)).hits) == (-1, 3)
+
+
+@pytest.mark.parametrize(
+    ("section", "era", "kind", "said"),
+    [
+        ("uprobe/tool:wrk", "6.1", "no-symbol", "'work'"),
+        ("uprobe//bin/stripped:main", "6.1", "no-symbol", "take one that is not"),
+        ("uprobe/tool:work", "4.1", "newer-kernel", "needs Linux 4.17"),
+    ],
+)
+def test_why_there_is_no_place_in_a_file(section: str, era: str, kind: str, said: str) -> None:
+    (why,) = fared(in_file(section, era), era=era).whys
+    assert (why.kind, said in why.remedy) == (kind, True), why
+
+
+@pytest.mark.parametrize(("errno", "kind"), [("ENOENT", "no-uprobes"), ("EINVAL", "attach")])
+def test_a_place_in_a_file_that_takes_no_probe_is_told(errno: str, kind: str) -> None:
+    (why,) = fared(in_file("uprobe/tool:work"), failing(RawOpenEvent, errno)).whys
+    assert why.kind == kind and "/usr/bin/tool" in why.what
+
+
+def test_both_ends_of_a_function_in_a_file_are_attached_together() -> None:
+    files = {"/usr/bin/tool": FILE}
+    two = NamedObject("user.o", read(pair("uprobe/tool:work", "uretprobe//usr/bin/tool:work")))
+    assert all(one.at(Stage.PARTNER) for one in trials([two], replace(facts(), read_file=files.get)))
+
+
+def test_what_a_pattern_matches_is_listed() -> None:
+    one = trial(probe("kprobe.multi/cap_task_*"))
+    assert one.trigger == "cap_task_prctl"
+    functions = tuple(Symbol(0, f"cap_task_{number}") for number in range(9))
+    found = fared(one, lambda _: Outcome(value=1), near={"cap_task_*": Found(functions, ())})
+    (note,) = found.notes
+    assert "cap_task_* matches 9 functions: cap_task_0, cap_task_1" in note and note.endswith(", ...")
+
+
+def test_a_pattern_that_matches_nothing_is_told_with_the_nearest() -> None:
+    def says(operation: Operation) -> Outcome:
+        linked = isinstance(operation, RawBpf) and operation.name == "link of probe"
+        return Outcome(errno="EINVAL") if linked else Outcome(value=0)
+
+    near = {"vfz_*": matching(lambda pattern: () if pattern == "vfz_*" else ("vfs_open", "tcp_x"), "vfz_*")}
+    (why,) = fared(trial(probe("kprobe.multi/vfz_*")), says, near=near).whys
+    assert (why.kind, why.remedy) == ("symbol", "did you mean vfs_*?")

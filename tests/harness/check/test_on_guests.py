@@ -30,6 +30,10 @@ OBJECTS = {
     "faults": probe("perf_event", *COUNTS, name="faults"),
     "packets": probe("xdp", mov64_imm(R0, 2), exit_(), name="packets"),
     "user": probe("uprobe//bin/busybox:main", name="user"),
+    "agent": probe("uprobe//bin/hil-agent:syscall", *COUNTS, name="agent"),
+    "agents": probe("uretprobe/hil-agent:syscall", *COUNTS, name="agents"),
+    "pattern": probe("kprobe.multi/cap_task_*", *COUNTS, name="pattern"),
+    "nothing": probe("kprobe.multi/capp_task_*", *COUNTS, name="nothing"),
     "nowhere": probe("fentry/no_such_function", name="nowhere"),
     "other": probe("kprobe/f", mov64_imm(R0, 0), exit_(), name="other", version=0x40100),
     "alone": typed(Called(pointer=True)),
@@ -52,12 +56,14 @@ def test_programs_are_tried_on_a_lane(tmp_path: Path, monkeypatch: pytest.Monkey
     record = json.loads((tmp_path / "runs/latest/results.json").read_text())
     found = {one["script"].partition(".")[0]: one for one in record["checked"]}
     assert [found[name]["fires"] for name in ("counts", "filters")] == ["yes", "yes"]
-    for name in ("trampoline", "typed", "raw", "several", "faults"):
+    for name in ("trampoline", "typed", "raw", "several", "faults", "agent", "agents", "pattern"):
         assert (found[name]["fires"], found[name]["whys"]) == ("yes", []), name
         assert found[name]["hits"] >= 1, name
-    for name, needed in (("packets", "needs a network device"), ("user", "/bin/busybox:main")):
+    for name, needed in (("packets", "needs a network device"), ("user", "/bin/busybox names no functions")):
         assert (found[name]["loads"], found[name]["attaches"]) == ("yes", "untried"), name
         assert needed in found[name]["whys"][0]["what"]
+    assert "functions: cap_task_" in found["pattern"]["notes"][0]
+    assert found["nothing"]["whys"][0]["remedy"].startswith("did you mean cap_")
     assert found["nowhere"]["whys"][0]["kind"] == "attach-type"
     assert found["filters"]["hits"] >= 1, "kprobe_profile counts what a program filtered out"
     assert found["counts"]["processed"] > 0

@@ -137,3 +137,14 @@ def test_a_file_that_is_there_serves_though_its_time_cannot_be_set(
 
     monkeypatch.setattr(os, "utime", refuse)
     assert guestroot.build(kernel).initramfs == path
+
+
+def test_the_content_of_a_file_of_every_guest(kernel: Kernel) -> None:
+    guestroot._programs.cache_clear()
+    try:
+        assert guestroot.content(kernel.arch, "/bin/hil-agent") == b"agent"
+        assert guestroot.content(kernel.arch, "/bin/../bin/busybox") == b"busybox"
+        assert guestroot.content(kernel.arch, "/bin/sh") == b"busybox", "which is a link"
+        assert guestroot.content(kernel.arch, "/bin") is guestroot.content(kernel.arch, "/nowhere") is None
+    finally:
+        guestroot._programs.cache_clear()
