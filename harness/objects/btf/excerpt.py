@@ -33,12 +33,12 @@ _LOW = 0xFFFFFFFF
 
 
 class Excerpt:
-    """Types out of `types` for a kernel of `release`; `statics` are the numbers of functions that are static there,
+    """Types out of `types` for a kernel of `release`; `hidden` are the numbers of functions that are static there,
     whatever their types say. Refused where the types are damaged."""
 
-    def __init__(self, types: Btf, release: Release, functions: Iterable[int], statics: Iterable[int] = ()) -> None:
+    def __init__(self, types: Btf, release: Release, functions: Iterable[int], hidden: Iterable[int] = ()) -> None:
         self.writer = abi.Writer()
-        statics = frozenset(statics)
+        hidden = frozenset(hidden)
         self.globals: set[int] = set()
         """The functions, by their numbers in `types`, that are global."""
         taken: dict[int, Type] = {}
@@ -48,7 +48,7 @@ class Excerpt:
             if number in taken or not number:
                 continue
             type = types.type(number)
-            if number in statics:
+            if number in hidden:
                 type = Type(type.kind, type.name, type.word, linkage=abi.Linkage.STATIC)
             if type.kind in _OF_DATA:
                 raise damaged(f".BTF has a function whose type {number} is of a variable")
