@@ -41,7 +41,9 @@ class Command(IntEnum):
     RAW_TRACEPOINT_OPEN = 17
     BTF_LOAD = 18
     MAP_FREEZE = 22
+    LINK_CREATE = 28
     ENABLE_STATS = 32
+    ITER_CREATE = 33
 
 
 class MapType(IntEnum):

@@ -160,7 +160,8 @@ def _silent(trial: Trial, fires: Answer) -> Why:
     """Why an attached program is not known to have run."""
     if fires is Answer.UNKNOWN:
         return Why(Stage.FIRE, "attached; nothing tells whether it ran", kind="not-counted")
-    known = bool(trial.trigger) or (trial.place is not None and trial.place.kind == "perf_event")
+    where = trial.place
+    known = bool(trial.trigger) or (where is not None and where.kind in ("perf_event", "device", "iterator"))
     what = "attached, not fired: " + (
         "the trigger did not reach it" if known or trial.triggered else "no trigger is known for it"
     )

@@ -32,7 +32,11 @@ from harness.script.triggers import TRIGGERS, From
 from hil.errors import UserError
 
 WORD = "hello"
-_WITHOUT_EVENT = frozenset({"raw_tracepoint", "trampoline", "typed_tracepoint", "multi", "uprobe"})
+_PING = ("ping", "-c", "1", "-W", "1")
+"""Sends a packet to the loopback device, and waits a second at most for the answer, which a program may drop."""
+_WITHOUT_EVENT = frozenset(
+    {"raw_tracepoint", "trampoline", "typed_tracepoint", "multi", "uprobe", "device", "iterator"}
+)
 """The kinds of places that have no perf event which would count every hit: the kernel is asked how often it ran the
 program, since 5.8."""
 _MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
@@ -212,13 +216,17 @@ def _shared(prepared: Prepared, program: ObjectProgram) -> set[str]:
     return {ref.name for _, ref in program.program.maps} - frozen
 
 
-def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Exit | Trigger]:
+def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Exit | Trigger | ReadCount]:
     where = trial.place
-    if trigger is not None:
+    if where is not None and where.kind == "iterator":
+        yield ReadCount(Ref(f"iterator of {trial.program.name}"))
+    elif trigger is not None:
         yield trigger
     elif known := trial.trigger:
         open_ones = TRIGGERS[known].call.count(From.CHOSEN)
         yield Trigger(known, _VALID.get(known, _MAGIC[:open_ones]))
+    elif where is not None and where.kind == "device":
+        yield from (Fork(), Execute("127.0.0.1", _PING), Exit())
     elif where is not None and where.kind != "socket":
         yield from (Fork(), Execute(WORD), Exit())
 

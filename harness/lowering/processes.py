@@ -13,7 +13,7 @@ from harness.script.processes import Execute, Exit, Fork, GetProcessId, LimitLoc
 from hil.agent.results import BatchResult, Status
 from hil.agent.steps import Operand
 
-ECHO = ("/bin/busybox", "echo")
+BUSYBOX = "/bin/busybox"
 
 
 def fork(lowering: Lowering, _: Fork) -> Reader:
@@ -50,7 +50,7 @@ def set_credentials(lowering: Lowering, operation: SetCredentials) -> Reader:
 
 def execute(lowering: Lowering, operation: Execute) -> Reader:
     """Executes a program; a call that succeeds never returns."""
-    arguments = [lowering.text(text) for text in (*ECHO, operation.line)]
+    arguments = [lowering.text(text) for text in (BUSYBOX, *operation.command, operation.line)]
     vector = lowering.builder.alloc(8 * (len(arguments) + 1))
     for index, argument in enumerate(arguments):
         lowering.builder.store(vector + 8 * index, 8, argument)

@@ -63,7 +63,8 @@ _INNER_FD = 20
 
 ATTACH_TYPES_SINCE = (4, 17)
 """The release since which programs are loaded for an attach type: 5e43f899b03a."""
-_LINK_CREATE = 28
+LOOPBACK_INDEX = 1
+"""LOOPBACK_IFINDEX, include/net/flow.h."""
 _CONFIG_1, _CONFIG_2 = 56, 64
 """The fields of struct perf_event_attr that are `uprobe_path` and `probe_offset`."""
 _PAGE_FAULTS = (
@@ -120,7 +121,7 @@ def _link_of_several(program: ObjectProgram, said: Meaning, where: Place) -> Raw
     returns = int(said.returns)  # BPF_F_KPROBE_MULTI_RETURN
     numbers = ((0, Ref(program.name)), (8, said.attach_type), (16, returns), (20, count))
     parts = (*(Part(offset, 4, value) for offset, value in numbers), Part(24, 8, names))
-    return RawBpf(_LINK_CREATE, parts, name=f"link of {program.name}")
+    return RawBpf(Command.LINK_CREATE, parts, name=f"link of {program.name}")
 
 
 @dataclass
@@ -209,6 +210,18 @@ class Loader:
                 return
             case "multi":
                 yield self._attaching(program, _link_of_several(program, said, where))
+                return
+            case "device":
+                numbers = ((0, Ref(program.name)), (4, LOOPBACK_INDEX), (8, said.attach_type))
+                linked = tuple(Part(offset, 4, value) for offset, value in numbers)
+                yield self._attaching(program, RawBpf(Command.LINK_CREATE, linked, name=f"link of {program.name}"))
+                return
+            case "iterator":
+                link = f"link of {program.name}"
+                parts = (Part(0, 4, Ref(program.name)), Part(8, 4, said.attach_type))
+                yield self._attaching(program, RawBpf(Command.LINK_CREATE, parts, name=link))
+                made = RawBpf(Command.ITER_CREATE, (Part(0, 4, Ref(link)),), name=f"iterator of {program.name}")
+                yield self._attaching(program, made)
                 return
             case "uprobe":
                 yield self._attaching(program, _user_event(event, where, returns=said.returns))

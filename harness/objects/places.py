@@ -39,10 +39,19 @@ UPROBES_SINCE: Release = (4, 17)
 """The release with the event source `uprobe`: 33ea4b24277b. Before, since 4.3, there was tracefs' uprobe_events."""
 _WILD = re.compile(r"[*?]")
 _OF_SEVERAL = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
+_LINKED: tuple[tuple[Release, frozenset[str]], ...] = (
+    ((5, 9), frozenset({"xdp", "xdp.frags"})),
+    ((6, 6), frozenset({"tc/ingress", "tc/egress", "tcx/ingress", "tcx/egress"})),
+)
+"""What is linked to network devices, and since when: aa8d3a716b59, e420bed02507."""
+LOOPBACK = "lo"
 _NEEDS = {
     "xdp/": "a map of devices or CPUs that packets are passed to",
-    "xdp": "a network device",
-    "tc": "a network device with a qdisc (clsact), or a link to it",
+    "xdp.frags/": "a map of devices or CPUs that packets are passed to",
+    "xdp": "a link to a network device, which kernels have since 5.9 (aa8d3a716b59)",
+    "tc/": "a link to a network device, which kernels have since 6.6 (e420bed02507), or a qdisc (clsact)",
+    "tcx": "a link to a network device, which kernels have since 6.6 (e420bed02507)",
+    "tc": "a network device with a qdisc (clsact)",
     "classifier": "a network device with a qdisc (clsact)",
     "action": "a filter of a qdisc that has it as its action",
     "netkit": "a device of netkit",
@@ -120,6 +129,10 @@ def place(said: Meaning, kernel: KernelFacts) -> Place | None:
         return Place("uprobe", there.path, there.offset) if isinstance(there, UserPlace) else None
     if plain in ("fentry", "fexit", "fmod_ret", "lsm") and said.target:
         return Place("trampoline", f"bpf_lsm_{said.target}" if plain == "lsm" else said.target)
+    if any(kernel.release >= since and mechanism in linked for since, linked in _LINKED):
+        return Place("device", LOOPBACK)
+    if plain == "iter" and said.target:
+        return Place("iterator", said.target)
     if plain == "tp_btf" and said.target:
         return Place("typed_tracepoint", said.target)
     return Place(mechanism, "") if mechanism in ("socket", "perf_event") else None

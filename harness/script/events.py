@@ -89,7 +89,8 @@ class ReadRing:
 
 @dataclass(frozen=True)
 class ReadCount:
-    """read(2) of the event: the value is the number of hits it counted."""
+    """read(2) of 8 bytes, which are the value: of an event, the number of hits it counted. An iterator of programs runs
+    the program when it is read."""
 
     event: Descriptor
 

@@ -41,9 +41,13 @@ class SetCredentials:
 @dataclass(frozen=True)
 class Execute:
     """execve(2) of a program that writes `line` and a newline to its standard output, which is /dev/null, in one
-    write(2), and ends. An `Exit` comes next."""
+    write(2), and ends. An `Exit` comes next.
+
+    `command` is that of busybox, with its options, which takes the line as its last argument.
+    """
 
     line: str
+    command: tuple[str, ...] = ("echo",)
 
 
 @dataclass(frozen=True)

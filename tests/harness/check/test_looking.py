@@ -20,6 +20,8 @@ from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
 from harness.lowering.executor import Observed
 from harness.objects.adjusting import POISON
+from harness.objects.btf.reader import Btf
+from harness.objects.btf.types import Kind
 from harness.objects.loading import Stage
 from harness.objects.reader import read
 from harness.objects.reasons import Reason
@@ -29,6 +31,7 @@ from harness.script.operations import (
     Buffer,
     CreateKprobe,
     EventSource,
+    Execute,
     FindTracepoint,
     LoadProgram,
     Operation,
@@ -45,6 +48,7 @@ from harness.script.outcome import Outcome, Unknown
 from tests.harness.check.trying import Says, environment, facts, fared, trial
 from tests.harness.objects.building import moved, tail_caller, typed
 from tests.harness.objects.probes import pair, probe
+from tests.harness.objects.types import Types
 from tests.harness.programs.elf import ALLOC, EXEC, FUNC, Section, object_file
 from tests.harness.programs.elf import Symbol as Named
 
@@ -231,8 +235,9 @@ def _denied(operation: Operation) -> Outcome:
 @pytest.mark.parametrize(
     ("section", "needed"),
     [
-        ("xdp", "a network device"),
+        ("xdp/cpumap", "a map of devices or CPUs"),
         ("tc", "a qdisc"),
+        ("tcx/ingress", "since 6.6"),
         ("cgroup/connect4", "a cgroup"),
         ("uprobe//bin/bash:readline", "the file /bin/bash, which the lane does not have"),
         ("uretprobe.s/libc.so.6:malloc", "the file libc.so.6"),
@@ -496,3 +501,32 @@ def test_a_pattern_that_matches_nothing_is_told_with_the_nearest() -> None:
     near = {"vfz_*": matching(lambda pattern: () if pattern == "vfz_*" else ("vfs_open", "tcp_x"), "vfz_*")}
     (why,) = fared(trial(probe("kprobe.multi/vfz_*")), says, near=near).whys
     assert (why.kind, why.remedy) == ("symbol", "did you mean vfs_*?")
+
+
+@pytest.mark.parametrize(
+    ("section", "era", "index"),
+    [("xdp", "6.1", 1), ("xdp.frags", "6.1", 1), ("tc/ingress", "6.12", 1), ("tcx/egress", "7.2", 1)],
+)
+def test_programs_of_devices_are_linked_to_loopback(section: str, era: str, index: int) -> None:
+    one = trial(probe(section, mov64_imm(R0, 0), exit_()), era)
+    (link,) = [step.operation for step in one.steps if step.stage is Stage.ATTACH]
+    assert isinstance(link, RawBpf) and {part.offset: part.value for part in link.parts}[4] == index
+    assert any(isinstance(step.operation, Execute) and step.operation.command[0] == "ping" for step in one.steps)
+    assert fared(one, lambda _: Outcome(value=2), era).hits == 2
+
+
+def test_what_cannot_be_linked_yet_is_told_with_the_release() -> None:
+    (why,) = fared(trial(probe("tc/ingress", mov64_imm(R0, 0), exit_()), "6.1"), era="6.1").whys
+    assert why.kind == "not-attached" and "since 6.6" in why.what
+
+
+def test_an_iterator_runs_its_program_when_it_is_read() -> None:
+    types = Types()
+    proto = types.add(Kind.FUNC_PROTO, "", types.int())
+    types.add(Kind.FUNC, "bpf_iter_task", proto, count=1)
+    where = replace(facts(), read_types=lambda: Btf(types.content()))
+    one = next(iter(trials([NamedObject("i.o", read(probe("iter/task", mov64_imm(R0, 0), exit_())))], where)))
+    made = [step.operation for step in one.steps if step.stage is Stage.ATTACH]
+    assert [operation.command for operation in made if isinstance(operation, RawBpf)] == [28, 33]
+    assert any(isinstance(step.operation, ReadCount) for step in one.steps)
+    assert fared(one, lambda _: Outcome(value=5)).hits == 5

@@ -29,6 +29,9 @@ OBJECTS = {
     "several": probe("kprobe.multi/cap_task_prctl", *COUNTS, name="several"),
     "faults": probe("perf_event", *COUNTS, name="faults"),
     "packets": probe("xdp", mov64_imm(R0, 2), exit_(), name="packets"),
+    "classified": probe("tcx/ingress", mov64_imm(R0, 0), exit_(), name="classified"),
+    "tasks": probe("iter/task", mov64_imm(R0, 0), exit_(), name="tasks"),
+    "devices": probe("xdp/devmap", mov64_imm(R0, 2), exit_(), name="devices"),
     "user": probe("uprobe//bin/busybox:main", name="user"),
     "agent": probe("uprobe//bin/hil-agent:syscall", *COUNTS, name="agent"),
     "agents": probe("uretprobe/hil-agent:syscall", *COUNTS, name="agents"),
@@ -41,6 +44,10 @@ OBJECTS = {
     "global": typed(Called(callback=True)),
     "untyped": typed(Called(name="no name")),
 }
+FIRE = (
+    *("trampoline", "typed", "raw", "several", "faults", "agent", "agents", "pattern"),
+    *("packets", "classified", "tasks"),
+)
 LANE = "debian-13/x86_64/jit"
 
 
@@ -56,10 +63,10 @@ def test_programs_are_tried_on_a_lane(tmp_path: Path, monkeypatch: pytest.Monkey
     record = json.loads((tmp_path / "runs/latest/results.json").read_text())
     found = {one["script"].partition(".")[0]: one for one in record["checked"]}
     assert [found[name]["fires"] for name in ("counts", "filters")] == ["yes", "yes"]
-    for name in ("trampoline", "typed", "raw", "several", "faults", "agent", "agents", "pattern"):
+    for name in FIRE:
         assert (found[name]["fires"], found[name]["whys"]) == ("yes", []), name
         assert found[name]["hits"] >= 1, name
-    for name, needed in (("packets", "needs a network device"), ("user", "/bin/busybox names no functions")):
+    for name, needed in (("devices", "needs a map of devices"), ("user", "/bin/busybox names no functions")):
         assert (found[name]["loads"], found[name]["attaches"]) == ("yes", "untried"), name
         assert needed in found[name]["whys"][0]["what"]
     assert "functions: cap_task_" in found["pattern"]["notes"][0]

@@ -77,7 +77,9 @@ def test_what_is_attached_counts_in_the_model() -> None:
         ("tracepoint/sched/sched_switch/x", None),
         ("tracepoint/sched:a/b", None),
         ("uprobe/libc:malloc", None),
-        ("xdp", None),
+        ("xdp", Place("device", "lo")),
+        ("iter/task", Place("iterator", "task")),
+        ("kprobe.multi/vfs_*", Place("multi", "vfs_*")),
     ],
 )
 def test_the_section_tells_where(section: str, where: Place | None) -> None:
