@@ -15,7 +15,7 @@ from harness.objects.btf.sanitising import FUNCTIONS_SINCE
 from harness.objects.btf.types import Kind
 from harness.objects.object_file import ObjectProgram
 from harness.objects.reasons import Refused
-from harness.release import Release, dotted
+from harness.release import Release
 from harness.script.operations import Buffer, Part, RawBpf, Ref, Types
 
 _MOST_LINE, _MOST_COLUMN = (1 << 22) - 1, (1 << COLUMN_BITS) - 1
@@ -30,12 +30,10 @@ class OwnTypes:
 
 
 def own_types(program: ObjectProgram, types: Btf | None, release: Release) -> OwnTypes | str:
-    """Returns what a kernel of that release takes; else why it is told nothing, empty where the object itself has
-    nothing to tell."""
-    if types is None or not program.types:
+    """Returns what a kernel of that release takes; else why it is told nothing, empty where the object has nothing to
+    tell, or no kernel of that release takes it."""
+    if types is None or not program.types or release < FUNCTIONS_SINCE:
         return ""
-    if release < FUNCTIONS_SINCE:
-        return f"loaded without the types of its functions (BTF), which kernels take since {dotted(FUNCTIONS_SINCE)}"
     told = {one.instruction: one for one in program.types}
     begins = [at for at, _ in program.functions]
     if missing := [name for at, name in program.functions if at not in told]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -144,7 +144,8 @@ def loaded(guest: LaneGuest, file: Path, sections: Sequence[str], *, attach: boo
     """Returns programs of an object as steps; errors as `LaneGuest.attach`."""
     name = file.name
     session = guest.session
-    prepared = _prepared(file, KernelFacts.of(session.kernel, CPUS))
+    facts = replace(KernelFacts.of(session.kernel, CPUS), read_file=lambda path: _content(session.target, path))
+    prepared = _prepared(file, facts)
     loader = Loader(prepared, kern_version=0 if portable else None)
     chosen = [choose(name, prepared.file.programs, one) for one in sections or (None,)]
     found = list({program.name: program for program in chosen}.values())
@@ -172,6 +173,12 @@ def loaded(guest: LaneGuest, file: Path, sections: Sequence[str], *, attach: boo
     order = dict.fromkeys((*(program.name for program in found), *here))
     operations = tuple(step.operation for step in steps)
     return Loaded(guest, name, prepared.file, tuple(here[one] for one in order), operations)
+
+
+def _content(target: Target, path: str) -> bytes | None:
+    """Returns what a file of the target has; None when it cannot be read."""
+    done = target.run(["cat", path])
+    return None if done.status else done.stdout
 
 
 def resolve(given: str | Path, folder: Path) -> Path:
