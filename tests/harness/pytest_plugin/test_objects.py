@@ -67,7 +67,7 @@ def attached(tmp_path: Path, content: bytes, *sections: str, portable: bool = Fa
     ("section", "said"),
     [
         ("kprobe", r"section kprobe, which names no function, cannot be attached here; load it with guest\.load"),
-        ("xdp", r"section xdp, which is for xdp, cannot be attached here; load it with guest\.load"),
+        ("sk_msg", r"section sk_msg, which is for sk_msg, cannot be attached here; load it with guest\.load"),
     ],
 )
 def test_a_program_that_cannot_be_attached_is_told(tmp_path: Path, section: str, said: str) -> None:
