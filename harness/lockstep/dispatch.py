@@ -23,8 +23,6 @@ from hil.errors import BenchError, UserError
 Read = Callable[[int, int], bytes]
 """Reads the guest's memory: an address, a number of bytes."""
 
-INTERPRETERS = ("___bpf_prog_run", "__bpf_prog_run")
-"""The function that interprets programs: since 4.16 (1ea47e01ad6e) and before."""
 _ADD = 0x0F
 _ENTRIES = 256
 _MOST_FUNCTION = 0x8000

@@ -6,6 +6,8 @@ from __future__ import annotations
 from harness.isa.instruction import SIZE
 from harness.isa.opcodes import LD_IMM64, Class, Coded, Jump
 
+INTERPRETERS = ("___bpf_prog_run", "__bpf_prog_run")
+"""The function that interprets programs: since 4.16 (1ea47e01ad6e) and before."""
 CALL = Class.JMP | Jump.CALL
 EXIT = Class.JMP | Jump.EXIT
 # Opcodes that only exist inside the kernel, include/linux/filter.h; BPF_OBJ_GET_INFO_BY_FD shows the ones on the right.

@@ -13,14 +13,16 @@ from harness.isa.opcodes import STACK_SIZE
 from harness.lane import Engine, Lane
 from harness.lockstep import dispatch
 from harness.lockstep.actual import CODE_BYTES, REGISTER_WORDS, GuestProgram, GuestRun, compiled, interpreted
+from harness.lockstep.inside import INTERPRETERS
 from harness.lockstep.loads import Loads, loads
 from harness.lockstep.registers import jit_registers
+from harness.lowering import watch
 from harness.lowering.executor import Missed, Observed
 from harness.lowering.watch import LoadedCode, Watch
 from harness.model.environment import Environment
 from harness.release import release
 from harness.script.needs import Need
-from harness.script.operations import LoadProgram, Script
+from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, choose_engine, lane_session
 from hil.errors import BenchError
 from hil.gdb.symbols import symbol_file
@@ -88,7 +90,7 @@ class LockstepLane:
         if self._loads and isinstance(seen, Observed):
             told = self._loads.codes(script, seen.outcomes, [one for one in records if one.group == _LOADS])
         records = [one for one in records if one.group == _INSTRUCTIONS]
-        programs = tuple(_programs(script, told, compiled=self.lane.engine is Engine.JIT))
+        programs = tuple(_programs(seen, told, compiled=self.lane.engine is Engine.JIT))
         if self.lane.engine is Engine.INTERP:
             runs = interpreted(records, programs, self.labels)
         else:
@@ -112,10 +114,10 @@ class LockstepLane:
         return records
 
     def _arm_interpreter(self, symbols: SymbolTable) -> None:
-        function = next((one for name in dispatch.INTERPRETERS for one in symbols.symbols if one.name == name), None)
+        function = next((one for name in INTERPRETERS for one in symbols.symbols if one.name == name), None)
         if function is None:
             raise BenchError(
-                f"{self.lane} has no symbol {' or '.join(dispatch.INTERPRETERS)}, so its interpreter is not found",
+                f"{self.lane} has no symbol {' or '.join(INTERPRETERS)}, so its interpreter is not found",
                 remedy="its kernel needs CONFIG_KALLSYMS, or a vmlinux",
             )
         found = dispatch.find(self.lane.arch, function.address, function.size, self._read)
@@ -179,17 +181,12 @@ class LockstepLane:
                 machine.qmp.human("log none")
 
 
-def _programs(script: Script, told: Sequence[LoadedCode], *, compiled: bool) -> Iterator[GuestProgram]:
-    """Yields each program that was loaded; those of which the kernel told nothing as the script has them."""
-    by_name: dict[str, list[LoadedCode]] = {}
-    for one in told:
-        by_name.setdefault(one.name, []).append(one)
-    for operation in script.operations:
-        if isinstance(operation, LoadProgram):
-            codes = by_name.get(operation.name, [])
-            code = codes.pop(0) if codes else LoadedCode(operation.name)
-            refused = compiled and bool(code.translated) and not code.native
-            yield GuestProgram(operation.name, tuple(operation.program.instructions), code, refused)
+def _programs(seen: Observed | Missed, told: Sequence[LoadedCode], *, compiled: bool) -> Iterator[GuestProgram]:
+    """Yields each program that the script loads; those of which the kernel told nothing as the script has them."""
+    outcomes = seen.outcomes if isinstance(seen, Observed) else ()
+    for operation, code in watch.loads(seen.script, outcomes, told):
+        refused = compiled and bool(code.translated) and not code.native
+        yield GuestProgram(operation.name, tuple(operation.program.instructions), code, refused)
 
 
 class LockstepMachine:

@@ -9,7 +9,8 @@ takes the lines along when it removes or rewrites instructions, and reports the 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from harness.abi import bpf, btf
 from harness.abi.bpf import COLUMN_BITS, LINE_INFO
 from harness.isa.instruction import SIZE
 from harness.isa.opcodes import LD_IMM64
-from harness.script.operations import LoadProgram
+from harness.script.operations import LoadProgram, Script
 from harness.script.outcome import Outcome
 from hil.agent.results import BatchResult
 from hil.agent.steps import Operand, Result
@@ -87,7 +88,7 @@ class Watch:
         """Adds the steps that ask for a program just loaded; returns `reader`, which keeps the answer as well."""
         count = len(operation.program.instructions)
         if not _starts(operation):
-            return reader
+            return self._kept(reader, lambda _: LoadedCode(operation.name))
         rooms = {
             "xlated_prog_insns": ("xlated_prog_len", SIZE * (_MORE * count + _ROOM), 1),
             "jited_prog_insns": ("jited_prog_len", SIZE * (_MORE * count + _ROOM), 1),
@@ -111,13 +112,37 @@ class Watch:
                 header = builder.read(info, bpf.WHOLE_PROG_INFO.size)
                 parts = {name: builder.read(places[name], size) for name, (_, size, _) in rooms.items()}
 
+        return self._kept(reader, lambda results: _told(operation.name, results, header, parts))
+
+    def _kept(self, reader: Reader, told: Callable[[BatchResult], LoadedCode]) -> Reader:
+        """Returns `reader`, which keeps what is told of a program as well, if that was loaded."""
+
         def read(results: BatchResult) -> Outcome:
             outcome = reader(results)
             if outcome.errno is None:
-                self.told.append(_told(operation.name, results, header, parts))
+                self.told.append(told(results))
             return outcome
 
         return read
+
+
+def loads(
+    script: Script, outcomes: Sequence[Outcome], told: Iterable[LoadedCode]
+) -> Iterator[tuple[LoadProgram, LoadedCode]]:
+    """Yields every load of a script with what the kernel `told` of it, which is in the order of the loads that
+    succeeded; an empty LoadedCode for one that failed, as for one of which it told nothing.
+
+    Names do not tell loads apart: one may fail, and a later one of the same name succeed. They tell those of a forked
+    process, which are in `told` as well, from the script's own.
+    """
+    left: dict[str, deque[LoadedCode]] = {}
+    for one in told:
+        left.setdefault(one.name, deque()).append(one)
+    for number, operation in enumerate(script.operations):
+        if isinstance(operation, LoadProgram):
+            succeeded = number < len(outcomes) and outcomes[number].errno is None
+            codes = left.get(operation.name) if succeeded else None
+            yield operation, codes.popleft() if codes else LoadedCode(operation.name)
 
 
 def _told(name: str, results: BatchResult, header: Result, parts: Mapping[str, Result]) -> LoadedCode:
