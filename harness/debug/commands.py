@@ -14,6 +14,7 @@ from harness.compare import Verdict
 from harness.core_scripts import KNOWN, core_scripts
 from harness.debug import interactive as by_hand
 from harness.debug.debuggee import booted
+from harness.debug.going_back import place, show_file, show_moment
 from harness.debug.hooks import hook
 from harness.debug.in_lockstep import Held, held, in_lockstep
 from harness.debug.looking import look
@@ -38,6 +39,7 @@ from hil.nearest import nearest
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
 _LOCKSTEP = "Compare every BPF instruction of this script, clause or case with the model (docs/lockstep.md)."
+_AT = "With --lockstep or --show: registers, stack and maps before this executed instruction of a run."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
@@ -48,6 +50,10 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.option("--lockstep", metavar="NAME", shell_complete=completing.clause_or_script, help=_LOCKSTEP)
 @click.option("--record", type=_FILE, help="With --lockstep: keep what the lane did in this file.")
 @click.option("--against", "recorded", type=_FILE, help="With --lockstep: compare with what such a file has.")
+@click.option(
+    "--show", "shown", type=_FILE, help="Boot nothing: show what a file of --record has, at the place of --at."
+)
+@click.option("--at", metavar="RUN:STEP", help=_AT)
 @click.option("--script", "name", shell_complete=completing.script, help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
@@ -58,6 +64,8 @@ def debug(
     lockstep: str | None,
     record: Path | None,
     recorded: Path | None,
+    shown: Path | None,
+    at: str | None,
     name: str | None,
     symbol: str | None,
     interactive: bool,
@@ -65,15 +73,25 @@ def debug(
 ) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
     every BPF instruction of a script with the model."""
-    named = [_lane(one) for one in (() if lane is None else (lane,)) + lanes]
     console = terminal.console()
+    if shown is not None:
+        _only_with(
+            bool(lane or lanes or lockstep or record or recorded or name or symbol or interactive),
+            "--show",
+            "a lane or --lockstep",
+        )
+        return show_file(console, shown, at)
+    if at is not None:
+        place(at)  # fails before anything boots
+    named = [_lane(one) for one in (() if lane is None else (lane,)) + lanes]
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     if lockstep is not None:
         _only_with(
             interactive or symbol is not None or name is not None, "--lockstep", "--script, --break and --interactive"
         )
-        return _lockstep(console, named, lockstep, output, progress, record, recorded)
+        return _lockstep(console, named, lockstep, output, progress, record, recorded, at)
     _only_with(bool(record or recorded), "hil debug without --lockstep", "--record and --against")
+    _only_with(at is not None, "hil debug without --lockstep or --show", "--at")
     if len(named) != 1:
         raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
     (chosen,) = named
@@ -114,6 +132,7 @@ def _lockstep(
     progress: LineListener,
     record: Path | None,
     recorded: Path | None,
+    at: str | None,
 ) -> int:
     most = 1 if record or recorded else 2
     if not 1 <= len(lanes) <= most or len(set(lanes)) < len(lanes):
@@ -134,6 +153,9 @@ def _lockstep(
         _show(console, found[-1], True)
     if record:
         write(record, sides[0])
+    if at is not None:
+        for side in sides:
+            show_moment(console, side, at)
     if any(one.examined.difference for one in found):
         return 1
     return 3 if found[-1].examined.note else 0

@@ -6,14 +6,16 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.isa.instruction import Instruction, decode, encode
-from harness.lockstep.actual import GuestRun
+from harness.lockstep.actual import GuestProgram, GuestRun
 from harness.lockstep.recording import Recorded
+from harness.script.maps import CreateMap
+from harness.script.operations import LoadProgram
 from hil.errors import UserError
 
 _FORMAT = 1
@@ -33,27 +35,49 @@ class TakenStep:
 @dataclass(frozen=True)
 class Taken:
     """A script on a lane: the instructions of each program by its name, those of them that the kernel kept, and the
-    runs in their order."""
+    runs in their order. `maps` has the names of the maps that instructions of a program refer to, by their numbers;
+    `sizes` the bytes of each map's keys and values."""
 
     lane: str
     script: str
     programs: Mapping[str, tuple[Instruction, ...]]
     kept: Mapping[str, frozenset[int]]
     runs: tuple[tuple[TakenStep, ...], ...]
+    maps: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def taken(lane: str, script: str, recorded: Recorded) -> Taken:
     """Returns what was recorded in the form that is kept. A run that may be of several programs, since they have the
     same code, counts as the first one's."""
-    programs = {one.name: one.instructions for one in recorded.programs}
-    kept = {one.name: one.kept for one in recorded.programs}
-    return Taken(lane, script, programs, kept, tuple(tuple(_steps(run)) for run in recorded.runs))
+    names = _names(recorded.programs)
+    programs = {names[one]: one.instructions for one in recorded.programs}
+    kept = {names[one]: one.kept for one in recorded.programs}
+    runs = tuple(tuple(_steps(run, names)) for run in recorded.runs)
+    operations = recorded.seen.script.operations
+    loads = [one for one in operations if isinstance(one, LoadProgram)]
+    maps = {
+        names[one]: {index: ref.name for index, ref in load.program.maps}
+        for one, load in zip(recorded.programs, loads, strict=True)
+    }
+    sizes = {one.name: (one.key_size, one.value_size) for one in operations if isinstance(one, CreateMap)}
+    return Taken(lane, script, programs, kept, runs, maps, sizes)
 
 
-def _steps(run: GuestRun) -> Iterator[TakenStep]:
+def _names(programs: Sequence[GuestProgram]) -> Mapping[GuestProgram, str]:
+    """Returns a name for each program; later ones of the same name, which a script may load when the first one is
+    closed, or failed, have a number."""
+    found: dict[GuestProgram, str] = {}
+    for one in programs:
+        number = 1 + sum(other.name == one.name for other in found)
+        found[one] = one.name if number == 1 else f"{one.name} ({number})"
+    return found
+
+
+def _steps(run: GuestRun, names: Mapping[GuestProgram, str]) -> Iterator[TakenStep]:
     for step in run.readings[0]:
         registers = (*step.registers[:-1], None if step.entry else step.registers[-1])
-        yield from (TakenStep(step.program.name, index, registers, step.stack) for index in step.indexes)
+        yield from (TakenStep(names[step.program], index, registers, step.stack) for index in step.indexes)
 
 
 def write(path: Path, one: Taken) -> None:
@@ -68,6 +92,8 @@ def write(path: Path, one: Taken) -> None:
             [[step.program, step.index, step.registers, step.stack.hex() if step.stack else None] for step in run]
             for run in one.runs
         ],
+        "maps": one.maps,
+        "sizes": one.sizes,
     }
     try:
         path.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
@@ -103,4 +129,9 @@ def _parsed(content: Any) -> Taken:
     kept = {name: frozenset(content["kept"][name]) for name in programs}
     if not all(runs) or not all(0 <= step.index < len(programs[step.program]) for run in runs for step in run):
         raise ValueError("runs of no instructions, or of others than the programs have")
-    return Taken(content["lane"], content["script"], programs, kept, runs)
+    # Files of before there was anything to go back for have neither.
+    maps = {
+        name: {int(index): str(map) for index, map in found.items()} for name, found in content.get("maps", {}).items()
+    }
+    sizes = {str(name): (int(key), int(value)) for name, (key, value) in content.get("sizes", {}).items()}
+    return Taken(content["lane"], content["script"], programs, kept, runs, maps, sizes)

@@ -17,7 +17,7 @@ from harness.lockstep.findings import lines
 from harness.lockstep.pairing import against
 from harness.lockstep.taken import Taken, TakenStep, read, taken, write
 from harness.model.value import M64
-from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
+from harness.script.operations import Close, LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from hil.errors import UserError
 from tests.harness.lockstep.pretended import pretend
 from tests.harness.lockstep.test_comparing import BODY, LANE, SCRIPT
@@ -195,3 +195,18 @@ def test_another_format_and_a_missing_file_are_told(tmp_path: Path) -> None:
         read(tmp_path / "file")
     with pytest.raises(UserError, match="cannot be written"):
         write(tmp_path / "no" / "file", lane("a"))
+
+
+def test_programs_of_one_name_are_kept_apart_in_a_file(tmp_path: Path) -> None:
+    """A script may load another program of a name when it has closed the first one, or that was refused."""
+    short = asm.program(asm.mov64_imm(R0, 1), asm.exit_())
+    steps = [
+        (LoadProgram("it", ProgramType.SOCKET_FILTER, one), RunSocketFilter(Ref("it"), b"\0" * 64), Close(Ref("it")))
+        for one in (CALLED, short)
+    ]
+    one = lane("a", Script("twice", "", (*steps[0], *steps[1])))
+    write(tmp_path / "record", one)
+    kept = read(tmp_path / "record")
+    assert {name: len(code) for name, code in kept.programs.items()} == {"it": 7, "it (2)": 2}
+    assert [{step.program for step in run} for run in kept.runs] == [{"it"}, {"it (2)"}]
+    assert not against(kept, one).difference
