@@ -158,7 +158,7 @@ class BoardTarget:
         about = self.board
         keeping = keeper.command(about.token, about.owner, about.settings, about.groups, about.places)
         stream = connection.open(keeping, timeout=_START * speed.scale())
-        self._keeper = kept = Keeper(stream, str(self.board.address), self._cut)
+        self._keeper = kept = Keeper(stream, str(self.board.address), self._liveness.wake, self._cut)
         for sentence in kept.left:
             self._warn(sentence)
         if (console := self._console) is not None:

@@ -43,14 +43,16 @@ def command(
 
 
 class Keeper:
-    """Talks to the keeper on `stream`; a thread has `lost` called with the reason when it does not answer any more.
+    """Talks to the keeper on `stream`; a thread has `heard` called for each answer, and `lost` with the reason when it
+    does not answer any more.
 
     `ready` says where to work. Raises UserError when the board is in use or executes nothing, MachineLost when it does
     not answer.
     """
 
-    def __init__(self, stream: Stream, host: str, lost: Callable[[str], None]) -> None:
+    def __init__(self, stream: Stream, host: str, heard: Callable[[], None], lost: Callable[[str], None]) -> None:
         self._stream = stream
+        self._heard = heard
         self._lost = lost
         self._ended = threading.Event()
         self._lines = self._read()
@@ -117,6 +119,7 @@ class Keeper:
                 if next(self._lines, None) != "beat":
                     raise MachineLost("what keeps the board ended there")
                 self.beats += 1
+                self._heard()
         except MachineLost as error:
             self._lost(str(error))
 

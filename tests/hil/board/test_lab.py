@@ -16,8 +16,9 @@ from types import SimpleNamespace
 import pytest
 
 from hil.agent.local import host_architecture
+from hil.board import board as hil_board
+from hil.board import keeper, reaching
 from hil.board import lab as hil_lab
-from hil.board import reaching
 from hil.board.board import Board, BoardTarget
 from hil.board.lab import Lab
 from hil.board.login import Unreachable
@@ -172,6 +173,29 @@ def test_a_board_that_crashes_is_told_by_its_console_and_switched_off_and_on(
     assert PANIC in (tmp_path / "run/console.log").read_text()
     assert target.warnings == ("it was switched off and on, since it did not answer any more",)
     assert pretended.switched == ["cycle"]
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_board_that_printed_a_panic_has_to_answer_soon(
+    pretended: Pretended, host: ThisHost, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    monkeypatch.setenv("HIL_TIME_SCALE", "1")
+    monkeypatch.setattr(keeper, "EVERY", 0.02)
+    monkeypatch.setattr(hil_board, "_AFTER_A_PANIC", 0.5 if silent else 60.0)
+    lab, place = Lab(f"labgrid:{file}"), tmp_path / "place"
+    place.mkdir()
+    board = Board(lab.address, "ours", "ours@desk", host.ssh_config, places=(str(place),), lab=lab)
+    with BoardTarget(board, host_architecture(), platform.release(), tmp_path / "run") as target:
+        if silent:
+            host.muted.set()
+        pretended.crashed.set()
+        watching = next(one for one in threading.enumerate() if one.name == "hil-board-panic")
+        watching.join(60)
+        assert target.alive is not silent
+        reason = target.lost_reason()
+    assert reason is not None and reason.endswith(PANIC)
+    assert ("no answer after a panic" in reason) is silent
+    until(lambda: not list(place.iterdir()))
 
 
 def test_a_console_that_breaks_is_opened_again(
