@@ -36,7 +36,7 @@ from hil.whole import check_place
 @click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
 @lanes
 @click.option("--programs", "patterns", default="*", show_default=True, help="Only programs of such names or sections.")
-@click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5.")
+@click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5, or run:ls /.")
 @click.option("--portable", is_flag=True, help="Name system calls as each kernel does, set `version`, and say so.")
 @click.option("--expect", type=INPUT_FILE, help="A table of what must be.")
 @click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")

@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Triggers as users write them: `cap_task_prctl:0x7fff0001,1,2`."""
+"""Triggers as users write them: `cap_task_prctl:0x7fff0001,1,2`, `run:ping -c 1 127.0.0.1`."""
 
 from __future__ import annotations
 
+import shlex
+
 from harness.script.bounds import beyond
-from harness.script.operations import Trigger
+from harness.script.operations import Execute, Trigger
 from harness.script.triggers import TRIGGERS, From
 from hil.errors import UserError
 from hil.nearest import nearest
 
+RUN = "run"
+"""Stands for a command of the guest's busybox, which a child executes."""
 
-def parse(text: str) -> Trigger:
-    """Returns the trigger; raises UserError for one that there is not, and for arguments that are no numbers."""
+
+def parse(text: str) -> Trigger | Execute:
+    """Returns the trigger, or the command that a child is to execute; raises UserError for one that there is not, and
+    for arguments that are no numbers."""
     name, _, listed = text.partition(":")
+    if name == RUN:
+        return _command(text, listed)
     if name not in TRIGGERS:
-        raise UserError(f"--trigger {text}: there is no trigger {name!r}", remedy=nearest(name, TRIGGERS))
+        raise UserError(f"--trigger {text}: there is no trigger {name!r}", remedy=nearest(name, (*TRIGGERS, RUN)))
     try:
         arguments = tuple(int(word, 0) for word in listed.split(",")) if listed else ()
     except ValueError:
@@ -25,3 +33,11 @@ def parse(text: str) -> Trigger:
     if wrong := beyond(made):
         raise UserError(f"--trigger {text}: it {wrong}", remedy="write a number that a register holds")
     return made
+
+
+def _command(text: str, words: str) -> Execute:
+    try:
+        *command, last = shlex.split(words)
+    except ValueError:
+        raise UserError(f"--trigger {text}: that is no command", remedy="write run:ping -c 1 127.0.0.1") from None
+    return Execute(last, tuple(command))

@@ -110,7 +110,7 @@ class Trial:
 def trials(
     objects: Sequence[NamedObject],
     kernel: KernelFacts,
-    trigger: Trigger | None = None,
+    trigger: Trigger | Execute | None = None,
     *,
     translate: bool = False,
     wanted: Callable[[ObjectProgram], bool] = lambda _: True,
@@ -143,7 +143,7 @@ def script_names(objects: Sequence[NamedObject]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _trial(trial: Trial, trigger: Trigger | None) -> Trial:
+def _trial(trial: Trial, trigger: Trigger | Execute | None) -> Trial:
     program = trial.program
     loader = Loader(trial.prepared, kern_version=0 if trial.translated else None)
     try:
@@ -165,7 +165,7 @@ def _too_large(steps: Sequence[Step]) -> bool:
     return sum(nbytes(step.operation) for step in steps) > ROOM
 
 
-def _steps(trial: Trial, loader: Loader, trigger: Trigger | None) -> Iterator[Step]:
+def _steps(trial: Trial, loader: Loader, trigger: Trigger | Execute | None) -> Iterator[Step]:
     yield from loader.load(trial.program)
     attached = tuple(loader.attach(trial.program))
     runs = bool(attached) and trial.place is not None and trial.place.kind in _WITHOUT_EVENT
@@ -216,10 +216,12 @@ def _shared(prepared: Prepared, program: ObjectProgram) -> set[str]:
     return {ref.name for _, ref in program.program.maps} - frozen
 
 
-def _fire(trial: Trial, trigger: Trigger | None) -> Iterator[Fork | Execute | Exit | Trigger | ReadCount]:
+def _fire(trial: Trial, trigger: Trigger | Execute | None) -> Iterator[Fork | Execute | Exit | Trigger | ReadCount]:
     where = trial.place
     if where is not None and where.kind == "iterator":
         yield ReadCount(Ref(f"iterator of {trial.program.name}"))
+    elif isinstance(trigger, Execute):
+        yield from (Fork(), trigger, Exit())
     elif trigger is not None:
         yield trigger
     elif known := trial.trigger:

@@ -15,11 +15,12 @@ from harness.objects.kernel_facts import KernelFacts
 from harness.objects.loading import PER_CPU, Loader, Stage
 from harness.objects.loading import Step as LoadingStep
 from harness.objects.object_file import ObjectFile, ObjectMap, ObjectProgram
-from harness.objects.places import place
+from harness.objects.places import place, user_place
 from harness.objects.places import portable as portable_symbol
 from harness.objects.preparing import Prepared, prepare
 from harness.objects.reader import read
 from harness.objects.reasons import Refused
+from harness.objects.user_files import NoPlace, UserPlace
 from harness.script.clause import Said, Step, expect
 from harness.script.needs import CPUS
 from harness.script.operations import (
@@ -159,6 +160,8 @@ def loaded(guest: LaneGuest, file: Path, sections: Sequence[str], *, attach: boo
             raise UserError(f"{name}: {error.what}", remedy=error.remedy or error.refusal.reason.value) from None
         if attach:
             attaching = tuple(loader.attach(program))
+            if not attaching and isinstance(none := _nowhere(program, prepared), NoPlace):
+                raise UserError(f"{name}: {program.name} {none.what}", remedy=none.remedy)
             if not attaching:
                 raise UserError(
                     f"{name}: {_said(program)} cannot be attached here",
@@ -218,6 +221,10 @@ def _prepared(file: Path, kernel: KernelFacts) -> Prepared:
     except Refused as error:
         first = error.refusal
     raise UserError(f"{file.name}: {first}", remedy=first.remedy or "`hil object` tells all that is in it")
+
+
+def _nowhere(program: ObjectProgram, prepared: Prepared) -> UserPlace | NoPlace | None:
+    return None if program.meaning is None else user_place(program.meaning, prepared.kernel)
 
 
 def _said(program: ObjectProgram) -> str:

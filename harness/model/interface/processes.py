@@ -61,7 +61,7 @@ def exit(kernel: Kernel, _: Exit) -> Outcome:
 def execute(kernel: Kernel, operation: Execute) -> Outcome:
     """Executes a program, which writes its line; raises Unpredictable for one that does something else."""
     if operation.command != ("echo",):
-        raise Unpredictable(f"what {operation.command[0]} does")
+        raise Unpredictable(f"what {(*operation.command, operation.line)[0]} does")
     for event in _events(kernel, kernel.task):
         event.enabled = event.enabled or event.enable_on_exec
         event.enable_on_exec = False

@@ -14,6 +14,7 @@ from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.looking import LOG, LONG_LOG, _readings
 from harness.check.symbols import Found, Symbol, matching
+from harness.check.triggers import parse
 from harness.check.trying import NamedObject, Trial, trials
 from harness.check.verifier_log import Reading
 from harness.core_scripts.parts import count_hits
@@ -45,6 +46,7 @@ from harness.script.operations import (
     UpdateElement,
 )
 from harness.script.outcome import Outcome, Unknown
+from hil.errors import UserError
 from tests.harness.check.trying import Says, environment, facts, fared, trial
 from tests.harness.objects.building import moved, tail_caller, typed
 from tests.harness.objects.probes import pair, probe
@@ -530,3 +532,24 @@ def test_an_iterator_runs_its_program_when_it_is_read() -> None:
     assert [operation.command for operation in made if isinstance(operation, RawBpf)] == [28, 33]
     assert any(isinstance(step.operation, ReadCount) for step in one.steps)
     assert fared(one, lambda _: Outcome(value=5)).hits == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("write_null:0,5", Trigger("write_null", (0, 5))),
+        ("run:ping -c 1 127.0.0.1", Execute("127.0.0.1", ("ping", "-c", "1"))),
+        ("run:ls", Execute("ls", ())),
+    ],
+)
+def test_what_fires_a_probe_is_read(text: str, made: Trigger | Execute) -> None:
+    assert parse(text) == made
+    (one,) = trials([NamedObject("probe.o", read(probe()))], facts(), parse(text))
+    assert made in [step.operation for step in one.steps] and one.triggered
+    fared(one, lambda _: Outcome(value=1))
+
+
+@pytest.mark.parametrize("text", ["run:", "run:echo 'x", "no_such"])
+def test_a_trigger_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(UserError):
+        parse(text)

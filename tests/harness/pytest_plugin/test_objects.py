@@ -45,7 +45,7 @@ def test_a_number_is_written_in_the_size_of_keys_and_values() -> None:
 
 
 class Guest:
-    """What `guest.attach` asks of a guest: its kernel, and what stands in its /proc/kallsyms."""
+    """What `guest.attach` asks of a guest: its kernel, and what stands in its /proc/kallsyms; it has no other file."""
 
     KALLSYMS = b"ffffffff81000000 T cap_task_prctl\nffffffff81000100 T __x64_sys_openat\n"
 
@@ -53,6 +53,8 @@ class Guest:
         self.session = SimpleNamespace(kernel=fake_kernel(arch="x86_64"), target=self)
 
     def run(self, argv: Sequence[str]) -> Completed:
+        if argv[0] == "cat":
+            return Completed(1, b"", b"")
         assert argv[0] == "grep" and argv[-1] == "/proc/kallsyms"
         return Completed(0, self.KALLSYMS, b"")
 
@@ -68,6 +70,7 @@ def attached(tmp_path: Path, content: bytes, *sections: str, portable: bool = Fa
     [
         ("kprobe", r"section kprobe, which names no function, cannot be attached here; load it with guest\.load"),
         ("sk_msg", r"section sk_msg, which is for sk_msg, cannot be attached here; load it with guest\.load"),
+        ("uprobe//no/such:f", r"probe needs the file /no/such, which the lane does not have"),
     ],
 )
 def test_a_program_that_cannot_be_attached_is_told(tmp_path: Path, section: str, said: str) -> None:
