@@ -19,8 +19,9 @@ from harness.session import Bootable, lane_session
 from hil.errors import BenchError
 from hil.recorder import Recorder
 
-LONG, RUNS = 4000, 20
-_RECORDED = Script(
+LONG, RUNS = 2000, 40
+"""Instructions of a program, which must fit in a socket's memory of 20 KiB, and its runs."""
+RECORDED = Script(
     "recorded",
     "many instructions",
     (
@@ -77,13 +78,13 @@ def _recorded(name: str, lane: LockstepLane, rounds: int, notify: Callable[[str]
 
         def record() -> None:
             with recorder.recording():
-                executor.run([_RECORDED])
+                executor.run([RECORDED])
 
         took = seconds(record)
         if recorder.lost or not recorder.size:
             raise BenchError(f"{name}: {recorder.lost} records found no room, {recorder.size} bytes were recorded")
         recorded.append(LONG * RUNS / took)
-        plain.append(LONG * RUNS / seconds(lambda: executor.run([_RECORDED])))
+        plain.append(LONG * RUNS / seconds(lambda: executor.run([RECORDED])))
     return Ratio(f"{name}: instructions run and recorded / run", "1/s", tuple(recorded), tuple(plain), "")
 
 
