@@ -179,10 +179,8 @@ class Comparison:
     def _stack(self, model: Stack, guest: bytes) -> tuple[str, str, str] | None:
         """Compares the bytes of a stack, from its lowest one: whole numbers, and what is known of bytes that are parts
         of an address or of a number that is known in part."""
-        value, known = (
-            int.from_bytes(model.content, "little"),
-            int.from_bytes(model.unknown.translate(_KNOWN), "little"),
-        )
+        known = int.from_bytes(model.unknown.translate(_KNOWN), "little")
+        value = int.from_bytes(model.content, "little") & known
         compared = len(guest) - sum(model.unknown)
         for place, (whole, part) in model.parts.items():
             bits, mask = self._byte(whole, part)
