@@ -4,7 +4,7 @@ and whether the model keeps up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.benchmarks.ratio import Ratio, seconds
 from harness.core_scripts.parts import array, element, read_u64
@@ -81,6 +81,11 @@ def _predict(model: ModelExecutor, count: int) -> None:
 
 def run_cases(executor: GuestExecutor, count: int) -> None:
     """Runs so many cases; raises BenchError when one is lost."""
-    for seen in executor.run([CASE] * count, together=TOGETHER):
+    run_all(executor, [CASE] * count, TOGETHER)
+
+
+def run_all(executor: GuestExecutor, scripts: Sequence[Script], together: int = 1) -> None:
+    """Runs scripts, `together` in a process; raises BenchError when one is lost, which would be a fast one."""
+    for seen in executor.run(scripts, together=together):
         if isinstance(seen, Missed):
             raise BenchError(f"a benchmark case was lost: {seen.reason}")

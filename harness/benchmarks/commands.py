@@ -14,6 +14,7 @@ from rich.console import Console
 from harness.benchmarks.batching import batching_ratios
 from harness.benchmarks.boot import boot_ratio
 from harness.benchmarks.conformance import conformance, table
+from harness.benchmarks.fuzzing import fuzzing_ratios, memory_ratio
 from harness.benchmarks.lockstep import lockstep_ratios
 from harness.benchmarks.model import model_ratios
 from harness.benchmarks.ratio import Ratio
@@ -28,49 +29,69 @@ from hil.kernels import store
 
 
 @click.command()
-@click.option("--kernel", "name", default="debian-12", show_default=True, help="The kernel that is measured.")
+@click.option(
+    "--kernel",
+    "names",
+    multiple=True,
+    default=("debian-12", "linux-4.1"),
+    show_default=True,
+    help="A kernel that is measured; may be given several times.",
+)
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Pairs a ratio.")
 @click.option("--restores", type=click.IntRange(1), help="Restore so many machines in a row, and measure nothing else.")
+@click.option(
+    "--cases",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(10),
+    help="Generated cases after which a campaign's memory is compared with that after a tenth of them.",
+)
 @click.option("--lockstep", is_flag=True, help="Measure what lockstep costs, and nothing else.")
-def bench(name: str, rounds: int, restores: int | None, lockstep: bool) -> None:
+def bench(names: tuple[str, ...], rounds: int, restores: int | None, cases: int, lockstep: bool) -> None:
     """Measure what the bench adds and saves, as ratios to a baseline of the same run; and where the time of a
     conformance run goes, as shares of it."""
     console = terminal.console()
-    for arch in architectures_with(name):
+    for name, arch in _places(names):
         store.get(name, arch)  # fails before minutes are spent on what needs no kernel
 
     with Heartbeat(lambda line: console.print(f"bench: {line}", highlight=False, style="dim")) as notify:
         notify("starting")
-        _measure(console, name, rounds, restores, lockstep, notify)
+        if restores is not None:
+            _restore(console, names, restores, notify)
+        elif lockstep:
+            _print(console, _lockstep(names[0], rounds, notify))
+        else:
+            _measure(console, names, rounds, cases, notify)
 
 
-def _measure(
-    console: Console, name: str, rounds: int, restores: int | None, lockstep: bool, notify: store.Notify
-) -> None:
-    """Measures, and prints what came out."""
-    if restores is not None:
-        with TemporaryDirectory(prefix="hil-bench-") as folder:
-            for arch in filter(_restorable, architectures_with(name)):
+def _restore(console: Console, names: Sequence[str], restores: int, notify: store.Notify) -> None:
+    """Restores machines in a row, and prints what came of it."""
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        for name, arch in _places(names):
+            if _restorable(arch):
                 bootable = prepare(name, arch.name, LineListener(notify))
-                told = restored_in_a_row(bootable, Path(folder), restores)
+                told = restored_in_a_row(bootable, Path(folder) / name, restores)
                 console.print(f"{name}/{arch}: {told}", highlight=False)
-        return
-    if lockstep:
-        _print(console, _lockstep(name, rounds, notify))
-        return
+
+
+def _measure(console: Console, names: Sequence[str], rounds: int, cases: int, notify: store.Notify) -> None:
+    """Measures, and prints what came out."""
     ratios = list(model_ratios(rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
-        report, took = conformance(name, Path(folder), notify)
-    with TemporaryDirectory(prefix="hil-bench-") as folder:
-        for arch in architectures_with(name):
-            bootable = prepare(name, arch.name, LineListener(notify))
-            ratios.append(boot_ratio(bootable, Path(folder) / arch.name, rounds, notify))
+        report, took = conformance(names[0], Path(folder), notify)
+    for name, arch in _places(names):
+        bootable = prepare(name, arch.name, LineListener(notify))
+        with TemporaryDirectory(prefix="hil-bench-") as folder:
+            ratios.append(boot_ratio(bootable, Path(folder), rounds, notify))
             if _restorable(arch):
-                ratios.append(restore_ratio(bootable, Path(folder) / arch.name, rounds, notify))
-            ratios.extend(_batching(bootable, Path(folder) / arch.name, rounds, notify))
-    ratios.extend(_lockstep(name, rounds, notify))
+                ratios.append(restore_ratio(bootable, Path(folder), rounds, notify))
+            ratios.extend(_cases(bootable, Path(folder), rounds, notify))
+    with TemporaryDirectory(prefix="hil-bench-") as folder:
+        name, arch = _places(names)[-1]
+        ratios.append(memory_ratio(name, arch.name, Path(folder), cases, notify))
+    ratios.extend(_lockstep(names[0], rounds, notify))
     _print(console, ratios)
-    console.print(f"\n{len(report.results)} results of conformance in {took:.0f} s:", highlight=False)
+    console.print(f"\n{len(report.results)} results of conformance of {names[0]} in {took:.0f} s:", highlight=False)
     headings, rows = table(report, took)
     terminal.print_table(console, headings, rows, right=headings[1:])
 
@@ -97,9 +118,13 @@ def _restorable(arch: Architecture) -> bool:
     return not arch.always_booted
 
 
-def _batching(bootable: Bootable, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
+def _places(names: Sequence[str]) -> list[tuple[str, Architecture]]:
+    return [(name, arch) for name in names for arch in architectures_with(name)]
+
+
+def _cases(bootable: Bootable, folder: Path, rounds: int, notify: store.Notify) -> tuple[Ratio, ...]:
     with lane_session(bootable, folder, engine=Engine.JIT, listener=LineListener(notify)) as session:
-        return batching_ratios(session, rounds, notify)
+        return (*batching_ratios(session, rounds, notify), *fuzzing_ratios(session, rounds, notify))
 
 
 _HEADINGS = ("measured over baseline", "ratio", "range", "measured", "baseline", "unit", "goal")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.lane import Engine
+from harness.lowering.armed import keep_armed, keep_slots, let_go
 from harness.lowering.context import Guest
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
@@ -129,6 +130,19 @@ class GuestExecutor:
         them."""
         batch, read = switching(self.guest, engine, self._deadline)
         read(self._once(batch))
+
+    def keep_probes(self, symbols: Collection[str], together: int) -> None:
+        """Keeps functions probed until the target ends, and trace events on them for `together` scripts that share a
+        process; harmless when repeated. Raises BenchError when the kernel does not take a probe."""
+        if not self.kept:
+            tracing = self.guest.tracing
+            keep_armed(self.target, tracing, symbols)
+            self.kept = {symbol: keep_slots(self.target, tracing, symbol, together) for symbol in symbols}
+
+    def let_probes_go(self) -> None:
+        """Removes what `keep_probes` made."""
+        self.kept = {}
+        let_go(self.target, self.guest.tracing)
 
     def settle(self) -> None:
         """Waits for an answer of the target to an empty batch, which one that is about to die does not give.

@@ -16,7 +16,7 @@ from harness.compare import Verdict
 from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.witness import Witness
 from harness.lane import Lane
-from harness.lowering.armed import keep_armed, keep_slots, slots
+from harness.lowering.armed import slots
 from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
@@ -222,7 +222,7 @@ class Worker:
                 self._know_session(session)
                 if self.share.armed and session.environment(self.share.engines[0]).rules.entry_probes:
                     with self.clock.on(self.place, str(Phase.SSH)):
-                        self._arm(session)
+                        session.executor.keep_probes(self.share.armed, self.share.together)
                 for visit in self._visits():
                     self._visit(visit, session)
                 self._settle(session)
@@ -294,16 +294,6 @@ class Worker:
             if self._after:
                 with self.clock.on(lane, "explanations"):
                     self._after(lane, session, heard)
-
-    def _arm(self, session: Session[Target]) -> None:
-        """Keeps functions probed, and trace events on them for scripts that share a process."""
-        target, executor = session.target, session.executor
-        if not executor.kept:
-            keep_armed(target, executor.guest.tracing, self.share.armed)
-            executor.kept = {
-                symbol: keep_slots(target, executor.guest.tracing, symbol, self.share.together)
-                for symbol in self.share.armed
-            }
 
     def _doubtful(self, seen: Observed | Missed, result: ScriptResult, executor: GuestExecutor) -> bool:
         """Whether a script is run again by itself: a trace event that others used before did not take its program."""

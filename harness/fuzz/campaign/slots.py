@@ -9,6 +9,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from harness.fuzz.campaign.plan import Place
@@ -59,6 +60,12 @@ class Slot:
             raise BenchError("a process of the campaign failed", details=answer)
         assert isinstance(answer, Done)
         return answer
+
+    @property
+    def resident(self) -> int:
+        """Returns the bytes of memory that the process has, without its machine's."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def end(self) -> None:
         """Ends the process when it has put its machine away; one that has a task is killed."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harness.abi.bpf import MapFlag
@@ -100,7 +100,7 @@ class MapReferences:
     def shapes(self) -> tuple[tuple[object, ...], ...]:
         """Returns what `find` gives for every instruction that names a map, and which of them name the same one."""
         found = [self.find(load.imm) for _, load in _map_loads(self.instructions)]
-        return tuple((found.index(one), one if isinstance(one, str) else astuple(one)) for one in found)
+        return tuple((found.index(one), one if isinstance(one, str) else tuple(vars(one).values())) for one in found)
 
     def hide(self, log: Log) -> Log:
         """Returns the log without the model's own numbers: only the message about a descriptor shows one, and it comes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.core_scripts.parts import PRCTL, array, count_hits, on_our_prctl, prctl, probed, read_u64
-from harness.lowering.armed import keep_armed, keep_slots, slots
+from harness.lowering.armed import keep_armed, let_go, slots
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script import operations as op
 from hil.errors import BenchError
@@ -21,7 +21,7 @@ def armed(guest: LaneGuest) -> Iterator[LaneGuest]:
     for _ in range(2):  # harmless when repeated
         keep_armed(guest.machine, guest.executor.guest.tracing, (PRCTL,))
     yield guest
-    output(guest, f"echo 0 >events/hil_armed/{PRCTL}/enable; echo -:hil_armed/{PRCTL} >>kprobe_events")
+    let_go(guest.machine, guest.executor.guest.tracing)
 
 
 def output(guest: LaneGuest, command: str) -> str:
@@ -41,7 +41,7 @@ def test_a_script_sees_nothing_of_a_probe_that_stays(armed: LaneGuest) -> None:
 
 @pytest.mark.guest
 def test_a_function_there_is_not_is_told(armed: LaneGuest) -> None:
-    with pytest.raises(BenchError, match=r"does not keep probes on no_such_function: .+"):
+    with pytest.raises(BenchError, match=r"does not keep, or let go, probes on no_such_function: .+"):
         keep_armed(armed.machine, armed.executor.guest.tracing, ("no_such_function",))
 
 
@@ -55,7 +55,7 @@ def test_scripts_take_turns_on_events_that_stay(armed: LaneGuest) -> None:
     """Each has its own, twice over, and all of them behave as with events of their own."""
     count = 4
     executor = armed.executor
-    executor.kept = {PRCTL: keep_slots(armed.machine, executor.guest.tracing, PRCTL, count)}
+    executor.keep_probes((PRCTL,), count)
     try:
         assert len(set(executor.kept[PRCTL])) == count
         program = on_our_prctl(armed.registers, count_hits())
@@ -66,9 +66,8 @@ def test_scripts_take_turns_on_events_that_stay(armed: LaneGuest) -> None:
         assert [result.verdict for result in results[:count]] == ["agree"] * count
         assert all(result.verdict == "agree" or "EEXIST" in result.reason for result in results)
     finally:
-        executor.kept = {}
-        removed = 'echo 0 >"events/$event/enable"; echo "-:$event" >>kprobe_events'
-        output(armed, f"for n in $(seq {count}); do event=hil_armed/{PRCTL}_$n; {removed}; done")
+        executor.let_probes_go()
+    assert "hil_armed" not in output(armed, "cat kprobe_events")
 
 
 def test_only_plain_scripts_share_events() -> None:

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Fuzzing is measured as campaigns do it, beside cases that share nothing; and memory in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.benchmarks import fuzzing
+from harness.core_scripts.parts import PRCTL
+from harness.fuzz.campaign import slots
+from harness.fuzz.campaign.work import Task
+from harness.lowering.context import Guest
+from harness.lowering.executor import Missed, Observed
+from harness.script.operations import Script
+from tests.fakes import FakeExecutor, FakeTarget, fake_kernel, fake_session
+
+
+class Executor(FakeExecutor):
+    """Keeps how much it was given, and what was probed then."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeTarget(), Guest.of(fake_kernel()))
+        self.runs: list[tuple[int, int, tuple[str, ...]]] = []
+        self._probed: tuple[str, ...] = ()
+
+    def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
+        self.runs.append((len(scripts), together, self._probed))
+        return (Observed(script, (), 0.1) for script in scripts)
+
+    def keep_probes(self, symbols: Collection[str], together: int) -> None:
+        self._probed = tuple(symbols)
+
+    def let_probes_go(self) -> None:
+        self._probed = ()
+
+
+class Slot:
+    """Has a mebibyte more with every task."""
+
+    def __init__(self, _: object) -> None:
+        self.resident = 100 << 20
+        self.tasks: list[Task] = []
+
+    def give(self, task: Task) -> None:
+        self.tasks.append(task)
+
+    def take(self) -> None:
+        self.resident += 1 << 20
+
+    def end(self) -> None:
+        pass
+
+
+def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "COUNT", 6)
+    monkeypatch.setattr(fuzzing, "ALONE", 2)
+    executor = Executor()
+    fast, model = fuzzing.fuzzing_ratios(fake_session(executor), 2, lambda _: None)
+    assert executor.runs == [(2, 1, ()), (6, fuzzing.TOGETHER, (PRCTL,))] * 2
+    assert fast.measured == model.baseline and len(fast.pairs) == 2
+
+
+def test_memory_is_compared_with_that_after_a_tenth_of_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "Slot", Slot)
+    count = 20 * fuzzing.RANGE
+    ratio = fuzzing.memory_ratio("linux-4.1", "x86_64", Path("/"), count, lambda _: None)
+    assert (ratio.measured, ratio.baseline) == ((120.0,), (102.0,))
+    assert f"{count} / {count // 10} cases" in ratio.name
+
+
+def test_the_memory_of_a_slot_is_that_of_its_process() -> None:
+    slot = object.__new__(slots.Slot)
+    slot._process = SimpleNamespace(pid=os.getpid())  # type: ignore[assignment]
+    assert 1 << 20 < slot.resident < 1 << 34
