@@ -13,6 +13,12 @@ _ARGUMENTS = frozenset(range(6))
 """R0 to R5, which a call overwrites."""
 _SPILLED = -1
 """Stands for memory in place of a register: the context may be stored somewhere, from where any load may bring it."""
+_LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
+_ALU64, _JMP, _JMP32 = Class.ALU64.value, Class.JMP.value, Class.JMP32.value
+_MOV, _X, _IMM, _ATOMIC = Alu.MOV.value, Source.X.value, Mode.IMM.value, Mode.ATOMIC.value
+_JUMPS, _BASED = frozenset({_JMP, _JMP32}), frozenset({_LDX, _ST, _STX})
+_CALL, _EXIT, _JA, _JA32 = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value, Class.JMP32 | Jump.JA
+"""Plain numbers: these are compared at every instruction."""
 
 
 def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
@@ -26,26 +32,26 @@ def context_uses(program: Sequence[Instruction]) -> frozenset[int] | None:
             continue
         kind, operation = insn.opcode_class, insn.operation
         following = index + (2 if insn.code == LD_IMM64 else 1)
-        if kind in (Class.JMP, Class.JMP32):
-            if operation == Jump.EXIT:
+        if kind in _JUMPS:
+            if operation == _EXIT:
                 continue
-            if operation == Jump.CALL:
+            if operation == _CALL:
                 if insn.src:
                     return None
                 held -= _ARGUMENTS
             else:
-                target = index + 1 + (insn.imm if insn.code == Class.JMP32 | Jump.JA else insn.off)
+                target = index + 1 + (insn.imm if insn.code == _JA32 else insn.off)
                 if target <= index:
                     return None
-                holds[target] = holds.get(target, frozenset()) | held
-                if operation == Jump.JA:
+                holds[target] = holds[target] | held if target in holds else held
+                if operation == _JA:
                     continue
         else:
-            base = insn.src if kind == Class.LDX else insn.dst
-            if kind in (Class.LDX, Class.ST, Class.STX) and base in held and base != FRAME_POINTER:
+            base = insn.src if kind == _LDX else insn.dst
+            if kind in _BASED and base in held and base != FRAME_POINTER:
                 found.add(index)
             held = _after(insn, held)
-        holds[following] = holds.get(following, frozenset()) | held
+        holds[following] = holds[following] | held if following in holds else held
     return frozenset(found)
 
 
@@ -104,20 +110,22 @@ def _surely_reads(program: Sequence[Instruction]) -> Iterator[int]:
 def _after(insn: Instruction, held: frozenset[int]) -> frozenset[int]:
     """Returns what may hold the context behind an instruction that neither jumps nor calls."""
     kind, operation = insn.opcode_class, insn.operation
-    if kind == Class.STX:
+    if kind == _STX:
         stored = held | {_SPILLED} if insn.src in held else held
-        loads = insn.mode == Mode.ATOMIC and insn.imm != 0 and _SPILLED in stored
+        loads = insn.mode == _ATOMIC and insn.imm != 0 and _SPILLED in stored
         return stored | {insn.src, 0} if loads else stored
-    if kind == Class.LD and insn.mode != Mode.IMM:
+    if kind == _LD and insn.mode != _IMM:
         return held - _ARGUMENTS
-    if kind == Class.LDX:
+    if kind == _LDX:
         keeps = _SPILLED in held
-    elif kind == Class.ALU64 and operation == Alu.MOV:
-        keeps = insn.source == Source.X and insn.src in held
-    elif kind == Class.ALU64:
-        keeps = insn.dst in held or (insn.source == Source.X and insn.src in held)
+    elif kind == _ALU64 and operation == _MOV:
+        keeps = insn.source == _X and insn.src in held
+    elif kind == _ALU64:
+        keeps = insn.dst in held or (insn.source == _X and insn.src in held)
     else:
         keeps = False
-    if kind == Class.ST:
+    if kind == _ST:
+        return held
+    if keeps is (insn.dst in held):
         return held
     return held | {insn.dst} if keeps else held - {insn.dst}

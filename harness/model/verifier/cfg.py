@@ -26,16 +26,21 @@ def check_cfg(env: Environment) -> None:
     """
     count = len(env.program)
     progress = [_NEW] * count
-    walk: list[tuple[int, Iterator[tuple[int, int]]]] = []
+    walk: list[tuple[int, int, Iterator[tuple[int, int]]]] = []
+    """Runs of instructions that follow each other, each with where its last one leads."""
 
-    def enter(index: int) -> None:
-        env.at = index
-        progress[index] = _DISCOVERED
-        walk.append((index, enumerate(successors(env, index))))
+    def enter(first: int) -> None:
+        last = first
+        progress[first] = _DISCOVERED
+        while env.program[last].opcode_class != _JMP and last + 1 < count and progress[last + 1] == _NEW:
+            last += 1
+            progress[last] = _DISCOVERED
+        env.at = last
+        walk.append((first, last, enumerate(successors(env, last))))
 
     enter(0)
     while walk:
-        source, edges = walk[-1]
+        first, source, edges = walk[-1]
         env.at = source
         for branch, target in edges:
             check_range(source, target, count)
@@ -48,7 +53,7 @@ def check_cfg(env: Environment) -> None:
         else:
             if env.program[source].code == _GOTO and source + 1 < count:
                 env.explored[source + 1] = []
-            progress[source] = _EXPLORED
+            progress[first : source + 1] = [_EXPLORED] * (source + 1 - first)
             walk.pop()
     check_reached(env, progress)
 
