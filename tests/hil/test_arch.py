@@ -28,9 +28,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ('cpu = "max"\n', "", "images/architectures.toml: [x86_64] lacks cpu; give it the same fields"),
+        ('cpu = "max,-erms,-fsrm"\n', "", "images/architectures.toml: [x86_64] lacks cpu; give it the same fields"),
         ("host_machines =", "hosts =", "images/architectures.toml: [x86_64] lacks host_machines"),
-        ('cpu = "max"\n', 'cpu = "max"\ncpus = 2\n', "[x86_64] has unknown fields: cpus"),
+        ('cpu = "max,-erms,-fsrm"\n', 'cpu = "max,-erms,-fsrm"\ncpus = 2\n', "[x86_64] has unknown fields: cpus"),
     ],
 )
 def test_a_row_that_is_not_complete(folder: Path, before: str, after: str, expected: str) -> None:
