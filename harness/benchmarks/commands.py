@@ -87,7 +87,7 @@ def _measure(console: Console, names: Sequence[str], rounds: int, cases: int, no
                 ratios.append(restore_ratio(bootable, Path(folder), rounds, notify))
             ratios.extend(_cases(bootable, Path(folder), rounds, notify))
     with TemporaryDirectory(prefix="hil-bench-") as folder:
-        name, arch = _places(names)[-1]
+        name, arch = _places(names[-1:])[0]
         ratios.append(memory_ratio(name, arch.name, Path(folder), cases, notify))
     ratios.extend(_lockstep(names[0], rounds, notify))
     _print(console, ratios)
