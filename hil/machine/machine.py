@@ -345,6 +345,11 @@ class Machine:
         """End QEMU; returns what ended it."""
         if process.wait(0):
             return "itself"
+        # A process that is stopped answers nothing, and no other signal ends it.
+        if process.stopped:
+            process.send(signal.SIGKILL)
+            process.wait(None)
+            return signal.SIGKILL.name
         if self._monitor is not None:
             # It may be ending or stuck; the signals below end it in either case.
             with contextlib.suppress(MonitorFailed):

@@ -213,7 +213,10 @@ def test_an_agent_that_dies_costs_its_script_and_the_rest_goes_on(tmp_path: Path
     ]
 
 
-def test_a_script_that_does_not_end_is_lost_at_the_operation_it_hangs_in(tmp_path: Path) -> None:
+def test_a_script_that_does_not_end_is_lost_at_the_operation_it_hangs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.lowering.executor.DEADLINE", 3.0)
     worker = Worker(share("arm64", ENDLESS, AFTER), tmp_path, Silent())
     worker.run()
     endless, after = worker.results

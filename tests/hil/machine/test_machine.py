@@ -26,6 +26,8 @@ from hil.guestroot import cpio
 from hil.kernels import store
 from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, login, speed
 from hil.machine import machine as module
+from hil.machine.process import QemuProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.guest
 
@@ -220,13 +222,27 @@ def test_command_that_hangs_is_ended_by_its_deadline(machine: Machine) -> None:
     assert machine.run(["true"]).status == 0
 
 
-def test_stuck_qemu_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seen", [True, False])
+def test_stuck_qemu_is_killed(seen: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once where it is seen to be stopped; otherwise after it was asked, and got a SIGTERM."""
+    if not seen:
+        monkeypatch.setattr(QemuProcess, "stopped", False)
+        monkeypatch.setattr("hil.machine.machine.QUIT", Wait("QEMU to quit", 0.1))
+        monkeypatch.setattr("hil.machine.machine.TERMINATE", Wait("QEMU to end on SIGTERM", 0.1))
     machine = Machine(_spec("arm64", tmp_path))
     machine.start()
+    sent: list[signal.Signals] = []
+    process = machine._process
+    assert process is not None
+    send = process.send
+    monkeypatch.setattr(process, "send", lambda number: (sent.append(number), send(number)))
     os.kill(machine.pid, signal.SIGSTOP)
+    if seen:  # a process with several threads stops a moment later
+        until(lambda: process.stopped)
     machine.stop()
     assert machine.ending is not None
     assert machine.ending.by == "SIGKILL"
+    assert sent == ([signal.SIGKILL] if seen else [signal.SIGTERM, signal.SIGKILL])
     assert _gone(machine.pid)
 
 
