@@ -14,12 +14,13 @@ from harness.history import kcidb, ktap
 from harness.history.find import find
 from harness.history.store import Entry, History
 from harness.jobs import completing
-from harness.report import junit
+from harness.report import junit, plot
 from harness.report.summary import summarize
 from harness.run.document import document
 from harness.run.results import RunReport
 from harness.run.watch import verdicts
 from hil import terminal
+from hil.errors import UserError
 from hil.help import Group
 from hil.whole import write_whole
 
@@ -62,6 +63,27 @@ def list_(limit: int, as_json: bool) -> None:
         for entry in entries
     ]
     terminal.print_table(terminal.console(), _HEADINGS, rows)
+
+
+@history.command("plot")
+@click.option(
+    "--limit", default=200, show_default=True, type=click.IntRange(1, 1_000_000), help="At most so many, the newest."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("history.html"),
+    show_default=True,
+    help="The file that is written.",
+)
+def plot_(limit: int, output: Path) -> None:
+    """Draw the verdicts and the time of earlier runs as an HTML file, a plot for each command."""
+    entries = History().entries(limit)
+    if not entries:
+        raise UserError(f"the history {History().path} has no run yet", remedy="run something, `hil run` for one")
+    write_whole(output, plot.render(entries))
+    click.echo(f"{len(entries)} runs: {output}")
 
 
 @history.command()

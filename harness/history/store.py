@@ -95,7 +95,8 @@ class History:
                 """
                 SELECT id, started, seconds, exit_status, folder,
                        json_extract(report, '$.command'), json_extract(report, '$.lanes'),
-                       coalesce(json_extract(report, '$.interrupted'), 0)
+                       coalesce(json_extract(report, '$.interrupted'), 0),
+                       coalesce(json_extract(report, '$.tallies'), '[]')
                 FROM run ORDER BY id DESC LIMIT ?
                 """,
                 (limit,),
@@ -107,6 +108,9 @@ class History:
             ):
                 if run in counts:
                     counts[run][verdict] += count
+            for row in rows:  # results that are counted, not listed
+                for tally in json.loads(row[8]):
+                    counts[row[0]].update(tally["verdicts"])
         return [self._entry(row, counts[row[0]]) for row in rows]
 
     def _entry(self, row: tuple[Any, ...], counts: Counter[str]) -> Entry:

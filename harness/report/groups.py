@@ -10,8 +10,8 @@ from harness.run.again import again, involved
 from harness.run.results import RunReport, ScriptResult
 from harness.run.severity import severity
 
-FOLDED = (Verdict.KNOWN, Verdict.UNSUPPORTED)
-"""Verdicts that are reported, but not as differences from predictions."""
+FOLDED = {Verdict.KNOWN: "Known divergences", Verdict.UNSUPPORTED: "Unsupported"}
+"""Verdicts that are reported, but not as differences from predictions, with the titles of their lists."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ def grouped(report: RunReport) -> list[Group]:
             found.setdefault((result.verdict, _why(result)), []).append(result)
     groups = [Group(verdict, reason, tuple(results)) for (verdict, reason), results in found.items()]
     return sorted(groups, key=lambda group: severity(group.verdict), reverse=True)
+
+
+def folded(report: RunReport) -> list[tuple[Verdict, list[Group]]]:
+    """Returns the groups of the verdicts in `FOLDED`, those with the most results first."""
+    groups = sorted(grouped(report), key=lambda group: len(group.results), reverse=True)
+    found = [(verdict, [group for group in groups if group.verdict is verdict]) for verdict in FOLDED]
+    return [(verdict, some) for verdict, some in found if some]
 
 
 def _why(result: ScriptResult) -> str:

@@ -30,7 +30,6 @@ LIMIT = 1 << 20
 """Bytes of UTF-8."""
 _WHOLE = 20  # findings that are shown with their script and its programs
 _NAMES = 8  # scripts, or lanes, that are named one by one
-_FOLDED = {Verdict.KNOWN: "Known divergences", Verdict.UNSUPPORTED: "Unsupported"}
 _LINKED = re.compile(r"(?P<reason>.*) \((?P<link>https?://[^\s()<>|\\]+)\)", re.DOTALL)
 """The form of a known divergence's reason."""
 _LEFT_OUT = "\n{} more do not fit here; report.html has them.\n"
@@ -61,7 +60,7 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
     if grave := [group for group in groups if group.verdict not in FOLDED]:
         told_ones = [_group(report, group, whole=number < _WHOLE) for number, group in enumerate(grave)]
         sections.append(_Section("\n### Not as predicted\n", told_ones))
-    for verdict, title in _FOLDED.items():
+    for verdict, title in FOLDED.items():
         if rows := [_row(group) for group in groups if group.verdict is verdict]:
             opening = _opening(f"{title}: {counted(report.counts()[verdict], 'result')}", "scripts", "lanes", "reason")
             sections.append(_Section(opening, rows, _CLOSING))

@@ -34,7 +34,7 @@ function apply() {
 }
 
 function reveal() {
-  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const detail = target && target.closest("details.script");
   if (detail) {
     detail.hidden = false;

@@ -8,22 +8,19 @@ import hashlib
 import shlex
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.compare import Verdict
-from harness.counting import counted
-from harness.lane import compact
 from harness.report import executed
+from harness.report.groups import FOLDED, folded
 from harness.report.programs import cell, tables
+from harness.report.templates import FOLDER, TEMPLATES, style
 from harness.report.timings import timings
-from harness.report.view import headings, news, rows, screens
+from harness.report.view import anchor, headings, news, rows, screens
 from harness.run.results import RunReport
 from harness.run.rounds import numbers
-from harness.script.brief import brief
 from hil.whole import write_whole
 
-_HERE = Path(__file__).parent
 _SIGNS = {
     Verdict.AGREE: "✓",
     Verdict.DIVERGE: "✗",
@@ -34,19 +31,15 @@ _SIGNS = {
     Verdict.LOST: "†",
     Verdict.ERROR: "!",
 }
-# Autoescape by name would leave a `.j2` alone; everything on the page that guests or users wrote is escaped.
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
-_TEMPLATES.filters |= {"brief": brief, "compact": compact, "counted": counted}
+TEMPLATES.filters |= {"anchor": anchor}
 
 
 def render(report: RunReport, folder: Path | None) -> str:
     """The page. `folder` holds the console logs; without it their excerpts are left out."""
     machines = screens(report, folder)
     shown = rows(report, machines)
-    script = (_HERE / "page.js").read_text()
-    return _TEMPLATES.get_template("page.html.j2").render(
+    script = (FOLDER / "page.js").read_text()
+    return TEMPLATES.get_template("page.html.j2").render(
         report=report,
         counts=report.counts(),
         verdicts=list(Verdict),
@@ -54,6 +47,8 @@ def render(report: RunReport, folder: Path | None) -> str:
         headings=headings(report.lanes),
         rows=shown,
         news=news(shown),
+        folded=folded(report),
+        titles=FOLDED,
         machines=machines,
         programs=tables(report.checked),
         fared=cell,
@@ -63,7 +58,7 @@ def render(report: RunReport, folder: Path | None) -> str:
         command=shlex.join(("hil", *report.command[1:])),
         join=shlex.join,
         numbers=numbers,
-        style=Markup((_HERE / "page.css").read_text()),
+        style=style(),
         script=Markup(script),
         # The browser is told to run this script and load nothing: https://www.w3.org/TR/CSP3/
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -158,9 +158,7 @@ def rows(report: RunReport, machines: Sequence[Screen]) -> tuple[Row, ...]:
     scripts: dict[str, list[ScriptResult]] = {}
     for result in report.results:
         scripts.setdefault(result.script, []).append(result)
-    return tuple(
-        _row(report, number, script, results, machines) for number, (script, results) in enumerate(scripts.items(), 1)
-    )
+    return tuple(_row(report, script, results, machines) for script, results in scripts.items())
 
 
 def news(shown: Iterable[Row]) -> tuple[News, ...]:
@@ -184,17 +182,21 @@ def news(shown: Iterable[Row]) -> tuple[News, ...]:
     return tuple(sorted(made, key=lambda one: severity(one.verdict), reverse=True))
 
 
-def _row(
-    report: RunReport, number: int, script: str, results: Sequence[ScriptResult], machines: Sequence[Screen]
-) -> Row:
-    anchors = {lane: f"s{number}-l{column}" for column, lane in enumerate(report.lanes)}
+def anchor(script: str) -> str:
+    """The place of a script on a page, the same in every report, so that links to it outlast the run."""
+    return "-".join(("script", *script.split()))  # HTML's ids may have anything but white space
+
+
+def _row(report: RunReport, script: str, results: Sequence[ScriptResult], machines: Sequence[Screen]) -> Row:
+    place = anchor(script)
+    anchors = {lane: f"{place}@{lane}" for lane in report.lanes}
     found: dict[tuple[object, ...], list[ScriptResult]] = {}
     for result in results:
         found.setdefault((result.verdict, result.reason, result.operation), []).append(result)
     findings = [_finding(report, same, anchors, machines) for same in found.values()]
     return Row(
         script,
-        f"s{number}",
+        place,
         tuple(text for text in report.scripts if text.script == script),
         tuple(
             _cell(column, anchors[lane], next((result for result in results if result.lane == lane), None))

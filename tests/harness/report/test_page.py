@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
@@ -60,7 +61,7 @@ def outline(made: RunReport, folder: Path | None = None) -> Outline:
 
 
 def test_the_matrix_has_a_cell_for_every_script_and_lane() -> None:
-    cells = outline(everything()).every("td")
+    cells = [cell for cell in outline(everything()).every("td") if "data-lane" in cell]
     assert [cell["class"] for cell in cells] == [
         str(next(one.verdict for one in everything().results if (one.lane, one.script) == (lane, script)))
         for script in ("counting", "lookup", "attach-twice")
@@ -77,9 +78,26 @@ def test_every_link_leads_somewhere_on_the_page_and_nothing_is_loaded(made: RunR
     for tag, attributes in seen.tags:
         assert not {"src", "srcset", "data", "action", "background"} & attributes.keys(), tag
         if link := attributes.get("href"):
-            assert link.startswith("#") and link[1:] in ids
+            assert link.startswith("#") and unquote(link[1:]) in ids
     assert seen.every("link") == []
     assert "url(" not in page.render(made, None) and "@import" not in page.render(made, None)
+
+
+def test_a_link_to_a_result_is_right_in_every_report_of_it() -> None:
+    """It depends on the script and the lane alone, not on what else ran."""
+    whole, alone = (
+        {str(attributes["id"]) for _, attributes in outline(made).tags if "id" in attributes}
+        for made in (everything(), report(result(LANES[1], "lookup", Verdict.DIVERGE)))
+    )
+    assert f"script-lookup@{LANES[1]}" in whole & alone
+
+
+def test_what_is_known_and_what_is_not_supported_is_listed_by_reason_before_the_matrix() -> None:
+    known = [result(lane, "lookup", Verdict.KNOWN) for lane in LANES]
+    words = outline(report(result(LANES[0], "counting", Verdict.UNSUPPORTED), *known)).words
+    above, _, _ = words.partition("Scripts by lanes")
+    assert "Known divergences: 3 results" in above and "why it is known-divergence" in above
+    assert "Unsupported: 1 result" in above and "why it is unsupported" in above
 
 
 def test_only_the_own_script_may_run() -> None:
