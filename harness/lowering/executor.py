@@ -57,11 +57,13 @@ class Observed:
 
 @dataclass(frozen=True)
 class Missed:
-    """A script that the guest did not finish: the operation it was at, where that is known, and the reason."""
+    """A script that the guest did not finish: the operation it was at, where that is known, and the reason. With
+    `shared` it may be any of those that shared its process: run it alone to know."""
 
     script: Script
     operation: int | None
     reason: str
+    shared: bool = False
 
 
 class GuestExecutor:
@@ -157,8 +159,8 @@ class GuestExecutor:
         `together` scripts share a process, whose start is the greater part of a small script's cost; those after a
         script that did not end are run again, after all others.
 
-        Raises MachineLost when the target died, or executes nothing any more (STRIKES), and there is more to run; the
-        scripts that ended it have got their results then.
+        Raises MachineLost when the target died, or executes nothing any more (STRIKES), and there is more to run, be it
+        scripts that shared a process with the one that ended it; those that ended it have got their results then.
         """
         todo = list(scripts)
         while todo:
@@ -177,16 +179,17 @@ class GuestExecutor:
             except MachineLost as agents_end:
                 _log.warning("the agent is started again, since it ended: %s", agents_end)
                 rest = [script for group in groups[done + 1 :] for script in group]
+                shared = len(groups[done]) > 1
                 try:
                     self._agent.close()
                     self._agent = self._start()
                 except MachineLost as targets_end:
                     # The agent ended because the target did, and that is the better reason.
-                    yield from (Missed(script, None, str(targets_end)) for script in groups[done])
-                    if rest or todo:
+                    yield from (Missed(script, None, str(targets_end), shared) for script in groups[done])
+                    if rest or todo or shared:
                         raise
                     return
-                yield from (Missed(script, None, str(agents_end)) for script in groups[done])
+                yield from (Missed(script, None, str(agents_end), shared) for script in groups[done])
                 todo += rest
             else:
                 if strikes == STRIKES and (todo or done < len(groups)):

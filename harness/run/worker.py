@@ -131,6 +131,8 @@ class Worker:
         self._progress = _Progress(self)
         self._folder = folder
         self._stopped = False
+        self._suspects: set[str] = set()
+        """Scripts that shared a process in which an agent or a machine ended: they are run alone."""
         self._missed = False
         """Whether the machine that runs now missed a script, which pays for its end."""
         self._watch = watch
@@ -198,14 +200,18 @@ class Worker:
         bootable = self.share.board or prepare(self.share.kernel, self.share.arch, self._progress)
         kernel = bootable.kernel
         self._know(provenance=dict(kernel.provenance))
+        losses = 0
         for number in count(1):
-            done, self._missed = len(self.results), False
+            done, suspects, self._missed = len(self.results), len(self._suspects), False
             try:
                 self._serve(bootable, number)
                 return
             except MachineLost as loss:
-                # A machine that ran nothing would be followed by another such.
-                if self._stopped or len(self.results) == done or number > REPLACEMENTS:
+                # A machine that ran nothing would be followed by another such; the loss of a group happens once, since
+                # the next machine runs its scripts alone.
+                found = len(self._suspects) > suspects
+                losses += not found
+                if self._stopped or (len(self.results) == done and not found) or losses > REPLACEMENTS:
                     raise
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 if not self._missed:
@@ -279,8 +285,14 @@ class Worker:
         model, witness = self._model(environment), Witness.of(lane, environment)
         heard: list[Compared] = []
         try:
-            again = []
-            for seen in self.clock.each(lane, "guest", executor.run(able, together=self.share.together)):
+            again = [script for script in able if script.name in self._suspects]
+            others = [script for script in able if script.name not in self._suspects]
+            for seen in self.clock.each(lane, "guest", executor.run(others, together=self.share.together)):
+                if isinstance(seen, Missed) and seen.shared:
+                    self._suspects.add(seen.script.name)
+                    self._missed = True
+                    again.append(seen.script)
+                    continue
                 result = self._judge(lane, seen, model, witness, heard)
                 if self._doubtful(seen, result, executor):
                     again.append(seen.script)

@@ -161,6 +161,19 @@ def test_a_guest_that_recovers_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert results(target)[-1][0] == "e"
 
 
+def test_a_group_whose_target_ended_is_for_another_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = GuestExecutor(Target(monkeypatch, {0}, agents=1), Guest("x86_64", 0x60100))
+    found: list[Observed | Missed] = []
+
+    def collect() -> None:
+        for seen in executor.run(SCRIPTS, together=len(SCRIPTS)):
+            found.append(seen)
+
+    with pytest.raises(MachineLost, match="the target ended"):
+        collect()
+    assert [isinstance(seen, Missed) and seen.shared for seen in found] == [True] * len(SCRIPTS)
+
+
 def test_a_group_is_lost_together_and_those_behind_it_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     found = results(Target(monkeypatch, {0}), together=2)
     assert found == [("a", "the agent ended"), ("b", "the agent ended"), ("c", "ok"), ("d", "ok"), ("e", "ok")]

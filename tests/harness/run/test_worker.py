@@ -332,3 +332,33 @@ def test_a_loss_that_is_known_is_not_told_again_behind_the_last_script(
     (result,) = worker.results
     assert result.verdict is Verdict.KNOWN, result
     assert heard == [LANE]
+
+
+def test_a_script_that_kills_its_machine_costs_itself_and_not_those_it_shared_a_process_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever shares its process, verdicts are those of scripts that run alone."""
+
+    class Deadly(FakeExecutor):
+        """Dies of the script called deadly."""
+
+        def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
+            for start in range(0, len(scripts), together):
+                group = scripts[start : start + together]
+                if any(script.name == "deadly" for script in group):
+                    yield from (Missed(script, None, "it died", shared=len(group) > 1) for script in group)
+                    raise MachineLost("it died")
+                yield from (Observed(script, (Outcome(value=0),), 0.1) for script in group)
+
+    scripts = tuple(replace(EXPECTED[0], name=name) for name in ("a", "b", "deadly", "c", "d", "e"))
+    replace_machines(monkeypatch, executor=lambda target, guest, **_: Deadly(target, guest))
+    found = {}
+    for together in (1, 2, 4, 6):
+        share = Share("debian-12", "arm64", (Engine.JIT,), scripts, together=together)
+        worker = Worker(share, tmp_path / str(together), Silent())
+        worker.run()
+        found[together] = {result.script: result.verdict for result in worker.results}
+        assert len(worker.results) == len(scripts)
+        assert len(worker.reports) == (2 if together == 1 else 3)
+    assert all(one == found[1] for one in found.values()), found
+    assert [name for name, verdict in found[1].items() if verdict is Verdict.LOST] == ["deadly"]
