@@ -19,13 +19,14 @@ from hil.kernels.catalogue import numbers
 NEEDS = {need.name.lower().replace("_", "-"): need for need in Need}
 
 
-def exclusion(item: pytest.Item, lane: Lane) -> str:
-    """Returns why the markers of a test exclude the lane; empty when none does. Raises UsageError for one that makes no
-    sense."""
+def exclusion(item: pytest.Item, lane: Lane, *, short: bool) -> str:
+    """Returns why the markers of a test exclude the lane; empty when none does. Names without a prefix count where
+    they are `short`. Raises UsageError for one that makes no sense."""
     for mark in item.iter_markers():
-        if mark.name in _RULES:
+        name = mark.name.removeprefix("hil_")
+        if name in _RULES and (short or name != mark.name):
             try:
-                reason = _RULES[mark.name](mark, lane)
+                reason = _RULES[name](mark, lane)
             except ValueError as error:
                 arguments = ", ".join(map(repr, mark.args))
                 raise pytest.UsageError(f"{item.nodeid}: {mark.name}({arguments}): {error}") from None

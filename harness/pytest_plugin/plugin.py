@@ -31,10 +31,9 @@ MARKERS = (
     "arch(name, ...): on a lane, only on these architectures",
     "needs(name, ...): on a lane, only where it has all of them: kprobes, jit, interpreter, two-cpus, ...",
 )
+"""Each has the prefix `hil_`, and without it a short name as well, as fixtures have (`short_names`)."""
 DEFAULT_LANES = "debian-12"
-# What a test is parametrized with is not `lane` itself: tests that have nothing to do with this may call something of
-# theirs a lane.
-_LANE = "_hil_lane"
+_LANE = "hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
 _JUDGED = pytest.StashKey["Judged"]()
@@ -68,11 +67,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--hil-cold", action="store_true", help="boot every machine, as HIL_COLD=1 does")
     group.addoption("--hil-output", metavar="FOLDER", type=Path, help="where a folder for the machines' logs is made")
     parser.addini("hil_lanes", "what --hil-lanes is when it is not given", default=DEFAULT_LANES)
+    parser.addini(
+        "hil_short_names",
+        "whether fixtures and markers also have names without the prefix hil_: guest, needs, ...",
+        type="bool",
+        default=True,
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
+    prefixes = ["hil_"]
+    if config.getini("hil_short_names"):
+        from harness.pytest_plugin import short_names
+
+        config.pluginmanager.register(short_names, "hil-short-names")
+        prefixes.append("")
+    for prefix in prefixes:
+        for marker in MARKERS:
+            config.addinivalue_line("markers", prefix + marker)
     if config.getoption("--hil-cold"):
         os.environ["HIL_COLD"] = "1"  # also for programs that tests start
     # A mistake is reported before anything is collected.
@@ -96,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             from harness.pytest_plugin.markers import exclusion
 
             lane = cast("Lane", item.callspec.params[_LANE])
-            if reason := exclusion(item, lane):
+            if reason := exclusion(item, lane, short=item.config.getini("hil_short_names")):
                 item.add_marker(pytest.mark.skip(reason=f"{lane}: {reason}"))
 
 
@@ -119,15 +131,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def lane(_hil_lane: Lane) -> Lane:
+def hil_lane(request: pytest.FixtureRequest) -> Lane:
     """The kernel, architecture and engine that the test runs on."""
-    return _hil_lane
+    chosen: Lane = request.param
+    return chosen
 
 
 @pytest.fixture
-def guest(
+def hil_guest(
     request: pytest.FixtureRequest,
-    _hil_lane: Lane,
+    hil_lane: Lane,
     _hil_machine_pool: MachinePool,
     _hil_examination: Examination | None,
 ) -> Iterator[LaneGuest]:
@@ -140,43 +153,37 @@ def guest(
     from hil.kernels.store import NotCached
 
     require = request.config.getoption("--hil-require-predicted")
-    test = request.node.nodeid.replace(str(_hil_lane), "")
+    test = request.node.nodeid.replace(str(hil_lane), "")
     peers = request.config.stash.setdefault(_PEERS, {}).setdefault(test, Peers())
     try:
-        session = _hil_machine_pool.session(_hil_lane)
-        guest = LaneGuest(request.node.name, _hil_lane, session, request.path.parent, require, peers)
+        session = _hil_machine_pool.session(hil_lane)
+        guest = LaneGuest(request.node.name, hil_lane, session, request.path.parent, require, peers)
         if _hil_examination is not None:
             guest.examine = _hil_examination
     except (NotCached, EngineUnavailable) as error:
-        if _hil_lane.kernel in _required(request.config):
-            pytest.fail(f"{_hil_lane} is required: {error}", pytrace=False)
-        pytest.skip(f"{_hil_lane}: {error}")
+        if hil_lane.kernel in _required(request.config):
+            pytest.fail(f"{hil_lane} is required: {error}", pytrace=False)
+        pytest.skip(f"{hil_lane}: {error}")
     except HilError as error:
-        pytest.fail(f"{_hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
+        pytest.fail(f"{hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
     request.node.stash[_GUEST] = guest
     told = request.config.stash.setdefault(_TOLD, [])
-    warned = [f"{_hil_lane.kernel}/{_hil_lane.arch}: {one}" for one in guest.model.environment.warnings]
+    warned = [f"{hil_lane.kernel}/{hil_lane.arch}: {one}" for one in guest.model.environment.warnings]
     told += [one for one in warned if one not in told]
     yield guest
     request.config.stash[_JUDGED] = request.config.stash.get(_JUDGED, NOTHING) + guest.judged
 
 
 @pytest.fixture
-def model(guest: LaneGuest) -> ModelExecutor:
+def hil_model(hil_guest: LaneGuest) -> ModelExecutor:
     """The model of the lane: `run` takes a script and returns a prediction for every operation."""
-    return guest.model
+    return hil_guest.model
 
 
 @pytest.fixture
-def machine(guest: LaneGuest) -> Machine:
+def hil_machine(hil_guest: LaneGuest) -> Machine:
     """The machine that the guest runs in, booted: run commands, read its console."""
-    return guest.machine
-
-
-@pytest.fixture(scope="session")
-def _hil_lane(request: pytest.FixtureRequest) -> Lane:
-    chosen: Lane = request.param
-    return chosen
+    return hil_guest.machine
 
 
 @pytest.fixture(scope="session")

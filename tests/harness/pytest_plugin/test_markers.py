@@ -16,10 +16,16 @@ from harness.script.needs import Need
 LACKS = "which this lane does not have"
 
 
-def said(lane: str, *marks: pytest.MarkDecorator) -> str:
+def said(lane: str, *marks: pytest.MarkDecorator, short: bool = True) -> str:
     kernel, arch, engine = lane.split("/")
     item: Any = SimpleNamespace(nodeid="test_it.py::test_one", iter_markers=lambda: iter([one.mark for one in marks]))
-    return exclusion(item, Lane(kernel, arch, Engine(engine)))
+    return exclusion(item, Lane(kernel, arch, Engine(engine)), short=short)
+
+
+def test_names_with_the_prefix_count_always_and_others_where_they_may() -> None:
+    assert said("debian-12/arm64/jit", pytest.mark.hil_arch("x86_64"), short=False) == "for x86_64 only"
+    assert said("debian-12/arm64/jit", pytest.mark.hil_arch("x86_64")) == "for x86_64 only"
+    assert said("debian-12/arm64/jit", pytest.mark.arch("x86_64"), short=False) == ""
 
 
 @pytest.mark.parametrize(
