@@ -4,51 +4,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from harness.fuzz.campaign import merging, plan
-from harness.fuzz.campaign.plan import Campaign, Place
+from harness.fuzz.campaign.chosen import check_same, chosen
+from harness.fuzz.campaign.plan import Campaign
 from harness.fuzz.campaign.progress import progress
 from harness.fuzz.campaign.reporting import reported
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals
-from harness.fuzz.campaign.work import GENERATORS, share_of
-from harness.fuzz.finding.files import read as read_finding
-from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence, output, target
-from harness.jobs.start import carry_out
-from harness.lane import Engine, listed
+from harness.fuzz.campaign.work import GENERATORS
+from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
+from harness.lane import listed
 from harness.run.matrix import make_folder
-from harness.run.places import Places
 from harness.run.results import RunReport
 from hil import directories, terminal
-from hil.arch import architecture
-from hil.digest import sha256
 from hil.errors import UserError
-from hil.kernels import store
 
-_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 _CASES = frozenset({"seed", "of", "count", "only", "shard"})
 _IGNORED = {
-    "replay": _CASES | {"minutes", "resume", "merge"},
     "merge": _CASES | {"minutes", "resume", "lanes", "jobs"},
-    "resume": _CASES | {"lanes"},
+    "resume": _CASES | {"lanes", "output"},
 }
-"""The options that are not heeded beside one that says what is run."""
-_DASHED = {
-    **{name: f"--{name}" for name in (*_CASES, "minutes", "resume", "merge", "lanes", "jobs")},
-    "count": "--cases",
-    "only": "--case",
-}
+"""The options that are not heeded beside one that says what is run: a campaign goes on in its own folder."""
 
 
 class _Shard(click.ParamType[tuple[int, int]]):
@@ -77,11 +63,9 @@ class _Shard(click.ParamType[tuple[int, int]]):
 @click.option("--shard", type=_Shard(), default="1/1", help="The I-th of N parts of the cases, for as many hosts.")
 @click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Go on with the campaign in a run folder.")
 @click.option("--merge", type=_FOLDER, metavar="FOLDER", multiple=True, help="Make one campaign of several shards.")
-@click.option("--replay", type=_FILE, metavar="FILE", multiple=True, help="Run findings again: files of a campaign.")
 @jobs
 @cold
 @output
-@on_divergence
 @target
 def fuzz(
     lanes: str,
@@ -93,9 +77,7 @@ def fuzz(
     shard: tuple[int, int],
     resume: Path | None,
     merge: tuple[Path, ...],
-    replay: tuple[Path, ...],
     jobs: int | None,
-    on_divergence: str | None,
     output: Path | None,
     **_: object,
 ) -> int:
@@ -107,13 +89,6 @@ def fuzz(
     """
     console = terminal.console()
     _check_together()
-    if replay:
-        return _replay(replay, lanes, jobs, output, console, on_divergence)
-    if on_divergence is not None:
-        raise UserError(
-            "--on-divergence is for few cases, and a campaign has many",
-            remedy="replay what it finds: hil fuzz --replay FILE --on-divergence lockstep",
-        )
     if merge:
         folder = make_folder(output or directories.state() / "runs")
         campaign = merging.merge(merge, folder)
@@ -122,7 +97,7 @@ def fuzz(
     if resume is not None:
         campaign = plan.read(resume)
         places = chosen_places(campaign.lanes, console)
-        _same(campaign, places, resume)
+        check_same(campaign, places, resume, console)
         folder = resume
     else:
         if only is not None and seed is None:
@@ -130,7 +105,7 @@ def fuzz(
         places = chosen_places(listed(lanes), console)
         seed = SystemRandom().randrange(1 << 32) if seed is None else seed
         first, count = (0, count) if only is None else (only, 1)
-        campaign = Campaign(of, seed, first, count, _places(places, console), *shard, generator=plan.generator())
+        campaign = Campaign(of, seed, first, count, chosen(places, console), *shard, generator=plan.generator())
         folder = make_folder(output or directories.state() / "runs")
         campaign.write(folder)
     console.print(f"seed {campaign.seed}; run folder: {folder}", highlight=False, soft_wrap=True)
@@ -160,61 +135,10 @@ def _check_together() -> None:
     """Raises UserError for an option on the command line that the one which decides what is run would ignore."""
     context = click.get_current_context()
     given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    dashed = {str(one.name): max(one.opts, key=len) for one in context.command.params}
     for name, others in _IGNORED.items():
-        if name in given and (ignored := [_DASHED[other] for other in given if other in others]):
+        if name in given and (ignored := [dashed[other] for other in given if other in others]):
             raise UserError(f"--{name} does not go with {', '.join(ignored)}", remedy="leave one of them out")
-
-
-def _replay(
-    files: Sequence[Path],
-    lanes: str,
-    jobs: int | None,
-    output: Path | None,
-    console: Console,
-    on_divergence: str | None,
-) -> int:
-    """Runs the scripts of findings on the lanes that were chosen, or on those they were seen on."""
-    findings = [read_finding(path) for path in files]
-    context = click.get_current_context()
-    chosen = context.get_parameter_source("lanes") is ParameterSource.COMMANDLINE
-    wanted = listed(lanes) if chosen else list(dict.fromkeys(lane for one in findings for lane in one.lanes))
-    places = chosen_places(wanted, console)
-    scripts = tuple(dict.fromkeys(one.script for one in findings))
-    plan = tuple(share_of(place, scripts, places.board) for place in _places(places, console))
-    return carry_out(console, plan, output, jobs, on_divergence=on_divergence).exit_status
-
-
-def _places(places: Places, console: Console) -> tuple[Place, ...]:
-    """The places of a new campaign; kernels are fetched."""
-    engines: dict[tuple[str, str], list[Engine]] = {}
-    for lane in places.lanes:
-        engines.setdefault((lane.kernel, lane.arch), []).append(lane.engine)
-    return tuple(
-        Place(kernel, arch, tuple(chosen), places.era(kernel, arch), _identity(places, kernel, arch, console))
-        for (kernel, arch), chosen in engines.items()
-    )
-
-
-def _identity(places: Places, kernel: str, arch: str, console: Console) -> str:
-    if places.board:
-        return f"{places.board.kernel.release} {places.board.kernel.version}"
-    said = store.get(kernel, architecture(arch), notify=lambda line: console.print(line, highlight=False))
-    return f"{said.version} {sha256(said.image)}"
-
-
-def _same(campaign: Campaign, places: Places, folder: Path) -> None:
-    """Raises UserError where what is left of a campaign would be another campaign."""
-    remedy = "start a new campaign, with another seed to learn more"
-    if campaign.generator != plan.generator():
-        raise UserError(
-            f"this hil makes other cases than the one that began {folder}", remedy=f"use that one, or {remedy}"
-        )
-    now = {str(place): place for place in _places(places, terminal.console())}
-    for place in campaign.places:
-        if replace(place, identity="") != replace(now.get(str(place), place), identity=""):
-            raise UserError(f"{place} is judged by other rules than when {folder} was begun", remedy=remedy)
-        if str(place) in now and now[str(place)].identity != place.identity:
-            raise UserError(f"{place} is another kernel than when {folder} was begun", remedy=remedy)
 
 
 def paces(report: RunReport) -> Iterator[str]:

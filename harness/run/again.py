@@ -16,7 +16,7 @@ from harness.run.results import ScriptResult
 _CHOOSES = {"run": "--scripts", "conform": "--clauses"}
 """The option that chooses among a subcommand's scripts."""
 _CHOICES = ("--lanes", "--programs", "--output", "--expect", "--write-expect", "--jobs")
-"""Options of `hil check` that choose what is run, or where it is kept."""
+"""Options of `hil check` and `hil replay` that choose what is run, or where it is kept."""
 _OF: Mapping[str, Sequence[str]] = {"case": (), "script": ("--of", "scripts"), "verdicts": ("--of", "verdicts")}
 CASE = re.compile(r"(?P<kind>case|script|verdicts)-(?P<seed>\d+)-(?P<number>\d+)")
 """The names of cases of `hil fuzz`, see `harness.fuzz.generate.case`, `harness.fuzz.scripts.script` and
@@ -45,7 +45,10 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
     if own == "exec":
         return shlex.join(["hil", *command[1:]])
     if own == "check":
-        return shlex.join(_check_again(command[2:], lanes, script))
+        program = re.sub(r"-\d+$", "", script.rpartition(":")[2])
+        return shlex.join([*_same_files(command, lanes), "--programs", program])
+    if own == "replay":
+        return shlex.join(_same_files(command, lanes))
     case = CASE.fullmatch(script)
     if case and own in ("fuzz", "bisect"):
         of = _OF[case["kind"]]
@@ -58,16 +61,16 @@ def again(command: Sequence[str], lanes: Iterable[str], script: str, rounds: int
     return shlex.join([*words, "--repeat", str(rounds)] if rounds > 1 else words)
 
 
-def _check_again(options: Sequence[str], lanes: Iterable[str], script: str) -> list[str]:
-    """`hil check` of the same files with the same options, for one program and some lanes."""
+def _same_files(command: Sequence[str], lanes: Iterable[str]) -> list[str]:
+    """The same command for the same files with the same options, on some lanes."""
     kept, skip = [], False
-    for word in options:
+    for word in command[2:]:
         name = word.partition("=")[0]
         if not skip and name not in _CHOICES:
             kept.append(word)
         skip = name in _CHOICES and name == word
-    program = re.sub(r"-\d+$", "", script.rpartition(":")[2])
-    return ["hil", "check", *kept, "--lanes", ",".join(compact(lanes)), "--programs", program]
+    where = [] if target_options(command) else ["--lanes", ",".join(compact(lanes))]
+    return ["hil", command[1], *kept, *where]
 
 
 def command_line(argv: Sequence[str]) -> tuple[str, ...]:

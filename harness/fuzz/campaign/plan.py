@@ -23,6 +23,8 @@ NAME = "campaign.json"
 RANGE = 128
 """Cases that are run, recorded and, after a kill, repeated together."""
 _FORMAT = 1
+_COMMANDS = ("commands.py", "replaying.py")
+"""Modules that make no cases."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,6 @@ def generator() -> str:
     for package, pattern in ((harness.fuzz, "*.py"), (harness.isa, "*.py"), (harness.model, "**/*.py")):
         folder = Path(package.__path__[0])
         for file in sorted(folder.glob(pattern)):
-            if file.name != "commands.py":
+            if file.name not in _COMMANDS:
                 digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from harness.compare import Verdict
 from harness.fuzz.commands import fuzz, paces
 from harness.fuzz.generate import cases
+from harness.fuzz.replaying import replay
 from harness.model.eras import era
 from harness.run.results import RunReport, ScriptResult
 from hil.errors import UserError
@@ -38,22 +39,22 @@ def test_paces() -> None:
 
 
 def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path) -> None:
-    finding = tmp_path / "finding.json"
-    finding.write_text("{}")
     for options, word in (
         (["--resume", str(tmp_path)], "campaign.json"),
-        (["--merge", str(tmp_path)], "campaign.json"),
-        (["--replay", str(finding)], "is no finding"),
+        (["--merge", str(tmp_path), "--output", str(tmp_path / "runs")], "campaign.json"),
     ):
-        error = CliRunner().invoke(fuzz, [*options, "--output", str(tmp_path / "runs")]).exception
+        error = CliRunner().invoke(fuzz, options).exception
         assert isinstance(error, UserError) and word in str(error)
     for ignored, both in (
         (["--resume", str(tmp_path), "--cases", "5000"], "--resume does not go with --cases"),
         (["--resume", str(tmp_path), "--lanes", "debian-12"], "--resume does not go with --lanes"),
         (["--merge", str(tmp_path), "--seed", "1", "--case", "2"], "--merge does not go with --seed, --case"),
-        (["--replay", str(finding), "--resume", str(tmp_path)], "--replay does not go with --resume"),
+        (["--resume", str(tmp_path), "--output", "runs"], "--resume does not go with --output"),
     ):
         error = CliRunner().invoke(fuzz, ignored).exception
         assert isinstance(error, UserError) and both in str(error)
+    (tmp_path / "finding.json").write_text("{}")
+    error = CliRunner().invoke(replay, [str(tmp_path / "finding.json")]).exception
+    assert isinstance(error, UserError) and "is no finding" in str(error)
     for shard in ("0/2", "3/2", "1", "a/b"):
         assert CliRunner().invoke(fuzz, ["--shard", shard]).exit_code == 2

@@ -22,6 +22,7 @@ from tests.harness.reports import LANES, result
         (("hil", "fuzz", "--cases", "9"), "case-777-2997", 1, "hil fuzz --lanes L --seed 777 --case 2997"),
         (("hil", "fuzz"), "script-5-35", 1, "hil fuzz --lanes L --of scripts --seed 5 --case 35"),
         (("hil", "exec", "--lanes", "*", "--", "./a b"), "a b", 1, "hil exec --lanes '*' -- './a b'"),
+        (("hil", "replay", "f.json", "--lanes", "*", "--jobs=2"), "case-7-12", 1, "hil replay f.json --lanes L"),
         (("pytest",), "counting", 1, "hil run --lanes L --scripts counting"),
     ],
 )
