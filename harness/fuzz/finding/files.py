@@ -52,8 +52,8 @@ def name(found: Shrunk) -> str:
 
 
 def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
-    """Writes a finding and, beside it, a test that fails while it can be seen; one that is there already stays.
-    `origin` says where the case came from. Returns the path of the finding; raises OSError."""
+    """Writes a finding and, beside it, a test that fails while it can be seen, and a C program that shows it; one that
+    is there already stays. `origin` says where the case came from. Returns the path of the finding; raises OSError."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name(found).replace('/', '-')}.json"
     if path.exists():
@@ -62,6 +62,8 @@ def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     lane = found.result.lane
     title = f"{found.script.name}, seen on {lane}: pytest --hil-lanes {lane} {path.with_suffix('.py').name}"
     write_whole(path.with_suffix(".py"), _TEST.format(title=title, function=function))
+    if found.c:
+        write_whole(path.with_suffix(".c"), found.c)
     record = {
         "format": _FORMAT,
         "lanes": [lane],
@@ -69,6 +71,7 @@ def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
         "reason": found.result.reason,
         "instructions": {"found": found.before, "left": found.after},
         "origin": origin,
+        "c": path.with_suffix(".c").name if found.c else f"none: {found.why_no_c}",
         "hil": version(),
         "script": written(found.script),
     }

@@ -6,16 +6,19 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.compare import Verdict
 from harness.fuzz.finding.cutting import size
 from harness.fuzz.finding.shrinking import shrink
 from harness.fuzz.known import known
+from harness.fuzz.standalone.program import Found, NotInC, in_c
 from harness.isa.table import find
 from harness.lane import Lane
+from harness.lowering.executor import Observed
 from harness.model.executor import ModelExecutor
 from harness.run.faulty import judge_knowing
+from harness.run.judging import predict
 from harness.run.results import ScriptResult
 from harness.script.operations import LoadProgram, Script
 from harness.script.outcome import Unpredicted
@@ -60,6 +63,9 @@ class Shrunk:
     result: ScriptResult
     before: int
     """Instructions of the case that was found."""
+    c: str = ""
+    """A C program that shows it, empty where there is none: `why_no_c` says why."""
+    why_no_c: str = ""
 
     @property
     def after(self) -> int:
@@ -75,7 +81,7 @@ class Shrunk:
 def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptResult, model: ModelExecutor) -> Shrunk:
     """Returns what is left of a script that diverged on a lane, on the guest of a session, whose engine is chosen; the
     script itself where it does not do so again."""
-    wanted, shown = Kind.of(result), dict[Script, ScriptResult]()
+    wanted, shown = Kind.of(result), dict[Script, tuple[ScriptResult, Observed]]()
 
     def same(scripts: Sequence[Script]) -> list[bool]:
         able = [one for one in scripts if not _deadly(one, model)]
@@ -86,12 +92,27 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
             except Exception:  # A fault of the model is another finding: of this one, something else may show the same.
                 _log.exception("%s: the model failed at a smaller %s", lane, script.name)
                 continue
-            if Kind.of(judged) == wanted:
-                shown[seen.script] = judged
+            if Kind.of(judged) == wanted and isinstance(seen, Observed):
+                shown[seen.script] = judged, seen
         return [one in shown for one in scripts]
 
     smallest = shrink(script, same) if same([script])[0] else script
-    return Shrunk(result, smallest, shown.get(smallest, result), size(script))
+    if smallest not in shown:
+        return Shrunk(result, smallest, result, size(script), why_no_c="it did not come again")
+    judged, seen = shown[smallest]
+    left = Shrunk(result, smallest, judged, size(script))
+    try:
+        return replace(left, c=_in_c(session, lane, judged, seen, model))
+    except NotInC as reason:
+        return replace(left, why_no_c=str(reason))
+
+
+def _in_c(session: Session[Target], lane: Lane, judged: ScriptResult, seen: Observed, model: ModelExecutor) -> str:
+    if judged.operation is None:
+        raise NotInC("no operation of it differs")
+    at = judged.operation.index
+    found = Found(lane, seen.script, at, predict(model, seen), seen.outcomes[at])
+    return in_c(found, session.executor.guest)
 
 
 def _deadly(script: Script, model: ModelExecutor) -> bool:

@@ -12,6 +12,7 @@ from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
+from harness.lowering.context import Guest
 from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
@@ -30,6 +31,8 @@ RIGHT = ModelExecutor(WHERE)
 
 class Kernel:
     """What the right model predicts is what happens; scripts of which it does not know everything are missed."""
+
+    guest = Guest("x86_64", WHERE.version_code)
 
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         for script in scripts:

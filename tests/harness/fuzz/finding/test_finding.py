@@ -45,6 +45,7 @@ def test_what_is_written_is_read_and_shows_the_same(smallest: Shrunk, tmp_path: 
     assert read.script == smallest.script
     assert read.lanes == (str(LANE),)
     compile(path.with_suffix(".py").read_text(), "test.py", "exec")
+    assert path.with_suffix(".c").read_text() == smallest.c and "static int judge(void)" in smallest.c
     before = path.read_text()
     assert files.write(tmp_path / "findings", replace(smallest, before=99), {}) == path
     assert path.read_text() == before
@@ -54,6 +55,7 @@ def test_a_finding_that_does_not_come_again_stays_as_it_was() -> None:
     script, result = first_difference(mistaken("xor64_reg"))
     found = shrunk(SESSION, LANE, script, result, mistaken("mul64_imm"))
     assert (found.script, found.result) == (script, result)
+    assert (found.c, found.why_no_c) == ("", "it did not come again")
 
 
 def test_a_model_that_fails_at_a_smaller_script_costs_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
