@@ -151,14 +151,14 @@ class Blocks:
         if operation == Alu.NEG:
             return Instruction(opcode.code, dst)
         if opcode.source == Source.X:
-            return (self._tamed(operation, src, bits), Instruction(opcode.code, dst, src, **selected))
+            return (self.tamed(operation, src, bits), Instruction(opcode.code, dst, src, **selected))
         if operation in _SHIFTS:
             return Instruction(opcode.code, dst, imm=self._random.randrange(bits))
         imm = self._draw.imm()
         return Instruction(opcode.code, dst, imm=imm or 1 if operation in _DIVISIONS else imm, **selected)
 
-    def _tamed(self, operation: int, register: int, bits: int) -> Piece:
-        """Changes the second operand to one that does not crash the kernel."""
+    def tamed(self, operation: int, register: int, bits: int) -> Piece:
+        """Returns what changes the second operand to one that does not crash the kernel."""
         rules = self._around.rules
         if operation in _SHIFTS and rules.long_shift is LongShift.UNDEFINED:
             return and64_imm(register, bits - 1)
@@ -313,7 +313,15 @@ class Blocks:
     def _few(self) -> Piece:
         """One to three pieces, behind which a jump may lead."""
         pieces = [self.any(branches=False) for _ in range(self._random.randrange(1, 4))]
-        return (pieces, mov64_reg(R7, R7) if JitFault.TARGET in self._around.faults else ())
+        return (pieces, self.before_label())
+
+    def before_label(self) -> Piece:
+        """Returns what has to be in front of the target of a jump."""
+        return mov64_reg(R7, R7) if JitFault.TARGET in self._around.faults else ()
+
+    def label(self) -> str:
+        """Returns a label that no other piece has."""
+        return self._draw.label()
 
     def _key(self) -> Piece:
         """A key in its place, R2 pointing to it."""

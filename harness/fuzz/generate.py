@@ -9,6 +9,7 @@ from random import Random
 
 from harness.abi.pt_regs import pt_regs
 from harness.core_scripts.parts import PRCTL, array, element, on_our_prctl, prctl, u64
+from harness.fuzz.aims import Aims
 from harness.fuzz.blocks import Blocks
 from harness.fuzz.draw import HELD, KEYS, NUMBERS, NUMBERS_SIZE, PACKET, WORDS, Draw, Surroundings, edge
 from harness.fuzz.functions import MAPS, makes_tail_calls, slots_of
@@ -81,21 +82,28 @@ def case(seed: int, number: int, era: Era) -> Script:
         return Script(name, f"{words} that uses registers only", tuple(_filter(_in_registers(random, era))))
     numbers = [random.choice((edge(random), random.randrange(16), random.getrandbits(64))) for _ in range(HELD)]
     maps = generated_maps(random, numbers)
-    code = generated_program(random, kind, era, numbers, tail_calls=True)
+    code = generated_program(random, kind, era, numbers, tail_calls=True, aims=Aims(seed, number, era))
     rest = _mutant(random, kind, code, era) if mutant else _run(random, kind, code)
     needs = frozenset() if mutant else frozenset({Need.STACK})
     return Script(name, words, (*maps, *(MAPS if makes_tail_calls(code) else ()), *rest), needs=needs)
 
 
 def generated_program(
-    random: Random, kind: ProgramType, era: Era, numbers: Sequence[int] = range(HELD), *, tail_calls: bool = False
+    random: Random,
+    kind: ProgramType,
+    era: Era,
+    numbers: Sequence[int] = range(HELD),
+    *,
+    tail_calls: bool = False,
+    aims: Aims | None = None,
 ) -> Program:
     """A program every verifier accepts; its maps are `generated_maps`, of the same `numbers` if it is to run, and with
-    `tail_calls` those of `harness.fuzz.functions`."""
+    `tail_calls` those of `harness.fuzz.functions`. Behind all else it does what `aims` says."""
     registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
     blocks = Blocks(Draw(random, Surroundings(kind, era, fields, faults=era.faults, tail_calls=tail_calls), numbers))
-    body = (_body(random, blocks), _epilogue(), blocks.functions.end())
+    aimed = aims.pieces(blocks) if aims else ()
+    body = (_body(random, blocks), aimed, _epilogue(), blocks.functions.end())
     if kind == ProgramType.KPROBE:
         return _typed(blocks, on_our_prctl(registers, R1_AGAIN, *body))
     return _typed(blocks, program(*body, exit_()))

@@ -43,6 +43,7 @@ from harness.model.interface.kernel import Kernel
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.unchecked import common, possible
 from harness.model.unpredictable import Bounded, Deadly, Unpredictable
+from harness.model.verifier.rules import Rule
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
@@ -110,7 +111,7 @@ class ModelExecutor:
 
     `instructions` replaces the era's table; `sink` receives every instruction that runs, from the first set of rules
     where there are several; `interfere` carries out the script's own operations, or replaces them: by another
-    operation, an Errno, or Unpredictable.
+    operation, an Errno, or Unpredictable; `refused` receives the rule by which a program is refused.
     """
 
     def __init__(
@@ -119,12 +120,14 @@ class ModelExecutor:
         instructions: Table | None = None,
         sink: Sink | None = None,
         interfere: Interference | None = None,
+        refused: Callable[[Rule], None] = lambda _: None,
     ) -> None:
         self.environment = environment
         self._kernels = possible(environment)
         self._interpreters = [Interpreter(kernel.rules, instructions) for kernel in self._kernels]
         self._sink = sink
         self._interfere = interfere
+        self._refused = refused
 
     def run(self, script: Script, end: int | None = None, seen: Sequence[Outcome] = ()) -> list[Prediction]:
         """Returns one prediction for each operation, in their order, for those before number `end`; every script begins
@@ -159,7 +162,7 @@ class ModelExecutor:
 
     def _kernel(self, number: int, script: Script, choices: Choices | None) -> Kernel:
         first = not number and not (choices and choices.given)
-        kernel = Kernel(self._kernels[number], self._interpreters[number], self._sink if first else None)
+        kernel = Kernel(self._kernels[number], self._interpreters[number], self._sink if first else None, self._refused)
         kernel.choices = choices
         kernel.surroundings.readings = tuple(
             operation.name for operation in script.operations if isinstance(operation, around.ReadClock)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from harness.compare import Verdict
 from harness.counting import counted
 from harness.lane import compact
-from harness.report import executed
+from harness.report import coverage, executed
 from harness.report.account import REASON, decided, excerpt, finding, text_of
 from harness.report.gfm import block, cell, code, line
 from harness.report.groups import FOLDED, Group, grouped
@@ -64,6 +64,9 @@ def render(report: RunReport, limit: int = LIMIT) -> str:
         if rows := [_row(group) for group in groups if group.verdict is verdict]:
             opening = _opening(f"{title}: {counted(report.counts()[verdict], 'result')}", "scripts", "lanes", "reason")
             sections.append(_Section(opening, rows, _CLOSING))
+    if report.coverage:
+        covered = [line(map(cell, row)) + "\n" for row in coverage.rows(report.coverage)]
+        sections.append(_Section(_opening("Coverage", *coverage.HEADINGS), covered, _CLOSING))
     room = limit - _size(head) - _size(kernels) - sum(section.frame for section in sections)
     told = [head]
     for section in sections:

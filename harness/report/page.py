@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harness.compare import Verdict
-from harness.report import executed
+from harness.report import coverage, executed
 from harness.report.groups import FOLDED, folded
 from harness.report.programs import cell, tables
 from harness.report.templates import FOLDER, TEMPLATES, style
@@ -55,6 +55,7 @@ def render(report: RunReport, folder: Path | None) -> str:
         happened=executed.heading,
         happenings=executed.lines,
         timings=timings(report),
+        coverage=coverage,
         command=shlex.join(("hil", *report.command[1:])),
         join=shlex.join,
         numbers=numbers,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.counting import counted
+from harness.report.coverage import print_covered
 from harness.report.programs import print_checked
 from harness.report.terminal import print_findings
 from harness.run.results import RunReport
@@ -36,6 +37,7 @@ def summarize(console: Console, report: RunReport, folder: Path) -> None:
     console.print(table)
     print_findings(console, report, folder)
     print_checked(console, report.checked)
+    print_covered(console, report.coverage)
     for remark in report.remarks:
         console.print(remark, highlight=False, soft_wrap=True)
     if unpredicted:

@@ -16,6 +16,7 @@ from harness.judged import NOTHING, Judged
 from harness.lane import Lane
 from harness.lockstep.findings import Examined
 from harness.run.checked import Checked
+from harness.run.covered import Covered
 from harness.run.executed import Executed
 from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
@@ -193,6 +194,8 @@ class RunReport:
     """The user's own command by lane (`hil exec`)."""
     tallies: tuple[Tally, ...] = ()
     """What `results` leaves out, where there are too many (`hil fuzz`)."""
+    coverage: tuple[Covered, ...] = ()
+    """What generated cases have reached (`hil fuzz`)."""
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,13 +28,15 @@ NAME = "journal.jsonl"
 class Entry:
     """A range of cases: `count` of them from number `first` on. Everything is in `tallies`, a lane each; `findings`
     are the results that are neither agreement nor unsupported, in the order of their lanes and numbers; `seconds` is
-    how long it took by the clock of the host."""
+    how long it took by the clock of the host. `reached` are the points of coverage, by the rules of the place, that no
+    range before it in this journal had."""
 
     first: int
     count: int
     tallies: tuple[Tally, ...]
     findings: tuple[ScriptResult, ...] = ()
     seconds: float = 0.0
+    reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def numbers(self) -> range:

@@ -42,6 +42,11 @@ class Place:
         return f"{self.kernel}/{self.arch}"
 
     @property
+    def rules(self) -> str:
+        """Returns what stands for the rules by which cases are judged: places with the same are covered together."""
+        return f"{self.era}/{self.arch}"
+
+    @property
     def lanes(self) -> tuple[Lane, ...]:
         return tuple(Lane(self.kernel, self.arch, engine) for engine in self.engines)
 

@@ -59,7 +59,8 @@ class _Told:
         return True
 
     def sum(self, totals: Totals) -> Text:
-        """`512 of 10000 cases, 230 results/s, 3 findings of 2 kinds`; the speed is that since the first time."""
+        """`512 of 10000 cases, 230 results/s, 1519 points covered, 3 findings of 2 kinds`; the speed is that since the
+        first time."""
         results = sum(sum(counts.values()) for counts in totals.counts().values())
         pace = ""
         if self._before is None:
@@ -67,8 +68,9 @@ class _Told:
         elif (took := time.monotonic() - self._began) > 1:
             pace = f", {(results - self._before) / took:.0f} results/s"
         kinds = sum(key[1] not in FINE for key in totals.kinds)
+        covered = f"{counted(sum(map(len, totals.reached.values())), 'point')} covered"
         found = f"{counted(totals.findings, 'finding')} of {counted(kinds, 'kind')}" if kinds else "no findings"
-        return Text(f"{totals.cases} of {self._cases} cases{pace}, {found}")
+        return Text(f"{totals.cases} of {self._cases} cases{pace}, {covered}, {found}")
 
     def news(self, totals: Totals) -> None:
         for key in totals.kinds:

@@ -17,10 +17,11 @@ from rich.console import Console
 from harness.fuzz.campaign.plan import Campaign
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import made, share_of
+from harness.fuzz.coverage import summing as coverage
 from harness.jobs.artifacts import EVERYTHING
 from harness.report.summary import summarize
 from harness.run.again import CASE, command_line, with_again
-from harness.run.artifacts import Unwritten, write_artifacts
+from harness.run.artifacts import Artifacts, Unwritten, write_artifacts
 from harness.run.matrix import host
 from harness.run.results import MachineReport, RunReport, ScriptText
 from harness.run.texts import needs_whole, texts
@@ -33,6 +34,8 @@ def reported(
     """Calls `carry_out`, which adds to `totals`, writes the report in the folder, and sums it up. An interrupt leaves
     the report of what there is, and is raised again."""
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    reached = {coverage.NAME: lambda _, path: coverage.write(path, totals.reached)}
+    artifacts = Artifacts({**EVERYTHING.files, **reached}, EVERYTHING.record)
     signals.defer()
     with logs.to_file(folder / logs.NAME) as log:
         try:
@@ -40,14 +43,14 @@ def reported(
         except BaseException as error:
             ended = error.number if isinstance(error, signals.Ended) else None
             report = replace(_report(campaign, totals, started, clock), interrupted=True, signal=ended)
-            _write(report, folder, log)
+            _write(report, folder, artifacts, log)
             console.print(
                 f"the campaign is not complete; to go on: hil fuzz --resume {folder}", highlight=False, soft_wrap=True
             )
             raise
     report = _report(campaign, totals, started, clock)
     try:
-        write_artifacts(report, folder, EVERYTHING, {logs.NAME: log.failure} if log.failure else {})
+        write_artifacts(report, folder, artifacts, {logs.NAME: log.failure} if log.failure else {})
     except Unwritten:
         summarize(console, report, folder)
         raise
@@ -55,9 +58,9 @@ def reported(
     return report
 
 
-def _write(report: RunReport, folder: Path, log: logs.File) -> None:
+def _write(report: RunReport, folder: Path, artifacts: Artifacts, log: logs.File) -> None:
     try:
-        write_artifacts(report, folder, EVERYTHING, {logs.NAME: log.failure} if log.failure else {})
+        write_artifacts(report, folder, artifacts, {logs.NAME: log.failure} if log.failure else {})
     except Unwritten as fault:
         click.echo(f"hil: {fault}", err=True)  # and let what ended the run go on
 
@@ -81,6 +84,7 @@ def _report(campaign: Campaign, totals: Totals, started: str, clock: float) -> R
         results=results,
         spent=totals.spent(),
         tallies=totals.left_out(),
+        coverage=coverage.covered(totals.reached),
     )
     return replace(report, scripts=_texts(campaign, report))
 

@@ -41,6 +41,8 @@ class Totals:
         self.kinds: Counter[tuple[str, ...]] = Counter()
         self.machines: dict[tuple[str, ...], MachineReport] = {}
         self._spent: dict[tuple[str, str], PhaseTime] = {}
+        self.reached: dict[str, set[str]] = {}
+        """The points of coverage, by the rules of places."""
         self.cases = 0
         self.findings = 0
 
@@ -53,6 +55,8 @@ class Totals:
                     remedy="give each campaign a folder of its own",
                 )
         self.cases += entry.count
+        for rules, points in entry.reached.items():
+            self.reached.setdefault(rules, set()).update(points)
         for one in entry.tallies:
             self.tallies[one.lane] += one
         for result in entry.findings:
@@ -78,7 +82,8 @@ class Totals:
                 tallies[result.lane] += tally(result)
         for part in parts:
             self._note(part)
-        return Entry(numbers.start, len(numbers), tuple(tallies.values()), tuple(kept), round(seconds, 2))
+        found = tuple(tallies.values()), tuple(kept)
+        return Entry(numbers.start, len(numbers), *found, round(seconds, 2), self._new(parts))
 
     def left_out(self) -> tuple[Tally, ...]:
         """Returns the tallies of all results that are not listed."""
@@ -96,6 +101,14 @@ class Totals:
         for result in self.listed:
             counts[result.lane][result.verdict] += 1
         return counts
+
+    def _new(self, parts: Sequence[Done]) -> dict[str, tuple[str, ...]]:
+        """The points that no range had before."""
+        reached: dict[str, set[str]] = {}
+        for part in parts:
+            rules = part.task.place.rules
+            reached.setdefault(rules, set()).update(part.reached - self.reached.get(rules, set()))
+        return {rules: tuple(sorted(points)) for rules, points in reached.items() if points}
 
     def _more(self, result: ScriptResult) -> bool:
         return self.kinds[kind(result)] <= (EXAMPLES if result.verdict in FINE else MOST)

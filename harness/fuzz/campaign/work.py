@@ -18,6 +18,7 @@ from harness.crosscheck.evidence import Evidence
 from harness.fuzz import verdicts
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.warm import Kept
+from harness.fuzz.coverage.observing import Points
 from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
@@ -75,6 +76,8 @@ class Done:
     spent: tuple[PhaseTime, ...] = ()
     shrunk: tuple[Shrunk, ...] = ()
     """Some of the findings, with less that shows the same."""
+    reached: frozenset[str] = frozenset()
+    """The points of coverage (`harness.fuzz.coverage.observing`)."""
 
 
 _kept = Kept()
@@ -103,12 +106,13 @@ def carry_out(task: Task) -> Done:
     scripts = made(task.of, task.seed, task.numbers, task.place)
     share = share_of(task.place, scripts, task.board)
     with logs.to_file(task.folder / f"{share.name}.log"):
-        worker = Worker(share, task.folder, _Silent(), sessions=_kept.session)
+        points = Points()
+        worker = Worker(share, task.folder, _Silent(), model=points.model, heard=points.heard, sessions=_kept.session)
         worker.run()
         smaller = tuple(_shrunk(worker, scripts, task.place))
         if any(Need.TWO_CPUS in one.needs for one in scripts):
             _kept.close()  # its second CPU is up, and cases begin on one
-    return replace(summed_up(task, worker), shrunk=smaller)
+    return replace(summed_up(task, worker), shrunk=smaller, reached=points.all())
 
 
 def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator[Shrunk]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from harness.model.choices import Choices
@@ -17,17 +17,26 @@ from harness.model.interface.task import Task
 from harness.model.interpreter import Interpreter, Sink
 from harness.model.maps import FileArrayMap
 from harness.model.surroundings import Surroundings
+from harness.model.verifier.rules import Rule
 from harness.script.outcome import Outcome
 
 
 class Kernel:
-    """The kernel of one script. `sink` receives every instruction that runs."""
+    """The kernel of one script. `sink` receives every instruction that runs, `refused` the rule that each program is
+    refused by."""
 
-    def __init__(self, environment: Environment, interpreter: Interpreter, sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        interpreter: Interpreter,
+        sink: Sink | None = None,
+        refused: Callable[[Rule], None] = lambda _: None,
+    ) -> None:
         self.environment = environment
         self.rules = environment.rules
         self.interpreter = interpreter
         self.sink = sink
+        self.refused = refused
         uid = environment.uid
         self.task = Task(names=Names(self.release), uid=uid, gid=uid, capabilities=environment.capabilities)
         """The process that makes the script's system calls."""

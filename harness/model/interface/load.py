@@ -48,6 +48,8 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
             kernel.names.forget(operation.name)
         raise Settled(unpredictable.why) from unpredictable
     if said.errno is not None:
+        if said.rule:
+            kernel.refused(said.rule)
         return Outcome(errno=said.errno, log=said.log)
     _keep(kernel, operation, references)
     return Outcome(value=DESCRIPTOR, log=said.log)

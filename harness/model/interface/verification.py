@@ -57,10 +57,11 @@ _KERNELS = 256
 
 @dataclass(frozen=True)
 class Said:
-    """A verdict: the errno, None for an accepted program, and the log as far as it is known."""
+    """A verdict: the errno, None for an accepted program, the log as far as it is known, and the rule that refused."""
 
     errno: str | None
     log: str | Text | None = None
+    rule: Rule | None = None
 
 
 class MapReferences:
@@ -221,9 +222,9 @@ def verdict(environment: Environment, operation: LoadProgram, references: MapRef
     if said.doubt:
         raise Unpredictable(said.doubt)
     if said.log is None:
-        return Said(said.errno)
+        return Said(said.errno, rule=said.rule)
     shown = references.hide(said.log)
-    return Said(said.errno, shown if shown.text is None else shown.text)
+    return Said(said.errno, shown if shown.text is None else shown.text, said.rule)
 
 
 def context_of(

@@ -52,7 +52,8 @@ def work(task: Task) -> Done:
                 tallies[lane] += tally(one)
             else:
                 kept.append(one)
-    return Done(task, tuple(tallies.values()), tuple(kept))
+    reached = frozenset(f"refusal: M-{number % 50}" for number in task.numbers)
+    return Done(task, tuple(tallies.values()), tuple(kept), reached=reached)
 
 
 def dying(task: Task) -> Done:
@@ -86,6 +87,14 @@ def carried_out(folder: Path, one: Campaign, jobs: int = 2) -> Totals:
 def found(folder: Path) -> list[tuple[str, str, str, str]]:
     """Returns all findings in the journal of a folder, in an order of their own."""
     return sorted((one.lane, one.script, one.verdict, one.reason) for one in findings(journal.read(folder)))
+
+
+def covered(folder: Path) -> dict[str, set[str]]:
+    """Returns the points of coverage that the journal of a folder has."""
+    totals = Totals(read(folder).lanes)
+    for entry in journal.read(folder):
+        totals.add(entry)
+    return totals.reached
 
 
 def counts(folder: Path) -> dict[str, dict[str, int]]:

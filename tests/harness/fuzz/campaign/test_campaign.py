@@ -26,6 +26,7 @@ from tests.harness.fuzz.campaign.fakes import (
     campaign,
     carried_out,
     counts,
+    covered,
     dying,
     entries,
     faulty,
@@ -50,6 +51,7 @@ def test_every_case_has_a_result_on_every_lane(alone: Path) -> None:
     assert found(alone) == sorted(
         (one.lane, one.script, one.verdict, one.reason) for one in expected if one.verdict is not Verdict.AGREE
     )
+    assert covered(alone) == {"6.1/x86_64": {f"refusal: M-{number}" for number in range(50)}}
     for lane in campaign(400).lanes:
         assert sum(counts(alone)[lane].values()) == 400
 
@@ -73,6 +75,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(alone: Path, tmp_path: 
     carried_out(tmp_path, plan.read(tmp_path))
     assert found(tmp_path) == found(alone)
     assert counts(tmp_path) == counts(alone)
+    assert covered(tmp_path) == covered(alone)
     numbers = [number for entry in journal.read(tmp_path) for number in entry.numbers]
     assert sorted(numbers) == list(range(400))
 
@@ -114,6 +117,7 @@ def test_shards_together_find_the_same(alone: Path, tmp_path: Path) -> None:
     assert merging.merge(folders, tmp_path / "merged") == campaign(400)
     assert found(tmp_path / "merged") == found(alone)
     assert counts(tmp_path / "merged") == counts(alone)
+    assert covered(tmp_path / "merged") == covered(alone)
 
 
 def test_what_a_shard_lacks_is_run_where_all_are_merged(alone: Path, tmp_path: Path) -> None:
@@ -158,6 +162,11 @@ def test_no_minutes_begin_nothing(tmp_path: Path) -> None:
     totals = Totals(one.lanes)
     run(one, tmp_path, 2, lambda _: None, totals=totals, minutes=0)
     assert totals.cases == 0
+
+
+def test_a_range_records_what_no_range_before_it_reached(alone: Path) -> None:
+    recorded = [point for entry in journal.read(alone) for points in entry.reached.values() for point in points]
+    assert len(recorded) == len(set(recorded)) == 50
 
 
 def test_memory_grows_with_kinds_not_with_cases() -> None:
