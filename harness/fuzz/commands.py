@@ -10,13 +10,14 @@ from random import SystemRandom
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
 from harness.fuzz.campaign import merging, plan
 from harness.fuzz.campaign.chosen import check_same, chosen
 from harness.fuzz.campaign.plan import Campaign
 from harness.fuzz.campaign.progress import progress
 from harness.fuzz.campaign.reporting import reported
-from harness.fuzz.campaign.running import run
+from harness.fuzz.campaign.running import Crew, run
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import GENERATORS
 from harness.jobs.options import chosen_places, cold, jobs, lanes, output, target
@@ -31,10 +32,12 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 _CASES = frozenset({"seed", "of", "count", "only", "shard"})
 _IGNORED = {
-    "merge": _CASES | {"minutes", "resume", "lanes", "jobs"},
+    "merge": _CASES | {"minutes", "resume", "lanes", "jobs", "dask"},
     "resume": _CASES | {"lanes", "output"},
+    "dask": frozenset({"jobs", "target"}),
 }
-"""The options that are not heeded beside one that says what is run: a campaign goes on in its own folder."""
+"""The options that are not heeded beside one that says what is run, and where: a campaign goes on in its own folder,
+and each worker of a cluster has as many guests as it says."""
 
 
 class _Shard(click.ParamType[tuple[int, int]]):
@@ -63,6 +66,11 @@ class _Shard(click.ParamType[tuple[int, int]]):
 @click.option("--shard", type=_Shard(), default="1/1", help="The I-th of N parts of the cases, for as many hosts.")
 @click.option("--resume", type=_FOLDER, metavar="FOLDER", help="Go on with the campaign in a run folder.")
 @click.option("--merge", type=_FOLDER, metavar="FOLDER", multiple=True, help="Make one campaign of several shards.")
+@click.option(
+    "--dask",
+    metavar="SCHEDULER|FILE|local:N",
+    help="Run on the workers of a dask cluster, or on N of this host: docs/fuzzing.md.",
+)
 @jobs
 @cold
 @output
@@ -77,6 +85,7 @@ def fuzz(
     shard: tuple[int, int],
     resume: Path | None,
     merge: tuple[Path, ...],
+    dask: str | None,
     jobs: int | None,
     output: Path | None,
     **_: object,
@@ -105,11 +114,15 @@ def fuzz(
         places = chosen_places(listed(lanes), console)
         seed = SystemRandom().randrange(1 << 32) if seed is None else seed
         first, count = (0, count) if only is None else (only, 1)
-        campaign = Campaign(of, seed, first, count, chosen(places, console), *shard, generator=plan.generator())
+        size = plan.RANGE if dask is None else plan.far_range(count)
+        campaign = Campaign(
+            of, seed, first, count, chosen(places, console), *shard, generator=plan.generator(), size=size
+        )
         folder = make_folder(output or directories.state() / "runs")
         campaign.write(folder)
     console.print(f"seed {campaign.seed}; run folder: {folder}", highlight=False, soft_wrap=True)
     totals = Totals(campaign.lanes)
+    crew = None if dask is None else _cluster(dask, campaign, console)
 
     def run_rest() -> None:
         with progress(console, campaign.cases) as tell:
@@ -121,6 +134,7 @@ def fuzz(
                 totals=totals,
                 board=places.board,
                 minutes=minutes,
+                crew=crew,
             )
 
     report = reported(console, campaign, folder, totals, run_rest)
@@ -129,6 +143,19 @@ def fuzz(
     if totals.cases < campaign.cases:
         console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
     return report.exit_status
+
+
+def _cluster(where: str, campaign: Campaign, console: Console) -> Crew:
+    """Raises UserError where dask is not installed."""
+    try:
+        from harness.fuzz.campaign.cluster import Cluster
+    except ImportError as error:
+        raise UserError(f"--dask needs dask.distributed: {error}", remedy="pip install 'hil[dask]'") from error
+
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return Cluster(where, campaign, tell=tell)
 
 
 def _check_together() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,5 +48,10 @@ def check_same(campaign: Campaign, places: Places, folder: Path, console: Consol
 def _identity(places: Places, kernel: str, arch: str, console: Console) -> str:
     if places.board:
         return f"{places.board.kernel.release} {places.board.kernel.version}"
-    said = store.get(kernel, architecture(arch), notify=lambda line: console.print(line, highlight=False))
+    return identity(kernel, arch, lambda line: console.print(line, highlight=False))
+
+
+def identity(kernel: str, arch: str, notify: Callable[[str], None] = lambda _: None) -> str:
+    """Returns what tells a kernel of this host from others of its name; it is fetched where it is not there."""
+    said = store.get(kernel, architecture(arch), notify=notify)
     return f"{said.version} {sha256(said.image)}"

@@ -22,9 +22,17 @@ NAME = "campaign.json"
 """The name of its file."""
 RANGE = 128
 """Cases that are run, recorded and, after a kill, repeated together."""
+FAR_RANGE = 1024
+"""The same where it goes to another host: one to three minutes of a guest's time."""
 _FORMAT = 1
 _COMMANDS = ("commands.py", "replaying.py")
 """Modules that make no cases."""
+
+
+def far_range(count: int) -> int:
+    """Returns how many of so many cases go to another host at once: fewer than FAR_RANGE where few hosts would have
+    something to do."""
+    return min(FAR_RANGE, max(RANGE, count // 16))
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
 
 from harness.fuzz.campaign import journal
 from harness.fuzz.campaign.journal import Journal
-from harness.fuzz.campaign.plan import Campaign
+from harness.fuzz.campaign.plan import Campaign, Place
 from harness.fuzz.campaign.schedule import Schedule
-from harness.fuzz.campaign.slots import Died, Slot, Work, ready
+from harness.fuzz.campaign.slots import Died, Processes, Work
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import Done, Task, carry_out
 from harness.fuzz.finding.files import FOLDER, write
@@ -39,9 +41,11 @@ def run(
     board: OnBoard | None = None,
     minutes: float | None = None,
     work: Work = carry_out,
+    crew: Crew | None = None,
 ) -> None:
     """Runs the cases that the journal in `folder` does not have, on `jobs` machines at once, and adds everything to
-    `totals`; `tell` is called whenever there is more. With `minutes` no range begins after so many.
+    `totals`; `tell` is called whenever there is more. With `minutes` no range begins after so many. With a `crew`, that
+    carries out the tasks instead.
 
     A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
     when the journal cannot be written, or processes end in the middle of their tasks.
@@ -53,7 +57,46 @@ def run(
     todo = [numbers for numbers in campaign.ranges() if numbers.start not in through]
     if todo:
         with Journal(folder) as written:
-            _Running(campaign, folder, jobs, totals, written, board, work).run(todo, tell, minutes)
+            share = crew is not None or (jobs > len(campaign.places) and board is None)
+            number = min(jobs if share else min(jobs, len(campaign.places)), len(todo) * len(campaign.places))
+            with crew or Processes(number, work) as slots:
+                _Running(campaign, folder, share, totals, written, board, slots).run(todo, tell, minutes)
+
+
+class Slot(Protocol):
+    """Where one task at a time is carried out: `task`, None while there is none. `place` is that of the last one."""
+
+    task: Task | None
+    place: Place | None
+
+    @property
+    def able(self) -> bool:
+        """Whether it can be given a task now."""
+
+    def give(self, task: Task) -> None:
+        """Give it a task."""
+
+    def take(self) -> Done:
+        """What came of its task. Raises Died when nothing does, BenchError when the bench failed in it."""
+
+
+class Crew(Protocol):
+    """What carries out tasks, one at a time in each of its slots. A context manager that puts all of it away."""
+
+    def __enter__(self) -> Crew: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def all(self) -> Iterable[Slot]:
+        """Every slot that there is now."""
+
+    def ready(self) -> Iterator[Slot]:
+        """The slots whose tasks are through, or that died; wait for a moment for the first one."""
+
+    def replace(self, dead: Any) -> None:
+        """See to another slot in the place of one that died."""
 
 
 class _Running:
@@ -61,45 +104,37 @@ class _Running:
         self,
         campaign: Campaign,
         folder: Path,
-        jobs: int,
+        share: bool,
         totals: Totals,
         written: Journal,
         board: OnBoard | None,
-        work: Work,
+        slots: Crew,
     ) -> None:
-        self._campaign, self._folder, self._board, self._work = campaign, folder, board, work
+        self._campaign, self._folder, self._board = campaign, folder, board
         self._totals, self._written = totals, written
-        self._share = jobs > len(campaign.places) and board is None
-        self._jobs = jobs if self._share else min(jobs, len(campaign.places))
+        self._share, self._slots = share, slots
         self._parts: dict[range, list[Done]] = defaultdict(list)
         self._began: dict[range, float] = {}
         self._tries: Counter[tuple[str, range]] = Counter()
-        self._slots: list[Slot] = []
 
     def run(self, todo: list[range], tell: Tell, minutes: float | None) -> None:
         """Runs ranges until all are through, or there is no time left."""
         schedule = Schedule(todo, self._campaign.places)
         end = None if minutes is None else time.monotonic() + 60 * minutes
-        try:
-            self._slots = [Slot(self._work) for _ in range(min(self._jobs, len(todo) * len(self._campaign.places)))]
-            while True:
-                if end is None or time.monotonic() < end:
-                    self._hand_out(schedule)
-                if not any(slot.task for slot in self._slots):
-                    break
-                for slot in list(ready(self._slots)):
-                    if self._taken(slot, schedule):
-                        tell(self._totals)
-                signals.deliver()
-                signals.defer()
-            for slot in self._slots:
-                slot.end()
-        finally:
-            for slot in self._slots:
-                slot.kill()
+        while True:
+            late = end is not None and time.monotonic() >= end
+            if not late:
+                self._hand_out(schedule)
+            if not any(slot.task for slot in self._slots.all()) and (late or schedule.through):
+                break
+            for slot in list(self._slots.ready()):
+                if self._taken(slot, schedule):
+                    tell(self._totals)
+            signals.deliver()
+            signals.defer()
 
     def _hand_out(self, schedule: Schedule) -> None:
-        idle = [slot for slot in self._slots if slot.task is None]
+        idle = [slot for slot in self._slots.all() if slot.able]
         idle.sort(key=lambda slot: not schedule.able(slot.place, share=self._share))  # a machine that is there goes on
         for slot in idle:
             if given := schedule.next(slot.place, share=self._share):
@@ -123,7 +158,7 @@ class _Running:
                 ) from death
             _log.warning("%s are run again: %s", what, death)
             schedule.again(task.place, task.numbers)
-            self._slots[self._slots.index(slot)] = Slot(self._work)
+            self._slots.replace(slot)
             return False
         self._parts[task.numbers].append(done)
         if not schedule.done(task.place, task.numbers):

@@ -40,6 +40,11 @@ class Schedule:
         oldest = min(self._missing, default=0)
         return bool(place and todo and todo[0] <= oldest + AHEAD and (share or not self._running[place]))
 
+    @property
+    def through(self) -> bool:
+        """Returns whether every place is through with every range."""
+        return not self._missing
+
     def done(self, place: Place, numbers: range) -> bool:
         """Notes that a place is through with a range; returns whether all are."""
         index = self._ranges.index(numbers)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
+import socket
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from harness.fuzz.campaign.plan import Place
@@ -32,14 +35,29 @@ class Slot:
     """A process. `task` is what it carries out, None while it has nothing to do; `place` is that of the last one."""
 
     def __init__(self, work: Work) -> None:
-        os.environ.setdefault(_SEED, "0")  # what several of them say is compared by hashes
-        context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, work), daemon=True)
-        self._process.start()
-        other.close()
+        # Not by `multiprocessing`, whose processes may not be those of a daemon, which workers of dask are.
+        ours, theirs = socket.socketpair()
+        end, self._life = os.pipe()
+        descriptors = (theirs.fileno(), end)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, *map(str, descriptors)],
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            # What several of them say is compared by hashes.
+            env={_SEED: "0", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        theirs.close()
+        os.close(end)
+        self.connection = Connection(ours.detach())
         self.task: Task | None = None
         self.place: Place | None = None
+        with contextlib.suppress(OSError):
+            self.connection.send(work)
+
+    @property
+    def able(self) -> bool:
+        """Returns whether it can be given a task now."""
+        return self.task is None
 
     def give(self, task: Task) -> None:
         """Gives it a task."""
@@ -55,7 +73,7 @@ class Slot:
             answer: Any = self.connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
-            raise Died(f"its process ended with {self._process.exitcode}") from error
+            raise Died(f"its process ended with {self._process.returncode}") from error
         if isinstance(answer, str):
             raise BenchError("a process of the campaign failed", details=answer)
         assert isinstance(answer, Done)
@@ -70,36 +88,70 @@ class Slot:
     def end(self) -> None:
         """Ends the process when it has put its machine away; one that has a task is killed."""
         if self.task is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 self.connection.send(None)
-                self._process.join(_PATIENCE)
+                self._process.wait(_PATIENCE)
         self.kill()
 
     def kill(self) -> None:
         """Ends the process at once, and its machine with it; harmless when repeated."""
         self._process.kill()
-        self._process.join()
+        self._process.wait()
         self.connection.close()
+        if self._life >= 0:
+            os.close(self._life)
+            self._life = -1
 
 
-def ready(slots: Iterable[Slot]) -> Iterator[Slot]:
-    """Yields those of the slots with tasks that are through, or died; waits for a moment for the first one."""
-    busy = {slot.connection: slot for slot in slots if slot.task}
-    yield from (busy[connection] for connection in wait(list(busy), _LOOK) if isinstance(connection, Connection))
+class Processes:
+    """As many slots as there are machines at once. It is a context manager."""
+
+    def __init__(self, number: int, work: Work) -> None:
+        self._number, self._work = number, work
+        self._slots: list[Slot] = []
+
+    def __enter__(self) -> Processes:
+        self._slots = [Slot(self._work) for _ in range(self._number)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for slot in self._slots:
+            if kind is None:
+                slot.end()
+            else:
+                slot.kill()
+
+    def all(self) -> Iterable[Slot]:
+        """Returns every slot."""
+        return self._slots
+
+    def ready(self) -> Iterator[Slot]:
+        """Yields the slots whose tasks are through, or that died; waits for a moment for the first one."""
+        busy = {slot.connection: slot for slot in self._slots if slot.task}
+        yield from (busy[connection] for connection in wait(list(busy), _LOOK) if isinstance(connection, Connection))
+
+    def replace(self, dead: Slot) -> None:
+        """Puts another slot in the place of one that died."""
+        self._slots[self._slots.index(dead)] = Slot(self._work)
 
 
-def _serve(connection: Connection, work: Work) -> None:
-    begin()
-    while True:
-        try:
-            task = connection.recv()
-        except EOFError:
-            return
-        if task is None:
-            finish()
-            return
-        try:
-            answer: Done | str = work(task)
-        except Exception:
-            answer = traceback.format_exc()
-        connection.send(answer)
+_SERVE = "import sys; from harness.fuzz.campaign.slots import serve; serve(*map(int, sys.argv[1:]))"
+
+
+def serve(descriptor: int, life: int) -> None:
+    """Carries out what comes on a connection, by the function that comes first, until `None` does."""
+    begin(life)
+    connection = Connection(descriptor)
+    try:
+        work: Work = connection.recv()
+        while (task := connection.recv()) is not None:
+            try:
+                answer: Done | str = work(task)
+            except Exception:
+                answer = traceback.format_exc()
+            connection.send(answer)
+    except (EOFError, BrokenPipeError):
+        return
+    finish()

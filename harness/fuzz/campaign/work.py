@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.compare import Verdict
-from harness.core_scripts.parts import PRCTL
+from harness.core_scripts.parts import PRCTL, array, read_u64, u64
 from harness.crosscheck.evidence import Evidence
 from harness.fuzz import verdicts
 from harness.fuzz.campaign.plan import Place
@@ -23,6 +22,7 @@ from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.fuzz.scripts import script
+from harness.isa.assemble import R0, exit_, mov64_imm, program
 from harness.lane import Lane
 from harness.model.eras import Era, era
 from harness.model.executor import ModelExecutor
@@ -32,7 +32,7 @@ from harness.run.plan import Share, on_board
 from harness.run.results import MachineReport, ScriptResult, Tally
 from harness.run.worker import Worker
 from harness.script.needs import Need
-from harness.script.operations import Script
+from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script, UpdateElement
 from harness.session import OnBoard
 from hil import logs
 from hil.errors import MachineLost
@@ -43,6 +43,8 @@ GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
     "verdicts": verdicts.case,
 }
 """The functions that make the case of a seed and a number, by what is random."""
+CANARY = "canary"
+"""What is random of the one case that is not: it is known what it gives on every kernel."""
 TOGETHER = 32
 """Cases that share a process: half as many again a second. A case that does not end has its neighbours run again."""
 SHRUNK = 2
@@ -83,12 +85,11 @@ class Done:
 _kept = Kept()
 
 
-def begin() -> None:
-    """Prepares a process for tasks: it leaves signals to the bench, and ends with it, however that ends."""
+def begin(life: int) -> None:
+    """Prepares a process for tasks: it leaves signals to the bench, and ends with it, however that ends: `life` is a
+    pipe's end of which it holds the other one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), name="parent", daemon=True).start()
+    threading.Thread(target=_end_with, args=(life,), name="parent", daemon=True).start()
 
 
 def finish() -> None:
@@ -96,8 +97,8 @@ def finish() -> None:
     _kept.close()
 
 
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
+def _end_with(life: int) -> None:
+    os.read(life, 1)
     os._exit(1)  # machines are tied to their process
 
 
@@ -137,8 +138,23 @@ def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator
 
 def made(of: str, seed: int, numbers: Iterable[int], place: Place) -> tuple[Script, ...]:
     """Returns the cases with these numbers for a place."""
+    if of == CANARY:
+        return (_CANARY,)
     rules = era(place.era, place.arch)
     return tuple(GENERATORS[of](seed, number, rules) for number in numbers)
+
+
+_CANARY = Script(
+    CANARY,
+    "a filter keeps three bytes, and a map what was put into it",
+    (
+        array("map"),
+        UpdateElement(Ref("map"), bytes(4), u64(7)),
+        read_u64("map"),
+        LoadProgram("program", ProgramType.SOCKET_FILTER, program(mov64_imm(R0, 3), exit_())),
+        RunSocketFilter(Ref("program"), bytes(8)),
+    ),
+)
 
 
 def share_of(place: Place, scripts: tuple[Script, ...], board: OnBoard | None = None) -> Share:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from harness.fuzz.campaign.journal import Entry
 from harness.fuzz.campaign.plan import Campaign, Place, read
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals, findings
-from harness.fuzz.campaign.work import Done, Task, tally
+from harness.fuzz.campaign.work import CANARY, Done, Task, tally
 from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
@@ -43,6 +45,8 @@ def result(lane: str, number: int) -> ScriptResult:
 
 def work(task: Task) -> Done:
     """Makes everything up."""
+    if task.of == CANARY:
+        return Done(task, tuple(Tally(str(lane), {"agree": 1}) for lane in task.place.lanes), ())
     tallies = {str(lane): Tally(str(lane), {}) for lane in task.place.lanes}
     kept = []
     for lane in tallies:
@@ -63,6 +67,24 @@ def dying(task: Task) -> Done:
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return work(task)
+
+
+def slow(task: Task) -> Done:
+    """Takes a moment."""
+    time.sleep(0.2)
+    return work(task)
+
+
+def unreliable(task: Task) -> Done:
+    """Fails at the case that is known, on the first worker that tries."""
+    first = Path(os.environ["HIL_TEST_UNRELIABLE"])
+    with contextlib.suppress(FileExistsError):
+        first.mkdir()
+        (first / "worker").write_text(str(os.getppid()))
+    if (first / "worker").exists() and (first / "worker").read_text() == str(os.getppid()):
+        assert task.of == CANARY, "a worker that failed was given a task"
+        raise ValueError("a broken worker")
+    return slow(task)
 
 
 def hopeless(_: Task) -> Done:
@@ -122,4 +144,6 @@ def entries(count: int, size: int) -> Iterator[Entry]:
 
 
 if __name__ == "__main__":
-    carried_out(Path(sys.argv[1]), read(Path(sys.argv[1])))
+    from tests.harness.fuzz.campaign import fakes  # by the name under which other processes find it
+
+    fakes.carried_out(Path(sys.argv[1]), read(Path(sys.argv[1])))

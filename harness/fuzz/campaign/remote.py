@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""What a worker of dask runs: it checks that it can be relied on, and hands tasks to processes of its own.
+
+A process can be killed when a task is late, has the hash seed that the others have, and does not care whether the
+worker is a daemon, as those are that a nanny looks after. Findings are written where the worker is before they are
+sent, so that they outlive a scheduler that dies.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.compare import Verdict
+from harness.fuzz.campaign import plan
+from harness.fuzz.campaign.chosen import identity
+from harness.fuzz.campaign.plan import Place
+from harness.fuzz.campaign.slots import Died, Slot, Work
+from harness.fuzz.campaign.work import CANARY, Done, Task
+from harness.fuzz.finding.files import FOLDER, write
+from hil import directories
+from hil.errors import BenchError
+
+STARTING, A_CASE = 300.0, 1.0
+"""The seconds after which a task is late: for a machine that boots, and for each case on each of its lanes, of which
+the slowest guests carry out ten a second."""
+_slots: dict[int, Slot] = {}
+"""The processes of this worker, by the guest that each has."""
+
+
+class Late(Exception):
+    """A task took longer than it may; its process was killed."""
+
+
+class Unfit(Exception):
+    """A worker would not do what this campaign takes; the text says why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a worker must have: the code that makes the cases, and these kernels."""
+
+    generator: str
+    places: tuple[Place, ...]
+
+
+def allowance(task: Task) -> float:
+    """Returns how many seconds a task may take."""
+    return STARTING + A_CASE * len(task.numbers) * len(task.place.lanes)
+
+
+def check(guest: int, wanted: Wanted, campaign: str, work: Work) -> None:
+    """Raises Unfit where this worker has other code or another kernel, or where its guest does not do what one case
+    that is known has to give."""
+    if plan.generator() != wanted.generator:
+        raise Unfit("its hil makes other cases")
+    for place in wanted.places:
+        if place.identity and identity(place.kernel, place.arch) != place.identity:
+            raise Unfit(f"its {place} is another kernel")
+    place = wanted.places[0]
+    try:
+        done = perform(guest, Task(place, CANARY, 0, range(1), Path()), campaign, work)
+    except (BenchError, Died, Late) as error:
+        raise Unfit(f"{place}: {error}\n{getattr(error, 'details', '')}".strip()) from error
+    agreed = {one.lane for one in done.tallies if one.verdicts.get(str(Verdict.AGREE))}
+    if missing := [str(lane) for lane in place.lanes if str(lane) not in agreed]:
+        said = "; ".join(f"{one.verdict}: {one.reason}" for one in done.results)
+        raise Unfit(f"{', '.join(missing)} does not agree with a case that is known: {said}")
+
+
+def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
+    """Carries out a task in the process of a guest; raises Died, Late or BenchError."""
+    folder = _folder(campaign)
+    slot = _slots.get(guest) or _slots.setdefault(guest, Slot(work))
+    slot.give(replace(task, folder=folder))
+    try:
+        if not slot.connection.poll(allowance(task)):
+            raise Late(f"it took more than {allowance(task):.0f} s")
+        done = slot.take()
+    except BaseException:
+        _slots.pop(guest).kill()
+        raise
+    _keep(done, folder)
+    return replace(done, task=task)
+
+
+def dismiss(campaign: str) -> None:
+    """Ends the processes of this worker, and removes what it kept of a campaign that is recorded elsewhere now."""
+    while _slots:
+        _slots.popitem()[1].end()
+    shutil.rmtree(_folder(campaign), ignore_errors=True)
+
+
+def _keep(done: Done, folder: Path) -> None:
+    for one in done.shrunk:
+        write(folder / FOLDER, one, {"case": one.found.script})
+
+
+def _folder(campaign: str) -> Path:
+    folder = directories.state() / "campaigns" / campaign
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

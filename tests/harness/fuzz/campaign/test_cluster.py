@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Campaigns on dask's workers, with made-up guests: a worker that is killed, one that cannot be relied on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+distributed = pytest.importorskip("distributed", reason="it comes with the extra `dask`")
+
+from harness.compare import Verdict  # noqa: E402
+from harness.fuzz.campaign import journal, plan, remote  # noqa: E402
+from harness.fuzz.campaign.cluster import RESOURCE, Cluster  # noqa: E402
+from harness.fuzz.campaign.remote import Late, Unfit, Wanted  # noqa: E402
+from harness.fuzz.campaign.running import run  # noqa: E402
+from harness.fuzz.campaign.totals import Totals  # noqa: E402
+from harness.fuzz.campaign.work import Task  # noqa: E402
+from hil.errors import BenchError, UserError  # noqa: E402
+from tests.harness.fuzz.campaign import fakes  # noqa: E402
+from tests.harness.fuzz.campaign.fakes import PLACES, campaign, counts, covered, found, result  # noqa: E402
+
+CASES = 96
+
+
+def test_workers_that_die_and_workers_that_fail_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three workers one fails at the case that is known, and one is killed in the middle of its task."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HIL_TEST_UNRELIABLE", str(tmp_path / "unreliable"))
+    one = campaign(CASES, generator=plan.generator())
+    one.write(tmp_path)
+    totals, told, killed = Totals(one.lanes), list[str](), list[int]()
+    local = distributed.LocalCluster(
+        n_workers=3, threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None, silence_logs=50
+    )
+
+    def kill(_: Totals) -> None:
+        failing = int((tmp_path / "unreliable" / "worker").read_text())
+        if totals.cases >= 32 and not killed:
+            killed.append(next(nanny.pid for nanny in local.workers.values() if nanny.pid not in (None, failing)))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with local:
+        crew = Cluster(local.scheduler_address, one, fakes.unreliable, told.append)
+        run(one, tmp_path, 1, kill, totals=totals, crew=crew)
+    assert killed
+    assert any("is retired" in line and "a broken worker" in line for line in told), told
+    assert sorted(number for entry in journal.read(tmp_path) for number in entry.numbers) == list(range(CASES))
+    expected = [result(lane, number) for lane in one.lanes for number in range(CASES)]
+    differing = [item for item in expected if item.verdict is not Verdict.AGREE]
+    assert found(tmp_path) == sorted((item.lane, item.script, item.verdict, item.reason) for item in differing)
+    numbers: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in expected:
+        numbers[item.lane][str(item.verdict)] += 1
+    assert counts(tmp_path) == {lane: dict(counted) for lane, counted in numbers.items()}
+    assert covered(tmp_path) == {"6.1/x86_64": {f"refusal: M-{number}" for number in range(50)}}
+
+
+def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.fuzz.campaign.cluster.ALONE", 0.0)
+    monkeypatch.setattr("harness.fuzz.campaign.cluster._LOOK", 0.01)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as local,
+        pytest.raises(BenchError, match="no worker that can be relied on"),
+        Cluster(local.scheduler_address, campaign(8)) as cluster,
+    ):
+        list(cluster.ready())
+
+
+def test_what_is_no_scheduler_is_told() -> None:
+    for where in ("local:0", "local:x", "nonsense"):
+        with pytest.raises(UserError, match="no scheduler of dask"), Cluster(where, campaign(8)):
+            pass
+
+
+def test_a_worker_with_other_code_or_kernels_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unfit, match="makes other cases"):
+        remote.check(0, Wanted("another", PLACES), "c", fakes.work)
+    monkeypatch.setattr(remote, "identity", lambda *_: "another")
+    place = PLACES[0].__class__(**{**vars(PLACES[0]), "identity": "this"})
+    with pytest.raises(Unfit, match="one/x86_64 is another kernel"):
+        remote.check(0, Wanted(plan.generator(), (place,)), "c", fakes.work)
+
+
+def test_a_task_that_is_late_ends_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(remote, "allowance", lambda _: 0.01)
+    task = Task(PLACES[0], "programs", 1, range(8), Path())
+    with pytest.raises(Late, match=r"more than 0 s"):
+        remote.perform(0, task, "c", fakes.slow)
+    assert not remote._slots
