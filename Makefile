@@ -4,6 +4,7 @@
 # make lint   runs linters, formatters' checks, types, spelling and the search for dead code: well under a minute
 # make format formats Python, C and shell
 # make chaos  injects faults into real runs, and judges how each ends
+# make disturbed kills campaigns on real guests, and compares what they find
 # make objects fetches packages with BPF objects, and reads every one
 # make examples compiles the probes in examples/ with clang
 # make roots  runs Debian's own tools for BPF in guests, by hil exec --root
@@ -58,6 +59,9 @@ mutants: .venv/ready
 campaign: .venv/ready
 	.venv/bin/hil fuzz --lanes linux-4.1,debian-12 --cases 200000 --seed 1 --output runs $(ARGS)
 
+disturbed: .venv/ready
+	.venv/bin/python -m tests.campaigns $(ARGS)
+
 probes: .venv/ready
 	.venv/bin/python -m tests.objects.probes $(ARGS)
 
@@ -96,4 +100,4 @@ image: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench lockstep-coverage chaos mutants campaign objects probes examples roots labgrid docs pages image clean
+.PHONY: run test lint format bench lockstep-coverage chaos mutants campaign disturbed objects probes examples roots labgrid docs pages image clean

@@ -20,7 +20,7 @@ from harness.fuzz.blocks import Blocks
 from harness.fuzz.coverage.classes import IMMEDIATES, NUMBERS, drawn
 from harness.fuzz.draw import NUMBERS as REGISTERS
 from harness.fuzz.draw import opcodes, signed32
-from harness.isa.assemble import LabelledJump, Piece, ld_imm64, mov64_imm
+from harness.isa.assemble import R0, LabelledJump, Piece, ld_imm64, mov64_imm
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Alu, Class, Source
 from harness.isa.table import Opcode
@@ -32,6 +32,7 @@ EACH = 4
 _SHIFTS = (Alu.LSH, Alu.RSH, Alu.ARSH)
 _DIVISIONS = (Alu.DIV, Alu.MOD)
 _JUMPS = (Class.JMP, Class.JMP32)
+_FREE = tuple(register for register in REGISTERS if register != R0)
 
 
 class Aim(NamedTuple):
@@ -40,6 +41,13 @@ class Aim(NamedTuple):
     opcode: Opcode
     dst: str
     src: str
+
+
+class Aimed(NamedTuple):
+    """The code for an aim, and the register with what came of it."""
+
+    code: Piece
+    result: int
 
 
 class Aims:
@@ -53,15 +61,15 @@ class Aims:
         first = order.randrange(len(every))
         self.chosen = [every[(first + stride * (EACH * number + index)) % len(every)] for index in range(EACH)]
 
-    def pieces(self, blocks: Blocks) -> Iterator[Piece]:
-        """Yields the code for each."""
+    def pieces(self, blocks: Blocks) -> Iterator[Aimed]:
+        """Yields the code for each. It leaves R0 as it is."""
         for aim in self.chosen:
-            yield self._piece(aim, blocks)
+            dst, src = self._random.sample(_FREE, 2)
+            yield Aimed(self._piece(aim, dst, src, blocks), dst)
 
-    def _piece(self, aim: Aim, blocks: Blocks) -> Piece:
+    def _piece(self, aim: Aim, dst: int, src: int, blocks: Blocks) -> Piece:
         """Two constants, and the instruction; of a jump, another constant where it is not taken."""
         opcode, random = aim.opcode, self._random
-        dst, src = random.sample(REGISTERS, 2)
         selected = {opcode.selector: opcode.value} if opcode.selector else {}
         bits = 64 if opcode.opcode_class in (Class.ALU64, Class.JMP) else 32
         begin: list[Piece] = [ld_imm64(dst, drawn(random, aim.dst))]

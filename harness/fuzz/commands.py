@@ -32,7 +32,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 _CASES = frozenset({"seed", "of", "count", "only", "shard"})
 _IGNORED = {
-    "merge": _CASES | {"minutes", "resume", "lanes", "jobs", "dask"},
+    "merge": _CASES | {"minutes", "resume", "lanes", "jobs", "dask", "corpus"},
     "resume": _CASES | {"lanes", "output"},
     "dask": frozenset({"jobs", "target"}),
 }
@@ -71,6 +71,12 @@ class _Shard(click.ParamType[tuple[int, int]]):
     metavar="SCHEDULER|FILE|local:N",
     help="Run on the workers of a dask cluster, or on N of this host: docs/fuzzing.md.",
 )
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Collect findings there, too: one of a class, of all campaigns.",
+)
 @jobs
 @cold
 @output
@@ -86,6 +92,7 @@ def fuzz(
     resume: Path | None,
     merge: tuple[Path, ...],
     dask: str | None,
+    corpus: Path | None,
     jobs: int | None,
     output: Path | None,
     **_: object,
@@ -135,6 +142,7 @@ def fuzz(
                 board=places.board,
                 minutes=minutes,
                 crew=crew,
+                corpus=corpus,
             )
 
     report = reported(console, campaign, folder, totals, run_rest)

@@ -9,7 +9,7 @@ from random import Random
 
 from harness.abi.pt_regs import pt_regs
 from harness.core_scripts.parts import PRCTL, array, element, on_our_prctl, prctl, u64
-from harness.fuzz.aims import Aims
+from harness.fuzz.aims import EACH, Aimed, Aims
 from harness.fuzz.blocks import Blocks
 from harness.fuzz.draw import HELD, KEYS, NUMBERS, NUMBERS_SIZE, PACKET, WORDS, Draw, Surroundings, edge
 from harness.fuzz.functions import MAPS, makes_tail_calls, slots_of
@@ -56,7 +56,9 @@ from harness.script.operations import (
 
 SAVED = -112
 """The stack offset below which the epilogue saves the registers while it looks up the map's elements."""
-RESULTS = 8 * (len(NUMBERS) + len(WORDS))
+KEPT = 8 * (len(NUMBERS) + len(WORDS))
+"""How much of the results is for registers and words of the stack."""
+RESULTS = KEPT + 8 * EACH
 MUTANTS = 0.15
 """The share of cases that are programs with a few fields changed; these are loaded and never run."""
 LOG_SIZE = 1 << 15
@@ -98,12 +100,12 @@ def generated_program(
     aims: Aims | None = None,
 ) -> Program:
     """A program every verifier accepts; its maps are `generated_maps`, of the same `numbers` if it is to run, and with
-    `tail_calls` those of `harness.fuzz.functions`. Behind all else it does what `aims` says."""
+    `tail_calls` those of `harness.fuzz.functions`. In the end it does what `aims` says."""
     registers = pt_regs(era.arch, era.name)
     fields = tuple(registers.argument(index) for index in range(1, 5)) if kind == ProgramType.KPROBE else (0,)
     blocks = Blocks(Draw(random, Surroundings(kind, era, fields, faults=era.faults, tail_calls=tail_calls), numbers))
-    aimed = aims.pieces(blocks) if aims else ()
-    body = (_body(random, blocks), aimed, _epilogue(), blocks.functions.end())
+    aimed = tuple(aims.pieces(blocks)) if aims else ()
+    body = (_body(random, blocks), _epilogue(aimed), blocks.functions.end())
     if kind == ProgramType.KPROBE:
         return _typed(blocks, on_our_prctl(registers, R1_AGAIN, *body))
     return _typed(blocks, program(*body, exit_()))
@@ -138,13 +140,15 @@ R1_AGAIN: Piece = Instruction(Class.ALU64 | 0xB8, R1, 6)
 """`r1 = r6`: where `on_our_prctl` has put the context."""
 
 
-def _epilogue() -> Piece:
-    """Registers and words of the stack go to the map `results`; R0 is what it was."""
+def _epilogue(aimed: Sequence[Aimed]) -> Piece:
+    """Registers and words of the stack go to the map `results`, and behind them what comes of `aimed`; R0 is what it
+    was."""
     saved = [SAVED - 8 * index for index in range(len(NUMBERS))]
     return (
         [stx(DW, R10, place, register) for place, register in zip(saved, NUMBERS, strict=True)],
         element("results"),
         [(ldx(DW, R1, R10, word), stx(DW, R0, 8 * slot, R1)) for slot, word in enumerate((*saved, *WORDS))],
+        [(one.code, stx(DW, R0, KEPT + 8 * slot, one.result)) for slot, one in enumerate(aimed)],
         ldx(DW, R0, R10, saved[NUMBERS.index(R0)]),
     )
 

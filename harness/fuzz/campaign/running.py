@@ -18,7 +18,7 @@ from harness.fuzz.campaign.schedule import Schedule
 from harness.fuzz.campaign.slots import Died, Processes, Work
 from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import Done, Task, carry_out
-from harness.fuzz.finding.files import FOLDER, write
+from harness.fuzz.finding.files import FOLDER, collect, write
 from harness.session import OnBoard
 from hil import signals
 from hil.errors import BenchError, os_error
@@ -42,10 +42,11 @@ def run(
     minutes: float | None = None,
     work: Work = carry_out,
     crew: Crew | None = None,
+    corpus: Path | None = None,
 ) -> None:
     """Runs the cases that the journal in `folder` does not have, on `jobs` machines at once, and adds everything to
     `totals`; `tell` is called whenever there is more. With `minutes` no range begins after so many. With a `crew`, that
-    carries out the tasks instead.
+    carries out the tasks instead. Findings are also collected in the folder `corpus`.
 
     A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
     when the journal cannot be written, or processes end in the middle of their tasks.
@@ -60,7 +61,7 @@ def run(
             share = crew is not None or (jobs > len(campaign.places) and board is None)
             number = min(jobs if share else min(jobs, len(campaign.places)), len(todo) * len(campaign.places))
             with crew or Processes(number, work) as slots:
-                _Running(campaign, folder, share, totals, written, board, slots).run(todo, tell, minutes)
+                _Running(campaign, folder, share, totals, written, board, slots, corpus).run(todo, tell, minutes)
 
 
 class Slot(Protocol):
@@ -109,10 +110,11 @@ class _Running:
         written: Journal,
         board: OnBoard | None,
         slots: Crew,
+        corpus: Path | None,
     ) -> None:
         self._campaign, self._folder, self._board = campaign, folder, board
         self._totals, self._written = totals, written
-        self._share, self._slots = share, slots
+        self._share, self._slots, self._corpus = share, slots, corpus
         self._parts: dict[range, list[Done]] = defaultdict(list)
         self._began: dict[range, float] = {}
         self._tries: Counter[tuple[str, range]] = Counter()
@@ -177,7 +179,10 @@ class _Running:
             identity = {str(part.task.place): part.task.place.identity}
             origin = {"of": self._campaign.of, "seed": self._campaign.seed, "generator": self._campaign.generator}
             for one in part.shrunk:
+                whence = {**origin, "case": one.found.script, "kernel": identity}
                 try:
-                    write(self._folder / FOLDER, one, {**origin, "case": one.found.script, "kernel": identity})
+                    write(self._folder / FOLDER, one, whence)
+                    if self._corpus:
+                        collect(self._corpus, one, whence)
                 except OSError as error:
                     raise os_error(error, self._folder) from error

@@ -44,20 +44,36 @@ class Finding:
     reason: str
 
 
-def name(found: Shrunk) -> str:
-    """Returns the name of its file: one for all findings of a lane that have the same kind and the same opcodes."""
+def name(found: Shrunk, *more: str) -> str:
+    """Returns the name of its file: one for all findings that have the same kind and the same opcodes, and `more`."""
     kind = Kind.of(found.result)
-    same = "|".join((found.result.lane, *map(str, vars(kind).values()), *found.opcodes))
-    return f"{kind.operation or kind.verdict}-{hashlib.sha256(same.encode()).hexdigest()[:12]}"
+    same = "|".join((*more, *map(str, vars(kind).values()), *found.opcodes))
+    stem = f"{kind.operation or kind.verdict}-{hashlib.sha256(same.encode()).hexdigest()[:12]}"
+    return f"{stem.replace('/', '-')}.json"
+
+
+def collect(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
+    """Writes a finding to a folder of several campaigns, where there is none of its class, on whatever lane; else
+    only the lane is added to that one. Returns its path; raises OSError, and UserError when what is there is none."""
+    path = folder / name(found)
+    if not path.exists():
+        return _write(path, found, origin)
+    known, lane = read(path), found.result.lane
+    if lane not in known.lanes:
+        record = json.loads(path.read_text())
+        write_whole(path, json.dumps({**record, "lanes": [*known.lanes, lane]}, indent=1) + "\n")
+    return path
 
 
 def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     """Writes a finding and, beside it, a test that fails while it can be seen, and a C program that shows it; one that
     is there already stays. `origin` says where the case came from. Returns the path of the finding; raises OSError."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name(found).replace('/', '-')}.json"
-    if path.exists():
-        return path
+    path = folder / name(found, found.result.lane)
+    return path if path.exists() else _write(path, found, origin)
+
+
+def _write(path: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     function = f"test_{found.script.name.replace('-', '_')}"
     lane = found.result.lane
     title = f"{found.script.name}, seen on {lane}: pytest --hil-lanes {lane} {path.with_suffix('.py').name}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,17 @@ def test_what_is_written_is_read_and_shows_the_same(smallest: Shrunk, tmp_path: 
     before = path.read_text()
     assert files.write(tmp_path / "findings", replace(smallest, before=99), {}) == path
     assert path.read_text() == before
+
+
+def test_a_corpus_has_one_of_a_class_with_all_its_lanes(smallest: Shrunk, tmp_path: Path) -> None:
+    path = files.collect(tmp_path / "a" / "corpus", smallest, {"seed": 1})
+    other = replace(smallest, result=replace(smallest.result, lane="debian-13/arm64/jit"))
+    assert files.collect(path.parent, other, {"seed": 2}) == files.collect(path.parent, smallest, {"seed": 3}) == path
+    assert files.read(path).lanes == (str(LANE), "debian-13/arm64/jit")
+    assert json.loads(path.read_text())["origin"] == {"seed": 1}
+    elsewhere = replace(smallest.result, operation=None, reason="of another kind")
+    assert files.collect(path.parent, replace(smallest, result=elsewhere), {}) != path
+    assert len(list(path.parent.glob("*.json"))) == 2
 
 
 def test_a_finding_that_does_not_come_again_stays_as_it_was() -> None:
