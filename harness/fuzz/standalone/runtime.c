@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The functions below carry out steps, and keep what each returned in `r`. */
 #define _GNU_SOURCE
 #include <errno.h>
