@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import harness.fuzz
+import harness.fuzz.coverage
 import harness.isa
 import harness.model
 from harness.lane import Engine, Lane
@@ -25,6 +26,13 @@ RANGE = 128
 FAR_RANGE = 1024
 """The same where it goes to another host: one to three minutes of a guest's time."""
 _FORMAT = 1
+_MAKING = (
+    (harness.fuzz, "*.py"),
+    (harness.fuzz.coverage, "classes.py"),
+    (harness.isa, "*.py"),
+    (harness.model, "**/*.py"),
+)
+"""The code that makes and judges cases."""
 _COMMANDS = ("commands.py", "replaying.py")
 """Modules that make no cases."""
 
@@ -130,7 +138,7 @@ def generator() -> str:
     """Returns what stands for the code that makes and judges cases: cases of the same seed and number, and what is said
     of them, are the same as long as it is."""
     digest = hashlib.sha256()
-    for package, pattern in ((harness.fuzz, "*.py"), (harness.isa, "*.py"), (harness.model, "**/*.py")):
+    for package, pattern in _MAKING:
         folder = Path(package.__path__[0])
         for file in sorted(folder.glob(pattern)):
             if file.name not in _COMMANDS:

@@ -44,7 +44,7 @@ class Slot:
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             # What several of them say is compared by hashes.
-            env={_SEED: "0", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, _SEED: "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         theirs.close()
         os.close(end)

@@ -181,6 +181,15 @@ def test_memory_grows_with_kinds_not_with_cases() -> None:
     assert listed[0][0] <= listed[0][1] * MOST
 
 
+def test_the_generator_is_all_code_that_decides_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the package, of aims and of their classes among it; commands change no case."""
+    read: list[str] = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or b"")  # type: ignore[func-returns-value]
+    plan.generator.__wrapped__()
+    assert {"aims.py", "classes.py", "generate.py", "draw.py", "verify.py"} <= set(read)
+    assert not {"commands.py", "replaying.py", "observing.py"} & set(read)
+
+
 def test_a_campaign_is_read_as_it_was_written(tmp_path: Path) -> None:
     one = campaign(400, shard=2, shards=3, generator="g")
     one.write(tmp_path)
