@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from harness.compare import Verdict
@@ -14,6 +16,7 @@ from harness.fuzz.replaying import replay
 from harness.model.eras import era
 from harness.run.results import RunReport, ScriptResult
 from hil.errors import UserError
+from tests.harness.fuzz.campaign.fakes import PLACES
 
 SCRIPTS = tuple(cases(1, 8, era("6.1", "arm64")))
 LANE = "debian-12/arm64/jit"
@@ -31,6 +34,16 @@ def test_wrong_usage() -> None:
     assert isinstance(error, UserError) and "debian-21" in str(error)
     error = runner.invoke(fuzz, ["--case", "3"]).exception
     assert isinstance(error, UserError) and "--seed" in str(error)
+
+
+def test_dask_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "harness.fuzz.campaign.cluster", None)
+    monkeypatch.setattr("harness.fuzz.commands.chosen", lambda *_: PLACES)
+    options = ["--dask", "local:2", "--seed", "1", "--cases", "1", "--output", str(tmp_path)]
+    error = CliRunner().invoke(fuzz, options).exception
+    assert isinstance(error, UserError) and "needs dask.distributed" in str(error) and "hil[dask]" in error.remedy
+    error = CliRunner().invoke(fuzz, [*options, "--jobs", "2"]).exception
+    assert isinstance(error, UserError) and "--dask does not go with --jobs" in str(error)
 
 
 def test_paces() -> None:
