@@ -14,6 +14,7 @@ from harness.lane import Engine
 from harness.lockstep.checking import check
 from harness.lockstep.recording import LockstepLane, lockstep_machine
 from harness.lockstep.selftest import self_test
+from harness.lowering.executor import Missed
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from harness.session import Bootable, lane_session
 from hil.errors import BenchError
@@ -72,19 +73,24 @@ def _idle(lane: str, bootable: Bootable, folder: Path, rounds: int, notify: Call
 def _recorded(name: str, lane: LockstepLane, rounds: int, notify: Callable[[str], None]) -> Ratio:
     """Runs the same program in turn while it is recorded and while it is not; the guest alone, without the model."""
     recorded, plain = [], []
-    executor, recorder = lane.session.executor, lane.recorder
+    recorder = lane.recorder
+
+    def run() -> None:
+        (seen,) = lane.session.executor.run([RECORDED])
+        if isinstance(seen, Missed) or any(one.errno for one in seen.outcomes):
+            raise BenchError(f"{name}: the benchmark's program did not run: {seen}")
+
+    def record() -> None:
+        with recorder.recording():
+            run()
+
     for number in range(1, rounds + 1):
         notify(f"a program of {LONG} instructions on {name}, round {number} of {rounds}")
-
-        def record() -> None:
-            with recorder.recording():
-                executor.run([RECORDED])
-
         took = seconds(record)
         if recorder.lost or not recorder.size:
             raise BenchError(f"{name}: {recorder.lost} records found no room, {recorder.size} bytes were recorded")
         recorded.append(LONG * RUNS / took)
-        plain.append(LONG * RUNS / seconds(lambda: executor.run([RECORDED])))
+        plain.append(LONG * RUNS / seconds(run))
     return Ratio(f"{name}: instructions run and recorded / run", "1/s", tuple(recorded), tuple(plain), "")
 
 
