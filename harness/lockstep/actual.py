@@ -20,6 +20,9 @@ LOCAL = 1
 STACK_WORDS = 64
 REGISTER_WORDS = 11
 CODE_BYTES = 16
+_PRIVATE = bytes.fromhex("654c030c25")
+"""add r9, gs:[...], by which x86_64's JIT makes the address of a private stack: emit_priv_frame_ptr()
+(arch/x86/net/bpf_jit_comp.c), since 6.13."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,15 @@ class GuestProgram:
                 return self.code.image[at : min(at + most, start + size)]
             start += size
         return b""
+
+    def private_at(self, address: int) -> bool:
+        """Returns whether the function with native code at an address has a private stack."""
+        start = 0
+        for function, size in self.code.functions:
+            if function <= address < function + size:
+                return _PRIVATE in self.code.image[start : start + size]
+            start += size
+        return False
 
     def function_of(self, index: int) -> int:
         """Returns the first instruction of the function that an instruction belongs to."""
@@ -120,7 +132,7 @@ def interpreted(records: Iterable[Record], programs: Sequence[GuestProgram], lab
 
 def compiled(records: Iterable[Record], programs: Sequence[GuestProgram]) -> list[GuestRun]:
     """Returns the runs in a JIT's records: the instruction's address, R0 to R10, the code there (two words), the
-    stack.
+    stack. Where stacks may be private, the address of such a one is behind R10, and the content is behind the stack.
 
     Programs that are loaded where others were before have the same addresses, so a record is a program's only when the
     code is as well.
@@ -146,8 +158,14 @@ _Found = tuple[Record, list[GuestProgram]]
 """A record, and the programs that have its code there."""
 
 
+def _may_be_private(record: Record) -> bool:
+    """Returns whether a record has two stacks."""
+    return len(record.words) > 14 + STACK_WORDS
+
+
 def _is_native(program: GuestProgram, record: Record) -> bool:
-    code = b"".join(word.to_bytes(8, "little") for word in record.words[12:14])
+    at = 12 + _may_be_private(record)
+    code = b"".join(word.to_bytes(8, "little") for word in record.words[at : at + 2])
     image = program.image_at(record.words[0])
     return bool(image) and (code.startswith(image) or _unpatched(code[: len(image)]) == _unpatched(image))
 
@@ -177,8 +195,10 @@ def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:
             if steps and _same_exit(steps[-1], program, indexes):
                 continue
             entry = indexes[0] in program.functions
-            stack = None if entry else _stack(record, 14, 1)
-            steps.append(GuestStep(program, indexes, record.words[1:12], stack, record, entry))
+            registers, stack = record.words[1:12], _stack(record, 14 + _may_be_private(record), 1)
+            if _may_be_private(record) and program.private_at(record.words[0]):
+                registers, stack = (*record.words[1:11], record.words[12]), _stack(record, 15 + STACK_WORDS, 2)
+            steps.append(GuestStep(program, indexes, registers, None if entry else stack, record, entry))
         (whole if fits else parts).append(steps)
     return whole or parts
 

@@ -136,7 +136,8 @@ class LockstepLane:
         """Records whatever runs outside of the kernel's text and of modules: programs are among it, wherever they are
         loaded."""
         registers = jit_registers(self.lane.arch, self.session.kernel.era)
-        group = Group(registers, (Window(0, 0, CODE_BYTES), Window(11, -STACK_SIZE, STACK_SIZE)))
+        stacks = (Window(word, -STACK_SIZE, STACK_SIZE) for word in range(REGISTER_WORDS, len(registers) + 1))
+        group = Group(registers, (Window(0, 0, CODE_BYTES), *stacks))
         start, end = symbols.address("_stext"), symbols.address("_etext")
         if start is None or end is None:
             raise BenchError(

@@ -25,10 +25,12 @@ GDB_NUMBERS: Mapping[str, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class JitRegisters:
-    """The machine registers of R0 to R10 in code of a kernel's JIT compiler; `link` is where they are chosen."""
+    """The machine registers of R0 to R10 in code of a kernel's JIT compiler; `link` is where they are chosen. `private`
+    is that of R10 in functions with a stack of their own for each CPU; empty where there is no other one."""
 
     names: tuple[str, ...]
     link: str
+    private: str = ""
 
 
 _X86 = "https://elixir.bootlin.com/linux/v4.1/source/arch/x86/net/bpf_jit_comp.c"
@@ -37,7 +39,11 @@ _ARM = "https://elixir.bootlin.com/linux/v{}/source/arch/arm64/net/bpf_jit_comp.
 _X86_64 = ("rax", "rdi", "rsi", "rdx", "rcx", "r8", "rbx", "r13", "r14", "r15", "rbp")
 _ARM64 = ("x0", "x1", "x2", "x3", "x4", "x19", "x20", "x21", "x22")
 JIT: Mapping[str, Mapping[Release, JitRegisters]] = {
-    "x86_64": {(4, 1): JitRegisters(_X86_64, _X86)},
+    "x86_64": {
+        (4, 1): JitRegisters(_X86_64, _X86),
+        # Programs of probes with more than 64 bytes of stack: 7d1cd70d4b16 (bpf, x86: Support private stack in jit).
+        (6, 13): JitRegisters(_X86_64, _X86.replace("v4.1", "v6.13"), "r9"),
+    },
     "arm64": {
         (4, 1): JitRegisters(("x7", *_ARM64, "x29"), _ARM.format("4.1")),
         # R10 has a register of its own since ec0738db8d32 (4.3).
@@ -49,11 +55,12 @@ JIT: Mapping[str, Mapping[Release, JitRegisters]] = {
 
 
 def jit_registers(arch: str, era: str) -> tuple[int, ...]:
-    """Returns gdb's numbers of the registers that hold R0 to R10; raises UserError where nobody looked them up."""
+    """Returns gdb's numbers of the registers that hold R0 to R10, and of that of a private stack where there may be one;
+    raises UserError where nobody looked them up."""
     found = newest(JIT[arch], release(era)) if arch in JIT else None
     if found is None:
         raise UserError(
             f"it is not known which registers of {arch} the JIT of {era} uses",
             remedy="choose another lane, or add a row to harness/lockstep/registers.py",
         )
-    return tuple(GDB_NUMBERS[arch][name] for name in found.names)
+    return tuple(GDB_NUMBERS[arch][name] for name in (*found.names, found.private) if name)

@@ -10,6 +10,7 @@ from harness.isa.assemble import R0, R3
 from harness.isa.instruction import encode
 from harness.isa.opcodes import STACK_SIZE, Helper
 from harness.lockstep.actual import CODE_BYTES, GuestProgram, compiled
+from harness.lockstep.registers import GDB_NUMBERS, jit_registers
 from harness.lowering.watch import LoadedCode
 from hil.recorder import Record
 
@@ -53,3 +54,27 @@ def test_other_code_is_another_programs() -> None:
     other = b"".join((b"\x31\xd2", b"\x91" * 6 + NOP, b"\xb8\x06\x00\x00\x00", b"\xc9\xc3"))
     runs = compiled(records(one, other), [one])
     assert [step.index for run in runs for step in run.readings[0]] == [3]
+
+
+def test_a_private_stack_is_that_of_its_function() -> None:
+    """Recorded with R9 and a second stack, where the JIT may put R10 there."""
+    private = bytes.fromhex("49b9c0050000ffffffff654c030c2598000000")
+    stacks = [[fill] * (STACK_SIZE // 8) for fill in (0x11, 0x22)]
+    for code, frame, fill in ((b"\x90" * len(private), 10, 0x11), (private, 77, 0x22)):
+        one = program(code, b"\x31\xd2", b"\xb8\x05\x00\x00\x00", b"\xc9\xc3")
+        found = []
+        for record in records(one, one.code.image):
+            address, _, code_words = record.words[0], record.words[1:12], record.words[12:14]
+            words = (address, *range(11), 77, *code_words, *stacks[0], *stacks[1])
+            found.append(Record(record.order, 0, 0, False, frozenset(), words))
+        (run,) = compiled(found, [one])
+        step = run.readings[0][1]
+        assert step.registers == (*range(10), frame) and step.stack == bytes([fill, *[0] * 7]) * (STACK_SIZE // 8)
+
+
+def test_who_may_have_a_private_stack_is_data() -> None:
+    numbers = GDB_NUMBERS["x86_64"]
+    assert (
+        jit_registers("x86_64", "6.12") == jit_registers("x86_64", "4.1") and len(jit_registers("arm64", "7.2")) == 11
+    )
+    assert jit_registers("x86_64", "7.2") == (*jit_registers("x86_64", "4.1"), numbers["r9"])
