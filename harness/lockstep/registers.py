@@ -55,8 +55,8 @@ JIT: Mapping[str, Mapping[Release, JitRegisters]] = {
 
 
 def jit_registers(arch: str, era: str) -> tuple[int, ...]:
-    """Returns gdb's numbers of the registers that hold R0 to R10, and of that of a private stack where there may be one;
-    raises UserError where nobody looked them up."""
+    """Returns gdb's numbers of the registers that hold R0 to R10, and the address of a private stack where there may be
+    one; raises UserError where nobody looked them up."""
     found = newest(JIT[arch], release(era)) if arch in JIT else None
     if found is None:
         raise UserError(
