@@ -34,6 +34,14 @@ class Bounded(Settled):
         self.prediction = prediction
 
 
+class Narrowed(Unpredictable):
+    """The operation's result cannot be known but for its errno, which is one of `errnos`; None is success."""
+
+    def __init__(self, why: str, errnos: tuple[str | None, ...]) -> None:
+        super().__init__(why)
+        self.errnos = errnos
+
+
 class Deadly(Unpredictable):
     """The kernel has a fault that may crash it, now or when the operation's result is used; `why` names it."""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.isa.table import find
@@ -14,10 +14,10 @@ from harness.model.interface.objects import LoadedProgram
 from harness.model.interface.verification import MapReferences, verdict
 from harness.model.maps import ProgramArrayMap
 from harness.model.rules import OTHER_COMMAND, LoadCheck
-from harness.model.unpredictable import Deadly, Settled, Unpredictable
+from harness.model.unpredictable import Bounded, Deadly, Narrowed, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
-from harness.script.outcome import DESCRIPTOR, Outcome
+from harness.script.outcome import DESCRIPTOR, Either, Outcome
 from harness.script.reason import Gap
 
 
@@ -25,7 +25,7 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
     """Returns a descriptor; raises Errno by the era's checks and the verifier.
 
     Raises Settled when the verifier's verdict cannot be predicted but was observed: what becomes of the program then is
-    known. Raises Deadly when the kernel may crash when it runs the program.
+    known; Bounded when it could only be one of a few. Raises Deadly when the kernel may crash when it runs the program.
     """
     if why := logs.withheld(operation, kernel.environment.era):
         return replace(load(kernel, replace(operation, log_level=0)), log=why)
@@ -46,6 +46,8 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
             _keep(kernel, operation, references)
         else:
             kernel.names.forget(operation.name)
+        if isinstance(unpredictable, Narrowed) and not operation.log_level:
+            raise Bounded(unpredictable.why, _either(unpredictable.errnos)) from unpredictable
         raise Settled(unpredictable.why) from unpredictable
     if said.errno is not None:
         if said.rule:
@@ -53,6 +55,10 @@ def load(kernel: Kernel, operation: LoadProgram) -> Outcome:
         return Outcome(errno=said.errno, log=said.log)
     _keep(kernel, operation, references)
     return Outcome(value=DESCRIPTOR, log=said.log)
+
+
+def _either(errnos: Sequence[str | None]) -> Either:
+    return Either(tuple(Outcome(value=DESCRIPTOR) if errno is None else Outcome(errno=errno) for errno in errnos))
 
 
 def _only_by_type(operation: LoadProgram) -> None:

@@ -24,10 +24,9 @@ from harness.model.errno import Errno
 from harness.model.interface.descriptors import Names
 from harness.model.interface.search import FIRST_TRIALS, MOST_TRIALS, reached
 from harness.model.maps import Map
-from harness.model.unpredictable import Unpredictable
-from harness.model.verifier import Verdict
+from harness.model.unpredictable import Narrowed, Unpredictable
+from harness.model.verifier import Verdict, later
 from harness.model.verifier.hooks import VerifierRules
-from harness.model.verifier.later import Effort, predict, stack
 from harness.model.verifier.later.jumps import destination_first, either_first
 from harness.model.verifier.log import DESCRIPTOR_NUMBER, Log
 from harness.model.verifier.rules import Rule
@@ -48,7 +47,7 @@ SHORT_RECORD, LONG_RECORD = 2048, 8192
 NO_LOG = verifier.LogRequest()
 _NUMBERS_ONLY = (ProgramType.KPROBE, ProgramType.TRACEPOINT, ProgramType.SOCKET_FILTER)
 _CALL = Class.JMP | Jump.CALL
-_TRIALS = {Effort.LITTLE: FIRST_TRIALS, Effort.MUCH: MOST_TRIALS}
+_TRIALS = {later.Effort.LITTLE: FIRST_TRIALS, later.Effort.MUCH: MOST_TRIALS}
 _VERDICTS = 512
 """The verdicts that are kept for the same program on the other engine, or in another of the model's ways."""
 _KERNELS = 256
@@ -150,6 +149,8 @@ def judge(
             if len(_said) >= _VERDICTS:
                 _said.clear()
             _said[key] = said
+    if isinstance(said, later.Narrowed):
+        raise Narrowed(said.reason, said.errnos)
     if isinstance(said, Unpredicted):
         raise Unpredictable(said.reason)
     return said
@@ -167,12 +168,12 @@ def _judged(
     if rules.verifier.specified:
         return verifier.verify(references.instructions, context)
 
-    def reached(wanted: Collection[int], effort: Effort) -> bool:
+    def reached(wanted: Collection[int], effort: later.Effort) -> bool:
         tried.append(True)
         return _reached(environment, operation, references, wanted, _TRIALS[effort])
 
     known, only_compiled = _as_far_as_known(environment), environment.only_compiled
-    return predict(references.instructions, context, known, rules.release, rules.helpers, only_compiled, reached)
+    return later.predict(references.instructions, context, known, rules.release, rules.helpers, only_compiled, reached)
 
 
 def _asked(
@@ -261,12 +262,10 @@ def _as_far_as_known(environment: Environment) -> VerifierRules:
     hooks = own.hooks
     if first is not False:
         hooks = replace(hooks, check_jump_first=destination_first if first else either_first)
-    if own.follows_pointers and known[Rule.STACK_UNWRITTEN]:
-        read = stack.check_any_read if known[Rule.STACK_BELOW] else stack.check_read_above
-        hooks = replace(hooks, check_stack_read=read)
+    taken = frozenset(rule for rule, taken in known.items() if taken and known[Rule.STACK_UNWRITTEN])
     refused = {rule for rule, taken in known.items() if taken is False}
     loads_end = rules.packet_loads_end.in_release(version_code)
-    return replace(own, lifted=own.lifted - refused, hooks=hooks, packet_loads_end=loads_end)
+    return replace(own, lifted=own.lifted - refused, readable=taken, hooks=hooks, packet_loads_end=loads_end)
 
 
 @lru_cache(maxsize=_KERNELS)

@@ -187,10 +187,11 @@ def early_long_jump(rules: Upstream) -> Upstream:
     },
 )
 def unwritten_stack_read(rules: Upstream) -> Upstream:
-    """Bytes of the stack that a program did not write may be read, down to the lowest slot that it wrote."""
+    """Bytes of the stack that a program did not write may be read, by helpers as well, down to the lowest slot that it
+    wrote."""
     window = unwritten_stack_read.window(rules.release)
     rules = replace(rules, reads_unwritten_stack=window)
-    return _hooked(rules, check_stack_read=stack.check_read_above) if window is ALWAYS else rules
+    return _with(rules, readable=frozenset({Rule.STACK_UNWRITTEN})) if window is ALWAYS else rules
 
 
 @change(
@@ -203,7 +204,8 @@ def stack_below_read(rules: Upstream) -> Upstream:
     """The stack may be read below the lowest slot that a program wrote."""
     window = stack_below_read.window(rules.release)
     rules = replace(rules, reads_below_stack=window)
-    return _hooked(rules, check_stack_read=stack.check_any_read) if window is ALWAYS else rules
+    both = frozenset({Rule.STACK_UNWRITTEN, Rule.STACK_BELOW})
+    return _with(rules, readable=both) if window is ALWAYS else rules
 
 
 @change(

@@ -9,11 +9,13 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import R0, R1, STACK_SIZE, Source
 from harness.model.verifier.context import MapShape
 from harness.model.verifier.environment import Environment
+from harness.model.verifier.memory import rule_of_reading
 from harness.model.verifier.prototypes import Argument, Prototype, Return
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
     CONST_IMM,
     CONST_PTR_TO_MAP,
+    INVALID,
     MISC,
     NAMES,
     NOT_INIT,
@@ -23,7 +25,6 @@ from harness.model.verifier.state import (
     UNKNOWN_VALUE,
     Register,
     RegisterType,
-    State,
     as_int,
     reset_caller_saved,
 )
@@ -60,7 +61,7 @@ def check_arguments(env: Environment, prototype: Prototype) -> MapShape | None:
     registers = env.state.registers
     shape: MapShape | None = None
     for number, argument in enumerate(prototype.arguments, start=R1):
-        env.hooks.check_func_arg(env.state, number, argument, shape)
+        env.hooks.check_func_arg(env, number, argument, shape)
         if argument is Argument.MAP:
             shape = registers[number].map
     return shape
@@ -95,9 +96,9 @@ def check_license(env: Environment, prototype: Prototype) -> None:
         raise Refused(Rule.GPL_ONLY, "EINVAL", "cannot call GPL only function from proprietary program")
 
 
-def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+def check_argument(env: Environment, number: int, argument: Argument, shape: MapShape | None) -> None:
     """Checks one argument register; `shape` is the map among the arguments before it."""
-    register = state.registers[number]
+    register = env.state.registers[number]
     if register.type is NOT_INIT:
         raise Refused(Rule.UNREADABLE, "EACCES", f"R{number} !read_ok")
     if argument is Argument.ANYTHING:
@@ -106,19 +107,19 @@ def check_argument(state: State, number: int, argument: Argument, shape: MapShap
     if register.type is not expected:
         rule, shown = mistyped(register.type, expected), NAMES[register.type]
         raise Refused(rule, "EACCES", f"R{number} type={shown} expected={NAMES[expected]}")
-    check_pointed(state, number, argument, shape)
+    check_pointed(env, number, argument, shape)
 
 
-def check_pointed(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+def check_pointed(env: Environment, number: int, argument: Argument, shape: MapShape | None) -> None:
     """Checks the memory that an argument of the right type points to, or whose size it gives."""
     if argument is Argument.MAP_KEY:
         assert shape is not None
-        check_stack_boundary(state, number, as_int(shape.key_size))
+        check_stack_boundary(env, number, as_int(shape.key_size))
     elif argument is Argument.MAP_VALUE:
         assert shape is not None
-        check_stack_boundary(state, number, as_int(shape.value_size))
+        check_stack_boundary(env, number, as_int(shape.value_size))
     elif argument is Argument.STACK_SIZE:
-        check_stack_boundary(state, number - 1, state.registers[number].imm)
+        check_stack_boundary(env, number - 1, env.state.registers[number].imm)
 
 
 def mistyped(type: RegisterType, expected: RegisterType) -> Rule:
@@ -133,14 +134,22 @@ def mistyped(type: RegisterType, expected: RegisterType) -> Rule:
     return Rule.ARGUMENT_UNCHECKED if type is PTR_TO_MAP_VALUE_OR_NULL else Rule.ARGUMENT_POINTER
 
 
-def check_stack_boundary(state: State, number: int, size: int) -> None:
+def check_stack_boundary(env: Environment, number: int, size: int) -> None:
     """Checks that `size` bytes from register `number` on lie in the stack and are plain data, also where the helper
     only writes."""
-    off = state.registers[number].imm
+    off = env.state.registers[number].imm
     if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
         raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")
     for position in range(size):
-        if state.kind(off + position) != MISC:
-            raise Refused(
-                Rule.INDIRECT_READ, "EACCES", f"invalid indirect read from stack off {off}+{position} size {size}"
-            )
+        kind = env.state.kind(off + position)
+        rule = None if kind == MISC else _rule_of_input(env, off + position, kind)
+        if rule is not None and rule not in env.rules.readable:
+            raise Refused(rule, "EACCES", f"invalid indirect read from stack off {off}+{position} size {size}")
+
+
+def _rule_of_input(env: Environment, off: int, kind: int) -> Rule:
+    """Returns the rule against giving a helper such a byte to read: for later verifiers, of what nobody wrote, that
+    against loading it."""
+    if kind != INVALID or not env.rules.follows_pointers:
+        return Rule.INDIRECT_READ
+    return rule_of_reading(env.state, (STACK_SIZE + off) // 8, kind)

@@ -41,7 +41,7 @@ class Hooks:
     """The pointer that arithmetic gives, of the destination before it and the source; None for a number."""
     stack_at: Callable[[Register, int], int | None]
     """Where on the stack an access through a register with an offset is, None if it is elsewhere."""
-    check_stack_read: Callable[[State, int, int], Register]
+    check_stack_read: Callable[[Environment, int, int], Register]
     """A load from the stack of so many bytes; what it gives."""
     check_stack_write: Callable[[State, int, int, Register], None]
     """A store of so many bytes of a register."""
@@ -53,7 +53,7 @@ class Hooks:
     check_call: Check
     check_exit: Check
     """The part of do_check()."""
-    check_func_arg: Callable[[State, int, Argument, MapShape | None], None]
+    check_func_arg: Callable[[Environment, int, Argument, MapShape | None], None]
     check_jump_first: Callable[[Environment, Instruction], None]
     """Checks what check_cond_jmp_op() checks before the reserved fields."""
     refine: Callable[[State, State, int, Register, int], None]
@@ -84,6 +84,8 @@ class VerifierRules:
     known."""
     lifted: frozenset[Rule]
     """The rules of 4.1 that are not known to hold any more."""
+    readable: frozenset[Rule]
+    """The rules against reading what is on the stack that do not hold any more, for loads and for helpers."""
     early_opcodes: frozenset[int]
     """Opcodes that are accepted though the release does not define them."""
     functions: bool

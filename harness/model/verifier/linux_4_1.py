@@ -75,6 +75,7 @@ VERIFIER = VerifierRules(
     prototypes_of_all=MappingProxyType({}),
     map_helpers=MappingProxyType({MapType.HASH: None, MapType.ARRAY: None}),
     lifted=frozenset(),
+    readable=frozenset(),
     early_opcodes=frozenset(),
     functions=False,
     types_checked=False,

@@ -119,7 +119,7 @@ def check_read(env: Environment, base: int, off: int, size: int, into: int | Non
     registers = env.state.registers
     env.hooks.check_mem_access(env, base, off, size, False)
     at = env.hooks.stack_at(registers[base], off)
-    value = UNKNOWN if at is None else env.hooks.check_stack_read(env.state, at, size)
+    value = UNKNOWN if at is None else env.hooks.check_stack_read(env, at, size)
     if into is not None:
         registers[into] = value
 
@@ -206,8 +206,9 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
         state.stack[number] = Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :], UNSET)
 
 
-def check_stack_read(state: State, off: int, size: int) -> Register:
+def check_stack_read(env: Environment, off: int, size: int) -> Register:
     """Returns what is read: a saved register when it begins at one, else a number out of plain data."""
+    state = env.state
     number, first = divmod(STACK_SIZE + off, 8)
     slot = state.stack.get(number, EMPTY_SLOT)
     if slot.kinds[first] == SPILL:

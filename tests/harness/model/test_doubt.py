@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.isa.assemble import (
     DW,
     R0,
@@ -44,10 +46,11 @@ from harness.script.operations import (
     OpenFile,
     ProgramType,
     ReadCount,
+    ReadProfile,
     Ref,
     Script,
 )
-from harness.script.outcome import ANY, Either, Outcome, Unpredicted
+from harness.script.outcome import ANY, Either, Outcome, Unknown, Unpredicted
 from harness.script.processes import GetProcessId
 from harness.script.surroundings import ClearTrace, ReadTrace
 from tests.harness.model.running import environment
@@ -187,6 +190,21 @@ def test_probes_that_others_reach_leave_their_maps_open() -> None:
     script = (MAP, counting("program"), probe, EVENT, read(), ATTACH, read(), ReadCount(Ref("event")))
     assert results(*script, **facts)[-4:] == [0, 0, "?", "ok"]
     assert last(FindTracepoint("point", "sched/no_such_point")) == "ENOENT"
+
+
+@pytest.mark.parametrize(("symbol", "hits"), [("vfs_read", 0), (PRCTL, 3)])
+def test_hits_of_functions_that_others_reach_are_at_least_the_scripts_own(symbol: str, hits: int) -> None:
+    """Fewer contradict a kernel, and so does an errno; what nobody controls has no upper bound anywhere."""
+    probe = CreateKprobe("probe", symbol)
+    script = (probe, EVENT, replace(FIRE, times=3), ReadProfile(Ref("probe")), ReadCount(Ref("event")))
+    profile, count = predict(*script, symbols=frozenset({symbol}), name="6.12")[-2:]
+    assert isinstance(profile, Outcome) and isinstance(profile.value, Unknown)
+    assert (profile.value.least, profile.value.most) == (hits, None)
+    seen = Outcome(value=1 << 40, data=bytes(8))
+    assert admits(profile, seen, {}) and not admits(profile, Outcome(errno="ENOENT"), {})
+    assert admits(profile, replace(seen, value=hits), {}) and not (hits and admits(profile, replace(seen, value=2), {}))
+    assert isinstance(count, Outcome) and admits(count, Outcome(value=3), {})
+    assert admits(count, Outcome(value=1 << 40), {}) is (symbol != PRCTL)
 
 
 def test_a_closed_name_whose_number_may_be_reused_ends_all_certainty() -> None:

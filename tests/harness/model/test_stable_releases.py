@@ -7,17 +7,19 @@ from __future__ import annotations
 import pytest
 
 from harness.clauses import clauses
+from harness.isa.assemble import DW, R0, R1, R2, R10, add64_imm, call, exit_, ld_map, mov64_imm, mov64_reg, program, st
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.release import point
 from harness.script.clause import expect
 from harness.script.expectation import Expectation
 from harness.script.matching import admits
-from harness.script.operations import GetProcessId, LoadProgram
+from harness.script.operations import GetProcessId, LoadProgram, ProgramType, Script
 from harness.script.outcome import Outcome, Unpredicted
 from hil.errors import UserError
 from hil.kernels.catalogue import era_of
 from hil.kernels.kernel import version_code
+from tests.harness.model.scripts import MAP
 
 STEP = GetProcessId("process")
 REFUSED, ACCEPTED, OPEN = "EACCES", "success", "open"
@@ -58,6 +60,28 @@ def test_reads_of_stack_that_nobody_wrote(id: str, said: str, version: str) -> N
     at = next(index for index, one in enumerate(script.operations) if isinstance(one, LoadProgram))
     assert said_of(script.expected[at]) == said
     assert said_of(ModelExecutor(Environment(name, "x86_64", code)).run(script)[at]) == said
+
+
+@pytest.mark.parametrize(
+    ("version", "above", "below"),
+    [
+        ("5.10.218", REFUSED, REFUSED),
+        ("5.10.220", OPEN, REFUSED),
+        ("5.10.255", ACCEPTED, REFUSED),
+        ("6.1.170", ACCEPTED, REFUSED),
+        ("6.1.191", ACCEPTED, OPEN),
+        ("6.1.192", ACCEPTED, ACCEPTED),
+        ("6.12.43", ACCEPTED, ACCEPTED),
+        ("7.2.13", ACCEPTED, ACCEPTED),
+    ],
+)
+def test_helpers_read_of_the_stack_what_loads_do(version: str, above: str, below: str) -> None:
+    """A key that nobody wrote, above a slot that was written, and below all of them."""
+    key = (mov64_reg(R2, R10), add64_imm(R2, -16), ld_map(R1, "map"), call(1), mov64_imm(R0, 0), exit_())
+    model = ModelExecutor(Environment(era_of(version), "x86_64", version_code(version)))
+    for written, said in ((-24, above), (-8, below)):
+        load = LoadProgram("program", ProgramType.SOCKET_FILTER, program(st(DW, R10, written, 0), *key))
+        assert said_of(model.run(Script("key", "", (MAP, load)))[1]) == said
 
 
 @pytest.mark.parametrize("version", ["6.1.170", "6.1.175", "6.1.176", "6.12.43", "6.12.91", "6.12.94", "7.2.13"])

@@ -14,6 +14,7 @@ from harness.isa.assemble import (
     R2,
     R3,
     R6,
+    B,
     Piece,
     add64_imm,
     and64_imm,
@@ -35,11 +36,15 @@ from harness.isa.assemble import (
     mov64_imm,
     mov64_reg,
     mul64_imm,
+    program,
     stx,
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Atomic
-from harness.script.operations import CreateMap, MapType, Operation
+from harness.model.executor import ModelExecutor
+from harness.script.operations import CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
+from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
+from tests.harness.model.running import environment
 from tests.harness.model.scripts import FIRE, MAP, element, last, load, predict, read
 
 FOREIGN = (mov64_imm(R0, 0), exit_())
@@ -136,6 +141,16 @@ def test_the_interpreter_takes_no_function_with_a_tail_call_that_nobody_comes_to
     assert last(table, typed, name=name, engine=engine) == said
 
 
+def test_the_interpreter_takes_a_program_whose_functions_nobody_calls() -> None:
+    """opt_remove_dead_code() removes them: seen on 5.10, 6.1 and 6.12."""
+    table = CreateMap("table", MapType.PROG_ARRAY, 4, 4, 1)
+    dead = (mov64_imm(R2, 6), jset_imm(R2, 4, "out"), call_local("function"), "out", *FOREIGN)
+    tail_call = (ld_map(R2, "table"), mov64_imm(R3, 0), call(12))
+    program = load("program", *dead, "function", *tail_call, *FOREIGN)
+    typed = replace(program, program=replace(program.program, functions=((0, "main"), (5, "function"))))
+    assert last(table, typed, name="5.10", engine="interp") == "ok"
+
+
 def test_a_call_for_the_jit_that_a_trial_comes_to() -> None:
     where = {"name": "7.2", "arch": "arm64"}
     program = load("program", *_behind(jsgt_reg(R2, R3, "next"), mov64_imm(R1, 0), "next", end=call(8)))
@@ -151,3 +166,41 @@ def test_a_trial_leaves_no_trace() -> None:
     said = predict(*operations, name="6.1")
     assert [getattr(one, "errno", "?") for one in said[:2]] == [None, "EINVAL"]
     assert getattr(said[3], "data", None) == bytes(8)
+
+
+@pytest.mark.parametrize(("engine", "said"), [("interp", "EINVAL"), ("jit", "ok")])
+def test_what_no_verifier_comes_to_makes_no_other_fault_good(engine: str, said: object) -> None:
+    """A generated program: what is refused is not reached, and a call that only a JIT can make is."""
+    dead = (mov64_imm(R0, 0), mov64_imm(R2, 6), jset_imm(R2, 4, "on"), ldx(DW, R1, R0, 0), "on")
+    program = load("program", mov64_reg(R6, R1), *dead, call(8), *FOREIGN)
+    assert last(MAP, program, name="7.2", arch="arm64", engine=engine) == said
+
+
+def errnos(prediction: Prediction) -> object:
+    """The errno, or those of several outcomes; None for success."""
+    if isinstance(prediction, Either):
+        return {one.errno for one in prediction.outcomes}
+    return prediction.errno if isinstance(prediction, Outcome) else prediction
+
+
+def test_of_a_load_that_no_other_lane_can_judge_it_is_said_what_it_may_give() -> None:
+    """Where the kernel's answer is known, so that it is known what comes of the program."""
+    program = load("program", *_behind(and64_imm(R2, 6), jeq_imm(R2, 1, "on"), *FOREIGN, "on", end=call(8)))
+    model = ModelExecutor(environment("7.2", "arm64", engine="interp"))
+    script = Script("load", "", (MAP, program))
+    seen = Outcome(value=5)
+    assert errnos(model.run(script, None, (seen, seen))[1]) == {None, "EINVAL"}
+    assert isinstance(model.run(script)[1], Unpredicted)
+
+
+@pytest.mark.parametrize(("engine", "said"), [("interp", "EINVAL"), ("jit", {None, "E2BIG"})])
+def test_a_program_with_too_many_paths_loads_or_is_too_big(engine: str, said: object) -> None:
+    """On an engine that takes its tail call at all, which every verifier comes to first."""
+    table = CreateMap("table", MapType.PROG_ARRAY, 4, 4, 1)
+    paths = [piece for one in range(20) for piece in (ldx(B, R6, R1, 0), jeq_imm(R6, one, 1), mov64_imm(R6, 0))]
+    tail_call = (ld_map(R2, "table"), mov64_imm(R3, 0), call(12))
+    code = program(*paths, call_local("function"), *FOREIGN, "function", *tail_call, *FOREIGN)
+    begin = len(paths) + 3
+    typed = LoadProgram("program", ProgramType.KPROBE, replace(code, functions=((0, "main"), (begin, "function"))))
+    model, seen = ModelExecutor(environment("5.10", engine=engine)), Outcome(value=5)
+    assert errnos(model.run(Script("load", "", (table, typed)), None, (seen, seen))[1]) == said

@@ -5,6 +5,6 @@ Each module is one change of kernel/bpf/verifier.c; harness/model/upstream/verif
 `predict` is the entry point.
 """
 
-from harness.model.verifier.later.predict import Effort, Reached, predict
+from harness.model.verifier.later.predict import Effort, Narrowed, Reached, predict
 
-__all__ = ["Effort", "Reached", "predict"]
+__all__ = ["Effort", "Narrowed", "Reached", "predict"]

@@ -27,7 +27,6 @@ from harness.model.verifier.state import (
     UNKNOWN_VALUE,
     Register,
     RegisterType,
-    State,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -64,20 +63,20 @@ def check_call(env: Environment, index: int, insn: Instruction) -> int:
     return index + 1
 
 
-def check_argument(state: State, number: int, argument: Argument, shape: MapShape | None) -> None:
+def check_argument(env: Environment, number: int, argument: Argument, shape: MapShape | None) -> None:
     """Checks as 4.1 does, and the kinds of arguments that came later."""
-    register = state.registers[number]
+    register = env.state.registers[number]
     if register.type is NOT_INIT or argument is Argument.ANYTHING:
-        calls.check_argument(state, number, argument, shape)
+        calls.check_argument(env, number, argument, shape)
         return
     if register.type is not _EXPECTED[argument] or argument is Argument.RECORD:
         _check_type(number, register, argument)
     if argument is Argument.MEMORY_SIZE or (argument is Argument.MEMORY_SIZE_OR_ZERO and register.imm):
-        check_memory(state, number - 1, register.imm)
+        check_memory(env, number - 1, register.imm)
     elif argument in (Argument.FILLED_SIZE, Argument.FILLED_SIZE_OR_ZERO):
-        fill(state, number - 1, register.imm)
+        fill(env, number - 1, register.imm)
     else:
-        calls.check_pointed(state, number, argument, shape)
+        calls.check_pointed(env, number, argument, shape)
 
 
 def _check_type(number: int, register: Register, argument: Argument) -> None:
@@ -93,25 +92,25 @@ def _check_type(number: int, register: Register, argument: Argument) -> None:
         raise Refused(rule, "EACCES", f"R{number} {shown}")
 
 
-def fill(state: State, number: int, size: int) -> None:
+def fill(env: Environment, number: int, size: int) -> None:
     """Checks that `size` bytes from register `number` on lie in one value of a map, or in the stack, and stores numbers
     in the stack: check_helper_call() does so for memory that need not be initialized."""
-    register = state.registers[number]
+    register = env.state.registers[number]
     if register.type is not PTR_TO_STACK:
-        check_memory(state, number, size)
+        check_memory(env, number, size)
         return
     off = register.imm
     if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
         raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")
     for position in range(off, off + size):
-        stack.check_stack_write(state, position, 1, UNKNOWN)
+        stack.check_stack_write(env.state, position, 1, UNKNOWN)
 
 
-def check_memory(state: State, number: int, size: int) -> None:
+def check_memory(env: Environment, number: int, size: int) -> None:
     """Checks that `size` bytes from register `number` on lie in one value of a map, or in the stack as 4.1 demands."""
-    register = state.registers[number]
+    register = env.state.registers[number]
     if register.type is not PTR_TO_MAP_VALUE:
-        calls.check_stack_boundary(state, number, size)
+        calls.check_stack_boundary(env, number, size)
     elif size <= 0:
         raise Refused(Rule.OPEN, "EACCES", f"invalid access_size={size}")
     elif register.map is not None and not (register.map.readable and register.map.writable):

@@ -10,7 +10,7 @@ speaks of the checks taken over from 4.1, and not of 4.1, which may refuse the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from harness.isa.instruction import Instruction
@@ -55,6 +55,13 @@ class Effort(Enum):
     MUCH = auto()
 
 
+@dataclass(frozen=True)
+class Narrowed(Unpredicted):
+    """The verdict is not known, but one of these errnos, None for an accepted program."""
+
+    errnos: tuple[str | None, ...] = ()
+
+
 Reached = Callable[[Collection[int], Effort], bool]
 """Returns whether one of these instructions is carried out with some input, so that every verifier that is right comes
 to it."""
@@ -63,14 +70,18 @@ to it."""
 @dataclass(frozen=True)
 class _IfReached:
     """What is said of a program where every verifier comes to one of the instructions `at`; else `reason` says what is
-    open. With `alone` every verifier accepts it that comes to none of them; with `anyhow` it is refused then, too, with
-    the same errno."""
+    open. Of a verifier that comes to none of them is said what is in `then`, if anything."""
 
     at: frozenset[int]
     verdict: Verdict
     reason: str
-    alone: bool
-    anyhow: bool = False
+    then: Verdict | _IfReached | None
+
+    @property
+    def errnos(self) -> tuple[str | None, ...]:
+        """Returns all that the program may give."""
+        more = self.then.errnos if isinstance(self.then, _IfReached) else (self.then.errno,) if self.then else ()
+        return tuple(dict.fromkeys((*more, self.verdict.errno)))
 
 
 def predict(
@@ -88,40 +99,34 @@ def predict(
     program type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call
     all the same.
     """
-    said = _predicted(program, context, rules, release, offered, missing, reached)
-    accepted = isinstance(said, Verdict) and said.accepted
-    if accepted and context.interpreted and functions.tail_call_in_function(program):
-        return Verdict("EINVAL", _NOT_INTERPRETED, rule=Rule.TAIL_CALL_AND_FUNCTIONS)
-    return said
-
-
-def _predicted(
-    program: Sequence[Instruction],
-    context: VerifierContext,
-    rules: VerifierRules,
-    release: Release,
-    offered: Collection[int],
-    missing: Collection[int],
-    reached: Reached,
-) -> Verdict | Unpredicted:
-    """Returns the verdict, but for what the interpreter cannot run."""
     said = _inferred(program, context, rules, release, offered, missing)
     if isinstance(said, Verdict):
         return said
     hang = said if isinstance(said, _IfReached) else None
-    if hang and (hang.anyhow or reached(hang.at, Effort.LITTLE)):
+    if hang and reached(hang.at, Effort.LITTLE):
         return hang.verdict
     why = ""
     if rules.follows_pointers:
         shown = safety.judge(program, context, rules, release, missing)
         if isinstance(shown, Verdict):
             return shown
-        if hang and hang.alone and unreached(program, context, rules, hang.at):
-            return Verdict()
+        while hang and hang.then and unreached(program, context, rules, hang.at):
+            if isinstance(hang.then, Verdict):
+                return hang.then
+            hang = hang.then
         why = f"; not shown that every verifier accepts it: {shown}"
     if hang and reached(hang.at, Effort.MUCH):
         return hang.verdict
-    return _open(f"{said.reason}{why}")
+    reason = Reason(f"{said.reason}{why}", Gap.VERDICT)
+    if hang and hang.then and _engines_differ(program, missing):
+        return Narrowed(reason, errnos=hang.errnos)
+    return replace(said, reason=reason) if isinstance(said, Narrowed) else Unpredicted(reason)
+
+
+def _engines_differ(program: Sequence[Instruction], missing: Collection[int]) -> bool:
+    """Returns whether engines may give different verdicts, so that another lane says nothing of this one."""
+    mixed = any(map(functions.is_tail_call, program)) and any(map(functions.is_local, program))
+    return mixed or any(functions.helper_calls(program, missing))
 
 
 def _inferred(
@@ -176,14 +181,19 @@ def _inferred(
         if other:
             seen_first = any(not _simulated(program[index], rules, release) for index, _ in oddities)
             mixed = bool(starts) and not context.tail_calls_of_functions and any(map(functions.is_tail_call, program))
-            anyhow = context.interpreted and functions.tail_call_in_function(program) and other.errno == "EINVAL"
-            alone = not seen_first and (not mixed or anyhow)
-            return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), alone, anyhow)
+            settled = not mixed or (context.interpreted and functions.tail_call_in_function(program))
+            then = _runnable(program, watch, context, missing) if settled and not seen_first else None
+            return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), then)
+        if doubt and not (odd or watch.hazard) and _ends(program, targets) and _engines_differ(program, missing):
+            run = _runnable(program, watch, context, missing)
+            errnos = (*run.errnos, "E2BIG") if isinstance(run, _IfReached) else (run.errno, "E2BIG")
+            return Narrowed(Reason(f"{_ACCEPTED}, but {doubt}", Gap.VERDICT), errnos=errnos)
         doubt = odd or doubt
-        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _callable(program, watch, missing)
+        return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _runnable(program, watch, context, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
-    return _refusal(verdict, env, watch, dotted(release), offered, odd, inside)
+    alone = _ends(program, targets) and _engines_differ(program, missing)
+    return _refusal(verdict, env, watch, dotted(release), offered, odd, inside, alone)
 
 
 def _is_more_than_seen(insn: Instruction) -> bool:
@@ -202,36 +212,55 @@ def _length(program: Sequence[Instruction]) -> str:
     return ""
 
 
+def _ends(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) -> bool:
+    """Returns whether it is short and has no loop, so that verifiers can only find too many instructions."""
+    calls = sum(map(functions.is_local, program))
+    return all(target > index for index, target in targets) and len(program) * (1 + calls) < safety.MOST_BRANCHES
+
+
 def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> bool:
     """Returns whether the fields of an instruction are checked only where a path comes to it."""
     known = insn.code in known_codes(release)  # what is not known is seen by the scan
     return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
 
 
-def _passed_over(refusal: Refused, watch: Watch, doubt: str, alone: bool, anyhow: bool) -> Unpredicted | _IfReached:
-    """Returns the verdict on a program that is refused on some paths, in one way, and accepted on all others."""
+def _passed_over(
+    refusal: Refused, watch: Watch, doubt: str, then: Verdict | _IfReached | None
+) -> Verdict | Unpredicted | _IfReached:
+    """Returns the verdict on a program that is refused on some paths, in one way, and accepted on all others, `then` if
+    the engine can run it."""
     why = f"{_refused(refusal.errno, refusal.message)} on a path that a later verifier may not take"
     if doubt or any(one.errno != refusal.errno for one in watch.passed_over):
         return _open(why)
-    verdict = Verdict(refusal.errno, refusal.message, rule=refusal.rule)
-    return _IfReached(watch.refused, verdict, why, alone and watch.refused == watch.refused_anywhere, anyhow)
+    at, verdict = watch.refused, Verdict(refusal.errno, refusal.message, rule=refusal.rule)
+    if then is None or at != watch.refused_anywhere:
+        return _IfReached(at, verdict, why, None)
+    if isinstance(then, _IfReached) and then.verdict.errno == refusal.errno:
+        return _IfReached(at | then.at, verdict, why, then.then)
+    return then if isinstance(then, Verdict) and then.errno == refusal.errno else _IfReached(at, verdict, why, then)
 
 
-def _callable(
-    program: Sequence[Instruction], watch: Watch, missing: Collection[int]
-) -> Verdict | Unpredicted | _IfReached:
-    """Returns the verdict of the pass after the verifier, which takes out what no path reaches."""
+def _runnable(
+    program: Sequence[Instruction], watch: Watch, context: VerifierContext, missing: Collection[int]
+) -> Verdict | _IfReached:
+    """Returns the verdict of the passes after the verifier, which take out what no path reaches, and functions that are
+    not called then: whether the engine can make the calls, and the interpreter runs functions."""
     calls = frozenset(functions.helper_calls(program, missing))
-    if not calls:
+    entered: frozenset[int] = frozenset()
+    if context.interpreted and functions.tail_call_in_function(program):
+        entered = frozenset(index for index, insn in first_halves(program) if functions.is_local(insn))
+    if not calls | entered:
         return Verdict()
-    first = min(calls)
+    first = min(calls | entered)
     numbers = {program[index].imm for index in calls}
-    message = f"only the JIT can call func {numbers.pop()}" if len(numbers) == 1 else ""
-    refusal = Verdict("EINVAL", message, first, rule=Rule.ONLY_COMPILED)
-    if not watch.reached.isdisjoint(calls):
+    message, rule = _NOT_INTERPRETED, Rule.TAIL_CALL_AND_FUNCTIONS
+    if calls:
+        message, rule = f"only the JIT can call func {numbers.pop()}" if len(numbers) == 1 else "", Rule.ONLY_COMPILED
+    refusal = Verdict("EINVAL", message, first, rule=rule)
+    if not watch.reached.isdisjoint(calls | entered):
         return refusal
     why = f"{_ACCEPTED}, but whether instruction {first}, a call for the JIT, is reached is open"
-    return _IfReached(calls, refusal, why, alone=True)
+    return _IfReached(calls | entered, refusal, why, Verdict())
 
 
 def _refusal(
@@ -242,7 +271,10 @@ def _refusal(
     offered: Collection[int],
     odd: str,
     jumps_inside: bool,
+    alone: bool,
 ) -> Verdict | Unpredicted:
+    """Returns what a later verifier makes of a program that 4.1 refuses; `alone` is whether no other lane can judge it,
+    and verifiers can only find too many instructions before they come to the refusal."""
     assert verdict.errno is not None
     assert verdict.rule is not None
     assert verdict.at is not None
@@ -263,7 +295,8 @@ def _refusal(
     if simulated and watch.hazard:
         return _open(f"{refusal}, but {watch.hazard} before that")
     if simulated and watch.resumed and (long := _length(env.program)):
-        return _open(f"{refusal}, but {long}")
+        reason = Reason(f"{refusal}, but {long}", Gap.VERDICT)
+        return Narrowed(reason, errnos=(verdict.errno, "E2BIG")) if alone and watch.certain else Unpredicted(reason)
     if simulated and not watch.certain:
         return _open(f"{refusal} on a path that a later verifier may not take")
     return verdict

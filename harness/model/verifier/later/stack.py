@@ -114,22 +114,10 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
     state.stack[number] = Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :], UNSET)
 
 
-def check_stack_read(state: State, off: int, size: int) -> Register:
-    """Returns what is loaded: the saved pointer, or a number out of bytes that were all stored."""
-    return _read(state, off, size, frozenset())
-
-
-def check_read_above(state: State, off: int, size: int) -> Register:
-    """Returns what is loaded; bytes that nobody stored are numbers, too, but below the lowest slot with a store."""
-    return _read(state, off, size, frozenset({Rule.STACK_UNWRITTEN}))
-
-
-def check_any_read(state: State, off: int, size: int) -> Register:
-    """Returns what is loaded; bytes that nobody stored are numbers, too."""
-    return _read(state, off, size, frozenset({Rule.STACK_UNWRITTEN, Rule.STACK_BELOW}))
-
-
-def _read(state: State, off: int, size: int, gone: frozenset[Rule]) -> Register:
+def check_stack_read(env: Environment, off: int, size: int) -> Register:
+    """Returns what is loaded: the saved pointer, or a number; out of bytes that nobody stored, where these may be
+    read."""
+    state = env.state
     number, first = divmod(STACK_SIZE + off, 8)
     slot = state.stack.get(number, EMPTY_SLOT)
     if SPILL in slot.kinds:
@@ -137,6 +125,6 @@ def _read(state: State, off: int, size: int, gone: frozenset[Rule]) -> Register:
             raise Refused(Rule.SPILL_SIZE, "EACCES", "invalid size of register fill")
         return slot.spilled
     rule = rule_of_reading(state, number, INVALID)
-    if INVALID in slot.kinds[first : first + size] and rule not in gone:
+    if INVALID in slot.kinds[first : first + size] and rule not in env.rules.readable:
         raise Refused(rule, "EACCES", f"invalid read from stack off {off} size {size}")
     return UNKNOWN

@@ -6,6 +6,8 @@ Sources: check_helper_call(), check_func_arg(), check_mem_size_reg(), kernel/bpf
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from harness.isa.opcodes import R0, R1, R5, Helper
 from harness.model.verifier.context import MapShape, VerifierContext
 from harness.model.verifier.hooks import VerifierRules
@@ -48,7 +50,7 @@ def call(state: State, context: VerifierContext, rules: VerifierRules, index: in
     if number == Helper.TAIL_CALL and (state.held or len(state.frames) > 1):
         raise Unshown("a tail call in a function, or while a record is held")
     registers = state.top.registers
-    map = _arguments(state, prototype)
+    map = _arguments(state, prototype, rules.readable)
     if map is not None:
         _check_map(rules, prototype, number, map)
     size = registers[R1 + 1]
@@ -86,7 +88,7 @@ def _check_map(rules: VerifierRules, prototype: Prototype, number: int, map: Map
         raise Unshown("a map is written that programs may not write")
 
 
-def _arguments(state: State, prototype: Prototype) -> MapShape | None:
+def _arguments(state: State, prototype: Prototype, readable: Set[Rule]) -> MapShape | None:
     """Checks one argument register after the other; returns the map among them, if any."""
     map: MapShape | None = None
     registers = state.top.registers
@@ -103,9 +105,9 @@ def _arguments(state: State, prototype: Prototype) -> MapShape | None:
             if isinstance(content, Pointer) and content.kind is Kind.RECORD:
                 raise Unshown("a key or a value in a record")
             size = map.key_size if argument is Argument.MAP_KEY else map.value_size
-            memory.passed(state, content, constant(size))
+            memory.passed(state, content, constant(size), readable)
         elif argument in _SIZES:
-            _memory(state, registers[register - 1], content, *_SIZES[argument])
+            _memory(state, registers[register - 1], content, readable, *_SIZES[argument])
         elif argument is Argument.CONTEXT:
             if content != Pointer(Kind.CONTEXT):
                 raise Unshown("an argument that is not the context")
@@ -121,11 +123,11 @@ def _arguments(state: State, prototype: Prototype) -> MapShape | None:
     return map
 
 
-def _memory(state: State, pointer: Content, size: Content, least: int, filled: bool) -> None:
+def _memory(state: State, pointer: Content, size: Content, readable: Set[Rule], least: int, filled: bool) -> None:
     if not isinstance(size, Number) or not least <= size.low <= size.high < FAR:
         raise Unshown("the size of memory is not known")
     if state.vague and not size.known:
         raise Unshown("the size of memory may be out of bounds on a path that is not taken")
     if size.high == 0:  # the pointer is not looked at then, or is null
         raise Unshown("memory of no bytes")
-    memory.passed(state, pointer, size, filled=filled)
+    memory.passed(state, pointer, size, readable, filled=filled)

@@ -6,17 +6,22 @@ Sources: check_mem_access(), check_ptr_alignment(), check_mem_region_access(), k
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.later.safety import stack
 from harness.model.verifier.later.safety.contents import Content, Kind, Pointer, State, Unshown
 from harness.model.verifier.later.safety.numbers import ANY, Number, constant, of_bits
+from harness.model.verifier.rules import Rule
 
 
-def load(state: State, context: VerifierContext, base: Content, off: int, size: int) -> Content:
+def load(
+    state: State, context: VerifierContext, base: Content, off: int, size: int, readable: Set[Rule] = frozenset()
+) -> Content:
     """Returns what a load gives; of less than eight bytes the rest of the register is 0."""
     pointer = _accessed(context, base, off, size, write=False)
     if pointer.kind is Kind.STACK:
-        return stack.load(state.frames[pointer.frame], pointer.off + off, size)
+        return stack.load(state.frames[pointer.frame], pointer.off + off, size, readable)
     if pointer.of is not None and pointer.of.content is not None and not pointer.spread:
         at = pointer.off + off
         return constant(int.from_bytes(pointer.of.content[at : at + size], "little"))
@@ -45,12 +50,12 @@ def add(state: State, context: VerifierContext, base: Content, off: int, size: i
     store(state, context, base, off, size, ANY)
 
 
-def passed(state: State, base: Content, size: Number, *, filled: bool = False) -> None:
+def passed(state: State, base: Content, size: Number, readable: Set[Rule], *, filled: bool = False) -> None:
     """Checks memory of so many bytes that a helper gets, and reads, or with `filled` writes and does not read."""
     if not isinstance(base, Pointer) or base.maybe:
         raise Unshown("a helper gets no pointer to memory")
     if base.kind is Kind.STACK:
-        stack.passed(state.frames[base.frame], base.off, size.high, filled=filled and size.known)
+        stack.passed(state.frames[base.frame], base.off, size.high, readable, filled=filled and size.known)
     elif base.kind is Kind.VALUE:
         _check_map(base, write=filled)
         _check_inside(base, 0, size.high)

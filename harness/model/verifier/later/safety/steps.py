@@ -94,7 +94,7 @@ class Steps:
         registers = state.top.registers
         base = registers[insn.src]
         self._access(state, index, base, insn.off)
-        loaded = memory.load(state, self._context, base, insn.off, insn.size.nbytes)
+        loaded = memory.load(state, self._context, base, insn.off, insn.size.nbytes, self._rules.readable)
         if insn.mode == _MEMSX:
             loaded = ANY if isinstance(loaded, Number) else self._odd()
         elif insn.mode != _MEM:
