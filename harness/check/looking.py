@@ -21,6 +21,7 @@ from harness.run.worker import Compared
 from harness.script.operations import (
     CreateKprobe,
     LoadProgram,
+    RawBpf,
     ReadCount,
     ReadProfile,
     ReadRuns,
@@ -175,6 +176,8 @@ def _fired(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Answer, int | Non
     if any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH)):
         return Answer.YES, None, None
     read = {type(trial.steps[at].operation): outcomes[at] for at in trial.at(Stage.FIRE)}
+    if (counting := read.get(RawBpf)) is not None and counting.errno:  # before 5.8 nobody counts runs
+        return Answer.UNKNOWN, None, None
     profile, counted = read.get(ReadProfile) or read.get(ReadRuns), read.get(ReadCount)
     match profile.value if profile else None:
         case int(hits) if profile and not profile.errno:

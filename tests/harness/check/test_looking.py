@@ -553,3 +553,12 @@ def test_what_fires_a_probe_is_read(text: str, made: Trigger | Execute) -> None:
 def test_a_trigger_that_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         parse(text)
+
+
+def test_runs_that_nobody_counts_are_not_taken_for_none() -> None:
+    def says(operation: Operation) -> Outcome:
+        counts = isinstance(operation, RawBpf) and operation.command == Command.ENABLE_STATS
+        return Outcome(errno="EINVAL") if counts else Outcome(value=0)
+
+    found = fared(trial(probe("raw_tp/sched_switch")), says)
+    assert (found.fires, found.whys[0].kind) == (Answer.UNKNOWN, "not-counted")
