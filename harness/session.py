@@ -37,6 +37,7 @@ from hil.kernels import store
 from hil.kernels.kernel import Kernel
 from hil.machine import Machine, MachineSpec, MachineStopped, states
 from hil.machine.cpus import at_first, bring_up
+from hil.machine.postmortem import Death, PostMortem
 from hil.machine.spec import NO_KASLR
 from hil.target import Target
 
@@ -256,6 +257,7 @@ def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session
     """Starts the machine and enters its session into `stack`; nothing is left running when that fails."""
     began = time.monotonic()
     machine = Machine(spec)
+    machine.remains.examiner = examiner = _Examiner(machine)
     listener.made(machine)
     with ExitStack() as own:
         with listener.phase(Phase.BOOT):
@@ -263,11 +265,26 @@ def _started(stack: ExitStack, spec: MachineSpec, listener: Listener) -> Session
         with listener.phase(Phase.SSH):
             patience = PATIENCE if spec.patience < math.inf else math.inf
             session = own.enter_context(session_on(machine, spec.kernel, patience=patience, since=began))
+            examiner.executor = session.executor
             if spec.state is not None:
                 session.executor.wake()
                 session = replace(session, restored=True)
         stack.push(own.pop_all())
         return session
+
+
+class _Examiner:
+    """Reads what is left of a machine's guest that died or hangs."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.executor: GuestExecutor | None = None
+        self._machine = machine
+
+    def __call__(self, death: Death) -> PostMortem:
+        # with readers of symbols and stacks, which machines that live do not need
+        from harness.postmortem.examiner import Examiner
+
+        return Examiner(self._machine, self.executor)(death)
 
 
 def choose_engine(session: Session[Target], engine: Engine) -> None:

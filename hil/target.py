@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from hil.arch import Architecture
 from hil.errors import BenchError
+
+if TYPE_CHECKING:
+    from hil.machine.postmortem import PostMortem
 
 
 class ByteStream(Protocol):
@@ -100,6 +103,11 @@ class Target(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Suspicious observations that did not stop it, a sentence each."""
+
+    @property
+    def postmortem(self) -> PostMortem | None:
+        """What was left when it died or hung, as far as that could be read; None while nothing of the kind was
+        seen."""
 
     # Use
 

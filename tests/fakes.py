@@ -28,6 +28,8 @@ from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
 from hil.machine.liveness import Liveness, Loss
+from hil.machine.postmortem import PostMortem
+from hil.machine.remains import Remains
 from hil.target import Completed
 
 RELEASE = "6.1.0-56"
@@ -83,6 +85,7 @@ class FakeTarget:
         self._life = life
         self._liveness = Liveness()
         self._started = False
+        self.remains = Remains(Path())
 
     def __enter__(self) -> FakeTarget:
         self._started = True
@@ -99,6 +102,10 @@ class FakeTarget:
     @property
     def agent(self) -> str:
         return str(agent_binary(self.arch))
+
+    @property
+    def postmortem(self) -> PostMortem | None:
+        return self.remains.found
 
     @property
     def alive(self) -> bool:

@@ -15,7 +15,7 @@ LAYERS = (
     ("release", "lane", "abi", "counting"),
     ("isa", "script"),
     ("core_scripts", "clauses", "lowering", "model", "objects"),
-    ("programs", "compare", "crosscheck", "difference", "judged", "session", "lockstep"),
+    ("programs", "compare", "crosscheck", "difference", "judged", "session", "lockstep", "postmortem"),
     ("run",),
     ("history", "report", "regress", "lane_tables"),
     ("jobs",),

@@ -89,7 +89,8 @@ class TaskWorker(Worker):
         except Lost as loss:
             self.executed.append(loss.executed)
             self._know(trouble=f"{loss}\n{loss.details}".strip())
-            self._add(lane, ScriptResult(str(lane), self._task.name, Verdict.LOST, str(loss)))
+            lost = ScriptResult(str(lane), self._task.name, Verdict.LOST, str(loss), postmortem=self._postmortem)
+            self._add(lane, lost)
         finally:
             if self.machine is not None:
                 self._account_for(self.machine)

@@ -23,7 +23,7 @@ from harness.script.checks import LONGEST_TAG
 from harness.script.operations import Script
 from harness.script.outcome import Outcome
 from hil.agent.builder import BatchBuilder
-from hil.agent.client import Agent
+from hil.agent.client import WINDOW_BATCHES, Agent
 from hil.agent.results import BatchResult, How
 from hil.agent.steps import MAX_DEADLINE, Batch
 from hil.errors import BenchError, MachineLost
@@ -84,6 +84,8 @@ class GuestExecutor:
         """Collects, when there is one, what the kernel tells of the programs that scripts load."""
         self.kept: Mapping[str, tuple[int, ...]] = {}
         """The ids of trace events that stay, by function, for scripts that share a process: `slots`."""
+        self._groups: Sequence[Sequence[Script]] = ()
+        self._done = 0
         self._agent = self._start()
         hello = self._agent.hello
         try:
@@ -106,6 +108,12 @@ class GuestExecutor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._agent.close()
+
+    @property
+    def under_way(self) -> Sequence[Script]:
+        """Returns the scripts that may have been sent and have no result yet: the guest is at one of them."""
+        sent = self._groups[self._done : self._done + WINDOW_BATCHES]
+        return [script for group in sent for script in group]
 
     @property
     def agent(self) -> Agent:
@@ -167,32 +175,33 @@ class GuestExecutor:
             groups = [todo[start : start + together] for start in range(0, len(todo), together)]
             todo = []
             lowered = [self._lower(group) for group in groups]
-            done = strikes = 0
+            strikes = 0
+            self._groups, self._done = groups, 0
             exchange = self._agent.exchange([batch for batch, _ in lowered])
             try:
                 for result in exchange:
-                    yield from _observe(lowered[done][1], result, todo)
-                    done += 1
+                    yield from _observe(lowered[self._done][1], result, todo)
+                    self._done += 1
                     strikes = 0 if result.completed else strikes + (result.end.how in _UNFIT)
                     if strikes == STRIKES:
                         break
             except MachineLost as agents_end:
                 _log.warning("the agent is started again, since it ended: %s", agents_end)
-                rest = [script for group in groups[done + 1 :] for script in group]
-                shared = len(groups[done]) > 1
+                rest = [script for group in groups[self._done + 1 :] for script in group]
+                shared = len(groups[self._done]) > 1
                 try:
                     self._agent.close()
                     self._agent = self._start()
                 except MachineLost as targets_end:
                     # The agent ended because the target did, and that is the better reason.
-                    yield from (Missed(script, None, str(targets_end), shared) for script in groups[done])
+                    yield from (Missed(script, None, str(targets_end), shared) for script in groups[self._done])
                     if rest or todo or shared:
                         raise
                     return
-                yield from (Missed(script, None, str(agents_end), shared) for script in groups[done])
+                yield from (Missed(script, None, str(agents_end), shared) for script in groups[self._done])
                 todo += rest
             else:
-                if strikes == STRIKES and (todo or done < len(groups)):
+                if strikes == STRIKES and (todo or self._done < len(groups)):
                     self._agent.close()  # or the exchange would wait for what is still under way
                     with contextlib.suppress(MachineLost):
                         exchange.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -199,7 +199,7 @@ class LaneGuest:
         __tracebackhide__ = True
         (seen,) = self.executor.run([script])
         if isinstance(seen, Missed):
-            result = judge(self.lane, seen, self.model)
+            result = replace(judge(self.lane, seen, self.model), postmortem=self.machine.postmortem)
             at = result.operation
             self._record(script, result)
             if result.verdict is Verdict.KNOWN:

@@ -20,12 +20,14 @@ _CODES = 4
 """The instructions in hexadecimal on a line of 80 columns."""
 
 
-def finding(result: ScriptResult) -> Iterator[str]:
-    """Yields what is not as predicted, with long values shortened: `results.json` has them whole; and what lockstep
-    found of it."""
+def finding(result: ScriptResult, *, whole: bool = True) -> Iterator[str]:
+    """Yields what is not as predicted, with long values shortened: `results.json` has them whole; what lockstep found
+    of it, and what was left of the guest that died of it, all of it only where that is to be `whole`."""
     yield from _differs(result)
     if result.lockstep:
         yield from lines(result.lockstep)
+    if result.postmortem:
+        yield from result.postmortem.lines() if whole else result.postmortem.short()
 
 
 def _differs(result: ScriptResult) -> Iterator[str]:

@@ -46,7 +46,7 @@ def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str])
 
 def _lines(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Iterator[str]:
     first = group.results[0]
-    yield from finding(first)
+    yield from finding(first, whole=False)
     yield f"again: {group.again(report)}"
     text = text_of(report, first)
     if not (text and first.operations):

@@ -52,6 +52,8 @@ class Finding:
     blame: str
     lockstep: tuple[str, ...]
     """What a run in lockstep found, on the first of the lanes."""
+    postmortem: tuple[str, ...]
+    """What was left of the guest, on the first of the lanes."""
     places: tuple[tuple[str, str, float], ...]  # lane, anchor, seconds
     repeat: str
     concerned: frozenset[int]
@@ -227,6 +229,7 @@ def _finding(
         first.sightings,
         first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
         tuple(lines(first.lockstep)) if first.lockstep else (),
+        tuple(first.postmortem.lines()) if first.postmortem else (),
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),
         again(report.command, involved(same), first.script, first.rounds),
         frozenset(concerned(first)),

@@ -20,12 +20,13 @@ from harness.run.covered import Covered
 from harness.run.executed import Executed
 from harness.run.phase_timing import PhaseTime
 from harness.script.source import Source
+from hil.machine.postmortem import PostMortem
 from hil.whole import write_whole
 
-FORMAT = 5
+FORMAT = 6
 """The format of `results.json`; it grows when a reader of an older one would misread it, or miss new data: 3 brought
 the programs, the differences and the commands that repeat a result; 4 the verdict `disagree`, and which lanes an
-operation was compared with; 5 what lockstep found.
+operation was compared with; 5 what lockstep found; 6 what was left of guests that died or hung.
 """
 
 
@@ -86,6 +87,8 @@ class ScriptResult:
     judged: Judged = NOTHING
     lockstep: Examined | None = None
     """What a run in lockstep found (`--on-divergence lockstep`); None when there was none."""
+    postmortem: PostMortem | None = None
+    """What was left of the guest that the script killed or hung; None where the guest lived."""
 
     @property
     def operations(self) -> tuple[OperationReport, ...]:
@@ -112,6 +115,8 @@ class MachineReport:
     warnings: tuple[str, ...] = ()
     """What its console shows and nothing came of, and what there is to say of how the kernel is judged: that it
     differs from its records, or that these are of a release nobody has checked."""
+    postmortem: PostMortem | None = None
+    """What was left of its guest when it died or hung."""
 
 
 @dataclass(frozen=True)

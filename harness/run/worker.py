@@ -35,14 +35,14 @@ from harness.script.outcome import Prediction
 from harness.session import Bootable, Listener, OnBoard, Phase, Session, board_session, lane_session, prepare
 from hil.errors import BenchError, HilError, MachineLost, os_error
 from hil.kernels import store
+from hil.machine.postmortem import PostMortem
 from hil.target import Target
 
 Model = Callable[[Environment], ModelExecutor]
 """Makes the model of a lane."""
 Heard = Callable[[Observed | Missed, Sequence[Prediction]], None]
-"""Receives the guest's result of a script, and the predictions it is compared with."""
+"""Receives the guest's result of a script, and the predictions it is compared with; both are a `Compared`."""
 Compared = tuple[Observed | Missed, Sequence[Prediction]]
-"""The guest's result of a script, and the predictions it is compared with."""
 After = Callable[[Lane, Session[Target], Sequence[Compared]], None]
 """Receives a lane's session when its scripts have run or the machine was lost, with the results and predictions of
 each; it may go on to use the session, as far as that lives."""
@@ -76,7 +76,6 @@ class _Progress(Listener):
     """Passes the progress of sessions to a worker's watch, clock and report."""
 
     _SAID: ClassVar = {Phase.KERNEL: "kernel", Phase.GUEST_ROOT: "guest root", Phase.BOOT: "booting"}
-    """The text for watchers when a phase begins."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -130,11 +129,8 @@ class Worker:
         self.place = f"{share.kernel}/{share.arch}"
         self._progress = _Progress(self)
         self._folder = folder
-        self._stopped = False
-        self._suspects: set[str] = set()
-        """Scripts that shared a process in which an agent or a machine ended: they are run alone."""
-        self._missed = False
-        """Whether the machine that runs now missed a script, which pays for its end."""
+        self._suspects: set[str] = set()  # run alone: they shared a process in which an agent or a machine ended
+        self._stopped = self._missed = False  # the machine that runs now missed a script, which pays for its end
         self._watch = watch
         self._model = model
         self._heard = heard
@@ -248,11 +244,18 @@ class Worker:
 
     def _account_for(self, target: Target) -> None:
         """Records what is known of a target at its end."""
-        self._know(command=tuple(target.command))
+        self._know(command=tuple(target.command), postmortem=target.postmortem)
         for warning in target.warnings:
             self.warn(warning)
         if lacks := target.log_lacks:
             self.unkept[self._console(target)] = BenchError(f"QEMU could not write {lacks} bytes of it")
+
+    @property
+    def _postmortem(self) -> PostMortem | None:
+        return self.machine.postmortem if self.machine else None
+
+    def _lost(self, lane: str, script: str, reason: str) -> ScriptResult:
+        return ScriptResult(lane, script, Verdict.LOST, reason, postmortem=self._postmortem)
 
     def _console(self, target: Target) -> str:
         return "" if target.console_log is None else str(target.console_log.relative_to(self._folder))
@@ -324,7 +327,7 @@ class Worker:
             paid = {Verdict.LOST, *([Verdict.KNOWN] if self._missed else [])}  # it was lost of a fault that is known
             ran = [n for n, result in enumerate(self.results) if result.verdict is not Verdict.UNSUPPORTED]
             if ran and (last := self.results[ran[-1]]).verdict not in paid:
-                lost = ScriptResult(last.lane, last.script, Verdict.LOST, f"behind it: {loss}")
+                lost = self._lost(last.lane, last.script, f"behind it: {loss}")
                 self.results[ran[-1]] = excuse(lost, self.share.known)
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 self.say(f"lost behind the last script, {last.script}: {loss}")
@@ -334,16 +337,11 @@ class Worker:
         for visit in self._visits():
             for script in self._unjudged(visit):
                 reason = f"before it, with no script under way: {loss}"
-                self._add(visit.lane, ScriptResult(str(visit.lane), script.name, Verdict.LOST, reason))
+                self._add(visit.lane, self._lost(str(visit.lane), script.name, reason))
                 return
 
     def _judge(
-        self,
-        lane: Lane,
-        seen: Observed | Missed,
-        model: ModelExecutor,
-        witness: Witness,
-        heard: list[Compared],
+        self, lane: Lane, seen: Observed | Missed, model: ModelExecutor, witness: Witness, heard: list[Compared]
     ) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):
@@ -357,7 +355,8 @@ class Worker:
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
                 result = excuse_faulty(result, seen, model.environment, self.share.known)
-                return replace(result, unexpected=()) if self.share.random else result
+                left = self._postmortem if isinstance(seen, Missed) else None
+                return replace(result, postmortem=left, unexpected=() if self.share.random else result.unexpected)
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.
             self._know(trouble=traceback.format_exc())
@@ -383,11 +382,13 @@ class Worker:
         self._watch.done(lane, result)
 
     def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
-        """Gives the same verdict to all results that have none."""
+        """Gives the same verdict to all results that have none; the first has what was left of the guest."""
         self._know(trouble=f"{reason}\n{details}".strip())
+        left = self._postmortem if verdict is Verdict.LOST else None
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):
-                self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason))
+                self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason, postmortem=left))
+                left = None
 
 
 def open_session(

@@ -24,6 +24,7 @@ from hil.errors import BenchError, MachineLost
 from hil.machine import speed
 from hil.machine.console import Console
 from hil.machine.liveness import Liveness, Loss, MachineStopped
+from hil.machine.postmortem import LINES, Death, PostMortem
 from hil.machine.ssh import Connection, Stream
 from hil.target import Completed
 
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 CONSOLE = "console.log"
 """The file in a board's folder of the run that has what its console printed."""
+_NO_REGISTERS = "registers and stacks: not known, since nothing reads the CPUs of a board"
 _ON_ITS_WAY = 2.0
 """The nominal seconds within which labgrid passes on what a console printed."""
 _AFTER_A_PANIC = 10.0
@@ -117,6 +119,15 @@ class BoardTarget:
 
     def lost_reason(self) -> str | None:
         return self._liveness.loss.reason if self._liveness.loss else self._printed() or None
+
+    @property
+    def postmortem(self) -> PostMortem | None:
+        """What its console printed before it was lost; see `hil.target.Target`."""
+        loss = self._liveness.loss
+        if loss is None or loss.error is MachineStopped:
+            return None
+        console = tuple(self._console.tail(LINES).splitlines()) if self._console is not None else ()
+        return PostMortem(Death.GONE, loss.reason, console=console, notes=(_NO_REGISTERS,))
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         self._liveness.on_loss(callback)

@@ -118,6 +118,8 @@ def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
         *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
         *(() if wiring.agent is None else ("-chardev", f"socket,id=agent,fd={wiring.agent}")),
+        # A guest that ends itself stays as it is until the bench has read what is left of it.
+        "-no-shutdown",
         *(("-S", "-incoming", "defer") if spec.state else ()),
     ]
 

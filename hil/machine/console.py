@@ -71,6 +71,7 @@ class Console:
         self.received = 0
         """The number of bytes read so far."""
         self._panic: str | None = None
+        self._restarts = False
         self._thread = threading.Thread(target=self._watch, name="console", daemon=True)
         self._thread.start()
 
@@ -95,6 +96,11 @@ class Console:
         The message alone is no proof, since any program may print it: after a real panic the machine ends.
         """
         return self._panic
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the guest announced a restart in order, and no panic since."""
+        return self._restarts
 
     @property
     def first_trouble(self) -> str | None:
@@ -147,5 +153,7 @@ class Console:
             case Kind.PANIC:
                 # It is often a consequence of the first trouble; name both.
                 self._panic = message + (f" (first: {self._first_trouble})" if self._first_trouble else "")
+                self._restarts = False
             case Kind.RESTART:
                 self._panic = None
+                self._restarts = True

@@ -22,19 +22,20 @@ from hil.machine import accelerator, direct, speed, states, transport
 from hil.machine.command import Wiring, qemu_command
 from hil.machine.console import Console
 from hil.machine.direct import DirectAgent
+from hil.machine.ends import STOPPED, Ends
 from hil.machine.liveness import (
     Ending,
     GuestPanicked,
-    GuestStopped,
     Liveness,
     Loss,
     MachineStopped,
-    QemuExited,
     WaitFailed,
 )
 from hil.machine.login import log_in
 from hil.machine.monitor import Monitor, MonitorFailed
+from hil.machine.postmortem import FILE, PostMortem
 from hil.machine.process import QemuProcess, require_program
+from hil.machine.remains import Remains
 from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
 from hil.machine.ssh import Connection, Credentials
@@ -53,12 +54,6 @@ _FINAL_OUTPUT_SECONDS = 10.0
 """Seconds to find out why QEMU ended; what its sockets still hold is read at once."""
 
 
-_PANICKED = frozenset({"guest-reset", "guest-panic", None})
-"""QMP's ShutdownCause after a panic: by panic=-1 the kernel resets the machine; None when QEMU did not send it."""
-_FAILED = frozenset({"internal-error", "io-error", "guest-panicked", "watchdog"})
-"""QMP's RunStates from which a guest does not continue by itself."""
-
-
 class Machine:
     """A machine, which is a context manager that starts on entry and always stops.
 
@@ -71,7 +66,9 @@ class Machine:
         self.command: list[str] = []
         """The command that starts the same machine at a terminal; the bench's differs in its console and QMP."""
         self.ending: Ending | None = None
+        self.remains = Remains(spec.folder)
         self._liveness = Liveness()
+        self._ends = Ends(self._liveness, self.remains, self._qemu_messages)
         self._stopping = threading.RLock()
         self._process: QemuProcess | None = None
         self._console: Console | None = None
@@ -165,6 +162,11 @@ class Machine:
         return self._liveness.loss.reason if self._liveness.loss else None
 
     @property
+    def postmortem(self) -> PostMortem | None:
+        """What was left of the guest when it died or hung; see `hil.target.Target`."""
+        return self.remains.found
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """A sentence when the console shows the message of a panic by which the machine did not end."""
         message = self._console.panic if self._console else None
@@ -226,12 +228,12 @@ class Machine:
             self.run(direct.END)
         return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
 
-    def memory(self, address: int, size: int) -> bytes:
-        """Read the guest's memory at a virtual address, as its first CPU sees it now; raises MonitorFailed when there
-        is none."""
+    def memory(self, address: int, size: int, cpu: int = 0) -> bytes:
+        """Read the guest's memory at a virtual address, as a CPU sees it now; raises MonitorFailed when there is
+        none."""
         file = _started(self._sockets).path / "memory"
         signed = address - (address >> 63 << 64)  # QMP's numbers are signed
-        self.qmp.execute("memsave", val=signed, size=size, filename=str(file))
+        self.qmp.execute("memsave", val=signed, size=size, filename=str(file), **{"cpu-index": cpu})
         content = file.read_bytes()
         file.unlink()
         return content
@@ -269,21 +271,23 @@ class Machine:
             _log.info("%s: %s", self.spec.folder.name, shlex.join(self.command))
             _log.debug("%s: a nominal second is %.2f s on this host now", self.spec.folder.name, speed.scale())
             self._console = Console(console, self._liveness, {direct.ENDED: self._agent.end} if self._agent else {})
+            self._ends.console = self._console
             self._process = QemuProcess(
                 qemu_command(*parts, wiring),
                 inherit=wiring.descriptors,
                 stderr=self.spec.stderr_file,
-                on_exit=self._exited,
+                on_exit=self._ends.exited,
             )
         try:
             self._monitor = Monitor(
                 qmp,
                 timeout=QMP_ANSWER.seconds * speed.scale(),
-                on_state=self._changed_state,
+                on_state=self._ends.changed_state,
                 on_load=self._liveness.wake,
             )
         except MonitorFailed as error:
             raise self._error(f"waiting for {QMP_ANSWER.name}") from error
+        self._ends.monitor = self._monitor
 
     def _restore(self, state: Path) -> None:
         with ThreadPoolExecutor(1) as beside:
@@ -321,26 +325,6 @@ class Machine:
         except MonitorFailed as error:
             raise self._error(error.what) from error
 
-    def _changed_state(self, state: str) -> None:
-        if state in _FAILED:
-            message = next(iter(self._qemu_messages().splitlines()), "")
-            shown = f" ({message})" if message else ""
-            self._liveness.lose(Loss(f"QEMU stopped the guest for good: {state}{shown}", GuestStopped))
-
-    def _exited(self, returncode: int) -> None:
-        # The console is read first: a panic is a better reason than the exit that follows it.
-        self.console.drain(2)
-        if returncode < 0:
-            self._liveness.lose(Loss(f"QEMU was killed by {signal.Signals(-returncode).name}", QemuExited))
-            return
-        cause = self._monitor.shutdown_reason() if self._monitor and self.alive else None
-        if returncode == 0 and cause in _PANICKED and (message := self.console.panic):
-            self._liveness.lose(Loss(f"the guest's kernel panicked: {message}", GuestPanicked))
-        how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
-        if trouble := self.console.first_trouble:
-            how += f"; the first trouble on the console: {trouble}"
-        self._liveness.lose(Loss(f"QEMU {how}", QemuExited))
-
     def _end(self, process: QemuProcess) -> str:
         """End QEMU; returns what ended it."""
         if process.wait(0):
@@ -367,6 +351,8 @@ class Machine:
         # A broken connection is often noticed before the other threads notice that the machine is lost.
         self._liveness.wait(lambda: False, 1)
         process = self._process
+        if process is not None and process.returncode is None:
+            self._ends.silent(stopped=process.stopped)
         if process is not None and process.returncode is not None:
             process.wait(_FINAL_OUTPUT_SECONDS)  # It has ended; wait until the reason is known.
         loss = self._liveness.loss
@@ -374,8 +360,9 @@ class Machine:
             return loss.error(f"{what}: {loss.reason}", details=self._details())
         if timeout:
             what += f": timed out ({timeout.seconds:.0f} nominal s)"
-        stopped = ["the QEMU process is stopped, as by SIGSTOP"] if process is not None and process.stopped else []
-        return WaitFailed("; ".join([what, *stopped, *self.warnings]), details=self._details())
+        stopped = [STOPPED] if process is not None and process.stopped else []
+        hangs = [self.postmortem.sentence] if self.postmortem and not stopped else []
+        return WaitFailed("; ".join([what, *stopped, *hangs, *self.warnings]), details=self._details())
 
     def _qemu_messages(self) -> str:
         """The text that QEMU wrote to standard error."""
@@ -388,6 +375,7 @@ class Machine:
             [
                 f"command: {shlex.join(self.command)}",
                 f"QEMU's messages: {self._qemu_messages() or 'none'}",
+                *([f"post-mortem: {self.spec.folder / FILE}.txt"] if self.postmortem else []),
                 f"last lines of the console ({self.spec.console_log}):",
                 last or "(nothing)",
             ]

@@ -55,6 +55,7 @@ class Monitor:
         self._client = QMPClient("hil")
         self._loop = asyncio.new_event_loop()
         self._shutdown = EventListener("SHUTDOWN")
+        self._reason: str | None = None
         self._stops = EventListener("STOP")
         self._on_load = on_load
         self.loaded = False
@@ -89,15 +90,19 @@ class Monitor:
         return int(found[1])
 
     def shutdown_reason(self) -> str | None:
-        """Why QEMU ended, as QMP's ShutdownCause (guest-shutdown, guest-reset, host-qmp-quit, ...); None if unknown.
+        """Why the guest ended first, as QMP's ShutdownCause (guest-shutdown, guest-reset, host-qmp-quit, ...); None if
+        unknown.
 
-        Call it after QEMU has exited: its last message may not have been read yet, so this waits up to 0.5 s for it.
+        Call it after QEMU has ended or holds the guest: its last message may not have been read yet, so this waits up
+        to 0.5 s for it.
         """
-        try:
-            event: Any = self._wait("SHUTDOWN", self._shutdown.get(), 0.5)
-        except MonitorFailed:
-            return None
-        return str(event["data"]["reason"])
+        if self._reason is None:
+            try:
+                event: Any = self._wait("SHUTDOWN", self._shutdown.get(), 0.5)
+            except MonitorFailed:
+                return None
+            self._reason = str(event["data"]["reason"])
+        return self._reason
 
     def load(self, source: Path) -> None:
         """Begin to load the machine's state from a file; QEMU was started with `-incoming defer` and ends when that

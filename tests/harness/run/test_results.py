@@ -56,7 +56,7 @@ def test_the_exit_status_fails_closed(verdicts: tuple[Verdict, ...], status: int
 def test_results_are_written_whole(tmp_path: Path) -> None:
     report(Verdict.AGREE, Verdict.DIVERGE).write(tmp_path / "results.json")
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["format"] == 5
+    assert written["format"] == 6
     assert [result["verdict"] for result in written["results"]] == ["agree", "diverge"]
     assert written["results"][1]["operation"]["prediction"] == "EEXIST"
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]

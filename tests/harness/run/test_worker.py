@@ -34,6 +34,7 @@ from harness.script.outcome import Outcome, Prediction, Unpredicted
 from hil.errors import MachineLost
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
+from hil.machine.postmortem import Death, PostMortem
 from tests.fakes import RELEASE, FakeExecutor, FakeTarget, fake_facts, fake_kernel, replace_machines
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
@@ -295,8 +296,11 @@ def test_a_log_that_cannot_be_written_is_told_as_what_the_run_folder_lacks(
 def test_a_machine_that_dies_behind_its_last_script_is_a_loss_of_that_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    left = PostMortem(Death.CRASH, "CPU 0 panics")
+
     class Dying(FakeExecutor):
         def settle(self) -> None:
+            self.target.remains.found = left
             raise MachineLost("the guest panicked", details="Kernel panic")
 
     replace_machines(monkeypatch, executor=lambda target, guest, **_: Dying(target, guest))
@@ -304,6 +308,8 @@ def test_a_machine_that_dies_behind_its_last_script_is_a_loss_of_that_script(
     worker.run()
     assert [result.verdict for result in worker.results] == [Verdict.AGREE] * 3 + [Verdict.LOST]
     assert worker.results[-1].reason == "behind it: the guest panicked"
+    assert [result.postmortem for result in worker.results] == [None] * 3 + [left]
+    assert worker.report.postmortem == left
     assert worker.report.trouble == "the guest panicked\nKernel panic"
 
 
@@ -315,6 +321,7 @@ def test_a_loss_that_is_known_is_not_told_again_behind_the_last_script(
 
     class Dead(FakeExecutor):
         def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
+            self.target.remains.found = PostMortem(Death.CRASH, "CPU 0 panics")
             yield from (Missed(script, 1, "the guest panicked") for script in scripts)
 
         def settle(self) -> None:
@@ -331,6 +338,7 @@ def test_a_loss_that_is_known_is_not_told_again_behind_the_last_script(
     worker.run()
     (result,) = worker.results
     assert result.verdict is Verdict.KNOWN, result
+    assert result.postmortem == PostMortem(Death.CRASH, "CPU 0 panics"), "a known death is told as well"
     assert heard == [LANE]
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,14 @@ import pytest
 from hil import guestroot
 from hil.arch import architecture, architectures
 from hil.errors import BenchError, MachineLost
+from hil.gdb.registers import register_file
 from hil.guestroot import cpio
 from hil.kernels import store
 from hil.machine import GuestPanicked, Machine, MachineSpec, MachineStopped, QemuExited, Wait, WaitFailed, login, speed
 from hil.machine import machine as module
+from hil.machine.postmortem import Death
 from hil.machine.process import QemuProcess
+from hil.postmortem import examine
 from tests.waiting import until
 
 pytestmark = pytest.mark.guest
@@ -108,7 +112,16 @@ def test_the_recorded_command_starts_the_same_machine_by_hand(tmp_path: Path) ->
 
 
 def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
-    with Machine(spec) as machine:
+    machine = Machine(spec)
+    if not spec.kernel.arch.always_booted:  # or another boot, for the symbols, takes long
+        machine.remains.examiner = partial(examine, machine)
+    with machine:
+        machine.run(["true"])
+        machine.qmp.execute("stop")
+        paused = "the guest does not run, since QEMU's state is paused: CPU 0 " if machine.remains.examiner else ""
+        with pytest.raises(WaitFailed, match=paused):
+            machine.run(["true"], timeout=1)
+        machine.qmp.execute("cont")
         stream = machine.open(["sh", "-c", "echo c > /proc/sysrq-trigger; cat"])
         with pytest.raises(GuestPanicked, match=r"panicked: .*sysrq triggered crash") as caught:
             stream.read(1)
@@ -119,6 +132,16 @@ def test_panic_is_named_with_its_trace(spec: MachineSpec) -> None:
             machine.run(["true"])
     assert machine.ending is not None
     assert "panicked" in machine.ending.reason
+    if machine.remains.examiner is None:
+        return
+    assert machine.postmortem is not None and machine.postmortem.death is Death.CRASH
+    (cpu,) = machine.postmortem.cpus
+    assert cpu.place == "panics in sysrq_handle_crash"
+    names = [frame.split()[1].partition("+")[0] for frame in cpu.frames]
+    assert {"panic", "write_sysrq_trigger", "vfs_write"} <= set(names) and "??" not in names
+    assert int(cpu.registers[register_file(machine.arch.name).pc], 16) == int(cpu.frames[0].split()[0], 16)
+    assert any("Kernel panic" in line for line in machine.postmortem.console)
+    assert (spec.folder / "postmortem.txt").read_text().startswith("crash: Kernel panic")
 
 
 def test_the_message_of_a_panic_alone_ends_nothing_and_a_later_panic_counts(spec: MachineSpec) -> None:
