@@ -38,6 +38,7 @@ from harness.script.operations import Script
 from harness.script.outcome import Outcome, PerCpu, Unpredicted
 
 if TYPE_CHECKING:
+    from harness.debug.bpf_session import Debugger as Debugger
     from harness.fuzz.finding.files import read as read_finding
     from harness.model.executor import ModelExecutor
     from harness.programs.object_file import read as read_object
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from hil.machine import Machine
 
 __all__ = [
+    "Debugger",
     "Diverged",
     "Engine",
     "Expectation",
@@ -82,6 +84,7 @@ __all__ = [
 
 # What imports the model, the bench or a reader of object files is loaded when it is asked for.
 _LATER = {
+    "Debugger": ("harness.debug.bpf_session", "Debugger"),
     "LaneGuest": ("harness.pytest_plugin.guest", "LaneGuest"),
     "Loaded": ("harness.pytest_plugin.objects", "Loaded"),
     "Machine": ("hil.machine", "Machine"),

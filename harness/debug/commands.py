@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.compare import Verdict
-from harness.core_scripts import KNOWN, core_scripts
+from harness.core_scripts import KNOWN
 from harness.debug import interactive as by_hand
 from harness.debug.debuggee import booted
 from harness.debug.going_back import place, show_file, show_moment
@@ -19,6 +19,7 @@ from harness.debug.hooks import hook
 from harness.debug.in_lockstep import Held, held, in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
+from harness.debug.subject import subject
 from harness.jobs import completing
 from harness.jobs.options import output
 from harness.lane import Engine, Lane, select
@@ -29,18 +30,21 @@ from harness.run.choice import known_lanes
 from harness.run.known import excuse
 from harness.run.needs import unmet
 from harness.script.needs import Need
-from harness.script.operations import Script
 from harness.session import LineListener, prepare
 from hil import directories, terminal
 from hil.errors import UserError
-from hil.gdb.command import require_gdb
-from hil.nearest import nearest
+from hil.gdb.command import require_gdb, require_python
+from hil.gdb.errors import UnknownSymbol
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
-_WHICH = f"The core script to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
-_LOCKSTEP = "Compare every BPF instruction of this script, clause or case with the model (docs/lockstep.md)."
 _AT = "With --lockstep or --show: registers, stack and maps before this executed instruction of a run."
+_KINDS = "core script, clause, case, finding of a campaign (FILE.json), or program of an object (FILE, FILE:PROGRAM)"
+_WHICH = f"The {_KINDS} to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
+_LOCKSTEP = f"Compare every BPF instruction of this {_KINDS} with the model (docs/lockstep.md)."
+_SERVER = "Print what an IDE needs to connect its gdb, and wait until the script has ended."
+_INIT = "With --interactive: your own settings for gdb, which are loaded first."
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE_THAT_IS = click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True)
 _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 
 
@@ -54,9 +58,11 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
     "--show", "shown", type=_FILE, help="Boot nothing: show what a file of --record has, at the place of --at."
 )
 @click.option("--at", metavar="RUN:STEP", help=_AT)
-@click.option("--script", "name", shell_complete=completing.script, help=_WHICH)
+@click.option("--script", "name", shell_complete=completing.clause_or_script, help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
+@click.option("--gdbinit", type=_FILE_THAT_IS, help=_INIT)
+@click.option("--gdb-server", "server", is_flag=True, help=_SERVER)
 @output
 def debug(
     lane: str | None,
@@ -69,6 +75,8 @@ def debug(
     name: str | None,
     symbol: str | None,
     interactive: bool,
+    gdbinit: Path | None,
+    server: bool,
     output: Path | None,
 ) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
@@ -87,7 +95,9 @@ def debug(
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     if lockstep is not None:
         _only_with(
-            interactive or symbol is not None or name is not None, "--lockstep", "--script, --break and --interactive"
+            interactive or server or symbol is not None or name is not None,
+            "--lockstep",
+            "--script, --break, --interactive and --gdb-server",
         )
         return _lockstep(console, named, lockstep, output, progress, record, recorded, at)
     _only_with(bool(record or recorded), "hil debug without --lockstep", "--record and --against")
@@ -95,10 +105,17 @@ def debug(
     if len(named) != 1:
         raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
     (chosen,) = named
-    require_gdb()  # fails before anything boots
+    _only_with(interactive and server, "--interactive", "--gdb-server")
+    _only_with(gdbinit is not None and not interactive, "hil debug without --interactive", "--gdbinit")
+    # These fail before anything boots.
+    if interactive:
+        require_python()
+    elif not server:
+        require_gdb()
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
-    script = _script(chosen.arch, kernel.era, _usual(chosen.arch, kernel.era) if name is None else name)
+    about = subject(_usual(chosen.arch, kernel.era) if name is None else name, kernel)
+    script = about.script
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
     with booted(chosen, bootable, folder, progress) as debuggee:
@@ -109,8 +126,12 @@ def debug(
         where = symbol
         if where is None:
             where = hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
+        elif debuggee.table.address(where) is None:
+            raise UnknownSymbol(f"the kernel has no symbol {where!r}", remedy="see /proc/kallsyms in a guest")
         if interactive:
-            seen = by_hand.interact(debuggee, script, where, progress.note)
+            seen = by_hand.interact(debuggee, about, where, folder, gdbinit, progress.note)
+        elif server:
+            seen = by_hand.serve(debuggee, about, where, folder, progress.note)
         else:
             seen = look(debuggee, script, where, lambda sight: show(console, sight))
         result = excuse(debuggee.judge(seen), known.about(known.read(KNOWN), kernel.version_code))
@@ -182,10 +203,3 @@ def _lane(text: str) -> Lane:
 def _usual(arch: str, release: str) -> str:
     """Returns the name of the script that is debugged by default."""
     return USUAL if era(release, arch).kprobes else WITHOUT_KPROBES
-
-
-def _script(arch: str, release: str, name: str) -> Script:
-    scripts = {script.name: script for script in core_scripts(arch, release)}
-    if name not in scripts:
-        raise UserError(f"there is no script {name!r}", remedy=nearest(name, scripts))
-    return scripts[name]

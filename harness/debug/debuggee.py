@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from harness.abi import bpf
 from harness.lane import Lane
 from harness.lowering.executor import Missed, Observed
+from harness.lowering.watch import Watch
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
+from harness.release import release
 from harness.run.judging import judge
 from harness.run.results import ScriptResult
 from harness.script.operations import Script
@@ -41,8 +44,11 @@ class Debuggee:
     def machine(self) -> Machine:
         return self.session.target
 
-    def start(self, script: Script) -> Future[Observed | Missed]:
-        """Runs a script in a thread of its own, so that the guest may stop meanwhile."""
+    def start(self, script: Script, *, watched: bool = False) -> Future[Observed | Missed]:
+        """Runs a script in a thread of its own, so that the guest may stop meanwhile. With `watched`, the kernel is
+        told which of its instructions is which of the script's, where it can keep that (`harness.lowering.watch`)."""
+        tells = release(self.kernel.era) >= bpf.TELLS_LINES
+        self.session.executor.watch = Watch() if watched and tells else None
         future: Future[Observed | Missed] = Future()
         # Not a pool: a pool waits for its threads at the end, and a guest that stays stopped never answers.
         threading.Thread(target=self._run, args=(script, future), name="script", daemon=True).start()
@@ -76,4 +82,9 @@ def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QU
     """Starts a session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out while the
     guest is stopped."""
     with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
-        yield Debuggee(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))
+        yield debuggee_on(lane, session, listener)
+
+
+def debuggee_on(lane: Lane, session: Session[Machine], listener: Listener = QUIET) -> Debuggee:
+    """Returns the debuggee of a session that began `for_gdb`, with its engine chosen; errors as `symbol_file`."""
+    return Debuggee(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))

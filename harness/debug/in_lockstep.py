@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.kernel_bugs.bugs import bugs
+from harness.debug.subject import subject
 from harness.lane import Lane
 from harness.lockstep.checking import check
 from harness.lockstep.findings import MODEL, Examined, lines
@@ -15,9 +15,7 @@ from harness.lockstep.pairing import against
 from harness.lockstep.recording import lockstep_machine
 from harness.lockstep.selftest import self_test
 from harness.lockstep.taken import Taken, taken
-from harness.named import named
 from harness.run.needs import unmet
-from harness.script.operations import Script
 from harness.session import Listener, prepare
 from hil.errors import UserError
 
@@ -42,7 +40,7 @@ def in_lockstep(lanes: Sequence[Lane], name: str, folder: Path, listener: Listen
     while left:
         kernel, arch = left[0].kernel, left[0].arch
         bootable = prepare(kernel, arch, listener)
-        script = _script(name, arch, bootable.kernel.era)
+        script = subject(name, bootable.kernel).script
         listener.note(f"booting {bootable.kernel}")
         with lockstep_machine(kernel, bootable, folder / f"{kernel}-{arch}", listener) as machine:
             while left and (left[0].kernel, left[0].arch) == (kernel, arch):
@@ -53,15 +51,6 @@ def in_lockstep(lanes: Sequence[Lane], name: str, folder: Path, listener: Listen
                 listener.note(f"self-test: {self_test(ready).examined.sentence}")
                 checked = check(ready, script)
                 yield Held(str(lane), MODEL, checked.examined), taken(str(lane), script.name, checked.recorded)
-
-
-def _script(name: str, arch: str, era: str) -> Script:
-    """Returns the script of an error of kernels (`hil bugs`), or of whatever else has that name; errors as `named`."""
-    for bug in bugs():
-        if bug.id == name:
-            return bug.script()
-    _, script = named(name, arch, era)
-    return script
 
 
 def held(left: Taken, right: Taken) -> Held:

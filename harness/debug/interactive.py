@@ -1,53 +1,144 @@
 # SPDX-License-Identifier: MIT
-"""A gdb on the user's terminal."""
+"""A gdb of the user's: on this terminal, or one that connects from elsewhere."""
 
 from __future__ import annotations
 
 import shlex
 import signal
+import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
 
 from harness.debug.debuggee import Debuggee
+from harness.debug.loading import write_loader
 from harness.debug.looking import RESULT
+from harness.debug.prepared import prepare
+from harness.debug.subject import Subject
 from harness.lowering.executor import Missed, Observed
-from harness.script.operations import Script
 from hil.errors import BenchError, MachineLost
-from hil.gdb.command import interactive_command
+from hil.gdb.command import connecting, interactive_command
 from hil.gdb.process import environment
-from hil.machine import speed
+from hil.gdb.release import release
+from hil.machine import Machine, Wait, speed
 from hil.machine.tied import tied
 
+_HOST = "127.0.0.1"
+_LISTENS = "Waiting for gdb connection"
+NOTICED = Wait("the end of the machine to be noticed", 2)
+_LOOK = 0.5
+"""Seconds between two looks at whether the machine is still there."""
 
-def interact(debuggee: Debuggee, script: Script, symbol: str, notify: Callable[[str], None]) -> Observed | Missed:
+
+@contextmanager
+def stopped(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path) -> Iterator[Begun]:
+    """Stops the guest with the script ready to begin, and gives what a gdb needs; the guest goes on at the end."""
+    loader = write_loader(folder, prepare(debuggee, subject, symbol, folder))
+    # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
+    debuggee.machine.qmp.execute("stop")
+    yield Begun(debuggee, loader, debuggee.start(subject.script, watched=True))
+
+
+class Begun:
+    """A script that is about to run, and the file that loads the commands for gdb."""
+
+    def __init__(self, debuggee: Debuggee, loader: Path, result: Future[Observed | Missed]) -> None:
+        self.loader = loader
+        self.result = result
+        self._machine = debuggee.machine
+
+    def go_on(self) -> Observed | Missed:
+        """Lets the guest run to the script's end, also when gdb was killed."""
+        check_alive(self._machine)
+        try:
+            release(self._machine.gdb_socket)
+        except BenchError:
+            # The end of a machine is noticed a moment later than its stub is gone.
+            ended = Event()
+            self._machine.on_loss(ended.set)
+            ended.wait(NOTICED.seconds * speed.scale())
+            check_alive(self._machine)
+            raise
+        try:
+            return self.result.result(RESULT.seconds * speed.scale())
+        except FutureTimeout:
+            raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
+
+
+def check_alive(machine: Machine) -> None:
+    """Raises MachineLost when the machine has ended."""
+    if not machine.alive:
+        raise MachineLost(f"the machine ended while it was debugged: {machine.lost_reason()}")
+
+
+def interact(
+    debuggee: Debuggee, subject: Subject, symbol: str, folder: Path, init: Path | None, notify: Callable[[str], None]
+) -> Observed | Missed:
     """Hands the guest, stopped, to gdb with a breakpoint at `symbol`; the script begins when the user continues.
 
     When gdb ends, the guest goes on, and the script's observations are returned.
     """
-    command = interactive_command(debuggee.machine.arch, debuggee.machine.gdb_socket, debuggee.symbols, (symbol,))
-    # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
-    debuggee.machine.qmp.execute("stop")
-    result = debuggee.start(script)
-    notify(f"running: {shlex.join(command)}")
-    notify("`continue` runs the script to the breakpoint; `detach` or `quit` lets the guest go on")
-    before = signal.signal(signal.SIGINT, _ignore)
-    try:
-        status = subprocess.run(tied(command), env=environment(), check=False).returncode
-    except OSError as error:
-        raise BenchError(f"cannot start {command[0]}: {error.strerror}") from error
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if not debuggee.machine.alive:
-        raise MachineLost(f"the machine ended while it was debugged: {debuggee.machine.lost_reason()}")
-    if status:
-        notify(f"gdb ended with status {status}")
-    # A gdb that was killed leaves the guest stopped.
-    debuggee.machine.qmp.execute("cont")
-    try:
-        return result.result(RESULT.seconds * speed.scale())
-    except FutureTimeout:
-        raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
+    with stopped(debuggee, subject, symbol, folder) as begun:
+        machine = debuggee.machine
+        command = interactive_command(
+            machine.arch, machine.gdb_socket, debuggee.symbols, (symbol,), scripts=[begun.loader], init=init
+        )
+        notify(f"running: {shlex.join(command)}")
+        notify("`continue` runs the script to the breakpoint, `bpf step` to its program; `help bpf` lists more")
+        notify("`detach` or `quit` lets the guest go on")
+        before = signal.signal(signal.SIGINT, _ignore)
+        try:
+            status = subprocess.run(tied(command), env=environment(), check=False).returncode
+        except OSError as error:
+            raise BenchError(f"cannot start {command[0]}: {error.strerror}") from error
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if status:
+            notify(f"gdb ended with status {status}" if status > 0 else f"gdb was killed by signal {-status}")
+        return begun.go_on()
+
+
+def serve(
+    debuggee: Debuggee, subject: Subject, symbol: str, folder: Path, notify: Callable[[str], None]
+) -> Observed | Missed:
+    """Prints what an IDE needs to connect a gdb to the guest, stopped, and waits until the script has ended, which it
+    does when that gdb has let the guest go on."""
+    machine = debuggee.machine
+    with stopped(debuggee, subject, symbol, folder) as begun:
+        port = _serve_on_port(machine)
+        target = f"{_HOST}:{port}"
+        notify(f"gdb server: host {_HOST}, port {port}")
+        notify(f"architecture: {machine.arch.gdb_architecture}")
+        notify(f"symbol file: {debuggee.symbols}")
+        notify("commands for gdb, in this order:")
+        for line in (*connecting(machine.arch, target, debuggee.symbols), f"hbreak *{symbol}"):
+            notify(f"  {line}")
+        notify(f"  source {begun.loader}")
+        notify("waiting until the script has ended; Ctrl-C ends the machine")
+        try:
+            while True:
+                try:
+                    return begun.result.result(_LOOK)
+                except FutureTimeout:
+                    check_alive(machine)
+        finally:
+            if machine.alive:
+                machine.qmp.human(f"gdbserver unix:{machine.gdb_socket},server=on,wait=off")
+
+
+def _serve_on_port(machine: Machine) -> int:
+    """Lets QEMU's stub listen on a port of this host instead of its socket; returns the port."""
+    with socket.socket() as free:
+        free.bind((_HOST, 0))
+        port = int(free.getsockname()[1])
+    said = machine.qmp.human(f"gdbserver tcp:{_HOST}:{port}").strip()
+    if said and _LISTENS not in said:
+        raise BenchError(f"QEMU cannot listen on {_HOST}:{port}: {said}", remedy="try again")
+    return port
 
 
 def _ignore(number: int, frame: object) -> None:

@@ -54,13 +54,28 @@ JIT: Mapping[str, Mapping[Release, JitRegisters]] = {
 """By architecture and the release that made it so."""
 
 
+def register_names(arch: str) -> Mapping[int, str]:
+    """Returns the names of general registers by gdb's numbers."""
+    return {number: name for name, number in GDB_NUMBERS[arch].items()}
+
+
+def jit_register_names(arch: str, era: str) -> tuple[str, ...]:
+    """Returns the names of the registers that hold R0 to R10; raises UserError where nobody looked them up."""
+    return _of(arch, era).names
+
+
 def jit_registers(arch: str, era: str) -> tuple[int, ...]:
     """Returns gdb's numbers of the registers that hold R0 to R10, and the address of a private stack where there may be
     one; raises UserError where nobody looked them up."""
+    found = _of(arch, era)
+    return tuple(GDB_NUMBERS[arch][name] for name in (*found.names, found.private) if name)
+
+
+def _of(arch: str, era: str) -> JitRegisters:
     found = newest(JIT[arch], release(era)) if arch in JIT else None
     if found is None:
         raise UserError(
             f"it is not known which registers of {arch} the JIT of {era} uses",
             remedy="choose another lane, or add a row to harness/lockstep/registers.py",
         )
-    return tuple(GDB_NUMBERS[arch][name] for name in (*found.names, found.private) if name)
+    return found

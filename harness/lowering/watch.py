@@ -145,6 +145,12 @@ def loads(
             yield operation, codes.popleft() if codes else LoadedCode(operation.name)
 
 
+def line_of(row: tuple[int, ...]) -> tuple[int, int]:
+    """Returns the numbers of a translated instruction and of the script's, by the fields of `struct bpf_line_info`."""
+    start, _, _, column = row
+    return start, column >> COLUMN_BITS
+
+
 def _told(name: str, results: BatchResult, header: Result, parts: Mapping[str, Result]) -> LoadedCode:
     answer = results[header]
     if answer is None or not answer.data:
@@ -165,10 +171,7 @@ def _told(name: str, results: BatchResult, header: Result, parts: Mapping[str, R
     return LoadedCode(
         name,
         code("xlated_prog_insns", "xlated_prog_len"),
-        tuple(
-            (start, column >> COLUMN_BITS)
-            for start, _, _, column in array("line_info", "nr_line_info", LINE_INFO.format)
-        ),
+        tuple(line_of(row) for row in array("line_info", "nr_line_info", LINE_INFO.format)),
         tuple(address for (address,) in array("jited_line_info", "nr_jited_line_info", "<Q")),
         code("jited_prog_insns", "jited_prog_len"),
         tuple((address, size) for (address,), (size,) in zip(addresses, sizes, strict=False)),

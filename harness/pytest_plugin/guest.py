@@ -27,7 +27,7 @@ from harness.run.known import KnownDivergence, about
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.texts import text
-from harness.script.clause import NOTHING, Clause, Step
+from harness.script.clause import Step, script_of
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
@@ -186,14 +186,8 @@ class LaneGuest:
         return self.machine.console_log.read_bytes()
 
     def _script(self, steps: Sequence[Script | Operation | Step]) -> Script:
-        match steps:
-            case (Script() as script,):
-                return script
-        operations = tuple(step for step in steps if not isinstance(step, Script))
-        if len(operations) < len(steps):
-            raise TypeError("a whole script cannot be combined with other steps")
         where = self.model.environment
-        return Clause(self.test, "", operations, NOTHING).script(where.era, where.version_code)
+        return script_of(self.test, steps, where.era, where.version_code)
 
     def _observe(self, script: Script) -> Observed:
         __tracebackhide__ = True

@@ -20,10 +20,11 @@ class MachinePool:
     """Holds the machine that was asked for last, and only that one; it is a context manager, and the machine ends with
     it."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda _: None, *, for_gdb: bool = False) -> None:
         """Makes a pool whose machines write their files in folders of their own below `folder`. `tell` receives what is
-        fetched for them, and every few seconds that one is still awaited."""
-        self._folder, self._tell = folder, tell
+        fetched for them, and every few seconds that one is still awaited. With `for_gdb` they are as `lane_session`
+        boots them for it, with one CPU."""
+        self._folder, self._tell, self._for_gdb = folder, tell, for_gdb
         self._failures: dict[tuple[str, str], HilError] = {}
         self._kept: tuple[str, str] | None = None
         self._ready: Session[Machine] | None = None
@@ -68,7 +69,8 @@ class MachinePool:
     def _boot(self, bootable: Bootable) -> Session[Machine]:
         folder = self._free(f"{bootable.kernel.name}-{bootable.kernel.arch}")
         # What a test does, and on which CPU, is not known beforehand.
-        return self._open.enter_context(lane_session(bootable, folder, all_cpus=True))
+        every = not self._for_gdb
+        return self._open.enter_context(lane_session(bootable, folder, all_cpus=every, for_gdb=self._for_gdb))
 
     def _free(self, name: str) -> Path:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 if TYPE_CHECKING:
+    from harness.debug.bpf_session import Debugger
     from harness.judged import Judged
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
@@ -146,26 +147,17 @@ def hil_guest(
 ) -> Iterator[LaneGuest]:
     """The guest of the lane: `run` carries out operations, `check` also compares them with the model."""
     from harness.judged import NOTHING
-    from harness.lowering.engine import EngineUnavailable
     from harness.pytest_plugin.guest import LaneGuest
     from harness.pytest_plugin.peers import Peers
-    from hil.errors import HilError
-    from hil.kernels.store import NotCached
 
     require = request.config.getoption("--hil-require-predicted")
     test = request.node.nodeid.replace(str(hil_lane), "")
     peers = request.config.stash.setdefault(_PEERS, {}).setdefault(test, Peers())
-    try:
+    with _reachable(request.config, hil_lane):
         session = _hil_machine_pool.session(hil_lane)
         guest = LaneGuest(request.node.name, hil_lane, session, request.path.parent, require, peers)
         if _hil_examination is not None:
             guest.examine = _hil_examination
-    except (NotCached, EngineUnavailable) as error:
-        if hil_lane.kernel in _required(request.config):
-            pytest.fail(f"{hil_lane} is required: {error}", pytrace=False)
-        pytest.skip(f"{hil_lane}: {error}")
-    except HilError as error:
-        pytest.fail(f"{hil_lane}: {error}\n{error.details}".strip(), pytrace=False)
     request.node.stash[_GUEST] = guest
     told = request.config.stash.setdefault(_TOLD, [])
     warned = [f"{hil_lane.kernel}/{hil_lane.arch}: {one}" for one in guest.model.environment.warnings]
@@ -186,11 +178,52 @@ def hil_machine(hil_guest: LaneGuest) -> Machine:
     return hil_guest.machine
 
 
+@pytest.fixture
+def hil_debugger(
+    request: pytest.FixtureRequest, hil_lane: Lane, _hil_debug_pool: MachinePool, tmp_path: Path
+) -> Iterator[Debugger]:
+    """The lane under gdb, on a machine of its own: `run` begins operations, and gives a session that stops at BPF
+    instructions and calls of the kernel."""
+    from harness.debug.bpf_session import Debugger
+    from harness.debug.debuggee import debuggee_on
+    from hil.gdb.command import require_python
+
+    with _reachable(request.config, hil_lane):
+        require_python()
+        debuggee = debuggee_on(hil_lane, _hil_debug_pool.session(hil_lane))
+    yield Debugger(debuggee, tmp_path)
+
+
+@contextmanager
+def _reachable(config: pytest.Config, lane: Lane) -> Iterator[None]:
+    """Skips the test, or fails it, when its lane cannot be had."""
+    from harness.lowering.engine import EngineUnavailable
+    from hil.errors import HilError
+    from hil.kernels.store import NotCached
+
+    try:
+        yield
+    except (NotCached, EngineUnavailable) as error:
+        if lane.kernel in _required(config):
+            pytest.fail(f"{lane} is required: {error}", pytrace=False)
+        pytest.skip(f"{lane}: {error}")
+    except HilError as error:
+        pytest.fail(f"{lane}: {error}\n{error.details}".strip(), pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def _hil_machine_pool(pytestconfig: pytest.Config, _hil_folder: Path) -> Iterator[MachinePool]:
     from harness.pytest_plugin.machine_pool import MachinePool
 
     with MachinePool(_hil_folder, lambda line: _tell(pytestconfig, line)) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def _hil_debug_pool(pytestconfig: pytest.Config, _hil_folder: Path) -> Iterator[MachinePool]:
+    from harness.pytest_plugin.machine_pool import MachinePool
+
+    with MachinePool(_hil_folder / "debug", lambda line: _tell(pytestconfig, line), for_gdb=True) as pool:
         yield pool
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from harness.debug.bpf_session import Debugger
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
     from harness.pytest_plugin.guest import LaneGuest
@@ -36,3 +37,9 @@ def model(hil_model: ModelExecutor) -> ModelExecutor:
 def machine(hil_machine: Machine) -> Machine:
     """hil_machine: the machine that the guest runs in."""
     return hil_machine
+
+
+@pytest.fixture
+def debugger(hil_debugger: Debugger) -> Debugger:
+    """hil_debugger: the lane under gdb, on a machine of its own."""
+    return hil_debugger

@@ -9,7 +9,7 @@ be found out. Where a later kernel does otherwise, the clause has one more row, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -121,6 +121,18 @@ class Clause:
             self.needs | {Need.ENTRY_PROBES} if entries else self.needs,
             source(self.source, era) if self.source else None,
         )
+
+
+def script_of(name: str, steps: Sequence[Script | Operation | Step], era: str, version: int) -> Script:
+    """Returns operations as a script of that name, or the one whole script; for an era, and the stable release with the
+    LINUX_VERSION_CODE `version`. Raises TypeError for a script among other steps."""
+    match steps:
+        case (Script() as script,):
+            return script
+    operations = tuple(step for step in steps if not isinstance(step, Script))
+    if len(operations) < len(steps):
+        raise TypeError("a whole script cannot be combined with other steps")
+    return Clause(name, "", operations, NOTHING).script(era, version)
 
 
 _ON_AN_ENTRY = re.compile(r"[pr]\d*(:\S+)?\s+[A-Za-z_]\w*(\+0)?(\s|$)")

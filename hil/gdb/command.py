@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from hil.arch import Architecture
+from hil.errors import BenchError
 from hil.gdb import mi
 from hil.machine.process import require_program
+from hil.machine.tied import tied
 
 GDB = "gdb-multiarch"
 PACKAGE = "gdb-multiarch"
+_PYTHON = (3, 11)
+_MARK = "hil:"
 
 # The user's settings must not change what we see: no init files (-nx), no scripts beside symbol files, nothing from the
 # network. gdb(1).
@@ -30,18 +35,51 @@ def mi_command() -> list[str]:
     return [GDB, "--interpreter=mi3", *_ALONE]
 
 
-def interactive_command(arch: Architecture, socket: Path, symbols: Path, breakpoints: Sequence[str] = ()) -> list[str]:
-    """The command for people: gdb connected, with symbols, and `breakpoints` at the first instruction of functions.
-
-    Raises BenchError when gdb is not installed.
-    """
+def require_python() -> None:
+    """Raise BenchError when gdb is not installed, or cannot run scripts in a Python that is new enough for ours."""
     require_gdb()
-    commands = [
+    done = subprocess.run(
+        tied([GDB, *_ALONE, "-batch", "-ex", f"python import sys; print({_MARK!r}, sys.version_info >= {_PYTHON})"]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if f"{_MARK} True" not in done.stdout:
+        version = ".".join(map(str, _PYTHON))
+        raise BenchError(
+            f"{GDB} has no Python, or one before {version}, so that it cannot load commands",
+            remedy=f"install a {GDB} with Python: apt-get install {PACKAGE}",
+            details=done.stderr.strip(),
+        )
+
+
+def connecting(arch: Architecture, target: str, symbols: Path) -> list[str]:
+    """The commands that connect a gdb to a guest: `target` is a socket's path, or HOST:PORT."""
+    return [
         "set confirm off",
         "set pagination off",
         f"set architecture {arch.gdb_architecture}",
         f"symbol-file {mi.quoted(str(symbols))}",
-        f"target remote {socket}",
-        *(f"hbreak *{name}" for name in breakpoints),
+        f"target remote {target}",
     ]
-    return [GDB, *_ALONE, *(word for command in commands for word in ("-ex", command))]
+
+
+def interactive_command(
+    arch: Architecture,
+    socket: Path,
+    symbols: Path,
+    breakpoints: Sequence[str] = (),
+    *,
+    scripts: Sequence[Path] = (),
+    init: Path | None = None,
+) -> list[str]:
+    """The command for people: gdb connected, with symbols, `breakpoints` at the first instruction of functions, and
+    `scripts` of gdb's commands that are run then. The user's own settings are in `init`, if anywhere.
+
+    Raises BenchError when gdb is not installed.
+    """
+    require_gdb()
+    own = [] if init is None else ["-ix", str(init)]
+    commands = [*connecting(arch, str(socket), symbols), *(f"hbreak *{name}" for name in breakpoints)]
+    run = [word for command in commands for word in ("-ex", command)]
+    return [GDB, *_ALONE, *own, *run, *(word for script in scripts for word in ("-x", str(script)))]

@@ -11,7 +11,8 @@ from hil.arch import entry
 @dataclass(frozen=True)
 class RegisterFile:
     """The registers of one architecture; `general` is in the order to print. `arguments` hold the arguments of a C
-    function at its first instruction; `link` its return address there, None where a call pushes it."""
+    function at its first instruction; `link` its return address there, None where a call pushes it; `result` what it
+    returns."""
 
     general: tuple[str, ...]
     pc: str
@@ -19,6 +20,7 @@ class RegisterFile:
     fp: str
     link: str | None
     arguments: tuple[str, ...]
+    result: str
 
 
 REGISTERS = {
@@ -34,6 +36,7 @@ REGISTERS = {
         fp="rbp",
         link=None,
         arguments=("rdi", "rsi", "rdx", "rcx", "r8", "r9"),
+        result="rax",
     ),
     # Procedure Call Standard for the Arm 64-bit Architecture (AAPCS64), 6.1
     "arm64": RegisterFile(
@@ -43,6 +46,7 @@ REGISTERS = {
         fp="x29",
         link="x30",
         arguments=tuple(f"x{number}" for number in range(8)),
+        result="x0",
     ),
     # RISC-V ELF psABI, Register Convention; gdb calls s0 fp
     "riscv64": RegisterFile(
@@ -55,6 +59,7 @@ REGISTERS = {
         fp="fp",
         link="ra",
         arguments=tuple(f"a{number}" for number in range(8)),
+        result="a0",
     ),
 }
 

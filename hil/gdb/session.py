@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from hil.arch import Architecture
 from hil.errors import BenchError
@@ -82,6 +82,7 @@ class GdbSession:
         self._results: dict[int, mi.Record] = {}
         self._stops: deque[Stop] = deque()
         self._last: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._said: list[str] = []
         self._liveness = Liveness()
         self._numbers: dict[str, int] = {}
         self._running = False
@@ -95,7 +96,7 @@ class GdbSession:
             self.close()
             raise
 
-    def __enter__(self) -> GdbSession:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -190,6 +191,12 @@ class GdbSession:
         """The value of an expression, as gdb prints it."""
         return str(self._command(f"-data-evaluate-expression {mi.quoted(expression)}").values["value"])
 
+    def execute(self, text: str, wait: Wait = ANSWER) -> str:
+        """What gdb prints for a command as a person types it, such as `info symbol 0xffffffff81000000`."""
+        self._said.clear()
+        self._command(f"-interpreter-exec console {mi.quoted(text)}", wait)
+        return "".join(self._said)
+
     def read_memory(self, address: int, size: int) -> bytes:
         """`size` bytes of the guest at a virtual address; raises GdbRefused when not all of them are mapped."""
         rows = self._command(f"-data-read-memory-bytes {address:#x} {size}").values["memory"]
@@ -259,6 +266,8 @@ class GdbSession:
         elif record.kind == "notify" and record.message == "stopped":
             self._running = False
             self._stops.append(_stop(record.values))
+        elif record.kind == "console":
+            self._said.append(str(record.payload))
         self._liveness.wake()
 
     def _exited(self, code: int) -> None:

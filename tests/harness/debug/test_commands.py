@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,13 +11,16 @@ from click.testing import CliRunner, Result
 
 from harness.debug import commands, in_lockstep
 from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
+from harness.debug.subject import subject
 from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine, Lane
 from hil.errors import UserError
 from hil.kernels import catalogue
 from tests.fakes import fake_kernel
+from tests.harness.bisect.test_forms import an_object
 
-COUNTING, FILTER = (commands._script("x86_64", "6.1", name) for name in ("counting", "socket-filter"))
+KERNEL = fake_kernel("debian-12", "x86_64")
+COUNTING, FILTER = (subject(name, KERNEL).script for name in ("counting", "socket-filter"))
 
 LANES = [f"debian-12/{lane}" for lane in ("x86_64/interp", "x86_64/jit", "arm64/interp")]
 
@@ -45,8 +49,8 @@ def test_an_architecture_is_enough_to_choose_the_interpreter() -> None:
 
 
 def test_a_script_that_does_not_exist() -> None:
-    with pytest.raises(UserError, match=r"did you mean 'counting'"):
-        commands._script("x86_64", "6.1", "nothing")
+    with pytest.raises(UserError, match=r"there is no script, clause or case 'countin'; there is counting"):
+        subject("countin", KERNEL)
 
 
 def test_every_era_of_the_catalogue_has_a_hook() -> None:
@@ -75,14 +79,12 @@ def test_a_kernel_without_the_function_is_told_as_that() -> None:
 @pytest.mark.parametrize(("arch", "name"), [("x86_64", "counting"), ("arm64", "socket-filter")])
 def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, name: str) -> None:
     assert commands._usual(arch, "4.1") == name
-    assert commands._script(arch, "4.1", name).name == name
 
 
 @pytest.mark.parametrize("words", [("--lockstep", ""), ("--script", ""), ("--lockstep", "counting", "--script", "")])
 def test_an_empty_name_is_not_taken_for_none(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = fake_kernel("debian-12", "x86_64")
     for module in (commands, in_lockstep):
-        monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(kernel=kernel))
+        monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(kernel=KERNEL))
     monkeypatch.setattr(commands.matrix, "make_folder", lambda _: None)
     said = refused("debian-12/x86_64", *words)
     assert "there is no script" in said or "does not go with" in said
@@ -107,7 +109,19 @@ def test_records_are_of_lockstep() -> None:
     assert "does not go with --record and --against" in refused(LANES[0], "--record", "file")
 
 
-def test_lockstep_takes_errors_of_kernels_by_their_name() -> None:
+def test_everything_that_has_a_name_can_be_debugged(tmp_path: Path) -> None:
     (bug,) = (one for one in bugs() if one.id == "jmp32-pointer-zero")
-    assert in_lockstep._script(bug.id, "x86_64", "6.1") == bug.script()
-    assert in_lockstep._script("counting", "x86_64", "6.1").name == "counting"
+    assert subject(bug.id, KERNEL).script == bug.script()
+    assert subject("ATTACH-14", KERNEL).script.name == "ATTACH-14"
+    assert subject("case-7-12", KERNEL).script.name == "case-7-12"
+    missing = tmp_path / "none.json"
+    with pytest.raises(UserError, match=r"cannot read .*none\.json"):
+        subject(str(missing), KERNEL)
+
+
+def test_a_program_of_an_object_can_be_debugged(tmp_path: Path) -> None:
+    file = tmp_path / "probe.o"
+    file.write_bytes(an_object("one", "two"))
+    assert subject(f"{file}:two", KERNEL).script.name == "probe.o:two"
+    with pytest.raises(UserError, match="2 programs are meant"):
+        subject(str(file), KERNEL)

@@ -1,27 +1,47 @@
 # SPDX-License-Identifier: MIT
-"""Looking at a program about to run, on real guests of both architectures."""
+"""Debugging on real guests of both architectures, one boot each: a stop where a program is about to run, the commands
+for BPF in a real gdb (a golden text a command), the sessions of tests, and what happens when somebody dies.
+
+`HIL_WRITE_GOLDEN=1` writes the golden texts anew.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
+from harness.abi.pt_regs import PtRegs
 from harness.compare import Verdict
 from harness.core_scripts import core_scripts
-from harness.debug.debuggee import booted
+from harness.debug.bpf_session import Debugger, UnexpectedReturn
+from harness.debug.debuggee import Debuggee, booted
 from harness.debug.looking import NeverReached, Snapshot, look
+from harness.isa.assemble import DW, R0, R1, R2, R3, R4, R5, R7, R8, R9, R10, ld_map, mov64_imm, stx, xadd
 from harness.lane import Engine, Lane
+from harness.script.needs import Need
+from harness.script.operations import CreateMap, MapType, Ref, Script, UpdateElement
 from harness.script.triggers import UNKNOWN_PRCTL
-from harness.session import prepare
+from harness.session import choose_engine, prepare
+from harness.testing import array, count_hits, element, expect, on_our_prctl, op, prctl, probed, u32, u64
 from hil.arch import architecture
-from hil.gdb.errors import GdbGone, UnknownSymbol
+from hil.errors import MachineLost
+from hil.gdb.errors import GdbGone, GdbRefused, UnknownSymbol
 from hil.gdb.registers import REGISTERS
 from hil.kernels import store
+from tests.harness.debug.terminal import ran
 
 pytestmark = pytest.mark.guest
+
+HOOK = "trace_call_bpf"
+GOLDEN = Path(__file__).with_name("golden")
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/test_debugger.py"
 
 # From the probe's program up to the system call, with the probed function in between; both as 6.1 has them.
 CHAINS = {
@@ -34,30 +54,69 @@ CHAINS = {
         *("cap_task_prctl", "security_task_prctl", "__arm64_sys_prctl", "el0t_64_sync"),
     ],
 }
+COMMANDS = (
+    *("bpf info", "bpf regs", "bpf nothing", "help bpf until", "continue", "ctx", "bpf stack", "bpf info "),
+    *("bpf step", "bpf step 3", "bpf until 13", "bpf regs ", "bpf model", "bpf state", "bpf stack ", "bpf disas"),
+    *("backtrace", "bpf until 24", "bpf map values", "bpf step 2", "bpf map values 2", "bpf map keys"),
+    *("bpf map keys 7", "bpf map nothing", "bpf map values zz", "bpf until 20", "bpf until 40", "bpf break other 1"),
+    *("bpf step 9", "bpf until 23", "bpf disas ", "info breakpoints"),
+)
+"""A blank behind a command tells it from the same one earlier."""
+NOT_GOLDEN = ("ctx", "backtrace", "info breakpoints", "continue")
 
 
-@pytest.mark.parametrize("arch", CHAINS)
-def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
-    bootable = prepare("debian-12", arch)
-    kernel = bootable.kernel
-    script = next(script for script in core_scripts(arch, kernel.era) if script.name == "counting")
+def looked_at(registers: PtRegs) -> Script:
+    """Returns a script whose program has maps of two kinds, and in every register a number that is the same in each
+    boot."""
+    body = (
+        *(mov64_imm(number, 0x100 + number) for number in (R2, R3, R4, R5, R7, R8, R9)),
+        stx(DW, R10, -8, R9),
+        ld_map(R1, "keys"),
+        *element("values", 2),
+        mov64_imm(R1, 5),
+        xadd(DW, R0, 0, R1),
+        mov64_imm(R0, 1),
+    )
+    operations = (
+        array("values", entries=4),
+        CreateMap("keys", MapType.HASH, 8, 8, 16),
+        UpdateElement(Ref("values"), u32(3), u64(0x33)),
+        UpdateElement(Ref("keys"), u64(7), u64(0x70)),
+        *probed(on_our_prctl(registers, *body)),
+        prctl(),
+    )
+    return Script("looked-at", "every command has something to show", operations, needs=frozenset({Need.KPROBES}))
+
+
+@pytest.fixture(scope="module", params=CHAINS)
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debuggee]:
+    lane = Lane("debian-12", request.param, Engine.JIT)
+    with booted(lane, prepare(lane.kernel, lane.arch), tmp_path_factory.mktemp("machine")) as ready:
+        yield ready
+
+
+def with_engine(ready: Debuggee, engine: Engine) -> Debuggee:
+    choose_engine(ready.session, engine)
+    return replace(ready, lane=replace(ready.lane, engine=engine))
+
+
+def names_of(backtrace: str) -> list[str]:
+    return [line.partition(" in ")[2].split()[0] for line in backtrace.splitlines() if " in " in line]
+
+
+def test_break_look_go_on(machine: Debuggee) -> None:
+    arch = machine.lane.arch
+    debuggee = with_engine(machine, Engine.JIT)
+    script = next(script for script in core_scripts(arch, debuggee.kernel.era) if script.name == "counting")
     seen: list[Snapshot] = []
-    with booted(Lane("debian-12", arch, Engine.JIT), bootable, tmp_path) as debuggee:
-        with pytest.raises(UnknownSymbol):
-            look(debuggee, script, "no_such_function", seen.append)
-        with pytest.raises(NeverReached):
-            look(debuggee, script, "proc_pid_stack", seen.append)
-        result = debuggee.judge(look(debuggee, script, "trace_call_bpf", seen.append))
-        assert result.verdict is Verdict.AGREE, result.reason
-
-        # gdb dies while the guest stands still: an error, and the machine ends all the same.
-        def kill(_: Snapshot) -> None:
-            raise GdbGone("as if gdb had died")
-
-        with pytest.raises(GdbGone):
-            look(debuggee, script, "trace_call_bpf", kill)
+    with pytest.raises(UnknownSymbol):
+        look(debuggee, script, "no_such_function", seen.append)
+    with pytest.raises(NeverReached):
+        look(debuggee, script, "proc_pid_stack", seen.append)
+    result = debuggee.judge(look(debuggee, script, HOOK, seen.append))
+    assert result.verdict is Verdict.AGREE, result.reason
     (sight,) = seen
-    assert sight.stop.function == "trace_call_bpf"
+    assert sight.stop.function == HOOK
     assert sight.registers[REGISTERS[arch].arguments[1]] == sight.arguments["ctx"]
     assert sight.context is not None
     assert sight.context.address == sight.arguments["ctx"]
@@ -68,13 +127,93 @@ def test_break_look_go_on(arch: str, tmp_path: Path) -> None:
     assert None not in names
 
 
+@pytest.mark.parametrize("engine", Engine)
+def test_every_command_of_gdb(machine: Debuggee, engine: Engine, tmp_path: Path) -> None:
+    debuggee = with_engine(machine, engine)
+    arch = debuggee.lane.arch
+    said, result = ran(debuggee, looked_at(debuggee.environment.registers), HOOK, COMMANDS, tmp_path)
+    assert result.verdict is Verdict.AGREE, result.reason
+    assert [*said] == [*COMMANDS], said
+    golden = GOLDEN / f"{arch}-{engine}.txt"
+    text = "".join(f"(gdb) {name.rstrip()}\n{said[name]}\n" for name in COMMANDS if name not in NOT_GOLDEN)
+    if os.environ.get("HIL_WRITE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert f"in {HOOK} ()" in said["continue"]
+    assert "probed is cap_task_prctl\n" in said["ctx"] and f"={UNKNOWN_PRCTL:#x}, " in said["ctx"]
+    # gdb's own command, by the unwinder of the project: through the program, up to the system call, and no further.
+    names = names_of(said["backtrace"])
+    assert [name for name in names if name in CHAINS[arch]] == CHAINS[arch], said["backtrace"]
+    assert "Backtrace limit" not in said["backtrace"] and "corrupt" not in said["backtrace"]
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_session_for_tests(machine: Debuggee, engine: Engine, tmp_path: Path) -> None:
+    debugger = Debugger(with_engine(machine, engine), tmp_path)
+    program = on_our_prctl(debugger.registers, count_hits())
+    again = expect(op.Attach(Ref("event"), Ref("program")), "EEXIST")
+    with debugger.run(array("hits"), *probed(program), again, prctl()) as session:
+        assert session.expect_call("perf_event_attach_bpf_prog") == 0
+        session.break_at_bpf(5, "program")
+        session.expect_call("perf_event_attach_bpf_prog", returns=-17)
+        with pytest.raises(GdbRefused, match="in none of the script's programs"):
+            session.at_bpf()
+        session.run_to_stop()
+        assert (session.at_bpf().program, session.at_bpf().instruction) == ("program", 5)
+        assert session.bpf_registers()["R0"] == UNKNOWN_PRCTL
+        session.step_bpf(2)
+        assert session.at_bpf().instruction == 7
+        with pytest.raises(NeverReached, match="ended before the guest stopped"):
+            session.expect_call("perf_event_attach_bpf_prog", returns=0)
+    assert debugger.result is not None and debugger.result.verdict is Verdict.AGREE
+    begun = debugger.run(array("hits"), *probed(program), prctl())
+    with pytest.raises(UnexpectedReturn, match="returned 0, not -17"), begun as session:
+        session.expect_call("perf_event_attach_bpf_prog", returns=-17)
+    assert debugger.debuggee.machine.run(["true"]).status == 0, "the guest stands still"
+
+
+def test_the_example_of_the_page(machine: Debuggee, tmp_path: Path) -> None:
+    debugger = Debugger(with_engine(machine, Engine.JIT), tmp_path)
+    run_path(str(EXAMPLE))["test_where_a_second_attach_is_refused"](debugger)
+    assert debugger.result is not None and debugger.result.verdict is Verdict.AGREE
+
+
+def test_a_gdb_that_is_killed_is_no_end(machine: Debuggee, tmp_path: Path) -> None:
+    debuggee = with_engine(machine, Engine.JIT)
+    script = looked_at(debuggee.environment.registers)
+    said, result = ran(debuggee, script, HOOK, ["continue", "bpf step", "shell kill -9 $PPID", "bpf info"], tmp_path)
+    assert "bpf info" not in said
+    assert result.verdict is Verdict.AGREE
+
+    # The same in a session of a program: an error, and the guest goes on.
+    def kill(_: Snapshot) -> None:
+        raise GdbGone("as if gdb had died")
+
+    with pytest.raises(GdbGone):
+        look(debuggee, script, HOOK, kill)
+
+
+def test_a_machine_that_dies_while_it_is_stopped_is_told(machine: Debuggee, tmp_path: Path) -> None:
+    """The last test on the machine, which it ends."""
+    debuggee = with_engine(machine, Engine.JIT)
+    commands = ["continue", f"shell kill -9 {debuggee.machine.pid}", "bpf step", "bpf info"]
+    with pytest.raises(MachineLost, match="ended while it was debugged"):
+        ran(debuggee, looked_at(debuggee.environment.registers), HOOK, commands, tmp_path)
+
+
 def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hil", "debug", "debian-12/x86_64", "--interactive", "--output", str(tmp_path)]
-    typed = "continue\nbacktrace 1\ndetach\nquit\n"
-    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=600)
+    own = tmp_path / "gdbinit"
+    own.write_text("echo these are mine\\n\nset prompt >>>\n")
+    command = [sys.executable, "-m", "hil", "debug", "debian-12/x86_64", "--interactive", "--gdbinit", str(own)]
+    typed = "continue\nbacktrace 1\nbpf step\ndetach\nquit\n"
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "run")], input=typed, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     assert "running: gdb-multiarch -nx -q" in done.stdout
+    assert "these are mine" in done.stdout and ">>>" in done.stdout
     assert "in trace_call_bpf ()" in done.stdout
+    assert "program: 0: (bf) r6 = r1" in done.stdout
     assert done.stdout.rstrip().endswith("debian-12/x86_64/interp counting: agree")
 
 

@@ -323,6 +323,6 @@ def test_the_markers_are_listed(pytester: pytest.Pytester) -> None:
 def test_the_fixtures_are_listed_with_what_they_are(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--fixtures")
     listed = [line.split()[0] for line in result.outlines if "/pytest_plugin/" in line]
-    short = ["guest", "lane", "machine", "model"]
+    short = ["debugger", "guest", "lane", "machine", "model"]
     assert sorted(listed) == sorted([*short, *(f"hil_{name}" for name in short)])
     assert "no docstring available" not in result.stdout.str().split("harness.pytest_plugin")[-1]

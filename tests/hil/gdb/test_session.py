@@ -13,7 +13,7 @@ import pytest
 
 from hil.arch import Architecture, architecture
 from hil.errors import BenchError
-from hil.gdb.command import interactive_command
+from hil.gdb.command import interactive_command, require_python
 from hil.gdb.errors import GdbGone, GdbRefused, GdbSilent, TargetGone, UnknownSymbol
 from hil.gdb.session import GdbSession, Stop
 
@@ -197,3 +197,30 @@ def test_gdb_that_will_not_quit_is_killed(begin: Begin, monkeypatch: pytest.Monk
     session.close()
     session.close()
     assert not process.is_running()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("print('Python scripting is not supported in this copy of GDB.', file=sys.stderr)", "has no Python"),
+        ("print('hil: False')", "has no Python, or one before 3.11"),
+    ],
+)
+def test_a_gdb_that_cannot_load_commands_is_told(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "gdb-multiarch"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{text}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(BenchError, match=said):
+        require_python()
+    program.write_text(f"#!{sys.executable}\nprint('hil: True')\n")
+    require_python()
+
+
+def test_what_gdb_prints_for_a_command_of_the_console(begin: Begin) -> None:
+    answers = {"-interpreter-exec": '~"one \\"line\\"\\n"\n~"two\\n"\n{t}^done'}
+    with begin(changes=answers) as session:
+        assert session.execute("info symbol 0") == 'one "line"\ntwo\n'
+        assert session.execute("info symbol 0") == 'one "line"\ntwo\n', "what was said before is not said again"
