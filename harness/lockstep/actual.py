@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.isa.instruction import SIZE, Instruction
-from harness.isa.opcodes import LD_IMM64, Class, Jump, Pseudo
+from harness.isa.opcodes import LD_IMM64, Class, Jump, Mode, Pseudo
 from harness.lockstep.inside import CALL, CALL_ARGS, EXIT, TAIL_CALL, same_code
 from harness.lowering.watch import LoadedCode
 from hil.recorder import Record
@@ -192,7 +192,7 @@ def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:
                 fits = fits and bool(steps) and _calls(steps[-1])
                 program = here[0]
             indexes = program.native[record.words[0]]
-            if steps and _same_exit(steps[-1], program, indexes):
+            if steps and (_same_exit(steps[-1], program, indexes) or _left(steps[-1], program, indexes)):
                 continue
             entry = indexes[0] in program.functions
             registers, stack = record.words[1:12], _stack(record, 14 + _may_be_private(record), 1)
@@ -215,6 +215,18 @@ def _same_exit(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...
         and program.instructions[before.indexes[-1]].code == EXIT
         and program.instructions[indexes[-1]].code == EXIT
         and program.function_of(before.index) == program.function_of(indexes[-1])
+    )
+
+
+def _left(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+    """Returns whether this is the last exit of a function, whose code a load from behind the packet's end jumped to."""
+    one = program.instructions[before.index]
+    return (
+        before.program is program
+        and one.opcode_class is Class.LD
+        and one.mode in (Mode.ABS, Mode.IND)
+        and program.instructions[indexes[-1]].code == EXIT
+        and before.index + 1 not in indexes
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.isa import assemble as asm
-from harness.isa.assemble import R0, R3
+from harness.isa.assemble import R0, R3, W
 from harness.isa.instruction import encode
 from harness.isa.opcodes import STACK_SIZE, Helper
 from harness.lockstep.actual import CODE_BYTES, GuestProgram, compiled
@@ -78,3 +78,19 @@ def test_who_may_have_a_private_stack_is_data() -> None:
         jit_registers("x86_64", "6.12") == jit_registers("x86_64", "4.1") and len(jit_registers("arm64", "7.2")) == 11
     )
     assert jit_registers("x86_64", "7.2") == (*jit_registers("x86_64", "4.1"), numbers["r9"])
+
+
+def test_a_load_that_ends_a_function_does_not_reach_the_exit_whose_code_it_takes() -> None:
+    body = asm.program(asm.ld_abs(W, 1024), asm.mov64_imm(R0, 1), asm.exit_())
+    lines = tuple((number, number) for number in range(3))
+    image = b"\x01" * 8 + b"\x02" * 8 + b"\xc9\xc3"
+    native = (START, START + 8, START + 16)
+    one = GuestProgram(
+        "it",
+        body.instructions,
+        LoadedCode("it", encode(body.instructions), lines, native, image, ((START, len(image)),)),
+    )
+    whole = records(one, image)
+    (left,), (ended,) = compiled([whole[0], whole[2]], [one]), compiled(whole, [one])
+    assert [step.index for step in left.readings[0]] == [0]
+    assert [step.index for step in ended.readings[0]] == [0, 1, 2]
