@@ -79,7 +79,8 @@ class BpfSession(GdbSession):
 
     def at_bpf(self) -> AtInstruction:
         """Returns the instruction that is next; raises GdbRefused when the guest is at none."""
-        said = json.loads(self.execute("bpf state"))
+        # What a step printed may come after gdb has said that it is done.
+        said = json.loads(self.execute("bpf state").splitlines()[-1])
         return AtInstruction(said["program"], said["indexes"][0], tuple(said["registers"]))
 
     def bpf_registers(self) -> dict[str, int]:
