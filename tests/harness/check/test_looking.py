@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,52 +12,33 @@ from harness.abi.bpf import Command
 from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.looking import LOG, LONG_LOG, _readings
-from harness.check.symbols import Found, Symbol, matching
-from harness.check.triggers import parse
-from harness.check.trying import NamedObject, Trial, trials
+from harness.check.symbols import Found, Symbol
+from harness.check.trying import NamedObject, trials
 from harness.check.verifier_log import Reading
-from harness.core_scripts.parts import count_hits
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
 from harness.lowering.executor import Observed
 from harness.objects.adjusting import POISON
-from harness.objects.btf.reader import Btf
-from harness.objects.btf.types import Kind
 from harness.objects.loading import Stage
 from harness.objects.reader import read
 from harness.objects.reasons import Reason
 from harness.run.checked import Answer, Word
 from harness.script.operations import (
-    Attach,
-    Buffer,
     CreateKprobe,
-    EventSource,
-    Execute,
     FindTracepoint,
     LoadProgram,
     Operation,
     RawBpf,
-    RawOpenEvent,
-    ReadCount,
     ReadProfile,
     ReadRuns,
     Script,
-    Trigger,
     UpdateElement,
 )
-from harness.script.outcome import Outcome, Unknown
-from hil.errors import UserError
-from tests.harness.check.trying import Says, environment, facts, fared, trial
-from tests.harness.objects.building import moved, tail_caller, typed
+from harness.script.outcome import Outcome
+from tests.harness.check.trying import environment, facts, failing, fared, trial
+from tests.harness.objects.building import tail_caller, typed
 from tests.harness.objects.probes import pair, probe
-from tests.harness.objects.types import Types
-from tests.harness.programs.elf import ALLOC, EXEC, FUNC, Section, object_file
-from tests.harness.programs.elf import Symbol as Named
 
 UNKNOWN_HELPER = "0: (85) call unknown#113\ninvalid func unknown#113\nprocessed 1 insns (limit 1000000) max_states 0\n"
-
-
-def failing(kind: type, errno: str) -> Says:
-    return lambda operation: Outcome(errno=errno) if isinstance(operation, kind) else Outcome(value=0)
 
 
 def test_a_program_that_is_hit_fires() -> None:
@@ -66,34 +46,6 @@ def test_a_program_that_is_hit_fires() -> None:
     found = fared(trial(probe()), lambda one: profile if isinstance(one, ReadProfile) else Outcome(value=0))
     assert (found.word, found.hits, found.missed, found.fine) == (Word.FIRES, 3, 1, True)
     assert found.expected_load is Answer.YES
-
-
-def test_one_that_is_not_hit_is_attached_all_the_same() -> None:
-    assert fared(trial(probe())).word is Word.ATTACHES
-
-
-def test_a_socket_filter_fires_when_a_packet_comes() -> None:
-    assert fared(trial(moved())).word is Word.FIRES
-
-
-@pytest.mark.parametrize(
-    ("profile", "count", "fires", "hits"),
-    [
-        (Outcome(value=0), Outcome(value=0), Answer.NO, 0),
-        (Outcome(value=2), Outcome(value=0), Answer.YES, 2),
-        (Outcome(value=Unknown("", least=1)), Outcome(value=0), Answer.YES, None),
-        (Outcome(value=Unknown("", least=0)), Outcome(value=0), Answer.UNKNOWN, 0),
-        (Outcome(errno="ENOENT"), Outcome(value=0), Answer.UNKNOWN, 0),
-        (Outcome(errno="ENOENT"), Outcome(value=4), Answer.YES, 4),
-        (Outcome(errno="ENOENT"), Outcome(errno="EIO"), Answer.UNKNOWN, None),
-    ],
-)
-def test_hits_that_a_program_filters_out_are_not_taken_for_none(
-    profile: Outcome, count: Outcome, fires: Answer, hits: int | None
-) -> None:
-    said = {ReadProfile: profile, ReadCount: count}
-    found = fared(trial(probe()), lambda one: said.get(type(one), Outcome(value=0)))
-    assert (found.fires, found.hits) == (fires, hits)
 
 
 @pytest.mark.parametrize("kind", [UpdateElement, LoadProgram])
@@ -266,13 +218,6 @@ def test_what_did_not_run_says_so() -> None:
     assert why.kind == "not-counted"
 
 
-def test_runs_count_where_there_is_no_event() -> None:
-    runs = Outcome(value=2, data=(1).to_bytes(8, "little"))
-    one = trial(probe("raw_tp/sched_switch"))
-    found = fared(one, lambda operation: runs if isinstance(operation, ReadRuns) else Outcome(value=0))
-    assert (found.word, found.hits, found.missed) == (Word.FIRES, 2, 1)
-
-
 @pytest.mark.parametrize("sections", [("kprobe/vfs_open", "kretprobe/vfs_open"), ("kretsyscall/open", "ksyscall/open")])
 def test_two_halves_that_share_a_map_are_attached_together(sections: tuple[str, str]) -> None:
     one, other = (trial for trial in trials([NamedObject("pair.o", read(pair(*sections)))], facts()))
@@ -320,29 +265,6 @@ def test_a_function_without_a_number_is_refused() -> None:
 def test_a_certain_prediction_that_a_kernel_contradicts_is_a_difference() -> None:
     found = fared(trial(probe()), failing(LoadProgram, "EACCES"))
     assert found.contradicted and found.differs
-
-
-def test_a_program_is_tried_with_the_trigger_of_its_function() -> None:
-    one = trial(probe("kprobe/write_null", count_hits(), exit_()))
-    assert one.script is not None
-    assert "Trigger" in {type(step).__name__ for step in one.script.operations}
-    other = trial(probe("kprobe/vfs_open", count_hits(), exit_()))
-    assert other.script is not None
-    assert "Execute" in {type(step).__name__ for step in other.script.operations}
-    assert any(isinstance(step, Attach) for step in other.script.operations)
-
-
-def test_lseek_is_called_so_that_it_comes_as_far_as_the_device() -> None:
-    one = trial(probe("kprobe/null_lseek", count_hits(), exit_()))
-    assert one.script is not None
-    (trigger,) = (step for step in one.script.operations if isinstance(step, Trigger))
-    assert trigger.arguments[1] == 0  # SEEK_SET
-
-
-def test_without_a_profile_the_event_counts() -> None:
-    says = lambda one: Outcome(value=2) if isinstance(one, ReadCount) else Outcome(value=0)  # noqa: E731
-    found = fared(trial(probe("tp/sched/sched_switch", mov64_imm(R0, 1), exit_())), says)
-    assert (found.hits, found.missed) == (2, None)
 
 
 def test_an_object_for_another_architecture_is_told_as_that() -> None:
@@ -436,129 +358,3 @@ def test_types_that_a_kernel_refuses_are_no_reason_to_refuse_the_program() -> No
 def test_what_verifiers_say_of_types_is_explained(words: str, rule: str) -> None:
     made = fared(trial(probe()), failing(LoadProgram, "EINVAL"), reading=Reading(None, "", (words,), None))
     assert rule in made.whys[0].rule
-
-
-FILE = object_file(
-    Section("code", bytes(24), ALLOC | EXEC), symbols=(Named("begin", 1, FUNC, 0, 8), Named("work", 1, FUNC, 8, 16))
-)
-
-
-def in_file(section: str, era: str = "6.1") -> Trial:
-    """A trial on a kernel in whose system there is one program."""
-    files = {"/usr/bin/tool": FILE, "/bin/stripped": object_file(Section("code", bytes(8), ALLOC | EXEC))}
-    where = replace(facts(era), read_file=files.get)
-    return next(iter(trials([NamedObject("user.o", read(probe(section)))], where)))
-
-
-@pytest.mark.parametrize("section", ["uprobe//usr/bin/tool:work+4", "uretprobe/tool:work", "uprobe.s/tool:begin"])
-def test_a_place_in_a_file_is_probed(section: str) -> None:
-    one = in_file(section)
-    (opened,) = [step.operation for step in one.steps if isinstance(step.operation, RawOpenEvent)]
-    parts = {part.offset: part.value for part in opened.parts}
-    assert parts[0] == EventSource("uprobe") and parts[56] == Buffer(b"/usr/bin/tool\0")
-    into = 64 + {"uprobe//usr/bin/tool:work+4": 12, "uretprobe/tool:work": 8}.get(section, 0)
-    assert (parts[64], parts[8]) == (into, int("ret" in section))
-    assert (opened.pid, fared(one, lambda _: Outcome(value=3)).hits) == (-1, 3)
-
-
-@pytest.mark.parametrize(
-    ("section", "era", "kind", "said"),
-    [
-        ("uprobe/tool:wrk", "6.1", "no-symbol", "'work'"),
-        ("uprobe//bin/stripped:main", "6.1", "no-symbol", "take one that is not"),
-        ("uprobe/tool:work", "4.1", "newer-kernel", "needs Linux 4.17"),
-    ],
-)
-def test_why_there_is_no_place_in_a_file(section: str, era: str, kind: str, said: str) -> None:
-    (why,) = fared(in_file(section, era), era=era).whys
-    assert (why.kind, said in why.remedy) == (kind, True), why
-
-
-@pytest.mark.parametrize(("errno", "kind"), [("ENOENT", "no-uprobes"), ("EINVAL", "attach")])
-def test_a_place_in_a_file_that_takes_no_probe_is_told(errno: str, kind: str) -> None:
-    (why,) = fared(in_file("uprobe/tool:work"), failing(RawOpenEvent, errno)).whys
-    assert why.kind == kind and "/usr/bin/tool" in why.what
-
-
-def test_both_ends_of_a_function_in_a_file_are_attached_together() -> None:
-    files = {"/usr/bin/tool": FILE}
-    two = NamedObject("user.o", read(pair("uprobe/tool:work", "uretprobe//usr/bin/tool:work")))
-    assert all(one.at(Stage.PARTNER) for one in trials([two], replace(facts(), read_file=files.get)))
-
-
-def test_what_a_pattern_matches_is_listed() -> None:
-    one = trial(probe("kprobe.multi/cap_task_*"))
-    assert one.trigger == "cap_task_prctl"
-    functions = tuple(Symbol(0, f"cap_task_{number}") for number in range(9))
-    found = fared(one, lambda _: Outcome(value=1), near={"cap_task_*": Found(functions, ())})
-    (note,) = found.notes
-    assert "cap_task_* matches 9 functions: cap_task_0, cap_task_1" in note and note.endswith(", ...")
-
-
-def test_a_pattern_that_matches_nothing_is_told_with_the_nearest() -> None:
-    def says(operation: Operation) -> Outcome:
-        linked = isinstance(operation, RawBpf) and operation.name == "link of probe"
-        return Outcome(errno="EINVAL") if linked else Outcome(value=0)
-
-    near = {"vfz_*": matching(lambda pattern: () if pattern == "vfz_*" else ("vfs_open", "tcp_x"), "vfz_*")}
-    (why,) = fared(trial(probe("kprobe.multi/vfz_*")), says, near=near).whys
-    assert (why.kind, why.remedy) == ("symbol", "did you mean vfs_*?")
-
-
-@pytest.mark.parametrize(
-    ("section", "era", "index"),
-    [("xdp", "6.1", 1), ("xdp.frags", "6.1", 1), ("tc/ingress", "6.12", 1), ("tcx/egress", "7.2", 1)],
-)
-def test_programs_of_devices_are_linked_to_loopback(section: str, era: str, index: int) -> None:
-    one = trial(probe(section, mov64_imm(R0, 0), exit_()), era)
-    (link,) = [step.operation for step in one.steps if step.stage is Stage.ATTACH]
-    assert isinstance(link, RawBpf) and {part.offset: part.value for part in link.parts}[4] == index
-    assert any(isinstance(step.operation, Execute) and step.operation.command[0] == "ping" for step in one.steps)
-    assert fared(one, lambda _: Outcome(value=2), era).hits == 2
-
-
-def test_what_cannot_be_linked_yet_is_told_with_the_release() -> None:
-    (why,) = fared(trial(probe("tc/ingress", mov64_imm(R0, 0), exit_()), "6.1"), era="6.1").whys
-    assert why.kind == "not-attached" and "since 6.6" in why.what
-
-
-def test_an_iterator_runs_its_program_when_it_is_read() -> None:
-    types = Types()
-    proto = types.add(Kind.FUNC_PROTO, "", types.int())
-    types.add(Kind.FUNC, "bpf_iter_task", proto, count=1)
-    where = replace(facts(), read_types=lambda: Btf(types.content()))
-    one = next(iter(trials([NamedObject("i.o", read(probe("iter/task", mov64_imm(R0, 0), exit_())))], where)))
-    made = [step.operation for step in one.steps if step.stage is Stage.ATTACH]
-    assert [operation.command for operation in made if isinstance(operation, RawBpf)] == [28, 33]
-    assert any(isinstance(step.operation, ReadCount) for step in one.steps)
-    assert fared(one, lambda _: Outcome(value=5)).hits == 5
-
-
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("write_null:0,5", Trigger("write_null", (0, 5))),
-        ("run:ping -c 1 127.0.0.1", Execute("127.0.0.1", ("ping", "-c", "1"))),
-        ("run:ls", Execute("ls", ())),
-    ],
-)
-def test_what_fires_a_probe_is_read(text: str, made: Trigger | Execute) -> None:
-    assert parse(text) == made
-    (one,) = trials([NamedObject("probe.o", read(probe()))], facts(), parse(text))
-    assert made in [step.operation for step in one.steps] and one.triggered
-    fared(one, lambda _: Outcome(value=1))
-
-
-@pytest.mark.parametrize("text", ["run:", "run:echo 'x", "no_such"])
-def test_a_trigger_that_there_is_not_is_refused(text: str) -> None:
-    with pytest.raises(UserError):
-        parse(text)
-
-
-def test_runs_that_nobody_counts_are_not_taken_for_none() -> None:
-    def says(operation: Operation) -> Outcome:
-        counts = isinstance(operation, RawBpf) and operation.command == Command.ENABLE_STATS
-        return Outcome(errno="EINVAL") if counts else Outcome(value=0)
-
-    found = fared(trial(probe("raw_tp/sched_switch")), says)
-    assert (found.fires, found.whys[0].kind) == (Answer.UNKNOWN, "not-counted")

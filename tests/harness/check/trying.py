@@ -61,3 +61,8 @@ def fared(
         predictions = [predicted(operation) for operation in one.script.operations]
     outcomes: Sequence[Outcome] = [says(operation) for operation in one.script.operations]
     return checked(Lane("a-kernel", arch, Engine.INTERP), one, outcomes, predictions, where, reading, near)
+
+
+def failing(kind: type, errno: str) -> Says:
+    """A kernel in which operations of a kind fail, and others succeed."""
+    return lambda operation: Outcome(errno=errno) if isinstance(operation, kind) else Outcome(value=0)
