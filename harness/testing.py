@@ -30,7 +30,7 @@ from harness.core_scripts.parts import (
 from harness.isa import assemble as asm
 from harness.isa.text import assemble
 from harness.lane import Engine, Lane
-from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
+from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged
 from harness.script import operations as op
 from harness.script.clause import expect
 from harness.script.expectation import Expectation
@@ -53,6 +53,7 @@ __all__ = [
     "Expectation",
     "Lane",
     "LaneGuest",
+    "LoadFailed",
     "Loaded",
     "Machine",
     "MapHandle",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError
@@ -23,6 +25,11 @@ class Diverged(AssertionError):
         self.result = result
 
 
+class LoadFailed(AssertionError):
+    """A step that loads or attaches a program of an object failed, so that nothing behind it tests the program: with
+    the verifier's reason, and how to state that it is what the test is about."""
+
+
 class Unjudged(UserWarning):
     """An operation passed though neither model nor test predicts it; `-W error::harness.testing.Unjudged` fails the
     test."""
@@ -35,3 +42,12 @@ class UnexpectedFailure(UserWarning):
 
 class ScriptLost(BenchError):
     """A script did not end: its process, the agent or the machine died; with the operation where that is known."""
+
+
+def users_level() -> int:
+    """Returns the `stacklevel` by which a warning of the caller points at the test's own line, through whichever
+    methods of the plugin it came."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and Path(frame.f_code.co_filename).parent == Path(__file__).parent:
+        frame, level = frame.f_back, level + 1
+    return level

@@ -16,10 +16,10 @@ from harness.judged import Judged
 from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.executor import ModelExecutor
-from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
+from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged, users_level
 from harness.pytest_plugin.objects import Loaded, loaded, resolve
 from harness.pytest_plugin.peers import Peers
-from harness.pytest_plugin.refusals import logs
+from harness.pytest_plugin.refusals import logs, reasons
 from harness.report.account import around, finding
 from harness.run.faulty import judge_knowing
 from harness.run.judging import judge, predict, verdict
@@ -27,11 +27,13 @@ from harness.run.known import KnownDivergence, about
 from harness.run.needs import unmet
 from harness.run.results import ScriptResult
 from harness.run.texts import text
+from harness.script.brief import brief
 from harness.script.clause import Step, script_of
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
 from harness.script.operations import Operation, Script
 from harness.script.outcome import Outcome
+from harness.script.text import describe, describe_outcome
 from harness.session import Session
 from hil.machine import Machine
 
@@ -94,7 +96,7 @@ class LaneGuest:
         __tracebackhide__ = True
         if any(isinstance(step, Step) for step in steps):
             raise Malformed("`run` compares no expectations", remedy="use `check`, or leave `expect` out")
-        return self._observe(self._script(steps)).outcomes
+        return self.run_object((), steps)
 
     def check(self, *steps: Script | Operation | Step) -> tuple[Outcome, ...]:
         """Runs operations, or one whole script, here and in the model; returns the guest's outcomes, if both agree.
@@ -104,10 +106,28 @@ class LaneGuest:
         when the script needs what the lane does not have, and when the model predicts nothing of it. Warns with
         Unjudged for every other operation that neither the model nor an `expect` predicts; with `require_predicted`
         that is raised, also instead of a skip. Warns with UnexpectedFailure for every operation that failed without an
-        `expect` for it.
+        `expect` for it, with the verifier's reason for a program that was refused.
         """
         __tracebackhide__ = True
-        script = self._script(steps)
+        return self.check_object((), steps)
+
+    def run_object(
+        self, loading: Sequence[Operation], steps: Sequence[Script | Operation | Step]
+    ) -> tuple[Outcome, ...]:
+        """Returns the outcomes of `steps` behind those that load an object, of which none may fail: raises LoadFailed.
+        Otherwise as `run`."""
+        __tracebackhide__ = True
+        seen = self._observe(self._script((*loading, *steps)))
+        self._succeeded(seen, loading)
+        return seen.outcomes[len(loading) :]
+
+    def check_object(
+        self, loading: Sequence[Operation], steps: Sequence[Script | Operation | Step]
+    ) -> tuple[Outcome, ...]:
+        """Returns the outcomes of `steps` behind those that load an object, of which none may fail: raises LoadFailed.
+        Otherwise as `check`."""
+        __tracebackhide__ = True
+        script = self._script((*loading, *steps))
         if reason := unmet(script.needs, self.model.environment):
             pytest.skip(f"{self.lane}: {reason}")
         seen = self._observe(script)
@@ -120,6 +140,7 @@ class LaneGuest:
             result = self.examine(self.lane, script, result)
             self._record(script, result)
             raise Diverged(result)
+        self._succeeded(seen, loading)
         unjudged = [
             Unjudged(f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}")
             for step in result.unpredicted
@@ -130,11 +151,13 @@ class LaneGuest:
         if result.verdict is Verdict.UNSUPPORTED:
             pytest.skip(f"{self.lane}: {result.reason}")
         for warning in unjudged:
-            warnings.warn(warning, stacklevel=2)
+            warnings.warn(warning, stacklevel=users_level())
+        words = reasons(self.executor, seen) if result.unexpected else {}
         for step in result.unexpected:
-            said = f"{self.lane}: operation {step.index}, {step.operation}: {step.observation}, which nobody expected"
-            warnings.warn(said, UnexpectedFailure, stacklevel=2)
-        return seen.outcomes
+            verifier = f" (verifier: {words[step.index]})" if step.index in words else ""
+            said = f"{step.operation}: {step.observation}{verifier}, which nobody expected"
+            warnings.warn(f"{self.lane}: operation {step.index}, {said}", UnexpectedFailure, stacklevel=users_level())
+        return seen.outcomes[len(loading) :]
 
     def attach(self, file: str | Path, *sections: str, portable: bool = False) -> Loaded:
         """Returns the steps that make the maps of an object file, load the programs of these sections (or names) and
@@ -178,6 +201,19 @@ class LaneGuest:
             yield from ((f"script on {self.lane}", one) for one in self._findings)
             for program, log_text in logs(self.executor, self._seen):
                 yield f"verifier's log of {program!r} on {self.lane}", log_text
+
+    def _succeeded(self, seen: Observed, loading: Sequence[Operation]) -> None:
+        """Raises LoadFailed for the first operation of those that load an object, if one failed."""
+        __tracebackhide__ = True
+        at = next((index for index, _ in enumerate(loading) if seen.outcomes[index].errno), None)
+        if at is not None:
+            words = reasons(self.executor, seen).get(at)
+            raise LoadFailed(
+                f"{self.lane}: operation {at}, {brief(describe(loading[at]))}: {describe_outcome(seen.outcomes[at])}"
+                + (f" (verifier: {words})" if words else "")
+                + ", so that the object is not loaded and attached; where the test is about that, state it: "
+                '`guest.check(*loaded.expect_load("EACCES"))` for a load, `expect` for another one of `loaded.steps`'
+            )
 
     def _record(self, script: Script, result: ScriptResult) -> None:
         self._findings.append("\n".join((*finding(result), *around(text(script), result))))

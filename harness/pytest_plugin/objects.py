@@ -97,15 +97,17 @@ class Loaded:
     steps: tuple[Operation, ...]
 
     def check(self, *steps: Operation | Step) -> tuple[Outcome, ...]:
-        """Loads, attaches, and runs `steps`, here and in the model; returns the guest's outcomes of `steps`. Otherwise
-        as `LaneGuest.check`."""
+        """Loads, attaches, and runs `steps`, here and in the model; returns the guest's outcomes of `steps`. Raises
+        LoadFailed when the kernel refuses the object; `expect_load` says so beforehand. Otherwise as
+        `LaneGuest.check`."""
         __tracebackhide__ = True
-        return self.guest.check(*self.steps, *steps)[len(self.steps) :]
+        return self.guest.check_object(self.steps, steps)
 
     def run(self, *steps: Operation) -> tuple[Outcome, ...]:
-        """Loads, attaches, and runs `steps`; returns their outcomes. Nothing is compared, see `LaneGuest.run`."""
+        """Loads, attaches, and runs `steps`; returns their outcomes. Nothing is compared, see `LaneGuest.run`; raises
+        LoadFailed when the kernel refuses the object."""
         __tracebackhide__ = True
-        return self.guest.run(*self.steps, *steps)[len(self.steps) :]
+        return self.guest.run_object(self.steps, steps)
 
     def expect_load(self, said: Said, later: Mapping[str, Said] = MappingProxyType({})) -> tuple[Operation | Step, ...]:
         """Returns the steps for `LaneGuest.check`, which state what each load of a program gives, as `expect` does."""

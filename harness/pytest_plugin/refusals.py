@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.check.verifier_log import read
 from harness.lowering.executor import GuestExecutor, Observed
 from harness.script.operations import LoadProgram, Script
 from hil.errors import MachineLost
@@ -18,14 +19,26 @@ def logs(executor: GuestExecutor, seen: Sequence[Observed]) -> Iterator[tuple[st
     """
     try:
         for one in seen:
-            refused = {index: load for index, load in _loads(one.script) if one.outcomes[index].errno}
-            if any(one.outcomes[index].log is None for index in refused):
-                one = _again(executor, one, refused)
-            for index, load in refused.items():
-                if log := one.outcomes[index].log:
-                    yield load.name, str(log)
+            yield from ((load.name, log) for load, log in _refused(executor, one).values())
     except MachineLost:
         return
+
+
+def reasons(executor: GuestExecutor, seen: Observed) -> dict[int, str]:
+    """Returns the last words of the verifier's log of every refused program, by the number of its operation; of those
+    that have some. Otherwise as `logs`."""
+    try:
+        found = {index: read(log).reason for index, (_, log) in _refused(executor, seen).items()}
+    except MachineLost:
+        return {}
+    return {index: "; ".join(reason) for index, reason in found.items() if reason}
+
+
+def _refused(executor: GuestExecutor, seen: Observed) -> dict[int, tuple[LoadProgram, str]]:
+    refused = {index: load for index, load in _loads(seen.script) if seen.outcomes[index].errno}
+    if any(seen.outcomes[index].log is None for index in refused):
+        seen = _again(executor, seen, refused)
+    return {index: (load, str(log)) for index, load in refused.items() if (log := seen.outcomes[index].log)}
 
 
 def _loads(script: Script) -> list[tuple[int, LoadProgram]]:

@@ -15,8 +15,10 @@ from harness.judged import Judged
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
 from harness.lowering.executor import Missed, Observed
-from harness.pytest_plugin.failures import Diverged, ScriptLost, UnexpectedFailure, Unjudged
+from harness.objects.reader import read
+from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged
 from harness.pytest_plugin.guest import LaneGuest
+from harness.pytest_plugin.objects import Loaded
 from harness.pytest_plugin.peers import Peers
 from harness.script.clause import expect
 from harness.script.malformed import Malformed
@@ -34,6 +36,7 @@ from harness.script.operations import (
 from harness.script.outcome import Outcome
 from hil.errors import MachineLost
 from tests.fakes import FakeExecutor, FakeTarget, fake_executor, fake_kernel, fake_session
+from tests.harness.objects.probes import probe
 
 LANE = Lane("debian-12", "arm64", Engine.JIT)
 CLOSED = Close(-1)
@@ -179,6 +182,44 @@ def test_what_failed_though_nobody_said_so_is_a_warning(tmp_path: Path) -> None:
     with pytest.warns(UnexpectedFailure, match=said) as told:
         ours.check(expect(CLOSED, "EBADF"), CLOSED)
     assert len(told) == 1 and told[0].filename == __file__
+
+
+def refuses_loads(operation: Operation) -> Outcome:
+    return refuses(operation) if isinstance(operation, LoadProgram) else Outcome(errno="EBADF")
+
+
+def test_a_refused_program_is_a_warning_at_the_tests_line_with_the_verifiers_last_words(tmp_path: Path) -> None:
+    with pytest.warns(UnexpectedFailure, match=r"LoadProgram.*: EACCES \(verifier: R0 !read_ok\), which") as told:
+        guest(tmp_path, fake_executor(refuses_loads)).check(REFUSED, expect(CLOSED, "EBADF"))
+    assert [one.filename for one in told if one.category is UnexpectedFailure] == [__file__]
+
+
+def load(executor: FakeExecutor, tmp_path: Path, *steps: Operation) -> Loaded:
+    return Loaded(guest(tmp_path, executor), "bad.o", read(probe()), (), steps)
+
+
+@pytest.mark.parametrize("how", ["check", "run"])
+def test_an_object_that_the_kernel_refuses_fails_its_test(how: str, tmp_path: Path) -> None:
+    """The model says so, too."""
+    bad = load(fake_executor(refuses_loads), tmp_path, REFUSED)
+    said = r"operation 0, LoadProgram\(.*: EACCES \(verifier: R0 !read_ok\), so that .*`guest\.check\(\*loaded\.expect_"
+    with pytest.raises(LoadFailed, match=said):
+        getattr(bad, how)(CLOSED)
+    bad.guest.check(*bad.expect_load("EACCES"))
+
+
+def test_an_object_whose_other_steps_fail_fails_its_test_even_where_nothing_is_predicted(tmp_path: Path) -> None:
+    for step in (CLOSED, Close(100)):
+        with pytest.raises(LoadFailed, match=r"operation 0, Close\(.*: EBADF, so that"):
+            load(fake_executor(ebadf), tmp_path, step).check()
+
+
+def test_of_an_object_that_is_loaded_only_the_tests_own_outcomes_are_returned(tmp_path: Path) -> None:
+    ours = load(fake_executor(lambda one: ebadf(one) if one == CLOSED else Outcome(value=0)), tmp_path, Close(0))
+    assert ours.run(CLOSED) == (Outcome(errno="EBADF"),)
+    with pytest.warns(Unjudged) as told:
+        assert ours.check(expect(CLOSED, "EBADF")) == (Outcome(errno="EBADF"),)
+    assert {one.filename for one in told} == {__file__}
 
 
 def test_the_report_shows_what_the_console_printed_during_the_test(tmp_path: Path) -> None:
