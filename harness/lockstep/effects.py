@@ -66,9 +66,16 @@ def frame_offset(registers: Registers, base: int, off: int) -> int | None:
     return place if place < STACK_SIZE else None
 
 
+def stores(one: Instruction) -> bool:
+    """Returns whether an instruction may write to memory at its `dst`."""
+    if one.opcode_class is Class.STX and one.mode == Mode.ATOMIC:
+        return one.imm != Atomic.LOAD_ACQUIRE
+    return one.opcode_class in _STORES and one.mode == Mode.MEM
+
+
 def stored(one: Instruction, left: Registers, right: Registers) -> range | None:
     """Returns the bytes of the stack that a store writes on both sides; None for anything else."""
-    if one.opcode_class not in _STORES or one.mode not in (Mode.MEM, Mode.ATOMIC):
+    if not stores(one):
         return None
     place = frame_offset(left, one.dst, one.off)
     same = place is not None and place == frame_offset(right, one.dst, one.off)

@@ -11,8 +11,8 @@ from harness.script.operations import Operation, Program, Ref, Script
 def depends_on(script: Script, index: int) -> tuple[int, ...]:
     """Returns the operations before the one at `index` that share a name with it, or with one that does, and so on; and
     those without names, such as triggers, which may change anything. An operation without names may depend on all."""
-    named = [_names(operation) for operation in script.operations[:index]]
-    concerned = _names(script.operations[index])
+    named = [names(operation) for operation in script.operations[:index]]
+    concerned = names(script.operations[index])
     if not concerned:
         return tuple(range(index))
     while True:
@@ -23,7 +23,7 @@ def depends_on(script: Script, index: int) -> tuple[int, ...]:
         concerned = wider
 
 
-def _names(thing: Operation | object) -> frozenset[str]:
+def names(thing: Operation | object) -> frozenset[str]:
     """Returns the names that an operation makes and refers to, at any depth."""
     if isinstance(thing, Ref):
         return frozenset({thing.name})
@@ -32,9 +32,9 @@ def _names(thing: Operation | object) -> frozenset[str]:
             reference.name for _, reference in thing.maps
         )  # its instructions, which are many, name nothing
     if isinstance(thing, tuple):
-        return frozenset().union(*map(_names, thing))
+        return frozenset().union(*map(names, thing))
     if not is_dataclass(thing) or isinstance(thing, type):
         return frozenset()
-    inner = frozenset[str]().union(*(_names(getattr(thing, field.name)) for field in fields(thing)))
+    inner = frozenset[str]().union(*(names(getattr(thing, field.name)) for field in fields(thing)))
     made = getattr(thing, "name", None)
     return inner | {made} if isinstance(made, str) else inner
