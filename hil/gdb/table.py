@@ -16,6 +16,9 @@ from hil.gdb.frame import Frame
 _SYMBOL = struct.Struct("<IBBHQQ")
 _STT_NOTYPE, _STT_FUNC = 0, 2
 _SHF_EXECINSTR = 4
+_ENDS = frozenset(("_etext", "_einittext"))
+"""Symbols behind the last function of a section, from include/asm-generic/sections.h, the same from 4.1 to 7.2: what
+follows there, such as a JIT's code, belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class SymbolTable:
         if index < 0:
             return None
         function = self._functions[index]
+        if function.name in _ENDS:
+            return None
         return function if not function.size or address < function.address + function.size else None
 
     def frame(self, address: int, *, returns: bool) -> Frame:

@@ -20,6 +20,7 @@ TABLE = SymbolTable(
         Symbol("second", 0x1100, True, size=0x10),
         Symbol("open_end", 0x2000, True),
         Symbol("third", 0x3000, True, size=0x10),
+        Symbol("_einittext", 0x4000, True, size=0x1000),
     )
 )
 
@@ -48,6 +49,11 @@ def test_sizes_bound_functions() -> None:
 
 def test_without_a_size_a_function_reaches_to_the_next() -> None:
     assert name_at(0x2FFF) == "open_end"
+
+
+def test_what_follows_a_section_belongs_to_none() -> None:
+    """There are JITs' programs; its end marker is followed by data only much later."""
+    assert name_at(0x4000) is None and name_at(0x4800) is None
 
 
 def test_a_return_address_behind_a_function_is_the_functions() -> None:
