@@ -220,7 +220,7 @@ def _same_exit(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...
 
 def _left(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
     """Returns whether this is the last exit of a function, whose code a load from behind the packet's end jumped to."""
-    one = program.instructions[before.index]
+    one = before.program.instructions[before.index]
     return (
         before.program is program
         and one.opcode_class is Class.LD

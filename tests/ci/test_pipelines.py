@@ -147,7 +147,10 @@ def test_the_workflow_tells_what_it_saw_and_fails_by_the_baseline(clean: Place) 
 
 @pytest.mark.guest
 def test_the_workflow_for_pytest_runs_the_tests_of_a_repository(clean: Place) -> None:
-    shutil.copy(ROOT / "docs/examples/test_attach.py", clean.repository)
+    tests = clean.repository / "tests"
+    tests.mkdir()
+    shutil.copy(ROOT / "docs/examples/test_attach.py", tests)
+    (clean.repository / "hil").symlink_to(ROOT)  # the submodule, whose own tests are not the repository's
     assert github(clean, read("github/pytest.yml"), ROW, {"source": str(ROOT)}), clean.log
     suite = ElementTree.parse(clean.repository / "pytest.xml").find("testsuite")
     assert suite is not None and int(suite.attrib["tests"]) > int(suite.attrib["skipped"])

@@ -42,7 +42,7 @@ CAUSES = (
     Cause("arm64-jit-stack", "linux-4.1/arm64/jit", text=r"call", what="the stack"),
     Cause("x86-store-r10-byte", "linux-4.1/x86_64/jit", text=r"\*\(u8 \*\)\(r\d+ .*\) = r10"),
     Cause("tail-call-budget-of-frames", "debian-1[12]/*/jit", text=r"call 12$", what="the next instruction"),
-    Cause("packet-load-ends-function", "debian-11/*", text=r"if r0 ", removed=True, scripts=("FUNC-12*",)),
+    Cause("packet-load-ends-function", "debian-11/*", text=r"if r0 ", removed=True, scripts=("FUNC-12*", "case-*")),
     Cause(
         "tail-call-ends-function", "debian-1[123]/*/jit", text=r"if r0 ", removed=True, scripts=("FUNC-10*", "case-*")
     ),

@@ -79,7 +79,8 @@ def coordinator(board: StandIn, tmp_path: Path) -> Iterator[str]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         for command, ready in zip(daemons, ("places", "resources"), strict=True):
-            started.append(subprocess.Popen([Path(sys.executable).with_name(command[0]), *command[1:]]))
+            program = Path(sys.executable).with_name(command[0])
+            started.append(subprocess.Popen([program, *command[1:]], cwd=tmp_path))  # where it keeps its places
             until(lambda ready=ready: _client(address, ready).returncode == 0)
         until(lambda: "NetworkService" in _client(address, "resources").stdout)
         for words in (("create",), ("add-match", "lab/bench/*")):
@@ -98,6 +99,7 @@ def _client(address: str, *words: str, **environment: str) -> subprocess.Complet
 
 
 def test_a_place_of_a_coordinator_is_acquired_and_released(board: StandIn, coordinator: str, tmp_path: Path) -> None:
+    board.switch("on")
     file = tmp_path / "place.yaml"
     file.write_text(_PLACE)
     words = ("run", "--target", f"labgrid:{file}", *board.reach, "--scripts", "counting")

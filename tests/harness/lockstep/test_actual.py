@@ -12,6 +12,7 @@ from harness.isa.opcodes import STACK_SIZE, Helper
 from harness.lockstep.actual import CODE_BYTES, GuestProgram, compiled
 from harness.lockstep.registers import GDB_NUMBERS, jit_registers
 from harness.lowering.watch import LoadedCode
+from harness.script.values import Program
 from hil.recorder import Record
 
 START = 0xFFFF_FFFF_C000_0000
@@ -94,3 +95,31 @@ def test_a_load_that_ends_a_function_does_not_reach_the_exit_whose_code_it_takes
     (left,), (ended,) = compiled([whole[0], whole[2]], [one]), compiled(whole, [one])
     assert [step.index for step in left.readings[0]] == [0]
     assert [step.index for step in ended.readings[0]] == [0, 1, 2]
+
+
+def test_a_tail_call_leads_from_a_longer_program_into_a_shorter_one() -> None:
+    """It enters behind the first instruction, which has the prologue's address."""
+    long = asm.program(asm.mov64_imm(R3, 0), asm.mov64_imm(R3, 0), asm.call(Helper.TAIL_CALL), asm.exit_())
+    short = asm.program(asm.mov64_imm(R0, 0), asm.exit_())
+    one, other = (_placed(name, body, at) for name, body, at in (("it", long, START), ("other", short, START + 4096)))
+    called = [*records(one, one.code.image)[:3], _record(3, other.code.native[1], other.code.image[8:])]
+    (run,) = compiled(called, [one, other])
+    assert [(step.program.name, step.index) for step in run.readings[0]] == [
+        ("it", 0),
+        ("it", 1),
+        ("it", 2),
+        ("other", 1),
+    ]
+
+
+def _placed(name: str, body: Program, begin: int) -> GuestProgram:
+    """A program whose instructions have eight bytes of native code each, of which no two are the same."""
+    number = len(body.instructions)
+    image = b"".join(bytes([begin >> 12 & 0xFF, index]) * 4 for index in range(number))
+    lines = tuple((index, index) for index in range(number))
+    native = tuple(begin + 8 * index for index in range(number))
+    return GuestProgram(
+        name,
+        body.instructions,
+        LoadedCode(name, encode(body.instructions), lines, native, image, ((begin, len(image)),)),
+    )
