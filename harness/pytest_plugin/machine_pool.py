@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 
 from harness.lane import Lane
-from harness.session import Bootable, LineListener, Session, lane_session, prepare
+from harness.session import Bootable, LineListener, Listener, Phase, Session, lane_session, prepare
 from hil.errors import HilError, MachineLost
 from hil.heartbeat import Heartbeat
 from hil.machine import Machine
+
+WAITING = {
+    Phase.KERNEL: "fetching or checking its kernel",
+    Phase.GUEST_ROOT: "making its guest root",
+    Phase.BOOT: "booting it, or restoring it as it was saved",
+    Phase.SSH: "until its agent answers",
+}
+"""What is waited for in each phase of a session."""
 
 
 class MachinePool:
@@ -22,8 +30,8 @@ class MachinePool:
 
     def __init__(self, folder: Path, tell: Callable[[str], None] = lambda _: None, *, for_gdb: bool = False) -> None:
         """Makes a pool whose machines write their files in folders of their own below `folder`. `tell` receives what is
-        fetched for them, and every few seconds that one is still awaited. With `for_gdb` they are as `lane_session`
-        boots them for it, with one CPU."""
+        fetched for them, and every few seconds that one is still awaited, and in which phase. With `for_gdb` they are
+        as `lane_session` boots them for it, with one CPU."""
         self._folder, self._tell, self._for_gdb = folder, tell, for_gdb
         self._failures: dict[tuple[str, str], HilError] = {}
         self._kept: tuple[str, str] | None = None
@@ -56,9 +64,10 @@ class MachinePool:
         if wanted in self._failures:
             raise self._failures[wanted]
         self._end_session()
+        phases = _Phases()
         try:
-            with Heartbeat(self._tell, lambda _, since: f"waiting for {'/'.join(wanted)}: {since:.0f} s") as tell:
-                self._ready = self._boot(prepare(lane.kernel, lane.arch, LineListener(tell)))
+            with Heartbeat(self._tell, lambda _, since: phases.line("/".join(wanted), since)) as tell:
+                self._ready = self._boot(prepare(lane.kernel, lane.arch, _Preparing(tell, phases)), phases)
         except HilError as error:
             self._failures[wanted] = error
             raise
@@ -66,11 +75,12 @@ class MachinePool:
         self._ready.executor.switch(lane.engine)
         return self._ready
 
-    def _boot(self, bootable: Bootable) -> Session[Machine]:
+    def _boot(self, bootable: Bootable, phases: Listener) -> Session[Machine]:
         folder = self._free(f"{bootable.kernel.name}-{bootable.kernel.arch}")
         # What a test does, and on which CPU, is not known beforehand.
         every = not self._for_gdb
-        return self._open.enter_context(lane_session(bootable, folder, all_cpus=every, for_gdb=self._for_gdb))
+        booting = lane_session(bootable, folder, all_cpus=every, for_gdb=self._for_gdb, listener=phases)
+        return self._open.enter_context(booting)
 
     def _free(self, name: str) -> Path:
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))
@@ -79,3 +89,31 @@ class MachinePool:
     def _end_session(self) -> None:
         self._ready = None
         self._open.close()
+
+
+class _Phases(Listener):
+    """Knows the phase that a session is in."""
+
+    def __init__(self) -> None:
+        self._now: Phase | None = None
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        self._now = phase
+        yield
+
+    def line(self, machine: str, seconds: float) -> str:
+        """The line for who waits for the machine since then."""
+        what = f" ({WAITING[self._now]})" if self._now in WAITING else ""
+        return f"waiting for {machine}{what}: {seconds:.0f} s"
+
+
+class _Preparing(LineListener):
+    """Tells what is fetched, and keeps the phase."""
+
+    def __init__(self, tell: Callable[[str], None], phases: _Phases) -> None:
+        super().__init__(tell)
+        self._phases = phases
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        return self._phases.phase(phase)

@@ -205,10 +205,11 @@ def _reachable(config: pytest.Config, lane: Lane) -> Iterator[None]:
         yield
     except (NotCached, EngineUnavailable) as error:
         if lane.kernel in _required(config):
-            pytest.fail(f"{lane} is required: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"{lane} is required: {error}", pytrace=False) from None
         pytest.skip(f"{lane}: {error}")
     except HilError as error:
-        pytest.fail(f"{lane}: {error}\n{error.details}".strip(), pytrace=False)
+        # What it came from is in its text; pytest would show every error of the chain.
+        raise pytest.fail.Exception(f"{lane}: {error}\n{error.details}".strip(), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")

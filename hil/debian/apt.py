@@ -203,11 +203,7 @@ class Apt:
                     f"there is no package {listed} in Debian's {self}", remedy="check the name and the suite"
                 )
             if done.returncode:
-                raise BenchError(
-                    f"cannot download {', '.join(names)} of Debian's {self}: {_first_error(done.stderr)}",
-                    remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
-                    details=done.stderr,
-                )
+                raise _unserved(f"cannot download {', '.join(names)} of Debian's {self}", done.stderr)
             return sorted(archives.glob("*.deb"))
 
     def discard(self, wanted: Package) -> None:
@@ -255,11 +251,7 @@ class Apt:
                 self._notify(f"cannot refresh every list of Debian's {self}, using the old ones{since}: {reason}")
             else:
                 origin = mirror.without_password(self.mirror.base)
-                raise BenchError(
-                    f"cannot fetch the package lists of Debian's {self} from {origin}",
-                    remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
-                    details=done.stderr,
-                )
+                raise _unserved(f"cannot fetch the package lists of Debian's {self} from {origin}", done.stderr)
         self._settled = True
 
     def _configure(self) -> str:
@@ -302,11 +294,7 @@ class Apt:
             return PackageGone(
                 f"the mirror of Debian's {self} no longer has {wanted}", remedy="try again later or use another version"
             )
-        return BenchError(
-            f"cannot download {wanted} of Debian's {self}",
-            remedy=f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached",
-            details=stderr,
-        )
+        return _unserved(f"cannot download {wanted} of Debian's {self}", stderr)
 
     def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self._root / "apt.conf"), "LC_ALL": "C"}
@@ -343,10 +331,21 @@ def _amount(line: str, folder: Path, size: int, seconds: float) -> str:
     return f"{line}: {share}, {came / 1e6 / seconds:.1f} MB/s"
 
 
+def _unserved(what: str, stderr: str) -> BenchError:
+    """The error for what a mirror does not give, with the first reason of apt."""
+    reason = mirror.without_password(_first_error(stderr))
+    if re.search(r"Release file .* is (expired|not valid yet)", stderr):
+        remedy = f"check this host's clock, or set {mirror.ENVIRONMENT} to a mirror that is up to date"
+    else:
+        remedy = f"check the network, or set {mirror.ENVIRONMENT} to a mirror that can be reached"
+    return BenchError(f"{what}: {reason}", remedy=remedy, details=stderr)
+
+
 def _first_error(stderr: str) -> str:
-    """The first line of apt's or dpkg's error messages that gives a reason."""
+    """The first line of apt's or dpkg's error messages that gives a reason; of errors before warnings."""
     lines = [line for line in stderr.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith(("E:", "W:"))), lines[0] if lines else "no reason given")
+    ranked = [line for kind in ("E:", "W:", "") for line in lines if line.startswith(kind)]
+    return ranked[0] if ranked else "no reason given"
 
 
 def _day(path: Path) -> str:

@@ -12,8 +12,9 @@ import pytest
 from harness.lane import Engine, Lane
 from harness.lowering.context import Guest
 from harness.lowering.engine import EngineUnavailable
-from harness.pytest_plugin.machine_pool import MachinePool
+from harness.pytest_plugin.machine_pool import WAITING, MachinePool
 from harness.script.needs import CPUS
+from harness.session import Phase
 from hil.errors import BenchError, MachineLost
 from hil.kernels.kernel import Kernel
 from hil.machine import MachineSpec
@@ -118,6 +119,29 @@ def test_another_kernel_than_the_one_asked_for_is_stopped_again(world: World, tm
     with MachinePool(tmp_path) as pool, pytest.raises(BenchError, match=r"should be 6\.1\.0-57"):
         pool.session(ONE)
     assert world.told == ["one-arm64 up", "one-arm64 down"]
+
+
+def test_who_waits_is_told_for_which_phase_of_which_machine(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+
+    class Beating:
+        def __init__(self, tell: Callable[[str], None], say: Callable[[str, float], str]) -> None:
+            self.beat = lambda: lines.append(say("", 7))
+
+        def __enter__(self) -> Callable[[str], None]:
+            world.boots = self.beat
+            world.kernel = lambda *names: (self.beat(), fake_kernel(*names))[1]
+            return lines.append
+
+        def __exit__(self, *_: object) -> None:
+            self.beat()
+
+    monkeypatch.setattr("harness.pytest_plugin.machine_pool.Heartbeat", Beating)
+    with MachinePool(tmp_path) as pool:
+        pool.session(ONE)
+    assert lines == [f"waiting for one/arm64 ({WAITING[one]}): 7 s" for one in (Phase.KERNEL, Phase.BOOT, Phase.SSH)]
 
 
 def _once(error: Exception) -> Callable[..., None]:

@@ -240,11 +240,14 @@ def test_unjudged(guest):
 
 
 LOST_AT_ONCE = """
-from hil.errors import MachineLost
+from hil.errors import BenchError, MachineLost
 
 
 def lost(lane):
-    raise MachineLost("the machine is gone", details="its last words")
+    try:
+        raise BenchError("the machine is gone")
+    except BenchError as cause:
+        raise MachineLost("the machine is gone", details="its last words") from cause
 
 
 @pytest.fixture(scope="session")
@@ -253,7 +256,7 @@ def _hil_machine_pool():
 """
 
 
-def test_a_machine_lost_before_the_test_began_is_told_without_a_traceback(pytester: pytest.Pytester) -> None:
+def test_a_machine_lost_before_the_test_began_is_told_once_and_without_a_traceback(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(WITHOUT_A_MACHINE + LOST_AT_ONCE)
     pytester.makepyfile(CHECKS)
     result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
@@ -262,6 +265,33 @@ def test_a_machine_lost_before_the_test_began_is_told_without_a_traceback(pytest
     result.stdout.no_fnmatch_line("*in lost*")
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*raise MachineLost*")
+    told = [line for line in result.outlines if line.startswith("debian-12/arm64/jit: the machine is gone")]
+    assert len(told) == 2 and not any(line.endswith("BenchError: the machine is gone") for line in result.outlines)
+
+
+NOT_CACHED = """
+from hil.kernels.store import NotCached
+
+
+def lost(lane):
+    raise NotCached("the kernel is not in the cache and cannot be fetched", remedy="build it")
+
+
+@pytest.fixture(scope="session")
+def _hil_machine_pool():
+    return Pool(lost)
+"""
+
+
+def test_a_kernel_that_nobody_can_fetch_is_a_skip_unless_it_is_required(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE + NOT_CACHED)
+    pytester.makepyfile(CHECKS)
+    lanes = ["--hil-lanes", "debian-12/arm64/jit"]
+    pytester.runpytest_inprocess(*lanes).assert_outcomes(skipped=2)
+    result = pytester.runpytest_inprocess(*lanes, "--hil-require", "debian-12")
+    result.assert_outcomes(errors=2)
+    said = "debian-12/arm64/jit is required: the kernel is not in the cache and cannot be fetched; build it"
+    assert result.outlines.count(said) == 2
 
 
 def test_the_summary_says_how_much_was_judged_and_what_passed_for_want_of_a_word(pytester: pytest.Pytester) -> None:

@@ -135,6 +135,14 @@ def test_without_network_and_lists_one_error_names_both(host: Host) -> None:
     assert "HIL_DEBIAN_MIRROR" in str(caught.value)
 
 
+def test_lists_that_are_expired_are_not_the_networks_fault(host: Host) -> None:
+    said = "E: Release file for http://mirror.test/dists/sid/InRelease is expired (invalid since 22d 3h)."
+    host.on("apt-get update", f"echo 'W: a warning' >&2; echo '{said}' >&2; exit 100")
+    with pytest.raises(BenchError, match=r"from http://mirror\.test/debian: E: Release file .* is expired") as caught:
+        Apt("sid", architecture("arm64")).resolve("busybox")
+    assert "clock" in caught.value.remedy and "network" not in caught.value.remedy
+
+
 def test_without_network_old_lists_are_used_and_reported(host: Host) -> None:
     host.on("apt-get update", _UNREACHABLE)
     host.on("apt-get indextargets", f"echo sid {host.folder}/apt-get")
@@ -173,6 +181,7 @@ def test_a_file_that_the_mirror_dropped_is_an_error_of_its_own(host: Host) -> No
     with pytest.raises(BenchError, match="cannot download busybox") as caught:
         archive.download(BUSYBOX)
     assert not isinstance(caught.value, PackageGone)
+    assert "E: Failed to fetch http://x  Could not connect; check the network" in str(caught.value)
 
 
 def test_a_missing_package_differs_from_damaged_lists(host: Host) -> None:
