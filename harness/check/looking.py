@@ -112,7 +112,20 @@ def checked(
     reading: Reading | None = None,
     near: Mapping[str, symbols.Found] | None = None,
 ) -> Checked:
-    """Returns how a program fared, by the outcomes of its script's operations."""
+    """Returns how a program fared, by the outcomes of its script's operations, and which registers it misread."""
+    found = _checked(lane, trial, outcomes, predictions, environment, reading, near)
+    return found if trial.foreign.why is None else replace(found, whys=(*found.whys, trial.foreign.why))
+
+
+def _checked(
+    lane: Lane | str,
+    trial: Trial,
+    outcomes: Sequence[Outcome],
+    predictions: Sequence[Prediction],
+    environment: Environment,
+    reading: Reading | None,
+    near: Mapping[str, symbols.Found] | None,
+) -> Checked:
     made = blank(str(lane), trial)
     load = trial.load
     assert load is not None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.abi.bpf import Command
+from harness.check.registers import OWN, Foreign, foreign
 from harness.objects.kernel_facts import KernelFacts
 from harness.objects.loading import Loader, Stage, Step
 from harness.objects.object_file import ObjectFile, ObjectProgram
@@ -66,6 +67,8 @@ class Trial:
     steps: tuple[Step, ...] = ()
     refused: Refusal | None = None
     notes: tuple[str, ...] = ()
+    foreign: Foreign = OWN
+    """What it reads of another architecture's registers."""
     translated: bool = False
     triggered: bool = False
     """Whether a user chose what fires it."""
@@ -124,13 +127,15 @@ def trials(
             prepared = prepare(one.file, kernel)
         except Refused as error:
             raise UserError(f"{one.name}: {error.what}", remedy=error.remedy) from None
-        for program, name in zip(prepared.file.programs, names, strict=False):
+        for compiled, program, name in zip(one.file.programs, prepared.file.programs, names, strict=False):
             if not wanted(program):
                 continue
-            notes: tuple[str, ...] = ()
+            other = foreign(one.file, compiled, kernel.arch)
+            notes: tuple[str, ...] = (other.note,) if other.note else ()
             if translate:
-                program, notes = translated(prepared, program)
-            made = Trial(one.name, prepared, program, name, notes=notes, translated=translate)
+                program, changed = translated(prepared, program)
+                notes += changed
+            made = Trial(one.name, prepared, program, name, notes=notes, foreign=other, translated=translate)
             yield _trial(replace(made, triggered=trigger is not None), trigger)
 
 

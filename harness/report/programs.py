@@ -112,15 +112,18 @@ def cell(one: Checked | None) -> str:
     hits = f" {one.hits}" if one.hits else ""
     missed = f" (missed {one.missed})" if one.missed else ""
     differs = " ≠" if one.differs else ""
+    wrong = " (wrong registers)" if one.misread else ""
     instead = f", expected {one.expected}" if one.expected and not one.fine else ""
-    return f"{one.word}{hits}{missed}{differs}{instead}"
+    return f"{one.word}{hits}{missed}{wrong}{differs}{instead}"
 
 
 def style(one: Checked | None) -> str:
     """Returns the colour of a cell."""
     if one is None:
         return ""
-    return "red" if not one.fine else "green" if one.expected else _STYLES.get(one.word, "yellow")
+    if not one.fine:
+        return "red"
+    return "yellow" if one.misread else "green" if one.expected else _STYLES.get(one.word, "yellow")
 
 
 def lines(why: Why) -> Iterator[str]:
@@ -150,6 +153,8 @@ def reached(checked: Sequence[Checked]) -> str:
     loads`."""
     words = Counter(one.word for one in checked)
     parts = [f"{words[word]} {said}" for word, said in _REACHED.items() if words[word]]
+    misread = sum(one.misread for one in checked)
+    parts += [f"{misread} with registers of another architecture"] if misread else []
     return f"of {counted(len(checked), 'trial')}: {', '.join(parts)}"
 
 

@@ -31,6 +31,8 @@ class Word(StrEnum):
 
 WITH_REASON = (Word.REFUSED, Word.NOT_ATTACHED)
 """Those that an expectation may name a kind of reason of."""
+OTHER_REGISTERS = "architecture"
+"""The kind of reason of a program that reads registers of another architecture than the lane's."""
 _RISING = (Word.LOADS, Word.ATTACHES, Word.FIRES)
 """An expectation of one of these is also met by those behind it: whether a probe is hit may be chance."""
 
@@ -118,13 +120,18 @@ class Checked:
         return self.contradicted or Answer.NO in (self.model, self.lanes)
 
     @property
+    def misread(self) -> bool:
+        """Returns whether what it read is not what it was compiled to read: registers of another architecture."""
+        return any(why.kind == OTHER_REGISTERS for why in self.whys)
+
+    @property
     def fine(self) -> bool:
         """Returns whether it fared as the user's table says; without one, whether it was loaded and, where the bench
-        can, attached. No difference is fine, whatever is expected."""
+        can, attached, and reads the registers it was compiled to read. No difference is fine, whatever is expected."""
         if self.differs:
             return False
         if not self.expected:
-            return self.word not in (Word.REFUSED, Word.NOT_ATTACHED, Word.NOT_RUN)
+            return self.word not in (Word.REFUSED, Word.NOT_ATTACHED, Word.NOT_RUN) and not self.misread
         word, _, kind = self.expected.partition(": ")
         if word in _RISING and self.word in _RISING:
             return _RISING.index(self.word) >= _RISING.index(Word(word))

@@ -21,9 +21,10 @@ def probe(
     name: str = "probe",
     license: bytes = b"GPL",
     version: int | None = None,
+    types: bytes = b"",
 ) -> bytes:
     """An object with one program, which counts its hits in the map `hits` unless it has another body, which may refer
-    to that map."""
+    to that map. `types` are its section .BTF."""
     code = program(*(body or (count_hits(), exit_())))
     sections = [
         Section(section, encode(code.instructions), ALLOC | EXEC),
@@ -32,6 +33,8 @@ def probe(
     ]
     if version is not None:
         sections.append(Section("version", struct.pack("<I", version)))
+    if types:
+        sections.append(Section(".BTF", types))
     symbols = (Symbol(name, 1, FUNC, 0, SIZE * len(code.instructions)), Symbol("hits", 2, size=len(HITS)))
     relocations = tuple(Relocation(1, SIZE * at, 2) for at, _ in code.maps)
     return object_file(*sections, symbols=symbols, relocations=relocations)
