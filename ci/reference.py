@@ -14,8 +14,10 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from harness import testing
+from harness.abi.pt_regs import LAYOUTS, PtRegs
 from harness.isa import assemble as asm
 from harness.isa import notation
+from harness.isa import text as assembler_text
 from harness.run.results import RunReport
 from harness.script.operations import Operation
 from harness.script.triggers import TRIGGERS
@@ -74,7 +76,13 @@ def operations() -> Iterator[str]:
     for name in testing.__all__:
         if isinstance(one := getattr(testing, name), FunctionType):
             yield from ("", f"### {name}", "", "```python", f"{name}{_signature(one)}", "```", "", *_doc(one))
-    yield from ("", "## Instructions as calls", "", "Functions of `asm`; `asm.program(...)` joins them.", "")
+    yield from _registers()
+    yield from ("", "## Instructions as calls", "", "Functions of `asm`.", "", *_doc(asm), "")
+    yield from (
+        "Registers are `asm.R0` to `asm.R10`; sizes `asm.B`, `asm.H`, `asm.W` and `asm.DW`, of 1, 2, 4 and 8 bytes;",
+        "helpers `asm.Helper.MAP_LOOKUP_ELEM` and so on.",
+        "",
+    )
     yield from _table(
         ("call", "meaning"),
         (
@@ -84,7 +92,25 @@ def operations() -> Iterator[str]:
             for first in [" ".join((inspect.getdoc(one) or "").partition("\n\n")[0].split())]
         ),
     )
-    yield from ("", "## Instructions as text", "", *_doc(notation))
+    yield from ("", "## Instructions as text", "", *_doc(assembler_text), "", *_doc(notation))
+
+
+def _registers() -> Iterator[str]:
+    """The context of kprobe programs, and where each architecture has what."""
+    yield from ("", "## Registers of a probe", "", "`guest.registers` is the `PtRegs` of the lane.", "")
+    yield from (*_doc(PtRegs), "")
+    method = PtRegs.argument
+    signature = _signature(method).replace("self, ", "")
+    yield from ("```python", f"guest.registers.{method.__name__}{signature}", "```", "", *_doc(method), "")
+    layouts = ((arch, releases[max(releases)]) for arch, releases in LAYOUTS.items())
+    yield from _table(
+        ("architecture", "`arguments`, from 0", "`returns`", "`ip`", "`sp`", "other names in `offsets`"),
+        (
+            (arch, " ".join(one.arguments), one.returns, one.ip, one.sp, " ".join(others))
+            for arch, one in layouts
+            for others in [sorted({*one.offsets} - {*one.arguments})]
+        ),
+    )
 
 
 def _fields(one: type) -> Iterator[str]:
@@ -143,7 +169,7 @@ def _doc(one: object) -> list[str]:
     text = inspect.getdoc(one) or ""
     if dataclasses.is_dataclass(one) and text.startswith(f"{getattr(one, '__name__', '')}("):
         return []  # dataclass's own
-    return text.replace("<", "\\<").replace("*", "\\*").splitlines()
+    return [line if line.startswith("    ") else re.sub(r"(?=[<*])", r"\\", line) for line in text.splitlines()]
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

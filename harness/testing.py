@@ -15,6 +15,7 @@ verifier's log; `guest.attach` takes a program of an object file, and gives back
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.abi.pt_regs import PtRegs
 from harness.core_scripts.parts import (
     array,
     count_hits,
@@ -60,6 +61,7 @@ __all__ = [
     "ModelExecutor",
     "Outcome",
     "PerCpu",
+    "PtRegs",
     "Script",
     "ScriptLost",
     "UnexpectedFailure",

@@ -16,10 +16,12 @@ from hil.errors import UserError
 
 @dataclass(frozen=True)
 class PtRegs:
-    """Offsets in bytes of 64 bit registers, and which of them the C calling convention uses.
+    """The context of a kprobe program, `struct pt_regs`: the offset in bytes of each register, of 64 bits, by its name,
+    and which of them the C calling convention uses.
 
-    At an entry probe `arguments[n]` holds the function's n-th argument; at a return probe `returns` holds the returned
-    value. The field `ip` of an entry probe is the probe's address plus `ip_bias`.
+    At an entry probe the register `arguments[n]` holds the probed function's argument n, counted from 0; at a return
+    probe `returns` holds the returned value, as `offsets[returns]` finds it. The field `ip` of an entry probe is the
+    probe's address plus `ip_bias`.
     """
 
     size: int
@@ -31,7 +33,13 @@ class PtRegs:
     ip_bias: int
 
     def argument(self, index: int) -> int:
-        """Returns the offset of the index-th argument, counted from 0."""
+        """Returns the offset of the probed function's argument, counted from 0: `argument(1)` is the second one. Raises
+        UserError for one that is in no register."""
+        if not 0 <= index < len(self.arguments):
+            raise UserError(
+                f"no register holds argument {index} of a function",
+                remedy=f"they are counted from 0; {', '.join(self.arguments)} hold 0 to {len(self.arguments) - 1}",
+            )
         return self.offsets[self.arguments[index]]
 
 

@@ -33,3 +33,9 @@ def test_arm64(era: str, size: int) -> None:
 def test_an_unknown_era_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match=r"no layout .* era 3\.19"):
         pt_regs("x86_64", "3.19")
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+def test_an_argument_that_no_register_holds_is_told_with_how_they_are_counted(index: int) -> None:
+    with pytest.raises(UserError, match=rf"no register holds argument {index} .*from 0; di, si, .* hold 0 to 5"):
+        pt_regs("x86_64", "6.1").argument(index)
