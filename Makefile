@@ -12,6 +12,7 @@
 # make bench  prints ratios, each against a baseline measured in the same run
 # make lockstep-coverage  compares what lanes execute with the model, by hundreds of programs a lane, resumable
 # make docs   builds the documentation's site in build/site; warnings are errors
+# make screenshots ARGS=RUN  draws a run for docs/images, by Chromium
 # make image  builds a container image with hil and all it needs, by podman; ENGINE=docker or buildah takes another
 # make pages  writes the pages of docs/ anew that are made from the code
 # Arguments pass through: make run ARGS='--lanes debian-13', make test ARGS='-m "not guest"'
@@ -90,6 +91,9 @@ pages: .venv/ready
 docs: .venv/ready
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --quiet
 
+screenshots: .venv/ready
+	.venv/bin/python -m ci.screenshots $(ARGS)
+
 image: .venv/ready
 	@command -v $(ENGINE) >/dev/null || { echo "$(ENGINE) is not installed: install it, or name another, make image ENGINE=docker" >&2; exit 2; }
 	rm -rf build/image
@@ -100,4 +104,4 @@ image: .venv/ready
 clean:
 	rm -rf .venv build dist runs
 
-.PHONY: run test lint format bench lockstep-coverage chaos mutants campaign disturbed objects probes examples roots labgrid docs pages image clean
+.PHONY: run test lint format bench lockstep-coverage chaos mutants campaign disturbed objects probes examples roots labgrid docs pages screenshots image clean
