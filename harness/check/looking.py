@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from harness.check import explaining, symbols, verifier_log
+from harness.check.contents import contents
 from harness.check.trying import Trial
 from harness.check.verifier_log import Reading
 from harness.compare import Verdict
@@ -112,8 +113,11 @@ def checked(
     reading: Reading | None = None,
     near: Mapping[str, symbols.Found] | None = None,
 ) -> Checked:
-    """Returns how a program fared, by the outcomes of its script's operations, and which registers it misread."""
+    """Returns how a program fared, by the outcomes of its script's operations, what it left in its maps, and which
+    registers it misread."""
     found = _checked(lane, trial, outcomes, predictions, environment, reading, near)
+    if found.loads is Answer.YES:
+        found = replace(found, maps=contents(trial, outcomes))
     return found if trial.foreign.why is None else replace(found, whys=(*found.whys, trial.foreign.why))
 
 

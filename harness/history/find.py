@@ -24,9 +24,18 @@ class Found:
     report: RunReport
 
 
+def names_run(text: str) -> bool:
+    """Returns whether `find` looks for a run of that name: a number, `latest`, or a file or folder that is there."""
+    return _of_history(text) or (bool(text) and Path(text).exists())
+
+
+def _of_history(text: str) -> bool:
+    return text == "latest" or (text.isascii() and text.isdecimal() and len(text) < _DIGITS)
+
+
 def find(text: str) -> Found:
     """Returns the run that `text` names; raises UserError when there is none. A number is always one of the history."""
-    if text == "latest" or (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
+    if _of_history(text):
         run = History().get(None if text == "latest" else int(text))
         return Found(f"run {run.id}", run.folder if run.folder.is_dir() else None, run.report)
     path = Path(text)

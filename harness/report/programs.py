@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.counting import counted
 from harness.lane import compact
-from harness.run.checked import Answer, Checked, Why, Word
+from harness.run.checked import Answer, Checked, MapContent, Why, Word
 from hil.printable import printable
 from hil.terminal import print_table
 
@@ -20,6 +20,8 @@ _STYLES = {Word.REFUSED: "red", Word.NOT_ATTACHED: "red", Word.FIRES: "green"}
 """Only what ran is green; the rest is yellow."""
 
 
+_MOST_ELEMENTS, _MOST_CONTENTS = 4, 3
+"""Elements of a map, and different contents of it, that a table has room for; `hil show` has all."""
 _REACHED = {
     Word.FIRES: "fire",
     Word.ATTACHES: "attach and were not seen to fire",
@@ -88,7 +90,31 @@ def _table(name: str, of: Sequence[Checked]) -> Table:
         for script in dict.fromkeys(one.script for one in of)
     )
     notes = dict.fromkeys(f"{one.program}: {note}" for one in of for note in one.notes)
-    return Table(name, lanes, rows, tuple(_reasons(of)), tuple(notes))
+    return Table(name, lanes, rows, tuple(_reasons(of)), (*notes, *_left(of)))
+
+
+def _left(of: Sequence[Checked]) -> Iterator[str]:
+    """Yields what programs left in their maps, a line for each map and each content that lanes have in common."""
+    found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for one in of:
+        for content in one.maps:
+            if content.elements:
+                by = found.setdefault((one.script, one.program, content.name), {})
+                by.setdefault(said(content, _MOST_ELEMENTS), []).append(one.lane)
+    for (script, program, name), by in found.items():
+        for text, lanes in list(by.items())[:_MOST_CONTENTS]:
+            yield f"{program}: left in {name}: {text}, on {', '.join(compact(lanes))}"
+        if len(by) > _MOST_CONTENTS:
+            yield f"{program}: something else in {name} on other lanes: hil show RUN:{script}"
+
+
+def said(content: MapContent, most: int | None = None) -> str:
+    """Returns what a map held: `[0] = 3, [7] = 291 (0x123); 62 more are 0`, `most` elements of it."""
+    parts = [f"[{one.key}] = {one.value}" for one in content.elements[:most]]
+    more = len(content.elements) - len(parts)
+    parts += [f"{more} more"] if more else []
+    zero = f"{content.zero} {'more ' if parts else ''}{'is' if content.zero == 1 else 'are'} 0" if content.zero else ""
+    return "; ".join(filter(None, (", ".join(parts), zero))) or "nothing"
 
 
 def _reasons(of: Sequence[Checked]) -> Iterator[Reason]:
@@ -146,6 +172,7 @@ def account(one: Checked) -> Iterator[str]:
     if one.contradicted:
         yield f"the model says otherwise: {'it loads' if one.expected_load is Answer.YES else 'it is refused'}"
     yield from one.notes
+    yield from (f"map {content.name}: {said(content)}" for content in one.maps)
 
 
 def reached(checked: Sequence[Checked]) -> str:

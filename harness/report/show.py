@@ -9,13 +9,14 @@ from dataclasses import replace
 import click
 
 from harness.counting import counted
-from harness.history.find import find
+from harness.history.find import find, names_run
 from harness.jobs import completing
 from harness.lane import compact, select
 from harness.model.eras import ERAS
 from harness.named import like, named
 from harness.report.account import finding, script
 from harness.report.groups import grouped
+from harness.report.programs import account
 from harness.run.again import again
 from harness.run.choice import known_lanes
 from harness.run.results import RunReport
@@ -46,13 +47,20 @@ def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
     if ":" in what:
         if era or arch:
             raise UserError("a run has its scripts as they were", remedy="leave out --era and --arch; --lane chooses")
-        run, _, name = what.rpartition(":")
+        run, name = split(what)
         lines = recorded(find(run).report, run, name, lane)
     else:
         lines = known(what, lane or DEFAULT_LANE, era, arch)
     for line in lines:
         click.echo(line)
     return 0
+
+
+def split(what: str) -> tuple[str, str]:
+    """Returns the run and the name of its script in RUN:NAME, both of which may have colons: the shortest beginning
+    that may name a run, and else the part before the first colon."""
+    parts = [(what[:at], what[at + 1 :]) for at, letter in enumerate(what) if letter == ":"]
+    return next((part for part in parts if names_run(part[0])), parts[0])
 
 
 def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[str]:
@@ -79,6 +87,7 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
             f"run {run} has no result of {name!r}{f' on {lane}' if lane else ''}",
             remedy=f"did you mean {near}?" if near else f"see hil report {run} --format markdown",
         )
+    of_objects = tuple(one for one in report.checked if one.script == name and _within(one.lane, lane))
     machines = {one.lane.rpartition("/")[0] for one in results}
     marked = {step.index for one in results for step in one.operations}
     yield f"{counted(len(results), 'result')} of {report.started}, {report.title}"
@@ -86,11 +95,15 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
         yield f"{group.verdict} on {', '.join(compact(group.lanes))}"
         yield from (f"    {line}" for line in finding(group.results[0]))
         yield f"    again: {group.again(report)}"
+    for fared in of_objects:
+        yield f"the program on {fared.lane}"
+        yield from (f"    {line}" for line in account(fared))
     for form in report.scripts:
         if form.script == name and machines & set(form.machines):
             yield from script(form, marked)
             if not form.programs and any("program=<" in operation for operation in form.operations):
-                yield f"its programs were not recorded, since nothing differed; see hil show {name}"
+                where = "hil object FILE" if of_objects else f"hil show {name}"
+                yield f"its programs were not recorded, since nothing differed; see {where}"
 
 
 def _within(lane: str, pattern: str | None) -> bool:

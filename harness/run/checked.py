@@ -58,6 +58,25 @@ class Why:
 
 
 @dataclass(frozen=True)
+class Element:
+    """An element of a map, as text: up to eight bytes as a number, more as the bytes; of a map with a value for each
+    CPU, all of them."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class MapContent:
+    """What a map held when a program's script was through, as far as it was read; `zero` counts elements of an array
+    that are left out, since they are 0."""
+
+    name: str
+    elements: tuple[Element, ...]
+    zero: int = 0
+
+
+@dataclass(frozen=True)
 class Checked:
     """A program of an object on a lane. `script` is the name of the script that tried it.
 
@@ -65,7 +84,7 @@ class Checked:
     `no`, or `unknown`. `model` says whether map contents are what the model predicts, `lanes` whether they are what
     other lanes have. `hits` are those that the kernel counted of the probe, `missed` those that it missed. `processed`
     is how many instructions the verifier followed, where the kernel tells. `notes` say what was changed of the object
-    for this lane.
+    for this lane, `maps` what the program's maps held when its script was through.
     """
 
     lane: str
@@ -84,6 +103,7 @@ class Checked:
     processed: int | None = None
     whys: tuple[Why, ...] = ()
     notes: tuple[str, ...] = ()
+    maps: tuple[MapContent, ...] = ()
     expected: str = ""
     """What the user's table says of it: a word of `Word`, for those not loaded or attached also with the kind of
     reason, as in `refused: helper`; empty where there is no such table."""

@@ -16,7 +16,7 @@ from harness.compare import Verdict
 from harness.report import junit, markdown, page
 from harness.report.programs import print_checked, tables
 from harness.run.again import again
-from harness.run.checked import Answer, Checked, Why, Word
+from harness.run.checked import Answer, Checked, Element, MapContent, Why, Word
 from harness.run.document import document, parse
 from harness.run.results import RunReport
 from tests.harness.reports import LANES, report, result
@@ -131,3 +131,23 @@ def test_the_filters_of_a_page_leave_the_table_of_programs_alone() -> None:
     shown = page.render(BOTH, None)
     assert 'querySelectorAll(".matrix tbody tr[data-detail]")' in shown
     assert shown.count("<tr data-detail=") == len({one.script for one in BOTH.results})
+
+
+HITS = MapContent("hits", (Element("0", "3"), Element("7", "291 (0x123)")), 62)
+
+
+def test_what_a_program_left_in_its_maps_is_told_by_lanes() -> None:
+    same = [replace(FIRES, lane=lane, maps=(HITS, MapContent("empty", ()))) for lane in LANES]
+    (table,) = tables(same)
+    (note,) = table.notes
+    assert note.startswith("count: left in hits: [0] = 3, [7] = 291 (0x123); 62 more are 0, on ")
+    various = [
+        replace(FIRES, lane=f"debian-1{at}/x86_64/jit", maps=(MapContent("hits", (Element("0", str(at)),)),))
+        for at in range(5)
+    ]
+    (table,) = tables(various)
+    assert len(table.notes) == 4
+    assert table.notes[-1] == "count: something else in hits on other lanes: hil show RUN:probe.o:count"
+    made = replace(report(*(result(one.lane, one.script) for one in same)), checked=tuple(same))
+    assert "left in hits: [0] = 3" in markdown.render(made)
+    assert parse(json.dumps(made.record()), "run").checked[0].maps == same[0].maps

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from harness.compare import Verdict
 from harness.fuzz import scripts as fuzzed
 from harness.model.eras import era
 from harness.report.show import show
+from harness.run.checked import Answer, Checked, Element, MapContent
+from harness.run.results import RunReport, ScriptResult
 from harness.script.operations import LoadProgram
 from harness.script.text import describe
 from hil.errors import UserError
@@ -100,6 +103,8 @@ def test_a_run_that_recorded_no_programs_says_where_they_are(tmp_path: Path) -> 
         (["countin"], "counting"),
         (["nonsense-of-mine"], "hil conform --list"),
         (["RUN:lookup"], "there is no run 'RUN'"),
+        (["RUN:probe.o:count"], "there is no run 'RUN'"),
+        (["FOLDER:probe.o:coun"], "did you mean probe.o:count"),
         (["FOLDER:lokup"], "did you mean lookup"),
         (["FOLDER:lookup", "--era", "4.1"], "--lane"),
         (["FOLDER:lookup", "--lane", "debian-13"], "debian-13"),
@@ -107,7 +112,7 @@ def test_a_run_that_recorded_no_programs_says_where_they_are(tmp_path: Path) -> 
     ],
 )
 def test_what_is_not_there_is_wrong_usage(arguments: list[str], told: str, tmp_path: Path) -> None:
-    everything().write(tmp_path / "results.json")
+    named_with_colon().write(tmp_path / "results.json")
     with pytest.raises(UserError) as caught:
         shown(*(word.replace("FOLDER", str(tmp_path)) for word in arguments))
     assert told in str(caught.value)
@@ -116,3 +121,35 @@ def test_what_is_not_there_is_wrong_usage(arguments: list[str], told: str, tmp_p
 def test_a_clause_of_other_eras_names_them() -> None:
     with pytest.raises(UserError, match=r"is not about era 4\.1; give --era 5\.10"):
         shown("RBUF-25", "--era", "4.1")
+
+
+def named_with_colon() -> RunReport:
+    """A run in which a script is called probe.o:count, and agrees on one lane."""
+    made = everything()
+    program = Checked(
+        LANES[0],
+        "folder/probe.o",
+        "count",
+        "kprobe/f",
+        "probe.o:count",
+        *(Answer.YES, Answer.YES, Answer.YES),
+        hits=3,
+        maps=(MapContent("hits", (Element("0", "3"),)),),
+    )
+    outline = replace(made.scripts[0], script="probe.o:count", programs=())
+    agrees = ScriptResult(LANES[0], "probe.o:count", Verdict.AGREE)
+    return replace(
+        made, results=(*made.results, agrees), scripts=(*made.scripts, outline), checked=(*made.checked, program)
+    )
+
+
+@pytest.mark.parametrize("folder", ["run", "run:of:today"])
+def test_a_name_and_a_run_may_have_colons(folder: str, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir()
+    named_with_colon().write(tmp_path / folder / "results.json")
+    lines = shown(f"{tmp_path / folder}:probe.o:count")
+    at = lines.index(f"the program on {LANES[0]}")
+    assert lines[at + 1 : at + 3] == ["    kprobe/f of folder/probe.o: fires 3", "    map hits: [0] = 3"]
+    assert lines[-1].endswith("see hil object FILE")
+    assert shown(f"{tmp_path / folder}/results.json:probe.o:count") == lines
+    assert f"diverge on {LANES[0]}" in shown(f"{tmp_path / folder}:lookup")
