@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from harness.clauses import clauses
@@ -17,9 +17,10 @@ from harness.script.operations import Script
 from hil.errors import UserError
 
 
-def named(name: str, arch: str, era: str) -> tuple[str, Script]:
+def named(name: str, arch: str, era: str, bugs: Collection[str] = ()) -> tuple[str, Script]:
     """Returns the core script, the clause or the case of that name in its form for an architecture and an era, and the
-    subcommand that runs it; raises UserError when there is none, with similar names."""
+    subcommand that runs it; raises UserError when there is none, with similar names, among them those of `bugs`, errors
+    of kernels that may be named as well."""
     if drawn := CASE.fullmatch(name):
         make = fuzzed.script if drawn["kind"] == "script" else generate.case
         return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
@@ -30,10 +31,12 @@ def named(name: str, arch: str, era: str) -> tuple[str, Script]:
     eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
     if eras:
         raise UserError(f"clause {name} is not about era {era}", remedy=f"give --era {' or '.join(eras)}")
-    near = like(name, scripts)
+    near = like(name, [*scripts, *bugs])
+    kinds = "script, clause, case or error of kernels" if bugs else "script, clause or case"
+    lists = "hil run --list, hil conform --list and hil bugs" if bugs else "hil run --list and hil conform --list"
     raise UserError(
-        f"there is no script, clause or case {name!r}{f'; there is {near}' if near else ''}",
-        remedy="see hil run --list and hil conform --list; a case is case-SEED-NUMBER or script-SEED-NUMBER",
+        f"there is no {kinds} {name!r}{f'; there is {near}' if near else ''}",
+        remedy=f"see {lists}; a case is case-SEED-NUMBER or script-SEED-NUMBER",
     )
 
 

@@ -38,9 +38,15 @@ from hil.gdb.errors import UnknownSymbol
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _AT = "With --lockstep or --show: registers, stack and maps before this executed instruction of a run."
-_KINDS = "core script, clause, case, finding of a campaign (FILE.json), or program of an object (FILE, FILE:PROGRAM)"
+_KINDS = (
+    "core script, clause, case, error of kernels (hil bugs), finding of a campaign (FINDING.json), or program of an "
+    "object (OBJECT[:PROGRAM])"
+)
 _WHICH = f"The {_KINDS} to run; if none is named, {USUAL}, or {WITHOUT_KPROBES} where there are no kprobes."
-_LOCKSTEP = f"Compare every BPF instruction of this {_KINDS} with the model (docs/lockstep.md)."
+_LOCKSTEP = (
+    f"Compare every BPF instruction of this {_KINDS} with the model (docs/lockstep.md). For tests it is "
+    "pytest --hil-on-divergence lockstep, for all programs of an object hil check --on-divergence lockstep."
+)
 _SERVER = "Print what an IDE needs to connect its gdb, and wait until the script has ended."
 _INIT = "With --interactive: your own settings for gdb, which are loaded first."
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -51,14 +57,14 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.command()
 @click.argument("lane", required=False, shell_complete=completing.lane)
 @click.option("--lane", "lanes", multiple=True, shell_complete=completing.lane, help="The same as LANE.")
-@click.option("--lockstep", metavar="NAME", shell_complete=completing.clause_or_script, help=_LOCKSTEP)
+@click.option("--lockstep", metavar="NAME", shell_complete=completing.debugged, help=_LOCKSTEP)
 @click.option("--record", type=_FILE, help="With --lockstep: keep what the lane did in this file.")
 @click.option("--against", "recorded", type=_FILE, help="With --lockstep: compare with what such a file has.")
 @click.option(
     "--show", "shown", type=_FILE, help="Boot nothing: show what a file of --record has, at the place of --at."
 )
 @click.option("--at", metavar="RUN:STEP", help=_AT)
-@click.option("--script", "name", shell_complete=completing.clause_or_script, help=_WHICH)
+@click.option("--script", "name", shell_complete=completing.debugged, help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--gdbinit", type=_FILE_THAT_IS, help=_INIT)

@@ -13,9 +13,10 @@ from harness.fuzz.finding.files import read as read_finding
 from harness.kernel_bugs.bugs import bugs
 from harness.named import named
 from harness.script.operations import LoadProgram, Script
+from hil.errors import UserError
 from hil.kernels.kernel import Kernel
 
-_FINDING = ".json"
+_FINDING, _OBJECT, _TESTS = ".json", ".o", ".py"
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,35 @@ def subject(name: str, kernel: Kernel) -> Subject:
 
     Raises UserError when it means nothing, or cannot be run there.
     """
-    for bug in bugs():
-        if bug.id == name:
-            return Subject(bug.script())
+    known = {bug.id: bug for bug in bugs()}
+    if name in known:
+        return Subject(known[name].script())
+    _refuse_file(name)
     file, program = split(name)
     if file is None and Path(name).suffix == _FINDING:
         file = Path(name)
     if file is None:
-        return Subject(named(name, kernel.arch.name, kernel.era)[1])
+        return Subject(named(name, kernel.arch.name, kernel.era, known)[1])
     if file.suffix == _FINDING:
         return Subject(read_finding(file).script)
     trial, script = single(list(objects([file])), program, kernel)
     lines = {at: f"{line}: {line.text.strip()}".rstrip(": ") for at, line in trial.program.lines}
     return Subject(script, {one.name: lines for one in script.operations if isinstance(one, LoadProgram)})
+
+
+def _refuse_file(name: str) -> None:
+    """Raises UserError for a file of tests, of which nothing can be taken by name, and for an object that is not
+    there."""
+    test = name.partition("::")[0]
+    if test.endswith(_TESTS):
+        raise UserError(
+            f"{test} is a file of tests, which pytest runs",
+            remedy=f"run pytest {name} --hil-on-divergence lockstep, which compares where a test fails; an object is "
+            "named OBJECT[:PROGRAM] here",
+        )
+    path = next((one for one in (name, name.rpartition(":")[0]) if one.endswith(_OBJECT)), None)
+    if path is not None and not Path(path).is_file():
+        raise UserError(
+            f"there is no file {path}",
+            remedy="write OBJECT[:PROGRAM]; hil check OBJECT --on-divergence lockstep tries all of an object",
+        )

@@ -49,8 +49,27 @@ def test_an_architecture_is_enough_to_choose_the_interpreter() -> None:
 
 
 def test_a_script_that_does_not_exist() -> None:
-    with pytest.raises(UserError, match=r"there is no script, clause or case 'countin'; there is counting"):
+    with pytest.raises(UserError, match=r"script, clause, case or error of kernels 'countin'; there is counting"):
         subject("countin", KERNEL)
+
+
+def test_an_error_of_kernels_is_told_by_the_nearest_name() -> None:
+    with pytest.raises(UserError, match=r"'jmp32-pointer'; there is jmp32-pointer-zero or .*; see .* and hil bugs"):
+        subject("jmp32-pointer", KERNEL)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("test_fault.py", "test_fault.py is a file of tests, .* pytest test_fault.py --hil-on-divergence lockstep"),
+        ("test_fault.py::test_it", "pytest test_fault.py::test_it --hil-on-divergence lockstep"),
+        ("none.o", r"there is no file none.o; write OBJECT\[:PROGRAM\]; hil check OBJECT --on-divergence lockstep"),
+        ("none.o:program", "there is no file none.o; "),
+    ],
+)
+def test_a_file_that_cannot_be_debugged_is_told_with_what_can(name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        subject(name, KERNEL)
 
 
 def test_every_era_of_the_catalogue_has_a_hook() -> None:
