@@ -34,11 +34,11 @@ class Blame(StrEnum):
     CLAUSE = "clause"
     UNCLEAR = "unclear"
 
-    @property
-    def sentence(self) -> str:
-        """Returns the sentence that says which of the three differs."""
-        others = {"kernel": "clause and model", "model": "kernel and clause", "clause": "kernel and model"}
-        return f"the {self} differs from {others[self]}" if self in others else "no two agree"
+    def sentence(self, third: str = "clause") -> str:
+        """Returns the sentence that says which of the three differs; `third` is what carries the expectations."""
+        others = {"kernel": f"{third} and model", "model": f"kernel and {third}", "clause": "kernel and model"}
+        name = third if self is Blame.CLAUSE else self
+        return f"the {name} differs from {others[self]}" if self in others else "no two agree"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counts of the operations of scripts that model and clauses predict, and operations that failed unexpectedly."""
+"""Counts of the operations of scripts that model and expectations predict, and operations that failed unexpectedly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.script.triggers import TRIGGERS
 
 @dataclass(frozen=True)
 class Judged:
-    """The numbers of operations that both the model and a clause (or an `expect`) predict, or one of them; that neither
-    predicts, but other lanes of the run were compared on; and that were not judged at all."""
+    """The numbers of operations that both the model and an expectation (a clause's, or an `expect`) predict, or one of
+    them; that neither predicts, but other lanes of the run were compared on; and that were not judged at all."""
 
     both: int = 0
     model: int = 0
@@ -41,7 +41,7 @@ class Judged:
     def __str__(self) -> str:
         one = self.model + self.clause
         said = (
-            f"judged by model and clause {self.both}, by one of them {one}, by other lanes alone {self.lanes}, "
+            f"judged by model and expectation {self.both}, by one of them {one}, by other lanes alone {self.lanes}, "
             f"by none {self.none}"
         )
         return f"{counted(self.total, 'operation')}: {said}"

@@ -19,7 +19,7 @@ from harness.debug.hooks import hook
 from harness.debug.in_lockstep import Held, held, in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
-from harness.debug.subject import subject
+from harness.debug.subject import offered, subject
 from harness.jobs import completing
 from harness.jobs.options import output
 from harness.lane import Engine, Lane, select
@@ -32,6 +32,7 @@ from harness.run.needs import unmet
 from harness.script.needs import Need
 from harness.session import LineListener, prepare
 from hil import directories, terminal
+from hil.completing import one_of
 from hil.errors import UserError
 from hil.gdb.command import require_gdb, require_python
 from hil.gdb.errors import UnknownSymbol
@@ -57,14 +58,14 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.command()
 @click.argument("lane", required=False, shell_complete=completing.lane)
 @click.option("--lane", "lanes", multiple=True, shell_complete=completing.lane, help="The same as LANE.")
-@click.option("--lockstep", metavar="NAME", shell_complete=completing.debugged, help=_LOCKSTEP)
+@click.option("--lockstep", metavar="NAME", shell_complete=one_of(offered), help=_LOCKSTEP)
 @click.option("--record", type=_FILE, help="With --lockstep: keep what the lane did in this file.")
 @click.option("--against", "recorded", type=_FILE, help="With --lockstep: compare with what such a file has.")
 @click.option(
     "--show", "shown", type=_FILE, help="Boot nothing: show what a file of --record has, at the place of --at."
 )
 @click.option("--at", metavar="RUN:STEP", help=_AT)
-@click.option("--script", "name", shell_complete=completing.debugged, help=_WHICH)
+@click.option("--script", "name", shell_complete=one_of(offered), help=_WHICH)
 @click.option("--break", "symbol", metavar="SYMBOL", help="Where to stop; by default the function that runs programs.")
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--gdbinit", type=_FILE_THAT_IS, help=_INIT)

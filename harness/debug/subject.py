@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.check.objects import objects
 from harness.check.single import single, split
 from harness.fuzz.finding.files import read as read_finding
+from harness.jobs import completing
 from harness.kernel_bugs.bugs import bugs
 from harness.named import named
 from harness.script.operations import LoadProgram, Script
@@ -26,6 +27,11 @@ class Subject:
 
     script: Script
     source: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+def offered() -> Iterable[str]:
+    """Returns what a shell offers of it: scripts, clauses, and the errors of kernels that have a program."""
+    return (*completing.all_names(), *(bug.id for bug in bugs()))
 
 
 def subject(name: str, kernel: Kernel) -> Subject:

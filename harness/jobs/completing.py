@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from harness.clauses import clauses
 from harness.core_scripts import core_scripts
 from harness.history.store import History
-from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine
 from harness.run.choice import known_lanes
 from hil.arch import architectures
@@ -49,11 +48,6 @@ def all_names() -> Iterable[str]:
     return (*script_names(), *clause_names())
 
 
-def debugged_names() -> Iterable[str]:
-    """Scripts, clauses, and the errors of kernels that a program shows."""
-    return (*all_names(), *(bug.id for bug in bugs()))
-
-
 def run_names() -> Iterable[str]:
     """The newest runs of the history."""
     return ("latest", *(str(entry.id) for entry in History().entries(_RUNS)))
@@ -61,4 +55,4 @@ def run_names() -> Iterable[str]:
 
 lanes, lane, kernel = list_of(lane_patterns), one_of(lane_patterns), one_of(kernel_names)
 scripts, clause_or_script, clause_patterns = list_of(script_names), one_of(all_names), list_of(clause_names)
-script, run, debugged = one_of(script_names), one_of(run_names), one_of(debugged_names)
+script, run = one_of(script_names), one_of(run_names)

@@ -39,6 +39,8 @@ from hil.machine import Machine
 
 EXCERPT = 40
 """The lines of the console that a report shows."""
+_THIRD = "test"
+"""What carries expectations here, beside kernel and model."""
 
 
 @dataclass(repr=False)
@@ -134,7 +136,8 @@ class LaneGuest:
         predictions = predict(self.model, seen)
         where = self.lane, self.model.environment
         self._checks += 1
-        result = self.peers.crosscheck(self._checks, where, seen, predictions, verdict(self.lane, seen, predictions))
+        judged = verdict(self.lane, seen, predictions, _THIRD)
+        result = self.peers.crosscheck(self._checks, where, seen, predictions, judged)
         self.judged += result.judged
         if result.verdict not in (Verdict.AGREE, Verdict.UNSUPPORTED):
             result = self.examine(self.lane, script, result)
@@ -216,7 +219,7 @@ class LaneGuest:
             )
 
     def _record(self, script: Script, result: ScriptResult) -> None:
-        self._findings.append("\n".join((*finding(result), *around(text(script), result))))
+        self._findings.append("\n".join((*finding(result, third=_THIRD), *around(text(script), result))))
 
     def _console(self) -> bytes:
         return self.machine.console_log.read_bytes()

@@ -20,17 +20,18 @@ _CODES = 4
 """The instructions in hexadecimal on a line of 80 columns."""
 
 
-def finding(result: ScriptResult, *, whole: bool = True) -> Iterator[str]:
+def finding(result: ScriptResult, *, whole: bool = True, third: str = "clause") -> Iterator[str]:
     """Yields what is not as predicted, with long values shortened: `results.json` has them whole; what lockstep found
-    of it, and what was left of the guest that died of it, all of it only where that is to be `whole`."""
-    yield from _differs(result)
+    of it, and what was left of the guest that died of it, all of it only where that is to be `whole`. `third` is
+    what carries the expectations, as in `Blame.sentence`."""
+    yield from _differs(result, third)
     if result.lockstep:
         yield from lines(result.lockstep)
     if result.postmortem:
         yield from result.postmortem.lines() if whole else result.postmortem.short()
 
 
-def _differs(result: ScriptResult) -> Iterator[str]:
+def _differs(result: ScriptResult, third: str) -> Iterator[str]:
     if result.sightings:
         yield from (brief(describe(seen), REASON) for seen in result.sightings)
         return
@@ -39,7 +40,7 @@ def _differs(result: ScriptResult) -> Iterator[str]:
     if result.operation:
         yield from outcomes(result.operation)
         if result.blame and result.operation.expectation:
-            yield result.blame.sentence
+            yield result.blame.sentence(third)
 
 
 def outcomes(step: OperationReport) -> Iterator[str]:

@@ -227,7 +227,7 @@ def _finding(
         first.reason,
         first.operation,
         first.sightings,
-        first.blame.sentence if first.blame and first.operation and first.operation.expectation else "",
+        first.blame.sentence() if first.blame and first.operation and first.operation.expectation else "",
         tuple(lines(first.lockstep)) if first.lockstep else (),
         tuple(first.postmortem.lines()) if first.postmortem else (),
         tuple((result.lane, anchors.get(result.lane, ""), result.seconds) for result in same),

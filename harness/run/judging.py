@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.compare import Blame, Comparison, Verdict, compare
+from harness.compare import Comparison, Verdict, compare
 from harness.difference import difference
 from harness.judged import judged, unexpected
 from harness.lane import Lane
@@ -45,9 +45,12 @@ def wanted(seen: Observed | Missed) -> int | None:
     return 0
 
 
-def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction]) -> ScriptResult:
-    """The verdict on one script whose predictions are there already. What was missed, with predictions for
-    what came before, is lost, but where the model knows a fault that the kernel may have died of."""
+def verdict(
+    lane: Lane, seen: Observed | Missed, predictions: Sequence[Prediction], third: str = "clause"
+) -> ScriptResult:
+    """The verdict on one script whose predictions are there already; `third` is what carries its expectations. What was
+    missed, with predictions for what came before, is lost, but where the model knows a fault that the kernel may have
+    died of."""
     script = seen.script
     if isinstance(seen, Missed):
         lost = ScriptResult(str(lane), script.name, Verdict.LOST, seen.reason, _missed(seen))
@@ -81,15 +84,15 @@ def verdict(lane: Lane, seen: Observed | Missed, predictions: Sequence[Predictio
             difference(found),
             depends_on(script, found.index),
         )
-        return replace(result, reason=_reason(report, found.blame), operation=report, blame=found.blame)
+        return replace(result, reason=_reason(report, found.blame.sentence(third)), operation=report, blame=found.blame)
     return result
 
 
-def _reason(report: OperationReport, blame: Blame) -> str:
+def _reason(report: OperationReport, alone: str) -> str:
     """Returns the reason on one line: long values are shortened, not what differs."""
     said = f"predicted {brief(report.prediction)}; saw {brief(report.observation)}"
     if report.expectation:
-        said = f"expected {brief(report.expectation)}; {said} ({blame.sentence})"
+        said = f"expected {brief(report.expectation)}; {said} ({alone})"
     return "; ".join((f"operation {report.index}, {brief(report.operation)}: {said}", *report.difference))
 
 

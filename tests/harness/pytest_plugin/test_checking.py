@@ -118,7 +118,7 @@ def test_lanes_judge_each_other_where_nobody_predicts_anything(tmp_path: Path) -
 
 
 def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"expected 0; predicted EBADF; saw EBADF \(the clause differs"):
+    with pytest.raises(Diverged, match=r"expected 0; predicted EBADF; saw EBADF \(the test differs"):
         guest(tmp_path, fake_executor(ebadf)).check(expect(CLOSED, 0))
 
 

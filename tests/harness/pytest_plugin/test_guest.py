@@ -80,7 +80,7 @@ def test_examples_hold_and_trouble_is_told(pytester: pytest.Pytester) -> None:
     ]
     result.stdout.fnmatch_lines_random(
         [
-            "*Diverged: operation 4, Close(descriptor=-1): expected 0; predicted EBADF; saw EBADF (the clause differs*",
+            "*Diverged: operation 4, Close(descriptor=-1): expected 0; predicted EBADF; saw EBADF (the test differs*",
             "*console of debian-12/x86_64/jit, *out/*/debian-12-x86_64/console.log*",
             "*] said to the console",
             "*verifier's log of 'program' on debian-12/x86_64/jit*",

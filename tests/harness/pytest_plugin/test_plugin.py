@@ -303,7 +303,7 @@ def test_the_summary_says_how_much_was_judged_and_what_passed_for_want_of_a_word
         [
             "*Unjudged: debian-12/arm64/jit: operation 1, Close(descriptor=100): unpredicted: *",
             "*UnexpectedFailure: debian-12/arm64/jit: operation 1, Close(descriptor=100): EBADF, which nobody expected",
-            "hil: 4 operations: judged by model and clause 2, by one of them 1, by other lanes alone 0, by none 1",
+            "hil: 4 operations: judged by model and expectation 2, by one of them 1, by other lanes alone 0, by none 1",
         ]
     )
 

@@ -110,7 +110,8 @@ def test_what_nobody_predicts_is_told_and_fails_the_run_that_asks_for_it(tmp_pat
     console = Console(file=io.StringIO(), width=200)
     summarize(console, unpredicted("success"), tmp_path)
     assert "no rule for 1 operation, and a clause covers each\n" in console.file.getvalue()
-    assert "1 operation: judged by model and clause 0, by one of them 0, by other lanes alone 0, by none 1\n" in told
+    account = "1 operation: judged by model and expectation 0, by one of them 0, by other lanes alone 0, by none 1"
+    assert f"{account}\n" in told
     with pytest.raises(BenchError, match=r"1 operation should give; the first is Close\(event=e\) of script-0"):
         Demands(predicted=True).check(unpredicted(""))
     NO_DEMANDS.check(unpredicted(""))
@@ -128,7 +129,7 @@ def failing() -> RunReport:
 def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_path: Path) -> None:
     """Of scripts that agree: of others something else is told."""
     said = f"1 operation failed unexpectedly; the first is LoadProgram(name='p') of script-0 on {LANE}: EACCES"
-    account = "28 operations: judged by model and clause 4, by one of them 14, by other lanes alone 10, by none 0"
+    account = "28 operations: judged by model and expectation 4, by one of them 14, by other lanes alone 10, by none 0"
     assert failing().remarks == (account, said)
     console = Console(file=io.StringIO(), width=80)
     summarize(console, failing(), tmp_path)
