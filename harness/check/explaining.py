@@ -15,14 +15,12 @@ from harness.isa.opcodes import Class, Jump
 from harness.isa.text import listing
 from harness.model.environment import Environment
 from harness.model.rules import LoadCheck, dotted
-from harness.model.upstream.change import Change
 from harness.objects.adjusting import POISON
 from harness.objects.loading import Stage, Step
 from harness.objects.map_types import type_name
 from harness.objects.places import ATTACHED, Place, needs, portable, user_place
 from harness.objects.reasons import Refusal
 from harness.objects.user_files import NoPlace
-from harness.release import dotted as release_name
 from harness.run.checked import Why
 from harness.script.operations import (
     CreateKprobe,
@@ -97,7 +95,7 @@ def not_made(operation: Operation, errno: str, environment: Environment) -> Why:
             if change
             else f"no known release has {type_name(type)}"
         )
-        return Why(Stage.MAPS, what, "newer-kernel", errno, rule, f"needs {_kernel(change)}" if change else "")
+        return Why(Stage.MAPS, what, "newer-kernel", errno, rule, since.needs(change) if change else "")
     if isinstance(operation, CreateMap) and flags & ~environment.rules.maps.flags.get(int(type or 0), 0):
         rule = f"maps of type {type_name(int(type or 0))} do not take flags {flags:#x} in {environment.rules.name}"
         remedy = "needs a newer kernel: .rodata takes flags of 5.2, and maps that are mapped one of 5.5"
@@ -145,7 +143,7 @@ def not_loaded(trial: Trial, errno: str, reading: Reading | None, environment: E
         rule = (
             f"programs of type {type.name} are {since.says(change)}" if change else f"no known release has {type.name}"
         )
-        return Why(Stage.LOAD, what, "newer-kernel", errno, rule, f"needs {_kernel(change)}" if change else "")
+        return Why(Stage.LOAD, what, "newer-kernel", errno, rule, since.needs(change) if change else "")
     if type is ProgramType.KPROBE and not environment.kprobes:
         rule = f"{rules.name} has no kprobes on {environment.arch}, and so no programs of their type"
         return Why(Stage.LOAD, what, "no-kprobes", errno, rule, "choose another lane")
@@ -247,7 +245,7 @@ def _helper_rule(number: int, environment: Environment) -> str:
 
 def _helper_remedy(number: int, environment: Environment) -> str:
     change = since.helper(number)
-    return f"needs {_kernel(change)}" if change is not None and number not in environment.rules.helpers else ""
+    return since.needs(change) if change is not None and number not in environment.rules.helpers else ""
 
 
 def not_attached(
@@ -365,7 +363,3 @@ def _memlock(stage: Stage, what: str, environment: Environment) -> Why:
         )
     rule = "bpf(2) is for callers with CAP_BPF or CAP_SYS_ADMIN (kernel.unprivileged_bpf_disabled)"
     return Why(stage, what, "permission", "EPERM", rule)
-
-
-def _kernel(change: Change) -> str:
-    return f"Linux {release_name(change.since)}"

@@ -36,6 +36,14 @@ def says(change: Change) -> str:
     return f"since {dotted(change.since)}{commit}"
 
 
+def needs(change: Change) -> str:
+    """Returns `needs Linux 5.8`; where the commit was not looked up, no more than what is known: a release that has it,
+    and one that does not."""
+    if change.after < change.since:
+        return f"needs a release after {dotted(change.after)}; {dotted(change.since)} is known to have it"
+    return f"needs Linux {dotted(change.since)}"
+
+
 @cache
 def map_type(number: int) -> Change | None:
     """Returns the change that brought a type of map."""

@@ -8,13 +8,27 @@ have exited with 0, so that a run that was interrupted or judged nothing never l
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
+from harness.compare import Verdict
+from harness.run.checked import Checked, Word
 from harness.run.results import RunReport
 from harness.run.severity import severity
 
 _COLOURS = {0: "brightgreen", 1: "red"}
 _UNKNOWN = "lightgrey"
 """For a run that says nothing of the kernels: the bench or a machine failed, or it was ended early."""
+_REACHED = {
+    Word.NOT_RUN: "not run",
+    Word.REFUSED: "refused",
+    Word.NOT_ATTACHED: "not attached",
+    Word.OPEN: "open",
+    Word.LOADS: "load",
+    Word.ATTACHES: "attach",
+    Word.FIRES: "fire",
+}
+"""How far programs came, the least first."""
 _SHOWN = 3
 """Counts that are named; a badge is one short line."""
 
@@ -26,12 +40,23 @@ def render(report: RunReport) -> str:
     return json.dumps(badge, ensure_ascii=False) + "\n"
 
 
+def _programs(checked: Sequence[Checked]) -> Iterator[str]:
+    """Yields how many programs on lanes are not as the user's table says, and how far all of them came."""
+    if unexpected := sum(bool(one.expected) and not one.fine for one in checked):
+        yield f"{unexpected:,} not as expected"
+    if misread := sum(one.misread for one in checked):
+        yield f"{misread:,} with wrong registers"
+    words = Counter(one.word for one in checked)
+    yield from (f"{words[word]:,} {said}" for word, said in _REACHED.items() if words[word])
+
+
 def _message(report: RunReport) -> str:
-    """What was found, the worst first."""
+    """What was found, the worst first; of a run with objects, how far their programs came, instead of agreement."""
     counts = report.counts()
-    found = [f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=severity, reverse=True)]
     if report.checked:
-        fine = sum(one.fine for one in report.checked)
-        found.insert(0, f"{fine:,} of {len(report.checked):,} fine")
+        for verdict in (Verdict.AGREE, Verdict.UNSUPPORTED):
+            del counts[verdict]
+    found = [f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=severity, reverse=True)]
+    found += _programs(report.checked)
     words = ", ".join(found[:_SHOWN]) or "nothing judged"
     return f"interrupted: {words}" if report.interrupted else words

@@ -52,7 +52,7 @@ class Demands:
             )
 
     def _failed(self, report: RunReport) -> Iterator[tuple[str, BenchError]]:
-        if self.expected and report.unexpected:
+        if self.expected and report.failed_unasked:
             remedy = "expect the errno, or mend the script; without --strict this is only reported"
             yield "--strict", BenchError(report.failed_unasked, remedy=remedy)
 

@@ -15,7 +15,7 @@ from harness.counting import counted
 from harness.judged import NOTHING, Judged
 from harness.lane import Lane
 from harness.lockstep.findings import Examined
-from harness.run.checked import Checked
+from harness.run.checked import WITH_REASON, Checked
 from harness.run.covered import Covered
 from harness.run.executed import Executed
 from harness.run.phase_timing import PhaseTime
@@ -260,12 +260,15 @@ class RunReport:
 
     @property
     def failed_unasked(self) -> str:
-        """Returns how many operations failed unexpectedly, and the first of them; empty for none."""
-        if not self.unexpected:
+        """Returns how many operations failed unexpectedly, and the first of them; empty for none. Those of programs of
+        objects that were not loaded or attached are what the reasons are about."""
+        told = {(one.lane, one.script) for one in self.checked if one.whys and one.word in WITH_REASON}
+        left = [(result, step) for result, step in self.unexpected if (result.lane, result.script) not in told]
+        if not left:
             return ""
-        result, step = self.unexpected[0]
+        result, step = left[0]
         where = f"{step.operation} of {result.script} on {result.lane}: {step.observation}"
-        number = counted(len(self.unexpected), "operation")
+        number = counted(len(left), "operation")
         return f"{number} failed unexpectedly; the first is {where}"
 
     @property

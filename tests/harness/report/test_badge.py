@@ -16,7 +16,7 @@ from harness.compare import Verdict
 from harness.report import badge
 from harness.report.commands import report as command
 from harness.run.results import RunReport
-from tests.harness.report.test_programs import FIRES
+from tests.harness.report.test_programs import FIRES, REFUSED
 from tests.harness.reports import LANES, agreeing, everything, report, reports, result
 
 
@@ -41,7 +41,13 @@ def test_a_badge_has_the_fields_that_shields_reads() -> None:
         (replace(agreeing(), interrupted=True), "interrupted: 9 agree", "lightgrey"),
         (replace(agreeing(), broken=("debian-13 is unsupported",)), "9 agree", "lightgrey"),
         (report(), "nothing judged", "lightgrey"),
-        (replace(report(), checked=(FIRES, FIRES)), "2 of 2 fine", "brightgreen"),
+        (replace(report(), checked=(FIRES, FIRES)), "2 fire", "brightgreen"),
+        (replace(agreeing(), checked=(FIRES, REFUSED, REFUSED, FIRES)), "2 refused, 2 fire", "red"),
+        (
+            replace(agreeing(), checked=(replace(FIRES, expected="refused"), REFUSED)),
+            "1 not as expected, 1 refused, 1 fire",
+            "red",
+        ),
     ],
 )
 def test_the_worst_comes_first_and_decides_the_colour(run: RunReport, message: str, colour: str) -> None:

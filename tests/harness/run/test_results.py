@@ -16,6 +16,7 @@ from harness.judged import Judged
 from harness.report import junit, markdown, page
 from harness.report.summary import summarize
 from harness.run import document
+from harness.run.checked import Answer, Checked, Why
 from harness.run.demands import NO_DEMANDS, Demands
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult
 from hil.errors import BenchError
@@ -139,6 +140,14 @@ def test_what_failed_though_nobody_said_so_is_told_and_fails_a_strict_run(tmp_pa
     assert str(caught.value) == f"{said}; expect the errno, or mend the script; without --strict this is only reported"
     Demands(predicted=True).check(failing())
     Demands(expected=True).check(unpredicted(""))
+
+
+def test_what_failed_of_a_refused_program_is_told_by_its_reason_alone() -> None:
+    run = failing()
+    refused = Checked(LANE, "p.o", "p", "kprobe/f", "script-0", Answer.NO, whys=(Why("load", "refused", "verifier"),))
+    assert run.failed_unasked
+    assert replace(run, checked=(refused,)).failed_unasked == ""
+    assert replace(run, checked=(replace(refused, loads=Answer.YES),)).failed_unasked == run.failed_unasked
 
 
 def test_a_run_that_does_not_meet_a_demand_is_recorded_as_failed() -> None:
