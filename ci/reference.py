@@ -67,10 +67,14 @@ def operations() -> Iterator[str]:
     )
     for one in get_args(Operation):
         yield from ("", f"### {one.__name__}", "", *_fields(one), *_doc(one))
-    yield from ("", "## Triggers", "", "Functions that a script can reach on every kernel, by `op.Trigger`.", "")
+    yield from ("", "## Triggers", "", "Functions that a script can reach on every kernel, by `op.Trigger`.")
+    yield from ('`op.Trigger("write_null", (0, 5))` has buf 0 and count 5.', "")
     yield from _table(
-        ("trigger", "function", "system call", "fails with"),
-        ((name, path.symbol, path.system_call, path.errno or "") for name, path in TRIGGERS.items()),
+        ("trigger", "arguments", "what reaches the probed function", "system call", "fails with"),
+        (
+            (name, ", ".join(path.chosen), f"`{path.reached}`", path.system_call, path.errno or "")
+            for name, path in TRIGGERS.items()
+        ),
     )
     yield from ("", "## Pieces of scripts")
     for name in testing.__all__:

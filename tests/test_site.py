@@ -78,6 +78,7 @@ def test_the_reference_has_every_command_operation_and_record() -> None:
     for one in get_args(Operation):
         assert f"### {one.__name__}\n\n```python\nop.{one.__name__}(\n" in pages["operations"]
     assert all(f"| `{name}` |" in pages["operations"] for name in TRIGGERS)
+    assert "| `write_null` | buf, count | `write_null(?, buf, count, ?)` | write |" in pages["operations"]
     assert "argument(1)` is the second one" in pages["operations"] and "| `arm64` | x0 x1 " in pages["operations"]
     assert "\n    (79) r2 = *(u64 *)(r1 +112)  " in pages["operations"]
     assert "| `command` | tuple[str, ...] |" in pages["results"] and "## ScriptResult\n" in pages["results"]

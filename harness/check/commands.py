@@ -25,18 +25,25 @@ from harness.report.programs import print_checked
 from harness.run.checked import Word
 from harness.run.choice import known_lanes
 from harness.run.plan import shares
+from harness.script.triggers import TRIGGERS
 from hil import terminal
 from hil.arguments import INPUT_FILE
 from hil.errors import UserError
 from hil.nearest import nearest
 from hil.whole import check_place
 
+TRIGGER = (
+    "Fire probes by this trigger: write_null:0,5, or run:ls /. There are "
+    + ", ".join(f"{name}:{','.join(map(str.upper, path.chosen))}" for name, path in TRIGGERS.items())
+    + "; arguments that are left out are 0."
+)
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=INPUT_FILE)
 @lanes
 @click.option("--programs", "patterns", default="*", show_default=True, help="Only programs of such names or sections.")
-@click.option("--trigger", metavar="NAME[:ARGUMENTS]", help="Fire probes by this trigger: write_null:0,5, or run:ls /.")
+@click.option("--trigger", metavar="NAME[:ARGUMENTS]", help=TRIGGER)
 @click.option("--portable", is_flag=True, help="Name system calls as each kernel does, set `version`, and say so.")
 @click.option("--expect", type=INPUT_FILE, help="A table of what must be.")
 @click.option("--write-expect", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of what was.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import shlex
 
+from harness.counting import counted
 from harness.script.bounds import beyond
 from harness.script.operations import Execute, Trigger
-from harness.script.triggers import TRIGGERS, From
+from harness.script.triggers import TRIGGERS
 from hil.errors import UserError
 from hil.nearest import nearest
 
@@ -23,12 +24,19 @@ def parse(text: str) -> Trigger | Execute:
         return _command(text, listed)
     if name not in TRIGGERS:
         raise UserError(f"--trigger {text}: there is no trigger {name!r}", remedy=nearest(name, (*TRIGGERS, RUN)))
+    chosen = TRIGGERS[name].chosen
     try:
         arguments = tuple(int(word, 0) for word in listed.split(",")) if listed else ()
     except ValueError:
-        raise UserError(f"--trigger {text}: arguments are numbers", remedy=f"write {name}:0,5") from None
-    if len(arguments) > (most := TRIGGERS[name].call.count(From.CHOSEN)):
-        raise UserError(f"--trigger {text}: {name} takes {most} arguments", remedy="leave some out")
+        raise UserError(
+            f"--trigger {text}: arguments are numbers",
+            remedy=f"write {name}:{','.join('0' for _ in chosen)}, for {', '.join(chosen)}",
+        ) from None
+    if len(arguments) > len(chosen):
+        raise UserError(
+            f"--trigger {text}: {name} takes {counted(len(chosen), 'argument')}: {', '.join(chosen)}",
+            remedy="leave out what is behind these",
+        )
     made = Trigger(name, arguments)
     if wrong := beyond(made):
         raise UserError(f"--trigger {text}: it {wrong}", remedy="write a number that a register holds")

@@ -29,7 +29,7 @@ from harness.script.operations import (
     Script,
     Trigger,
 )
-from harness.script.triggers import TRIGGERS, From
+from harness.script.triggers import TRIGGERS
 from hil.errors import UserError
 
 WORD = "hello"
@@ -230,7 +230,7 @@ def _fire(trial: Trial, trigger: Trigger | Execute | None) -> Iterator[Fork | Ex
     elif trigger is not None:
         yield trigger
     elif known := trial.trigger:
-        open_ones = TRIGGERS[known].call.count(From.CHOSEN)
+        open_ones = len(TRIGGERS[known].chosen)
         yield Trigger(known, _VALID.get(known, _MAGIC[:open_ones]))
     elif where is not None and where.kind == "device":
         yield from (Fork(), Execute("127.0.0.1", _PING), Exit())

@@ -29,7 +29,7 @@ from harness.script.outcome import Outcome
 from harness.script.processes import ChildOnly, Execute, Exit, Fork, SetCredentials
 from harness.script.surroundings import ReadSetting, SetSetting
 from harness.script.text import describe
-from harness.script.triggers import TRIGGERS, From
+from harness.script.triggers import TRIGGERS
 from hil.nearest import nearest
 
 LONGEST_TAG, LONGEST_PROBE = 30, 32
@@ -114,9 +114,9 @@ def _written(operation: Operation) -> str:
         case Trigger(times=times) if times < 1:
             return "fires nothing"
         case Trigger(trigger=name, arguments=arguments):
-            most = TRIGGERS[name].call.count(From.CHOSEN)
-            if len(arguments) > most:
-                return f"has {len(arguments)} arguments; {name!r} lets one choose {most}"
+            chosen = TRIGGERS[name].chosen
+            if len(arguments) > len(chosen):
+                return f"has {len(arguments)} arguments; {name!r} lets one choose {len(chosen)}: {', '.join(chosen)}"
         case LoadProgram(program=Program(instructions, maps, functions), types=types):
             if beyond := [index for index, _ in maps if not 0 <= index < len(instructions)]:
                 return f"refers to a map in instruction {beyond[0]} of {len(instructions)}"

@@ -130,7 +130,8 @@ class Disable:
 class Trigger:
     """Makes the calling process reach a probed kernel function with chosen arguments, `times` times.
 
-    `trigger` names a row of `harness.script.triggers`; `arguments` are the values that the row leaves open. The
+    `trigger` names a row of the table of triggers (`harness.script.triggers`); `arguments` are the values that the row
+    leaves open, in its order; those left out are 0. The
     outcome's value is what the system call returned (in the last round).
     """
 

@@ -36,12 +36,14 @@ class KernelPath:
     `returns` (the low `return_bits` of it), and the system call returns `result`, or fails with `errno`.
 
     `returns` and `result` are a number, or an `Argument` when the value is one that the script chose. `name`
-    distinguishes triggers of one function.
+    distinguishes triggers of one function. `chosen` are the names of the arguments that the script chooses, in the
+    order of the system call, as its page in section 2 of the manual has them.
     """
 
     symbol: str
     system_call: str
     call: tuple[int | From, ...]
+    chosen: tuple[str, ...]
     arguments: tuple[Argument, ...]
     returns: int | Argument
     return_bits: int = 64
@@ -49,6 +51,18 @@ class KernelPath:
     errno: str | None = None
     link: str = ""
     name: str = ""
+
+    @property
+    def reached(self) -> str:
+        """Returns the function with what its arguments hold, in words: `write_null(?, buf, count, ?)`, where nobody
+        chooses what is `?`."""
+        words = [
+            "?"
+            if one.chosen is None
+            else f"{'&' if one.by_address else ''}{self.chosen[one.chosen]}{' (32 bits)' if one.bits == 32 else ''}"
+            for one in self.arguments
+        ]
+        return f"{self.symbol}({', '.join(words)})"
 
 
 UNKNOWN_PRCTL = 0x7FFF0001
@@ -61,6 +75,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="cap_task_prctl",
             system_call="prctl",
             call=(From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN, From.CHOSEN),
+            chosen=("option", "arg2", "arg3", "arg4", "arg5"),
             arguments=(Argument(0, bits=32), Argument(1), Argument(2), Argument(3), Argument(4)),
             returns=(1 << 32) - 38,  # -ENOSYS: "not an option of mine", security/commoncap.c
             return_bits=32,
@@ -71,6 +86,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="null_lseek",
             system_call="lseek",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            chosen=("offset", "whence"),
             arguments=(Argument(), Argument(0), Argument(1, bits=32)),
             returns=0,
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
@@ -79,6 +95,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="write_null",
             system_call="write",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            chosen=("buf", "count"),
             arguments=(Argument(), Argument(0), Argument(1), Argument()),
             returns=Argument(1),
             result=Argument(1),
@@ -89,6 +106,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="write_null",
             system_call="pwrite64",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN, From.CHOSEN),
+            chosen=("buf", "count", "offset"),
             arguments=(Argument(), Argument(0), Argument(1), Argument(2, by_address=True)),
             returns=Argument(1),
             result=Argument(1),
@@ -98,6 +116,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="read_null",
             system_call="read",
             call=(From.NULL_DEVICE, From.CHOSEN, From.CHOSEN),
+            chosen=("buf", "count"),
             arguments=(Argument(), Argument(0), Argument(1), Argument()),
             returns=0,
             link="https://elixir.bootlin.com/linux/v4.1/source/drivers/char/mem.c",
@@ -106,6 +125,7 @@ TRIGGERS: dict[str, KernelPath] = {
             symbol="find_task_by_vpid",
             system_call="getpgid",
             call=(From.CHOSEN,),
+            chosen=("pid",),
             arguments=(Argument(0, bits=32),),
             returns=0,
             errno="ESRCH",

@@ -82,8 +82,8 @@ def test_what_the_model_cannot_tell_is_open(tmp_path: Path) -> None:
     [
         (("--programs", "prob"), "did you mean 'probe'"),
         (("--trigger", "cap_task_prctle"), "did you mean 'cap_task_prctl'"),
-        (("--trigger", "write_null:a"), "arguments are numbers"),
-        (("--trigger", "write_null:1,2,3"), "takes 2 arguments"),
+        (("--trigger", "write_null:a"), "arguments are numbers; write write_null:0,0, for buf, count"),
+        (("--trigger", "write_null:1,2,3"), "takes 2 arguments: buf, count"),
         (("--trigger", "write_null:0x10000000000000000"), "64 bits"),
         (("--write-expect", ""), "names no file"),
         (("--write-expect", "/nonexistent/table.toml"), "there is no folder /nonexistent"),

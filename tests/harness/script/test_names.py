@@ -213,7 +213,7 @@ def test_there_is_an_expectation_for_every_operation_or_for_none() -> None:
     [
         (Trigger("cap_task_prctll"), "names 'cap_task_prctll', which is no trigger; did you mean 'cap_task_prctl'?"),
         (Trigger("sys_sync"), "names 'sys_sync', which is no trigger; choose from 'cap_task_prctl', 'null_lseek', "),
-        (Trigger("read_null", (Buffer(b""), 1, 2)), "has 3 arguments; 'read_null' lets one choose 2"),
+        (Trigger("read_null", (Buffer(b""), 1, 2)), "has 3 arguments; 'read_null' lets one choose 2: buf, count"),
         (RunThreads((Thread(0, (Trigger("sync"),)),)), "names 'sync', which is no trigger; "),
         (ReadSetting("/proc/sys/kernel/kptr_restrict"), "names no file below /proc/sys; write it as in 'kernel/perf"),
         (SetSetting("kernel.kptr_restrict", 1), "names no file below /proc/sys; "),
