@@ -98,7 +98,7 @@ def _left(of: Sequence[Checked]) -> Iterator[str]:
     found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for one in of:
         for content in one.maps:
-            if content.elements:
+            if content.elements or (content.zero and one.word is Word.FIRES):
                 by = found.setdefault((one.script, one.program, content.name), {})
                 by.setdefault(said(content, _MOST_ELEMENTS), []).append(one.lane)
     for (script, program, name), by in found.items():

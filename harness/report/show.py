@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import click
 
+from harness.compare import Verdict
 from harness.counting import counted
 from harness.history.find import find, names_run
 from harness.jobs import completing
@@ -95,6 +96,8 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
         yield f"{group.verdict} on {', '.join(compact(group.lanes))}"
         yield from (f"    {line}" for line in finding(group.results[0]))
         yield f"    again: {group.again(report)}"
+    if agreeing := [one.lane for one in results if one.verdict is Verdict.AGREE]:
+        yield f"{Verdict.AGREE} on {', '.join(compact(agreeing))}"
     for fared in of_objects:
         yield f"the program on {fared.lane}"
         yield from (f"    {line}" for line in account(fared))

@@ -148,6 +148,9 @@ def test_what_a_program_left_in_its_maps_is_told_by_lanes() -> None:
     (table,) = tables(various)
     assert len(table.notes) == 4
     assert table.notes[-1] == "count: something else in hits on other lanes: hil show RUN:probe.o:count"
+    zero = replace(FIRES, maps=(MapContent("hits", (), 2),))
+    assert tables([zero])[0].notes == (f"count: left in hits: 2 are 0, on {LANES[0]}",)
+    assert tables([replace(zero, fires=Answer.NO)])[0].notes == ()
     made = replace(report(*(result(one.lane, one.script) for one in same)), checked=tuple(same))
     assert "left in hits: [0] = 3" in markdown.render(made)
     assert parse(json.dumps(made.record()), "run").checked[0].maps == same[0].maps

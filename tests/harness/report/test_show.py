@@ -149,6 +149,7 @@ def test_a_name_and_a_run_may_have_colons(folder: str, tmp_path: Path) -> None:
     named_with_colon().write(tmp_path / folder / "results.json")
     lines = shown(f"{tmp_path / folder}:probe.o:count")
     at = lines.index(f"the program on {LANES[0]}")
+    assert lines[at - 1] == f"agree on {LANES[0]}"
     assert lines[at + 1 : at + 3] == ["    kprobe/f of folder/probe.o: fires 3", "    map hits: [0] = 3"]
     assert lines[-1].endswith("see hil object FILE")
     assert shown(f"{tmp_path / folder}/results.json:probe.o:count") == lines
