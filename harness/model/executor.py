@@ -47,6 +47,7 @@ from harness.model.verifier.rules import Rule
 from harness.script import operations as op
 from harness.script import processes as child
 from harness.script import surroundings as around
+from harness.script.malformed import Malformed
 from harness.script.operations import Operation, RunThreads, Script
 from harness.script.outcome import ANY, Outcome, Prediction, Unpredicted
 
@@ -136,8 +137,13 @@ class ModelExecutor:
         With threads, the script is run in every order they allow; for a release of which something was never looked up,
         by every set of rules it may have. Where it cannot be known whether a kernel accepts a program, the rest is
         predicted under what it answered according to `seen`, the outcomes of the script's operations; the load itself
-        stays unpredicted.
+        stays unpredicted. Raises Malformed for operations that are no script.
         """
+        if not isinstance(script, Script):
+            raise Malformed(
+                f"the model runs a Script, not {type(script).__name__}",
+                remedy='make one of operations: Script("name", "", (operation, ...))',
+            )
         runs = [self._run(number, script, end, seen) for number in range(len(self._kernels))]
         return [common(self._kernels, predictions) for predictions in zip(*runs, strict=True)]
 

@@ -93,7 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
         _lanes(config)
     for kernel in _required(config):
         if kernel not in {lane.kernel for lane in _lanes(config)}:
-            raise pytest.UsageError(f"--hil-require {kernel}: no lane of it was chosen; add it to --hil-lanes")
+            remedy = "write commas between kernels" if " " in kernel else "add it to --hil-lanes"
+            raise pytest.UsageError(f"--hil-require {kernel}: no lane of it was chosen; {remedy}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -117,6 +118,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        from harness.pytest_plugin.mistakes import at_the_tests_line
+
+        at_the_tests_line(call.excinfo)
     report = yield
     if call.when == "call" and _GUEST in item.stash:
         report.sections += item.stash[_GUEST].sections(failed=report.failed)
