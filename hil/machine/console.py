@@ -23,6 +23,7 @@ _STAMP = re.compile(r"^(\[ *\d+\.\d+\])?(\[ *[TC]\d+\])? ?")
 # A guest that prints without end must not exhaust the host's memory.
 _MOST_LINES = 100_000
 _LONGEST_LINE = 1 << 16
+_LONGEST_TAIL = 200
 
 
 class Kind(StrEnum):
@@ -55,6 +56,11 @@ def diagnose(line: str) -> Symptom | None:
     return next((symptom for symptom in symptoms() if message.startswith(symptom.text)), None)
 
 
+def _is_panic(line: str) -> bool:
+    symptom = diagnose(line)
+    return symptom is not None and symptom.kind is Kind.PANIC
+
+
 class Console:
     """Reads the console in a thread of its own until QEMU ends."""
 
@@ -85,8 +91,13 @@ class Console:
         return "\n".join(self.lines)
 
     def tail(self, count: int = 40) -> str:
-        """The last `count` lines."""
-        return "\n".join(self.lines[-count:]).strip("\n")
+        """The last `count` lines; of a kernel that panicked all since it said so, at most `_LONGEST_TAIL`."""
+        lines = self.lines
+        begin = len(lines) - count
+        if self._panic is not None:
+            said = (number for number, line in enumerate(lines) if _is_panic(line))
+            begin = max(min(next(said, begin), begin), len(lines) - _LONGEST_TAIL)
+        return "\n".join(lines[max(begin, 0) :]).strip("\n")
 
     @property
     def panic(self) -> str | None:

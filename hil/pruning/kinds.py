@@ -38,6 +38,7 @@ CACHED = (
 """The folders of the cache by their names: everything in them can be made again but imported kernels."""
 KEPT = (
     Kind("runs", "run folders", "never; results stay in the history"),
+    Kind("campaigns", "what workers of dask found", "never; the campaign's run folder has it as well"),
     Kind("debug", "run folders of hil debug", "never"),
     Kind("builds", "logs of hil kernels build", "never"),
     Kind("guestroots", "initramfs archives, where the cache is read-only", "built in a fraction of a second"),

@@ -74,6 +74,7 @@ def claims(arch: str) -> Iterator[Claim]:
     yield from _fields("union bpf_attr", bpf.OBJECT_INFO, "info.")
     yield from _fields("struct bpf_prog_info", bpf.PROG_INFO)
     yield from _fields("struct bpf_func_info", bpf.FUNC_INFO)
+    yield Claim("BPF_LINE_INFO_LINE_NUM(~0u) + 1ull", 1 << 32 - bpf.COLUMN_BITS)
     yield from _fields("struct perf_event_attr", perf.ATTR)
     yield from _structures()
     for prefix, module in _CONSTANTS:
@@ -119,6 +120,7 @@ _CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("", numbers), ("BPF_", bpf), 
 _OUR_OWN = frozenset(
     {
         ("harness.abi.bpf", "ATTR_SIZE"),
+        ("harness.abi.bpf", "COLUMN_BITS"),
         *(("harness.abi.perf", name) for name in ("RING_DATA_HEAD", "RING_DATA_TAIL", "IOC_TYPE", *_FLAGS)),
     }
 )

@@ -111,6 +111,18 @@ def test_a_panic_in_the_last_unended_line_counts(wire: Wire) -> None:
     assert wire.console.panic is not None
 
 
+@pytest.mark.parametrize(
+    ("behind", "shown", "first"), [(10, 39, "line 72"), (80, 81, "Kernel panic"), (500, 199, "r 301")]
+)
+def test_the_tail_of_a_panic_begins_with_its_message(wire: Wire, behind: int, shown: int, first: str) -> None:
+    before = "".join(f"line {number}\n" for number in range(100))
+    after = "".join(f"r {number}\n" for number in range(behind))
+    wire.prints(f"{before}Kernel panic - not syncing: why\n{after}".encode())
+    wire.end()
+    lines = wire.console.tail().splitlines()
+    assert len(lines) == shown and lines[0].startswith(first)
+
+
 def test_garbage_is_kept_readable(wire: Wire) -> None:
     wire.prints(b"a\xff\xfeb\n")
     wire.end()

@@ -33,6 +33,7 @@ def about_its_program(result: ScriptResult) -> ScriptResult:
 
 def test_findings_go_to_every_report_with_their_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
     one, totals, said = campaign(8), Totals(campaign(8).lanes), io.StringIO()
 
     def carry_out() -> None:
