@@ -202,6 +202,8 @@ class LaneGuest:
         yield f"console of {self.lane}, {log}", "\n".join(lines) or "(nothing was printed during the test)"
         if failed:
             yield from ((f"script on {self.lane}", one) for one in self._findings)
+            if self._seen and not self._findings:  # as of an `assert` of the test, which may be about any of them
+                yield f"last operations on {self.lane}", "\n".join(_operations(self._seen[-1]))
             for program, log_text in logs(self.executor, self._seen):
                 yield f"verifier's log of {program!r} on {self.lane}", log_text
 
@@ -240,3 +242,9 @@ class LaneGuest:
             raise ScriptLost(f"{seen.reason}, at operation {at.index}, {at.operation}" if at else seen.reason)
         self._seen.append(seen)
         return seen
+
+
+def _operations(seen: Observed) -> Iterator[str]:
+    """A line for each operation, with its outcome."""
+    for index, (operation, outcome) in enumerate(zip(seen.script.operations, seen.outcomes, strict=False)):
+        yield f"{index:>4}  {brief(describe(operation))}: {brief(describe_outcome(outcome))}"

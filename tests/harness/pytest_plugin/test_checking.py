@@ -246,7 +246,15 @@ def test_a_failed_test_tells_its_script_and_programs(executor: FakeExecutor, tmp
 def test_a_failed_test_tells_why_programs_were_refused(tmp_path: Path) -> None:
     ours = guest(tmp_path, fake_executor(refuses))
     assert ours.run(REFUSED)[0].log is None
-    assert list(ours.sections(failed=True))[1:] == [(f"verifier's log of 'short' on {LANE}", "R0 !read_ok\n")]
+    assert list(ours.sections(failed=True))[2:] == [(f"verifier's log of 'short' on {LANE}", "R0 !read_ok\n")]
+    assert len(list(ours.sections(failed=False))) == 1
+
+
+def test_a_test_that_fails_by_an_assert_of_its_own_shows_its_operations_with_outcomes(tmp_path: Path) -> None:
+    ours = guest(tmp_path, fake_executor(ebadf))
+    ours.run(CLOSED, Close(100))
+    shown = "   0  Close(descriptor=-1): EBADF\n   1  Close(descriptor=100): EBADF"
+    assert list(ours.sections(failed=True))[1:] == [(f"last operations on {LANE}", shown)]
     assert len(list(ours.sections(failed=False))) == 1
 
 
@@ -255,4 +263,5 @@ def test_a_guest_that_is_gone_has_no_log_to_give(kind: type[FakeExecutor], tmp_p
     ours = guest(tmp_path, fake_executor(refuses))
     ours.run(REFUSED)
     ours.session = fake_session(dead(kind), tmp_path / "console.log")
-    assert len(list(ours.sections(failed=True))) == 1
+    titles = [title.partition(" on ")[0] for title, _ in ours.sections(failed=True)]
+    assert titles[1:] == ["last operations"]
