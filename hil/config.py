@@ -84,6 +84,7 @@ def defaults(group: click.Group, context: click.Context, start: Path | None = No
         own = {key: value for key, value in file.table.items() if isinstance(value, dict)}
         for_all = {key: value for key, value in file.table.items() if key not in own}
         commands = group.list_commands(context)
+        _check_owned(file, for_all, group, context)
         _check_known(file, file.heading, for_all, (*SHARED, *commands))
         _check_known(file, file.heading, own, commands)
         for name in dict.fromkeys((*own, context.invoked_subcommand or "")):
@@ -139,8 +140,32 @@ def _value(file: File, where: str, option: click.Option, context: click.Context,
     try:
         option.type_cast_value(context, value)
     except click.BadParameter as error:
-        raise UserError(f"{said}: {error.message}", remedy="correct the file") from None
+        message = error.message.rstrip(".").replace(" integer range", " integer").replace(" float range", " float")
+        raise UserError(f"{said}: {message}", remedy="correct the file") from None
     return value
+
+
+def _check_owned(file: File, given: Mapping[str, Any], group: click.Group, context: click.Context) -> None:
+    """Raises UserError for a key for all commands that is an option of some, with the tables that it belongs to."""
+    for key in given:
+        if key in SHARED or group.get_command(context, key):
+            continue
+        tables = [f"[{'.'.join(filter(None, (file.heading, name)))}]" for name in _owners(key, group, context)]
+        if tables:
+            raise UserError(
+                f"{_place(file, file.heading)} has the unknown key {key!r}, which is an option of single commands",
+                remedy=f"write it below {' or '.join(tables)}",
+            )
+
+
+def _owners(key: str, group: click.Group, context: click.Context) -> Iterator[str]:
+    """Yields the commands below a group that have an option, as `kernels.fetch`."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None and any(isinstance(one, click.Option) and _key(one) == key for one in command.params):
+            yield name
+        if isinstance(command, click.Group):
+            yield from (f"{name}.{inner}" for inner in _owners(key, command, context))
 
 
 def _check_known(file: File, where: str, given: Mapping[str, Any], known: tuple[str, ...] | list[str]) -> None:

@@ -62,7 +62,7 @@ def list_(limit: int, as_json: bool) -> None:
         )
         for entry in entries
     ]
-    terminal.print_table(terminal.console(), _HEADINGS, rows)
+    terminal.print_table(terminal.console(), _HEADINGS, rows, folding=("started", "verdicts", "command"))
 
 
 @history.command("plot")

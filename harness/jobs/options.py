@@ -20,9 +20,10 @@ from hil.board.lab import PREFIX, Lab
 from hil.board.reaching import COMES_BACK
 from hil.config import shared
 from hil.errors import UserError
+from hil.kernels import catalogue
 from hil.machine import states
 
-DEFAULT_LANES = "debian-12"
+DEFAULT_LANES = catalogue.DEFAULT
 lanes = shared(
     "--lanes",
     metavar="LANE,...",

@@ -189,7 +189,7 @@ def print_checked(console: Console, checked: Sequence[Checked]) -> None:
     """Prints a table for each object and, for each answer no, why."""
     for table in tables(checked):
         console.print(Text(f"\n{printable(table.object)}", style="bold"), soft_wrap=True, highlight=False)
-        print_table(console, ("program", "section", *table.lanes), map(_cells, table.rows))
+        print_table(console, ("program", "section", *table.lanes), map(_cells, table.rows), folding=table.lanes)
         for reason in table.reasons:
             console.print(Text(f"{printable(reason.heading)}:"), soft_wrap=True, highlight=False)
             for line in reason.lines:

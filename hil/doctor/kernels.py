@@ -57,17 +57,18 @@ def archive(
         uri = find().base
     except HilError as error:
         return failed("mirror", error, state)
-    suite = next(known.source.suite for known in catalogue.entries().values() if isinstance(known.source, Debian))
+    source = catalogue.entries()[catalogue.DEFAULT].source
+    assert isinstance(source, Debian)
     shown = mirror.without_password(uri)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            trouble = (fetch or _fetch)(f"{uri}/dists/{suite}/InRelease", Path(folder) / "InRelease")
+            trouble = (fetch or _fetch)(f"{uri}/dists/{source.suite}/InRelease", Path(folder) / "InRelease")
         except BenchError as error:
             return failed("mirror", error, state)
     if trouble:
         remedy = f"check the network and apt's proxy, or set {mirror.ENVIRONMENT} to a mirror that can be reached"
         return Finding("mirror", state, f"{shown} cannot be reached: {mirror.without_password(trouble)}", remedy)
-    return Finding("mirror", State.OK, f"{shown} has {suite}")
+    return Finding("mirror", State.OK, f"{shown} has {source.suite}, of {catalogue.DEFAULT}")
 
 
 def _fetch(uri: str, target: Path) -> str:
@@ -82,5 +83,4 @@ def _fetch(uri: str, target: Path) -> str:
 
 
 def _how_to_fetch() -> str:
-    first = next(name for name, known in catalogue.entries().items() if isinstance(known.source, Debian))
-    return f"hil kernels fetch {first}"
+    return f"hil kernels fetch {catalogue.DEFAULT}"

@@ -14,6 +14,8 @@ from hil.arch import Architecture, architectures_with
 from hil.errors import UserError
 from hil.nearest import meant
 
+DEFAULT = "debian-12"
+"""The kernel that commands run on where none is named."""
 POINT = "@"
 """Separates a kernel's name from the version of one of its point releases."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+[a-z0-9.+~-]*", re.ASCII)

@@ -37,7 +37,7 @@ def command(context: click.Context, as_json: bool) -> None:
         for one in found
     ]
     heads = ("kind", "entries", "size", "what", "when removed", "folder")
-    terminal.print_table(console, heads, cells, right=("entries", "size"))
+    terminal.print_table(console, heads, cells, right=("entries", "size"), folding=heads[3:])
     console.print(f"{_size(sum(one.size for one in found))} in all", highlight=False)
 
 
@@ -59,7 +59,7 @@ def prune(kinds: tuple[str, ...], days: float, dry_run: bool, yes: bool) -> None
     if not rows:
         click.echo("nothing to remove")
         return
-    terminal.print_table(console, ("kind", "size", "why", "path"), rows, right=("size",))
+    terminal.print_table(console, ("kind", "size", "why", "path"), rows, right=("size",), folding=("why", "path"))
     console.print(f"{len(found)} entries, {_size(sum(one.size for one in found))}", highlight=False)
     if dry_run:
         return

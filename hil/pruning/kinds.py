@@ -14,39 +14,42 @@ from hil import directories
 
 @dataclass(frozen=True)
 class Kind:
-    """Files below one folder: what they are, and how they come back when they are removed."""
+    """Files below one folder: what they are, and what follows when they are removed. An entry is a folder or file
+    `levels` below."""
 
     name: str
     what: str
     again: str
+    levels: int = 1
 
 
 CACHED = (
-    Kind("kernels", "kernels, with their modules", "fetched; imported ones never: hil kernels remove"),
-    Kind("states", "saved machines", "saved at the next boot"),
-    Kind("guestroots", "initramfs archives", "built in a fraction of a second"),
-    Kind("disks", "root file systems for hil exec --root", "built from Debian's packages"),
-    Kind("debian", "package lists, and packages", "fetched"),
-    Kind("objects", "packages with BPF objects, for make objects", "fetched"),
-    Kind("symbols", "symbols of kernels for gdb", "read from a machine"),
-    Kind("sources", "sources of kernels", "fetched by hil kernels build"),
-    Kind("userland", "programs of guests", "fetched"),
-    Kind("agent", "the agent by architecture", "compiled"),
-    Kind("recorder", "the plugin for QEMU, for lockstep", "compiled"),
+    Kind("kernels", "kernels, with their modules", "fetched again; imported ones are lost", levels=2),
+    Kind("states", "saved machines", "saved again at the next boot"),
+    Kind("guestroots", "initramfs archives", "built again in a fraction of a second"),
+    Kind("disks", "root file systems for hil exec --root", "built again from Debian's packages"),
+    Kind("debian", "package lists, and packages", "fetched again"),
+    Kind("objects", "packages with BPF objects, for make objects", "fetched again"),
+    Kind("symbols", "symbols of kernels for gdb", "read from a machine again"),
+    Kind("sources", "sources of kernels", "fetched again by hil kernels build"),
+    Kind("userland", "programs of guests", "fetched again"),
+    Kind("agent", "the agent by architecture", "compiled again"),
+    Kind("recorder", "the plugin for QEMU, for lockstep", "compiled again"),
     Kind("answers", "answers of kernels in hil bisect", "asked again"),
 )
 """The folders of the cache by their names: everything in them can be made again but imported kernels."""
+_LOST, _PRUNED = "lost for good", "hil cache prune removes old ones"
 KEPT = (
-    Kind("runs", "run folders", "never; results stay in the history"),
-    Kind("campaigns", "what workers of dask found", "never; the campaign's run folder has it as well"),
-    Kind("debug", "run folders of hil debug", "never"),
-    Kind("builds", "logs of hil kernels build", "never"),
-    Kind("guestroots", "initramfs archives, where the cache is read-only", "built in a fraction of a second"),
-    Kind("machines", "records and logs of machines that stay up", "never"),
-    Kind("plugin", "logs of hil plugin's machines", "never"),
-    Kind("boards", "what boards were like before a run", "never"),
+    Kind("runs", "run folders", f"{_LOST}; results stay in the history; {_PRUNED}"),
+    Kind("debug", "run folders of hil debug", f"{_LOST}; {_PRUNED}"),
+    Kind("campaigns", "what workers of dask found", "the run folder of the campaign has it as well"),
+    Kind("builds", "logs of hil kernels build", _LOST),
+    Kind("guestroots", "initramfs archives, where the cache is read-only", "built again in a fraction of a second"),
+    Kind("machines", "records and logs of machines that stay up", _LOST),
+    Kind("plugin", "logs of hil plugin's machines", _LOST),
+    Kind("boards", "what boards were like before a run", _LOST),
     Kind("keys", "SSH keys of guests", "made anew; saved machines are then lost"),
-    Kind("history.sqlite", "the history of runs", "never"),
+    Kind("history.sqlite", "the history of runs", _LOST),
 )
 """The folders and files of the state by their names, which must last."""
 
@@ -68,7 +71,12 @@ def usage() -> Iterator[Usage]:
         for kind in kinds:
             folder = parent / kind.name
             if folder.exists():
-                yield Usage(kind, folder, len(entries(folder)), size(folder, seen))
+                yield Usage(kind, folder, len(_below(folder, kind.levels)), size(folder, seen))
+
+
+def _below(folder: Path, levels: int) -> list[Path]:
+    found = entries(folder)
+    return found if levels == 1 else [one for path in found for one in _below(path, levels - 1)]
 
 
 def entries(folder: Path) -> list[Path]:

@@ -43,6 +43,21 @@ def test_rows_are_paragraphs_where_they_do_not_fit() -> None:
     ]
 
 
+def test_columns_that_fold_keep_the_table() -> None:
+    console = Console(file=io.StringIO(), width=60)
+    terminal.print_table(console, HEADINGS, ROWS, folding=HEADINGS[2:])
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines[0].split() == ["lane", "verdicts", "what", "it", "says"] and max(map(len, lines)) <= 60
+    assert lines[1].startswith("debian-12/x86_64/interp  12 agree") and lines[2].startswith(" " * 35)
+    assert "".join(lines).count("word") == 8, "nothing is cut"
+
+
+def test_a_screen_that_is_too_narrow_to_fold_gets_paragraphs() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    terminal.print_table(console, HEADINGS, ROWS, folding=HEADINGS[2:])
+    assert console.file.getvalue().splitlines()[1] == "    verdicts: 12 agree"
+
+
 def hil(*arguments: str, **environment: str) -> str:
     """The output of a command to a pipe."""
     done = subprocess.run(

@@ -183,8 +183,12 @@ def test_a_value_without_meaning_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_archive_can_be_reached(cache: Path) -> None:
-    found = kernels.archive(lambda: Mirror("http://user:secret@host/debian", ""), lambda uri, _: "")
+    asked = []
+    found = kernels.archive(
+        lambda: Mirror("http://user:secret@host/debian", ""), lambda uri, _: asked.append(uri) or ""
+    )
     assert found.state is State.OK and "secret" not in found.what
+    assert found.what.endswith("has bookworm, of debian-12") and asked[0].endswith("/dists/bookworm/InRelease")
 
 
 def test_without_an_archive_only_kernels_at_hand_can_be_used(cache: Path) -> None:
@@ -216,7 +220,7 @@ def test_a_file_is_fetched_as_apt_does(tmp_path: Path) -> None:
 
 def test_a_host_without_kernels_is_told_how_to_get_one(cache: Path) -> None:
     found = kernels.at_hand()
-    assert found.state is State.WARNING and found.remedy.startswith("hil kernels fetch ")
+    assert found.state is State.WARNING and found.remedy == "hil kernels fetch debian-12"
 
 
 def test_a_damaged_kernel_is_told_with_how_to_remove_it(cache: Path) -> None:

@@ -83,6 +83,20 @@ def test_what_is_kept_is_shown_by_kind(place: Path) -> None:
     assert "saved machines" in shown and shown.splitlines()[-1].endswith("in all")
 
 
+def test_kernels_are_counted_by_architecture(place: Path) -> None:
+    for arch in ("x86_64", "arm64"):
+        write(place / f"cache/hil/kernels/other/{arch}/kernel")
+    before = [one.entries for one in kinds.usage() if one.kind.name == "kernels"]
+    write(place / "cache/hil/kernels/other/riscv64/kernel")
+    assert [one.entries for one in kinds.usage() if one.kind.name == "kernels"] == [before[0] + 1] and before[0] >= 2
+
+
+def test_what_is_lost_when_it_is_removed_is_told() -> None:
+    assert not any("never" in kind.again for kind in (*kinds.CACHED, *kinds.KEPT))
+    pruned = {kind.name for kind in kinds.KEPT if "hil cache prune removes old ones" in kind.again}
+    assert pruned == {"runs", "debug"}
+
+
 def test_a_file_with_two_names_counts_once(place: Path) -> None:
     one = write(place / "cache/hil/userland/one", 100_000)
     (one.parent / "two").hardlink_to(one)
