@@ -192,7 +192,7 @@ def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:
                 fits = fits and bool(steps) and _calls(steps[-1])
                 program = here[0]
             indexes = program.native[record.words[0]]
-            if steps and (_same_exit(steps[-1], program, indexes) or _left(steps[-1], program, indexes)):
+            if steps and any(rule(steps[-1], program, indexes) for rule in (_same_exit, _left, _tried_again)):
                 continue
             entry = indexes[0] in program.functions
             registers, stack = record.words[1:12], _stack(record, 14 + _may_be_private(record), 1)
@@ -226,7 +226,20 @@ def _left(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) ->
         and one.opcode_class is Class.LD
         and one.mode in (Mode.ABS, Mode.IND)
         and program.instructions[indexes[-1]].code == EXIT
+        and program.function_of(before.index) == program.function_of(indexes[-1])
         and before.index + 1 not in indexes
+    )
+
+
+def _tried_again(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+    """Returns whether an atomic operation is tried again, as on arm64 without LSE, where its exclusive store fails when
+    something came between: its code jumps back to its begin."""
+    one = before.program.instructions[before.index]
+    return (
+        before.program is program
+        and before.indexes == indexes
+        and one.opcode_class == Class.STX
+        and one.mode == Mode.ATOMIC
     )
 
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.isa import assemble as asm
-from harness.isa.assemble import R0, R3, W
+from harness.isa.assemble import DW, R0, R3, W
 from harness.isa.instruction import encode
 from harness.isa.opcodes import STACK_SIZE, Helper
 from harness.lockstep.actual import CODE_BYTES, GuestProgram, compiled
@@ -123,3 +125,20 @@ def _placed(name: str, body: Program, begin: int) -> GuestProgram:
         body.instructions,
         LoadedCode(name, encode(body.instructions), lines, native, image, ((begin, len(image)),)),
     )
+
+
+def test_the_exit_of_the_caller_is_reached_behind_a_load_that_ends_a_function() -> None:
+    body = asm.program(asm.call_local("f"), asm.exit_(), "f", asm.ld_abs(W, 1024), asm.mov64_imm(R0, 1), asm.exit_())
+    one = _placed("it", body, START)
+    whole = records(one, one.code.image)
+    ran = [replace(whole[index], order=order) for order, index in enumerate((0, 2, 4, 1))]
+    (run,) = compiled(ran, [one])
+    assert [step.index for step in run.readings[0]] == [0, 2, 1]
+
+
+def test_an_atomic_operation_that_is_tried_again_is_one_step() -> None:
+    body = asm.program(asm.mov64_imm(R0, 1), asm.xadd(DW, R3, 0, R0), asm.exit_())
+    one = _placed("it", body, START)
+    first, second, third = records(one, one.code.image)
+    (run,) = compiled([first, second, replace(second, order=2), replace(third, order=3)], [one])
+    assert [step.index for step in run.readings[0]] == [0, 1, 2]
