@@ -95,6 +95,15 @@ class Comparison:
                 self.coverage.passed["the JIT compiler left the program to the interpreter"] += len(expected.steps)
                 compared.append(Compared(expected, (), None))
                 continue
+            if (
+                actual is None
+                and expected.stop
+                and expected.program in {one.model.program for one in compared if one.guest}
+            ):
+                # The executor follows both ways of a comparison that it cannot decide, one after the other.
+                self.coverage.passed["another way of a comparison that the model cannot decide"] += len(expected.steps)
+                compared.append(Compared(expected, (), None))
+                continue
             if actual is None:
                 parting = Parting("the run", f"{len(expected.steps)} instructions", "none: it was not run", -1, 0, 0)
                 compared.append(Compared(expected, (), parting))

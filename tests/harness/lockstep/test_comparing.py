@@ -15,7 +15,8 @@ from harness.isa.opcodes import Class
 from harness.isa.table import find
 from harness.lockstep.actual import interpreted
 from harness.lockstep.checking import CONCURRENT, EMPTY, NOTHING, compare
-from harness.lockstep.expected import trace
+from harness.lockstep.comparing import Comparison
+from harness.lockstep.expected import ModelRun, trace
 from harness.lockstep.findings import Examined, lines
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment
@@ -257,3 +258,14 @@ def test_a_tail_call_goes_to_the_program_that_goes_on_so() -> None:
     ]
     found = compare(LANE, script, recorded).examined
     assert not found.difference and found.runs == 4
+
+
+def test_a_way_that_the_kernel_did_not_take_is_no_run_that_is_missing() -> None:
+    (one,) = trace(LANE, SCRIPT)
+    last = replace(one.steps[3], step=replace(one.steps[3].step, stop="a comparison depends on a kernel address"))
+    other = ModelRun(one.program, [*one.steps[:3], last])
+    guest = pretend(LANE, SCRIPT).runs
+    assert [found.parting for found in Comparison().compare([one, other], guest)] == [None, None]
+    for model, ran in (([one, one], guest), ([other], ())):
+        (*_, missing) = Comparison().compare(model, ran)
+        assert missing.parting is not None and missing.parting.guest == "none: it was not run"
