@@ -186,7 +186,7 @@ def _lockstep(
             show_moment(console, side, at)
     if any(one.examined.difference for one in found):
         return 1
-    return 3 if found[-1].examined.note else 0
+    return 0 if found[-1].examined.whole else 3
 
 
 def _show(console: Console, one: Held, named: bool) -> None:

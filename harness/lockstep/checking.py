@@ -72,6 +72,7 @@ def compare(
         tuple(_left_out(coverage, compared)),
         parting,
         _note(runs or recorded.runs, coverage, parting),
+        sum(bool(one.model.stop and one.guest) for one in compared),
     )
     return Checked(script, recorded, compared, examined)
 

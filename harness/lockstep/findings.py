@@ -56,7 +56,7 @@ class Difference:
 class Examined:
     """A script in lockstep: how many `runs` of programs with how many `steps` were compared, and in them how many
     `values`, `pointers` and bytes of the `stack`; `left_out` says what was not compared, and why; `note` why nothing
-    was.
+    was. `cut_off` of the runs are compared up to where the model could not go on, so that they are equal so far only.
     """
 
     runs: int = 0
@@ -67,14 +67,21 @@ class Examined:
     left_out: tuple[str, ...] = ()
     difference: Difference | None = None
     note: str = ""
+    cut_off: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Returns whether something was compared, and every run to its end."""
+        return not self.note and not self.cut_off
 
     @property
     def sentence(self) -> str:
         """Returns what was compared, and whether it differs."""
         if self.note:
             return f"not compared: {self.note}"
+        equal = f"equal so far, {self.cut_off} of the runs not to their end" if self.cut_off else "equal"
         counts = f"{self.runs} runs, {self.steps} steps, {self.values} values, {self.pointers} pointers"
-        return f"{counts}, {self.stack} bytes of stack: {'different' if self.difference else 'equal'}"
+        return f"{counts}, {self.stack} bytes of stack: {'different' if self.difference else equal}"
 
 
 def lines(found: Examined, other: str = MODEL) -> Iterator[str]:

@@ -23,6 +23,7 @@ from harness.model.environment import Environment
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import store
 from harness.model.state import Handler, State
+from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
 from harness.script.operations import LoadProgram, Pin, ProgramType, Ref, RunSocketFilter, RunThreads, Script, Thread
 from hil.recorder import Record
@@ -269,3 +270,16 @@ def test_a_way_that_the_kernel_did_not_take_is_no_run_that_is_missing() -> None:
     for model, ran in (([one, one], guest), ([other], ())):
         (*_, missing) = Comparison().compare(model, ran)
         assert missing.parting is not None and missing.parting.guest == "none: it was not run"
+
+
+def test_a_run_that_the_model_cannot_follow_to_its_end_is_equal_so_far_only() -> None:
+    recorded = pretend(LANE, SCRIPT)
+    assert compare(LANE, SCRIPT, recorded).examined.whole
+
+    def lost(state: State, instruction: Instruction) -> Value | None:
+        raise Unpredictable("the model has no rule for it")
+
+    found = compare(LANE, SCRIPT, recorded, {**instruction_table(LANE.rules), "xor64_imm": lost}).examined
+    assert (found.difference, found.cut_off, found.whole) == (None, 1, False)
+    assert found.sentence.endswith("bytes of stack: equal so far, 1 of the runs not to their end")
+    assert "1 runs to their end: the model has no rule for it" in found.left_out

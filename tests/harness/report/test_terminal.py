@@ -7,6 +7,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from harness.compare import Verdict
@@ -15,6 +16,12 @@ from harness.run.results import RunReport
 from tests.harness.reports import LANES, OPERATIONS, PROGRAM, everything, report, result
 
 ENGINES = ("debian-12/arm64/interp", "debian-12/arm64/jit")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no run has left anything in runs/latest, as `make run` does in a checkout."""
+    monkeypatch.chdir(tmp_path)
 
 
 def printed(made: RunReport, folder: Path = Path("runs/latest")) -> str:
