@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 class Diverged(AssertionError):
     """The guest did not do what the model predicted, not what was expected, or not what it did on other lanes: the
-    first such operation, with all outcomes.
+    first such operation, with those before it that failed unexpectedly, since one of them is often the cause.
 
     A divergence that is understood is `pytest.mark.xfail(raises=Diverged, reason=...)`.
     """
 
     def __init__(self, result: ScriptResult) -> None:
-        super().__init__(result.reason)
+        at = result.operation
+        earlier = [
+            f"before it, operation {step.index}, {step.operation}: {step.observation}, which nobody expected"
+            for step in result.unexpected
+            if at is None or step.index < at.index
+        ]
+        super().__init__("\n".join((result.reason, *earlier)))
         self.result = result
 
 

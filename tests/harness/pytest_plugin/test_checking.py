@@ -117,6 +117,15 @@ def test_lanes_judge_each_other_where_nobody_predicts_anything(tmp_path: Path) -
     assert re.search(r"arm64/interp: EINVAL.*arm64/jit: .*; nobody predicts it", second), second
 
 
+def test_a_divergence_names_what_failed_before_it(tmp_path: Path) -> None:
+    """A program that was refused, for one, is the cause of what nobody counted."""
+    with pytest.raises(Diverged) as caught:
+        guest(tmp_path, fake_executor(ebadf)).check(Close(-2), expect(CLOSED, 0))
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("operation 1, ") and "expected 0; predicted EBADF; saw EBADF" in first
+    assert second == "before it, operation 0, Close(descriptor=-2): EBADF, which nobody expected"
+
+
 def test_an_expectation_tells_who_stands_alone(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match=r"expected 0; predicted EBADF; saw EBADF \(the test differs"):
         guest(tmp_path, fake_executor(ebadf)).check(expect(CLOSED, 0))
