@@ -19,6 +19,7 @@ from harness.lockstep.effects import written
 from harness.lockstep.expected import ModelRun, ModelStep, Stack
 from harness.lockstep.inside import CALL, EXIT
 from harness.model.memory import Region
+from harness.model.unpredictable import UNDECIDED
 from harness.model.value import M64, Partial, Pointer, Value
 
 _WAY = "the next instruction"
@@ -95,11 +96,7 @@ class Comparison:
                 self.coverage.passed["the JIT compiler left the program to the interpreter"] += len(expected.steps)
                 compared.append(Compared(expected, (), None))
                 continue
-            if (
-                actual is None
-                and expected.stop
-                and expected.program in {one.model.program for one in compared if one.guest}
-            ):
+            if actual is None and _is_other_way(expected, compared):
                 # The executor follows both ways of a comparison that it cannot decide, one after the other.
                 self.coverage.passed["another way of a comparison that the model cannot decide"] += len(expected.steps)
                 compared.append(Compared(expected, (), None))
@@ -289,6 +286,12 @@ def _shared_exit(last: ModelStep, left: Sequence[GuestStep]) -> bool:
 def _signed(number: int) -> int:
     number &= M64
     return number - (number >> 63 << 64)
+
+
+def _is_other_way(run: ModelRun, compared: Sequence[Compared]) -> bool:
+    """Returns whether a run of the model is the way that the kernel did not go at a comparison: one of its program did
+    run, and this one ends at such a comparison."""
+    return run.stop.startswith(UNDECIDED) and any(one.guest and one.model.program == run.program for one in compared)
 
 
 def _pairs(model: Sequence[ModelRun], guest: Sequence[GuestRun]) -> Iterable[tuple[ModelRun, GuestRun | None]]:

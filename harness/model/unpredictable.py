@@ -6,6 +6,9 @@ from __future__ import annotations
 from harness.script.outcome import Prediction
 from harness.script.reason import Gap, Reason
 
+UNDECIDED = "a comparison depends on"
+"""How the reason begins where a comparison has two ways, of which the model cannot know the right one."""
+
 
 class Unpredictable(Exception):
     """The model cannot know what happens; the operation becomes `Unpredicted(why)`. It is always caught inside the

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Union
 from harness.model.cut import Cut
 from harness.model.tnum import M64 as M64
 from harness.model.tnum import Tnum, add, multiply, signed64, subtract, trailing_zeros
-from harness.model.unpredictable import Unpredictable
+from harness.model.unpredictable import UNDECIDED, Unpredictable
 from harness.script.outcome import Unknown
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Symbolic:
         both_known = ~(mine.mask | theirs.mask)
         if (mine.value ^ theirs.value) & both_known or mine.most < theirs.least or mine.least > theirs.most:
             return False
-        raise Unpredictable(f"a comparison depends on {mine.why if mine.mask else theirs.why}")
+        raise Unpredictable(f"{UNDECIDED} {mine.why if mine.mask else theirs.why}")
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -157,7 +157,7 @@ class Symbolic:
             return True
         if mine.least >= theirs.most or _same(self, other):
             return False
-        raise Unpredictable(f"a comparison depends on {mine.why if mine.mask else theirs.why}")
+        raise Unpredictable(f"{UNDECIDED} {mine.why if mine.mask else theirs.why}")
 
     def __gt__(self, other: Value) -> bool:
         mine, theirs = self.partial(), number(other)
@@ -165,7 +165,7 @@ class Symbolic:
             return True
         if mine.most <= theirs.least or _same(self, other):
             return False
-        raise Unpredictable(f"a comparison depends on {mine.why if mine.mask else theirs.why}")
+        raise Unpredictable(f"{UNDECIDED} {mine.why if mine.mask else theirs.why}")
 
     def __le__(self, other: Value) -> bool:
         return not self > other

@@ -139,9 +139,10 @@ class Cluster:
         for far in self._guests.values():
             far.leave()
         try:
-            there = sorted({address for address, _ in self._guests} & self._workers().keys())
-            if kind is None and there:
-                self._client.run(remote.dismiss, self._name, workers=there, on_error="ignore")
+            if kind is None:
+                there = sorted({address for address, _ in self._guests} & self._workers().keys())
+                if there:
+                    self._client.run(remote.dismiss, self._name, workers=there, on_error="ignore")
         finally:
             self._client.close(timeout=GRACE)
             if self._local:
@@ -238,8 +239,13 @@ class Cluster:
         self._client.retire_workers([address], close_workers=True)
 
     def _workers(self) -> dict[str, Any]:
-        """What the scheduler knows of its workers, by address."""
-        return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+        """What the scheduler knows of its workers, by address; raises BenchError when it does not answer."""
+        try:
+            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+        except (KeyError, OSError) as error:
+            raise BenchError(
+                "dask's scheduler does not answer any more", remedy="start it again, and go on with hil fuzz --resume"
+            ) from error
 
     def _drop(self, far: Far) -> None:
         self._guests = {key: one for key, one in self._guests.items() if one is not far}

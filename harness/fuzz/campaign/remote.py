@@ -9,6 +9,7 @@ sent, so that they outlive a scheduler that dies.
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,8 +26,10 @@ from hil.errors import BenchError
 STARTING, A_CASE = 300.0, 1.0
 """The seconds after which a task is late: for a machine that boots, and for each case on each of its lanes, of which
 the slowest guests carry out ten a second."""
-_slots: dict[int, Slot] = {}
-"""The processes of this worker, by the guest that each has."""
+_slots: dict[tuple[str, int], Slot] = {}
+"""The processes of this worker, by the campaign and the guest that each has."""
+_busy: dict[tuple[str, int], threading.Lock] = {}
+"""Held while a process has a task: dask bounds how many tasks run, not whether two have one guest's number."""
 
 
 class Late(Exception):
@@ -71,24 +74,26 @@ def check(guest: int, wanted: Wanted, campaign: str, work: Work) -> None:
 
 def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
     """Carries out a task in the process of a guest; raises Died, Late or BenchError."""
-    folder = _folder(campaign)
-    slot = _slots.get(guest) or _slots.setdefault(guest, Slot(work))
-    slot.give(replace(task, folder=folder))
-    try:
-        if not slot.connection.poll(allowance(task)):
-            raise Late(f"it took more than {allowance(task):.0f} s")
-        done = slot.take()
-    except BaseException:
-        _slots.pop(guest).kill()
-        raise
+    folder, key = _folder(campaign), (campaign, guest)
+    with _busy.setdefault(key, threading.Lock()):
+        slot = _slots.get(key) or _slots.setdefault(key, Slot(work))
+        try:
+            slot.give(replace(task, folder=folder))
+            if not slot.connection.poll(allowance(task)):
+                raise Late(f"it took more than {allowance(task):.0f} s")
+            done = slot.take()
+        except BaseException:
+            _slots.pop(key, None)
+            slot.kill()
+            raise
     _keep(done, folder)
     return replace(done, task=task)
 
 
 def dismiss(campaign: str) -> None:
-    """Ends the processes of this worker, and removes what it kept of a campaign that is recorded elsewhere now."""
-    while _slots:
-        _slots.popitem()[1].end()
+    """Ends this worker's processes of a campaign, and removes what it kept of it, which is recorded elsewhere now."""
+    for key in [key for key in _slots if key[0] == campaign]:
+        _slots.pop(key).end()
     shutil.rmtree(_folder(campaign), ignore_errors=True)
 
 

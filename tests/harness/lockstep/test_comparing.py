@@ -267,7 +267,9 @@ def test_a_way_that_the_kernel_did_not_take_is_no_run_that_is_missing() -> None:
     other = ModelRun(one.program, [*one.steps[:3], last])
     guest = pretend(LANE, SCRIPT).runs
     assert [found.parting for found in Comparison().compare([one, other], guest)] == [None, None]
-    for model, ran in (([one, one], guest), ([other], ())):
+    lacking = replace(last, step=replace(last.step, stop="the model has no rule for helper 999"))
+    elsewhere = ModelRun(one.program, [*one.steps[:3], lacking])
+    for model, ran in (([one, one], guest), ([other], ()), ([one, elsewhere], guest)):
         (*_, missing) = Comparison().compare(model, ran)
         assert missing.parting is not None and missing.parting.guest == "none: it was not run"
 

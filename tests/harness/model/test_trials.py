@@ -46,6 +46,7 @@ from harness.script.operations import CreateMap, LoadProgram, MapType, Operation
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from tests.harness.model.running import environment
 from tests.harness.model.scripts import FIRE, MAP, element, last, load, predict, read
+from tests.harness.model.test_freeze import CONSTANTS, FREEZE, STORE
 
 FOREIGN = (mov64_imm(R0, 0), exit_())
 RESERVED = Instruction(0xBF, R0, R1, 0, 1)
@@ -204,3 +205,10 @@ def test_a_program_with_too_many_paths_loads_or_is_too_big(engine: str, said: ob
     typed = LoadProgram("program", ProgramType.KPROBE, replace(code, functions=((0, "main"), (begin, "function"))))
     model, seen = ModelExecutor(environment("5.10", engine=engine)), Outcome(value=5)
     assert errnos(model.run(Script("load", "", (table, typed)), None, (seen, seen))[1]) == said
+
+
+def test_a_trial_changes_no_map_that_is_constant() -> None:
+    """The value is 5, and 6 is never more than 9: whether a path comes to the end is what the verifier knows."""
+    program = load("program", *_behind(jgt_imm(R2, 9, "on"), *FOREIGN, "on"))
+    assert last(CONSTANTS, STORE, FREEZE, program, name="6.1") != "EINVAL"
+    assert last(CONSTANTS, STORE, program, name="6.1") == "EINVAL", "it may have any value until it is frozen"
