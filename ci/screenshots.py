@@ -49,7 +49,8 @@ def main(run: str) -> None:
                 _photograph(browser, shown, name)
         console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
         summarize(console, report, found.folder or Path("(gone)"))
-        (IMAGES / "terminal.svg").write_text(console.export_svg(title=report.title))
+        drawn = console.export_svg(title=report.title).splitlines()
+        (IMAGES / "terminal.svg").write_text("".join(f"{line.rstrip()}\n" for line in drawn))
     except HilError as error:
         sys.exit(f"screenshots: {error}")
 
