@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
-from harness.abi.bpf import MapFlag
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
 from harness.model.environment import Environment
@@ -63,7 +62,7 @@ class Inputs:
         """Returns the context, maps of a trial's own, the packet, and the numbers that helpers give."""
         context = given[: self._context] * (_CONTEXT // self._context + 1)
         own = {
-            id(map): map if _is_constant(map) else _like(self._environment, map)  # no program writes to a constant one
+            id(map): map if map.constant else _like(self._environment, map)  # no program writes to a constant one
             for map in self._maps.values()
         }
         for part in self._parts:
@@ -82,7 +81,7 @@ class Inputs:
         """Lays out the elements of a map."""
         room = -(-map.value_size // WORD) * WORD
         parts: list[Part] = []
-        if map.type not in (MapType.ARRAY, MapType.HASH) or _is_constant(map) or self.size + room > _MOST_BYTES:
+        if map.type not in (MapType.ARRAY, MapType.HASH) or map.constant or self.size + room > _MOST_BYTES:
             return parts
         optional = map.type is MapType.HASH
         for number in range(min(map.max_entries, _KEYS if optional else _ELEMENTS)):
@@ -91,12 +90,6 @@ class Inputs:
                 parts.append(Part(map, key, self.size, self.size + room if optional else None))
                 self.size += room + WORD * optional
         return parts
-
-
-def _is_constant(map: Map) -> bool:
-    """Returns whether nobody writes to a map any more, so that verifiers may take what is in it for known: since 5.5
-    (a23740ec43ba) also behind a look-up."""
-    return map.frozen and bool(map.flags & MapFlag.RDONLY_PROG)
 
 
 def _like(environment: Environment, map: Map) -> Map:

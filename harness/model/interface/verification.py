@@ -121,9 +121,9 @@ class MapReferences:
 
 
 def _frozen_content(map: Map) -> bytes | None:
-    """Returns the only value of an array that nobody can write any more, as far as it is known: bpf_map_is_rdonly()."""
+    """Returns the only value of an array that nobody can write any more, as far as it is known."""
     single = map.type == MapType.ARRAY and map.max_entries == 1
-    if not (single and map.frozen and map.flags & MapFlag.RDONLY_PROG) or map.doubt:
+    if not (single and map.constant) or map.doubt:
         return None
     value = map.read(bytes(4))
     assert value is not None

@@ -59,6 +59,12 @@ class Map:
         self.doubt = self.doubt or why
 
     @property
+    def constant(self) -> bool:
+        """Returns whether nobody writes to it any more, so that verifiers may take what is in it for known: since 5.5
+        (a23740ec43ba), also behind a look-up; bpf_map_is_rdonly()."""
+        return self.frozen and bool(self.flags & MapFlag.RDONLY_PROG)
+
+    @property
     def size_in_calls(self) -> int:
         """Returns how many bytes system calls copy for a value; bpf_map_value_size()."""
         return self.value_size
