@@ -46,7 +46,8 @@ class TailCallFault(Enum):
     BUDGET_OF_FRAMES = auto()
     """What a function's tail calls take of the limit is given back when it returns to its caller."""
     RESULT_REMOVED = auto()
-    """Behind a function that a tail call left, comparisons of what it gave may have been decided by the verifier."""
+    """Behind a function that a tail call left, jumps are as the verifier decided them, which knows only what the
+    function gives where its tail call fails."""
 
 
 class Keep(Enum):

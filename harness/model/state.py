@@ -56,9 +56,11 @@ class State:
     """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
     tail calls count against the limit, in whatever frame; `choices` decide comparisons that cannot be known. `code` is
     the running program's, `depth` the number of its functions that are under way, and `callers` what they return to.
+    `astray` is whether a tail call ended one of its functions, where faults of tail calls are supposed.
     """
 
     __slots__ = (
+        "astray",
         "callers",
         "choices",
         "code",
@@ -95,6 +97,7 @@ class State:
         self.maps = maps
         self.pc = 0
         self.depth = 0
+        self.astray = False
         # __bpf_prog_run() of 4.1 clears R0 and R7; verified programs cannot tell.
         self.registers: list[Value] = [GARBAGE] * 11
         self.registers[1] = context

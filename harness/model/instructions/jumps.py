@@ -16,7 +16,7 @@ from harness.model.rules import TailCallFault
 from harness.model.signed import SIGN32, SIGN64
 from harness.model.state import GARBAGE, Frame, Handler, Resumed, State, TailCall, new_stack
 from harness.model.unpredictable import Unpredictable
-from harness.model.value import M32, M64, Value, unknown
+from harness.model.value import M32, M64, Value
 
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES, include/linux/bpf_verifier.h: no verified program has more frames."""
@@ -149,8 +149,8 @@ def leave(state: State, result: Value) -> Value | None:
         return result
     frame = state.callers.pop()
     if faults := state.helper.faults_of_tail_calls:
-        if TailCallFault.RESULT_REMOVED in faults and not state.depth:  # a tail call began a program anew
-            result = unknown("what a function gave that a tail call left")
+        if not state.depth:  # a tail call began a program anew
+            state.astray = True
         if TailCallFault.BUDGET_OF_FRAMES in faults:
             state.tail_calls = frame.tail_calls
     state.pc, state.depth = frame.pc, frame.depth

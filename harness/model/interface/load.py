@@ -11,9 +11,10 @@ from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
+from harness.model.interface.overlooked import with_jumps_removed
 from harness.model.interface.verification import MapReferences, verdict
 from harness.model.maps import ProgramArrayMap
-from harness.model.rules import OTHER_COMMAND, LoadCheck
+from harness.model.rules import OTHER_COMMAND, LoadCheck, TailCallFault
 from harness.model.unpredictable import Bounded, Deadly, Narrowed, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
@@ -76,12 +77,11 @@ def _verified_whole(operation: LoadProgram) -> None:
 def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> None:
     """Keeps the loaded program from now on; raises Deadly when the kernel may crash when it runs."""
     _spare(kernel, operation)
-    program = LoadedProgram(
-        int(operation.type),
-        operation.program.instructions,
-        kernel.interpreter.compile(operation.program.instructions),
-        references.maps(),
-    )
+    instructions, maps = operation.program.instructions, references.maps()
+    code = kernel.interpreter.compile(instructions)
+    if TailCallFault.RESULT_REMOVED in kernel.environment.faults_of_tail_calls:
+        code = with_jumps_removed(code, kernel.environment, instructions, maps)
+    program = LoadedProgram(int(operation.type), instructions, code, maps)
     for map in program.maps.values():
         if isinstance(map, ProgramArrayMap):  # bpf_check_tail_call(), kernel/bpf/core.c, after the verifier
             map.admit(program.type)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,45 @@ LANE = Lane("debian-12", "x86_64", Engine.JIT)
 WHERE = Environment("6.1", "x86_64", 0x601C0, "jit")
 (BUDGET,) = (one for one in bugs() if one.id == "tail-call-budget-of-frames")
 (REMOVED,) = (one for one in bugs() if one.id == "tail-call-ends-function")
+LATER = replace(
+    REMOVED,
+    program="""
+    main():
+    r6 = r1
+    r1 = 0
+    *(u32 *)(r10 -4) = r1
+    r2 = r10
+    r2 += -4
+    r1 = map map
+    call bpf_map_lookup_elem#1
+    if r0 != 0x0 goto found
+    exit
+    found: r1 = *(u64 *)(r0 +0)
+    if r1 == 0x0 goto first
+    r0 = 0
+    exit
+    first: r1 = 1
+    *(u64 *)(r0 +0) = r1
+    r8 = 5
+    r1 = r6
+    call again
+    if r0 != 0x1 goto both
+    r8 = 4
+    both: if r8 == 0x4 goto fell
+    r0 = 7
+    exit
+    fell: r0 = r8
+    exit
+    again():
+    r2 = map programs
+    r3 = 0
+    call bpf_tail_call#12
+    r0 = 1
+    exit
+    """,
+)
+"""Both sides of the comparison of what the function gave lead to one instruction, so that it stays; what follows from
+one side decides the next."""
 
 
 def result(bug: Bug, verdict: int, entries: Sequence[KnownDivergence] | None = None) -> ScriptResult:
@@ -47,6 +87,9 @@ def result(bug: Bug, verdict: int, entries: Sequence[KnownDivergence] | None = N
         (REMOVED, 7, Verdict.AGREE),
         (REMOVED, 8, Verdict.KNOWN),
         (REMOVED, 9, Verdict.DIVERGE),
+        (LATER, 7, Verdict.AGREE),
+        (LATER, 5, Verdict.KNOWN),
+        (LATER, 4, Verdict.DIVERGE),
     ],
 )
 def test_only_what_a_kernel_with_the_error_gives_is_excused(bug: Bug, verdict: int, expected: Verdict) -> None:

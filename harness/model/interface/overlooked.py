@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Runs under a verifier that follows a function behind its tail call only (`TailCallFault.RESULT_REMOVED`).
+
+Where a tail call ended a function, the run goes on where that verifier never was. What it knows of registers and memory
+there is what it knows of runs whose tail calls fail, and a jump of which it saw one side alone always goes there:
+opt_hard_wire_dead_code_branches(), kernel/bpf/verifier.c (5.1 and later). It sees what runs with failing tail calls
+come to, whatever they are given; of what none is found for, it is left open whether it sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump
+from harness.model.environment import Environment
+from harness.model.interface.search import MOST_TRIALS, reached
+from harness.model.interpreter import Code
+from harness.model.maps import Map
+from harness.model.state import Handler, State
+from harness.model.unpredictable import Unpredictable
+from harness.model.value import Value
+
+_JUMPS = frozenset({Class.JMP.value, Class.JMP32.value})
+_UNCONDITIONAL = frozenset({Jump.JA.value, Jump.CALL.value, Jump.EXIT.value})
+
+
+def with_jumps_removed(
+    code: Code, environment: Environment, program: tuple[Instruction, ...], maps: Mapping[int, Map]
+) -> Code:
+    """Returns the program with conditional jumps as such a kernel leaves them; `maps` are keyed by the index of the
+    instruction that loads them. One run of a script keeps the result: what is left open is decided once."""
+    overlooked = _Overlooked(environment, program, maps)
+    return [(partial(overlooked.jump, handler) if _is_conditional(insn) else handler, insn) for handler, insn in code]
+
+
+def _is_conditional(insn: Instruction) -> bool:
+    return insn.opcode_class in _JUMPS and insn.operation not in _UNCONDITIONAL
+
+
+class _Overlooked:
+    """What the verifier sees of one program."""
+
+    def __init__(self, environment: Environment, program: tuple[Instruction, ...], maps: Mapping[int, Map]) -> None:
+        self._environment = environment
+        self._program = program
+        self._maps = maps
+        self._seen: dict[int, bool] = {}
+
+    def jump(self, handler: Handler, state: State, insn: Instruction) -> Value | None:
+        """Jumps; to the other side where the verifier did not see this one."""
+        behind = state.pc
+        result = handler(state, insn)
+        if state.astray and insn.off and not self._sees(state, state.pc):
+            state.pc = behind if state.pc != behind else behind + insn.off
+        return result
+
+    def _sees(self, state: State, index: int) -> bool:
+        if index not in self._seen:
+            # The elements of a trial's program arrays are empty, so that its tail calls fail.
+            found = reached(self._environment, self._program, self._maps, {index}, MOST_TRIALS)
+            self._seen[index] = found or _left_open(state, index)
+        return self._seen[index]
+
+
+def _left_open(state: State, index: int) -> bool:
+    why = Unpredictable(f"whether a verifier that does not know what a function gives comes to instruction {index}")
+    if state.choices is None:
+        raise why
+    return state.choices.choose(why)
