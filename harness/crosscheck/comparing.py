@@ -93,7 +93,7 @@ def comparable(operation: Operation, one: tuple[Witness, Testimony], other: tupl
         differing in said.across
         and differing in its.across
         and said.course == its.course
-        and not explained(operation, ours, theirs)
+        and not explained(operation, ours, theirs, (said.said.errno, its.said.errno))
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from harness.abi.bpf import ProgramType
@@ -28,12 +28,14 @@ _ALIGNED = frozenset({"riscv64"})
 @dataclass(frozen=True)
 class Rule:
     """A program that `concerns` holds for may be taken on one lane and refused on another that differs from it in any
-    of `across`; `because` and `link` say why."""
+    of `across`; `because` and `link` say why. `with_einval` is whether whoever refuses it for that does so with EINVAL:
+    what the verifier refuses with another errno is refused so on both."""
 
     across: Differing
     concerns: Callable[[LoadProgram, Witness, Witness], bool]
     because: str
     link: str
+    with_einval: bool = False
 
 
 def _of(load: LoadProgram, code: int, src: int) -> list[Instruction]:
@@ -81,6 +83,7 @@ RULES = (
         _other_helpers,
         "some helpers are there for a compiler only, and some on one architecture only (get_helper_proto())",
         _VERIFIER,
+        with_einval=True,
     ),
     Rule(
         Differing.ENGINE | Differing.ARCH,
@@ -101,6 +104,7 @@ RULES = (
         _tail_calls,
         "only some compilers take tail calls beside functions (allow_tail_call_in_subprogs())",
         _VERIFIER,
+        with_einval=True,
     ),
     Rule(
         Differing.ARCH,
@@ -117,11 +121,13 @@ RULES = (
 )
 
 
-def explained(operation: Operation, ours: Witness, theirs: Witness) -> str:
-    """Why two lanes may give different things; empty when no rule says that they may."""
+def explained(operation: Operation, ours: Witness, theirs: Witness, errnos: Collection[str | None] = ()) -> str:
+    """Why two lanes may give different things; empty when no rule says that they may. `errnos` are what they gave,
+    None for success."""
     if not isinstance(operation, LoadProgram):
         return ""
-    differing = ours.differs(theirs)
-    return next(
-        (rule.because for rule in RULES if differing & rule.across and rule.concerns(operation, ours, theirs)), ""
-    )
+    differing, refused = ours.differs(theirs), bool(errnos) and not {None, "EINVAL"} & {*errnos}
+    for rule in RULES:
+        if differing & rule.across and not (refused and rule.with_einval) and rule.concerns(operation, ours, theirs):
+            return rule.because
+    return ""

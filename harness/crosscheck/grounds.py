@@ -28,23 +28,21 @@ class Grounds:
 
 _ONE_RELEASE = Differing.ENGINE | Differing.ARCH
 _EVERYTHING = _ONE_RELEASE | Differing.RELEASE
-_OWN_WAY = "releases do it in different ways; which one this release has is the same on all its lanes"
-LOADS: Mapping[Gap, Grounds] = dict.fromkeys(
-    (Gap.VERDICT, Gap.UNCHECKED),
-    Grounds(
-        _ONE_RELEASE,
-        "the verifier of one release decides by the program's text; later ones learn, and take or refuse more",
-    ),
+_NUMBERS = Grounds(
+    Differing.ENGINE,
+    "a process gets the lowest number that is free, and has the same ones open on every lane of a machine",
 )
+_OWN_WAY = "releases do it in different ways; which one this release has is the same on all its lanes"
+_VERIFIERS = Grounds(
+    _ONE_RELEASE, "the verifier of one release decides by the program's text; later ones learn, and take or refuse more"
+)
+LOADS: Mapping[Gap, Grounds] = {Gap.VERDICT: _VERIFIERS, Gap.UNCHECKED: _VERIFIERS, Gap.NUMBER: _NUMBERS}
 OTHERS: Mapping[Gap, Grounds] = {
     Gap.SYMBOLS: Grounds(
         Differing.ENGINE, "which functions there are, and what a compiler made of them, is a kernel's own matter"
     ),
     Gap.INPUT: Grounds(Differing.ENGINE, "one and the same kernel reads the same input; engines have no part in it"),
-    Gap.NUMBER: Grounds(
-        Differing.ENGINE,
-        "a process gets the lowest number that is free, and has the same ones open on every lane of a machine",
-    ),
+    Gap.NUMBER: _NUMBERS,
     Gap.MAPS: Grounds(
         _ONE_RELEASE, "one release makes and reads maps in the same way on every architecture", values=True
     ),

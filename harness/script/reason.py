@@ -18,7 +18,7 @@ class Gap(Enum):
     INPUT = auto()
     """What the kernel makes of input that the model does not parse."""
     NUMBER = auto()
-    """Which descriptor has the number of a closed one."""
+    """What has a number that the script did not get for a descriptor, or got for one that is closed by now."""
     MAPS = auto()
     """What maps of a type, or with a flag, do."""
     INSTRUCTIONS = auto()

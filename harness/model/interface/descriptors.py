@@ -254,5 +254,5 @@ def _standard(number: int) -> File:
     if 0 <= number < STANDARD:
         return File(PlainFile("a standard stream"))
     if STANDARD <= number < SURELY_CLOSED:
-        raise AnyDescriptor(f"whether the calling process has a descriptor {number}")
+        raise AnyDescriptor(f"whether the calling process has a descriptor {number}", Gap.NUMBER)
     raise Errno("EBADF")

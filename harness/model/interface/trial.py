@@ -7,12 +7,13 @@ A verifier that is right comes to each of them, whatever it knows of the program
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Class, Helper, Jump, Mode, Source
+from harness.lane import Engine
 from harness.model.choices import Choices, explore
 from harness.model.environment import Environment
 from harness.model.helpers import Helpers
@@ -146,7 +147,8 @@ def _arrive(*_: object) -> None:
 
 @lru_cache(maxsize=16)
 def _machine(environment: Environment) -> tuple[Interpreter, Helpers]:
-    return Interpreter(environment.rules), Helpers(environment)
+    """All helpers can be called: whether the engine makes the calls is asked when the verifier has come through."""
+    return Interpreter(environment.rules), Helpers(replace(environment, engine=Engine.JIT))
 
 
 class _Answering:

@@ -16,7 +16,7 @@ from harness.crosscheck.evidence import Evidence, evidence
 from harness.crosscheck.explained import RULES
 from harness.crosscheck.grounds import LOADS, OTHERS, grounds
 from harness.crosscheck.witness import Differing, Witness
-from harness.isa.assemble import DW, R0, R10, call, exit_, mov64_imm, program, st
+from harness.isa.assemble import DW, R0, R1, R10, call, exit_, ld_map_fd, mov64_imm, program, st
 from harness.isa.instruction import Instruction
 from harness.lane import Engine, Lane
 from harness.model.environment import Environment
@@ -191,6 +191,7 @@ def across(operation: Operation, reason: str) -> Differing:
     ("operation", "expected"),
     [
         (load(kind=ProgramType.XDP), Differing.ENGINE | Differing.ARCH),
+        (load(program(ld_map_fd(R1, 30), exit_())), Differing.ENGINE),
         (CreateMap("m", 11, 8, 8, 1), Differing.ENGINE | Differing.ARCH),
         (FindTracepoint("t", "no/such"), Differing.ENGINE),
         (CreateKprobe("k", "vfs_read"), Differing.ENGINE),
@@ -237,6 +238,18 @@ def test_a_difference_that_a_rule_explains_is_none(operation: LoadProgram, one: 
     assert not heard([(one, NO), (other, YES)], operation)
     near = replace(X_JIT, helpers=one.helpers) if one.lane.engine == Engine.INTERP else A_JIT
     assert accused(heard([(one, NO), (near, YES)], load()))
+
+
+@pytest.mark.parametrize(
+    ("errno", "lanes"),
+    [("EACCES", ["debian-12/x86_64/interp", "debian-12/x86_64/jit"]), ("EINVAL", [])],
+)
+def test_what_the_verifier_refuses_is_refused_whatever_the_engine_can_call(errno: str, lanes: list[str]) -> None:
+    """An engine that cannot make a call is no other reason than EINVAL."""
+    refused = Outcome(errno=errno)
+    pair = [(replace(X_INTERP, helpers=HELPERS - {35}), refused), (X_JIT, refused)]
+    assert [*heard(pair, load(program(call(35), exit_())))] == lanes
+    assert not heard(pair, load(function_call(1, -500))), "the stack is EACCES, too"
 
 
 @pytest.mark.parametrize(

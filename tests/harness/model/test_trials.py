@@ -14,6 +14,7 @@ from harness.isa.assemble import (
     R2,
     R3,
     R6,
+    R10,
     B,
     Piece,
     add64_imm,
@@ -42,6 +43,7 @@ from harness.isa.assemble import (
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Atomic
 from harness.model.executor import ModelExecutor
+from harness.model.interface.search import reached
 from harness.script.operations import CreateMap, LoadProgram, MapType, Operation, ProgramType, Script
 from harness.script.outcome import Either, Outcome, Prediction, Unpredicted
 from tests.harness.model.running import environment
@@ -194,17 +196,51 @@ def test_of_a_load_that_no_other_lane_can_judge_it_is_said_what_it_may_give() ->
     assert isinstance(model.run(script)[1], Unpredicted)
 
 
-@pytest.mark.parametrize(("engine", "said"), [("interp", "EINVAL"), ("jit", {None, "E2BIG"})])
-def test_a_program_with_too_many_paths_loads_or_is_too_big(engine: str, said: object) -> None:
-    """On an engine that takes its tail call at all, which every verifier comes to first."""
-    table = CreateMap("table", MapType.PROG_ARRAY, 4, 4, 1)
+@pytest.mark.parametrize(
+    ("certain", "engine", "said"),
+    [
+        (True, "interp", "EINVAL"),
+        (True, "jit", {None, "E2BIG"}),
+        (False, "interp", {None, "EINVAL", "E2BIG"}),
+        (False, "jit", {None, "E2BIG"}),
+    ],
+)
+def test_a_program_with_too_many_paths_loads_or_is_too_big(certain: bool, engine: str, said: object) -> None:
+    """On an engine that takes its tail call at all, to which every verifier comes first, or none that knows enough."""
     paths = [piece for one in range(20) for piece in (ldx(B, R6, R1, 0), jeq_imm(R6, one, 1), mov64_imm(R6, 0))]
+    never = (ldx(B, R6, R1, 0), and64_imm(R6, 3), jgt_imm(R6, 4, "call"))
+    assert errnos(_with_tail_call(paths if certain else [*never, *paths, *FOREIGN], engine)) == said
+
+
+@pytest.mark.parametrize(
+    ("depth", "engine", "said"),
+    [
+        (-224, "interp", "EINVAL"),
+        (-224, "jit", None),
+        (-232, "interp", {"EINVAL", "EACCES"}),
+        (-232, "jit", {None, "EACCES"}),
+    ],
+)
+def test_a_tail_call_behind_much_stack_may_be_refused_for_it(depth: int, engine: str, said: object) -> None:
+    """check_max_stack_depth() asks before the engine is asked; how much a kernel rounds up is its own matter."""
+    assert errnos(_with_tail_call([Instruction(0x7A, R10, 0, depth)], engine)) == said
+
+
+def _with_tail_call(before: list[Piece], engine: str) -> Prediction:
+    """What is said of a program that calls a function with a tail call, where the kernel's answer is known."""
+    table = CreateMap("table", MapType.PROG_ARRAY, 4, 4, 1)
     tail_call = (ld_map(R2, "table"), mov64_imm(R3, 0), call(12))
-    code = program(*paths, call_local("function"), *FOREIGN, "function", *tail_call, *FOREIGN)
-    begin = len(paths) + 3
+    code = program(*before, "call", call_local("function"), *FOREIGN, "function", *tail_call, *FOREIGN)
+    begin = len(code.instructions) - 6
     typed = LoadProgram("program", ProgramType.KPROBE, replace(code, functions=((0, "main"), (begin, "function"))))
     model, seen = ModelExecutor(environment("5.10", engine=engine)), Outcome(value=5)
-    assert errnos(model.run(Script("load", "", (table, typed)), None, (seen, seen))[1]) == said
+    return model.run(Script("load", "", (table, typed)), None, (seen, seen))[1]
+
+
+def test_a_trial_goes_on_behind_a_call_that_only_a_jit_can_make() -> None:
+    """So does the verifier: whether the engine can make it is asked afterwards."""
+    code = program(call(8), mov64_imm(R0, 0), exit_()).instructions
+    assert reached(environment("7.2", "arm64", engine="interp"), code, {}, {1})
 
 
 def test_a_trial_changes_no_map_that_is_constant() -> None:

@@ -27,6 +27,7 @@ LOCAL = 1
 """`src` of a call: BPF_PSEUDO_CALL."""
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES"""
+TOO_DEEP = "a function with a tail call may come behind too much stack"
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
 MOST_FUNCTIONS = 256
 """BPF_MAX_SUBPROGS"""
@@ -100,9 +101,17 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]], 
         return "its functions may nest too deeply"
     if not typed and any(map(may_end, program)):
         return "it has functions, and one that may end early"
-    if _before_tail_calls(program, bounds) >= MOST_BEFORE_TAIL_CALL:
-        return "a function with a tail call may come behind too much stack"
+    if _before_tail_calls(program, bounds) > STACK_SIZE:
+        return "a function may call itself"
     return ""
+
+
+def may_be_too_deep(program: Sequence[Instruction]) -> bool:
+    """Returns whether a function with a tail call may come behind too much stack, of a program with nothing `strange`;
+    it is refused with EACCES then, when all else of it was verified."""
+    functions = starts(program)
+    bounds = sorted({0, *functions, len(program)})
+    return bool(functions) and _before_tail_calls(program, bounds) >= MOST_BEFORE_TAIL_CALL
 
 
 def most_stack(program: Sequence[Instruction]) -> int:

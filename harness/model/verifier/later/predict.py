@@ -45,6 +45,8 @@ _CALL = Class.JMP | Jump.CALL
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 _NOT_INTERPRETED = "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls"
 """fixup_call_args(): of functions with tail calls, wherever these are."""
+_ASKED_LAST = frozenset({Rule.TAIL_CALL_AND_FUNCTIONS, Rule.ONLY_COMPILED})
+"""Rules about the engine, of the passes behind the simulation."""
 _ACCEPTED = "the checks taken over from 4.1 accept it"
 
 
@@ -60,6 +62,10 @@ class Narrowed(Unpredicted):
     """The verdict is not known, but one of these errnos, None for an accepted program."""
 
     errnos: tuple[str | None, ...] = ()
+
+
+def _errnos(said: Verdict | _IfReached | None) -> tuple[str | None, ...]:
+    return said.errnos if isinstance(said, _IfReached) else (said.errno,) if said else ()
 
 
 Reached = Callable[[Collection[int], Effort], bool]
@@ -80,8 +86,7 @@ class _IfReached:
     @property
     def errnos(self) -> tuple[str | None, ...]:
         """Returns all that the program may give."""
-        more = self.then.errnos if isinstance(self.then, _IfReached) else (self.then.errno,) if self.then else ()
-        return tuple(dict.fromkeys((*more, self.verdict.errno)))
+        return tuple(dict.fromkeys((*_errnos(self.then), self.verdict.errno)))
 
 
 def predict(
@@ -100,6 +105,8 @@ def predict(
     all the same.
     """
     said = _inferred(program, context, rules, release, offered, missing)
+    if rules.functions and isinstance(said, Verdict | _IfReached | Narrowed):
+        said = _with_stack(said, program)
     if isinstance(said, Verdict):
         return said
     hang = said if isinstance(said, _IfReached) else None
@@ -121,6 +128,20 @@ def predict(
     if hang and hang.then and _engines_differ(program, missing):
         return Narrowed(reason, errnos=hang.errnos)
     return replace(said, reason=reason) if isinstance(said, Narrowed) else Unpredicted(reason)
+
+
+def _with_stack(
+    said: Verdict | _IfReached | Narrowed, program: Sequence[Instruction]
+) -> Verdict | _IfReached | Narrowed:
+    """Returns what is said where functions with tail calls may come behind too much stack: check_max_stack_depth()
+    comes behind the simulation, and before the passes that ask what the engine can run."""
+    simulated = isinstance(said, Verdict) and not said.accepted and said.rule not in _ASKED_LAST
+    if simulated or not functions.may_be_too_deep(program):
+        return said
+    errnos = (said.errno,) if isinstance(said, Verdict) else said.errnos
+    why = _ACCEPTED if isinstance(said, Verdict) else said.reason
+    reason = Reason(f"{why}, but {functions.TOO_DEEP}", Gap.VERDICT)
+    return Narrowed(reason, errnos=tuple(dict.fromkeys((*errnos, "EACCES"))))
 
 
 def _engines_differ(program: Sequence[Instruction], missing: Collection[int]) -> bool:
@@ -178,16 +199,18 @@ def _inferred(
         return _open(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     if verdict.accepted:
         odd, doubt = next((what for _, what in oddities), ""), watch.hazard or _length(known.program)
+        alone = bool(doubt) and _ends(program, targets) and _engines_differ(program, missing)
+        long = alone and not (odd or watch.hazard)
         if other:
             seen_first = any(not _simulated(program[index], rules, release) for index, _ in oddities)
             mixed = bool(starts) and not context.tail_calls_of_functions and any(map(functions.is_tail_call, program))
             settled = not mixed or (context.interpreted and functions.tail_call_in_function(program))
             then = _runnable(program, watch, context, missing) if settled and not seen_first else None
+            if long and then:
+                return _or_too_long(doubt, (*(one.errno for one in watch.passed_over), *_errnos(then)))
             return _passed_over(other, watch, doubt or (odd if other.errno != "EINVAL" else ""), then)
-        if doubt and not (odd or watch.hazard) and _ends(program, targets) and _engines_differ(program, missing):
-            run = _runnable(program, watch, context, missing)
-            errnos = (*run.errnos, "E2BIG") if isinstance(run, _IfReached) else (run.errno, "E2BIG")
-            return Narrowed(Reason(f"{_ACCEPTED}, but {doubt}", Gap.VERDICT), errnos=errnos)
+        if long:
+            return _or_too_long(doubt, _errnos(_runnable(program, watch, context, missing)))
         doubt = odd or doubt
         return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _runnable(program, watch, context, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
@@ -200,6 +223,10 @@ def _is_more_than_seen(insn: Instruction) -> bool:
     """Returns whether it calls a function of the kernel, or refers to one of the program."""
     other = insn.code == _CALL and insn.src not in (0, functions.LOCAL)
     return other or (insn.code == LD_IMM64 and insn.src == Pseudo.FUNCTION)
+
+
+def _or_too_long(doubt: str, errnos: Sequence[str | None]) -> Narrowed:
+    return Narrowed(Reason(f"{_ACCEPTED}, but {doubt}", Gap.VERDICT), errnos=tuple(dict.fromkeys((*errnos, "E2BIG"))))
 
 
 def _open(why: str) -> Unpredicted:

@@ -16,7 +16,7 @@ from harness.isa.table import find
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import fields
-from harness.model.verifier.later.functions import helper_calls, is_tail_call
+from harness.model.verifier.later.functions import TOO_DEEP, helper_calls, is_tail_call, may_be_too_deep
 from harness.model.verifier.later.paths import MOST_SIMULATED
 from harness.model.verifier.later.safety.contents import Certain, Unshown
 from harness.model.verifier.later.safety.explore import explore
@@ -62,6 +62,8 @@ def judge(
         if found.branches > MOST_BRANCHES:
             raise Unshown(f"a path has more than {MOST_BRANCHES:,} branches if none is left out")
         layout.check_depth(steps.used)
+        if may_be_too_deep(program):
+            raise Unshown(TOO_DEEP)
         if not found.came_to.isdisjoint(helper_calls(program, missing)):
             raise Unshown("a call for the JIT may be reached")
     except Certain as refusal:
