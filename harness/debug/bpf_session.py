@@ -139,12 +139,7 @@ class Debugger:
         where = self.debuggee.environment
         script = script_of("debugged", steps, where.era, where.version_code)
         with stopped(self.debuggee, Subject(script), "", self._folder) as begun:
-            try:
-                with BpfSession(self.debuggee, begun) as session:
-                    yield session
-            except BaseException:
-                with contextlib.suppress(BenchError):
-                    begun.go_on()
-                raise
+            with BpfSession(self.debuggee, begun) as session:
+                yield session
             seen = begun.go_on()
         self.result = self.debuggee.judge(seen)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +23,15 @@ from harness.run.judging import judge
 from harness.run.results import ScriptResult
 from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, lane_session
+from hil.errors import BenchError, MachineLost
+from hil.gdb.release import release as let_go
 from hil.gdb.symbols import symbol_file
 from hil.gdb.table import SymbolTable
 from hil.kernels.kernel import Kernel
-from hil.machine import Machine
+from hil.machine import Machine, Wait, speed
+
+RESULT = Wait("the script to end after the breakpoint", 120)
+NOTICED = Wait("the end of the machine to be noticed", 2)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,37 @@ class Debuggee:
         threading.Thread(target=self._run, args=(script, future), name="script", daemon=True).start()
         return future
 
+    def finish(self, result: Future[Observed | Missed]) -> Observed | Missed:
+        """Lets the guest run to the end of a script that was started, also when gdb was killed, and returns what was
+        observed.
+
+        A machine that does not come to it is ended: an answer that is still to come would be taken for one to what is
+        asked next. Raises MachineLost when it has ended, and BenchError.
+        """
+        self.check_alive()
+        try:
+            let_go(self.machine.gdb_socket)
+        except BenchError:
+            # The end of a machine is noticed a moment later than its stub is gone.
+            ended = threading.Event()
+            self.machine.on_loss(ended.set)
+            ended.wait(NOTICED.seconds * speed.scale())
+            self.check_alive()
+            self.machine.stop()
+            raise
+        try:
+            return result.result(RESULT.seconds * speed.scale())
+        except FutureTimeout:
+            self.machine.stop()
+            raise BenchError(
+                f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s), and the machine was ended"
+            ) from None
+
+    def check_alive(self) -> None:
+        """Raises MachineLost when the machine has ended."""
+        if not self.machine.alive:
+            raise MachineLost(f"the machine ended while it was debugged: {self.machine.lost_reason()}")
+
     @cached_property
     def table(self) -> SymbolTable:
         """Returns the symbols in memory."""
@@ -67,6 +104,19 @@ class Debuggee:
     def judge(self, seen: Observed | Missed) -> ScriptResult:
         """Returns the verdict on the guest's result of a script."""
         return judge(self.lane, seen, ModelExecutor(self.environment))
+
+    @contextmanager
+    def finishing(self, result: Future[Observed | Missed]) -> Iterator[None]:
+        """Finishes a script also when the body fails, so that the next one finds nothing under way; not when the bench
+        was asked to end, since its machines end then."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            with suppress(BenchError):
+                self.finish(result)
+            raise
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
         try:

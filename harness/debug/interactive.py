@@ -12,35 +12,34 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 
 from harness.debug.debuggee import Debuggee
 from harness.debug.loading import write_loader
-from harness.debug.looking import RESULT
 from harness.debug.prepared import prepare
 from harness.debug.subject import Subject
 from harness.lowering.executor import Missed, Observed
-from hil.errors import BenchError, MachineLost
+from hil.errors import BenchError
 from hil.gdb.command import connecting, interactive_command
 from hil.gdb.process import environment
-from hil.gdb.release import release
-from hil.machine import Machine, Wait, speed
+from hil.machine import Machine
 from hil.machine.tied import tied
 
 _HOST = "127.0.0.1"
 _LISTENS = "Waiting for gdb connection"
-NOTICED = Wait("the end of the machine to be noticed", 2)
 _LOOK = 0.5
 """Seconds between two looks at whether the machine is still there."""
 
 
 @contextmanager
 def stopped(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path) -> Iterator[Begun]:
-    """Stops the guest with the script ready to begin, and gives what a gdb needs; the guest goes on at the end."""
+    """Stops the guest with the script ready to begin, and gives what a gdb needs; when the body fails, the guest
+    goes on to the script's end."""
     loader = write_loader(folder, prepare(debuggee, subject, symbol, folder))
     # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
     debuggee.machine.qmp.execute("stop")
-    yield Begun(debuggee, loader, debuggee.start(subject.script, watched=True))
+    result = debuggee.start(subject.script, watched=True)
+    with debuggee.finishing(result):
+        yield Begun(debuggee, loader, result)
 
 
 class Begun:
@@ -49,30 +48,11 @@ class Begun:
     def __init__(self, debuggee: Debuggee, loader: Path, result: Future[Observed | Missed]) -> None:
         self.loader = loader
         self.result = result
-        self._machine = debuggee.machine
+        self._debuggee = debuggee
 
     def go_on(self) -> Observed | Missed:
-        """Lets the guest run to the script's end, also when gdb was killed."""
-        check_alive(self._machine)
-        try:
-            release(self._machine.gdb_socket)
-        except BenchError:
-            # The end of a machine is noticed a moment later than its stub is gone.
-            ended = Event()
-            self._machine.on_loss(ended.set)
-            ended.wait(NOTICED.seconds * speed.scale())
-            check_alive(self._machine)
-            raise
-        try:
-            return self.result.result(RESULT.seconds * speed.scale())
-        except FutureTimeout:
-            raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
-
-
-def check_alive(machine: Machine) -> None:
-    """Raises MachineLost when the machine has ended."""
-    if not machine.alive:
-        raise MachineLost(f"the machine ended while it was debugged: {machine.lost_reason()}")
+        """Lets the guest run to the script's end; errors as `Debuggee.finish`."""
+        return self._debuggee.finish(self.result)
 
 
 def interact(
@@ -124,7 +104,7 @@ def serve(
                 try:
                     return begun.result.result(_LOOK)
                 except FutureTimeout:
-                    check_alive(machine)
+                    debuggee.check_alive()
         finally:
             if machine.alive:
                 machine.qmp.human(f"gdbserver unix:{machine.gdb_socket},server=on,wait=off")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from harness.abi.pt_regs import pt_regs
@@ -21,10 +21,9 @@ from hil.gdb.registers import register_file
 from hil.gdb.session import GdbSession, Stop
 from hil.gdb.table import SymbolTable
 from hil.gdb.unwind.choice import unwinder
-from hil.machine import Wait, speed
+from hil.machine import Wait
 
 HIT = Wait("the script to reach the breakpoint", 120)
-RESULT = Wait("the script to end after the breakpoint", 120)
 
 
 class NeverReached(UserError):
@@ -59,23 +58,22 @@ def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Snapsh
     Raises UnknownSymbol, NeverReached, and what `hil.gdb.session.GdbSession` raises when gdb or the machine ends.
     """
     symbols = debuggee.table
-    with GdbSession(debuggee.machine, debuggee.symbols) as gdb:
-        breakpoint = gdb.break_at(symbol)
-        gdb.continue_()
-        result = debuggee.start(script)
-        # A script that ends first stops the guest as well, so there is one thing to wait for.
-        result.add_done_callback(lambda _: _wake(gdb))
-        stop = gdb.wait_for_stop(HIT)
-        if stop.breakpoint != breakpoint.number:
-            raise NeverReached(
-                f"{script.name} ended without reaching {symbol}", remedy="choose another script or function"
-            )
-        show(_snapshot(debuggee, gdb, symbols, stop, symbol))
-        gdb.delete(breakpoint)
-    try:
-        return result.result(RESULT.seconds * speed.scale())
-    except FutureTimeout:
-        raise BenchError(f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s)") from None
+    with ExitStack() as stack:
+        with GdbSession(debuggee.machine, debuggee.symbols) as gdb:
+            breakpoint = gdb.break_at(symbol)
+            gdb.continue_()
+            result = debuggee.start(script)
+            stack.enter_context(debuggee.finishing(result))
+            # A script that ends first stops the guest as well, so there is one thing to wait for.
+            result.add_done_callback(lambda _: _wake(gdb))
+            stop = gdb.wait_for_stop(HIT)
+            if stop.breakpoint != breakpoint.number:
+                raise NeverReached(
+                    f"{script.name} ended without reaching {symbol}", remedy="choose another script or function"
+                )
+            show(_snapshot(debuggee, gdb, symbols, stop, symbol))
+            gdb.delete(breakpoint)
+        return debuggee.finish(result)
 
 
 def _wake(gdb: GdbSession) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Agent:
         self._patience = patience
         self._next_tag = 0
         self._under_way: deque[_UnderWay] = deque()
+        self._exchanging = threading.Lock()
         try:
             self.hello: Hello = decode_hello(self._channel.receive(patience))
         except HilError:
@@ -58,7 +60,8 @@ class Agent:
         Raises BatchError when a batch exceeds a limit of the format, AgentLost when the agent is gone; this object
         cannot be used after that. An exchange that is closed half-way first reads the answers that are still under way.
         """
-        if self._under_way:
+        # Not by what is under way: while the last answer is read, nothing is, and another exchange would take it.
+        if not self._exchanging.acquire(blocking=False):
             raise RuntimeError("an agent carries out one exchange at a time")
         answered = 0
         try:
@@ -75,8 +78,11 @@ class Agent:
             lost.answered = answered
             raise
         finally:
-            while self._under_way:
-                self._answer()
+            try:
+                while self._under_way:
+                    self._answer()
+            finally:
+                self._exchanging.release()
 
     def close(self) -> None:
         """End the agent; harmless when repeated."""

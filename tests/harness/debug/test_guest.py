@@ -191,6 +191,7 @@ def test_a_gdb_that_is_killed_is_no_end(machine: Debuggee, tmp_path: Path) -> No
 
     with pytest.raises(GdbGone):
         look(debuggee, script, HOOK, kill)
+    debuggee.session.executor.settle()  # nothing of the script is under way
 
 
 def test_a_machine_that_dies_while_it_is_stopped_is_told(machine: Debuggee, tmp_path: Path) -> None:

@@ -144,6 +144,30 @@ def test_one_exchange_at_a_time() -> None:
             next(agent.exchange([BATCH]))
 
 
+def test_an_exchange_that_awaits_its_last_answer_is_under_way() -> None:
+    reading = threading.Event()
+    stream = ScriptedStream(lambda _: b"")  # the guest stands still
+    answer = stream.read
+
+    def read(size: int) -> bytes:
+        reading.set()
+        return answer(size)
+
+    with Agent(stream, patience=5) as agent:
+        stream.read = read  # type: ignore[method-assign]
+        results: list[object] = []
+        first = threading.Thread(target=lambda: results.extend(agent.exchange([BATCH])))
+        first.start()
+        assert reading.wait(10)
+        with pytest.raises(RuntimeError, match="one exchange"):
+            list(agent.exchange([BATCH]))
+        stream._put(completed(0))
+        first.join(10)
+        assert len(results) == 1
+        stream._reply = completed
+        assert len(list(agent.exchange([BATCH]))) == 1
+
+
 def test_an_interrupt_stays_one_and_ends_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = ScriptedStream(completed)
     agent = Agent(stream)
