@@ -66,7 +66,7 @@ def parse(line: str) -> tuple[Opcode, Fields]:
 
 def hidden_fields(opcode: Opcode, instruction: Instruction) -> tuple[str, ...]:
     """Returns the fields of one slot that are not 0 and that the notation of the instruction's opcode does not show."""
-    return tuple(name for name in _hidden(opcode) if name != "next" and getattr(instruction, name))
+    return tuple([name for name in _hidden_in_slot(opcode) if getattr(instruction, name)])
 
 
 def is_wide(opcode: Opcode) -> bool:
@@ -95,6 +95,11 @@ def _hidden(opcode: Opcode) -> tuple[str, ...]:
         shown |= {"imm", "next"}
     candidates = _BITS if is_wide(opcode) else [name for name in _BITS if name != "next"]
     return tuple(name for name in candidates if name not in shown)
+
+
+@cache
+def _hidden_in_slot(opcode: Opcode) -> tuple[str, ...]:
+    return tuple(name for name in _hidden(opcode) if name != "next")
 
 
 def _numbers(written: Mapping[str, str]) -> Fields:

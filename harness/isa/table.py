@@ -206,8 +206,8 @@ _ALONE = {code: rows[0] for code, rows in _BY_CODE.items() if len(rows) == 1 and
 def find(instruction: Instruction) -> Opcode | None:
     """Returns the row of `instruction`, None when no release known here defines it."""
     code = instruction.code
-    if code in _ALONE:
-        return _ALONE[code]
+    if (alone := _ALONE.get(code)) is not None:
+        return alone
     for opcode in _BY_CODE.get(code, ()):
         if not opcode.selector or getattr(instruction, opcode.selector) == opcode.value:
             return opcode

@@ -80,11 +80,10 @@ class Region:
             self._content[offset:end] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
             self._unknown[offset:end] = bytes(size)
         else:
-            known = number(value)
             # A pointer keeps what it points to, a number what it is the same as, even if some of its bits are known.
-            whole = isinstance(value, Pointer) or known.source is not None
+            known = None if isinstance(value, Pointer) else number(value)
             for index in range(size):
-                if whole or known.mask >> 8 * index & 0xFF:
+                if known is None or known.source is not None or known.mask >> 8 * index & 0xFF:
                     self._unknown[offset + index] = 1
                     self._cells[offset + index] = (value, index)
                 else:
@@ -107,9 +106,10 @@ class Region:
             raise Fault(f"copy of {size} bytes from {source.name}{start:+d} to {self.name}{offset:+d}")
         if not self.writable:
             raise Fault(f"write to {self.name}, which is read-only")
-        cells = {at: source._cell(start + at) for at in range(size) if source._unknown[start + at]}
+        unknown = source._unknown[start : start + size]
+        cells = {at: source._cell(start + at) for at in range(size) if unknown[at]} if 1 in unknown else {}
         self._content[offset : offset + size] = source._content[start : start + size]
-        self._unknown[offset : offset + size] = source._unknown[start : start + size]
+        self._unknown[offset : offset + size] = unknown
         for at, cell in cells.items():
             self._cells[offset + at] = cell
 

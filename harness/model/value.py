@@ -70,7 +70,7 @@ class Symbolic:
         if self is other:
             return self
         if isinstance(other, int):
-            return _masked(self, other)
+            return self if other == M64 else _masked(self, other)
         if (both := _together(self, other, operator.and_)) is not None:
             return both
         mine, theirs = self.partial(), number(other)

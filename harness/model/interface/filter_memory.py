@@ -17,7 +17,10 @@ from harness.model.rules import Upstream
 MOST_PATCHED = 32
 """INSN_BUF_SIZE, include/linux/bpf_verifier.h: the most instructions that replace one; 16 until 6.10."""
 _EXIT = Class.JMP | Jump.EXIT
-_COMPUTING = (Class.ALU, Class.ALU64)
+_COMPUTING = (Class.ALU.value, Class.ALU64.value)
+_JUMPING = (Class.JMP.value, Class.JMP32.value)
+_DIVIDING = (Alu.DIV.value, Alu.MOD.value)
+_CALL, _IMM, _LD, _LDX = Jump.CALL.value, Mode.IMM.value, Class.LD.value, Class.LDX.value
 
 
 def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
@@ -44,19 +47,19 @@ def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
 
 
 def _jumps(insn: Instruction) -> bool:
-    return insn.opcode_class in (Class.JMP, Class.JMP32)
+    return insn.opcode_class in _JUMPING
 
 
 def _may_be_replaced(index: int, insn: Instruction, uses: frozenset[int] | None) -> bool:
     """Returns whether the verifier may replace it: calls, divisions, loads from packets, and accesses to what may be
     the context."""
     kind, operation = insn.opcode_class, insn.operation
-    if kind in (Class.JMP, Class.JMP32):
-        return operation == Jump.CALL
+    if kind in _JUMPING:
+        return operation == _CALL
     if kind in _COMPUTING:
-        return operation in (Alu.DIV, Alu.MOD)
-    if kind == Class.LD:
-        return insn.mode != Mode.IMM
+        return operation in _DIVIDING
+    if kind == _LD:
+        return insn.mode != _IMM
     if uses is None:
-        return (insn.src if kind == Class.LDX else insn.dst) != FRAME_POINTER
+        return (insn.src if kind == _LDX else insn.dst) != FRAME_POINTER
     return index in uses

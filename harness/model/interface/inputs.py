@@ -49,6 +49,8 @@ class Inputs:
         self.size = self._context + _HELPERS * WORD
         self._environment = environment
         self._maps = maps
+        self._made = {map: None if map.constant else _like(map) for map in maps.values()}
+        """How maps of a trial's own are made; None for those that no program writes to."""
         self._parts = [part for map in dict.fromkeys(maps.values()) for part in self._elements(map)]
         self.words = (*sorted(reads.intersection(range(self._context))), *range(self._context, self.size, WORD))
         """Where a word of the input begins that the program may read."""
@@ -61,10 +63,7 @@ class Inputs:
     def unpack(self, given: bytes) -> tuple[Pointer, Mapping[int, Map], bytes, Sequence[int]]:
         """Returns the context, maps of a trial's own, the packet, and the numbers that helpers give."""
         context = given[: self._context] * (_CONTEXT // self._context + 1)
-        own = {
-            id(map): map if map.constant else _like(self._environment, map)  # no program writes to a constant one
-            for map in self._maps.values()
-        }
+        own = {id(map): map if made is None else allocate(self._environment, made) for map, made in self._made.items()}
         for part in self._parts:
             if part.present is None or given[part.present] & 1:
                 content = given[part.begin : part.begin + part.map.value_size]
@@ -92,6 +91,6 @@ class Inputs:
         return parts
 
 
-def _like(environment: Environment, map: Map) -> Map:
-    """Returns a map like this one, which nobody has written to."""
-    return allocate(environment, CreateMap("", map.type, map.key_size, map.value_size, map.max_entries, map.flags))
+def _like(map: Map) -> CreateMap:
+    """Returns how a map like this one is made, which nobody has written to."""
+    return CreateMap("", map.type, map.key_size, map.value_size, map.max_entries, map.flags)

@@ -140,15 +140,16 @@ def judge(
     The `log` is known for 4.1 only. All callers that need the verdict on a program use this function.
     """
     context = context_of(environment, operation, references, log)
-    key = _asked(environment, operation, references, context)
-    said = _said.get(key)
-    if said is None:
+    if len(_said) >= _VERDICTS:
+        _said.clear()
+    kept = _said.setdefault(_asked(environment, operation, references, context), [])
+    if kept:
+        said = kept[0]
+    else:
         tried: list[bool] = []
         said = _judged(environment, operation, references, context, tried)
         if not tried:
-            if len(_said) >= _VERDICTS:
-                _said.clear()
-            _said[key] = said
+            kept.append(said)
     if isinstance(said, later.Narrowed):
         raise Narrowed(said.reason, said.errnos)
     if isinstance(said, Unpredicted):
@@ -181,7 +182,7 @@ def _asked(
 ) -> Hashable:
     """All that a verdict without trials depends on. Engines differ in the helpers that only a JIT has, and in tail
     calls of programs with functions: other programs have the same verdict on both."""
-    calls = frozenset(one.imm for one in references.instructions if one.code == _CALL and not one.src)
+    calls = frozenset([one.imm for one in references.instructions if one.code == _CALL and not one.src])
     return (
         _of_any_engine(environment),
         calls.intersection(environment.only_compiled),
@@ -200,7 +201,8 @@ def _of_any_engine(environment: Environment) -> Environment:
     return replace(environment, engine="")
 
 
-_said: dict[Hashable, Verdict | Unpredicted] = {}
+_said: dict[Hashable, list[Verdict | Unpredicted]] = {}
+"""The verdict by what it depends on; none where trials were made. To hash a program takes time, and is done once."""
 
 
 def _reached(
@@ -309,11 +311,9 @@ def type_name(number: int) -> str:
 
 
 def _map_loads(instructions: tuple[Instruction, ...]) -> Iterator[tuple[int, Instruction]]:
-    second_half = False
+    second_half = None
     for index, instruction in enumerate(instructions):
-        if second_half:
-            second_half = False
-        elif instruction.code == LD_IMM64:
-            second_half = True
+        if instruction.code == LD_IMM64 and index != second_half:
+            second_half = index + 1
             if instruction.src in (Pseudo.MAP_FD, Pseudo.MAP_VALUE):
                 yield index, instruction

@@ -10,9 +10,10 @@ from harness.model.unpredictable import Unpredictable
 from harness.script.operations import CreateMap
 from harness.script.reason import Gap
 
-FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY
-PROGRAM_MODES = MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG
-NOT_MODELLED = MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE
+# Plain numbers, for operators of flags are slow and trials of programs make many maps.
+FILE_MODES = (MapFlag.RDONLY | MapFlag.WRONLY).value
+PROGRAM_MODES = (MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG).value
+NOT_MODELLED = (MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE).value
 """Flags that some type takes, and whose effect the model does not know."""
 LARGEST_CERTAIN = 16 << 20
 """The bytes that any guest's memory has for a map."""
@@ -23,7 +24,7 @@ MOST_PER_CPU = 32 << 10
 def check_file_modes(flags: int) -> None:
     """bpf_get_file_flag(), kernel/bpf/syscall.c: raises Errno EINVAL for a descriptor that would be neither readable
     nor writable."""
-    if flags & FILE_MODES == FILE_MODES:
+    if int(flags) & FILE_MODES == FILE_MODES:
         raise Errno("EINVAL")
 
 
@@ -31,9 +32,10 @@ def check_flags(environment: Environment, wanted: CreateMap) -> None:
     """Raises Errno EINVAL for flags that the type does not take in this era, or not together;
     bpf_map_flags_access_ok()."""
     taken = int(environment.rules.maps.flags.get(wanted.type, 0))  # an IntFlag's complement drops bits without a name
-    if wanted.flags & ~taken or wanted.flags & PROGRAM_MODES == PROGRAM_MODES:
+    flags = int(wanted.flags)
+    if flags & ~taken or flags & PROGRAM_MODES == PROGRAM_MODES:
         raise Errno("EINVAL")
-    if unknown := wanted.flags & NOT_MODELLED:
+    if unknown := flags & NOT_MODELLED:
         raise Unpredictable(f"the model does not know what map_flags {unknown:#x} do", Gap.MAPS)
 
 

@@ -12,13 +12,13 @@ from harness.isa.opcodes import Alu, Class, Source
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
-    CONST_IMM,
     FRAME_PTR,
     PTR_TO_STACK,
     UNKNOWN,
     Register,
     check_destination,
     check_source,
+    constant,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -71,7 +71,7 @@ def check_mov(env: Environment, insn: Instruction) -> None:
         if insn.src or insn.off:
             raise Refused(Rule.MOV_FIELDS, "EINVAL", "BPF_MOV uses reserved fields")
         check_destination(registers, insn.dst)
-        registers[insn.dst] = Register(CONST_IMM, insn.imm)
+        registers[insn.dst] = constant(insn.imm)
 
 
 def copied(before: Register, marked: Register) -> Register:

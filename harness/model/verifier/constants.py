@@ -21,24 +21,25 @@ from harness.model.verifier.state import (
 )
 from harness.model.verifier.verdict import Refused
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
+_IMM, _ABS, _IND, _DW = Mode.IMM.value, Mode.ABS.value, Mode.IND.value, Size.DW.value
+
 
 def check_ld(env: Environment, index: int, insn: Instruction) -> int:
     """Checks one instruction of the class; returns the index of the next."""
-    match insn.mode:
-        case Mode.ABS | Mode.IND:
-            check_packet(env, insn)
-            return index + 1
-        case Mode.IMM:
-            check_imm(env, index, insn)
-            return index + 2
-        case _:
-            raise Refused(Rule.LD_MODE, "EINVAL", "invalid BPF_LD mode")
+    if insn.mode == _IMM:
+        check_imm(env, index, insn)
+        return index + 2
+    if insn.mode not in (_ABS, _IND):
+        raise Refused(Rule.LD_MODE, "EINVAL", "invalid BPF_LD mode")
+    check_packet(env, insn)
+    return index + 1
 
 
 def check_imm(env: Environment, index: int, insn: Instruction) -> None:
     """Checks a 64 bit constant. It is treated as an unknown number; a map is known. A path that enters at the second
     half, which has another size, ends here."""
-    if insn.size != Size.DW:
+    if insn.size != _DW:
         raise Refused(Rule.LD_IMM_SIZE, "EINVAL", "invalid BPF_LD_IMM insn")
     if insn.off:
         raise Refused(Rule.LD_IMM_FIELDS, "EINVAL", "BPF_LD_IMM64 uses reserved fields")
@@ -52,8 +53,8 @@ def check_packet(env: Environment, insn: Instruction) -> None:
     """Checks LD_ABS and LD_IND, which are like calls: they take the context from R6 and overwrite R1 to R5."""
     if not env.context.kind.packet:
         raise Refused(Rule.NO_PACKET, "EINVAL", "BPF_LD_ABS|IND instructions not allowed for this program type")
-    indirect = insn.mode == Mode.IND
-    if insn.dst or insn.off or insn.size == Size.DW or (insn.src and not indirect):
+    indirect = insn.mode == _IND
+    if insn.dst or insn.off or insn.size == _DW or (insn.src and not indirect):
         raise Refused(Rule.LD_ABS_FIELDS, "EINVAL", "BPF_LD_ABS uses reserved fields")
     registers = env.state.registers
     if check_source(registers, R6).type is not PTR_TO_CTX:

@@ -27,7 +27,7 @@ class Thread(NamedTuple):
 class Observer(Protocol):
     """Observes the simulation of paths."""
 
-    def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
+    def step(self, env: Environment, index: int, insn: Instruction, resumed: bool) -> None:
         """`insn` is about to be simulated in `env.state`; `resumed` says that a branch that waited begins with it."""
 
     def passes_over(self, env: Environment, refusal: Refused) -> bool:

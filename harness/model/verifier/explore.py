@@ -22,25 +22,27 @@ def explore(env: Environment) -> None:
     index = 0
     simulated = 0
     came_from: int | None = None
+    program, checks, explored = env.program, env.hooks.checks, env.explored
+    log, observer, most = env.log, env.observer, env.context.limits.simulated
     while True:
         env.at = index
-        insn = env.program[index]
+        insn = program[index]
         simulated += 1
-        if simulated > env.context.limits.simulated:
+        if simulated > most:
             raise Refused(Rule.TOO_LARGE, "E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
-        seen = index in env.explored and is_seen(env, index)
-        if env.log:
-            write_step(env, env.log, index, came_from, seen=seen)
+        seen = index in explored and is_seen(env, index)
+        if log:
+            write_step(env, log, index, came_from, seen=seen)
         if seen:
             index = END_OF_PATH
         else:
-            if env.observer:
-                env.observer.step(env, index, insn, resumed=came_from is not None)
+            if observer:
+                observer.step(env, index, insn, came_from is not None)
             came_from = None
             try:
-                index = env.hooks.checks[insn.opcode_class](env, index, insn)
+                index = checks[insn.opcode_class](env, index, insn)
             except Refused as refusal:
-                if env.observer is None or not env.observer.passes_over(env, refusal):
+                if observer is None or not observer.passes_over(env, refusal):
                     raise
                 index = END_OF_PATH
         if index == END_OF_PATH:
@@ -53,8 +55,10 @@ def is_seen(env: Environment, index: int) -> bool:
     """is_state_visited(): returns whether a state seen at this marked instruction covers the current one; if none does,
     the current one is remembered. It counts as safe at once, because nothing loops."""
     states = env.explored[index]
-    if any(env.hooks.states_equal(old, env.state) for old in states):
-        return True
+    equal, now = env.hooks.states_equal, env.state
+    for old in states:
+        if equal(old, now):
+            return True
     states.append(env.state.copy())
     return False
 

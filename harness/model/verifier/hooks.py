@@ -45,10 +45,11 @@ class Hooks:
     """A load from the stack of so many bytes; what it gives."""
     check_stack_write: Callable[[State, int, int, Register], None]
     """A store of so many bytes of a register."""
-    check_access: Callable[[Environment, int, int, int, bool], None]
+    check_access: Callable[[Environment, int, int, int, bool], int | None]
     """The part of `check_mem_access` that knows nothing of what a map allows."""
-    check_mem_access: Callable[[Environment, int, int, int, bool], None]
-    """Checks an access: the base register, the offset, the size in bytes, and whether it is a write."""
+    check_mem_access: Callable[[Environment, int, int, int, bool], int | None]
+    """Checks an access: the base register, the offset, the size in bytes, and whether it is a write; returns where on
+    the stack it is, as `stack_at`."""
     check_xadd: Callable[[Environment, int, Instruction], None]
     check_call: Check
     check_exit: Check

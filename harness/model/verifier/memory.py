@@ -28,7 +28,6 @@ from harness.model.verifier.state import (
     SPILLED,
     UNKNOWN,
     UNKNOWN_VALUE,
-    UNSET,
     VALUE_SOMEWHERE,
     Register,
     RegisterType,
@@ -37,6 +36,7 @@ from harness.model.verifier.state import (
     as_int,
     check_destination,
     check_source,
+    written_slot,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -117,8 +117,7 @@ def check_xadd_fields(insn: Instruction) -> int:
 def check_read(env: Environment, base: int, off: int, size: int, into: int | None) -> None:
     """check_mem_access(BPF_READ): puts what is read into register `into`, if any."""
     registers = env.state.registers
-    env.hooks.check_mem_access(env, base, off, size, False)
-    at = env.hooks.stack_at(registers[base], off)
+    at = env.hooks.check_mem_access(env, base, off, size, False)
     value = UNKNOWN if at is None else env.hooks.check_stack_read(env, at, size)
     if into is not None:
         registers[into] = value
@@ -126,8 +125,7 @@ def check_read(env: Environment, base: int, off: int, size: int, into: int | Non
 
 def check_write(env: Environment, base: int, off: int, size: int, value: Register) -> None:
     """check_mem_access(BPF_WRITE)"""
-    env.hooks.check_mem_access(env, base, off, size, True)
-    at = env.hooks.stack_at(env.state.registers[base], off)
+    at = env.hooks.check_mem_access(env, base, off, size, True)
     if at is not None:
         env.hooks.check_stack_write(env.state, at, size, value)
 
@@ -137,19 +135,21 @@ def stack_at(register: Register, off: int) -> int | None:
     return off if register.type is FRAME_PTR else None
 
 
-def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
+def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> int | None:
     """Checks alignment first, whatever the base is, then the base's own bounds."""
     register = env.state.registers[base]
     if off % size:
         raise Refused(Rule.MISALIGNED, "EACCES", f"misaligned access off {off} size {size}")
+    if register.type is FRAME_PTR:
+        check_stack_bounds(off, size)
+        return off
     if register.type is PTR_TO_MAP_VALUE:
         check_map_access(register, off, size)
     elif register.type is PTR_TO_CTX:
         check_context_access(env, off, size, write=write)
-    elif register.type is FRAME_PTR:
-        check_stack_bounds(off, size)
     else:
         check_no_base(register, base)
+    return None
 
 
 def check_no_base(register: Register, number: int) -> None:
@@ -203,7 +203,7 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
         state.stack[number] = Slot(SPILLED, value)
     else:
         kinds = state.stack.get(number, EMPTY_SLOT).kinds
-        state.stack[number] = Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :], UNSET)
+        state.stack[number] = written_slot(kinds, first, size)
 
 
 def check_stack_read(env: Environment, off: int, size: int) -> Register:

@@ -7,6 +7,7 @@ Source: struct reg_state, struct verifier_state, check_reg_arg(), states_equal()
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.isa.opcodes import FRAME_POINTER, R0, R1, R2, R3, R4, R5, REGISTERS, STACK_SIZE
@@ -63,15 +64,24 @@ class Register(NamedTuple):
 
     def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
         """Returns the register with `type` and `imm` assigned, and nothing else."""
-        if self is UNSET and kind is NOT_INIT:
-            return self
-        return Register(kind, imm, None, self.stale or self.map is not None)
+        if self.stale or self.map is not None:
+            return Register(kind, imm, None, True)
+        if kind is NOT_INIT and not imm:
+            return UNSET
+        return constant(imm) if kind is CONST_IMM else Register(kind, imm)
 
 
 UNSET = Register(NOT_INIT)
 UNKNOWN = Register(UNKNOWN_VALUE)
 CONTEXT = Register(PTR_TO_CTX)
 FRAME = Register(FRAME_PTR)
+
+
+@lru_cache(maxsize=4096)
+def constant(imm: int) -> Register:
+    """Returns a register that holds a constant; the same object for the same constant, which is fast to compare."""
+    return Register(CONST_IMM, imm)
+
 
 INVALID, SPILL, MISC = 0, 1, 2
 """`enum bpf_stack_slot_type`: a byte that nothing was stored in, one of a saved register, one of plain data."""
@@ -85,6 +95,14 @@ class Slot(NamedTuple):
 
 
 EMPTY_SLOT = Slot()
+
+
+@lru_cache(maxsize=4096)
+def written_slot(kinds: bytes, first: int, size: int) -> Slot:
+    """Returns what becomes of a slot with bytes of these kinds where plain data is stored in `size` of them."""
+    return Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :])
+
+
 SPILLED = bytes([SPILL]) * 8
 
 
@@ -182,23 +200,27 @@ def check_destination(registers: list[Register], number: int, *, mark: bool = Tr
 def reset_caller_saved(registers: list[Register]) -> None:
     """Makes R0 to R5 unreadable after a call."""
     for number in (R0, R1, R2, R3, R4, R5):
-        registers[number] = registers[number].overwritten(NOT_INIT)
+        if registers[number] is not UNSET:
+            registers[number] = registers[number].overwritten(NOT_INIT)
 
 
 def covers(old: State, new: State) -> bool:
     """states_equal(): returns whether `new` needs no simulation because `old`, which demands no less, went through it.
     An unknown number covers a pointer."""
     for before, now in zip(old.registers, new.registers, strict=True):
-        if before is now or before == now or before.type is NOT_INIT:
+        if before is now or before.type is NOT_INIT or before == now:
             continue
         if before.type is not UNKNOWN_VALUE or now.type is NOT_INIT:
             return False
-    return all(_slot_covers(before, new.stack.get(number, EMPTY_SLOT)) for number, before in old.stack.items())
+    slots = new.stack
+    for number, slot in old.stack.items():
+        other = slots.get(number, EMPTY_SLOT)
+        if slot is not other and not _slot_covers(slot, other):
+            return False
+    return True
 
 
 def _slot_covers(old: Slot, new: Slot) -> bool:
-    if old is new:
-        return True
     for before, now in zip(old.kinds, new.kinds, strict=True):
         if before not in (INVALID, now):
             return False

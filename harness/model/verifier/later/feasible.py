@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
@@ -52,15 +53,25 @@ class Fact(NamedTuple):
     bits: int = 0
 
 
+@cache
 def anything(bits: int) -> Fact:
     return Fact(bits=bits)
+
+
+@lru_cache(maxsize=4096)
+def exactly(value: int) -> Fact:
+    return Fact(value)
+
+
+_NOTHING_BEFORE = Fact()
+"""Stands for what a move overwrites."""
 
 
 def moved(insn: Instruction, facts: Mapping[int, Fact]) -> Fact | None:
     """Returns what the destination of arithmetic holds afterwards, None where nothing is known of it."""
     operation = insn.operation
-    before = facts.get(insn.dst)
-    if insn.off or (operation != _MOV and (before is None or before.bits)):
+    before = facts.get(insn.dst) if operation != _MOV else _NOTHING_BEFORE
+    if before is None or before.bits or insn.off:
         return None
     mask, bits = (M64, 64) if insn.opcode_class == _ALU64 else (M32, 32)
     if insn.source != _X:
@@ -70,8 +81,8 @@ def moved(insn: Instruction, facts: Mapping[int, Fact]) -> Fact | None:
     else:
         right = source.value & mask
     if operation == _MOV:
-        return Fact(right)
-    if before is None or (operation in _SHIFTS and right >= bits):
+        return exactly(right)
+    if operation in _SHIFTS and right >= bits:
         return None
     left = before.value & mask
     if operation == _ARSH:
@@ -88,6 +99,8 @@ def outcomes(insn: Instruction, left: Fact, right: Fact) -> frozenset[bool]:
     if holds is None:
         return frozenset()
     flip = sign if insn.operation in _SIGNED else 0
+    if not left.bits and not right.bits:
+        return frozenset({holds(left.value & mask ^ flip, right.value & mask ^ flip)})
     return frozenset(
         holds(one & mask ^ flip, other & mask ^ flip)
         for one in _numbers(left, right.value)

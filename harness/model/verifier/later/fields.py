@@ -36,10 +36,13 @@ def strange_opcodes(release: Release, early: frozenset[int]) -> Mapping[int, tup
 
 def first_halves(program: Sequence[Instruction]) -> Iterator[tuple[int, Instruction]]:
     """Yields every instruction with its index; of a 64 bit constant the first half only."""
-    index = 0
-    while index < len(program):
-        yield index, program[index]
-        index += 2 if program[index].code == LD_IMM64 else 1
+    second = False
+    for index, insn in enumerate(program):
+        if second:
+            second = False
+        else:
+            yield index, insn
+            second = insn.code == LD_IMM64
 
 
 def unknown_opcode(halves: Iterable[tuple[int, Instruction]], release: Release) -> int | None:
@@ -72,13 +75,13 @@ def oddities_of(
             continue
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
             yield index, f"instruction {index} names a register that does not exist"
-        following = program[index + 1].imm if insn.code == LD_IMM64 and index + 1 < len(program) else 0
-        width = insn.code not in _BYTE_ORDER or insn.imm in (16, 32, 64)
-        second = insn.code == LD_IMM64 and insn.src == Pseudo.MAP_FD and following
-        if hidden_fields(opcode, insn) or not width or second:
-            yield index, f"instruction {index} has a value in a reserved field"
+        strange = bool(hidden_fields(opcode, insn)) or (insn.code in _BYTE_ORDER and insn.imm not in (16, 32, 64))
         if insn.code == LD_IMM64:
             halves.add(index + 1)
+            following = program[index + 1].imm if index + 1 < len(program) else 0
+            strange = strange or (insn.src == Pseudo.MAP_FD and following != 0)
+        if strange:
+            yield index, f"instruction {index} has a value in a reserved field"
     for index, target in targets:
         if target in halves:
             yield target, f"instruction {index} jumps into a 64 bit constant"

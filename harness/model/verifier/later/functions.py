@@ -23,6 +23,7 @@ from harness.model.verifier.state import CONST_IMM, FRAME, UNSET, Caller, Regist
 from harness.model.verifier.verdict import Refused
 
 CALL = Class.JMP | Jump.CALL
+_IMM = Mode.IMM.value
 LOCAL = 1
 """`src` of a call: BPF_PSEUDO_CALL."""
 MOST_FRAMES = 8
@@ -38,7 +39,7 @@ _ACCESSES = (Class.LDX, Class.ST, Class.STX)
 
 def starts(program: Sequence[Instruction]) -> frozenset[int]:
     """Returns where functions begin, except for the first."""
-    return frozenset(index + 1 + insn.imm for index, insn in enumerate(program) if is_local(insn))
+    return frozenset([at + 1 + insn.imm for at, insn in enumerate(program) if insn.code == CALL and insn.src == LOCAL])
 
 
 def is_local(insn: Instruction) -> bool:
@@ -53,17 +54,19 @@ def is_tail_call(insn: Instruction) -> bool:
 
 def tail_call_in_function(program: Sequence[Instruction]) -> bool:
     """Returns whether another function than the first makes a tail call, also where no path comes to it."""
-    first = min(starts(program), default=len(program))
+    if not (functions := starts(program)):
+        return False
+    first = min(functions)
     return any(index >= first and is_tail_call(insn) for index, insn in first_halves(program))
 
 
 def helper_calls(program: Sequence[Instruction], helpers: Collection[int]) -> Iterator[int]:
     """Yields the indices of the calls of these helpers."""
-    return (
-        index
-        for index, insn in first_halves(program)
-        if insn.code == CALL and insn.imm in helpers and not is_local(insn)
-    )
+    if not helpers:
+        return
+    for index, insn in first_halves(program):
+        if insn.code == CALL and insn.imm in helpers and not is_local(insn):
+            yield index
 
 
 def may_end(insn: Instruction) -> bool:
@@ -186,11 +189,13 @@ def loaded(check_ld: Check) -> Check:
     """Returns the check of a load, which ends its function where it is one from behind the packet."""
 
     def check(env: Environment, index: int, insn: Instruction) -> int:
-        if insn.mode != Mode.IMM and env.state.records:
+        if insn.mode == _IMM:
+            return check_ld(env, index, insn)
+        if env.state.records:
             check_source(env.state.registers, R6)
             records.check_leak(env.state)
         following = check_ld(env, index, insn)
-        if insn.mode == Mode.IMM or env.rules.packet_loads_end is False:
+        if env.rules.packet_loads_end is False:
             return following
         return ended(env, index, Register(CONST_IMM))
 

@@ -14,6 +14,7 @@ MOST_SIMULATED = 1_000_000
 to it no release needs to prune; beyond it, whether a program is accepted depends on which states it finds equal."""
 ENDLESS = MOST_SIMULATED + 1
 _JMP = Class.JMP.value
+_MAY_PART = (_JMP, Class.LD.value)
 _CALL, _EXIT, _JA = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value
 
 
@@ -25,29 +26,26 @@ def most_simulated(program: Sequence[Instruction]) -> int:
 
 
 def _forward_only(program: Sequence[Instruction]) -> int | None:
-    """Returns the number for a program without functions whose jumps all lead forward, counted from its end, which
-    takes much less time; None for any other program."""
+    """Returns the number for a program all of whose jumps and calls lead forward, counted from its end, which takes
+    much less time; None for any other program."""
     size = len(program)
-    counts = [0] * size
+    counts: list[tuple[int, int]] = [(0, 0)] * size
+    """As in `_any_way`."""
     for index in range(size - 1, -1, -1):
         insn = program[index]
-        following = index + (2 if insn.code == LD_IMM64 else 1)
-        simulated = 1
-        if insn.opcode_class == _JMP and insn.operation != _CALL:
-            if insn.operation != _EXIT:
-                target = index + 1 + insn.off
-                if not index < target < size:
+        kind = insn.opcode_class
+        if kind in _MAY_PART:
+            following = tuple(_following(program, index))
+            for at in following:
+                if not index < at < size:
                     return None
-                simulated += counts[target]
-            if insn.operation in (_EXIT, _JA):
-                counts[index] = min(simulated, ENDLESS)
-                continue
-        elif insn.opcode_class == _JMP and is_local(insn):
+            counts[index] = _sum(insn, [counts[at] for at in following])
+        elif index + 1 < size:
+            simulated, paths = counts[index + 1]
+            counts[index] = simulated + 1, paths
+        else:
             return None
-        if following >= size:
-            return None
-        counts[index] = min(simulated + counts[following], ENDLESS)
-    return counts[0]
+    return min(counts[0][0], ENDLESS)
 
 
 def _any_way(program: Sequence[Instruction]) -> int:
@@ -78,24 +76,24 @@ def _following(program: Sequence[Instruction], index: int) -> Iterator[int]:
     operation = insn.operation
     if insn.opcode_class != _JMP:
         yield index + (2 if insn.code == LD_IMM64 else 1)
-    elif operation == Jump.CALL:
+    elif operation == _CALL:
         if is_local(insn):
             yield index + 1 + insn.imm
         yield index + 1
-    elif operation != Jump.EXIT:
+    elif operation != _EXIT:
         yield index + 1 + insn.off
-        if operation != Jump.JA:
+        if operation != _JA:
             yield index + 1
 
 
 def _sum(insn: Instruction, following: Sequence[tuple[int, int]]) -> tuple[int, int]:
     if not following:
         return 1, 1
-    if insn.code == Class.JMP | Jump.CALL and len(following) > 1:
-        (inside, ways), (behind, ends) = following
-        simulated, paths = 1 + inside + ways * behind, ways * ends
-    else:
-        simulated, paths = 1 + sum(count for count, _ in following), sum(paths for _, paths in following)
+    simulated, paths = following[0]
+    if len(following) > 1:
+        more, ways = following[1]
+        called = insn.operation == _CALL
+        simulated, paths = (simulated + paths * more, paths * ways) if called else (simulated + more, paths + ways)
     if may_end(insn):
         paths += 1
-    return min(simulated, ENDLESS), min(paths, ENDLESS)
+    return min(simulated + 1, ENDLESS), min(paths, ENDLESS)

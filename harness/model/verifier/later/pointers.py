@@ -88,6 +88,8 @@ def kept(before: Register, marked: Register) -> Register:
 
 def check_arithmetic(insn: Instruction, dst: Register, src: Register) -> None:
     """Refuses arithmetic that makes neither a pointer nor a number."""
+    if dst.type not in POINTERS and src.type not in POINTERS:
+        return
     if result(insn, dst, src) is not Result.REFUSED:
         return
     by_register = insn.source == Source.X
@@ -127,13 +129,12 @@ def kept_in_comparisons(refine: Refine) -> Refine:
 def states_equal(old: State, new: State) -> bool:
     """Compares as 4.1; but a number does not cover a pointer (regsafe() since 4.14), and what must be released and
     where functions return to must be the same."""
-    return (
-        old.records == new.records
-        and old.callers == new.callers
-        and covers(old, new)
-        and not any(SPILL in slot.kinds and old.stack.get(number) != slot for number, slot in new.stack.items())
-        and not any(
-            before.type is UNKNOWN_VALUE and (now.type in POINTERS or _narrower(before, now))
-            for before, now in zip(old.registers, new.registers, strict=True)
-        )
-    )
+    if old.records != new.records or old.callers != new.callers or not covers(old, new):
+        return False
+    for number, slot in new.stack.items():
+        if SPILL in slot.kinds and old.stack.get(number) != slot:
+            return False
+    for before, now in zip(old.registers, new.registers, strict=True):
+        if before is not now and before.type is UNKNOWN_VALUE and (now.type in POINTERS or _narrower(before, now)):
+            return False
+    return True

@@ -42,6 +42,7 @@ from harness.script.reason import Gap, Reason
 
 _COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 _CALL = Class.JMP | Jump.CALL
+_REFERRING = (_CALL, LD_IMM64)
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
 _NOT_INTERPRETED = "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls"
 """fixup_call_args(): of functions with tail calls, wherever these are."""
@@ -169,7 +170,7 @@ def _inferred(
     if program[-1].code not in _ENDS:
         return Verdict("EINVAL", "last insn is not an exit or jmp", len(program) - 1, rule=Rule.LAST_INSTRUCTION)
     if rules.types_checked:
-        unread = any(_is_more_than_seen(insn) for _, insn in first_halves(program))
+        unread = any(_is_more_than_seen(insn) for _, insn in halves if insn.code in _REFERRING)
         if unread and (context.typed or functions.starts(program)):
             return _open("which functions begin by references that 4.1 does not have")
         if not unread and (message := functions.misfit(program, context.typed)):

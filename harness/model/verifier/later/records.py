@@ -38,7 +38,7 @@ _RECORD = -1
 """The type of map that a record is treated as a value of."""
 
 
-def check_mem_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
+def check_mem_access(env: Environment, base: int, off: int, size: int, write: bool) -> int | None:
     """Checks as 4.1, with check_map_access_type() of 5.2: whether programs may read or write the map's values."""
     register = env.state.registers[base]
     if register.map is None or off % size:
@@ -48,7 +48,7 @@ def check_mem_access(env: Environment, base: int, off: int, size: int, write: bo
             check_rights(register.map, write)
     elif register.type is PTR_TO_MAP_VALUE_OR_NULL and is_record(register):
         raise Refused(Rule.RECORD_UNCHECKED, "EACCES", f"R{base} invalid mem access '{describe(register)}'")
-    env.hooks.check_access(env, base, off, size, write)
+    return env.hooks.check_access(env, base, off, size, write)
 
 
 def check_rights(map: MapShape, write: bool) -> None:

@@ -31,10 +31,10 @@ from harness.model.verifier.state import (
     SPILL,
     SPILLED,
     UNKNOWN,
-    UNSET,
     Register,
     Slot,
     State,
+    written_slot,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -68,11 +68,11 @@ def moved(insn: Instruction, dst: Register, src: Register) -> Register | None:
     return Register(PTR_TO_STACK, end) if dst.type is not PTR_TO_MAP_VALUE else dst._replace(imm=end)
 
 
-def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> None:
+def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> int | None:
     """Checks an access as 4.1 does, but from where the base was moved to. On the stack it is always aligned; what a
     misaligned access to a map's value gives hangs on the architecture."""
     register = env.state.registers[base]
-    at = stack_at(register, off)
+    at = off if register.type is FRAME_PTR else stack_at(register, off)
     if at is not None:
         if at % size:
             raise Refused(Rule.STACK_BOUNDS, "EACCES", f"misaligned stack access off {at} size {size}")
@@ -87,6 +87,7 @@ def check_access(env: Environment, base: int, off: int, size: int, write: bool) 
             raise Refused(Rule.MISALIGNED, "EACCES", f"misaligned value access off {register.imm + off} size {size}")
     else:
         check_no_base(register, base)
+    return at
 
 
 def _check_context_store(env: Environment) -> None:
@@ -111,7 +112,7 @@ def check_stack_write(state: State, off: int, size: int, value: Register) -> Non
     kinds = state.stack.get(number, EMPTY_SLOT).kinds
     if SPILL in kinds:
         kinds = bytes([MISC]) * 8
-    state.stack[number] = Slot(kinds[:first] + bytes([MISC]) * size + kinds[first + size :], UNSET)
+    state.stack[number] = written_slot(kinds, first, size)
 
 
 def check_stack_read(env: Environment, off: int, size: int) -> Register:
@@ -124,7 +125,8 @@ def check_stack_read(env: Environment, off: int, size: int) -> Register:
         if size != 8:
             raise Refused(Rule.SPILL_SIZE, "EACCES", "invalid size of register fill")
         return slot.spilled
-    rule = rule_of_reading(state, number, INVALID)
-    if INVALID in slot.kinds[first : first + size] and rule not in env.rules.readable:
-        raise Refused(rule, "EACCES", f"invalid read from stack off {off} size {size}")
+    if INVALID in slot.kinds[first : first + size]:
+        rule = rule_of_reading(state, number, INVALID)
+        if rule not in env.rules.readable:
+            raise Refused(rule, "EACCES", f"invalid read from stack off {off} size {size}")
     return UNKNOWN

@@ -9,6 +9,7 @@ reach. Both are noticed here; neither is decided.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
@@ -39,12 +40,14 @@ from harness.script.operations import MapType
 _LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
 _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _MOV, _X, _IMM, _ATOMIC = Alu.MOV.value, Source.X.value, Mode.IMM.value, Mode.ATOMIC.value
+_CONSTANTS = frozenset({_ALU | _MOV, _ALU64 | _MOV})
 _CALL, _EXIT, _JA = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value
 _JEQ, _JNE = Jump.JEQ.value, Jump.JNE.value
 
 UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCHECKED_ARITHMETIC})
 """Rules about what may be null."""
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
+_FORGOTTEN = (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL)
 _INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 
 
@@ -53,6 +56,9 @@ class Ways(NamedTuple):
 
     falls_through: bool = False
     jumps: bool = False
+
+
+_ways = cache(Ways)
 
 
 class Branch(NamedTuple):
@@ -98,6 +104,8 @@ class Watch:
         """How often each instruction was simulated."""
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
+        self._constants = [moved(insn, {}) if insn.code in _CONSTANTS else None for insn in program]
+        """What an instruction puts into a register, whatever comes before it; most set one to a constant."""
         self._facts: dict[int, Fact] = {}
         """What is known of registers, on a path that is certain."""
         self.passed_over: list[Refused] = []
@@ -116,7 +124,7 @@ class Watch:
         """The instructions at which some path does not go on."""
         return frozenset(index for index, refused in enumerate(self._refused) if refused)
 
-    def step(self, env: Environment, index: int, insn: Instruction, *, resumed: bool) -> None:
+    def step(self, env: Environment, index: int, insn: Instruction, resumed: bool) -> None:
         """Observes one instruction; fields that are out of order are left to the verifier."""
         self._at = index
         self._simulated[index] += 1
@@ -128,6 +136,10 @@ class Watch:
         if self.certain:
             self.reached.add(index)
         if insn.dst >= REGISTERS or insn.src >= REGISTERS:
+            return
+        constant = self._constants[index]
+        if constant is not None:
+            self._facts[insn.dst] = constant
             return
         dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
         kind = insn.opcode_class
@@ -180,8 +192,8 @@ class Watch:
             self._facts[insn.dst] = fact
         else:
             self._facts.pop(insn.dst, None)
-        if insn.operation == _MOV:
-            return
+        if insn.operation == _MOV or (dst.type not in _POINTERS and src.type not in _POINTERS):
+            return  # arithmetic on numbers gives numbers
         pointer = env.hooks.moved(insn, dst, src)
         if pointer is not None:
             if abs(pointer.imm) >= pointers.FAR:
@@ -202,13 +214,15 @@ class Watch:
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
         if index in env.fetches:
             self._forget(env.fetches[index])
-        at = env.hooks.stack_at(base, insn.off)
-        if at is None or insn.opcode_class == Class.ST:
-            return
-        forgotten = value.type in (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL)
-        if forgotten and not env.rules.follows_pointers:
-            self._note(index, "stores a pointer that 4.1 forgets on the stack")
         atomic = insn.mode == _ATOMIC
+        forgotten = not env.rules.follows_pointers and value.type in _FORGOTTEN
+        if insn.opcode_class == _ST or not (atomic or forgotten):
+            return
+        at = env.hooks.stack_at(base, insn.off)
+        if at is None:
+            return
+        if forgotten:
+            self._note(index, "stores a pointer that 4.1 forgets on the stack")
         if atomic and (value.type in _POINTERS or (-512 <= at < 0 and env.state.kind(at) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
@@ -249,25 +263,25 @@ class Watch:
         original = self._program[index]
         if equality and register.type is CONST_IMM and register.imm == insn.imm:
             if insn.imm >= 0:
-                return Ways(falls_through=True)  # or wherever 4.1 goes, which resumes nothing
+                return _ways(True)  # or wherever 4.1 goes, which resumes nothing
             if original.opcode_class != _JMP:  # only the upper half may be another one
-                return Ways(operation == _JNE, operation == _JEQ)
+                return _ways(operation == _JNE, operation == _JEQ)
         if null_check:
             indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
-            return Ways(not indexed or operation == _JEQ, not indexed or operation == _JNE)
+            return _ways(not indexed or operation == _JEQ, not indexed or operation == _JNE)
         if not constant and insn.dst == insn.src:
             same = with_itself(original)
-            return Ways(same is False, same is True)
+            return _ways(same is False, same is True)
         left = self._facts.get(insn.dst)
         right = Fact(original.imm & M64) if constant else self._facts.get(insn.src)
         if left is not None and right is not None:
             found = outcomes(original, left, right)
-            return Ways(False in found, True in found)
+            return _ways(False in found, True in found)
         other = None if constant else env.state.registers[insn.src]
-        return Ways() if original.opcode_class != _JMP else _of_pointers(original, (register, other), (left, right))
+        return _ways() if original.opcode_class != _JMP else _of_pointers(original, (register, other), (left, right))
 
     def _forget(self, *registers: int) -> None:
-        for register in registers:
+        for register in registers if self._facts else ():
             self._facts.pop(register, None)
 
     def _note(self, index: int, what: str) -> None:
@@ -294,14 +308,14 @@ def _of_pointers(
     """is_branch_taken(): of a comparison with a pointer verifiers know nothing, except that most are not 0."""
     pointers = [index for index, one in enumerate(registers) if one is not None and one.type in _POINTERS]
     if not pointers or any(one is not None and one.type is VALUE_SOMEWHERE for one in registers):
-        return Ways()
+        return _ways()
     if len(pointers) == 2 or insn.operation not in (Jump.JEQ, Jump.JNE):
-        return Ways(True, True)
+        return _ways(True, True)
     pointer, number = registers[pointers[0]], facts[1 - pointers[0]]
     if number is None or number.bits:
-        return Ways()
+        return _ways()
     if number.value:
-        return Ways(True, True)
+        return _ways(True, True)
     if pointer is None or pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
-        return Ways()
-    return Ways(insn.operation == Jump.JEQ, insn.operation == Jump.JNE)
+        return _ways()
+    return _ways(insn.operation == Jump.JEQ, insn.operation == Jump.JNE)
