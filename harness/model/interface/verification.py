@@ -173,8 +173,16 @@ def _judged(
         tried.append(True)
         return _reached(environment, operation, references, wanted, _TRIALS[effort])
 
-    known, only_compiled = _as_far_as_known(environment), environment.only_compiled
-    return later.predict(references.instructions, context, known, rules.release, rules.helpers, only_compiled, reached)
+    return later.predict(
+        references.instructions,
+        context,
+        _as_far_as_known(environment),
+        rules.release,
+        rules.helpers,
+        environment.only_compiled,
+        reached,
+        rules.jit_helpers,
+    )
 
 
 def _asked(

@@ -196,6 +196,13 @@ def test_of_a_load_that_no_other_lane_can_judge_it_is_said_what_it_may_give() ->
     assert isinstance(model.run(script)[1], Unpredicted)
 
 
+def test_a_call_that_only_a_jit_can_make_leaves_its_lane_alone_too() -> None:
+    paths = [piece for one in range(20) for piece in (ldx(B, R6, R1, 0), jeq_imm(R6, one, 1), mov64_imm(R6, 0))]
+    script = Script("load", "", (load("program", *paths, call(8), exit_()),))
+    model = ModelExecutor(environment("7.2", "arm64", engine="jit"))
+    assert errnos(model.run(script, None, (Outcome(value=5),))[0]) == {None, "E2BIG"}
+
+
 @pytest.mark.parametrize(
     ("certain", "engine", "said"),
     [

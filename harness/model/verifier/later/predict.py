@@ -98,14 +98,16 @@ def predict(
     offered: Collection[int],
     missing: Collection[int] = (),
     reached: Reached = lambda *_: False,
+    compiled: Collection[int] = (),
 ) -> Verdict | Unpredicted:
     """Returns the verdict of `release`, later than 4.1, on a program loaded with all privileges; without its log.
 
     `context` and `rules` are those of the release (its pt_regs, its helpers); `offered` are the helpers that the
     program type has there, also those without a prototype in `context`, and `missing` those that the engine cannot call
-    all the same.
+    all the same; no engine but a JIT calls those in `compiled`.
     """
-    said = _inferred(program, context, rules, release, offered, missing)
+    alone = _engines_differ(program, {*missing, *compiled})
+    said = _inferred(program, context, rules, release, offered, missing, alone)
     if rules.functions and isinstance(said, Verdict | _IfReached | Narrowed):
         said = _with_stack(said, program)
     if isinstance(said, Verdict):
@@ -126,7 +128,7 @@ def predict(
     if hang and reached(hang.at, Effort.MUCH):
         return hang.verdict
     reason = Reason(f"{said.reason}{why}", Gap.VERDICT)
-    if hang and hang.then and _engines_differ(program, missing):
+    if hang and hang.then and alone:
         return Narrowed(reason, errnos=hang.errnos)
     return replace(said, reason=reason) if isinstance(said, Narrowed) else Unpredicted(reason)
 
@@ -145,10 +147,10 @@ def _with_stack(
     return Narrowed(reason, errnos=tuple(dict.fromkeys((*errnos, "EACCES"))))
 
 
-def _engines_differ(program: Sequence[Instruction], missing: Collection[int]) -> bool:
+def _engines_differ(program: Sequence[Instruction], compiled: Collection[int]) -> bool:
     """Returns whether engines may give different verdicts, so that another lane says nothing of this one."""
     mixed = any(map(functions.is_tail_call, program)) and any(map(functions.is_local, program))
-    return mixed or any(functions.helper_calls(program, missing))
+    return mixed or any(functions.helper_calls(program, compiled))
 
 
 def _inferred(
@@ -158,8 +160,9 @@ def _inferred(
     release: Release,
     offered: Collection[int],
     missing: Collection[int],
+    alone: bool,
 ) -> Verdict | Unpredicted | _IfReached:
-    """Returns what follows from 4.1's verdict."""
+    """Returns what follows from 4.1's verdict; `alone` is whether no other lane can judge the program."""
     if not program:
         return Verdict("E2BIG", rule=Rule.LENGTH)
     halves = tuple(first_halves(program))
@@ -200,8 +203,7 @@ def _inferred(
         return _open(f"{_refused(other.errno, other.message)} on a path that a later verifier may not take")
     if verdict.accepted:
         odd, doubt = next((what for _, what in oddities), ""), watch.hazard or _length(known.program)
-        alone = bool(doubt) and _ends(program, targets) and _engines_differ(program, missing)
-        long = alone and not (odd or watch.hazard)
+        long = bool(doubt) and alone and not (odd or watch.hazard) and _ends(program, targets)
         if other:
             seen_first = any(not _simulated(program[index], rules, release) for index, _ in oddities)
             mixed = bool(starts) and not context.tail_calls_of_functions and any(map(functions.is_tail_call, program))
@@ -216,7 +218,7 @@ def _inferred(
         return _open(f"{_ACCEPTED}, but {doubt}") if doubt else _runnable(program, watch, context, missing)
     inside = all(0 <= target < len(program) for _, target in targets)
     odd = next((what for index, what in oddities if not _simulated(program[index], rules, release)), "")
-    alone = _ends(program, targets) and _engines_differ(program, missing)
+    alone = alone and _ends(program, targets)
     return _refusal(verdict, env, watch, dotted(release), offered, odd, inside, alone)
 
 
