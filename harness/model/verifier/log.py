@@ -7,6 +7,7 @@ Source: verbose() and print_verifier_state(), kernel/bpf/verifier.c of 4.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -65,8 +66,10 @@ class Log:
     def admits(self, observed: str) -> bool:
         """Returns whether the kernel may have written `observed`."""
         if self.limit is None:
-            pattern = "".join(re.escape(piece) if isinstance(piece, str) else piece.pattern for piece in self.pieces)
-            return re.fullmatch(pattern, observed, re.DOTALL) is not None
+            ends = {0}
+            for piece in self.pieces:  # not one pattern, for to compile so long a one takes more than everything else
+                ends = set(_ends(piece, observed, ends))
+            return len(observed) in ends
         return len(observed) == self.limit and self._begins_with(observed)
 
     def _begins_with(self, observed: str) -> bool:
@@ -83,6 +86,20 @@ class Log:
                     return False
                 position += match.end()
         return True
+
+
+def _ends(piece: Text, observed: str, begins: Iterable[int]) -> Iterator[int]:
+    """Yields where the piece may end in what was observed, when it begins at one of these places."""
+    for begin in begins:
+        if isinstance(piece, str):
+            if observed.startswith(piece, begin):
+                yield begin + len(piece)
+            continue
+        pattern = re.compile(piece.pattern, re.DOTALL)
+        if longest := pattern.match(observed, begin):
+            for end in range(begin + piece.least, longest.end() + 1):
+                if pattern.fullmatch(observed, begin, end):
+                    yield end
 
 
 class Writer:
