@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import signal
 import socket
@@ -100,14 +101,15 @@ def serve(
         notify(f"  source {begun.loader}")
         notify("waiting until the script has ended; Ctrl-C ends the machine")
         try:
-            while True:
-                try:
-                    return begun.result.result(_LOOK)
-                except FutureTimeout:
-                    debuggee.check_alive()
+            while not begun.result.done():
+                with contextlib.suppress(FutureTimeout):
+                    begun.result.result(_LOOK)
+                debuggee.check_alive()
         finally:
             if machine.alive:
-                machine.qmp.human(f"gdbserver unix:{machine.gdb_socket},server=on,wait=off")
+                _listen(machine, f"unix:{machine.gdb_socket},server=on,wait=off")
+        # A gdb that was still there has left its breakpoints, and perhaps a guest that stands still.
+        return begun.go_on()
 
 
 def _serve_on_port(machine: Machine) -> int:
@@ -115,10 +117,17 @@ def _serve_on_port(machine: Machine) -> int:
     with socket.socket() as free:
         free.bind((_HOST, 0))
         port = int(free.getsockname()[1])
-    said = machine.qmp.human(f"gdbserver tcp:{_HOST}:{port}").strip()
-    if said and _LISTENS not in said:
-        raise BenchError(f"QEMU cannot listen on {_HOST}:{port}: {said}", remedy="try again")
+    _listen(machine, f"tcp:{_HOST}:{port}")
     return port
+
+
+def _listen(machine: Machine, device: str) -> None:
+    """Lets QEMU's stub listen elsewhere; raises BenchError when it cannot."""
+    # The new device would have the name of the old one, which QEMU removes too late (gdbserver_start(), 7.2 and 10.0).
+    machine.qmp.human("gdbserver none")
+    said = machine.qmp.human(f"gdbserver {device}").strip()
+    if _LISTENS not in said:
+        raise BenchError(f"QEMU cannot listen on {device}: {said}", remedy="try again")
 
 
 def _ignore(number: int, frame: object) -> None:

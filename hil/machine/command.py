@@ -116,7 +116,7 @@ def _wired(spec: MachineSpec, wiring: Wiring) -> list[str]:
         *("-chardev", f"socket,id=console,fd={wiring.console},logfile={_value(spec.console_log)},logappend={append}"),
         *("-serial", "chardev:console"),
         *("-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"socket,id=gdb,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:gdb"),
+        *("-chardev", f"socket,id=stub,path={_value(wiring.gdb)},server=on,wait=off", "-gdb", "chardev:stub"),
         *(() if wiring.agent is None else ("-chardev", f"socket,id=agent,fd={wiring.agent}")),
         # A guest that ends itself stays as it is until the bench has read what is left of it.
         "-no-shutdown",

@@ -8,12 +8,16 @@ for BPF in a real gdb (a golden text a command), the sessions of tests, and what
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
+from threading import Event
 
 import pytest
 
@@ -22,7 +26,9 @@ from harness.compare import Verdict
 from harness.core_scripts import core_scripts
 from harness.debug.bpf_session import Debugger, UnexpectedReturn
 from harness.debug.debuggee import Debuggee, booted
-from harness.debug.looking import NeverReached, Snapshot, look
+from harness.debug.interactive import serve
+from harness.debug.looking import HIT, NeverReached, Snapshot, look
+from harness.debug.subject import Subject
 from harness.isa.assemble import DW, R0, R1, R2, R3, R4, R5, R7, R8, R9, R10, ld_map, mov64_imm, stx, xadd
 from harness.lane import Engine, Lane
 from harness.script.needs import Need
@@ -176,6 +182,43 @@ def test_the_example_of_the_page(machine: Debuggee, tmp_path: Path) -> None:
     debugger = Debugger(with_engine(machine, Engine.JIT), tmp_path)
     run_path(str(EXAMPLE))["test_where_a_second_attach_is_refused"](debugger)
     assert debugger.result is not None and debugger.result.verdict is Verdict.AGREE
+
+
+def test_a_gdb_from_elsewhere_connects_by_what_is_printed(machine: Debuggee, tmp_path: Path) -> None:
+    debuggee = with_engine(machine, Engine.INTERP)
+    script = looked_at(debuggee.environment.registers)
+    told: list[str] = []
+    ready = Event()
+
+    def notify(line: str) -> None:
+        told.append(line)
+        if line.startswith("waiting"):
+            ready.set()
+
+    # A breakpoint as an IDE sets it, by name and in software; the agent calls that function as well.
+    looking = ("break security_task_prctl", "continue", "print/x $pc", "delete 2", "continue", "bpf step", "bpf regs")
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve, debuggee, Subject(script), HOOK, tmp_path, notify)
+        served.add_done_callback(lambda _: ready.set())  # it has failed
+        assert ready.wait(HIT.seconds) and told, served.exception(0)
+        commands = [line.strip() for line in told if line.startswith("  ")]
+        words = [word for one in (*commands, *looking, "detach") for word in ("-ex", one)]
+        done = subprocess.run(
+            ["gdb-multiarch", "-nx", "-q", "-batch", *words], capture_output=True, text=True, timeout=HIT.seconds
+        )
+        result = debuggee.judge(served.result(HIT.seconds))
+    assert result.verdict is Verdict.AGREE, result.reason
+    host, port = re.findall(r"gdb server: host (\S+), port (\d+)$", told[0])[0]
+    assert told[1:3] == [f"architecture: {debuggee.machine.arch.gdb_architecture}", f"symbol file: {debuggee.symbols}"]
+    assert f"target remote {host}:{port}" in commands
+    assert "Breakpoint 2, " in done.stdout and " in security_task_prctl ()" in done.stdout, done.stderr
+    assert re.search(r"^\$1 = 0xffff[0-9a-f]{12}$", done.stdout, re.MULTILINE)
+    assert f" in {HOOK} ()" in done.stdout
+    assert "\nprogram: 0: (bf) r6 = r1\nR0 " in done.stdout, done.stderr
+    # Nobody listens there any more, and the guest goes on.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), HIT.seconds).close()
+    debuggee.session.executor.settle()
 
 
 def test_a_gdb_that_is_killed_is_no_end(machine: Debuggee, tmp_path: Path) -> None:
