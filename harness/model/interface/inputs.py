@@ -49,7 +49,7 @@ class Inputs:
         self.size = self._context + _HELPERS * WORD
         self._environment = environment
         self._maps = maps
-        self._made = {map: None if map.constant else _like(map) for map in maps.values()}
+        self._made = {map: None if map.may_be_constant else _like(map) for map in maps.values()}
         """How maps of a trial's own are made; None for those that no program writes to."""
         self._parts = [part for map in dict.fromkeys(maps.values()) for part in self._elements(map)]
         self.words = (*sorted(reads.intersection(range(self._context))), *range(self._context, self.size, WORD))
@@ -80,7 +80,7 @@ class Inputs:
         """Lays out the elements of a map."""
         room = -(-map.value_size // WORD) * WORD
         parts: list[Part] = []
-        if map.type not in (MapType.ARRAY, MapType.HASH) or map.constant or self.size + room > _MOST_BYTES:
+        if map.type not in (MapType.ARRAY, MapType.HASH) or map.may_be_constant or self.size + room > _MOST_BYTES:
             return parts
         optional = map.type is MapType.HASH
         for number in range(min(map.max_entries, _KEYS if optional else _ELEMENTS)):

@@ -94,6 +94,7 @@ class MapReferences:
             writable=not map.flags & MapFlag.RDONLY_PROG,
             entries=map.max_entries,
             content=_frozen_content(map),
+            constant=map.may_be_constant,
         )
         return self._shapes.setdefault(map, shape)
 

@@ -65,6 +65,11 @@ class Map:
         return self.frozen and bool(self.flags & MapFlag.RDONLY_PROG)
 
     @property
+    def may_be_constant(self) -> bool:
+        """Returns whether it is constant, or was perhaps made so."""
+        return bool(self.flags & MapFlag.RDONLY_PROG) and (self.frozen or bool(self.doubt))
+
+    @property
     def size_in_calls(self) -> int:
         """Returns how many bytes system calls copy for a value; bpf_map_value_size()."""
         return self.value_size

@@ -16,7 +16,8 @@ class MapShape:
 
     `key_size` and `value_size` are bytes, unsigned 32 bit. Programs may read and write values, except where the flags
     forbid it (BPF_F_WRONLY_PROG, BPF_F_RDONLY_PROG, since 5.2). `entries` is how many it may have at most. `content` is
-    its only value where nobody can write it any more, neither programs nor system calls; None otherwise.
+    its only value where nobody can write it any more, neither programs nor system calls, and it is known; None
+    otherwise. With `constant` nobody can, or perhaps nobody.
     """
 
     type: int
@@ -26,6 +27,7 @@ class MapShape:
     writable: bool = True
     entries: int = 0
     content: bytes | None = None
+    constant: bool = False
 
 
 @dataclass(frozen=True)

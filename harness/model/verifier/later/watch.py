@@ -208,7 +208,8 @@ class Watch:
         if base.type is PTR_TO_CTX and index in self._ordered:
             self._note(index, "reads the context atomically")
         self._forget(insn.dst)
-        if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and index not in self._signed:
+        constant = base.map is not None and base.map.constant  # a number that verifiers may know
+        if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and not constant and index not in self._signed:
             self._facts[insn.dst] = anything(8 * insn.size.nbytes)
 
     def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
