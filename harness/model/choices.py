@@ -55,6 +55,8 @@ def explore(run: Callable[[Choices | None], T]) -> list[T]:
 
 def either(predictions: Sequence[Prediction]) -> Prediction:
     """Returns one prediction that admits what any of `predictions` admits, and nothing else."""
+    if len(predictions) == 1 and isinstance(predictions[0], Outcome):
+        return predictions[0]
     if unpredicted := [one for one in predictions if isinstance(one, Unpredicted)]:
         return next((one for one in unpredicted if one.deadly), unpredicted[0])
     outcomes: list[Outcome] = []

@@ -41,7 +41,7 @@ def common(kernels: Sequence[Environment], predictions: Sequence[Prediction]) ->
     `predictions`."""
     first = predictions[0]
     for kernel, other in zip(kernels, predictions, strict=True):
-        if other != first:
+        if other is not first and other != first:
             deadly = any(isinstance(one, Unpredicted) and one.deadly for one in predictions)
             return Unpredicted(Reason(_why(kernel), Gap.UNCHECKED), deadly=deadly)
     return first

@@ -47,7 +47,7 @@ def merge(predictions: Sequence[Prediction]) -> Prediction:
     """Returns one prediction that admits whatever one of `predictions` admits, numbers between theirs, and lines of
     their texts in other orders."""
     first = predictions[0]
-    if all(prediction == first for prediction in predictions):
+    if all(prediction is first or prediction == first for prediction in predictions):
         return first
     shapes: dict[object, list[Outcome]] = {}
     for prediction in predictions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from math import comb
 
 from harness.script.operations import Operation, RunThreads, Thread
@@ -34,6 +35,8 @@ def orders(operations: Sequence[Operation]) -> list[list[Turn]]:
 
     The turn of a `RunThreads` itself comes when all its threads have ended.
     """
+    if not any(isinstance(operation, RunThreads) for operation in operations):
+        return [list(starmap(Turn, enumerate(operations)))]
     count = 1
     for operation in operations:
         if isinstance(operation, RunThreads):
