@@ -37,6 +37,14 @@ _first: signal.Signals | None = None
 _deferred = False
 
 
+def name(number: int) -> str:
+    """The name of a signal, "SIGTERM", or "signal 35" for one that has none, as most real-time signals."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def install() -> None:
     """Install the handlers; signals that were ignored when the bench started (nohup, a shell's `&`) stay ignored."""
     for number in ASKING:

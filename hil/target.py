@@ -107,7 +107,7 @@ class Target(Protocol):
     @property
     def postmortem(self) -> PostMortem | None:
         """What was left when it died or hung, as far as that could be read; None while nothing of the kind was
-        seen."""
+        seen, and once it answers again after a hang."""
 
     # Use
 

@@ -29,6 +29,7 @@ from hil.agent.steps import MAX_DEADLINE, Batch
 from hil.errors import BenchError, MachineLost
 from hil.facts import Facts
 from hil.machine import speed
+from hil.machine.postmortem import PostMortem
 from hil.target import Target
 
 _log = logging.getLogger(__name__)
@@ -57,13 +58,15 @@ class Observed:
 
 @dataclass(frozen=True)
 class Missed:
-    """A script that the guest did not finish: the operation it was at, where that is known, and the reason. With
-    `shared` it may be any of those that shared its process: run it alone to know."""
+    """A script that the guest did not finish: the operation it was at, where that is known, the reason, and what was
+    left of a target that died or hung with it. With `shared` it may be any of those that shared its process: run it
+    alone to know."""
 
     script: Script
     operation: int | None
     reason: str
     shared: bool = False
+    postmortem: PostMortem | None = None
 
 
 class GuestExecutor:
@@ -189,16 +192,18 @@ class GuestExecutor:
                 _log.warning("the agent is started again, since it ended: %s", agents_end)
                 rest = [script for group in groups[self._done + 1 :] for script in group]
                 shared = len(groups[self._done]) > 1
+                left = self.target.postmortem  # of a hang, which is over when another agent runs
                 try:
                     self._agent.close()
                     self._agent = self._start()
                 except MachineLost as targets_end:
                     # The agent ended because the target did, and that is the better reason.
-                    yield from (Missed(script, None, str(targets_end), shared) for script in groups[self._done])
+                    left = self.target.postmortem
+                    yield from (Missed(script, None, str(targets_end), shared, left) for script in groups[self._done])
                     if rest or todo or shared:
                         raise
                     return
-                yield from (Missed(script, None, str(agents_end), shared) for script in groups[self._done])
+                yield from (Missed(script, None, str(agents_end), shared, left) for script in groups[self._done])
                 todo += rest
             else:
                 if strikes == STRIKES and (todo or self._done < len(groups)):

@@ -234,7 +234,7 @@ class LaneGuest:
         __tracebackhide__ = True
         (seen,) = self.executor.run([script])
         if isinstance(seen, Missed):
-            result = replace(judge(self.lane, seen, self.model), postmortem=self.machine.postmortem)
+            result = replace(judge(self.lane, seen, self.model), postmortem=seen.postmortem)
             at = result.operation
             self._record(script, result)
             if result.verdict is Verdict.KNOWN:

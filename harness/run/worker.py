@@ -355,7 +355,7 @@ class Worker:
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
                 result = excuse_faulty(result, seen, model.environment, self.share.known)
-                left = self._postmortem if isinstance(seen, Missed) else None
+                left = seen.postmortem if isinstance(seen, Missed) else None
                 return replace(result, postmortem=left, unexpected=() if self.share.random else result.unexpected)
         except Exception as error:
             # A fault of the model or of a reader costs the script it shows in, not what comes behind it.

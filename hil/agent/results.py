@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import errno as errnos
-import signal
 from dataclasses import dataclass
 from enum import IntEnum
 
+from hil import signals
 from hil.agent.steps import Result
 
 
@@ -78,7 +78,7 @@ class End:
             case How.COMPLETED:
                 return "completed"
             case How.SIGNALLED:
-                return f"killed by {_signal_name(self.detail)} at step {self.step}"
+                return f"killed by {signals.name(self.detail)} at step {self.step}"
             case How.DEADLINE:
                 return f"deadline passed at step {self.step}{call}"
             case How.STUCK:
@@ -114,10 +114,3 @@ class BatchResult:
         if result is None or result.status is not Status.DONE:
             raise NotCarriedOut(f"{step} was not carried out; the batch {self.end}")
         return result
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

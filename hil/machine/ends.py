@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from collections.abc import Callable
 
+from hil import signals
 from hil.machine import speed
 from hil.machine.console import Console
 from hil.machine.liveness import GuestPanicked, GuestStopped, Liveness, Loss, QemuExited
@@ -55,13 +54,13 @@ class Ends:
         if self._alive:
             self._remains.complete(self.console.panic, self.console)
         if returncode < 0:
-            how = f"QEMU was killed by {signal.Signals(-returncode).name}"
+            how = f"QEMU was killed by {signals.name(-returncode)}"
             self._lack(Death.GONE, how, "the guest's memory ended with it")
             self._liveness.lose(Loss(how, QemuExited))
             return
         cause = self.monitor.shutdown_reason() if self.monitor and self._alive else None
-        if returncode == 0 and cause in _PANICKED and (message := self.console.panic):
-            self._liveness.lose(Loss(f"the guest's kernel panicked: {message}", GuestPanicked))
+        if returncode == 0:
+            self._lose_panicked(cause)
         how = f"ended with status {returncode}" + (f" ({cause})" if cause else "")
         if returncode:
             self._lack(Death.GONE, f"QEMU {how}", "the guest's memory ended with it")
@@ -87,11 +86,25 @@ class Ends:
         if self._alive:
             self._remains.lack(death, sentence, why, self.console)
 
+    def _lose_panicked(self, cause: str | None) -> None:
+        if cause in _PANICKED and (message := self.console.panic):
+            self._liveness.lose(Loss(f"the guest's kernel panicked: {message}", GuestPanicked))
+
     def _held(self, monitor: Monitor) -> None:
         """Read what is left of a guest that ended itself, unless it did so in order, and end QEMU."""
-        if monitor.shutdown_reason() in _PANICKED:
+        cause = monitor.shutdown_reason()
+        if cause in _PANICKED:
             self._liveness.wait(lambda: self.console.panic is not None or self.console.restarts, _READ)
             if self._alive and not self.console.restarts:
                 self._remains.examine(Death.CRASH, self.console)
-        with contextlib.suppress(MonitorFailed):  # the machine was stopped meanwhile
+        try:
             monitor.quit(QUIT.seconds * speed.scale())
+        except MonitorFailed as error:
+            # The machine was stopped meanwhile, or QEMU ended before it answered, which is told soon. If it did not
+            # end, nothing else tells the loss.
+            self._liveness.wait(lambda: False, QUIT.seconds * speed.scale())
+            if self._alive:
+                self._remains.complete(self.console.panic, self.console)
+                self._lose_panicked(cause)
+                how = "the guest ended" + (f" ({cause})" if cause else "")
+                self._liveness.lose(Loss(f"{how}, and QEMU does not end: {error}", GuestStopped))

@@ -33,7 +33,7 @@ from hil.machine.liveness import (
 )
 from hil.machine.login import log_in
 from hil.machine.monitor import Monitor, MonitorFailed
-from hil.machine.postmortem import FILE, PostMortem
+from hil.machine.postmortem import PostMortem
 from hil.machine.process import QemuProcess, require_program
 from hil.machine.remains import Remains
 from hil.machine.sockets import SocketFolder
@@ -218,7 +218,9 @@ class Machine:
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
         """Run a command in the guest; see `hil.target.Target`."""
-        return self._ssh().run(argv, stdin=stdin, timeout=timeout * speed.scale())
+        done = self._ssh().run(argv, stdin=stdin, timeout=timeout * speed.scale())
+        self.remains.answered()
+        return done
 
     def open(self, argv: Sequence[str]) -> ByteStream:
         """Start a command in the guest and talk to it; see `hil.target.Target`. The first agent runs already."""
@@ -226,7 +228,9 @@ class Machine:
             if not self._agent.taken:
                 return self._agent.take(self.spec.patience * speed.scale(), self._error)
             self.run(direct.END)
-        return self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
+        stream = self._ssh().open(argv, timeout=LOGIN.seconds * speed.scale())
+        self.remains.answered()
+        return stream
 
     def memory(self, address: int, size: int, cpu: int = 0) -> bytes:
         """Read the guest's memory at a virtual address, as a CPU sees it now; raises MonitorFailed when there is
@@ -282,12 +286,13 @@ class Machine:
             self._monitor = Monitor(
                 qmp,
                 timeout=QMP_ANSWER.seconds * speed.scale(),
-                on_state=self._ends.changed_state,
                 on_load=self._liveness.wake,
             )
+            self._ends.monitor = self._monitor
+            # Only now, or the end of a guest that ended at once would be told to nobody: QEMU holds it.
+            self._monitor.watch(self._ends.changed_state)
         except MonitorFailed as error:
             raise self._error(f"waiting for {QMP_ANSWER.name}") from error
-        self._ends.monitor = self._monitor
 
     def _restore(self, state: Path) -> None:
         with ThreadPoolExecutor(1) as beside:
@@ -375,7 +380,7 @@ class Machine:
             [
                 f"command: {shlex.join(self.command)}",
                 f"QEMU's messages: {self._qemu_messages() or 'none'}",
-                *([f"post-mortem: {self.spec.folder / FILE}.txt"] if self.postmortem else []),
+                *([f"post-mortem: {self.spec.folder / self.postmortem.file}.txt"] if self.postmortem else []),
                 f"last lines of the console ({self.spec.console_log}):",
                 last or "(nothing)",
             ]

@@ -43,14 +43,10 @@ class Monitor:
         stream: socket.socket,
         *,
         timeout: float,
-        on_state: Callable[[str], None],
         on_load: Callable[[], None] = lambda: None,
     ) -> None:
-        """Negotiate over `stream`; raises MonitorFailed when QEMU does not answer within `timeout` seconds.
-
-        `on_state` is called with QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest
-        stops, in a thread of its own; `on_load`, which must not block, when the state of a machine is loaded.
-        """
+        """Negotiate over `stream`; raises MonitorFailed when QEMU does not answer within `timeout` seconds. `on_load`,
+        which must not block, is called when the state of a machine is loaded."""
         self._timeout = timeout
         self._client = QMPClient("hil")
         self._loop = asyncio.new_event_loop()
@@ -60,7 +56,6 @@ class Monitor:
         self._on_load = on_load
         self.loaded = False
         """Whether the loading that `load` began has ended well."""
-        self._on_state = on_state
         self._watch: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
         self._thread.start()
@@ -70,6 +65,11 @@ class Monitor:
             stream.close()
             self.close()
             raise
+
+    def watch(self, on_state: Callable[[str], None]) -> None:
+        """Call `on_state` with QMP's RunState ("running", "paused", "internal-error", ...) now and whenever the guest
+        stops, in a thread of its own. Raises MonitorFailed when the connection is closed."""
+        self._wait("watch", self._begin_watch(on_state))
 
     def execute(self, command: str, **arguments: object) -> Any:
         """Run a QMP command and return its result; raises MonitorFailed when it is refused."""
@@ -154,7 +154,9 @@ class Monitor:
         self._client.register_listener(EventListener("MIGRATION", event_filter=self._migrated))
         self._client.register_listener(EventListener(event_filter=_logged))
         await self._client.connect(stream)
-        self._watch = self._loop.create_task(self._watch_state())
+
+    async def _begin_watch(self, on_state: Callable[[str], None]) -> None:
+        self._watch = self._loop.create_task(self._watch_state(on_state))
 
     async def _pass(self, descriptor: int) -> None:
         self._client.send_fd_scm(descriptor)
@@ -167,12 +169,12 @@ class Monitor:
             self._on_load()
         return False
 
-    async def _watch_state(self) -> None:
+    async def _watch_state(self, on_state: Callable[[str], None]) -> None:
         """Query the state after each event STOP, which has no reason, and once now for one that came earlier."""
         with contextlib.suppress(QMPError, EOFError, OSError):  # QEMU is gone, which its own thread reports
             while True:
                 answer: Any = await self._client.execute("query-status")
-                await asyncio.to_thread(self._on_state, str(answer["status"]))
+                await asyncio.to_thread(on_state, str(answer["status"]))
                 await self._stops.get()
 
     async def _end(self) -> None:

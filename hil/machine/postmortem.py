@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 FILE = "postmortem"
-"""The name, without its ending, of the files in the folder of a machine: JSON, and the same as text."""
+"""The name, without its ending, of the files in the folder of a machine: JSON, and the same as text. A guest that hung
+and went on, and then hangs or dies, leaves others, with a number."""
 LINES = 40
 """The last lines of the console that are kept."""
 _FRAMES, _FEW = 64, 12
@@ -44,13 +45,14 @@ class CpuState:
 @dataclass(frozen=True)
 class PostMortem:
     """What a guest left when it died or hung. `sentence` sums it up, `console` are the last lines it printed, `notes`
-    say what could not be had, and why."""
+    say what could not be had, and why; `file` is the name, without its ending, of its files."""
 
     death: Death
     sentence: str
     cpus: tuple[CpuState, ...] = ()
     console: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    file: str = FILE
 
     def lines(self) -> Iterator[str]:
         """Yields it as text: for each CPU its place, its program, its stack and its registers; then the console."""
@@ -68,7 +70,7 @@ class PostMortem:
             yield from _lines(cpu, _FEW)
         yield from self.notes
         yield from self._printed(_FEW)
-        yield f"registers, whole stacks and more of the console: {FILE}.txt in the folder of the machine"
+        yield f"registers, whole stacks and more of the console: {self.file}.txt in the folder of the machine"
 
     def _printed(self, most: int) -> Iterator[str]:
         if self.console:
@@ -77,8 +79,8 @@ class PostMortem:
 
     def write(self, folder: Path) -> None:
         """Writes it into the folder of the machine, as data and as text; OSError where that cannot be written."""
-        (folder / f"{FILE}.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
-        (folder / f"{FILE}.txt").write_text("\n".join(self.lines()) + "\n", errors="backslashreplace")
+        (folder / f"{self.file}.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
+        (folder / f"{self.file}.txt").write_text("\n".join(self.lines()) + "\n", errors="backslashreplace")
 
 
 def _lines(cpu: CpuState, most: int) -> Iterator[str]:

@@ -10,20 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from hil.machine.console import Console
-from hil.machine.postmortem import LINES, Death, PostMortem
+from hil.machine.postmortem import FILE, LINES, Death, PostMortem
 
 _log = logging.getLogger(__name__)
 
 
 class Remains:
     """What is left of one guest; its files are written into `folder` when there is something. `examiner` reads it; it
-    is called in the thread that notices, for a hang once, and once for a death."""
+    is called in the thread that notices, once for a hang until the guest answers again, and once for a death."""
 
     def __init__(self, folder: Path) -> None:
         self.examiner: Callable[[Death], PostMortem] | None = None
         self.found: PostMortem | None = None
-        """None while the guest was never seen dead or silent."""
+        """None while the guest answers, as far as was seen: it never died nor hung, or went on since."""
         self._folder = folder
+        self._hangs = 0
+        """The hangs that are over."""
         self._busy = threading.Lock()
 
     def examine(self, death: Death, console: Console) -> None:
@@ -47,6 +49,13 @@ class Remains:
                 note = f"registers and stacks: not known, since {why}"
                 self._keep(PostMortem(death, sentence, notes=(note,)), console)
 
+    def answered(self) -> None:
+        """The guest has answered: a hang is over, and what comes later has another cause, and files of its own."""
+        with self._busy:
+            if self.found is not None and self.found.death is Death.HANG:
+                self.found = None
+                self._hangs += 1
+
     def complete(self, panic: str | None, console: Console) -> None:
         """Add the reason to what is known of a crash, and what the console printed since."""
         with self._busy:
@@ -58,7 +67,8 @@ class Remains:
         return self.found is not None and death in (Death.HANG, self.found.death)
 
     def _keep(self, found: PostMortem, console: Console) -> None:
-        self.found = replace(found, console=tuple(console.tail(LINES).splitlines()))
+        file = f"{FILE}-{self._hangs + 1}" if self._hangs else FILE
+        self.found = replace(found, console=tuple(console.tail(LINES).splitlines()), file=file)
         try:
             self.found.write(self._folder)
         except OSError as error:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from hil import cache, programs
+from hil import cache, programs, signals
 from hil.errors import BenchError
 
 # Lines of the log that an error shows.
@@ -82,7 +82,7 @@ def run(argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: 
         if os.strerror(number) in log.tail():
             raise cache.Unusable(cwd, number)
     killed = status - 128 in signal.valid_signals()
-    how = f"was killed by {signal.Signals(status - 128).name}" if killed else f"ended with status {status}"
+    how = f"was killed by {signals.name(status - 128)}" if killed else f"ended with status {status}"
     raise Failed(f"`{_short(argv)}` {how}", remedy=f"see the whole log, {log.path}", details=log.tail())
 
 

@@ -18,6 +18,7 @@ from harness.script.operations import Close, CreateKprobe, Script
 from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
 from hil.agent.steps import Batch
 from hil.errors import BenchError, MachineLost
+from hil.machine.postmortem import Death, PostMortem
 from tests.fakes import FakeTarget
 
 SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
@@ -126,6 +127,27 @@ def test_a_new_agent_is_logged_and_no_script_is(
     told = [(record.levelname, record.getMessage().partition(" ")[2]) for record in caplog.records]
     begun = ("DEBUG", "agent runs as process 1 of Linux 6.1.0")
     assert told == [begun, ("WARNING", "agent is started again, since it ended: the agent ended"), begun]
+
+
+def test_what_is_left_of_a_hang_is_that_of_the_script_it_befell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target answers again when another agent runs, and the agent of the last script ends without a hang."""
+    left = PostMortem(Death.HANG, "CPU 0 spins in x")
+
+    class Hangs(Target):
+        def exchange(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
+            try:
+                yield from super().exchange(batches)
+            except MachineLost:
+                self.remains.found = left if self.agents == 1 else None
+                raise
+
+        def open(self, argv: Sequence[str]) -> Any:
+            self.remains.answered()
+            return super().open(argv)
+
+    executor = GuestExecutor(Hangs(monkeypatch, {1, 4}), Guest("x86_64", 0x60100))
+    found = [seen.postmortem if isinstance(seen, Missed) else "ok" for seen in executor.run(SCRIPTS)]
+    assert found == ["ok", left, "ok", "ok", None]
 
 
 def test_agents_may_end_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:

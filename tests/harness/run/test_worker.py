@@ -321,8 +321,8 @@ def test_a_loss_that_is_known_is_not_told_again_behind_the_last_script(
 
     class Dead(FakeExecutor):
         def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
-            self.target.remains.found = PostMortem(Death.CRASH, "CPU 0 panics")
-            yield from (Missed(script, 1, "the guest panicked") for script in scripts)
+            left = PostMortem(Death.CRASH, "CPU 0 panics")
+            yield from (Missed(script, 1, "the guest panicked", postmortem=left) for script in scripts)
 
         def settle(self) -> None:
             raise MachineLost("the guest panicked")

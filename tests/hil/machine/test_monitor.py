@@ -46,7 +46,8 @@ class Qemu:
 
 def test_a_guest_that_stops_is_reported_with_its_state() -> None:
     qemu, states = Qemu(), queue.SimpleQueue[str]()
-    monitor = Monitor(qemu.ours, timeout=30, on_state=states.put)
+    monitor = Monitor(qemu.ours, timeout=30)
+    monitor.watch(states.put)
     assert states.get(timeout=30) == "running"
     qemu.stops("internal-error")
     assert states.get(timeout=30) == "internal-error"
@@ -56,7 +57,8 @@ def test_a_guest_that_stops_is_reported_with_its_state() -> None:
 def test_events_and_commands_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "hil")
     qemu, states = Qemu(), queue.SimpleQueue[str]()
-    monitor = Monitor(qemu.ours, timeout=30, on_state=states.put)
+    monitor = Monitor(qemu.ours, timeout=30)
+    monitor.watch(states.put)
     assert states.get(timeout=30) == "running"
     qemu.stops("paused")
     assert states.get(timeout=30) == "paused"
@@ -67,14 +69,15 @@ def test_events_and_commands_are_logged(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_a_guest_that_stopped_before_the_connection_is_reported() -> None:
     states = queue.SimpleQueue[str]()
-    monitor = Monitor(Qemu("internal-error").ours, timeout=30, on_state=states.put)
+    monitor = Monitor(Qemu("internal-error").ours, timeout=30)
+    monitor.watch(states.put)
     assert states.get(timeout=30) == "internal-error"
     monitor.close()
 
 
 def test_a_qemu_that_does_not_answer_is_lost_in_time() -> None:
     qemu = Qemu()
-    monitor = Monitor(qemu.ours, timeout=30, on_state=lambda _: None)
+    monitor = Monitor(qemu.ours, timeout=30)
     qemu.silent = True
     with pytest.raises(MonitorFailed, match="did not answer"):
         monitor.quit(0.2)
@@ -84,7 +87,7 @@ def test_a_qemu_that_does_not_answer_is_lost_in_time() -> None:
 def test_a_qemu_that_never_greets_is_lost_in_time() -> None:
     ours, theirs = socket.socketpair()
     with theirs, pytest.raises(MonitorFailed, match="did not answer"):
-        Monitor(ours, timeout=0.2, on_state=lambda _: None)
+        Monitor(ours, timeout=0.2)
 
 
 @pytest.mark.guest
@@ -105,7 +108,8 @@ def test_a_real_qemu_reports_why_it_stopped(tmp_path: Path) -> None:
     with subprocess.Popen([qemu, *options, *wiring], pass_fds=[theirs.fileno()]) as process:
         theirs.close()
         try:
-            monitor = Monitor(ours, timeout=60, on_state=states.put)
+            monitor = Monitor(ours, timeout=60)
+            monitor.watch(states.put)
             assert states.get(timeout=60) == "prelaunch"
             monitor.execute("cont")
             assert states.get(timeout=60) == "guest-panicked"

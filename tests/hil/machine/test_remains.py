@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hil.errors import MachineLost
+from hil.machine import speed
 from hil.machine.ends import Ends
-from hil.machine.liveness import GuestPanicked, Liveness, QemuExited
+from hil.machine.liveness import GuestPanicked, GuestStopped, Liveness, QemuExited
 from hil.machine.monitor import MonitorFailed
 from hil.machine.postmortem import CpuState, Death, PostMortem
 from hil.machine.remains import Remains
@@ -58,7 +61,13 @@ class Qmp:
 
     def quit(self, _: float) -> None:
         self.asked.append("quit")
-        raise MonitorFailed("it has ended")
+
+
+class Stuck(Qmp):
+    """A monitor that answers no more."""
+
+    def quit(self, _: float) -> None:
+        raise MonitorFailed("QEMU did not answer")
 
 
 def ends(folder: Path, console: Any, reason: str = "guest-reset") -> tuple[Ends, Remains, Asked, Liveness]:
@@ -88,6 +97,49 @@ def test_a_panic_is_read_before_qemu_ends_and_kept_in_files(tmp_path: Path) -> N
     text = (tmp_path / "postmortem.txt").read_text()
     for line in ("CPU 0: panics in x", "  BPF program 'p'", "  #1 0x20 y+0x2", "   rax 0x1    rbx 0x2", "  oops"):
         assert line in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("panic", "cause", "error", "reason"),
+    [
+        ("Kernel panic", "guest-reset", GuestPanicked, "the guest's kernel panicked: Kernel panic"),
+        (None, "guest-shutdown", GuestStopped, "the guest ended (guest-shutdown), and QEMU does not end: QEMU did not"),
+    ],
+)
+def test_a_qemu_that_does_not_end_when_it_is_asked_loses_its_machine(
+    panic: str | None,
+    cause: str,
+    error: type[MachineLost],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(speed, "scale", lambda: 0.01)
+    made, remains, _, liveness = ends(tmp_path, Printed(panic=panic), cause)
+    made.monitor = Stuck(cause)  # type: ignore[assignment]
+    made.changed_state("shutdown")
+    assert liveness.loss is not None and liveness.loss.error is error and liveness.loss.reason.startswith(reason)
+    assert (remains.found and remains.found.sentence) == (f"{panic}; CPU 0 panics in x" if panic else None)
+
+
+def test_a_qemu_that_ended_before_it_answered_ended_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _, _, liveness = ends(tmp_path, Printed(), "guest-shutdown")
+
+    class Ending(Qmp):
+        def quit(self, _: float) -> None:
+            threading.Thread(target=made.exited, args=(0,)).start()
+            raise MonitorFailed("QMP quit: EOF")
+
+    made.monitor = Ending("guest-shutdown")  # type: ignore[assignment]
+    made.changed_state("shutdown")
+    assert liveness.loss is not None and liveness.loss.reason == "QEMU ended with status 0 (guest-shutdown)"
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (35, "signal 35")])
+def test_a_signal_is_told_by_its_name_or_its_number(number: int, name: str, tmp_path: Path) -> None:
+    made, _, _, liveness = ends(tmp_path, Printed())
+    made.exited(-number)
+    assert liveness.loss is not None and liveness.loss.reason == f"QEMU was killed by {name}"
 
 
 def test_a_guest_that_restarts_or_powers_off_in_order_is_not_read(tmp_path: Path) -> None:
@@ -124,6 +176,32 @@ def test_a_hang_is_looked_at_once_and_a_later_death_as_well(tmp_path: Path) -> N
     made.silent(stopped=False)
     made.changed_state("shutdown")
     assert examiner.deaths == [Death.HANG, Death.CRASH]
+    assert remains.found is not None and remains.found.death is Death.CRASH
+
+
+def test_every_hang_is_looked_at_and_keeps_its_files(tmp_path: Path) -> None:
+    made, remains, examiner, _ = ends(tmp_path, Printed("first"))
+    made.silent(stopped=False)
+    first = remains.found
+    remains.answered()
+    assert remains.found is None, "a loss that comes now has nothing to do with that hang"
+    made.console = Printed("second")  # type: ignore[assignment]
+    made.silent(stopped=False)
+    assert examiner.deaths == [Death.HANG, Death.HANG]
+    assert first is not None and remains.found is not None
+    for left, printed in ((first, "first"), (remains.found, "second")):
+        text = (tmp_path / f"{left.file}.txt").read_text()
+        assert left.console == (printed,) and text.endswith(f"{printed}\n")
+        assert f"{left.file}.txt" in list(left.short())[-1]
+    remains.answered()
+    made.exited(-9)
+    assert remains.found is not None and remains.found.death is Death.GONE, "what is later is not told by a hang"
+
+
+def test_a_death_is_not_over_by_an_answer(tmp_path: Path) -> None:
+    made, remains, _, _ = ends(tmp_path, Printed(panic="Kernel panic"))
+    made.changed_state("shutdown")
+    remains.answered()
     assert remains.found is not None and remains.found.death is Death.CRASH
 
 
