@@ -13,6 +13,8 @@ from harness.model.signed import sign_extend
 from harness.model.state import GARBAGE, Handler, State
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import M32, M64, Pointer, Value, exactly
+from harness.script.operations import MapType
+from harness.script.reason import Gap
 
 
 def accesses() -> Iterator[tuple[str, Handler]]:
@@ -32,6 +34,7 @@ def accesses() -> Iterator[tuple[str, Handler]]:
         yield from _atomics(size.name.lower(), size.nbytes)
     yield "ld_imm64", load_constant
     yield f"ld_{Pseudo.MAP_FD.name.lower()}", load_map
+    yield f"ld_{Pseudo.MAP_VALUE.name.lower()}", load_map_value
 
 
 def _load(nbytes: int) -> Handler:
@@ -135,4 +138,15 @@ def load_constant(state: State, instruction: Instruction) -> None:
 def load_map(state: State, instruction: Instruction) -> None:
     """Executes LD_IMM64 of a map: the address of the kernel's `struct bpf_map`."""
     state.registers[instruction.dst] = Pointer(state.maps[state.pc - 1].handle)
+    state.pc += 1
+
+
+def load_map_value(state: State, instruction: Instruction) -> None:
+    """Executes LD_IMM64 of global data, an array's only value: the address of a byte of it, since 5.2;
+    array_map_direct_value_addr(), kernel/bpf/arraymap.c."""
+    map, offset = state.maps[state.pc - 1], state.instructions[state.pc].imm & M32
+    value = map.lookup(bytes(map.key_size))
+    if value is None or map.type is not MapType.ARRAY or offset >= map.value_size:
+        raise Unpredictable(f"the address of byte {offset} of a map's value", Gap.MAPS)
+    state.registers[instruction.dst] = Pointer(value, offset)
     state.pc += 1
