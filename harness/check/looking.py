@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.check import explaining, symbols, verifier_log
 from harness.check.contents import contents
-from harness.check.trying import Trial
+from harness.check.trying import WITHOUT_EVENT, Trial
 from harness.check.verifier_log import Reading
 from harness.compare import Verdict
 from harness.lane import Lane
@@ -188,13 +188,15 @@ def _silent(trial: Trial, fires: Answer) -> Why:
 
 def _fired(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Answer, int | None, int | None]:
     """Returns whether it was hit, how often, and how many hits were missed: as kprobe_profile has them of a probe, or
-    the kernel counted the program's runs, else as a perf event counts. That lacks hits which the program filtered out,
-    so that none does not mean that there was none."""
+    the kernel counted the program's runs, else, and before 5.8, as a perf event counts. That lacks hits which the
+    program filtered out, so that none does not mean that there was none."""
     if any(isinstance(trial.steps[at].operation, RunSocketFilter) for at in trial.at(Stage.ATTACH)):
         return Answer.YES, None, None
     read = {type(trial.steps[at].operation): outcomes[at] for at in trial.at(Stage.FIRE)}
     if (counting := read.get(RawBpf)) is not None and counting.errno:  # before 5.8 nobody counts runs
-        return Answer.UNKNOWN, None, None
+        read.pop(ReadRuns, None)
+    if trial.place is not None and trial.place.kind in WITHOUT_EVENT:
+        read.pop(ReadCount, None)  # what an iterator gave
     profile, counted = read.get(ReadProfile) or read.get(ReadRuns), read.get(ReadCount)
     match profile.value if profile else None:
         case int(hits) if profile and not profile.errno:

@@ -15,7 +15,7 @@ from harness.model.executor import ModelExecutor
 from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why
 from harness.script.needs import CPUS
-from harness.script.outcome import Outcome, Prediction, Unpredicted
+from harness.script.outcome import Outcome, Prediction, Unknown, Unpredicted
 from hil.kernels.configuration import options_of
 from hil.kernels.kernel import Kernel
 
@@ -51,7 +51,7 @@ def _predicted(lane: Lane, trial: Trial, predictions: Sequence[Prediction], wher
         why = verdict.reason if isinstance(verdict, Unpredicted) else "it depends on what nobody can know"
         known = Why(Stage.LOAD, f"the model cannot tell whether it loads: {why}", kind="unpredicted")
         return replace(blank(str(lane), trial), loads=Answer.UNKNOWN, whys=(known,))
-    outcomes = [one if isinstance(one, Outcome) else Outcome(value=0) for one in predictions]
+    outcomes = [one if isinstance(one, Outcome) else Outcome(value=Unknown("unpredicted")) for one in predictions]
     found = checked(lane, trial, outcomes, predictions, where)
     unknown = [one for at in trial.at(Stage.ATTACH) if isinstance(one := predictions[at], Unpredicted)]
     if found.attaches is Answer.YES and unknown:

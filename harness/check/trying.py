@@ -35,11 +35,13 @@ from hil.errors import UserError
 WORD = "hello"
 _PING = ("ping", "-c", "1", "-W", "1")
 """Sends a packet to the loopback device, and waits a second at most for the answer, which a program may drop."""
-_WITHOUT_EVENT = frozenset(
-    {"raw_tracepoint", "trampoline", "typed_tracepoint", "multi", "uprobe", "device", "iterator"}
-)
-"""The kinds of places that have no perf event which would count every hit: the kernel is asked how often it ran the
-program, since 5.8."""
+WITHOUT_EVENT = frozenset({"raw_tracepoint", "trampoline", "typed_tracepoint", "multi", "device", "iterator"})
+"""The kinds of places that have no perf event which could be read."""
+_COUNTED = WITHOUT_EVENT | {"tracepoint", "uprobe", "perf_event"}
+"""The kinds of places of whose programs the kernel is asked how often it ran them, which it counts since 5.8. Where
+there is an event, that is read as well, for earlier kernels: the event of a tracepoint or a uprobe lacks the hits that
+the program filtered out (perf_trace_run_bpf_submit(), kernel/events/core.c), and that of page faults counts these, not
+the runs."""
 _MAGIC = (0x7FFF0001, 0x1234, 0x5678, 0, 0)
 _VALID = {"null_lseek": (0x1234, 0)}
 """Arguments with which the system call comes as far as the function, where it is not so with any: lseek(2) looks at
@@ -173,8 +175,8 @@ def _too_large(steps: Sequence[Step]) -> bool:
 def _steps(trial: Trial, loader: Loader, trigger: Trigger | Execute | None) -> Iterator[Step]:
     yield from loader.load(trial.program)
     attached = tuple(loader.attach(trial.program))
-    runs = bool(attached) and trial.place is not None and trial.place.kind in _WITHOUT_EVENT
-    if runs:
+    kind = trial.place.kind if attached and trial.place is not None else ""
+    if kind in _COUNTED:
         statistics = RawBpf(Command.ENABLE_STATS, name="statistics of runs")
         yield Step(Stage.FIRE, statistics, trial.program.name)
     yield from attached
@@ -184,9 +186,9 @@ def _steps(trial: Trial, loader: Loader, trigger: Trigger | Execute | None) -> I
     if attached:
         for operation in _fire(trial, trigger):
             yield Step(Stage.FIRE, operation, trial.program.name)
-    if runs:
+    if kind in _COUNTED:
         yield Step(Stage.FIRE, ReadRuns(Ref(trial.program.name)), trial.program.name)
-    elif attached and trial.place is not None and trial.place.kind != "socket":
+    if kind and kind != "socket" and kind not in WITHOUT_EVENT:
         yield Step(Stage.FIRE, ReadCount(Ref(f"event of {trial.program.name}")), trial.program.name)
     yield from (
         Step(Stage.FIRE, ReadProfile(Ref(step.operation.name)), trial.program.name)

@@ -51,6 +51,14 @@ def test_the_model_answers_without_a_machine(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("kernels")
+def test_the_model_does_not_take_runs_that_nobody_predicts_for_none(tmp_path: Path) -> None:
+    (tmp_path / "p.o").write_bytes(probe("tracepoint/sched/sched_switch", mov64_imm(R0, 0), exit_()))
+    said = run(tmp_path / "p.o", "--model-only", "--json", "--lanes", "debian-12/x86_64/interp")
+    (one,) = json.loads(said.stdout)
+    assert (one["attaches"], one["fires"], one["whys"][0]["kind"]) == ("yes", "unknown", "not-counted")
+
+
+@pytest.mark.usefixtures("kernels")
 def test_it_answers_as_data(file: Path) -> None:
     said = run(file, "--model-only", "--json", "--lanes", "debian-12/x86_64/interp,linux-4.1")
     (one,) = json.loads(said.stdout)

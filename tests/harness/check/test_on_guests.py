@@ -25,6 +25,7 @@ OBJECTS = {
     "address": probe("kprobe/cap_task_prctl", ldx(DW, R1, R1, 0), ldx(DW, R0, R1, 0), exit_(), name="address"),
     "trampoline": probe("fentry/cap_task_prctl", *COUNTS, name="trampoline"),
     "typed": probe("tp_btf/sched_process_exec", *COUNTS, name="typed"),
+    "classic": probe("tracepoint/sched/sched_process_exec", *COUNTS, name="classic"),
     "raw": probe("raw_tp/sched_process_exec", *COUNTS, name="raw"),
     "several": probe("kprobe.multi/cap_task_prctl", *COUNTS, name="several"),
     "faults": probe("perf_event", *COUNTS, name="faults"),
@@ -45,7 +46,7 @@ OBJECTS = {
     "untyped": typed(Called(name="no name")),
 }
 FIRE = (
-    *("trampoline", "typed", "raw", "several", "faults", "agent", "agents", "pattern"),
+    *("trampoline", "typed", "classic", "raw", "several", "faults", "agent", "agents", "pattern"),
     *("packets", "classified", "tasks"),
 )
 LANE = "debian-13/x86_64/jit"

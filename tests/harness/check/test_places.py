@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from harness.check.looking import checked
 from harness.check.symbols import Found, Symbol, matching
 from harness.check.trying import NamedObject, Trial, trials
 from harness.isa.assemble import R0, exit_, mov64_imm
+from harness.lane import Engine, Lane
 from harness.objects.btf.reader import Btf
 from harness.objects.btf.types import Kind
 from harness.objects.loading import Stage
 from harness.objects.reader import read
+from harness.run.checked import Answer
 from harness.script.operations import (
     Buffer,
     EventSource,
@@ -24,7 +27,7 @@ from harness.script.operations import (
     ReadCount,
 )
 from harness.script.outcome import Outcome
-from tests.harness.check.trying import facts, failing, fared, trial
+from tests.harness.check.trying import environment, facts, failing, fared, trial
 from tests.harness.objects.probes import pair, probe
 from tests.harness.objects.types import Types
 from tests.harness.programs.elf import ALLOC, EXEC, FUNC, Section, object_file
@@ -124,3 +127,9 @@ def test_an_iterator_runs_its_program_when_it_is_read() -> None:
     assert [operation.command for operation in made if isinstance(operation, RawBpf)] == [28, 33]
     assert any(isinstance(step.operation, ReadCount) for step in one.steps)
     assert fared(one, lambda _: Outcome(value=5)).hits == 5
+    nobody_counts = {RawBpf: Outcome(errno="EPERM"), ReadCount: Outcome(value=7)}
+    outcomes = [nobody_counts.get(type(at), Outcome(value=0)) for at in (step.operation for step in one.steps)]
+    for at in one.at(Stage.ATTACH):
+        outcomes[at] = Outcome(value=0)
+    found = checked(Lane("k", "x86_64", Engine.INTERP), one, outcomes, (), environment())
+    assert (found.fires, found.hits) == (Answer.UNKNOWN, None), "what it gives is no number of runs"

@@ -28,6 +28,8 @@ from tests.harness.check.trying import facts, fared, trial
 from tests.harness.objects.building import moved
 from tests.harness.objects.probes import probe
 
+TRACEPOINT = probe("tp/sched/sched_switch", mov64_imm(R0, 0), exit_())
+
 
 def test_one_that_is_not_hit_is_attached_all_the_same() -> None:
     assert fared(trial(probe())).word is Word.ATTACHES
@@ -81,10 +83,21 @@ def test_lseek_is_called_so_that_it_comes_as_far_as_the_device() -> None:
     assert trigger.arguments[1] == 0  # SEEK_SET
 
 
-def test_without_a_profile_the_event_counts() -> None:
-    says = lambda one: Outcome(value=2) if isinstance(one, ReadCount) else Outcome(value=0)  # noqa: E731
-    found = fared(trial(probe("tp/sched/sched_switch", mov64_imm(R0, 1), exit_())), says)
-    assert (found.hits, found.missed) == (2, None)
+def test_a_tracepoint_is_counted_by_runs_which_a_program_does_not_filter_out() -> None:
+    said = {ReadRuns: Outcome(value=2, data=bytes(8)), ReadCount: Outcome(value=0)}
+    found = fared(trial(TRACEPOINT), lambda one: said.get(type(one), Outcome(value=0)))
+    assert (found.word, found.hits, found.missed) == (Word.FIRES, 2, 0)
+    said[ReadRuns] = Outcome(value=0, data=bytes(8))
+    found = fared(trial(TRACEPOINT), lambda one: said.get(type(one), Outcome(value=0)))
+    assert (found.fires, found.whys[0].kind) == (Answer.NO, "not-fired")
+
+
+@pytest.mark.parametrize("section", ["tp/sched/sched_switch", "perf_event"])
+@pytest.mark.parametrize("count", [0, 2])
+def test_the_event_counts_where_the_kernel_counts_no_runs(section: str, count: int) -> None:
+    said = {RawBpf: Outcome(errno="EINVAL"), ReadRuns: Outcome(value=0, data=bytes(8)), ReadCount: Outcome(value=count)}
+    found = fared(trial(probe(section, mov64_imm(R0, 1), exit_())), lambda one: said.get(type(one), Outcome(value=0)))
+    assert (found.fires, found.hits, found.missed) == (Answer.YES if count else Answer.UNKNOWN, count, None)
 
 
 @pytest.mark.parametrize(
