@@ -47,7 +47,7 @@ class BpfSession(GdbSession):
 
     def __init__(self, debuggee: Debuggee, begun: Begun) -> None:
         """Connects, and loads the commands for BPF."""
-        super().__init__(debuggee.machine, debuggee.symbols)
+        super().__init__(debuggee.machine, *debuggee.for_gdb)
         self._begun = begun
         try:
             self.execute(f"source {begun.loader}")

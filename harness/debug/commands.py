@@ -36,6 +36,7 @@ from hil.completing import one_of
 from hil.errors import UserError
 from hil.gdb.command import require_gdb, require_python
 from hil.gdb.errors import UnknownSymbol
+from hil.kernels.debug_symbols import debug_symbols
 
 USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _AT = "With --lockstep or --show: registers, stack and maps before this executed instruction of a run."
@@ -49,6 +50,10 @@ _LOCKSTEP = (
     "pytest --hil-on-divergence lockstep, for all programs of an object hil check --on-divergence lockstep."
 )
 _SERVER = "Print what an IDE needs to connect its gdb, and wait until the script has ended."
+_SYMBOLS = (
+    "Types, lines and local variables for gdb, from the kernel's debug symbols: Debian's package of 260 to 1,200 MB, "
+    "which is fetched the first time, or the vmlinux of a kernel of your own."
+)
 _INIT = "With --interactive: your own settings for gdb, which are loaded first."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FILE_THAT_IS = click.Path(path_type=Path, dir_okay=False, exists=True, resolve_path=True)
@@ -70,6 +75,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.option("--interactive", is_flag=True, help="Open gdb on this terminal instead of showing one stop.")
 @click.option("--gdbinit", type=_FILE_THAT_IS, help=_INIT)
 @click.option("--gdb-server", "server", is_flag=True, help=_SERVER)
+@click.option("--debug-symbols", "typed", is_flag=True, help=_SYMBOLS)
 @output
 def debug(
     lane: str | None,
@@ -84,6 +90,7 @@ def debug(
     interactive: bool,
     gdbinit: Path | None,
     server: bool,
+    typed: bool,
     output: Path | None,
 ) -> int:
     """Boot LANE, stop its kernel where it runs the program of a script, and show registers and backtrace; or compare
@@ -91,7 +98,7 @@ def debug(
     console = terminal.console()
     if shown is not None:
         _only_with(
-            bool(lane or lanes or lockstep or record or recorded or name or symbol or interactive),
+            bool(lane or lanes or lockstep or record or recorded or name or symbol or interactive or typed),
             "--show",
             "a lane or --lockstep",
         )
@@ -102,9 +109,9 @@ def debug(
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     if lockstep is not None:
         _only_with(
-            interactive or server or symbol is not None or name is not None,
+            interactive or server or typed or symbol is not None or name is not None,
             "--lockstep",
-            "--script, --break, --interactive and --gdb-server",
+            "--script, --break, --interactive, --gdb-server and --debug-symbols",
         )
         return _lockstep(console, named, lockstep, output, progress, record, recorded, at)
     _only_with(bool(record or recorded), "hil debug without --lockstep", "--record and --against")
@@ -123,9 +130,10 @@ def debug(
     kernel = bootable.kernel
     about = subject(_usual(chosen.arch, kernel.era) if name is None else name, kernel)
     script = about.script
+    vmlinux = debug_symbols(kernel, progress.note) if typed else None
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
-    with booted(chosen, bootable, folder, progress) as debuggee:
+    with booted(chosen, bootable, folder, progress, vmlinux) as debuggee:
         if reason := unmet(script.needs, debuggee.environment):
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if Need.TWO_CPUS in script.needs:

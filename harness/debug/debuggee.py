@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
@@ -25,9 +25,10 @@ from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, lane_session
 from hil.errors import BenchError, MachineLost
 from hil.gdb.release import release as let_go
-from hil.gdb.symbols import symbol_file
+from hil.gdb.symbols import check_build, module_file, symbol_file
 from hil.gdb.table import SymbolTable
 from hil.kernels.kernel import Kernel
+from hil.kernels.vmlinux import has_debug_info
 from hil.machine import Machine, Wait, speed
 
 RESULT = Wait("the script to end after the breakpoint", 120)
@@ -36,11 +37,18 @@ NOTICED = Wait("the end of the machine to be noticed", 2)
 
 @dataclass(frozen=True)
 class Debuggee:
-    """A session on a lane, and the file with its kernel's symbols."""
+    """A session on a lane, and the file with its kernel's symbols; `for_gdb` are the files that gdb is to read, of the
+    kernel first."""
 
     lane: Lane
     session: Session[Machine]
     symbols: Path
+    for_gdb: Sequence[Path]
+
+    @property
+    def typed(self) -> bool:
+        """Returns whether gdb has debug information of the kernel."""
+        return has_debug_info(self.for_gdb[0])
 
     @property
     def kernel(self) -> Kernel:
@@ -128,13 +136,24 @@ class Debuggee:
 
 
 @contextmanager
-def booted(lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET) -> Iterator[Debuggee]:
+def booted(
+    lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET, vmlinux: Path | None = None
+) -> Iterator[Debuggee]:
     """Starts a session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out while the
-    guest is stopped."""
+    guest is stopped. With a `vmlinux`, gdb reads the kernel's debug information from it; raises UserError when it is of
+    another build."""
     with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
-        yield debuggee_on(lane, session, listener)
+        if vmlinux is not None:
+            check_build(vmlinux, session.kernel, session.target)
+        yield debuggee_on(lane, session, listener, vmlinux)
 
 
-def debuggee_on(lane: Lane, session: Session[Machine], listener: Listener = QUIET) -> Debuggee:
+def debuggee_on(
+    lane: Lane, session: Session[Machine], listener: Listener = QUIET, vmlinux: Path | None = None
+) -> Debuggee:
     """Returns the debuggee of a session that began `for_gdb`, with its engine chosen; errors as `symbol_file`."""
-    return Debuggee(lane, session, symbol_file(session.kernel, session.target, notify=listener.note))
+    kernel, target = session.kernel, session.target
+    symbols = symbol_file(kernel, target, notify=listener.note)
+    if vmlinux is None or vmlinux == symbols:
+        return Debuggee(lane, session, symbols, (symbols,))
+    return Debuggee(lane, session, symbols, (vmlinux, module_file(kernel, target, notify=listener.note)))

@@ -66,7 +66,7 @@ def interact(
     with stopped(debuggee, subject, symbol, folder) as begun:
         machine = debuggee.machine
         command = interactive_command(
-            machine.arch, machine.gdb_socket, debuggee.symbols, (symbol,), scripts=[begun.loader], init=init
+            machine.arch, machine.gdb_socket, debuggee.for_gdb, (symbol,), scripts=[begun.loader], init=init
         )
         notify(f"running: {shlex.join(command)}")
         notify("`continue` runs the script to the breakpoint, `bpf step` to its program; `help bpf` lists more")
@@ -94,9 +94,9 @@ def serve(
         target = f"{_HOST}:{port}"
         notify(f"gdb server: host {_HOST}, port {port}")
         notify(f"architecture: {machine.arch.gdb_architecture}")
-        notify(f"symbol file: {debuggee.symbols}")
+        notify(f"symbol file: {debuggee.for_gdb[0]}")
         notify("commands for gdb, in this order:")
-        for line in (*connecting(machine.arch, target, debuggee.symbols), f"hbreak *{symbol}"):
+        for line in (*connecting(machine.arch, target, debuggee.for_gdb), f"hbreak *{symbol}"):
             notify(f"  {line}")
         notify(f"  source {begun.loader}")
         notify("waiting until the script has ended; Ctrl-C ends the machine")

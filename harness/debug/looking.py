@@ -5,7 +5,7 @@ recorded."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -41,14 +41,25 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Place:
+    """What debug information has of a frame: the line of the source, empty where there is none, and the values of
+    parameters and local variables as gdb prints them, where it knows them."""
+
+    line: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """The kernel's state at a stop. `arguments` are the function's by name, for functions with known parameters."""
+    """The kernel's state at a stop. `arguments` are the function's by name, for functions with known parameters;
+    `places` are those of the frames of the backtrace, empty without debug information."""
 
     stop: Stop
     registers: Mapping[str, int]
     arguments: Mapping[str, int]
     context: Context | None
     backtrace: tuple[Frame, ...]
+    places: tuple[Place, ...] = ()
 
 
 def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Snapshot], None]) -> Observed | Missed:
@@ -59,7 +70,7 @@ def look(debuggee: Debuggee, script: Script, symbol: str, show: Callable[[Snapsh
     """
     symbols = debuggee.table
     with ExitStack() as stack:
-        with GdbSession(debuggee.machine, debuggee.symbols) as gdb:
+        with GdbSession(debuggee.machine, *debuggee.for_gdb) as gdb:
             breakpoint = gdb.break_at(symbol)
             gdb.continue_()
             result = debuggee.start(script)
@@ -88,7 +99,22 @@ def _snapshot(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, stop: S
     arguments = dict(zip(arguments_of(symbol, debuggee.kernel.era), values, strict=False))
     context = _context(debuggee, gdb, symbols, arguments["ctx"]) if "ctx" in arguments else None
     backtrace = tuple(unwinder(debuggee.kernel, symbols).frames(gdb))
-    return Snapshot(stop, registers, arguments, context, backtrace)
+    return Snapshot(stop, registers, arguments, context, backtrace, _places(gdb, backtrace) if debuggee.typed else ())
+
+
+def _places(gdb: GdbSession, backtrace: Sequence[Frame]) -> tuple[Place, ...]:
+    """Returns what debug information has of each frame. gdb's own frames, of which it knows variables, end where the
+    kernel has code that no compiler wrote; functions that are part of their callers are frames of their own there."""
+    levels: dict[int, int] = {}
+    for level, frame in enumerate(gdb.backtrace()):
+        levels[frame.address] = level
+    return tuple(
+        Place(
+            gdb.source_line(frame.address - bool(number)),
+            gdb.variables(levels[frame.address]) if frame.address in levels else {},
+        )
+        for number, frame in enumerate(backtrace)
+    )
 
 
 def _context(debuggee: Debuggee, gdb: GdbSession, symbols: SymbolTable, address: int) -> Context | None:

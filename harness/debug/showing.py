@@ -22,6 +22,10 @@ def show(console: Console, snapshot: Snapshot) -> None:
         _line(console, _describe(snapshot.context))
     console.print(_registers(snapshot, console.width))
     console.print(_backtrace(snapshot))
+    for level, place in enumerate(snapshot.places):
+        if place.variables:
+            values = ", ".join(f"{name}={value}" for name, value in place.variables.items())
+            _line(console, f"variables of #{level}: {values}")
 
 
 def _describe(context: Context) -> str:
@@ -46,9 +50,13 @@ def _backtrace(snapshot: Snapshot) -> Table:
     table.add_column("#", justify="right")
     table.add_column("address")
     table.add_column("function")
-    for level, frame in enumerate(snapshot.backtrace):
+    places = [place.line for place in snapshot.places] or [""] * len(snapshot.backtrace)
+    if any(places):
+        table.add_column("source")
+    for level, (frame, line) in enumerate(zip(snapshot.backtrace, places, strict=True)):
         name = f"{frame.function}+{frame.offset:#x}" if frame.function else "??"
-        table.add_row(str(level), f"{frame.address:#018x}", Text(name, style="cyan"))
+        cells = (str(level), f"{frame.address:#018x}", Text(name, style="cyan"), line)
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 

@@ -315,6 +315,19 @@ def unpack(deb: Path, folder: Path) -> None:
         raise BenchError(f"cannot unpack {deb.name} to {folder}", remedy=_first_error(done.stderr))
 
 
+def unpack_one(deb: Path, pattern: str, folder: Path) -> None:
+    """Unpack the first file of a .deb that matches `pattern` ("./usr/*/name-*", a shell's) below `folder`, and no more
+    of it than what comes before that file; raises BenchError when there is none, or on failure."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    # tar ends once it has the file, and dpkg-deb with it.
+    extract = 'dpkg-deb --fsys-tarfile "$1" | tar --extract --occurrence=1 --directory="$2" --wildcards -- "$3"'
+    done = programs.run(["sh", "-c", extract, "sh", str(deb), str(folder), pattern], environment=environment)
+    if done.returncode:
+        if error := cache.error_in_output(folder, done.stderr):
+            raise error
+        raise BenchError(f"cannot unpack {pattern} of {deb.name} to {folder}", remedy=_first_error(done.stderr))
+
+
 def _network_configuration() -> str:
     """The part of the host's configuration that says how to reach a mirror, in the syntax of apt.conf(5)."""
     dump = subprocess.run(

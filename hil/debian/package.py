@@ -26,7 +26,8 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Package:
-    """One version of one package; `size` in bytes, `sha256` of the .deb."""
+    """One version of one package; `size` in bytes, and `sha256`, of the .deb; `installed`, what it takes unpacked, in
+    bytes, 0 where the index does not say."""
 
     name: str
     version: str
@@ -35,6 +36,7 @@ class Package:
     size: int
     sha256: str
     depends: tuple[Dependency, ...] = ()
+    installed: int = 0
 
     @property
     def upstream(self) -> str:
@@ -60,6 +62,7 @@ def parse(index: str) -> list[Package]:
             size=int(fields["Size"]),
             sha256=fields["SHA256"],
             depends=tuple(_dependencies(", ".join(filter(None, (fields.get("Pre-Depends"), fields.get("Depends")))))),
+            installed=int(fields.get("Installed-Size", "0")) << 10,
         )
         found.setdefault((package.name, package.version), package)
     return list(found.values())

@@ -53,13 +53,20 @@ def require_python() -> None:
         )
 
 
-def connecting(arch: Architecture, target: str, symbols: Path) -> list[str]:
-    """The commands that connect a gdb to a guest: `target` is a socket's path, or HOST:PORT."""
+def loading(symbols: Sequence[Path]) -> list[str]:
+    """The commands that make a gdb read symbols, of the kernel first, whose addresses are those in memory."""
+    first, *others = (mi.quoted(str(path)) for path in symbols)
+    return [f"symbol-file {first}", *(f"add-symbol-file {other}" for other in others)]
+
+
+def connecting(arch: Architecture, target: str, symbols: Sequence[Path]) -> list[str]:
+    """The commands that connect a gdb to a guest: `target` is a socket's path, or HOST:PORT, and `symbols` as for
+    `loading`."""
     return [
         "set confirm off",
         "set pagination off",
         f"set architecture {arch.gdb_architecture}",
-        f"symbol-file {mi.quoted(str(symbols))}",
+        *loading(symbols),
         f"target remote {target}",
     ]
 
@@ -67,7 +74,7 @@ def connecting(arch: Architecture, target: str, symbols: Path) -> list[str]:
 def interactive_command(
     arch: Architecture,
     socket: Path,
-    symbols: Path,
+    symbols: Sequence[Path],
     breakpoints: Sequence[str] = (),
     *,
     scripts: Sequence[Path] = (),

@@ -8,7 +8,7 @@ import itertools
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +25,16 @@ from hil.machine import Wait, speed
 from hil.machine.liveness import Liveness, Loss
 
 CONNECT = Wait("gdb to connect to QEMU", 30)
+READ = Wait("gdb to read the symbols", 300)
 ANSWER = Wait("gdb to answer", 30)
 STOP = Wait("the guest to stop", 120)
 QUIT = Wait("gdb to quit", 3)
 
 _KEPT_LINES = 12
 _LONGEST_BACKTRACE = 64
+_LINE = re.compile(r'Line (?P<line>\d+) of "(?P<file>[^"]+)"')
+_NO_VALUE = "<"
+"""How gdb's `<optimized out>` and `<error reading variable ...>` begin."""
 _DISCONNECTED = re.compile(r"remote (connection|communication|failure)|not being run|connection reset", re.IGNORECASE)
 
 
@@ -75,8 +79,8 @@ class GdbSession:
     deadline passes and GdbRefused when gdb answers with an error. Several threads may use it, as `interrupt` requires.
     """
 
-    def __init__(self, stub: Stub, symbols: Path) -> None:
-        """Connect, with the symbols of the ELF file `symbols`; on failure nothing is left running."""
+    def __init__(self, stub: Stub, *symbols: Path) -> None:
+        """Connect, with the symbols of ELF files, of the kernel first; on failure nothing is left running."""
         self.arch = stub.arch
         self._tokens = itertools.count(1)
         self._results: dict[int, mi.Record] = {}
@@ -187,6 +191,20 @@ class GdbSession:
         rows = self._command("-stack-list-frames").values["stack"]
         return tuple(Frame(int(row["addr"], 16), _named(row.get("func"))) for row in rows)
 
+    def source_line(self, address: int) -> str:
+        """The line of the source that an instruction comes from, "kernel/fork.c:2500"; empty where no debug information
+        has it."""
+        found = _LINE.search(self.execute(f"info line *{address:#x}"))
+        return f"{found['file']}:{found['line']}" if found else ""
+
+    def variables(self, level: int) -> dict[str, str]:
+        """The parameters and local variables of a frame of `backtrace`, as gdb prints them, those that have a value and
+        are no structures. Only debug information has them."""
+        self._command(f"-stack-select-frame {level}")
+        rows = self._command("-stack-list-variables --simple-values").values["variables"]
+        self._command("-stack-select-frame 0")
+        return {row["name"]: row["value"] for row in rows if not row.get("value", _NO_VALUE).startswith(_NO_VALUE)}
+
     def evaluate(self, expression: str) -> str:
         """The value of an expression, as gdb prints it."""
         return str(self._command(f"-data-evaluate-expression {mi.quoted(expression)}").values["value"])
@@ -207,10 +225,12 @@ class GdbSession:
 
     # --- Inside
 
-    def _begin(self, socket: Path, symbols: Path) -> None:
+    def _begin(self, socket: Path, symbols: Sequence[Path]) -> None:
         for setting in (
             "pagination off",
             "confirm off",
+            # The value at a call alone, where a parameter's own value is lost.
+            "print entry-values if-needed",
             # Accept commands while the guest runs, else nothing could interrupt it.
             "mi-async on",
             # gdb's heuristics can find frames for ever on a kernel's stack.
@@ -218,7 +238,8 @@ class GdbSession:
             f"architecture {self.arch.gdb_architecture}",
         ):
             self._command(f"-gdb-set {setting}")
-        self._command(f"-file-symbol-file {mi.quoted(str(symbols))}")
+        for line in command.loading(symbols):
+            self._command(f"-interpreter-exec console {mi.quoted(line)}", READ)
         self._command(f"-target-select remote {socket}", CONNECT)
         self._connected = True
         self._stops.clear()

@@ -14,15 +14,17 @@ from pathlib import Path
 
 from hil import cache, directories
 from hil.arch import Architecture
+from hil.errors import UserError
 from hil.gdb import elf, kallsyms
 from hil.gdb.table import Symbol, SymbolTable
+from hil.kernels import vmlinux
 from hil.kernels.kernel import Kernel
 from hil.target import Target, read_file
 
 # Part of the names of cached files: increment it when the files would be written differently.
-_FORMAT = 1
+_FORMAT = 2
 
-_FILE = "symbols.elf"
+_FILE, _MODULES = "symbols.elf", "modules.elf"
 
 # The symbols at the start and end of each section, from include/asm-generic/sections.h; the same from 4.1 to 7.2.
 _TEXT = (("_stext", "_etext"), ("_sinittext", "_einittext"))
@@ -35,8 +37,16 @@ def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None]
     It is kept in the cache under a hash of what decides the addresses: the kernel's image, and the modules with their
     addresses. Raises BenchError when the guest's files cannot be read or show no addresses.
     """
-    if kernel.vmlinux is not None:
-        return kernel.vmlinux
+    return kernel.vmlinux or _cached(kernel, target, notify) / _FILE
+
+
+def module_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None] = lambda _: None) -> Path:
+    """An ELF file with the symbols of the modules alone, to be used beside a vmlinux; otherwise as `symbol_file`."""
+    return _cached(kernel, target, notify) / _MODULES
+
+
+def _cached(kernel: Kernel, target: Target, notify: Callable[[str], None]) -> Path:
+    """The folder with both files."""
     modules = [line.split() for line in _read(target, "/proc/modules").splitlines()]
     placed = sorted((fields[0], fields[5]) for fields in modules)
     digest = hashlib.sha256(repr((_FORMAT, kernel.provenance["sha256"]["image"], placed)).encode()).hexdigest()
@@ -48,7 +58,20 @@ def symbol_file(kernel: Kernel, target: Target, *, notify: Callable[[str], None]
                 symbols = tuple(kallsyms.parse(_read(target, "/proc/kallsyms")))
                 with cache.replaced(folder) as new:
                     (new / _FILE).write_bytes(render(kernel.arch, symbols))
-    return folder / _FILE
+                    (new / _MODULES).write_bytes(render(kernel.arch, [one for one in symbols if one.module]))
+    return folder
+
+
+def check_build(file: Path, kernel: Kernel, target: Target) -> None:
+    """Raises UserError when a vmlinux is of another build than the kernel that runs on `target`, as far as both tell by
+    their build IDs."""
+    notes = read_file(target, "/sys/kernel/notes", remedy="was its kernel built with CONFIG_SYSFS?")
+    ids = vmlinux.build_id(file), vmlinux.build_id_of(notes)
+    if all(ids) and ids[0] != ids[1]:
+        raise UserError(
+            f"{file} is of another build than {kernel}: its build ID is {ids[0]}, the kernel's {ids[1]}",
+            remedy="import the kernel again, with the vmlinux of the same build",
+        )
 
 
 def render(arch: Architecture, symbols: Sequence[Symbol]) -> bytes:

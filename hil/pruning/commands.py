@@ -47,8 +47,8 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(kinds: tuple[str, ...], days: float, dry_run: bool, yes: bool) -> None:
-    """Remove what nobody needs: guest roots, saved machines and symbols of kernels that are gone, or not used for
-    --days; packages that were unpacked; old runs; what killed processes left. Without KINDS, all of these.
+    """Remove what nobody needs: guest roots, saved machines, symbols and debug symbols of kernels that are gone, or not
+    used for --days; packages that were unpacked; old runs; what killed processes left. Without KINDS, all of these.
 
     Whatever another process holds stays. Kernels stay: `hil kernels remove`.
     """

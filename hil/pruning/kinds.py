@@ -31,6 +31,7 @@ CACHED = (
     Kind("debian", "package lists, and packages", "fetched again"),
     Kind("objects", "packages with BPF objects, for make objects", "fetched again"),
     Kind("symbols", "symbols of kernels for gdb", "read from a machine again"),
+    Kind("debug-symbols", "vmlinux with debug information", "fetched again by hil debug --debug-symbols"),
     Kind("sources", "sources of kernels", "fetched again by hil kernels build"),
     Kind("userland", "programs of guests", "fetched again"),
     Kind("agent", "the agent by architecture", "compiled again"),

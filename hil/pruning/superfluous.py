@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil import cache, directories
-from hil.kernels import store
+from hil.kernels import debug_symbols, store
 from hil.pruning.kinds import entries, size
 
 DAYS = 7.0
@@ -92,6 +92,20 @@ def _symbols(_: float) -> Iterator[Superfluous]:
     return _without_kernel("symbols", "symbols")
 
 
+def _debug_symbols(days: float) -> Iterator[Superfluous]:
+    """A newer image of the same name has made those of the older one useless."""
+    yield from _without_kernel("debug symbols", debug_symbols.FOLDER)
+    needed = set(debug_symbols.needed())
+    for path in entries(directories.cache() / debug_symbols.FOLDER):
+        unused = _unused(path)
+        if not _has_kernel(path):
+            continue
+        if path.name not in needed:
+            yield Superfluous("debug symbols", path, size(path), "its kernel was replaced", path)
+        elif unused > days * _DAY:
+            yield Superfluous("debug symbols", path, size(path), _for(unused), path)
+
+
 def _without_kernel(kind: str, folder: str) -> Iterator[Superfluous]:
     for path in entries(directories.cache() / folder):
         if not _has_kernel(path):
@@ -142,6 +156,7 @@ KINDS: Mapping[str, Find] = {
     "guest-roots": _guest_roots,
     "states": _states,
     "symbols": _symbols,
+    "debug-symbols": _debug_symbols,
     "packages": _packages,
     "runs": _runs,
     "left-overs": _left_overs,

@@ -46,7 +46,7 @@ class Names:
         if self._unwinder is None:
             return None
         sp = int(frame.read_register(self._session.machine.sp)) & M64
-        return self._unwinder.function(pc, sp)
+        return None if frame.function() else self._unwinder.function(pc, sp)
 
 
 class _Named(FrameDecorator):

@@ -120,11 +120,16 @@ class _Chain:
     def id(self, number: int, kind: gdb.Type) -> _Id:
         return _Id(_value(self._ids[number], kind), _value(self._frames[number].address, kind))
 
-    def find(self, pc: int, sp: int) -> int | None:
-        for number, frame in enumerate(self._frames):
-            if (frame.address, frame.sp) == (pc, sp):
+    def find(self, pc: int, sp: int, fp: int) -> int | None:
+        """Returns the number of a frame. Where frame pointers are followed, the stack pointer is known roughly only."""
+        found, number = [], 0
+        while (frame := self.frame(number)) is not None and frame.sp <= sp:
+            if frame.address == pc and frame.sp == sp:
                 return number
-        return None
+            if frame.address == pc and frame.fp == fp:
+                found.append(number)
+            number += 1
+        return found[0] if found else None
 
 
 class KernelUnwinder(Unwinder):
@@ -144,20 +149,22 @@ class KernelUnwinder(Unwinder):
 
     def function(self, pc: int, sp: int) -> str | None:
         """Returns the function of a frame that was unwound; None when there is none."""
-        number = self._chain.find(pc, sp)
+        number = self._chain.find(pc, sp, 0)
         frame = None if number is None else self._chain.frame(number)
         return frame.function if frame else None
 
     def __call__(self, pending_frame: gdb.PendingFrame) -> gdb.UnwindInfo | None:
-        pc, sp = (_read(pending_frame, name) for name in (self._names.pc, self._names.sp))
+        pc, sp, fp = (_read(pending_frame, name) for name in (self._names.pc, self._names.sp, self._names.fp))
         if not pc >> 63:
             return None  # user space
-        number = self._chain.find(pc, sp)
+        number = self._chain.find(pc, sp, fp)
         if number is None:
+            if pending_frame.level():
+                return None  # a frame of gdb's own, whose registers are not those of the CPU
             registers = {name: _read(pending_frame, name) for name in self._names.general if name not in _FLAGS}
             self._chain = _Chain(self._method.frames(_Cpu(registers)))
             number = 0
-        if self._chain.frame(number) is None:
+        if self._chain.frame(number) is None or _described(pc - bool(number)):
             return None
         caller = self._chain.frame(number + 1)
         kind = pending_frame.read_register(self._names.sp).type
@@ -168,6 +175,15 @@ class KernelUnwinder(Unwinder):
         for name, value in zip((self._names.pc, self._names.sp, self._names.fp), values, strict=True):
             info.add_saved_register(name, _value(value, pending_frame.read_register(name).type))
         return info
+
+
+def _described(pc: int) -> bool:
+    """Returns whether gdb knows a function of C there from debug information. Then its own unwinder, which knows where
+    each register was saved, gives the values of local variables."""
+    block = gdb.block_for_pc(pc & M64)
+    while block is not None and block.function is None:
+        block = block.superblock
+    return block is not None
 
 
 def _read(pending: gdb.PendingFrame, name: str) -> int:

@@ -34,7 +34,7 @@ def ran(
     machine = debuggee.machine
     with stopped(debuggee, Subject(script), symbol, folder) as begun:
         command = interactive_command(
-            machine.arch, machine.gdb_socket, debuggee.symbols, (symbol,), scripts=[begun.loader]
+            machine.arch, machine.gdb_socket, debuggee.for_gdb, (symbol,), scripts=[begun.loader]
         )
         done = subprocess.run(
             tied(command), input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300

@@ -100,6 +100,17 @@ def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, n
     assert commands._usual(arch, "4.1") == name
 
 
+def test_debug_symbols_go_with_gdb_alone() -> None:
+    assert "and --debug-symbols" in refused(LANES[0], "--lockstep", "counting", "--debug-symbols")
+
+
+def test_missing_debug_symbols_are_told_before_anything_boots(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = fake_kernel("mine", "x86_64", provenance={"source": "imported", "sha256": {"image": "ab" * 32}})
+    monkeypatch.setattr(commands, "prepare", lambda *_: SimpleNamespace(kernel=mine))
+    monkeypatch.setattr(commands, "require_gdb", lambda: None)
+    assert "hil kernels import --vmlinux" in refused(LANES[0], "--debug-symbols")
+
+
 @pytest.mark.parametrize("words", [("--lockstep", ""), ("--script", ""), ("--lockstep", "counting", "--script", "")])
 def test_an_empty_name_is_not_taken_for_none(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (commands, in_lockstep):

@@ -92,7 +92,7 @@ def guest() -> Guest:
 @pytest.fixture
 def debuggee(guest: Guest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Debuggee:
     session: Any = SimpleNamespace(target=guest, executor=guest, kernel=SimpleNamespace(era="6.1"))
-    made = Debuggee(Lane("debian-12", "x86_64", Engine.JIT), session, tmp_path / "none")
+    made = Debuggee(Lane("debian-12", "x86_64", Engine.JIT), session, tmp_path / "none", ())
     made.__dict__["table"] = None
     monkeypatch.setattr(module, "let_go", lambda _: guest.goes_on.set())
     monkeypatch.setattr(looking, "GdbSession", Gdb)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
 
-from harness.debug.looking import Context, Snapshot
+from harness.debug.looking import Context, Place, Snapshot
 from harness.debug.showing import show
 from hil.gdb.frame import Frame
 from hil.gdb.session import Stop
@@ -31,3 +32,14 @@ def test_everything_is_there_and_nothing_is_escaped() -> None:
         "rax    0x0000000000000001  rip    0xffffffff81000000",
     ]
     assert lines[-2:] == ["0  0xffffffff81000000  trace_call_bpf+0x0", "1  0xffffffffc0000000  ??"]
+
+
+def test_debug_information_adds_lines_and_variables() -> None:
+    stream = StringIO()
+    places = (Place("kernel/trace/bpf_trace.c:103", {"call": "0x10", "ret": "0"}), Place("", {}))
+    show(Console(file=stream, width=200), replace(SNAPSHOT, places=places))
+    assert [line.rstrip() for line in stream.getvalue().splitlines()][-3:] == [
+        "0  0xffffffff81000000  trace_call_bpf+0x0  kernel/trace/bpf_trace.c:103",
+        "1  0xffffffffc0000000  ??",
+        "variables of #0: call=0x10, ret=0",
+    ]

@@ -16,6 +16,7 @@ Depends: linux-base-cloud-arm64 (= 5.10.262-1), kmod:any | libkmod2, linux-image
 Description: Linux for arm64 cloud
  continued: on a second line
 Filename: pool/updates/linux-image-cloud-arm64_5.10.262-1_arm64.deb
+Installed-Size: 13
 Size: 1460
 SHA256: 80c6
 
@@ -52,6 +53,7 @@ def test_fields_and_first_alternatives() -> None:
         1460,
         "80c6",
     )
+    assert [one.installed for one in package.parse(INDEX)] == [13 << 10, 0], "in bytes, where the index has it"
     assert newest.depends == (
         Dependency("linux-base-cloud-arm64", "=", "5.10.262-1"),
         Dependency("kmod", "", ""),

@@ -117,7 +117,7 @@ def test_an_interrupt_right_after_continue_is_not_lost(begin: Begin) -> None:
 
 def test_a_command_for_people_names_symbols_in_any_folder(begin: Begin, tmp_path: Path) -> None:
     begin().close()  # puts a gdb on PATH
-    words = interactive_command(Stub.arch, Stub.gdb_socket, tmp_path / "my cache" / 'v"x')
+    words = interactive_command(Stub.arch, Stub.gdb_socket, [tmp_path / "my cache" / 'v"x'])
     assert f'symbol-file "{tmp_path}/my cache/v\\"x"' in words
 
 
@@ -224,3 +224,26 @@ def test_what_gdb_prints_for_a_command_of_the_console(begin: Begin) -> None:
     with begin(changes=answers) as session:
         assert session.execute("info symbol 0") == 'one "line"\ntwo\n'
         assert session.execute("info symbol 0") == 'one "line"\ntwo\n', "what was said before is not said again"
+
+
+def test_the_first_file_is_the_kernels_and_others_are_added(begin: Begin, tmp_path: Path) -> None:
+    begin().close()
+    words = interactive_command(Stub.arch, Stub.gdb_socket, [tmp_path / "vmlinux", tmp_path / "modules.elf"])
+    first = words.index(f'symbol-file "{tmp_path}/vmlinux"')
+    assert words[first + 2] == f'add-symbol-file "{tmp_path}/modules.elf"'
+
+
+def test_lines_and_variables_of_debug_information(begin: Begin) -> None:
+    line = r'~"Line 103 of \"kernel/trace/bpf_trace.c\" starts at address 0xff and ends at 0xffff.\\n"'
+    values = (
+        'variables=[{{name="call",arg="1",type="int *",value="0x10"}},'
+        '{{name="lost",type="int",value="<optimized out>"}},{{name="node",type="struct list_head"}}]'
+    )
+    answers = {
+        '-interpreter-exec console "info line *0xff"': f"{line}\n{{t}}^done",
+        "-stack-list-variables": f"{{t}}^done,{values}",
+    }
+    with begin(changes=answers) as session:
+        assert session.source_line(0xFF) == "kernel/trace/bpf_trace.c:103"
+        assert session.source_line(0x10) == ""
+        assert session.variables(1) == {"call": "0x10"}

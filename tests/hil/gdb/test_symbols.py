@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 from hil import directories
 from hil.arch import Architecture, architecture
-from hil.errors import BenchError
-from hil.gdb.symbols import symbol_file
+from hil.errors import BenchError, UserError
+from hil.gdb.symbols import check_build, module_file, symbol_file
 from hil.gdb.table import SymbolTable
 from hil.kernels.kernel import Kernel
 from hil.target import ByteStream, Completed
@@ -114,3 +115,17 @@ def test_a_kernel_without_kallsyms_is_an_error(kernel: Kernel) -> None:
     with pytest.raises(BenchError, match="CONFIG_KALLSYMS"):
         symbol_file(kernel, guest)
     assert not list((kernel.folder / "cache").rglob("*.elf"))
+
+
+def test_modules_have_a_file_of_their_own_to_go_with_a_vmlinux(kernel: Kernel, tmp_path: Path) -> None:
+    file = module_file(dataclasses.replace(kernel, vmlinux=tmp_path / "vmlinux"), target())
+    assert [symbol.name for symbol in SymbolTable.of_elf(file).symbols] == ["probe_it", "remove_it"]
+
+
+def test_a_vmlinux_of_another_build_is_refused(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = (struct.pack("<3I", 4, 4, 3) + b"GNU\0abcd").decode()
+    monkeypatch.setattr("hil.kernels.vmlinux.build_id", lambda path: path.name)
+    for same in ("61626364", ""):
+        check_build(Path(same), kernel, target(**{"/sys/kernel/notes": notes}))
+    with pytest.raises(UserError, match="of another build than k/x86_64: its build ID is other, the kernel's 61626"):
+        check_build(Path("other"), kernel, target(**{"/sys/kernel/notes": notes}))

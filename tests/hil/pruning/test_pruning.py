@@ -104,6 +104,23 @@ def test_a_file_with_two_names_counts_once(place: Path) -> None:
     assert usage.entries == 2 and usage.size < 110_000
 
 
+def test_debug_symbols_go_with_their_image_and_when_they_were_not_used(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, old, here = (
+        write(place / f"cache/hil/debug-symbols/debian-{one}/vmlinux").parent
+        for one in ("13-arm64-0123", "12-arm64-0123", "12-arm64-4567")
+    )
+    monkeypatch.setattr("hil.kernels.debug_symbols.needed", lambda: iter(["debian-12-arm64-4567"]))
+    done = pruned("debug-symbols")
+    assert "its kernel is gone" in done.stdout and "its kernel was replaced" in done.stdout
+    assert not gone.exists() and not old.exists() and here.exists()
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 8 * DAY)
+    assert "not used for 8 days" in pruned().stdout
+    assert not here.exists()
+
+
 @pytest.mark.parametrize("kind", ["states", "symbols"])
 def test_what_a_kernel_left_behind_is_removed_and_the_rest_stays(kind: str, place: Path) -> None:
     gone = write(place / f"cache/hil/{kind}/debian-13-arm64-0123/file").parent
