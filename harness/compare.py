@@ -26,15 +26,15 @@ class Verdict(StrEnum):
 
 
 class Blame(StrEnum):
-    """The one that differs from the others where kernel, model and (if the script carries expectations) clause do not
-    agree."""
+    """The one that differs from the others where kernel, model and (if the script carries them, as that of a clause)
+    expectations do not agree."""
 
     KERNEL = "kernel"
     MODEL = "model"
     CLAUSE = "clause"
     UNCLEAR = "unclear"
 
-    def sentence(self, third: str = "clause") -> str:
+    def sentence(self, third: str = "expectation") -> str:
         """Returns the sentence that says which of the three differs; `third` is what carries the expectations."""
         others = {"kernel": f"{third} and model", "model": f"kernel and {third}", "clause": "kernel and model"}
         name = third if self is Blame.CLAUSE else self

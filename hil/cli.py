@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 
@@ -109,6 +110,8 @@ def _status(command: click.Command) -> int:
     try:
         settings.check()
         status: int | None = command.main(standalone_mode=False)
+    except UserError as error:
+        return _print_error(error, config.origins(str(error)))
     except HilError as error:
         return _print_error(error)
     except click.ClickException as error:
@@ -139,9 +142,11 @@ def _output_status() -> int:
     return _print_error(BenchError(what, remedy="check its disk, or redirect it elsewhere"))
 
 
-def _print_error(error: HilError) -> int:
+def _print_error(error: HilError, notes: Iterable[str] = ()) -> int:
     lines = map(printable, f"hil: {error}".split("\n"))
     click.echo("\n".join(lines), err=True)
+    for note in notes:
+        click.echo(printable(f"    {note}"), err=True)
     if error.details:
         click.echo(error.details.rstrip("\n"), err=True)
     return error.exit_status

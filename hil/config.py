@@ -9,6 +9,7 @@ They are in `[tool.hil]` of the nearest pyproject.toml that has it, from the cur
 from __future__ import annotations
 
 import logging
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +20,8 @@ from typing import Any
 import click
 
 from hil import directories
-from hil.errors import BenchError, UserError
-from hil.nearest import nearest
+from hil.errors import BenchError, HilError, UserError
+from hil.nearest import meant, nearest
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +62,14 @@ def files(start: Path | None = None) -> Iterator[File]:
     `start`, or the current folder, is in. Raises UserError for one that cannot be understood."""
     user = directories.config() / USER
     if user.exists():
-        yield File(user, "", _read(user))
+        table = _read(user)
+        for heading in ("tool", "hil"):
+            if isinstance(table.get(heading), dict):
+                raise UserError(
+                    f"{user} has the table [{'tool.hil' if heading == 'tool' else heading}], as a pyproject.toml would",
+                    remedy="leave that heading out: the whole file is about hil, and [fuzz] is the table of hil fuzz",
+                )
+        yield File(user, "", table)
     start = Path.cwd() if start is None else start
     for folder in (start, *start.parents):
         path = folder / PROJECT
@@ -93,6 +101,37 @@ def defaults(group: click.Group, context: click.Context, start: Path | None = No
                 found = _of_command(file, where, command, context, for_all, own.get(name, {}))
                 merged[name] = _over(merged.get(name, {}), found)
     return merged
+
+
+def origins(message: str, start: Path | None = None) -> Iterator[str]:
+    """Yields where the words come from that an error quotes, for those that are values of variables or of files: nobody
+    finds in the command line what is not in it."""
+    for key in SHARED:
+        if _quoted(message, os.environ.get(variable(key), "")):
+            yield f"{variable(key)} is {os.environ[variable(key)]!r}"
+    try:
+        found = [file for file in files(start) if str(file.path) not in message]
+    except HilError:  # the error that is told, for one
+        return
+    for file in found:
+        for where, table in _tables(file.heading, file.table):
+            for key, value in table.items():
+                if _quoted(message, value):
+                    yield f"{_place(file, where)}: {key} = {value!r}"
+
+
+def _tables(heading: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield heading, {key: value for key, value in table.items() if not isinstance(value, dict)}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _tables(".".join(filter(None, (heading, key))), value)
+
+
+def _quoted(message: str, value: Any) -> bool:
+    """Whether a message quotes one of the words of a value."""
+    parts = value if isinstance(value, list) else [value]
+    words = [word for part in parts for word in re.split(r"[,\s]+", str(part)) if word]
+    return any(repr(word) in message for word in words)
 
 
 def _of_command(
@@ -152,9 +191,11 @@ def _check_owned(file: File, given: Mapping[str, Any], group: click.Group, conte
             continue
         tables = [f"[{'.'.join(filter(None, (file.heading, name)))}]" for name in _owners(key, group, context)]
         if tables:
+            near = meant(key, SHARED)
+            below = f"write it below {' or '.join(tables)}"
             raise UserError(
                 f"{_place(file, file.heading)} has the unknown key {key!r}, which is an option of single commands",
-                remedy=f"write it below {' or '.join(tables)}",
+                remedy=f"{near} else {below}" if near else below,
             )
 
 

@@ -160,8 +160,7 @@ def _trial(trial: Trial, trigger: Trigger | Execute | None) -> Trial:
     if untyped := loader.untyped.get(program.name):
         trial = replace(trial, notes=(*trial.notes, f"on {trial.prepared.kernel.name} {untyped}"))
     try:
-        sentence = f"{program.section} of {trial.object}, on {trial.prepared.kernel.name}"
-        script = Script(trial.name, sentence, tuple(step.operation for step in steps))
+        script = Script(trial.name, f"{program.section} of {trial.object}", tuple(step.operation for step in steps))
     except Malformed as error:
         reason = Reason.TOO_MUCH_MEMORY if _too_large(steps) else Reason.NO_SCRIPT
         return replace(trial, refused=Refusal(reason, f"{program.name}: {error.what}", program.section))

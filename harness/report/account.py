@@ -10,7 +10,7 @@ from harness.compare import Verdict
 from harness.lockstep.findings import lines
 from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import describe
-from harness.script.brief import brief
+from harness.script.brief import brief, brief_bytes
 from harness.script.source import Source
 
 REASON = 4000
@@ -20,7 +20,7 @@ _CODES = 4
 """The instructions in hexadecimal on a line of 80 columns."""
 
 
-def finding(result: ScriptResult, *, whole: bool = True, third: str = "clause") -> Iterator[str]:
+def finding(result: ScriptResult, *, whole: bool = True, third: str = "expectation") -> Iterator[str]:
     """Yields what is not as predicted, with long values shortened: `results.json` has them whole; what lockstep found
     of it, and what was left of the guest that died of it, all of it only where that is to be `whole`. `third` is
     what carries the expectations, as in `Blame.sentence`."""
@@ -44,7 +44,7 @@ def _differs(result: ScriptResult, third: str) -> Iterator[str]:
 
 
 def outcomes(step: OperationReport) -> Iterator[str]:
-    """Yields the operation, and its outcomes by kernel, model and clause."""
+    """Yields the operation, and its outcomes by kernel, model and expectation."""
     yield f"operation {step.index}: {brief(step.operation)}"
     if step.expectation:
         yield f"expected: {brief(step.expectation)}"
@@ -60,12 +60,16 @@ def text_of(report: RunReport, result: ScriptResult) -> ScriptText | None:
     return next((one for one in report.scripts if one.script == result.script and machine in one.machines), None)
 
 
-def script(text: ScriptText, marked: Collection[int] = (), listed: Collection[int] | None = None) -> Iterator[str]:
+def script(
+    text: ScriptText, marked: Collection[int] = (), listed: Collection[int] | None = None, *, whole: bool = False
+) -> Iterator[str]:
     """Yields its name and machines; then a line for each operation, `marked` ones with an arrow, and below it its
-    expectation and the programs it loads, if it is among those `listed`."""
+    expectation and the programs it loads, if it is among those `listed`. Long runs of bytes are shortened, unless it
+    is to be `whole`."""
     yield from _head(text)
     for index in range(len(text.operations)):
-        yield from _operation(text, index, marked, listed is None or index in listed)
+        lines = _operation(text, index, marked, listed is None or index in listed)
+        yield from lines if whole else map(brief_bytes, lines)
 
 
 def excerpt(text: ScriptText, result: ScriptResult) -> Iterator[str]:
@@ -78,7 +82,7 @@ def excerpt(text: ScriptText, result: ScriptResult) -> Iterator[str]:
             if left_out:
                 yield f"          ({left_out} without influence)"
             left_out = 0
-            yield from _operation(text, index, marked, True)
+            yield from map(brief_bytes, _operation(text, index, marked, True))
         else:
             left_out += 1
     if left_out:

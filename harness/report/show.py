@@ -38,7 +38,8 @@ DEFAULT_LANE = "debian-12/x86_64"
 )
 @click.option("--era", type=click.Choice([*ERAS]), help="The generation of kernels, instead of that of the lane.")
 @click.option("--arch", type=click.Choice([*architectures()]), help="The architecture, instead of that of the lane.")
-def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
+@click.option("--whole", is_flag=True, help="Long runs of bytes, such as types, too.")
+def show(what: str, lane: str | None, era: str | None, arch: str | None, whole: bool) -> int:
     """Print a script: its operations, what is expected of them, and its programs as text and in hexadecimal.
 
     It is one of `hil run --list`, of `hil conform --list`, a case of `hil fuzz` as reports call it (case-SEED-NUMBER or
@@ -49,9 +50,9 @@ def show(what: str, lane: str | None, era: str | None, arch: str | None) -> int:
         if era or arch:
             raise UserError("a run has its scripts as they were", remedy="leave out --era and --arch; --lane chooses")
         run, name = split(what)
-        lines = recorded(find(run).report, run, name, lane)
+        lines = recorded(find(run).report, run, name, lane, whole=whole)
     else:
-        lines = known(what, lane or DEFAULT_LANE, era, arch)
+        lines = known(what, lane or DEFAULT_LANE, era, arch, whole=whole)
     for line in lines:
         click.echo(line)
     return 0
@@ -64,21 +65,21 @@ def split(what: str) -> tuple[str, str]:
     return next((part for part in parts if names_run(part[0])), parts[0])
 
 
-def known(name: str, lane: str, era: str | None, arch: str | None) -> Iterator[str]:
+def known(name: str, lane: str, era: str | None, arch: str | None, *, whole: bool = False) -> Iterator[str]:
     """The script of that name as it is on a lane, or in an era on an architecture; UserError when there is none."""
     chosen = select([lane], known_lanes([lane]))[0]
     where = arch or chosen.arch
     when = era or store.era(chosen.kernel, architecture(where))
     subcommand, found = named(name, where, when)
     machine = f"{chosen.kernel}/{where}"
-    yield from script(text(found, () if era else (machine,)))
+    yield from script(text(found, () if era else (machine,)), whole=whole)
     for need in sorted(found.needs):
         yield f"needs {need}"
     if not era:
         yield f"again: {again(('hil', subcommand), [machine], name)}"
 
 
-def recorded(report: RunReport, run: str, name: str, lane: str | None = None) -> Iterator[str]:
+def recorded(report: RunReport, run: str, name: str, lane: str | None = None, *, whole: bool = False) -> Iterator[str]:
     """Yields a run's results of a script, on all lanes or those of `lane`, and the script in each of its forms
     there."""
     results = tuple(one for one in report.results if one.script == name and _within(one.lane, lane))
@@ -98,12 +99,15 @@ def recorded(report: RunReport, run: str, name: str, lane: str | None = None) ->
         yield f"    again: {group.again(report)}"
     if agreeing := [one.lane for one in results if one.verdict is Verdict.AGREE]:
         yield f"{Verdict.AGREE} on {', '.join(compact(agreeing))}"
+    accounts: dict[tuple[str, ...], list[str]] = {}
     for fared in of_objects:
-        yield f"the program on {fared.lane}"
-        yield from (f"    {line}" for line in account(fared))
+        accounts.setdefault(tuple(account(fared)), []).append(fared.lane)
+    for said, lanes in accounts.items():
+        yield f"the program on {', '.join(compact(lanes))}"
+        yield from (f"    {line}" for line in said)
     for form in report.scripts:
         if form.script == name and machines & set(form.machines):
-            yield from script(form, marked)
+            yield from script(form, marked, whole=whole)
             if not form.programs and any("program=<" in operation for operation in form.operations):
                 where = "hil object FILE" if of_objects else f"hil show {name}"
                 yield f"its programs were not recorded, since nothing differed; see {where}"

@@ -15,11 +15,16 @@ _HEAD, _TAIL = 32, 16
 def brief(text: str, most: int = MOST) -> str:
     """Returns `text` with long runs of bytes shortened and, if that is not enough, cut in its middle to about `most`
     characters."""
-    text = _HEX.sub(_bytes, text)
+    text = brief_bytes(text)
     if len(text) <= most:
         return text
     left_out = len(text) - most
     return f"{text[: most * 2 // 3]} ... {left_out} characters ... {text[len(text) - most // 3 :]}"
+
+
+def brief_bytes(text: str) -> str:
+    """Returns `text` with long runs of bytes shortened."""
+    return _HEX.sub(_bytes, text)
 
 
 def _bytes(match: re.Match[str]) -> str:

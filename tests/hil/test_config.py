@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -180,6 +183,50 @@ def test_what_means_nothing_is_wrong_usage(text: str, told: str, project: Path) 
     with pytest.raises(UserError) as caught:
         got("work")
     assert told in str(caught.value) and str(project) in str(caught.value)
+
+
+@pytest.mark.parametrize("heading", ["tool.hil", "hil"])
+def test_the_heading_of_a_project_in_the_users_file_is_explained(heading: str, project: Path) -> None:
+    user(project, f'[{heading}]\nlanes = "a"\n')
+    with pytest.raises(UserError, match=re.escape(f"has the table [{heading}], as a pyproject.toml would; leave")):
+        got("work")
+
+
+def test_a_key_near_to_a_shared_one_is_asked_for_though_single_commands_have_it(project: Path) -> None:
+    write(project, '[tool.hil]\nlane = "debian-12"\n')
+    done = CliRunner().invoke(hil, ["run", "--list"], standalone_mode=False)
+    told = str(done.exception)
+    assert "unknown key 'lane', which is an option of single commands; did you mean 'lanes'? else write it" in told
+
+
+def test_values_of_files_and_variables_that_an_error_quotes_have_an_origin(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user(project, '[run]\nscripts = "nothing"\n')
+    write(project, '[tool.hil]\nlanes = ["debian-12", "debian-99"]\nrepeat = 2\n')
+    file = f"{project}/pyproject.toml: [tool.hil]"
+    assert [*config.origins("unknown lane 'debian-99'")] == [f"{file}: lanes = ['debian-12', 'debian-99']"]
+    assert [*config.origins("no script matches 'nothing'")] == [
+        f"{project.parent}/config/hil/config.toml: [run]: scripts = 'nothing'"
+    ]
+    assert [*config.origins("unknown lane 'debian-98'")] == []
+    monkeypatch.setenv("HIL_LANES", "debian-12,debian-98")
+    assert [*config.origins("unknown lane 'debian-98'")] == ["HIL_LANES is 'debian-12,debian-98'"]
+
+
+def test_an_error_of_a_file_has_its_origin_in_itself(project: Path) -> None:
+    write(project, '[tool.hil]\njobs = "two"\n')
+    assert [*config.origins(f"{project}/pyproject.toml: [tool.hil]: jobs = 'two'")] == []
+    write(project, "[tool.hil]\njobs =\n")
+    assert [*config.origins("something about 'two'")] == []
+
+
+def test_the_command_tells_the_origin(project: Path) -> None:
+    write(project, '[tool.hil]\nlanes = "debian-99"\n')
+    done = subprocess.run([sys.executable, "-m", "hil", "run", "--list"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    origin = f"    {project}/pyproject.toml: [tool.hil]: lanes = 'debian-99'\n"
+    assert done.stderr.endswith(f"`hil lanes` lists all\n{origin}")
 
 
 def test_a_table_for_another_command_is_looked_at_too(project: Path) -> None:

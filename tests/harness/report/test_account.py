@@ -48,5 +48,5 @@ def test_who_stands_alone_is_told_where_three_have_a_word() -> None:
         "expected: EEXIST",
         "predicted: EEXIST",
         "observed: 0",
-        "the kernel differs from clause and model",
+        "the kernel differs from expectation and model",
     ]

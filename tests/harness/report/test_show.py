@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from harness.compare import Verdict
 from harness.fuzz import scripts as fuzzed
+from harness.lane import compact
 from harness.model.eras import era
 from harness.report.show import show
 from harness.run.checked import Answer, Checked, Element, MapContent
@@ -154,3 +155,24 @@ def test_a_name_and_a_run_may_have_colons(folder: str, tmp_path: Path) -> None:
     assert lines[-1].endswith("see hil object FILE")
     assert shown(f"{tmp_path / folder}/results.json:probe.o:count") == lines
     assert f"diverge on {LANES[0]}" in shown(f"{tmp_path / folder}:lookup")
+
+
+def test_what_lanes_have_alike_is_told_once_and_long_bytes_only_on_request(tmp_path: Path) -> None:
+    made = named_with_colon()
+    again = replace(made.checked[-1], lane=LANES[1])
+    other = replace(made.checked[-1], lane=LANES[2], hits=1)
+    agree = tuple(ScriptResult(lane, "probe.o:count", Verdict.AGREE) for lane in LANES[1:3])
+    types = f"RawBpf(command=BTF_LOAD, parts=(0:8=&{'9f' * 100}))"
+    machines = tuple(dict.fromkeys(lane.rpartition("/")[0] for lane in LANES))
+    form = replace(made.scripts[-1], operations=(types, *made.scripts[-1].operations[1:]), machines=machines)
+    replace(
+        made,
+        results=(*made.results, *agree),
+        scripts=(*made.scripts[:-1], form),
+        checked=(*made.checked, again, other),
+    ).write(tmp_path / "results.json")
+    lines = shown(f"{tmp_path}:probe.o:count")
+    assert sum(line.startswith("the program on ") for line in lines) == 2
+    assert f"the program on {', '.join(compact(LANES[:2]))}" in lines
+    assert any("9f9f...100 bytes...9f" in line for line in lines) and not any("9f" * 100 in line for line in lines)
+    assert any(types in line for line in shown(f"{tmp_path}:probe.o:count", "--whole"))
