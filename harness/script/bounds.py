@@ -8,8 +8,9 @@ A negative one is distinct only where the kernel's field has a sign; write other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from harness.abi import bpf, perf
@@ -150,12 +151,10 @@ def nbytes(operation: object) -> int:
     """Returns how many bytes of a guest's memory an operation asks for, at least."""
     asked = 0
     for whole in _wholes(operation):
+        kind: Any = type(whole)
         asked += sum(count * bounds.nbytes for _, bounds, count, _ in _counts(whole))
         asked += sum(
-            len(one)
-            for field in fields(whole)
-            for one in _flat(getattr(whole, field.name))
-            if isinstance(one, bytes | str)
+            len(one) for name in _names(kind) for one in _flat(getattr(whole, name)) if isinstance(one, bytes | str)
         )
     return asked
 
@@ -172,19 +171,26 @@ def _counts(whole: object) -> Iterator[tuple[str, Bounds, int, str]]:
 def _wholes(whole: Any) -> Iterator[Any]:
     """Yields a data class and those in it."""
     yield whole
-    for field in fields(whole):
-        for value in _flat(getattr(whole, field.name)):
+    kind: Any = type(whole)
+    for name in _names(kind):
+        for value in _flat(getattr(whole, name)):
             if is_dataclass(value):
                 yield from _wholes(value)
 
 
-def _flat(value: object) -> Iterator[object]:
-    """Yields what is in tuples, except instructions, of which there may be a million."""
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Returns the names of a data class's fields."""
+    return tuple(field.name for field in fields(kind))
+
+
+def _flat(value: object) -> Sequence[object]:
+    """Returns what is in tuples, except instructions, of which there may be a million."""
     if not isinstance(value, tuple):
-        yield value
-    elif not value or not isinstance(value[0], Instruction):
-        for one in value:
-            yield from _flat(one)
+        return (value,)
+    if value and isinstance(value[0], Instruction):
+        return ()
+    return [inner for one in value for inner in _flat(one)]
 
 
 def _format(bounds: Bounds) -> str:

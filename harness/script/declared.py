@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -13,6 +14,7 @@ from harness.script.brief import brief
 from harness.script.operations import Operation
 
 _OPERATIONS = get_args(Operation)
+Check = Callable[[object], bool]
 _fields = cache(get_type_hints)
 """The declared types of a class's fields, by their names."""
 
@@ -29,27 +31,43 @@ def undeclared(operation: object) -> str:
 def _wrong(whole: object) -> str:
     """Returns which field of a data class holds a value of the wrong type."""
     kind: Any = type(whole)
-    for name, declared in _fields(kind).items():
+    for name, fits in _checks(kind):
         value = getattr(whole, name)
-        if not _fits(value, declared):
+        if not fits(value):
+            declared = _fields(kind)[name]
             inner = _wrong(value) if is_dataclass(value) and isinstance(value, _classes(declared)) else ""
             return inner or f"has {brief(repr(value))} as its {name}, which takes {_format(declared)}"
     return ""
 
 
-def _fits(value: object, declared: Any) -> bool:
+@cache
+def _checks(kind: Any) -> tuple[tuple[str, Check], ...]:
+    return tuple((name, _check(declared)) for name, declared in _fields(kind).items())
+
+
+@cache
+def _check(declared: Any) -> Check:
+    """Returns what tells whether a value is of a declared type."""
     origin, arguments = get_origin(declared), get_args(declared)
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in arguments)
+        some = tuple(map(_check, arguments))
+        return lambda value: any(check(value) for check in some)
+    if origin is tuple and arguments[-1] is ...:
+        every = _check(arguments[0])
+        return lambda value: isinstance(value, tuple) and all(map(every, value))
     if origin is tuple:
-        if not isinstance(value, tuple) or (arguments[-1] is not ... and len(value) != len(arguments)):
-            return False
-        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
-        return all(map(_fits, value, kinds))
+        each = tuple(map(_check, arguments))
+        return lambda value: (
+            isinstance(value, tuple)
+            and len(value) == len(each)
+            and all(check(one) for check, one in zip(each, value, strict=True))
+        )
     if origin is frozenset:
-        return isinstance(value, frozenset) and all(_fits(one, arguments[0]) for one in value)
-    # Programs may have a million instructions, which check themselves.
-    return isinstance(value, declared) and (declared is Instruction or not is_dataclass(value) or not _wrong(value))
+        every = _check(arguments[0])
+        return lambda value: isinstance(value, frozenset) and all(map(every, value))
+    if declared is Instruction:  # programs may have a million of them, which check themselves
+        return lambda value: isinstance(value, Instruction)
+    return lambda value: isinstance(value, declared) and (not is_dataclass(value) or not _wrong(value))
 
 
 def _classes(declared: Any) -> tuple[type, ...]:
