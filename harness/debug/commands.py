@@ -23,7 +23,7 @@ from harness.debug.subject import offered, subject
 from harness.jobs import completing
 from harness.jobs.options import output
 from harness.lane import Engine, Lane, select
-from harness.lockstep.taken import read, write
+from harness.lockstep.taken import read, taken, write
 from harness.model.eras import era
 from harness.run import known, matrix
 from harness.run.choice import known_lanes
@@ -49,6 +49,10 @@ _LOCKSTEP = (
     f"Compare every BPF instruction of this {_KINDS} with the model (docs/lockstep.md). For tests it is "
     "pytest --hil-on-divergence lockstep, for all programs of an object hil check --on-divergence lockstep."
 )
+_RECORD = (
+    "With --lockstep: keep what the lane did in this file. With --interactive or --gdb-server: as well, and `bpf back` "
+    "shows it in gdb."
+)
 _SERVER = "Print what an IDE needs to connect its gdb, and wait until the script has ended."
 _SYMBOLS = (
     "Types, lines and local variables for gdb, from the kernel's debug symbols: Debian's package of 260 to 1,200 MB, "
@@ -64,7 +68,7 @@ _STATUS = {Verdict.AGREE: 0, Verdict.KNOWN: 0, Verdict.DIVERGE: 1}
 @click.argument("lane", required=False, shell_complete=completing.lane)
 @click.option("--lane", "lanes", multiple=True, shell_complete=completing.lane, help="The same as LANE.")
 @click.option("--lockstep", metavar="NAME", shell_complete=one_of(offered), help=_LOCKSTEP)
-@click.option("--record", type=_FILE, help="With --lockstep: keep what the lane did in this file.")
+@click.option("--record", type=_FILE, help=_RECORD)
 @click.option("--against", "recorded", type=_FILE, help="With --lockstep: compare with what such a file has.")
 @click.option(
     "--show", "shown", type=_FILE, help="Boot nothing: show what a file of --record has, at the place of --at."
@@ -114,7 +118,12 @@ def debug(
             "--script, --break, --interactive, --gdb-server and --debug-symbols",
         )
         return _lockstep(console, named, lockstep, output, progress, record, recorded, at)
-    _only_with(bool(record or recorded), "hil debug without --lockstep", "--record and --against")
+    _only_with(recorded is not None, "hil debug without --lockstep", "--against")
+    _only_with(
+        record is not None and not (interactive or server),
+        "hil debug without --lockstep, --interactive or --gdb-server",
+        "--record",
+    )
     _only_with(at is not None, "hil debug without --lockstep or --show", "--at")
     if len(named) != 1:
         raise UserError(f"{len(named)} lanes are named, where one is debugged", remedy="name one: hil debug LANE")
@@ -133,7 +142,7 @@ def debug(
     vmlinux = debug_symbols(kernel, progress.note) if typed else None
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
-    with booted(chosen, bootable, folder, progress, vmlinux) as debuggee:
+    with booted(chosen, bootable, folder, progress, vmlinux, recorded=record is not None) as debuggee:
         if reason := unmet(script.needs, debuggee.environment):
             raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
         if Need.TWO_CPUS in script.needs:
@@ -149,6 +158,8 @@ def debug(
             seen = by_hand.serve(debuggee, about, where, folder, progress.note)
         else:
             seen = look(debuggee, script, where, lambda sight: show(console, sight))
+        if record is not None and debuggee.recording is not None:
+            write(record, taken(str(chosen), script.name, debuggee.recording.taken(script, seen)))
         result = excuse(debuggee.judge(seen), known.about(known.read(KNOWN), kernel.version_code))
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text(f"{chosen} {script.name}: {result.verdict}{reason}"), soft_wrap=True)

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from harness.abi import bpf
 from harness.lane import Lane
+from harness.lockstep.recording import LockstepLane, lockstep_machine
 from harness.lowering.executor import Missed, Observed
 from harness.lowering.watch import Watch
 from harness.model.environment import Environment
@@ -38,12 +39,13 @@ NOTICED = Wait("the end of the machine to be noticed", 2)
 @dataclass(frozen=True)
 class Debuggee:
     """A session on a lane, and the file with its kernel's symbols; `for_gdb` are the files that gdb is to read, of the
-    kernel first."""
+    kernel first. `recording` records what the programs do, if anything does."""
 
     lane: Lane
     session: Session[Machine]
     symbols: Path
     for_gdb: Sequence[Path]
+    recording: LockstepLane | None = None
 
     @property
     def typed(self) -> bool:
@@ -128,7 +130,10 @@ class Debuggee:
 
     def _run(self, script: Script, future: Future[Observed | Missed]) -> None:
         try:
-            (seen,) = self.session.executor.run([script])
+            if self.recording is None:
+                (seen,) = self.session.executor.run([script])
+            else:
+                seen = self.recording.run(script)
         except BaseException as error:
             future.set_exception(error)
         else:
@@ -137,15 +142,29 @@ class Debuggee:
 
 @contextmanager
 def booted(
-    lane: Lane, bootable: Bootable, folder: Path, listener: Listener = QUIET, vmlinux: Path | None = None
+    lane: Lane,
+    bootable: Bootable,
+    folder: Path,
+    listener: Listener = QUIET,
+    vmlinux: Path | None = None,
+    *,
+    recorded: bool = False,
 ) -> Iterator[Debuggee]:
     """Starts a session on `lane` with a kernel at its linked addresses, and its symbols; nothing times out while the
     guest is stopped. With a `vmlinux`, gdb reads the kernel's debug information from it; raises UserError when it is of
-    another build."""
-    with lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener) as session:
+    another build. What programs do is `recorded` if asked for; errors then also as `lockstep_machine`."""
+    with ExitStack() as stack:
+        recording = None
+        if recorded:
+            machine = stack.enter_context(lockstep_machine(lane.kernel, bootable, folder, listener, for_gdb=True))
+            session, recording = machine.session, machine.lane(lane.engine)
+        else:
+            session = stack.enter_context(
+                lane_session(bootable, folder, engine=lane.engine, for_gdb=True, listener=listener)
+            )
         if vmlinux is not None:
             check_build(vmlinux, session.kernel, session.target)
-        yield debuggee_on(lane, session, listener, vmlinux)
+        yield replace(debuggee_on(lane, session, listener, vmlinux), recording=recording)
 
 
 def debuggee_on(

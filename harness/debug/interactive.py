@@ -11,11 +11,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness.debug.debuggee import Debuggee
 from harness.debug.loading import write_loader
+from harness.debug.past import answering
 from harness.debug.prepared import prepare
 from harness.debug.subject import Subject
 from harness.lowering.executor import Missed, Observed
@@ -35,11 +36,15 @@ _LOOK = 0.5
 def stopped(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path) -> Iterator[Begun]:
     """Stops the guest with the script ready to begin, and gives what a gdb needs; when the body fails, the guest
     goes on to the script's end."""
-    loader = write_loader(folder, prepare(debuggee, subject, symbol, folder))
+    past = debuggee.machine.gdb_socket.with_name("past") if debuggee.recording else None
+    loader = write_loader(folder, prepare(debuggee, subject, symbol, folder, str(past or "")))
     # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
     debuggee.machine.qmp.execute("stop")
     result = debuggee.start(subject.script, watched=True)
-    with debuggee.finishing(result):
+    with ExitStack() as stack:
+        if past and debuggee.recording:
+            stack.enter_context(answering(past, debuggee.recording, subject.script))
+        stack.enter_context(debuggee.finishing(result))
         yield Begun(debuggee, loader, result)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from harness.abi import bpf
@@ -52,13 +52,14 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def prepare(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path) -> Path:
-    """Writes the data for a script that will stop at `symbol` into a folder, and returns their file.
+def prepare(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path, past: str = "") -> Path:
+    """Writes the data for a script that will stop at `symbol` into a folder, and returns their file. `past` is
+    as in SessionData.
 
     The guest must run. Raises UserError or BenchError for a kernel whose interpreter or compiler is not known.
     """
     file = folder / "bpf.json"
-    data.write(file, _data(debuggee, subject, symbol))
+    data.write(file, replace(_data(debuggee, subject, symbol), past=past))
     return file
 
 

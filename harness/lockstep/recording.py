@@ -58,6 +58,7 @@ class LockstepLane:
         """What is recorded of an instruction."""
         self._loads: Loads | None = None
         """Where programs are seen as they are loaded, on kernels that do not tell of them."""
+        self._told: Sequence[LoadedCode] = ()
         if release(session.kernel.era) < bpf.TELLS_LINES:
             compiled = lane.engine is Engine.JIT
             self._loads = loads(lane.arch, session.kernel.era, symbols, self._read, compiled=compiled)
@@ -78,24 +79,41 @@ class LockstepLane:
         """
         if Need.TWO_CPUS in script.needs:
             self.session.bring_up_cpus()
+        return self.taken(script, self.run(script))
+
+    def run(self, script: Script) -> Observed | Missed:
+        """Runs a script and records what its programs do, for `taken` at its end and for `so_far` meanwhile."""
         executor = self.session.executor
         executor.watch = None if self._loads else Watch()
         try:
             with self.recorder.recording():
                 (seen,) = executor.run([script])
-            told = executor.watch.told if executor.watch else []
+            self._told = executor.watch.told if executor.watch else []
         finally:
             executor.watch = None
+        return seen
+
+    def taken(self, script: Script, seen: Observed | Missed) -> Recorded:
+        """Returns what the programs of the script did that `run` was called with last; errors as `record`."""
         records = self._believed(script)
+        told = self._told
         if self._loads and isinstance(seen, Observed):
             told = self._loads.codes(script, seen.outcomes, [one for one in records if one.group == _LOADS])
-        records = [one for one in records if one.group == _INSTRUCTIONS]
         programs = tuple(_programs(seen, told, compiled=self.lane.engine is Engine.JIT))
+        return Recorded(seen, programs, self._runs(records, programs))
+
+    def so_far(self, script: Script, programs: Sequence[GuestProgram]) -> Recorded:
+        """Returns what a script that is under way did until now: `programs` has one for each that it loads, with code
+        if the kernel has loaded it. Errors as `record`."""
+        loaded = [one for one in programs if one.code.lines]
+        runs = self._runs(self._believed(script), loaded)
+        return Recorded(Missed(script, None, "it is under way"), tuple(programs), runs)
+
+    def _runs(self, records: Sequence[Record], programs: Sequence[GuestProgram]) -> tuple[GuestRun, ...]:
+        executed = [one for one in records if one.group == _INSTRUCTIONS]
         if self.lane.engine is Engine.INTERP:
-            runs = interpreted(records, programs, self.labels)
-        else:
-            runs = compiled(records, programs)
-        return Recorded(seen, programs, tuple(runs))
+            return tuple(interpreted(executed, programs, self.labels))
+        return tuple(compiled(executed, programs))
 
     def _believed(self, script: Script) -> list[Record]:
         if self.recorder.lost or self.recorder.failed:
@@ -209,15 +227,15 @@ class LockstepMachine:
 
 @contextmanager
 def lockstep_machine(
-    kernel: str, bootable: Bootable, folder: Path, listener: Listener = QUIET
+    kernel: str, bootable: Bootable, folder: Path, listener: Listener = QUIET, *, for_gdb: bool = False
 ) -> Iterator[LockstepMachine]:
-    """Boots a kernel with the recorder. Raises what `lane_session` and `Recorder` raise, and UserError for an
-    architecture that lockstep has no tables for."""
+    """Boots a kernel with the recorder; `for_gdb` as in `lane_session`. Raises what that and `Recorder` raise, and
+    UserError for an architecture that lockstep has no tables for."""
     arch = bootable.kernel.arch
     dispatch.disassembler(arch.name)
     recorder = Recorder(arch, folder)
     try:
-        with lane_session(bootable, folder, plugin=recorder.option, listener=listener) as session:
+        with lane_session(bootable, folder, plugin=recorder.option, for_gdb=for_gdb, listener=listener) as session:
             symbols = SymbolTable.of_elf(symbol_file(session.kernel, session.target, notify=listener.note))
             yield LockstepMachine(kernel, session, recorder, symbols)
     finally:

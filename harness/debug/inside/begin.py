@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.debug.inside import unwinding
+from harness.debug.inside.back import Back
 from harness.debug.inside.breaking import Break
 from harness.debug.inside.ctx import Ctx
 from harness.debug.inside.data import read
@@ -23,7 +24,7 @@ from harness.debug.inside.told import Bpf
 from harness.debug.inside.until import Until
 from harness.debug.inside.watching import Watching
 
-COMMANDS = (Info, Disas, Regs, Stack, Map, Break, Step, Until, Model, State, Ctx)
+COMMANDS = (Info, Disas, Regs, Stack, Map, Break, Step, Until, Model, Back, State, Ctx)
 
 
 def begin(file: str) -> Session:

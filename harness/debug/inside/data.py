@@ -96,7 +96,8 @@ class LoadData:
 @dataclass(frozen=True)
 class SessionData:
     """All of it. `offsets` are those of fields in the kernel's structures, as `struct.field`; where they lack one, gdb
-    must know the type. `model` says why there are no `runs`."""
+    must know the type. `model` says why there are no `runs`. `past` is the socket at which `hil` answers what was
+    recorded; empty when nothing is."""
 
     lane: str
     arch: str
@@ -115,6 +116,42 @@ class SessionData:
     offsets: Mapping[str, int] = field(default_factory=dict)
     runs: Sequence[RunData] = ()
     model: str = ""
+    past: str = ""
+
+
+@dataclass(frozen=True)
+class CodeData:
+    """A loaded program, as `harness.lowering.watch.LoadedCode`; `number` is that of the script's program, bytes are in
+    hexadecimal."""
+
+    number: int
+    translated: str
+    lines: Sequence[tuple[int, int]]
+    native: Sequence[int]
+    image: str
+    functions: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question at the socket `past`: what was there before the instruction executed as the `back`-th last one."""
+
+    back: int
+    programs: Sequence[CodeData]
+
+    @staticmethod
+    def of(raw: dict[str, Any]) -> Asked:
+        """Returns a question that was JSON."""
+        return Asked(raw["back"], [CodeData(**one) for one in raw["programs"]])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Its answer: lines of text; or what is wrong, and the remedy."""
+
+    lines: Sequence[str] = ()
+    what: str = ""
+    remedy: str = ""
 
 
 def write(file: Path, data: SessionData) -> None:

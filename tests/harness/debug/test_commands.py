@@ -135,8 +135,9 @@ def test_lockstep_is_for_one_lane_or_two(words: list[str], said: str) -> None:
     assert said in refused("--lockstep", "counting", *words)
 
 
-def test_records_are_of_lockstep() -> None:
-    assert "does not go with --record and --against" in refused(LANES[0], "--record", "file")
+def test_records_are_of_lockstep_or_of_a_session() -> None:
+    assert "--interactive or --gdb-server does not go with --record" in refused(LANES[0], "--record", "file")
+    assert "without --lockstep does not go with --against" in refused(LANES[0], "--interactive", "--against", "file")
 
 
 def test_everything_that_has_a_name_can_be_debugged(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from harness.debug.looking import HIT, NeverReached, Snapshot, look
 from harness.debug.subject import Subject
 from harness.isa.assemble import DW, R0, R1, R2, R3, R4, R5, R7, R8, R9, R10, ld_map, mov64_imm, stx, xadd
 from harness.lane import Engine, Lane
+from harness.lockstep.recording import LockstepLane
 from harness.script.needs import Need
 from harness.script.operations import CreateMap, MapType, Ref, Script, UpdateElement
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -42,6 +43,7 @@ from hil.gdb.errors import GdbGone, GdbRefused, UnknownSymbol
 from hil.gdb.registers import REGISTERS
 from hil.kernels import store
 from tests.harness.debug.terminal import ran
+from tests.harness.debug.typed import Typed
 
 pytestmark = pytest.mark.guest
 
@@ -61,9 +63,10 @@ CHAINS = {
     ],
 }
 COMMANDS = (
-    *("bpf info", "bpf regs", "bpf nothing", "help bpf until", "continue", "ctx", "bpf stack", "bpf info "),
+    *("bpf info", "bpf regs", "bpf back", "bpf nothing", "help bpf until", "continue", "ctx", "bpf stack", "bpf info "),
     *("bpf step", "bpf step 3", "bpf until 13", "bpf regs ", "bpf model", "bpf state", "bpf stack ", "bpf disas"),
-    *("backtrace", "bpf until 24", "bpf map values", "bpf step 2", "bpf map values 2", "bpf map keys"),
+    *("bpf back ", "bpf back 99"),
+    *("backtrace", "bpf until 24", "bpf map values", "bpf step 2", "bpf map values 2", "bpf map keys", "bpf back 8"),
     *("bpf map keys 7", "bpf map nothing", "bpf map values zz", "bpf until 20", "bpf until 40", "bpf break other 1"),
     *("bpf step 9", "bpf until 23", "bpf disas ", "info breakpoints"),
 )
@@ -97,13 +100,16 @@ def looked_at(registers: PtRegs) -> Script:
 @pytest.fixture(scope="module", params=CHAINS)
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debuggee]:
     lane = Lane("debian-12", request.param, Engine.JIT)
-    with booted(lane, prepare(lane.kernel, lane.arch), tmp_path_factory.mktemp("machine")) as ready:
+    folder = tmp_path_factory.mktemp("machine")
+    with booted(lane, prepare(lane.kernel, lane.arch), folder, recorded=True) as ready:
         yield ready
 
 
 def with_engine(ready: Debuggee, engine: Engine) -> Debuggee:
     choose_engine(ready.session, engine)
-    return replace(ready, lane=replace(ready.lane, engine=engine))
+    lane = replace(ready.lane, engine=engine)
+    assert ready.recording is not None
+    return replace(ready, lane=lane, recording=LockstepLane(lane, ready.session, ready.recording.recorder, ready.table))
 
 
 def names_of(backtrace: str) -> list[str]:
@@ -224,7 +230,9 @@ def test_a_gdb_from_elsewhere_connects_by_what_is_printed(machine: Debuggee, tmp
 def test_a_gdb_that_is_killed_is_no_end(machine: Debuggee, tmp_path: Path) -> None:
     debuggee = with_engine(machine, Engine.JIT)
     script = looked_at(debuggee.environment.registers)
-    said, result = ran(debuggee, script, HOOK, ["continue", "bpf step", "shell kill -9 $PPID", "bpf info"], tmp_path)
+    commands = ["continue", "bpf step", "bpf back", "shell kill -9 $PPID", "bpf info"]
+    said, result = ran(replace(debuggee, recording=None), script, HOOK, commands, tmp_path)
+    assert said["bpf back"].startswith("nothing is recorded in this session; begin it with --record: hil debug LANE ")
     assert "bpf info" not in said
     assert result.verdict is Verdict.AGREE
 
@@ -248,17 +256,29 @@ def test_a_machine_that_dies_while_it_is_stopped_is_told(machine: Debuggee, tmp_
 def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
     own = tmp_path / "gdbinit"
     own.write_text("echo these are mine\\n\nset prompt >>>\n")
-    command = [sys.executable, "-m", "hil", "debug", "debian-12/x86_64", "--interactive", "--gdbinit", str(own)]
-    typed = "continue\nbacktrace 1\nbpf step\ndetach\nquit\n"
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "run")], input=typed, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    assert "running: gdb-multiarch -nx -q" in done.stdout
-    assert "these are mine" in done.stdout and ">>>" in done.stdout
-    assert "in trace_call_bpf ()" in done.stdout
-    assert "program: 0: (bf) r6 = r1" in done.stdout
-    assert done.stdout.rstrip().endswith("debian-12/x86_64/interp counting: agree")
+    hil = [sys.executable, "-m", "hil", "debug"]
+    record = str(tmp_path / "record")
+    command = [*hil, "debian-12/x86_64", "--interactive", "--gdbinit", str(own), "--record", record]
+    with Typed([*command, "--output", str(tmp_path / "run")], prompt=">>>", patience=300) as typed:
+        begun = typed.answer()
+        assert "running: gdb-multiarch -nx -q" in begun and "these are mine" in begun
+        assert "in trace_call_bpf ()" in typed.answer("continue")
+        assert "program: 1: (61) r0 = " in typed.answer("bpf step 2")
+        assert "run 1, before step 0 of 0 to 0\n>    0: (bf) r6 = r1\n" in typed.answer("bpf back")
+        typed.answer("delete")
+        # Ctrl-C is for gdb alone: the guest, which has nothing to do any more, stops, and the session goes on.
+        typed.write("continue\n")
+        typed.seen("Continuing.")
+        typed.answer("\x03")
+        assert "rip " in typed.answer("info registers rip")
+        others = typed.descendants()
+        assert {"gdb-multiarch", "qemu-system-x86"} <= set(others.values())
+        typed.write("quit\n")
+        assert typed.ended() == 0
+    assert typed.text.rstrip().endswith("debian-12/x86_64/interp counting: agree")
+    assert not [pid for pid in others if Path("/proc", str(pid)).exists()]
+    shown = subprocess.run([*hil, "--show", record, "--at", "100:-1"], capture_output=True, text=True, timeout=600)
+    assert "run 100, before step 13 of 0 to 13" in shown.stdout, shown.stderr
 
 
 @pytest.mark.parametrize("lane", ["linux-4.1/arm64/interp", "debian-12/x86_64/jit"])
