@@ -139,10 +139,15 @@ class Cluster:
         for far in self._guests.values():
             far.leave()
         try:
+            # Workers go on when the campaign was interrupted, and their machines would.
+            there = sorted({address for address, _ in self._guests} & self._workers().keys())
+            if there:
+                leave = remote.dismiss if kind is None else remote.abandon
+                self._client.run(leave, self._name, workers=there, on_error="ignore")
+        except (BenchError, OSError, TimeoutError) as failure:
             if kind is None:
-                there = sorted({address for address, _ in self._guests} & self._workers().keys())
-                if there:
-                    self._client.run(remote.dismiss, self._name, workers=there, on_error="ignore")
+                raise
+            self._tell(f"workers may still have machines of this campaign, until they end: {failure}")
         finally:
             self._client.close(timeout=GRACE)
             if self._local:

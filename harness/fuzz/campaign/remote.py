@@ -90,6 +90,16 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
     return replace(done, task=task)
 
 
+def abandon(campaign: str) -> None:
+    """Ends this worker's processes of a campaign that was interrupted, and what they are at; what it kept stays."""
+    for key in [key for key in _slots if key[0] == campaign]:
+        slot = _slots.pop(key)
+        if slot.task is None:
+            slot.kill()
+        else:
+            slot.interrupt()  # `perform` puts it away
+
+
 def dismiss(campaign: str) -> None:
     """Ends this worker's processes of a campaign, and removes what it kept of it, which is recorded elsewhere now."""
     for key in [key for key in _slots if key[0] == campaign]:

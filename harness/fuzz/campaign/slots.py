@@ -85,6 +85,16 @@ class Slot:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def pid(self) -> int:
+        """Returns the process id."""
+        return self._process.pid
+
+    def interrupt(self) -> None:
+        """Ends the process at once, and its machine with it, for a thread that does not own the slot: the one that
+        waits for the process meets its end."""
+        self._process.kill()
+
     def end(self) -> None:
         """Ends the process when it has put its machine away; one that has a task is killed."""
         if self.task is None:

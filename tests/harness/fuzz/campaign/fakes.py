@@ -75,6 +75,13 @@ def slow(task: Task) -> Done:
     return work(task)
 
 
+def endless_behind_the_first(task: Task) -> Done:
+    """Ends with the first range only."""
+    if task.numbers.start:
+        signal.pause()
+    return work(task)
+
+
 def unreliable(task: Task) -> Done:
     """Fails at the case that is known, on the first worker that tries."""
     first = Path(os.environ["HIL_TEST_UNRELIABLE"])

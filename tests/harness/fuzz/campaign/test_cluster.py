@@ -20,8 +20,10 @@ from harness.fuzz.campaign.running import run  # noqa: E402
 from harness.fuzz.campaign.totals import Totals  # noqa: E402
 from harness.fuzz.campaign.work import Task  # noqa: E402
 from hil.errors import BenchError, UserError  # noqa: E402
+from hil.signals import Ended  # noqa: E402
 from tests.harness.fuzz.campaign import fakes  # noqa: E402
 from tests.harness.fuzz.campaign.fakes import PLACES, campaign, counts, covered, found, result  # noqa: E402
+from tests.waiting import until  # noqa: E402
 
 CASES = 96
 
@@ -57,6 +59,32 @@ def test_workers_that_die_and_workers_that_fail_cost_nothing(tmp_path: Path, mon
         numbers[item.lane][str(item.verdict)] += 1
     assert counts(tmp_path) == {lane: dict(counted) for lane, counted in numbers.items()}
     assert covered(tmp_path) == {"6.1/x86_64": {f"refusal: M-{number}" for number in range(50)}}
+
+
+def test_an_interrupted_campaign_leaves_no_process_on_workers_that_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a worker's two guests has done its range, and has nothing to do; the other one is in the middle of its."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    one = campaign(16, generator=plan.generator(), places=PLACES[:1])
+    one.write(tmp_path)
+
+    def interrupt(_: Totals) -> None:
+        until(lambda: len(remote._slots) == 2 and any(slot.task for slot in remote._slots.values()))
+        pids.extend(slot.pid for slot in remote._slots.values())
+        raise Ended(signal.SIGTERM)
+
+    pids = list[int]()
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, resources={RESOURCE: 2}, dashboard_address=None
+    ) as local:
+        crew = Cluster(local.scheduler_address, one, fakes.endless_behind_the_first)
+        with pytest.raises(Ended):
+            run(one, tmp_path, 1, interrupt, totals=Totals(one.lanes), crew=crew)
+        assert local.workers[0].status.name == "running"
+        assert not remote._slots
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    assert [list(entry.numbers) for entry in journal.read(tmp_path)] == [list(range(8))]
 
 
 def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
