@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hil.board.address import Address
 from hil.errors import BenchError, UserError
@@ -29,6 +29,8 @@ PREFIX = "labgrid:"
 _FORM = "write labgrid:FILE, or labgrid:FILE#ROLE for another target than main"
 _QUIET = 0.5
 """Seconds for which the console is asked at a time."""
+_ENDING = 30.0
+"""Seconds after which a driver of a console that does not return is left to itself."""
 _OPENED_AGAIN = 1.0
 """Seconds until a console that broke is opened again; one may have the board's power."""
 
@@ -174,12 +176,15 @@ class _Reading:
         self._thread.start()
 
     def end(self) -> None:
-        """Ends it; nothing reads the console afterwards."""
+        """Ends it; nothing reads the console afterwards, unless its driver does not return."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(_ENDING)
+        if self._thread.is_alive():
+            _log.warning("%s: its console is left to labgrid's driver, which does not return", self._where)
 
     def _read(self, to: socket.socket, log: Path) -> None:
-        with to, log.open("ab", buffering=0) as kept:
+        to.settimeout(_QUIET)
+        with to, _Log(log) as kept:
             while not self._ended.is_set():
                 try:
                     self._target.activate(self._driver)
@@ -193,7 +198,48 @@ class _Reading:
                     self._ended.wait(_OPENED_AGAIN)
                     continue
                 kept.write(data)
-                to.sendall(data)
+                self._pass_on(to, data)
+
+    def _pass_on(self, to: socket.socket, data: bytes) -> None:
+        """Hands on all of it, as long as somebody reads it or it is not to end."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[to.send(left) :]
+            except TimeoutError:
+                if self._ended.is_set():
+                    return
+            except OSError:  # nobody reads it any more; the file goes on
+                return
+
+
+class _Log:
+    """The file with what a console printed. What cannot be written, on a full disk for one, is missing; told once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._told = False
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Writes data, as far as that is possible."""
+        try:
+            if self._file is None:
+                self._file = self._path.open("ab", buffering=0)
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            if not self._told:
+                _log.warning("%s lacks what the console printed from now on, in part at least: %s", self._path, error)
+            self._told = True
 
 
 def _said(error: Exception) -> str:

@@ -7,6 +7,7 @@ import os
 import pickle
 import platform
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -210,6 +211,62 @@ def test_a_console_that_breaks_is_opened_again(
     until(lambda: console.panic)
     lab.close()
     assert pretended.opened == 2
+
+
+def test_a_console_whose_file_cannot_be_written_is_read_and_told_once(
+    pretended: Pretended, file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "console.log").symlink_to("/dev/full")
+    pretended.prints.insert(0, b"[    0.0] begins\n")
+    lab = Lab(f"labgrid:{file}")
+    console = lab.listen(tmp_path / "console.log", Liveness())
+    assert console is not None
+    pretended.crashed.set()
+    until(lambda: console.panic)
+    lab.close()
+    (told,) = [record.getMessage() for record in caplog.records if "lacks" in record.getMessage()]
+    assert "console.log lacks" in told and "No space left" in told
+
+
+def test_a_console_that_nobody_reads_any_more_ends(
+    pretended: Pretended, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hil_lab, "_QUIET", 0.01)
+    unread: list[socket.socket] = []
+    monkeypatch.setattr(hil_lab, "Console", lambda stream, _: unread.append(stream))
+    pretended.prints.insert(0, bytes(8 << 20))  # more than the sockets hold
+    lab = Lab(f"labgrid:{file}")
+    lab.listen(tmp_path / "console.log", Liveness())
+    pretended.crashed.set()
+    until(lambda: (tmp_path / "console.log").exists() and (tmp_path / "console.log").stat().st_size >= 8 << 20)
+    closing = threading.Thread(target=lab.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+
+
+def test_a_driver_that_does_not_return_is_left(
+    pretended: Pretended,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(hil_lab, "_ENDING", 0.01)
+    returns, reads = threading.Event(), threading.Event()
+
+    def read(timeout: float) -> bytes:
+        reads.set()
+        returns.wait()
+        return b""
+
+    monkeypatch.setattr(pretended, "read", read)
+    lab = Lab(f"labgrid:{file}")
+    lab.listen(tmp_path / "console.log", Liveness())
+    assert reads.wait(60)
+    lab.close()
+    returns.set()
+    assert "does not return" in caplog.text
 
 
 def test_the_console_is_not_read_while_the_board_is_switched(pretended: Pretended, file: Path, tmp_path: Path) -> None:
