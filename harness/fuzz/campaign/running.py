@@ -179,6 +179,9 @@ class _Running:
             identity = {str(part.task.place): part.task.place.identity}
             origin = {"of": self._campaign.of, "seed": self._campaign.seed, "generator": self._campaign.generator}
             for one in part.shrunk:
+                if one.whole:
+                    lane, case = one.found.lane, one.found.script
+                    _log.warning("%s on %s is kept as it was found, not made smaller: %s", case, lane, one.whole)
                 whence = {**origin, "case": one.found.script, "kernel": identity}
                 try:
                     write(self._folder / FOLDER, one, whence)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import threading
@@ -19,7 +20,7 @@ from harness.fuzz import verdicts
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.warm import Kept
 from harness.fuzz.coverage.observing import Points
-from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
+from harness.fuzz.finding.judging import Kind, Shrunk, shrunk, whole
 from harness.fuzz.generate import case
 from harness.fuzz.known import known
 from harness.fuzz.scripts import script
@@ -36,7 +37,9 @@ from harness.script.needs import Need
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script, UpdateElement
 from harness.session import OnBoard
 from hil import logs
-from hil.errors import MachineLost
+from hil.errors import HilError
+
+_log = logging.getLogger(__name__)
 
 GENERATORS: dict[str, Callable[[int, int, Era], Script]] = {
     "programs": case,
@@ -119,23 +122,31 @@ def carry_out(task: Task) -> Done:
 
 
 def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator[Shrunk]:
-    """Shrinks the first findings of a kind, as long as the machine lives: what nobody understands yet."""
+    """Shrinks the first findings of a kind, what nobody understands yet. One where that fails stays as it was found,
+    and so do those behind it: what the failure left the machine in is not known."""
     by_name = {one.name: one for one in scripts}
     tried: Counter[tuple[str, Kind]] = Counter()
     for result in worker.results:
         session = _kept.current
-        if result.verdict is not Verdict.DIVERGE or session is None:
+        if result.verdict is not Verdict.DIVERGE:
             continue
         tried[result.lane, Kind.of(result)] += 1
         if tried[result.lane, Kind.of(result)] > SHRUNK:
             continue
         (lane,) = (one for one in place.lanes if str(one) == result.lane)
+        found = by_name[result.script]
+        if session is None:
+            yield whole(found, result, "its machine was gone")
+            continue
         try:
             session.executor.switch(lane.engine)
             model = ModelExecutor(session.environment(lane.engine))
-            yield shrunk(session, lane, by_name[result.script], result, model)
-        except MachineLost:
+            smaller = shrunk(session, lane, found, result, model)
+        except Exception as error:  # whatever it is, a finding that is larger than it might be ends no campaign
+            _log.exception("%s: %s is not made smaller", lane, found.name)
             _kept.close()
+            smaller = whole(found, result, str(error) if isinstance(error, HilError) else repr(error))
+        yield smaller
 
 
 def made(of: str, seed: int, numbers: Iterable[int], place: Place) -> tuple[Script, ...]:

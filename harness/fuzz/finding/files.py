@@ -86,6 +86,7 @@ def _write(path: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
         "verdict": str(found.result.verdict),
         "reason": found.result.reason,
         "instructions": {"found": found.before, "left": found.after},
+        **({"whole": found.whole} if found.whole else {}),
         "origin": origin,
         "c": path.with_suffix(".c").name if found.c else f"none: {found.why_no_c}",
         "hil": version(),

@@ -66,6 +66,8 @@ class Shrunk:
     c: str = ""
     """A C program that shows it, empty where there is none: `why_no_c` says why."""
     why_no_c: str = ""
+    whole: str = ""
+    """Why nothing smaller could be looked for; empty where it was."""
 
     @property
     def after(self) -> int:
@@ -76,6 +78,11 @@ class Shrunk:
         loads = (one for one in self.script.operations if isinstance(one, LoadProgram))
         found = (find(instruction) for load in loads for instruction in load.program.instructions)
         return tuple(sorted({opcode.name for opcode in found if opcode}))
+
+
+def whole(script: Script, result: ScriptResult, why: str) -> Shrunk:
+    """Returns a finding as it was found, where nothing smaller could be looked for."""
+    return Shrunk(result, script, result, size(script), why_no_c="it was not run again", whole=why)
 
 
 def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptResult, model: ModelExecutor) -> Shrunk:
