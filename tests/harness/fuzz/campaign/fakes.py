@@ -22,6 +22,7 @@ from harness.fuzz.campaign.work import CANARY, Done, Task, tally
 from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
+from tests.waiting import until
 
 PLACES = tuple(Place(kernel, "x86_64", tuple(Engine), "6.1") for kernel in ("one", "two", "three"))
 
@@ -76,9 +77,13 @@ def slow(task: Task) -> Done:
 
 
 def endless_behind_the_first(task: Task) -> Done:
-    """Ends with the first range only."""
+    """Ends with the first range only, when another process is in the middle of the second one."""
+    begun = task.folder / "begun"
     if task.numbers.start:
+        begun.touch()
         signal.pause()
+    if task.of != CANARY:
+        until(begun.exists)
     return work(task)
 
 
