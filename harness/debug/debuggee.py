@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.abi import bpf
+from harness.debug.types import type_file
 from harness.lane import Lane
 from harness.lockstep.recording import LockstepLane, lockstep_machine
 from harness.lowering.executor import Missed, Observed
@@ -173,6 +174,9 @@ def debuggee_on(
     """Returns the debuggee of a session that began `for_gdb`, with its engine chosen; errors as `symbol_file`."""
     kernel, target = session.kernel, session.target
     symbols = symbol_file(kernel, target, notify=listener.note)
+    if vmlinux is None and kernel.vmlinux is None:
+        types = type_file(kernel, listener.note)
+        return Debuggee(lane, session, symbols, (symbols, types) if types else (symbols,))
     if vmlinux is None or vmlinux == symbols:
         return Debuggee(lane, session, symbols, (symbols,))
     return Debuggee(lane, session, symbols, (vmlinux, module_file(kernel, target, notify=listener.note)))

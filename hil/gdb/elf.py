@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes an ELF file that holds nothing but symbols, for gdb.
+"""Writes an ELF file that holds nothing but symbols, or debug information, for gdb.
 
 The format: elf(5), and the System V ABI, https://refspecs.linuxfoundation.org/elf/gabi4+/. Every section that a symbol
 lies in is SHT_NOBITS: gdb only asks sections for their addresses.
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from elftools.elf.enums import ENUM_E_MACHINE
 
@@ -20,7 +21,7 @@ _SYM = struct.Struct("<IBBHQQ")
 
 _IDENT = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)  # 64 bit, little endian, version 1
 _ET_EXEC = 2
-_SHT_SYMTAB, _SHT_STRTAB, _SHT_NOBITS = 2, 3, 8
+_SHT_PROGBITS, _SHT_SYMTAB, _SHT_STRTAB, _SHT_NOBITS = 1, 2, 3, 8
 _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 _SHN_ABS = 0xFFF1
 _STB_GLOBAL = 1
@@ -47,8 +48,14 @@ class Entry:
     function: bool
 
 
-def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -> bytes:
-    """An ELF executable for `machine` ("EM_X86_64", ...). Symbols outside of every section are absolute.
+def write(
+    machine: str,
+    sections: Sequence[Section],
+    entries: Iterable[Entry],
+    contents: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
+    """An ELF executable for `machine` ("EM_X86_64", ...). Symbols outside of every section are absolute. `contents` are
+    those of sections that are in no memory, by name.
 
     All symbols are global, so that gdb finds each by name; which ones are local is not known here.
     """
@@ -67,6 +74,9 @@ def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -
     at += len(symbols)
     headers.append(_SHDR.pack(names.add(".strtab"), _SHT_STRTAB, 0, 0, at, len(strings), 0, 0, 1, 0))
     at += len(strings)
+    for name, content in contents.items():
+        headers.append(_SHDR.pack(names.add(name), _SHT_PROGBITS, 0, 0, at, len(content), 0, 0, 1, 0))
+        at += len(content)
     name_offset = names.add(".shstrtab")
     headers.append(_SHDR.pack(name_offset, _SHT_STRTAB, 0, 0, at, len(names.data), 0, 0, 1, 0))
     at += len(names.data)
@@ -74,7 +84,7 @@ def write(machine: str, sections: Sequence[Section], entries: Iterable[Entry]) -
         *(_IDENT, _ET_EXEC, ENUM_E_MACHINE[machine], 1, 0, 0, at, 0, _EHDR.size, 0, 0),
         *(_SHDR.size, len(headers), len(headers) - 1),
     )
-    return b"".join((header, symbols, strings, names.data, *headers))
+    return b"".join((header, symbols, strings, *contents.values(), names.data, *headers))
 
 
 def _symbols(sections: Sequence[Section], entries: Iterable[Entry]) -> tuple[bytes, bytes]:
