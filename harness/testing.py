@@ -31,7 +31,7 @@ from harness.core_scripts.parts import (
 from harness.isa import assemble as asm
 from harness.isa.text import assemble
 from harness.lane import Engine, Lane
-from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged
+from harness.pytest_plugin.failures import Diverged, LoadFailed, ProbeFailed, ScriptLost, UnexpectedFailure, Unjudged
 from harness.script import operations as op
 from harness.script.clause import expect
 from harness.script.expectation import Expectation
@@ -61,6 +61,7 @@ __all__ = [
     "ModelExecutor",
     "Outcome",
     "PerCpu",
+    "ProbeFailed",
     "PtRegs",
     "Script",
     "ScriptLost",

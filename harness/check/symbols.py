@@ -54,8 +54,27 @@ def find(target: Target, names: Iterable[str]) -> Mapping[str, Found]:
     if not names:
         return {}
     patterns = [word for name in names for word in ("-e", stem(name) or name)]
-    seen = target.run(["grep", "-F", *patterns, "/proc/kallsyms"])
-    return choose(parse(seen.stdout.decode(errors="replace")), names)
+    found = choose(_lines(target, "-F", patterns), names)
+    if unknown := [name for name, one in found.items() if not one.same and not one.near]:
+        alike = {one.name for one in _lines(target, "-E", [word for one in unknown for word in ("-e", _ends(one))])}
+        found |= {name: Found((), _mistyped(name, alike)) for name in unknown}
+    return found
+
+
+def _lines(target: Target, kind: str, patterns: Sequence[str]) -> tuple[Symbol, ...]:
+    seen = target.run(["grep", kind, *patterns, "/proc/kallsyms"])
+    return parse(seen.stdout.decode(errors="replace"))
+
+
+def _ends(name: str) -> str:
+    """A pattern of kallsyms' lines with names that begin or end as this one, which has a mistake elsewhere; of all the
+    100,000 names, too many to be transferred."""
+    size = max(2, len(name) // 3)
+    return f" [tTwW] ({name[:size]}.*|[^ ]*{name[-size:]}([^A-Za-z0-9_.].*)?)$"
+
+
+def _mistyped(name: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(get_close_matches(name, sorted(one for one in names if not _artificial(one)), _MOST_NEAR, cutoff=0.8))
 
 
 def matching(functions: Callable[[str], Sequence[str]], pattern: str) -> Found:

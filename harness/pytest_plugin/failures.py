@@ -36,6 +36,11 @@ class LoadFailed(AssertionError):
     the verifier's reason, and how to state that it is what the test is about."""
 
 
+class ProbeFailed(AssertionError):
+    """A function or a tracepoint that the test names got no probe, so that nothing behind it tests the program: with
+    the nearest names that the kernel has, and how to state that it is what the test is about."""
+
+
 class Unjudged(UserWarning):
     """An operation passed though neither model nor test predicts it; `-W error::harness.testing.Unjudged` fails the
     test."""

@@ -19,6 +19,7 @@ from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged, users_level
 from harness.pytest_plugin.objects import Loaded, loaded, resolve
 from harness.pytest_plugin.peers import Peers
+from harness.pytest_plugin.places import not_there
 from harness.pytest_plugin.refusals import logs, reasons
 from harness.report.account import around, finding
 from harness.run.faulty import judge_knowing
@@ -107,8 +108,9 @@ class LaneGuest:
         test ran on before contradict this one where nobody predicts anything and no rule explains it. Skips the test
         when the script needs what the lane does not have, and when the model predicts nothing of it. Warns with
         Unjudged for every other operation that neither the model nor an `expect` predicts; with `require_predicted`
-        that is raised, also instead of a skip. Warns with UnexpectedFailure for every operation that failed without an
-        `expect` for it, with the verifier's reason for a program that was refused.
+        that is raised, also instead of a skip. Raises ProbeFailed when the kernel has no function or tracepoint of a
+        name, or takes no probe on it, and no `expect` says so. Warns with UnexpectedFailure for every other operation
+        that failed without an `expect` for it, with the verifier's reason for a program that was refused.
         """
         __tracebackhide__ = True
         return self.check_object((), steps)
@@ -144,6 +146,8 @@ class LaneGuest:
             self._record(script, result)
             raise Diverged(result)
         self._succeeded(seen, loading)
+        if failed := not_there(self.session.target, seen, (step.index for step in result.unexpected)):
+            raise failed
         unjudged = [
             Unjudged(f"{self.lane}: operation {step.index}, {step.operation}: {step.prediction}")
             for step in result.unpredicted
