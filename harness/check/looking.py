@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from harness.check import explaining, symbols, verifier_log
+from harness.check import command, explaining, symbols, verifier_log
 from harness.check.contents import contents
 from harness.check.trying import WITHOUT_EVENT, Trial
 from harness.check.verifier_log import Reading
@@ -63,6 +63,7 @@ class Inspection:
         observed = [(trial, one) for trial, one, _ in seen if isinstance(one, Observed)]
         readings: dict[str, Reading] = {}
         near: Mapping[str, symbols.Found] = {}
+        commands: tuple[str, ...] = ()
         with suppress(MachineLost):  # of a script; the results before it are told without the kernel's own words
             readings |= _readings(session.executor, observed, environment)
             functions = session.executor.guest.functions
@@ -70,11 +71,13 @@ class Inspection:
                 **symbols.find(session.target, (symbol for pair in observed if (symbol := _unprobed(*pair)))),
                 **{pattern: symbols.matching(functions, pattern) for pattern in _patterns(observed)},
             }
+            if any(command.not_run(trial, one.outcomes) for trial, one in observed):
+                commands = command.applets(session.target)
         for trial, one, predictions in seen:
             if isinstance(one, Observed):
-                self.found[str(lane), trial.name] = checked(
-                    lane, trial, one.outcomes, predictions, environment, readings.get(trial.name), near
-                )
+                reading = readings.get(trial.name)
+                found = checked(lane, trial, one.outcomes, predictions, environment, reading, near)
+                self.found[str(lane), trial.name] = command.told(found, trial, one.outcomes, commands)
 
     def complete(self, report: RunReport) -> RunReport:
         """Returns the report with what was found of every program on every lane, in the order of lanes and programs."""

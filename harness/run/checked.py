@@ -33,6 +33,8 @@ WITH_REASON = (Word.REFUSED, Word.NOT_ATTACHED)
 """Those that an expectation may name a kind of reason of."""
 OTHER_REGISTERS = "architecture"
 """The kind of reason of a program that reads registers of another architecture than the lane's."""
+NO_COMMAND = "no-command"
+"""The kind of reason of a program that a command was to fire which never ran."""
 _RISING = (Word.LOADS, Word.ATTACHES, Word.FIRES)
 """An expectation of one of these is also met by those behind it: whether a probe is hit may be chance."""
 
@@ -147,11 +149,13 @@ class Checked:
     @property
     def fine(self) -> bool:
         """Returns whether it fared as the user's table says; without one, whether it was loaded and, where the bench
-        can, attached, and reads the registers it was compiled to read. No difference is fine, whatever is expected."""
+        can, attached, reads the registers it was compiled to read, and the command that was to fire it ran. No
+        difference is fine, whatever is expected."""
         if self.differs:
             return False
         if not self.expected:
-            return self.word not in (Word.REFUSED, Word.NOT_ATTACHED, Word.NOT_RUN) and not self.misread
+            wrong = self.misread or any(why.kind == NO_COMMAND for why in self.whys)
+            return self.word not in (Word.REFUSED, Word.NOT_ATTACHED, Word.NOT_RUN) and not wrong
         word, _, kind = self.expected.partition(": ")
         if word in _RISING and self.word in _RISING:
             return _RISING.index(self.word) >= _RISING.index(Word(word))
