@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The command `hil`. It installs its signal handlers before it imports the rest of itself, which takes a moment."""
 
-from hil import signals
+import os
+
+try:
+    from hil import signals
+except KeyboardInterrupt:  # by the handler that Python has, while the standard library's modules are loaded
+    os.write(2, b"hil: ended by SIGINT\n")
+    os._exit(130)
 
 
 def main() -> None:

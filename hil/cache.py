@@ -18,7 +18,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -104,10 +104,9 @@ def locked(folder: Path, *, notify: Callable[[str], None] = lambda _: None) -> I
     none."""
     path = _lock_file(folder)
     with writing(folder):
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
+            _acquire(lock, 0)
         except Timeout:
             _log.info("waiting for another process that works on %s", folder)
             notify(f"waiting for another process that works on {folder}")
@@ -150,11 +149,20 @@ def _await(lock: FileLock, folder: Path) -> None:
     """Wait for the lock without a time limit; raises BenchError when the bench is asked to end meanwhile."""
     while True:
         try:
-            lock.acquire(timeout=_LOCK_INTERVAL)
+            _acquire(lock, _LOCK_INTERVAL)
             return
         except Timeout:
             if programs.ending():
                 raise BenchError(f"no longer waiting for the lock of {folder}: the bench is about to end") from None
+
+
+def _acquire(lock: FileLock, seconds: float) -> None:
+    """Take a lock, whose folder is made when there is none; raises Timeout when that takes more than `seconds`."""
+    while True:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # removed meanwhile by `remove_with_lock`
+            lock.acquire(timeout=seconds)
+            return
 
 
 def left_overs(root: Path) -> Iterator[tuple[Path, Path]]:
@@ -258,6 +266,15 @@ def freeze(folder: Path) -> None:
             if not path.is_symlink():
                 path.chmod(0o555 if path.stat().st_mode & stat.S_IXUSR else 0o444)
         Path(parent).chmod(0o555)
+
+
+def remove_with_lock(folder: Path) -> None:
+    """Remove a folder whose lock the caller holds, the lock's file, and the parent when nothing else is in it. Who
+    waits for the lock takes a new file: filelock looks whether the one it locked is still there."""
+    remove(folder)
+    _lock_file(folder).unlink(missing_ok=True)
+    with suppress(OSError):  # others are in it, or wait in it
+        folder.parent.rmdir()
 
 
 def remove(folder: Path) -> None:

@@ -152,7 +152,7 @@ def remove(name: str, arch: Architecture) -> bool:
     if not _present(folder):
         return False
     with cache.locked(folder), cache.writing(folder):
-        cache.remove(folder)
+        cache.remove_with_lock(folder)
     return True
 
 

@@ -101,7 +101,7 @@ def discard(folder: Path) -> None:
     """Remove a state that is damaged, does not load or is no longer wanted; harmless when another process did. Raises
     Unusable when the cache cannot be written."""
     with cache.locked(folder), cache.writing(folder):
-        cache.remove(folder)
+        cache.remove_with_lock(folder)
 
 
 def clear() -> None:

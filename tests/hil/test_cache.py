@@ -5,11 +5,13 @@ import errno
 import os
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from hil import cache
+from tests.waiting import until
 
 
 def test_a_folder_appears_complete_and_read_only(tmp_path: Path) -> None:
@@ -79,6 +81,28 @@ def test_remove_copes_with_read_only_folders(tmp_path: Path) -> None:
     cache.remove(target)
     cache.remove(target)
     assert not target.exists()
+
+
+def test_who_waits_for_a_folder_that_is_removed_with_its_lock_has_the_lock(tmp_path: Path) -> None:
+    folder, waiting, goes_on = tmp_path / "kernel" / "arm64", threading.Event(), threading.Event()
+    held: list[bool] = []
+
+    def wait() -> None:
+        with cache.locked(folder, notify=lambda _: waiting.set()):
+            held.append(cache.held(folder))
+            goes_on.wait()
+
+    other = threading.Thread(target=wait)
+    with cache.locked(folder):
+        folder.mkdir()
+        other.start()
+        assert waiting.wait(60)
+        cache.remove_with_lock(folder)
+        assert not folder.exists()
+    until(lambda: held)
+    goes_on.set()
+    other.join()
+    assert held == [True], "whoever comes next waits for it"
 
 
 def test_a_full_disk_is_ours_whatever_file_was_copied(tmp_path: Path) -> None:

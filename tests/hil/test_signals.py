@@ -129,10 +129,21 @@ def test_a_signal_that_comes_while_modules_are_loaded_is_no_traceback(
 ) -> None:
     """A replacement of click, the first slow import, sends the signal."""
     (tmp_path / "click.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{name})\n")
+    assert begun(command, tmp_path) == (128 + getattr(signal, name), "", f"hil: ended by {name}\n")
+
+
+@pytest.mark.parametrize("command", [("hil",), ("hil-plugin",)], ids=" ".join)
+def test_an_interrupt_before_the_handlers_are_there_is_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
+    """A replacement of the first module that `hil.signals` imports and Python itself has not, sends it."""
+    (tmp_path / "contextlib.py").write_text("import _signal, os\nos.kill(os.getpid(), _signal.SIGINT)\n")
+    assert begun(command, tmp_path) == (130, "", "hil: ended by SIGINT\n")
+
+
+def begun(command: tuple[str, ...], modules: Path) -> tuple[int, str, str]:
+    """Returns exit status and output of a command whose modules are looked for in a folder first."""
     installed = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
     argv = [sys.executable, *command] if command[0] == "-m" else installed
     done = subprocess.run(
-        argv, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120
+        argv, env={**os.environ, "PYTHONPATH": str(modules)}, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 128 + getattr(signal, name)
-    assert (done.stdout, done.stderr) == ("", f"hil: ended by {name}\n")
+    return done.returncode, done.stdout, done.stderr

@@ -226,6 +226,7 @@ def test_remove(archive: list[str], cached: Path) -> None:
     assert store.remove("debian-12", ARM64)
     assert not store.remove("debian-12", ARM64)
     assert store.find("debian-12", ARM64) is None
+    assert not (store.root() / "debian-12").exists(), "neither a folder nor a lock is left"
 
 
 def test_names_are_the_catalogue_and_what_was_imported(cached: Path, build: Callable[..., Parts]) -> None:
