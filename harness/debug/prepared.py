@@ -20,7 +20,7 @@ from harness.lane import Engine
 from harness.lockstep import dispatch
 from harness.lockstep.inside import INTERPRETERS
 from harness.lockstep.loads import loads
-from harness.lockstep.registers import jit_register_names, register_names
+from harness.lockstep.registers import jit_register_names, private_stack_register, register_names
 from harness.objects.btf.reader import Btf
 from harness.objects.btf.types import COMPOSITE
 from harness.objects.kernel_facts import KernelFacts
@@ -76,6 +76,7 @@ def _data(debuggee: Debuggee, subject: Subject, symbol: str) -> data.SessionData
         config=str(kernel.config),
         compiled=compiled,
         registers=jit_register_names(arch, kernel.era),
+        private=private_stack_register(arch, kernel.era),
         load=_load(debuggee, compiled),
         unload=_address(debuggee, UNLOADED),
         hook=symbol,

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from harness.isa.instruction import SIZE, Instruction
 from harness.isa.opcodes import LD_IMM64, Class, Jump, Mode, Pseudo
-from harness.lockstep.inside import CALL, CALL_ARGS, EXIT, TAIL_CALL, same_code
+from harness.lockstep.inside import CALL, CALL_ARGS, EXIT, PRIVATE, TAIL_CALL, same_code
 from harness.lowering.watch import LoadedCode
 from hil.recorder import Record
 
@@ -20,9 +20,6 @@ LOCAL = 1
 STACK_WORDS = 64
 REGISTER_WORDS = 11
 CODE_BYTES = 16
-_PRIVATE = bytes.fromhex("654c030c25")
-"""add r9, gs:[...], by which x86_64's JIT makes the address of a private stack: emit_priv_frame_ptr()
-(arch/x86/net/bpf_jit_comp.c), since 6.13."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +69,7 @@ class GuestProgram:
         start = 0
         for function, size in self.code.functions:
             if function <= address < function + size:
-                return _PRIVATE in self.code.image[start : start + size]
+                return PRIVATE in self.code.image[start : start + size]
             start += size
         return False
 

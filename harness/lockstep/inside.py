@@ -12,6 +12,9 @@ CALL = Class.JMP | Jump.CALL
 EXIT = Class.JMP | Jump.EXIT
 # Opcodes that only exist inside the kernel, include/linux/filter.h; BPF_OBJ_GET_INFO_BY_FD shows the ones on the right.
 TAIL_CALL, CALL_ARGS = Class.JMP | 0xF0, Class.JMP | 0xE0
+PRIVATE = bytes.fromhex("654c030c25")
+"""add r9, gs:[...], by which x86_64's JIT makes the address of a private stack: emit_priv_frame_ptr()
+(arch/x86/net/bpf_jit_comp.c), since 6.13. A function with this code has R10 in r9."""
 _PROBE_MEM, _MODE = 0x20, 0x60
 _SHOWN = {TAIL_CALL: CALL, CALL_ARGS: CALL}
 

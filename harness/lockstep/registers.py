@@ -64,6 +64,12 @@ def jit_register_names(arch: str, era: str) -> tuple[str, ...]:
     return _of(arch, era).names
 
 
+def private_stack_register(arch: str, era: str) -> str:
+    """Returns the name of the register that holds R10 in functions with a private stack; "" where there are none.
+    Raises UserError where nobody looked it up."""
+    return _of(arch, era).private
+
+
 def jit_registers(arch: str, era: str) -> tuple[int, ...]:
     """Returns gdb's numbers of the registers that hold R0 to R10, and the address of a private stack where there may be
     one; raises UserError where nobody looked them up."""

@@ -95,9 +95,10 @@ class LoadData:
 
 @dataclass(frozen=True)
 class SessionData:
-    """All of it. `offsets` are those of fields in the kernel's structures, as `struct.field`; where they lack one, gdb
-    must know the type. `model` says why there are no `runs`. `past` is the socket at which `hil` answers what was
-    recorded; empty when nothing is."""
+    """All of it. `registers` are those of R0 to R10 under a JIT; `private` is that of R10 in functions with a stack of
+    their own for each CPU, "" where there are none. `offsets` are those of fields in the kernel's structures, as
+    `struct.field`; where they lack one, gdb must know the type. `model` says why there are no `runs`. `past` is the
+    socket at which `hil` tells what was recorded; "" where nothing is."""
 
     lane: str
     arch: str
@@ -106,6 +107,7 @@ class SessionData:
     config: str
     compiled: bool
     registers: Sequence[str]
+    private: str
     load: LoadData
     unload: int
     hook: str

@@ -12,7 +12,7 @@ from harness.debug.inside.data import ProgramData
 from harness.debug.inside.guest import Structures, half, memory, word
 from harness.isa.instruction import SIZE, Instruction, decode
 from harness.lockstep.images import begins, origins
-from harness.lockstep.inside import same_code, starts
+from harness.lockstep.inside import PRIVATE, same_code, starts
 from harness.lowering.watch import line_of
 from harness.script.operations import LoadProgram, Program
 
@@ -72,6 +72,11 @@ class Loaded:
     def next_kept(self, index: int) -> int | None:
         """Returns the instruction, or the first one behind it that the kernel still has."""
         return next((one for one in self.kept if one >= index), None)
+
+    @cached_property
+    def private(self) -> Sequence[range]:
+        """The functions that have a stack of their own for each CPU."""
+        return [one for one in self.images if PRIVATE in memory(one.start, len(one))]
 
     def within(self, address: int) -> tuple[int, ...]:
         """Returns the script's instructions whose native code an address is in; empty outside of it."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import gdb
@@ -95,8 +95,16 @@ def registers(session: Session, place: Place) -> list[int | None]:
         return [word(array + _WORD * number) for number in range(REGISTERS)]
     return [
         None if place.entry and number == FRAME_POINTER else register(name)
-        for number, name in enumerate(session.data.registers)
+        for number, name in enumerate(machine_registers(session, place))
     ]
+
+
+def machine_registers(session: Session, place: Place) -> Sequence[str]:
+    """Returns the names of the machine registers that a JIT keeps R0 to R10 in, at a place."""
+    names = session.data.registers
+    if not session.data.private or not any(register("pc") in one for one in place.loaded.private):
+        return names
+    return [*names[:FRAME_POINTER], session.data.private]
 
 
 def stack_top(session: Session, place: Place) -> int:

@@ -57,7 +57,7 @@ def test_what_gdb_reads_is_what_was_written(tmp_path: Path) -> None:
     step = StepData(0, 1, [ValueData("0x1", 1), ValueData("the stack+512", 512, region=0)], [[-8, "00"]])
     data = SessionData(
         *("debian-12/arm64/jit", "arm64", "6.1", "6.1.1", "/config", True, ["x7"]),
-        *(LoadData(1, "x0"), 2, "hook", ["ctx"]),
+        *("", LoadData(1, "x0"), 2, "hook", ["ctx"]),
         [ProgramData("p", 2, "KPROBE", "95", [[0, "exit"]], [], ["m"], [])],
         [MapData("m", "ARRAY", 4, 8, 1)],
         InterpreterData(3, [4], "x19", "x20", 0),
