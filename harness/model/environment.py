@@ -13,7 +13,7 @@ from harness.counting import counted
 from harness.lane import Engine
 from harness.model.distribution import Distribution, configured
 from harness.model.eras import Era, doubtful, era
-from harness.model.rules import JitFault, TailCallFault
+from harness.model.rules import FunctionFault, JitFault
 from harness.model.upstream.change import Seen
 from harness.release import READ, RUN, dotted
 from harness.script.needs import FIRST_CPU
@@ -42,7 +42,7 @@ class Environment:
     shows otherwise than the configuration that came with it. `supposed` are the changes, of those that nobody has
     looked up for the release, that it is taken to have; None when it may have any of them (`harness.model.unchecked`).
     With `affords` it is known to have the memory for the map that is made.
-    `faults_of_tail_calls` are errors that it is taken to have, whatever its rules say.
+    `faults_of_functions` are errors that it is taken to have, whatever its rules say.
     """
 
     era: str
@@ -61,7 +61,7 @@ class Environment:
     other_options: tuple[str, ...] = ()
     supposed: frozenset[Seen] | None = None
     affords: bool = False
-    faults_of_tail_calls: frozenset[TailCallFault] = frozenset()
+    faults_of_functions: frozenset[FunctionFault] = frozenset()
 
     @classmethod
     def of(cls, kernel: Kernel, engine: Engine, facts: Facts) -> Environment:

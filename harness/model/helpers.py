@@ -37,7 +37,7 @@ class Helpers:
 
     def __init__(self, environment: Environment, surroundings: Surroundings | None = None) -> None:
         self._environment = environment
-        self.faults_of_tail_calls = environment.faults_of_tail_calls
+        self.faults_of_functions = environment.faults_of_functions
         self._surroundings = surroundings or surroundings_of(environment)
 
     def __call__(self, number: int, *arguments: Value) -> Value:

@@ -39,15 +39,17 @@ class JitFault(Enum):
     do_jit(), arch/x86/net/bpf_jit_comp.c of 4.1."""
 
 
-class TailCallFault(Enum):
-    """An error of kernels in tail calls of functions. The rules leave it out: it is supposed where the outcome that
-    such a kernel would give is asked for."""
+class FunctionFault(Enum):
+    """An error of kernels in functions that end otherwise than by an exit. The rules leave it out: it is supposed where
+    the outcome that such a kernel would give is asked for."""
 
     BUDGET_OF_FRAMES = auto()
     """What a function's tail calls take of the limit is given back when it returns to its caller."""
     RESULT_REMOVED = auto()
     """Behind a function that a tail call left, jumps are as the verifier decided them, which knows only what the
     function gives where its tail call fails."""
+    PACKET_RESULT_REMOVED = auto()
+    """Behind a function that a load from behind the packet's end left, they are so, too."""
 
 
 class Keep(Enum):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, STACK_SIZE
 from harness.model.memory import Region
-from harness.model.rules import TailCallFault
+from harness.model.rules import FunctionFault
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import Pointer, Value, unknown
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class HelperCall(Protocol):
-    """The helpers that programs call. `faults_of_tail_calls` are the errors that the kernel is taken to have."""
+    """The helpers that programs call. `faults_of_functions` are the errors that the kernel is taken to have."""
 
-    faults_of_tail_calls: frozenset[TailCallFault]
+    faults_of_functions: frozenset[FunctionFault]
 
     def __call__(self, number: int, *arguments: Value) -> Value:
         """Calls a helper, by its id and R1..R5; returns the new R0."""
@@ -56,7 +56,8 @@ class State:
     """Registers, program counter and stack of one run. `pc` is the index of the next instruction, `tail_calls` how many
     tail calls count against the limit, in whatever frame; `choices` decide comparisons that cannot be known. `code` is
     the running program's, `depth` the number of its functions that are under way, and `callers` what they return to.
-    `astray` is whether a tail call ended one of its functions, where faults of tail calls are supposed.
+    `astray` is whether one of its functions ended in a way that the verifier overlooked, where such errors are
+    supposed.
     """
 
     __slots__ = (

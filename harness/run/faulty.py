@@ -11,7 +11,7 @@ from harness.lane import Lane
 from harness.lowering.executor import Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
-from harness.model.rules import TailCallFault
+from harness.model.rules import FunctionFault
 from harness.run.judging import judge, predict
 from harness.run.known import KnownDivergence, excuse, excused
 from harness.run.results import ScriptResult
@@ -25,8 +25,8 @@ def excuse_faulty(
     if result.verdict is not Verdict.DIVERGE or isinstance(seen, Missed):
         return result
     for entries in _together([one for one in known if one.fault and one.covers(result)]):
-        faults = frozenset(TailCallFault[one.fault] for one in entries)
-        model = ModelExecutor(replace(environment, faults_of_tail_calls=faults))
+        faults = frozenset(FunctionFault[one.fault] for one in entries)
+        model = ModelExecutor(replace(environment, faults_of_functions=faults))
         if not compare(seen.script, predict(model, seen), seen.outcomes).divergence:
             return excused(result, entries[0])
     return result

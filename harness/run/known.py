@@ -24,7 +24,7 @@ class KnownDivergence:
     All three must match, so that another divergence of the same script is no excuse. `versions` are the kernels it is
     about, pairs of a first and a last LINUX_VERSION_CODE, both included; None for whatever kernel the lane has. An
     entry with versions covers nothing before `about` has chosen it. `fault` is the error of the model's
-    (`TailCallFault`) with which a divergence has to be predicted.
+    (`FunctionFault`) with which a divergence has to be predicted.
     """
 
     script: str

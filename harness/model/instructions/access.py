@@ -9,6 +9,7 @@ from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Atomic, Pseudo, Size
 from harness.model.instructions.jumps import leave
 from harness.model.memory import load, store
+from harness.model.rules import FunctionFault
 from harness.model.signed import sign_extend
 from harness.model.state import GARBAGE, Handler, State
 from harness.model.unpredictable import Unpredictable
@@ -80,6 +81,8 @@ def _load_packet(nbytes: int, *, indirect: bool) -> Handler:
         if offset < 0 or state.packet is None:
             raise Unpredictable("the model knows no headers before the packet's data")
         if offset + nbytes > len(state.packet):
+            if state.depth and FunctionFault.PACKET_RESULT_REMOVED in state.helper.faults_of_functions:
+                state.astray = True
             return leave(state, 0)
         state.registers[0] = int.from_bytes(state.packet[offset : offset + nbytes], "big")
         state.registers[1:6] = [GARBAGE] * 5

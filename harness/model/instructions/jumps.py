@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import FRAME_POINTER, Helper
 from harness.model.memory import Fault
-from harness.model.rules import TailCallFault
+from harness.model.rules import FunctionFault
 from harness.model.signed import SIGN32, SIGN64
 from harness.model.state import GARBAGE, Frame, Handler, Resumed, State, TailCall, new_stack
 from harness.model.unpredictable import Unpredictable
@@ -148,10 +148,10 @@ def leave(state: State, result: Value) -> Value | None:
     if not state.callers:
         return result
     frame = state.callers.pop()
-    if faults := state.helper.faults_of_tail_calls:
-        if not state.depth:  # a tail call began a program anew
+    if faults := state.helper.faults_of_functions:
+        if FunctionFault.RESULT_REMOVED in faults and not state.depth:  # a tail call began a program anew
             state.astray = True
-        if TailCallFault.BUDGET_OF_FRAMES in faults:
+        if FunctionFault.BUDGET_OF_FRAMES in faults:
             state.tail_calls = frame.tail_calls
     state.pc, state.depth = frame.pc, frame.depth
     state.registers[:] = [result, *[GARBAGE] * 5, *frame.registers]

@@ -60,6 +60,18 @@ class Inputs:
         """Returns an input with a word all over the context, and random numbers in everything else."""
         return word.to_bytes(WORD, "little") * (self._context // WORD) + random.randbytes(self.size - self._context)
 
+    def present(self) -> bytes:
+        """Returns an input with what is in the maps; of what nobody knows, and of the context, zeros."""
+        given = bytearray(self.size)
+        for part in self._parts:
+            value = None if part.map.doubt else part.map.read(part.key)
+            if value is not None:
+                content, _ = value.image()
+                given[part.begin : part.begin + len(content)] = content
+                if part.present is not None:
+                    given[part.present] = 1
+        return bytes(given)
+
     def unpack(self, given: bytes) -> tuple[Pointer, Mapping[int, Map], bytes, Sequence[int]]:
         """Returns the context, maps of a trial's own, the packet, and the numbers that helpers give."""
         context = given[: self._context] * (_CONTEXT // self._context + 1)

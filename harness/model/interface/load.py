@@ -11,10 +11,10 @@ from harness.model.errno import Errno
 from harness.model.interface import permissions
 from harness.model.interface.kernel import Kernel
 from harness.model.interface.objects import LoadedProgram
-from harness.model.interface.overlooked import with_jumps_removed
+from harness.model.interface.overlooked import REMOVING, with_jumps_removed
 from harness.model.interface.verification import MapReferences, verdict
 from harness.model.maps import ProgramArrayMap
-from harness.model.rules import OTHER_COMMAND, LoadCheck, TailCallFault
+from harness.model.rules import OTHER_COMMAND, LoadCheck
 from harness.model.unpredictable import Bounded, Deadly, Narrowed, Settled, Unpredictable
 from harness.script import logs
 from harness.script.operations import LoadProgram, ProgramType
@@ -79,7 +79,7 @@ def _keep(kernel: Kernel, operation: LoadProgram, references: MapReferences) -> 
     _spare(kernel, operation)
     instructions, maps = operation.program.instructions, references.maps()
     code = kernel.interpreter.compile(instructions)
-    if TailCallFault.RESULT_REMOVED in kernel.environment.faults_of_tail_calls:
+    if REMOVING & kernel.environment.faults_of_functions:
         code = with_jumps_removed(code, kernel.environment, instructions, maps)
     program = LoadedProgram(int(operation.type), instructions, code, maps)
     for map in program.maps.values():

@@ -21,7 +21,6 @@ from harness.model.interface.inputs import Inputs
 from harness.model.interpreter import Interpreter
 from harness.model.maps import Map
 from harness.model.memory import Region
-from harness.model.rules import TailCallFault
 from harness.model.state import Handler, State
 from harness.model.value import M32, M64, Pointer, Value
 
@@ -93,13 +92,22 @@ class Trials:
             raise Arrived
         return tuple(self._comparisons)
 
+    def visits(self, given: bytes) -> frozenset[int]:
+        """Runs the program with the input, and returns the instructions that it carries out, up to where it is astray
+        or nobody knows what it does."""
+        context, maps, packet, numbers = self.inputs.unpack(given)
+        state = State(self.program, maps, context, _Answering(self._helpers, numbers), packet)
+        visited: set[int] = set()
+        self._interpreter.run(self._code, state, lambda step: None if state.astray else visited.add(step.pc))
+        return frozenset(visited)
+
     def _arrives(self, given: bytes, choices: Choices | None) -> bool:
         context, maps, packet, numbers = self.inputs.unpack(given)
         state = State(self.program, maps, context, _Answering(self._helpers, numbers), packet, choices)
         try:
             self._interpreter.run(self._code, state)
         except Arrived:
-            return True
+            return not state.astray
         return False
 
     def equalities(self) -> Sequence[int]:
@@ -154,10 +162,9 @@ def _machine(environment: Environment) -> tuple[Interpreter, Helpers]:
 class _Answering:
     """Helpers that give numbers of the input where nobody knows what they give."""
 
-    faults_of_tail_calls: frozenset[TailCallFault] = frozenset()
-
     def __init__(self, helpers: Helpers, numbers: Sequence[int]) -> None:
         self._helpers = helpers
+        self.faults_of_functions = helpers.faults_of_functions
         self._numbers = numbers
         self._given = 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel does wrong with tail calls of functions is computed: nothing else is excused."""
+"""What a kernel does wrong where a tail call or a load ends a function is computed: nothing else is excused."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from harness.run.known import KnownDivergence, excuse
 from harness.run.results import ScriptResult
 from harness.script.outcome import Outcome
 
-LANE = Lane("debian-12", "x86_64", Engine.JIT)
-WHERE = Environment("6.1", "x86_64", 0x601C0, "jit")
+LANE, WHERE = Lane("debian-12", "x86_64", Engine.JIT), Environment("6.1", "x86_64", 0x601C0, "jit")
+EARLIER, THERE = Lane("debian-11", "x86_64", Engine.INTERP), Environment("5.10", "x86_64", 0x50AFF, "interp")
+"""A lane with the errors of tail calls, and one with that of loads from the packet."""
 (BUDGET,) = (one for one in bugs() if one.id == "tail-call-budget-of-frames")
 (REMOVED,) = (one for one in bugs() if one.id == "tail-call-ends-function")
+(PACKET,) = (one for one in bugs() if one.id == "packet-load-ends-function")
 LATER = replace(
     REMOVED,
     program="""
@@ -66,15 +68,39 @@ LATER = replace(
 one side decides the next."""
 
 
+PACKET_LATER = replace(
+    PACKET,
+    program="""
+    main():
+    r6 = r1
+    r8 = 5
+    call load
+    if r0 != 0x1 goto both
+    r8 = 4
+    both: if r8 == 0x4 goto fell
+    r0 = 7
+    exit
+    fell: r0 = r8
+    exit
+    load():
+    r6 = r1
+    r0 = *(u8 *)skb[300]
+    r0 = 1
+    exit
+    """,
+)
+
+
 def result(bug: Bug, verdict: int, entries: Sequence[KnownDivergence] | None = None) -> ScriptResult:
     """Of the program that shows an error, which returned this."""
     script = bug.script()
-    *before, _ = ModelExecutor(WHERE).run(script)
+    lane, where = (EARLIER, THERE) if bug.id == PACKET.id else (LANE, WHERE)
+    *before, _ = ModelExecutor(where).run(script)
     outcomes = [one if isinstance(one, Outcome) and one.value == 0 else Outcome(value=3) for one in before]
     seen = Observed(script, (*outcomes, Outcome(value=verdict)), 0.0)
-    entries = tuple(known([LANE], [script])) if entries is None else entries
+    entries = tuple(known([lane], [script])) if entries is None else entries
     assert entries
-    found = excuse_faulty(judge(LANE, seen, ModelExecutor(WHERE)), seen, WHERE, entries)
+    found = excuse_faulty(judge(lane, seen, ModelExecutor(where)), seen, where, entries)
     return excuse(found, entries)
 
 
@@ -90,6 +116,12 @@ def result(bug: Bug, verdict: int, entries: Sequence[KnownDivergence] | None = N
         (LATER, 7, Verdict.AGREE),
         (LATER, 5, Verdict.KNOWN),
         (LATER, 4, Verdict.DIVERGE),
+        (PACKET, 7, Verdict.AGREE),
+        (PACKET, 8, Verdict.KNOWN),
+        (PACKET, 9, Verdict.DIVERGE),
+        (PACKET_LATER, 7, Verdict.AGREE),
+        (PACKET_LATER, 5, Verdict.KNOWN),
+        (PACKET_LATER, 4, Verdict.DIVERGE),
     ],
 )
 def test_only_what_a_kernel_with_the_error_gives_is_excused(bug: Bug, verdict: int, expected: Verdict) -> None:
