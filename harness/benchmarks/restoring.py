@@ -28,6 +28,10 @@ class Restores:
         return "\n".join([f"{len(self.seconds)} of {self.asked} restored{took}", *self.fallbacks])
 
 
+_TOLD = 20
+"""Of so many restores in a row, one is told."""
+
+
 def restore_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callable[[str], None]) -> Ratio:
     """Restores and boots in turn, each from QEMU's start to the end of the greeting; a state is saved first if there is
     none. Raises BenchError when a machine is not restored."""
@@ -50,12 +54,14 @@ def restore_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callabl
     )
 
 
-def restored_in_a_row(bootable: Bootable, folder: Path, count: int) -> Restores:
+def restored_in_a_row(bootable: Bootable, folder: Path, count: int, notify: Callable[[str], None]) -> Restores:
     """Restores `count` machines one after the other, from a state that is saved first if there is none."""
     heard = _Warnings()
     _start(bootable, folder)
     seconds = []
-    for _ in range(count):
+    for number in range(1, count + 1):
+        if number % _TOLD == 1:
+            notify(f"restore {number} of {count} of {bootable.kernel.name}/{bootable.kernel.arch}")
         took, was_restored = _start(bootable, folder, listener=heard)
         if was_restored:
             seconds.append(took)

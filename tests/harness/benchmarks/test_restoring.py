@@ -19,7 +19,7 @@ REASON = architecture("riscv64").always_booted
 def test_only_those_are_restored_that_can_be_and_the_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def restored(bootable: Any, _: Any, count: int) -> Restores:
+    def restored(bootable: Any, _: Any, count: int, __: Any) -> Restores:
         asked.append(bootable.name)
         return Restores(count, (), (0.25,) * count)
 
