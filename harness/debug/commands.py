@@ -13,32 +13,26 @@ from rich.text import Text
 from harness.compare import Verdict
 from harness.core_scripts import KNOWN
 from harness.debug import interactive as by_hand
+from harness.debug.choosing import USUAL, WITHOUT_KPROBES, one_lane, stop_at, usual
 from harness.debug.debuggee import booted
 from harness.debug.going_back import place, show_file, show_moment
-from harness.debug.hooks import hook
 from harness.debug.in_lockstep import Held, held, in_lockstep
 from harness.debug.looking import look
 from harness.debug.showing import show
 from harness.debug.subject import offered, subject
 from harness.jobs import completing
 from harness.jobs.options import output
-from harness.lane import Engine, Lane, select
+from harness.lane import Lane
 from harness.lockstep.taken import read, taken, write
-from harness.model.eras import era
 from harness.run import known, matrix
-from harness.run.choice import known_lanes
 from harness.run.known import excuse
-from harness.run.needs import unmet
-from harness.script.needs import Need
 from harness.session import LineListener, prepare
 from hil import directories, terminal
 from hil.completing import one_of
 from hil.errors import UserError
 from hil.gdb.command import require_gdb, require_python
-from hil.gdb.errors import UnknownSymbol
 from hil.kernels.debug_symbols import debug_symbols
 
-USUAL, WITHOUT_KPROBES = "counting", "socket-filter"
 _AT = "With --lockstep or --show: registers, stack and maps before this executed instruction of a run."
 _KINDS = (
     "core script, clause, case, error of kernels (hil bugs), finding of a campaign (FINDING.json), or program of an "
@@ -109,7 +103,7 @@ def debug(
         return show_file(console, shown, at)
     if at is not None:
         place(at)  # fails before anything boots
-    named = [_lane(one) for one in (() if lane is None else (lane,)) + lanes]
+    named = [one_lane(one) for one in (() if lane is None else (lane,)) + lanes]
     progress = LineListener(lambda line: console.print(Text(line, style="dim"), soft_wrap=True))
     if lockstep is not None:
         _only_with(
@@ -137,21 +131,13 @@ def debug(
         require_gdb()
     bootable = prepare(chosen.kernel, chosen.arch, progress)
     kernel = bootable.kernel
-    about = subject(_usual(chosen.arch, kernel.era) if name is None else name, kernel)
+    about = subject(usual(chosen.arch, kernel.era) if name is None else name, kernel)
     script = about.script
     vmlinux = debug_symbols(kernel, progress.note) if typed else None
     folder = matrix.make_folder(output or directories.state() / "debug")
     progress.note(f"booting {kernel}")
     with booted(chosen, bootable, folder, progress, vmlinux, recorded=record is not None) as debuggee:
-        if reason := unmet(script.needs, debuggee.environment):
-            raise UserError(f"{chosen} cannot run {script.name}: {reason}", remedy="choose another script or lane")
-        if Need.TWO_CPUS in script.needs:
-            debuggee.session.bring_up_cpus()
-        where = symbol
-        if where is None:
-            where = hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
-        elif debuggee.table.address(where) is None:
-            raise UnknownSymbol(f"the kernel has no symbol {where!r}", remedy="see /proc/kallsyms in a guest")
+        where = stop_at(debuggee, script, symbol)
         if interactive:
             seen = by_hand.interact(debuggee, about, where, folder, gdbinit, progress.note)
         elif server:
@@ -212,20 +198,3 @@ def _show(console: Console, one: Held, named: bool) -> None:
     first, *others = one.lines()
     for line in (f"{one.lane}: {first}" if named else first, *others):
         console.print(Text(line), soft_wrap=True)
-
-
-def _lane(text: str) -> Lane:
-    """Returns the one lane that `text` names; without an engine, the one with the interpreter. Raises UserError
-    otherwise."""
-    found = select([text], known_lanes([text]))
-    if len(found) > 1 and text.count("/") == 1:
-        found = tuple(lane for lane in found if lane.engine is Engine.INTERP)
-    if len(found) != 1:
-        names = ", ".join(str(lane) for lane in found)
-        raise UserError(f"{text!r} names {len(found)} lanes", remedy=f"choose one of: {names}")
-    return found[0]
-
-
-def _usual(arch: str, release: str) -> str:
-    """Returns the name of the script that is debugged by default."""
-    return USUAL if era(release, arch).kprobes else WITHOUT_KPROBES

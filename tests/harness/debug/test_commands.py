@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.debug import commands, in_lockstep
+from harness.debug.choosing import one_lane, usual
 from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
 from harness.debug.subject import subject
 from harness.kernel_bugs.bugs import bugs
@@ -44,8 +45,8 @@ def test_more_than_one_lane_is_too_many() -> None:
 
 
 def test_an_architecture_is_enough_to_choose_the_interpreter() -> None:
-    assert commands._lane("debian-12/arm64") == Lane("debian-12", "arm64", Engine.INTERP)
-    assert commands._lane("debian-12/arm64/jit").engine is Engine.JIT
+    assert one_lane("debian-12/arm64") == Lane("debian-12", "arm64", Engine.INTERP)
+    assert one_lane("debian-12/arm64/jit").engine is Engine.JIT
 
 
 def test_a_script_that_does_not_exist() -> None:
@@ -97,7 +98,7 @@ def test_a_kernel_without_the_function_is_told_as_that() -> None:
 
 @pytest.mark.parametrize(("arch", "name"), [("x86_64", "counting"), ("arm64", "socket-filter")])
 def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, name: str) -> None:
-    assert commands._usual(arch, "4.1") == name
+    assert usual(arch, "4.1") == name
 
 
 def test_debug_symbols_go_with_gdb_alone() -> None:
