@@ -11,7 +11,7 @@ from glob import escape
 from harness.lane import Engine, Lane, all_lanes
 from harness.run.known import KnownDivergence, about
 from harness.script.operations import Script
-from harness.session import OnBoard
+from harness.session import Bootable, OnBoard
 from hil.arch import architecture
 from hil.kernels import store
 
@@ -22,7 +22,7 @@ class Share:
     their divergences are known, how many rounds to make over all of it, how many scripts share a process
     (`GuestExecutor.run`), which functions stay probed meanwhile (`harness.lowering.armed`), whether the scripts are
     made at random, so that operations that fail in them are expected to, and the board that is the machine, if it is
-    one."""
+    one. What is `ready` need not be prepared."""
 
     kernel: str
     arch: str
@@ -34,6 +34,7 @@ class Share:
     armed: tuple[str, ...] = ()
     random: bool = False
     board: OnBoard | None = None
+    ready: Bootable | None = None
 
     @property
     def name(self) -> str:

@@ -193,7 +193,7 @@ class Worker:
 
     def _run(self) -> None:
         self._go_on()
-        bootable = self.share.board or prepare(self.share.kernel, self.share.arch, self._progress)
+        bootable = self.share.board or self.share.ready or prepare(self.share.kernel, self.share.arch, self._progress)
         kernel = bootable.kernel
         self._know(provenance=dict(kernel.provenance))
         losses = 0

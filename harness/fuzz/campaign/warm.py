@@ -21,6 +21,7 @@ class Kept:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._session: Session[Target] | None = None
+        self._bootable: Bootable | OnBoard | None = None
         self._place = ""
         self._folder: Path | None = None
 
@@ -28,6 +29,12 @@ class Kept:
     def current(self) -> Session[Target] | None:
         """Returns the session that is there; None while it is used, and when there is none, or its machine is gone."""
         return self._session if self._session and self._session.target.alive else None
+
+    def ready(self, kernel: str, arch: str) -> Bootable | None:
+        """Returns what the machine that is there was made of, so that its files need not be hashed for every range;
+        None where it is of another place, or gone."""
+        there = self.current is not None and self._place == f"{kernel}/{arch}"
+        return self._bootable if there and isinstance(self._bootable, Bootable) else None
 
     @contextmanager
     def session(
@@ -40,7 +47,7 @@ class Kept:
             self.close()
             self._folder = _unused(folder)
             session = self._stack.enter_context(open_session(bootable, self._folder, listener, cold=cold))
-            self._place = place
+            self._bootable, self._place = bootable, place
         else:
             session = self._session
             listener.made(session.target)

@@ -111,6 +111,7 @@ def carry_out(task: Task) -> Done:
     """Runs the cases of a task in the process's guest, which stays for the next one of the same place."""
     scripts = made(task.of, task.seed, task.numbers, task.place)
     share = share_of(task.place, scripts, task.board)
+    share = replace(share, ready=_kept.ready(share.kernel, share.arch))
     with logs.to_file(task.folder / f"{share.name}.log"):
         points = Points()
         worker = Worker(share, task.folder, _Silent(), model=points.model, heard=points.heard, sessions=_kept.session)
