@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-from harness.clauses import clauses
-from harness.core_scripts import core_scripts
+from harness.core_scripts import each_script
 from harness.fuzz import generate
 from harness.fuzz import scripts as fuzzed
 from harness.model.eras import ERAS
@@ -24,14 +23,20 @@ def named(name: str, arch: str, era: str, bugs: Collection[str] = ()) -> tuple[s
     if drawn := CASE.fullmatch(name):
         make = fuzzed.script if drawn["kind"] == "script" else generate.case
         return "fuzz", make(int(drawn["seed"]), int(drawn["number"]), rules_of(era, arch))
-    scripts = {one.name: ("run", one) for one in core_scripts(arch, era)}
-    scripts |= {clause.id: ("conform", clause.script(era)) for clause in clauses(arch, era)}
-    if name in scripts:
-        return scripts[name]
+    scripts = []
+    for script in each_script(arch, era):
+        if script.name == name:
+            return "run", script
+        scripts.append(script.name)
+    from harness.clauses import clauses  # a great many modules, which neither a core script nor a case needs
+
+    held = {clause.id: clause for clause in clauses(arch, era)}
+    if name in held:
+        return "conform", held[name].script(era)
     eras = [other for other in ERAS if any(clause.id == name for clause in clauses(arch, other))]
     if eras:
         raise UserError(f"clause {name} is not about era {era}", remedy=f"give --era {' or '.join(eras)}")
-    near = like(name, [*scripts, *bugs])
+    near = like(name, [*scripts, *held, *bugs])
     kinds = "script, clause, case or error of kernels" if bugs else "script, clause or case"
     lists = "hil run --list, hil conform --list and hil bugs" if bugs else "hil run --list and hil conform --list"
     raise UserError(

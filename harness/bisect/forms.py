@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.check.naming import split
 from harness.check.objects import objects
-from harness.check.single import single, split
+from harness.check.single import single
 from harness.check.trying import NamedObject
 from harness.named import named
 from harness.script.operations import Script

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.check.trying import NamedObject, Trial, trials
 from harness.objects.kernel_facts import KernelFacts
@@ -12,15 +11,6 @@ from harness.script.needs import CPUS
 from harness.script.operations import Script
 from hil.errors import UserError
 from hil.kernels.kernel import Kernel
-
-
-def split(what: str) -> tuple[Path | None, str]:
-    """Returns the file and the program in it, "" for its only one; no file where there is none."""
-    before, _, after = what.rpartition(":")
-    for name, program in ((what, ""), (before, after)):
-        if name and Path(name).is_file():
-            return Path(name), program
-    return None, ""
 
 
 def single(files: Sequence[NamedObject], program: str, kernel: Kernel) -> tuple[Trial, Script]:

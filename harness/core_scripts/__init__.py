@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,9 +33,15 @@ def core_scripts(arch: str, era: str) -> tuple[Script, ...]:
 
     Where an operation is expected to fail, the script is written as a clause.
     """
+    return tuple(each_script(arch, era))
+
+
+def each_script(arch: str, era: str) -> Iterator[Script]:
+    """Yields them one by one, as they are made: who looks for one of them need not wait for all."""
     registers = pt_regs(arch, era)
-    made = (one for module in _MODULES for one in module(registers))
-    return tuple(_where_probes_fail(one.script(era) if isinstance(one, Clause) else one) for one in made)
+    for module in _MODULES:
+        for one in module(registers):
+            yield _where_probes_fail(one.script(era) if isinstance(one, Clause) else one)
 
 
 def _where_probes_fail(script: Script) -> Script:

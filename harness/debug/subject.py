@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.check.objects import objects
-from harness.check.single import single, split
-from harness.fuzz.finding.files import read as read_finding
+from harness.check.naming import split
 from harness.jobs import completing
 from harness.kernel_bugs.bugs import bugs
 from harness.named import named
@@ -48,8 +46,14 @@ def subject(name: str, kernel: Kernel) -> Subject:
         file = Path(name)
     if file is None:
         return Subject(named(name, kernel.arch.name, kernel.era, known)[1])
+    # What follows needs more modules than all that is debugged by name.
     if file.suffix == _FINDING:
-        return Subject(read_finding(file).script)
+        from harness.fuzz.finding.files import read
+
+        return Subject(read(file).script)
+    from harness.check.objects import objects
+    from harness.check.single import single
+
     trial, script = single(list(objects([file])), program, kernel)
     lines = {at: f"{line}: {line.text.strip()}".rstrip(": ") for at, line in trial.program.lines}
     return Subject(script, {one.name: lines for one in script.operations if isinstance(one, LoadProgram)})

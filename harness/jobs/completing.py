@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.clauses import clauses
 from harness.core_scripts import core_scripts
-from harness.history.store import History
 from harness.lane import Engine
 from harness.run.choice import known_lanes
 from hil.arch import architectures
@@ -38,6 +36,8 @@ def script_names() -> Iterable[str]:
 
 def clause_names() -> Iterable[str]:
     """The clauses: those of every era on one architecture, and what others have beside them in the newest."""
+    from harness.clauses import clauses  # a great many modules, which every command would import
+
     first, *others = architectures()
     places = [*((first, era) for era in catalogue.eras()), *((arch, catalogue.eras()[-1]) for arch in others)]
     return dict.fromkeys(clause.id for place in places for clause in clauses(*place))
@@ -50,6 +50,8 @@ def all_names() -> Iterable[str]:
 
 def run_names() -> Iterable[str]:
     """The newest runs of the history."""
+    from harness.history.store import History
+
     return ("latest", *(str(entry.id) for entry in History().entries(_RUNS)))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.abi import bpf
 from harness.isa.opcodes import STACK_SIZE
 from harness.lane import Engine, Lane
-from harness.lockstep import dispatch
+from harness.lockstep import dispatch, kept
 from harness.lockstep.actual import CODE_BYTES, REGISTER_WORDS, GuestProgram, GuestRun, compiled, interpreted
 from harness.lockstep.inside import INTERPRETERS
 from harness.lockstep.loads import Loads, loads
@@ -25,7 +25,6 @@ from harness.script.needs import Need
 from harness.script.operations import Script
 from harness.session import QUIET, Bootable, Listener, Session, choose_engine, lane_session
 from hil.errors import BenchError
-from hil.gdb.symbols import symbol_file
 from hil.gdb.table import SymbolTable
 from hil.machine import Machine
 from hil.recorder import Group, Place, Record, Recorder, Window
@@ -138,7 +137,10 @@ class LockstepLane:
                 f"{self.lane} has no symbol {' or '.join(INTERPRETERS)}, so its interpreter is not found",
                 remedy="its kernel needs CONFIG_KALLSYMS, or a vmlinux",
             )
-        found = dispatch.find(self.lane.arch, function.address, function.size, self._read)
+        found = kept.dispatch(
+            self.session.kernel,
+            lambda: dispatch.find(self.lane.arch, function.address, function.size, self._read),
+        )
         self.labels = found.labels
         group = Group(
             (found.instruction, found.array),
@@ -156,10 +158,10 @@ class LockstepLane:
         registers = jit_registers(self.lane.arch, self.session.kernel.era)
         stacks = (Window(word, -STACK_SIZE, STACK_SIZE) for word in range(REGISTER_WORDS, len(registers) + 1))
         group = Group(registers, (Window(0, 0, CODE_BYTES), *stacks))
-        start, end = symbols.address("_stext"), symbols.address("_etext")
+        start, end = map(symbols.address, kept.TEXT)
         if start is None or end is None:
             raise BenchError(
-                f"{self.lane} has no symbols _stext and _etext, so its programs cannot be told from the kernel",
+                f"{self.lane} has no symbols {' and '.join(kept.TEXT)}, so its programs cannot be told from the kernel",
                 remedy="its kernel needs CONFIG_KALLSYMS, or a vmlinux",
             )
         taken = sorted([(start, end), *self._modules()])
@@ -180,7 +182,8 @@ class LockstepLane:
         self.recorder.arm(groups, places, self._nudge)
 
     def _modules(self) -> Iterator[tuple[int, int]]:
-        for line in self.session.target.run(["cat", "/proc/modules"]).stdout.decode().splitlines():
+        """Yields where modules are. What runs in others is recorded as well, and belongs to no program."""
+        for line in self.session.executor.text("/proc/modules").splitlines():
             fields = line.split()
             yield int(fields[5], 16), int(fields[5], 16) + int(fields[1])
 
@@ -194,7 +197,7 @@ class LockstepLane:
         machine = self.session.target
         machine.qmp.human("log nochain")
         try:
-            machine.run(["true"])
+            self.session.executor.settle()
         finally:
             if machine.alive:
                 machine.qmp.human("log none")
@@ -236,7 +239,7 @@ def lockstep_machine(
     recorder = Recorder(arch, folder)
     try:
         with lane_session(bootable, folder, plugin=recorder.option, for_gdb=for_gdb, listener=listener) as session:
-            symbols = SymbolTable.of_elf(symbol_file(session.kernel, session.target, notify=listener.note))
+            symbols = kept.symbols(session.kernel, session.target, listener.note)
             yield LockstepMachine(kernel, session, recorder, symbols)
     finally:
         recorder.close()

@@ -12,10 +12,11 @@ from types import TracebackType
 
 from harness.lane import Engine
 from harness.lowering.armed import keep_armed, keep_slots, let_go
-from harness.lowering.context import Guest
+from harness.lowering.context import Guest, Lowering
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
+from harness.lowering.text_files import read_text
 from harness.lowering.traceable import Traceable
 from harness.lowering.waking import waking
 from harness.lowering.watch import Watch
@@ -143,6 +144,16 @@ class GuestExecutor:
         them."""
         batch, read = switching(self.guest, engine, self._deadline)
         read(self._once(batch))
+
+    def text(self, path: str) -> str:
+        """Returns the beginning of a file as text, as far as `read_text` reads it. Raises BenchError when it cannot be
+        opened, MachineLost when the target does not answer."""
+        lowering = Lowering(self.guest, "text", BatchBuilder())
+        opened, read = read_text(lowering, path)
+        results = self._once(lowering.builder.build(self._deadline))
+        if error := results.done(opened).error:
+            raise BenchError(f"cannot read {path} on the target: {error}", remedy="mount its procfs on /proc")
+        return read(results)
 
     def keep_probes(self, symbols: Collection[str], together: int) -> None:
         """Keeps functions probed until the target ends, and trace events on them for `together` scripts that share a

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hil.errors import BenchError
 from hil.gdb.frame import Frame
+from hil.symtab import symbols
 
-# Elf64_Sym, the types of symbols (NOTYPE, OBJECT, FUNC; others follow), and the flag of sections with code; elf(5).
-_SYMBOL = struct.Struct("<IBBHQQ")
+# The table, the types of symbols (NOTYPE, OBJECT, FUNC; others follow), and the flag of sections with code; elf(5).
+_TABLE = ".symtab"
 _STT_NOTYPE, _STT_FUNC = 0, 2
 _SHF_EXECINSTR = 4
 _ENDS = frozenset(("_etext", "_einittext"))
@@ -55,18 +55,13 @@ class SymbolTable:
 
         with path.open("rb") as file:
             elf = ELFFile(file)
-            table = elf.get_section_by_name(".symtab")
-            if table is None:
+            if elf.get_section_by_name(_TABLE) is None:
                 raise BenchError(f"{path} has no symbols", remedy="give a vmlinux that is not stripped")
-            strings = elf.get_section(table["sh_link"])
-            assert strings is not None
-            names = strings.data()
             code = {index for index, section in enumerate(elf.iter_sections()) if section["sh_flags"] & _SHF_EXECINSTR}
-            # pyelftools makes an object of each symbol, which takes half a minute for a kernel.
             return cls(
                 # Assembler code often has labels that are not declared to be functions.
                 Symbol(name, address, kind == _STT_FUNC or (kind == _STT_NOTYPE and section in code), size=size)
-                for name, kind, section, address, size in _symbols(table.data(), names)
+                for name, kind, section, address, size in symbols(elf, _TABLE)
                 if kind <= _STT_FUNC and not name.startswith("$")
             )
 
@@ -90,10 +85,3 @@ class SymbolTable:
         before it: a call that is the last instruction of a function returns to the address behind the function."""
         symbol = self.function_at(address - 1 if returns else address)
         return Frame(address, symbol.name, address - symbol.address) if symbol else Frame(address)
-
-
-def _symbols(table: bytes, names: bytes) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield name, type, section, address and size of each symbol that has a name."""
-    for name, info, _, section, address, size in _SYMBOL.iter_unpack(table):
-        if name:
-            yield names[name : names.index(b"\0", name)].decode(), info & 0xF, section, address, size

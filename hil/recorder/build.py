@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache as cached
@@ -13,12 +14,12 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from hil import cache, directories, programs
 from hil.arch import Architecture
 from hil.errors import BenchError
 from hil.machine.process import require_program
+from hil.symtab import symbols
 
 SOURCE = Path(__file__).with_name("recorder.c")
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", "-fvisibility=hidden")
@@ -107,9 +108,8 @@ def interface_of(qemu: Path) -> Interface:
     """Returns the interface of a QEMU binary; raises NoRecorder as `interface`, or when it is no program."""
     try:
         with qemu.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".dynsym")
-            names = {symbol.name for symbol in table.iter_symbols()} if isinstance(table, SymbolTableSection) else set()
-    except (OSError, ELFError) as error:
+            names = {name for name, *_ in symbols(ELFFile(file), ".dynsym")}
+    except (OSError, ELFError, struct.error, ValueError) as error:
         raise NoRecorder(f"{qemu} cannot be read as a program: {error}", remedy="install QEMU again") from error
     return interface(names, str(qemu))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +19,11 @@ from harness.lockstep.recording import LockstepLane, lockstep_machine
 from hil.arch import architecture
 from hil.errors import BenchError
 from hil.gdb.table import Symbol, SymbolTable
-from hil.recorder import build
+from hil.recorder import Place, build
 
 NOTHING = SymbolTable([])
 KERNEL = "debian-12", "x86_64"
+MODULES = "virtio 16384 0 - Live 0xffffffffc0200000\n"
 TEXT = (Symbol("_stext", 0xFFFF_FFFF_8100_0000, True), Symbol("_etext", 0xFFFF_FFFF_8200_0000, True))
 
 
@@ -31,10 +32,11 @@ class Silent:
 
     def __init__(self, lost: int = 0, stale: int = 0) -> None:
         self.lost, self.failed = lost, 0
+        self.places: Sequence[Place] = ()
         self._stale = stale
 
-    def arm(self, *_: object) -> None:
-        pass
+    def arm(self, _: object, places: Sequence[Place], __: object) -> None:
+        self.places = places
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -45,9 +47,9 @@ class Silent:
 
 
 def lane(engine: Engine, symbols: SymbolTable, recorder: Any) -> LockstepLane:
-    executor = SimpleNamespace(watch=None, run=lambda scripts: [None for _ in scripts])
-    target = SimpleNamespace(run=lambda _: SimpleNamespace(stdout=b""))
-    session: Any = SimpleNamespace(kernel=SimpleNamespace(era="6.1"), executor=executor, target=target)
+    """A lane, of whose machine nothing but the agent is asked: a login would take longer than all else."""
+    executor = SimpleNamespace(watch=None, run=lambda scripts: [None for _ in scripts], text=lambda _: MODULES)
+    session: Any = SimpleNamespace(kernel=SimpleNamespace(era="6.1"), executor=executor, target=None)
     return LockstepLane(Lane(*KERNEL, engine), session, recorder, symbols)
 
 
@@ -59,6 +61,16 @@ def test_missing_symbols_are_told(engine: Engine, said: str) -> None:
     with pytest.raises(BenchError, match=said) as told:
         lane(engine, NOTHING, Silent())
     assert "CONFIG_KALLSYMS" in (told.value.remedy or "")
+
+
+def test_a_program_is_looked_for_outside_of_the_kernel_and_of_modules() -> None:
+    recorder = Silent()
+    lane(Engine.JIT, SymbolTable(TEXT), recorder)
+    assert [(one.start, one.end) for one in recorder.places] == [
+        (0xFFFF << 48, 0xFFFF_FFFF_8100_0000),
+        (0xFFFF_FFFF_8200_0000, 0xFFFF_FFFF_C020_0000),
+        (0xFFFF_FFFF_C020_4000, (1 << 64) - 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +100,7 @@ def test_nothing_is_left_of_a_run_that_the_user_stops(tmp_path: Path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(recording, "lane_session", stopped)
-    monkeypatch.setattr(recording, "symbol_file", interrupt)
+    monkeypatch.setattr(recording.kept, "symbols", interrupt)
     bootable: Any = SimpleNamespace(kernel=SimpleNamespace(arch=architecture("x86_64")))
     with pytest.raises(KeyboardInterrupt), lockstep_machine("debian-12", bootable, tmp_path / "run"):
         pass
