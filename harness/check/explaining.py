@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from harness.check import accesses, since
 from harness.check.symbols import Found
 from harness.check.trying import Trial
-from harness.check.verifier_log import Reading
 from harness.isa.opcodes import Class, Jump
 from harness.isa.text import listing
+from harness.lowering.verifier_log import Reading
 from harness.model.environment import Environment
 from harness.model.rules import LoadCheck, dotted
 from harness.objects.adjusting import POISON

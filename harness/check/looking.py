@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from harness.check import command, explaining, symbols, verifier_log
+from harness.check import command, explaining, symbols
 from harness.check.contents import contents
 from harness.check.trying import WITHOUT_EVENT, Trial
-from harness.check.verifier_log import Reading
 from harness.compare import Verdict
 from harness.lane import Lane
+from harness.lowering import verifier_log
 from harness.lowering.executor import GuestExecutor, Observed
+from harness.lowering.verifier_log import Reading
 from harness.model.environment import Environment
 from harness.objects.loading import Stage
 from harness.run.checked import Answer, Checked, Why

@@ -24,7 +24,7 @@ def runs(environment: Environment, script: Script) -> tuple[list[RunData], str]:
     programs = [one.program.instructions for one in script.operations if isinstance(one, LoadProgram)]
     found, left = [], MOST_STEPS
     regions = _Regions()
-    for one in trace(environment, script):
+    for one in trace(environment, script).runs:
         left -= len(one.steps)
         if left < 0:
             break

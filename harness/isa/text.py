@@ -57,6 +57,12 @@ def listing(program: Program | Sequence[Instruction]) -> tuple[tuple[int, str], 
     return tuple(_lines(_whole(program), _opcode_if_any))
 
 
+def shown(program: Sequence[Instruction], index: int) -> str:
+    """Returns the line of one instruction, as `listing` has it."""
+    _, line = next(_lines(Program(tuple(program[index : index + 2])), _opcode_if_any))
+    return line
+
+
 def assemble(text: str) -> Program:
     """Returns the program in `text`; raises UserError naming the line that is no instruction."""
     instructions: list[Instruction] = []
@@ -122,7 +128,7 @@ def _lines(
     while index < len(program.instructions):
         one, opcode = program.instructions[index], opcode_at(program.instructions, index)
         if opcode is None:
-            yield index, f"({one.code:02x}) {{dst={one.dst}, src={one.src}, off={one.off}, imm={one.imm}}}"
+            yield index, _without_meaning(one)
             index += 1
             continue
         line = f"({opcode.code:02x}) {render(opcode, _fields(program.instructions, index))}"
@@ -130,6 +136,10 @@ def _lines(
             line = re.sub(r"map_fd -?\d+", f"map {maps[index].name}", line)
         yield index, line
         index += 2 if is_wide(opcode) else 1
+
+
+def _without_meaning(one: Instruction) -> str:
+    return f"({one.code:02x}) {{dst={one.dst}, src={one.src}, off={one.off}, imm={one.imm}}}"
 
 
 def _opcode_if_any(program: Sequence[Instruction], index: int) -> Opcode | None:
@@ -153,7 +163,7 @@ def _opcode(program: Sequence[Instruction], index: int) -> Opcode:
     instruction = program[index]
     opcode = find(instruction)
     if opcode is None:
-        raise UserError(f"instruction {index} has no meaning: {instruction}")
+        raise UserError(f"instruction {index} has no meaning: {_without_meaning(instruction)}")
     if is_wide(opcode):
         second = program[index + 1] if index + 1 < len(program) else None
         if second is None or (second.code, second.dst, second.src, second.off) != (0, 0, 0, 0):

@@ -189,7 +189,8 @@ def _readings(run: Sequence[_Found]) -> list[list[GuestStep]]:
                 fits = fits and bool(steps) and _calls(steps[-1])
                 program = here[0]
             indexes = program.native[record.words[0]]
-            if steps and any(rule(steps[-1], program, indexes) for rule in (_same_exit, _left, _tried_again)):
+            same = bool(steps) and steps[-1].program is program
+            if same and any(rule(steps[-1], indexes) for rule in (_same_exit, _left, _tried_again)):
                 continue
             entry = indexes[0] in program.functions
             registers, stack = record.words[1:12], _stack(record, 14 + _may_be_private(record), 1)
@@ -204,23 +205,23 @@ def _calls(step: GuestStep) -> bool:
     return step.program.instructions[step.indexes[-1]].code == CALL
 
 
-def _same_exit(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+def _same_exit(before: GuestStep, indexes: tuple[int, ...]) -> bool:
     """Returns whether this is an exit that another exit's code jumped to, as on x86_64, where only the first one has
     the epilogue."""
+    program = before.program
     return (
-        before.program is program
-        and program.instructions[before.indexes[-1]].code == EXIT
+        program.instructions[before.indexes[-1]].code == EXIT
         and program.instructions[indexes[-1]].code == EXIT
         and program.function_of(before.index) == program.function_of(indexes[-1])
     )
 
 
-def _left(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+def _left(before: GuestStep, indexes: tuple[int, ...]) -> bool:
     """Returns whether this is the last exit of a function, whose code a load from behind the packet's end jumped to."""
-    one = before.program.instructions[before.index]
+    program = before.program
+    one = program.instructions[before.index]
     return (
-        before.program is program
-        and one.opcode_class is Class.LD
+        one.opcode_class is Class.LD
         and one.mode in (Mode.ABS, Mode.IND)
         and program.instructions[indexes[-1]].code == EXIT
         and program.function_of(before.index) == program.function_of(indexes[-1])
@@ -228,16 +229,11 @@ def _left(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) ->
     )
 
 
-def _tried_again(before: GuestStep, program: GuestProgram, indexes: tuple[int, ...]) -> bool:
+def _tried_again(before: GuestStep, indexes: tuple[int, ...]) -> bool:
     """Returns whether an atomic operation is tried again, as on arm64 without LSE, where its exclusive store fails when
     something came between: its code jumps back to its begin."""
     one = before.program.instructions[before.index]
-    return (
-        before.program is program
-        and before.indexes == indexes
-        and one.opcode_class == Class.STX
-        and one.mode == Mode.ATOMIC
-    )
+    return before.indexes == indexes and one.opcode_class == Class.STX and one.mode == Mode.ATOMIC
 
 
 def _by_jumps(records: Iterable[Record], labels: Sequence[int]) -> Iterator[list[Record]]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from harness.lockstep.comparing import Compared, Comparison, Coverage
 from harness.lockstep.differing import difference
 from harness.lockstep.expected import trace
-from harness.lockstep.findings import Difference, Examined, lines, most
+from harness.lockstep.findings import Examined, lines, most
 from harness.lockstep.recording import LockstepLane, Recorded
+from harness.lockstep.refusals import refusals
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment
 from harness.model.instructions.table import Table
@@ -53,7 +54,8 @@ def compare(
         return Checked(script, recorded, (), Examined(note=f"it was lost: {recorded.seen.reason}"))
     if any(isinstance(operation, RunThreads) for operation in script.operations):
         return Checked(script, recorded, (), Examined(note=CONCURRENT))
-    runs = trace(environment, script, recorded.seen.outcomes, instructions)
+    runs, predictions = trace(environment, script, recorded.seen.outcomes, instructions)
+    refused = tuple(refusals(recorded.seen, recorded.reasons, predictions))
     comparison = Comparison({one.instructions for one in recorded.programs if one.refused})
     compared = comparison.compare(runs, recorded.runs)
     found = next((number for number, one in enumerate(compared) if one.parting), None)
@@ -63,25 +65,21 @@ def compare(
         number = sum(one.model.program == program for one in compared[: found + 1])
         parting = difference(compared[found], number, environment.arch)
     coverage = comparison.coverage
+    note = ""
+    if not coverage.steps and parting is None:
+        note = "; ".join(refused) or (NOTHING if runs or recorded.runs else EMPTY)
     examined = Examined(
         coverage.runs,
         coverage.steps,
         coverage.values,
         coverage.pointers,
         coverage.stack,
-        tuple(_left_out(coverage, compared)),
+        (*(() if note else refused), *_left_out(coverage, compared)),
         parting,
-        _note(runs or recorded.runs, coverage, parting),
+        note,
         sum(bool(one.model.stop and one.guest) for one in compared),
     )
     return Checked(script, recorded, compared, examined)
-
-
-def _note(any_runs: object, coverage: Coverage, parting: Difference | None) -> str:
-    """Returns why nothing was compared; empty where something was."""
-    if coverage.steps or parting:
-        return ""
-    return NOTHING if any_runs else EMPTY
 
 
 def _left_out(coverage: Coverage, compared: Sequence[Compared]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from harness.model.interpreter import Step
 from harness.model.memory import Region
 from harness.model.value import Pointer, Value
 from harness.script.operations import Script
-from harness.script.outcome import Outcome
+from harness.script.outcome import Outcome, Prediction
 
 
 class Stack(NamedTuple):
@@ -83,11 +83,18 @@ def _may_tail_call(instruction: Instruction) -> bool:
     return instruction.code == CALL and instruction.imm == Helper.TAIL_CALL
 
 
+class Traced(NamedTuple):
+    """The model's runs of a script's programs, in their order, and its predictions of the operations."""
+
+    runs: list[ModelRun]
+    predictions: list[Prediction]
+
+
 def trace(
     environment: Environment, script: Script, seen: Sequence[Outcome] = (), instructions: Table | None = None
-) -> list[ModelRun]:
-    """Returns the model's runs of a script's programs, in their order; `seen` are the guest's outcomes, by which the
-    model knows what a kernel accepted. A fault is planted by `instructions` (`harness.model.executor`)."""
+) -> Traced:
+    """Carries out a script in the model; `seen` are the guest's outcomes, by which the model knows what a kernel
+    accepted. A fault is planted by `instructions` (`harness.model.executor`)."""
     sink = Trace()
-    ModelExecutor(environment, instructions, sink).run(script, None, seen)
-    return sink.runs
+    predictions = ModelExecutor(environment, instructions, sink).run(script, None, seen)
+    return Traced(sink.runs, predictions)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.abi import bpf
@@ -18,6 +18,7 @@ from harness.lockstep.loads import Loads, loads
 from harness.lockstep.registers import jit_registers
 from harness.lowering import watch
 from harness.lowering.executor import Missed, Observed
+from harness.lowering.refusals import reasons
 from harness.lowering.watch import LoadedCode, Watch
 from harness.model.environment import Environment
 from harness.release import release
@@ -38,11 +39,13 @@ _KERNEL_HALF = 0xFFFF << 48
 
 @dataclass(frozen=True)
 class Recorded:
-    """A script that ran while it was recorded: the guest's outcomes, its programs, and their runs."""
+    """A script that ran while it was recorded: the guest's outcomes, its programs, and their runs. `reasons` has the
+    verifier's last words on the programs that it refused, by the numbers of their operations."""
 
     seen: Observed | Missed
     programs: tuple[GuestProgram, ...]
     runs: tuple[GuestRun, ...]
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
 
 class LockstepLane:
@@ -78,7 +81,8 @@ class LockstepLane:
         """
         if Need.TWO_CPUS in script.needs:
             self.session.bring_up_cpus()
-        return self.taken(script, self.run(script))
+        recorded = self.taken(script, seen := self.run(script))
+        return replace(recorded, reasons=reasons(self.session.executor, seen)) if isinstance(seen, Observed) else recorded
 
     def run(self, script: Script) -> Observed | Missed:
         """Runs a script and records what its programs do, for `taken` at its end and for `so_far` meanwhile."""

@@ -11,6 +11,7 @@ from functools import partial
 
 from harness.isa.instruction import Instruction
 from harness.isa.table import OPCODES, find
+from harness.isa.text import shown
 from harness.model.eras import Era
 from harness.model.instructions.table import Table, instruction_table
 from harness.model.memory import Fault
@@ -159,6 +160,6 @@ def _follow_and_tell(state: State, sink: Sink) -> Value:
     raise _Endless
 
 
-def _unknown(_: State, instruction: Instruction) -> Value | None:
+def _unknown(state: State, _: Instruction) -> Value | None:
     """Raises Unpredictable, also for the second half of an LD_IMM64, which is never executed by itself."""
-    raise Unpredictable(f"the model has no rule for {instruction}", Gap.INSTRUCTIONS)
+    raise Unpredictable(f"the model has no rule for {shown(state.instructions, state.pc - 1)}", Gap.INSTRUCTIONS)

@@ -15,12 +15,12 @@ from harness.compare import Verdict
 from harness.judged import Judged
 from harness.lane import Lane
 from harness.lowering.executor import GuestExecutor, Missed, Observed
+from harness.lowering.refusals import logs, reasons
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.failures import Diverged, LoadFailed, ScriptLost, UnexpectedFailure, Unjudged, users_level
 from harness.pytest_plugin.objects import Loaded, loaded, resolve
 from harness.pytest_plugin.peers import Peers
 from harness.pytest_plugin.places import not_there
-from harness.pytest_plugin.refusals import logs, reasons
 from harness.report.account import around, finding
 from harness.run.faulty import judge_knowing
 from harness.run.judging import judge, predict, verdict

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+import os
+
 from harness.benchmarks import ratio
 from harness.benchmarks.ratio import Ratio
 
@@ -14,3 +16,9 @@ def test_seconds_are_those_of_the_action() -> None:
     done: list[int] = []
     assert 0 <= ratio.seconds(lambda: done.append(1)) < 60
     assert done == [1]
+
+
+def test_seconds_of_the_cpu_are_those_of_the_process() -> None:
+    used = os.times()
+    now = ratio.cpu_seconds(os.getpid())
+    assert used.user + used.system - 0.03 <= now <= used.user + used.system + 1

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from harness.abi.bpf import Command
-from harness.check import verifier_log
 from harness.check.explaining import other_architecture
 from harness.check.looking import LOG, LONG_LOG, _readings
 from harness.check.symbols import Found, Symbol
 from harness.check.trying import NamedObject, trials
-from harness.check.verifier_log import Reading
 from harness.isa.assemble import DW, R0, R1, R10, Helper, Piece, add64_imm, call, exit_, ldx, mov64_imm, mov64_reg
+from harness.lowering import verifier_log
 from harness.lowering.executor import Observed
+from harness.lowering.verifier_log import Reading
 from harness.objects.adjusting import POISON
 from harness.objects.loading import Stage
 from harness.objects.reader import read

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from harness.check import since
-from harness.check.verifier_log import read
 from harness.isa.assemble import R0, Helper, call, exit_, mov64_imm
+from harness.lowering.verifier_log import read
 from harness.model.upstream import CHANGES
 from harness.release import dotted
 from harness.script.operations import LoadProgram

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from harness.check.looking import checked
 from harness.check.symbols import Found
 from harness.check.trying import NamedObject, Trial, trials
-from harness.check.verifier_log import Reading
 from harness.lane import Engine, Lane
+from harness.lowering.verifier_log import Reading
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.objects.btf.reader import Btf

@@ -22,8 +22,9 @@ from harness.isa.assemble import (
     program,
 )
 from harness.isa.instruction import Instruction, decode, encode
+from harness.isa.opcodes import LD_IMM64
 from harness.isa.table import OPCODES
-from harness.isa.text import assemble, disassemble
+from harness.isa.text import assemble, disassemble, listing, shown
 from harness.script.operations import Program
 from hil.errors import UserError
 from tests.harness.isa.strategies import encodings
@@ -161,3 +162,10 @@ def test_functions_keep_their_names() -> None:
 def test_a_call_of_a_function_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match="line 1: label count is not defined"):
         assemble("call count\nexit")
+
+
+def test_one_instruction_is_shown_as_in_the_listing() -> None:
+    lines_of = (*ld_imm64(R1, 5), Instruction(LD_IMM64, 1, 2, 0, 7), Instruction(0, imm=3), Instruction(0xFF, imm=2))
+    lines = dict(listing(lines_of))
+    assert {index: shown(lines_of, index) for index in lines} == lines
+    assert shown(lines_of, 2) == "(18) r1 = map_value fd 7 off 3"

@@ -82,7 +82,7 @@ def pretend(environment: Environment, script: Script) -> Recorded:
     """What a guest that does as the model says is recorded to do."""
     pretended = Pretended(script)
     programs = pretended.programs()
-    runs = interpreted(pretended.records(trace(environment, script)), programs, LABELS)
+    runs = interpreted(pretended.records(trace(environment, script).runs), programs, LABELS)
     return Recorded(Observed(script, (), 0.0), tuple(programs), tuple(runs))
 
 

@@ -131,7 +131,7 @@ def test_the_text_has_both_sides_and_what_was_left_out() -> None:
 
 def test_the_text_says_on_which_other_cpu_it_was() -> None:
     pretended = Pretended(SCRIPT)
-    records = [replace(one, cpu=1) for one in pretended.records(trace(LANE, SCRIPT))]
+    records = [replace(one, cpu=1) for one in pretended.records(trace(LANE, SCRIPT).runs)]
     recorded = replace(pretend(LANE, SCRIPT), runs=tuple(interpreted(records, pretended.programs(), LABELS)))
     text = list(lines(compare(LANE, SCRIPT, recorded, planted("xor64_imm")).examined))
     assert text[1].startswith("it, run 1 on CPU 1, step 6: after instruction 7, ")
@@ -145,7 +145,7 @@ def test_a_run_that_the_guest_did_not_make_is_a_difference() -> None:
 
 def test_what_the_verifier_notes_in_a_load_is_no_difference() -> None:
     pretended = Pretended(SCRIPT)
-    records = [_noted(one) for one in pretended.records(trace(LANE, SCRIPT))]
+    records = [_noted(one) for one in pretended.records(trace(LANE, SCRIPT).runs)]
     runs = tuple(interpreted(records, pretended.programs(), LABELS))
     found = compare(LANE, SCRIPT, replace(pretend(LANE, SCRIPT), runs=runs)).examined
     assert not found.difference and (found.runs, found.steps) == (1, 25)
@@ -262,7 +262,7 @@ def test_a_tail_call_goes_to_the_program_that_goes_on_so() -> None:
 
 
 def test_a_way_that_the_kernel_did_not_take_is_no_run_that_is_missing() -> None:
-    (one,) = trace(LANE, SCRIPT)
+    (one,) = trace(LANE, SCRIPT).runs
     last = replace(one.steps[3], step=replace(one.steps[3].step, stop="a comparison depends on a kernel address"))
     other = ModelRun(one.program, [*one.steps[:3], last])
     guest = pretend(LANE, SCRIPT).runs

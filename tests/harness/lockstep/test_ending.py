@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ from harness.session import Listener
 from hil.errors import MachineLost
 from hil.gdb.table import Symbol, SymbolTable
 from hil.recorder import Record
+from tests.harness.lockstep.pretended import pretend
 from tests.harness.lockstep.test_comparing import LANE
 
 BEGIN = 0xFFFF_8000_0900_0000
@@ -68,6 +70,56 @@ def test_a_program_that_is_gone_before_the_kernel_is_asked_for_it_is_not_equal_t
     found = compare(LANE, script, recorded).examined
     assert found.note == NOTHING or found.difference, found
     assert not found.steps
+
+
+READ_NOTHING = asm.program(asm.mov64_reg(R0, R6), asm.exit_())
+REFUSED = LoadProgram("it", ProgramType.SOCKET_FILTER, READ_NOTHING)
+BEYOND = LoadProgram("it", ProgramType.SOCKET_FILTER, PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("load", "outcome", "words", "said"),
+    [
+        (
+            REFUSED,
+            Outcome(errno="EACCES"),
+            {0: "R6 !read_ok"},
+            "the kernel refused the program it with EACCES, as the model predicts; "
+            "the verifier's last words: R6 !read_ok",
+        ),
+        (
+            BEYOND,
+            Outcome(errno="EINVAL"),
+            {0: "unknown opcode b7"},
+            "the kernel refused the program it with EINVAL, where the model loads it; "
+            "the verifier's last words: unknown opcode b7",
+        ),
+        (BEYOND, Outcome(errno="EPERM"), {}, "the kernel refused the program it with EPERM, where the model loads it"),
+        (REFUSED, Outcome(value=3), {}, "the kernel loads the program it, where the model predicts EACCES"),
+    ],
+)
+def test_a_program_that_was_refused_is_told_with_the_reason(
+    load: LoadProgram, outcome: Outcome, words: dict[int, str], said: str
+) -> None:
+    """It is neither equal nor nothing, and has the kernel's own words."""
+    recorded = Recorded(Observed(Script("refused", "", (load,)), (outcome,), 0.0), (), (), words)
+    found = compare(LANE, recorded.seen.script, recorded).examined
+    assert found.note == said
+    assert found.sentence == f"not compared: {said}"
+
+
+def test_a_program_that_was_refused_is_told_beside_those_that_ran() -> None:
+    operations = (
+        REFUSED,
+        LoadProgram("other", ProgramType.SOCKET_FILTER, PROGRAM),
+        RunSocketFilter(Ref("other"), b"\0" * 64),
+    )
+    script = Script("both", "", operations)
+    seen = Observed(script, (Outcome(errno="EACCES"), Outcome(value=3), Outcome(value=0)), 0.0)
+    recorded = replace(pretend(LANE, script), seen=seen, reasons={0: "R6 !read_ok"})
+    found = compare(LANE, script, recorded).examined
+    assert not found.note and found.steps == 3
+    assert found.left_out[0].endswith("the verifier's last words: R6 !read_ok")
 
 
 class Interrupted:

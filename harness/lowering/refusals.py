@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The verifier's reasons for refusals, for tests that failed."""
+"""The verifier's reasons for refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.check.verifier_log import read
 from harness.lowering.executor import GuestExecutor, Observed
+from harness.lowering.verifier_log import read
 from harness.script.operations import LoadProgram, Script
 from hil.errors import MachineLost
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.check.verifier_log import Reading, read
+from harness.lowering.verifier_log import Reading, read
 
 OF_6_12 = """\
 func#0 @0
