@@ -22,7 +22,7 @@ from hil.machine.process import require_program
 from hil.symtab import symbols
 
 SOURCE = Path(__file__).with_name("recorder.c")
-FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", "-fvisibility=hidden")
+FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-fPIC", "-pthread", "-shared", "-fvisibility=hidden")
 _COMPILER = "cc"
 _ANY_PLUGIN = "qemu_plugin_register_vcpu_insn_exec_cb"
 
@@ -59,7 +59,7 @@ INTERFACES = (
         frozenset(
             {
                 *("qemu_plugin_reset", "qemu_get_cpu", "cpu_memory_rw_debug"),
-                *("cpu_breakpoint_insert", "cpu_breakpoint_remove_by_ref", "cpu_loop_exit_noexc"),
+                *("cpu_breakpoint_insert", "cpu_breakpoint_remove_by_ref", "cpu_loop_exit_noexc", "async_run_on_cpu"),
             }
         ),
         frozenset({"x86_cpu_gdb_read_register", "aarch64_cpu_gdb_read_register"}),

@@ -10,6 +10,8 @@
 // Everything used of QEMU and glib is declared here, as docs/devel/tcg-plugins.rst and include/qemu/qemu-plugin.h of
 // QEMU have it, so that a C compiler is enough to build it.
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -189,6 +192,12 @@ struct CPUBreakpoint;
 extern int cpu_breakpoint_insert(struct CPUState *cpu, uint64_t pc, int flags, struct CPUBreakpoint **breakpoint);
 extern void cpu_breakpoint_remove_by_ref(struct CPUState *cpu, struct CPUBreakpoint *breakpoint);
 extern void cpu_loop_exit_noexc(struct CPUState *cpu) __attribute__((noreturn));
+union run_on_cpu_data {
+    void *pointer;
+    uint64_t number;
+};
+extern void async_run_on_cpu(struct CPUState *cpu, void (*work)(struct CPUState *, union run_on_cpu_data),
+                             union run_on_cpu_data data);
 
 // The pages that a CPU last was made to execute one instruction a block. QEMU does so where a page has a breakpoint
 // (check_for_breakpoints(), accel/tcg/cpu-exec.c). It looks at all of them whenever it enters a block, so they are few.
@@ -316,17 +325,26 @@ static const struct range *range_of(uint64_t address)
 }
 
 static void on_reset(plugin_id id);
+static plugin_id self;
 static uint64_t resetting;
 
-// Nothing but a reset drops translations that were made before the ranges were known.
-static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
+// Takes up what the bench wants by now; returns whether it is taken up already. Nothing but a reset drops translations
+// that were made before the ranges were known. A CPU's thread must call it.
+static bool take_up(void)
 {
     uint64_t wanted = __atomic_load_n(&control->wanted, __ATOMIC_ACQUIRE);
-    if (wanted != __atomic_load_n(&control->armed, __ATOMIC_ACQUIRE)) {
-        if (__atomic_exchange_n(&resetting, wanted, __ATOMIC_ACQ_REL) != wanted)
-            qemu_plugin_reset(id, on_reset);
+    if (wanted == __atomic_load_n(&control->armed, __ATOMIC_ACQUIRE))
+        return true;
+    if (__atomic_exchange_n(&resetting, wanted, __ATOMIC_ACQ_REL) != wanted)
+        qemu_plugin_reset(self, on_reset);
+    return false;
+}
+
+static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    if (!take_up())
         return;
-    }
     bool later = false; // whether an instruction behind the first one is recorded
     size_t count = control->ranges ? qemu_plugin_tb_n_insns(tb) : 0;
     for (size_t i = 0; i < count; i++) {
@@ -357,6 +375,56 @@ static void on_reset(plugin_id id)
     __atomic_store_n(&control->armed, resetting, __ATOMIC_RELEASE);
 }
 
+#if API >= 4
+
+static bool await_wishes(plugin_id id)
+{
+    subscribe(id);
+    return true;
+}
+
+#else
+
+// A plugin that is told of translations makes each of them dearer, by a tenth of what a busy guest costs. Therefore it
+// is not told of any before there is something to record: a thread looks whether there is, and lets a CPU's thread take
+// it up.
+static const struct timespec LOOK = {.tv_nsec = 10000000};
+
+static void on_cpu(struct CPUState *cpu, union run_on_cpu_data data)
+{
+    (void)cpu, (void)data;
+    take_up();
+}
+
+static void *look(void *nothing)
+{
+    uint64_t asked = 0;
+    for (;;) {
+        uint64_t wanted = __atomic_load_n(&control->wanted, __ATOMIC_ACQUIRE);
+        struct CPUState *cpu = qemu_get_cpu(0);
+        if (wanted != asked && cpu) {
+            asked = wanted;
+            async_run_on_cpu(cpu, on_cpu, (union run_on_cpu_data){nothing});
+        }
+        nanosleep(&LOOK, NULL);
+    }
+    return NULL;
+}
+
+static bool await_wishes(plugin_id id)
+{
+    (void)id;
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // signals are for QEMU's own threads
+    bool begun = !pthread_create(&thread, NULL, look, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return begun && !pthread_detach(thread);
+}
+
+#endif
+
 // Maps the file in the argument `name=path`; its size in bytes is returned, 0 when that fails.
 static uint64_t map(int argc, char **argv, const char *name, void **at)
 {
@@ -384,6 +452,6 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int a
         return -1;
     control = first;
     records = second;
-    subscribe(id);
-    return 0;
+    self = id;
+    return await_wishes(id) ? 0 : -1;
 }
