@@ -82,7 +82,8 @@ class LockstepLane:
         if Need.TWO_CPUS in script.needs:
             self.session.bring_up_cpus()
         recorded = self.taken(script, seen := self.run(script))
-        return replace(recorded, reasons=reasons(self.session.executor, seen)) if isinstance(seen, Observed) else recorded
+        said = reasons(self.session.executor, seen) if isinstance(seen, Observed) else {}
+        return replace(recorded, reasons=said)
 
     def run(self, script: Script) -> Observed | Missed:
         """Runs a script and records what its programs do, for `taken` at its end and for `so_far` meanwhile."""

@@ -9,10 +9,9 @@ import pytest
 
 from harness.clauses import clauses
 from harness.isa import assemble as asm
-from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R10, H, W
+from harness.isa.assemble import DW, R0, R1, R6, R10
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class
-from harness.isa.table import find
 from harness.lockstep.actual import interpreted
 from harness.lockstep.checking import CONCURRENT, EMPTY, NOTHING, compare
 from harness.lockstep.comparing import Comparison
@@ -20,69 +19,16 @@ from harness.lockstep.expected import ModelRun, trace
 from harness.lockstep.findings import Examined, lines
 from harness.lowering.executor import Missed
 from harness.model.environment import Environment
-from harness.model.instructions.table import Table, instruction_table
-from harness.model.memory import store
-from harness.model.state import Handler, State
+from harness.model.instructions.table import instruction_table
+from harness.model.state import State
 from harness.model.unpredictable import Unpredictable
 from harness.model.value import Value
-from harness.script.operations import LoadProgram, Pin, ProgramType, Ref, RunSocketFilter, RunThreads, Script, Thread
+from harness.script.operations import LoadProgram, Pin, ProgramType, RunThreads, Script, Thread
 from hil.recorder import Record
+from tests.harness.lockstep.faults import FAULTS, JUMP, SCRIPT, never_jumping, planted
 from tests.harness.lockstep.pretended import LABELS, Pretended, held_against, pretend
 
 LANE = Environment(era="6.1", arch="x86_64", version_code=0x060100)
-BODY = asm.program(
-    asm.mov64_imm(R0, 7),
-    asm.mov64_reg(R6, R0),
-    asm.ld_imm64(R7, 0x1122_3344_5566_7788),
-    asm.add64_imm(R6, 5),
-    asm.sub64_reg(R7, R6),
-    asm.mul64_imm(R6, 3),
-    asm.xor64_imm(R7, 0x55),
-    asm.or64_imm(R6, 64),
-    asm.and64_imm(R7, -2),
-    asm.lsh64_imm(R6, 4),
-    asm.rsh64_imm(R7, 1),
-    asm.arsh64_imm(R7, 2),
-    asm.neg64(R6),
-    asm.add32_imm(R6, 1),
-    asm.mov32_reg(R3, R7),
-    asm.div64_imm(R7, 3),
-    asm.mod64_imm(R6, 10),
-    asm.be(R7, 32),
-    asm.stx(DW, R10, -8, R7),
-    asm.st(W, R10, -16, 77),
-    asm.ldx(H, R2, R10, -8),
-    asm.jgt_imm(R2, 1, 1),
-    asm.mov64_imm(R2, 0),
-    asm.mov64_reg(R1, R10),
-    asm.xor32_reg(R3, R2),
-    asm.exit_(),
-)
-SCRIPT = Script(
-    "body", "one of each", (LoadProgram("it", ProgramType.SOCKET_FILTER, BODY), RunSocketFilter(Ref("it"), b"\0" * 64))
-)
-FAULTS = {
-    name: index
-    for index, one in enumerate(BODY.instructions)
-    if (opcode := find(one)) and (name := opcode.name) not in ("mov64_imm", "mov64_reg", "exit") and one.code
-    if name not in ("ld_imm64", "jgt_imm")
-}
-
-
-def planted(name: str) -> Table:
-    """The instructions of the lane, one of which leaves its lowest bit wrong."""
-    table = instruction_table(LANE.rules)
-    right: Handler = table[name]
-
-    def wrong(state: State, instruction: Instruction) -> Value | None:
-        result = right(state, instruction)
-        if name.startswith("st"):
-            store(state.registers[instruction.dst], instruction.off, 1, 0xEE)
-        else:
-            state.registers[instruction.dst] = state.registers[instruction.dst] ^ 1
-        return result
-
-    return {**table, name: wrong}
 
 
 def test_a_guest_that_does_as_it_should_is_equal() -> None:
@@ -92,23 +38,21 @@ def test_a_guest_that_does_as_it_should_is_equal() -> None:
     assert found.values > 80 and found.pointers > 40 and found.stack > 50
 
 
-def test_there_are_twenty_faults() -> None:
-    assert len(FAULTS) >= 19
+def test_there_are_twenty_faults_of_the_model() -> None:
+    assert len({*FAULTS, JUMP}) == 20
 
 
+@pytest.mark.parametrize("lane", [LANE, replace(LANE, arch="arm64")], ids=["x86_64", "arm64"])
 @pytest.mark.parametrize(("name", "index"), FAULTS.items())
-def test_a_fault_of_the_model_is_named_at_its_instruction(name: str, index: int) -> None:
-    found = held_against(LANE, SCRIPT, planted(name)).examined.difference
+def test_a_fault_of_the_model_is_named_at_its_instruction(lane: Environment, name: str, index: int) -> None:
+    found = held_against(lane, SCRIPT, planted(lane, name)).examined.difference
     assert found and (found.program, found.run, found.instruction) == ("it", 1, index)
     assert [line.number for line in found.around if line.here] == [index]
 
 
 def test_a_jump_that_goes_the_other_way_is_named() -> None:
-    def other_way(state: State, instruction: Instruction) -> None:
-        del instruction, state
-
-    found = held_against(LANE, SCRIPT, {**instruction_table(LANE.rules), "jgt_imm": other_way}).examined.difference
-    assert found and BODY.instructions[found.instruction].code == asm.jgt_imm(R2, 1, 1).code
+    found = held_against(LANE, SCRIPT, never_jumping(LANE)).examined.difference
+    assert found and found.instruction == JUMP
     assert (found.what, found.model, found.guest) == ("the next instruction", "23", "24")
 
 
@@ -122,7 +66,7 @@ def test_a_pointer_is_compared_by_its_offset() -> None:
 
 
 def test_the_text_has_both_sides_and_what_was_left_out() -> None:
-    text = list(lines(held_against(LANE, SCRIPT, planted("xor64_imm")).examined))
+    text = list(lines(held_against(LANE, SCRIPT, planted(LANE, "xor64_imm")).examined))
     assert text[1].startswith("it, run 1, step 6: after instruction 7, (a7) r7 ^= ")
     assert text[2].startswith("R7: model 0x") and ", kernel 0x" in text[2]
     assert sum(line.startswith(">") for line in text) == 1
@@ -133,7 +77,7 @@ def test_the_text_says_on_which_other_cpu_it_was() -> None:
     pretended = Pretended(SCRIPT)
     records = [replace(one, cpu=1) for one in pretended.records(trace(LANE, SCRIPT).runs)]
     recorded = replace(pretend(LANE, SCRIPT), runs=tuple(interpreted(records, pretended.programs(), LABELS)))
-    text = list(lines(compare(LANE, SCRIPT, recorded, planted("xor64_imm")).examined))
+    text = list(lines(compare(LANE, SCRIPT, recorded, planted(LANE, "xor64_imm")).examined))
     assert text[1].startswith("it, run 1 on CPU 1, step 6: after instruction 7, ")
 
 

@@ -18,7 +18,7 @@ from harness.isa.assemble import DW, R0, R1, R2, R3, R6, R7, R8, R9, R10
 from harness.isa.opcodes import Helper
 from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine
-from harness.lockstep.checking import Checked, check
+from harness.lockstep.checking import Checked, check, compare
 from harness.lockstep.recording import LockstepLane, LockstepMachine, lockstep_machine
 from harness.lockstep.registers import GDB_NUMBERS
 from harness.lockstep.selftest import self_test
@@ -42,6 +42,7 @@ from hil.arch import architecture
 from hil.gdb.session import GdbSession
 from hil.gdb.symbols import symbol_file
 from hil.kernels import store
+from tests.harness.lockstep import faults
 
 pytestmark = pytest.mark.guest
 
@@ -54,7 +55,8 @@ PROGRAM = asm.program(
     *((asm.call(Helper.GET_PRANDOM_U32), asm.mov64_imm(R0, 0)) for _ in range(CALLS)),
     asm.exit_(),
 )
-"""What the helper does not touch may only change by a fault: four registers and a slot of the stack."""
+"""What the helper does not touch may only change by a fault: four registers and a slot of the stack, which makes ten
+faults an architecture, five in each engine."""
 HELPER = "bpf_user_rnd_u32"
 CALLED_AT = [index for index, one in enumerate(PROGRAM.instructions) if one.imm == Helper.GET_PRANDOM_U32 and one.code]
 FAULTS = [*(f"R{number}" for number in KEPT), "the stack at r10-8"]
@@ -172,6 +174,21 @@ def test_a_branch_that_the_verifier_removed_wrongly_is_named(machine: LockstepMa
     )
     assert model.startswith("by the model it compares w7=0x0, and goes to ")
     assert kernel.startswith("the kernel has w7=0x0 of R7=0xff")
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_fault_of_the_model_is_named_at_its_instruction(machine: LockstepMachine, engine: Engine) -> None:
+    lane = machine.lane(engine)
+    recorded = lane.record(faults.SCRIPT)
+    equal = compare(lane.environment, faults.SCRIPT, recorded).examined
+    assert equal.whole and not equal.difference
+    tables = {index: faults.planted(lane.environment, name) for name, index in faults.FAULTS.items()}
+    tables[faults.JUMP] = faults.never_jumping(lane.environment)
+    assert len(tables) == 20
+    named = {index: compare(lane.environment, faults.SCRIPT, recorded, one) for index, one in tables.items()}
+    assert {at: one.examined.difference and one.examined.difference.instruction for at, one in named.items()} == {
+        index: index for index in tables
+    }
 
 
 @pytest.mark.parametrize("engine", Engine)

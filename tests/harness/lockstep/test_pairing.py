@@ -19,8 +19,9 @@ from harness.lockstep.taken import Taken, TakenStep, read, taken, write
 from harness.model.value import M64
 from harness.script.operations import Close, LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from hil.errors import UserError
+from tests.harness.lockstep.faults import BODY, SCRIPT
 from tests.harness.lockstep.pretended import pretend
-from tests.harness.lockstep.test_comparing import BODY, LANE, SCRIPT
+from tests.harness.lockstep.test_comparing import LANE
 
 CALLED = asm.program(
     asm.mov64_reg(R6, R1),
