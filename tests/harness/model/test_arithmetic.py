@@ -174,9 +174,9 @@ def test_sign_extending_moves(code: int, width: int, bits: int, value: int) -> N
 
 
 def test_an_instruction_without_a_rule_is_named_as_programs_are_listed() -> None:
-    ended = run(Instruction(0x18, 1, 2, 0, 7), Instruction(0, imm=3), Instruction(0x95), name="6.1")
+    ended = run(Instruction(0x18, 1, 3, 0, 7), Instruction(0), Instruction(0x95), name="6.1")
     assert isinstance(ended, Stopped)
-    assert ended.why == "the model has no rule for (18) r1 = map_value fd 7 off 3"
+    assert ended.why == "the model has no rule for (18) r1 = btf_id 7"
 
 
 def test_every_opcode_of_an_era_has_a_function_but_those_the_model_leaves_out() -> None:
