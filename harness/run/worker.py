@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count, product
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from harness.compare import Verdict
 from harness.crosscheck.evidence import Evidence, evidence
@@ -25,6 +25,7 @@ from harness.run.faulty import excuse_faulty
 from harness.run.judging import predict, verdict
 from harness.run.known import excuse
 from harness.run.needs import unmet
+from harness.run.opening import Sessions, open_session
 from harness.run.phase_timing import PhaseClock
 from harness.run.plan import Share
 from harness.run.results import MachineReport, ScriptResult
@@ -32,7 +33,7 @@ from harness.run.watch import Watch
 from harness.script.needs import Need
 from harness.script.operations import Attach, OpenEvent, Script
 from harness.script.outcome import Prediction
-from harness.session import Bootable, Listener, OnBoard, Phase, Session, board_session, lane_session, prepare
+from harness.session import Bootable, Listener, OnBoard, Phase, Session, prepare
 from hil.errors import BenchError, HilError, MachineLost, os_error
 from hil.kernels import store
 from hil.machine.postmortem import PostMortem
@@ -46,14 +47,6 @@ Compared = tuple[Observed | Missed, Sequence[Prediction]]
 After = Callable[[Lane, Session[Target], Sequence[Compared]], None]
 """Receives a lane's session when its scripts have run or the machine was lost, with the results and predictions of
 each; it may go on to use the session, as far as that lives."""
-
-
-class Sessions(Protocol):
-    """Opens a session on a machine that is booted into `folder`, or on a board."""
-
-    def __call__(
-        self, bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool
-    ) -> AbstractContextManager[Session[Target]]: ...
 
 
 REPLACEMENTS = 3
@@ -389,12 +382,3 @@ class Worker:
             for script in tuple(self._unjudged(visit)):
                 self._add(visit.lane, ScriptResult(str(visit.lane), script.name, verdict, reason, postmortem=left))
                 left = None
-
-
-def open_session(
-    bootable: Bootable | OnBoard, folder: Path, listener: Listener, *, cold: bool
-) -> AbstractContextManager[Session[Target]]:
-    """Opens a session for one use: a board, or a machine that is booted or restored."""
-    if isinstance(bootable, OnBoard):
-        return board_session(bootable, folder, listener=listener)
-    return lane_session(bootable, folder, cold=cold, listener=listener)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from harness.run.worker import open_session
+from harness.run.opening import open_session
 from harness.session import Bootable, Listener, OnBoard, Session
 from hil.errors import MachineLost
 from hil.target import Target
