@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import FRAME_POINTER, R0, R5, Class, Jump, Mode, Source
+from harness.isa.opcodes import FRAME_POINTER, R0, R5, STACK_SIZE, Class, Jump, Mode, Source
 from harness.model.verifier.context import VerifierContext
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import functions
@@ -44,9 +44,21 @@ class _Overlooking(Steps):
         except Unshown:
             state.frames, state.held, state.vague = before.frames, frozenset(), before.vague
             return self._overlooked(state, index)
+        if self._forgotten(before, index):
+            state.top.registers[self._program[index].dst] = ANYTHING
         if branch is not None and not self._follows(before, index):
             state.vague = branch[0].vague = True
         return following, branch
+
+    def _forgotten(self, state: State, index: int) -> bool:
+        """Returns whether a load reads a slot of which nothing is known. Where a release lets programs read what nobody
+        stored that is a number, but it may have been forgotten: a pointer, from comparisons of which verifiers learn
+        nothing."""
+        insn = self._program[index]
+        base = state.top.registers[insn.src]
+        if insn.opcode_class != Class.LDX or not isinstance(base, Pointer) or base.kind is not Kind.STACK:
+            return False
+        return (STACK_SIZE + base.off + insn.off) // 8 not in state.frames[base.frame].stack
 
     def _follows(self, state: State, index: int) -> bool:
         """Returns whether a comparison shows verifiers no more than it shows here: of numbers, one with a constant."""
