@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from harness.check.commands import check
+from harness.loader import running
 from harness.loader.access import Access
 from harness.loader.commands import exec_
 from harness.pytest_plugin.guest import LaneGuest
-from tests.harness.loader.building import built
+from tests.harness.loader.building import STAYING, built
 from tests.harness.objects.probes import probe
 
 pytestmark = [pytest.mark.guest, pytest.mark.needs("kprobes")]
@@ -69,7 +70,10 @@ def test_a_loader_runs(guest: LaneGuest, on_board: OnBoard, tmp_path: Path) -> N
     assert {"program", "map", "probe"} <= {one["kind"] for one in good["seen"]}
 
 
-def test_a_process_that_is_left_is_told_and_ended(guest: LaneGuest, on_board: OnBoard, tmp_path: Path) -> None:
+def test_a_process_that_is_left_is_told_and_ended(
+    guest: LaneGuest, on_board: OnBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "SETTLE", STAYING)
     record = on_board(exec_, "--", str(built(guest.machine.arch, tmp_path)), "fork")
     (process,) = (one["identity"] for one in record["executed"][0]["left"] if one["kind"] == "process")
     assert record["status"] == 1

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.loader import running
 from harness.loader.running import Limits, Place
 from harness.loader.task import Task, task
 from harness.pytest_plugin.guest import LaneGuest
 from harness.run.executed import Executed
 from hil.arch import Architecture
 from hil.errors import UserError
-from tests.harness.loader.building import built
+from tests.harness.loader.building import STAYING, built
 
 pytestmark = pytest.mark.guest
 
@@ -36,7 +37,7 @@ def kinds(executed: Executed) -> set[str]:
 
 
 @pytest.mark.needs("kprobes")
-def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path) -> None:
+def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = built(guest.machine.arch, tmp_path)
 
     def run(*arguments: str, limits: Limits = LIMITS) -> Executed:
@@ -63,6 +64,7 @@ def test_a_static_loader(guest: LaneGuest, place: Place, tmp_path: Path) -> None
     assert not [one for one in late.left if one.kind == "process"], "its process group outlived the deadline"
     guest.machine.run(["sh", "-c", f"echo >>{guest.machine.tracing}/kprobe_events -:hil_loader/hits"])
 
+    monkeypatch.setattr(running, "SETTLE", STAYING)
     daemon = run("fork")
     assert {one.kind for one in daemon.left} >= {"process", "program", "map", "perf event", "probe"}
     (process,) = (one.identity for one in daemon.left if one.kind == "process")
@@ -96,8 +98,9 @@ def test_a_command_that_removes_everything_is_ended_and_told(guest: LaneGuest, p
 
 
 def test_a_process_of_the_guests_own_programs_is_known_wherever_it_works(
-    guest: LaneGuest, place: Place, tmp_path: Path
+    guest: LaneGuest, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(running, "SETTLE", STAYING)
     script = "cd /; setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"
     ended = place.run(str(guest.lane), Task("sh", ("sh", "-c", script), {}, ()), LIMITS, tmp_path / "run", tmp_path)
     (left,) = ended.left
