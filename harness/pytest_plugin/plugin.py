@@ -17,13 +17,13 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.debug.bpf_session import Debugger
-    from harness.judged import Judged
     from harness.lane import Lane
     from harness.model.executor import ModelExecutor
     from harness.pytest_plugin.examining import Examination
     from harness.pytest_plugin.guest import LaneGuest
     from harness.pytest_plugin.machine_pool import MachinePool
     from harness.pytest_plugin.peers import Peers
+    from harness.pytest_plugin.workers import Worker
     from hil.machine import Machine
 
 MARKERS = (
@@ -37,11 +37,10 @@ DEFAULT_LANES = "debian-12"
 _LANE = "hil_lane"
 _CHOSEN = pytest.StashKey["tuple[Lane, ...]"]()
 _GUEST = pytest.StashKey["LaneGuest"]()
-_JUDGED = pytest.StashKey["Judged"]()
 _PEERS: pytest.StashKey[dict[str, Peers]] = pytest.StashKey()
 """The lanes that each test ran on so far, by the test's name without its lane."""
-_TOLD = pytest.StashKey[list[str]]()
-"""The differences between kernels and the records they are judged by, each once for a machine."""
+_TELLS = pytest.StashKey[bool]()
+"""Whether there is something to tell at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -128,12 +127,29 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash.get(_TELLS, False):
+        from harness.pytest_plugin.workers import hand_over
+
+        hand_over(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Worker) -> None:
+    """Called in the controller of pytest-xdist when a worker ended."""
+    if "hil" in getattr(node, "workeroutput", {"hil": "it died"}):
+        from harness.pytest_plugin.workers import take_over
+
+        take_over(node)
+        node.config.stash[_TELLS] = True
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    judged: Judged | None = config.stash.get(_JUDGED, None)
-    if judged:
-        terminalreporter.write_line(f"hil: {judged}")
-    for warning in config.stash.get(_TOLD, []):
-        terminalreporter.write_line(f"hil: warning: {warning}")
+    if config.stash.get(_TELLS, False):
+        from harness.pytest_plugin.workers import told
+
+        for line in told(config).lines:
+            terminalreporter.write_line(f"hil: {line}")
 
 
 @pytest.fixture(scope="session")
@@ -151,9 +167,9 @@ def hil_guest(
     _hil_examination: Examination | None,
 ) -> Iterator[LaneGuest]:
     """The guest of the lane: `run` carries out operations, `check` also compares them with the model."""
-    from harness.judged import NOTHING
     from harness.pytest_plugin.guest import LaneGuest
     from harness.pytest_plugin.peers import Peers
+    from harness.pytest_plugin.workers import told
 
     require = request.config.getoption("--hil-require-predicted")
     test = request.node.nodeid.replace(str(hil_lane), "")
@@ -164,11 +180,12 @@ def hil_guest(
         if _hil_examination is not None:
             guest.examine = _hil_examination
     request.node.stash[_GUEST] = guest
-    told = request.config.stash.setdefault(_TOLD, [])
-    warned = [f"{hil_lane.kernel}/{hil_lane.arch}: {one}" for one in guest.model.environment.warnings]
-    told += [one for one in warned if one not in told]
+    request.config.stash[_TELLS] = True
+    told(request.config).warn(
+        *(f"{hil_lane.kernel}/{hil_lane.arch}: {one}" for one in guest.model.environment.warnings)
+    )
     yield guest
-    request.config.stash[_JUDGED] = request.config.stash.get(_JUDGED, NOTHING) + guest.judged
+    told(request.config).add(guest.judged)
 
 
 @pytest.fixture
