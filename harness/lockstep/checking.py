@@ -19,6 +19,7 @@ from harness.script.operations import RunThreads, Script
 
 CONCURRENT = "its programs run in several threads at once, for which the model has no one order"
 EMPTY = "none of its programs ran, in the guest or in the model"
+REFUSED = "its programs were refused, by the kernel or by the model"
 NOTHING = "no instruction ran both in the guest and in the model"
 
 
@@ -67,17 +68,18 @@ def compare(
     coverage = comparison.coverage
     note = ""
     if not coverage.steps and parting is None:
-        note = "; ".join(refused) or (NOTHING if runs or recorded.runs else EMPTY)
+        note = REFUSED if refused else NOTHING if runs or recorded.runs else EMPTY
     examined = Examined(
         coverage.runs,
         coverage.steps,
         coverage.values,
         coverage.pointers,
         coverage.stack,
-        (*(() if note else refused), *_left_out(coverage, compared)),
+        tuple(_left_out(coverage, compared)),
         parting,
         note,
         sum(bool(one.model.stop and one.guest) for one in compared),
+        refused,
     )
     return Checked(script, recorded, compared, examined)
 

@@ -57,6 +57,7 @@ class Examined:
     """A script in lockstep: how many `runs` of programs with how many `steps` were compared, and in them how many
     `values`, `pointers` and bytes of the `stack`; `left_out` says what was not compared, and why; `note` why nothing
     was. `cut_off` of the runs are compared up to where the model could not go on, so that they are equal so far only.
+    `refused` says of each program that kernel or model refused which of them did, and why.
     """
 
     runs: int = 0
@@ -68,6 +69,7 @@ class Examined:
     difference: Difference | None = None
     note: str = ""
     cut_off: int = 0
+    refused: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -78,7 +80,7 @@ class Examined:
     def sentence(self) -> str:
         """Returns what was compared, and whether it differs."""
         if self.note:
-            return f"not compared: {self.note}"
+            return f"not compared: {'; '.join(self.refused) or self.note}"
         equal = f"equal so far, {self.cut_off} of the runs not to their end" if self.cut_off else "equal"
         counts = f"{self.runs} runs, {self.steps} steps, {self.values} values, {self.pointers} pointers"
         return f"{counts}, {self.stack} bytes of stack: {'different' if self.difference else equal}"
@@ -89,7 +91,8 @@ def lines(found: Examined, other: str = MODEL) -> Iterator[str]:
     yield f"lockstep with {other}: {found.sentence}"
     if found.difference:
         yield from difference_lines(found.difference)
-    yield from (f"not compared: {one}" for one in found.left_out)
+    others = () if found.note else found.refused  # which the first line has already
+    yield from (f"not compared: {one}" for one in (*others, *found.left_out))
 
 
 def difference_lines(found: Difference) -> Iterator[str]:

@@ -17,8 +17,8 @@ from harness.isa.assemble import R0, R6
 from harness.lane import Engine, Lane
 from harness.lockstep import explaining
 from harness.lockstep.actual import GuestProgram, compiled
-from harness.lockstep.checking import NOTHING, compare
-from harness.lockstep.findings import Examined
+from harness.lockstep.checking import NOTHING, REFUSED, compare
+from harness.lockstep.findings import Examined, lines
 from harness.lockstep.recording import LockstepLane, Recorded
 from harness.lowering.executor import Observed
 from harness.lowering.watch import LoadedCode
@@ -73,7 +73,7 @@ def test_a_program_that_is_gone_before_the_kernel_is_asked_for_it_is_not_equal_t
 
 
 READ_NOTHING = asm.program(asm.mov64_reg(R0, R6), asm.exit_())
-REFUSED = LoadProgram("it", ProgramType.SOCKET_FILTER, READ_NOTHING)
+UNREADABLE = LoadProgram("it", ProgramType.SOCKET_FILTER, READ_NOTHING)
 BEYOND = LoadProgram("it", ProgramType.SOCKET_FILTER, PROGRAM)
 
 
@@ -81,7 +81,7 @@ BEYOND = LoadProgram("it", ProgramType.SOCKET_FILTER, PROGRAM)
     ("load", "outcome", "words", "said"),
     [
         (
-            REFUSED,
+            UNREADABLE,
             Outcome(errno="EACCES"),
             {0: "R6 !read_ok"},
             "the kernel refused the program it with EACCES, as the model predicts; "
@@ -95,7 +95,7 @@ BEYOND = LoadProgram("it", ProgramType.SOCKET_FILTER, PROGRAM)
             "the verifier's last words: unknown opcode b7",
         ),
         (BEYOND, Outcome(errno="EPERM"), {}, "the kernel refused the program it with EPERM, where the model loads it"),
-        (REFUSED, Outcome(value=3), {}, "the kernel loads the program it, where the model predicts EACCES"),
+        (UNREADABLE, Outcome(value=3), {}, "the kernel loads the program it, where the model predicts EACCES"),
     ],
 )
 def test_a_program_that_was_refused_is_told_with_the_reason(
@@ -104,13 +104,13 @@ def test_a_program_that_was_refused_is_told_with_the_reason(
     """It is neither equal nor nothing, and has the kernel's own words."""
     recorded = Recorded(Observed(Script("refused", "", (load,)), (outcome,), 0.0), (), (), words)
     found = compare(LANE, recorded.seen.script, recorded).examined
-    assert found.note == said
-    assert found.sentence == f"not compared: {said}"
+    assert found.note == REFUSED and not found.whole
+    assert list(lines(found)) == [f"lockstep with the model: not compared: {said}"]
 
 
 def test_a_program_that_was_refused_is_told_beside_those_that_ran() -> None:
     operations = (
-        REFUSED,
+        UNREADABLE,
         LoadProgram("other", ProgramType.SOCKET_FILTER, PROGRAM),
         RunSocketFilter(Ref("other"), b"\0" * 64),
     )
@@ -119,7 +119,9 @@ def test_a_program_that_was_refused_is_told_beside_those_that_ran() -> None:
     recorded = replace(pretend(LANE, script), seen=seen, reasons={0: "R6 !read_ok"})
     found = compare(LANE, script, recorded).examined
     assert not found.note and found.steps == 3
-    assert found.left_out[0].endswith("the verifier's last words: R6 !read_ok")
+    _, told, *_ = lines(found)
+    assert told.startswith("not compared: the kernel refused the program it with EACCES")
+    assert told.endswith("the verifier's last words: R6 !read_ok")
 
 
 class Interrupted:
