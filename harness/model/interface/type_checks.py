@@ -34,8 +34,8 @@ _AIMS = _SIZED | {Kind.PTR, Kind.ARRAY, Kind.VOID, Kind.FWD, Kind.FUNC_PROTO}
 """What may be behind a pointer or a modifier."""
 _BIT_FIELDS: Mapping[Kind, int] = {Kind.ENUM: 32, Kind.ENUM64: 64}
 """How many bits a kernel takes an enumeration for where kind_flag is set, whatever its size."""
-_OWN_FIELDS = b"bpf_"
-"""How the names of structures begin that kernels look for in others: btf_parse_struct_metas()."""
+_OWN_FIELDS = re.compile(rb"bpf_\w*(lock|list|rb|refcount|timer|wq|work|ptr)")
+"""Names of structures that kernels look for in others, and what the next ones may be: btf_parse_struct_metas()."""
 _OWN_TAGS = re.compile(rb"(percpu_)?[ku]ptr")
 """How tags of pointers begin of which kernels want more."""
 
@@ -189,7 +189,7 @@ class _Types:
             _demand(offset == 0 if type.kind is Kind.UNION else offset >= last)
             last = offset
             member = self._behind(number)
-            _demand(not (member.kind is Kind.STRUCT and self._text(member.name).startswith(_OWN_FIELDS)))
+            _demand(not (member.kind is Kind.STRUCT and _OWN_FIELDS.match(self._text(member.name))))
             whole = 8 * self._size(number)
             if bits:
                 _demand(member.kind in (Kind.INT, *_BIT_FIELDS))

@@ -31,10 +31,12 @@ def written(*builds: Build) -> bytes:
     return writer.blob()
 
 
-def composite(*members: tuple[str, int, int], size: int = 16, kind: Kind = Kind.STRUCT, flag: bool = False) -> Build:
+def composite(
+    *members: tuple[str, int, int], name: str = "shape", size: int = 16, kind: Kind = Kind.STRUCT, flag: bool = False
+) -> Build:
     def build(writer: Writer) -> None:
-        rest = [word for name, type, at in members for word in (writer.string(name), type, at)]
-        writer.add(kind, "shape", size, len(members), rest, flag=flag)
+        rest = [word for member, type, at in members for word in (writer.string(member), type, at)]
+        writer.add(kind, name, size, len(members), rest, flag=flag)
 
     return build
 
@@ -75,6 +77,10 @@ TAKEN: dict[str, tuple[Build, ...]] = {
 }
 REFUSED: dict[str, tuple[Build, ...]] = {
     "members out of order": (composite(("a", INT, 32), ("b", INT, 0)),),
+    "a lock that is not aligned": (
+        composite(("val", INT, 0), name="bpf_spin_lock", size=4),
+        composite(("a", BYTE, 0), ("lock", 4, 8)),
+    ),
     "a member that is outside": (composite(("a", INT, 104)),),
     "a member of no type": (composite(("a", 0, 0)),),
     "a member that is no name": (composite(("a b", INT, 0)),),
