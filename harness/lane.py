@@ -37,6 +37,11 @@ def listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def kernels(texts: Iterable[str]) -> list[str]:
+    """Returns the names of kernels in texts that list them with commas, blanks or both; each once."""
+    return list(dict.fromkeys(name for text in texts for name in text.replace(",", " ").split()))
+
+
 def all_lanes(kernels: Iterable[tuple[str, str]]) -> tuple[Lane, ...]:
     """Returns every lane of the given kernels, which are pairs of name and architecture."""
     return tuple(Lane(name, arch, engine) for name, arch in kernels for engine in Engine)

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from harness.jobs import completing
-from harness.lane import listed
+from harness.lane import kernels, listed
 from harness.run import places
 from harness.run.places import Places, Reach
 from hil.board.lab import PREFIX, Lab
@@ -39,10 +39,11 @@ output = shared(
 )
 require = shared(
     "--require",
-    metavar="KERNEL",
+    metavar="KERNELS",
     multiple=True,
     shell_complete=completing.kernel,
-    help="A kernel whose lanes must not be unsupported. Repeatable.",
+    callback=lambda context, parameter, given: tuple(kernels(given)),
+    help="Kernels whose lanes must not be unsupported, by commas or blanks. Repeatable.",
 )
 repeat = shared(
     "--repeat", "rounds", default=1, show_default=True, type=click.IntRange(1), help="How often every script is run."

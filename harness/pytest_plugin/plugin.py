@@ -46,13 +46,18 @@ _TELLS = pytest.StashKey[bool]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil", "real kernels under QEMU, compared with a model")
     group.addoption(
-        "--hil-lanes", metavar="PATTERNS", help="KERNEL/ARCH/ENGINE patterns, by commas, for tests that ask for a lane"
+        "--hil-lanes",
+        metavar="PATTERNS",
+        help="KERNEL/ARCH/ENGINE patterns, by commas, for tests that ask for a lane; without it hil_lanes of pytest's "
+        f"ini file, else {DEFAULT_LANES}",
     )
     group.addoption(
         "--hil-require",
         metavar="KERNELS",
-        default="",
-        help="kernels, by commas, whose tests fail, not skip, where there is no such kernel or engine",
+        action="append",
+        default=[],
+        help="kernels, by commas or blanks, whose tests fail, not skip, where there is no such kernel or engine; "
+        "may be given again",
     )
     group.addoption(
         "--hil-require-predicted",
@@ -92,8 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _lanes(config)
     for kernel in _required(config):
         if kernel not in {lane.kernel for lane in _lanes(config)}:
-            remedy = "write commas between kernels" if " " in kernel else "add it to --hil-lanes"
-            raise pytest.UsageError(f"--hil-require {kernel}: no lane of it was chosen; {remedy}")
+            raise pytest.UsageError(f"--hil-require {kernel}: no lane of it was chosen; add it to --hil-lanes")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -122,6 +126,10 @@ def pytest_runtest_makereport(
 
         at_the_tests_line(call.excinfo)
     report = yield
+    if call.excinfo is not None:
+        from harness.pytest_plugin.mistakes import shorten
+
+        shorten(report, call.excinfo.value)
     if call.when == "call" and _GUEST in item.stash:
         report.sections += item.stash[_GUEST].sections(failed=report.failed)
     return report
@@ -278,9 +286,9 @@ def _tell(config: pytest.Config, line: str) -> None:
 
 
 def _required(config: pytest.Config) -> list[str]:
-    from harness.lane import listed
+    from harness.lane import kernels
 
-    return [kernel for kernel in listed(config.getoption("--hil-require")) if kernel]
+    return kernels(config.getoption("--hil-require"))
 
 
 def _lanes(config: pytest.Config) -> tuple[Lane, ...]:

@@ -53,6 +53,13 @@ def test_a_required_kernel_must_be_among_the_lanes() -> None:
     said_once(done, "linux-4.1", "--lanes")
 
 
+@pytest.mark.parametrize("words", ["debian-12 linux-4.1", "debian-12,linux-4.1"])
+def test_required_kernels_are_listed_by_commas_or_blanks(words: str) -> None:
+    for given, more in ((("--require", words), {}), ((), {"HIL_REQUIRE": words})):
+        done = hil("run", "--lanes", "debian-12/arm64/jit", *given, "--list", **more)
+        said_once(done, "--require linux-4.1: no lane of it was chosen")
+
+
 def test_an_unknown_option_is_wrong_usage() -> None:
     assert hil("run", "--fast").returncode == 2
 
