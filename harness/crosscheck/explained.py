@@ -126,8 +126,9 @@ def explained(operation: Operation, ours: Witness, theirs: Witness, errnos: Coll
     None for success."""
     if not isinstance(operation, LoadProgram):
         return ""
-    differing, refused = ours.differs(theirs), bool(errnos) and not {None, "EINVAL"} & {*errnos}
+    differing = ours.differs(theirs)
+    otherwise = bool(errnos) and "EINVAL" not in errnos  # refused, but not as with EINVAL
     for rule in RULES:
-        if differing & rule.across and not (refused and rule.with_einval) and rule.concerns(operation, ours, theirs):
+        if differing & rule.across and not (otherwise and rule.with_einval) and rule.concerns(operation, ours, theirs):
             return rule.because
     return ""

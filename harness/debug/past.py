@@ -8,6 +8,7 @@ stub: a line of JSON (`harness.debug.inside.data.Asked`), and as answer lines of
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from harness.lockstep.taken import taken
 from harness.lowering.watch import LoadedCode
 from harness.script.operations import LoadProgram, Script
 from hil.errors import HilError, UserError
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -53,6 +56,9 @@ def _serve(listening: socket.socket, recording: LockstepLane, script: Script) ->
                 answer = Answer(lines=list(back(recording, script, asked)))
             except HilError as error:
                 answer = Answer(what=error.what, remedy=error.remedy)
+            except Exception as error:  # or gdb would wait for ever for an answer
+                _log.exception("bpf back")
+                answer = Answer(what=f"a fault of hil: {error!r}", remedy="its log has the traceback; please report it")
             stream.write(json.dumps(vars(answer)).encode() + b"\n")
 
 

@@ -74,6 +74,16 @@ def test_what_the_run_has_not_executed(tmp_path: Path, back: int) -> None:
         assert "have executed nothing yet" in asked(tmp_path / "past", 1).what
 
 
+def test_a_fault_of_ours_is_an_answer_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gdb without an answer would wait for ever."""
+    recording: Any = Recording()
+    with answering(tmp_path / "past", recording, COUNTING):
+        monkeypatch.setattr(recording, "so_far", lambda *_: {}["nothing"])
+        assert asked(tmp_path / "past", 1).what == "a fault of hil: KeyError('nothing')"
+        monkeypatch.undo()
+        assert asked(tmp_path / "past", 1).lines
+
+
 def test_who_asks_and_goes_away_disturbs_nobody(tmp_path: Path) -> None:
     recording: Any = Recording()
     with answering(tmp_path / "past", recording, COUNTING):

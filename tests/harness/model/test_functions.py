@@ -37,6 +37,8 @@ from harness.isa.assemble import (
     st,
     stx,
 )
+from harness.isa.instruction import Instruction
+from harness.isa.opcodes import Class, Jump
 from harness.model.environment import Environment
 from harness.model.eras import ERAS
 from harness.model.executor import ModelExecutor
@@ -114,6 +116,15 @@ def test_types_must_fit_the_functions(name: str) -> None:
 def test_functions_that_may_end_early_need_types(untyped: Program) -> None:
     assert errno(predict(ARRAY, filter_(replace(untyped, functions=())))[1]) == "EINVAL"
     assert errno(predict(ARRAY, filter_(untyped))[1]) is None
+
+
+@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.2"])
+@pytest.mark.parametrize("beyond", [0, 1, 100])
+def test_a_function_behind_the_end_is_not_there(name: str, beyond: int) -> None:
+    called = Instruction(Class.JMP | Jump.CALL, src=1, imm=2 + beyond)
+    wanted = filter_(program(mov64_imm(R0, 0), called, mov64_imm(R2, 7), exit_()))
+    said = predict(wanted, name=name)[0]
+    assert isinstance(said, Unpredicted) or errno(said) == "EINVAL"
 
 
 def test_a_release_that_nobody_looked_at_says_nothing_of_them() -> None:

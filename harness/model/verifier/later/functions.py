@@ -95,7 +95,9 @@ def strange(program: Sequence[Instruction], targets: Sequence[tuple[int, int]], 
     if not (functions := starts(program)):
         return ""
     bounds = sorted({0, *functions, len(program)})
-    if bounds[0] < 0 or bounds[-1] > len(program) or any(program[bound - 1].code not in _ENDS for bound in bounds[1:]):
+    if bounds[0] < 0 or max(functions) >= len(program):
+        return "a function is called that is not there"
+    if any(program[bound - 1].code not in _ENDS for bound in bounds[1:]):
         return "a function runs into the next one"
     for begin, end in pairwise(bounds):
         if any(not begin <= target < end for index, target in targets if begin <= index < end):
