@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 
 from harness.compare import Verdict
 from harness.lockstep.findings import lines
+from harness.report.links import link
 from harness.run.results import OperationReport, ProgramText, RunReport, ScriptResult, ScriptText
 from harness.run.rounds import describe
 from harness.script.brief import brief, brief_bytes
@@ -130,11 +131,12 @@ def _program(program: ProgramText) -> Iterator[str]:
 
 
 def account(report: RunReport, result: ScriptResult) -> Iterator[str]:
-    """Yields all of it: the finding, the command that repeats it, and the script with the programs that have to do with
-    it."""
+    """Yields all of it: the finding, the command that repeats it, its place in the report, and the script with the
+    programs that have to do with it."""
     yield from finding(result)
     if result.again:
         yield f"again: {result.again}"
+    yield f"report: {link(result.script, result.lane)}"
     text = text_of(report, result)
     if text and result.operations:
         yield from around(text, result)

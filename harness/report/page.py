@@ -13,10 +13,11 @@ from markupsafe import Markup
 from harness.compare import Verdict
 from harness.report import coverage, executed
 from harness.report.groups import FOLDED, folded
+from harness.report.links import anchor
 from harness.report.programs import cell, tables
 from harness.report.templates import FOLDER, TEMPLATES, style
 from harness.report.timings import timings
-from harness.report.view import anchor, headings, news, rows, screens
+from harness.report.view import headings, news, rows, screens
 from harness.run.results import RunReport
 from harness.run.rounds import numbers
 from hil.whole import write_whole

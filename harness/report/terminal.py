@@ -13,6 +13,7 @@ from harness.counting import counted
 from harness.lane import compact
 from harness.report.account import REASON, excerpt, finding, text_of
 from harness.report.groups import FOLDED, Group, grouped
+from harness.report.links import PAGE, link
 from harness.run.results import RunReport
 from harness.run.watch import STYLES
 from harness.script.brief import brief
@@ -33,8 +34,8 @@ def print_findings(console: Console, report: RunReport, folder: Path) -> None:
     grave = [group for group in groups if group.verdict not in FOLDED]
     for number, group in enumerate(grave):
         _print(console, group, _lines(report, group, folder, whole=number < WHOLE))
-    if (folder / "report.html").exists():
-        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
+    if (folder / PAGE).exists():
+        console.print(Text(f"report: {folder / PAGE}"), soft_wrap=True)
 
 
 def _print(console: Console, group: Group, lines: Iterator[str] | Sequence[str]) -> None:
@@ -48,6 +49,8 @@ def _lines(report: RunReport, group: Group, folder: Path, *, whole: bool) -> Ite
     first = group.results[0]
     yield from finding(first, whole=False)
     yield f"again: {group.again(report)}"
+    if (page := folder / PAGE).exists():
+        yield f"report: {link(first.script, first.lane, str(page))}"
     text = text_of(report, first)
     if not (text and first.operations):
         return

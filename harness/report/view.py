@@ -15,6 +15,7 @@ from harness.compare import Verdict
 from harness.lockstep.findings import lines
 from harness.report.account import concerned, decided
 from harness.report.console import tail
+from harness.report.links import anchor
 from harness.run.again import again, involved
 from harness.run.results import MachineReport, OperationReport, RunReport, ScriptResult, ScriptText, Sighting
 from harness.run.severity import severity
@@ -184,14 +185,9 @@ def news(shown: Iterable[Row]) -> tuple[News, ...]:
     return tuple(sorted(made, key=lambda one: severity(one.verdict), reverse=True))
 
 
-def anchor(script: str) -> str:
-    """The place of a script on a page, the same in every report, so that links to it outlast the run."""
-    return "-".join(("script", *script.split()))  # HTML's ids may have anything but white space
-
-
 def _row(report: RunReport, script: str, results: Sequence[ScriptResult], machines: Sequence[Screen]) -> Row:
     place = anchor(script)
-    anchors = {lane: f"{place}@{lane}" for lane in report.lanes}
+    anchors = {lane: anchor(script, lane) for lane in report.lanes}
     found: dict[tuple[object, ...], list[ScriptResult]] = {}
     for result in results:
         found.setdefault((result.verdict, result.reason, result.operation), []).append(result)

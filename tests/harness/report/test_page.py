@@ -92,6 +92,13 @@ def test_a_link_to_a_result_is_right_in_every_report_of_it() -> None:
     assert f"script-lookup@{LANES[1]}" in whole & alone
 
 
+def test_each_script_and_each_result_shows_its_own_link() -> None:
+    seen = outline(everything())
+    shown = {unquote(str(one["href"])) for one in seen.every("a") if one.get("class") == "permalink"}
+    places = {f"#{one['id']}" for _, one in seen.tags if str(one.get("id", "")).startswith("script-")}
+    assert shown == places and any("@" in one for one in places)
+
+
 def test_what_is_known_and_what_is_not_supported_is_listed_by_reason_before_the_matrix() -> None:
     known = [result(lane, "lookup", Verdict.KNOWN) for lane in LANES]
     words = outline(report(result(LANES[0], "counting", Verdict.UNSUPPORTED), *known)).words

@@ -6,11 +6,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from rich.console import Console
 
 from harness.compare import Verdict
+from harness.report import junit, page
 from harness.report.terminal import print_findings
 from harness.run.results import RunReport
 from tests.harness.reports import LANES, OPERATIONS, PROGRAM, everything, report, result
@@ -61,6 +63,16 @@ def test_a_divergence_is_told_with_both_words_its_program_and_its_repetition() -
         f"->  4  {OPERATIONS[4]}",
     ]
     assert [line for line in told if f"    {line}" not in lines] == []
+
+
+def test_a_divergence_is_told_with_its_place_in_the_report(tmp_path: Path) -> None:
+    made = failing(1)
+    assert "#script-" not in printed(made, tmp_path), "where there is none"
+    (tmp_path / "report.html").touch()
+    place = unquote(printed(made, tmp_path).partition("    report: ")[2].splitlines()[0])
+    assert place.startswith(f"{tmp_path}/report.html#script-script-00@")
+    assert f'id="{place.partition("#")[2]}"' in page.render(made, None)
+    assert f"report: report.html#script-script-00@{ENGINES[0]}" in junit.text(made)
 
 
 def test_of_many_divergences_the_rest_says_how_to_see_its_program() -> None:
