@@ -25,6 +25,8 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.pytest_plugin.guest import LaneGuest
+from harness.script.clause import expect
 from harness.script.operations import (
     CreateMap,
     DeleteElement,
@@ -66,12 +68,17 @@ def test_the_content_of_a_frozen_map_is_constant_for_programs() -> None:
     assert last(replace(CONSTANTS, max_entries=2), STORE, FREEZE, loaded, name="6.1") == "?"
 
 
+def behind(condition: Piece) -> LoadProgram:
+    """A program that reads a register nobody wrote, unless the condition of the map's value in R1 holds."""
+    bad = (mov64_reg(R0, R6), exit_())
+    return load("program", *element(0), ldx(DW, R1, R0, 0), condition, *bad, mov64_imm(R0, 0), exit_())
+
+
 @pytest.mark.parametrize("condition", [jeq_imm(R1, 5, 2), jgt_imm(R1, 4, 2)])
 @pytest.mark.parametrize("name", ["5.10", "6.1", "7.2"])
 def test_behind_a_comparison_with_a_constant_no_verifier_need_come(name: str, condition: Piece) -> None:
     """Of a map that may have any content every verifier takes both sides."""
-    bad = (mov64_reg(R0, R6), exit_())
-    program = load("program", *element(0), ldx(DW, R1, R0, 0), condition, *bad, mov64_imm(R0, 0), exit_())
+    program = behind(condition)
     assert last(CONSTANTS, STORE, FREEZE, program, name=name) == "ok"
     assert last(CONSTANTS, FREEZE, program, name=name) == "EACCES"
     assert last(CONSTANTS, STORE, program, name=name) == "EACCES"
@@ -79,8 +86,17 @@ def test_behind_a_comparison_with_a_constant_no_verifier_need_come(name: str, co
 
 
 def test_where_nobody_knows_whether_a_map_is_frozen_the_verdict_is_open() -> None:
-    bad = (mov64_reg(R0, R6), exit_())
-    program = load("program", *element(0), ldx(DW, R1, R0, 0), jeq_imm(R1, 0, 2), *bad, mov64_imm(R0, 0), exit_())
+    program = behind(jeq_imm(R1, 0, 2))
     unsure = replace(CONSTANTS, flags=CONSTANTS.flags | MapFlag.RDONLY)
     assert results(unsure, FREEZE, program, name="6.1") == ["ok", "?", "?"]
     assert last(unsure, program, name="6.1") == "EACCES"
+
+
+@pytest.mark.guest
+@pytest.mark.needs("kprobes")
+@pytest.mark.kernel_from("5.10")
+def test_kernels_read_what_is_frozen(guest: LaneGuest) -> None:
+    program = behind(jeq_imm(R1, 5, 2))
+    guest.check(CONSTANTS, STORE, FREEZE, program)
+    guest.check(CONSTANTS, FREEZE, expect(program, "EACCES"))
+    guest.check(CONSTANTS, STORE, expect(program, "EACCES"))

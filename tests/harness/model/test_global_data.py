@@ -25,6 +25,7 @@ from harness.isa.assemble import (
 )
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import LD_IMM64, Pseudo
+from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import (
     CreateMap,
     LoadProgram,
@@ -84,3 +85,10 @@ def test_global_data_is_at_its_offset_from_the_value(one: Script, kept: int, con
 
 def test_what_is_behind_the_data_is_refused() -> None:
     assert results(*FAR.operations[:3], name="6.1")[-1] in ("EINVAL", "?")
+
+
+@pytest.mark.guest
+@pytest.mark.kernel_from("5.10")
+def test_kernels_have_global_data_at_its_offset(guest: LaneGuest) -> None:
+    for one in (COPIED, BACKWARDS, APART, LOOKED_UP):
+        guest.check(one)
