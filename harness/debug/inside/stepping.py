@@ -94,16 +94,25 @@ def step(session: Session) -> Place | None:
     None when the program has ended."""
     place = here(session)
     if place is None:
-        if not session.loaded:
-            raise session.nothing_loaded()
-        run_to(first_instructions(session))
-        return here(session)
+        return _begun(session)
     following, leaves = ways(place.loaded.given, place.indexes[-1])
     targets = [target for index in following for target in at_instruction(session, place.loaded, index)]
     ends = at_end(session, place) if leaves else []
     if leaves:
         targets += [*ends, *first_instructions(session)]
     return None if _reached(session, place.loaded, targets) in ends else here(session)
+
+
+def _begun(session: Session) -> Place | None:
+    """Lets the guest run to the first instruction of any program; raises UserError when the kernel has freed them all
+    before, as at the end of a script, after which nothing stops the guest."""
+    while session.loaded:
+        gone = [Target(session.data.unload, session.machine.arguments[0], one.pointer) for one in session.loaded]
+        reached = run_to([*first_instructions(session), *gone])
+        if reached not in gone:
+            return here(session)
+        session.forget(reached.value)
+    raise session.nothing_loaded()
 
 
 def until(session: Session, loaded: Loaded, index: int) -> Place | None:

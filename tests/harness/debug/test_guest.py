@@ -231,9 +231,12 @@ def test_a_gdb_from_elsewhere_connects_by_what_is_printed(machine: Debuggee, tmp
 def test_a_gdb_that_is_killed_is_no_end(machine: Debuggee, tmp_path: Path) -> None:
     debuggee = with_engine(machine, Engine.JIT)
     script = looked_at(debuggee.environment.registers)
-    commands = ["continue", "bpf step", "bpf back", "shell kill -9 $PPID", "bpf info"]
+    # Behind the last run the guest has nothing to stop at but the end of the program.
+    commands = ["continue", "bpf step", "bpf back", "bpf step 99", "bpf step 1", "shell kill -9 $PPID", "bpf info"]
     said, result = ran(replace(debuggee, recording=None), script, HOOK, commands, tmp_path)
     assert said["bpf back"].startswith("nothing is recorded in this session; begin it with --record: hil debug LANE ")
+    assert said["bpf step 99"].startswith("the program has ended, R0 was 0x1")
+    assert said["bpf step 1"].startswith("program: unloaded by now; stop the guest earlier")
     assert "bpf info" not in said
     assert result.verdict is Verdict.AGREE
 
@@ -270,8 +273,10 @@ def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
         # Ctrl-C is for gdb alone: the guest, which has nothing to do any more, stops, and the session goes on.
         typed.write("continue\n")
         typed.seen("Continuing.")
-        typed.answer("\x03")
-        assert "rip " in typed.answer("info registers rip")
+        typed.interrupt()
+        typed.write("info registers rip\n")
+        typed.seen("rip  ")
+        typed.seen(">>>")
         others = typed.descendants()
         assert {"gdb-multiarch", "qemu-system-x86"} <= set(others.values())
         typed.write("quit\n")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +18,10 @@ from types import TracebackType
 _ON_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
+
+
+_AGAIN = 5.0
+"""Seconds after which Ctrl-C is pressed again."""
 
 
 class Typed:
@@ -54,9 +59,9 @@ class Typed:
         self.text = ""
         os.write(self._master, text.encode())
 
-    def seen(self, text: str) -> None:
+    def seen(self, text: str, patience: float | None = None) -> None:
         """Waits until it has printed the text; raises AssertionError when it ends before, or takes too long."""
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + (self._patience if patience is None else patience)
         while text not in self.text:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
             more = self._read() if ready else ""
@@ -64,11 +69,21 @@ class Typed:
             self.text += more
 
     def answer(self, command: str = "") -> str:
-        """Types a command, or a control character, and returns what it printed until it waits again."""
+        """Types a command, and returns what it printed until it waits again."""
         if command:
-            self.write(command if not command.isprintable() else f"{command}\n")
+            self.write(f"{command}\n")
         self.seen(self._prompt)
         return self.text
+
+    def interrupt(self) -> None:
+        """Presses Ctrl-C until it waits again, as a person does: one that comes just as gdb goes through a breakpoint
+        is lost, since QEMU takes none for a guest that stands still."""
+        for _ in range(int(self._patience / _AGAIN)):
+            self.write("\x03")
+            with suppress(AssertionError):
+                self.seen(self._prompt, _AGAIN)
+                return
+        raise AssertionError(f"Ctrl-C stops nothing: {self.text}")
 
     def ended(self) -> int:
         """Returns the status with which it ends."""
