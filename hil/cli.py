@@ -111,7 +111,7 @@ def _status(command: click.Command) -> int:
         settings.check()
         status: int | None = command.main(standalone_mode=False)
     except UserError as error:
-        return _print_error(error, config.origins(str(error)))
+        return _print_error(error, config.origins(str(error), sys.argv[1:]))
     except HilError as error:
         return _print_error(error)
     except click.ClickException as error:

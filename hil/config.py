@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,11 @@ def defaults(group: click.Group, context: click.Context, start: Path | None = No
     return merged
 
 
-def origins(message: str, start: Path | None = None) -> Iterator[str]:
-    """Yields where the words come from that an error quotes, for those that are values of variables or of files: nobody
-    finds in the command line what is not in it."""
+def origins(message: str, given: Sequence[str] = (), start: Path | None = None) -> Iterator[str]:
+    """Yields where the words come from that an error quotes, for those that are values of variables or of files, and
+    are not in the command line `given`: nobody finds there what is not in it."""
+    for word in _words(given):
+        message = message.replace(repr(word), "")
     for key in SHARED:
         if _quoted(message, os.environ.get(variable(key), "")):
             yield f"{variable(key)} is {os.environ[variable(key)]!r}"
@@ -129,9 +131,11 @@ def _tables(heading: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Mappi
 
 def _quoted(message: str, value: Any) -> bool:
     """Whether a message quotes one of the words of a value."""
-    parts = value if isinstance(value, list) else [value]
-    words = [word for part in parts for word in re.split(r"[,\s]+", str(part)) if word]
-    return any(repr(word) in message for word in words)
+    return any(repr(word) in message for word in _words(value if isinstance(value, list) else [value]))
+
+
+def _words(parts: Sequence[Any]) -> list[str]:
+    return [word for part in parts for word in re.split(r"[,=\s]+", str(part)) if word]
 
 
 def _of_command(

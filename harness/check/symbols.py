@@ -13,6 +13,8 @@ from hil.target import Target
 
 _TEXT = frozenset("tTwW")
 _MOST_NEAR, _MOST_LISTED = 4, 4
+_SPECIAL = re.compile(r"[].^$*+?(){}|\\[]")
+"""What grep -E does not take for itself."""
 _LITERAL = re.compile(r"[^*?]+")
 _PREFIXES = re.compile(r"^(?:__(?:x64|ia32|arm64|riscv)_(?:compat_)?sys_|__(?:se|do)_sys_|SyS_|sys_|do_sys_|_+)")
 
@@ -70,7 +72,8 @@ def _ends(name: str) -> str:
     """A pattern of kallsyms' lines with names that begin or end as this one, which has a mistake elsewhere; of all the
     100,000 names, too many to be transferred."""
     size = max(2, len(name) // 3)
-    return f" [tTwW] ({name[:size]}.*|[^ ]*{name[-size:]}([^A-Za-z0-9_.].*)?)$"
+    begin, end = (_SPECIAL.sub(r"\\\g<0>", part) for part in (name[:size], name[-size:]))
+    return f" [tTwW] ({begin}.*|[^ ]*{end}([^A-Za-z0-9_.].*)?)$"
 
 
 def _mistyped(name: str, names: Iterable[str]) -> tuple[str, ...]:

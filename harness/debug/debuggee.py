@@ -94,7 +94,8 @@ class Debuggee:
         except FutureTimeout:
             self.machine.stop()
             raise BenchError(
-                f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s), and the machine was ended"
+                f"waiting for {RESULT.name}: timed out ({RESULT.seconds:.0f} nominal s), and the machine was ended",
+                remedy="name another script, or look with --interactive at what it waits for",
             ) from None
 
     def check_alive(self) -> None:

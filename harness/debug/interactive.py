@@ -38,12 +38,12 @@ def stopped(debuggee: Debuggee, subject: Subject, symbol: str, folder: Path) -> 
     goes on to the script's end."""
     past = debuggee.machine.gdb_socket.with_name("past") if debuggee.recording else None
     loader = write_loader(folder, prepare(debuggee, subject, symbol, folder, str(past or "")))
-    # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
-    debuggee.machine.qmp.execute("stop")
-    result = debuggee.start(subject.script, watched=True)
     with ExitStack() as stack:
         if past and debuggee.recording:
             stack.enter_context(answering(past, debuggee.recording, subject.script))
+        # The guest is stopped, so the script cannot run before gdb has set its breakpoint.
+        debuggee.machine.qmp.execute("stop")
+        result = debuggee.start(subject.script, watched=True)
         stack.enter_context(debuggee.finishing(result))
         yield Begun(debuggee, loader, result)
 

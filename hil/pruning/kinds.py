@@ -30,7 +30,7 @@ CACHED = (
     Kind("disks", "root file systems for hil exec --root", "built again from Debian's packages"),
     Kind("debian", "package lists, and packages", "fetched again"),
     Kind("objects", "packages with BPF objects, for make objects", "fetched again"),
-    Kind("symbols", "symbols of kernels for gdb", "read from a machine again"),
+    Kind("symbols", "symbols and types of kernels, for gdb and lockstep", "read from a machine again"),
     Kind("debug-symbols", "vmlinux with debug information", "fetched again by hil debug --debug-symbols"),
     Kind("sources", "sources of kernels", "fetched again by hil kernels build"),
     Kind("userland", "programs of guests", "fetched again"),

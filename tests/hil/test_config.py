@@ -210,6 +210,7 @@ def test_values_of_files_and_variables_that_an_error_quotes_have_an_origin(
         f"{project.parent}/config/hil/config.toml: [run]: scripts = 'nothing'"
     ]
     assert [*config.origins("unknown lane 'debian-98'")] == []
+    assert [*config.origins("unknown lane 'debian-99'", ["run", "--lanes=debian-99,debian-12"])] == []
     monkeypatch.setenv("HIL_LANES", "debian-12,debian-98")
     assert [*config.origins("unknown lane 'debian-98'")] == ["HIL_LANES is 'debian-12,debian-98'"]
 

@@ -28,6 +28,8 @@ STARTING, A_CASE = 300.0, 1.0
 the slowest guests carry out ten a second."""
 _slots: dict[tuple[str, int], Slot] = {}
 """The processes of this worker, by the campaign and the guest that each has."""
+_abandoned: set[str] = set()
+"""Campaigns that were interrupted: a task of theirs may still be about to begin."""
 _busy: dict[tuple[str, int], threading.Lock] = {}
 """Held while a process has a task: dask bounds how many tasks run, not whether two have one guest's number."""
 
@@ -78,6 +80,8 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
     with _busy.setdefault(key, threading.Lock()):
         slot = _slots.get(key) or _slots.setdefault(key, Slot(work))
         try:
+            if campaign in _abandoned:  # asked when the slot is there for `abandon` to see
+                raise Died("its campaign was interrupted")
             slot.give(replace(task, folder=folder))
             if not slot.connection.poll(allowance(task)):
                 raise Late(f"it took more than {allowance(task):.0f} s")
@@ -92,8 +96,8 @@ def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
 
 def abandon(campaign: str) -> None:
     """Ends this worker's processes of a campaign that was interrupted, and what they are at; what it kept stays."""
-    for key in [key for key in _slots if key[0] == campaign]:
-        slot = _slots.pop(key)
+    _abandoned.add(campaign)
+    for slot in _taken(campaign):
         if slot.task is None:
             slot.kill()
         else:
@@ -102,9 +106,15 @@ def abandon(campaign: str) -> None:
 
 def dismiss(campaign: str) -> None:
     """Ends this worker's processes of a campaign, and removes what it kept of it, which is recorded elsewhere now."""
-    for key in [key for key in _slots if key[0] == campaign]:
-        _slots.pop(key).end()
+    for slot in _taken(campaign):
+        slot.end()
     shutil.rmtree(_folder(campaign), ignore_errors=True)
+
+
+def _taken(campaign: str) -> list[Slot]:
+    """Takes the slots of a campaign away, of a dictionary that other threads change meanwhile."""
+    found = [_slots.pop(key, None) for key in list(_slots) if key[0] == campaign]
+    return [slot for slot in found if slot]
 
 
 def _keep(done: Done, folder: Path) -> None:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from harness.check.symbols import choose, parse, stem
+from harness.check.symbols import _ends, choose, parse, stem
 
 KALLSYMS = """\
 ffffffff81000010 T __x64_sys_openat
@@ -37,6 +39,14 @@ def test_functions_are_read_with_their_modules() -> None:
 )
 def test_the_nearest_names_are_found(name: str, near: tuple[str, ...]) -> None:
     assert choose(parse(KALLSYMS), [name])[name].near == near
+
+
+@pytest.mark.parametrize("name", ["openat_dat[", "(openat", "a+b", "a\\b", "]a["])
+def test_a_pattern_of_what_nearly_has_a_name_takes_it_for_itself(name: str) -> None:
+    """As grep -E does, to which it goes."""
+    lines = f"ffffffff81000010 T {name}\nffffffff81000020 T another\n"
+    done = subprocess.run(["grep", "-E", _ends(name)], input=lines, capture_output=True, text=True, check=True)
+    assert done.stdout == lines.splitlines(keepends=True)[0] and not done.stderr
 
 
 def test_all_of_one_name_are_found() -> None:

@@ -17,6 +17,7 @@ from harness.fuzz.campaign import journal, plan, remote  # noqa: E402
 from harness.fuzz.campaign.cluster import RESOURCE, Cluster  # noqa: E402
 from harness.fuzz.campaign.remote import Late, Unfit, Wanted  # noqa: E402
 from harness.fuzz.campaign.running import run  # noqa: E402
+from harness.fuzz.campaign.slots import Died  # noqa: E402
 from harness.fuzz.campaign.totals import Totals  # noqa: E402
 from harness.fuzz.campaign.work import Task  # noqa: E402
 from hil.errors import BenchError, UserError  # noqa: E402
@@ -119,4 +120,13 @@ def test_a_task_that_is_late_ends_with_its_process(tmp_path: Path, monkeypatch: 
     task = Task(PLACES[0], "programs", 1, range(8), Path())
     with pytest.raises(Late, match=r"more than 0 s"):
         remote.perform(0, task, "c", fakes.slow)
+    assert not remote._slots
+
+
+def test_a_task_of_an_abandoned_campaign_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be on its way to the worker when the campaign is interrupted."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    remote.abandon("abandoned")
+    with pytest.raises(Died, match="interrupted"):
+        remote.perform(0, Task(PLACES[0], "programs", 1, range(8), Path()), "abandoned", fakes.work)
     assert not remote._slots
