@@ -27,6 +27,7 @@ from hil.errors import UserError
 from hil.gdb.command import require_gdb
 from hil.gdb.symbols import check_build
 from hil.kernels.debug_symbols import debug_symbols
+from hil.signals import Ended
 
 
 @click.command("drgn")
@@ -67,6 +68,8 @@ def drgn(lane: str, words: tuple[str, ...], name: str | None, symbol: str | None
                 return
             try:
                 run(found, words, {"stopped": sight})
+            except Ended:
+                raise
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else int(end.code is not None)
             except Exception as error:
