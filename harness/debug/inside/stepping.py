@@ -79,6 +79,14 @@ def first_instructions(session: Session) -> Iterator[Target]:
         yield from at_instruction(session, one, 0)
 
 
+def _behind_prologues(session: Session) -> Iterator[Target]:
+    """Yields what to stop at so that a program begins by a tail call, which passes over a JIT's prologue, where the
+    first instruction is reported."""
+    for one in session.loaded:
+        if one.native and len(one.kept) > 1:
+            yield from at_instruction(session, one, one.kept[1])
+
+
 def at_end(session: Session, place: Place) -> list[Target]:
     """Returns what to stop at so that the program's end is not missed; nothing when its caller is not known."""
     if place.entry or not place.exact:
@@ -99,7 +107,7 @@ def step(session: Session) -> Place | None:
     targets = [target for index in following for target in at_instruction(session, place.loaded, index)]
     ends = at_end(session, place) if leaves else []
     if leaves:
-        targets += [*ends, *first_instructions(session)]
+        targets += [*ends, *first_instructions(session), *_behind_prologues(session)]
     return None if _reached(session, place.loaded, targets) in ends else here(session)
 
 
