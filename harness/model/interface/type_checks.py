@@ -32,8 +32,10 @@ _MODIFIERS = frozenset({Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, 
 _SIZED = frozenset({Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT})
 _AIMS = _SIZED | {Kind.PTR, Kind.ARRAY, Kind.VOID, Kind.FWD, Kind.FUNC_PROTO}
 """What may be behind a pointer or a modifier."""
-_BIT_FIELDS: Mapping[Kind, int] = {Kind.ENUM: 32, Kind.ENUM64: 64}
-"""How many bits a kernel takes an enumeration for where kind_flag is set, whatever its size."""
+_ENUMERATIONS = (Kind.ENUM, Kind.ENUM64)
+_ENUMERATED = 32
+"""How many bits a kernel takes an enumeration for where kind_flag is set, whatever its size:
+btf_enum_check_kflag_member()."""
 _OWN_FIELDS = re.compile(rb"bpf_\w*(lock|list|rb|refcount|timer|wq|work|ptr)")
 """Names of structures that kernels look for in others, and what the next ones may be: btf_parse_struct_metas()."""
 _OWN_TAGS = re.compile(rb"(percpu_)?[ku]ptr")
@@ -192,13 +194,14 @@ class _Types:
             _demand(not (member.kind is Kind.STRUCT and _OWN_FIELDS.match(self._text(member.name))))
             whole = 8 * self._size(number)
             if bits:
-                _demand(member.kind in (Kind.INT, *_BIT_FIELDS))
-                _demand(bits <= _BIT_FIELDS.get(member.kind, whole) and bits + offset % 8 <= 128)
+                _demand(member.kind in (Kind.INT, *_ENUMERATIONS))
+                _demand(bits <= (whole if member.kind is Kind.INT else _ENUMERATED) and bits + offset % 8 <= 128)
             else:
                 _demand(offset % 8 == 0)
                 if member.kind is Kind.FLOAT:
+                    self.real(member)  # which may be among the types behind this one
                     _demand(offset % (8 * min(_POINTER, member.word)) == 0)
-            taken = bits or max(whole, _BIT_FIELDS.get(member.kind, 0) if type.flag else 0)
+            taken = bits or max(whole, _ENUMERATED if type.flag and member.kind in _ENUMERATIONS else 0)
             _demand(offset + taken <= 8 * type.word)
 
     # What types are asked for --------------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ REFUSED: dict[str, tuple[Build, ...]] = {
         enumeration("RED", 1),
         composite(("e", 4, 0), size=1, flag=True),
     ),
+    "a bit field of an enumeration that is wider than an int": (
+        lambda writer: writer.add(Kind.ENUM64, "large", 8, 1, (writer.string("RED"), 7, 0)),
+        composite(("e", 4, 33 << 24), flag=True),
+    ),
+    "a floating-point number of no size behind what has it": (composite(("d", 5, 0)), add(Kind.FLOAT, "none")),
     "a misaligned floating-point number": (add(Kind.FLOAT, "double", 8), composite(("d", 4, 32))),
     "a floating-point number of 3 bytes": (add(Kind.FLOAT, "odd", 3),),
     "an array with a size": (add(Kind.ARRAY, word=4, rest=(BYTE, INT, 4)),),
