@@ -166,9 +166,28 @@ def test_the_workflow_says_so_when_there_was_no_run(clean: Place) -> None:
     assert "sudo apt-get install" in clean.calls and installed(clean) == needed()
 
 
+@pytest.fixture(scope="module")
+def gitlab_runner(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A runner of GitLab's that keeps the project's folder from job to job, so that pip finds most of it done."""
+    return place(tmp_path_factory.mktemp("gitlab"))
+
+
+@pytest.fixture
+def emptied(gitlab_runner: Place) -> Place:
+    """The runner with nothing in the project's folder but the environment, as its user's cache may keep it."""
+    kept = gitlab_runner.folder / "kept"
+    environment = gitlab_runner.repository / ".venv-hil"
+    if environment.exists():
+        environment.rename(kept)
+    again(gitlab_runner)
+    if kept.exists():
+        kept.rename(environment)
+    return gitlab_runner
+
+
 @pytest.mark.guest
-def test_the_job_leaves_what_gitlab_shows_and_ends_as_the_run_did(tmp_path: Path) -> None:
-    here, job = place(tmp_path), component("gitlab/hil.yml", {})
+def test_the_job_leaves_what_gitlab_shows_and_ends_as_the_run_did(emptied: Place) -> None:
+    here, job = emptied, component("gitlab/hil.yml", {})
     old = here.repository / ".cache" / "hil" / "kernels"
     old.mkdir(parents=True)
     (here.repository / ".cache" / "hil-week").write_text("2001-W01\n")
@@ -184,8 +203,8 @@ def test_the_job_leaves_what_gitlab_shows_and_ends_as_the_run_did(tmp_path: Path
     assert re.search(rf"^{LANE} +\d+ +\d+ agree", here.log, re.MULTILINE)
 
 
-def test_the_job_fails_when_there_was_no_run(tmp_path: Path) -> None:
-    here = place(tmp_path)
+def test_the_job_fails_when_there_was_no_run(emptied: Place) -> None:
+    here = emptied
     assert gitlab(here, "gitlab/hil.yml", {"source": str(ROOT)}, {**OURS, "HIL_LANES": "debian-21"}) == 2
     assert "hil ended before it began a run." in here.log
     assert installed(here) == needed()
