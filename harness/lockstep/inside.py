@@ -20,11 +20,11 @@ _SHOWN = {TAIL_CALL: CALL, CALL_ARGS: CALL}
 
 
 def same_code(shown: bytes, inside: bytes) -> bool:
-    """Returns whether an instruction is what became of the one given or shown; constants that are addresses inside are
-    left out."""
-    opcode = _SHOWN.get(inside[0], inside[0])
-    if shown[0] in (CALL, LD_IMM64):
-        return opcode == shown[0]
+    """Returns whether an instruction is what became of the one given or shown, or that one itself, read from the
+    kernel's memory before; constants that are addresses inside are left out."""
+    opcode, told = _SHOWN.get(inside[0], inside[0]), _SHOWN.get(shown[0], shown[0])
+    if told in (CALL, LD_IMM64):
+        return opcode == told
     if Coded(shown[0]).opcode_class is Class.LDX:
         # The verifier notes the kind of the pointer in the constant, which a load has no other use for: 9bac3d6d548e
         # (4.1) to 3df126f35f88 (4.9).

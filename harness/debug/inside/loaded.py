@@ -88,7 +88,7 @@ class Loaded:
 
 def from_lines(programs: Sequence[ProgramData], pointer: int, structures: Structures) -> Loaded | None:
     """Returns the program at `struct bpf_prog`, by the lines that it was loaded with; None when it is not one of
-    `programs`."""
+    `programs`, or one of their functions."""
 
     def field(name: str) -> int:
         return pointer + structures.offset("bpf_prog", name)
@@ -100,6 +100,9 @@ def from_lines(programs: Sequence[ProgramData], pointer: int, structures: Struct
     count = half(more("nr_linfo"))
     rows = memory(word(more("linfo")), _LINE_BYTES * count) if count else b""
     lines = [line_of(row) for row in struct.iter_unpack("<4I", rows)]
+    # A function of a program has the lines of the whole program, which comes as well: jit_subprogs().
+    if any(at >= length for at, _ in lines):
+        return None
     code = memory(start, SIZE * length)
     number = max(range(len(programs)), key=lambda one: _likeness(programs[one], code, lines), default=None)
     if number is None or _likeness(programs[number], code, lines) <= _LIKE:

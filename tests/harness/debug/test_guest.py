@@ -26,6 +26,7 @@ from harness.compare import Verdict
 from harness.core_scripts import core_scripts
 from harness.debug.bpf_session import Debugger, UnexpectedReturn
 from harness.debug.debuggee import Debuggee, booted
+from harness.debug.hooks import hook
 from harness.debug.interactive import serve
 from harness.debug.looking import HIT, NeverReached, Snapshot, look
 from harness.debug.subject import Subject
@@ -33,6 +34,7 @@ from harness.isa.assemble import DW, R0, R1, R2, R3, R4, R5, R7, R8, R9, R10, ld
 from harness.lane import Engine, Lane
 from harness.lockstep.recording import LockstepLane
 from harness.lockstep.taken import read
+from harness.named import named
 from harness.script.needs import Need
 from harness.script.operations import CreateMap, MapType, Ref, Script, UpdateElement
 from harness.script.triggers import UNKNOWN_PRCTL
@@ -158,6 +160,24 @@ def test_every_command_of_gdb(machine: Debuggee, engine: Engine, tmp_path: Path)
     names = names_of(said["backtrace"])
     assert [name for name in names if name in CHAINS[arch]] == CHAINS[arch], said["backtrace"]
     assert "Backtrace limit" not in said["backtrace"] and "corrupt" not in said["backtrace"]
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_steps_into_a_function_and_out_of_it_at_the_packets_end(
+    machine: Debuggee, engine: Engine, tmp_path: Path
+) -> None:
+    """The kernel has functions as programs of their own, and instructions that exist only inside."""
+    debuggee = with_engine(machine, engine)
+    kernel = debuggee.kernel
+    script = named("FUNC-12.compared", debuggee.lane.arch, kernel.era)[1]
+    where = hook(kernel.era, script, lambda name: debuggee.table.address(name) is not None).symbol
+    commands = ["continue", *(f"bpf step{' ' * number}" for number in range(8)), "bpf back 3"]
+    said, result = ran(debuggee, script, where, commands, tmp_path)
+    assert result.verdict is Verdict.AGREE, result.reason
+    at = [re.match(r"filter: (\d+): ", said[command]) for command in commands[1:8]]
+    assert [int(one[1]) for one in at if one] == [0, 1, 7, 8, 2, 3, 4], said
+    assert "the program has ended" in said[commands[8]]
+    assert "run 1, before step 4 of 0 to 6" in said["bpf back 3"]
 
 
 @pytest.mark.parametrize("engine", Engine)

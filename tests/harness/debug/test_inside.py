@@ -89,6 +89,20 @@ def test_where_a_program_may_go() -> None:
     assert ways(program, 7) == ({5}, False), "back behind the call"
 
 
+def test_a_load_from_behind_the_packet_ends_its_function() -> None:
+    program = asm.program(
+        asm.mov64_reg(asm.R6, asm.R1),
+        asm.ld_abs(asm.Size.B, 8),
+        asm.call_local("function"),
+        asm.exit_(),
+        "function",
+        asm.ld_abs(asm.Size.B, 8),
+        asm.exit_(),
+    ).instructions
+    assert ways(program, 1) == ({2}, True)
+    assert ways(program, 4) == ({3, 5}, False)
+
+
 def environment(engine: Engine = Engine.JIT) -> Environment:
     return Environment("6.1", "x86_64", 0x601C0, engine=engine)
 
