@@ -53,7 +53,11 @@ class _Overlooked:
         self._environment = environment
         self._program = program
         self._maps = maps
-        shapes = ((at, one.type, one.key_size, one.value_size, one.max_entries) for at, one in maps.items())
+        # A map that is constant, or may be, has its own content in a trial.
+        shapes = (
+            (at, one.type, one.key_size, one.value_size, one.max_entries, one if one.may_be_constant else None)
+            for at, one in maps.items()
+        )
         self._found = _found(environment, program, tuple(shapes))
         self._decided: dict[int, bool] = {}
 
@@ -87,7 +91,7 @@ class _Overlooked:
 
 @lru_cache(maxsize=64)
 def _found(*_: object) -> dict[int, bool]:
-    """Returns what was found of the instructions of a program, one dictionary for all runs of a script."""
+    """Returns what was found of the instructions of a program, one dictionary for all of its runs with such maps."""
     return {}
 
 
