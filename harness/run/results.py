@@ -96,6 +96,18 @@ class ScriptResult:
         told = [self.operation] if not self.sightings else [seen.operation for seen in self.sightings]
         return tuple(dict.fromkeys(step for step in told if step))
 
+    @property
+    def unsaid(self) -> tuple[OperationReport, ...]:
+        """Returns unpredicted operations that no clause covers either. Other lanes may have, but what several kernels
+        have in common may be a fault of all of them."""
+        return tuple(step for step in self.unpredicted if not step.expectation)
+
+    @property
+    def unjudged(self) -> tuple[OperationReport, ...]:
+        """Returns unpredicted operations that neither a clause nor another lane covers: whatever the kernel did there,
+        it was accepted."""
+        return tuple(step for step in self.unsaid if not step.against)
+
 
 @dataclass(frozen=True)
 class MachineReport:
@@ -228,15 +240,13 @@ class RunReport:
 
     @property
     def unjudged(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Returns unpredicted operations that neither a clause nor another lane covers: whatever the kernel did there,
-        it was accepted."""
-        return tuple((one, step) for one, step in self.unsaid if not step.against)
+        """Returns what nobody judges of each result (`ScriptResult.unjudged`)."""
+        return tuple((one, step) for one in self.results for step in one.unjudged)
 
     @property
     def unsaid(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:
-        """Returns unpredicted operations that no clause covers either. Other lanes may have, but what several kernels
-        have in common may be a fault of all of them."""
-        return tuple((one, step) for one in self.results for step in one.unpredicted if not step.expectation)
+        """Returns what only other lanes may judge of each result (`ScriptResult.unsaid`)."""
+        return tuple((one, step) for one in self.results for step in one.unsaid)
 
     @property
     def unexpected(self) -> tuple[tuple[ScriptResult, OperationReport], ...]:

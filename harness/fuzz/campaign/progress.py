@@ -75,7 +75,7 @@ class _Told:
     def news(self, totals: Totals) -> None:
         for key in totals.kinds:
             if key not in self._known and key[1] not in FINE:
-                lane, verdict, reason, operation, _ = key
+                lane, verdict, reason, operation, *_ = key
                 self._console.print(
                     Text(f"{lane}: {verdict}: {' at '.join(filter(None, (reason.rstrip('; '), operation)))}"),
                     soft_wrap=True,

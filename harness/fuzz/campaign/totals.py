@@ -20,7 +20,7 @@ FINE = (Verdict.AGREE, Verdict.UNSUPPORTED)
 MOST = 20
 """How many results of a kind are listed; the others are counted, and findings are in the journal."""
 EXAMPLES = 2
-"""The same, of those that are no findings."""
+"""The same, of those that are no findings, unless there is something in them that nobody judges."""
 
 
 def kind(result: ScriptResult) -> tuple[str, ...]:
@@ -29,7 +29,12 @@ def kind(result: ScriptResult) -> tuple[str, ...]:
     reason = result.reason
     if result.operation and result.verdict is not Verdict.UNSUPPORTED:
         reason = reason.partition(f"operation {result.operation.index}, ")[0]
-    return result.lane, str(result.verdict), reason, operation, str(result.blame or "")
+    open_to = "judged by nobody" if result.unjudged else ""
+    return result.lane, str(result.verdict), reason, operation, str(result.blame or ""), open_to
+
+
+def _is_fine(result: ScriptResult) -> bool:
+    return result.verdict in FINE and not result.unjudged
 
 
 class Totals:
@@ -76,7 +81,7 @@ class Totals:
         shown: Counter[tuple[str, ...]] = Counter()
         for result in crosschecked((one for part in parts for one in part.results), evidence, known):
             shown[kind(result)] += 1
-            if result.verdict not in FINE or shown[kind(result)] + self.kinds[kind(result)] <= EXAMPLES:
+            if not _is_fine(result) or shown[kind(result)] + self.kinds[kind(result)] <= EXAMPLES:
                 kept.append(result)
             else:
                 tallies[result.lane] += tally(result)
@@ -111,7 +116,7 @@ class Totals:
         return {rules: tuple(sorted(points)) for rules, points in reached.items() if points}
 
     def _more(self, result: ScriptResult) -> bool:
-        return self.kinds[kind(result)] <= (EXAMPLES if result.verdict in FINE else MOST)
+        return self.kinds[kind(result)] <= (EXAMPLES if _is_fine(result) else MOST)
 
     def _note(self, part: Done) -> None:
         for machine in part.machines:

@@ -205,10 +205,8 @@ def summed_up(task: Task, worker: Worker) -> Done:
 
 def tally(result: ScriptResult) -> Tally:
     """Returns the tally of a single result."""
-    unjudged = sum(not step.against and not step.expectation for step in result.unpredicted)
-    return Tally(
-        result.lane, {str(result.verdict): 1}, result.judged, len(result.unpredicted), unjudged, result.seconds
-    )
+    open_ones = len(result.unpredicted), len(result.unjudged)
+    return Tally(result.lane, {str(result.verdict): 1}, result.judged, *open_ones, result.seconds)
 
 
 class _Silent:

@@ -241,6 +241,12 @@ def fields_before_paths(rules: Upstream) -> Upstream:
     return _with(rules, fields_when_reached=False)
 
 
+@change((7, 2), after=(6, 12))
+def fields_first(rules: Upstream) -> Upstream:
+    """Arithmetic or a jump with a value in a reserved field is refused wherever it is in the program."""
+    return _with(rules, fields_first=True)
+
+
 @change((6, 14), "d2102f2f5d75, bpf: verifier: Support eliding map lookup nullness")
 def indices_known(rules: Upstream) -> Upstream:
     """The element of an array at a constant index needs no check for null."""
@@ -330,6 +336,7 @@ CHANGES: tuple[Change, ...] = (
     stack_below_read,
     contexts_written,
     fields_before_paths,
+    fields_first,
     indices_known,
     stack_arguments_known,
 )

@@ -99,6 +99,8 @@ class VerifierRules:
     """So is the path on which a load from behind the packet ends a function with 0; None where that is not known."""
     indices_known: bool
     """It is known for a constant index whether an array has such an element."""
+    fields_first: bool
+    """Fields of arithmetic and of jumps are looked at before any path is simulated, also where none leads."""
     fields_when_reached: bool
     """Fields of computations and jumps are looked at only where a path comes to them."""
     follows_pointers: bool

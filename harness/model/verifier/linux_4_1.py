@@ -82,6 +82,7 @@ VERIFIER = VerifierRules(
     tail_calls_end=False,
     packet_loads_end=False,
     indices_known=False,
+    fields_first=False,
     fields_when_reached=True,
     follows_pointers=False,
     filter_context=SOCKET_FILTER.context,

@@ -21,10 +21,12 @@ from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import VerifierRules
 from harness.model.verifier.later import functions, safety
 from harness.model.verifier.later.fields import (
+    COMPUTING,
     first_halves,
     jumps,
     known_codes,
     oddities_of,
+    set_field,
     strange_opcodes,
     unknown_opcode,
 )
@@ -40,7 +42,7 @@ from harness.release import Release, dotted
 from harness.script.outcome import Unpredicted
 from harness.script.reason import Gap, Reason
 
-_COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
+_ARITHMETIC = frozenset({Class.ALU.value, Class.ALU64.value})
 _CALL = Class.JMP | Jump.CALL
 _REFERRING = (_CALL, LD_IMM64)
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA, Class.JMP32 | Jump.JA)
@@ -193,6 +195,11 @@ def _inferred(
     unknown = unknown_opcode(halves, release)
     if unknown is not None and verdict.errno in (None, "EINVAL", "EACCES"):
         return Verdict("EINVAL", f"unknown opcode {program[unknown].code:02x}", unknown, rule=Rule.OPCODE)
+    if rules.fields_first and verdict.errno in (None, "EINVAL", "EACCES"):
+        at = set_field(halves)
+        if at is not None:
+            rule = Rule.ALU_FIELDS if program[at].opcode_class in _ARITHMETIC else Rule.JMP_FIELDS
+            return Verdict("EINVAL", "reserved fields are set", at, rule=rule)
     oddities = tuple(
         (index, what)
         for index, what in oddities_of(program, release, targets)
@@ -251,7 +258,7 @@ def _ends(program: Sequence[Instruction], targets: Sequence[tuple[int, int]]) ->
 def _simulated(insn: Instruction, rules: VerifierRules, release: Release) -> bool:
     """Returns whether the fields of an instruction are checked only where a path comes to it."""
     known = insn.code in known_codes(release)  # what is not known is seen by the scan
-    return known and rules.fields_when_reached and insn.opcode_class in _COMPUTING
+    return known and rules.fields_when_reached and insn.opcode_class in COMPUTING
 
 
 def _passed_over(

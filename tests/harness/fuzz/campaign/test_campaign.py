@@ -15,11 +15,12 @@ import pytest
 
 from harness.compare import Verdict
 from harness.fuzz.campaign import journal, merging, plan
-from harness.fuzz.campaign.journal import Journal
+from harness.fuzz.campaign.journal import Entry, Journal
 from harness.fuzz.campaign.plan import RANGE, Campaign
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.schedule import AHEAD, Schedule
 from harness.fuzz.campaign.totals import MOST, Totals
+from harness.run.results import OperationReport, ScriptResult
 from hil.errors import BenchError, UserError
 from tests.harness.fuzz.campaign.fakes import (
     PLACES,
@@ -179,6 +180,18 @@ def test_memory_grows_with_kinds_not_with_cases() -> None:
         assert sum(sum(one.values()) for one in totals.counts().values()) == -(-count // RANGE) * RANGE * 6
     assert listed[0] == listed[1]
     assert listed[0][0] <= listed[0][1] * MOST
+
+
+def test_what_nobody_judges_is_listed_whatever_else_of_its_kind_agrees() -> None:
+    lane = campaign(8).lanes[0]
+    step = OperationReport(6, "LoadProgram(...)", prediction="unpredicted: no rule", observation="EINVAL")
+    judged, alone = (replace(step, against=against) for against in (("another lane",), ()))
+    agree = [ScriptResult(lane, f"case-1-{number}", Verdict.AGREE, unpredicted=(judged,)) for number in range(5)]
+    nobody = ScriptResult(lane, "case-1-7", Verdict.AGREE, unpredicted=(alone,))
+    totals = Totals(campaign(8).lanes)
+    totals.add(Entry(0, 8, (), (*agree, nobody), 0.0, {}))
+    assert [one.script for one in totals.listed] == ["case-1-0", "case-1-1", "case-1-7"]
+    assert totals.findings == 0
 
 
 def test_the_generator_is_all_code_that_decides_cases(monkeypatch: pytest.MonkeyPatch) -> None:
