@@ -76,7 +76,9 @@ def files(start: Path | None = None) -> Iterator[File]:
         # Others' files are none of our business, not even when they are broken.
         if path.is_file() and _mentions_us(path):
             tool = _read(path).get("tool")
-            if isinstance(tool, dict) and isinstance(tool.get("hil"), dict):
+            if isinstance(tool, dict) and "hil" in tool:
+                if not isinstance(tool["hil"], dict):
+                    raise UserError(f"{path}: tool.hil = {tool['hil']!r} is no table", remedy="write [tool.hil]")
                 yield File(path, "tool.hil", tool["hil"])
                 return
 
@@ -170,6 +172,10 @@ def _value(file: File, where: str, option: click.Option, context: click.Context,
     if isinstance(value, dict) or (isinstance(value, bool) is not bool(option.is_flag)):
         remedy = "write true or false" if option.is_flag else "write a text, a number or a list of texts"
         raise UserError(f"{said} is no value for it", remedy=remedy)
+    if value == []:
+        raise UserError(f"{said} has nothing in it", remedy="name something, or leave the key out")
+    if isinstance(value, float) and isinstance(option.type, click.types.IntParamType):
+        raise UserError(f"{said} is no whole number", remedy="write one")
     if isinstance(value, list) and not option.multiple:
         value = ",".join(map(str, value))
     if not isinstance(value, list) and option.multiple:
@@ -189,10 +195,15 @@ def _value(file: File, where: str, option: click.Option, context: click.Context,
 
 
 def _check_owned(file: File, given: Mapping[str, Any], group: click.Group, context: click.Context) -> None:
-    """Raises UserError for a key for all commands that is an option of some, with the tables that it belongs to."""
+    """Raises UserError for a key for all commands that is an option of some, with the tables that it belongs to, or a
+    command."""
     for key in given:
-        if key in SHARED or group.get_command(context, key):
+        if key in SHARED:
             continue
+        if group.get_command(context, key):
+            table = ".".join(filter(None, (file.heading, key)))
+            said = f"{_place(file, file.heading)}: {key} = {given[key]!r} is no table"
+            raise UserError(said, remedy=f"write [{table}]")
         tables = [f"[{'.'.join(filter(None, (file.heading, name)))}]" for name in _owners(key, group, context)]
         if tables:
             near = meant(key, SHARED)

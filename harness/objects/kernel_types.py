@@ -98,10 +98,11 @@ def _by_program(name: str) -> Callable[[bytes, Path], bytes]:
     return decompress
 
 
+UNPACKING = {"zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x02\x21\x4c\x18"}
+"""The programs by which images are decompressed, with the beginning of the payload."""
 _COMPRESSIONS: dict[bytes, Callable[[bytes, Path], bytes]] = {
     b"\x1f\x8b": _gzip,
     b"\xfd7zXZ": _xz,
-    b"\x28\xb5\x2f\xfd": _by_program("zstd"),
-    b"\x02\x21\x4c\x18": _by_program("lz4"),
+    **{beginning: _by_program(name) for name, beginning in UNPACKING.items()},
 }
 """By the beginning of the payload: scripts/Makefile.lib, the suffixes of vmlinux.bin."""

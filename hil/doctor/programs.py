@@ -38,6 +38,7 @@ TOOLS = (
     Tool(("apt-get",), "apt", "fetching kernels"),
     Tool(("dpkg-deb",), "dpkg", "unpacking packages"),
     Tool(("zstd",), "zstd", "kernels with modules packed by zstd"),
+    Tool(("lz4",), "lz4", "hil debug, where the kernel's image is packed by lz4"),
     Tool(("ssh-keygen",), "openssh-client", "boards (--target), hil shell"),
     Tool(("gdb-multiarch",), "gdb-multiarch", "hil debug"),
     Tool(("mke2fs",), "e2fsprogs", "hil exec --root"),

@@ -16,8 +16,10 @@ import pytest
 from harness.abi import pt_regs, system_calls
 from harness.lane import Engine
 from harness.model.architecture import ARCHITECTURES, architecture_rules
+from harness.objects.kernel_types import UNPACKING
 from hil import resources
 from hil.arch import Architecture, architecture, architectures, architectures_with
+from hil.doctor.programs import TOOLS
 from hil.errors import UserError
 from hil.gdb import registers
 from hil.gdb.unwind import choice
@@ -81,6 +83,13 @@ def test_a_new_architecture_is_told_the_file_it_is_not_in(file: str) -> None:
 def test_the_hosts_packages_have_what_every_architecture_takes(arch: Architecture) -> None:
     packages = {line.partition("#")[0].split(" ")[0] for line in HOST_PACKAGES.read_text().splitlines()}
     assert {arch.qemu_package, arch.gcc_package} <= packages, "add them to ci/host-packages.txt"
+
+
+def test_the_hosts_packages_have_every_program_that_anything_is_unpacked_by() -> None:
+    packages = {line.partition("#")[0].split(" ")[0] for line in HOST_PACKAGES.read_text().splitlines()}
+    tools = {name: tool.package for tool in TOOLS for name in tool.names}
+    assert {tools[name] for name in UNPACKING} <= packages
+    assert {tool.package for tool in TOOLS} - {"apt", "dpkg"} <= packages, "every Debian has these two"
 
 
 def test_system_calls_are_the_same_everywhere() -> None:

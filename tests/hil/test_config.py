@@ -168,6 +168,9 @@ def test_a_broken_file_of_somebody_else_is_none_of_our_business(project: Path) -
         ("[tool.hil.work]\nsed = 1", "[tool.hil.work] has the unknown key 'sed'; did you mean 'seed'?"),
         ("[tool.hil.inner.work]\nsed = 1", "[tool.hil.inner.work] has the unknown key 'sed'"),
         ("jobs = 0", "[tool.hil]: jobs = 0: 0 is not in the range x>=1"),
+        ("jobs = 2.9", "[tool.hil]: jobs = 2.9 is no whole number"),
+        ("lanes = []", "[tool.hil]: lanes = [] has nothing in it; name something, or leave the key out"),
+        ("work = 3", "[tool.hil]: work = 3 is no table; write [tool.hil.work]"),
         ('jobs = "many"', "[tool.hil]: jobs = 'many': 'many' is not a valid integer; correct the file"),
         ('strict = "yes"', "[tool.hil]: strict = 'yes' is no value for it; write true or false"),
         ("lanes = true", "[tool.hil]: lanes = True is no value for it"),
@@ -183,6 +186,12 @@ def test_what_means_nothing_is_wrong_usage(text: str, told: str, project: Path) 
     with pytest.raises(UserError) as caught:
         got("work")
     assert told in str(caught.value) and str(project) in str(caught.value)
+
+
+def test_what_is_ours_and_no_table_is_told(project: Path) -> None:
+    write(project, "[tool]\nhil = 3\n")
+    with pytest.raises(UserError, match=re.escape("pyproject.toml: tool.hil = 3 is no table; write [tool.hil]")):
+        got("work")
 
 
 @pytest.mark.parametrize("heading", ["tool.hil", "hil"])
