@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.abi.bpf import ProgramType
 from harness.release import Release, newest, release
 from harness.script.needs import Need
-from harness.script.operations import Script
+from harness.script.operations import LoadProgram, OpenEvent, Operation, RunSocketFilter, RunThreads, Script
 from hil.errors import UserError
 
 
@@ -41,22 +42,46 @@ _FILTER = Hook(
 )
 
 KPROBE_HOOKS: Mapping[Release, Hook] = {(4, 1): _PROGRAM, (4, 15): _EVENT}
-"""The functions that run the programs of a kprobe: each is a text symbol in kernels of 4.1, 5.10, 6.1, 6.12 and 7.2,
-where there are kprobes."""
+"""The functions that run the programs of a trace event, which is a kprobe or a tracepoint: each is a text symbol in
+kernels of 4.1, 5.10, 6.1, 6.12 and 7.2, where there are kprobes."""
 FILTER_HOOKS: Mapping[Release, Hook] = {(4, 1): _FILTER}
 """The function that runs the socket filters of `RunSocketFilter`."""
+_OF_EVENTS = frozenset({ProgramType.KPROBE, ProgramType.TRACEPOINT})
+LOADS = "bpf_check"
+"""The verifier: a function that every kernel has, and that every program is passed to when it is loaded."""
 
 
 def hook(era: str, script: Script, has: Callable[[str], bool]) -> Hook:
     """Returns the hook of the programs that `script` runs on a kernel that `has` symbols; raises UserError when there
     is none."""
-    found = newest(KPROBE_HOOKS if Need.KPROBES in script.needs else FILTER_HOOKS, release(era))
+    found = newest(_hooks(script), release(era))
     if found is None or not has(found.symbol):
         raise UserError(
             f"this kernel has no function that is known to run the programs of {script.name}",
-            remedy="name one with --break",
+            remedy=f"name one with --break; after --interactive --break {LOADS}, which loads them, `bpf break 0` and "
+            "`continue` stop before their first instruction",
         )
     return found
+
+
+def _hooks(script: Script) -> Mapping[Release, Hook]:
+    """Returns the functions that run the programs of a script; none where no such function is known, as for those of
+    raw tracepoints, trampolines, uprobes, page faults and devices. An event of `OpenEvent` is a trace event, whichever
+    operation its program is attached with."""
+    operations = list(_flat(script.operations))
+    types = {one.type for one in operations if isinstance(one, LoadProgram)}
+    opens = any(isinstance(one, OpenEvent) for one in operations)
+    if Need.KPROBES in script.needs or (opens and types & _OF_EVENTS):
+        return KPROBE_HOOKS
+    return FILTER_HOOKS if any(isinstance(one, RunSocketFilter) for one in operations) else {}
+
+
+def _flat(operations: tuple[Operation, ...]) -> Iterator[Operation]:
+    for one in operations:
+        yield one
+        if isinstance(one, RunThreads):
+            for thread in one.threads:
+                yield from _flat(thread.operations)
 
 
 def arguments_of(symbol: str, era: str) -> tuple[str, ...]:

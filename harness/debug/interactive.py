@@ -8,10 +8,11 @@ import shlex
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from harness.debug.debuggee import Debuggee
@@ -28,6 +29,7 @@ from hil.machine.tied import tied
 
 _HOST = "127.0.0.1"
 _LISTENS = "Waiting for gdb connection"
+ENDED = "the script has ended: no breakpoint comes any more"
 _LOOK = 0.5
 """Seconds between two looks at whether the machine is still there."""
 
@@ -74,11 +76,11 @@ def interact(
             machine.arch, machine.gdb_socket, debuggee.for_gdb, (symbol,), scripts=[begun.loader], init=init
         )
         notify(f"running: {shlex.join(command)}")
-        notify("`continue` runs the script to the breakpoint, `bpf step` to its program; `help bpf` lists more")
+        notify("`continue` runs the script to the breakpoint, then `bpf step` to its program; `help bpf` lists more")
         notify("`detach` or `quit` lets the guest go on")
         before = signal.signal(signal.SIGINT, _ignore)
         try:
-            status = subprocess.run(tied(command), env=environment(), check=False).returncode
+            status = _attended(command, begun.result, notify)
         except OSError as error:
             raise BenchError(f"cannot start {command[0]}: {error.strerror}") from error
         finally:
@@ -115,6 +117,24 @@ def serve(
                 _listen(machine, f"unix:{machine.gdb_socket},server=on,wait=off")
         # A gdb that was still there has left its breakpoints, and perhaps a guest that stands still.
         return begun.go_on()
+
+
+def _attended(command: Sequence[str], result: Future[Observed | Missed], notify: Callable[[str], None]) -> int:
+    """Runs gdb, and returns its status. At the end of the script gdb is told to stop the guest, as by Ctrl-C: it may
+    wait for a breakpoint that nothing reaches any more."""
+    with subprocess.Popen(tied(command), env=environment()) as gdb:
+        result.add_done_callback(partial(_tell_end, gdb, notify))
+        try:
+            return gdb.wait()
+        except BaseException:
+            gdb.kill()
+            raise
+
+
+def _tell_end(gdb: subprocess.Popen[bytes], notify: Callable[[str], None], result: Future[Observed | Missed]) -> None:
+    if gdb.poll() is None and result.exception() is None:
+        notify(f"{ENDED}; the guest stops. `quit` shows the result; --break SYMBOL stops a next session elsewhere")
+        gdb.send_signal(signal.SIGINT)
 
 
 def _serve_on_port(machine: Machine) -> int:

@@ -86,7 +86,8 @@ def back(recording: LockstepLane, script: Script, asked: Asked) -> Iterator[str]
     recorded = recording.so_far(script, programs)
     if not recorded.runs:
         raise UserError(
-            "the programs of the script have executed nothing yet", remedy="`bpf step` runs the guest to where they do"
+            "the programs of the script have executed nothing yet",
+            remedy="`continue` runs the script to the breakpoint, then `bpf step` to the program and through it",
         )
     last = max(range(len(recorded.runs)), key=lambda number: recorded.runs[number].readings[0][-1].record.order)
     one = taken(str(recording.lane), script.name, recorded)

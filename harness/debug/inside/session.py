@@ -82,7 +82,8 @@ class Session:
             names = ", ".join(sorted(self.unloaded))
             return UserError(f"{names}: unloaded by now", remedy="stop the guest earlier, while the program is there")
         return UserError(
-            "the kernel has loaded none of the script's programs yet", remedy="let the guest run to where it has"
+            "the kernel has loaded none of the script's programs yet",
+            remedy="`continue` first: it runs the script to the breakpoint, then `bpf step` to the program",
         )
 
     def expected(self) -> RunData | None:

@@ -13,14 +13,19 @@ from harness.debug import commands, in_lockstep
 from harness.debug.choosing import one_lane, usual
 from harness.debug.hooks import KPROBE_HOOKS, arguments_of, hook
 from harness.debug.subject import subject
+from harness.isa.assemble import R0, exit_, mov64_imm
 from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine, Lane
+from harness.script.operations import OpenEvent, RunThreads, Script, Thread
 from hil.errors import UserError
 from hil.kernels import catalogue
 from tests.fakes import fake_kernel
 from tests.harness.bisect.test_forms import an_object
+from tests.harness.objects.building import section
+from tests.harness.programs.elf import FUNC, Section, Symbol, object_file
 
 KERNEL = fake_kernel("debian-12", "x86_64")
+BODY = (mov64_imm(R0, 1), exit_())
 COUNTING, FILTER = (subject(name, KERNEL).script for name in ("counting", "socket-filter"))
 
 LANES = [f"debian-12/{lane}" for lane in ("x86_64/interp", "x86_64/jit", "arm64/interp")]
@@ -88,6 +93,33 @@ def test_an_unknown_era_is_told() -> None:
 def test_a_socket_filter_is_met_where_its_packet_is_sent() -> None:
     found = hook("4.1", FILTER, everything)
     assert (found.symbol, arguments_of(found.symbol, "4.1")) == ("unix_dgram_sendmsg", ("sock", "msg", "len"))
+
+
+@pytest.mark.parametrize(
+    ("place", "symbol"),
+    [
+        *((place, "trace_call_bpf") for place in ("kprobe/f", "kretprobe/f", "tracepoint/sched/sched_switch")),
+        ("socket", "unix_dgram_sendmsg"),
+        *((place, "") for place in ("raw_tp/sched_switch", "perf_event", "kprobe.multi/f", "xdp", "tc")),
+    ],
+)
+def test_a_program_of_an_object_stops_where_its_place_runs_it(place: str, symbol: str, tmp_path: Path) -> None:
+    symbols = (Symbol("one", 1, FUNC, size=16),)
+    content = object_file(section(place, *BODY), Section("license", b"GPL\0"), symbols=symbols)
+    (tmp_path / "probe.o").write_bytes(content)
+    script = subject(str(tmp_path / "probe.o"), KERNEL).script
+    if symbol:
+        assert hook("6.1", script, everything).symbol == symbol
+    else:
+        with pytest.raises(UserError, match=r"probe.o:one; name one with --break; after .* bpf_check, .* `bpf br"):
+            hook("6.1", script, everything)
+
+
+def test_a_script_of_threads_stops_where_its_events_run_programs() -> None:
+    at = next(at for at, one in enumerate(COUNTING.operations) if isinstance(one, OpenEvent))
+    opens = Thread(0, COUNTING.operations[at : at + 1])
+    script = Script("threads", "without needs", (*COUNTING.operations[:at], RunThreads((opens,))))
+    assert hook("6.1", script, everything).symbol == "trace_call_bpf"
 
 
 def test_a_kernel_without_the_function_is_told_as_that() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -17,7 +19,7 @@ from harness.core_scripts import core_scripts
 from harness.debug import debuggee as module
 from harness.debug import interactive, looking
 from harness.debug.debuggee import Debuggee
-from harness.debug.interactive import stopped
+from harness.debug.interactive import interact, stopped
 from harness.debug.looking import NeverReached, look
 from harness.debug.subject import Subject
 from harness.lane import Engine, Lane
@@ -38,6 +40,7 @@ class Guest:
         self.gdb_socket = Path("/none")
         self.qmp = SimpleNamespace(execute=lambda _: None)
         self.watch = None
+        self.arch = SimpleNamespace()
 
     def run(self, _: object) -> Iterator[str]:
         self.under_way += 1
@@ -120,6 +123,36 @@ def test_a_session_that_fails_ends_its_script(debuggee: Debuggee, guest: Guest, 
     with pytest.raises(BaseException, match="gave up"), stopped(debuggee, Subject(SCRIPT), "", tmp_path):
         pytest.fail("gave up")
     assert guest.goes_on.is_set() and not guest.under_way
+
+
+WAITS = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+open(sys.argv[1], "w").close()
+sys.exit(7 if signal.sigtimedwait([signal.SIGINT], 20) else 1)
+"""
+"""As a gdb that waits for a stop of the guest: it goes on when it is interrupted."""
+
+
+def test_the_end_of_the_script_is_told_and_brings_gdb_back(
+    debuggee: Debuggee, guest: Guest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waits = tmp_path / "waits"
+    os.mkfifo(waits)
+    command = [sys.executable, "-I", "-S", "-c", WAITS, str(waits)]
+    monkeypatch.setattr(interactive, "interactive_command", lambda *_, **__: command)
+    told: list[str] = []
+
+    def go_on() -> None:
+        waits.read_bytes()
+        guest.goes_on.set()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    seen: Any = interact(debuggee, Subject(SCRIPT), "hook", tmp_path, None, told.append)
+    thread.join()
+    assert seen == "seen"
+    assert told[-2].startswith(interactive.ENDED) and told[-1] == "gdb ended with status 7"
 
 
 @pytest.mark.parametrize("asked", [KeyboardInterrupt, SystemExit])
