@@ -27,7 +27,7 @@ from harness.core_scripts import core_scripts
 from harness.debug.bpf_session import Debugger, UnexpectedReturn
 from harness.debug.debuggee import Debuggee, booted
 from harness.debug.hooks import hook
-from harness.debug.interactive import serve
+from harness.debug.interactive import ENDED, serve
 from harness.debug.looking import HIT, NeverReached, Snapshot, look
 from harness.debug.subject import Subject
 from harness.isa.assemble import DW, R0, R1, R2, R3, R4, R5, R7, R8, R9, R10, ld_map, mov64_imm, stx, xadd
@@ -290,6 +290,9 @@ def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
         assert "program: 1: (61) r0 = " in typed.answer("bpf step 2")
         assert "run 1, before step 0 of 0 to 0\n>    0: (bf) r6 = r1\n" in typed.answer("bpf back")
         typed.answer("delete")
+        # Nothing stops the script any more: gdb comes back by itself.
+        ended = typed.answer("continue")
+        assert ENDED in ended and "Continuing." in ended
         # Ctrl-C is for gdb alone: the guest, which has nothing to do any more, stops, and the session goes on.
         typed.write("continue\n")
         typed.seen("Continuing.")
