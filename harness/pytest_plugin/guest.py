@@ -32,7 +32,7 @@ from harness.script.brief import brief
 from harness.script.clause import Step, script_of
 from harness.script.malformed import Malformed
 from harness.script.needs import Need
-from harness.script.operations import Operation, Script
+from harness.script.operations import FindTracepoint, Operation, Script
 from harness.script.outcome import Outcome
 from harness.script.text import describe, describe_outcome
 from harness.session import Session
@@ -66,6 +66,8 @@ class LaneGuest:
     _seen: list[Observed] = field(init=False, default_factory=list)
     _findings: list[str] = field(init=False, default_factory=list)
     """Descriptions of each script that did not behave as expected: what is wrong, and the script."""
+    _prepared: list[tuple[str, Loaded]] = field(init=False, default_factory=list)
+    """What `attach` and `load` gave, by their calls."""
     _begin: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -180,12 +182,18 @@ class LaneGuest:
         __tracebackhide__ = True
         if reason := unmet((Need.KPROBES,), self.model.environment):
             pytest.skip(f"{self.lane}: {reason}")
-        return loaded(self, resolve(file, self.folder), sections, attach=True, portable=portable)
+        made = loaded(self, resolve(file, self.folder), sections, attach=True, portable=portable)
+        return self._prepare("attach", (file, *sections), made)
 
     def load(self, file: str | Path, *sections: str, portable: bool = False) -> Loaded:
         """Returns the steps that load programs of an object file, without attaching them; otherwise as `attach`."""
         __tracebackhide__ = True
-        return loaded(self, resolve(file, self.folder), sections, attach=False, portable=portable)
+        made = loaded(self, resolve(file, self.folder), sections, attach=False, portable=portable)
+        return self._prepare("load", (file, *sections), made)
+
+    def never_run(self) -> tuple[str, ...]:
+        """Returns the calls of `attach` and `load` of which the test used nothing, so that they did nothing."""
+        return tuple(call for call, made in self._prepared if not made.used)
 
     def judge(
         self, scripts: Sequence[Script], known: Sequence[KnownDivergence] = (), together: int = 1
@@ -211,11 +219,20 @@ class LaneGuest:
             for program, log_text in logs(self.executor, self._seen):
                 yield f"verifier's log of {program!r} on {self.lane}", log_text
 
+    def _prepare(self, method: str, given: Sequence[str | Path], made: Loaded) -> Loaded:
+        words = ", ".join(f'"{one}"' for one in given)
+        self._prepared.append((f"guest.{method}({words})", made))
+        return made
+
     def _succeeded(self, seen: Observed, loading: Sequence[Operation]) -> None:
-        """Raises LoadFailed for the first operation of those that load an object, if one failed."""
+        """Raises LoadFailed for the first operation of those that load an object, if one failed; ProbeFailed when it
+        is a tracepoint that the kernel does not have."""
         __tracebackhide__ = True
         at = next((index for index, _ in enumerate(loading) if seen.outcomes[index].errno), None)
         if at is not None:
+            # `attach` looked for functions beforehand; there, the kernel has the name.
+            if isinstance(loading[at], FindTracepoint) and (failed := not_there(self.session.target, seen, [at])):
+                raise failed
             words = reasons(self.executor, seen).get(at)
             raise LoadFailed(
                 f"{self.lane}: operation {at}, {brief(describe(loading[at]))}: {describe_outcome(seen.outcomes[at])}"

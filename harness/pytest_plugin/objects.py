@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -94,7 +94,20 @@ class Loaded:
     name: str
     file: ObjectFile
     programs: tuple[ObjectProgram, ...]
-    steps: tuple[Operation, ...]
+    _steps: tuple[Operation, ...]
+    _uses: list[str] = field(init=False, default_factory=list, compare=False, repr=False)
+    """What a test took of it, which else would do nothing."""
+
+    @property
+    def steps(self) -> tuple[Operation, ...]:
+        """Returns the operations that load, and attach, the programs."""
+        self._uses.append("steps")
+        return self._steps
+
+    @property
+    def used(self) -> bool:
+        """Returns whether a test took anything of it: ran it, or took operations, maps or references."""
+        return bool(self._uses)
 
     def check(self, *steps: Operation | Step) -> tuple[Outcome, ...]:
         """Loads, attaches, and runs `steps`, here and in the model; returns the guest's outcomes of `steps`. Raises
@@ -115,6 +128,7 @@ class Loaded:
 
     def map(self, name: str) -> MapHandle:
         """Returns the map of that name; raises UserError when no program here uses one."""
+        self._uses.append("map")
         used = {ref.name for program in self.programs for _, ref in program.program.maps}
         shape = self.file.map(name)
         if shape is None or name not in used:
@@ -123,6 +137,7 @@ class Loaded:
 
     def program(self, name: str | None = None) -> Ref:
         """Returns the reference to a program, by its section or name; there is no need for one where it is alone."""
+        self._uses.append("program")
         return Ref(choose(self.name, self.programs, name).name)
 
     def event(self, name: str | None = None) -> Ref:

@@ -118,6 +118,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    if _GUEST in item.stash and (calls := item.stash[_GUEST].never_run()):
+        said = f"what {' and '.join(calls)} prepared was never run; call .check() or .run() on it"
+        raise pytest.fail.Exception(said, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

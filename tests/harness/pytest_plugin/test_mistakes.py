@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.harness.objects.probes import probe
 from tests.harness.pytest_plugin.test_plugin import WITHOUT_A_MACHINE
 
 pytest_plugins = ["pytester"]
@@ -94,3 +95,65 @@ def test_a_mistake_of_the_tests_author_is_shown_without_the_benchs_own_source(py
     result.stdout.fnmatch_lines(["E *Malformed: the model runs a Script, not CreateMap; make one of operations: *"])
     assert "__post_init__" not in result.stdout.str()
     assert "__post_init__" in pytester.runpytest_inprocess("--full-trace", "-k", "trigger").stdout.str()
+
+
+NEVER_RUN = """
+import pytest
+from pathlib import Path
+
+
+@pytest.fixture
+def prepared(guest):
+    return guest.load("probe.o")
+
+
+def test_nothing(guest):
+    guest.load("probe.o", "probe")
+
+
+def test_one_of_two(guest):
+    guest.load("probe.o").map("hits")
+    guest.load(Path("probe.o"))
+
+
+def test_fixture(prepared):
+    pass
+
+
+def test_another_failure(guest):
+    guest.load("probe.o")
+    assert False, "of its own"
+
+
+def test_skipped(guest):
+    guest.load("probe.o")
+    pytest.skip("not here")
+
+
+def test_steps(guest):
+    guest.run(*guest.load("probe.o").steps)
+
+
+def test_map(prepared):
+    assert prepared.map("hits").shape.value_size == 8
+
+
+def test_program(prepared):
+    assert prepared.program().name == "probe"
+"""
+
+
+def test_an_object_of_which_nothing_is_used_fails_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WITHOUT_A_MACHINE)
+    pytester.makepyfile(NEVER_RUN)
+    (pytester.path / "probe.o").write_bytes(probe())
+    result = pytester.runpytest_inprocess("--hil-lanes", "debian-12/arm64/jit")
+    result.assert_outcomes(failed=4, skipped=1, passed=3)
+    said = [line for line in result.outlines if line.startswith("what guest.")]
+    end = "prepared was never run; call .check() or .run() on it"
+    assert said == [
+        f'what guest.load("probe.o", "probe") {end}',
+        f'what guest.load("probe.o") {end}',
+        f'what guest.load("probe.o") {end}',
+    ]
+    result.stdout.fnmatch_lines(["E*AssertionError: of its own"])

@@ -97,3 +97,10 @@ def test_of_an_object_it_is_the_object_that_is_not_loaded(tmp_path: Path) -> Non
     bad = Loaded(on(tmp_path), "bad.o", None, (), (CreateKprobe("probe", "twcie"),))  # type: ignore[arg-type]
     with pytest.raises(LoadFailed):
         bad.check()
+
+
+def test_a_tracepoint_of_an_object_that_there_is_not_fails_the_test_with_the_nearest(tmp_path: Path) -> None:
+    bad = Loaded(on(tmp_path), "bad.o", None, (), (FindTracepoint("t", "sched/sched_swich"),))  # type: ignore[arg-type]
+    with pytest.raises(ProbeFailed, match="did you mean 'sched/sched_switch'") as caught:
+        bad.check()
+    assert "expect_load" not in str(caught.value)
