@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.debug.subject import subject
 from harness.lane import Lane
-from harness.lockstep.checking import check
+from harness.lockstep.checking import EMPTY, NOTHING, check
 from harness.lockstep.findings import MODEL, Examined, lines
 from harness.lockstep.pairing import against
 from harness.lockstep.recording import lockstep_machine
@@ -18,6 +18,13 @@ from harness.lockstep.taken import Taken, taken
 from harness.run.needs import unmet
 from harness.session import Listener, prepare
 from hil.errors import UserError
+
+UNREACHED = (
+    "a program is compared where an operation of its script is known to reach it; put that of an object on a function "
+    "with a trigger (hil check --help lists them), or look at it without the model: hil debug LANE --interactive "
+    "--script OBJECT:PROGRAM"
+)
+"""What to do where there was nothing to compare with the model."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Held:
     def lines(self) -> Iterator[str]:
         """Yields it as text."""
         yield from lines(self.examined, self.other)
+        if self.other == MODEL and not self.examined.refused and self.examined.note in (EMPTY, NOTHING):
+            yield UNREACHED
 
 
 def in_lockstep(lanes: Sequence[Lane], name: str, folder: Path, listener: Listener) -> Iterator[tuple[Held, Taken]]:

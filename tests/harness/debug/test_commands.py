@@ -16,6 +16,8 @@ from harness.debug.subject import subject
 from harness.isa.assemble import R0, exit_, mov64_imm
 from harness.kernel_bugs.bugs import bugs
 from harness.lane import Engine, Lane
+from harness.lockstep.checking import EMPTY, NOTHING, REFUSED
+from harness.lockstep.findings import MODEL, Examined
 from harness.script.operations import OpenEvent, RunThreads, Script, Thread
 from hil.errors import UserError
 from hil.kernels import catalogue
@@ -131,6 +133,19 @@ def test_a_kernel_without_the_function_is_told_as_that() -> None:
 @pytest.mark.parametrize(("arch", "name"), [("x86_64", "counting"), ("arm64", "socket-filter")])
 def test_where_there_are_no_kprobes_another_script_is_the_usual_one(arch: str, name: str) -> None:
     assert usual(arch, "4.1") == name
+
+
+@pytest.mark.parametrize(
+    ("examined", "told"),
+    [
+        (Examined(note=EMPTY), True),
+        (Examined(note=NOTHING), True),
+        (Examined(note=REFUSED, refused=("one: the kernel refused it",)), False),
+        (Examined(1, 2), False),
+    ],
+)
+def test_where_no_program_was_reached_lockstep_says_what_to_do(examined: Examined, told: bool) -> None:
+    assert (in_lockstep.UNREACHED in in_lockstep.Held(LANES[0], MODEL, examined).lines()) is told
 
 
 def test_debug_symbols_go_with_gdb_alone() -> None:
