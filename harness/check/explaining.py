@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from harness.check import accesses, since
 from harness.check.symbols import Found
+from harness.check.tracepoints import ANY_GROUP
 from harness.check.trying import Trial
 from harness.isa.opcodes import Class, Jump
 from harness.isa.text import listing
@@ -51,6 +52,7 @@ tools/lib/bpf/bpf_tracing.h."""
 _NOT_SUPPORTED = "errno 524"
 """ENOTSUPP, include/linux/errno.h, which callers are not meant to see."""
 _OF_SEVERAL_SINCE = (5, 18)
+_TRACEPOINTS = "a kernel has those that its release and its configuration bring"
 _NEEDS_JIT = "requires BPF JIT compiler"
 _EVERY_POISON = range(POISON, POISON + (1 << 16))
 
@@ -256,14 +258,12 @@ def not_attached(
         case CreateKprobe(symbol=symbol):
             return _no_probe(trial, symbol, errno, found.get(symbol), environment)
         case FindTracepoint(tracepoint=name):
-            rule = f"there is no tracepoint {name} in this kernel as it was configured"
+            rule = _TRACEPOINTS
             if name.startswith("syscalls/"):
-                rule += (
-                    "; those of system calls need CONFIG_FTRACE_SYSCALLS, and exist for calls that the architecture has"
-                )
-            return Why(Stage.ATTACH, f"no tracepoint {name}", "no-tracepoint", errno, rule)
+                rule = "those of system calls need CONFIG_FTRACE_SYSCALLS, and are of calls that the architecture has"
+            return Why(Stage.ATTACH, f"no tracepoint {name}", "no-tracepoint", errno, rule, _question(found.get(name)))
         case RawBpf() if trial.place is not None:
-            return _no_link(trial.place, errno, environment, found.get(trial.place.pattern))
+            return _no_link(trial.place, errno, environment, found)
         case RawOpenEvent() if trial.place is not None and trial.place.kind == "uprobe":
             return _no_user_probe(trial.place, errno)
     what = f"{describe(operation)}: {errno}"
@@ -285,7 +285,8 @@ def _no_user_probe(where: Place, errno: str) -> Why:
     return Why(Stage.ATTACH, what, "attach", errno, rule)
 
 
-def _no_link(where: Place, errno: str, environment: Environment, matched: Found | None) -> Why:
+def _no_link(where: Place, errno: str, environment: Environment, found: Mapping[str, Found]) -> Why:
+    matched = found.get(where.pattern)
     what = f"{where.target} gives {errno}"
     if where.kind == "trampoline" and errno in (_NOT_SUPPORTED, "EOPNOTSUPP"):
         rule = f"{environment.rules.name} has no trampolines for programs on {environment.arch}"
@@ -299,12 +300,15 @@ def _no_link(where: Place, errno: str, environment: Environment, matched: Found 
         return Why(Stage.ATTACH, what, "no-fprobe", errno, rule, "use a kprobe, or a kernel with CONFIG_FPROBE")
     if where.pattern and matched is not None and not matched.same:
         rule = "no function of this kernel that can be traced matches the pattern (available_filter_functions)"
-        near = f"did you mean {' or '.join(matched.near)}?" if matched.near else ""
-        return Why(Stage.ATTACH, f"{where.pattern} matches nothing", "symbol", errno, rule, near)
+        return Why(Stage.ATTACH, f"{where.pattern} matches nothing", "symbol", errno, rule, _question(matched))
     if where.kind == "raw_tracepoint" and errno == "ENOENT":
-        rule = f"there is no tracepoint {where.target} in this kernel as it was configured"
-        return Why(Stage.ATTACH, what, "no-tracepoint", errno, rule)
+        near = _question(found.get(ANY_GROUP + where.target))
+        return Why(Stage.ATTACH, f"no tracepoint {where.target}", "no-tracepoint", errno, _TRACEPOINTS, near)
     return Why(Stage.ATTACH, what, "attach", errno)
+
+
+def _question(found: Found | None) -> str:
+    return f"did you mean {' or '.join(found.near)}?" if found is not None and found.near else ""
 
 
 def _no_probe(trial: Trial, symbol: str, errno: str, found: Found | None, environment: Environment) -> Why:

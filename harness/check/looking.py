@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from harness.check import command, explaining, symbols
+from harness.check import command, explaining, symbols, tracepoints
 from harness.check.contents import contents
 from harness.check.trying import WITHOUT_EVENT, Trial
 from harness.compare import Verdict
@@ -22,6 +22,7 @@ from harness.run.results import RunReport, ScriptResult
 from harness.run.worker import Compared
 from harness.script.operations import (
     CreateKprobe,
+    FindTracepoint,
     LoadProgram,
     RawBpf,
     ReadCount,
@@ -42,6 +43,7 @@ ROTATES_SINCE = (6, 4)
 STATISTICS, STATISTICS_SINCE = 4, (5, 2)
 """BPF_LOG_STATS, with which the log has the reason and the counters alone, no instructions: 06ee7115b0d1 (5.2)."""
 _SHORT = 1 << 12
+_CHOOSE = "choose one with --trigger, as in --trigger 'run:cat /proc/version', or run a program by hil exec"
 _ENDLESS = f"(the log does not end within {LONG_LOG >> 20} MiB: the verifier followed very many instructions)"
 """Stands for the reason, which is at the end."""
 
@@ -70,6 +72,7 @@ class Inspection:
             functions = session.executor.guest.functions
             near = {
                 **symbols.find(session.target, (symbol for pair in observed if (symbol := _unprobed(*pair)))),
+                **tracepoints.find(session.target, (name for pair in observed if (name := _unfound(*pair)))),
                 **{pattern: symbols.matching(functions, pattern) for pattern in _patterns(observed)},
             }
             if any(command.not_run(trial, one.outcomes) for trial, one in observed):
@@ -187,7 +190,7 @@ def _silent(trial: Trial, fires: Answer) -> Why:
     what = "attached, not fired: " + (
         "the trigger did not reach it" if known or trial.triggered else "no trigger is known for it"
     )
-    return Why(Stage.FIRE, what, kind="not-fired", remedy="choose one with --trigger, or run a program by hil exec")
+    return Why(Stage.FIRE, what, kind="not-fired", remedy=_CHOOSE)
 
 
 def _fired(trial: Trial, outcomes: Sequence[Outcome]) -> tuple[Answer, int | None, int | None]:
@@ -303,4 +306,16 @@ def _unprobed(trial: Trial, seen: Observed) -> str | None:
         operation = trial.steps[at].operation
         if isinstance(operation, CreateKprobe) and seen.outcomes[at].errno:
             return operation.symbol
+    return None
+
+
+def _unfound(trial: Trial, seen: Observed) -> str | None:
+    """The tracepoint that the kernel does not have, as `tracepoints.find` takes it."""
+    for at in trial.at(Stage.ATTACH):
+        operation = trial.steps[at].operation
+        if seen.outcomes[at].errno == "ENOENT":
+            if isinstance(operation, FindTracepoint):
+                return operation.tracepoint
+            if trial.place is not None and trial.place.kind == "raw_tracepoint":
+                return tracepoints.ANY_GROUP + trial.place.target
     return None

@@ -209,7 +209,8 @@ def resolve(given: str | Path, folder: Path) -> Path:
     if found is None:
         beside = sorted({one.name for where in tried if where.parent.is_dir() for one in where.parent.glob("*.o")})
         made = nearest(Path(given).name, beside, "there is no object beside it: build it first")
-        raise UserError(f"there is no object {given}, neither in {folder} nor in {Path.cwd()}", remedy=made)
+        folders = " nor in ".join(dict.fromkeys(str(one.resolve()) for one in (folder, Path())))
+        raise UserError(f"there is no object {given} in {folders}", remedy=made)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.check import symbols
+from harness.check import symbols, tracepoints
 from harness.lowering.executor import Observed
 from harness.pytest_plugin.failures import ProbeFailed
 from harness.script.brief import brief
@@ -45,7 +45,5 @@ def _near(target: Target, operation: CreateKprobe | FindTracepoint) -> str:
         return f": the kernel has no function {operation.symbol}" + (
             f", but {', '.join(found.near)}" if found.near else ""
         )
-    listed = target.run(["cat", f"{target.tracing}/available_events"]).stdout.decode(errors="replace")
-    names = sorted(line.replace(":", "/") for line in listed.split())
-    question = meant(operation.tracepoint, names)
+    question = meant(operation.tracepoint, tracepoints.listed(target))
     return f": the kernel has no tracepoint {operation.tracepoint}" + (f"; {question}" if question else "")

@@ -177,6 +177,20 @@ def test_a_tracepoint_that_there_is_not_is_told() -> None:
     assert why.kind == "no-tracepoint" and "CONFIG_FTRACE_SYSCALLS" in why.rule
 
 
+@pytest.mark.parametrize(
+    ("section", "name"), [("tp/sched/sched_swich", "sched/sched_swich"), ("raw_tp/sched_swich", "*/sched_swich")]
+)
+def test_a_tracepoint_that_there_is_not_is_told_once_with_the_nearest(section: str, name: str) -> None:
+    def says(operation: Operation) -> Outcome:
+        missing = isinstance(operation, FindTracepoint) or getattr(operation, "name", "") == "link of probe"
+        return Outcome(errno="ENOENT") if missing else Outcome(value=0)
+
+    near = {name: Found((), ("sched/sched_switch",))}
+    (why,) = fared(trial(probe(section)), says, near=near).whys
+    assert why.what == f"no tracepoint {name.removeprefix('*/')}" and "tracepoint" not in why.rule
+    assert why.remedy == "did you mean sched/sched_switch?"
+
+
 def test_a_level_of_paranoia_is_told() -> None:
     one = fared(trial(probe()), lambda operation: _denied(operation))
     assert one.whys[0].kind == "permission"

@@ -27,8 +27,16 @@ FILE = read(probe())
 def test_an_object_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "probe.o").touch()
     assert resolve("probe.o", tmp_path) == tmp_path / "probe.o"
-    with pytest.raises(UserError, match=r"no object prob\.o.*did you mean 'probe\.o'"):
+    with pytest.raises(UserError, match=r"no object prob\.o in .* nor in .*did you mean 'probe\.o'"):
         resolve("prob.o", tmp_path)
+
+
+def test_a_folder_that_an_object_is_not_in_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "probe.o").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        resolve("prob.o", tmp_path)
+    assert str(caught.value) == f"there is no object prob.o in {tmp_path.resolve()}; did you mean 'probe.o'?"
 
 
 def test_a_section_that_is_not_there_is_told_with_the_nearest() -> None:
