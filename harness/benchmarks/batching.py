@@ -5,6 +5,7 @@ and whether the model keeps up."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from harness.benchmarks.ratio import Ratio, seconds
 from harness.core_scripts.parts import array, element, read_u64
@@ -47,20 +48,25 @@ TOGETHER = 50
 def batching_ratios(session: Session[Target], rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
     """Returns the ratios of cases a second, all ways in turn on one machine that is running already."""
     batched, exchanged, started, predicted = [], [], [], []
-    executor, lane = session.executor, str(session.kernel)
-    model = ModelExecutor(session.environment(Engine.JIT))
-    run_cases(executor, 20)  # warm: the translator's cache, the guest's slabs
+    lane, model = str(session.kernel), ModelExecutor(session.environment(Engine.JIT))
     for number in range(1, rounds + 1):
         notify(f"cases on {lane}, round {number} of {rounds}")
-        batched.append(400 / seconds(lambda: run_cases(executor, 400)))
-        predicted.append(400 / seconds(lambda: _predict(model, 400)))
-        exchanged.append(60 / seconds(lambda: _one_by_one(executor, 60)))
-        started.append(8 / seconds(lambda: _afresh(session, 8)))
+        started.append(8 / seconds(partial(_afresh, session, 8)))
+        with another(session) as executor:
+            run_cases(executor, 20)  # warm: the translator's cache, the guest's slabs
+            batched.append(400 / seconds(partial(run_cases, executor, 400)))
+            predicted.append(400 / seconds(partial(_predict, model, 400)))
+            exchanged.append(60 / seconds(partial(_one_by_one, executor, 60)))
     return (
         Ratio(f"{lane}: batched / one agent a case", "cases/s", tuple(batched), tuple(started), "at least 10"),
         Ratio(f"{lane}: batched / one exchange a case", "cases/s", tuple(batched), tuple(exchanged), ""),
         Ratio(f"{lane}: the model / batched", "cases/s", tuple(predicted), tuple(batched), "at least 1"),
     )
+
+
+def another(session: Session[Target]) -> GuestExecutor:
+    """Returns an executor with an agent of its own; the session's, which was there first, ends when one is started."""
+    return GuestExecutor(session.target, session.executor.guest)
 
 
 def _one_by_one(executor: GuestExecutor, count: int) -> None:
@@ -70,7 +76,7 @@ def _one_by_one(executor: GuestExecutor, count: int) -> None:
 
 def _afresh(session: Session[Target], count: int) -> None:
     for _ in range(count):
-        with GuestExecutor(session.target, session.executor.guest) as executor:
+        with another(session) as executor:
             run_cases(executor, 1)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from harness.benchmarks.batching import run_all
+from harness.benchmarks.batching import another, run_all
 from harness.benchmarks.ratio import Ratio, seconds
 from harness.core_scripts.parts import PRCTL
 from harness.fuzz.campaign.plan import Place
@@ -33,19 +33,19 @@ _MEBIBYTE = 1 << 20
 def fuzzing_ratios(session: Session[Target], rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
     """Returns the ratios of cases a second, all ways in turn on one machine that is running already. Each round has
     other cases, as the model keeps the verdicts of programs that it knows."""
-    executor, lane = session.executor, str(session.kernel)
-    environment = session.environment(Engine.JIT)
+    lane, environment = str(session.kernel), session.environment(Engine.JIT)
     model = ModelExecutor(environment)
     grouped, alone, predicted = [], [], []
-    for number in range(1, rounds + 1):
-        notify(f"fuzzing on {lane}, round {number} of {rounds}")
-        scripts = tuple(cases(number, COUNT, environment.rules))
-        predicted.append(COUNT / seconds(partial(_predict, model, scripts)))
-        alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
-        if environment.rules.entry_probes:
-            executor.keep_probes((PRCTL,), TOGETHER)
-        grouped.append(COUNT / seconds(partial(run_all, executor, scripts, TOGETHER)))
-        executor.let_probes_go()
+    with another(session) as executor:
+        for number in range(1, rounds + 1):
+            notify(f"fuzzing on {lane}, round {number} of {rounds}")
+            scripts = tuple(cases(number, COUNT, environment.rules))
+            predicted.append(COUNT / seconds(partial(_predict, model, scripts)))
+            alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
+            if environment.rules.entry_probes:
+                executor.keep_probes((PRCTL,), TOGETHER)
+            grouped.append(COUNT / seconds(partial(run_all, executor, scripts, TOGETHER)))
+            executor.let_probes_go()
     return (
         Ratio(f"{lane}: fuzzing as campaigns do / alone", "cases/s", tuple(grouped), tuple(alone), "at least 5"),
         Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(grouped), "at least 1"),

@@ -60,6 +60,7 @@ def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytes
     monkeypatch.setattr(fuzzing, "COUNT", 6)
     monkeypatch.setattr(fuzzing, "ALONE", 2)
     executor = Executor()
+    monkeypatch.setattr(fuzzing, "another", lambda _: executor)
     fast, model = fuzzing.fuzzing_ratios(fake_session(executor), 2, lambda _: None)
     assert executor.runs == [(2, 1, ()), (6, fuzzing.TOGETHER, (PRCTL,))] * 2
     assert fast.measured == model.baseline and len(fast.pairs) == 2
