@@ -42,7 +42,6 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction, decode
-from harness.isa.opcodes import Class, Jump
 from harness.model.upstream import upstream
 from harness.model.verifier import Verdict
 from harness.model.verifier.environment import Environment
@@ -117,22 +116,6 @@ def test_a_missing_null_check_is_refused_until_verifiers_know_indices_of_arrays(
 )
 def test_what_must_not_be_predicted(pieces: tuple[Piece, ...], reason: str) -> None:
     assert reason in _reason(*pieces)
-
-
-@pytest.mark.parametrize(
-    "set_one",
-    [
-        replace(add64_imm(R0, 1), off=16),
-        Instruction(Class.JMP | Jump.JEQ, 0, 2, 0, 1),
-        Instruction(Class.JMP | Jump.CALL, 3, 0, 0, 5),
-    ],
-)
-def test_fields_that_no_path_leads_to(set_one: Instruction) -> None:
-    """Since 7.2 they are refused, wherever they are; before, a verifier that comes to them does so."""
-    pieces = (mov64_imm(R0, 0), jeq_imm(R0, 0, 1), set_one, exit_())
-    assert _errno(*pieces, release=(7, 2)) == "EINVAL"
-    for release in ((6, 1), (6, 12), (6, 13)):
-        assert not isinstance(_predict(*pieces, release=release), Verdict) or _errno(*pieces, release=release) is None
 
 
 def test_a_refusal_behind_an_open_jump_is_predicted() -> None:
