@@ -28,7 +28,7 @@ def test_each_part_of_the_setup_says_what_it_is(tmp_path: Path) -> None:
         "dpkg-query": "exit 1",
         "id": "echo 0",
         "env": "exit 0",
-        "apt-get": until("still installing Debian's packages: one, since"),
+        "apt-get": until("still installing Debian's packages, since"),
         "sleep": f"exec {shutil.which('sleep')} 0.02",
         "python3": f"mkdir -p .venv/bin; printf '{python.replace(chr(39), '')}' >.venv/bin/python; "
         "chmod +x .venv/bin/python",

@@ -16,6 +16,7 @@ from harness.script.operations import Program
 from hil.errors import UserError
 
 _NEVER_GO_ON = frozenset({"exit", "ja", "gotol"})
+_OF_MAPS = (Pseudo.MAP_FD, Pseudo.MAP_VALUE)
 _JUMP_CLASSES = (Class.JMP, Class.JMP32)
 
 
@@ -34,7 +35,7 @@ def check(program: Program, release: Release) -> None:
         starts.add(index)
         if instruction.dst >= REGISTERS or instruction.src >= REGISTERS:
             raise _wrong(index, f"names r{max(instruction.dst, instruction.src)}, which does not exist")
-        if instruction.code == LD_IMM64 and instruction.src == Pseudo.MAP_FD and index not in named:
+        if instruction.code == LD_IMM64 and instruction.src in _OF_MAPS and index not in named:
             what = f"loads the map of descriptor {instruction.imm}, but no descriptor is open here"
             raise _wrong(index, what, remedy="name the map, as text (`r1 = map NAME`) and object files do")
         if (distance := target_distance(instruction, opcode)) is not None:

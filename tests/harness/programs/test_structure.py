@@ -25,6 +25,7 @@ NEWEST = (7, 2)
         ("goto pc+1\nr0 = 0x1 ll\nexit", "instruction 0 jumps into the 64 bit constant at 1"),
         ("r0 = 0", "instruction 0 is the last one, and neither an exit nor a jump"),
         ("exit\nr0 = 0x1 ll", "instruction 1 is the last one"),
+        ("r1 = map_value fd 5 off 8\nexit", "loads the map of descriptor 5, but no descriptor is open here"),
         ("r1 = map_fd 5\nexit", "loads the map of descriptor 5, but no descriptor is open here; name the map"),
     ],
 )
