@@ -4,7 +4,9 @@ bare boot."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from harness.benchmarks.ratio import Ratio, seconds
 from harness.session import Bootable, lane_session, specification
 from hil import guestroot
 from hil.errors import BenchError
-from hil.machine import Machine, MachineSpec, QemuExited
+from hil.machine import Machine, MachineSpec, QemuExited, speed
+from hil.machine.waits import BOOT
 
 
 def boot_ratio(bootable: Bootable, folder: Path, rounds: int, notify: Callable[[str], None]) -> Ratio:
@@ -40,8 +43,9 @@ def _boot_to_greeting(bootable: Bootable, folder: Path) -> None:
 
 
 def _boot_bare(spec: MachineSpec) -> None:
-    try:
-        with Machine(spec):
-            raise BenchError("the bare guest did not power off")
-    except QemuExited:
-        return
+    """Boots a guest that powers off when it is ready, which is seen before or after that it is."""
+    ended = threading.Event()
+    with suppress(QemuExited), Machine(spec) as machine:
+        machine.on_loss(ended.set)
+        if not ended.wait(BOOT.seconds * speed.scale()):
+            raise BenchError("the bare guest did not power off", remedy=f"see {spec.folder / 'console.log'}")
