@@ -48,4 +48,4 @@ def _boot_bare(spec: MachineSpec) -> None:
     with suppress(QemuExited), Machine(spec) as machine:
         machine.on_loss(ended.set)
         if not ended.wait(BOOT.seconds * speed.scale()):
-            raise BenchError("the bare guest did not power off", remedy=f"see {spec.folder / 'console.log'}")
+            raise BenchError("the bare guest did not power off", details=machine.console.tail())

@@ -18,7 +18,6 @@ from harness.release import Release
 
 _BYTE_ORDER = frozenset({Class.ALU | Alu.END | Source.K, Class.ALU | Alu.END | Source.X, Class.ALU64 | Alu.END})
 _JMP = Class.JMP.value
-_CALL, _KERNEL_FUNCTION = Class.JMP | Jump.CALL, 2
 COMPUTING = frozenset({Class.ALU.value, Class.ALU64.value, Class.JMP.value, Class.JMP32.value})
 """Classes of instructions whose fields are checked where they are simulated, until that changes."""
 _NO_JUMPS = frozenset({Jump.CALL.value, Jump.EXIT.value})
@@ -59,10 +58,9 @@ def set_field(halves: Iterable[tuple[int, Instruction]]) -> int | None:
     """Returns the first of these instructions, all of them known, that computes or jumps and has a value in a field
     that its opcode does not use. Calls of the kernel's functions are left out, for which other things come first."""
     for index, insn in halves:
-        if insn.opcode_class in COMPUTING and not (insn.code == _CALL and insn.src == _KERNEL_FUNCTION):
-            opcode = find(insn)
-            if opcode is not None and hidden_fields(opcode, insn):
-                return index
+        opcode = find(insn) if insn.opcode_class in COMPUTING else None
+        if opcode is not None and opcode.name != "call_kfunc" and hidden_fields(opcode, insn):
+            return index
     return None
 
 
