@@ -149,7 +149,8 @@ def _cases(console: Console, asked: Asked, folder: Path) -> Iterator[Ratio]:
         bootable, place = prepare(name, arch.name, listener), folder / name / arch.name
         with lane_session(bootable, place, engine=Engine.JIT, listener=listener) as session:
             yield from batching_ratios(session, asked.rounds, asked.notify)
-            yield from fuzzing_ratios(session, asked.rounds, asked.notify)
+            with lane_session(bootable, place / "kept", engine=Engine.JIT, listener=listener) as kept:
+                yield from fuzzing_ratios(kept, session, asked.rounds, asked.notify)
 
 
 def _memory(console: Console, asked: Asked, folder: Path) -> Iterator[Ratio]:

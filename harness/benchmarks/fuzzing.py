@@ -23,29 +23,34 @@ from hil.arch import architecture
 from hil.kernels import store
 from hil.target import Target
 
-COUNT, ALONE = 5 * TOGETHER, TOGETHER
+COUNT, ALONE = 10 * TOGETHER, 2 * TOGETHER
 """The cases of a round as campaigns run them, and alone."""
 RANGE = 4 * TOGETHER
 """The cases of a task, as in a campaign."""
 _MEBIBYTE = 1 << 20
 
 
-def fuzzing_ratios(session: Session[Target], rounds: int, notify: Callable[[str], None]) -> tuple[Ratio, ...]:
-    """Returns the ratios of cases a second, all ways in turn on one machine that is running already. Each round has
-    other cases, as the model keeps the verdicts of programs that it knows."""
-    lane, environment = str(session.kernel), session.environment(Engine.JIT)
-    model = ModelExecutor(environment)
-    grouped, alone, predicted = [], [], []
-    with another(session) as executor:
-        for number in range(1, rounds + 1):
-            notify(f"fuzzing on {lane}, round {number} of {rounds}")
+def fuzzing_ratios(
+    kept: Session[Target], beside: Session[Target], rounds: int, notify: Callable[[str], None]
+) -> tuple[Ratio, ...]:
+    """Returns the ratios of cases a second, all ways in turn, on two machines that are running already: `kept`, with
+    the agent and the probes that campaigns keep, and `beside`, which has neither. Each round has other cases, as the
+    model keeps the verdicts of programs that it knows."""
+    lane, environment = str(kept.kernel), kept.environment(Engine.JIT)
+    model, grouped, alone, predicted = ModelExecutor(environment), [], [], []
+    if environment.rules.entry_probes:
+        kept.executor.keep_probes((PRCTL,), TOGETHER)
+    with another(beside) as executor:
+        for number in range(rounds + 1):
             scripts = tuple(cases(number, COUNT, environment.rules))
+            if not number:  # warm: the translator's caches, the guests' slabs
+                run_all(kept.executor, scripts, TOGETHER)
+                run_all(executor, scripts[:ALONE])
+                continue
+            notify(f"fuzzing on {lane}, round {number} of {rounds}")
             predicted.append(COUNT / seconds(partial(_predict, model, scripts)))
             alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
-            if environment.rules.entry_probes:
-                executor.keep_probes((PRCTL,), TOGETHER)
-            grouped.append(COUNT / seconds(partial(run_all, executor, scripts, TOGETHER)))
-            executor.let_probes_go()
+            grouped.append(COUNT / seconds(partial(run_all, kept.executor, scripts, TOGETHER)))
     return (
         Ratio(f"{lane}: fuzzing as campaigns do / alone", "cases/s", tuple(grouped), tuple(alone), "at least 5"),
         Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(grouped), "at least 1"),

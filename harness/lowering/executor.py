@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -188,13 +189,13 @@ class GuestExecutor:
         while todo:
             groups = [todo[start : start + together] for start in range(0, len(todo), together)]
             todo = []
-            lowered = [self._lower(group) for group in groups]
+            lowered: deque[tuple[Lowered, ...]] = deque()
             strikes = 0
             self._groups, self._done = groups, 0
-            exchange = self._agent.exchange([batch for batch, _ in lowered])
+            exchange = self._agent.exchange(self._lowered(groups, lowered))
             try:
                 for result in exchange:
-                    yield from _observe(lowered[self._done][1], result, todo)
+                    yield from _observe(lowered.popleft(), result, todo)
                     self._done += 1
                     strikes = 0 if result.completed else strikes + (result.end.how in _UNFIT)
                     if strikes == STRIKES:
@@ -222,6 +223,14 @@ class GuestExecutor:
                     with contextlib.suppress(MachineLost):
                         exchange.close()
                     raise MachineLost(f"the guest executes nothing any more; the last batch was {result.end}")
+
+    def _lowered(self, groups: Iterable[Sequence[Script]], sent: deque[tuple[Lowered, ...]]) -> Iterator[Batch]:
+        """Yields the batch of each group when it is to be sent, so that the guest runs the first one while others are
+        lowered; adds what reads its result to `sent`."""
+        for group in groups:
+            batch, lowered = self._lower(group)
+            sent.append(lowered)
+            yield batch
 
     def _lower(self, group: Sequence[Script]) -> tuple[Batch, tuple[Lowered, ...]]:
         tags = [self._tag(script) for script in group]

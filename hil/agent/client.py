@@ -19,9 +19,10 @@ from hil.target import ByteStream
 
 __all__ = ["Agent", "AgentLost"]
 
-# How much may be under way at once: enough that the agent never waits for us, little enough to hold in memory.
+# How much may be under way at once: enough that the agent never waits for us, and so little that its answers, which are
+# read when a window is full, do not fill the connection, or it would wait until everything is sent.
 WINDOW_BATCHES = 64
-WINDOW_BYTES = 8 << 20
+WINDOW_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,6 @@ class Executor(FakeExecutor):
     def keep_probes(self, symbols: Collection[str], together: int) -> None:
         self._probed = tuple(symbols)
 
-    def let_probes_go(self) -> None:
-        self._probed = ()
-
 
 class Slot:
     """Has a mebibyte more with every task."""
@@ -59,11 +56,12 @@ class Slot:
 def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzzing, "COUNT", 6)
     monkeypatch.setattr(fuzzing, "ALONE", 2)
-    executor = Executor()
-    monkeypatch.setattr(fuzzing, "another", lambda _: executor)
-    fast, model = fuzzing.fuzzing_ratios(fake_session(executor), 2, lambda _: None)
-    assert executor.runs == [(2, 1, ()), (6, fuzzing.TOGETHER, (PRCTL,))] * 2
-    assert fast.measured == model.baseline and len(fast.pairs) == 2
+    kept, beside = Executor(), Executor()
+    monkeypatch.setattr(fuzzing, "another", lambda _: beside)
+    fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
+    assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 3
+    assert beside.runs == [(2, 1, ())] * 3
+    assert fast.measured == model.baseline and len(fast.pairs) == 2  # the first time is not measured
 
 
 def test_memory_is_compared_with_that_after_a_tenth_of_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,20 @@ def test_an_agent_that_ends_costs_the_script_it_was_at(monkeypatch: pytest.Monke
     assert target.agents == 2
 
 
+def test_the_guest_begins_before_every_script_is_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered: list[Sequence[Script]] = []
+    lower = module.lower
+
+    def noted(scripts: Sequence[Script], *rest: Any, **options: Any) -> Any:
+        lowered.append(scripts)
+        return lower(scripts, *rest, **options)
+
+    monkeypatch.setattr(module, "lower", noted)
+    seen = GuestExecutor(Target(monkeypatch, set()), Guest("x86_64", 0x60100)).run(SCRIPTS, together=2)
+    assert next(seen).script.name == "a" and len(lowered) == 1
+    assert [one.script.name for one in seen] == ["b", "c", "d", "e"] and len(lowered) == 3
+
+
 def test_a_new_agent_is_logged_and_no_script_is(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

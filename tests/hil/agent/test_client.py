@@ -6,14 +6,14 @@ from __future__ import annotations
 import queue
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from hil.agent import wire
-from hil.agent.client import WINDOW_BATCHES, Agent, AgentLost
+from hil.agent.client import WINDOW_BATCHES, WINDOW_BYTES, Agent, AgentLost
 from hil.agent.codes import NO_TAG, PROTOCOL_VERSION, FrameType
-from hil.agent.steps import Batch
+from hil.agent.steps import Address, Batch, Write
 from hil.errors import MachineLost
 
 HELLO = wire.encode_frame(
@@ -84,6 +84,21 @@ def test_no_more_than_a_window_is_under_way() -> None:
             assert taken - received <= WINDOW_BATCHES
         results.close()
         assert len(list(agent.exchange([BATCH]))) == 1  # what the first exchange left was collected
+
+
+def test_answers_are_read_before_much_is_sent() -> None:
+    """Or they would fill the connection, and the agent would wait for a reader that waits for nothing."""
+    size, taken = WINDOW_BYTES // 4, 0
+
+    def batches() -> Iterator[Batch]:
+        nonlocal taken
+        for _ in range(20):
+            taken += 1
+            yield Batch((), arena=size, image=(Write(Address(0), bytes(size)),))
+
+    with Agent(ScriptedStream(completed)) as agent:
+        for received, _ in enumerate(agent.exchange(batches()), 1):
+            assert taken - received <= 4
 
 
 def test_end_of_the_stream_keeps_what_arrived() -> None:
