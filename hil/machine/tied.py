@@ -8,22 +8,22 @@ import os
 import queue
 import shlex
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from hil.errors import BenchError
-from hil.machine import launch
 
 _log = logging.getLogger(__name__)
+
+_WHILE_THERE = '[ "$PPID" = "$0" ] || { echo "the bench is gone" >&2; exit 1; }; exec "$@"'
+"""The bench may have died before the death signal was asked for, and then none would ever come."""
 
 
 class TiedProcess:
     """A running program in a process group of its own: Ctrl-C goes to the bench only, which then ends it in order.
 
-    `PR_SET_PDEATHSIG` (see `launch`) takes the death of the *thread* that forked for the death of the parent. So the
+    `PR_SET_PDEATHSIG` (prctl(2)) takes the death of the *thread* that forked for the death of the parent. So the
     thread that starts the program stays until it ends; it also reaps it, and so notices the end at once.
     """
 
@@ -49,7 +49,8 @@ class TiedProcess:
         self._thread.start()
         outcome = started.get()
         if isinstance(outcome, OSError):
-            raise BenchError(f"cannot start {argv[0]}: {outcome.strerror}") from outcome
+            missing = f"{outcome.filename or argv[0]}: {outcome.strerror}"
+            raise BenchError(f"cannot start {argv[0]}: {missing}", remedy="setpriv is in util-linux") from outcome
         self._popen = outcome
         _log.debug("started %s as process %d: %s", name, self.pid, shlex.join(argv))
 
@@ -64,5 +65,9 @@ class TiedProcess:
 
 
 def tied(argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` and is killed when the thread that started it ends."""
-    return [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid()), *argv]
+    """The command that runs `argv` and is killed when the thread that started it ends, however that comes about.
+
+    Not `preexec_fn`, which runs Python between fork and exec of a program with threads; nor Python as the program in
+    between, whose start takes longer than QEMU's.
+    """
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _WHILE_THERE, str(os.getpid()), *argv]

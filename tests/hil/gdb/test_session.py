@@ -78,7 +78,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
         program = tmp_path / "gdb-multiarch"
         program.write_text(FAKE.format(python=sys.executable, answers={**OBEDIENT, **(changes or {})}))
         program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
         return GdbSession(stub or Stub(), tmp_path / "symbols.elf")
 
     return start

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from hil.errors import BenchError
-from hil.machine import launch
 from hil.machine.process import QemuProcess, require_program
+from hil.machine.tied import tied
 
 
 def _gone(pid: int) -> bool:
@@ -66,7 +66,7 @@ def test_does_not_outlive_the_bench(number: signal.Signals, tmp_path: Path) -> N
     ) as bench:
         assert bench.stdout is not None
         pid = int(bench.stdout.readline())
-        # Before that, it would end for another reason: `launch` itself checks that the bench is alive.
+        # Before that, it would end for another reason: `tied` checks that the bench is alive.
         assert _eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
         bench.send_signal(number)
     assert _eventually(lambda: _gone(pid))
@@ -94,11 +94,18 @@ def test_missing_program_names_the_package() -> None:
     assert caught.value.exit_status == 3
 
 
-def test_orphaned_launch_does_not_start_the_program(tmp_path: Path) -> None:
+def test_a_program_whose_bench_is_gone_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # A parent other than the one named: the bench died before the death signal was requested.
     marker = tmp_path / "started"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", launch.__file__, "1", "touch", str(marker)], capture_output=True, timeout=60
-    )
-    assert done.returncode != 0
-    assert not marker.exists()
+    for pid, started in ((1, False), (os.getpid(), True)):
+        monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
+        done = subprocess.run(tied(["touch", str(marker)]), capture_output=True, text=True, timeout=60)
+        assert (done.returncode == 0) is marker.exists() is started
+        assert done.stderr == ("" if started else "the bench is gone\n")
+
+
+def test_a_host_without_setpriv_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BenchError, match="cannot start sleep: setpriv: No such file") as caught:
+        QemuProcess(["sleep", "600"], inherit=(), stderr=tmp_path / "stderr", on_exit=print)
+    assert "util-linux" in caught.value.remedy
