@@ -84,8 +84,7 @@ def qemu_command(
         "-no-reboot",
         *("-machine", arch.machine, *accelerator.options(arch)),
         *("-smp", str(spec.cpus), "-m", str(spec.memory)),
-        *("-kernel", str(spec.kernel.image), "-initrd", str(spec.root.initramfs)),
-        *("-append", kernel_command_line(arch, spec.append)),
+        *(() if wiring is not None and spec.state else _kernel(spec)),
         *(_AT_A_TERMINAL if wiring is None else _wired(spec, wiring)),
         *(("-plugin", spec.plugin) if spec.plugin and wiring is not None else ()),
         # Without a source of entropy kernels before 5.6 block in getrandom(2), and the SSH server with them.
@@ -96,6 +95,13 @@ def qemu_command(
         *("-device", f"virtio-net-{transport.suffix},netdev=net{transport.network}"),
         *(word for serial, path in spec.disks.items() for word in _disk(serial, path, transport)),
     ]
+
+
+def _kernel(spec: MachineSpec) -> tuple[str, ...]:
+    """The options of what is booted. A machine that is restored is started without: it has the kernel in its memory,
+    and QEMU would first put another copy there, which takes as long as the rest of its start."""
+    command_line = kernel_command_line(spec.kernel.arch, spec.append)
+    return "-kernel", str(spec.kernel.image), "-initrd", str(spec.root.initramfs), "-append", command_line
 
 
 # Ctrl-A C switches between the guest's console and QEMU's monitor, Ctrl-A X ends QEMU.

@@ -33,6 +33,15 @@ def test_a_command_for_a_person_needs_nothing_of_the_bench(make_spec: MakeSpec) 
     assert own == {"stdio,id=console,mux=on,signal=off", "console"}
 
 
+def test_a_restored_machine_is_started_without_what_it_has_in_its_memory(make_spec: MakeSpec) -> None:
+    booted = make_spec("arm64", Path("/runs/1"))
+    restored = replace(booted, state=Path("/states/1"))
+    command = qemu_command(restored, TCG, PCI, _WIRING)
+    assert not {"-kernel", "-initrd", "-append"}.intersection(command) and "-incoming" in command
+    # the machine that it is, by which its state is found, and the command for a person, are that which boots
+    assert qemu_command(restored, TCG, PCI) == qemu_command(booted, TCG, PCI)
+
+
 def test_kvm_uses_the_host_cpu(make_spec: MakeSpec) -> None:
     command = qemu_command(make_spec("arm64"), KVM, PCI, _WIRING)
     assert command[command.index("-cpu") + 1] == "host"
