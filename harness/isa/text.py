@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from harness.isa.assemble import aim
 from harness.isa.instruction import Instruction
 from harness.isa.notation import is_wide, parse, render
-from harness.isa.opcodes import LD_IMM64, Helper
+from harness.isa.opcodes import Helper
 from harness.isa.table import Opcode, find
 from harness.script.operations import Program, Ref
 from hil.errors import UserError
@@ -36,6 +37,8 @@ _CODE = re.compile(r"^\(([0-9a-f]{2})\)\s*")
 _TARGET = re.compile(r"(?:\bgotol?|^call) (?!pc[+-])(?P<label>[A-Za-z_]\w*)$")
 _MAP = re.compile(r"^(r\d+ = )map ([\w.-]+)$")
 _CALL = re.compile(r"^call (?P<name>[A-Za-z_]\w*)#(?P<number>\d{1,10})$")
+_LINES = 1 << 14
+"""The lines that are kept for the same instruction in other programs: those made at random begin and end alike."""
 _MOST_HELPERS = 1000
 """A bound on helpers' numbers that no release reaches; greater numbers after a name are types of the running kernel's
 functions."""
@@ -131,11 +134,19 @@ def _lines(
             yield index, _without_meaning(one)
             index += 1
             continue
-        line = f"({opcode.code:02x}) {render(opcode, _fields(program.instructions, index))}"
+        second = program.instructions[index + 1].imm if is_wide(opcode) else 0
+        line = _line(opcode, one, second)
         if index in maps:
             line = re.sub(r"map_fd -?\d+", f"map {maps[index].name}", line)
         yield index, line
         index += 2 if is_wide(opcode) else 1
+
+
+@lru_cache(maxsize=_LINES)
+def _line(opcode: Opcode, one: Instruction, second: int) -> str:
+    """Returns the line of an instruction; `second` is the upper half of a 64 bit constant."""
+    fields = {"dst": one.dst, "src": one.src, "off": one.off, "imm": one.imm, "next": second}
+    return f"({opcode.code:02x}) {render(opcode, fields)}"
 
 
 def _without_meaning(one: Instruction) -> str:
@@ -169,9 +180,3 @@ def _opcode(program: Sequence[Instruction], index: int) -> Opcode:
         if second is None or (second.code, second.dst, second.src, second.off) != (0, 0, 0, 0):
             raise UserError(f"instruction {index} is a 64 bit constant without a proper second half")
     return opcode
-
-
-def _fields(program: Sequence[Instruction], index: int) -> dict[str, int]:
-    one = program[index]
-    following = program[index + 1].imm if one.code == LD_IMM64 else 0
-    return {"dst": one.dst, "src": one.src, "off": one.off, "imm": one.imm, "next": following}

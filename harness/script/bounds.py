@@ -9,14 +9,14 @@ A negative one is distinct only where the kernel's field has a sign; write other
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 from harness.abi import bpf, perf
 from harness.abi.layout import Layout
 from harness.isa.instruction import Instruction
 from harness.script import operations as op
+from harness.script.data_classes import field_names
 from harness.script.processes import LimitLockedMemory, SetCredentials
 from harness.script.surroundings import SetSetting
 from hil.agent.steps import MAX_ARENA
@@ -151,11 +151,9 @@ def nbytes(operation: object) -> int:
     """Returns how many bytes of a guest's memory an operation asks for, at least."""
     asked = 0
     for whole in _wholes(operation):
-        kind: Any = type(whole)
         asked += sum(count * bounds.nbytes for _, bounds, count, _ in _counts(whole))
-        asked += sum(
-            len(one) for name in _names(kind) for one in _flat(getattr(whole, name)) if isinstance(one, bytes | str)
-        )
+        fields = (getattr(whole, name) for name in field_names(type(whole)))
+        asked += sum(len(one) for field in fields for one in _flat(field) if isinstance(one, bytes | str))
     return asked
 
 
@@ -171,17 +169,10 @@ def _counts(whole: object) -> Iterator[tuple[str, Bounds, int, str]]:
 def _wholes(whole: Any) -> Iterator[Any]:
     """Yields a data class and those in it."""
     yield whole
-    kind: Any = type(whole)
-    for name in _names(kind):
+    for name in field_names(type(whole)):
         for value in _flat(getattr(whole, name)):
-            if is_dataclass(value):
+            if field_names(type(value)):
                 yield from _wholes(value)
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    """Returns the names of a data class's fields."""
-    return tuple(field.name for field in fields(kind))
 
 
 def _flat(value: object) -> Sequence[object]:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from harness.isa.instruction import Instruction
 from harness.script.brief import brief
+from harness.script.data_classes import field_names
 from harness.script.operations import Operation
 
 _OPERATIONS = get_args(Operation)
@@ -35,7 +35,7 @@ def _wrong(whole: object) -> str:
         value = getattr(whole, name)
         if not fits(value):
             declared = _fields(kind)[name]
-            inner = _wrong(value) if is_dataclass(value) and isinstance(value, _classes(declared)) else ""
+            inner = _wrong(value) if field_names(type(value)) and isinstance(value, _classes(declared)) else ""
             return inner or f"has {brief(repr(value))} as its {name}, which takes {_format(declared)}"
     return ""
 
@@ -67,7 +67,7 @@ def _check(declared: Any) -> Check:
         return lambda value: isinstance(value, frozenset) and all(map(every, value))
     if declared is Instruction:  # programs may have a million of them, which check themselves
         return lambda value: isinstance(value, Instruction)
-    return lambda value: isinstance(value, declared) and (not is_dataclass(value) or not _wrong(value))
+    return lambda value: isinstance(value, declared) and (not field_names(type(value)) or not _wrong(value))
 
 
 def _classes(declared: Any) -> tuple[type, ...]:

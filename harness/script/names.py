@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 
 from harness.script.brief import brief
+from harness.script.data_classes import field_names
 from harness.script.operations import (
     Close,
     CreateKprobe,
@@ -130,8 +131,8 @@ def _name(operation: Operation) -> str | None:
 def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
     """Returns what is wrong with the names that the operation refers to, or with the name it makes, which is known from
     now on."""
-    for field in fields(operation):
-        value = getattr(operation, field.name)
+    for field in field_names(type(operation)):
+        value = getattr(operation, field)
         for name in _referred(value):
             if name not in known:
                 return f"refers to {name!r}, which no earlier operation makes; {nearest(name, known, _NOTHING)}"
@@ -139,10 +140,10 @@ def _add(operation: Operation, known: Known, expected: Outcome | None) -> str:
                 return f"refers to {name!r}, which is a time and no descriptor"
             if known[name].kind is WriteKprobeEvents and not isinstance(operation, RemoveKprobe | ReadProfile):
                 return f"refers to {name!r}, whose number is not read; make it by CreateKprobe"
-            only = _ONLY.get((type(operation), field.name))
+            only = _ONLY.get((type(operation), field))
             if only and known[name].kind not in only:
                 kinds = " or ".join(kind.__name__ for kind in only)
-                return f"takes what {kinds} makes as its {field.name}; {name!r} is of {known[name].kind.__name__}"
+                return f"takes what {kinds} makes as its {field}; {name!r} is of {known[name].kind.__name__}"
             if isinstance(operation, Close | Unmap | RemoveKprobe):
                 known[name] = replace(known[name], gone=True)
     made = _name(operation)
@@ -168,9 +169,9 @@ def _referred(value: object) -> Iterator[str]:
                 yield from _referred(item)
         case Thread():
             pass
-        case _ if is_dataclass(value):
-            for field in fields(value):
-                yield from _referred(getattr(value, field.name))
+        case _:
+            for field in field_names(type(value)):
+                yield from _referred(getattr(value, field))
 
 
 def _expected(expectation: object, ever: Known) -> str:
@@ -183,6 +184,6 @@ def _expected(expectation: object, ever: Known) -> str:
                     return f"is held against what {name!r} returned, which no operation makes; {near}"
         case tuple():
             return next(filter(None, (_expected(item, ever) for item in expectation)), "")
-        case _ if is_dataclass(expectation):
-            return _expected(tuple(getattr(expectation, field.name) for field in fields(expectation)), ever)
+        case _ if names := field_names(type(expectation)):
+            return _expected(tuple(getattr(expectation, name) for name in names), ever)
     return ""
