@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,7 @@ from pathlib import Path
 from runpy import run_path
 from threading import Event
 
+import psutil
 import pytest
 
 from harness.abi.pt_regs import PtRegs
@@ -277,6 +279,17 @@ def test_a_machine_that_dies_while_it_is_stopped_is_told(machine: Debuggee, tmp_
         ran(debuggee, looked_at(debuggee.environment.registers), HOOK, commands, tmp_path)
 
 
+def wait_until_it_runs(typed: Typed) -> None:
+    """Waits until the guest has run, by QEMU's processor time. gdb says that it continues, and then sets breakpoints;
+    QEMU ignores a Ctrl-C that comes before the guest runs, and gdb takes another one for the wish to disconnect."""
+    (qemu,) = (psutil.Process(pid) for pid, name in typed.descendants().items() if name.startswith("qemu"))
+    before = sum(qemu.cpu_times())
+    deadline = time.monotonic() + 60
+    while sum(qemu.cpu_times()) < before + 0.2:
+        assert time.monotonic() < deadline, "the guest stands still"
+        time.sleep(0.02)
+
+
 def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
     own = tmp_path / "gdbinit"
     own.write_text("echo these are mine\\n\nset prompt >>>\n")
@@ -296,6 +309,7 @@ def test_gdb_of_the_user_on_the_terminal(tmp_path: Path) -> None:
         # Ctrl-C is for gdb alone: the guest, which has nothing to do any more, stops, and the session goes on.
         typed.write("continue\n")
         typed.seen("Continuing.")
+        wait_until_it_runs(typed)
         typed.interrupt()
         typed.write("info registers rip\n")
         typed.seen("rip  ")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -18,10 +17,6 @@ from types import TracebackType
 _ON_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
-
-
-_AGAIN = 5.0
-"""Seconds after which Ctrl-C is pressed again."""
 
 
 class Typed:
@@ -34,6 +29,7 @@ class Typed:
         self._patience = patience
         self.text = ""
         """What it printed since the last answer."""
+        self._earlier = ""
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-c", _ON_TERMINAL, *command],
@@ -56,6 +52,7 @@ class Typed:
 
     def write(self, text: str) -> None:
         """Types it."""
+        self._earlier += self.text
         self.text = ""
         os.write(self._master, text.encode())
 
@@ -65,7 +62,7 @@ class Typed:
         while text not in self.text:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
             more = self._read() if ready else ""
-            assert more, f"no {text!r}: {self.text}"
+            assert more, f"no {text!r}: {self._earlier}{self.text}"
             self.text += more
 
     def answer(self, command: str = "") -> str:
@@ -76,14 +73,9 @@ class Typed:
         return self.text
 
     def interrupt(self) -> None:
-        """Presses Ctrl-C until it waits again, as a person does: one that comes just as gdb goes through a breakpoint
-        is lost, since QEMU takes none for a guest that stands still."""
-        for _ in range(int(self._patience / _AGAIN)):
-            self.write("\x03")
-            with suppress(AssertionError):
-                self.seen(self._prompt, _AGAIN)
-                return
-        raise AssertionError(f"Ctrl-C stops nothing: {self.text}")
+        """Presses Ctrl-C, and waits until it waits again."""
+        self.write("\x03")
+        self.seen(self._prompt)
 
     def ended(self) -> int:
         """Returns the status with which it ends."""
