@@ -46,18 +46,22 @@ _SCRIPT = Script(
 )
 _LEAST_VALUES = 250
 """Of about 280 registers in the program's steps; fewer mean that the test compared something else."""
+_TIMES = 3
+"""The number of attempts: what records wrongly does so each time, but under 4.1's JIT for arm64 any interrupt may write
+the stack of a program that runs (docs/kernel-bugs.md, arm64-jit-stack)."""
 
 
 def self_test(lane: LockstepLane) -> Checked:
     """Runs the program and compares it; raises BenchError when the lane's records cannot be believed: something
-    differs, or less was compared than is known."""
-    checked = check(lane, _SCRIPT)
-    found = checked.examined
-    if found.difference or found.note or found.runs != 1 or found.values < _LEAST_VALUES:
-        raise BenchError(
-            f"lockstep cannot be believed on {lane.lane}: its self-test, in which every register is known, gave "
-            f"{found.sentence}",
-            remedy="report it with the run folder; other lanes may work",
-            details="\n".join(checked.lines()),
-        )
-    return checked
+    differs, or less was compared than is known, every time."""
+    for _ in range(_TIMES):
+        checked = check(lane, _SCRIPT)
+        found = checked.examined
+        if not found.difference and not found.note and found.runs == 1 and found.values >= _LEAST_VALUES:
+            return checked
+    raise BenchError(
+        f"lockstep cannot be believed on {lane.lane}: its self-test, in which every register is known, gave "
+        f"{found.sentence}",
+        remedy="report it with the run folder; other lanes may work",
+        details="\n".join(checked.lines()),
+    )
