@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Runs programs of the host that may take minutes; they and their children end with the bench, however it ends."""
+"""Finds programs of the host, and runs those that may take minutes; they and their children end with the bench, however
+it ends."""
 
 from __future__ import annotations
 
 import logging
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +26,14 @@ NOT_FOUND = 127
 _lock = threading.Lock()
 _running: set[subprocess.Popen[str]] = set()
 _refused = 0
+
+
+def require(program: str, package: str) -> Path:
+    """Returns the path of `program`; raises BenchError, which names the Debian package, when it is not installed."""
+    path = shutil.which(program)
+    if path is None:
+        raise BenchError(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")
+    return Path(path)
 
 
 def run(

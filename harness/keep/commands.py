@@ -23,9 +23,8 @@ from harness.lane import Lane, select
 from harness.loader.rooted import Surroundings, surroundings_options
 from harness.run.choice import known_lanes
 from harness.session import LineListener
-from hil import copying, terminal
+from hil import copying, programs, terminal
 from hil.errors import BenchError, HilError, MachineLost, UserError
-from hil.machine.process import require_program
 from hil.machine.ssh import Connection, Credentials, connect
 
 PROCESS = (sys.executable, "-P", "-m", MODULE)
@@ -88,7 +87,7 @@ def shell(lane: str, root: str | None, packages: str, headers: bool, memory: int
 
     Exit status: that of the shell.
     """
-    require_program("ssh", "openssh-client")
+    programs.require("ssh", "openssh-client")
     chosen = _one_lane(lane)
     if found := kept(str(chosen)):
         return subprocess.run(found.access.ssh, check=False).returncode

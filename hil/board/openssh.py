@@ -20,7 +20,6 @@ from pathlib import Path
 from hil import programs
 from hil.board.address import Address, parse
 from hil.errors import UserError
-from hil.machine.process import require_program
 
 _log = logging.getLogger(__name__)
 
@@ -152,5 +151,5 @@ def _known(name: str, files: tuple[Path, ...]) -> Known:
 
 
 def _run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    found = require_program(program, "openssh-client")
+    found = programs.require(program, "openssh-client")
     return programs.run([str(found), *words], environment={**os.environ, "LC_ALL": "C"})

@@ -35,6 +35,7 @@ class Tool:
 
 
 TOOLS = (
+    Tool(("setpriv",), "util-linux", "every machine, and gdb"),
     Tool(("apt-get",), "apt", "fetching kernels"),
     Tool(("dpkg-deb",), "dpkg", "unpacking packages"),
     Tool(("zstd",), "zstd", "kernels with modules packed by zstd"),

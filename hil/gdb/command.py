@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from hil import programs
 from hil.arch import Architecture
 from hil.errors import BenchError
 from hil.gdb import mi
-from hil.machine.process import require_program
 from hil.machine.tied import tied
 
 GDB = "gdb-multiarch"
@@ -25,7 +25,7 @@ _ALONE = ("-nx", "-q", "-iex", "set auto-load off", "-iex", "set debuginfod enab
 
 def require_gdb() -> None:
     """Raise BenchError, which names the package, when gdb is not installed."""
-    require_program(GDB, PACKAGE)
+    programs.require(GDB, PACKAGE)
 
 
 def mi_command() -> list[str]:

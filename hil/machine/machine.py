@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from hil import cache
+from hil import cache, programs
 from hil.arch import Architecture
 from hil.errors import BenchError, MachineLost
 from hil.machine import accelerator, direct, speed, states, transport
@@ -34,7 +34,7 @@ from hil.machine.liveness import (
 from hil.machine.login import log_in
 from hil.machine.monitor import Monitor, MonitorFailed
 from hil.machine.postmortem import PostMortem
-from hil.machine.process import QemuProcess, require_program
+from hil.machine.process import QemuProcess
 from hil.machine.remains import Remains
 from hil.machine.sockets import SocketFolder
 from hil.machine.spec import MachineSpec
@@ -64,7 +64,8 @@ class Machine:
     def __init__(self, spec: MachineSpec) -> None:
         self.spec = spec
         self.command: list[str] = []
-        """The command that starts the same machine at a terminal; the bench's differs in its console and QMP."""
+        """The command that starts the same machine at a terminal; the bench's differs in its console and
+        QMP, and, of a machine that is restored, in what it boots."""
         self.ending: Ending | None = None
         self.remains = Remains(spec.folder)
         self._liveness = Liveness()
@@ -257,7 +258,7 @@ class Machine:
     # --- Inside
 
     def _launch(self) -> None:
-        require_program(self.arch.qemu, self.arch.qemu_package)
+        programs.require(self.arch.qemu, self.arch.qemu_package)
         speed.scale()  # Raises its errors before QEMU is started.
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         self._sockets = SocketFolder()

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hil.errors import BenchError
 from hil.machine.tied import TiedProcess
 
 
@@ -48,11 +46,3 @@ class QemuProcess(TiedProcess):
     def send(self, number: signal.Signals) -> None:
         """Send a signal; harmless when QEMU is gone."""
         self._popen.send_signal(number)
-
-
-def require_program(program: str, package: str) -> Path:
-    """The path of `program`; raises BenchError, which names the Debian package, when it is not installed."""
-    path = shutil.which(program)
-    if path is None:
-        raise BenchError(f"{program} is not installed", remedy=f"install it, on Debian: apt-get install {package}")
-    return Path(path)

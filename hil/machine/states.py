@@ -21,13 +21,12 @@ from functools import cache as cached
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hil import cache, directories
+from hil import cache, directories, programs
 from hil.digest import sha256
 from hil.errors import MachineLost
 from hil.machine import accelerator, transport
 from hil.machine.accelerator import KVM, Accelerator
 from hil.machine.command import AGENT_ADDRESS, qemu_command
-from hil.machine.process import require_program
 from hil.machine.spec import MachineSpec
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def folder_of(spec: MachineSpec) -> Path:
         "agent": AGENT_ADDRESS,
         "kernel": _hash(spec.kernel.image),
         "root": _hash(spec.root.initramfs),
-        "qemu": _hash(require_program(arch.qemu, arch.qemu_package)),
+        "qemu": _hash(programs.require(arch.qemu, arch.qemu_package)),
         "host": _host(chosen),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -12,12 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hil import programs
 from hil.errors import BenchError
 
 _log = logging.getLogger(__name__)
 
-_WHILE_THERE = '[ "$PPID" = "$0" ] || { echo "the bench is gone" >&2; exit 1; }; exec "$@"'
-"""The bench may have died before the death signal was asked for, and then none would ever come."""
+_WHILE_THERE = '[ "$PPID" = "$0" ] || { echo "the bench is gone" >&2; exit 1; }; trap "" XFSZ; exec "$@"'
+"""The bench may have died before the death signal was asked for, and then none would ever come. A program that exceeds
+a limit of a file's size (setrlimit(2)) is to say so, not to be killed."""
 
 
 class TiedProcess:
@@ -30,15 +32,16 @@ class TiedProcess:
     def __init__(
         self, argv: Sequence[str], *, name: str, watch: Callable[[subprocess.Popen[Any]], None], **options: Any
     ) -> None:
-        """Start `argv` with `options` of `subprocess.Popen`; raises BenchError when that fails.
+        """Start `argv` with `options` of `subprocess.Popen`; raises BenchError when that fails, or as `tied`.
 
         `watch` runs in the thread called `name`, and returns when the program has ended and is reaped.
         """
+        command = tied(argv)
         started: queue.SimpleQueue[subprocess.Popen[Any] | OSError] = queue.SimpleQueue()
 
         def live() -> None:
             try:
-                popen = subprocess.Popen(tied(argv), process_group=0, **options)
+                popen = subprocess.Popen(command, process_group=0, **options)
             except OSError as error:
                 started.put(error)
                 return
@@ -49,8 +52,7 @@ class TiedProcess:
         self._thread.start()
         outcome = started.get()
         if isinstance(outcome, OSError):
-            missing = f"{outcome.filename or argv[0]}: {outcome.strerror}"
-            raise BenchError(f"cannot start {argv[0]}: {missing}", remedy="setpriv is in util-linux") from outcome
+            raise BenchError(f"cannot start {argv[0]}: {outcome.strerror}") from outcome
         self._popen = outcome
         _log.debug("started %s as process %d: %s", name, self.pid, shlex.join(argv))
 
@@ -68,6 +70,7 @@ def tied(argv: Sequence[str]) -> list[str]:
     """The command that runs `argv` and is killed when the thread that started it ends, however that comes about.
 
     Not `preexec_fn`, which runs Python between fork and exec of a program with threads; nor Python as the program in
-    between, whose start takes longer than QEMU's.
+    between, whose start takes longer than QEMU's. Raises BenchError when the host has no setpriv.
     """
-    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _WHILE_THERE, str(os.getpid()), *argv]
+    setpriv = programs.require("setpriv", "util-linux")
+    return [str(setpriv), "--pdeathsig", "KILL", "sh", "-c", _WHILE_THERE, str(os.getpid()), *argv]

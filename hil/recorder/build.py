@@ -18,7 +18,6 @@ from elftools.elf.elffile import ELFFile
 from hil import cache, directories, programs
 from hil.arch import Architecture
 from hil.errors import BenchError
-from hil.machine.process import require_program
 from hil.symtab import symbols
 
 SOURCE = Path(__file__).with_name("recorder.c")
@@ -90,7 +89,7 @@ def plugin(arch: Architecture) -> tuple[Path, Interface]:
 
     Raises NoRecorder when QEMU has no plugins, or the compiler is missing or fails.
     """
-    found = interface_of(require_program(arch.qemu, arch.qemu_package).resolve())
+    found = interface_of(programs.require(arch.qemu, arch.qemu_package).resolve())
     compiler = shutil.which(_COMPILER)
     if compiler is None:
         raise NoRecorder(

@@ -97,3 +97,9 @@ def test_a_wait_for_another_process_ends_as_well(tmp_path: Path) -> None:
 def test_left_over_children_of_a_program_end_with_it(tmp_path: Path) -> None:
     run("sh", "-c", f"sleep 600 >/dev/null 2>&1 & echo $! >{tmp_path}/pid")
     assert not (tmp_path / "pid").exists() or gone(written(tmp_path / "pid"))
+
+
+def test_missing_program_names_the_package() -> None:
+    with pytest.raises(BenchError, match="apt-get install qemu-system-x86") as caught:
+        programs.require("qemu-system-absent", "qemu-system-x86")
+    assert caught.value.exit_status == 3

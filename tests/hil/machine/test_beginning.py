@@ -64,7 +64,7 @@ def test_a_guest_that_ended_before_the_monitor_was_there_is_noticed(
     for name, value in {
         "Monitor": Qmp,
         "QemuProcess": Qemu,
-        "require_program": lambda *_: None,
+        "programs": SimpleNamespace(require=lambda *_: None),
         "qemu_command": lambda *_: ["qemu"],
         "accelerator": SimpleNamespace(of=lambda _: None),
         "transport": SimpleNamespace(choose=lambda _: None),
