@@ -145,7 +145,8 @@ def _lines(
 @lru_cache(maxsize=_LINES)
 def _line(opcode: Opcode, one: Instruction, second: int) -> str:
     """Returns the line of an instruction; `second` is the upper half of a 64 bit constant."""
-    fields = {"dst": one.dst, "src": one.src, "off": one.off, "imm": one.imm, "next": second}
+    # Numbers, of which True is another one than 1 when it is written: equal arguments have one line.
+    fields = {"dst": int(one.dst), "src": int(one.src), "off": int(one.off), "imm": int(one.imm), "next": int(second)}
     return f"({opcode.code:02x}) {render(opcode, fields)}"
 
 

@@ -35,12 +35,6 @@ for number in $(seq {count}); do
     cat "events/$event/id" || exit 1
 done
 """
-_LET_GO = """
-[ -d events/{group} ] || exit 0
-for event in events/{group}/*/; do
-    echo 0 >"$event/enable" && echo "-:{group}/$(basename "$event")" >>kprobe_events || exit 1
-done
-"""
 _PLAIN = (
     op.CreateMap,
     op.UpdateElement,
@@ -71,11 +65,6 @@ def keep_slots(target: Target, tracing: str, symbol: str, count: int) -> tuple[i
     return tuple(map(int, said.split()))
 
 
-def let_go(target: Target, tracing: str) -> None:
-    """Removes every probe that was kept. Raises BenchError when one is in use."""
-    _carry_out(target, tracing, _LET_GO.format(group=GROUP), ())
-
-
 def slots(script: Script, position: int, kept: Mapping[str, tuple[int, ...]]) -> Mapping[str, int]:
     """Returns the trace event that a script uses instead of making one, by its function: that at its position among
     those that share a process. Nothing for a script that could tell the difference."""
@@ -93,7 +82,7 @@ def _carry_out(target: Target, tracing: str, commands: str, symbols: Iterable[st
     if done.status:
         said = done.stderr.decode(errors="replace").strip()
         raise BenchError(
-            f"the guest does not keep, or let go, probes{' on ' if symbols else ''}{', '.join(symbols)}: {said}",
+            f"the guest does not keep probes on {', '.join(symbols)}: {said}",
             remedy="its kernel needs CONFIG_KPROBE_EVENT(S), and a function of that name",
         )
     return done.stdout.decode()

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from harness.lane import Engine
-from harness.lowering.armed import keep_armed, keep_slots, let_go
+from harness.lowering.armed import keep_armed, keep_slots
 from harness.lowering.context import Guest, Lowering
 from harness.lowering.engine import switching
 from harness.lowering.greeting import greeting
 from harness.lowering.lower import Lowered, lower
 from harness.lowering.text_files import read_text
-from harness.lowering.traceable import Traceable
+from harness.lowering.traceable import Traceable, patterns
 from harness.lowering.waking import waking
 from harness.lowering.watch import Watch
 from harness.script.checks import LONGEST_TAG
@@ -164,11 +164,6 @@ class GuestExecutor:
             keep_armed(self.target, tracing, symbols)
             self.kept = {symbol: keep_slots(self.target, tracing, symbol, together) for symbol in symbols}
 
-    def let_probes_go(self) -> None:
-        """Removes what `keep_probes` made."""
-        self.kept = {}
-        let_go(self.target, self.guest.tracing)
-
     def settle(self) -> None:
         """Waits for an answer of the target to an empty batch, which one that is about to die does not give.
 
@@ -185,6 +180,8 @@ class GuestExecutor:
         Raises MachineLost when the target died, or executes nothing any more (STRIKES), and there is more to run, be it
         scripts that shared a process with the one that ended it; those that ended it have got their results then.
         """
+        for pattern in patterns(scripts):  # now, since scripts that run could see how it is done
+            self.guest.functions(pattern)
         todo = list(scripts)
         while todo:
             groups = [todo[start : start + together] for start in range(0, len(todo), together)]

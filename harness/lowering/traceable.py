@@ -5,14 +5,30 @@ what a pattern of `kprobe.multi` matches (libbpf_available_kallsyms_parse(), too
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from harness.script.operations import Script
+from harness.script.raw import RawBpf, RawOpenEvent
+from harness.script.values import Functions
 from hil.target import Target
 
 _LITERAL = re.compile(r"[^*?]+")
 _NOT_THERE = "__ftrace_invalid_address__"
 """Begins what stands for a function that the linker left out: b39181f7c690 (6.0)."""
+
+
+def patterns(scripts: Iterable[Script]) -> set[str]:
+    """Returns the patterns of functions in the structures of scripts."""
+    return {
+        part.value.pattern
+        for script in scripts
+        for operation in script.operations
+        if isinstance(operation, RawBpf | RawOpenEvent)
+        for part in operation.parts
+        if isinstance(part.value, Functions)
+    }
 
 
 @dataclass

@@ -20,9 +20,11 @@ from hil.target import ByteStream
 __all__ = ["Agent", "AgentLost"]
 
 # How much may be under way at once: enough that the agent never waits for us, and so little that its answers, which are
-# read when a window is full, do not fill the connection, or it would wait until everything is sent.
+# read when a window is full, do not fill the connection, or it would wait until everything is sent. Of batches that are
+# larger than the window (logs of the verifier have large arenas) there are two: one that runs, and the next.
 WINDOW_BATCHES = 64
 WINDOW_BYTES = 512 << 10
+_ALWAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,9 @@ class Agent:
         self.close()
 
     def _full(self, size: int) -> bool:
-        """Whether an answer must be read before `size` more bytes are sent. One batch may always be under way."""
-        sent = sum(batch.size for batch in self._under_way)
-        return bool(self._under_way) and (len(self._under_way) >= WINDOW_BATCHES or sent + size > WINDOW_BYTES)
+        """Whether an answer must be read before `size` more bytes are sent."""
+        count, sent = len(self._under_way), sum(batch.size for batch in self._under_way)
+        return count >= WINDOW_BATCHES or (count >= _ALWAYS and sent + size > WINDOW_BYTES)
 
     def _send(self, batch: Batch, frame: bytes) -> None:
         self._under_way.append(_UnderWay(self._next_tag, len(batch.steps), batch.deadline, len(frame)))

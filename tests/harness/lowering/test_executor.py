@@ -14,7 +14,9 @@ from harness.lowering import executor as module
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.script.checks import LONGEST_PROBE
-from harness.script.operations import Close, CreateKprobe, Script
+from harness.script.operations import Close, CreateKprobe, RawOpenEvent, Script
+from harness.script.raw import Part
+from harness.script.values import Functions
 from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
 from hil.agent.steps import Batch
 from hil.errors import BenchError, MachineLost
@@ -131,6 +133,22 @@ def test_the_guest_begins_before_every_script_is_lowered(monkeypatch: pytest.Mon
     seen = GuestExecutor(Target(monkeypatch, set()), Guest("x86_64", 0x60100)).run(SCRIPTS, together=2)
     assert next(seen).script.name == "a" and len(lowered) == 1
     assert [one.script.name for one in seen] == ["b", "c", "d", "e"] and len(lowered) == 3
+
+
+def test_functions_of_the_kernel_are_looked_up_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pattern once. A target that ends meanwhile has not ended by a script."""
+    pattern = RawOpenEvent("e", (Part(0, 8, Functions("vfs_*")), Part(8, 4, Functions("vfs_*"))))
+    scripts = [*SCRIPTS, Script("last", "", (pattern,))]
+
+    class Ends(Target):
+        def run(self, argv: Sequence[str], *rest: Any, **options: Any) -> Any:
+            assert not self.carried_out and argv[0] == "grep"
+            raise MachineLost("the target ended")
+
+    seen = GuestExecutor(target := Ends(monkeypatch, set()), Guest("x86_64", 0x60100)).run(scripts)
+    with pytest.raises(MachineLost, match="the target ended"):
+        next(seen)
+    assert not target.carried_out
 
 
 def test_a_new_agent_is_logged_and_no_script_is(
