@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from hil import config, logs, settings, signals, streams
+from hil import config, garbage, logs, settings, signals, streams
 from hil.errors import BenchError, HilError, UserError, os_error
 from hil.help import Group
 from hil.printable import printable
@@ -103,6 +103,7 @@ def main(command: click.Command = hil) -> None:
     """
     streams.install()
     signals.install()
+    garbage.collect_rarely()
     sys.exit(_status(command))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.isa.opcodes import Coded
@@ -39,8 +40,12 @@ class Instruction(Coded):
 
 
 def encode(instructions: Iterable[Instruction]) -> bytes:
-    """Returns the bytes of a whole program."""
-    return b"".join(instruction.encode() for instruction in instructions)
+    """Returns the bytes of a whole program; raises UserError as `Instruction.encode`."""
+    whole, pack = tuple(instructions), _LAYOUT.pack
+    with suppress(struct.error):
+        if not any((one.dst | one.src) & ~0xF for one in whole):
+            return b"".join([pack(one.code, one.dst | one.src << 4, one.off, one.imm) for one in whole])
+    return b"".join([one.encode() for one in whole])  # which says what does not fit
 
 
 def decode(code: bytes, *, big_endian: bool = False) -> tuple[Instruction, ...]:

@@ -11,6 +11,7 @@ from harness.abi import bpf
 from harness.abi.layout import Layout
 from harness.abi.numbers import AT_FDCWD, O_RDWR, O_WRONLY, PROT_NONE
 from harness.abi.system_calls import number
+from harness.isa.instruction import encode
 from harness.lowering.watch import Watch
 from harness.release import release
 from harness.script.operations import Buffer, Descriptor, Pointers, Program, Ref, SampleType
@@ -228,7 +229,7 @@ class Lowering:
 
     def program(self, program: Program) -> Address:
         """Puts the instructions into the arena, with map descriptors stored where the program refers to maps."""
-        address = self.builder.alloc(b"".join(instruction.encode() for instruction in program.instructions))
+        address = self.builder.alloc(encode(program.instructions))
         for index, reference in program.maps:
             self.builder.store(address + 8 * index + 4, 4, self.operand(reference))
         return address

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno as errnos
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from hil import signals
 from hil.agent.steps import Result
@@ -31,8 +32,7 @@ class Status(IntEnum):
     SKIPPED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     """One step's return value (signed), errno (0 when it succeeded) and, for Read, the bytes."""
 
     status: Status

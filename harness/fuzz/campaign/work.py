@@ -36,7 +36,7 @@ from harness.run.worker import Worker
 from harness.script.needs import Need
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script, UpdateElement
 from harness.session import OnBoard
-from hil import logs
+from hil import garbage, logs
 from hil.errors import HilError
 
 _log = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ def begin(life: int) -> None:
     pipe's end of which it holds the other one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(life,), name="parent", daemon=True).start()
+    garbage.collect_rarely()
     gc.freeze()  # modules stay: no collection has to look at what they made
 
 

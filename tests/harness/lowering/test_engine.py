@@ -30,9 +30,9 @@ def answered(guest: Guest, engine: Engine, *, sysctl: str = "", length: int = 0,
     for number, step in enumerate(batch.steps):
         result = StepResult(Status.DONE, 3)
         if isinstance(step, Read):
-            result = replace(result, data=sysctl.encode())
+            result = result._replace(data=sysctl.encode())
         elif isinstance(step, Load):
-            result = replace(result, value=length)
+            result = result._replace(value=length)
         elif number == fails:
             result = StepResult(Status.DONE, -1, getattr(errno, name))
         steps.append(result)
