@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.abi.bpf import ProgramType
 from harness.release import Release, newest, release
 from harness.script.needs import Need
-from harness.script.operations import LoadProgram, OpenEvent, Operation, RunSocketFilter, RunThreads, Script
+from harness.script.operations import LoadProgram, OpenEvent, RunSocketFilter, Script, flat
 from hil.errors import UserError
 
 
@@ -68,20 +68,12 @@ def _hooks(script: Script) -> Mapping[Release, Hook]:
     """Returns the functions that run the programs of a script; none where no such function is known, as for those of
     raw tracepoints, trampolines, uprobes, page faults and devices. An event of `OpenEvent` is a trace event, whichever
     operation its program is attached with."""
-    operations = list(_flat(script.operations))
+    operations = list(flat(script.operations))
     types = {one.type for one in operations if isinstance(one, LoadProgram)}
     opens = any(isinstance(one, OpenEvent) for one in operations)
     if Need.KPROBES in script.needs or (opens and types & _OF_EVENTS):
         return KPROBE_HOOKS
     return FILTER_HOOKS if any(isinstance(one, RunSocketFilter) for one in operations) else {}
-
-
-def _flat(operations: tuple[Operation, ...]) -> Iterator[Operation]:
-    for one in operations:
-        yield one
-        if isinstance(one, RunThreads):
-            for thread in one.threads:
-                yield from _flat(thread.operations)
 
 
 def arguments_of(symbol: str, era: str) -> tuple[str, ...]:

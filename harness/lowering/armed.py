@@ -7,7 +7,7 @@ CPU can be executing it. A probe beside another one joins it: register_aggr_kpro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from harness.script import operations as op
 from harness.script.operations import CreateKprobe, Script
@@ -48,7 +48,7 @@ _PLAIN = (
 """The operations of scripts that can use a trace event which is there, and leave it as it was."""
 
 
-def keep_armed(target: Target, tracing: str, symbols: Iterable[str]) -> None:
+def keep_armed(target: Target, tracing: str, symbols: Collection[str]) -> None:
     """Probes each function of `symbols` until the target ends; `tracing` is where its tracefs is mounted.
 
     A kernel without kprobes is left as it is. Raises BenchError when the kernel does not take a probe.
@@ -77,7 +77,7 @@ def slots(script: Script, position: int, kept: Mapping[str, tuple[int, ...]]) ->
     return {probe.symbol: ids[position]} if plain else {}
 
 
-def _carry_out(target: Target, tracing: str, commands: str, symbols: Iterable[str]) -> str:
+def _carry_out(target: Target, tracing: str, commands: str, symbols: Collection[str]) -> str:
     done = target.run(["sh", "-c", f"cd {tracing} || exit 1\n{commands}", "arm", *symbols])
     if done.status:
         said = done.stderr.decode(errors="replace").strip()

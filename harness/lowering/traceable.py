@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from harness.script.operations import Script
+from harness.script.operations import Script, flat
 from harness.script.raw import RawBpf, RawOpenEvent
 from harness.script.values import Functions
 from hil.target import Target
@@ -24,7 +24,7 @@ def patterns(scripts: Iterable[Script]) -> set[str]:
     return {
         part.value.pattern
         for script in scripts
-        for operation in script.operations
+        for operation in flat(script.operations)
         if isinstance(operation, RawBpf | RawOpenEvent)
         for part in operation.parts
         if isinstance(part.value, Functions)

@@ -10,6 +10,7 @@ Every operation can be imported from here, also those that are defined in module
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.abi.bpf import MapType as MapType
@@ -144,6 +145,15 @@ Operation = (
     | Pin
     | RunThreads
 )
+
+
+def flat(operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Yields operations, and those of their threads."""
+    for operation in operations:
+        yield operation
+        if isinstance(operation, RunThreads):
+            for thread in operation.threads:
+                yield from flat(thread.operations)
 
 
 @dataclass(frozen=True)

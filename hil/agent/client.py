@@ -21,7 +21,7 @@ __all__ = ["Agent", "AgentLost"]
 
 # How much may be under way at once: enough that the agent never waits for us, and so little that its answers, which are
 # read when a window is full, do not fill the connection, or it would wait until everything is sent. Of batches that are
-# larger than the window (logs of the verifier have large arenas) there are two: one that runs, and the next.
+# larger than the window, with many large programs, there are two: one that runs, and the next.
 WINDOW_BATCHES = 64
 WINDOW_BYTES = 512 << 10
 _ALWAYS = 2

@@ -224,9 +224,10 @@ def decode_answer(frame: Frame, tag: int, count: int) -> BatchResult:
         data = RESULT_HEADER.size + records * RESULT_RECORD.size
         steps: list[StepResult | None] = [None] * count
         for index, status, errno, value, length in RESULT_RECORD.iter_unpack(frame.payload[RESULT_HEADER.size : data]):
-            steps[index] = StepResult(_STATUS[status], value, errno, frame.payload[data : data + length])
+            known = _STATUS.get(status) or Status(status)
+            steps[index] = StepResult(known, value, errno, frame.payload[data : data + length])
             data += length
-    except (struct.error, ValueError, LookupError) as error:
+    except (struct.error, ValueError, IndexError) as error:
         raise WireError(f"the agent's answer to batch {tag} is damaged: {error}") from None
     if data != len(frame.payload):
         raise WireError(f"the agent's answer to batch {tag} is damaged: {len(frame.payload)} bytes instead of {data}")

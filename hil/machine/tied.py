@@ -32,7 +32,8 @@ class TiedProcess:
     def __init__(
         self, argv: Sequence[str], *, name: str, watch: Callable[[subprocess.Popen[Any]], None], **options: Any
     ) -> None:
-        """Start `argv` with `options` of `subprocess.Popen`; raises BenchError when that fails, or as `tied`.
+        """Start `argv` with `options` of `subprocess.Popen`; raises BenchError when no process can be made, or as
+        `tied`. A program that does not exist ends with status 127.
 
         `watch` runs in the thread called `name`, and returns when the program has ended and is reaped.
         """

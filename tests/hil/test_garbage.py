@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Python's collector looks less often, wherever the bench runs."""
+"""Python's collector looks less often, in commands and in the processes of campaigns."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ class Typed:
         self.text = ""
         os.write(self._master, text.encode())
 
-    def seen(self, text: str, patience: float | None = None) -> None:
+    def seen(self, text: str) -> None:
         """Waits until it has printed the text; raises AssertionError when it ends before, or takes too long."""
-        deadline = time.monotonic() + (self._patience if patience is None else patience)
+        deadline = time.monotonic() + self._patience
         while text not in self.text:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
             more = self._read() if ready else ""
@@ -73,7 +73,7 @@ class Typed:
         return self.text
 
     def interrupt(self) -> None:
-        """Presses Ctrl-C, and waits until it waits again."""
+        """Presses Ctrl-C, and waits until the command shows its prompt."""
         self.write("\x03")
         self.seen(self._prompt)
 

@@ -14,13 +14,14 @@ from harness.lowering import executor as module
 from harness.lowering.context import Guest
 from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.script.checks import LONGEST_PROBE
-from harness.script.operations import Close, CreateKprobe, RawOpenEvent, Script
+from harness.script.operations import Close, CreateKprobe, RawOpenEvent, RunThreads, Script, Thread
 from harness.script.raw import Part
 from harness.script.values import Functions
 from hil.agent.results import BatchResult, End, Hello, How, Status, StepResult
 from hil.agent.steps import Batch
 from hil.errors import BenchError, MachineLost
 from hil.machine.postmortem import Death, PostMortem
+from hil.target import Completed
 from tests.fakes import FakeTarget
 
 SCRIPTS = [Script(name, "", (Close(100), Close(101))) for name in "abcde"]
@@ -135,17 +136,31 @@ def test_the_guest_begins_before_every_script_is_lowered(monkeypatch: pytest.Mon
     assert [one.script.name for one in seen] == ["b", "c", "d", "e"] and len(lowered) == 3
 
 
-def test_functions_of_the_kernel_are_looked_up_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pattern once. A target that ends meanwhile has not ended by a script."""
-    pattern = RawOpenEvent("e", (Part(0, 8, Functions("vfs_*")), Part(8, 4, Functions("vfs_*"))))
-    scripts = [*SCRIPTS, Script("last", "", (pattern,))]
+def test_functions_of_the_kernel_are_looked_up_once_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Functions("vfs_*")
+    event = RawOpenEvent("e", (Part(8, 8, names), Part(0, 4, names)))
+    scripts = [*SCRIPTS, Script("own", "", (event,)), Script("thread's", "", (RunThreads((Thread(0, (event,)),)),))]
+    asked: list[int] = []
 
+    class Lists(Target):
+        def run(self, argv: Sequence[str], *rest: Any, **options: Any) -> Completed:
+            assert argv[0] == "grep"
+            asked.append(self.carried_out)
+            return Completed(0, b"vfs_read\n", b"")
+
+    seen = list(GuestExecutor(Lists(monkeypatch, set()), Guest("x86_64", 0x60100)).run(scripts))
+    assert len(seen) == len(scripts) and asked == [0]
+
+
+def test_a_target_that_ends_while_functions_are_looked_up_has_not_ended_by_a_script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Ends(Target):
-        def run(self, argv: Sequence[str], *rest: Any, **options: Any) -> Any:
-            assert not self.carried_out and argv[0] == "grep"
+        def run(self, argv: Sequence[str], *rest: Any, **options: Any) -> Completed:
             raise MachineLost("the target ended")
 
-    seen = GuestExecutor(target := Ends(monkeypatch, set()), Guest("x86_64", 0x60100)).run(scripts)
+    script = Script("last", "", (RawOpenEvent("e", (Part(8, 8, Functions("vfs_*")),)),))
+    seen = GuestExecutor(target := Ends(monkeypatch, set()), Guest("x86_64", 0x60100)).run([*SCRIPTS, script])
     with pytest.raises(MachineLost, match="the target ended"):
         next(seen)
     assert not target.carried_out

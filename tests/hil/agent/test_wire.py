@@ -83,10 +83,10 @@ def test_limits_are_checked_before_anything_is_sent(batch: Batch, complaint: str
         wire.encode_batch(batch, 0)
 
 
-def answer(tag: int = 4, count: int = 2, data: bytes = b"xyz") -> bytes:
+def answer(tag: int = 4, count: int = 2, data: bytes = b"xyz", status: int = 2) -> bytes:
     """The RESULT frame of a batch of three steps that was killed in its last one."""
     payload = struct.pack("<HHIiQ", 1, count, 2, 9, 1_500_000_000)
-    payload += struct.pack("<IHHqI", 0, 2, 0, 3, 3) + struct.pack("<IHHqI", 2, 1, 0, -125, 0) + data
+    payload += struct.pack("<IHHqI", 0, status, 0, 3, 3) + struct.pack("<IHHqI", 2, 1, 0, -125, 0) + data
     return wire.encode_frame(FrameType.RESULT, tag, payload)
 
 
@@ -108,7 +108,11 @@ def test_answers_are_decoded_however_they_are_chopped_up(step: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "damaged", [answer(data=b"xy"), answer(data=b"wxyz"), answer(count=3), answer(count=1), answer()[:8] + bytes(4)]
+    "damaged",
+    [
+        *(answer(data=b"xy"), answer(data=b"wxyz"), answer(count=3), answer(count=1), answer(status=9)),
+        answer()[:8] + bytes(4),
+    ],
 )
 def test_damaged_answers_are_refused(damaged: bytes) -> None:
     (frame,) = wire.FrameReader().feed(damaged[:12] if damaged[8:12] == bytes(4) else damaged)
