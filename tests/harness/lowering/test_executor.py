@@ -137,9 +137,11 @@ def test_the_guest_begins_before_every_script_is_lowered(monkeypatch: pytest.Mon
 
 
 def test_functions_of_the_kernel_are_looked_up_once_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = Functions("vfs_*")
-    event = RawOpenEvent("e", (Part(8, 8, names), Part(0, 4, names)))
-    scripts = [*SCRIPTS, Script("own", "", (event,)), Script("thread's", "", (RunThreads((Thread(0, (event,)),)),))]
+    """Also for an operation of a thread."""
+    own, other = (
+        RawOpenEvent("e", (Part(8, 8, names), Part(0, 4, names))) for names in map(Functions, ("vfs_*", "*read"))
+    )
+    scripts = [*SCRIPTS, Script("own", "", (own,)), Script("thread's", "", (RunThreads((Thread(0, (other,)),)),))]
     asked: list[int] = []
 
     class Lists(Target):
@@ -149,7 +151,7 @@ def test_functions_of_the_kernel_are_looked_up_once_before_anything_runs(monkeyp
             return Completed(0, b"vfs_read\n", b"")
 
     seen = list(GuestExecutor(Lists(monkeypatch, set()), Guest("x86_64", 0x60100)).run(scripts))
-    assert len(seen) == len(scripts) and asked == [0]
+    assert len(seen) == len(scripts) and asked == [0, 0]
 
 
 def test_a_target_that_ends_while_functions_are_looked_up_has_not_ended_by_a_script(
