@@ -21,9 +21,9 @@ from harness.isa.assemble import (
     xor64_reg,
 )
 from harness.isa.opcodes import R0, R1, R2, R6, R9, R10
-from harness.kernel_bugs.bugs import bugs
 from harness.lockstep.checking import Checked, check
 from harness.lockstep.recording import LockstepLane
+from harness.model.rules import JitFault
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from hil.errors import BenchError
 
@@ -49,16 +49,15 @@ _SCRIPT = Script(
 )
 _LEAST_VALUES = 250
 """Of about 280 registers in the program's steps; fewer mean that the test compared something else."""
-_SPOILS, _TIMES = "arm64-jit-stack", 3
-"""The known error by which any interrupt may write the stack of a program that runs, and the attempts on a lane that
-has it."""
+_TIMES = 3
+"""The attempts on a lane whose JIT has a known error, by which any interrupt may write the stack of a program."""
 _log = logging.getLogger(__name__)
 
 
 def self_test(lane: LockstepLane) -> Checked:
     """Runs the program and compares it; raises BenchError when the lane's records cannot be believed: something
     differs, or less was compared than is known."""
-    left = _TIMES if any(bug.id == _SPOILS and bug.seen_on(lane.lane) for bug in bugs()) else 1
+    left = _TIMES if JitFault.STACK in lane.environment.faults else 1
     while True:
         checked = check(lane, _SCRIPT)
         found = checked.examined
@@ -68,7 +67,7 @@ def self_test(lane: LockstepLane) -> Checked:
         if not left or not found.difference:
             break
         said = "\n".join((found.sentence, *checked.lines()))
-        _log.warning("%s: the self-test is run again, since %s may have spoilt it: %s", lane.lane, _SPOILS, said)
+        _log.warning("%s: the self-test is run again, since an interrupt may have spoilt it: %s", lane.lane, said)
     raise BenchError(
         f"lockstep cannot be believed on {lane.lane}: its self-test, in which every register is known, gave "
         f"{found.sentence}",
