@@ -35,7 +35,7 @@ OURS = {"HIL_LANES": LANE, "XDG_CACHE_HOME": str(directories.cache().parent)}
 ROW = {"lanes": LANE, "require": "debian-12", "runner": "ubuntu-24.04"}
 _PINNED = re.compile(r"actions/[a-z/-]+@[0-9a-f]{40}|\./hil/ci/github/[a-z]+")
 NOT_NEEDED = {
-    *("clang", "e2fsprogs", "gdb-multiarch", "kmod", "openssh-client"),
+    *("clang", "cpio", "e2fsprogs", "gdb-multiarch", "kmod", "openssh-client"),
     *("qemu-system-misc", "gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"),
 }
 """Of the host's packages, those for other commands than the pipelines', and for an architecture that the kernel which
