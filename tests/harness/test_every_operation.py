@@ -17,7 +17,7 @@ from harness.lowering import lower
 from harness.model import executor
 from harness.model.eras import era
 from harness.model.interface import effects
-from harness.script.operations import Operation, RunThreads
+from harness.script.operations import Operation, RunThreads, flat
 from harness.script.text import describe
 
 ERA, ARCH = "6.1", "x86_64"
@@ -32,21 +32,12 @@ def types(union: Any = Operation) -> Iterator[type]:
         yield from types(one) if get_args(one) else (one,)
 
 
-def within(operations: Iterable[Operation]) -> Iterator[Operation]:
-    """Operations, those of threads among them."""
-    for operation in operations:
-        yield operation
-        if isinstance(operation, RunThreads):
-            for thread in operation.threads:
-                yield from within(thread.operations)
-
-
 def generated() -> Iterator[Operation]:
-    return (one for script in scripts(1, CASES, era(ERA, ARCH)) for one in within(script.operations))
+    return (one for script in scripts(1, CASES, era(ERA, ARCH)) for one in flat(script.operations))
 
 
 def stated() -> Iterator[Operation]:
-    return (one for clause in clauses(ARCH, ERA) for one in within(clause.script(ERA).operations))
+    return (one for clause in clauses(ARCH, ERA) for one in flat(clause.script(ERA).operations))
 
 
 def shown() -> set[type]:
