@@ -96,7 +96,8 @@ class Interpreter:
     def compile(self, instructions: Sequence[Instruction]) -> Code:
         """Returns each instruction with its function; done once for a program, so that running it only follows a
         list."""
-        return [(self._handler(instruction), instruction) for instruction in instructions]
+        alone, handler = self._alone.get, self._handler
+        return [(alone(instruction.code) or handler(instruction), instruction) for instruction in instructions]
 
     def run(self, code: Code, state: State, sink: Sink | None = None) -> Ended:
         """Runs to the end. `sink` receives every instruction."""
@@ -121,8 +122,6 @@ class Interpreter:
             return Stopped(Stop.ENDLESS, f"{MOST_STEPS} were carried out", state.pc)
 
     def _handler(self, instruction: Instruction) -> Handler:
-        if handler := self._alone.get(instruction.code):
-            return handler
         opcode = find(instruction)
         return self._table.get(opcode.name if opcode else "", _unknown)
 
@@ -130,8 +129,9 @@ class Interpreter:
 def _follow(state: State) -> Value:
     code = state.code
     for _ in range(MOST_STEPS):
-        handler, instruction = code[state.pc]
-        state.pc += 1
+        pc = state.pc
+        handler, instruction = code[pc]
+        state.pc = pc + 1
         result = handler(state, instruction)
         if result is not None:
             return result

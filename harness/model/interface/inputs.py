@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -51,7 +53,7 @@ class Inputs:
         self._maps = maps
         self._made = {map: None if map.may_be_constant else _like(map) for map in maps.values()}
         """How maps of a trial's own are made; None for those that no program writes to."""
-        self._parts = [part for map in dict.fromkeys(maps.values()) for part in self._elements(map)]
+        self._parts = {map: self._elements(map) for map in dict.fromkeys(maps.values())}
         self.words = (*sorted(reads.intersection(range(self._context))), *range(self._context, self.size, WORD))
         """Where a word of the input begins that the program may read."""
         self._packet = Random(0).randbytes(_PACKET)
@@ -63,7 +65,7 @@ class Inputs:
     def present(self) -> bytes:
         """Returns an input with what is in the maps; of what nobody knows, and of the context, zeros."""
         given = bytearray(self.size)
-        for part in self._parts:
+        for part in chain(*self._parts.values()):
             value = None if part.map.doubt else part.map.read(part.key)
             if value is not None:
                 content, _ = value.image()
@@ -75,18 +77,24 @@ class Inputs:
     def unpack(self, given: bytes) -> tuple[Pointer, Mapping[int, Map], bytes, Sequence[int]]:
         """Returns the context, maps of a trial's own, the packet, and the numbers that helpers give."""
         context = given[: self._context] * (_CONTEXT // self._context + 1)
-        own = {id(map): map if made is None else allocate(self._environment, made) for map, made in self._made.items()}
-        for part in self._parts:
-            if part.present is None or given[part.present] & 1:
-                content = given[part.begin : part.begin + part.map.value_size]
-                own[id(part.map)].write(part.key, Region("a value", part.map.value_size, content), 0)
         numbers = [
             int.from_bytes(given[at : at + WORD], "little")
             for at in range(self._context, self._context + _HELPERS * WORD, WORD)
         ]
-        maps = {index: own[id(map)] for index, map in self._maps.items()}
         region = Region("a context", _CONTEXT, context[:_CONTEXT], alignment=WORD)
-        return Pointer(region), maps, self._packet, numbers
+        return Pointer(region), _OwnMaps(self._maps, cache(partial(self._own, given))), self._packet, numbers
+
+    def _own(self, given: bytes, map: Map) -> Map:
+        """Returns the map of a trial's own that stands for this one, with the elements of an input."""
+        made = self._made[map]
+        if made is None:
+            return map
+        own = allocate(self._environment, made)
+        for part in self._parts[map]:
+            if part.present is None or given[part.present] & 1:
+                content = given[part.begin : part.begin + map.value_size]
+                own.write(part.key, Region("a value", map.value_size, content), 0)
+        return own
 
     def _elements(self, map: Map) -> list[Part]:
         """Lays out the elements of a map."""
@@ -101,6 +109,24 @@ class Inputs:
                 parts.append(Part(map, key, self.size, self.size + room if optional else None))
                 self.size += room + WORD * optional
         return parts
+
+
+class _OwnMaps(Mapping[int, Map]):
+    """Maps of a trial's own, by the index of the instruction that loads them; each is made when a program loads it, for
+    most trials end before they come to the last."""
+
+    def __init__(self, maps: Mapping[int, Map], own: Callable[[Map], Map]) -> None:
+        self._maps = maps
+        self._own = own
+
+    def __getitem__(self, index: int) -> Map:
+        return self._own(self._maps[index])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._maps)
+
+    def __len__(self) -> int:
+        return len(self._maps)
 
 
 def _like(map: Map) -> CreateMap:

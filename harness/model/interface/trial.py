@@ -76,6 +76,8 @@ class Trials:
         self.inputs = Inputs(environment, program, maps)
         self._interpreter, self._helpers = _machine(environment)
         self._comparisons: list[Comparison] = []
+        self._made: dict[bytes, Sequence[Comparison]] = {}
+        """The comparisons by the input: a search asks for many inputs again, from which it changes something else."""
         self._code = [
             (_arrive if index in wanted else self._watched(index, insn, handler), insn)
             for index, (handler, insn) in enumerate(self._interpreter.compile(program))
@@ -87,10 +89,12 @@ class Trials:
         if not self._left:
             raise Exhausted
         self._left -= 1
-        self._comparisons.clear()
-        if all(explore(partial(self._arrives, given))):
-            raise Arrived
-        return tuple(self._comparisons)
+        if given not in self._made:
+            self._comparisons.clear()
+            if all(explore(partial(self._arrives, given))):
+                raise Arrived
+            self._made[given] = tuple(self._comparisons)
+        return self._made[given]
 
     def visits(self, given: bytes) -> frozenset[int]:
         """Runs the program with the input, and returns the instructions that it carries out, up to where it is astray

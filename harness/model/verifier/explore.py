@@ -20,16 +20,13 @@ def explore(env: Environment) -> None:
     instructions (the message has the kernel's spelling).
     """
     index = 0
-    simulated = 0
     came_from: int | None = None
-    program, checks, explored = env.program, env.hooks.checks, env.explored
-    log, observer, most = env.log, env.observer, env.context.limits.simulated
-    while True:
+    program, explored, log, observer = env.program, env.explored, env.log, env.observer
+    checks = [env.hooks.checks[insn.opcode_class] for insn in program]
+    most = env.context.limits.simulated
+    for _ in range(most):
         env.at = index
         insn = program[index]
-        simulated += 1
-        if simulated > most:
-            raise Refused(Rule.TOO_LARGE, "E2BIG", f"BPF program is too large. Proccessed {simulated} insn")
         seen = index in explored and is_seen(env, index)
         if log:
             write_step(env, log, index, came_from, seen=seen)
@@ -40,7 +37,7 @@ def explore(env: Environment) -> None:
                 observer.step(env, index, insn, came_from is not None)
             came_from = None
             try:
-                index = checks[insn.opcode_class](env, index, insn)
+                index = checks[index](env, index, insn)
             except Refused as refusal:
                 if observer is None or not observer.passes_over(env, refusal):
                     raise
@@ -49,6 +46,8 @@ def explore(env: Environment) -> None:
             if not env.pending:
                 return
             env.state, index, came_from = env.pending.pop()
+    env.at = index
+    raise Refused(Rule.TOO_LARGE, "E2BIG", f"BPF program is too large. Proccessed {most + 1} insn")
 
 
 def is_seen(env: Environment, index: int) -> bool:
