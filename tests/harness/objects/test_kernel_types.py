@@ -60,8 +60,8 @@ def test_an_image_without_types(tmp_path: Path) -> None:
     "content",
     [
         b"\x1f\x8bno image",
-        gzip.compress(vmlinux())[:500],
-        bzimage(gzip.compress(vmlinux())[:10] + bytes(10)),
+        gzip.compress(vmlinux(), mtime=0)[:500],
+        bzimage(gzip.compress(vmlinux(), mtime=0)[:10] + bytes(10)),
         bzimage(lzma.compress(vmlinux())[:20] + b"\xff" * 200),
         bzimage(b"")[:0x24A],
     ],
