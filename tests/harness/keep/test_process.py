@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,11 +26,13 @@ NOTHING = json.dumps({"root": None, "packages": [], "headers": False, "memory": 
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("hil.directories.state", lambda: tmp_path)
     made = home.home(LANE)
     made.mkdir(parents=True)
-    return made
+    ends = signal.getsignal(signal.SIGTERM)
+    yield made
+    signal.signal(signal.SIGTERM, ends)  # a process of its own, which this is not, would keep another way to end
 
 
 def test_a_second_process_of_a_lane_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,8 +167,13 @@ def test_one_exchange_at_a_time() -> None:
 
 
 def test_an_exchange_that_awaits_its_last_answer_is_under_way() -> None:
-    reading = threading.Event()
-    stream = ScriptedStream(lambda _: b"")  # the guest stands still
+    asked, reading = threading.Event(), threading.Event()
+
+    def stand_still(_: int) -> bytes:
+        asked.set()
+        return b""
+
+    stream = ScriptedStream(stand_still)
     answer = stream.read
 
     def read(size: int) -> bytes:
@@ -180,7 +185,7 @@ def test_an_exchange_that_awaits_its_last_answer_is_under_way() -> None:
         results: list[object] = []
         first = threading.Thread(target=lambda: results.extend(agent.exchange([BATCH])))
         first.start()
-        assert reading.wait(10)
+        assert asked.wait(10) and reading.wait(10)
         with pytest.raises(RuntimeError, match="one exchange"):
             list(agent.exchange([BATCH]))
         stream._put(completed(0))
