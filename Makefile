@@ -25,9 +25,8 @@ SHELL_SCRIPTS = ci/setup .ci/run images/init hil/board/keeper.sh
 run: .venv/ready
 	.venv/bin/hil run --output runs $(ARGS)
 
-# One worker has the tests that boot machines, the others share the rest: tests/conftest.py.
 test: lint
-	.venv/bin/pytest -n logical --maxprocesses 4 --dist loadgroup $(ARGS)
+	.venv/bin/pytest $(ARGS)
 
 lint: .venv/ready
 	.venv/bin/ruff check .

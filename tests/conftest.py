@@ -3,17 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
-
-
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keeps tests that boot machines in one worker of pytest-xdist, one after another: together they would be too much
-    for two CPUs without KVM."""
-    for item in items:
-        if item.get_closest_marker("guest"):
-            item.add_marker(pytest.mark.xdist_group("guest"))
 
 
 @pytest.fixture(scope="session", autouse=True)
