@@ -65,7 +65,7 @@ def test_an_object_is_tried(guest: LaneGuest, on_board: OnBoard, tmp_path: Path)
 
 def test_a_loader_runs(guest: LaneGuest, on_board: OnBoard, tmp_path: Path) -> None:
     program = built(guest.machine.arch, tmp_path)
-    (good,) = on_board(exec_, "--", str(program), "linger", "1")["executed"]
+    (good,) = on_board(exec_, "--", str(program), "linger", "3")["executed"]
     assert (good["status"], good["stdout"], good["left"]) == (0, "10 hits", [])
     assert {"program", "map", "probe"} <= {one["kind"] for one in good["seen"]}
 
