@@ -245,9 +245,14 @@ class Cluster:
 
     def _workers(self) -> dict[str, Any]:
         """What the scheduler knows of its workers, by address; raises BenchError when it does not answer."""
+        scheduler = self._client.scheduler
         try:
-            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
-        except (KeyError, OSError) as error:
+            if scheduler is None:
+                raise OSError("this client is closed")
+            # Not by Client.scheduler_info: the client overwrites what that returns, every two seconds, by an answer
+            # without workers.
+            return dict(self._client.sync(scheduler.identity, n_workers=-1)["workers"])
+        except OSError as error:
             raise BenchError(
                 "dask's scheduler does not answer any more", remedy="start it again, and go on with hil fuzz --resume"
             ) from error

@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPat
         Cluster(local.scheduler_address, campaign(8)) as cluster,
     ):
         list(cluster.ready())
+
+
+def test_no_worker_is_taken_for_gone_while_dask_updates_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client asks every two seconds for the scheduler's identity, without workers. This one has no guest to check."""
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as local,
+        Cluster(local.scheduler_address, campaign(1), tell=lambda _: None) as crew,
+    ):
+        client = crew._client
+        sync = client.sync
+
+        def updated_behind_it(*arguments: Any, **options: Any) -> Any:
+            result = sync(*arguments, **options)
+            sync(client._update_scheduler_info)
+            return result
+
+        monkeypatch.setattr(client, "sync", updated_behind_it)
+        assert len(crew._workers()) == 1
+        monkeypatch.undo()
 
 
 def test_what_is_no_scheduler_is_told() -> None:
