@@ -165,6 +165,8 @@ def main() -> int:
     parser.add_argument("--ways", default=",".join(one.__name__ for one in WAYS))
     parser.add_argument("--output", default="runs/disturbed")
     options = parser.parse_args()
+    if Path(options.output).exists():
+        raise SystemExit(f"{options.output} is there, from an earlier time; remove it, or give another --output")
     first: Outcome | None = None
     different = False
     for one in WAYS:
