@@ -62,7 +62,12 @@ class Way:
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.folder = Path(options.output) / name
-        self.folder.mkdir(parents=True)
+        try:
+            self.folder.mkdir(parents=True)
+        except FileExistsError:
+            raise SystemExit(
+                f"{self.folder} is there, from an earlier time; remove it, or give another --output"
+            ) from None
         self._options = ["--lanes", options.lanes, "--seed", str(options.seed), "--cases", str(options.cases)]
         self._log = (self.folder / "log").open("ab")
 
@@ -165,8 +170,6 @@ def main() -> int:
     parser.add_argument("--ways", default=",".join(one.__name__ for one in WAYS))
     parser.add_argument("--output", default="runs/disturbed")
     options = parser.parse_args()
-    if Path(options.output).exists():
-        raise SystemExit(f"{options.output} is there, from an earlier time; remove it, or give another --output")
     first: Outcome | None = None
     different = False
     for one in WAYS:
