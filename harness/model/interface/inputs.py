@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -35,7 +34,6 @@ class Part(NamedTuple):
     """The bytes of an input that are an element's value; `present` is where the byte is that says, by its lowest bit,
     whether there is one, None where there always is."""
 
-    map: Map
     key: bytes
     begin: int
     present: int | None = None
@@ -65,8 +63,8 @@ class Inputs:
     def present(self) -> bytes:
         """Returns an input with what is in the maps; of what nobody knows, and of the context, zeros."""
         given = bytearray(self.size)
-        for part in chain(*self._parts.values()):
-            value = None if part.map.doubt else part.map.read(part.key)
+        for map, part in ((map, part) for map, parts in self._parts.items() for part in parts):
+            value = None if map.doubt else map.read(part.key)
             if value is not None:
                 content, _ = value.image()
                 given[part.begin : part.begin + len(content)] = content
@@ -106,7 +104,7 @@ class Inputs:
         for number in range(min(map.max_entries, _KEYS if optional else _ELEMENTS)):
             key = number.to_bytes(max(map.key_size, 1), "little")
             if len(key) == map.key_size:
-                parts.append(Part(map, key, self.size, self.size + room if optional else None))
+                parts.append(Part(key, self.size, self.size + room if optional else None))
                 self.size += room + WORD * optional
         return parts
 
