@@ -116,6 +116,9 @@ class Worker:
         of which something is open on a lane of this worker."""
         self.unkept: dict[str, Exception] = {}
         """What could not be written in the run folder, and why."""
+        self.failure: HilError | None = None
+        """What ended it before every script had run, unless that was scripts which machines died of; None when nothing
+        did. Those left have a verdict that says so."""
         self.clock = PhaseClock()
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
@@ -124,6 +127,7 @@ class Worker:
         self._folder = folder
         self._suspects: set[str] = set()  # run alone: they shared a process in which an agent or a machine ended
         self._stopped = self._missed = False  # the machine that runs now missed a script, which pays for its end
+        self._given_up = False  # after REPLACEMENTS
         self._watch = watch
         self._model = model
         self._heard = heard
@@ -142,17 +146,17 @@ class Worker:
             with self.clock.on(self.place, "other"):
                 self._run()
         except store.NotCached as error:
-            self._rest(Verdict.UNSUPPORTED, str(error))
+            self._rest(Verdict.UNSUPPORTED, error)
         except MachineLost as error:
-            self._rest(Verdict.LOST, str(error), details=error.details)
+            self._rest(Verdict.LOST, error)
         except HilError as error:
             # What fails when we are ended fails of that.
-            self._rest(Verdict.LOST if self._stopped else Verdict.ERROR, str(error), details=error.details)
+            self._rest(Verdict.LOST if self._stopped else Verdict.ERROR, error)
         except OSError as error:
-            self._rest(Verdict.ERROR, str(os_error(error, self._folder)), details=traceback.format_exc())
+            self._rest(Verdict.ERROR, os_error(error, self._folder), traceback.format_exc())
         except Exception as error:
             # An error here must not lose other machines' results; it is reported as an internal one.
-            self._rest(Verdict.ERROR, f"internal error: {error!r}", details=traceback.format_exc())
+            self._rest(Verdict.ERROR, BenchError(f"internal error: {error!r}"), traceback.format_exc())
         finally:
             if self.share.random:
                 open_here = {one.script for one in self.evidence if one.open}
@@ -200,7 +204,8 @@ class Worker:
                 # the next machine runs its scripts alone.
                 found = len(self._suspects) > suspects
                 losses += not found
-                if self._stopped or (len(self.results) == done and not found) or losses > REPLACEMENTS:
+                self._given_up = losses > REPLACEMENTS
+                if self._stopped or self._given_up or (len(self.results) == done and not found):
                     raise
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 if not self._missed:
@@ -374,9 +379,11 @@ class Worker:
         self._judged[result.lane, result.script] += 1
         self._watch.done(lane, result)
 
-    def _rest(self, verdict: Verdict, reason: str, details: str = "") -> None:
+    def _rest(self, verdict: Verdict, failure: HilError, trace: str = "") -> None:
         """Gives the same verdict to all results that have none; the first has what was left of the guest."""
-        self._know(trouble=f"{reason}\n{details}".strip())
+        failure.details = failure.details or trace
+        self.failure, reason = None if self._given_up else failure, str(failure)
+        self._know(trouble=f"{reason}\n{failure.details}".strip())
         left = self._postmortem if verdict is Verdict.LOST else None
         for visit in self._visits():
             for script in tuple(self._unjudged(visit)):

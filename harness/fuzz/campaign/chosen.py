@@ -35,7 +35,8 @@ def check_same(campaign: Campaign, places: Places, folder: Path, console: Consol
     remedy = "start a new campaign, with another seed to learn more"
     if campaign.generator != plan.generator():
         raise UserError(
-            f"this hil makes other cases than the one that began {folder}", remedy=f"use that one, or {remedy}"
+            f"this hil makes or judges cases otherwise than the one that began {folder}",
+            remedy=f"use that one, or {remedy}",
         )
     now = {str(place): place for place in chosen(places, console)}
     for place in campaign.places:

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +26,7 @@ from harness.fuzz.campaign.plan import Campaign, Place
 from harness.fuzz.campaign.remote import Unfit, Wanted
 from harness.fuzz.campaign.slots import Died, Work
 from harness.fuzz.campaign.work import Task, carry_out
-from hil.errors import BenchError, UserError
+from hil.errors import BenchError, HilError, UserError
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,15 @@ ALONE = 600.0
 """Seconds without a single worker after which the campaign ends."""
 GRACE = 60.0
 """Seconds beyond those that a task may take on its worker, after which the worker itself is taken for dead."""
+_OLDEST = "2025.3"
+"""The last release whose schedulers cannot be asked for all of their workers (`n_workers`)."""
 _LOOK = 1.0
+
+
+def _on_this_host(number: str) -> LocalCluster:
+    if not number.isdecimal() or not int(number):
+        raise ValueError(f"{number!r} is no number of workers")
+    return LocalCluster(n_workers=int(number), threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None)
 
 
 class Far:
@@ -87,7 +96,7 @@ class Far:
         self._begin(remote.perform, remote.allowance(task), task, self._campaign, self._work)
 
     def take(self) -> Any:
-        """Returns what came of it. Raises Died when nothing does, Unfit, and BenchError when the bench failed in it."""
+        """Returns what came of it. Raises Died when nothing does, Unfit, and HilError when the bench failed in it."""
         future, self._future, self.task = self._future, None, None
         assert future is not None
         if not future.done():
@@ -95,7 +104,7 @@ class Far:
             raise Died(self.gone)
         try:
             return future.result()
-        except (Unfit, BenchError, Died):
+        except (Unfit, HilError, Died):
             raise
         except Exception as error:  # dask's own, of a worker that died; and whatever hinders the answer
             raise Died(f"{type(error).__name__}: {error}") from error
@@ -124,13 +133,15 @@ class Cluster:
         self._refused: set[str] = set()
         """Addresses of workers that get nothing any more."""
         self._seen = 0.0
-        self._local: LocalCluster | None = None
+        self._open = ExitStack()
 
     def __enter__(self) -> Cluster:
-        """Raises UserError for what is no scheduler."""
-        self._client = self._connected()
-        self._seen = time.monotonic()
-        self._look()
+        """Raises UserError for what is no scheduler, BenchError for one that does not tell of its workers."""
+        with ExitStack() as stack:
+            self._client = self._connected(stack)
+            self._seen = time.monotonic()
+            self._look()
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
@@ -143,15 +154,13 @@ class Cluster:
             there = sorted({address for address, _ in self._guests} & self._workers().keys())
             if there:
                 leave = remote.dismiss if kind is None else remote.abandon
-                self._client.run(leave, self._name, workers=there, on_error="ignore")
+                self._client.run(leave, self._name, workers=there, on_error="ignore", callback_timeout=GRACE)
         except (BenchError, OSError, TimeoutError) as failure:
             if kind is None:
                 raise
             self._tell(f"workers may still have machines of this campaign, until they end: {failure}")
         finally:
-            self._client.close(timeout=GRACE)
-            if self._local:
-                self._local.close(timeout=GRACE)
+            self._open.close()
 
     def all(self) -> list[Far]:
         """Returns the guests of all workers that there are, and those whose end nobody was told of."""
@@ -180,26 +189,21 @@ class Cluster:
         if dead.gone:
             self._retire(dead.address, dead.gone)
 
-    def _connected(self) -> Client:
+    def _connected(self, stack: ExitStack) -> Client:
+        """Returns the client, which `stack` closes, after a cluster on this host where there is one."""
         try:
             if self._where.startswith(LOCAL):
-                return self._on_this_host(self._where.removeprefix(LOCAL))
-            if Path(self._where).is_file():
-                return Client(scheduler_file=self._where, timeout=CONNECTING, set_as_default=False)
-            return Client(self._where, timeout=CONNECTING, set_as_default=False)
+                there = {"address": stack.enter_context(_on_this_host(self._where.removeprefix(LOCAL)))}
+            else:
+                there = {"scheduler_file" if Path(self._where).is_file() else "address": self._where}
+            client = Client(**there, timeout=CONNECTING, set_as_default=False)
+            stack.callback(client.close, timeout=GRACE)
+            return client
         except (OSError, ValueError, TimeoutError) as error:
             raise UserError(
                 f"no scheduler of dask answers at {self._where}: {error}",
                 remedy="give what `dask scheduler` prints, the file of --scheduler-file, or local:N",
             ) from error
-
-    def _on_this_host(self, number: str) -> Client:
-        if not number.isdecimal() or not int(number):
-            raise ValueError(f"{number!r} is no number of workers")
-        self._local = LocalCluster(
-            n_workers=int(number), threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None
-        )
-        return Client(self._local, set_as_default=False)
 
     def _look(self) -> None:
         """Finds out which workers there are: new ones are checked, and of those that are gone nothing is expected."""
@@ -231,7 +235,7 @@ class Cluster:
         """Hears how a worker's check went."""
         try:
             far.take()
-        except (Unfit, Died, BenchError) as error:
+        except (Unfit, Died, HilError) as error:
             self._drop(far)
             if far.address in self._workers():
                 self._retire(far.address, str(error))
@@ -239,22 +243,37 @@ class Cluster:
             far.fit = True
 
     def _retire(self, address: str, why: str) -> None:
+        if address in self._refused:  # another guest of it was
+            return
         self._refused.add(address)
         self._tell(f"worker {address} is retired: {why}")
-        self._client.retire_workers([address], close_workers=True)
+        self._client.retire_workers([address], close_workers=True, callback_timeout=CONNECTING)
 
     def _workers(self) -> dict[str, Any]:
-        """What the scheduler knows of its workers, by address; raises BenchError when it does not answer."""
+        """What the scheduler knows of its workers, by address; raises BenchError when it does not answer for long."""
+        late = time.monotonic() + CONNECTING
+        while True:
+            try:
+                return dict(self._identity()["workers"])
+            except OSError as error:  # one connection may be reset
+                if self._client.scheduler is None or time.monotonic() > late:
+                    raise BenchError(
+                        f"dask's scheduler does not answer any more: {error or type(error).__name__}",
+                        remedy="start it again, and go on with hil fuzz --resume",
+                    ) from error
+            time.sleep(_LOOK)
+
+    def _identity(self) -> dict[str, Any]:
         scheduler = self._client.scheduler
+        if scheduler is None:
+            raise OSError("this client is closed")
         try:
-            if scheduler is None:
-                raise OSError("this client is closed")
             # Not by Client.scheduler_info: the client overwrites what that returns, every two seconds, by an answer
             # without workers.
-            return dict(self._client.sync(scheduler.identity, n_workers=-1)["workers"])
-        except OSError as error:
+            return dict(self._client.sync(scheduler.identity, n_workers=-1, callback_timeout=CONNECTING))
+        except TypeError as error:
             raise BenchError(
-                "dask's scheduler does not answer any more", remedy="start it again, and go on with hil fuzz --resume"
+                f"{self._where} is a scheduler of dask {_OLDEST} or older: {error}", remedy="update dask there"
             ) from error
 
     def _drop(self, far: Far) -> None:

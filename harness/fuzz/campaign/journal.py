@@ -7,6 +7,7 @@ under way, and nothing else: they are run again. A line that was not written to 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -61,14 +62,18 @@ class Journal:
                 f"another hil runs the campaign in {self._path.parent}", remedy="wait for it, or end it"
             ) from None
         except OSError as error:
+            self._lock.release()
             raise self._unwritable(error) from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._lock.release()
+        try:
+            with contextlib.suppress(OSError):  # of what `append` could not write, and has told
+                self._file.close()
+        finally:
+            self._lock.release()
 
     def append(self, entry: Entry) -> None:
         """Adds a range; it is on the disk when this returns. Raises BenchError when it cannot be written."""

@@ -10,10 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import harness.fuzz
-import harness.fuzz.coverage
-import harness.isa
-import harness.model
+import harness
 from harness.lane import Engine, Lane
 from harness.run.document import structured
 from hil.errors import BenchError, UserError
@@ -26,15 +23,18 @@ RANGE = 128
 FAR_RANGE = 1024
 """The same where it goes to another host: one to three minutes of a guest's time."""
 _FORMAT = 1
-_MAKING = (
-    (harness.fuzz, "*.py"),
-    (harness.fuzz.coverage, "classes.py"),
-    (harness.isa, "*.py"),
-    (harness.model, "**/*.py"),
+_DECIDING = (
+    "*.py",
+    *(f"{package}/**/*.py" for package in ("abi", "core_scripts", "crosscheck", "fuzz", "isa", "kernel_bugs")),
+    *(f"{package}/**/*.py" for package in ("lowering", "model", "objects", "run", "script")),
+    *("lockstep/__init__.py", "lockstep/findings.py"),
+    "core_scripts/*.toml",
+    "kernel_bugs/*.toml",
 )
-"""The code that makes and judges cases."""
-_COMMANDS = ("commands.py", "replaying.py")
-"""Modules that make no cases."""
+"""The files that make cases, lower and judge them, or have what is known of kernels: those that a campaign's process
+loads, and some more."""
+_COMMANDS = ("fuzz/replaying.py", *(f"{package}/commands.py" for package in ("fuzz", "kernel_bugs", "objects", "run")))
+"""Those that decide nothing."""
 
 
 def far_range(count: int) -> int:
@@ -72,7 +72,7 @@ class Campaign:
     """`count` cases from number `first` on of what is random (`of`) and a seed, on every lane of `places`.
 
     Of several shards, number `shard` of `shards`, counted from 1, has every so many-th range of `size` cases.
-    `generator` stands for the code that makes them.
+    `generator` stands for the code that makes and judges them.
     """
 
     of: str
@@ -137,10 +137,9 @@ def read(folder: Path) -> Campaign:
 def generator() -> str:
     """Returns what stands for the code that makes and judges cases: cases of the same seed and number, and what is said
     of them, are the same as long as it is."""
-    digest = hashlib.sha256()
-    for package, pattern in _MAKING:
-        folder = Path(package.__path__[0])
+    digest, folder = hashlib.sha256(), Path(harness.__path__[0])
+    for pattern in _DECIDING:
         for file in sorted(folder.glob(pattern)):
-            if file.name not in _COMMANDS:
-                digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+            if (name := str(file.relative_to(folder))) not in _COMMANDS:
+                digest.update(name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -21,7 +21,7 @@ from harness.fuzz.campaign.slots import Died, Slot, Work
 from harness.fuzz.campaign.work import CANARY, Done, Task
 from harness.fuzz.finding.files import FOLDER, write
 from hil import directories
-from hil.errors import BenchError
+from hil.errors import HilError
 
 STARTING, A_CASE = 300.0, 1.0
 """The seconds after which a task is late: for a machine that boots, and for each case on each of its lanes, of which
@@ -44,7 +44,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a worker must have: the code that makes the cases, and these kernels."""
+    """What a worker must have: the code that makes and judges the cases, and these kernels."""
 
     generator: str
     places: tuple[Place, ...]
@@ -59,14 +59,14 @@ def check(guest: int, wanted: Wanted, campaign: str, work: Work) -> None:
     """Raises Unfit where this worker has other code or another kernel, or where its guest does not do what one case
     that is known has to give."""
     if plan.generator() != wanted.generator:
-        raise Unfit("its hil makes other cases")
+        raise Unfit("its hil makes or judges cases otherwise")
     for place in wanted.places:
         if place.identity and identity(place.kernel, place.arch) != place.identity:
             raise Unfit(f"its {place} is another kernel")
     place = wanted.places[0]
     try:
         done = perform(guest, Task(place, CANARY, 0, range(1), Path()), campaign, work)
-    except (BenchError, Died, Late) as error:
+    except (HilError, Died, Late) as error:
         raise Unfit(f"{place}: {error}\n{getattr(error, 'details', '')}".strip()) from error
     agreed = {one.lane for one in done.tallies if one.verdicts.get(str(Verdict.AGREE))}
     if missing := [str(lane) for lane in place.lanes if str(lane) not in agreed]:
@@ -75,7 +75,7 @@ def check(guest: int, wanted: Wanted, campaign: str, work: Work) -> None:
 
 
 def perform(guest: int, task: Task, campaign: str, work: Work) -> Done:
-    """Carries out a task in the process of a guest; raises Died, Late or BenchError."""
+    """Carries out a task in the process of a guest; raises Died, Late or HilError."""
     folder, key = _folder(campaign), (campaign, guest)
     with _busy.setdefault(key, threading.Lock()):
         slot = _slots.get(key) or _slots.setdefault(key, Slot(work))

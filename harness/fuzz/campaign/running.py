@@ -21,12 +21,12 @@ from harness.fuzz.campaign.work import Done, Task, carry_out
 from harness.fuzz.finding.files import FOLDER, collect, write
 from harness.session import OnBoard
 from hil import signals
-from hil.errors import BenchError, os_error
+from hil.errors import BenchError, HilError, os_error
 
 _log = logging.getLogger(__name__)
 
 TRIES = 3
-"""How often a task is given to a process before the bench gives up, when each of them ends in the middle of it."""
+"""How often a task is given to a process before the bench gives up, when each ends in the middle of it, or fails."""
 
 Tell = Callable[[Totals], None]
 
@@ -49,7 +49,7 @@ def run(
     carries out the tasks instead. Findings are also collected in the folder `corpus`.
 
     A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
-    when the journal cannot be written, or processes end in the middle of their tasks.
+    when the journal cannot be written, or nothing comes of a task whoever is given it.
     """
     through = set()
     for entry in journal.read(folder):
@@ -78,7 +78,7 @@ class Slot(Protocol):
         """Give it a task."""
 
     def take(self) -> Done:
-        """What came of its task. Raises Died when nothing does, BenchError when the bench failed in it."""
+        """What came of its task. Raises Died when its process ended, HilError when the bench failed in it."""
 
 
 class Crew(Protocol):
@@ -97,7 +97,7 @@ class Crew(Protocol):
         """The slots whose tasks are through, or that died; wait for a moment for the first one."""
 
     def replace(self, dead: Any) -> None:
-        """See to another slot in the place of one that died."""
+        """See to another slot in the place of one of whose task nothing came."""
 
 
 class _Running:
@@ -136,10 +136,12 @@ class _Running:
             signals.defer()
 
     def _hand_out(self, schedule: Schedule) -> None:
-        idle = [slot for slot in self._slots.all() if slot.able]
-        idle.sort(key=lambda slot: not schedule.able(slot.place, share=self._share))  # a machine that is there goes on
+        slots = list(self._slots.all())
+        machines = len(slots) if self._share else 1
+        idle = [slot for slot in slots if slot.able]
+        idle.sort(key=lambda slot: not schedule.able(slot.place, machines))  # a machine that is there goes on
         for slot in idle:
-            if given := schedule.next(slot.place, share=self._share):
+            if given := schedule.next(slot.place, machines):
                 place, numbers = given
                 self._began.setdefault(numbers, time.monotonic())
                 slot.give(Task(place, self._campaign.of, self._campaign.seed, numbers, self._folder, self._board))
@@ -150,15 +152,8 @@ class _Running:
         assert task is not None
         try:
             done = slot.take()
-        except Died as death:
-            self._tries[str(task.place), task.numbers] += 1
-            what = f"cases {task.numbers.start} to {task.numbers.stop - 1} on {task.place}"
-            if self._tries[str(task.place), task.numbers] == TRIES:
-                raise BenchError(
-                    f"{TRIES} processes ended while they ran {what}: {death}",
-                    remedy=f"look for what ends them, memory for one, then: hil fuzz --resume {self._folder}",
-                ) from death
-            _log.warning("%s are run again: %s", what, death)
+        except (Died, HilError) as failure:
+            self._failed(task, failure)
             schedule.again(task.place, task.numbers)
             self._slots.replace(slot)
             return False
@@ -172,6 +167,21 @@ class _Running:
         self._written.append(entry)
         self._totals.add(entry)
         return True
+
+    def _failed(self, task: Task, failure: Died | HilError) -> None:
+        """Notes that nothing came of a task. Raises BenchError when that happened too often, so that a bench that
+        cannot run cases ends, and leaves them to be run, instead of being through with all of them in a moment."""
+        self._tries[str(task.place), task.numbers] += 1
+        first, last = task.numbers.start, task.numbers.stop - 1
+        what = f"cases {first} to {last} of {task.of}, seed {task.seed}, on {task.place}"
+        details = failure.details if isinstance(failure, HilError) else ""
+        if self._tries[str(task.place), task.numbers] == TRIES:
+            raise BenchError(
+                f"nothing came of {what} in {TRIES} tries, the last time because {failure}",
+                remedy=f"look for the cause, memory or a full disk for one, then: hil fuzz --resume {self._folder}",
+                details=details,
+            ) from failure
+        _log.warning("%s are run again: %s\n%s", what, failure, details)
 
     def _keep(self, parts: list[Done]) -> None:
         """Writes what was shrunk, before the journal says that the range is through."""

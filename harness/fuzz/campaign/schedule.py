@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from harness.fuzz.campaign.plan import Place
 
 AHEAD = 4
-"""How many ranges a place may be ahead of the last one, so that what waits for it stays small; and how many a machine
-runs before it makes room for another one, where there are fewer at once than places."""
+"""How many ranges a machine of a place may be ahead of the last place, so that what waits for that stays small; and how
+many a machine runs before it makes room for another one, where there are fewer at once than places."""
 
 
 class Schedule:
@@ -22,10 +22,10 @@ class Schedule:
         self._missing = {index: len(places) for index in range(len(self._ranges))}
         self._running: Counter[Place] = Counter()
 
-    def next(self, last: Place | None, *, share: bool) -> tuple[Place, range] | None:
+    def next(self, last: Place | None, machines: int = 1) -> tuple[Place, range] | None:
         """Returns the range that a machine runs next, which ran the place `last`; None when there is nothing to do
-        before others are through. With `share` a place may have several machines."""
-        able = {place: todo[0] for place, todo in self._todo.items() if self.able(place, share=share)}
+        before others are through. A place may have so many `machines` at once."""
+        able = {place: todo[0] for place, todo in self._todo.items() if self.able(place, machines)}
         if not able:
             return None
         place = last if last in able else min(able, key=lambda one: (self._running[one], able[one]))
@@ -34,11 +34,12 @@ class Schedule:
         self._running[place] += 1
         return place, self._ranges[index]
 
-    def able(self, place: Place | None, *, share: bool) -> bool:
+    def able(self, place: Place | None, machines: int = 1) -> bool:
         """Returns whether there is something to do for a machine on this place now."""
         todo = self._todo[place] if place else None
         oldest = min(self._missing, default=0)
-        return bool(place and todo and todo[0] <= oldest + AHEAD and (share or not self._running[place]))
+        ahead = AHEAD + machines - 1  # each of them has a range that is under way
+        return bool(place and todo and todo[0] <= oldest + ahead and self._running[place] < machines)
 
     @property
     def through(self) -> bool:

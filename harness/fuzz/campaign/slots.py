@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.fuzz.campaign.plan import Place
 from harness.fuzz.campaign.work import Done, Task, begin, finish
-from hil.errors import BenchError
+from hil.errors import BenchError, HilError
 
 Work = Callable[[Task], Done]
 _SEED = "PYTHONHASHSEED"
@@ -66,16 +66,15 @@ class Slot:
             self.connection.send(task)
 
     def take(self) -> Done:
-        """Returns what came of its task. Raises Died when the process ended, BenchError when the bench failed in
-        it."""
+        """Returns what came of its task. Raises Died when the process ended, HilError when the bench failed in it."""
         self.task = None
         try:
             answer: Any = self.connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
             raise Died(f"its process ended with {self._process.returncode}") from error
-        if isinstance(answer, str):
-            raise BenchError("a process of the campaign failed", details=answer)
+        if isinstance(answer, HilError):
+            raise answer
         assert isinstance(answer, Done)
         return answer
 
@@ -143,7 +142,8 @@ class Processes:
         yield from (busy[connection] for connection in wait(list(busy), _LOOK) if isinstance(connection, Connection))
 
     def replace(self, dead: Slot) -> None:
-        """Puts another slot in the place of one that died."""
+        """Puts another slot in the place of one of whose task nothing came."""
+        dead.kill()
         self._slots[self._slots.index(dead)] = Slot(self._work)
 
 
@@ -158,9 +158,11 @@ def serve(descriptor: int, life: int) -> None:
         work: Work = connection.recv()
         while (task := connection.recv()) is not None:
             try:
-                answer: Done | str = work(task)
-            except Exception:
-                answer = traceback.format_exc()
+                answer: Done | HilError = work(task)
+            except HilError as error:
+                answer = error
+            except Exception as error:
+                answer = BenchError(f"the bench failed: {error!r}", details=traceback.format_exc())
             connection.send(answer)
     except (EOFError, BrokenPipeError):
         return

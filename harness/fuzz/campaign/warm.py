@@ -45,9 +45,9 @@ class Kept:
         place = f"{bootable.kernel.name}/{bootable.kernel.arch}"
         if self._session is None or self._place != place or not self._session.target.alive:
             self.close()
-            self._folder = _unused(folder)
-            session = self._stack.enter_context(open_session(bootable, self._folder, listener, cold=cold))
-            self._bootable, self._place = bootable, place
+            own = _unused(folder)
+            session = self._stack.enter_context(open_session(bootable, own, listener, cold=cold))
+            self._bootable, self._place, self._folder = bootable, place, own
         else:
             session = self._session
             listener.made(session.target)
@@ -60,8 +60,9 @@ class Kept:
             raise
         self._session = replace(session, boot_seconds=0.0)
 
-    def close(self) -> None:
-        """Ends the session; its files go, as nothing happened in it."""
+    def close(self, *, keep: bool = False) -> None:
+        """Ends the session; its files go, as nothing happened in it, unless its machine is gone or `keep` says so."""
+        keep = keep or (self._session is not None and not self._session.target.alive)
         folder, self._folder, self._session = self._folder, None, None
         try:
             self._stack.close()
@@ -69,7 +70,7 @@ class Kept:
             return
         finally:
             self._stack = ExitStack()
-        if folder is not None:
+        if folder is not None and not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -109,7 +109,10 @@ def _end_with(life: int) -> None:
 
 
 def carry_out(task: Task) -> Done:
-    """Runs the cases of a task in the process's guest, which stays for the next one of the same place."""
+    """Runs the cases of a task in the process's guest, which stays for the next one of the same place.
+
+    Raises HilError when something else than the cases ended it, be it a machine that does not boot: they are to be run.
+    """
     scripts = made(task.of, task.seed, task.numbers, task.place)
     share = share_of(task.place, scripts, task.board)
     share = replace(share, ready=_kept.ready(share.kernel, share.arch))
@@ -117,6 +120,8 @@ def carry_out(task: Task) -> Done:
         points = Points()
         worker = Worker(share, task.folder, _Silent(), model=points.model, heard=points.heard, sessions=_kept.session)
         worker.run()
+        if worker.failure:
+            raise worker.failure
         smaller = tuple(_shrunk(worker, scripts, task.place))
         if any(Need.TWO_CPUS in one.needs for one in scripts):
             _kept.close()  # its second CPU is up, and cases begin on one
@@ -145,8 +150,8 @@ def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator
             model = ModelExecutor(session.environment(lane.engine))
             smaller = shrunk(session, lane, found, result, model)
         except Exception as error:  # whatever it is, a finding that is larger than it might be ends no campaign
-            _log.exception("%s: %s is not made smaller", lane, found.name)
-            _kept.close()
+            _log.exception("%s: %s is not made smaller\n%s", lane, found.name, getattr(error, "details", ""))
+            _kept.close(keep=True)
             smaller = whole(found, result, str(error) if isinstance(error, HilError) else repr(error))
         yield smaller
 

@@ -26,7 +26,7 @@ from harness.run.judging import judge
 from harness.run.plan import Share
 from harness.run.results import ScriptResult
 from harness.run.watch import Logged
-from harness.run.worker import Worker
+from harness.run.worker import REPLACEMENTS, Worker
 from harness.script.expectation import SUCCESS
 from harness.script.needs import Need
 from harness.script.operations import Close, Script
@@ -266,6 +266,23 @@ def test_a_share_that_cannot_be_run_has_a_verdict_for_every_round(
     worker = Worker(replace(REPEATED, scripts=EXPECTED[:1]), tmp_path, Silent())
     worker.run()
     assert [result.verdict for result in worker.results] == [Verdict.LOST] * 4
+    assert isinstance(worker.failure, MachineLost)
+
+
+def test_machines_that_scripts_end_are_no_failure_of_the_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when there have been so many that the rest is given up."""
+
+    class Deadly(FakeExecutor):
+        def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Missed]:
+            yield Missed(scripts[0], None, "it died")
+            raise MachineLost("it died")
+
+    scripts = tuple(replace(EXPECTED[0], name=f"deadly-{number}") for number in range(REPLACEMENTS + 2))
+    replace_machines(monkeypatch, executor=lambda target, guest, **_: Deadly(target, guest))
+    worker = Worker(Share("debian-12", "arm64", (Engine.JIT,), scripts), tmp_path, Silent())
+    worker.run()
+    assert [result.verdict for result in worker.results] == [Verdict.LOST] * len(scripts)
+    assert worker.failure is None
 
 
 def test_a_run_folder_has_a_log_of_what_went_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from harness.fuzz.campaign.work import CANARY, Done, Task, tally
 from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
+from hil.errors import BenchError
 from tests.waiting import until
 
 PLACES = tuple(Place(kernel, "x86_64", tuple(Engine), "6.1") for kernel in ("one", "two", "three"))
@@ -107,6 +108,15 @@ def hopeless(_: Task) -> Done:
 
 def faulty(_: Task) -> Done:
     raise ValueError("a fault of the bench")
+
+
+def faulty_at_first(task: Task) -> Done:
+    """The bench fails at the first try of each range."""
+    tried = task.folder / f"tried-{task.place.kernel}-{task.numbers.start}"
+    if not tried.exists():
+        tried.touch()
+        raise BenchError("no disk", details="full")
+    return work(task)
 
 
 def carried_out(folder: Path, one: Campaign, jobs: int = 2) -> Totals:

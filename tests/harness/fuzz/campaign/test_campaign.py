@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +33,7 @@ from tests.harness.fuzz.campaign.fakes import (
     dying,
     entries,
     faulty,
+    faulty_at_first,
     found,
     hopeless,
     result,
@@ -147,7 +150,8 @@ def test_a_process_that_dies_costs_its_range_a_second_run(tmp_path: Path) -> Non
 
 def test_processes_that_always_die_end_the_campaign(tmp_path: Path) -> None:
     one = campaign(8)
-    with pytest.raises(BenchError, match="3 processes ended while they ran cases 0 to 7 on"):
+    what = "nothing came of cases 0 to 7 of programs, seed 1, on one/x86_64 in 3 tries"
+    with pytest.raises(BenchError, match=f"{what}, .* ended with -9"):
         run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=hopeless)
 
 
@@ -155,7 +159,33 @@ def test_a_fault_of_the_bench_ends_the_campaign_with_its_trace(tmp_path: Path) -
     one = campaign(8)
     with pytest.raises(BenchError) as caught:
         run(one, tmp_path, 1, lambda _: None, totals=Totals(one.lanes), work=faulty)
-    assert "a fault of the bench" in caught.value.details
+    assert "ValueError: a fault of the bench" in caught.value.details
+    assert "cases 0 to 7 of programs, seed 1, on one/x86_64" in str(caught.value)
+    assert not list(journal.read(tmp_path)), "cases are through that nobody ran"
+
+
+def test_a_fault_that_passes_costs_its_range_a_second_run(tmp_path: Path) -> None:
+    one = campaign(32)
+    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=faulty_at_first)
+    carried_out(tmp_path / "alone", one)
+    assert found(tmp_path) == found(tmp_path / "alone")
+
+
+def test_a_journal_that_cannot_be_written_says_so_and_is_free_again(tmp_path: Path) -> None:
+    (entry, *_) = entries(8, 8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+        with pytest.raises(BenchError, match=r"cannot write .*journal.jsonl: File too large"), Journal(tmp_path) as one:
+            one.append(entry)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not list(journal.read(tmp_path))
+    with Journal(tmp_path) as again:
+        again.append(entry)
+    assert list(journal.read(tmp_path)) == [entry]
 
 
 def test_no_minutes_begin_nothing(tmp_path: Path) -> None:
@@ -195,12 +225,23 @@ def test_what_nobody_judges_is_listed_whatever_else_of_its_kind_agrees() -> None
 
 
 def test_the_generator_is_all_code_that_decides_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the package, of aims and of their classes among it; commands change no case."""
-    read: list[str] = []
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or b"")  # type: ignore[func-returns-value]
+    """Everything of the harness that a campaign's process loads, and the errors of kernels that are known; what only
+    shows or starts campaigns is none of it."""
+    read: set[Path] = set()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.add(path) or b"")  # type: ignore[func-returns-value]
     plan.generator.__wrapped__()
-    assert {"aims.py", "classes.py", "generate.py", "draw.py", "verify.py"} <= set(read)
-    assert not {"commands.py", "replaying.py", "observing.py"} & set(read)
+    monkeypatch.undo()
+    files = "(getattr(one, '__file__', '') for one in sys.modules.values())"
+    loads = f"import sys, harness.fuzz.campaign.work; print(*{files})"
+    loaded = subprocess.run([sys.executable, "-c", loads], check=True, capture_output=True, text=True).stdout.split()
+    harness = Path(plan.harness.__path__[0])
+    own = {Path(file) for file in loaded if Path(file).is_relative_to(harness)}
+    assert harness / "fuzz" / "generate.py" in own
+    assert own <= read, own - read
+    assert harness / "kernel_bugs" / "bugs.toml" in read
+    assert harness / "fuzz" / "commands.py" not in read
+    shown = {"report", "history", "benchmarks", "debug", "check"}
+    assert not {path for path in read if path.relative_to(harness).parts[0] in shown}
 
 
 def test_a_campaign_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -232,23 +273,39 @@ def schedule(count: int) -> tuple[Schedule, Campaign]:
 def test_a_machine_stays_on_its_place_until_others_lag() -> None:
     ranges, _ = schedule(20)
     for number in range(AHEAD + 1):
-        assert ranges.next(PLACES[0], share=False) == (PLACES[0], range(8 * number, 8 * number + 8))
+        assert ranges.next(PLACES[0]) == (PLACES[0], range(8 * number, 8 * number + 8))
         assert not ranges.done(PLACES[0], range(8 * number, 8 * number + 8))
-    assert ranges.next(PLACES[0], share=False) == (PLACES[1], range(8))
+    assert ranges.next(PLACES[0]) == (PLACES[1], range(8))
 
 
 def test_a_place_has_one_machine_unless_there_are_more_of_them() -> None:
     ranges, _ = schedule(2)
-    assert [given[0] for _ in range(3) if (given := ranges.next(None, share=False))] == list(PLACES)
-    assert ranges.next(None, share=False) is None
-    assert ranges.next(None, share=True) == (PLACES[0], range(8, 16))
+    assert [given[0] for _ in range(3) if (given := ranges.next(None))] == list(PLACES)
+    assert ranges.next(None) is None
+    assert ranges.next(None, 2) == (PLACES[0], range(8, 16))
+
+
+@pytest.mark.parametrize("machines", [2, 5, 20])
+def test_as_many_machines_as_there_are_have_something_to_do(machines: int) -> None:
+    """Though one range lasts longer than all others, and there is one place."""
+    one = campaign(8 * 100, places=PLACES[:1])
+    ranges = Schedule(one.ranges(), one.places)
+    given = [ranges.next(PLACES[0], machines) for _ in range(machines)]
+    assert None not in given
+    ends = [busy for busy in given[1:] if busy]
+    while ends:
+        ranges.done(*ends.pop())
+        ends += [more] if (more := ranges.next(PLACES[0], machines)) else []
+    assert ranges.next(PLACES[0], machines) is None, "what waits for the first one grows without end"
+    assert ranges.done(PLACES[0], range(8))
+    assert ranges.next(PLACES[0], machines) == (PLACES[0], range(8 * (AHEAD + machines), 8 * (AHEAD + machines + 1)))
 
 
 def test_what_was_lost_is_run_again_first() -> None:
     ranges, _ = schedule(2)
-    ranges.next(PLACES[0], share=False)
+    ranges.next(PLACES[0])
     ranges.again(PLACES[0], range(8))
-    assert ranges.next(PLACES[0], share=False) == (PLACES[0], range(8))
+    assert ranges.next(PLACES[0]) == (PLACES[0], range(8))
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_what_is_no_scheduler_is_told() -> None:
 
 
 def test_a_worker_with_other_code_or_kernels_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unfit, match="makes other cases"):
+    with pytest.raises(Unfit, match="makes or judges cases otherwise"):
         remote.check(0, Wanted("another", PLACES), "c", fakes.work)
     monkeypatch.setattr(remote, "identity", lambda *_: "another")
     place = PLACES[0].__class__(**{**vars(PLACES[0]), "identity": "this"})

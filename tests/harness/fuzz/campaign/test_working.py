@@ -17,7 +17,8 @@ from harness.fuzz.campaign.totals import Totals
 from harness.fuzz.campaign.work import Done, Task
 from harness.fuzz.finding.judging import Shrunk
 from harness.run.results import ScriptResult
-from hil.errors import MachineLost
+from hil.errors import BenchError, HilError, MachineLost
+from hil.kernels import store
 from tests.harness.fuzz.campaign.fakes import PLACES, campaign
 
 (PLACE, *_) = PLACES
@@ -32,7 +33,8 @@ class Kept:
             executor=SimpleNamespace(switch=lambda _: None), environment=lambda _: None, target=None
         )
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = False) -> None:
+        assert keep, "what happened to the machine is in its files"
         self.current = None
 
 
@@ -84,3 +86,18 @@ def test_an_error_while_a_finding_is_made_smaller_costs_its_small_form_only(
         one.found.script: one.whole or None for one in found
     }
     assert f"case-1-1 on {LANE} is kept as it was found, not made smaller: {why}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [BenchError("no disk"), store.NotCached("no kernel"), MachineLost("it does not boot"), OSError(28, "no space")],
+)
+def test_cases_that_nothing_ran_are_not_through(
+    failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("harness.run.worker.prepare", fails)
+    with pytest.raises(HilError, match=str(failure.args[-1])):
+        work.carry_out(Task(PLACE, "programs", 1, range(2), tmp_path))
