@@ -112,6 +112,9 @@ def shrunk(session: Session[Target], lane: Lane, script: Script, result: ScriptR
         return replace(left, c=_in_c(session, lane, judged, seen, model))
     except NotInC as reason:
         return replace(left, why_no_c=str(reason))
+    except Exception as error:  # A fault of the bench, at a script that is smaller all the same.
+        _log.exception("%s: there is no C program of a smaller %s", lane, script.name)
+        return replace(left, why_no_c=f"the bench failed at it: {type(error).__name__}: {error}")
 
 
 def _in_c(session: Session[Target], lane: Lane, judged: ScriptResult, seen: Observed, model: ModelExecutor) -> str:

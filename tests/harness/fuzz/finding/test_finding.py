@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.fuzz.finding import files
+from harness.fuzz.finding import files, judging
 from harness.fuzz.finding.cutting import instructions, operations, size, without
 from harness.fuzz.finding.judging import Kind, Shrunk, shrunk
 from harness.fuzz.finding.shrinking import shrink
@@ -84,6 +84,20 @@ def test_a_model_that_fails_at_a_smaller_script_costs_that_one_alone(monkeypatch
     found = shrunk(SESSION, LANE, script, result, model)
     assert len(found.script.operations) == len(script.operations)
     assert found.after < found.before, "instructions could go"
+
+
+def test_a_fault_in_making_the_c_program_costs_that_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> str:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(judging, "in_c", failing)
+    model = mistaken("xor64_reg")
+    found = shrunk(SESSION, LANE, *first_difference(model), model)
+    assert found.after <= MOST < found.before
+    assert (found.c, found.why_no_c) == ("", "the bench failed at it: OverflowError: too large")
+    assert "there is no C program of a smaller" in caplog.text
 
 
 @pytest.mark.parametrize(
