@@ -44,7 +44,7 @@ class Expected:
                 parts.append(f"value == {number(self.least)}")
             else:
                 parts += [f"value >= {number(self.least)}"] if self.least else []
-                parts.append(f"value <= {number(self.most)}")
+                parts += [f"value <= {number(self.most)}"] if self.most < _U64 else []
         if not self.errno and self.data and reading.data is not None:
             step = reading.data
             choices = [
@@ -84,9 +84,9 @@ def _bounds(value: object) -> tuple[int | None, int | None]:
         case Unknown(same_as=None, not_before=None, not_after=None):
             return _bounds(value.numbers({}))
         case range():
-            if value.start < 0 or len(value) > _U64 or value.step != 1:
+            if value.step != 1 or not 0 <= value.start < min(value.stop, _U64 + 1):
                 return None, None
-            return value.start, value.stop - 1
+            return value.start, min(value.stop - 1, _U64)
     return None, None
 
 

@@ -14,6 +14,7 @@ import pytest
 from harness.core_scripts import core_scripts
 from harness.core_scripts.parts import array, read_u64, u64
 from harness.fuzz.generate import case
+from harness.fuzz.standalone.expected import expected
 from harness.fuzz.standalone.program import Found, NotInC, in_c
 from harness.fuzz.standalone.readings import Reading, reading
 from harness.isa.assemble import R0, exit_, mov64_imm, program
@@ -22,7 +23,7 @@ from harness.lowering.context import Guest
 from harness.lowering.lower import lower
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import LoadProgram, ProgramType, ReadRing, Ref, RunSocketFilter, Script
-from harness.script.outcome import Bytes, Outcome, Piece, Unknown
+from harness.script.outcome import KERNEL_ADDRESS, Bytes, Outcome, Piece, Unknown
 from hil.target import write_file
 from tests.harness.fuzz.finding.models import LANE, RIGHT, WHERE
 
@@ -36,6 +37,7 @@ FILTER = Script(
     ),
 )
 WRONG = Outcome(value=99)
+M64 = (1 << 64) - 1
 
 
 def found(script: Script, at: int, observed: Outcome = WRONG) -> Found:
@@ -100,6 +102,30 @@ def test_what_cannot_be_told_in_c_has_no_program() -> None:
     at = next(index for index, op in enumerate(ring.operations) if isinstance(op, ReadRing))
     with pytest.raises(NotInC, match="more than one system call gives"):
         in_c(found(ring, at), GUEST)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds"),
+    [
+        (Unknown("", least=0), (0, M64)),
+        (Unknown("", least=0, most=M64), (0, M64)),
+        (Unknown("", least=5), (5, M64)),
+        (KERNEL_ADDRESS, (1 << 63, M64)),
+        (Unknown("", least=-1), (None, None)),
+        (Unknown("", least=0, same_as="other"), (None, None)),
+        (range(0, 9, 2), (None, None)),
+        (range(2, 9), (2, 8)),
+        (-1, (M64, M64)),
+    ],
+)
+def test_numbers_may_have_any_bounds(
+    value: int | range | Unknown, bounds: tuple[int | None, int | None], tmp_path: Path
+) -> None:
+    (one,) = expected(Outcome(value=value), 0)
+    assert (one.least, one.most) == bounds
+    compiled(
+        in_c(replace(found(FILTER, 1, Outcome(errno="EPERM")), predictions=[WRONG, Outcome(value)]), GUEST), tmp_path
+    )
 
 
 @pytest.mark.guest
