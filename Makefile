@@ -19,7 +19,7 @@
 
 ARGS =
 ENGINE = podman
-C = $(wildcard harness/fuzz/standalone/*.c guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/loader/*.c examples/*/*.c examples/include/*.h)
+C = $(wildcard harness/fuzz/standalone/*.c guest/*.c guest/*.h hil/recorder/*.c tests/chaos/*.c tests/harness/fuzz/*.c tests/harness/loader/*.c examples/*/*.c examples/include/*.h)
 SHELL_SCRIPTS = ci/setup .ci/run images/init hil/board/keeper.sh
 
 run: .venv/ready

@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""What an operation should give, as far as a C program can tell: a choice of errnos, numbers and bytes."""
+"""What an operation should give, and what it gave, as far as a C program can tell: errnos, numbers and bytes."""
 
 from __future__ import annotations
 
 import errno as errnos
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.fuzz.standalone.readings import Reading
 from harness.fuzz.standalone.steps import number, text
-from harness.script.outcome import ANY, Anything, Bytes, Either, OneOf, Outcome, PerCpu, Prediction, Unknown, Withheld
+from harness.script.outcome import (
+    ANY,
+    NOT_CARRIED_OUT,
+    Anything,
+    Bytes,
+    Either,
+    OneOf,
+    Outcome,
+    PerCpu,
+    Prediction,
+    Unknown,
+    Withheld,
+)
 
 _U64 = (1 << 64) - 1
+_WORD = 8
+_ADDRESSES = range(0xFFFF << 48, 0xFFFFFFFF << 32)
+"""Where kernels have stacks, maps and structures; behind it are small negative numbers, too."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,41 @@ def expected(prediction: Prediction, length: int) -> tuple[Expected, ...]:
         case Outcome():
             return (_one(prediction, length),)
     return ()
+
+
+def as_seen(seen: Outcome, allowed: Sequence[Expected], *, makes: bool) -> Expected:
+    """Returns what was seen, as far as it is the same each time; raises LookupError for what no system call gave.
+
+    What is allowed says what that is: what it leaves open is open here, too. Where it has errnos alone, all counts but
+    the number that an operation gives of what it `makes`, a descriptor. Addresses of the kernel never count."""
+    log = seen.log if isinstance(seen.log, str) and any(one.log is not None for one in allowed) else None
+    if seen.errno == NOT_CARRIED_OUT:
+        raise LookupError("what was seen is that it was not carried out")
+    if seen.errno:
+        _number(seen.errno)
+        return Expected(seen.errno, log=log)
+    assert isinstance(seen.value, int)
+    allowed = [one for one in allowed if not one.errno]
+    least, most = _as_seen(seen.value & _U64, allowed, makes)
+    if not isinstance(seen.data, bytes) or (allowed and not any(one.data for one in allowed)):
+        return Expected("", least, most, log=log)
+    return Expected("", least, most, ((seen.data, _counting(seen.data, allowed)),), log)
+
+
+def _as_seen(value: int, allowed: Sequence[Expected], makes: bool) -> tuple[int | None, int | None]:
+    if any(one.least is not None and one.least == one.most for one in allowed) or not (allowed or makes):
+        return (None, None) if value in _ADDRESSES else (value, value)
+    pairs = ((one.least, one.most) for one in allowed if one.least is not None and one.most is not None)
+    return next(((least, most) for least, most in pairs if least <= value <= most), (None, None))
+
+
+def _counting(data: bytes, allowed: Sequence[Expected]) -> bytes:
+    """The mask of bytes that are no address, and that count in all that is allowed."""
+    masks = [mask for one in allowed for _, mask in one.data if len(mask) == len(data)]
+    for at in range(0, len(data) - _WORD + 1, _WORD):
+        if int.from_bytes(data[at : at + _WORD], "little") in _ADDRESSES:
+            masks.append(b"\xff" * at + bytes(_WORD) + b"\xff" * (len(data) - at - _WORD))
+    return bytes(min((mask[at] for mask in masks), default=0xFF) for at in range(len(data)))
 
 
 def _one(outcome: Outcome, length: int) -> Expected:

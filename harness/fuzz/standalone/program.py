@@ -2,7 +2,8 @@
 """A finding as one C program, for a kernel's developer who has nothing of the bench.
 
 Its steps are those that the agent makes of the script (`harness.lowering`). It needs a C library and root, and tells by
-its exit status what the kernel does: 0 what it should, 1 what was found, 2 neither, since something before it failed.
+its exit status what the kernel does: 0 what it should, 1 something else, of which it says whether that is what was
+found, 2 that nothing is shown, since it did not get there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
-from harness.fuzz.standalone.expected import Expected, expected
+from harness.fuzz.standalone.expected import Expected, as_seen, expected
 from harness.fuzz.standalone.readings import Reading, reading
 from harness.fuzz.standalone.steps import Steps, text
 from harness.isa.text import listing
@@ -94,8 +95,8 @@ def _about(found: Found) -> Iterator[str]:
         f"{found.script.name}: {found.script.sentence}. Found by `hil fuzz` on {found.lane}.",
         f"Operation {found.at}, {what}, should give {should}, and gave {gave}.",
         "Compile it with `gcc -o found this.c` (an old C library wants -pthread, too) and run it as root. It exits "
-        "with 0 when the kernel does as it should, with 1 when it differs as was found, with 2 when something before "
-        "it failed.",
+        "with 0 when the kernel does as it should, with 1 when it differs, and says whether as was found, with 2 when "
+        "nothing is shown, since something before failed, or the operation was not carried out.",
     ):
         yield from (f" * {part}" for part in textwrap.wrap(_plain(line), _WIDTH))
     yield " */"
@@ -145,14 +146,13 @@ def _check(found: Found, at: int, batch: Batch, lowered: Lowered, steps: Steps) 
     except LookupError as error:
         problem = str(error)
     if at == found.at:
-        if not problem and any(one.admits(found.observed) for one in choices or [Expected()]):
+        if not problem and (not choices or any(one.admits(found.observed) for one in choices)):
             problem = "what was seen is allowed by all that it can compare"
         if problem:
-            raise NotInC(f"operation {at}, {brief(describe(found.script.operations[at]))}: {problem}")
+            raise _no_form(found, problem)
     if problem or not choices or how is None:
         return
     value = f"(uint64_t)r[{how.value}].value" if how.value is not None else f"{how.constant}"
-    words = text_in_c(f"operation {at}, {brief(describe(found.script.operations[at]))}")
     right = text_in_c(brief(describe_outcome(found.predictions[at])))
     yield ""
     yield f"    error = failed((const int[]){{{', '.join(map(str, (*how.errors, -1)))}}});"
@@ -161,12 +161,44 @@ def _check(found: Found, at: int, batch: Batch, lowered: Lowered, steps: Steps) 
         yield "        error = 0;"
         value = f"r[{how.quiet}].error ? 0 : {value}"
     yield f"    value = {value};"
-    yield f"    if (!({' || '.join(f'({one.condition(how, steps.places)})' for one in choices)})) {{"
-    yield f"        tell({words}, {right}, error, value);"
+    yield f"    if (!({_either(choices, how, steps)})) {{"
+    yield f"        tell({text_in_c(_what(found, at))}, {right}, error, value);"
     if how.data is not None:
         yield f"        tell_data({how.data}, {steps.places[how.data]});"
-    yield f"        return {'DIFFERS' if at == found.at else 'NOT_SHOWN'};"
+    yield from _differs(found, choices, how, steps) if at == found.at else ["        return NOT_SHOWN;"]
     yield "    }"
+
+
+def _differs(found: Found, choices: tuple[Expected, ...], how: Reading, steps: Steps) -> Iterator[str]:
+    """The lines for what should give something else: whether it gives what was found, and whether it gives anything."""
+    makes = hasattr(found.script.operations[found.at], "name")
+    try:
+        seen = as_seen(found.observed, choices, makes=makes)
+    except LookupError as error:
+        raise _no_form(found, str(error)) from error
+    stopped = ["error < 0"]
+    if how.data is not None:
+        stopped.append(f"(!error && !r[{how.data}].done)")
+    if how.log is not None:
+        stopped.append(f"!r[{how.log}].done")
+    yield f"        if ({' || '.join(stopped)})"
+    yield "            return NOT_SHOWN;"
+    yield f"        if ({_either([seen], how, steps)})"
+    yield "            return DIFFERS;"
+    yield f'        printf("  gave when it was found: %s\\n", {text_in_c(brief(describe_outcome(found.observed)))});'
+    yield "        return OTHERWISE;"
+
+
+def _either(choices: Sequence[Expected], how: Reading, steps: Steps) -> str:
+    return " || ".join(f"({one.condition(how, steps.places)})" for one in choices)
+
+
+def _what(found: Found, at: int) -> str:
+    return f"operation {at}, {brief(describe(found.script.operations[at]))}"
+
+
+def _no_form(found: Found, why: str) -> NotInC:
+    return NotInC(f"{_what(found, found.at)}: {why}")
 
 
 def text_in_c(words: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from harness.core_scripts import core_scripts
 from harness.core_scripts.parts import array, read_u64, u64
 from harness.fuzz.generate import case
-from harness.fuzz.standalone.expected import expected
+from harness.fuzz.standalone.expected import Expected, as_seen, expected
 from harness.fuzz.standalone.program import Found, NotInC, in_c
 from harness.fuzz.standalone.readings import Reading, reading
 from harness.isa.assemble import R0, exit_, mov64_imm, program
@@ -23,7 +23,17 @@ from harness.lowering.context import Guest
 from harness.lowering.lower import lower
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import LoadProgram, ProgramType, ReadRing, Ref, RunSocketFilter, Script
-from harness.script.outcome import KERNEL_ADDRESS, Bytes, Outcome, Piece, Unknown
+from harness.script.outcome import (
+    ANY,
+    KERNEL_ADDRESS,
+    NOT_CARRIED_OUT,
+    Bytes,
+    Outcome,
+    Piece,
+    Prediction,
+    Unknown,
+    Unpredicted,
+)
 from hil.target import write_file
 from tests.harness.fuzz.finding.models import LANE, RIGHT, WHERE
 
@@ -45,10 +55,10 @@ def found(script: Script, at: int, observed: Outcome = WRONG) -> Found:
     return Found(LANE, script, at, RIGHT.run(script), observed)
 
 
-def compiled(text: str, folder: Path, compiler: str = "gcc") -> Path:
+def compiled(text: str, folder: Path, compiler: str = "gcc", *more: str | Path) -> Path:
     """The program, without a warning."""
     (folder / "found.c").write_text(text)
-    command = [compiler, "-Wall", "-Wextra", "-Werror", "-static", "-o", folder / "found", folder / "found.c"]
+    command = [compiler, "-Wall", "-Wextra", "-Werror", "-static", "-o", folder / "found", folder / "found.c", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
     return folder / "found"
@@ -104,6 +114,14 @@ def test_what_cannot_be_told_in_c_has_no_program() -> None:
         in_c(found(ring, at), GUEST)
 
 
+def test_what_nobody_can_say_has_no_program() -> None:
+    for open_ in (Unpredicted("no rule"), ANY):
+        with pytest.raises(NotInC, match="what was seen is allowed"):
+            in_c(replace(found(FILTER, 1, Outcome(errno="EPERM")), predictions=[WRONG, open_]), GUEST)
+    with pytest.raises(NotInC, match="what was seen is that it was not carried out"):
+        in_c(found(FILTER, 1, Outcome(errno=NOT_CARRIED_OUT)), GUEST)
+
+
 @pytest.mark.parametrize(
     ("value", "bounds"),
     [
@@ -128,6 +146,28 @@ def test_numbers_may_have_any_bounds(
     )
 
 
+def test_what_was_seen_counts_as_far_as_it_is_the_same_each_time() -> None:
+    def seen(prediction: Prediction, outcome: Outcome, *, makes: bool = False) -> Expected:
+        return as_seen(outcome, expected(prediction, 0), makes=makes)
+
+    refused, address = Outcome(errno="ENOENT"), 0xFFFF888012345678
+    assert seen(Outcome(value=0), Outcome(errno="EPERM", log="why")) == Expected("EPERM")
+    assert seen(Outcome(errno="EACCES", log="R1"), Outcome(errno="EACCES", log="R2")).log == "R2"
+    assert seen(refused, Outcome(value=7)) == Expected("", 7, 7)
+    assert seen(refused, Outcome(value=7), makes=True) == Expected()
+    assert seen(Outcome(value=0), Outcome(value=-1)) == Expected("", M64, M64)
+    assert seen(Outcome(value=0), Outcome(value=address)) == Expected()
+    assert seen(Outcome(value=range(5, 9)), Outcome(value=7)) == Expected("", 5, 8)
+    assert seen(Outcome(value=range(5, 9)), Outcome(value=3)) == Expected()
+
+    data = u64(7) + u64(address) + u64(-1 & M64) + b"\1"
+    counting = b"\xff" * 8 + bytes(8) + b"\xff" * 9
+    assert seen(refused, Outcome(value=0, data=data)).data == ((data, counting),)
+    time = Bytes(bytes(25), (Piece(0, 4, Unknown("time")),))
+    assert seen(Outcome(value=0, data=time), Outcome(value=0, data=data)).data == ((data, bytes(4) + counting[4:]),)
+    assert seen(Outcome(value=0, data=ANY), Outcome(value=0, data=data)).data == ()
+
+
 @pytest.mark.guest
 def test_it_tells_kernels_with_an_error_from_others(guest: LaneGuest, tmp_path: Path) -> None:
     """Smallest programs of errors of JITs that a kernel of the matrix has, and probes with a planted mistake."""
@@ -136,11 +176,13 @@ def test_it_tells_kernels_with_an_error_from_others(guest: LaneGuest, tmp_path: 
     if shutil.which(guest.machine.arch.gcc) is None:
         pytest.skip(f"{guest.machine.arch.gcc} is not installed")
 
-    def status(one: Found) -> int:
+    def status(one: Found, *, otherwise: bool = False) -> int:
         path = compiled(in_c(one, guest.executor.guest), tmp_path, guest.machine.arch.gcc)
         write_file(guest.machine, "/tmp/found", path.read_bytes())
         done = guest.machine.run(["sh", "-c", "chmod +x /tmp/found && cd /tmp && exec ./found"])
         print(done.stdout.decode(), done.stderr.decode())
+        words = done.stdout.decode().splitlines()[-1]
+        assert ("but not as was found" in words) == (otherwise and done.status == 1), words
         return done.status
 
     for name in ("x86-store-r10-byte", "arm64-indirect-load-index"):
@@ -161,4 +203,4 @@ def test_it_tells_kernels_with_an_error_from_others(guest: LaneGuest, tmp_path: 
     assert status(right) == 0
     for at, planted, told in ((last, Outcome(value=0, data=u64(7)), 1), (0, Outcome(errno="EPERM"), 2)):
         predictions = [planted if index == at else one for index, one in enumerate(right.predictions)]
-        assert status(replace(right, predictions=predictions)) == told
+        assert status(replace(right, predictions=predictions), otherwise=True) == told
