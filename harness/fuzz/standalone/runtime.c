@@ -244,16 +244,26 @@ static int enter_tracefs(void)
     return -1;
 }
 
-/* Chooses '1', the JIT, or '0', the interpreter; returns what was chosen before, 0 when it cannot. */
+/* A kernel without a JIT lacks the switch alone; other network namespaces lack all that is for the whole machine. */
+static int without_jit(void)
+{
+    return errno == ENOENT && !access("/proc/sys/net/core/dev_weight", F_OK);
+}
+
+/* Chooses '1', the JIT, or '0', the interpreter; returns what was chosen before, 0 with an errno when it cannot. */
 static char choose_engine(char wanted)
 {
     char before = 0;
-    int fd = open("/proc/sys/net/core/bpf_jit_enable", O_RDWR);
+    int error = 0, fd = open("/proc/sys/net/core/bpf_jit_enable", O_RDWR);
     if (fd < 0)
-        return wanted == '0' ? wanted : 0; /* a kernel without a JIT */
-    if (read(fd, &before, 1) != 1 || (before != wanted && pwrite(fd, &wanted, 1, 0) != 1))
+        return wanted == '0' && without_jit() ? wanted : 0;
+    errno = 0;
+    if (read(fd, &before, 1) != 1 || (before != wanted && pwrite(fd, &wanted, 1, 0) != 1)) {
         before = 0;
+        error = errno;
+    }
     close(fd);
+    errno = error;
     return before;
 }
 
@@ -277,7 +287,7 @@ int main(void)
     }
     char before = choose_engine(ENGINE);
     if (!before) {
-        fprintf(stderr, "cannot set net.core.bpf_jit_enable to %c\n", ENGINE);
+        fprintf(stderr, "cannot set net.core.bpf_jit_enable to %c: %s\n", ENGINE, strerror(errno));
         return NOT_SHOWN;
     }
     arena = memory(length + page, MAP_PRIVATE);

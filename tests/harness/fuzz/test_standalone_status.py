@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -54,3 +55,15 @@ def test_what_was_not_carried_out_shows_nothing(program: Path) -> None:
     assert "signal 9 ended it" in whole and "nothing, it was not carried out" in whole
     assert told(program, {**AS_IT_SHOULD, "LOAD": "dies"})[:2] == (2, NOT_SHOWN)
     assert told(program, {**AS_IT_SHOULD, "LOAD": str(-errno.EPERM)})[:2] == (2, NOT_SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("error", "here"),
+    [(errno.EACCES, {"HERE": "1"}), (errno.EPERM, {"HERE": "1"}), (errno.ENOENT, {})],
+    ids=["not root", "not allowed", "another network namespace"],
+)
+def test_an_engine_that_cannot_be_chosen_shows_nothing(program: Path, error: int, here: dict[str, str]) -> None:
+    """A kernel has no JIT where its switch is missing, and nothing else."""
+    status, words, whole = told(program, {"SWITCH": str(error), "LOAD": "5", "RECEIVE": "99", **here})
+    assert (status, words) == (2, "")
+    assert f"cannot set net.core.bpf_jit_enable to 0: {os.strerror(error)}" in whole
