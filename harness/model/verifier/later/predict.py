@@ -186,7 +186,7 @@ def _inferred(
     targets = tuple(jumps(known.program))
     if rules.functions and (strange := functions.strange(program, targets, typed=rules.types_checked)):
         return _open(f"4.1 has no functions, and {strange}")
-    watch = Watch(program, known.ordered, known.signed, knows_indices=rules.indices_known)
+    watch = Watch(program, known, knows_indices=rules.indices_known)
     starts = functions.starts(program) if rules.functions else frozenset()
     env = Environment(known.program, context, rules, observer=watch, fetches=known.fetches, functions=starts)
     verdict = run_passes(env)

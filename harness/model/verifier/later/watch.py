@@ -8,39 +8,37 @@ reach. Both are noticed here; neither is decided.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Helper, Jump, Mode, Source
-from harness.model.value import M32, M64
+from harness.isa.opcodes import R0, R1, R5, REGISTERS, Alu, Class, Coded, Helper, Jump, Mode, Source
+from harness.model.value import M32
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.later import pointers
-from harness.model.verifier.later.feasible import Fact, anything, moved, outcomes, with_itself
+from harness.model.verifier.later.feasible import Fact, anything, moved
 from harness.model.verifier.later.functions import is_local
+from harness.model.verifier.later.opcode_lowering import Translated
+from harness.model.verifier.later.ways import ways
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
-    CONST_IMM,
     CONST_PTR_TO_MAP,
     FRAME_PTR,
     PTR_TO_CTX,
     PTR_TO_MAP_VALUE,
     PTR_TO_MAP_VALUE_OR_NULL,
     SPILL,
-    VALUE_SOMEWHERE,
     Register,
     RegisterType,
     State,
 )
 from harness.model.verifier.verdict import Refused
-from harness.script.operations import MapType
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every simulated instruction.
-_LD, _LDX, _ST, _STX = Class.LD.value, Class.LDX.value, Class.ST.value, Class.STX.value
+_LD, _LDX, _STX = Class.LD.value, Class.LDX.value, Class.STX.value
 _ALU, _ALU64, _JMP = Class.ALU.value, Class.ALU64.value, Class.JMP.value
 _MOV, _X, _IMM, _ATOMIC = Alu.MOV.value, Source.X.value, Mode.IMM.value, Mode.ATOMIC.value
-_CONSTANTS = frozenset({_ALU | _MOV, _ALU64 | _MOV})
 _CALL, _EXIT, _JA = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value
 _JEQ, _JNE = Jump.JEQ.value, Jump.JNE.value
 
@@ -48,17 +46,6 @@ UNCHECKED = frozenset({Rule.ACCESS_UNCHECKED, Rule.ARGUMENT_UNCHECKED, Rule.UNCH
 """Rules about what may be null."""
 _POINTERS, _STACK = pointers.POINTERS, pointers.STACK
 _FORGOTTEN = (FRAME_PTR, CONST_PTR_TO_MAP, PTR_TO_MAP_VALUE_OR_NULL)
-_INDEXED = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
-
-
-class Ways(NamedTuple):
-    """Whether every verifier goes on behind a comparison, and whether it also takes the jump."""
-
-    falls_through: bool = False
-    jumps: bool = False
-
-
-_ways = cache(Ways)
 
 
 class Branch(NamedTuple):
@@ -66,6 +53,9 @@ class Branch(NamedTuple):
 
     certain: bool
     facts: Mapping[int, Fact]
+
+
+_UNCERTAIN = Branch(False, MappingProxyType({}))
 
 
 class Watch:
@@ -80,18 +70,21 @@ class Watch:
     def __init__(
         self,
         program: Sequence[Instruction],
-        ordered: Container[int] = (),
-        signed: Container[int] = (),
+        translated: Translated,
         *,
         knows_indices: bool = False,
     ) -> None:
-        """Takes a program with the newer opcodes themselves, in `ordered` the indices of loads that are atomic, in
-        `signed` those of loads that extend a sign; with `knows_indices` the verifier may know that an element of an
-        array exists."""
+        """Takes a program with the newer opcodes themselves, and as it is simulated; with `knows_indices` the verifier
+        may know that an element of an array exists."""
         self._program = program
-        self._ordered = ordered
-        self._signed = signed
+        self._ordered = translated.ordered
+        self._signed = translated.signed
         self._knows_indices = knows_indices
+        self._looks = [
+            _LOOKS.get(insn.code) if insn.dst < REGISTERS and insn.src < REGISTERS else None
+            for insn in translated.program
+        ]
+        """What is looked for at each instruction; fields that are out of order are left to the verifier."""
         self.hazard = ""
         self.certain = True
         self.resumed = False
@@ -104,14 +97,11 @@ class Watch:
         """How often each instruction was simulated."""
         self.reached: set[int] = set()
         self._bases: dict[int, RegisterType] = {}
-        self._constants = [moved(insn, {}) if insn.code in _CONSTANTS else None for insn in program]
-        """What an instruction puts into a register, whatever comes before it; most set one to a constant."""
         self._facts: dict[int, Fact] = {}
         """What is known of registers, on a path that is certain."""
         self.passed_over: list[Refused] = []
         self._refused = [0] * len(program)
         """How often a path was passed over at each instruction."""
-        self._at = 0
 
     @property
     def refused(self) -> frozenset[int]:
@@ -125,8 +115,7 @@ class Watch:
         return frozenset(index for index, refused in enumerate(self._refused) if refused)
 
     def step(self, env: Environment, index: int, insn: Instruction, resumed: bool) -> None:
-        """Observes one instruction; fields that are out of order are left to the verifier."""
-        self._at = index
+        """Observes one instruction. Most are on paths that are not certain, of which no facts are needed."""
         self._simulated[index] += 1
         if resumed:
             self.resumed = True
@@ -135,24 +124,11 @@ class Watch:
         self.certain = self._goes_on
         if self.certain:
             self.reached.add(index)
-        if insn.dst >= REGISTERS or insn.src >= REGISTERS:
-            return
-        constant = self._constants[index]
-        if constant is not None:
-            self._facts[insn.dst] = constant
-            return
-        dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
-        kind = insn.opcode_class
-        if kind in (_ALU, _ALU64):
-            self._arithmetic(env, index, insn, dst, src)
-        elif kind == _LDX:
-            self._load(index, insn, src)
-        elif kind in (_ST, _STX):
-            self._store(env, index, insn, dst, src)
-        elif kind == _JMP:
-            self._jump(env, index, insn, dst)
-        elif kind == _LD:
-            self._constant_or_packet(env, index, insn)
+            if insn.dst < REGISTERS and insn.src < REGISTERS:
+                self._learn(env, index, insn)
+        look = self._looks[index]
+        if look is not None:
+            look(self, env, index, insn)
 
     def passes_over(self, env: Environment, refusal: Refused) -> bool:
         """Returns whether a verifier that takes this path, which not every one does, refuses the program for the same
@@ -162,7 +138,8 @@ class Watch:
         if self.certain or self.hazard or open:
             return False
         self.passed_over.append(refusal)
-        self._refused[self._at] += 1
+        assert env.at is not None
+        self._refused[env.at] += 1
         for states in env.explored.values():  # the states on the way here are not shown to be safe, and cover no other
             states.clear()
         return True
@@ -172,27 +149,51 @@ class Watch:
         first; None says that only some do."""
         if not env.state.callers or follows is False:
             return
-        self._branches[len(env.pending)] = Branch(self.certain, dict(self._facts))
+        self._branches[len(env.pending)] = Branch(True, self._facts) if self.certain else _UNCERTAIN
         self._goes_on = self.certain and follows is True
         self._facts = {R0: result}
 
-    def _constant_or_packet(self, env: Environment, index: int, insn: Instruction) -> None:
-        if insn.mode != _IMM:
-            self._forget(*range(6))
-            self._facts[R0] = anything(8 * insn.size.nbytes)
-            self._may_end(env, env.rules.packet_loads_end, Fact(0))
-        elif insn.src or index + 1 >= len(self._program):
-            self._forget(insn.dst)
-        else:
-            self._facts[insn.dst] = Fact(insn.imm & M32 | (self._program[index + 1].imm & M32) << 32)
+    def _learn(self, env: Environment, index: int, insn: Instruction) -> None:
+        """Learns what is known of registers behind an instruction that is no comparison."""
+        kind, facts = insn.opcode_class, self._facts
+        if kind in (_ALU, _ALU64):
+            fact = moved(self._program[index], facts)
+            if fact is not None:
+                facts[insn.dst] = fact
+            else:
+                facts.pop(insn.dst, None)
+        elif kind == _LDX:
+            facts.pop(insn.dst, None)
+            base = env.state.registers[insn.src]
+            constant = base.map is not None and base.map.constant  # a number that verifiers may know
+            if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and not constant and index not in self._signed:
+                facts[insn.dst] = anything(8 * insn.size.nbytes)
+        elif kind == _STX and index in env.fetches:
+            facts.pop(env.fetches[index], None)
+        elif kind == _JMP and (insn.operation == _EXIT or (env.functions and is_local(insn))):
+            facts.clear()
+        elif kind == _JMP and insn.operation == _CALL:
+            self._forget_results()
+            if insn.imm == Helper.KTIME_GET_NS:
+                facts[R0] = anything(64)
+        elif kind == _LD and insn.mode != _IMM:
+            self._forget_results()
+            facts[R0] = anything(8 * insn.size.nbytes)
+        elif kind == _LD and (insn.src or index + 1 >= len(self._program)):
+            facts.pop(insn.dst, None)
+        elif kind == _LD:
+            facts[insn.dst] = Fact(insn.imm & M32 | (self._program[index + 1].imm & M32) << 32)
 
-    def _arithmetic(self, env: Environment, index: int, insn: Instruction, dst: Register, src: Register) -> None:
-        fact = moved(self._program[index], self._facts)
-        if fact is not None:
-            self._facts[insn.dst] = fact
-        else:
-            self._facts.pop(insn.dst, None)
-        if insn.operation == _MOV or (dst.type not in _POINTERS and src.type not in _POINTERS):
+    def _forget_results(self) -> None:
+        for register in range(R0, R5 + 1):
+            self._facts.pop(register, None)
+
+    def _look_at_packet(self, env: Environment, index: int, insn: Instruction) -> None:
+        self._may_end(env, env.rules.packet_loads_end, Fact(0))
+
+    def _look_at_arithmetic(self, env: Environment, index: int, insn: Instruction) -> None:
+        dst, src = env.state.registers[insn.dst], env.state.registers[insn.src]
+        if dst.type not in _POINTERS and src.type not in _POINTERS:
             return  # arithmetic on numbers gives numbers
         pointer = env.hooks.moved(insn, dst, src)
         if pointer is not None:
@@ -201,25 +202,21 @@ class Watch:
         elif pointers.result(insn, dst, src) is pointers.Result.TRACKED:
             self._note(index, "does arithmetic on a pointer, which 4.1 then forgets")
 
-    def _load(self, index: int, insn: Instruction, base: Register) -> None:
-        first = self._bases.setdefault(index, base.type)
-        if first is not base.type and PTR_TO_CTX in (first, base.type):
+    def _look_at_load(self, env: Environment, index: int, insn: Instruction) -> None:
+        base = env.state.registers[insn.src].type
+        first = self._bases.setdefault(index, base)
+        if first is not base and PTR_TO_CTX in (first, base):
             self._note(index, "reads the context on one path and memory on another")
-        if base.type is PTR_TO_CTX and index in self._ordered:
+        if base is PTR_TO_CTX and index in self._ordered:
             self._note(index, "reads the context atomically")
-        self._forget(insn.dst)
-        constant = base.map is not None and base.map.constant  # a number that verifiers may know
-        if base.type in (PTR_TO_CTX, PTR_TO_MAP_VALUE) and not constant and index not in self._signed:
-            self._facts[insn.dst] = anything(8 * insn.size.nbytes)
 
-    def _store(self, env: Environment, index: int, insn: Instruction, base: Register, value: Register) -> None:
-        if index in env.fetches:
-            self._forget(env.fetches[index])
+    def _look_at_store(self, env: Environment, index: int, insn: Instruction) -> None:
+        value = env.state.registers[insn.src]
         atomic = insn.mode == _ATOMIC
         forgotten = not env.rules.follows_pointers and value.type in _FORGOTTEN
-        if insn.opcode_class == _ST or not (atomic or forgotten):
+        if not (atomic or forgotten):
             return
-        at = env.hooks.stack_at(base, insn.off)
+        at = env.hooks.stack_at(env.state.registers[insn.dst], insn.off)
         if at is None:
             return
         if forgotten:
@@ -227,63 +224,38 @@ class Watch:
         if atomic and (value.type in _POINTERS or (-512 <= at < 0 and env.state.kind(at) == SPILL)):
             self._note(index, "adds to a pointer on the stack, or adds one")
 
-    def _jump(self, env: Environment, index: int, insn: Instruction, register: Register) -> None:
-        operation = insn.operation
-        if operation == _EXIT:
-            if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
-                self._note(index, "returns a pointer to its stack, or while it holds a record")
-            self._facts.clear()
-        elif operation == _CALL and env.functions and is_local(insn):
+    def _look_at_exit(self, env: Environment, index: int, insn: Instruction) -> None:
+        if env.state.callers and (env.state.records or env.state.registers[R0].type in _STACK):
+            self._note(index, "returns a pointer to its stack, or while it holds a record")
+
+    def _look_at_call(self, env: Environment, index: int, insn: Instruction) -> None:
+        if env.functions and is_local(insn):
             if env.state.records or any(one.type in _STACK for one in env.state.registers[R1 : R5 + 1]):
                 self._note(index, "passes a function a pointer to its stack, or a record")
-            self._facts.clear()
-        elif operation == _CALL:
-            self._forget(*range(6))
-            if insn.imm == Helper.TAIL_CALL:
-                self._may_end(env, env.rules.tail_calls_end, anything(64))
-            if insn.imm == Helper.KTIME_GET_NS:
-                self._facts[R0] = anything(64)
-        elif operation != _JA:
-            ways = self._comparison(env, index, insn, operation, register)
-            self._goes_on = self.certain and ways.falls_through
-            for one in (insn.dst, insn.src):
-                if one in self._facts and self._facts[one].bits:
-                    del self._facts[one]
-            self._branches[len(env.pending)] = Branch(self.certain and ways.jumps, self._facts.copy())
+        elif insn.imm == Helper.TAIL_CALL:
+            self._may_end(env, env.rules.tail_calls_end, anything(64))
 
-    def _comparison(self, env: Environment, index: int, insn: Instruction, operation: int, register: Register) -> Ways:
+    def _look_at_comparison(self, env: Environment, index: int, insn: Instruction) -> None:
+        registers = env.state.registers
+        register = registers[insn.dst]
         constant = insn.source != _X
-        equality = constant and operation in (_JEQ, _JNE)
+        equality = constant and insn.operation in (_JEQ, _JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
         if null_check and (env.state.callers or _unchecked(env.state) > 1):
             self.checks_copies = True
         if equality and register.type in _POINTERS and not null_check and not env.rules.follows_pointers:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
-        if not constant and _shows_null(register, env.state.registers[insn.src]):
+        if not constant and _shows_null(register, registers[insn.src]):
             self._note(index, "compares what may be null with a pointer, of which 4.1 learns nothing")
-        original = self._program[index]
-        if equality and register.type is CONST_IMM and register.imm == insn.imm:
-            if insn.imm >= 0:
-                return _ways(True)  # or wherever 4.1 goes, which resumes nothing
-            if original.opcode_class != _JMP:  # only the upper half may be another one
-                return _ways(operation == _JNE, operation == _JEQ)
-        if null_check:
-            indexed = self._knows_indices and register.map is not None and register.map.type in _INDEXED
-            return _ways(not indexed or operation == _JEQ, not indexed or operation == _JNE)
-        if not constant and insn.dst == insn.src:
-            same = with_itself(original)
-            return _ways(same is False, same is True)
-        left = self._facts.get(insn.dst)
-        right = Fact(original.imm & M64) if constant else self._facts.get(insn.src)
-        if left is not None and right is not None:
-            found = outcomes(original, left, right)
-            return _ways(False in found, True in found)
-        other = None if constant else env.state.registers[insn.src]
-        return _ways() if original.opcode_class != _JMP else _of_pointers(original, (register, other), (left, right))
-
-    def _forget(self, *registers: int) -> None:
-        for register in registers if self._facts else ():
-            self._facts.pop(register, None)
+        branch = _UNCERTAIN
+        if self.certain:
+            found = ways(insn, self._program[index], registers, self._facts, knows_indices=self._knows_indices)
+            self._goes_on = found.falls_through
+            for one in (insn.dst, insn.src):
+                if one in self._facts and self._facts[one].bits:
+                    del self._facts[one]
+            branch = Branch(found.jumps, self._facts.copy())
+        self._branches[len(env.pending)] = branch
 
     def _note(self, index: int, what: str) -> None:
         self.hazard = self.hazard or f"instruction {index} {what}"
@@ -303,20 +275,20 @@ def _shows_null(one: Register, other: Register) -> bool:
     return one.type in _POINTERS and other.type in _POINTERS
 
 
-def _of_pointers(
-    insn: Instruction, registers: tuple[Register, Register | None], facts: tuple[Fact | None, Fact | None]
-) -> Ways:
-    """is_branch_taken(): of a comparison with a pointer verifiers know nothing, except that most are not 0."""
-    pointers = [index for index, one in enumerate(registers) if one is not None and one.type in _POINTERS]
-    if not pointers or any(one is not None and one.type is VALUE_SOMEWHERE for one in registers):
-        return _ways()
-    if len(pointers) == 2 or insn.operation not in (Jump.JEQ, Jump.JNE):
-        return _ways(True, True)
-    pointer, number = registers[pointers[0]], facts[1 - pointers[0]]
-    if number is None or number.bits:
-        return _ways()
-    if number.value:
-        return _ways(True, True)
-    if pointer is None or pointer.type is PTR_TO_MAP_VALUE_OR_NULL:
-        return _ways()
-    return _ways(insn.operation == Jump.JEQ, insn.operation == Jump.JNE)
+Look = Callable[[Watch, Environment, int, Instruction], None]
+
+
+def _look_of(insn: Coded) -> Look | None:
+    """Returns what is looked for at instructions with this opcode, None where there is nothing to see."""
+    kind = insn.opcode_class
+    if kind in (_ALU, _ALU64):
+        return None if insn.operation == _MOV else Watch._look_at_arithmetic
+    if kind == _JMP:
+        arms = {_CALL: Watch._look_at_call, _EXIT: Watch._look_at_exit, _JA: None}
+        return arms.get(insn.operation, Watch._look_at_comparison)
+    if kind == _LD:
+        return None if insn.mode == _IMM else Watch._look_at_packet
+    return {_LDX: Watch._look_at_load, _STX: Watch._look_at_store}.get(kind)
+
+
+_LOOKS = {code: _look_of(Coded(code)) for code in range(256)}
