@@ -7,7 +7,7 @@ The union only ever grew at its end, so a 4.1 layout is valid on every later ker
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 from harness.abi.layout import Layout, u32, u64
 from harness.release import Release
@@ -110,7 +110,7 @@ class UpdateFlag(IntEnum):
     EXIST = 2
 
 
-class MapFlag(IntFlag):
+class MapFlag(IntEnum):
     """map_flags, include/uapi/linux/bpf.h; none of them exists in 4.1."""
 
     NO_PREALLOC = 1

@@ -49,7 +49,7 @@ class Map:
         self.key_size = key_size
         self.value_size = value_size
         self.max_entries = max_entries
-        self.flags = MapFlag(0)
+        self.flags = 0
         self.frozen = False
         self.handle = MapHandle(self)
         self.doubt = ""

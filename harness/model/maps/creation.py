@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.abi.bpf import MapFlag
 from harness.model.environment import Environment
 from harness.model.errno import Errno
 from harness.model.maps.array import create_array
@@ -52,5 +51,5 @@ def allocate(environment: Environment, wanted: CreateMap) -> Map:
         raise Unpredictable(f"the model has no rules for maps of type {wanted.type}", Gap.MAPS)
     made = _MAKERS[wanted.type](environment, wanted)
     check_file_modes(wanted.flags)
-    made.flags = MapFlag(wanted.flags)
+    made.flags = wanted.flags
     return made

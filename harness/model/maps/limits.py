@@ -11,9 +11,9 @@ from harness.script.operations import CreateMap
 from harness.script.reason import Gap
 
 # Plain numbers, for operators of flags are slow and trials of programs make many maps.
-FILE_MODES = (MapFlag.RDONLY | MapFlag.WRONLY).value
-PROGRAM_MODES = (MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG).value
-NOT_MODELLED = (MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE).value
+FILE_MODES = MapFlag.RDONLY | MapFlag.WRONLY
+PROGRAM_MODES = MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG
+NOT_MODELLED = MapFlag.STACK_BUILD_ID | MapFlag.RB_OVERWRITE
 """Flags that some type takes, and whose effect the model does not know."""
 LARGEST_CERTAIN = 16 << 20
 """The bytes that any guest's memory has for a map."""
@@ -24,15 +24,14 @@ MOST_PER_CPU = 32 << 10
 def check_file_modes(flags: int) -> None:
     """bpf_get_file_flag(), kernel/bpf/syscall.c: raises Errno EINVAL for a descriptor that would be neither readable
     nor writable."""
-    if int(flags) & FILE_MODES == FILE_MODES:
+    if flags & FILE_MODES == FILE_MODES:
         raise Errno("EINVAL")
 
 
 def check_flags(environment: Environment, wanted: CreateMap) -> None:
     """Raises Errno EINVAL for flags that the type does not take in this era, or not together;
     bpf_map_flags_access_ok()."""
-    taken = int(environment.rules.maps.flags.get(wanted.type, 0))  # an IntFlag's complement drops bits without a name
-    flags = int(wanted.flags)
+    taken, flags = environment.rules.maps.flags.get(wanted.type, 0), wanted.flags
     if flags & ~taken or flags & PROGRAM_MODES == PROGRAM_MODES:
         raise Errno("EINVAL")
     if unknown := flags & NOT_MODELLED:
