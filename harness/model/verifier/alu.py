@@ -19,6 +19,7 @@ from harness.model.verifier.state import (
     check_destination,
     check_source,
     constant,
+    plain,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -105,7 +106,7 @@ def check_binary(env: Environment, insn: Instruction, operation: int) -> None:
 def moved(insn: Instruction, dst: Register, src: Register) -> Register | None:
     """Returns the pointer that arithmetic gives: R10, or a copy of it, plus a constant; None for anything else."""
     if insn.operation == _ADD and insn.opcode_class == _ALU64 and insn.source != _X and dst.type is FRAME_PTR:
-        return Register(PTR_TO_STACK, insn.imm)
+        return plain(PTR_TO_STACK, insn.imm)
     return None
 
 

@@ -101,5 +101,5 @@ def refine(equal: State, unequal: State, number: int, register: Register, imm: i
     """Refines both states: where the register equals `imm` it is that constant, even if it was a pointer, even R10;
     where the result of a lookup is not 0 it is a map value. Copies of the register are not refined."""
     if imm == 0 and register.type is PTR_TO_MAP_VALUE_OR_NULL:
-        unequal.registers[number] = register._replace(type=PTR_TO_MAP_VALUE)
+        unequal.registers[number] = Register(PTR_TO_MAP_VALUE, register.imm, register.map, register.stale)
     equal.registers[number] = register.overwritten(CONST_IMM, imm)

@@ -64,23 +64,26 @@ class Register(NamedTuple):
 
     def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
         """Returns the register with `type` and `imm` assigned, and nothing else."""
-        if self.stale or self.map is not None:
-            return Register(kind, imm, None, True)
-        if kind is NOT_INIT and not imm:
-            return UNSET
-        return constant(imm) if kind is CONST_IMM else Register(kind, imm)
+        return plain(kind, imm, self.stale or self.map is not None)
 
 
-UNSET = Register(NOT_INIT)
-UNKNOWN = Register(UNKNOWN_VALUE)
-CONTEXT = Register(PTR_TO_CTX)
-FRAME = Register(FRAME_PTR)
+@lru_cache(maxsize=8192)
+def plain(kind: RegisterType, imm: int = 0, stale: bool = False) -> Register:
+    """Returns a register that is of no map; the same object for the same content, which is fast to make and to
+    compare."""
+    return Register(kind, imm, None, stale)
 
 
 @lru_cache(maxsize=4096)
 def constant(imm: int) -> Register:
-    """Returns a register that holds a constant; the same object for the same constant, which is fast to compare."""
-    return Register(CONST_IMM, imm)
+    """Returns a register that holds a constant."""
+    return plain(CONST_IMM, imm)
+
+
+UNSET = plain(NOT_INIT)
+UNKNOWN = plain(UNKNOWN_VALUE)
+CONTEXT = plain(PTR_TO_CTX)
+FRAME = plain(FRAME_PTR)
 
 
 INVALID, SPILL, MISC = 0, 1, 2

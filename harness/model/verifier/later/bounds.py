@@ -17,6 +17,7 @@ from harness.model.verifier.state import (
     VALUE_SOMEWHERE,
     Register,
     State,
+    plain,
 )
 
 _AND, _RSH = Class.ALU64 | Alu.AND | Source.K, Class.ALU64 | Alu.RSH | Source.K
@@ -31,14 +32,14 @@ def computed(insn: Instruction, dst: Register, src: Register) -> Register | None
     """Returns the number or the pointer that arithmetic gives, where it follows from how high a number can be; None
     where it does not."""
     if insn.code == _AND and dst.type in _NUMBERS and 0 < insn.imm < pointers.FAR:
-        return Register(UNKNOWN_VALUE, insn.imm)
+        return plain(UNKNOWN_VALUE, insn.imm)
     if insn.code == _RSH and dst.type in _NUMBERS and 0 <= insn.imm < 64:
         most = (1 << 64 - insn.imm) - 1
-        return Register(UNKNOWN_VALUE, most) if most < pointers.FAR else None
+        return plain(UNKNOWN_VALUE, most) if most < pointers.FAR else None
     if insn.code in (_ADD, _SUB) and _movable(dst) and _bounded(src):
-        return Register(VALUE_SOMEWHERE)
+        return plain(VALUE_SOMEWHERE)
     if insn.code == _ADD and _movable(src) and _bounded(dst):
-        return Register(VALUE_SOMEWHERE)
+        return plain(VALUE_SOMEWHERE)
     return None
 
 
@@ -57,4 +58,4 @@ def refine_order(fails: State, insn: Instruction) -> None:
         return
     register = fails.registers[insn.dst]
     if register.type is UNKNOWN_VALUE:
-        fails.registers[insn.dst] = Register(UNKNOWN_VALUE, min(register.imm or insn.imm, insn.imm))
+        fails.registers[insn.dst] = plain(UNKNOWN_VALUE, min(register.imm or insn.imm, insn.imm))

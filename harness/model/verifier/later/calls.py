@@ -24,7 +24,6 @@ from harness.model.verifier.state import (
     PTR_TO_MAP_VALUE,
     PTR_TO_STACK,
     UNKNOWN,
-    UNKNOWN_VALUE,
     Register,
     RegisterType,
 )
@@ -59,7 +58,7 @@ def check_call(env: Environment, index: int, insn: Instruction) -> int:
     if prototype.returns is Return.RECORD_OR_NULL:
         env.state.registers[R0] = records.reserve(env.state, size)
     if insn.imm == Helper.TAIL_CALL and env.rules.tail_calls_end:
-        return functions.ended(env, index, Register(UNKNOWN_VALUE))
+        return functions.ended(env, index, UNKNOWN)
     return index + 1
 
 

@@ -12,14 +12,14 @@ from functools import cache
 from itertools import pairwise
 
 from harness.isa.instruction import Instruction
-from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, Jump, Mode
+from harness.isa.opcodes import R0, R1, R5, R6, STACK_SIZE, Alu, Class, Helper, Jump, Mode, Size
 from harness.model.verifier.environment import Environment
 from harness.model.verifier.hooks import Check
 from harness.model.verifier.jumps import check_exit_fields
 from harness.model.verifier.later import records
 from harness.model.verifier.later.fields import first_halves
 from harness.model.verifier.rules import Rule
-from harness.model.verifier.state import CONST_IMM, FRAME, UNSET, Caller, Register, check_source
+from harness.model.verifier.state import FRAME, UNSET, Caller, Register, check_source, constant
 from harness.model.verifier.verdict import Refused
 
 CALL = Class.JMP | Jump.CALL
@@ -29,12 +29,14 @@ LOCAL = 1
 MOST_FRAMES = 8
 """MAX_CALL_FRAMES"""
 TOO_DEEP = "a function with a tail call may come behind too much stack"
+_PACKET_LOADS = frozenset({Class.LD | mode | size for mode in (Mode.ABS, Mode.IND) for size in Size})
 _ENDS = (Class.JMP | Jump.EXIT, Class.JMP | Jump.JA)
 MOST_FUNCTIONS = 256
 """BPF_MAX_SUBPROGS"""
 MOST_BEFORE_TAIL_CALL = 256
 """Bytes of stack that callers of a function with a tail call may have."""
-_ACCESSES = (Class.LDX, Class.ST, Class.STX)
+_ACCESSES = frozenset({Class.LDX.value, Class.ST.value, Class.STX.value})
+_ADD = Class.ALU64 | Alu.ADD
 
 
 def starts(program: Sequence[Instruction]) -> frozenset[int]:
@@ -71,7 +73,7 @@ def helper_calls(program: Sequence[Instruction], helpers: Collection[int]) -> It
 
 def may_end(insn: Instruction) -> bool:
     """Returns whether it may end its function: a tail call, or a load from the packet."""
-    return is_tail_call(insn) or (insn.opcode_class == Class.LD and insn.mode in (Mode.ABS, Mode.IND))
+    return insn.code in _PACKET_LOADS or is_tail_call(insn)
 
 
 def misfit(program: Sequence[Instruction], typed: Sequence[int]) -> str:
@@ -153,7 +155,7 @@ def _depths(function: Sequence[Instruction]) -> Iterator[int]:
     for insn in function:
         if insn.opcode_class in _ACCESSES:
             yield -insn.off
-        elif insn.code == Class.ALU64 | Alu.ADD and insn.imm >= -STACK_SIZE:  # no further from R10 is anything
+        elif insn.code == _ADD and insn.imm >= -STACK_SIZE:  # no further from R10 is anything
             yield -insn.imm
 
 
@@ -199,7 +201,7 @@ def loaded(check_ld: Check) -> Check:
         following = check_ld(env, index, insn)
         if env.rules.packet_loads_end is False:
             return following
-        return ended(env, index, Register(CONST_IMM))
+        return ended(env, index, constant(0))
 
     return check
 

@@ -31,21 +31,21 @@ def _forward_only(program: Sequence[Instruction]) -> int | None:
     size = len(program)
     counts: list[tuple[int, int]] = [(0, 0)] * size
     """As in `_any_way`."""
+    simulated = paths = 0
     for index in range(size - 1, -1, -1):
         insn = program[index]
-        kind = insn.opcode_class
-        if kind in _MAY_PART:
+        if insn.opcode_class in _MAY_PART:
             following = tuple(_following(program, index))
             for at in following:
                 if not index < at < size:
                     return None
-            counts[index] = _sum(insn, [counts[at] for at in following])
-        elif index + 1 < size:
-            simulated, paths = counts[index + 1]
-            counts[index] = simulated + 1, paths
-        else:
+            simulated, paths = _sum(insn, [counts[at] for at in following])
+        elif paths:
+            simulated += 1
+        else:  # control falls off the end
             return None
-    return min(counts[0][0], ENDLESS)
+        counts[index] = simulated, paths
+    return min(simulated, ENDLESS)
 
 
 def _any_way(program: Sequence[Instruction]) -> int:

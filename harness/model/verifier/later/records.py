@@ -19,7 +19,6 @@ from harness.model.verifier.hooks import Check
 from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.state import (
-    CONST_IMM,
     MISC,
     NAMES,
     PTR_TO_MAP_VALUE,
@@ -29,6 +28,7 @@ from harness.model.verifier.state import (
     Register,
     Slot,
     State,
+    constant,
 )
 from harness.model.verifier.verdict import Refused
 
@@ -108,7 +108,7 @@ def _checked(equal: State, unequal: State, register: Register) -> None:
     equal.records -= {register.map}
     for number, other in enumerate(equal.registers):
         if other.map is register.map:
-            equal.registers[number] = Register(CONST_IMM)
+            equal.registers[number] = constant(0)
             unequal.registers[number] = other._replace(type=PTR_TO_MAP_VALUE)
 
 

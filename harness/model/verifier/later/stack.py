@@ -34,6 +34,7 @@ from harness.model.verifier.state import (
     Register,
     Slot,
     State,
+    plain,
     written_slot,
 )
 from harness.model.verifier.verdict import Refused
@@ -65,7 +66,7 @@ def moved(insn: Instruction, dst: Register, src: Register) -> Register | None:
     end = start + distance if insn.operation == _ADD else start - distance
     if dst.type not in (FRAME_PTR, PTR_TO_STACK, PTR_TO_MAP_VALUE) or max(abs(distance), abs(end)) >= pointers.FAR:
         return None
-    return Register(PTR_TO_STACK, end) if dst.type is not PTR_TO_MAP_VALUE else dst._replace(imm=end)
+    return plain(PTR_TO_STACK, end) if dst.type is not PTR_TO_MAP_VALUE else dst._replace(imm=end)
 
 
 def check_access(env: Environment, base: int, off: int, size: int, write: bool) -> int | None:

@@ -263,8 +263,8 @@ class Watch:
 
 def _unchecked(state: State) -> int:
     """Returns how many registers and slots of the stack hold what may be null."""
-    saved = (slot.spilled for slot in state.stack.values())
-    return sum(one.type is PTR_TO_MAP_VALUE_OR_NULL for one in (*state.registers, *saved))
+    types = [one.type for one in state.registers] + [slot.spilled.type for slot in state.stack.values()]
+    return types.count(PTR_TO_MAP_VALUE_OR_NULL)
 
 
 def _shows_null(one: Register, other: Register) -> bool:
