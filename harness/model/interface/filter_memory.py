@@ -41,7 +41,7 @@ def _fits(rules: Upstream, length: int) -> bool:
 def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
     """Returns the least and the greatest number of instructions that the program may have after the verifier."""
     uses = context_uses(program)
-    replaced = sum(_may_be_replaced(index, insn, uses) for index, insn in enumerate(program))
+    replaced = sum([_may_be_replaced(index, insn, uses) for index, insn in enumerate(program)])
     straight = not replaced and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
     return len(program) if straight else 1, len(program) + (MOST_PATCHED - 1) * replaced
 

@@ -140,8 +140,7 @@ def check_stack_boundary(env: Environment, number: int, size: int) -> None:
     off = env.state.registers[number].imm
     if not -STACK_SIZE <= off < 0 or off + size > 0 or size <= 0:
         raise Refused(Rule.STACK_TYPE, "EACCES", f"invalid stack type R{number} off={off} access_size={size}")
-    for position in range(size):
-        kind = env.state.kind(off + position)
+    for position, kind in enumerate(env.state.kinds(off, size)):
         rule = None if kind == MISC else _rule_of_input(env, off + position, kind)
         if rule is not None and rule not in env.rules.readable:
             raise Refused(rule, "EACCES", f"invalid indirect read from stack off {off}+{position} size {size}")

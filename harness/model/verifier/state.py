@@ -7,7 +7,7 @@ Source: struct reg_state, struct verifier_state, check_reg_arg(), states_equal()
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from harness.isa.opcodes import FRAME_POINTER, R0, R1, R2, R3, R4, R5, REGISTERS, STACK_SIZE
@@ -74,10 +74,8 @@ def plain(kind: RegisterType, imm: int = 0, stale: bool = False) -> Register:
     return Register(kind, imm, None, stale)
 
 
-@lru_cache(maxsize=4096)
-def constant(imm: int) -> Register:
-    """Returns a register that holds a constant."""
-    return plain(CONST_IMM, imm)
+constant = partial(plain, CONST_IMM)
+"""Returns a register that holds a constant."""
 
 
 UNSET = plain(NOT_INIT)
@@ -149,8 +147,13 @@ class State:
 
     def kind(self, off: int) -> int:
         """Returns the kind of the stack's byte at R10 + off."""
-        slot = self.stack.get((STACK_SIZE + off) >> 3)
-        return slot.kinds[(STACK_SIZE + off) & 7] if slot else INVALID
+        return self.kinds(off, 1)[0]
+
+    def kinds(self, off: int, size: int) -> bytes:
+        """Returns the kind of each of `size` bytes of the stack, from R10 + off on."""
+        first, inside = divmod(STACK_SIZE + off, 8)
+        slots = range(first, first + (inside + size + 7) // 8)
+        return b"".join([self.stack.get(slot, EMPTY_SLOT).kinds for slot in slots])[inside : inside + size]
 
     def __str__(self) -> str:
         """print_verifier_state(), without the line's end."""
