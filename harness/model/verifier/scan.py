@@ -13,17 +13,22 @@ from harness.model.verifier.environment import Environment
 from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
+# Plain numbers, for reaching a member of an enumeration is slow and this runs for every instruction.
+_LDX, _MEM = Class.LDX.value, Mode.MEM.value
+
 
 def resolve_maps(env: Environment) -> None:
     """Fills `env.maps`. Both halves of a 64 bit constant are stepped over together, whatever jumps to the second."""
-    index, count = 0, len(env.program)
+    program = env.program
+    index, count = 0, len(program)
     used: set[MapShape] = set()
     while index < count:
         env.at = index
-        insn = env.program[index]
-        check_ldx(insn)
+        insn = program[index]
+        if insn.opcode_class == _LDX:
+            check_ldx(insn)
         if insn.code == LD_IMM64:
-            check_second_half(env.program[index + 1] if index + 1 < count else None)
+            check_second_half(program[index + 1] if index + 1 < count else None)
             check_pseudo(insn)
             if insn.src == Pseudo.MAP_FD:
                 env.maps[index] = find_map(env, insn.imm)
@@ -34,8 +39,9 @@ def resolve_maps(env: Environment) -> None:
 
 
 def check_ldx(insn: Instruction) -> None:
-    """Checks that loads have one mode and no constant; the rest of their fields is checked when a path reaches them."""
-    if insn.opcode_class == Class.LDX and (insn.mode != Mode.MEM or insn.imm):
+    """Checks that a load has the only mode and no constant; the rest of its fields is checked when a path reaches
+    it."""
+    if insn.mode != _MEM or insn.imm:
         raise Refused(Rule.LDX_FIELDS, "EINVAL", "BPF_LDX uses reserved fields")
 
 

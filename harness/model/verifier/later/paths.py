@@ -13,8 +13,7 @@ MOST_SIMULATED = 1_000_000
 """BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h since 5.2 (c04c0d2b968a): more simulated instructions are E2BIG. Up
 to it no release needs to prune; beyond it, whether a program is accepted depends on which states it finds equal."""
 ENDLESS = MOST_SIMULATED + 1
-_JMP = Class.JMP.value
-_MAY_PART = (_JMP, Class.LD.value)
+_JMP, _LD = Class.JMP.value, Class.LD.value
 _CALL, _EXIT, _JA = Jump.CALL.value, Jump.EXIT.value, Jump.JA.value
 
 
@@ -34,7 +33,7 @@ def _forward_only(program: Sequence[Instruction]) -> int | None:
     simulated = paths = 0
     for index in range(size - 1, -1, -1):
         insn = program[index]
-        if insn.opcode_class in _MAY_PART:
+        if insn.opcode_class == _JMP or insn.opcode_class == _LD:
             following = tuple(_following(program, index))
             for at in following:
                 if not index < at < size:
