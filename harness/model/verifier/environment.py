@@ -33,6 +33,12 @@ class Observer(Protocol):
     def passes_over(self, env: Environment, refusal: Refused) -> bool:
         """Returns whether only this path ends with a refusal, and the others are simulated all the same."""
 
+    def covered(self, by: State, now: State) -> None:
+        """A path ends, as a state seen before covers the current one."""
+
+    def comes_again(self, env: Environment, index: int, resumed: bool) -> bool:
+        """Returns whether the simulation would only find again what it found from the same state before."""
+
 
 class Environment:
     """The verification of one program. `at` is the instruction being checked; `state` what is known before it.

@@ -27,7 +27,9 @@ def explore(env: Environment) -> None:
     for _ in range(most):
         env.at = index
         insn = program[index]
-        seen = index in explored and is_seen(env, index)
+        seen = index in explored and (
+            (observer is not None and observer.comes_again(env, index, came_from is not None)) or is_seen(env, index)
+        )
         if log:
             write_step(env, log, index, came_from, seen=seen)
         if seen:
@@ -57,6 +59,8 @@ def is_seen(env: Environment, index: int) -> bool:
     equal, now = env.hooks.states_equal, env.state
     for old in states:
         if equal(old, now):
+            if env.observer is not None:
+                env.observer.covered(old, now)
             return True
     states.append(env.state.copy())
     return False

@@ -145,6 +145,15 @@ class State:
         """Returns an independent state with the same content."""
         return State(self.registers.copy(), self.stack.copy(), self.records, self.callers)
 
+    def equals(self, other: State) -> bool:
+        """Returns whether both know the same."""
+        return (
+            self.registers == other.registers
+            and self.stack == other.stack
+            and self.records == other.records
+            and self.callers == other.callers
+        )
+
     def kind(self, off: int) -> int:
         """Returns the kind of the stack's byte at R10 + off."""
         return self.kinds(off, 1)[0]

@@ -8,6 +8,7 @@ reach. Both are noticed here; neither is decided.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -102,6 +103,10 @@ class Watch:
         self.passed_over: list[Refused] = []
         self._refused = [0] * len(program)
         """How often a path was passed over at each instruction."""
+        self._left: defaultdict[int, list[State]] = defaultdict(list)
+        """States, by the instruction, that were compared with others until a path was passed over."""
+        self._leans = False
+        """Whether one of them was covered by another that is not equal."""
 
     @property
     def refused(self) -> frozenset[int]:
@@ -140,9 +145,25 @@ class Watch:
         self.passed_over.append(refusal)
         assert env.at is not None
         self._refused[env.at] += 1
-        for states in env.explored.values():  # the states on the way here are not shown to be safe, and cover no other
+        for index, states in env.explored.items():  # those on the way here are not shown to be safe, and cover no other
+            self._left[index] += states
             states.clear()
+        if self._leans:  # on a state that is not there any more: perhaps not all that comes of the others was followed
+            self._left.clear()
+            self._leans = False
         return True
+
+    def covered(self, by: State, now: State) -> None:
+        """Notes whether what comes of a state is known from one that is not the same."""
+        self._leans = self._leans or not by.equals(now)
+
+    def comes_again(self, env: Environment, index: int, resumed: bool) -> bool:
+        """Returns whether the same paths were followed from here before, also those that were passed over; but what is
+        refused on a path that is certain is refused for good."""
+        if not (states := self._left.get(index)):
+            return False
+        certain = self._branches[len(env.pending)].certain if resumed else self._goes_on
+        return not certain and any(one.equals(env.state) for one in states)
 
     def _may_end(self, env: Environment, follows: bool | None, result: Fact) -> None:
         """Observes an instruction that may end its function with a result: where verifiers follow that path, it comes
