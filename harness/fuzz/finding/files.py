@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from harness.fuzz.finding.judging import Kind, Shrunk
 from harness.script.operations import Script
@@ -17,8 +21,14 @@ from hil.errors import UserError
 from hil.version import version
 from hil.whole import write_whole
 
+_log = logging.getLogger(__name__)
+
 FOLDER = "findings"
 """The folder of a campaign that has them."""
+LOCK = ".lock"
+"""Beside the findings of several campaigns: held by the one that adds to them."""
+PATIENCE = 30.0
+"""Seconds to wait for it; it is held for a moment."""
 _FORMAT = 1
 _TEST = '''"""{title}"""
 
@@ -54,15 +64,35 @@ def name(found: Shrunk, *more: str) -> str:
 
 def collect(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     """Writes a finding to a folder of several campaigns, where there is none of its class, on whatever lane; else
-    only the lane is added to that one. Returns its path; raises OSError, and UserError when what is there is none."""
+    only the lane is added to that one. What cannot be collected there, since the file of its class is damaged or the
+    folder's lock is held for long, is only warned of: the campaign has it in its own folder. Returns the path; raises
+    OSError."""
     path = folder / name(found)
-    if not path.exists():
-        return _write(path, found, origin)
-    known, lane = read(path), found.result.lane
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=PATIENCE, mode=0o666):  # of campaigns of whoever may write there
+            if path.exists():
+                _add_lane(path, found.result.lane)
+            else:
+                _write(path, found, origin)
+    except Timeout:
+        _log.warning("%s is not collected: another process holds %s", found.script.name, folder / LOCK)
+    except UserError as damaged:
+        _warn_of_damaged(path, str(damaged))
+    return path
+
+
+def _add_lane(path: Path, lane: str) -> None:
+    known = read(path)
     if lane not in known.lanes:
         record = json.loads(path.read_text())
         write_whole(path, json.dumps({**record, "lanes": [*known.lanes, lane]}, indent=1) + "\n")
-    return path
+
+
+@cache
+def _warn_of_damaged(path: Path, why: str) -> None:
+    """Once for each file, which may be that of a frequent class."""
+    _log.warning("%s stays as it is, and nothing of its class is collected until it is removed: %s", path, why)
 
 
 def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from harness.fuzz.finding import files, judging
 from harness.fuzz.finding.cutting import instructions, operations, size, without
@@ -61,6 +65,40 @@ def test_a_corpus_has_one_of_a_class_with_all_its_lanes(smallest: Shrunk, tmp_pa
     elsewhere = replace(smallest.result, operation=None, reason="of another kind")
     assert files.collect(path.parent, replace(smallest, result=elsewhere), {}) != path
     assert len(list(path.parent.glob("*.json"))) == 2
+
+
+def test_a_corpus_has_the_lanes_of_all_that_collect_at_once(smallest: Shrunk, tmp_path: Path) -> None:
+    """Each of two processes adds lanes of its own."""
+    path = files.collect(tmp_path, smallest, {})
+    lanes = [[f"kernel-{number}/{arch}/jit" for number in range(25)] for arch in ("arm64", "x86_64")]
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(len(lanes), timeout=60)
+    processes = [context.Process(target=collect_all, args=(start, tmp_path, smallest, those)) for those in lanes]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert set(files.read(path).lanes) == {str(LANE), *lanes[0], *lanes[1]}
+
+
+def test_what_cannot_be_collected_is_warned_of(
+    smallest: Shrunk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged file stays, and is told once."""
+    damaged = tmp_path / files.name(smallest)
+    damaged.write_text('{"format": 1, "lan')
+    for _ in range(2):
+        assert files.collect(tmp_path, smallest, {}) == damaged
+    (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert str(damaged) in told and "until it is removed" in told
+    assert damaged.read_text() == '{"format": 1, "lan'
+    caplog.clear()
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    damaged.unlink()
+    with FileLock(tmp_path / files.LOCK):
+        files.collect(tmp_path, smallest, {})
+    assert "another process holds" in caplog.text and not damaged.exists()
 
 
 def test_a_finding_that_does_not_come_again_stays_as_it_was() -> None:
@@ -144,6 +182,13 @@ def test_what_is_referred_to_stays() -> None:
     script = case(1, 3, WHERE.rules)
     (load,) = [at for at, one in enumerate(script.operations) if isinstance(one, LoadProgram)][:1]
     assert without(script, [operations(script)[load]]) is None
+
+
+def collect_all(start: Barrier, folder: Path, found: Shrunk, lanes: Sequence[str]) -> None:
+    """A process of its own runs this."""
+    start.wait()
+    for lane in lanes:
+        files.collect(folder, replace(found, result=replace(found.result, lane=lane)), {})
 
 
 def _code(script: Script) -> tuple[Instruction, ...]:
