@@ -109,7 +109,9 @@ def fuzz(
         folder = make_folder(output or directories.state() / "runs")
         campaign = merging.merge(merge, folder)
         totals = Totals(campaign.lanes)
-        return reported(console, campaign, folder, totals, lambda: merging.add(campaign, folder, totals)).exit_status
+        report = reported(console, campaign, folder, totals, lambda: merging.add(campaign, folder, totals))
+        _tell_what_is_left(console, campaign, folder, totals)
+        return report.exit_status
     if resume is not None:
         campaign = plan.read(resume)
         places = chosen_places(campaign.lanes, console)
@@ -148,9 +150,13 @@ def fuzz(
     report = reported(console, campaign, folder, totals, run_rest)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _tell_what_is_left(console, campaign, folder, totals)
+    return report.exit_status
+
+
+def _tell_what_is_left(console: Console, campaign: Campaign, folder: Path, totals: Totals) -> None:
     if totals.cases < campaign.cases:
         console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
-    return report.exit_status
 
 
 def _cluster(where: str, campaign: Campaign, console: Console) -> Crew:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shards of a campaign, put together: the record is that of one process which ran all of it."""
+"""Shards of a campaign, put together: the record and the findings are those of one process which ran all of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from harness.fuzz.campaign import journal, plan
 from harness.fuzz.campaign.journal import Entry, Journal
 from harness.fuzz.campaign.plan import Campaign
 from harness.fuzz.campaign.totals import Totals
-from hil.errors import UserError
+from harness.fuzz.finding import files
+from hil.errors import UserError, os_error
 
 
 def merge(folders: Sequence[Path], into: Path) -> Campaign:
-    """Writes the campaign that `folders` have shards of in the folder `into`, with what all of them recorded; what none
-    did, `--resume` runs there. Raises UserError when they are not of one campaign."""
+    """Writes the campaign that `folders` have shards of in the folder `into`, with what all of them recorded and found,
+    of findings of one name that of the first; what none recorded, `--resume` runs there. Raises UserError when they are
+    not of one campaign, BenchError when something cannot be written."""
     campaigns = [plan.read(folder).whole() for folder in folders]
     for folder, campaign in zip(folders, campaigns, strict=True):
         if campaign != campaigns[0]:
@@ -28,6 +30,11 @@ def merge(folders: Sequence[Path], into: Path) -> Campaign:
         for entry in journal.read(folder):
             entries.setdefault(entry.first, entry)
     campaigns[0].write(into)
+    for folder in folders:
+        try:
+            files.copy(folder / files.FOLDER, into / files.FOLDER)
+        except OSError as error:
+            raise os_error(error, into) from error
     with Journal(into) as written:
         for first in sorted(entries):
             written.append(entries[first])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,17 @@ def write(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     is there already stays. `origin` says where the case came from. Returns the path of the finding; raises OSError."""
     path = folder / name(found, found.result.lane)
     return path if path.exists() else _write(path, found, origin)
+
+
+def copy(folder: Path, into: Path) -> None:
+    """Copies the findings of a folder into another, each with the test and the C program beside it; one that is there
+    already stays. What a kill left of one is none: its file is written last. Raises OSError."""
+    for path in sorted(folder.glob("*.json")):
+        if not (into / path.name).exists():
+            into.mkdir(exist_ok=True)
+            for one in (path.with_suffix(".py"), path.with_suffix(".c"), path):
+                if one.exists():
+                    shutil.copyfile(one, into / one.name)
 
 
 def _write(path: Path, found: Shrunk, origin: dict[str, Any]) -> Path:

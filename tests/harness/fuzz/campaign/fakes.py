@@ -19,9 +19,12 @@ from harness.fuzz.campaign.plan import Campaign, Place, read
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.totals import Totals, findings
 from harness.fuzz.campaign.work import CANARY, Done, Task, tally
+from harness.fuzz.finding.files import FOLDER
+from harness.fuzz.finding.judging import Shrunk
 from harness.judged import Judged
 from harness.lane import Engine
 from harness.run.results import OperationReport, ScriptResult, Tally
+from harness.script.operations import CreateMap, Script
 from hil.errors import BenchError
 from tests.waiting import until
 
@@ -46,11 +49,11 @@ def result(lane: str, number: int) -> ScriptResult:
 
 
 def work(task: Task) -> Done:
-    """Makes everything up."""
+    """Makes everything up. Every 70th case is made smaller; those of one operation are one finding a lane."""
     if task.of == CANARY:
         return Done(task, tuple(Tally(str(lane), {"agree": 1}) for lane in task.place.lanes), ())
     tallies = {str(lane): Tally(str(lane), {}) for lane in task.place.lanes}
-    kept = []
+    kept, smaller = [], []
     for lane in tallies:
         for number in task.numbers:
             one = result(lane, number)
@@ -58,8 +61,11 @@ def work(task: Task) -> Done:
                 tallies[lane] += tally(one)
             else:
                 kept.append(one)
+            if number % 70 == 0:
+                script = Script(one.script, "", (CreateMap("map", 11, 8, 8, 1),))
+                smaller.append(Shrunk(one, script, one, 9, c="int main;\n"))
     reached = frozenset(f"refusal: M-{number % 50}" for number in task.numbers)
-    return Done(task, tuple(tallies.values()), tuple(kept), reached=reached)
+    return Done(task, tuple(tallies.values()), tuple(kept), shrunk=tuple(smaller), reached=reached)
 
 
 def dying(task: Task) -> Done:
@@ -131,6 +137,11 @@ def carried_out(folder: Path, one: Campaign, jobs: int = 2) -> Totals:
 def found(folder: Path) -> list[tuple[str, str, str, str]]:
     """Returns all findings in the journal of a folder, in an order of their own."""
     return sorted((one.lane, one.script, one.verdict, one.reason) for one in findings(journal.read(folder)))
+
+
+def files(folder: Path) -> set[str]:
+    """Returns the names of the files of findings in a folder."""
+    return {path.name for path in (folder / FOLDER).iterdir()}
 
 
 def covered(folder: Path) -> dict[str, set[str]]:

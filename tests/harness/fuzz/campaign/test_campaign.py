@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
 from harness.compare import Verdict
 from harness.fuzz.campaign import journal, merging, plan
@@ -22,6 +23,8 @@ from harness.fuzz.campaign.plan import RANGE, Campaign
 from harness.fuzz.campaign.running import run
 from harness.fuzz.campaign.schedule import AHEAD, Schedule
 from harness.fuzz.campaign.totals import MOST, Totals
+from harness.fuzz.commands import fuzz
+from harness.fuzz.finding.files import FOLDER
 from harness.run.results import OperationReport, ScriptResult
 from hil.errors import BenchError, UserError
 from tests.harness.fuzz.campaign.fakes import (
@@ -34,6 +37,7 @@ from tests.harness.fuzz.campaign.fakes import (
     entries,
     faulty,
     faulty_at_first,
+    files,
     found,
     hopeless,
     result,
@@ -80,6 +84,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(alone: Path, tmp_path: 
     assert found(tmp_path) == found(alone)
     assert counts(tmp_path) == counts(alone)
     assert covered(tmp_path) == covered(alone)
+    assert files(tmp_path) == files(alone)
     numbers = [number for entry in journal.read(tmp_path) for number in entry.numbers]
     assert sorted(numbers) == list(range(400))
 
@@ -113,15 +118,43 @@ def test_a_journal_of_other_lanes_is_told(alone: Path) -> None:
         totals.add(entry)
 
 
-def test_shards_together_find_the_same(alone: Path, tmp_path: Path) -> None:
+def test_shards_together_find_the_same(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what not all of them have is told."""
+    monkeypatch.setenv("HIL_HISTORY", str(tmp_path / "history.sqlite"))
     folders = [tmp_path / str(shard) for shard in (1, 2, 3)]
     for shard, folder in enumerate(folders, 1):
         carried_out(folder, campaign(400, shard=shard, shards=3))
-    (tmp_path / "merged").mkdir()
-    assert merging.merge(folders, tmp_path / "merged") == campaign(400)
-    assert found(tmp_path / "merged") == found(alone)
-    assert counts(tmp_path / "merged") == counts(alone)
-    assert covered(tmp_path / "merged") == covered(alone)
+    assert files(folders[0]) < files(alone)
+
+    def merged(*those: Path) -> tuple[Path, str]:
+        into, words = tmp_path / f"merged-{len(those)}", [word for one in those for word in ("--merge", str(one))]
+        told = CliRunner().invoke(fuzz, [*words, "--output", str(into)])
+        assert not isinstance(told.exception, Exception), told.exception
+        return (into / "latest").resolve(), told.output
+
+    folder, told = merged(*folders)
+    assert plan.read(folder) == campaign(400)
+    assert found(folder) == found(alone)
+    assert counts(folder) == counts(alone)
+    assert covered(folder) == covered(alone)
+    assert files(folder) == files(alone)
+    assert "to go on" not in told
+    folder, told = merged(folders[0])
+    assert f"136 of 400 cases; to go on: hil fuzz --resume {folder}" in told
+
+
+def test_a_finding_of_several_shards_is_that_of_the_first_with_what_is_beside_it(tmp_path: Path) -> None:
+    """What has no file of its own was left by a kill."""
+    into, shards = tmp_path / "merged", [tmp_path / "1", tmp_path / "2"]
+    into.mkdir()
+    for shard, names in zip(shards, (("a.json", "a.py", "b.c"), ("a.json", "a.c", "c.json", "c.c")), strict=True):
+        (shard / FOLDER).mkdir(parents=True)
+        campaign(16).write(shard)
+        for name in names:
+            (shard / FOLDER / name).write_text(shard.name)
+    merging.merge(shards, into)
+    expected = {"a.json": "1", "a.py": "1", "c.json": "2", "c.c": "2"}
+    assert {path.name: path.read_text() for path in (into / FOLDER).iterdir()} == expected
 
 
 def test_what_a_shard_lacks_is_run_where_all_are_merged(alone: Path, tmp_path: Path) -> None:
