@@ -31,10 +31,12 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 _CASES = frozenset({"seed", "of", "count", "only", "shard"})
+_BOARD = frozenset({"target", "ssh_config", "target_config", "target_timeout"})
 _IGNORED = {
-    "merge": _CASES | {"minutes", "resume", "lanes", "jobs", "dask", "corpus"},
+    "merge": _CASES | _BOARD | {"minutes", "resume", "lanes", "jobs", "cold", "dask", "corpus"},
     "resume": _CASES | {"lanes", "output"},
-    "dask": frozenset({"jobs", "target"}),
+    "only": frozenset({"count", "shard"}),
+    "dask": _BOARD | {"jobs"},
 }
 """The options that are not heeded beside one that says what is run, and where: a campaign goes on in its own folder,
 and each worker of a cluster has as many guests as it says."""
@@ -120,10 +122,11 @@ def fuzz(
     else:
         if only is not None and seed is None:
             raise UserError(f"--case {only} needs a seed", remedy="give --seed, too")
-        places = chosen_places(listed(lanes), console)
-        seed = SystemRandom().randrange(1 << 32) if seed is None else seed
         first, count = (0, count) if only is None else (only, 1)
         size = plan.RANGE if dask is None else plan.far_range(count)
+        _check_shard(shard, count, size)
+        places = chosen_places(listed(lanes), console)
+        seed = SystemRandom().randrange(1 << 32) if seed is None else seed
         campaign = Campaign(
             of, seed, first, count, chosen(places, console), *shard, generator=plan.generator(), size=size
         )
@@ -175,11 +178,27 @@ def _cluster(where: str, campaign: Campaign, console: Console) -> Crew:
 def _check_together() -> None:
     """Raises UserError for an option on the command line that the one which decides what is run would ignore."""
     context = click.get_current_context()
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     dashed = {str(one.name): max(one.opts, key=len) for one in context.command.params}
+    given = [name for name in dashed if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     for name, others in _IGNORED.items():
         if name in given and (ignored := [dashed[other] for other in given if other in others]):
-            raise UserError(f"--{name} does not go with {', '.join(ignored)}", remedy="leave one of them out")
+            raise UserError(f"{dashed[name]} does not go with {', '.join(ignored)}", remedy="leave one of them out")
+    if {"dask", "cold"} <= set(given) and not context.params["dask"].startswith("local:"):
+        raise UserError(
+            "--cold is about this host's machines, those of --dask are on its workers",
+            remedy="leave it out, and set HIL_COLD where the workers are started",
+        )
+
+
+def _check_shard(shard: tuple[int, int], count: int, size: int) -> None:
+    """Raises UserError for a shard that nothing is left for."""
+    ranges = -(-count // size)
+    if shard[0] > ranges:
+        those = f"shards 1 to {ranges} have" if ranges > 1 else "shard 1 has"
+        raise UserError(
+            f"{count} cases are {ranges} range{'s' * (ranges > 1)} of {size}: shard {shard[0]}/{shard[1]} has none",
+            remedy=f"{those} all of them; for more hosts give every shard more --cases",
+        )
 
 
 def paces(report: RunReport) -> Iterator[str]:

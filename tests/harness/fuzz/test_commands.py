@@ -51,7 +51,7 @@ def test_paces() -> None:
     assert list(paces(report(*results))) == [f"{LANE}: 100 cases/s in the guest", "0.8 cases/s with everything"]
 
 
-def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for options, word in (
         (["--resume", str(tmp_path)], "campaign.json"),
         (["--merge", str(tmp_path), "--output", str(tmp_path / "runs")], "campaign.json"),
@@ -63,11 +63,31 @@ def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path) -> None:
         (["--resume", str(tmp_path), "--lanes", "debian-12"], "--resume does not go with --lanes"),
         (["--merge", str(tmp_path), "--seed", "1", "--case", "2"], "--merge does not go with --seed, --case"),
         (["--resume", str(tmp_path), "--output", "runs"], "--resume does not go with --output"),
+        (["--merge", str(tmp_path), "--cold", "--target", "ssh://b"], "--merge does not go with --cold, --target"),
+        (["--merge", str(tmp_path), "--target-timeout", "9"], "--merge does not go with --target-timeout"),
+        (["--case", "12", "--seed", "1", "--cases", "500"], "--case does not go with --cases"),
+        (["--case", "5", "--seed", "1", "--shard", "2/2"], "--case does not go with --shard"),
+        (["--dask", "local:2", "--target", "ssh://b"], "--dask does not go with --target"),
+        (["--dask", "tcp://192.0.2.1:8786", "--cold"], "--cold is about this host's machines"),
     ):
+        monkeypatch.delenv("HIL_COLD", raising=False)
         error = CliRunner().invoke(fuzz, ignored).exception
-        assert isinstance(error, UserError) and both in str(error)
+        assert isinstance(error, UserError) and both in str(error), error
     (tmp_path / "finding.json").write_text("{}")
     error = CliRunner().invoke(replay, [str(tmp_path / "finding.json")]).exception
     assert isinstance(error, UserError) and "is no finding" in str(error)
     for shard in ("0/2", "3/2", "1", "a/b"):
         assert CliRunner().invoke(fuzz, ["--shard", shard]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("shard", "options", "told", "rest"),
+    [
+        ("7/8", ["--cases", "500"], "500 cases are 4 ranges of 128: shard 7/8 has none", "shards 1 to 4 have all"),
+        ("2/2", ["--cases", "128"], "128 cases are 1 range of 128: shard 2/2 has none", "shard 1 has all"),
+        ("17/17", ["--cases", "4096", "--dask", "local:2"], "4096 cases are 16 ranges of 256", "shards 1 to 16"),
+    ],
+)
+def test_a_shard_without_a_range_is_told(shard: str, options: list[str], told: str, rest: str) -> None:
+    error = CliRunner().invoke(fuzz, ["--seed", "1", "--shard", shard, *options]).exception
+    assert isinstance(error, UserError) and told in str(error) and error.remedy.startswith(rest)
