@@ -26,7 +26,7 @@ run: .venv/ready
 	.venv/bin/hil run --output runs $(ARGS)
 
 test: lint
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/ready
 	.venv/bin/ruff check .
