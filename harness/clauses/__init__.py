@@ -7,8 +7,9 @@ from is in sections.toml.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from harness.abi.pt_regs import PtRegs, pt_regs
 from harness.clauses import (
@@ -92,13 +93,22 @@ def clauses(arch: str, era: str, whose: Distribution | None = None) -> tuple[Cla
     return tuple(clause for _, found in by_section(arch, era, whose) for clause in found)
 
 
-def by_section(arch: str, era: str, whose: Distribution | None = None) -> Iterator[tuple[Section, tuple[Clause, ...]]]:
-    """Yields the same, section by section; a clause that names no source has its section's."""
-    layout = pt_regs(arch, era)
-    facts = (whose or of_catalogue(era)).of_release(rules_of(era, arch).settings).facts
-    for name, section in sections().items():
-        found = (clause for clause in _SECTIONS[name](layout) if clause.holds(era) and clause.concerns(facts))
-        yield (
+def by_section(arch: str, era: str, whose: Distribution | None = None) -> Sequence[tuple[Section, tuple[Clause, ...]]]:
+    """Returns the same, section by section; a clause that names no source has its section's."""
+    return _by_section(arch, era, (whose or of_catalogue(era)).of_release(rules_of(era, arch).settings))
+
+
+@cache
+def _by_section(arch: str, era: str, whose: Distribution) -> Sequence[tuple[Section, tuple[Clause, ...]]]:
+    layout, facts = pt_regs(arch, era), whose.facts
+    return [
+        (
             section,
-            tuple(replace(clause, source=clause.source or section.source(clause.id, era)) for clause in found),
+            tuple(
+                replace(clause, source=clause.source or section.source(clause.id, era))
+                for clause in _SECTIONS[name](layout)
+                if clause.holds(era) and clause.concerns(facts)
+            ),
         )
+        for name, section in sections().items()
+    ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -56,11 +57,14 @@ def sentences() -> Iterator[tuple[str, str]]:
                 yield row
 
 
-SENTENCES = dict(sentences())
+@cache
+def by_id() -> dict[str, str]:
+    """The sentences; made when the first test asks for them, not whenever tests are collected."""
+    return dict(sentences())
 
 
 def test_a_clause_says_the_same_everywhere() -> None:
-    assert [row for row in sentences() if SENTENCES[row[0]] != row[1]] == []
+    assert [row for row in sentences() if by_id()[row[0]] != row[1]] == []
 
 
 def leans(sentence: str) -> str:
@@ -78,7 +82,7 @@ def leans(sentence: str) -> str:
 
 
 def test_every_sentence_stands_alone() -> None:
-    assert {id: (sentence, why) for id, sentence in SENTENCES.items() if (why := leans(sentence))} == {}
+    assert {id: (sentence, why) for id, sentence in by_id().items() if (why := leans(sentence))} == {}
 
 
 @pytest.mark.parametrize(
@@ -100,13 +104,13 @@ def test_what_leans_on_another_sentence_is_found(sentence: str) -> None:
 
 def test_no_two_clauses_have_one_sentence() -> None:
     owners: dict[str, list[str]] = {}
-    for id, sentence in SENTENCES.items():
+    for id, sentence in by_id().items():
         owners.setdefault(sentence, []).append(id)
     assert {sentence: ids for sentence, ids in owners.items() if len(ids) > 1} == {}
 
 
 def test_sentences_name_no_other_clause() -> None:
-    assert {id: sentence for id, sentence in SENTENCES.items() if ID.search(sentence)} == {}
+    assert {id: sentence for id, sentence in by_id().items() if ID.search(sentence)} == {}
 
 
 def errnos() -> dict[str, set[str]]:
@@ -127,5 +131,5 @@ def test_a_sentence_names_no_errno_that_no_step_gives() -> None:
     for names in given.values():
         if NOT_SUPPORTED in names:
             names.add("ENOTSUPP")
-    named = {id: set(ERRNO.findall(sentence)) & KNOWN for id, sentence in SENTENCES.items()}
+    named = {id: set(ERRNO.findall(sentence)) & KNOWN for id, sentence in by_id().items()}
     assert {id: names - given[id] for id, names in named.items() if names - given[id]} == {}
