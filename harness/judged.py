@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import add, attrgetter
 
 from harness.counting import counted
 from harness.script.operations import Operation, RunThreads, Script, Trigger
@@ -24,12 +25,12 @@ class Judged:
     lanes: int = 0
 
     def __add__(self, other: Judged) -> Judged:
-        return Judged(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return Judged(*map(add, _counts(self), _counts(other)))
 
     @property
     def total(self) -> int:
         """Returns the number of all operations."""
-        return sum(getattr(self, one.name) for one in fields(self))
+        return sum(_counts(self))
 
     def by_lanes(self, count: int) -> Judged:
         """Returns the counts after `count` of the unjudged operations were compared with other lanes."""
@@ -47,6 +48,7 @@ class Judged:
         return f"{counted(self.total, 'operation')}: {said}"
 
 
+_counts: Callable[[Judged], tuple[int, ...]] = attrgetter(*(one.name for one in fields(Judged)))
 NOTHING = Judged()
 
 

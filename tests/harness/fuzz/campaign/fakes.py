@@ -164,16 +164,14 @@ def entries(count: int, size: int) -> Iterator[Entry]:
     """Yields what the journal of so many cases has, without running anything."""
     lanes = campaign(count).lanes
     for first in range(0, count, size):
-        tallies = {lane: Tally(lane, {}) for lane in lanes}
-        kept = []
+        tallies, kept = [], []
         for lane in lanes:
-            for number in range(first, first + size):
-                one = result(lane, number)
-                if one.verdict is Verdict.AGREE:
-                    tallies[lane] += tally(one)
-                else:
-                    kept.append(one)
-        yield Entry(first, size, tuple(tallies.values()), tuple(kept))
+            results = [result(lane, number) for number in range(first, first + size)]
+            others = [one for one in results if one.verdict is not Verdict.AGREE]
+            agree = size - len(others)
+            tallies.append(Tally(lane, {"agree": agree}, Judged(model=3 * agree), seconds=0.001 * agree))
+            kept += others
+        yield Entry(first, size, tuple(tallies), tuple(kept))
 
 
 if __name__ == "__main__":
