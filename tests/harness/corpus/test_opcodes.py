@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.compare import Verdict
+from harness.fuzz.campaign.work import TOGETHER
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.outcome import Outcome
@@ -21,7 +22,7 @@ def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
     scripts = corpus(guest.model.environment.rules.release)
     if not scripts:
         pytest.skip("4.1 has none of them")
-    results = guest.judge(scripts)
+    results = guest.judge(scripts, together=TOGETHER)
     disagreed = tell(results)
     assert not disagreed, "\n".join(disagreed)
     assert all(result.verdict is Verdict.AGREE and not result.unpredicted for result in results)
@@ -31,7 +32,7 @@ def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
 def test_verifiers_agree_with_the_model(guest: LaneGuest) -> None:
     """Also those of releases that have no such opcode."""
     scripts = [script(row.name, row.instructions, row.kind, gpl=True) for row in PROGRAMS]
-    disagreed = tell(guest.judge(scripts))
+    disagreed = tell(guest.judge(scripts, together=TOGETHER))
     assert not disagreed, "\n".join(disagreed)
 
 

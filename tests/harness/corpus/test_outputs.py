@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.fuzz.campaign.work import TOGETHER
 from harness.model.eras import ERAS
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import LaneGuest
@@ -16,7 +17,7 @@ from tests.harness.model.running import environment
 
 @pytest.mark.guest
 def test_kernels_agree_with_the_model(guest: LaneGuest) -> None:
-    disagreed = tell(guest.judge(corpus()))
+    disagreed = tell(guest.judge(corpus(), together=TOGETHER))
     assert not disagreed, "\n".join(disagreed)
 
 

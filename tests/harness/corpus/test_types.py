@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from harness.abi.bpf import Command
+from harness.fuzz.campaign.work import TOGETHER
 from harness.pytest_plugin.guest import LaneGuest
 from harness.script.operations import Buffer, Part, RawBpf, Script
 from harness.script.outcome import Outcome
@@ -50,7 +51,7 @@ def load(name: str, content: bytes) -> RawBpf:
 def test_kernels_take_what_is_on_the_list(guest: LaneGuest) -> None:
     loads = [load(f"types {number}", content) for number, content in enumerate(blobs())]
     scripts = [Script(f"types {at}", "", tuple(loads[at : at + EACH])) for at in range(0, len(loads), EACH)]
-    disagreed = tell(guest.judge(scripts))
+    disagreed = tell(guest.judge(scripts, together=TOGETHER))
     assert not disagreed, "\n".join(disagreed)
     said = [one for script in scripts for one in guest.model.run(script)]
     assert sum(isinstance(one, Outcome) for one in said) > len(TAKEN), "some mutants are taken"

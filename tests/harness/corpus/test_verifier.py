@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.fuzz.campaign.work import TOGETHER
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.pytest_plugin.guest import LaneGuest
@@ -21,7 +22,7 @@ NAMELESS = {"hidden-by-32-bits", "J-02", "M-29", "M-34", "hidden-nonsense"}
 
 @pytest.mark.guest
 def test_kernels_agree_with_the_verifiers_model(guest: LaneGuest) -> None:
-    disagreed = tell(guest.judge(corpus()))
+    disagreed = tell(guest.judge(corpus(), together=TOGETHER))
     assert not disagreed, "\n".join(disagreed)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 
 from harness.compare import Verdict
@@ -12,12 +14,14 @@ from harness.fuzz.generate import cases
 from harness.fuzz.known import known
 from harness.fuzz.scripts import scripts
 from harness.isa.instruction import Instruction
+from harness.lowering.executor import Missed, Observed
 from harness.model.executor import ModelExecutor
 from harness.model.instructions.table import instruction_table
 from harness.model.state import State
 from harness.pytest_plugin.guest import LaneGuest
 from harness.run.judging import judge
 from harness.run.needs import unmet
+from harness.script.operations import Script
 from tests.harness.guests import tell
 
 SEED, COUNT = 20150621, 300
@@ -50,6 +54,12 @@ def test_what_the_model_is_certain_of_holds_behind_what_it_is_not(guest: LaneGue
     assert not disagreed, "\n".join(disagreed)
 
 
+def by_and_by(guest: LaneGuest, scripts: Sequence[Script]) -> Iterator[Observed | Missed]:
+    """What the guest makes of scripts, of so many at a time that whoever looks for one soon has it."""
+    for start in range(0, len(scripts), TOGETHER):
+        yield from list(guest.executor.run(scripts[start : start + TOGETHER], together=TOGETHER))
+
+
 @pytest.mark.guest
 def test_a_finding_is_made_smaller_on_the_guest(guest: LaneGuest) -> None:
     """The mistake is planted in the model, so that every kernel has it."""
@@ -61,8 +71,7 @@ def test_a_finding_is_made_smaller_on_the_guest(guest: LaneGuest) -> None:
     model = ModelExecutor(lane, instructions={**instruction_table(lane.rules), "xor64_reg": wrong})
     scripts = [one for one in cases(SEED, COUNT, lane.rules) if not unmet(one.needs, lane)]
     able = [one for one in scripts if not list(known([guest.lane], [one]))]
-    seen = list(guest.executor.run(able, together=TOGETHER))
-    judged = ((one.script, judge(guest.lane, one, model)) for one in seen)
+    judged = ((one.script, judge(guest.lane, one, model)) for one in by_and_by(guest, able))
     script, result = next((one, said) for one, said in judged if said.verdict is Verdict.DIVERGE)
     found = shrunk(guest.session, guest.lane, script, result, model)
     assert found.after <= MOST_LEFT < found.before
