@@ -64,11 +64,11 @@ class Register(NamedTuple):
 
     def overwritten(self, kind: RegisterType, imm: int = 0) -> Register:
         """Returns the register with `type` and `imm` assigned, and nothing else."""
-        return plain(kind, imm, self.stale or self.map is not None)
+        return plain(kind, imm, True) if self.stale or self.map is not None else plain(kind, imm)
 
 
 @lru_cache(maxsize=8192)
-def plain(kind: RegisterType, imm: int = 0, stale: bool = False) -> Register:
+def plain(kind: RegisterType, imm: int, stale: bool = False) -> Register:
     """Returns a register that is of no map; the same object for the same content, which is fast to make and to
     compare."""
     return Register(kind, imm, None, stale)
@@ -78,10 +78,10 @@ constant = partial(plain, CONST_IMM)
 """Returns a register that holds a constant."""
 
 
-UNSET = plain(NOT_INIT)
-UNKNOWN = plain(UNKNOWN_VALUE)
-CONTEXT = plain(PTR_TO_CTX)
-FRAME = plain(FRAME_PTR)
+UNSET = plain(NOT_INIT, 0)
+UNKNOWN = plain(UNKNOWN_VALUE, 0)
+CONTEXT = plain(PTR_TO_CTX, 0)
+FRAME = plain(FRAME_PTR, 0)
 
 
 INVALID, SPILL, MISC = 0, 1, 2

@@ -37,9 +37,9 @@ def computed(insn: Instruction, dst: Register, src: Register) -> Register | None
         most = (1 << 64 - insn.imm) - 1
         return plain(UNKNOWN_VALUE, most) if most < pointers.FAR else None
     if insn.code in (_ADD, _SUB) and _movable(dst) and _bounded(src):
-        return plain(VALUE_SOMEWHERE)
+        return plain(VALUE_SOMEWHERE, 0)
     if insn.code == _ADD and _movable(src) and _bounded(dst):
-        return plain(VALUE_SOMEWHERE)
+        return plain(VALUE_SOMEWHERE, 0)
     return None
 
 

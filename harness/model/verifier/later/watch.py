@@ -145,12 +145,7 @@ class Watch:
         self.passed_over.append(refusal)
         assert env.at is not None
         self._refused[env.at] += 1
-        for index, states in env.explored.items():  # those on the way here are not shown to be safe, and cover no other
-            self._left[index] += states
-            states.clear()
-        if self._leans:  # on a state that is not there any more: perhaps not all that comes of the others was followed
-            self._left.clear()
-            self._leans = False
+        self._leave(env)
         return True
 
     def covered(self, by: State, now: State) -> None:
@@ -163,7 +158,19 @@ class Watch:
         if not (states := self._left.get(index)):
             return False
         certain = self._branches[len(env.pending)].certain if resumed else self._goes_on
-        return not certain and any(one.equals(env.state) for one in states)
+        if certain or not any(one.equals(env.state) for one in states):
+            return False
+        self._leave(env)  # the same is passed over from here
+        return True
+
+    def _leave(self, env: Environment) -> None:
+        """Forgets the states on the way here, which are not shown to be safe, and cover no other but an equal one."""
+        for index, states in env.explored.items():
+            self._left[index] += states
+            states.clear()
+        if self._leans:  # on a state that is not there any more: perhaps not all that comes of the others was followed
+            self._left.clear()
+            self._leans = False
 
     def _may_end(self, env: Environment, follows: bool | None, result: Fact) -> None:
         """Observes an instruction that may end its function with a result: where verifiers follow that path, it comes
@@ -262,8 +269,9 @@ class Watch:
         constant = insn.source != _X
         equality = constant and insn.operation in (_JEQ, _JNE)
         null_check = register.type is PTR_TO_MAP_VALUE_OR_NULL and equality and insn.imm == 0
-        if null_check and (env.state.callers or _unchecked(env.state) > 1):
+        if null_check and not self.checks_copies and (env.state.callers or _unchecked(env.state) > 1):
             self.checks_copies = True
+            self._left.clear()  # what was passed over may not be now
         if equality and register.type in _POINTERS and not null_check and not env.rules.follows_pointers:
             self._note(index, "compares a pointer with a constant, for which 4.1 forgets it")
         if not constant and _shows_null(register, registers[insn.src]):
