@@ -39,6 +39,10 @@ class Running:
         self._began.pop(nodeid, None)
         self._heartbeat("")
 
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """Hears of the test that a worker ended in, which ends with nothing else."""
+        self._began.pop(crashitem, None)
+
     def pytest_sessionfinish(self) -> None:
         self._heartbeat.__exit__(None, None, None)
 

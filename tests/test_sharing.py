@@ -52,4 +52,7 @@ def test_what_is_still_running_is_told() -> None:
     told("still running a.py::test_a: 0 s, b.py::test_b: 0 s")
     running.pytest_runtest_logfinish("a.py::test_a")
     told("still running b.py::test_b: 0 s")
+    running.pytest_runtest_logstart("c.py::test_c")
+    running.pytest_handlecrashitem("b.py::test_b")
+    told("still running c.py::test_c: 0 s")
     running.pytest_sessionfinish()

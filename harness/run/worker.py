@@ -204,8 +204,9 @@ class Worker:
                 # the next machine runs its scripts alone.
                 found = len(self._suspects) > suspects
                 losses += not found
-                self._given_up = losses > REPLACEMENTS
-                if self._stopped or self._given_up or (len(self.results) == done and not found):
+                idle = len(self.results) == done and not found
+                self._given_up = losses > REPLACEMENTS and not idle
+                if self._stopped or self._given_up or idle:
                     raise
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 if not self._missed:

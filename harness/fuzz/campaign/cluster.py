@@ -44,6 +44,11 @@ _OLDEST = "2025.3"
 _LOOK = 1.0
 
 
+def _said(error: Exception) -> str:
+    """What an error says; its name where it says nothing, as one of a time limit."""
+    return str(error) or type(error).__name__
+
+
 def _on_this_host(number: str) -> LocalCluster:
     if not number.isdecimal() or not int(number):
         raise ValueError(f"{number!r} is no number of workers")
@@ -85,10 +90,10 @@ class Far:
             self.gone = "it is late, and nothing is heard of it"
         return self._future is not None and (bool(self.gone) or self._future.done())
 
-    def check(self, wanted: Wanted) -> None:
-        """Lets it show that it can be relied on."""
+    def check(self, wanted: Wanted, place: Place) -> None:
+        """Lets it show that it can be relied on, on a place."""
         seconds = remote.STARTING + remote.A_CASE
-        self._begin(remote.check, seconds, wanted, self._campaign, self._work)
+        self._begin(remote.check, seconds, wanted, place, self._campaign, self._work)
 
     def give(self, task: Task) -> None:
         """Gives it a task."""
@@ -132,6 +137,8 @@ class Cluster:
         self._guests: dict[tuple[str, int], Far] = {}
         self._refused: set[str] = set()
         """Addresses of workers that get nothing any more."""
+        self._doubted: dict[str, Place] = {}
+        """Where a worker has failed last, by its address."""
         self._seen = 0.0
         self._open = ExitStack()
 
@@ -155,10 +162,8 @@ class Cluster:
             if there:
                 leave = remote.dismiss if kind is None else remote.abandon
                 self._client.run(leave, self._name, workers=there, on_error="ignore", callback_timeout=GRACE)
-        except (BenchError, OSError, TimeoutError) as failure:
-            if kind is None:
-                raise
-            self._tell(f"workers may still have machines of this campaign, until they end: {failure}")
+        except (BenchError, OSError) as failure:
+            self._tell(f"workers may still have machines of this campaign, until they end: {_said(failure)}")
         finally:
             self._open.close()
 
@@ -186,6 +191,8 @@ class Cluster:
     def replace(self, dead: Far) -> None:
         """Has the worker checked anew, or another one in its place; one that is late gets nothing any more."""
         self._drop(dead)
+        if dead.place:
+            self._doubted[dead.address] = dead.place
         if dead.gone:
             self._retire(dead.address, dead.gone)
 
@@ -193,7 +200,9 @@ class Cluster:
         """Returns the client, which `stack` closes, after a cluster on this host where there is one."""
         try:
             if self._where.startswith(LOCAL):
-                there = {"address": stack.enter_context(_on_this_host(self._where.removeprefix(LOCAL)))}
+                local = _on_this_host(self._where.removeprefix(LOCAL))
+                stack.callback(local.close, timeout=GRACE)
+                there: dict[str, Any] = {"address": local}
             else:
                 there = {"scheduler_file" if Path(self._where).is_file() else "address": self._where}
             client = Client(**there, timeout=CONNECTING, set_as_default=False)
@@ -222,7 +231,7 @@ class Cluster:
                 if (address, guest) in self._guests:
                     continue
                 far = self._guests[address, guest] = Far(self._client, address, guest, self._name, self._work)
-                far.check(self._wanted)
+                far.check(self._wanted, self._doubted.get(address, self._wanted.places[0]))
         if self._guests:
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > ALONE:
@@ -247,7 +256,10 @@ class Cluster:
             return
         self._refused.add(address)
         self._tell(f"worker {address} is retired: {why}")
-        self._client.retire_workers([address], close_workers=True, callback_timeout=CONNECTING)
+        try:
+            self._client.retire_workers([address], close_workers=True, callback_timeout=CONNECTING)
+        except OSError as error:
+            self._tell(f"worker {address} may go on, though it gets nothing any more: {_said(error)}")
 
     def _workers(self) -> dict[str, Any]:
         """What the scheduler knows of its workers, by address; raises BenchError when it does not answer for long."""
@@ -258,7 +270,7 @@ class Cluster:
             except OSError as error:  # one connection may be reset
                 if self._client.scheduler is None or time.monotonic() > late:
                     raise BenchError(
-                        f"dask's scheduler does not answer any more: {error or type(error).__name__}",
+                        f"dask's scheduler does not answer any more: {_said(error)}",
                         remedy="start it again, and go on with hil fuzz --resume",
                     ) from error
             time.sleep(_LOOK)

@@ -55,15 +55,14 @@ def allowance(task: Task) -> float:
     return STARTING + A_CASE * len(task.numbers) * len(task.place.lanes)
 
 
-def check(guest: int, wanted: Wanted, campaign: str, work: Work) -> None:
+def check(guest: int, wanted: Wanted, place: Place, campaign: str, work: Work) -> None:
     """Raises Unfit where this worker has other code or another kernel, or where its guest does not do what one case
-    that is known has to give."""
+    that is known has to give on a place."""
     if plan.generator() != wanted.generator:
         raise Unfit("its hil makes or judges cases otherwise")
-    for place in wanted.places:
-        if place.identity and identity(place.kernel, place.arch) != place.identity:
-            raise Unfit(f"its {place} is another kernel")
-    place = wanted.places[0]
+    for one in wanted.places:
+        if one.identity and identity(one.kernel, one.arch) != one.identity:
+            raise Unfit(f"its {one} is another kernel")
     try:
         done = perform(guest, Task(place, CANARY, 0, range(1), Path()), campaign, work)
     except (HilError, Died, Late) as error:

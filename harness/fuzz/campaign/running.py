@@ -178,7 +178,8 @@ class _Running:
         if self._tries[str(task.place), task.numbers] == TRIES:
             raise BenchError(
                 f"nothing came of {what} in {TRIES} tries, the last time because {failure}",
-                remedy=f"look for the cause, memory or a full disk for one, then: hil fuzz --resume {self._folder}",
+                remedy="look for the cause (memory, a full disk, a machine that does not boot), report errors of hil,"
+                f" then: hil fuzz --resume {self._folder}",
                 details=details,
             ) from failure
         _log.warning("%s are run again: %s\n%s", what, failure, details)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
@@ -59,4 +60,4 @@ class Schedule:
     def again(self, place: Place, numbers: range) -> None:
         """Notes that a place has to run a range again."""
         self._running[place] -= 1
-        self._todo[place].appendleft(self._ranges.index(numbers))
+        insort(self._todo[place], self._ranges.index(numbers))

@@ -120,8 +120,11 @@ def carry_out(task: Task) -> Done:
         points = Points()
         worker = Worker(share, task.folder, _Silent(), model=points.model, heard=points.heard, sessions=_kept.session)
         worker.run()
-        if worker.failure:
-            raise worker.failure
+        if failure := worker.failure:
+            found = [one for one in worker.results if one.verdict is Verdict.DIVERGE]
+            lines = (f"before that, {one.lane} {one.script}: {one.reason}" for one in found)
+            failure.details = "\n".join((failure.details, *lines))
+            raise failure
         smaller = tuple(_shrunk(worker, scripts, task.place))
         if any(Need.TWO_CPUS in one.needs for one in scripts):
             _kept.close()  # its second CPU is up, and cases begin on one

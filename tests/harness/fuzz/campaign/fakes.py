@@ -106,6 +106,19 @@ def unreliable(task: Task) -> Done:
     return slow(task)
 
 
+def unable_at_the_second_place(task: Task) -> Done:
+    """Fails there on the first worker that tries, whatever it is to do."""
+    if task.place == PLACES[1]:
+        first = Path(os.environ["HIL_TEST_UNRELIABLE"])
+        with contextlib.suppress(FileExistsError):
+            first.mkdir()
+            (first / "worker").write_text(str(os.getppid()))
+        until((first / "worker").exists)
+        if (first / "worker").read_text() == str(os.getppid()):
+            raise ValueError("no emulator")
+    return slow(task)
+
+
 def hopeless(_: Task) -> Done:
     """Its process is always killed."""
     os.kill(os.getpid(), signal.SIGKILL)

@@ -334,6 +334,20 @@ def test_as_many_machines_as_there_are_have_something_to_do(machines: int) -> No
     assert ranges.next(PLACES[0], machines) == (PLACES[0], range(8 * (AHEAD + machines), 8 * (AHEAD + machines + 1)))
 
 
+def test_what_was_lost_by_many_machines_is_run_by_one() -> None:
+    """In whatever order they are lost, and though one may not be as far ahead as many."""
+    one = campaign(8 * 20, places=PLACES[:1])
+    ranges = Schedule(one.ranges(), one.places)
+    given = [some for _ in range(12) if (some := ranges.next(PLACES[0], 12))]
+    assert len(given) == 12
+    for some in given:
+        ranges.again(*some)
+    for numbers in one.ranges():
+        assert ranges.next(PLACES[0]) == (PLACES[0], numbers)
+        assert ranges.done(PLACES[0], numbers)
+    assert ranges.through
+
+
 def test_what_was_lost_is_run_again_first() -> None:
     ranges, _ = schedule(2)
     ranges.next(PLACES[0])

@@ -89,6 +89,24 @@ def test_an_interrupted_campaign_leaves_no_process_on_workers_that_go_on(
     assert [list(entry.numbers) for entry in journal.read(tmp_path)] == [list(range(8))]
 
 
+def test_a_worker_that_fails_at_one_place_is_checked_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does what it should at the first place; what it could not do at the second one, another worker does."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HIL_TEST_UNRELIABLE", str(tmp_path / "unreliable"))
+    one = campaign(64, generator=plan.generator(), places=PLACES[:2])
+    one.write(tmp_path)
+    told: list[str] = []
+    totals = Totals(one.lanes)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None, silence_logs=50
+    ) as local:
+        crew = Cluster(local.scheduler_address, one, fakes.unable_at_the_second_place, told.append)
+        run(one, tmp_path, 1, lambda _: None, totals=totals, crew=crew)
+    assert totals.cases == one.cases
+    (retired,) = (line for line in told if "is retired" in line)
+    assert "two/x86_64: the bench failed: ValueError('no emulator')" in retired
+
+
 def test_a_cluster_without_workers_ends_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.fuzz.campaign.cluster.ALONE", 0.0)
     monkeypatch.setattr("harness.fuzz.campaign.cluster._LOOK", 0.01)
@@ -127,11 +145,11 @@ def test_what_is_no_scheduler_is_told() -> None:
 
 def test_a_worker_with_other_code_or_kernels_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unfit, match="makes or judges cases otherwise"):
-        remote.check(0, Wanted("another", PLACES), "c", fakes.work)
+        remote.check(0, Wanted("another", PLACES), PLACES[0], "c", fakes.work)
     monkeypatch.setattr(remote, "identity", lambda *_: "another")
     place = PLACES[0].__class__(**{**vars(PLACES[0]), "identity": "this"})
     with pytest.raises(Unfit, match="one/x86_64 is another kernel"):
-        remote.check(0, Wanted(plan.generator(), (place,)), "c", fakes.work)
+        remote.check(0, Wanted(plan.generator(), (place,)), place, "c", fakes.work)
 
 
 def test_a_task_that_is_late_ends_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

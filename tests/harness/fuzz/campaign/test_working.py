@@ -101,3 +101,21 @@ def test_cases_that_nothing_ran_are_not_through(
     monkeypatch.setattr("harness.run.worker.prepare", fails)
     with pytest.raises(HilError, match=str(failure.args[-1])):
         work.carry_out(Task(PLACE, "programs", 1, range(2), tmp_path))
+
+
+def test_what_was_found_before_the_bench_failed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __init__(self, *_: object, **__: object) -> None:
+            self.results = [
+                ScriptResult(str(LANE), "case-1-0", Verdict.AGREE),
+                ScriptResult(str(LANE), "case-1-1", Verdict.DIVERGE, "it differs"),
+            ]
+            self.failure = BenchError("no disk", details="full")
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr(work, "Worker", Failing)
+    with pytest.raises(BenchError) as caught:
+        work.carry_out(Task(PLACE, "programs", 1, range(2), tmp_path))
+    assert caught.value.details == f"full\nbefore that, {LANE} case-1-1: it differs"
