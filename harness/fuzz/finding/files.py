@@ -28,7 +28,7 @@ FOLDER = "findings"
 """The folder of a campaign that has them."""
 LOCK = ".lock"
 """Beside the findings of several campaigns: held by the one that adds to them."""
-PATIENCE = 30.0
+PATIENCE = 5.0
 """Seconds to wait for it; it is held for a moment."""
 _FORMAT = 1
 _TEST = '''"""{title}"""

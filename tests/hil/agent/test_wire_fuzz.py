@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hil.agent import wire
@@ -198,8 +198,13 @@ harmless_batches = st.builds(
 )
 
 
+UNMAPPED = Immediate(1 << 31)
+"""An address at which AddressSanitizer has its own memory."""
+
+
 @settings(FEW, max_examples=60)
 @given(some=st.lists(harmless_batches, min_size=1, max_size=6))
+@example(some=[Batch((Parse(UNMAPPED, Immediate(4095), 8), Read(UNMAPPED, Immediate(9), 9)), deadline=5.0)])
 def test_any_harmless_batch_runs_to_an_end(sanitized: Path, some: list[Batch]) -> None:
     environment = ["env", f"ASAN_OPTIONS={OPTIONS}", str(sanitized)]
     with Agent(ProcessStream(environment)) as agent:
