@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import SystemRandom
+from tempfile import TemporaryFile
 
 import click
 from click.core import ParameterSource
@@ -107,6 +108,8 @@ def fuzz(
     """
     console = terminal.console()
     _check_together()
+    if corpus is not None:
+        _make_corpus(corpus)
     if merge:
         folder = make_folder(output or directories.state() / "runs")
         campaign = merging.merge(merge, folder)
@@ -134,7 +137,11 @@ def fuzz(
         campaign.write(folder)
     console.print(f"seed {campaign.seed}; run folder: {folder}", highlight=False, soft_wrap=True)
     totals = Totals(campaign.lanes)
-    crew = None if dask is None else _cluster(dask, campaign, console)
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    crew = None if dask is None else _cluster(dask, campaign, say)
 
     def run_rest() -> None:
         with progress(console, campaign.cases) as tell:
@@ -148,9 +155,10 @@ def fuzz(
                 minutes=minutes,
                 crew=crew,
                 corpus=corpus,
+                say=say,
             )
 
-    report = reported(console, campaign, folder, totals, run_rest)
+    report = reported(console, campaign, folder, totals, run_rest, limited=minutes is not None)
     for line in paces(report):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _tell_what_is_left(console, campaign, folder, totals)
@@ -162,17 +170,25 @@ def _tell_what_is_left(console: Console, campaign: Campaign, folder: Path, total
         console.print(f"{totals.cases} of {campaign.cases} cases; to go on: hil fuzz --resume {folder}", soft_wrap=True)
 
 
-def _cluster(where: str, campaign: Campaign, console: Console) -> Crew:
+def _make_corpus(folder: Path) -> None:
+    """Raises UserError for a folder that cannot be written, before hours of cases find something for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"--corpus {folder} cannot be written: {error.strerror}", remedy="name a folder that can"
+        ) from error
+
+
+def _cluster(where: str, campaign: Campaign, say: Callable[[str], None]) -> Crew:
     """Raises UserError where dask is not installed."""
     try:
         from harness.fuzz.campaign.cluster import Cluster
     except ImportError as error:
         raise UserError(f"--dask needs dask.distributed: {error}", remedy="pip install 'hil[dask]'") from error
 
-    def tell(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    return Cluster(where, campaign, tell=tell)
+    return Cluster(where, campaign, tell=say)
 
 
 def _check_together() -> None:

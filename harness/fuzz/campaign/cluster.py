@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from distributed import Client, LocalCluster
+from distributed.comm.addressing import parse_address, parse_host_port
 
 from harness.fuzz.campaign import remote
 from harness.fuzz.campaign.plan import Campaign, Place
@@ -42,6 +43,13 @@ GRACE = 60.0
 _OLDEST = "2025.3"
 """The last release whose schedulers cannot be asked for all of their workers (`n_workers`)."""
 _LOOK = 1.0
+_QUIETLY = """
+import logging, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+logging.getLogger("distributed").setLevel(logging.CRITICAL)
+"""
+"""What workers on this host run first: a Ctrl-C at the terminal is for the bench, which ends them, and what there is to
+say of them it says itself."""
 
 
 def _said(error: Exception) -> str:
@@ -52,7 +60,21 @@ def _said(error: Exception) -> str:
 def _on_this_host(number: str) -> LocalCluster:
     if not number.isdecimal() or not int(number):
         raise ValueError(f"{number!r} is no number of workers")
-    return LocalCluster(n_workers=int(number), threads_per_worker=1, resources={RESOURCE: 1}, dashboard_address=None)
+    return LocalCluster(
+        n_workers=int(number),
+        threads_per_worker=1,
+        resources={RESOURCE: 1},
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+        preload=_QUIETLY,
+    )
+
+
+def _check_address(where: str) -> None:
+    """Raises ValueError for what cannot be a scheduler's."""
+    scheme, place = parse_address(where)
+    if scheme != "inproc":
+        parse_host_port(place)
 
 
 class Far:
@@ -205,6 +227,8 @@ class Cluster:
                 there: dict[str, Any] = {"address": local}
             else:
                 there = {"scheduler_file" if Path(self._where).is_file() else "address": self._where}
+                if "address" in there:
+                    _check_address(self._where)  # a client that fails on one waits for a minute when it is put away
             client = Client(**there, timeout=CONNECTING, set_as_default=False)
             stack.callback(client.close, timeout=GRACE)
             return client

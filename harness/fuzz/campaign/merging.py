@@ -25,6 +25,8 @@ def merge(folders: Sequence[Path], into: Path) -> Campaign:
                 f"{folder} is of another campaign than {folders[0]}: {_differing(campaign, campaigns[0])}",
                 remedy="merge shards that differ in nothing but --shard",
             )
+    if twice := [folder for at, folder in enumerate(folders) if folder.resolve() in map(Path.resolve, folders[:at])]:
+        raise UserError(f"{twice[0]} is given twice", remedy="name each shard once")
     entries: dict[int, Entry] = {}
     for folder in folders:
         for entry in journal.read(folder):

@@ -26,13 +26,21 @@ from harness.run.matrix import host
 from harness.run.results import MachineReport, RunReport, ScriptText
 from harness.run.texts import needs_whole, texts
 from hil import logs, signals
+from hil.errors import UserError
 
 
 def reported(
-    console: Console, campaign: Campaign, folder: Path, totals: Totals, carry_out: Callable[[], None]
+    console: Console,
+    campaign: Campaign,
+    folder: Path,
+    totals: Totals,
+    carry_out: Callable[[], None],
+    *,
+    limited: bool = False,
 ) -> RunReport:
     """Calls `carry_out`, which adds to `totals`, writes the report in the folder, and sums it up. An interrupt leaves
-    the report of what there is, and is raised again."""
+    the report of what there is, and is raised again. Where cases are missing in the end, it counts as interrupted,
+    unless it was `limited` by who started it."""
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     reached = {coverage.NAME: lambda _, path: coverage.write(path, totals.reached)}
     artifacts = Artifacts({**EVERYTHING.files, **reached}, EVERYTHING.record)
@@ -44,11 +52,12 @@ def reported(
             ended = error.number if isinstance(error, signals.Ended) else None
             report = replace(_report(campaign, totals, started, clock), interrupted=True, signal=ended)
             _write(report, folder, artifacts, log)
-            console.print(
-                f"the campaign is not complete; to go on: hil fuzz --resume {folder}", highlight=False, soft_wrap=True
-            )
+            if not isinstance(error, UserError):  # which says itself what to do before
+                line = f"the campaign is not complete; to go on: hil fuzz --resume {folder}"
+                console.print(line, highlight=False, soft_wrap=True)
             raise
-    report = _report(campaign, totals, started, clock)
+    lacking = totals.cases < campaign.cases and not limited
+    report = replace(_report(campaign, totals, started, clock), interrupted=lacking)
     try:
         write_artifacts(report, folder, artifacts, {logs.NAME: log.failure} if log.failure else {})
     except Unwritten:

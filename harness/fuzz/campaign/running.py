@@ -43,10 +43,12 @@ def run(
     work: Work = carry_out,
     crew: Crew | None = None,
     corpus: Path | None = None,
+    say: Callable[[str], None] = _log.warning,
 ) -> None:
     """Runs the cases that the journal in `folder` does not have, on `jobs` machines at once, and adds everything to
     `totals`; `tell` is called whenever there is more. With `minutes` no range begins after so many. With a `crew`, that
-    carries out the tasks instead. Findings are also collected in the folder `corpus`.
+    carries out the tasks instead. Findings are also collected in the folder `corpus`. `say` receives what has to be
+    done again.
 
     A signal (`hil.signals`) ends it; so does a kill, and either costs the ranges that were under way. Raises BenchError
     when the journal cannot be written, or nothing comes of a task whoever is given it.
@@ -61,7 +63,7 @@ def run(
             share = crew is not None or (jobs > len(campaign.places) and board is None)
             number = min(jobs if share else min(jobs, len(campaign.places)), len(todo) * len(campaign.places))
             with crew or Processes(number, work) as slots:
-                _Running(campaign, folder, share, totals, written, board, slots, corpus).run(todo, tell, minutes)
+                _Running(campaign, folder, share, totals, written, board, slots, corpus, say).run(todo, tell, minutes)
 
 
 class Slot(Protocol):
@@ -111,10 +113,11 @@ class _Running:
         board: OnBoard | None,
         slots: Crew,
         corpus: Path | None,
+        say: Callable[[str], None] = _log.warning,
     ) -> None:
         self._campaign, self._folder, self._board = campaign, folder, board
         self._totals, self._written = totals, written
-        self._share, self._slots, self._corpus = share, slots, corpus
+        self._share, self._slots, self._corpus, self._say = share, slots, corpus, say
         self._parts: dict[range, list[Done]] = defaultdict(list)
         self._began: dict[range, float] = {}
         self._tries: Counter[tuple[str, range]] = Counter()
@@ -182,7 +185,8 @@ class _Running:
                 f" then: hil fuzz --resume {self._folder}",
                 details=details,
             ) from failure
-        _log.warning("%s are run again: %s\n%s", what, failure, details)
+        self._say(f"{what} are run again: {failure}")
+        _log.info("%s: %s", what, details)
 
     def _keep(self, parts: list[Done]) -> None:
         """Writes what was shrunk, before the journal says that the range is through."""
@@ -196,7 +200,7 @@ class _Running:
                 whence = {**origin, "case": one.found.script, "kernel": identity}
                 try:
                     write(self._folder / FOLDER, one, whence)
-                    if self._corpus:
-                        collect(self._corpus, one, whence)
                 except OSError as error:
                     raise os_error(error, self._folder) from error
+                if self._corpus:
+                    collect(self._corpus, one, whence)

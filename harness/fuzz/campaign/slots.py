@@ -106,10 +106,11 @@ class Slot:
         """Ends the process at once, and its machine with it; harmless when repeated."""
         self._process.kill()
         self._process.wait()
-        self.connection.close()
-        if self._life >= 0:
-            os.close(self._life)
-            self._life = -1
+        with contextlib.suppress(OSError):
+            self.connection.close()
+        life, self._life = self._life, -1
+        if life >= 0:
+            os.close(life)
 
 
 class Processes:
@@ -147,7 +148,12 @@ class Processes:
         self._slots[self._slots.index(dead)] = Slot(self._work)
 
 
-_SERVE = "import sys; from harness.fuzz.campaign.slots import serve; serve(*map(int, sys.argv[1:]))"
+_SERVE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # before the imports, which take a moment
+from harness.fuzz.campaign.slots import serve
+serve(*map(int, sys.argv[1:]))
+"""
 
 
 def serve(descriptor: int, life: int) -> None:

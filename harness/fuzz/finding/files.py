@@ -18,7 +18,7 @@ from harness.fuzz.finding.judging import Kind, Shrunk
 from harness.script.operations import Script
 from harness.script.written import read as read_script
 from harness.script.written import written
-from hil.errors import UserError
+from hil.errors import UserError, os_error
 from hil.version import version
 from hil.whole import write_whole
 
@@ -65,12 +65,12 @@ def name(found: Shrunk, *more: str) -> str:
 
 def collect(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
     """Writes a finding to a folder of several campaigns, where there is none of its class, on whatever lane; else
-    only the lane is added to that one. What cannot be collected there, since the file of its class is damaged or the
-    folder's lock is held for long, is only warned of: the campaign has it in its own folder. Returns the path; raises
-    OSError."""
+    only the lane is added to that one. What cannot be collected there, since the file of its class is damaged, the
+    folder cannot be written or its lock is held for long, is only warned of: the campaign has it in its own folder.
+    Returns the path."""
     path = folder / name(found)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK, timeout=PATIENCE, mode=0o666):  # of campaigns of whoever may write there
             if path.exists():
                 _add_lane(path, found.result.lane)
@@ -78,6 +78,8 @@ def collect(folder: Path, found: Shrunk, origin: dict[str, Any]) -> Path:
                 _write(path, found, origin)
     except Timeout:
         _log.warning("%s is not collected: another process holds %s", found.script.name, folder / LOCK)
+    except OSError as error:
+        _log.warning("%s is not collected: %s", found.script.name, os_error(error, path))
     except UserError as damaged:
         _warn_of_damaged(path, str(damaged))
     return path

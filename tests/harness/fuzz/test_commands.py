@@ -91,3 +91,8 @@ def test_what_cannot_be_gone_on_with_is_told(tmp_path: Path, monkeypatch: pytest
 def test_a_shard_without_a_range_is_told(shard: str, options: list[str], told: str, rest: str) -> None:
     error = CliRunner().invoke(fuzz, ["--seed", "1", "--shard", shard, *options]).exception
     assert isinstance(error, UserError) and told in str(error) and error.remedy.startswith(rest)
+
+
+def test_a_corpus_that_cannot_be_written_is_told_before_anything_is_run() -> None:
+    error = CliRunner().invoke(fuzz, ["--corpus", "/proc/nowhere"]).exception
+    assert isinstance(error, UserError) and "--corpus /proc/nowhere cannot be written" in str(error)

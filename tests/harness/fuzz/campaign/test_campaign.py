@@ -126,10 +126,11 @@ def test_shards_together_find_the_same(alone: Path, tmp_path: Path, monkeypatch:
         carried_out(folder, campaign(400, shard=shard, shards=3))
     assert files(folders[0]) < files(alone)
 
-    def merged(*those: Path) -> tuple[Path, str]:
+    def merged(*those: Path, status: int = 1) -> tuple[Path, str]:
         into, words = tmp_path / f"merged-{len(those)}", [word for one in those for word in ("--merge", str(one))]
-        told = CliRunner().invoke(fuzz, [*words, "--output", str(into)])
+        told = CliRunner().invoke(fuzz, [*words, "--output", str(into)], standalone_mode=False)
         assert not isinstance(told.exception, Exception), told.exception
+        assert told.return_value == status
         return (into / "latest").resolve(), told.output
 
     folder, told = merged(*folders)
@@ -139,8 +140,9 @@ def test_shards_together_find_the_same(alone: Path, tmp_path: Path, monkeypatch:
     assert covered(folder) == covered(alone)
     assert files(folder) == files(alone)
     assert "to go on" not in told
-    folder, told = merged(folders[0])
+    folder, told = merged(folders[0], status=3)
     assert f"136 of 400 cases; to go on: hil fuzz --resume {folder}" in told
+    assert json.loads((folder / "results.json").read_text())["interrupted"], "what lacks cases looks as if it had all"
 
 
 def test_a_finding_of_several_shards_is_that_of_the_first_with_what_is_beside_it(tmp_path: Path) -> None:
@@ -165,6 +167,12 @@ def test_what_a_shard_lacks_is_run_where_all_are_merged(alone: Path, tmp_path: P
     assert found(tmp_path / "merged") == found(alone)
 
 
+def test_a_shard_is_not_merged_with_itself(tmp_path: Path) -> None:
+    campaign(8).write(tmp_path)
+    with pytest.raises(UserError, match="is given twice"):
+        merging.merge([tmp_path, tmp_path / ".." / tmp_path.name], tmp_path / "merged")
+
+
 def test_other_campaigns_are_not_merged(tmp_path: Path) -> None:
     for name, one in (("a", campaign(16)), ("b", campaign(16, seed=2))):
         (tmp_path / name).mkdir()
@@ -174,8 +182,9 @@ def test_other_campaigns_are_not_merged(tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_costs_its_range_a_second_run(tmp_path: Path) -> None:
-    one = campaign(32)
-    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=dying)
+    one, said = campaign(32), list[str]()
+    run(one, tmp_path, 2, lambda _: None, totals=Totals(one.lanes), work=dying, say=said.append)
+    assert "cases 8 to 15 of programs, seed 1, on one/x86_64 are run again: its process ended with -9" in said
     carried_out(tmp_path / "alone", one)
     assert found(tmp_path) == found(tmp_path / "alone")
     assert len(list(tmp_path.glob("died-*"))) == 6

@@ -67,6 +67,14 @@ def test_a_corpus_has_one_of_a_class_with_all_its_lanes(smallest: Shrunk, tmp_pa
     assert len(list(path.parent.glob("*.json"))) == 2
 
 
+def test_a_corpus_that_cannot_be_written_is_warned_of(
+    smallest: Shrunk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    files.collect(tmp_path / "file" / "corpus", smallest, {"seed": 1})
+    assert f"{smallest.found.script} is not collected: {tmp_path / 'file'}" in caplog.text
+
+
 def test_a_corpus_has_the_lanes_of_all_that_collect_at_once(smallest: Shrunk, tmp_path: Path) -> None:
     """Each of two processes adds lanes of its own."""
     path = files.collect(tmp_path, smallest, {})
