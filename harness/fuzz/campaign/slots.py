@@ -150,7 +150,7 @@ class Processes:
 
 _SERVE = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # before the imports, which take a moment
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench ends it; before the imports, which take a moment
 from harness.fuzz.campaign.slots import serve
 serve(*map(int, sys.argv[1:]))
 """

@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -90,9 +89,8 @@ _kept = Kept()
 
 
 def begin(life: int) -> None:
-    """Prepares a process for tasks: it leaves signals to the bench, and ends with it, however that ends: `life` is a
-    pipe's end of which it holds the other one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepares a process for tasks: it ends with the bench, however that ends: `life` is a pipe's end of which the
+    bench holds the other one."""
     threading.Thread(target=_end_with, args=(life,), name="parent", daemon=True).start()
     garbage.collect_rarely()
     gc.freeze()  # modules stay: no collection has to look at what they made

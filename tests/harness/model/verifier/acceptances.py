@@ -45,10 +45,9 @@ from harness.isa.assemble import (
     xadd,
 )
 from harness.isa.instruction import Instruction
-from tests.harness.model.verifier.lanes import ARRAY, HASH
+from tests.harness.model.verifier.lanes import ARRAY, HASH, LOOKUP
 
 TAIL = (mov64_imm(R0, 0), exit_())
-LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
 HIDDEN = (mov64_imm(R0, 0), jeq_imm(R0, 0, 1))
 """Always taken, and 4.1 knows it: what follows is simulated by nobody."""
 

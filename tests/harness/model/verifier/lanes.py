@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from harness.isa.assemble import DW, R1, R2, R10, add64_imm, call, ld_map_fd, mov64_reg, st
 from harness.isa.instruction import Instruction
 from harness.model.upstream import upstream
 from harness.model.verifier import (
@@ -33,6 +34,9 @@ _MAPS: dict[int, MapShape | str] = {
     **{fd: MapShape(2, 4, 8) for fd in range(1000, 1100)},
 }
 _MAPS[ARRAY_AGAIN] = _MAPS[ARRAY]
+
+LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
+"""Looks up element 0 of the array: what R0 is then may be null."""
 
 KINDS: dict[str, ProgramKind] = {"kprobe": kprobe(168), "socket_filter": SOCKET_FILTER, "sched_cls": SCHED_CLS}
 LOG = LogRequest(1, 1 << 20, True)

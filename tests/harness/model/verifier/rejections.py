@@ -39,12 +39,11 @@ from harness.isa.assemble import (
     stx,
 )
 from harness.isa.instruction import Instruction
-from tests.harness.model.verifier.lanes import ARRAY, NOT_A_MAP, WIDE
+from tests.harness.model.verifier.lanes import ARRAY, LOOKUP, NOT_A_MAP, WIDE
 
 HEAD = (mov64_imm(R0, 0),)
 TAIL = (mov64_imm(R0, 0), exit_())
 RETURN = (exit_(),)
-LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
 
 
 @dataclass(frozen=True)

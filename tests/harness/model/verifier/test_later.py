@@ -53,10 +53,9 @@ from harness.model.verifier.prototypes import Prototype
 from harness.model.verifier.rules import Rule
 from harness.release import Release
 from harness.script.outcome import Unpredicted
-from tests.harness.model.verifier.lanes import ARRAY, KINDS, check, check_later
+from tests.harness.model.verifier.lanes import ARRAY, KINDS, LOOKUP, check, check_later
 from tests.harness.model.verifier.rejections import REJECTIONS
 
-LOOKUP = (st(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
 TAIL = (mov64_imm(R0, 0), exit_())
 RELEASES: tuple[Release, ...] = ((5, 10), (6, 1), (6, 12), (7, 2))
 KPROBE = KINDS["kprobe"]

@@ -39,9 +39,8 @@ from harness.isa.instruction import Instruction
 from harness.model.verifier import LogRequest, Verdict
 from tests.harness.isa.strategies import any_instructions, encodings
 from tests.harness.model.verifier.acceptances import ACCEPTANCES, Acceptance
-from tests.harness.model.verifier.lanes import ARRAY, ARRAY_AGAIN, HASH, KINDS, check
+from tests.harness.model.verifier.lanes import ARRAY, ARRAY_AGAIN, HASH, KINDS, LOOKUP, check
 
-LOOKUP = (store(DW, R10, -8, 0), mov64_reg(R2, R10), add64_imm(R2, -8), ld_map_fd(R1, ARRAY), call(1))
 TAIL = (mov64_imm(R0, 0), exit_())
 
 

@@ -19,37 +19,28 @@ from harness.isa.assemble import (
     R8,
     R10,
     Piece,
-    W,
-    add64_imm,
-    call,
     exit_,
     ja,
     jeq_imm,
     jne_imm,
     jset_imm,
-    ld_map_fd,
     ldx,
     mov64_imm,
     mov64_reg,
     or64_imm,
     program,
     rsh64_imm,
-    st,
     stx,
 )
-from harness.isa.opcodes import Helper
 from harness.model.verifier.later.watch import Watch
 from harness.model.verifier.verdict import Verdict
 from harness.script.operations import Program
 from harness.script.outcome import Unpredicted
-from tests.harness.model.verifier.lanes import ARRAY, KINDS, check_later
+from tests.harness.model.verifier.lanes import KINDS, LOOKUP, check_later
 
 NUMBER: Piece = (ldx(DW, R6, R1, 0), rsh64_imm(R6, 1))
 """Of which no release knows a bit."""
-LOOKED_UP: Piece = (
-    (st(W, R10, -4, 0), mov64_reg(R2, R10), add64_imm(R2, -4), ld_map_fd(R1, ARRAY)),
-    (call(Helper.MAP_LOOKUP_ELEM), mov64_reg(R7, R0)),
-)
+LOOKED_UP: Piece = (LOOKUP, mov64_reg(R7, R0))
 PROGRAMS = 800
 
 
