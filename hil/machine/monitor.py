@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import re
-import shlex
 import shutil
 import socket
 import threading
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from hil.errors import MachineLost
+from hil.machine.feeding import pipe_of
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 _PIPE = "state"
-"""The name by which QEMU knows the pipe of a state that is saved."""
+"""The name by which QEMU knows the pipe of a state that is saved or loaded."""
 _UNLIMITED = 1 << 40
 """Bytes a second; QEMU's limit is meant for networks."""
 
@@ -106,9 +106,17 @@ class Monitor:
 
     def load(self, source: Path) -> None:
         """Begin to load the machine's state from a file; QEMU was started with `-incoming defer` and ends when that
-        fails."""
+        fails. Raises MonitorFailed when the file cannot be opened."""
         self.execute("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
-        self.execute("migrate-incoming", uri=f"exec:cat {shlex.quote(str(source))}")
+        try:
+            pipe = pipe_of(source)  # newer releases read plain files under another kind of address: migration/file.c
+        except OSError as error:
+            raise MonitorFailed(f"the state of the machine cannot be read: {error}") from error
+        try:
+            self._wait("getfd", self._pass(pipe))
+        finally:
+            os.close(pipe)
+        self.execute("migrate-incoming", uri=f"fd:{_PIPE}")
 
     def save(self, target: BinaryIO) -> None:
         """Stop the guest, write the machine's state to a file, and let the guest go on; raises MonitorFailed when QEMU
