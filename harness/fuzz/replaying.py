@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from harness.fuzz.campaign.chosen import chosen
-from harness.fuzz.campaign.work import share_of
+from harness.fuzz.campaign.work import share_of, understood
 from harness.fuzz.finding.files import read
 from harness.jobs.options import chosen_places, cold, jobs, lanes, on_divergence, output, target
 from harness.jobs.start import carry_out
@@ -50,5 +51,6 @@ def replay(
     wanted = listed(lanes) if given else list(dict.fromkeys(lane for one in findings for lane in one.lanes))
     places = chosen_places(wanted, console)
     scripts = tuple(dict.fromkeys(one.script for one in findings))
-    plan = tuple(share_of(place, scripts, places.board) for place in chosen(places, console))
+    shares = [share_of(place, scripts, places.board) for place in chosen(places, console)]
+    plan = tuple(replace(share, known=understood(share, scripts)) for share in shares)
     return carry_out(console, plan, output, jobs, on_divergence=on_divergence).exit_status

@@ -53,7 +53,7 @@ class Helpers:
                 raise Unpredictable(f"the model has no rule for helper {number}")
         except Errno as error:
             result = negative(error.name)
-        if number in _MAP_CHANGES and self._environment.engine in self._environment.rules.int_map_calls:
+        if number in MAP_CHANGES and self._environment.engine in self._environment.rules.int_map_calls:
             return unknown("what a function that returns an int leaves in the upper half") & ~M32 & M64 | result & M32
         return result
 
@@ -188,7 +188,7 @@ _OF_THE_SURROUNDINGS: dict[int, Callable[..., Value]] = {
 
 KNOWN = frozenset({Helper.TAIL_CALL, *_FUNCTIONS, *_OF_THE_SURROUNDINGS})
 """The helpers that the model has rules for."""
-_MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
+MAP_CHANGES = frozenset({Helper.MAP_UPDATE_ELEM, Helper.MAP_DELETE_ELEM})
 
 
 def _bytes(value: Value, size: int) -> bytes:

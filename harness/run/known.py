@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -108,10 +108,16 @@ def _versions(path: Path, number: int, written: Any) -> tuple[tuple[int, int], .
     return pairs
 
 
+About = Callable[[ScriptResult], Sequence[KnownDivergence]]
+"""Returns what is known that may excuse a result."""
+EXCUSED = frozenset({Verdict.DIVERGE, Verdict.DISAGREE})
+"""The verdicts that there are excuses for."""
+
+
 def excuse(result: ScriptResult, known: Sequence[KnownDivergence]) -> ScriptResult:
     """A divergence or disagreement that is known is marked as such, with its reason in front; a divergence by an entry
     with a fault is not (`harness.run.faulty`)."""
-    if result.verdict not in (Verdict.DIVERGE, Verdict.DISAGREE):
+    if result.verdict not in EXCUSED:
         return result
     for one in known:
         if one.covers(result) and not (one.fault and result.verdict is Verdict.DIVERGE):

@@ -22,12 +22,13 @@ from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.environment import Environment
 from harness.model.executor import ModelExecutor
 from harness.run.faulty import excuse_faulty
-from harness.run.judging import predict, verdict
-from harness.run.known import excuse
+from harness.run.judging import verdict
+from harness.run.known import EXCUSED, About, excuse
 from harness.run.needs import unmet
 from harness.run.opening import Sessions, open_session
 from harness.run.phase_timing import PhaseClock
 from harness.run.plan import Share
+from harness.run.predicting import Predictions
 from harness.run.results import MachineReport, ScriptResult
 from harness.run.watch import Watch
 from harness.script.needs import Need
@@ -104,7 +105,9 @@ class Worker:
         after: After | None = None,
         cold: bool = False,
         sessions: Sessions | None = None,
+        about: About | None = None,
     ) -> None:
+        """`about` tells what is known of a result that needs an excuse, where that is not the same for all scripts."""
         self.share = share
         self.machine: Target | None = None
         self.reports = [MachineReport(share.kernel, share.arch)]
@@ -120,6 +123,7 @@ class Worker:
         """What ended it before every script had run, unless that was scripts which machines died of; None when nothing
         did. Those left have a verdict that says so."""
         self.clock = PhaseClock()
+        self._predictions = Predictions()
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
         self.place = f"{share.kernel}/{share.arch}"
@@ -134,6 +138,7 @@ class Worker:
         self._cold = cold
         self._after = after
         self._sessions = sessions or open_session
+        self._about = about or (lambda _: self.share.known)
 
     @property
     def report(self) -> MachineReport:
@@ -327,7 +332,7 @@ class Worker:
             ran = [n for n, result in enumerate(self.results) if result.verdict is not Verdict.UNSUPPORTED]
             if ran and (last := self.results[ran[-1]]).verdict not in paid:
                 lost = self._lost(last.lane, last.script, f"behind it: {loss}")
-                self.results[ran[-1]] = excuse(lost, self.share.known)
+                self.results[ran[-1]] = lost
                 self._know(trouble=f"{loss}\n{loss.details}".strip())
                 self.say(f"lost behind the last script, {last.script}: {loss}")
 
@@ -344,7 +349,7 @@ class Worker:
     ) -> ScriptResult:
         try:
             with self.clock.on(lane, "model"):
-                predictions = predict(model, seen)
+                predictions = self._predictions.of(model, seen)
             self._heard(seen, predictions)
             if self._after:
                 heard.append((seen, predictions))
@@ -353,7 +358,8 @@ class Worker:
                 if isinstance(seen, Observed):
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
-                result = excuse_faulty(result, seen, model.environment, self.share.known)
+                if result.verdict in EXCUSED:
+                    result = excuse_faulty(result, seen, model.environment, self._about(result))
                 left = seen.postmortem if isinstance(seen, Missed) else None
                 return replace(result, postmortem=left, unexpected=() if self.share.random else result.unexpected)
         except Exception as error:
@@ -375,7 +381,8 @@ class Worker:
         self.reports[-1] = replace(self.report, **facts)
 
     def _add(self, lane: Lane, result: ScriptResult) -> None:
-        result = excuse(result, self.share.known)
+        if result.verdict in EXCUSED:
+            result = excuse(result, self._about(result))
         self.results.append(result)
         self._judged[result.lane, result.script] += 1
         self._watch.done(lane, result)

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-
+from harness.script.data_classes import field_names
 from harness.script.operations import Operation, Program, Ref, Script
 
 
@@ -33,8 +32,9 @@ def names(thing: Operation | object) -> frozenset[str]:
         )  # its instructions, which are many, name nothing
     if isinstance(thing, tuple):
         return frozenset().union(*map(names, thing))
-    if not is_dataclass(thing) or isinstance(thing, type):
+    own = field_names(type(thing))
+    if not own:
         return frozenset()
-    inner = frozenset[str]().union(*(names(getattr(thing, field.name)) for field in fields(thing)))
+    inner = frozenset[str]().union(*[names(getattr(thing, name)) for name in own])
     made = getattr(thing, "name", None)
     return inner | {made} if isinstance(made, str) else inner

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -116,23 +116,31 @@ def carry_out(task: Task) -> Done:
     share = replace(share, ready=_kept.ready(share.kernel, share.arch))
     with logs.to_file(task.folder / f"{share.name}.log"):
         points = Points()
-        worker = Worker(share, task.folder, _Silent(), model=points.model, heard=points.heard, sessions=_kept.session)
+        by_name = {one.name: one for one in scripts}
+        worker = Worker(
+            share,
+            task.folder,
+            _Silent(),
+            model=points.model,
+            heard=points.heard,
+            sessions=_kept.session,
+            about=lambda result: understood(share, (by_name[result.script],)),
+        )
         worker.run()
         if failure := worker.failure:
             found = [one for one in worker.results if one.verdict is Verdict.DIVERGE]
             lines = (f"before that, {one.lane} {one.script}: {one.reason}" for one in found)
             failure.details = "\n".join((failure.details, *lines))
             raise failure
-        smaller = tuple(_shrunk(worker, scripts, task.place))
+        smaller = tuple(_shrunk(worker, by_name, task.place))
         if any(Need.TWO_CPUS in one.needs for one in scripts):
             _kept.close()  # its second CPU is up, and cases begin on one
     return replace(summed_up(task, worker), shrunk=smaller, reached=points.all())
 
 
-def _shrunk(worker: Worker, scripts: Iterable[Script], place: Place) -> Iterator[Shrunk]:
+def _shrunk(worker: Worker, by_name: Mapping[str, Script], place: Place) -> Iterator[Shrunk]:
     """Shrinks the first findings of a kind, what nobody understands yet. One where that fails stays as it was found,
     and so do those behind it: what the failure left the machine in is not known."""
-    by_name = {one.name: one for one in scripts}
     tried: Counter[tuple[str, Kind]] = Counter()
     for result in worker.results:
         session = _kept.current
@@ -180,13 +188,17 @@ _CANARY = Script(
 
 def share_of(place: Place, scripts: tuple[Script, ...], board: OnBoard | None = None) -> Share:
     """Returns what a worker does with scripts that are made at random."""
-    share = Share(
+    return Share(
         place.kernel, place.arch, place.engines, scripts, together=TOGETHER, armed=(PRCTL,), random=True, board=board
     )
-    if board is None:
-        return replace(share, known=tuple(known(share.lanes, scripts)))
-    like = [replace(lane, kernel=board.like) for lane in share.lanes]
-    return replace(share, known=on_board(tuple(known(like, scripts)), board))
+
+
+def understood(share: Share, scripts: Iterable[Script]) -> tuple[KnownDivergence, ...]:
+    """Returns what is known of divergences of some of a share's scripts: it is looked for in their programs."""
+    if share.board is None:
+        return tuple(known(share.lanes, scripts))
+    like = [replace(lane, kernel=share.board.like) for lane in share.lanes]
+    return on_board(tuple(known(like, scripts)), share.board)
 
 
 def summed_up(task: Task, worker: Worker) -> Done:
@@ -204,7 +216,7 @@ def summed_up(task: Task, worker: Worker) -> Done:
         tuple(tallies.values()),
         tuple(kept),
         tuple(worker.evidence),
-        tuple(one for one in worker.share.known if one.script in told),
+        understood(worker.share, [one for one in worker.share.scripts if one.name in told]),
         tuple(worker.reports),
         tuple(worker.clock.spent),
     )

@@ -56,7 +56,7 @@ def shrunk(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[Shrunk]:
     ]
     monkeypatch.setattr(work, "SHRUNK", len(results))
     worker: Any = SimpleNamespace(results=results)
-    return list(work._shrunk(worker, scripts, PLACE))
+    return list(work._shrunk(worker, {one.name: one for one in scripts}, PLACE))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""The model's predictions for the scripts of a share, which it is asked for once where both engines have the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.lowering.executor import Missed, Observed
+from harness.model.engines import engine_matters
+from harness.model.environment import Environment
+from harness.model.executor import ModelExecutor
+from harness.run.judging import predict
+from harness.script.outcome import Outcome, Prediction
+
+
+class Predictions:
+    """The predictions for one machine's lanes. Those for a script that was observed are kept for the lane of the other
+    engine: they hold there if the kernel is the same in all else, nothing in the script depends on the engine, and the
+    outcomes, by which the model goes on where it has no word, are the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Environment, Sequence[Outcome], list[Prediction]]] = {}
+
+    def of(self, model: ModelExecutor, seen: Observed | Missed) -> list[Prediction]:
+        """Returns what `harness.run.judging.predict` does."""
+        if isinstance(seen, Missed) or engine_matters(model.environment.rules, seen.script):
+            return predict(model, seen)
+        environment = replace(model.environment, engine="")
+        if kept := self._kept.get(seen.script.name):
+            whose, outcomes, predictions = kept
+            if whose == environment and outcomes == seen.outcomes:
+                return predictions
+        predictions = predict(model, seen)
+        self._kept[seen.script.name] = environment, seen.outcomes, predictions
+        return predictions
