@@ -11,7 +11,7 @@ from harness.benchmarks.ratio import Ratio, seconds
 from harness.core_scripts.parts import array, element, read_u64
 from harness.isa.assemble import DW, R0, R7, add64_imm, exit_, mov64_imm, program, stx
 from harness.lane import Engine
-from harness.lowering.executor import GuestExecutor, Missed
+from harness.lowering.executor import GuestExecutor, Missed, Observed
 from harness.model.executor import ModelExecutor
 from harness.script.operations import LoadProgram, ProgramType, Ref, RunSocketFilter, Script
 from harness.session import Session
@@ -90,8 +90,11 @@ def run_cases(executor: GuestExecutor, count: int) -> None:
     run_all(executor, [CASE] * count, TOGETHER)
 
 
-def run_all(executor: GuestExecutor, scripts: Sequence[Script], together: int = 1) -> None:
+def run_all(executor: GuestExecutor, scripts: Sequence[Script], together: int = 1) -> list[Observed]:
     """Runs scripts, `together` in a process; raises BenchError when one is lost, which would be a fast one."""
+    found = []
     for seen in executor.run(scripts, together=together):
         if isinstance(seen, Missed):
             raise BenchError(f"a benchmark case was lost: {seen.reason}")
+        found.append(seen)
+    return found

@@ -4,7 +4,8 @@ with the model's; and the memory of a campaign's process, which does not grow wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from harness.fuzz.campaign.slots import Slot
 from harness.fuzz.campaign.work import TOGETHER, Task, carry_out
 from harness.fuzz.generate import cases
 from harness.lane import Engine
+from harness.lowering.engine import EngineUnavailable
+from harness.lowering.executor import Observed
 from harness.model.executor import ModelExecutor
+from harness.run.predicting import Predictions
 from harness.script.operations import Script
 from harness.session import Session
 from hil.arch import architecture
@@ -35,31 +39,52 @@ def fuzzing_ratios(
 ) -> tuple[Ratio, ...]:
     """Returns the ratios of cases a second, all ways in turn, on two machines that are running already: `kept`, with
     the agent and the probes that campaigns keep, and `beside`, which has neither. Each round has other cases, as the
-    model keeps the verdicts of programs that it knows."""
-    lane, environment = str(kept.kernel), kept.environment(Engine.JIT)
-    model, grouped, alone, predicted = ModelExecutor(environment), [], [], []
-    if environment.rules.entry_probes:
+    model keeps the verdicts of programs that it knows. The model is asked as campaigns ask it, for all engines."""
+    lane, rules, engines = str(kept.kernel), kept.environment(Engine.JIT).rules, _engines(kept)
+    grouped, alone, guest, predicted = [], [], [], []
+    if rules.entry_probes:
         kept.executor.keep_probes((PRCTL,), TOGETHER)
     with another(beside) as executor:
         for number in range(rounds + 1):
-            scripts = tuple(cases(number, COUNT, environment.rules))
+            scripts = tuple(cases(number, COUNT, rules))
             if not number:  # warm: the translator's caches, the guests' slabs
                 run_all(kept.executor, scripts, TOGETHER)
                 run_all(executor, scripts[:ALONE])
                 continue
             notify(f"fuzzing on {lane}, round {number} of {rounds}")
-            predicted.append(COUNT / seconds(partial(_predict, model, scripts)))
             alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
-            grouped.append(COUNT / seconds(partial(run_all, kept.executor, scripts, TOGETHER)))
+            seen: dict[Engine, list[Observed]] = {engine: [] for engine in engines}
+            took = [seconds(partial(_run_all, kept, scripts, *each)) for each in seen.items()]
+            grouped.append(COUNT / took[-1])
+            guest.append(COUNT * len(engines) / sum(took))
+            predicted.append(COUNT * len(engines) / seconds(partial(_predict, kept, seen)))
     return (
         Ratio(f"{lane}: fuzzing as campaigns do / alone", "cases/s", tuple(grouped), tuple(alone), "at least 5"),
-        Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(grouped), "at least 1"),
+        Ratio(f"{lane}: fuzzing, the model / the guest", "cases/s", tuple(predicted), tuple(guest), "at least 1"),
     )
 
 
-def _predict(model: ModelExecutor, scripts: Sequence[Script]) -> None:
-    for script in scripts:
-        model.run(script)
+def _engines(session: Session[Target]) -> tuple[Engine, ...]:
+    """Returns the engines that the kernel has; the JIT, which runs now, is the last one."""
+    there = []
+    for engine in (Engine.INTERP, Engine.JIT):
+        with suppress(EngineUnavailable):
+            session.executor.switch(engine)
+            there.append(engine)
+    return tuple(there)
+
+
+def _run_all(session: Session[Target], scripts: Sequence[Script], engine: Engine, seen: list[Observed]) -> None:
+    session.executor.switch(engine)
+    seen += run_all(session.executor, scripts, TOGETHER)
+
+
+def _predict(session: Session[Target], seen: Mapping[Engine, Sequence[Observed]]) -> None:
+    predictions = Predictions()
+    for engine, observed in seen.items():
+        model = ModelExecutor(session.environment(engine))
+        for one in observed:
+            predictions.of(model, one)
 
 
 def memory_ratio(kernel: str, arch: str, folder: Path, count: int, notify: Callable[[str], None]) -> Ratio:

@@ -25,7 +25,7 @@ _CALL, _IMM, _LD, _LDX = Jump.CALL.value, Mode.IMM.value, Class.LD.value, Class.
 
 def takes(rules: Upstream, program: Sequence[Instruction]) -> bool | None:
     """Returns whether a socket takes the filter; None where that depends on what the verifier makes of the program."""
-    if _fits(rules, MOST_PATCHED * len(program)):
+    if _fits(rules, _longest(program, None)):  # wherever the context may be, which takes time to find out
         return True
     least, most = lengths(program)
     if _fits(rules, most):
@@ -40,10 +40,14 @@ def _fits(rules: Upstream, length: int) -> bool:
 
 def lengths(program: Sequence[Instruction]) -> tuple[int, int]:
     """Returns the least and the greatest number of instructions that the program may have after the verifier."""
-    uses = context_uses(program)
+    most = _longest(program, context_uses(program))
+    straight = most == len(program) and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
+    return len(program) if straight else 1, most
+
+
+def _longest(program: Sequence[Instruction], uses: frozenset[int] | None) -> int:
     replaced = sum([_may_be_replaced(index, insn, uses) for index, insn in enumerate(program)])
-    straight = not replaced and all(insn.code == _EXIT or not _jumps(insn) for insn in program)
-    return len(program) if straight else 1, len(program) + (MOST_PATCHED - 1) * replaced
+    return len(program) + (MOST_PATCHED - 1) * replaced
 
 
 def _jumps(insn: Instruction) -> bool:

@@ -79,6 +79,7 @@ class MapReferences:
             self._descriptors[number] = reference
             patched[index] = replace(patched[index], imm=number)
         self.instructions: tuple[Instruction, ...] = tuple(patched)
+        self._loads = tuple(_map_loads(self.instructions))
 
     def find(self, number: int) -> verifier.MapShape | str:
         """Returns the shape of the map behind a descriptor, or the errno's name."""
@@ -86,21 +87,22 @@ class MapReferences:
             map = self._names.content(self._descriptors.get(number, number), Map, "EINVAL")
         except Errno as error:
             return error.name
-        shape = verifier.MapShape(
-            map.type,
-            map.key_size,
-            map.value_size,
-            readable=not map.flags & MapFlag.WRONLY_PROG,
-            writable=not map.flags & MapFlag.RDONLY_PROG,
-            entries=map.max_entries,
-            content=_frozen_content(map),
-            constant=map.may_be_constant,
-        )
-        return self._shapes.setdefault(map, shape)
+        if map not in self._shapes:
+            self._shapes[map] = verifier.MapShape(
+                map.type,
+                map.key_size,
+                map.value_size,
+                readable=not map.flags & MapFlag.WRONLY_PROG,
+                writable=not map.flags & MapFlag.RDONLY_PROG,
+                entries=map.max_entries,
+                content=_frozen_content(map),
+                constant=map.may_be_constant,
+            )
+        return self._shapes[map]
 
     def shapes(self) -> tuple[tuple[object, ...], ...]:
         """Returns what `find` gives for every instruction that names a map, and which of them name the same one."""
-        found = [self.find(load.imm) for _, load in _map_loads(self.instructions)]
+        found = [self.find(load.imm) for _, load in self._loads]
         return tuple((found.index(one), one if isinstance(one, str) else tuple(vars(one).values())) for one in found)
 
     def hide(self, log: Log) -> Log:
@@ -117,7 +119,7 @@ class MapReferences:
         """Returns every map by the index of the instruction that loads it; for programs whose maps are found."""
         return {
             index: self._names.content(self._descriptors.get(load.imm, load.imm), Map, "EINVAL")
-            for index, load in _map_loads(self.instructions)
+            for index, load in self._loads
         }
 
 

@@ -12,10 +12,12 @@ from collections.abc import Container, Sequence
 from harness.isa.instruction import Instruction
 from harness.isa.opcodes import Class, Jump
 
+_CALL = Class.JMP | Jump.CALL
+
 
 def missing_helper(program: Sequence[Instruction], helpers: Container[int]) -> int | None:
     """Returns the index of the first call of a helper that does not exist, None when all do."""
     for index, insn in enumerate(program):
-        if insn.code == Class.JMP | Jump.CALL and insn.imm not in helpers:
+        if insn.code == _CALL and insn.imm not in helpers:
             return index
     return None

@@ -14,7 +14,7 @@ from harness.model.verifier.rules import Rule
 from harness.model.verifier.verdict import Refused
 
 # Plain numbers, for reaching a member of an enumeration is slow and this runs for every instruction.
-_LDX, _MEM = Class.LDX.value, Mode.MEM.value
+_LDX, _MEM, _MAP_FD = Class.LDX.value, Mode.MEM.value, Pseudo.MAP_FD.value
 
 
 def resolve_maps(env: Environment) -> None:
@@ -30,7 +30,7 @@ def resolve_maps(env: Environment) -> None:
         if insn.code == LD_IMM64:
             check_second_half(program[index + 1] if index + 1 < count else None)
             check_pseudo(insn)
-            if insn.src == Pseudo.MAP_FD:
+            if insn.src == _MAP_FD:
                 env.maps[index] = find_map(env, insn.imm)
                 used.add(env.maps[index])
                 check_map_count(env, used)

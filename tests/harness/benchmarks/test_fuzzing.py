@@ -14,9 +14,12 @@ from harness.benchmarks import fuzzing
 from harness.core_scripts.parts import PRCTL
 from harness.fuzz.campaign import slots
 from harness.fuzz.campaign.work import Task
+from harness.lane import Engine
 from harness.lowering.context import Guest
+from harness.lowering.engine import EngineUnavailable
 from harness.lowering.executor import Missed, Observed
 from harness.script.operations import Script
+from harness.script.outcome import Outcome
 from tests.fakes import FakeExecutor, FakeTarget, fake_kernel, fake_session
 
 
@@ -26,11 +29,18 @@ class Executor(FakeExecutor):
     def __init__(self) -> None:
         super().__init__(FakeTarget(), Guest.of(fake_kernel()))
         self.runs: list[tuple[int, int, tuple[str, ...]]] = []
+        self.engines: list[Engine] = []
+        self.lacks: Engine | None = None
         self._probed: tuple[str, ...] = ()
+
+    def switch(self, engine: Engine) -> None:
+        self.engines.append(engine)
+        if engine is self.lacks:
+            raise EngineUnavailable("it is not built in")
 
     def run(self, scripts: Sequence[Script], *, together: int = 1) -> Iterator[Observed | Missed]:
         self.runs.append((len(scripts), together, self._probed))
-        return (Observed(script, (), 0.1) for script in scripts)
+        return (Observed(script, (Outcome(value=0),) * len(script.operations), 0.1) for script in scripts)
 
     def keep_probes(self, symbols: Collection[str], together: int) -> None:
         self._probed = tuple(symbols)
@@ -59,9 +69,20 @@ def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytes
     kept, beside = Executor(), Executor()
     monkeypatch.setattr(fuzzing, "another", lambda _: beside)
     fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
-    assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 3
+    assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 5  # warm, then twice on two engines
     assert beside.runs == [(2, 1, ())] * 3
-    assert fast.measured == model.baseline and len(fast.pairs) == 2  # the first time is not measured
+    assert kept.engines == [Engine.INTERP, Engine.JIT] * 3
+    assert len(fast.pairs) == len(model.pairs) == 2  # the first time is not measured
+
+
+def test_a_kernel_that_has_one_engine_is_measured_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzzing, "COUNT", 6)
+    kept = Executor()
+    kept.lacks = Engine.INTERP
+    monkeypatch.setattr(fuzzing, "another", lambda _: Executor())
+    fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 1, lambda _: None)
+    assert kept.engines == [Engine.INTERP, Engine.JIT, Engine.JIT]
+    assert model.baseline == fast.measured
 
 
 def test_memory_is_compared_with_that_after_a_tenth_of_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
