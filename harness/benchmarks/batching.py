@@ -91,7 +91,8 @@ def run_cases(executor: GuestExecutor, count: int) -> None:
 
 
 def run_all(executor: GuestExecutor, scripts: Sequence[Script], together: int = 1) -> list[Observed]:
-    """Runs scripts, `together` in a process; raises BenchError when one is lost, which would be a fast one."""
+    """Runs scripts, `together` in a process, and returns what was seen of each; raises BenchError when one is lost,
+    which would be a fast one."""
     found = []
     for seen in executor.run(scripts, together=together):
         if isinstance(seen, Missed):

@@ -48,13 +48,14 @@ def fuzzing_ratios(
         for number in range(rounds + 1):
             scripts = tuple(cases(number, COUNT, rules))
             if not number:  # warm: the translator's caches, the guests' slabs
-                run_all(kept.executor, scripts, TOGETHER)
+                for engine in engines:
+                    _run_on(kept, scripts, engine, [])
                 run_all(executor, scripts[:ALONE])
                 continue
             notify(f"fuzzing on {lane}, round {number} of {rounds}")
             alone.append(ALONE / seconds(partial(run_all, executor, scripts[:ALONE])))
             seen: dict[Engine, list[Observed]] = {engine: [] for engine in engines}
-            took = [seconds(partial(_run_all, kept, scripts, *each)) for each in seen.items()]
+            took = [seconds(partial(_run_on, kept, scripts, *each)) for each in seen.items()]
             grouped.append(COUNT / took[-1])
             guest.append(COUNT * len(engines) / sum(took))
             predicted.append(COUNT * len(engines) / seconds(partial(_predict, kept, seen)))
@@ -65,7 +66,7 @@ def fuzzing_ratios(
 
 
 def _engines(session: Session[Target]) -> tuple[Engine, ...]:
-    """Returns the engines that the kernel has; the JIT, which runs now, is the last one."""
+    """Returns the engines that the kernel has, of which the JIT is the last one; it runs afterwards."""
     there = []
     for engine in (Engine.INTERP, Engine.JIT):
         with suppress(EngineUnavailable):
@@ -74,13 +75,13 @@ def _engines(session: Session[Target]) -> tuple[Engine, ...]:
     return tuple(there)
 
 
-def _run_all(session: Session[Target], scripts: Sequence[Script], engine: Engine, seen: list[Observed]) -> None:
+def _run_on(session: Session[Target], scripts: Sequence[Script], engine: Engine, seen: list[Observed]) -> None:
     session.executor.switch(engine)
     seen += run_all(session.executor, scripts, TOGETHER)
 
 
 def _predict(session: Session[Target], seen: Mapping[Engine, Sequence[Observed]]) -> None:
-    predictions = Predictions()
+    predictions = Predictions(len(seen))
     for engine, observed in seen.items():
         model = ModelExecutor(session.environment(engine))
         for one in observed:

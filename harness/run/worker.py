@@ -123,7 +123,7 @@ class Worker:
         """What ended it before every script had run, unless that was scripts which machines died of; None when nothing
         did. Those left have a verdict that says so."""
         self.clock = PhaseClock()
-        self._predictions = Predictions()
+        self._predictions = Predictions(len(share.engines))
         self._judged: Counter[tuple[str, str]] = Counter()
         """Results so far by lane and script; a look through all of them for every round would never end."""
         self.place = f"{share.kernel}/{share.arch}"
@@ -358,7 +358,7 @@ class Worker:
                 if isinstance(seen, Observed):
                     told = evidence(witness, seen.script, predictions[: result.judged.total], seen.outcomes)
                     self.evidence += [told] if told else []
-                if result.verdict in EXCUSED:
+                if result.verdict is Verdict.DIVERGE:
                     result = excuse_faulty(result, seen, model.environment, self._about(result))
                 left = seen.postmortem if isinstance(seen, Missed) else None
                 return replace(result, postmortem=left, unexpected=() if self.share.random else result.unexpected)

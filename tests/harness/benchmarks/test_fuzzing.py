@@ -69,9 +69,9 @@ def test_cases_alone_are_measured_without_what_campaigns_keep(monkeypatch: pytes
     kept, beside = Executor(), Executor()
     monkeypatch.setattr(fuzzing, "another", lambda _: beside)
     fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 2, lambda _: None)
-    assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 5  # warm, then twice on two engines
+    assert kept.runs == [(6, fuzzing.TOGETHER, (PRCTL,))] * 6  # warm, then twice, on two engines
     assert beside.runs == [(2, 1, ())] * 3
-    assert kept.engines == [Engine.INTERP, Engine.JIT] * 3
+    assert kept.engines == [Engine.INTERP, Engine.JIT] * 4
     assert len(fast.pairs) == len(model.pairs) == 2  # the first time is not measured
 
 
@@ -81,7 +81,7 @@ def test_a_kernel_that_has_one_engine_is_measured_on_it(monkeypatch: pytest.Monk
     kept.lacks = Engine.INTERP
     monkeypatch.setattr(fuzzing, "another", lambda _: Executor())
     fast, model = fuzzing.fuzzing_ratios(fake_session(kept), fake_session(Executor()), 1, lambda _: None)
-    assert kept.engines == [Engine.INTERP, Engine.JIT, Engine.JIT]
+    assert kept.engines == [Engine.INTERP, Engine.JIT, Engine.JIT, Engine.JIT]
     assert model.baseline == fast.measured
 
 

@@ -41,7 +41,7 @@ def nobody_asked() -> Iterator[None]:
 
 
 def test_what_holds_for_both_engines_is_asked_once() -> None:
-    predictions = Predictions()
+    predictions = Predictions(2)
     first = predictions.of(Asked(INTERP), Observed(SCRIPT, MADE, 0.0))
     assert predictions.of(Asked(JIT), Observed(SCRIPT, MADE, 0.0)) == first == ModelExecutor(JIT).run(SCRIPT)
     assert Asked.count == 1
@@ -57,16 +57,24 @@ def test_what_holds_for_both_engines_is_asked_once() -> None:
     ],
 )
 def test_what_may_be_otherwise_is_asked_again(environment: Environment, seen: Observed | Missed) -> None:
-    predictions = Predictions()
+    predictions = Predictions(2)
     predictions.of(Asked(INTERP), Observed(SCRIPT, MADE, 0.0))
     predictions.of(Asked(environment), seen)
     assert Asked.count == 2
 
 
+def test_nothing_is_kept_for_one_engine_or_for_a_third_time() -> None:
+    alone, both = Predictions(1), Predictions(2)
+    for predictions in (alone, both):
+        for environment in (INTERP, JIT, JIT):
+            predictions.of(Asked(environment), Observed(SCRIPT, MADE, 0.0))
+    assert Asked.count == 3 + 2
+
+
 def test_what_depends_on_the_engine_is_asked_for_each() -> None:
     code = program(call(Helper.TAIL_CALL), mov64_imm(R0, 0), exit_())
     script = Script("script", "", (LoadProgram("program", ProgramType.KPROBE, code),))
-    predictions = Predictions()
+    predictions = Predictions(2)
     for environment in (INTERP, JIT):
         predictions.of(Asked(environment), Observed(script, (Outcome(errno="EACCES"),), 0.0))
     assert Asked.count == 2
